@@ -31,7 +31,8 @@ from model_training.part import Part
 from model_training.read_ahead import ReadAhead
 from model_training.trained_model import ModelCalls
 from model_training.training_data import TrainingData
-from model_training.windows import Ends, Limits, Reading, Window, Windows, read_windows
+from model_training.window import HeldOut, Reading, Window
+from model_training.windows import Ends, Limits, Windows, read_windows
 
 __all__ = ["RunContext"]
 
@@ -137,13 +138,19 @@ class RunContext:
 
     @contextmanager
     def windows(
-        self, limits: Limits, past: Reading | None = None, *, first_end: Mapping[PartitionKey, int] | None = None
+        self,
+        limits: Limits,
+        past: Reading | None = None,
+        *,
+        held_out: HeldOut,
+        first_end: Mapping[PartitionKey, int] | None = None,
     ) -> Iterator[Windows]:
         """Read the topics of the announced stream on and on, in windows; the reading ends with the block.
 
         It begins in each partition with the first record that is not older than the plan's ``since_ms``, in partitions
         that come later too, or goes on behind ``past``, which an earlier window had. The first window ends with
-        ``first_end`` where that is given, whatever the limits say.
+        ``first_end`` where that is given, whatever the limits say. ``held_out`` is what a data set's contract chooses
+        those samples by that validate.
         """
         with closing(self._open_reader()) as reader:
             ends = Ends(reader)
@@ -156,6 +163,7 @@ class RunContext:
                     since_ms=self.plan.since_ms,
                     past=past,
                     first_end=first_end,
+                    held_out=held_out,
                     with_labels=self.plan.targets is Targets.LABELS,
                     with_unlabelled=self.plan.semi_supervised is not None,
                     is_left=is_left,

@@ -27,11 +27,12 @@ from kafkaml.shapes import (
     shape_text,
 )
 from kafkaml.wire.choices import Targets
+from kafkaml.wire.contract import Contract
 from mlcode_executor.shared_array import SharedArray
 from model_training.labels import LabelKind, LabelPlan, LabelRule, LossLabels, plan_labels, rule_of
 from model_training.model_session import Samples
 from model_training.training_data import TrainingData, reshaped
-from model_training.windows import Window
+from model_training.window import Window
 
 __all__ = ["WindowFit", "blamed", "fit_to_model", "fit_windows_to_model"]
 
@@ -103,37 +104,27 @@ def fit_to_model(
     do not belong together, or nothing is left to train on.
     """
     _check_numbers(data)
-    contract, features = data.contract, data.training.features
-    several = input_shapes(features.dtype)
-    shapes: Mapping[str, Shape] = several or {"": features.shape[1:]}
-    if contract is not None:
-        check_contract(contract, signature, LabelKind.UNKNOWN, features_are_targets=True, shapes=shapes)
-    if several:
-        check_inputs(several, signature)
-        shape, doubt = features.shape[1:], None
-    else:
-        shape, doubt = fit_feature_shape(features.shape[1:], signature)
-    with reshaped(features, shape, rows=1) as sample:
-        loss, signature = describe_loss(sample, signature)
-    if contract is not None:
-        # Now that vocabularies are learnt, outputs and the loss known: before the first epoch.
-        as_targets = targets is Targets.FEATURES
-        check_contract(
-            contract,
-            signature,
-            loss.kind,
-            features_are_targets=as_targets,
-            shapes=shapes,
-            classes=data.class_names or None,
-        )
-    doubts = [*data.doubts, *([] if doubt is None else [doubt])]
-    if targets is Targets.LABELS and data.has_labels:
+    features = data.training.features
+
+    def describe(shape: tuple[int, ...], signature: ModelSignature) -> tuple[LossLabels, ModelSignature]:
+        with reshaped(features, shape, rows=1) as sample:
+            return describe_loss(sample, signature)
+
+    learns_labels = targets is Targets.LABELS and data.has_labels
+    inputs = _fit_inputs(
+        features.dtype,
+        features.shape[1:],
+        signature,
+        describe,
+        contract=data.contract,
+        class_names=data.class_names,
+        targets=targets,
+        learns_labels=learns_labels,
+    )
+    shape, loss, signature = inputs.shape, inputs.loss, inputs.signature
+    doubts = [*data.doubts, *inputs.doubts]
+    if learns_labels:
         return _with_labels(data, shape, doubts, signature, loss, folder)
-    if several:
-        raise DataMismatch(
-            "the samples have no labels, and several inputs are no target to learn",
-            hint="name a label in the data set's contract; a model that learns to give back its input has one",
-        )
     note = _without_labels(shape, signature, loss, targets)
     return _with_features_as_targets(
         data, shape, doubts, signature, [note, *_unscaled(data.training.features.array, loss)]
@@ -147,20 +138,90 @@ def fit_windows_to_model(
 
     Raises DataMismatch when stream and model do not belong together.
     """
-    shape, doubt = fit_feature_shape(window.features.shape[1:], signature)
-    with SharedArray.allocate((1, *shape), window.features.dtype, writable=False) as sample:
-        sample.array[...] = window.features[:1].reshape(1, *shape)
-        loss, signature = describe_loss(sample, signature)
-    doubts = [] if doubt is None else [doubt]
-    if targets is Targets.LABELS and window.labels is not None:
+    features = window.features
+
+    def describe(shape: tuple[int, ...], signature: ModelSignature) -> tuple[LossLabels, ModelSignature]:
+        with SharedArray.allocate((1, *shape), features.dtype, writable=False) as sample:
+            sample.array[...] = features[:1].reshape(1, *shape)
+            return describe_loss(sample, signature)
+
+    learns_labels = targets is Targets.LABELS and window.labels is not None
+    inputs = _fit_inputs(
+        features.dtype,
+        features.shape[1:],
+        signature,
+        describe,
+        contract=window.contract,
+        class_names=window.class_names,
+        targets=targets,
+        learns_labels=learns_labels,
+    )
+    shape, loss, signature, doubts = inputs.shape, inputs.loss, inputs.signature, list(inputs.doubts)
+    if learns_labels:
+        assert window.labels is not None
         if doubt := label_shape_doubt(window.labels.shape[1:], signature):
             doubts.append(doubt)
-        rule = rule_of(window.labels, loss=loss, signature=signature, may_be_whole=window.whole_labels)
+        rule = rule_of(
+            window.labels,
+            loss=loss,
+            signature=signature,
+            may_be_whole=window.whole_labels,
+            class_names=window.class_names,
+        )
         return WindowFit(shape=shape, labels=rule, doubts=_texts(doubts))
     notes = [_without_labels(shape, signature, loss, targets), *_unscaled(window.features, loss)]
     target_shape, doubt = _targets_of_features(shape, signature)
     doubts += [] if doubt is None else [doubt]
     return WindowFit(shape=shape, target_shape=target_shape, notes=tuple(notes), doubts=_texts(doubts))
+
+
+@dataclass(frozen=True)
+class _FitInputs:
+    """In which shape samples are handed to the model, and what it was seen to be."""
+
+    shape: tuple[int, ...]
+    doubts: Sequence[DataMismatch]
+    loss: LossLabels
+    signature: ModelSignature
+
+
+def _fit_inputs(
+    dtype: np.dtype[Any],
+    sample_shape: tuple[int, ...],
+    signature: ModelSignature,
+    describe: Callable[[tuple[int, ...], ModelSignature], tuple[LossLabels, ModelSignature]],
+    *,
+    contract: Contract | None,
+    class_names: Sequence[str],
+    targets: Targets,
+    learns_labels: bool,
+) -> _FitInputs:
+    several = input_shapes(dtype)
+    shapes: Mapping[str, Shape] = several or {"": sample_shape}
+    if contract is not None:
+        check_contract(contract, signature, LabelKind.UNKNOWN, features_are_targets=True, shapes=shapes)
+    if several:
+        check_inputs(several, signature)
+        shape, doubt = sample_shape, None
+    else:
+        shape, doubt = fit_feature_shape(sample_shape, signature)
+    loss, signature = describe(shape, signature)
+    if contract is not None:
+        # Now that vocabularies are learnt, outputs and the loss known: before the first epoch.
+        check_contract(
+            contract,
+            signature,
+            loss.kind,
+            features_are_targets=targets is Targets.FEATURES,
+            shapes=shapes,
+            classes=class_names or None,
+        )
+    if several and not learns_labels:
+        raise DataMismatch(
+            "the samples have no labels, and several inputs are no target to learn",
+            hint="name a label in the data set's contract; a model that learns to give back its input has one",
+        )
+    return _FitInputs(shape, [] if doubt is None else [doubt], loss, signature)
 
 
 def blamed(error: UserCodeError, message: str, hint: str) -> DataMismatch:

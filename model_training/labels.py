@@ -206,9 +206,17 @@ class LabelRule:
         return f"{what} from {self.smallest or 0:g} {'on' if self.largest is None else f'to {self.largest:g}'}"
 
 
-def rule_of(labels: Labels, *, loss: LossLabels, signature: ModelSignature, may_be_whole: bool) -> LabelRule:
+def rule_of(
+    labels: Labels,
+    *,
+    loss: LossLabels,
+    signature: ModelSignature,
+    may_be_whole: bool,
+    class_names: Sequence[str] = (),
+) -> LabelRule:
     """Return the rule for a stream without end whose first labels are ``labels`` (n, *label_shape).
 
+    ``class_names[i]`` is the text that label i stands for, where a contract numbered the classes.
     ``may_be_whole``: floats that are all whole stand for whole numbers, as JSON's do. Raises DataMismatch for labels
     that the model's loss cannot learn.
     """
@@ -220,12 +228,12 @@ def rule_of(labels: Labels, *, loss: LossLabels, signature: ModelSignature, may_
     rule = LabelRule(dtype=dtype.str)
     if kind is LabelKind.CLASSES:
         largest = None if outputs is None else float(outputs - 1)
-        names = _names(None, outputs or 0, (), dtype)
+        names = _names(None, outputs or 0, class_names, dtype)
         rule = LabelRule(
             dtype=as_whole, whole=True, smallest=0.0, largest=largest, ignored=loss.ignored, names=_bounded(names)
         )
     elif kind is LabelKind.BINARY:
-        names = _names(None, 2, (), dtype) if facts.whole and _single(signature) else ()
+        names = _names(None, 2, class_names, dtype) if facts.whole and _single(signature) else ()
         rule = LabelRule(dtype=dtype.str, smallest=0.0, largest=1.0, names=names)
     elif kind is LabelKind.ONE_HOT:
         rule = LabelRule(dtype=dtype.str, names=_numbers(shape[-1] if len(shape) == 1 else 0))
@@ -234,7 +242,7 @@ def rule_of(labels: Labels, *, loss: LossLabels, signature: ModelSignature, may_
     elif kind is LabelKind.UNKNOWN:
         # A loss of the user's own: whole numbers may be classes to it, which frameworks want as such.
         whole = may_be_whole and facts.known and facts.whole
-        names = _numbers(outputs) if within and outputs and outputs > 1 else ()
+        names = _numbers(outputs) if within and outputs and outputs > 1 and not class_names else tuple(class_names)
         rule = LabelRule(dtype=as_whole if whole else dtype.str, whole=whole, names=names)
     wrong = rule.wrong(labels)
     if wrong.any():

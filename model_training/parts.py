@@ -9,12 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kafkaml.codecs import with_learnt
+from kafkaml.codecs.columns import contract_of
 from kafkaml.errors import KafkaMLError
 from kafkaml.exit_samples import EXITS_FILE, MAX_SAMPLES, ExitSamples, TierSamples
+from kafkaml.input_format import InputFormat
+from kafkaml.wire.contract import CONTRACT_FILE, Contract, contract_document
+from kafkaml.wire.contract import Learnt as ContractLearnt
 from kafkaml.wire.distributed import Exit, Scores
 from kafkaml.wire.outcome import TrainingOutcome
 from kafkaml.wire.progress import EpochMetrics, Progress
@@ -102,11 +108,20 @@ class Parts:
             ended.append(Ended(each.model, replace(found, exit=exit_)))
         return ended
 
-    def keep(self, name: str, content: bytes) -> None:
-        """Add a file to those of every part."""
+    @property
+    def contract(self) -> Contract | None:
+        """By which the stream is read, where it is a data set of columns."""
+        stream = self._plans[0].stream
+        return contract_of(stream.input_config)[0] if stream.input_format == InputFormat.COLUMNS else None
+
+    def keep_contract(self, learnt: Mapping[str, Any]) -> None:
+        """Add the contract of the stream, if it has one, with what was ``learnt`` to the files of every part."""
+        if self.contract is None:
+            return
+        contract, found = contract_of(with_learnt(self._plans[0].stream.input_config, learnt))
         for part in self._parts:
-            path = part.folder / name
-            path.write_bytes(content)
+            path = part.folder / CONTRACT_FILE
+            path.write_bytes(contract_document(contract, found or ContractLearnt()))
             part.files.add(path)
 
     def upload(self) -> Sequence[Mapping[str, str]]:

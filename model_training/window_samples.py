@@ -20,7 +20,7 @@ from kafkaml.closing import Closing
 from model_training.fitting import WindowFit
 from model_training.model_session import Samples
 from model_training.newest import share
-from model_training.windows import Window
+from model_training.window import Window
 
 __all__ = ["Ahead", "Order", "Ordering", "WindowSamples"]
 
@@ -43,22 +43,29 @@ class Ordering:
 class Order:
     """Which samples of a window validate, and in what order the others are learnt: by the seed and the step alone.
 
-    ``rows`` are those that validate, then those that train; ``tried`` those on which the model is tried before it
-    learns any, None where that are all. ``round_`` (from 1 on) orders the samples of a round of their own.
+    ``validates`` (count,) are those that are held out, or how many are to be. ``rows`` are those that validate, then
+    those that train; ``tried`` those on which the model is tried before it learns any, None where that are all.
+    ``round_`` (from 1 on) orders the samples of a round of their own.
     """
 
-    def __init__(self, ordering: Ordering, *, step: int, count: int, validated: int, round_: int = 0) -> None:
+    def __init__(
+        self, ordering: Ordering, *, step: int, count: int, validates: int | NDArray[np.bool_], round_: int = 0
+    ) -> None:
         self._ordering = ordering
         self._seed = [ordering.seed, step, *([_ROUNDS + round_] if round_ else [])]
-        self.validated = validated
         permuted = np.random.default_rng(self._seed).permutation(count)
-        validation, training = np.sort(permuted[:validated]), permuted[validated:]
+        if isinstance(validates, int):
+            self.validated = validates
+            validation, training = np.sort(permuted[:validates]), permuted[validates:]
+        else:
+            validation, training = np.flatnonzero(validates), permuted[~validates[permuted]]
+            self.validated = len(validation)
         if ordering.shuffle is not True:
             training = np.sort(training)
         self.rows = np.concatenate([validation, training])
         self.tried = np.sort(permuted[:_MAX_TRIED]) if count > _MAX_TRIED else None
         if ordering.shuffle == "batch":
-            self.rows[validated:] = training[self._mixed(0)]
+            self.rows[self.validated :] = training[self._mixed(0)]
 
     def mix_again(self, samples: Samples, number: int) -> None:
         """Bring the training samples of ``samples`` into the order of pass ``number`` (from 1 on)."""
@@ -93,17 +100,22 @@ class WindowSamples(Closing):
     def of(
         cls, window: Window, fit: WindowFit, ordering: Ordering, *, step: int, validated: Callable[[int], int]
     ) -> Self:
-        """Copy what can be learnt of ``window``, of which ``validated`` says how many of so many validate."""
+        """Copy what can be learnt of ``window``, of which ``validated`` says how many of so many validate.
+
+        Where the window tells which do, it is these.
+        """
         features, labels = fit.arrays(window)
+        validates = window.validates
         wrong: tuple[NDArray[np.intp], NDArray[Any]] = np.zeros(0, np.intp), labels[:0]
         if fit.labels is not None:
             flags = fit.labels.wrong(labels)
             if flags.any():
                 wrong = np.flatnonzero(flags), labels[flags]
                 features, labels = features[~flags], labels[~flags]
+                validates = None if validates is None else validates[~flags]
             labels = labels.astype(fit.labels.dtype, copy=False)
         count, as_labels = len(features), fit.labels is None
-        order = Order(ordering, step=step, count=count, validated=validated(count))
+        order = Order(ordering, step=step, count=count, validates=validated(count) if validates is None else validates)
         samples = share(features, labels, rows=order.rows, targets_are_features=as_labels)
         if order.tried is None:
             return cls(step=step, order=order, samples=samples, tried=None, wrong=wrong)

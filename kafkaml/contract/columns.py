@@ -20,7 +20,7 @@ from kafkaml.contract.errors import ContractError, Problem
 from kafkaml.contract.expressions import CompiledExpression, ExpressionError, compile_expression
 from kafkaml.contract.images import picture
 from kafkaml.contract.kinds import number_text
-from kafkaml.contract.texts import MISSING, Texts
+from kafkaml.contract.texts import MISSING, UNKNOWN, Texts
 from kafkaml.contract.value_reader import Failures
 from kafkaml.errors import DecodeError, RefusedError
 from kafkaml.wire.contract import Column, Encoding, FieldKind, Label, LabelKind, Missing, Scaling
@@ -45,13 +45,15 @@ _CODED = (Encoding.CATEGORY, Encoding.ONE_HOT)
 _MAX_FLOAT32 = float(np.finfo(np.float32).max)
 _MAX_EXACT = 1 << 53
 _MAX_ELEMENTS = 10_000_000
+_SHOWN = 6
 
 
 @dataclass(frozen=True)
 class CompiledColumn:
     """A column, or a label, and the place ``field`` of its values in rows of ``dtype``.
 
-    ``spare``: what it lacks leaves the record in, as a label that only some records of a window need.
+    ``spare``: what it lacks leaves the record in, as a label that only some records of a window need. ``closed``: a
+    text that its dictionary lacks is no more known to it than none.
     """
 
     name: str
@@ -61,6 +63,7 @@ class CompiledColumn:
     dtype: np.dtype[Any]
     column: Column
     spare: bool = False
+    closed: bool = False
 
     @property
     def coded(self) -> bool:
@@ -115,17 +118,27 @@ def compile_labels(labels: Sequence[Label], fields: Mapping[Path, FieldKind], *,
     for place, label in enumerate(labels):
         encoding = Encoding.CATEGORY if label.kind == LabelKind.CLASS else Encoding.NUMBER
         column = Column(name=label.name, expression=label.expression, encoding=encoding)
+        if wrong := _wrong_classes(label):
+            problems.append(Problem(("labels", place, "classes"), RefusedError(wrong)))
         try:
             expression = compile_expression(label.expression, fields)
             _check_kind(expression, encoding)
+            dtype = _dtype(encoding, column)
             compiled.append(
-                CompiledColumn(label.name, f"l{place}", expression, encoding, _dtype(encoding, column), column, spare)
+                CompiledColumn(label.name, f"l{place}", expression, encoding, dtype, column, spare, closed=True)
             )
         except RefusedError as error:
             problems.append(Problem(("labels", place, "expression"), error))
     if problems:
         raise ContractError(problems)
     return compiled
+
+
+def _wrong_classes(label: Label) -> str:
+    if label.classes and label.kind == LabelKind.NUMBER:
+        return "a number has no classes: expected the kind class"
+    twice = next((each for place, each in enumerate(label.classes) if each in label.classes[:place]), None)
+    return "" if twice is None else f"the class {twice!r} is named twice"
 
 
 def _dtype(encoding: Encoding, column: Column) -> np.dtype[Any]:
@@ -255,8 +268,18 @@ class RowColumns:
     def _codes(self, column: CompiledColumn, series: pl.Series) -> _Found:
         if series.null_count() and column.column.missing == Missing.CONSTANT:
             series = series.fill_null(_constant_text(column.column.constant))
-        values = self.texts[column.field].codes(series.to_list())
-        return _Found(values, *_missing(column, values == MISSING))
+        texts = series.to_list()
+        values = self.texts[column.field].codes(texts)
+        missing = values == MISSING
+        unknown = values == UNKNOWN
+        if not column.closed or column.spare or not unknown.any():
+            return _Found(values, *_missing(column, missing))
+        known = self.texts[column.field].names
+        return _Found(
+            values,
+            missing | unknown,
+            lambda row: _null(column) if missing[row] else _other_class(column, str(texts[row]), known),
+        )
 
 
 def _constant_text(value: object) -> str:
@@ -378,6 +401,15 @@ def _missing(column: CompiledColumn, missing: Flags | None) -> tuple[Flags | Non
     if missing is None or not _drops(column):
         return None, None
     return missing, lambda _row: _null(column)
+
+
+def _other_class(column: CompiledColumn, got: str, known: Sequence[str]) -> DecodeError:
+    names = ", ".join(known[:_SHOWN]) + (f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else "")
+    return DecodeError(
+        f"the label {column.name} is {got[:40]!r}: expected {names}",
+        gap=f"another class in {column.name}",
+        hint="name all classes of the label in the contract (classes)",
+    )
 
 
 def _null(column: CompiledColumn) -> DecodeError:

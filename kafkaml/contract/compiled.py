@@ -2,7 +2,7 @@
 
 Training: ``raw`` turns batches into rows to be appended to a file, ``arrange`` says which rows are which sample of
 which part, ``learn`` reads the training part, ``samples`` makes arrays. Serving: ``decode`` makes the same arrays of
-batches.
+batches. Training on a stream without end is serving that reads labels too, by what ``learn_of`` its first rows told.
 """
 
 from __future__ import annotations
@@ -61,6 +61,7 @@ class Decoded:
 
     ``waiting`` records have no answer, as their window is not full yet, or not at its stride. ``changes`` are for the
     changelog of the state, to be written with the answers. ``included[i]`` is what the answer to ``kept[i]`` carries.
+    ``labels[i]`` is the label of ``kept[i]``, as of ``samples``, where labels are read; -1 or NaN: it has none.
     """
 
     inputs: Mapping[str, Array]
@@ -69,6 +70,7 @@ class Decoded:
     waiting: Rows
     changes: Mapping[StateKey, bytes]
     included: Sequence[bytes] = ()
+    labels: Array | None = None
 
 
 def known_fields(contract: Contract) -> dict[Path, FieldKind]:
@@ -81,7 +83,7 @@ class CompiledContract:
 
     Raises ContractError, which names every place where the contract is wrong. ``state`` is what serving keeps between
     batches, None where every record stands alone. ``include`` names the columns and fields of a record that its answer
-    carries.
+    carries. ``labelled``: with what was learnt, labels are read all the same.
     """
 
     def __init__(
@@ -92,17 +94,20 @@ class CompiledContract:
         lookup: SchemaLookup | None = None,
         forget_ms: int = FORGET_MS,
         include: Sequence[str] = (),
+        labelled: bool = False,
     ) -> None:
         fields = known_fields(contract)
         self.contract = contract
         self.learnt = learnt
         self.columns, labels = compiled_parts(contract, fields)
         # Serving reads no labels.
-        self.labels = labels if learnt is None else []
+        self.labels = labels if learnt is None or labelled else []
         self._inputs = inputs_of(self.columns)
         self._forget_ms = forget_ms
         self._carry = [column.field for column in self.columns if column.column.missing == Missing.LAST]
-        self._grouped = contract.stateful or (learnt is None and contract.split == SplitBy.KEY)
+        # A split by key needs them; serving has none.
+        keyed = contract.split == SplitBy.KEY and (learnt is None or labelled)
+        self._grouped = contract.stateful or keyed
         self._texts = self._dictionaries()
         self._reader = RowReader(
             contract,
@@ -212,11 +217,19 @@ class CompiledContract:
 
     def learn(self, rows: Array, arrangement: Arrangement) -> Learnt:
         """Return what the training part tells; ContractError for columns that nothing can be learnt of."""
-        chunks = _TrainingRows(rows, self._rows_used(arrangement.windows, arrangement.parts.training, len(rows)))
-        columns = learn(self.columns, chunks, self._texts)
+        return self.learn_of(rows, self._rows_used(arrangement.windows, arrangement.parts.training, len(rows)))
+
+    def learn_of(self, rows: Array, used: npt.NDArray[np.bool_]) -> Learnt:
+        """Return what those of ``rows`` tell that are ``used`` (rows,), and the classes of all; raises as ``learn``."""
+        columns = learn(self.columns, _TrainingRows(rows, used), self._texts)
         label = self._class_label
-        classes = () if label is None else class_names(self._texts[label.field].names, label.name)
-        return Learnt(columns=columns, classes=classes)
+        if label is None:
+            return Learnt(columns=columns)
+        classes = self.contract.labels[0].classes
+        if not classes and label.expression.kind == FieldKind.BOOLEAN:
+            # Rare failures may be missing in a training part, the more so in the beginning of a stream.
+            classes = ("false", "true")
+        return Learnt(columns=columns, classes=classes or class_names(self._texts[label.field].names, label.name))
 
     def examine(self, batch: RecordBatch) -> Frame:
         """Return what expressions give for the records that can be read, by ``field`` of ``columns`` and ``labels``.
@@ -237,7 +250,8 @@ class CompiledContract:
         places = windows.rows(part)
         found = np.asarray(rows[places if self.contract.window is not None else places[:, 0]])
         inputs = self._sampler_of(learnt).arrays(found)
-        return inputs, self._label_array(rows, learnt, windows.labels[part])
+        labels = self._label_array(rows[windows.labels[part]], learnt) if self.labels else None
+        return inputs, labels
 
     def pieces(self, part: Rows) -> Iterator[Rows]:
         """Cut a part into pieces that ``samples`` can make without much memory."""
@@ -258,8 +272,8 @@ class CompiledContract:
             raise BrokenError("a contract without what was learnt cannot serve")
         raw = self._reader.read(batch)
         if self.state is None:
-            inputs = self._sampler.arrays(raw.rows)
-            return Decoded(inputs, raw.kept, raw.failures, np.empty(0, np.intp), {}, raw.included)
+            inputs, labels = self._sampler.arrays(raw.rows), self._label_array(raw.rows, self.learnt)
+            return Decoded(inputs, raw.kept, raw.failures, np.empty(0, np.intp), {}, raw.included, labels)
         columns, indices = batch.columns(), raw.kept.tolist()
         advance = self.state.advance(
             [columns.partitions[index] for index in indices],
@@ -275,7 +289,8 @@ class CompiledContract:
         inputs = self._sampler.arrays(rows if self.contract.window is not None else rows[:, 0])
         ends = advance.ends[order]
         included = [raw.included[row] for row in ends.tolist()] if raw.included else ()
-        return Decoded(inputs, raw.kept[ends], failures, raw.kept[advance.waiting], advance.changes, included)
+        labels = self._label_array(raw.rows[ends], self.learnt)
+        return Decoded(inputs, raw.kept[ends], failures, raw.kept[advance.waiting], advance.changes, included, labels)
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
@@ -284,16 +299,22 @@ class CompiledContract:
         return next((label for label in self.labels if label.coded), None)
 
     def _dictionaries(self) -> dict[str, Texts]:
-        coded = [column for column in [*self.columns, *self.labels] if column.coded]
+        coded = [column for column in self.columns if column.coded]
+        label = self._class_label
+        texts = {} if label is None else {label.field: self._class_texts(label.name)}
         if self.learnt is None:
-            return {column.field: Texts(column.name) for column in coded}
+            return texts | {column.field: Texts(column.name) for column in coded}
         missing = [column.name for column in coded if column.name not in self.learnt.columns]
         if missing:
             raise RefusedError(
                 f"what was learnt says nothing of the column {missing[0]!r}", hint="train with this contract first"
             )
         known = self.learnt.columns
-        return {column.field: Texts(column.name, known[column.name].vocabulary, learnt=True) for column in coded}
+        return texts | {c.field: Texts(c.name, known[c.name].vocabulary, learnt=True) for c in coded}
+
+    def _class_texts(self, label: str) -> Texts:
+        classes = self.contract.labels[0].classes if self.learnt is None else self.learnt.classes
+        return Texts(label, classes, learnt=bool(classes) or self.learnt is not None)
 
     def _sampler_of(self, learnt: Learnt | None) -> Sampler:
         if self._sampler is not None:
@@ -333,7 +354,9 @@ class CompiledContract:
             return windows, 0
         good = np.ones(len(rows), np.bool_)
         for label in self.labels:
-            good &= ~is_missing(np.array(rows[label.field]))
+            values = np.array(rows[label.field])
+            # A text that is none of the classes is no label either.
+            good &= values >= 0 if label.coded else ~is_missing(values)
         chosen = good[windows.labels]
         return windows.take(chosen), int(len(windows) - np.count_nonzero(chosen))
 
@@ -443,13 +466,12 @@ class CompiledContract:
             used[windows.rows(piece)] = True
         return used
 
-    def _label_array(self, rows: Array, learnt: Learnt, places: Rows) -> Array | None:
+    def _label_array(self, found: Array, learnt: Learnt | None) -> Array | None:
         if not self.labels:
             return None
-        found = rows[places]
         label = self._class_label
         if label is not None:
-            among: Array = places_in(learnt.classes, self._texts[label.field], 0)[found[label.field]]
+            among: Array = places_in((learnt or Learnt()).classes, self._texts[label.field], 0)[found[label.field]]
             return among
         columns = [found[each.field].astype(np.float32) for each in self.labels]
         return columns[0] if len(columns) == 1 else np.stack(columns, axis=1)

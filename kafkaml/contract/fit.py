@@ -9,10 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from kafkaml.contract.errors import Problem
+from kafkaml.errors import RefusedError
 from kafkaml.shapes import DataMismatch, ModelSignature, Shape, check_inputs, fits, label_shape_doubt, shape_text
-from kafkaml.wire.contract import Column, Contract, Encoding, FieldKind, LabelKind
+from kafkaml.wire.contract import Column, Contract, Encoding, FieldKind, LabelKind, SplitBy
 
-__all__ = ["asks_for_classes", "check_contract", "declared_shapes"]
+__all__ = ["asks_for_classes", "check_contract", "declared_shapes", "endless_problems"]
 
 # What a loss takes as labels: see ``mlcode_executor.frameworks.losses``.
 _BINARY, _ONE_HOT, _NUMBERS, _CLASSES, _UNKNOWN = "binary", "one_hot", "numbers", "classes", ""
@@ -31,6 +33,33 @@ def declared_shapes(contract: Contract) -> dict[str, Shape]:
             widths = [_width(column) for column in columns]
             shapes[name] = (*window, None if None in widths else sum(width or 0 for width in widths))
     return shapes
+
+
+def endless_problems(contract: Contract) -> list[Problem]:
+    """Return what a data set without end cannot do, place by place."""
+    window, problems = contract.window, list[Problem]()
+    if window is not None and window.horizon:
+        problems.append(
+            Problem(
+                ("window", "horizon"),
+                RefusedError(
+                    "a forecast of a stream without end would wait for labels that are still to come: expected 0",
+                    hint="a data set with an end learns forecasts",
+                ),
+            )
+        )
+    if window is not None and contract.split != SplitBy.KEY:
+        problems.append(
+            Problem(
+                ("split",),
+                RefusedError(
+                    "windows go on from one part of a stream without end to the next: by time or content some records "
+                    "would be in windows that train and in ones that validate",
+                    hint="split by key: the windows of a key all train, or all validate",
+                ),
+            )
+        )
+    return problems
 
 
 def check_contract(
@@ -160,6 +189,8 @@ def _check_classes(label: str, output: Shape | None, loss: str, classes: Sequenc
 def _known_classes(contract: Contract) -> Sequence[str] | None:
     """Return the classes that any record can have, where the kind of the label's field tells."""
     label = contract.labels[0]
+    if label.classes:
+        return label.classes
     for field in contract.fields:
         if ".".join(field.path) == label.expression.strip() and field.kind == FieldKind.BOOLEAN:
             return ("false", "true")

@@ -61,5 +61,5 @@ class Texts:
                 hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=_HASH_BYTES).digest() for name in new
             )
             self._hashes = np.concatenate([self._hashes, np.frombuffer(digests, "<u8")])
-        # Behind them the one of MISSING.
-        return np.append(self._hashes, np.uint64(0))[codes]
+        # Behind them those of UNKNOWN and MISSING.
+        return np.append(self._hashes, np.array([1, 0], np.uint64))[codes]

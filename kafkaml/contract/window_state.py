@@ -130,6 +130,30 @@ class WindowState:
         else:
             self._values[self._slots_of([partition], [key])] = read
 
+    def snapshot(self) -> dict[str, Array]:
+        """Return a copy of all that is known, which ``take`` reads: ``partitions`` (n,), ``keys`` (all bytes, one key
+        behind the other), ``key_ends`` (n,) and ``values`` (n, ``value_bytes``).
+        """
+        known = [(partition, key, slot) for partition, table in self._slots.items() for key, slot in table.items()]
+        slots = np.array([slot for _, _, slot in known], np.intp)
+        return {
+            "partitions": np.array([partition for partition, _, _ in known], np.int64),
+            "keys": np.frombuffer(b"".join(key for _, key, _ in known), np.uint8),
+            "key_ends": np.cumsum([len(key) for _, key, _ in known], dtype=np.int64),
+            "values": _taken(self._values, slots).view(np.uint8).reshape(len(known), self.value_bytes),
+        }
+
+    def take(self, snapshot: Mapping[str, Array]) -> None:
+        """Go on where ``snapshot`` was made; an empty one knows nothing."""
+        if not snapshot:
+            return
+        keys, start = snapshot["keys"].tobytes(), 0
+        for partition, end, value in zip(
+            snapshot["partitions"].tolist(), snapshot["key_ends"].tolist(), snapshot["values"], strict=True
+        ):
+            self.restore(partition, keys[start:end], value.tobytes())
+            start = end
+
     def drop(self, partition: int) -> None:
         """Forget a partition that another replica has now."""
         self.forget([(partition, key) for key in self._slots.get(partition, ())])

@@ -18,6 +18,9 @@ from kafkaml.wire.message import Message, Name
 
 __all__ = [
     "CONTRACT_FILE",
+    "DEFAULT_FIT_RECORDS",
+    "FIT_RECORDS",
+    "MAX_FIT_RECORDS",
     "Column",
     "Contract",
     "Encoding",
@@ -34,12 +37,17 @@ __all__ = [
     "SplitBy",
     "Window",
     "contract_document",
+    "fit_records_of",
 ]
 
 # The artifact of a trained model that says how records become its samples.
 CONTRACT_FILE = "contract.json"
+# The entry of an ``input_config`` that says of how many records a stream without end learns vocabularies and scales.
+FIT_RECORDS = "fit_records"
+DEFAULT_FIT_RECORDS, MAX_FIT_RECORDS = 1000, 100_000
 
 Expression = Annotated[str, Field(min_length=1, max_length=2000)]
+ClassName = Annotated[str, Field(max_length=1000)]
 # What nobody means stays out: a sample of more numbers than this is an error in the contract.
 Length = Annotated[int, Field(ge=1, le=1_000_000)]
 
@@ -138,11 +146,16 @@ class LabelKind(StrEnum):
 
 
 class Label(Message):
-    """What is to be predicted: one class, or one or several numbers (a contract then has as many labels)."""
+    """What is to be predicted: one class, or one or several numbers (a contract then has as many labels).
+
+    ``classes`` are the texts of all classes, in the order of their numbers: a record of any other one is no sample.
+    Empty: those that the training part has.
+    """
 
     name: Name
     expression: Expression
     kind: LabelKind = LabelKind.NUMBER
+    classes: Annotated[tuple[ClassName, ...], Field(max_length=1000)] = ()
 
 
 class Window(Message):
@@ -208,3 +221,9 @@ class Learnt(Message):
 def contract_document(contract: Contract, learnt: Learnt) -> bytes:
     """Return the text of ``contract.json``, which ``CompiledContract.from_json`` reads."""
     return orjson.dumps({"contract": contract.to_json(), "learnt": learnt.to_json()}, option=orjson.OPT_INDENT_2)
+
+
+def fit_records_of(config: Mapping[str, Any]) -> int:
+    """Return of how many records a stream without end, announced with ``config``, learns what its contract learns."""
+    given = config.get(FIT_RECORDS)
+    return given if isinstance(given, int) and 0 < given <= MAX_FIT_RECORDS else DEFAULT_FIT_RECORDS

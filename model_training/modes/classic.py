@@ -11,14 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kafkaml.codecs import with_learnt
-from kafkaml.codecs.columns import contract_of
 from kafkaml.errors import UserCodeError
 from kafkaml.failpoints import failpoint
-from kafkaml.input_format import InputFormat
 from kafkaml.logs import get_logger
-from kafkaml.wire.contract import CONTRACT_FILE, contract_document
-from kafkaml.wire.contract import Learnt as ContractLearnt
 from kafkaml.wire.progress import EpochMetrics, Progress
 from model_training.context import RunContext
 from model_training.epoch_checkpoints import EpochCheckpoints
@@ -68,9 +63,7 @@ def run(context: RunContext) -> Sequence[TrainedPart]:
                 rounds.run(fitting.fit, resumed)
             failpoint("training.fitted")
             ended = parts.finish(session, _trial(read, data), with_matrix=plan.confusion_matrix)
-            if plan.stream.input_format == InputFormat.COLUMNS:
-                contract, found = contract_of(with_learnt(plan.stream.input_config, data.learnt))
-                parts.keep(CONTRACT_FILE, contract_document(contract, found or ContractLearnt()))
+            parts.keep_contract(data.learnt)
     # The model process is gone: nobody writes to the files any more.
     failpoint("training.saved")
     hashes = parts.upload()

@@ -26,6 +26,7 @@ from kafkaml.frameworks import FRAMEWORKS, Purpose
 from kafkaml.left_out import LeftOut
 from kafkaml.logs import get_logger
 from kafkaml.wire.checkpoint import WindowEnd, by_partition, by_topic
+from kafkaml.wire.contract import SplitBy
 from kafkaml.wire.incremental import Incremental
 from kafkaml.wire.progress import EpochMetrics, WindowPlace
 from kafkaml.wire.semi_supervised import PseudoLabels, SemiSupervised
@@ -43,8 +44,9 @@ from model_training.parts import Ended, Parts
 from model_training.promotion import PromotionRule
 from model_training.pseudo_labels import PseudoLabeller, labels_of, none_chosen, unused_unlabelled
 from model_training.rounds import Rounds
+from model_training.window import HeldOut, Reading, Window
 from model_training.window_samples import Ahead, Order, Ordering, WindowSamples
-from model_training.windows import Limits, Reading, Window, Windows
+from model_training.windows import Limits, Windows
 
 __all__ = ["run"]
 
@@ -52,7 +54,7 @@ logger = get_logger(__name__)
 
 # What a trained model is tried on where nothing was held out: enough for its answers in a batch.
 _SAMPLE_ROWS = 64
-_SAMPLE, _HELD_OUT, _LABELLED = "sample", "held_out", "labelled"
+_SAMPLE, _HELD_OUT, _LABELLED, _KEYS = "sample", "held_out", "labelled", "keys_"
 # What usually keeps a loss a number.
 _STEADIER = "a smaller learning rate, features scaled to 0..1, or clipped gradients (clipnorm=1.0) usually help"
 # Arguments of fit that say something of windows, by the names that all frameworks know them by.
@@ -65,7 +67,7 @@ class _Terms:
     """What was asked for: checked, and with the defaults filled in."""
 
     limits: Limits
-    validation_rate: Fraction
+    held_out: HeldOut
     rule: PromotionRule | None
     semi_supervised: SemiSupervised | None
     passes: int
@@ -85,7 +87,7 @@ class _Terms:
                 idle_seconds=None if settings.indefinite else settings.stream_timeout / 1000,
             ),
             # As a fraction, because 0.29 of 100 is 28.999... in floating point.
-            validation_rate=Fraction(rate).limit_denominator(1_000_000_000),
+            held_out=HeldOut(rate=Fraction(rate).limit_denominator(1_000_000_000), seed=plan.seed % 2**64),
             rule=PromotionRule.of(settings, validation_rate=rate),
             semi_supervised=plan.semi_supervised,
             passes=given.get(_PASSES, 1),
@@ -137,10 +139,13 @@ class _State:
 
     @property
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """The samples that are kept: those held out, the newest labelled ones, and a few for trying the model."""
+        """The samples that are kept, those held out, the newest labelled ones and a few for trying the model, and what
+        is known of keys.
+        """
         held_out = {} if self.held_out is None else self.held_out.arrays(_HELD_OUT)
         labelled = {} if self.labelled is None else self.labelled.arrays(_LABELLED)
-        return {**held_out, **labelled, **({} if self.sample is None else {_SAMPLE: self.sample})}
+        keys = {f"{_KEYS}{name}": array for name, array in self.reading.state.items()}
+        return {**held_out, **labelled, **keys, **({} if self.sample is None else {_SAMPLE: self.sample})}
 
     @classmethod
     def restored(cls, contents: Contents) -> _State:
@@ -149,7 +154,10 @@ class _State:
         fit, comparison = document["fit"], document["comparison"]
         return cls(
             step=contents.step,
-            reading=Reading.from_json(document["reading"]),
+            reading=Reading.from_json(
+                document["reading"],
+                {name.removeprefix(_KEYS): array for name, array in arrays.items() if name.startswith(_KEYS)},
+            ),
             fit=None if fit is None else WindowFit.from_json(fit),
             unlearnable=LeftOut.from_json(document["unlearnable"]),
             trained=document["trained"],
@@ -248,8 +256,9 @@ class _Learner:
         first_end = None
         if self.begun is not None and self.begun.step == self._state.step + 1:
             first_end = by_partition(self.begun.positions)
-        limits, last = self._terms.limits, self._state.reading
-        with self._ahead, self._context.windows(limits, last, first_end=first_end) as windows:
+        terms, last = self._terms, self._state.reading
+        reading = self._context.windows(terms.limits, last, held_out=terms.held_out, first_end=first_end)
+        with self._ahead, reading as windows:
             while True:
                 window, samples = self._ahead.take(iter(windows))
                 if window is None:
@@ -269,7 +278,7 @@ class _Learner:
                 self.learn(window, samples, fit, windows)
 
     def _copied(self, window: Window, fit: WindowFit, step: int) -> WindowSamples:
-        rate = self._terms.validation_rate
+        rate = self._terms.held_out.rate
         return WindowSamples.of(window, fit, self._terms.ordering, step=step, validated=lambda count: int(rate * count))
 
     def learn(self, window: Window, copied: WindowSamples, fit: WindowFit, windows: Windows) -> None:
@@ -430,7 +439,7 @@ class _Learner:
         return metrics
 
     def _train_union(self, union: Newest, fit: WindowFit, number: int) -> Mapping[str, float]:
-        order = Order(self._terms.ordering, step=self._state.step + 1, count=len(union), validated=0, round_=number)
+        order = Order(self._terms.ordering, step=self._state.step + 1, count=len(union), validates=0, round_=number)
         with share(union.features, union.labels, rows=order.rows, targets_are_features=False) as samples:
             return self._train(samples, order, fit)
 
@@ -517,6 +526,7 @@ class _Learner:
             )
             wants_matrix = self._plan.confusion_matrix and len(held_out) > 0
             ended = self._parts.finish(self._session, trial, with_matrix=wants_matrix, with_onnx=state.converts)
+        self._parts.keep_contract(state.reading.told.settings)
         state.converts = all(each.found.converts for each in ended)
         return ended
 
@@ -536,13 +546,24 @@ class _Learner:
             seconds=state.seconds,
             samples=samples,
             slice_sha256=state.reading.sha256,
-            split=f"{float(self._terms.validation_rate):g} of each of {state.step} windows validates, chosen by seed "
-            f"{self._plan.seed}; the newest {tested} of these test",
+            split=f"{self._split(state.step)}; the newest {tested} of these test",
             class_names=fit.class_names,
             settings=state.reading.told.settings,
             warnings=warnings,
             pseudo_labels=state.pseudo_labels,
         )
+
+    def _split(self, windows: int) -> str:
+        rate, seed = f"{float(self._terms.held_out.rate):g}", f"chosen by seed {self._plan.seed}"
+        contract = self._parts.contract
+        if contract is None:
+            return f"{rate} of each of {windows} windows validates, {seed}"
+        match contract.split:
+            case SplitBy.TIME:
+                return f"the newest {rate} of each of {windows} windows validates"
+            case SplitBy.KEY:
+                return f"about {rate} of the keys validate in all {windows} windows, {seed}"
+        return f"about {rate} of the records validate by their content, {seed}, in {windows} windows"
 
     def _whence(self) -> Whence:
         state = self._state

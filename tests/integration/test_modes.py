@@ -21,6 +21,7 @@ from kafkaml.input_format import InputFormat
 from kafkaml.settings import KafkaSettings
 from kafkaml.testing import RecordingReporter
 from kafkaml.wire.choices import Direction
+from kafkaml.wire.contract import CONTRACT_FILE
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.incremental import Incremental
 from kafkaml.wire.outcome import TrainingOutcome
@@ -44,6 +45,7 @@ from tests.integration.training_support import (
     plan_of,
     send,
     send_online,
+    send_readings,
 )
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
@@ -92,6 +94,29 @@ class Score(keras.metrics.Metric):
 model = keras.Sequential([keras.Input(shape=(4,)), Counted(3)])
 loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 model.compile(optimizer="sgd", loss=loss, metrics=[Score()])
+"""
+
+TWO_INPUTS_KERAS = """
+left, right = keras.Input((2, 2), name="left"), keras.Input((2, 2), name="right")
+x = keras.layers.Flatten()(keras.layers.concatenate([left, right]))
+outputs = keras.layers.Dense(3, activation="softmax")(keras.layers.Dense(32, activation="relu")(x))
+model = keras.Model([left, right], outputs)
+model.compile(optimizer=keras.optimizers.Adam(0.01), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+"""
+TWO_INPUTS_TORCH = """
+class Network(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 3))
+    def forward(self, left, right):
+        return self.layers(torch.cat([left, right], dim=2).flatten(1))
+    def loss_fn(self):
+        return nn.CrossEntropyLoss()
+    def optimizer(self):
+        return torch.optim.Adam(model.parameters(), lr=0.01)
+    def metrics(self):
+        return {"accuracy": Accuracy(), "loss": Loss(self.loss_fn())}
+model = Network()
 """
 
 WEIGHTS = {Framework.TENSORFLOW: "model.weights.h5", Framework.PYTORCH: "model.safetensors"}
@@ -277,11 +302,22 @@ def test_a_gain_of_0_049_makes_no_version_and_one_of_0_051_makes_one(
     assert (reporter.comparison.champion, reporter.comparison.champion_value) == (2, pytest.approx(scores[3]))
 
 
+@pytest.mark.parametrize("of_columns", [False, True], ids=["arrays", "columns"])
 @pytest.mark.parametrize("framework", list(Framework))
-def test_a_killed_model_process_is_replaced_and_the_weights_are_the_same(run: Run, framework: Framework) -> None:
+def test_a_killed_model_process_is_replaced_and_the_weights_are_the_same(
+    run: Run, framework: Framework, of_columns: bool
+) -> None:
     features, labels = blobs(200)
-    stream = send_online(run.broker, run.broker.topic(), features, labels)
-    plan = online_plan(framework, stream, incremental=Incremental(stream_timeout=600, window_records=40))
+    settings: dict[str, Any] = {"stream_timeout": 600, "window_records": 40}
+    more: dict[str, Any] = {}
+    if of_columns:
+        stream = send_readings(run.broker, run.broker.topic(2), features, labels)
+        settings |= {"monitoring_metric": "accuracy", "change": Direction.UP, "improvement": 1.0}
+        more["code"] = TWO_INPUTS_KERAS if framework is Framework.TENSORFLOW else TWO_INPUTS_TORCH
+        more["fit_arguments"] = epochs(framework, 10)
+    else:
+        stream = send_online(run.broker, run.broker.topic(), features, labels)
+    plan = online_plan(framework, stream, incremental=Incremental(**settings), **more)
     undisturbed = run.learn(plan, RecordingReporter())
     reporter, killed = RecordingReporter(), dict[int, int]()
     report = reporter.epoch
@@ -299,6 +335,17 @@ def test_a_killed_model_process_is_replaced_and_the_weights_are_the_same(run: Ru
     assert len(set(killed.values())) == 2
     assert outcome.artifacts[WEIGHTS[framework]] == undisturbed.artifacts[WEIGHTS[framework]]
     assert outcome.samples == undisturbed.samples
+    if of_columns:
+        # The first record of each machine fills no window.
+        assert outcome.samples["training"] + outcome.samples["validation"] == 195
+        assert outcome.test_metrics["accuracy"] > 0.9
+        assert outcome.labels == ["state 0", "state 1", "state 2"]
+        assert reporter.versions
+        for version in [each for each, _ in reporter.versions.values()]:
+            assert (version.learnt, version.artifacts[CONTRACT_FILE]) == (
+                outcome.learnt,
+                outcome.artifacts[CONTRACT_FILE],
+            )
 
 
 def test_a_mode_trains_several_models_at_once_to_several_parts(run: Run) -> None:

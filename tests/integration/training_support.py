@@ -214,6 +214,38 @@ def send_online(
     )
 
 
+def send_readings(broker: TestBroker, topic: str, features: Array, labels: Array) -> ControlMessage:
+    """Send samples as JSON records of five machines, and return the announcement of a data set without end: windows of
+    two records of a machine, as the inputs ``left`` and ``right`` of two columns each.
+    """
+    producer = Producer({"bootstrap.servers": broker.bootstrap_servers, "linger.ms": 5})
+    names = ["a", "b", "c", "d"]
+    for row, (sample, label) in enumerate(zip(features.tolist(), labels.tolist(), strict=True)):
+        value = {**dict(zip(names, sample, strict=True)), "state": f"state {label}"}
+        place = {"partition": row % 5 % 2, "timestamp": SINCE_MS + row}
+        producer.produce(topic, json.dumps(value).encode(), f"m{row % 5}".encode(), **place)
+        producer.poll(0)
+    assert producer.flush(150) == 0
+    contract = {
+        "format": "JSON",
+        "fields": [*({"path": [name], "kind": "number"} for name in names), {"path": ["state"], "kind": "text"}],
+        "columns": [
+            {"name": name, "expression": name, "scaling": "standard", "input": side}
+            for name, side in zip(names, ("left", "left", "right", "right"), strict=True)
+        ],
+        "labels": [{"name": "state", "expression": "state", "kind": "class"}],
+        "window": {"length": 2},
+        "split": "key",
+    }
+    return ControlMessage(
+        ranges=(StreamRange(topic),),
+        input_format=InputFormat.COLUMNS,
+        input_config={"contract": contract, "fit_records": 50},
+        validation_rate=0.4,
+        incremental=True,
+    )
+
+
 def online_plan(framework: Framework, stream: ControlMessage, *, code: str = "", **fields: Any) -> TrainingPlan:
     """Return the plan of an incremental training of ``blobs``; ``fields`` override."""
     values: dict[str, Any] = {"mode": TrainingMode.INCREMENTAL, "fit_arguments": epochs(framework, 10)}

@@ -16,7 +16,8 @@ from kafkaml.shapes import DataMismatch
 from kafkaml.stream_range import StreamRange
 from kafkaml.testing import InMemoryBroker
 from model_training.read_ahead import ReadAhead
-from model_training.windows import Limits, Reading, Window, read_windows
+from model_training.window import Reading, Window
+from model_training.windows import Limits, read_windows
 
 ONLINE = ControlMessage(
     ranges=(StreamRange("live"),),

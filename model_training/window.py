@@ -1,0 +1,240 @@
+"""Window: samples of records that came together, and what they are made of on the way. Pure.
+
+Made by ``windows`` and ``window_decoding``, taken by the modes that keep a model learning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from fractions import Fraction
+from typing import Any, NamedTuple, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kafkaml.errors import DecodeError
+from kafkaml.left_out import LeftOut
+from kafkaml.records import Headers, ListBatch, PartitionKey, Place, Record, RecordBatch, place_text
+from kafkaml.wire.contract import Contract
+
+__all__ = ["Failures", "HeldOut", "Reading", "Row", "RowSource", "Rows", "Taken", "Told", "Window", "in_time",
+           "rows_of"]  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldOut:
+    """Which samples validate: the share ``rate`` of them, chosen by ``seed``."""
+
+    rate: Fraction = Fraction(0)
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What the first samples told, for all that follow: entries of an ``input_config``, and how samples are shaped.
+
+    ``features`` and ``labels`` are type (as JSON, see ``kafkaml.named_inputs``) and shape of a sample's; ``labels`` is
+    None where records have none. ``notes`` are for people.
+    """
+
+    settings: Mapping[str, Any]
+    features: tuple[Any, tuple[int, ...]]
+    labels: tuple[Any, tuple[int, ...]] | None
+    notes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what ``from_json`` reads."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
+        sides = [document["features"], document["labels"]]
+        features, labels = (None if side is None else (side[0], tuple(map(int, side[1]))) for side in sides)
+        if features is None:
+            raise ValueError("features are null")
+        return cls(settings=document["settings"], features=features, labels=labels, notes=tuple(document["notes"]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How far a stream was read, and what its records told: with it another reading goes on as if it were this one.
+
+    ``positions`` are the next offsets of all partitions. ``sha256`` names the samples so far, window by window.
+    ``early`` unlabelled samples came before the first labelled one, more of them than memory holds. ``state`` is what
+    is known of keys, where samples are made of several records of one (``WindowState.snapshot``).
+    """
+
+    positions: Mapping[PartitionKey, int] = field(default_factory=dict)
+    records: int = 0
+    left_out: LeftOut = field(default_factory=LeftOut)
+    sha256: str = "0" * 64
+    told: Told | None = None
+    early: int = 0
+    state: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What to tell of how records were taken, and of those that were no samples."""
+        early = f"{self.early} unlabelled samples came before the first labelled one and were not used"
+        notes = self.told.notes if self.told else ()
+        return [*notes, *([early] if self.early else []), *self.left_out.warnings(self.records)]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what ``from_json`` reads, beside ``state``."""
+        return {
+            "positions": [[*key, offset] for key, offset in self.positions.items()],
+            "records": self.records,
+            "left_out": self.left_out.to_json(),
+            "sha256": self.sha256,
+            "told": None if self.told is None else self.told.to_json(),
+            "early": self.early,
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any], state: Mapping[str, NDArray[Any]] | None = None) -> Self:
+        return cls(
+            positions={(str(topic), int(partition)): int(at) for topic, partition, at in document["positions"]},
+            records=int(document["records"]),
+            left_out=LeftOut.from_json(document["left_out"]),
+            sha256=str(document["sha256"]),
+            told=None if document["told"] is None else Told.from_json(document["told"]),
+            early=int(document["early"]),
+            state=state or {},
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """Samples of records that came together: ``features`` (n, *sample_shape), ``labels`` (n, *label_shape).
+
+    ``labels`` is None where the records have no keys; ``whole_labels``: those that are all whole stand for whole
+    numbers. Of ``records`` those that are no samples were left out; a window may be empty. ``origins`` says of each
+    sample which record of ``places`` it comes from; ``reading`` is the state behind the window. ``unlabelled``
+    (m, *sample_shape) came beside them. ``validates`` (n,) are those that are held out, None where any may be.
+    ``contract`` is that of a data set of columns, ``class_names[i]`` the text that its label i stands for.
+    """
+
+    features: NDArray[Any]
+    labels: NDArray[Any] | None
+    whole_labels: bool
+    records: int
+    left_out: int
+    origins: NDArray[np.intp]
+    places: Sequence[Place]
+    reading: Reading
+    unlabelled: NDArray[Any]
+    validates: NDArray[np.bool_] | None = None
+    contract: Contract | None = None
+    class_names: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def place(self, row: int) -> str:
+        """Return where sample ``row`` comes from, as every message names a record."""
+        return place_text(self.places[int(self.origins[row])])
+
+
+# A record, as it is sorted: time in milliseconds, topic, partition, offset, key, value, headers.
+Row = tuple[int, str, int, int, bytes | None, bytes | None, Headers | None]
+
+
+class Taken(NamedTuple):
+    """The records of a window, column by column, in the order of their times."""
+
+    places: Sequence[Place] = ()
+    values: Sequence[bytes | None] = ()
+    keys: Sequence[bytes | None] = ()
+    headers: Sequence[Headers | None] = ()
+    times_ms: Sequence[int] = ()
+
+    def take(self, indices: Sequence[int]) -> Taken:
+        """Return some of them, in that order."""
+        columns: Any = ([column[index] for index in indices] for column in self)
+        return Taken(*columns)
+
+    def joined(self, later: Taken) -> Taken:
+        """Return these and others behind them."""
+        columns: Any = ([*mine, *theirs] for mine, theirs in zip(self, later, strict=True))
+        return Taken(*columns) if self.places else later
+
+    @property
+    def batch(self) -> RecordBatch:
+        """The same as records."""
+        return ListBatch(
+            [
+                Record(*place, key, value, headers or (), time_ms)
+                for place, value, key, headers, time_ms in zip(*self, strict=True)
+            ]
+        )
+
+
+def rows_of(batch: RecordBatch) -> list[Row]:
+    """Return the records of a batch as they are sorted."""
+    columns = batch.columns()
+    places = batch.topics(), columns.partitions, columns.offsets
+    return list(zip(columns.timestamps_ms, *places, columns.keys, batch.values(), columns.headers, strict=True))
+
+
+def in_time(rows: list[Row]) -> Taken:
+    """Return records in the order of their times."""
+    # No two are of one place, so keys and values are never compared.
+    times, topics, partitions, offsets, keys, values, headers = zip(*sorted(rows), strict=True) if rows else ((),) * 7
+    return Taken(list(zip(topics, partitions, offsets, strict=True)), values, keys, headers, times)
+
+
+class Rows(NamedTuple):
+    """Samples on their way into a window, and which record of ``Taken`` each comes from."""
+
+    features: NDArray[Any]
+    labels: NDArray[Any] | None
+    origins: NDArray[np.intp]
+    validates: NDArray[np.bool_] | None = None
+
+    @property
+    def sides(self) -> list[tuple[str, NDArray[Any]]]:
+        """Features, and labels where there are some."""
+        return [("features", self.features), *([] if self.labels is None else [("labels", self.labels)])]
+
+    def where(self, mask: NDArray[Any]) -> Rows:
+        """Return those of the samples that ``mask`` says, or the ones at these places."""
+        labels = None if self.labels is None else self.labels[mask]
+        validates = None if self.validates is None else self.validates[mask]
+        return Rows(self.features[mask], labels, self.origins[mask], validates)
+
+
+# Of a record that is no sample: its place among those taken, and why.
+Failures = list[tuple[int, DecodeError]]
+
+
+class RowSource(Protocol):
+    """How records become samples: by a codec (``window_decoding``), or by a contract (``window_contract``).
+
+    The first window needs ``least`` records, of which it learns what counts for all that follow.
+    """
+
+    @property
+    def least(self) -> int: ...
+
+    @property
+    def whole_labels(self) -> bool: ...
+
+    @property
+    def contract(self) -> Contract | None: ...
+
+    @property
+    def class_names(self) -> tuple[str, ...]: ...
+
+    @property
+    def state(self) -> Mapping[str, NDArray[Any]]:
+        """What is known of keys behind the records that were decoded last."""
+        ...
+
+    def decode(self, taken: Taken, *, labelled: bool = True) -> tuple[Rows, Failures]:
+        """Return the samples of records (at least one) in the order of their times."""
+        ...
+
+    def tell(self, rows: Rows) -> Told:
+        """Return what the first samples, ``rows``, told, and go by it from now on."""
+        ...

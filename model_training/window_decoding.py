@@ -1,0 +1,241 @@
+"""WindowDecoder: the records of each window become its samples, as the first ones told. Called by ``windows``."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kafkaml.codecs import StreamCodec, codec_for, with_learnt
+from kafkaml.control import ControlMessage
+from kafkaml.errors import DecodeError
+from kafkaml.input_format import InputFormat
+from kafkaml.named_inputs import are_numbers, dtype_from_json, dtype_to_json
+from kafkaml.records import PartitionKey, place_text
+from kafkaml.shapes import DataMismatch
+from kafkaml.slice_builder import not_finite, not_finite_error, sample_origins
+from model_training.window import Failures, HeldOut, Reading, Row, Rows, RowSource, Taken, Told, Window
+from model_training.window_contract import ContractSource
+
+__all__ = ["WindowDecoder"]
+
+
+class WindowDecoder:
+    """Decodes window by window; what only data can tell is settled by the first samples.
+
+    Records of the topics ``unlabelled`` are samples without a label, whatever their keys are.
+    """
+
+    def __init__(
+        self,
+        stream: ControlMessage,
+        past: Reading,
+        *,
+        held_out: HeldOut,
+        with_labels: bool,
+        unlabelled: Collection[str],
+    ) -> None:
+        self._source: RowSource = (
+            ContractSource(stream, past, held_out=held_out, with_labels=with_labels)
+            if stream.input_format == InputFormat.COLUMNS
+            else _CodecSource(stream, past.told, with_labels=with_labels)
+        )
+        self._unlabelled_topics = unlabelled
+        self._early = past.early
+        self._told = past.told
+        self._records = past.records
+        self._left_out = past.left_out.copy()
+        self._sha256 = past.sha256
+
+    @property
+    def least(self) -> int:
+        """How many records the next window needs at least, however long they take to come."""
+        return self._source.least if self._told is None else 0
+
+    def usable(self, rows: list[Row]) -> int:
+        """Count those that may be learnt now: unlabelled ones not before a labelled one told how both are shaped."""
+        if self._told is not None or not self._unlabelled_topics:
+            return len(rows)
+        return sum(row[1] not in self._unlabelled_topics for row in rows)
+
+    def window(self, taken: Taken, positions: Mapping[PartitionKey, int]) -> Window:
+        """Return the samples of the records ``taken``, and the state behind them, where ``positions`` are next."""
+        labelled, others = self._parted(taken)
+        before = self._left_out.total
+        rows = self._samples(labelled)
+        # Behind the labelled ones, the first of which tell how all are shaped.
+        unlabelled = self._unlabelled(others)
+        self._records += len(taken.places)
+        # As many as are there: of a stream without end a few odd ones at its beginning say nothing.
+        self._left_out.check(self._records, self._records)
+        self._sha256 = _chained(self._sha256, [*(each for _, each in rows.sides), unlabelled])
+        return Window(
+            features=rows.features,
+            labels=rows.labels,
+            whole_labels=self._source.whole_labels,
+            records=len(taken.places),
+            left_out=self._left_out.total - before,
+            origins=rows.origins,
+            places=labelled.places,
+            reading=Reading(
+                positions=dict(positions),
+                records=self._records,
+                left_out=self._left_out.copy(),
+                sha256=self._sha256,
+                told=self._told,
+                early=self._early,
+                state=self._source.state,
+            ),
+            unlabelled=unlabelled,
+            validates=rows.validates,
+            contract=self._source.contract,
+            class_names=self._source.class_names,
+        )
+
+    def _parted(self, taken: Taken) -> tuple[Taken, Taken]:
+        """Return the labelled records, and the others."""
+        if not self._unlabelled_topics:
+            return taken, Taken()
+        parts: tuple[list[int], list[int]] = [], []
+        for index, place in enumerate(taken.places):
+            parts[place[0] in self._unlabelled_topics].append(index)
+        return taken.take(parts[0]), taken.take(parts[1])
+
+    def _samples(self, taken: Taken, *, labelled: bool = True) -> Rows:
+        """Return the samples of records; what is none is left out."""
+        if not taken.places:
+            return self._no_samples(labelled=labelled)
+        rows, failures = self._source.decode(taken, labelled=labelled)
+        for index, error in failures:
+            self._left_out.add(place_text(taken.places[index]), error)
+        return self._as_told(taken, rows) if len(rows.features) else rows
+
+    def _no_samples(self, *, labelled: bool) -> Rows:
+        """Return none, shaped as all are where that is known."""
+        told, origins = self._told, np.zeros(0, np.intp)
+        if told is None:
+            return Rows(np.zeros(0), None, origins)
+        features = np.zeros((0, *told.features[1]), dtype_from_json(told.features[0]))
+        if not labelled or told.labels is None:
+            return Rows(features, None, origins)
+        return Rows(features, np.zeros((0, *told.labels[1]), told.labels[0]), origins)
+
+    def _unlabelled(self, taken: Taken) -> NDArray[np.generic]:
+        if self._told is None:
+            # Nothing has told how they are shaped, and no model learnt what could label them.
+            self._early += len(taken.places)
+            return np.zeros(0)
+        return self._samples(taken, labelled=False).features
+
+    def _as_told(self, taken: Taken, rows: Rows) -> Rows:
+        """Return the samples in the types of the first ones; none of them where they are shaped otherwise."""
+        for what, array in rows.sides:
+            if not are_numbers(array.dtype):
+                raise DataMismatch(
+                    f"the stream's {what} are of the type {array.dtype}: a stream without end takes numbers",
+                    hint="the numbers of classes cannot be known before all of them came: send the number of each "
+                    "label's class, from 0 on"
+                    if what == "labels"
+                    else "encode texts as numbers in the sink",
+                )
+        if self._told is None:
+            self._told = self._source.tell(rows)
+        told = self._told
+        for (what, array), wanted in zip(rows.sides, (told.features, told.labels), strict=False):
+            if wanted is not None and array.shape[1:] != wanted[1]:
+                error = DecodeError(
+                    f"got {what} of the shape {array.shape[1:]}: expected {wanted[1]}, as in the first records"
+                )
+                for record in rows.origins.tolist():
+                    self._left_out.add(place_text(taken.places[record]), error)
+                return rows.where(np.zeros(len(array), np.bool_))
+        features = rows.features.astype(dtype_from_json(told.features[0]), copy=False)
+        if rows.labels is None or told.labels is None:
+            return rows._replace(features=features, labels=None)
+        return rows._replace(features=features, labels=rows.labels.astype(told.labels[0], copy=False))
+
+
+class _CodecSource:
+    """By a codec of the announcement, or of it and what the first samples told."""
+
+    least = 0
+    contract = None
+    class_names: tuple[str, ...] = ()
+    state: Mapping[str, NDArray[np.generic]] = {}
+
+    def __init__(self, stream: ControlMessage, told: Told | None, *, with_labels: bool) -> None:
+        self._stream = stream
+        self._with_labels = with_labels
+        self._told = told
+        self._codec = self._codec_for(told)
+
+    @property
+    def whole_labels(self) -> bool:
+        """Whether labels that are all whole stand for whole numbers."""
+        return self._codec.whole_labels
+
+    def decode(self, taken: Taken, *, labelled: bool = True) -> tuple[Rows, Failures]:
+        """Return the samples of records, those that are not finite left out."""
+        if self._told is None:
+            self._codec = self._settled(taken)
+        codec = self._codec if labelled else replace(self._codec, labels=None)
+        features, labels, failed = codec.decode_each(taken.values, taken.keys)
+        failures = [(each.index, each.error) for each in failed]
+        rows = Rows(features, labels, sample_origins(codec, taken.values, failed, len(features)))
+        bad = not_finite(features, labels) if len(features) else None
+        if bad is None:
+            return rows, failures
+        for row in np.flatnonzero(bad).tolist():
+            label = None if labels is None else labels[row]
+            failures.append((int(rows.origins[row]), not_finite_error(codec, features[row], label)))
+        return rows.where(~bad), failures
+
+    def tell(self, rows: Rows) -> Told:
+        """Return what the first samples told."""
+        wider = self._codec.widened() if rows.features.dtype != self._codec.features.dtype else None
+        codec = wider or self._codec
+        codecs = [codec.features, *([] if codec.labels is None else [codec.labels])]
+        doubts = [
+            f"{doubt[0]}; it was trained all the same"
+            for codec, (_, array) in zip(codecs, rows.sides, strict=False)
+            if (doubt := codec.doubt(array))
+        ]
+        self._told = Told(
+            settings=codec.features.learnt(),
+            features=(dtype_to_json(rows.features.dtype), rows.features.shape[1:]),
+            labels=None if rows.labels is None else (rows.labels.dtype.str, rows.labels.shape[1:]),
+            notes=tuple(dict.fromkeys([*(note for codec in codecs for note in codec.notes), *doubts])),
+        )
+        self._codec = self._codec_for(self._told)
+        return self._told
+
+    def _settled(self, taken: Taken) -> StreamCodec:
+        codec = self._codec_for(None)
+        if all(key is None for key in taken.keys):
+            codec = replace(codec, labels=None)
+        return codec.settled(taken.values, taken.keys)
+
+    def _codec_for(self, told: Told | None) -> StreamCodec:
+        config = self._stream.input_config
+        codec = codec_for(self._stream.input_format, config if told is None else with_learnt(config, told.settings))
+        if not self._with_labels or (told is not None and told.labels is None):
+            codec = replace(codec, labels=None)
+        if told is None:
+            return codec
+        labels = codec.labels
+        if labels is not None and told.labels is not None:
+            labels = labels.pinned(told.labels[1])
+        return replace(codec, features=codec.features.pinned(told.features[1]), labels=labels)
+
+
+def _chained(before: str, arrays: Sequence[NDArray[np.generic]]) -> str:
+    if not any(map(len, arrays)):
+        # Learnt again, such a window is part of the next one.
+        return before
+    digest = hashlib.sha256(bytes.fromhex(before))
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
