@@ -23,6 +23,7 @@ __all__ = [
     "print_dataset",
     "print_preview",
     "print_remarks",
+    "records_text",
 ]
 
 MAX_VALUES = 3
@@ -43,12 +44,12 @@ def print_dataset(dataset: Dataset) -> None:
         dataset.versions,
         [
             ("version", lambda row: row.number),
-            ("records", lambda row: row.records),
+            ("records", _count),
             ("made", lambda row: human_age(row.created_at)),
             ("split", _split),
             ("columns", lambda row: len(row.contract.columns)),
             ("label", lambda row: ", ".join(each.name for each in row.contract.labels)),
-            ("slice", lambda row: row.ranges.replace(",", ", ")),
+            ("slice", _slice),
         ],
         nothing="no versions",
     )
@@ -56,6 +57,28 @@ def print_dataset(dataset: Dataset) -> None:
         newest = dataset.versions[0]
         out.print(f"\ncontract of version {newest.number}", style="bold")
         _print_contract(newest.contract)
+
+
+def records_text(version: DatasetVersion) -> str:
+    """Return which records a version has, for a line."""
+    if version.records is not None:
+        return f"{version.records} records"
+    return f"without end, {_since(version)}; it learns scales and the like of its first {version.fit_records} records"
+
+
+def _count(version: DatasetVersion) -> str:
+    return "online" if version.records is None else str(version.records)
+
+
+def _slice(version: DatasetVersion) -> str:
+    return f"{version.ranges} {_since(version)}" if version.online else version.ranges.replace(",", ", ")
+
+
+def _since(version: DatasetVersion) -> str:
+    # A time before any record: all that Kafka keeps.
+    if version.since is None or version.since.timestamp() == 0:
+        return "from the oldest record on"
+    return f"since {version.since:%Y-%m-%d %H:%M:%S}"
 
 
 def _split(version: DatasetVersion) -> str:

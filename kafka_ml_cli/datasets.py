@@ -18,6 +18,7 @@ from kafka_ml_cli.dataset_views import (
     print_dataset,
     print_preview,
     print_remarks,
+    records_text,
 )
 from kafka_ml_cli.nouns import Identifier, add_delete
 from kafka_ml_cli.output import JsonOption, console, human_age, human_size, print_done, print_json, print_table
@@ -36,13 +37,37 @@ ContractOption = Annotated[
     Path | None,
     typer.Option(help="File with the contract, as `infer --json` prints it; by default what is proposed."),
 ]
-SinceOption = Annotated[datetime | None, typer.Option(help="Only records from this time on (UTC).")]
-UntilOption = Annotated[datetime | None, typer.Option(help="Only records from before this time (UTC).")]
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return datetime.now(UTC) if text == "now" else datetime.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is no time: expected now, or such as 2026-01-31T12:00:00") from error
+
+
+SinceOption = Annotated[
+    datetime | None,
+    typer.Option(parser=_moment, metavar="TIME", help="Only records from this time on (UTC), or from now on."),
+]
+UntilOption = Annotated[
+    datetime | None, typer.Option(parser=_moment, metavar="TIME", help="Only records from before this time (UTC).")
+]
+OnlineOption = Annotated[
+    bool,
+    typer.Option("--online", help="Without end, for incremental training: all since --since, and what comes."),
+]
+FitOption = Annotated[
+    int | None,
+    typer.Option(min=1, help="--online: of so many first records scales, vocabularies and classes are learnt (1000)."),
+]
 PartitionOption = Annotated[int | None, typer.Option(min=0, help="Only records of this partition.")]
 StartOption = Annotated[int | None, typer.Option(min=0, help="Only records from this offset on.")]
 EndOption = Annotated[int | None, typer.Option(min=0, help="Only records before this offset.")]
 ValidationOption = Annotated[float, typer.Option(help="Share of the samples that validates.")]
-TestOption = Annotated[float, typer.Option(help="Share of the samples that tests.")]
+TestOption = Annotated[
+    float | None, typer.Option(help="Share of the samples that tests: 0.1, and none of a data set without end.")
+]
 
 
 @app.callback()
@@ -93,14 +118,16 @@ def create(
     description: Annotated[str, typer.Option(help="A sentence about it.")] = "",
     since: SinceOption = None,
     until: UntilOption = None,
+    online: OnlineOption = False,
+    fit_records: FitOption = None,
     partition: PartitionOption = None,
     start: StartOption = None,
     end: EndOption = None,
     validation_rate: ValidationOption = 0.1,
-    test_rate: TestOption = 0.1,
+    test_rate: TestOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Make a data set of all that a topic holds now, of what came within a time, or of offsets."""
+    """Make a data set of all that a topic holds now, of what came within a time, of offsets, or without end."""
     datasets = client_of(context).datasets
     made = datasets.create(
         name=name,
@@ -109,13 +136,15 @@ def create(
         description=description,
         since=since,
         until=until,
+        online=online,
+        fit_records=fit_records,
         partition=partition,
         start=start,
         end=end,
         validation_rate=validation_rate,
         test_rate=test_rate,
     )
-    print_done(made, f"data set {made.id} ({made.name}) created: {made.versions[0].records} records", json=json)
+    print_done(made, f"data set {made.id} ({made.name}) created: {records_text(made.versions[0])}", json=json)
 
 
 @app.command()
@@ -126,11 +155,13 @@ def add_version(
     contract: ContractOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
+    online: OnlineOption = False,
+    fit_records: FitOption = None,
     partition: PartitionOption = None,
     start: StartOption = None,
     end: EndOption = None,
     validation_rate: ValidationOption = 0.1,
-    test_rate: TestOption = 0.1,
+    test_rate: TestOption = None,
     json: JsonOption = False,
 ) -> None:
     """Add a version to a data set; those before it stay as they are."""
@@ -140,13 +171,15 @@ def add_version(
         contract=_contract(context, topic, contract),
         since=since,
         until=until,
+        online=online,
+        fit_records=fit_records,
         partition=partition,
         start=start,
         end=end,
         validation_rate=validation_rate,
         test_rate=test_rate,
     )
-    print_done(made, f"version {made.number} added: {made.records} records", json=json)
+    print_done(made, f"version {made.number} added: {records_text(made)}", json=json)
 
 
 @app.command()
@@ -159,8 +192,9 @@ def preview(
     samples: Annotated[int, typer.Option(min=1, max=50, help="How many samples are shown.")] = 12,
     since: SinceOption = None,
     until: UntilOption = None,
+    online: OnlineOption = False,
     validation_rate: ValidationOption = 0.1,
-    test_rate: TestOption = 0.1,
+    test_rate: TestOption = None,
     json: JsonOption = False,
 ) -> None:
     """Show what a contract makes of a sample of the records: columns, samples as a model gets them, what is wrong."""
@@ -179,6 +213,7 @@ def preview(
             contract=document,
             since=since,
             until=until,
+            online=online,
             validation_rate=validation_rate,
             test_rate=test_rate,
             samples=samples,
@@ -192,10 +227,11 @@ def export(
     dataset: Identifier,
     to: Annotated[Path, typer.Option(help="File that ends with .parquet or .npz (for numpy.load).")],
     version: Annotated[int | None, typer.Option(help="By default the newest.")] = None,
+    until: UntilOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Write the samples, as a model gets them, with labels and parts, to a file."""
-    size = client_of(context).datasets.export(dataset, to, version=version)
+    """Write the samples, as a model gets them, with labels and parts, to a file; those of one without end --until."""
+    size = client_of(context).datasets.export(dataset, to, version=version, until=until)
     print_done({"path": to, "bytes": size}, f"{to}: {human_size(size)}", json=json)
 
 

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +22,16 @@ from django.shortcuts import get_object_or_404
 from rest_framework.exceptions import APIException
 from rest_framework.serializers import Serializer
 
-from backend.api.errors import Conflict, Problem, problem_of, problem_response
+from backend.api.errors import Conflict, InvalidField, Problem, problem_of, problem_response
 from backend.api.files import DOWNLOAD_HEADERS, file_body
 from backend.api.sse import refusal
 from backend.config.environment import environment
 from backend.datasets import selectors
+from backend.datasets.models import DatasetVersion
 from backend.datasets.serializers import ExportQuerySerializer, StreamExportQuerySerializer
 from backend.records.browsing import open_browser
 from backend.streams.models import Announcement
+from backend.streams.slices import ranges_between
 from kafkaml.errors import (
     BrokenError,
     BrokerError,
@@ -103,7 +106,7 @@ def _order(query: QueryDict, pk: int) -> ExportOrder:
     return _checked(
         ExportOrder(
             name=f"{dataset.name}-v{version.number}",
-            ranges=version.ranges,
+            ranges=_ranges(version, asked.get("until")),
             contract=version.contract,
             validation_rate=version.validation_rate,
             test_rate=version.test_rate,
@@ -148,6 +151,22 @@ def _checked(order: ExportOrder) -> ExportOrder:
         # Refused at once; whoever reads it waits for a topic to come back.
         browser.partitions(topic)
     return order
+
+
+def _ranges(version: DatasetVersion, until: datetime | None) -> str:
+    """Return the offsets that are exported; raises InvalidField, StreamUnavailable."""
+    if version.since_ms is None:
+        if until is not None:
+            raise InvalidField("until", f"{version} has an end: expected none beside it", hint="make a shorter version")
+        return version.ranges
+    if until is None:
+        raise InvalidField(
+            "until",
+            f"{version} has no end, and a file has one: expected the time until which records are exported",
+            hint="until now: kafka-ml datasets export ID --until now",
+        )
+    until_ms = int(until.timestamp() * 1000)
+    return format_ranges(ranges_between(open_browser(), version.ranges, version.since_ms, until_ms, field="until"))
 
 
 async def _sent(request: HttpRequest, order: ExportOrder) -> HttpResponseBase:

@@ -30,7 +30,7 @@ def dataset_problems(
     """
     if version is None:
         return []
-    reason = unfit_reason(None, mode, semi_supervised=semi_supervised, online=False, unlabelled=False)
+    reason = unfit_reason(None, mode, semi_supervised=semi_supervised, online=version.online, unlabelled=False)
     if reason:
         return [problem_with("dataset", reason)]
     try:

@@ -8,6 +8,7 @@ from django.db import models
 from kafkaml.control import ControlMessage
 from kafkaml.input_format import InputFormat
 from kafkaml.stream_range import parse_ranges
+from kafkaml.wire.contract import FIT_RECORDS
 
 __all__ = ["Dataset", "DatasetVersion"]
 
@@ -31,11 +32,17 @@ class Dataset(models.Model):
 
 
 class DatasetVersion(models.Model):
-    """A slice, whose offsets are resolved once, and a contract; never changed once made."""
+    """A slice, whose offsets are resolved once, and a contract; never changed once made.
+
+    A slice without end has no offsets: it begins in each partition with the first record that is not older than
+    ``since_ms``. What its contract learns it learns of its first ``fit_records`` records.
+    """
 
     dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
-    ranges = models.TextField(help_text="topic:partition:start:end, comma-separated")
+    ranges = models.TextField(help_text="topic:partition:start:end, comma-separated; without end the topic")
+    since_ms = models.BigIntegerField(null=True, help_text="ms since 1970; null: the slice has an end")
+    fit_records = models.PositiveIntegerField(null=True, help_text="null: the slice has an end")
     validation_rate = models.FloatField()
     test_rate = models.FloatField()
     contract = models.JSONField(help_text="kafkaml.wire.contract.Contract")
@@ -51,6 +58,11 @@ class DatasetVersion(models.Model):
     def __str__(self) -> str:
         return f"version {self.number} of {self.dataset.name!r}"
 
+    @property
+    def online(self) -> bool:
+        """Whether the slice is without end."""
+        return self.since_ms is not None
+
     def control_message(self) -> ControlMessage:
         """Return the announcement by which a deployment trains on it."""
         ranges = tuple(parse_ranges(self.ranges))
@@ -60,9 +72,12 @@ class DatasetVersion(models.Model):
             input_config={
                 "contract": self.contract,
                 "dataset": {"id": self.dataset_id, "name": self.dataset.name, "version": self.number},
+                **({FIT_RECORDS: self.fit_records} if self.online else {}),
             },
             description=f"{self.dataset.name}, version {self.number}",
             validation_rate=self.validation_rate,
             test_rate=self.test_rate,
-            total_msg=sum(each.max_records or 0 for each in ranges),
+            total_msg=None if self.online else sum(each.max_records or 0 for each in ranges),
+            incremental=self.online,
+            since_ms=self.since_ms,
         )

@@ -6,19 +6,19 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
 
+from backend.api.errors import InvalidField
 from backend.config.environment import environment
 from backend.datasets.models import DatasetVersion
+from backend.datasets.slices import Slice
 from backend.records.browsing import open_browser, open_sampler
 from kafkaml.codecs.schema_registry import SchemaRegistry
 from kafkaml.confluent import TopicSample
 from kafkaml.stream_range import StreamRange, parse_ranges
 from kafkaml.wire.preview import Preview
-
-if TYPE_CHECKING:
-    from backend.datasets.services import Slice
 
 __all__ = ["MAX_SAMPLES", "PreviewQuery", "slice_preview", "version_preview"]
 
@@ -34,24 +34,35 @@ _KEPT_BYTES = 32 << 20
 
 @dataclass(frozen=True, kw_only=True)
 class PreviewQuery:
-    """The contract as a document, whatever is wrong with it, and how many of its samples are shown."""
+    """The contract as a document, whatever is wrong with it, and how many of its samples are shown.
+
+    ``online``: it is of a data set without end.
+    """
 
     contract: Mapping[str, Any]
     validation_rate: float = 0.1
     test_rate: float = 0.1
     samples: int = 12
+    online: bool = False
 
 
 def slice_preview(asked: Slice, query: PreviewQuery) -> Preview:
-    """Return what the contract makes of records of a slice.
+    """Return what the contract makes of records of a slice; of one without end, of those that are there.
 
     Raises InvalidField for a slice that holds none, StreamUnavailable for a topic that there is not, BrokerError.
     """
 
     def ranges() -> Sequence[StreamRange]:
-        return asked.resolved(open_browser())
+        browser = open_browser()
+        try:
+            return asked.offsets(browser)
+        except InvalidField:
+            if not asked.online:
+                raise
+            # What is to come since now will look like what came before.
+            return Slice(topic=asked.topic).offsets(browser)
 
-    return _preview((asked,), ranges, query)
+    return _preview((asked,), ranges, replace(query, online=asked.online))
 
 
 def version_preview(version: DatasetVersion, samples: int) -> Preview:
@@ -61,8 +72,12 @@ def version_preview(version: DatasetVersion, samples: int) -> Preview:
         validation_rate=version.validation_rate,
         test_rate=version.test_rate,
         samples=samples,
+        online=version.online,
     )
-    return _preview((version.ranges,), lambda: parse_ranges(version.ranges), query)
+    if version.since_ms is None:
+        return _preview((version.ranges,), lambda: parse_ranges(version.ranges), query)
+    since = datetime.fromtimestamp(version.since_ms / 1000, UTC)
+    return slice_preview(Slice(topic=version.ranges, since=since, online=True), query)
 
 
 def _preview(key: tuple[Hashable, ...], ranges: Callable[[], Sequence[StreamRange]], query: PreviewQuery) -> Preview:
@@ -82,6 +97,7 @@ def _preview(key: tuple[Hashable, ...], ranges: Callable[[], Sequence[StreamRang
         validation_rate=query.validation_rate,
         test_rate=query.test_rate,
         samples=query.samples,
+        endless=query.online,
         lookup=SchemaRegistry.from_environment(),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from rest_framework import serializers
@@ -12,12 +13,12 @@ from backend.api.errors import InvalidFields
 from backend.api.fields import NameField, TextField, TopicField
 from backend.api.wire import MessageField
 from backend.datasets.catalog import CatalogSearch, DatasetKind
-from backend.datasets.contracts import contract_problems
+from backend.datasets.contracts import contract_problems, endless_contract_problems
 from backend.datasets.models import Dataset, DatasetVersion
 from backend.datasets.previews import MAX_SAMPLES
 from backend.datasets.services import Slice
 from backend.streams.fields import AddresseeField
-from kafkaml.wire.contract import Contract, SplitBy
+from kafkaml.wire.contract import DEFAULT_FIT_RECORDS, MAX_FIT_RECORDS, Contract, SplitBy
 from kafkaml.wire.export import ExportFormat
 
 __all__ = [
@@ -41,9 +42,16 @@ _ORDERS = [f"{sign}{name}" for name in ("id", "name", "changed_at") for sign in 
 
 
 class DatasetVersionSerializer(serializers.ModelSerializer[DatasetVersion]):
-    """A version: the slice as offsets, and the contract."""
+    """A version: the slice as offsets, or without end since a time, and the contract."""
 
-    records = serializers.SerializerMethodField(help_text="at most: markers of transactions count too")
+    records = serializers.SerializerMethodField(
+        help_text="at most: markers of transactions count too; null: without end"
+    )
+    online = serializers.BooleanField(read_only=True, help_text="without end, for incremental training")
+    since = serializers.SerializerMethodField(help_text="of a slice without end: the time of its first records")
+    fit_records = serializers.IntegerField(
+        read_only=True, allow_null=True, help_text="of a slice without end: of how many records its contract learns"
+    )
     contract = MessageField(Contract, allow_null=False)
 
     class Meta:
@@ -52,14 +60,20 @@ class DatasetVersionSerializer(serializers.ModelSerializer[DatasetVersion]):
             "number",
             "ranges",
             "records",
+            "online",
+            "since",
+            "fit_records",
             "validation_rate",
             "test_rate",
             "contract",
             "created_at",
         ]
 
-    def get_records(self, version: DatasetVersion) -> int:
-        return version.control_message().total_msg or 0
+    def get_records(self, version: DatasetVersion) -> int | None:
+        return version.control_message().total_msg
+
+    def get_since(self, version: DatasetVersion) -> datetime | None:
+        return None if version.since_ms is None else datetime.fromtimestamp(version.since_ms / 1000, UTC)
 
 
 class DatasetSerializer(serializers.ModelSerializer[Dataset]):
@@ -114,11 +128,15 @@ class CatalogRowSerializer(serializers.Serializer[Any]):
     changed_at = serializers.DateTimeField()
 
 
+# Of a slice that is online, and of one that is not.
+_ENDS = {True: " an end", False: "out end"}
+
+
 class SliceSerializer(serializers.Serializer[Any]):
     """Which records of a topic. Without anything else all that it holds now.
 
     ``partition``, ``start`` and ``end`` are offsets of one partition; ``since`` and ``until`` are times of Kafka's
-    records.
+    records. ``online``: without end, for incremental training; all that the topic holds ``since`` then, and what comes.
     """
 
     topic = TopicField()
@@ -127,8 +145,21 @@ class SliceSerializer(serializers.Serializer[Any]):
     end = serializers.IntegerField(allow_null=True, default=None, min_value=0, max_value=_MAX_OFFSET)
     since = serializers.DateTimeField(allow_null=True, default=None)
     until = serializers.DateTimeField(allow_null=True, default=None)
+    online = serializers.BooleanField(default=False)
+    fit_records = serializers.IntegerField(
+        allow_null=True,
+        default=None,
+        min_value=1,
+        max_value=MAX_FIT_RECORDS,
+        help_text=f"online: vocabularies, scales and classes are those of so many first records; null: "
+        f"{DEFAULT_FIT_RECORDS}",
+    )
 
     def validate(self, attrs: dict[str, Any]) -> Slice:
+        for name in ("partition", "start", "end", "until") if attrs["online"] else ("fit_records",):
+            if attrs[name] is not None:
+                told = "expected since alone" if attrs["online"] else "expected online beside it"
+                raise serializers.ValidationError({name: f"it belongs to a slice with{_ENDS[attrs['online']]}: {told}"})
         by_offset = [name for name in ("partition", "start", "end") if attrs[name] is not None]
         by_time = [name for name in ("since", "until") if attrs[name] is not None]
         if by_offset and by_time:
@@ -138,13 +169,28 @@ class SliceSerializer(serializers.Serializer[Any]):
         return Slice(**attrs)
 
 
+class ValidationRateField(serializers.FloatField):
+    """Which share of the samples validates."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(default=0.1, min_value=0, max_value=1, **options)
+
+
+class TestRateField(serializers.FloatField):
+    """Which share of the samples tests."""
+
+    def __init__(self, **options: Any) -> None:
+        help_text = "null: 0.1, without end none: what validates tests"
+        super().__init__(allow_null=True, default=None, min_value=0, max_value=1, help_text=help_text, **options)
+
+
 class DatasetVersionWriteSerializer(serializers.Serializer[Any]):
     """A version to make."""
 
     slice = SliceSerializer()
     contract = MessageField(Contract, read_only=False, allow_null=False)
-    validation_rate = serializers.FloatField(default=0.1, min_value=0, max_value=1)
-    test_rate = serializers.FloatField(default=0.1, min_value=0, max_value=1)
+    validation_rate = ValidationRateField()
+    test_rate = TestRateField()
 
     def validate_contract(self, given: dict[str, Any]) -> dict[str, Any]:
         contract, problems = read_settings(Contract, given, field="contract")
@@ -155,6 +201,10 @@ class DatasetVersionWriteSerializer(serializers.Serializer[Any]):
         return contract.to_json()
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["slice"].online and (
+            problems := endless_contract_problems(Contract.model_validate(attrs["contract"]))
+        ):
+            raise InvalidFields(problems)
         return _checked_rates(attrs)
 
 
@@ -170,8 +220,8 @@ class PreviewQuerySerializer(serializers.Serializer[Any]):
 
     slice = SliceSerializer()
     contract = MessageField(Contract, read_only=False, allow_null=False)
-    validation_rate = serializers.FloatField(default=0.1, min_value=0, max_value=1)
-    test_rate = serializers.FloatField(default=0.1, min_value=0, max_value=1)
+    validation_rate = ValidationRateField()
+    test_rate = TestRateField()
     samples = SamplesField()
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -195,6 +245,9 @@ class ExportQuerySerializer(StreamExportQuerySerializer):
     """Which version is exported, the newest unless one is named, and as which file."""
 
     version = serializers.IntegerField(required=False, min_value=1, max_value=2**31 - 1)
+    until = serializers.DateTimeField(
+        required=False, help_text="of a version without end: only records from before this time"
+    )
 
 
 class DatasetUpdateSerializer(serializers.Serializer[Any]):
@@ -216,6 +269,13 @@ class TrainSerializer(serializers.Serializer[Any]):
 
 
 def _checked_rates(attrs: dict[str, Any]) -> dict[str, Any]:
+    online = attrs["slice"].online
+    if online and attrs["test_rate"]:
+        raise serializers.ValidationError(
+            {"test_rate": "no part of a data set without end is kept for a test: what validates tests, expected 0"}
+        )
+    if attrs["test_rate"] is None:
+        attrs["test_rate"] = 0.0 if online else 0.1
     if attrs["validation_rate"] + attrs["test_rate"] >= 1:
         raise serializers.ValidationError({"test_rate": "validation and test leave nothing to train on"})
     return attrs

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -15,37 +13,16 @@ from backend.api.actors import Actor
 from backend.api.errors import InvalidField
 from backend.datasets.fitting import check_models, seen_classes
 from backend.datasets.models import Dataset, DatasetVersion
+from backend.datasets.slices import Slice
 from backend.events.services import publish
 from backend.records.browsing import open_browser
 from backend.streams.addressees import addressees, unfit_reason
 from backend.streams.offering import Offer, check_decodes, offer
-from backend.streams.slices import ranges_between, slice_ranges
-from kafkaml.confluent import TopicBrowser
-from kafkaml.stream_range import StreamRange, format_ranges
+from kafkaml.stream_range import format_ranges
 from kafkaml.wire.choices import Targets
+from kafkaml.wire.contract import DEFAULT_FIT_RECORDS
 
 __all__ = ["Slice", "add_version", "announce_dataset", "create_dataset", "delete_dataset", "update_dataset"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Slice:
-    """Which records are meant: those of one ``partition`` from ``start`` to ``end``, those from ``since`` to before
-    ``until``, or all.
-    """
-
-    topic: str
-    partition: int | None = None
-    start: int | None = None
-    end: int | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-
-    def resolved(self, browser: TopicBrowser) -> list[StreamRange]:
-        """Return the offsets that it has now; raises InvalidField, StreamUnavailable, BrokerError."""
-        if self.since is not None or self.until is not None:
-            return ranges_between(browser, self.topic, _ms(self.since), _ms(self.until))
-        partitions = browser.partitions(self.topic)
-        return slice_ranges(partitions, self.topic, self.partition, self.start, self.end, field="slice.topic")
 
 
 def create_dataset(*, actor: Actor, name: str, description: str, **version: Any) -> Dataset:
@@ -87,6 +64,8 @@ def _checked(
     version = DatasetVersion(
         dataset=dataset,
         ranges=format_ranges(slice.resolved(browser)),
+        since_ms=(slice.since_ms or 0) if slice.online else None,
+        fit_records=(slice.fit_records or DEFAULT_FIT_RECORDS) if slice.online else None,
         validation_rate=validation_rate,
         test_rate=test_rate,
         contract=contract,
@@ -139,7 +118,7 @@ def announce_dataset(
         deployment,
         addressee.mode,
         semi_supervised=bool(addressee.semi_supervised),
-        online=False,
+        online=version.online,
         unlabelled=False,
     )
     if reason:
@@ -158,7 +137,3 @@ def announce_dataset(
         classes=(seen_classes(version, models) if classes is None else classes) or None,
     )
     return offer(version.control_message(), actor=actor, deployment=deployment)
-
-
-def _ms(moment: datetime | None) -> int | None:
-    return None if moment is None else int(moment.timestamp() * 1000)

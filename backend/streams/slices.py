@@ -63,10 +63,12 @@ def offsets_between(
     return {key: (starts.get(key, low), ends.get(key, high)) for key, (low, high) in marks.items()}
 
 
-def ranges_between(browser: TopicBrowser, topic: str, since_ms: int | None, until_ms: int | None) -> list[StreamRange]:
-    """Return ``offsets_between`` as ranges that hold records; raises InvalidField when there is none."""
+def ranges_between(
+    browser: TopicBrowser, topic: str, since_ms: int | None, until_ms: int | None, *, field: str = "slice.since"
+) -> list[StreamRange]:
+    """Return ``offsets_between`` as ranges that hold records; raises InvalidField for ``field`` when there is none."""
     offsets = offsets_between(browser, topic, since_ms, until_ms)
     ranges = [StreamRange(topic, key, start, end) for key, (start, end) in sorted(offsets.items()) if start < end]
     if not ranges:
-        raise InvalidField("slice.since", f"{topic} holds no records of that time", hint="kafka-ml topics records")
+        raise InvalidField(field, f"{topic} holds no records of that time", hint="kafka-ml topics records")
     return ranges

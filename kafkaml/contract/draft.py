@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -63,6 +63,11 @@ class Draft:
     def place(self, kind: str, index: int) -> str:
         """Return the place of a column or label that is left."""
         return f"{kind}.{self._at[kind][index]}"
+
+    def note(self, problems: Iterable[Problem]) -> None:
+        """Note what is wrong, though it can be used."""
+        for problem in problems:
+            self._note(problem)
 
     def leave_out(self, error: ContractError) -> None:
         """Note all problems, and go on without what has them."""

@@ -19,6 +19,7 @@ from kafkaml.contract.compiled import Arrangement, CompiledContract, Raw
 from kafkaml.contract.draft import Draft
 from kafkaml.contract.errors import ContractError
 from kafkaml.contract.field_statistics import value_counts
+from kafkaml.contract.fit import endless_problems
 from kafkaml.contract.frames import KEY, PARTITION, TIMESTAMP
 from kafkaml.contract.preview_columns import column_preview, text_counts
 from kafkaml.contract.preview_samples import plain_numbers, shown_input
@@ -60,12 +61,14 @@ def preview(
     validation_rate: float = 0.1,
     test_rate: float = 0.1,
     samples: int = 12,
+    endless: bool = False,
     lookup: SchemaLookup | None = None,
 ) -> Preview:
     """Return what the contract in ``document``, whatever is wrong with it, makes of ``records``.
 
-    Records are by partition and offset; ``available`` is how many the slice holds. ``samples`` of those that they make
-    are shown, spread over all. ``lookup`` asks a Schema Registry, and may raise what cannot be asked.
+    Records are by partition and offset; ``available`` is how many the slice holds, which has no end where it is
+    ``endless``. ``samples`` of those that they make are shown, spread over all. ``lookup`` asks a Schema Registry, and
+    may raise what cannot be asked.
     """
     lookup = None if lookup is None else BoundedLookup(lookup)
     draft = Draft(document)
@@ -74,6 +77,8 @@ def preview(
     if compiled is None or contract is None:
         count = len(records) if available is None else available
         return Preview(records=count, sampled=0, problems=draft.problems)
+    if endless:
+        draft.note(endless_problems(contract))
     previewing = _Previewing(_bounded(records, contract), draft, compiled)
     previewing.look()
     return previewing.made(

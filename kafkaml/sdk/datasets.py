@@ -44,13 +44,17 @@ class Datasets(Collection[types.Dataset]):
         end: int | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
+        online: bool = False,
+        fit_records: int | None = None,
         validation_rate: float = 0.1,
-        test_rate: float = 0.1,
+        test_rate: float | None = None,
     ) -> types.Dataset:
         """Make a data set with its first version: all that ``topic`` holds now, unless a part of it is named.
 
-        ``partition``, ``start`` and ``end`` are offsets; ``since`` and ``until`` are times of the records.
-        ApiError says what does not fit.
+        ``partition``, ``start`` and ``end`` are offsets; ``since`` and ``until`` are times of the records. ``online``:
+        without end, for incremental training: all that the topic holds since ``since``, and what comes; vocabularies,
+        scales and classes are then those of the first ``fit_records`` (1000), and what validates tests. Otherwise
+        ``test_rate`` is 0.1 unless it is given. ApiError says what does not fit.
         """
         version = _version(locals())
         return self._create({"name": name, "description": description, **version})
@@ -66,8 +70,10 @@ class Datasets(Collection[types.Dataset]):
         end: int | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
+        online: bool = False,
+        fit_records: int | None = None,
         validation_rate: float = 0.1,
-        test_rate: float = 0.1,
+        test_rate: float | None = None,
     ) -> types.DatasetVersion:
         """Add a version to a data set; those before it stay as they are. Arguments as of ``create``."""
         return types.DatasetVersion.model_validate(self._act(identifier, "versions", _version(locals())))
@@ -86,8 +92,10 @@ class Datasets(Collection[types.Dataset]):
         end: int | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
+        online: bool = False,
+        fit_records: int | None = None,
         validation_rate: float = 0.1,
-        test_rate: float = 0.1,
+        test_rate: float | None = None,
         samples: int = 12,
     ) -> Preview:
         """Return what ``contract`` makes of a sample of ``topic``: columns, samples as a model gets them, problems.
@@ -110,16 +118,23 @@ class Datasets(Collection[types.Dataset]):
         path: Path,
         *,
         version: int | None = None,
+        until: datetime | None = None,
         on_progress: Callable[[int], None] | None = None,
     ) -> int:
         """Write the samples of a version, the newest unless one is named, to ``path``; return the bytes of the file.
 
         ``path`` ends with ``.parquet`` (a row for each sample) or ``.npz`` (arrays for ``numpy.load``). Samples are as
         a model gets them, with labels and the part that each is in. The server may read for minutes before the first
-        byte comes; ``on_progress`` is told how many came.
+        byte comes; ``on_progress`` is told how many came. A version without end needs ``until``, the time before which
+        records are exported.
         """
         return download_samples(
-            self._connection, f"{self.path}{identifier}/export/", path, version=version, on_progress=on_progress
+            self._connection,
+            f"{self.path}{identifier}/export/",
+            path,
+            version=version,
+            until=until,
+            on_progress=on_progress,
         )
 
     def train(self, identifier: int, *, deployment: int, version: int | None = None) -> dict[str, Any]:
@@ -132,7 +147,8 @@ def _version(fields: Mapping[str, Any]) -> dict[str, object]:
     """Return the body of a version of the ``locals()`` of a method that makes one."""
     contract = fields["contract"]
     times = {name: None if fields[name] is None else fields[name].isoformat() for name in ("since", "until")}
-    places = {name: fields[name] for name in ("topic", "partition", "start", "end")}
+    places = {name: fields[name] for name in ("topic", "partition", "start", "end", "fit_records")}
+    places["online"] = fields["online"] or None
     return {
         "slice": given({**places, **times}),
         "contract": contract.to_json() if isinstance(contract, Contract) else contract,

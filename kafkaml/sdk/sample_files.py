@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 from kafkaml.errors import RefusedError
@@ -21,16 +22,20 @@ def download_samples(
     path: Path,
     *,
     version: int | None = None,
+    until: datetime | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> int:
-    """Write what ``address`` exports to ``path``, as the kind of file that its name says; return its bytes."""
+    """Write what ``address`` exports to ``path``, as the kind of file that its name says; return its bytes.
+
+    ``version`` and ``until``: see ``Datasets.export``.
+    """
     kind = path.suffix.removeprefix(".").lower()
     if kind not in tuple(ExportFormat):
         raise RefusedError(f"{path} is no file that can be exported: expected a name that ends with .parquet or .npz")
     return connection.download(
         address,
         path,
-        params={"version": version, "format": kind},
+        params={"version": version, "format": kind, "until": None if until is None else until.isoformat()},
         on_progress=on_progress,
         first_byte_timeout_seconds=_EXPORT_SECONDS,
     )

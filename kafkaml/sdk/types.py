@@ -238,12 +238,17 @@ class TrainingResult(_Answer):
 class DatasetVersion(_Answer):
     """A version of a data set: which records, and the contract by which they become samples.
 
-    ``ranges`` are ``topic:partition:start:end``, comma-separated; ``records`` is how many they hold at most.
+    ``ranges`` are ``topic:partition:start:end``, comma-separated; ``records`` is how many they hold at most. One
+    without end (``online``) is the topic from ``since`` on, and learns scales and the like of its first
+    ``fit_records``.
     """
 
     number: int
     ranges: str
-    records: int = 0
+    records: int | None = 0
+    online: bool = False
+    since: datetime | None = None
+    fit_records: int | None = None
     validation_rate: float = 0.0
     test_rate: float = 0.0
     contract: Contract

@@ -120,6 +120,22 @@ def test_a_data_set_is_a_slice_and_a_contract_in_versions(editor: APIClient, rea
         ),
         ({"contract": {**CONTRACT, "format": "AVRO"}}, "contract", "scheme"),
         ({"validation_rate": 0.6, "test_rate": 0.5}, "test_rate", "nothing to train on"),
+        ({"slice": {"online": True, "end": 5}}, "slice.end", "with an end: expected since alone"),
+        ({"slice": {"fit_records": 5}}, "slice.fit_records", "expected online"),
+        ({"slice": {"online": True}, "test_rate": 0.1}, "test_rate", "what validates tests"),
+        (
+            {
+                "slice": {"online": True},
+                "contract": {**CONTRACT, "window": {"length": 3, "horizon": 1}, "split": "key"},
+            },
+            "contract.window.horizon",
+            "still to come",
+        ),
+        (
+            {"slice": {"online": True}, "contract": {**CONTRACT, "window": {"length": 3}, "split": "time"}},
+            "contract.split",
+            "windows go on",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused_where_it_is_wrong(
@@ -163,6 +179,38 @@ def test_a_deployment_trains_on_it(editor: APIClient, readings: str) -> None:
     # What was trained on it stays when it is deleted.
     assert editor.delete(f"/api/datasets/{dataset['id']}/").status_code == 204
     assert editor.get(f"/api/deployments/{first['id']}/").json()["dataset"] is None
+
+
+def test_one_without_end_is_learnt_by_a_deployment_that_goes_on(editor: APIClient, readings: str) -> None:
+    since = BEGAN + timedelta(minutes=4)
+    dataset = made(editor, readings, slice={"topic": readings, "online": True, "since": since.isoformat()})
+    (version,) = dataset["versions"]
+    assert {name: version[name] for name in ("ranges", "records", "online", "fit_records", "test_rate")} == {
+        "ranges": readings,
+        "records": None,
+        "online": True,
+        "fit_records": 1000,
+        "test_rate": 0.0,
+    }
+    assert datetime.fromisoformat(version["since"]) == since
+    configuration = builders.make_configuration(builders.make_model()).pk
+    asked = {"configuration": configuration, "dataset": dataset["id"]}
+    semi_supervised = {"mode": "incremental", "semi_supervised": {"confidence": 0.9}}
+    for change, told in [({}, "has an end (classic)"), (semi_supervised, "without an unlabelled topic")]:
+        answer = editor.post("/api/deployments/", {**asked, **change})
+        assert answer.status_code == 400, answer.content
+        assert [each["field"] for each in answer.json()["errors"]] == ["dataset"]
+        assert told in answer.json()["detail"]
+    answer = editor.post("/api/deployments/", {**asked, "mode": "incremental", "incremental": {"indefinite": True}})
+    assert answer.status_code == 201, answer.content
+    ((_, message),) = announced()
+    assert (message.incremental, message.since_ms, message.total_msg) == (True, int(since.timestamp() * 1000), None)
+    assert message.input_config["fit_records"] == 1000
+    whole = editor.post(
+        f"/api/datasets/{dataset['id']}/versions/",
+        {**body(readings), "slice": {"topic": readings, "online": True, "fit_records": 50}},
+    ).json()
+    assert (datetime.fromisoformat(whole["since"]).timestamp(), whole["fit_records"]) == (0, 50)
 
 
 def test_a_deployment_that_cannot_train_on_it_is_refused(editor: APIClient, readings: str) -> None:

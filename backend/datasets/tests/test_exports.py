@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from backend.api.tests import builders
 from backend.config.environment import environment
 from backend.datasets import exports
 from backend.datasets.models import DatasetVersion
-from backend.datasets.tests.test_datasets import made, readings
+from backend.datasets.tests.test_datasets import BEGAN, made, readings
 from kafkaml.confluent import KafkaRecordWriter
 from kafkaml.settings import KafkaSettings
 from kafkaml.testing import labelled_images, raw_announcement, send_raw
@@ -64,6 +65,23 @@ def test_an_announced_stream_is_a_file(viewer: APIClient, readings: str, broker:
     with np.load(io.BytesIO(b"".join(answer.streaming_content))) as arrays:
         assert arrays["features"].shape == images.shape
         assert sorted(arrays["labels"].tolist()) == sorted(labels.tolist())
+
+
+def test_of_one_without_end_what_is_exported_has_one(
+    viewer: APIClient, editor: APIClient, readings: str, work: Path
+) -> None:
+    assert not work.exists() or list(work.iterdir()) == []
+    since = BEGAN + timedelta(minutes=4)
+    dataset = made(editor, readings, slice={"topic": readings, "online": True, "since": since.isoformat()})
+    place = f"/api/datasets/{dataset['id']}/export/"
+    refused = viewer.get(place)
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (400, "until")
+    answer: Any = viewer.get(place, {"until": (BEGAN + timedelta(minutes=7)).isoformat()})
+    assert answer.status_code == 200, answer.content
+    assert sorted(pl.read_parquet(b"".join(answer.streaming_content))["a"].to_list()) == [8, 10, 12]
+    bounded = made(editor, readings, name="with an end")
+    refused = viewer.get(f"/api/datasets/{bounded['id']}/export/", {"until": BEGAN.isoformat()})
+    assert (refused.status_code, "has an end" in refused.json()["detail"]) == (400, True)
 
 
 def test_what_cannot_be_exported_is_said(viewer: APIClient, editor: APIClient, readings: str, work: Path) -> None:

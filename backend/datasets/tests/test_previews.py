@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -44,6 +45,22 @@ def test_a_wrong_expression_is_told_beside_the_columns_that_are_right(viewer: AP
     assert [(each.place, each.start, each.end) for each in seen.problems] == [("columns.1.expression", 4, 6)]
     assert [each.name for each in seen.columns] == ["a", "ok"]
     assert len(seen.samples) == 10
+
+
+def test_of_one_without_end_what_is_there_is_previewed(viewer: APIClient, editor: APIClient, readings: str) -> None:
+    since = BEGAN + timedelta(minutes=6)
+    online = {"topic": readings, "online": True}
+    seen = ask(viewer, readings, CONTRACT, slice={**online, "since": since.isoformat()})
+    assert (seen.records, seen.samples[0].offset) == (4, 6)
+    assert seen.parts is not None
+    assert seen.parts.test == 0
+    # Since now: by what came before.
+    later = {**online, "since": (BEGAN + timedelta(days=400)).isoformat()}
+    seen = ask(viewer, readings, {**CONTRACT, "window": {"length": 2}, "split": "time"}, slice=later)
+    assert (seen.records, [each.place for each in seen.problems]) == (10, ["split"])
+    dataset = made(editor, readings, slice={**online, "since": since.isoformat()})
+    answer = viewer.get(f"/api/datasets/{dataset['id']}/preview/")
+    assert (answer.status_code, answer.json()["records"]) == (200, 4)
 
 
 def test_a_version_is_previewed(viewer: APIClient, editor: APIClient, readings: str) -> None:

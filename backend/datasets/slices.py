@@ -1,0 +1,54 @@
+"""Slice: which records of a topic a data set has, as it is asked for, and the offsets that these are now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from backend.streams.slices import ranges_between, slice_ranges
+from kafkaml.confluent import TopicBrowser
+from kafkaml.stream_range import StreamRange
+
+__all__ = ["Slice"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slice:
+    """Which records are meant: those of one ``partition`` from ``start`` to ``end``, those from ``since`` to before
+    ``until``, or all. ``online``: those ``since`` then and all to come, of whose first ``fit_records`` the contract
+    learns.
+    """
+
+    topic: str
+    partition: int | None = None
+    start: int | None = None
+    end: int | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    online: bool = False
+    fit_records: int | None = None
+
+    @property
+    def since_ms(self) -> int | None:
+        """``since`` in milliseconds since 1970."""
+        return _ms(self.since)
+
+    def resolved(self, browser: TopicBrowser) -> list[StreamRange]:
+        """Return the offsets that it has now, or the topic without end; raises InvalidField, StreamUnavailable,
+        BrokerError.
+        """
+        if self.online:
+            browser.partitions(self.topic)
+            return [StreamRange(self.topic)]
+        return self.offsets(browser)
+
+    def offsets(self, browser: TopicBrowser) -> list[StreamRange]:
+        """Return the offsets that it has now, also of one without end; raises as ``resolved``."""
+        if self.since is not None or self.until is not None:
+            return ranges_between(browser, self.topic, _ms(self.since), _ms(self.until))
+        partitions = browser.partitions(self.topic)
+        return slice_ranges(partitions, self.topic, self.partition, self.start, self.end, field="slice.topic")
+
+
+def _ms(moment: datetime | None) -> int | None:
+    return None if moment is None else int(moment.timestamp() * 1000)
