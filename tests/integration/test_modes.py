@@ -311,7 +311,7 @@ def test_a_killed_model_process_is_replaced_and_the_weights_are_the_same(
     settings: dict[str, Any] = {"stream_timeout": 600, "window_records": 40}
     more: dict[str, Any] = {}
     if of_columns:
-        stream = send_readings(run.broker, run.broker.topic(2), features, labels)
+        stream = send_readings(run.broker, run.broker.topic(), features, labels)
         settings |= {"monitoring_metric": "accuracy", "change": Direction.UP, "improvement": 1.0}
         more["code"] = TWO_INPUTS_KERAS if framework is Framework.TENSORFLOW else TWO_INPUTS_TORCH
         more["fit_arguments"] = epochs(framework, 10)

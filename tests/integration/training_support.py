@@ -216,13 +216,14 @@ def send_online(
 
 def send_readings(broker: TestBroker, topic: str, features: Array, labels: Array) -> ControlMessage:
     """Send samples as JSON records of five machines, and return the announcement of a data set without end: windows of
-    two records of a machine, as the inputs ``left`` and ``right`` of two columns each.
+    two records of a machine, as the inputs ``left`` and ``right`` of two columns each. All in one partition, so that two
+    readings cut the stream alike.
     """
     producer = Producer({"bootstrap.servers": broker.bootstrap_servers, "linger.ms": 5})
     names = ["a", "b", "c", "d"]
     for row, (sample, label) in enumerate(zip(features.tolist(), labels.tolist(), strict=True)):
         value = {**dict(zip(names, sample, strict=True)), "state": f"state {label}"}
-        place = {"partition": row % 5 % 2, "timestamp": SINCE_MS + row}
+        place = {"partition": 0, "timestamp": SINCE_MS + row}
         producer.produce(topic, json.dumps(value).encode(), f"m{row % 5}".encode(), **place)
         producer.poll(0)
     assert producer.flush(150) == 0

@@ -46,7 +46,7 @@ export const PROPOSAL: Proposal = {
         input: '',
       },
     ],
-    labels: [{ name: 'failure', expression: 'failure', kind: 'class' }],
+    labels: [{ name: 'failure', expression: 'failure', kind: 'class', classes: [] }],
     window: null,
     split: 'time',
   },

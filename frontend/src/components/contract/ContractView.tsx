@@ -39,12 +39,17 @@ export function ContractView({ contract }: { contract: Contract }) {
           columns={[
             { title: 'Label', rowHead: true, cell: (each) => each.name, td: { maw: 220, style: WRAP } },
             { title: 'Expression', cell: (each) => <Expression text={each.expression} />, td: { maw: 360 } },
-            { title: 'Kind', cell: (each) => (each.kind === 'class' ? 'a class' : 'a number') },
+            { title: 'Kind', cell: (each) => kindWords(each) },
           ]}
         />
       )}
     </Stack>
   )
+}
+
+function kindWords({ kind, classes }: Contract['labels'][number]): string {
+  if (kind !== 'class') return 'a number'
+  return classes.length > 0 ? `a class: ${classes.join(', ')}` : 'a class'
 }
 
 const WRAP = { overflowWrap: 'anywhere' } as const

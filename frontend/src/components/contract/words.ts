@@ -1,6 +1,6 @@
 /** A contract in words: how records become samples, as people say it. */
-import type { Column, Contract, EncodingEnum, FieldKindEnum, MissingEnum, ScalingEnum } from '~/lib/api'
-import { formatShape, plural } from '~/lib/format'
+import type { Column, Contract, DatasetVersion, EncodingEnum, FieldKindEnum, MissingEnum, ScalingEnum } from '~/lib/api'
+import { formatCount, formatMoment, formatShape, plural } from '~/lib/format'
 
 export const ENCODINGS: Record<EncodingEnum, string> = {
   number: 'number',
@@ -45,6 +45,18 @@ export const KINDS: Record<FieldKindEnum, string> = {
 export const SCALABLE: ReadonlySet<EncodingEnum> = new Set(['number', 'numbers'])
 /** Encodings that have a shape. */
 export const SHAPED: ReadonlySet<EncodingEnum> = new Set(['numbers', 'image'])
+
+/** '1.2k records', or that there is no end of them. */
+export function recordsWords({ records }: Pick<DatasetVersion, 'records'>): string {
+  return records === null ? 'without end' : `${formatCount(records)} records`
+}
+
+/** From when on one without end has records. */
+export function sinceWords({ since }: Pick<DatasetVersion, 'since'>): string {
+  return since === null || new Date(since).getTime() === 0
+    ? 'from the oldest record on'
+    : `since ${formatMoment(since)}`
+}
 
 /** 'number, mean 0, deviation 1; the mean if missing'. */
 export function columnWords(column: Omit<Column, 'name' | 'expression'>): string {

@@ -6,8 +6,9 @@ import { useNavigate, useParams, useSearch } from '@tanstack/react-router'
 import { useState } from 'react'
 import { ButtonLink } from '~/components/ButtonLink'
 import { CopyAs } from '~/components/CopyAs'
+import { recordsWords } from '~/components/contract/words'
 import { ObjectPage } from '~/components/ObjectPage'
-import { datasetsRetrieveOptions, deploymentsListOptions } from '~/lib/api'
+import { type DatasetVersion, datasetsRetrieveOptions, deploymentsListOptions } from '~/lib/api'
 import { exportActions } from '~/lib/datasets'
 import { formatCount } from '~/lib/format'
 import { useSession } from '~/lib/session'
@@ -45,7 +46,7 @@ export function DatasetPage() {
       subtitle={
         version && (
           <Text size="sm" component="span">
-            · version {version.number}, {formatCount(version.records)} records
+            · version {version.number}, {recordsWords(version)}
           </Text>
         )
       }
@@ -74,7 +75,7 @@ export function DatasetPage() {
       menu={
         dataset && version
           ? [
-              ...exportActions(`/api/datasets/${dataset.id}/export/?version=${version.number}`),
+              ...exportActions(exportAddress(dataset.id, version)),
               ...(editor
                 ? [
                     {
@@ -167,4 +168,9 @@ export function DatasetPage() {
       )}
     </ObjectPage>
   )
+}
+
+/** Of one without end, what is there by now. */
+function exportAddress(id: number, { number, online }: DatasetVersion): string {
+  return `/api/datasets/${id}/export/?version=${number}${online ? `&until=${new Date().toISOString()}` : ''}`
 }

@@ -2,6 +2,7 @@
 import { Stack } from '@mantine/core'
 import { TopicLink } from '~/components/ButtonLink'
 import { ContractView } from '~/components/contract/ContractView'
+import { recordsWords, sinceWords } from '~/components/contract/words'
 import { Facts } from '~/components/Facts'
 import { Section } from '~/components/Section'
 import type { DatasetVersion } from '~/lib/api'
@@ -15,8 +16,13 @@ export function VersionView({ version }: { version: DatasetVersion }) {
       <Section title="Slice">
         <Facts
           facts={[
-            ['Records', `${formatCount(version.records)} at most`],
-            [
+            ['Records', version.online ? recordsWords(version) : `${recordsWords(version)} at most`],
+            version.online && ['Where', <Online key="where" version={version} />],
+            version.online && [
+              'Learnt of',
+              `vocabularies, scales and classes are those of the first ${formatCount(version.fit_records)} records`,
+            ],
+            !version.online && [
               'Where',
               <Stack key="where" gap={2} mah={160} style={{ overflow: 'auto' }}>
                 {parseRanges(version.ranges).map(({ topic, partition, start, end }) => (
@@ -27,7 +33,12 @@ export function VersionView({ version }: { version: DatasetVersion }) {
                 ))}
               </Stack>,
             ],
-            ['Divided', `${train} % train, ${validation} % validate, ${test} % test`],
+            [
+              'Divided',
+              version.online
+                ? `${train} % train, ${validation} % validate, and what validates tests`
+                : `${train} % train, ${validation} % validate, ${test} % test`,
+            ],
             ['Made', formatMoment(version.created_at)],
           ]}
         />
@@ -36,5 +47,13 @@ export function VersionView({ version }: { version: DatasetVersion }) {
         <ContractView contract={version.contract} />
       </Section>
     </Stack>
+  )
+}
+
+function Online({ version }: { version: DatasetVersion }) {
+  return (
+    <span>
+      <TopicLink name={version.ranges} />, {sinceWords(version)}, and what comes
+    </span>
   )
 }

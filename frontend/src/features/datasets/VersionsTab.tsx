@@ -27,7 +27,7 @@ export function VersionsTab({ dataset }: { dataset: Dataset }) {
           ),
         },
         { title: 'Topic', cell: (each) => topicsOf(parseRanges(each.ranges)).join(', ') },
-        { title: 'Records', right: true, cell: (each) => formatCount(each.records) },
+        { title: 'Records', right: true, cell: (each) => (each.online ? 'without end' : formatCount(each.records)) },
         { title: 'Columns', right: true, cell: (each) => formatCount(each.contract.columns.length) },
         { title: 'Label', cell: (each) => each.contract.labels.map((label) => label.name).join(', ') || NONE },
         {

@@ -15,6 +15,13 @@ test('a new data set of a time is made by the same command and call', () => {
   expect(python).toContain('    since=datetime.fromisoformat("2026-01-31T12:00:00.000+00:00"),\n)')
 })
 
+test('one without end too', () => {
+  const slice = { topic: 'machines', online: true, since: null, fit_records: 500 }
+  const { cli, python } = createEquivalents({ slice, contract: CONTRACT, ...RATES, test_rate: 0, name: 'a' }, undefined)
+  expect(cli).toContain('--online \\\n  --fit-records 500 \\\n')
+  expect(python).toContain('    online=True,\n    fit_records=500,\n')
+})
+
 test('a version of offsets too', () => {
   const slice = { topic: 'machines', partition: 1, start: 0, end: null }
   const { cli, python, curl } = createEquivalents({ slice, contract: CONTRACT, ...RATES }, 7)

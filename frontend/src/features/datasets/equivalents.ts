@@ -65,8 +65,18 @@ export function createEquivalents(
   }
 }
 
-function sliceOptions({ since, until, partition, start, end }: Omit<SliceRequest, 'topic'>): string[] {
+function sliceOptions({
+  since,
+  until,
+  partition,
+  start,
+  end,
+  online,
+  fit_records,
+}: Omit<SliceRequest, 'topic'>): string[] {
   return [
+    ...(online ? ['--online'] : []),
+    ...(fit_records == null ? [] : [`--fit-records ${fit_records}`]),
     ...(since ? [`--since ${since.replace(/\.\d+Z$|Z$/, '')}`] : []),
     ...(until ? [`--until ${until.replace(/\.\d+Z$|Z$/, '')}`] : []),
     ...(partition == null ? [] : [`--partition ${partition}`]),

@@ -3,9 +3,9 @@ import { Group, Select } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
 import { DatasetLink } from '~/components/ButtonLink'
+import { recordsWords } from '~/components/contract/words'
 import { SmallPrint } from '~/components/Dimmed'
-import { type Dataset, datasetsListOptions, datasetsRetrieveOptions } from '~/lib/api'
-import { formatCount } from '~/lib/format'
+import { type Dataset, type DatasetVersion, datasetsListOptions, datasetsRetrieveOptions } from '~/lib/api'
 import type { ChosenDataset } from './form'
 
 const STREAM = ''
@@ -85,10 +85,15 @@ export function datasetWords(dataset: Dataset, version: number | null): string {
   return `version ${version ?? dataset.versions[0]?.number} of ${dataset.name}`
 }
 
+/** The version of that number, null: the newest. */
+export function versionIn(dataset: Dataset, number: number | null): DatasetVersion | undefined {
+  return dataset.versions.find((each) => each.number === number) ?? dataset.versions[0]
+}
+
 function aboutText(dataset: Dataset, number: number | null): string {
-  const version = dataset.versions.find((each) => each.number === number) ?? dataset.versions[0]
+  const version = versionIn(dataset, number)
   if (!version) return ''
   const names = (parts: readonly { name: string }[]) => parts.map((each) => each.name).join(', ')
   const { columns, labels } = version.contract
-  return `${formatCount(version.records)} records, ${names(columns)}${labels.length > 0 ? ` → ${names(labels)}` : ''}`
+  return `${recordsWords(version)}, ${names(columns)}${labels.length > 0 ? ` → ${names(labels)}` : ''}`
 }

@@ -17,7 +17,7 @@ import { useDebouncedValue } from '@mantine/hooks'
 import { IconChevronDown, IconChevronRight } from '@tabler/icons-react'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
-import { useMemo, useState } from 'react'
+import { useEffect, useMemo, useState } from 'react'
 import { ArgumentsInput } from '~/components/ArgumentsInput'
 import { CopyAs } from '~/components/CopyAs'
 import { Dimmed, SmallPrint } from '~/components/Dimmed'
@@ -28,7 +28,7 @@ import { notifyDone } from '~/lib/notify'
 import { problemOf } from '~/lib/problem'
 import { ChainFields } from './ChainFields'
 import { chainsIn, FIRST_CHAIN } from './chain'
-import { DatasetChoice, datasetWords, useChosen } from './DatasetChoice'
+import { DatasetChoice, datasetWords, useChosen, versionIn } from './DatasetChoice'
 import { unfitWays } from './datasetRules'
 import {
   argumentText,
@@ -96,7 +96,14 @@ export function DeployForm({
   // A draft of before has none.
   const chosen = form.values.dataset ?? null
   const dataset = useChosen(chosen)
-  const unfit = unfitWays(chosen)
+  const online = dataset && chosen ? versionIn(dataset, chosen.version)?.online : undefined
+  const unfit = unfitWays(chosen && { online })
+  const { setFieldValue } = form
+  // The data decide: without end they are learnt as they come.
+  useEffect(() => {
+    if (online !== undefined)
+      setFieldValue('mode', (mode) => (online ? 'incremental' : mode === 'incremental' ? 'classic' : mode))
+  }, [online, setFieldValue])
   const usual = firstValues(described)
   const advanced =
     (['seed', 'gpu'] as const).some((field) => errorOf(field) || form.values[field] !== usual[field]) ||

@@ -6,7 +6,7 @@ import { ModeChoice } from './ModeChoice'
 import { SemiSupervisedFields } from './SemiSupervisedFields'
 import { FIRST_SEMI_SUPERVISED } from './semiSupervised'
 
-async function shown(dataset: object | null, on = false) {
+async function shown(dataset: { online: boolean } | null, on = false) {
   platform({})
   const unfit = unfitWays(dataset)
   await show(
@@ -23,10 +23,10 @@ async function shown(dataset: object | null, on = false) {
 }
 
 test('what a data set does not go with cannot be chosen, and says why', async () => {
-  await shown({ id: 1, version: null })
+  await shown({ online: false })
   const incremental = screen.getByRole('radio', { name: 'Incremental' })
   expect(incremental).toBeDisabled()
-  expect(incremental).toHaveAccessibleDescription(/A data set has an end/)
+  expect(incremental).toHaveAccessibleDescription(/This data set has an end/)
   expect(screen.getByRole('radio', { name: 'Classic' })).toBeEnabled()
   const semi = screen.getByRole('checkbox', { name: /semi-supervised/ })
   expect(semi).toBeDisabled()
@@ -34,8 +34,14 @@ test('what a data set does not go with cannot be chosen, and says why', async ()
 })
 
 test('what was chosen before the data set can be taken back', async () => {
-  await shown({ id: 1, version: null }, true)
+  await shown({ online: false }, true)
   expect(screen.getByRole('checkbox', { name: /semi-supervised/ })).toBeEnabled()
+})
+
+test('one without end is learnt as it comes alone', async () => {
+  await shown({ online: true })
+  expect(screen.getByRole('radio', { name: 'Incremental' })).toBeEnabled()
+  expect(screen.getByRole('radio', { name: 'Classic' })).toHaveAccessibleDescription(/has no end/)
 })
 
 test('a stream goes with all', async () => {

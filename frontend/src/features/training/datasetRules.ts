@@ -8,14 +8,18 @@ export interface Unfit {
 
 const NONE: Unfit = { modes: {} }
 
-const WITH_A_DATASET: Unfit = {
-  modes: {
-    incremental: 'A data set has an end, and this mode learns a stream without one: announce a topic to the deployment',
-  },
-  semi_supervised: 'A data set has no samples without labels: announce a stream with an unlabelled topic instead',
+const SEMI_SUPERVISED = 'A data set has no samples without labels: announce a stream with an unlabelled topic instead'
+const BOUNDED = {
+  incremental:
+    'This data set has an end, and this mode learns one without: make a version without end, or announce a topic',
+}
+const ENDLESS = {
+  classic: 'This data set has no end, and this mode needs all of it: make a version with an end',
 }
 
-/** What cannot be chosen beside a data set, with the reasons; nothing without one. */
-export function unfitWays(dataset: object | null): Unfit {
-  return dataset === null ? NONE : WITH_A_DATASET
+/** What cannot be chosen beside a data set, with the reasons; nothing without one. ``online``: undefined: not known yet. */
+export function unfitWays(dataset: { online: boolean | undefined } | null): Unfit {
+  if (dataset === null) return NONE
+  const modes = dataset.online === undefined ? {} : dataset.online ? ENDLESS : BOUNDED
+  return { modes, semi_supervised: SEMI_SUPERVISED }
 }

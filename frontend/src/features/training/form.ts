@@ -213,7 +213,7 @@ export function deploySentence(
   const windows = values.mode === 'incremental' ? windowSentences(values.incremental) : null
   const parts = [
     windows
-      ? `${plural(models.length, 'model')} ${one ? 'learns' : 'learn'} the stream that you announce to this deployment, ` +
+      ? `${plural(models.length, 'model')} ${one ? 'learns' : 'learn'} ${dataset ?? 'the stream that you announce to this deployment'}, ` +
         `as it comes, ${windows.size}`
       : `${plural(models.length, 'model')} ${one ? 'trains' : 'train'} on ${dataset ?? 'the stream that you announce to this deployment'}`,
     `${one ? 'in one run' : 'one run each'}, ${epochs.join(' and ')}${windows ? ' over each window' : ''}, in batches of ${values.batch_size || '?'}`,

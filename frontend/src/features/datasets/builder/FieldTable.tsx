@@ -100,7 +100,7 @@ function asLabel(field: FieldSummary, proposal: Proposal, values: BuilderValues)
   const { all } = columnsOfField(field, values.columns, proposal.fields)
   return {
     columns: values.columns.filter((each) => !all.includes(each)),
-    labels: [{ id: 0, name: field.path.at(-1) ?? '', expression: field.expression, kind }],
+    labels: [{ id: 0, name: field.path.at(-1) ?? '', expression: field.expression, kind, classes: [] }],
   }
 }
 

@@ -1,5 +1,5 @@
 /** What is to be predicted: one class, or one or several numbers, or nothing. */
-import { ActionIcon, Button, SegmentedControl, Stack, Text, TextInput } from '@mantine/core'
+import { ActionIcon, Button, SegmentedControl, Stack, TagsInput, Text, TextInput } from '@mantine/core'
 import { IconPlus, IconTrash } from '@tabler/icons-react'
 import { FieldError } from '~/components/FieldError'
 import type { Proposal } from '~/lib/api'
@@ -27,7 +27,8 @@ export function LabelFields({
       {labels.length === 0 && <Text size="sm">Nothing is predicted: for autoencoders.</Text>}
       {labels.length > 0 && (
         <ul className={classes.columns} style={{ width: '100%' }}>
-          {labels.map(({ id, name, expression, kind }) => (
+          {/* A draft of before names no classes. */}
+          {labels.map(({ id, name, expression, kind, classes: named = [] }) => (
             <li key={id} aria-label={`Label ${name}`}>
               <div className={classes.names}>
                 <TextInput
@@ -69,6 +70,19 @@ export function LabelFields({
                 onChange={(next) => change(id, { kind: next as LabelValues['kind'] })}
               />
               <FieldError error={textOf(problems.get(`labels.${id}.kind`))} />
+              {kind === 'class' && (
+                <TagsInput
+                  mt={6}
+                  maw={420}
+                  size="xs"
+                  label="Its classes"
+                  placeholder={named.length === 0 ? 'Those that are learnt from' : ''}
+                  description="In the order of the model's outputs; others are left out"
+                  value={named}
+                  onChange={(next) => change(id, { classes: next })}
+                  error={textOf(problems.get(`labels.${id}.classes`))}
+                />
+              )}
               {proposed && proposed.expression === expression && (
                 <Text size="xs" c="dimmed" mt={2}>
                   Proposed because {proposed.why}
@@ -86,7 +100,13 @@ export function LabelFields({
         onClick={() =>
           onChange([
             ...labels,
-            { id: 1 + Math.max(-1, ...labels.map((each) => each.id)), name: 'label', expression: '', kind: 'number' },
+            {
+              id: 1 + Math.max(-1, ...labels.map((each) => each.id)),
+              name: 'label',
+              expression: '',
+              kind: 'number',
+              classes: [],
+            },
           ])
         }
       >

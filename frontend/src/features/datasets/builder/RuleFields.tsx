@@ -9,6 +9,12 @@ import { formatCount } from '~/lib/format'
 import { type FormProblems, textOf } from './problems'
 import type { BuilderValues } from './values'
 
+/** How samples of one without end are held out. */
+const ONLINE_SPLITS: Record<BuilderValues['split'], string> = {
+  content: 'A record validates by its content: the same one, sent twice, is on one side.',
+  time: 'Of the records that come together the newest validate.',
+  key: 'A key validates for ever, or never.',
+}
 const KEYS = { none: 'is not read', text: 'text', number: 'a number', bytes: 'bytes' }
 
 export function RuleFields({
@@ -64,13 +70,20 @@ export function RuleFields({
           onChange={(validation) => onChange({ validation })}
           error={textOf(problems.get('validation_rate'))}
         />
-        <Share
-          label="Test"
-          value={values.test}
-          onChange={(test) => onChange({ test })}
-          error={textOf(problems.get('test_rate'))}
-        />
+        {values.slice.by !== 'online' && (
+          <Share
+            label="Test"
+            value={values.test}
+            onChange={(test) => onChange({ test })}
+            error={textOf(problems.get('test_rate'))}
+          />
+        )}
       </Group>
+      {values.slice.by === 'online' && (
+        <SmallPrint>
+          {ONLINE_SPLITS[values.split]} What validates is never learnt: models are tested and compared on it.
+        </SmallPrint>
+      )}
       {proposal?.key && proposal.key.distinct > 0 && (
         <SmallPrint>
           {formatCount(proposal.key.distinct)} different keys in the sample

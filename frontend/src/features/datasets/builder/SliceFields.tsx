@@ -1,5 +1,5 @@
-/** Which records are meant: all that the topic holds now, those of a time, or offsets of a partition. */
-import { Group, NumberInput, SegmentedControl, Stack, TextInput } from '@mantine/core'
+/** Which records are meant: all that the topic holds now, those of a time, offsets of a partition, or without end. */
+import { Group, NumberInput, SegmentedControl, Select, Stack, TextInput } from '@mantine/core'
 import { SmallPrint } from '~/components/Dimmed'
 import { FieldError } from '~/components/FieldError'
 import { type FormProblems, textOf } from './problems'
@@ -9,6 +9,12 @@ const WAYS = [
   { value: 'all', label: 'All that it holds now' },
   { value: 'times', label: 'By time' },
   { value: 'offsets', label: 'By offset' },
+  { value: 'online', label: 'Without end' },
+]
+const FIRST = [
+  { value: 'oldest', label: 'the oldest record' },
+  { value: 'now', label: 'now' },
+  { value: 'time', label: 'a time' },
 ]
 
 export function SliceFields({
@@ -51,6 +57,38 @@ export function SliceFields({
           />
         </Group>
       )}
+      {slice.by === 'online' && (
+        <Group gap="sm" align="flex-start">
+          <Select
+            size="xs"
+            w={170}
+            label="From"
+            data={FIRST}
+            value={slice.from}
+            onChange={(from) => from !== null && change({ from: from as SliceValues['from'] })}
+          />
+          {slice.from === 'time' && (
+            <TextInput
+              label="Time"
+              type="datetime-local"
+              {...field('since')}
+              onChange={(event) => change({ since: event.currentTarget.value })}
+            />
+          )}
+          <NumberInput
+            size="xs"
+            w={190}
+            label="Scales and classes of the first"
+            suffix=" records"
+            min={1}
+            max={100_000}
+            allowDecimal={false}
+            value={slice.fit}
+            onChange={(fit) => change({ fit })}
+            error={textOf(problems.get('slice.fit_records'))}
+          />
+        </Group>
+      )}
       {slice.by === 'offsets' && (
         <Group gap="sm" align="flex-start">
           <NumberInput
@@ -80,7 +118,11 @@ export function SliceFields({
         </Group>
       )}
       <FieldError error={textOf([...(problems.get('slice.topic') ?? []), ...(problems.get('slice') ?? [])])} />
-      <SmallPrint>What is added to the topic later is not in the data set: a version never changes.</SmallPrint>
+      <SmallPrint>
+        {slice.by === 'online'
+          ? 'For incremental training: what comes is learnt as it comes. Vocabularies, scales and classes are those of the first records, and stay so for training and serving.'
+          : 'What is added to the topic later is not in the data set: a version never changes.'}
+      </SmallPrint>
     </Stack>
   )
 }

@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from 'react'
 import { datasetsPreview, type Preview } from '~/lib/api'
 import { problemOf } from '~/lib/problem'
 import { type FormProblems, NO_PROBLEMS, ofPreview, ofRefusal } from './problems'
-import { type BuilderValues, contractOf, sliceOf } from './values'
+import { type BuilderValues, contractOf, ratesOf, sliceOf } from './values'
 
 const TYPING_STOPPED_MS = 350
 
@@ -25,8 +25,7 @@ export function usePreview(topic: string, values: BuilderValues) {
     slice: sliceOf(topic, values.slice),
     // With all fields, so that errors name those that may be used.
     contract: contractOf(values, { all: true }),
-    validation_rate: values.validation as number,
-    test_rate: values.test as number,
+    ...ratesOf(values),
   }
   const latest = useRef({ body, values })
   const [previewed, setPreviewed] = useState<Previewed | null>(null)

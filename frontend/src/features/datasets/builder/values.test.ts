@@ -10,6 +10,7 @@ import {
   isShown,
   ofProposal,
   ofVersion,
+  type SliceValues,
   sliceOf,
   topicOf,
   usedFields,
@@ -105,6 +106,9 @@ test('a version begins with the one before it, and knows the fields that the rec
     number: 3,
     ranges: 'machines:0:0:500,machines:1:0:500',
     records: 1000,
+    online: false,
+    since: null,
+    fit_records: null,
     validation_rate: 0.2,
     test_rate: 0.3,
     contract,
@@ -119,6 +123,18 @@ test('a version begins with the one before it, and knows the fields that the rec
     validation_rate: 0.2,
     test_rate: 0.3,
   })
+})
+
+test('one without end begins at a time, keeps no part for a test, and is looked at by what is there until it is kept', () => {
+  const online: SliceValues = { ...WHOLE_TOPIC, by: 'online', fit: 500 }
+  const now = new Date('2026-01-31T12:00:00Z')
+  const asked = { topic: 't', online: true, fit_records: 500 }
+  expect(sliceOf('t', online, now)).toEqual({ ...asked, since: null })
+  expect(sliceOf('t', { ...online, from: 'now' })).toEqual({ ...asked, since: null })
+  const values = { ...ofProposal(PROPOSAL), slice: { ...online, from: 'now' as const } }
+  expect(versionOf('t', values, now)).toMatchObject({ slice: { ...asked, since: now.toISOString() }, test_rate: 0 })
+  const since = '2026-01-31T12:00'
+  expect(sliceOf('t', { ...online, from: 'time', since })).toEqual({ ...asked, since: new Date(since).toISOString() })
 })
 
 test('what is wrong is shown by a field, or apart', () => {

@@ -31,13 +31,16 @@ export interface LabelValues extends Label {
 }
 
 export interface SliceValues {
-  by: 'all' | 'times' | 'offsets'
+  by: 'all' | 'times' | 'offsets' | 'online'
   /** Local times, as the browser's field gives them: 2026-11-21T14:30. */
   since: string
   until: string
   partition: Typed
   start: Typed
   end: Typed
+  /** Of one without end: its first records, and of how many scales and the like are learnt. */
+  from: 'oldest' | 'now' | 'time'
+  fit: Typed
 }
 
 export interface BuilderValues {
@@ -59,7 +62,16 @@ export interface BuilderValues {
   asked: ProposalQueryRequest
 }
 
-export const WHOLE_TOPIC: SliceValues = { by: 'all', since: '', until: '', partition: '', start: '', end: '' }
+export const WHOLE_TOPIC: SliceValues = {
+  by: 'all',
+  since: '',
+  until: '',
+  partition: '',
+  start: '',
+  end: '',
+  from: 'oldest',
+  fit: 1000,
+}
 const USUAL_WINDOW = { length: 10, stride: 1, horizon: 0 }
 
 const NOTHING: BuilderValues = {
@@ -98,7 +110,8 @@ export function ofVersion(version: DatasetVersion, proposal: Proposal | undefine
     ...begun,
     fields: merged(begun.fields, proposal ? fieldsOf(proposal) : []),
     validation: version.validation_rate,
-    test: version.test_rate,
+    test: version.online ? NOTHING.test : version.test_rate,
+    slice: version.online ? { ...WHOLE_TOPIC, by: 'online', fit: version.fit_records ?? WHOLE_TOPIC.fit } : WHOLE_TOPIC,
   }
 }
 
@@ -211,7 +224,7 @@ export function contractOf(values: BuilderValues, { all = false } = {}): Contrac
     key,
     fields: all ? [...values.fields] : usedFields(values.fields, texts),
     columns: columns.map(columnRequest),
-    labels: labels.map(({ id: _id, ...label }) => label),
+    labels: labels.map(({ id: _id, ...label }) => ({ ...label, classes: label.kind === 'class' ? label.classes : [] })),
     // What is typed in part is sent as it is: the API says what it expects.
     window: window.on
       ? { length: window.length as number, stride: window.stride as number, horizon: window.horizon as number }
@@ -242,8 +255,14 @@ export function usedFields(fields: readonly RecordField[], texts: readonly strin
   return fields.filter(({ path }) => texts.some((text) => path.every((name) => has(text, name))))
 }
 
-export function sliceOf(topic: string, { by, since, until, partition, start, end }: SliceValues): SliceRequest {
+/** ``now`` is when it is kept; before, one since now is looked at by what is there. */
+export function sliceOf(topic: string, slice: SliceValues, now?: Date): SliceRequest {
+  const { by, since, until, partition, start, end, from, fit } = slice
   const number = (value: Typed) => (value === '' ? null : Number(value))
+  if (by === 'online') {
+    const first = from === 'time' ? timeOf(since) : from === 'now' ? (now?.toISOString() ?? null) : null
+    return { topic, online: true, since: first, fit_records: number(fit) }
+  }
   if (by === 'times') return { topic, since: timeOf(since), until: timeOf(until) }
   if (by === 'offsets') return { topic, partition: number(partition), start: number(start), end: number(end) }
   return { topic }
@@ -256,13 +275,13 @@ export function timeOf(local: string): string | null {
 }
 
 /** A version as it is sent. */
-export function versionOf(topic: string, values: BuilderValues): DatasetVersionWriteRequest {
-  return {
-    slice: sliceOf(topic, values.slice),
-    contract: contractOf(values),
-    validation_rate: values.validation as number,
-    test_rate: values.test as number,
-  }
+export function versionOf(topic: string, values: BuilderValues, now = new Date()): DatasetVersionWriteRequest {
+  return { slice: sliceOf(topic, values.slice, now), contract: contractOf(values), ...ratesOf(values) }
+}
+
+/** Which shares validate and test; of one without end none tests. */
+export function ratesOf({ slice, validation, test }: BuilderValues) {
+  return { validation_rate: validation as number, test_rate: slice.by === 'online' ? 0 : (test as number) }
 }
 
 /** How the values of a column become numbers, in a line. */
@@ -274,9 +293,9 @@ export function columnText(column: ColumnValues): string {
 const SHOWN = /^(columns|labels|name|description|key|split|window|format|format_config|validation_rate|test_rate)$/
 const SHOWN_OF: Record<string, readonly string[]> = {
   columns: ['name', 'expression', 'encoding', 'shape', 'missing', 'constant', 'scaling', 'input'],
-  labels: ['name', 'expression', 'kind'],
+  labels: ['name', 'expression', 'kind', 'classes'],
   window: ['length', 'stride', 'horizon'],
-  slice: ['topic', 'partition', 'start', 'end', 'since', 'until'],
+  slice: ['topic', 'partition', 'start', 'end', 'since', 'until', 'fit_records'],
 }
 
 /** Whether a field of the builder says what is wrong at ``place``. */
