@@ -216,8 +216,9 @@ def send_online(
 
 def send_readings(broker: TestBroker, topic: str, features: Array, labels: Array) -> ControlMessage:
     """Send samples as JSON records of five machines, and return the announcement of a data set without end: windows of
-    two records of a machine, as the inputs ``left`` and ``right`` of two columns each. All in one partition, so that two
-    readings cut the stream alike.
+    two records of a machine, as the inputs ``left`` and ``right`` of two columns each.
+
+    All in one partition, so that two readings cut the stream alike.
     """
     producer = Producer({"bootstrap.servers": broker.bootstrap_servers, "linger.ms": 5})
     names = ["a", "b", "c", "d"]
