@@ -224,8 +224,8 @@ def send_readings(broker: TestBroker, topic: str, features: Array, labels: Array
     names = ["a", "b", "c", "d"]
     for row, (sample, label) in enumerate(zip(features.tolist(), labels.tolist(), strict=True)):
         value = {**dict(zip(names, sample, strict=True)), "state": f"state {label}"}
-        place = {"partition": 0, "timestamp": SINCE_MS + row}
-        producer.produce(topic, json.dumps(value).encode(), f"m{row % 5}".encode(), **place)
+        key = f"m{row % 5}".encode()
+        producer.produce(topic, json.dumps(value).encode(), key, partition=0, timestamp=SINCE_MS + row)
         producer.poll(0)
     assert producer.flush(150) == 0
     contract = {
