@@ -1,9 +1,10 @@
 /** Colours of series: the same for the same model on every page; distinct also for colour-blind eyes. */
 import { useComputedColorScheme } from '@mantine/core'
 
-// Okabe and Ito, "Color Universal Design", 2008, without yellow (too pale on white); adjusted per theme for contrast.
-const LIGHT = ['#0063a3', '#c04f00', '#007a58', '#a8467f', '#8a6d00', '#2b7fb8', '#6a3d9a', '#5b5b5b']
-const DARK = ['#56b4e9', '#e69f00', '#2fbf94', '#e48fc0', '#d8c64a', '#8fc8f2', '#b79ae0', '#b5b5b5']
+// Okabe and Ito, "Color Universal Design", 2008, without yellow (too pale on white) and black; adjusted per theme for
+// contrast. The eighth is far from the others for all kinds of colour blindness, and no grey, which looks disabled.
+const LIGHT = ['#0063a3', '#c04f00', '#007a58', '#a8467f', '#8a6d00', '#2b7fb8', '#6a3d9a', '#601800']
+const DARK = ['#56b4e9', '#e69f00', '#2fbf94', '#e48fc0', '#d8c64a', '#8fc8f2', '#b79ae0', '#6c9c48']
 
 export function seriesColor(index: number, scheme: 'light' | 'dark'): string {
   const colors = scheme === 'dark' ? DARK : LIGHT

@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest'
+import { seriesColor } from './palette'
+
+const THEMES = [
+  ['light', '#ffffff'],
+  ['dark', '#16181d'],
+] as const
+
+function channels(color: string): number[] {
+  return [1, 3, 5].map((start) => Number.parseInt(color.slice(start, start + 2), 16))
+}
+
+/** Relative luminance, WCAG 2.2. */
+function luminance(color: string): number {
+  const [red = 0, green = 0, blue = 0] = channels(color).map((each) => {
+    const value = each / 255
+    return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4
+  })
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+}
+
+test.each(THEMES)('series of the %s theme are seen, and none looks disabled', (scheme, body) => {
+  for (let index = 0; index < 8; index += 1) {
+    const color = seriesColor(index, scheme)
+    const [darker = 0, lighter = 0] = [luminance(color), luminance(body)].sort((a, b) => a - b)
+    expect((lighter + 0.05) / (darker + 0.05), color).toBeGreaterThan(3)
+    // A grey has three channels alike.
+    expect(Math.max(...channels(color)) - Math.min(...channels(color)), color).toBeGreaterThan(60)
+  }
+})
