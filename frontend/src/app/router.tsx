@@ -17,6 +17,8 @@ import { visualiseRoutes } from '~/features/visualise/routes'
 import { webhookRoutes } from '~/features/webhooks/routes'
 import { rootRoute } from '~/lib/rootRoute'
 import { NotFoundPage } from './NotFoundPage'
+import { PagePending } from './PagePending'
+import { type LazyPage, surviving } from './survivingPage'
 
 const routeTree = rootRoute.addChildren([
   ...homeRoutes,
@@ -41,10 +43,16 @@ export const router = createRouter({
   defaultPreloadStaleTime: 0,
   scrollRestoration: true,
   defaultNotFoundComponent: NotFoundPage,
+  defaultPendingComponent: PagePending,
   defaultErrorComponent: ({ error, reset }) => (
     <ProblemAlert error={error} title="This page has a defect" onRetry={reset} />
   ),
 })
+
+for (const route of Object.values(router.routesById)) {
+  const page = route.options.component as LazyPage | undefined
+  if (page?.preload) route.update({ component: surviving(page) as never })
+}
 
 declare module '@tanstack/react-router' {
   interface Register {

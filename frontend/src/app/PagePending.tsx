@@ -1,0 +1,15 @@
+/** In place of a page whose code is on its way, longer than one waits without a word. */
+import { Center, Loader, Stack, Text } from '@mantine/core'
+import { useLive } from '~/lib/live'
+
+export function PagePending() {
+  const { state } = useLive()
+  return (
+    <Center h="40vh">
+      <Stack align="center" gap="sm" role="status">
+        <Loader aria-label="Loading" />
+        {state === 'lost' && <Text size="sm">The platform does not answer; trying again.</Text>}
+      </Stack>
+    </Center>
+  )
+}

@@ -1,0 +1,50 @@
+/**
+ * Pages whose code is loaded when they are opened, and a platform that may be away then. TanStack's own way is to load the
+ * document anew, which replaces the product by the browser's error page; here the frame stays, and it is tried again until
+ * the platform answers. Only where it answers and has no such code (a newer version is installed) the document is loaded.
+ */
+import { type ComponentType, createElement, use } from 'react'
+
+/** What ``lazyRouteComponent`` makes: ``preload`` is gone once the code is there. */
+export type LazyPage = ComponentType<Record<string, unknown>> & { preload?: (() => Promise<void>) | undefined }
+
+const AGAIN_MS = 2_000
+
+/** Return ``page`` as one that waits for the platform; ``answers`` tells whether that is there. */
+export function surviving(page: LazyPage, answers: () => Promise<boolean> = platformAnswers): LazyPage {
+  let loading: Promise<void> | undefined
+  let gone = false
+  const load = async () => {
+    for (let before = false; page.preload; ) {
+      await page.preload()
+      if (!page.preload) break
+      const there = await answers()
+      if (there && before) {
+        gone = true
+        break
+      }
+      before = there
+      if (!there) await new Promise((resolve) => setTimeout(resolve, AGAIN_MS))
+    }
+    Surviving.preload = undefined
+  }
+  const Surviving: LazyPage = (props) => {
+    // Drawing a page that is gone loads the document anew.
+    if (page.preload && !gone) use(preload())
+    return createElement(page, props)
+  }
+  const preload = () => {
+    loading ??= load()
+    return loading
+  }
+  Surviving.preload = preload
+  return Surviving
+}
+
+async function platformAnswers(): Promise<boolean> {
+  try {
+    return (await fetch('/api/health/live/', { cache: 'no-store' })).ok
+  } catch {
+    return false
+  }
+}
