@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -130,6 +131,10 @@ def run(monkeypatch: pytest.MonkeyPatch, asked: list[dict[str, Any]]) -> Infer:
         match request.url.path:
             case "/api/datasets/4/":
                 return httpx.Response(200, json=dataset)
+            case "/api/datasets/":
+                online = {"ranges": "machines", "records": None, "online": True, "since": "1970-01-01T00:00:00Z"}
+                made = {**version, **online, "fit_records": 500, "contract": contract}
+                return httpx.Response(201, json={**dataset, "versions": [made]})
             case "/api/datasets/catalog/":
                 return httpx.Response(200, json=catalog)
             case "/api/streams/1/preview/":
@@ -218,3 +223,19 @@ def test_an_export_is_a_file_of_the_kind_that_its_name_says(
     assert asked[-1] == {"format": "parquet"}
     with pytest.raises(RefusedError, match=r"ends with .parquet or .npz"):
         run("export", "4", "--to", str(tmp_path / "pumps.csv"))
+
+
+def test_one_without_end_is_made_and_exported_up_to_now(
+    run: Infer, asked: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    contract = tmp_path / "contract.json"
+    contract.write_text(json.dumps({"format": "JSON"}))
+    options = ("--online", "--since", "now", "--fit-records", "500")
+    told = run("create", "pumps", "machines", "--contract", str(contract), *options)
+    assert "pumps) created: without end, from the oldest record on; it learns" in told
+    asked_slice = dict(asked[-1]["slice"])
+    assert abs(datetime.now(UTC) - datetime.fromisoformat(asked_slice.pop("since"))) < timedelta(minutes=5)
+    assert asked_slice == {"topic": "machines", "online": True, "fit_records": 500}
+    assert "test_rate" not in asked[-1]
+    run("export", "4", "--to", str(tmp_path / "pumps.npz"), "--until", "2026-01-31T12:00:00")
+    assert asked[-1] == {"format": "npz", "until": "2026-01-31T12:00:00"}
