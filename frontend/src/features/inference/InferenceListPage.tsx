@@ -87,6 +87,12 @@ const COLUMNS: DataTableColumn<Inference>[] = [
     ),
   },
   {
+    accessor: 'state',
+    title: 'State',
+    sortable: true,
+    render: (row) => <InferenceBadge inference={row} tooltip={stateTooltip(row)} />,
+  },
+  {
     accessor: 'input_topic',
     title: 'Input → output',
     width: 300,
@@ -104,12 +110,6 @@ const COLUMNS: DataTableColumn<Inference>[] = [
         <SmallPrint>{challengeLabel(row)}</SmallPrint>
       </>
     ),
-  },
-  {
-    accessor: 'state',
-    title: 'State',
-    sortable: true,
-    render: (row) => <InferenceBadge inference={row} tooltip={stateTooltip(row)} />,
   },
   {
     accessor: 'dead_lettered',
