@@ -29,3 +29,49 @@ export function exportActions(address: string): { label: string; file: string }[
     ['NPZ (NumPy)', 'npz'],
   ].map(([name, format]) => ({ label: `Export samples: ${name}`, file: `${address}${separator}format=${format}` }))
 }
+
+type Found = { found: true; value: unknown } | { found: false }
+
+function at(record: unknown, path: readonly string[]): Found {
+  let value = record
+  for (const name of path) {
+    if (typeof value !== 'object' || value === null || !(name in value)) return { found: false }
+    value = (value as Record<string, unknown>)[name]
+  }
+  return { found: true, value }
+}
+
+const SOME: Record<Contract['fields'][number]['kind'], unknown> = {
+  number: 1.5,
+  integer: 1,
+  boolean: true,
+  text: 'text',
+  time: '2026-01-31T12:00:00Z',
+  numbers: [1.5, 2.5],
+  bytes: 'AAEC',
+}
+
+/**
+ * A JSON record that a contract reads: its fields but for labels, with the values of ``seen``, a record that it was
+ * learnt from, or else some of their kinds.
+ */
+export function exampleRecord(contract: Contract, seen: unknown): Record<string, unknown> {
+  const labels = new Set(contract.labels.map((each) => each.expression.trim()))
+  const used = contract.columns.map((each) => each.expression)
+  const fields = contract.fields.filter(({ path }) => {
+    const name = path.join('.')
+    // A label's field may be a column as well.
+    return !labels.has(name) || used.some((expression) => expression.includes(name))
+  })
+  const record: Record<string, unknown> = {}
+  for (const { path, kind } of fields) {
+    const place = at(seen, path)
+    let within = record
+    for (const name of path.slice(0, -1)) {
+      within[name] ??= {}
+      within = within[name] as Record<string, unknown>
+    }
+    within[path.at(-1) as string] = place.found ? place.value : SOME[kind]
+  }
+  return record
+}

@@ -22,7 +22,6 @@ import { useEffect, useMemo } from 'react'
 import { AnchorLink } from '~/components/ButtonLink'
 import { CodeEditor } from '~/components/CodeEditor'
 import { CopyAs } from '~/components/CopyAs'
-import { SmallPrint } from '~/components/Dimmed'
 import { DraftNote } from '~/components/DraftNote'
 import { EmptyState } from '~/components/EmptyState'
 import { FieldError } from '~/components/FieldError'
@@ -43,7 +42,7 @@ import {
   systemRetrieveOptions,
   topicsListOptions,
 } from '~/lib/api'
-import { COLUMNS } from '~/lib/datasets'
+import { COLUMNS, contractOf } from '~/lib/datasets'
 import { useDraft } from '~/lib/drafts'
 import { formatPercent } from '~/lib/format'
 import { titleOf, useFrameworks } from '~/lib/frameworks'
@@ -64,6 +63,7 @@ import {
   suggestedTopics,
 } from './deploy'
 import { NeedsEditor } from './NeedsEditor'
+import { SendHint } from './SendHint'
 import { TierFields } from './TierFields'
 import { TopicFields } from './TopicFields'
 import { handsUp, isUpper, upperFormat } from './tiers'
@@ -440,10 +440,12 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
             Serve
           </Button>
           <CopyAs equivalents={useMemo(() => equivalentsOf(values), [values])} />
-          <SmallPrint>
-            Send samples with <Code>kafka-ml send FILE --topic {values.input_topic || 'TOPIC'}</Code>
-          </SmallPrint>
         </Group>
+        <SendHint
+          topic={values.input_topic}
+          contract={found ? contractOf(found.input_format, found.input_config) : null}
+          ranges={upper ? '' : (stream.data?.topic ?? '')}
+        />
       </Stack>
     </form>
   )

@@ -213,6 +213,12 @@ function Replicas({ inference }: { inference: Inference }) {
             { title: 'p99', right: true, cell: (each) => formatMilliseconds(each.p99_ms) },
             { title: 'Answered', right: true, cell: (each) => formatCount(each.predicted) },
             { title: 'Dead letters', right: true, cell: (each) => formatCount(each.dead_lettered) },
+            // Only windows have records that wait.
+            inference.stats.warming_up > 0 && {
+              title: 'Warming up',
+              right: true,
+              cell: (each) => formatCount(each.warming_up),
+            },
             { title: 'Heard', cell: (each) => <Age at={each.updated_at} size="sm" /> },
             {
               title: 'Error',

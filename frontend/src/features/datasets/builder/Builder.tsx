@@ -109,9 +109,10 @@ export function Builder(props: BuilderProps) {
                   <Stack gap="sm">
                     <Remarks
                       label="What was noticed"
+                      name={topic}
                       remarks={proposal.remarks.filter((each) => each.path.length === 0)}
                     />
-                    <FieldTable proposal={proposal} values={values} onChange={change} />
+                    <FieldTable topic={topic} proposal={proposal} values={values} onChange={change} />
                   </Stack>
                 </Section>
               )}
@@ -138,6 +139,7 @@ export function Builder(props: BuilderProps) {
           </Grid.Col>
           <Grid.Col span={{ base: 12, lg: 5 }}>
             <PreviewPanel
+              topic={topic}
               preview={preview.previewed?.preview}
               stale={preview.stale}
               error={preview.error}

@@ -18,7 +18,10 @@ export function FieldTable({
   proposal,
   values,
   onChange,
+  topic,
 }: {
+  /** Whose remarks are put away together. */
+  topic: string
   proposal: Proposal
   values: BuilderValues
   onChange: (change: Partial<BuilderValues>) => void
@@ -43,7 +46,7 @@ export function FieldTable({
           {
             title: 'Field',
             rowHead: true,
-            cell: (field) => <FieldName field={field} proposal={proposal} values={values} />,
+            cell: (field) => <FieldName field={field} proposal={proposal} values={values} topic={topic} />,
             td: { miw: 150 },
           },
           {
@@ -135,7 +138,17 @@ function Tick({
   )
 }
 
-function FieldName({ field, proposal, values }: { field: FieldSummary; proposal: Proposal; values: BuilderValues }) {
+function FieldName({
+  field,
+  proposal,
+  values,
+  topic,
+}: {
+  field: FieldSummary
+  proposal: Proposal
+  values: BuilderValues
+  topic: string
+}) {
   const remarks = proposal.remarks.filter((each) => pathKey(each) === pathKey(field))
   const label = values.labels.some((each) => each.expression === field.expression)
   const used = columnsOfField(field, values.columns, proposal.fields).all.length > 0
@@ -154,7 +167,7 @@ function FieldName({ field, proposal, values }: { field: FieldSummary; proposal:
         {field.odd > 0 && `, ${formatPercent(field.odd)} of another kind`}
         {!used && !label && field.reason && `; ${field.reason}`}
       </SmallPrint>
-      <Remarks label={`What was noticed of ${field.path.join('.')}`} remarks={remarks} />
+      <Remarks label={`What was noticed of ${field.path.join('.')}`} remarks={remarks} name={topic} />
     </>
   )
 }

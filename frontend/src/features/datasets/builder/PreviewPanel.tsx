@@ -10,11 +10,13 @@ import { Remarks } from './Remarks'
 import { Samples } from './Samples'
 
 export function PreviewPanel({
+  topic,
   preview,
   stale,
   error,
   onRetry,
 }: {
+  topic: string
   preview: Preview | undefined
   stale: boolean
   error: unknown
@@ -29,7 +31,7 @@ export function PreviewPanel({
       <ProblemAlert error={error} title="There is no preview" onRetry={onRetry} />
       {preview ? (
         <div className={stale ? classes.stale : ''}>
-          <PreviewContent preview={preview} />
+          <PreviewContent preview={preview} topic={topic} />
         </div>
       ) : (
         error === null && <Skeleton height={240} role="status" aria-label="Loading" />
@@ -38,7 +40,8 @@ export function PreviewPanel({
   )
 }
 
-export function PreviewContent({ preview }: { preview: Preview }) {
+/** ``topic``: whose remarks are put away together; without it all stay. */
+export function PreviewContent({ preview, topic }: { preview: Preview; topic?: string }) {
   const { undecodable, inputs, balance, parts } = preview
   const label = preview.columns.filter((each) => each.place.startsWith('labels.'))
   return (
@@ -57,7 +60,7 @@ export function PreviewContent({ preview }: { preview: Preview }) {
           {undecodable.value && <Code style={{ overflowWrap: 'anywhere' }}>{undecodable.value}</Code>}
         </Alert>
       )}
-      <Remarks label="What to look at" remarks={preview.remarks} />
+      <Remarks label="What to look at" remarks={preview.remarks} {...(topic !== undefined && { name: topic })} />
       {inputs.length > 0 && (
         <div>
           <Title order={3} mb={4}>

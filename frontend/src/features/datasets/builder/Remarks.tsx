@@ -1,22 +1,63 @@
 /** What was noticed in the records, and what to do about it: the severity as icon and word. */
-import { IconAlertTriangle, IconCircleX, IconInfoCircle } from '@tabler/icons-react'
+import { ActionIcon, Anchor } from '@mantine/core'
+import { useLocalStorage } from '@mantine/hooks'
+import { IconAlertTriangle, IconCircleX, IconInfoCircle, IconX } from '@tabler/icons-react'
 import type { Remark } from '~/lib/api'
+import { plural } from '~/lib/format'
 import classes from './Builder.module.css'
 
 const ICONS = { error: IconCircleX, warning: IconAlertTriangle, info: IconInfoCircle }
 const WORDS = { error: 'Error', warning: 'Warning', info: 'Note' }
 
-export function Remarks({ remarks, label }: { remarks: readonly Remark[]; label: string }) {
+/** ``name``: where remarks that are put away are remembered, in this browser; without it all stay. Errors do. */
+export function Remarks({ remarks, label, name }: { remarks: readonly Remark[]; label: string; name?: string }) {
+  const [hidden, setHidden] = useLocalStorage<string[]>({ key: `kml-hidden-remarks-${name}`, defaultValue: [] })
   if (remarks.length === 0) return null
+  const shown = remarks.filter((each) => name === undefined || !isHidden(each, hidden))
+  const away = remarks.length - shown.length
   return (
-    <ul className={classes.remarks} aria-label={label}>
-      {remarks.map((each) => (
-        <li key={`${each.code}:${each.message}`}>
-          <RemarkLine remark={each} />
-        </li>
-      ))}
-    </ul>
+    <div>
+      {shown.length > 0 && (
+        <ul className={classes.remarks} aria-label={label}>
+          {shown.map((each) => (
+            <li key={keyOf(each)} style={{ display: 'flex', gap: 4 }}>
+              <RemarkLine remark={each} />
+              {name !== undefined && each.severity !== 'error' && (
+                <ActionIcon
+                  variant="subtle"
+                  color="gray"
+                  size="xs"
+                  aria-label={`Hide: ${each.message}`}
+                  onClick={() => setHidden([...hidden, keyOf(each)])}
+                >
+                  <IconX size={12} aria-hidden />
+                </ActionIcon>
+              )}
+            </li>
+          ))}
+        </ul>
+      )}
+      {away > 0 && (
+        <Anchor
+          component="button"
+          type="button"
+          size="xs"
+          onClick={() => setHidden(hidden.filter((key) => !remarks.some((each) => keyOf(each) === key)))}
+        >
+          Show {plural(away, 'hidden remark')}
+        </Anchor>
+      )}
+    </div>
   )
+}
+
+function isHidden(remark: Remark, hidden: readonly string[]): boolean {
+  return remark.severity !== 'error' && hidden.includes(keyOf(remark))
+}
+
+// Its words hold numbers, which another sample changes.
+function keyOf({ code, path }: Remark): string {
+  return [code, ...path].join(':')
 }
 
 export function RemarkLine({ remark }: { remark: Pick<Remark, 'severity' | 'message' | 'hint'> }) {
