@@ -27,19 +27,23 @@ from backend.launchers.warm_start import worker_base_environment
 from backend.launchers.worker_server import become, receive_line, receive_request, warm_up
 from tests.support import eventually
 
-__all__ = ["Forker", "WarmWorker"]
+__all__ = ["Forker", "WarmWorker", "forker_of"]
 
 _ROOT = Path(__file__).resolve().parents[1]
-_PACKAGES = ["kafka_control_logger", "model_inference", "model_training"]
+_PACKAGES = ("kafka_control_logger", "model_inference", "model_training")
 
 
 class WarmWorker:
     """A process that is ``python -m module``; used like the ``subprocess.Popen`` that a cold start returns.
 
-    What it prints goes to the file ``output``, or can be read from ``stdout``.
+    What it prints goes to the file ``output``, or can be read from ``stdout``. ``forker`` is what it is forked from,
+    where that is none of the workers' own.
     """
 
-    def __init__(self, module: str, *, env: Mapping[str, str], output: IO[bytes] | None = None) -> None:
+    def __init__(
+        self, module: str, *, env: Mapping[str, str], output: IO[bytes] | None = None, forker: Forker | None = None
+    ) -> None:
+        self._forker = forker or _workers()
         self.returncode: int | None = None
         self.stdout: IO[str] | None = None
         if output:
@@ -48,14 +52,14 @@ class WarmWorker:
             readable, writable = os.pipe()
             self.stdout = open(readable, encoding="utf-8", errors="replace")  # noqa: SIM115  closed by ``wait``
         try:
-            self.pid: int = _server().ask({"module": module, "env": dict(env)}, descriptor=writable)
+            self.pid: int = self._forker.ask({"module": module, "env": dict(env)}, descriptor=writable)
         finally:
             os.close(writable)
 
     def poll(self) -> int | None:
         """Return the exit status, or minus the signal, or None while it runs."""
         if self.returncode is None:
-            self.returncode = _server().ask({"status": self.pid})
+            self.returncode = self._forker.ask({"status": self.pid})
         return self.returncode
 
     def wait(self, timeout: float = 60) -> int:
@@ -91,16 +95,16 @@ class WarmWorker:
 
 
 class Forker:
-    """A process that forks others: ``python -m module DESCRIPTOR``, where it is asked one question after the other.
+    """A process that forks others: ``python -m module DESCRIPTOR PACKAGE...``, asked one question after the other.
 
     First it says that it has imported all; then each answer is a line of JSON.
     """
 
-    def __init__(self, module: str, *, env: Mapping[str, str]) -> None:
+    def __init__(self, module: str, *packages: str, env: Mapping[str, str]) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", module, str(theirs.fileno())],
+                [sys.executable, "-m", module, str(theirs.fileno()), *packages],
                 cwd=_ROOT,
                 env=dict(env),
                 stdin=subprocess.DEVNULL,
@@ -127,10 +131,15 @@ class Forker:
 
 
 @cache
-def _server() -> Forker:
-    server = Forker("tests.warm_workers", env=worker_base_environment())
-    atexit.register(server.close)
-    return server
+def forker_of(*packages: str) -> Forker:
+    """Return the process that has imported the packages, started when it is first asked for."""
+    forker = Forker("tests.warm_workers", *packages, env=worker_base_environment())
+    atexit.register(forker.close)
+    return forker
+
+
+def _workers() -> Forker:
+    return forker_of(*_PACKAGES)
 
 
 def _serve(connection: socket.socket) -> WorkerCommand | None:
@@ -158,7 +167,7 @@ def _serve(connection: socket.socket) -> WorkerCommand | None:
 def _main() -> None:
     connection = socket.socket(fileno=int(sys.argv[1]))
     connection.set_inheritable(False)
-    connection.sendall(orjson.dumps(warm_up(_PACKAGES)) + b"\n")
+    connection.sendall(orjson.dumps(warm_up(sys.argv[2:])) + b"\n")
     command = _serve(connection)
     if command is None:
         # Nothing to put away; a tidy end of everything that was imported would take a while.

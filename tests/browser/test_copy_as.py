@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
+import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import orjson
@@ -19,8 +19,10 @@ from kafkaml.records import OutgoingRecord
 from kafkaml.settings import KafkaSettings
 from kafkaml.wire.state import RunState
 from tests.browser.chromium import Session, draw, signed_in
+from tests.browser.copied import RECORD_CALLS
 from tests.browser.pages import Demo
 from tests.platform import Platform
+from tests.warm_workers import WarmWorker, forker_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -58,16 +60,38 @@ def _texts(page: Page, place: int = 0) -> dict[str, str]:
 
 
 def _run(platform: Platform, language: str, text: str, folder: Path) -> None:
-    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     # As the page says: the address is in the text of curl, and for the others where the platform's folder is.
     token = platform.state.cli_token.read_text().strip()
-    env = {**os.environ, "PATH": programs, "KML_STATE_DIR": str(platform.state.root), "KML_TOKEN": token}
-    env["KML_URL"] = platform.status.url
+    env = {**os.environ, "KML_STATE_DIR": str(platform.state.root), "KML_TOKEN": token, "KML_URL": platform.status.url}
     if language == "curl":
-        text = text.replace("curl -X", "curl --silent --show-error --fail-with-body -X")
-    command = [sys.executable, "-c", text] if language == "Python" else ["bash", "-euo", "pipefail", "-c", text]
-    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=180, check=False)
-    assert done.returncode == 0, f"{language}:\n{text}\n{done.stdout[-1500:]}\n{done.stderr[-1500:]}"
+        _bash(text.replace("curl -X", "curl --silent --show-error --fail-with-body -X"), folder, env)
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        copied = Path(scratch)
+        env |= {"COPIED": scratch, "COPIED_IN": str(folder)}
+        if language == "CLI":
+            _bash(RECORD_CALLS + text, folder, env)
+            assert any(copied.iterdir()), text
+        else:
+            env["COPIED"] = str(copied / "program.py")
+            Path(env["COPIED"]).write_text(text)
+        process = WarmWorker("tests.browser.copied", env=env, forker=forker_of("kafka_ml_cli", "kafkaml.sdk"))
+        said, _ = process.communicate(180)
+    assert process.returncode == 0, f"{language}:\n{text}\n{said[-3000:]}"
+
+
+def _bash(text: str, folder: Path, env: Mapping[str, str]) -> None:
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", text],
+        cwd=folder,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert done.returncode == 0, f"{text}\n{done.stdout[-1500:]}\n{done.stderr[-1500:]}"
 
 
 @pytest.fixture(scope="module")

@@ -16,9 +16,9 @@ const FAILING: Failing = {
 }
 const FAILS = inference({ failing: FAILING })
 
-/** Apart from the one of notifications, which is empty. */
+/** Apart from those of notifications, of other tests in the same document too. */
 function shownAlert() {
-  return screen.getAllByRole('alert').find((each) => each.textContent !== '')
+  return screen.getByRole('alert', { name: /^Failing/ })
 }
 
 test('an inference that fails says so in red in place of its state', async () => {
