@@ -13,6 +13,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from confluent_kafka import IsolationLevel, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+
 from kafkaml.confluent import KafkaAdmin, KafkaRecordReader
 from kafkaml.input_format import InputFormat
 from kafkaml.records import SOURCE_HEADER, Record, parse_source
@@ -189,14 +192,26 @@ class InferenceUnderTest:
 
 
 def read_topic(bootstrap_servers: str, topic: str) -> list[Record]:
-    """Return all committed records of a topic, none where it does not exist."""
+    """Return all committed records of a topic, none where it does not exist.
+
+    What is committed may still be hidden by an end of its transaction that the broker has not written there yet: it is
+    waited for, as what the group's positions say is read already.
+    """
     settings = KafkaSettings(bootstrap_servers=bootstrap_servers)
     if not KafkaAdmin(settings).partition_count(topic):
         return []
     reader = KafkaRecordReader(settings)
     try:
-        marks = reader.watermarks(topic)
-        ranges = [StreamRange(topic, partition, low, high) for partition, (low, high) in marks.items() if high > low]
+        starts = {partition: low for partition, (low, _) in reader.watermarks(topic).items()}
+        admin = AdminClient({"bootstrap.servers": bootstrap_servers})
+        latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        asked = admin.list_offsets(
+            {TopicPartition(topic, partition): latest for partition in starts},
+            isolation_level=IsolationLevel.READ_UNCOMMITTED,
+            request_timeout=90,
+        )
+        ends = {place.partition: future.result(90).offset for place, future in asked.items()}
+        ranges = [StreamRange(topic, each, low, ends[each]) for each, low in starts.items() if ends[each] > low]
         batches = reader.read(ranges, batch_records=10_000, idle_timeout_seconds=90)
         return [record for batch in batches for record in batch]
     finally:

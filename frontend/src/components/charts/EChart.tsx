@@ -54,10 +54,11 @@ export default function EChart({ option, label, height, onPoint, handle }: Chart
   }, [scheme])
 
   // After the effect above, also when the theme made a new one. What the reader zoomed stays: data are merged, while
-  // series that are gone are taken out.
+  // series that are gone are taken out. At once: till the next frame the pointer would meet points of a series whose data
+  // are gone already, and the library fails on it.
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new theme is a new chart, which needs the option again
   useEffect(() => {
-    chart.current?.setOption({ animation: false, ...option }, { replaceMerge: ['series'], lazyUpdate: true })
+    chart.current?.setOption({ animation: false, ...option }, { replaceMerge: ['series'] })
   }, [option, scheme])
 
   useImperativeHandle(

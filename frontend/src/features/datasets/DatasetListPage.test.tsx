@@ -40,5 +40,8 @@ test('streams that sinks announced are told apart from data sets, though both ha
   expect(row('MNIST').getByText('stream 1')).toBeVisible()
   expect(row('MNIST').getByText('without end')).toBeVisible()
   expect(row('pumps').getByRole('link', { name: 'Train on pumps' })).toHaveAttribute('href', '/training/new?dataset=1')
-  expect(row('MNIST').getByRole('link', { name: /^Send stream 1/ })).toHaveAttribute('href', '/streams/1?send=true')
+  expect(row('MNIST').getByRole('link', { name: /^Train on stream 1:/ })).toHaveAttribute(
+    'href',
+    '/streams/1?send=true',
+  )
 })

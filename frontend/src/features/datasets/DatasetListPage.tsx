@@ -101,7 +101,7 @@ const TRAIN: DataTableColumn<CatalogRow> = {
         to="/streams/$id"
         params={{ id: String(row.id) }}
         search={{ send: true }}
-        aria-label={`Send stream ${row.id} to a deployment`}
+        aria-label={`Train on stream ${row.id}: send it to a deployment`}
       >
         Train
       </ButtonLink>

@@ -6,7 +6,7 @@ import { type FormProblems, textOf } from './problems'
 import type { SliceValues } from './values'
 
 const WAYS = [
-  { value: 'all', label: 'All that it holds now' },
+  { value: 'all', label: 'All it holds now' },
   { value: 'times', label: 'By time' },
   { value: 'offsets', label: 'By offset' },
   { value: 'online', label: 'Without end' },
@@ -35,7 +35,9 @@ export function SliceFields({
   return (
     <Stack gap="xs">
       <SegmentedControl
+        size="xs"
         w="fit-content"
+        maw="100%"
         aria-label="Which records"
         data={WAYS}
         value={slice.by}
