@@ -13,14 +13,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from confluent_kafka import IsolationLevel, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
-
-from kafkaml.confluent import KafkaAdmin, KafkaRecordReader
+from kafkaml.confluent import KafkaAdmin, KafkaChangelog
 from kafkaml.input_format import InputFormat
 from kafkaml.records import SOURCE_HEADER, Record, parse_source
 from kafkaml.settings import KafkaSettings
-from kafkaml.stream_range import StreamRange
 from kafkaml.wire.choices import DeliveryGuarantee
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.inference import ChallengeKind, Challenger, InferencePlan, ServedModel
@@ -198,24 +194,11 @@ def read_topic(bootstrap_servers: str, topic: str) -> list[Record]:
     waited for, as what the group's positions say is read already.
     """
     settings = KafkaSettings(bootstrap_servers=bootstrap_servers)
-    if not KafkaAdmin(settings).partition_count(topic):
+    partitions = range(KafkaAdmin(settings).partition_count(topic))
+    if not partitions:
         return []
-    reader = KafkaRecordReader(settings)
-    try:
-        starts = {partition: low for partition, (low, _) in reader.watermarks(topic).items()}
-        admin = AdminClient({"bootstrap.servers": bootstrap_servers})
-        latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
-        asked = admin.list_offsets(
-            {TopicPartition(topic, partition): latest for partition in starts},
-            isolation_level=IsolationLevel.READ_UNCOMMITTED,
-            request_timeout=90,
-        )
-        ends = {place.partition: future.result(90).offset for place, future in asked.items()}
-        ranges = [StreamRange(topic, each, low, ends[each]) for each, low in starts.items() if ends[each] > low]
-        batches = reader.read(ranges, batch_records=10_000, idle_timeout_seconds=90)
-        return [record for batch in batches for record in batch]
-    finally:
-        reader.close()
+    stored = KafkaChangelog(settings, topic, timeout_seconds=90)
+    return [record for batch in stored.read(partitions) for record in batch]
 
 
 def sources(records: Iterable[Record]) -> list[tuple[str, int, int]]:
