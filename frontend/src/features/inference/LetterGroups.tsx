@@ -1,5 +1,5 @@
 /** Why records could not be answered: each reason once, with how many, since when, and one of them. */
-import { Button, Skeleton, Stack, Table, Text, Title } from '@mantine/core'
+import { Skeleton, Stack, Table, Text, Title } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { Fragment, useState } from 'react'
 import { Age } from '~/components/Age'
@@ -8,7 +8,7 @@ import { ProblemAlert } from '~/components/ProblemAlert'
 import { ScrollTable } from '~/components/ScrollTable'
 import { type Inference, inferencesDeadLettersGroupsRetrieve, type LetterGroup } from '~/lib/api'
 import { formatExact, NONE } from '~/lib/format'
-import { RawRecord, reasonText, stageText } from './LetterRow'
+import { RawRecord, RecordButton, reasonText, stageText } from './LetterRow'
 
 export function LetterGroups({ inference }: { inference: Inference }) {
   const query = useQuery({
@@ -79,7 +79,6 @@ function keyOf({ reason, sample }: LetterGroup): string {
 
 function GroupRow({ group, opened, onToggle }: { group: LetterGroup; opened: boolean; onToggle: () => void }) {
   const { sample, first_at, last_at } = group
-  const place = `${sample.record.partition}@${sample.record.offset}`
   return (
     <Table.Tr>
       <Table.Td ta="right" fw={600} c="var(--kml-failed)">
@@ -96,15 +95,7 @@ function GroupRow({ group, opened, onToggle }: { group: LetterGroup; opened: boo
       <Table.Td style={{ whiteSpace: 'nowrap' }}>{first_at ? <Age at={first_at} size="sm" /> : NONE}</Table.Td>
       <Table.Td style={{ whiteSpace: 'nowrap' }}>{last_at ? <Age at={last_at} size="sm" /> : NONE}</Table.Td>
       <Table.Td>
-        <Button
-          size="compact-xs"
-          variant="default"
-          aria-expanded={opened}
-          aria-label={`${opened ? 'Hide' : 'Show'} the record of dead letter ${place}`}
-          onClick={onToggle}
-        >
-          {opened ? 'Hide' : 'Show'}
-        </Button>
+        <RecordButton letter={sample} opened={opened} onToggle={onToggle} />
       </Table.Td>
     </Table.Tr>
   )

@@ -30,6 +30,35 @@ export function letterKey({ record }: DeadLetter): string {
   return `${record.partition}:${record.offset}`
 }
 
+/** Where it lies, as people see it. */
+function placeText({ record }: DeadLetter): string {
+  return `${record.partition}@${record.offset}`
+}
+
+/** Shows or hides the record of a dead letter. */
+export function RecordButton({
+  letter,
+  opened,
+  onToggle,
+}: {
+  letter: DeadLetter
+  opened: boolean
+  onToggle: () => void
+}) {
+  const verb = opened ? 'Hide' : 'Show'
+  return (
+    <Button
+      size="compact-xs"
+      variant="default"
+      aria-expanded={opened}
+      aria-label={`${verb} the record of dead letter ${placeText(letter)}`}
+      onClick={onToggle}
+    >
+      {verb}
+    </Button>
+  )
+}
+
 export function LetterRow({
   letter,
   inference,
@@ -45,7 +74,7 @@ export function LetterRow({
 }) {
   const [opened, setOpened] = useState(false)
   const { record, reason, source, replay_of, cut_from_bytes } = letter
-  const place = `${record.partition}@${record.offset}`
+  const place = placeText(letter)
   const cut = cut_from_bytes !== null
   return (
     <>
@@ -94,15 +123,7 @@ export function LetterRow({
           <Age at={record.timestamp} size="sm" />
         </Table.Td>
         <Table.Td>
-          <Button
-            size="compact-xs"
-            variant="default"
-            aria-expanded={opened}
-            aria-label={`${opened ? 'Hide' : 'Show'} the record of dead letter ${place}`}
-            onClick={() => setOpened(!opened)}
-          >
-            {opened ? 'Hide' : 'Show'}
-          </Button>
+          <RecordButton letter={letter} opened={opened} onToggle={() => setOpened(!opened)} />
         </Table.Td>
       </Table.Tr>
       {opened && (
