@@ -63,7 +63,8 @@ def records_text(version: DatasetVersion) -> str:
     """Return which records a version has, for a line."""
     if version.records is not None:
         return f"{version.records} records"
-    return f"without end, {_since(version)}; it learns scales and the like of its first {version.fit_records} records"
+    learns = f"it learns scales and the like of the first window, of {version.fit_records} records at least"
+    return f"without end, {_since(version)}; {learns}"
 
 
 def _count(version: DatasetVersion) -> str:

@@ -59,7 +59,7 @@ OnlineOption = Annotated[
 ]
 FitOption = Annotated[
     int | None,
-    typer.Option(min=1, help="--online: of so many first records scales, vocabularies and classes are learnt (1000)."),
+    typer.Option(min=1, help="--online: of so many first records at least are scales and the like learnt (1000)."),
 ]
 PartitionOption = Annotated[int | None, typer.Option(min=0, help="Only records of this partition.")]
 StartOption = Annotated[int | None, typer.Option(min=0, help="Only records from this offset on.")]

@@ -35,7 +35,7 @@ class DatasetVersion(models.Model):
     """A slice, whose offsets are resolved once, and a contract; never changed once made.
 
     A slice without end has no offsets: it begins in each partition with the first record that is not older than
-    ``since_ms``. What its contract learns it learns of its first ``fit_records`` records.
+    ``since_ms``. What its contract learns it learns of a training's first window, which has ``fit_records`` at least.
     """
 
     dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="versions")

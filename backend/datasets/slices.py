@@ -15,8 +15,8 @@ __all__ = ["Slice"]
 @dataclass(frozen=True, kw_only=True)
 class Slice:
     """Which records are meant: those of one ``partition`` from ``start`` to ``end``, those from ``since`` to before
-    ``until``, or all. ``online``: those ``since`` then and all to come, of whose first ``fit_records`` the contract
-    learns.
+    ``until``, or all. ``online``: those ``since`` then and all to come, of whose first ``fit_records`` at least the
+    contract learns.
     """
 
     topic: str

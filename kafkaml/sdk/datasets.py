@@ -53,8 +53,8 @@ class Datasets(Collection[types.Dataset]):
 
         ``partition``, ``start`` and ``end`` are offsets; ``since`` and ``until`` are times of the records. ``online``:
         without end, for incremental training: all that the topic holds since ``since``, and what comes; vocabularies,
-        scales and classes are then those of the first ``fit_records`` (1000), and what validates tests. Otherwise
-        ``test_rate`` is 0.1 unless it is given. ApiError says what does not fit.
+        scales and classes are then those of the first window, of ``fit_records`` (1000) at least, and what validates
+        tests. Otherwise ``test_rate`` is 0.1 unless it is given. ApiError says what does not fit.
         """
         version = _version(locals())
         return self._create({"name": name, "description": description, **version})

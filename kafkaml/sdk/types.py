@@ -239,8 +239,8 @@ class DatasetVersion(_Answer):
     """A version of a data set: which records, and the contract by which they become samples.
 
     ``ranges`` are ``topic:partition:start:end``, comma-separated; ``records`` is how many they hold at most. One
-    without end (``online``) is the topic from ``since`` on, and learns scales and the like of its first
-    ``fit_records``.
+    without end (``online``) is the topic from ``since`` on, and learns scales and the like of a training's
+    first window, of ``fit_records`` at least.
     """
 
     number: int

@@ -20,7 +20,7 @@ export function VersionView({ version }: { version: DatasetVersion }) {
             version.online && ['Where', <Online key="where" version={version} />],
             version.online && [
               'Learnt of',
-              `vocabularies, scales and classes are those of the first ${formatCount(version.fit_records)} records`,
+              `vocabularies, scales and classes are those of the first ${formatCount(version.fit_records)} records, or of a whole larger first window`,
             ],
             !version.online && [
               'Where',
