@@ -7,18 +7,16 @@ a command line.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 
 import psutil
 
 from kafkaml.errors import BrokenError
 from kafkaml.local.state import PlatformStatus, StateDir
-from kafkaml.system import write_atomically
 from platform_local.commands import run_manage
 
-__all__ = ["login_link", "renew_cli_token", "token_is_fresh"]
+__all__ = ["TOKEN_DAYS", "login_link", "token_is_fresh"]
 
-_TOKEN_DAYS = 30
+TOKEN_DAYS = 30
 # Renewed long before it ends, so that a platform that is started now and then never shows an expired one.
 _RENEW_AFTER_SECONDS = 10 * 24 * 3600
 
@@ -30,12 +28,6 @@ def token_is_fresh(state: StateDir) -> bool:
     except OSError:
         return False
     return state.database.exists() and time.time() - written < _RENEW_AFTER_SECONDS
-
-
-def renew_cli_token(state: StateDir, env: Mapping[str, str]) -> None:
-    """Make a token for the first admin and write it where the command line finds it."""
-    arguments = ["access_token", "--name", "command line of this machine", "--days", str(_TOKEN_DAYS)]
-    write_atomically(state.cli_token, run_manage(arguments, env).encode())
 
 
 def login_link(state: StateDir, status: PlatformStatus) -> str:

@@ -15,13 +15,14 @@ from pathlib import Path
 import backend
 from kafkaml.errors import BrokenError
 from kafkaml.local.state import StateDir
-from platform_local.access import renew_cli_token, token_is_fresh
+from kafkaml.system import write_atomically
+from platform_local.access import TOKEN_DAYS, token_is_fresh
 from platform_local.commands import run_manage
 
 __all__ = ["fingerprint", "is_needed"]
 
 # A database on its way through many migrations, on a slow disk.
-_MIGRATE_TIMEOUT_SECONDS = 300
+_SET_UP_TIMEOUT_SECONDS = 300
 
 
 def is_needed(state: StateDir) -> bool:
@@ -51,14 +52,10 @@ def fingerprint() -> str:
 def main() -> None:
     """Bring the platform up to date whose environment this is."""
     state = StateDir(Path(os.environ["KML_STATE_DIR"]))
-    # Checks of the code, which import all of the API, are made where the code is: scripts/check.
-    run_manage(
-        ["migrate", "--no-input", "--verbosity", "0", "--skip-checks"],
-        os.environ,
-        timeout_seconds=_MIGRATE_TIMEOUT_SECONDS,
-    )
-    if not token_is_fresh(state):
-        renew_cli_token(state, os.environ)
+    arguments = ["set_up"] if token_is_fresh(state) else ["set_up", "--token-days", str(TOKEN_DAYS)]
+    token = run_manage(arguments, os.environ, timeout_seconds=_SET_UP_TIMEOUT_SECONDS)
+    if token:
+        write_atomically(state.cli_token, token.encode())
     _stamp(state).write_text(fingerprint(), encoding="ascii")
 
 

@@ -1,0 +1,27 @@
+"""``set_up``: bring the database up to date and, where asked for, print a token for the command line of this machine.
+
+One command, because an import of Django takes longer than both.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandParser
+
+
+class Command(BaseCommand):
+    """What a local platform does before its first start and after an update."""
+
+    help = "Bring the database up to date; print an access token of the first admin with --token-days."
+    # Checks of the code, which import all of the API, are made where the code is: scripts/check.
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--token-days", type=float, help="print a token that is good for so many days")
+
+    def handle(self, *_args: Any, token_days: float | None, **_options: Any) -> None:
+        call_command("migrate", interactive=False, verbosity=0, skip_checks=True)
+        if token_days is not None:
+            call_command("access_token", name="command line of this machine", days=token_days, stdout=self.stdout)
