@@ -477,6 +477,36 @@ def _short(value: Any) -> str:
     return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
+@app.command()
+def history(
+    context: typer.Context,
+    inference: int,
+    step: Annotated[int, typer.Option(min=1, max=60, help="Minutes that are summed up to one line.")] = 10,
+    json: JsonOption = False,
+) -> None:
+    """Show how it served in the last 24 hours."""
+    found = client_of(context).inferences.history(inference, step_minutes=step)
+    if json:
+        return print_json(found)
+    return print_table(
+        found.steps,
+        [
+            ("from", lambda row: f"{row.at.astimezone():%a %H:%M}"),
+            ("predicted", lambda row: f"{row.predicted:,}"),
+            ("records/s", lambda row: f"{row.rate:,.1f}"),
+            ("lag", lambda row: row.lag),
+            ("p50 ms", lambda row: None if row.p50_ms is None else f"{row.p50_ms:,.1f}"),
+            ("p99 ms", lambda row: None if row.p99_ms is None else f"{row.p99_ms:,.1f}"),
+            ("dead letters", lambda row: f"{row.dead_lettered:,}" if row.dead_lettered else ""),
+            ("sent up", lambda row: f"{row.sent_up:,}" if row.sent_up else ""),
+            ("restarts", lambda row: row.restarts or ""),
+            ("attempt", lambda row: row.attempt),
+            ("revision", lambda row: row.revision),
+        ],
+        nothing=f"no replica of inference {inference} told anything in the last 24 hours",
+    )
+
+
 @app.command("dead-letters")
 def dead_letters(
     context: typer.Context,

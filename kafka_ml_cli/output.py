@@ -32,7 +32,10 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for script
 Column = tuple[str, Callable[[Any], object]]
 
 # Columns of numbers, which are easier to compare when they end together.
-_NUMBERS = frozenset({"id", "records", "records/s", "lag", "predicted", "dead letters", "warming up", "parameters"})
+_NUMBERS = frozenset(
+    {"id", "records", "records/s", "lag", "predicted", "dead letters", "warming up", "parameters"}
+    | {"p50 ms", "p99 ms", "sent up", "restarts", "attempt", "revision"}
+)
 # Without a terminal nothing is folded to fit one.
 _PIPE_WIDTH = 400
 

@@ -52,7 +52,7 @@ class Inference(Run):
     ``scaled_to`` is what was chosen last, ``launched_max_replicas`` what the launcher was last told.
 
     ``predicted`` and the other counts (``kafkaml.wire.replica.Counts``) are of all its life, whatever processes served
-    it.
+    it; ``counts_before`` are those from before the present attempt, null where nobody knows.
     """
 
     kind = RunKind.INFERENCE
@@ -127,6 +127,7 @@ class Inference(Run):
     restamped = models.BigIntegerField(default=0, editable=False)
     sent_up = models.BigIntegerField(default=0, editable=False)
     warming_up = models.BigIntegerField(default=0, editable=False)
+    counts_before = models.JSONField(null=True, blank=True, editable=False, help_text="kafkaml.wire.replica.Counts")
     ready_replicas = models.PositiveSmallIntegerField(default=0)
     failing = models.JSONField(null=True, blank=True, editable=False, help_text="kafkaml.wire.replica.Failing")
     created_by = models.ForeignKey(
@@ -214,6 +215,14 @@ class Inference(Run):
         )
 
     @property
+    def attempt_counts(self) -> Counts | None:
+        """What was answered in the present attempt; None where it began before such a thing was noted."""
+        if self.counts_before is None and self.attempt > 1:
+            return None
+        before = Counts.model_validate(self.counts_before or {})
+        return Counts(**{name: max(0, getattr(self, name) - getattr(before, name)) for name in Counts.model_fields})
+
+    @property
     def served_revision(self) -> int:
         """The oldest revision that a replica answers with now; the one asked for while none says."""
         said = [each.serving.revision for each in self.present_reports if each.serving is not None]
@@ -245,6 +254,7 @@ class Inference(Run):
         self.halt()
         self.failing = None
         self.scaled_to = None
+        self.counts_before = {name: getattr(self, name) for name in Counts.model_fields}
         if self.shadow_of_id is not None:
             self.last_challenge = None
         self.replica_stats.all().delete()

@@ -20,7 +20,16 @@ from kafkaml.dead_letters import dead_letter_topic
 from kafkaml.wire.choices import OutputTimestamps
 from kafkaml.wire.failure import Failure
 from kafkaml.wire.inference import MAX_INCLUDED, ChallengeEnd, ChallengeKind, ChallengeRule, RuleMetric
-from kafkaml.wire.replica import Exits, Failing, LiveComparison, ReplicaReport, ReplicaState, SwapFailure, Totals
+from kafkaml.wire.replica import (
+    Counts,
+    Exits,
+    Failing,
+    LiveComparison,
+    ReplicaReport,
+    ReplicaState,
+    SwapFailure,
+    Totals,
+)
 
 __all__ = [
     "CanaryWriteSerializer",
@@ -188,6 +197,9 @@ class InferenceSerializer(serializers.ModelSerializer[Inference]):
     )
     visualization = serializers.SerializerMethodField(help_text="null: not set")
     stats = serializers.SerializerMethodField()
+    attempt_counts = serializers.SerializerMethodField(
+        help_text="what was answered since it was started last; null where that was before this was noted"
+    )
     replica_stats = serializers.SerializerMethodField()
     replicas = serializers.IntegerField(read_only=True, help_text="how many run; with max_replicas the least number")
     max_replicas = serializers.IntegerField(
@@ -241,6 +253,7 @@ class InferenceSerializer(serializers.ModelSerializer[Inference]):
             "failing",
             "warnings",
             "stats",
+            "attempt_counts",
             "replica_stats",
             "created_at",
             "updated_at",
@@ -284,16 +297,19 @@ class InferenceSerializer(serializers.ModelSerializer[Inference]):
     def get_stats(self, inference: Inference) -> dict[str, Any]:
         return inference.totals.to_json()
 
+    @extend_schema_field(MessageField(Counts))
+    def get_attempt_counts(self, inference: Inference) -> dict[str, Any] | None:
+        counts = inference.attempt_counts
+        return None if counts is None else counts.to_json()
+
     @extend_schema_field(serializers.ListField(child=MessageField(ReplicaReport, allow_null=False)))
     def get_replica_stats(self, inference: Inference) -> list[dict[str, Any]]:
         reports = [each.report for each in inference.present_stats]
         if inference.ended:
-            # A worker elsewhere cannot say so: its last report is refused by then.
+            # One that was killed could not say so, and the last report of a worker elsewhere is refused by then.
             lives = (ReplicaState.STARTING, ReplicaState.RUNNING, ReplicaState.SILENT)
             over = {"state": ReplicaState.STOPPED, "rate": 0.0}
-            reports = [
-                each.model_copy(update=over) if each.worker and each.state in lives else each for each in reports
-            ]
+            reports = [each.model_copy(update=over) if each.state in lives else each for each in reports]
         return [each.to_json() for each in reports]
 
 

@@ -162,4 +162,8 @@ def _count_process(inference_id: int, process: str, counts: wire.Counts, said: S
                 **{name: F(name) + more for name, more in added.items()}, updated_at=timezone.now()
             )
             Inference.objects.filter(pk=inference_id).update(**{name: F(name) + more for name, more in added.items()})
+            if said.attempt < inference.attempt and inference.counts_before is not None:
+                # Told late: it is no answer of the present attempt.
+                before = {name: inference.counts_before.get(name, 0) + more for name, more in added.items()}
+                Inference.objects.filter(pk=inference_id).update(counts_before=before)
         return fresh

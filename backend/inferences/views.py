@@ -12,6 +12,8 @@ from rest_framework.response import Response
 from backend.api.pagination import PAGE, LimitOffset
 from backend.api.views import ResourceViewSet, integer_parameter
 from backend.inferences import challenges, dead_letters, selectors, services, swaps, trying, workers
+from backend.inferences.history import history
+from backend.inferences.history_serializers import HistoryQuerySerializer, ServingHistorySerializer
 from backend.inferences.letter_groups import letter_groups
 from backend.inferences.models import Inference
 from backend.inferences.serializers import (
@@ -152,6 +154,15 @@ class InferenceViewSet(ResourceViewSet[Inference]):
         pages = LimitOffset()
         page = pages.paginate_queryset(self.find(pk).swaps.all(), request)
         return pages.get_paginated_response(SwapRecordSerializer(page, many=True).data)
+
+    @extend_schema(parameters=[HistoryQuerySerializer], responses=ServingHistorySerializer)
+    @action(detail=True, methods=["get"])
+    def history(self, request: Request, pk: int) -> Response:
+        """Show how it served in the last 24 hours, minute by minute or in coarser steps."""
+        inference = self.find(pk)
+        query = HistoryQuerySerializer(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        return Response(ServingHistorySerializer(history(inference, step_minutes=query.validated_data["step"])).data)
 
     @extend_schema(
         parameters=[

@@ -337,6 +337,11 @@ class Inferences(Runs[types.Inference]):
             self._connection.request("GET", f"{self.path}{identifier}/dead_letters/", params=params)
         )
 
+    def history(self, identifier: int, *, step_minutes: int = 1) -> types.ServingHistory:
+        """Return how it served in the last 24 hours, in steps of 1 to 60 minutes."""
+        answer = self._connection.request("GET", f"{self.path}{identifier}/history/", params={"step": step_minutes})
+        return types.ServingHistory.model_validate(answer)
+
     def dead_letter_groups(self, identifier: int) -> types.LetterGroups:
         """Return the newest dead letters by reason, with how many, since when, and one of each."""
         return types.LetterGroups.model_validate(

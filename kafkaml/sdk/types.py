@@ -22,7 +22,7 @@ from kafkaml.wire.incremental import Incremental
 from kafkaml.wire.inference import ChallengeEnd
 from kafkaml.wire.outcome import ConfusionMatrix, Outcome
 from kafkaml.wire.progress import EpochMetrics, Progress
-from kafkaml.wire.replica import Exits, Failing, LiveComparison, ReplicaReport, SwapFailure, Totals
+from kafkaml.wire.replica import Counts, Exits, Failing, LiveComparison, ReplicaReport, SwapFailure, Totals
 from kafkaml.wire.semi_supervised import SemiSupervised
 from kafkaml.wire.state import RunState
 from kafkaml.wire.version import Artifact as StoredFile
@@ -41,6 +41,7 @@ __all__ = [
     "ComparisonReport",
     "Configuration",
     "ConfusionReport",
+    "CountsReport",
     "Dataset",
     "DatasetOfDeployment",
     "DatasetVersion",
@@ -53,6 +54,7 @@ __all__ = [
     "FailureReport",
     "Framework",
     "FrameworkArguments",
+    "HistoryStep",
     "IncrementalSettings",
     "Inference",
     "LastCheckpoint",
@@ -66,6 +68,7 @@ __all__ = [
     "ReplicaRecord",
     "RunState",
     "SemiSupervisedSettings",
+    "ServingHistory",
     "Stream",
     "SwapFailureReport",
     "SwapReport",
@@ -383,6 +386,10 @@ class TotalsReport(Totals, _Answer):
     """How an inference serves: records a second, records not read yet, milliseconds, and counts of all its life."""
 
 
+class CountsReport(Counts, _Answer):
+    """What an inference answered since it was started last."""
+
+
 class ReplicaRecord(ReplicaReport, _Answer):
     """What one replica said last; ``state`` may be one that only a newer platform knows."""
 
@@ -431,7 +438,8 @@ class ChainReport(ChainProposal, _Answer):
 class Inference(_Answer):
     """A trained model that answers on a topic.
 
-    ``stats`` sums rate, lag and latencies of its replicas up and counts what was answered in all its life;
+    ``stats`` sums rate, lag and latencies of its replicas up and counts what was answered in all its life, of that
+    ``attempt_counts`` since it was started last (None: not known);
     ``replica_stats`` has the replicas one by one, with counts since each process started. ``output_timestamps``:
     answers carry the time of their record (``source``) or of their writing (``written``). With
     ``max_replicas`` the lag chooses between ``replicas`` and that number. ``cluster`` None: the platform's own.
@@ -478,6 +486,7 @@ class Inference(_Answer):
     warnings: Sequence[str] = ()
     ready_replicas: int = 0
     stats: TotalsReport = TotalsReport()
+    attempt_counts: CountsReport | None = None
     replica_stats: Sequence[ReplicaRecord] = ()
     tier: str = ""
     limit: float | None = None
@@ -631,6 +640,35 @@ class LetterGroup(_Answer):
     first_at: datetime | None = None
     last_at: datetime | None = None
     sample: Mapping[str, Any]
+
+
+class HistoryStep(_Answer):
+    """What an inference did in the step that begins ``at``: ``rate`` in records a second, latencies in milliseconds.
+
+    ``lag`` is the last that was told in it, latencies are the slowest; None: nothing was told. ``revision`` rises with
+    each change of version or limit.
+    """
+
+    at: datetime
+    attempt: int
+    revision: int
+    rate: float
+    predicted: int
+    dead_lettered: int
+    sent_up: int = 0
+    warming_up: int = 0
+    restarts: int = 0
+    lag: int | None = None
+    p50_ms: float | None = None
+    p99_ms: float | None = None
+
+
+class ServingHistory(_Answer):
+    """The last 24 hours of an inference, oldest first, without the steps in which no replica told anything."""
+
+    since: datetime
+    step_minutes: int
+    steps: Sequence[HistoryStep] = ()
 
 
 class LetterGroups(_Answer):

@@ -60,6 +60,8 @@ CHAIN = {
 }
 
 
+STEP = {"at": "2026-01-01T10:00:00Z", "attempt": 2, "revision": 1, "rate": 1234.56, "predicted": 740736}
+STEPS = [{**STEP, "dead_lettered": 4, "lag": 17, "p50_ms": 2.5}, {**STEP, "dead_lettered": 0}]
 REASON = {"stage": "decode", "error": "DecodeError", "message": "not numbers of one shape"}
 LETTERS = {
     "topic": "out.dlq",
@@ -89,6 +91,8 @@ class Platform(LocalServer):
                 return json_answer(200, CHAIN)
             self.sent.append((path, orjson.loads(body)))
             return json_answer(201, {"inferences": [self.inference(), {**self.inference(), "id": 8, "tier": "cloud"}]})
+        if path == "/api/inferences/7/history/":
+            return json_answer(200, {"since": "2026-01-01T00:00:00Z", "step_minutes": 10, "steps": STEPS})
         if path == "/api/inferences/7/dead_letters/groups/":
             return json_answer(200, LETTERS)
         if path == "/api/inferences/":
@@ -255,3 +259,12 @@ def test_dead_letters_are_told_by_their_reason(platform: Platform) -> None:
     (_, line) = done.stdout.strip().splitlines()
     assert ("5,020" in line, "0@41" in line, line.endswith("decode  not numbers of one shape")) == (True, True, True)
     assert "only the newest 5,020 were looked at" in done.stderr
+
+
+def test_the_last_day_is_told_step_by_step(platform: Platform) -> None:
+    done = run_cli("inferences", "history", "7", KML_URL=platform.url, KML_TOKEN="t")
+    _, measured, silent = done.stdout.splitlines()
+    for told in ("740,736", "1,234.6", "17", "2.5", "4"):
+        assert told in measured.split()
+    # Nothing was measured there: no zeros.
+    assert silent.split()[2:] == ["740,736", "1,234.6", "2", "1"]

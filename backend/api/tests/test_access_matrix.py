@@ -105,6 +105,7 @@ MATRIX: dict[str, dict[str, Needs]] = {
     "api/inferences/<id:pk>/try/": {"POST": E},
     "api/inferences/<id:pk>/dead_letters/": READ,
     "api/inferences/<id:pk>/dead_letters/groups/": READ,
+    "api/inferences/<id:pk>/history/": READ,
     "api/inferences/<id:pk>/dead_letters/replay/": {"POST": E},
     "api/inferences/<id:pk>/predictions/": {"GET": V},
     "api/inferences/<id:pk>/worker_tokens/": READ | {"POST": E},

@@ -1,4 +1,4 @@
-/** Deleting asks once, names what is lost, and for what is hard to make again wants its name typed. */
+/** What cannot be undone asks once, names what is lost, and for what is hard to make again wants its name typed. */
 import { Button, Group, Modal, Stack, Text, TextInput } from '@mantine/core'
 import { useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
@@ -8,6 +8,9 @@ import { ProblemAlert } from './ProblemAlert'
 export function ConfirmDelete({
   opened,
   onClose,
+  verb = 'Delete',
+  keep = 'Keep',
+  heading = 'What is lost',
   what,
   name,
   losses,
@@ -16,6 +19,11 @@ export function ConfirmDelete({
 }: {
   opened: boolean
   onClose: () => void
+  /** What the button that does it says, and the one that does not. */
+  verb?: string
+  keep?: string
+  /** Above the losses. */
+  heading?: string
   /** 'model', 'deployment', ... */
   what: string
   name: string
@@ -33,7 +41,7 @@ export function ConfirmDelete({
     onClose()
   }
   return (
-    <Modal opened={opened} onClose={close} title={`Delete ${what} ${name}?`} centered>
+    <Modal opened={opened} onClose={close} title={`${verb} ${what} ${name}?`} centered>
       <form
         onSubmit={(event) => {
           event.preventDefault()
@@ -42,7 +50,7 @@ export function ConfirmDelete({
       >
         <Stack>
           {losses && losses.length > 0 ? (
-            <Caution title="What is lost" texts={losses} />
+            <Caution title={heading} texts={losses} />
           ) : (
             <Text size="sm">Nothing else is lost with it.</Text>
           )}
@@ -57,10 +65,10 @@ export function ConfirmDelete({
           <ProblemAlert error={remove.error} />
           <Group justify="flex-end">
             <Button variant="default" onClick={close}>
-              Keep
+              {keep}
             </Button>
             <Button type="submit" color="red.9" loading={remove.isPending} disabled={typeName && typed !== name}>
-              Delete
+              {verb}
             </Button>
           </Group>
         </Stack>

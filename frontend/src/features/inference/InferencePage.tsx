@@ -1,7 +1,7 @@
 /** One inference: is it answering, how fast, what went wrong; try it, its dead letters, logs and settings. */
 
 import { Alert, Button, Text } from '@mantine/core'
-import { IconAlertTriangle, IconChartBar, IconPlayerPlay, IconPlayerStop, IconTrash } from '@tabler/icons-react'
+import { IconAlertTriangle, IconChartBar, IconPlayerPlay, IconTrash } from '@tabler/icons-react'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { getRouteApi, useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
@@ -17,7 +17,6 @@ import {
   inferencesDestroy,
   inferencesRestartCreateMutation,
   inferencesRetrieveOptions,
-  inferencesStopCreateMutation,
 } from '~/lib/api'
 import { formatCount } from '~/lib/format'
 import { useLiveEvents } from '~/lib/live'
@@ -35,6 +34,7 @@ import { historyOf, reportOf } from './rates'
 import { type InferenceSearch, TABS } from './routes'
 import { ScaleButton } from './ScaleButton'
 import { SettingsTab } from './SettingsTab'
+import { StopButton } from './StopButton'
 import { TryTab } from './TryTab'
 
 const route = getRouteApi('/inference/$id')
@@ -166,10 +166,8 @@ function Actions({ inference, editor }: { inference: Inference; editor: boolean 
   const [deleting, setDeleting] = useState(false)
   const path = { id: String(inference.id) }
   const refresh = () => queryClient.invalidateQueries(inferencesRetrieveOptions({ path }))
-  const stop = useMutation({ ...inferencesStopCreateMutation(), onSuccess: refresh })
   const restart = useMutation({ ...inferencesRestartCreateMutation(), onSuccess: refresh })
   const ended = hasEnded(inference)
-  const stopping = !ended && inference.desired === 'stopped'
   return (
     <>
       <ButtonLink
@@ -194,15 +192,7 @@ function Actions({ inference, editor }: { inference: Inference; editor: boolean 
               Start again
             </Button>
           ) : (
-            <Button
-              size="xs"
-              variant="default"
-              leftSection={<IconPlayerStop size={14} aria-hidden />}
-              loading={stop.isPending || stopping}
-              onClick={() => stop.mutate({ path })}
-            >
-              Stop
-            </Button>
+            <StopButton inference={inference} onStopped={refresh} />
           )}
           <Button
             size="xs"
@@ -231,7 +221,7 @@ function Actions({ inference, editor }: { inference: Inference; editor: boolean 
               await navigate({ to: '/inference' })
             }}
           />
-          <ProblemAlert error={stop.error ?? restart.error} />
+          <ProblemAlert error={restart.error} />
         </>
       )}
     </>

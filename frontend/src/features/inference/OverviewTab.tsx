@@ -13,6 +13,7 @@ import type { Inference, ReplicaReport } from '~/lib/api'
 import { formatCount, formatExact, formatMilliseconds, formatPercent, formatRate } from '~/lib/format'
 import { useSession } from '~/lib/session'
 import { scaleText } from './deploy'
+import { HistoryChart } from './HistoryChart'
 import { RateChart } from './RateChart'
 import { ServedVersion } from './ServedVersion'
 import { servingText } from './serving'
@@ -54,7 +55,7 @@ export function OverviewTab({ inference, points }: { inference: Inference; point
           name="Answered"
           value={formatCount(stats.predicted)}
           exact={formatExact(stats.predicted)}
-          note="since it was made"
+          note={sinceText(inference, 'predicted')}
         />
         {inference.exits && (
           <Stat name="Leave here" value={formatPercent(leftHere(inference))} note={exitsText(inference)} />
@@ -83,7 +84,7 @@ export function OverviewTab({ inference, points }: { inference: Inference; point
               '0'
             )
           }
-          note="could not be answered"
+          note={stats.dead_lettered > 0 ? sinceText(inference, 'dead_lettered') : 'could not be answered'}
         />
         {stats.warming_up > 0 && (
           <Stat
@@ -103,6 +104,7 @@ export function OverviewTab({ inference, points }: { inference: Inference; point
         )}
       </Group>
       <RateChart inference={inference} points={points} />
+      <HistoryChart inference={inference.id} />
       <ServedVersion inference={inference} />
       <Replicas inference={inference} />
       {can('editor') && <WorkersSection inference={inference} />}
@@ -145,6 +147,17 @@ export function OverviewTab({ inference, points }: { inference: Inference; point
       </Stack>
     </Stack>
   )
+}
+
+/** Of what a count is: of all its life, and how much of that since it was started last, where that is less. */
+export function sinceText(
+  { stats, attempt_counts }: Pick<Inference, 'stats' | 'attempt_counts'>,
+  name: 'predicted' | 'dead_lettered',
+): string {
+  const latest = attempt_counts?.[name]
+  return latest === undefined || latest === stats[name]
+    ? 'since it was made'
+    : `since it was made; ${formatCount(latest)} since it was started last`
 }
 
 /** What the rate counts; and how much is read, where that is more. */

@@ -1,0 +1,55 @@
+"""The last day of an inference, minute by minute or coarser, as charts want it. Called by the views."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from backend.inferences.models import Inference, ServingMinute
+
+__all__ = ["MAX_STEP_MINUTES", "history", "steps_of"]
+
+MAX_STEP_MINUTES = 60
+_KEPT = timedelta(days=1)
+_SUMMED = ("predicted", "dead_lettered", "sent_up", "warming_up", "restarts")
+
+
+def history(inference: Inference, *, step_minutes: int) -> dict[str, Any]:
+    """Return what is kept of ``inference`` in steps of so many minutes, oldest first; at most 1,441 of them."""
+    now = timezone.now()
+    since = _begin_of_step(now - _KEPT, step_minutes)
+    rows = ServingMinute.objects.filter(inference=inference, at__gte=since).order_by("at", "pk")
+    return {"since": since, "step_minutes": step_minutes, "steps": steps_of(rows, step_minutes=step_minutes, now=now)}
+
+
+def steps_of(minutes: Iterable[ServingMinute], *, step_minutes: int, now: datetime) -> list[dict[str, Any]]:
+    """Sum minutes, oldest first, up to steps; a step in which nothing was told is left out.
+
+    Counts are sums, latencies the slowest minute's, the lag is the last that was told, attempt and revision are the
+    newest. Rates are records a second over the step, of the one that goes on over its part until ``now``.
+    """
+    steps: dict[datetime, dict[str, Any]] = {}
+    for minute in minutes:
+        at = _begin_of_step(minute.at, step_minutes)
+        step = steps.setdefault(
+            at, {"at": at, "lag": None, "p50_ms": None, "p99_ms": None, **dict.fromkeys(_SUMMED, 0)}
+        )
+        for name in _SUMMED:
+            step[name] += getattr(minute, name)
+        for name in ("p50_ms", "p99_ms"):
+            step[name] = max((each for each in (step[name], getattr(minute, name)) if each is not None), default=None)
+        step["lag"] = step["lag"] if minute.lag is None else minute.lag
+        step["attempt"], step["revision"] = minute.attempt, minute.revision
+    for at, step in steps.items():
+        # In its first seconds a step says nothing yet of a rate.
+        seconds = min(step_minutes * 60.0, max(1.0, (now - at).total_seconds()))
+        step["rate"] = round(step["predicted"] / seconds, 3)
+    return list(steps.values())
+
+
+def _begin_of_step(at: datetime, step_minutes: int) -> datetime:
+    seconds = step_minutes * 60
+    return at - timedelta(seconds=at.timestamp() % seconds)

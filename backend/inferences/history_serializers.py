@@ -1,0 +1,48 @@
+"""The last day of an inference as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from backend.inferences.history import MAX_STEP_MINUTES
+
+__all__ = ["HistoryQuerySerializer", "ServingHistorySerializer"]
+
+
+class HistoryQuerySerializer(serializers.Serializer[Any]):
+    """How coarse the history is to be."""
+
+    step = serializers.IntegerField(
+        default=1, min_value=1, max_value=MAX_STEP_MINUTES, help_text="minutes that are summed up to one step"
+    )
+
+
+class HistoryStepSerializer(serializers.Serializer[Any]):
+    """What an inference did in the step that begins ``at``; ``rate`` is in records answered a second.
+
+    ``lag`` is the last that was told in it, latencies are the slowest, in milliseconds; null: nothing was told.
+    ``restarts`` counts processes of replicas that began anew without having ended in order.
+    """
+
+    at = serializers.DateTimeField()
+    attempt = serializers.IntegerField()
+    revision = serializers.IntegerField(help_text="of what answered: rises with each change of version or limit")
+    rate = serializers.FloatField()
+    predicted = serializers.IntegerField()
+    dead_lettered = serializers.IntegerField()
+    sent_up = serializers.IntegerField()
+    warming_up = serializers.IntegerField()
+    restarts = serializers.IntegerField()
+    lag = serializers.IntegerField(allow_null=True)
+    p50_ms = serializers.FloatField(allow_null=True)
+    p99_ms = serializers.FloatField(allow_null=True)
+
+
+class ServingHistorySerializer(serializers.Serializer[Any]):
+    """The last 24 hours, oldest first; steps in which no replica told anything are left out."""
+
+    since = serializers.DateTimeField()
+    step_minutes = serializers.IntegerField()
+    steps = HistoryStepSerializer(many=True)

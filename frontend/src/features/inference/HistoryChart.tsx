@@ -1,0 +1,126 @@
+/** How an inference served in the last 24 hours: rate and lag, latencies, and what was not answered here. */
+import { Skeleton, Stack, Title } from '@mantine/core'
+import { useQuery } from '@tanstack/react-query'
+import type { EChartsCoreOption } from 'echarts/core'
+import { useMemo } from 'react'
+import { ChartFrame } from '~/components/charts/Chart'
+import { SmallPrint } from '~/components/Dimmed'
+import { ProblemAlert } from '~/components/ProblemAlert'
+import { inferencesHistoryRetrieveOptions, type ServingHistory } from '~/lib/api'
+import { formatCount, formatMilliseconds, formatMoment, formatRate } from '~/lib/format'
+import { type Curve, curveOf, daySummary, marksOf } from './history'
+
+/** 288 points of each curve: about as many as a chart has room for. */
+const STEP_MINUTES = 5
+const DAY_MS = 86_400_000
+const HEIGHT = 380
+
+export function HistoryChart({ inference }: { inference: number }) {
+  const query = useQuery({
+    ...inferencesHistoryRetrieveOptions({ path: { id: String(inference) }, query: { step: STEP_MINUTES } }),
+    refetchInterval: 60_000,
+  })
+  const found = query.data
+  const option = useMemo(() => (found ? optionOf(found) : null), [found])
+  if (query.isError && !found) {
+    return <ProblemAlert error={query.error} title="The last day cannot be read" onRetry={() => void query.refetch()} />
+  }
+  if (!found || !option) return <Skeleton height={HEIGHT} aria-label="Loading" />
+  if (found.steps.length === 0) {
+    return (
+      <Stack gap="xs">
+        <Title order={2}>Last 24 hours</Title>
+        <SmallPrint>No replica told anything in the last 24 hours.</SmallPrint>
+      </Stack>
+    )
+  }
+  return (
+    <ChartFrame
+      title="Last 24 hours"
+      name={`inference-${inference}-day`}
+      label={`The last 24 hours: ${daySummary(found)}`}
+      height={HEIGHT}
+      option={option}
+      data={() => found}
+      table={() => ({
+        columns: ['From', 'Rate', 'Lag', 'p50', 'p99', 'Dead letters', 'Sent up', 'Attempt', 'Revision'],
+        rows: found.steps.map((each) => [
+          formatMoment(each.at),
+          formatRate(each.rate),
+          formatCount(each.lag),
+          formatMilliseconds(each.p50_ms),
+          formatMilliseconds(each.p99_ms),
+          formatCount(each.dead_lettered),
+          formatCount(each.sent_up),
+          String(each.attempt),
+          String(each.revision),
+        ]),
+      })}
+    />
+  )
+}
+
+function optionOf(found: ServingHistory): EChartsCoreOption {
+  const line = (name: string, curve: Curve, axis: number, yAxisIndex: number, dashed = false) => ({
+    name,
+    type: 'line',
+    xAxisIndex: axis,
+    yAxisIndex,
+    // A step between two gaps has no line.
+    showSymbol: found.steps.length < 100,
+    symbolSize: 3,
+    lineStyle: dashed ? { type: 'dashed' } : {},
+    data: curveOf(found, curve),
+  })
+  const bars = (name: string, curve: Curve) => ({
+    name,
+    type: 'bar',
+    stack: 'elsewhere',
+    xAxisIndex: 2,
+    yAxisIndex: 3,
+    data: curveOf(found, curve),
+  })
+  const handsUp = found.steps.some((each) => each.sent_up > 0)
+  const since = Date.parse(found.since)
+  const axis = (gridIndex: number) => ({
+    type: 'time',
+    gridIndex,
+    min: since,
+    max: since + DAY_MS + found.step_minutes * 60_000,
+    axisLabel: { hideOverlap: true, show: gridIndex === 2 },
+  })
+  return {
+    legend: { top: 0, left: 'left', itemHeight: 8 },
+    tooltip: { trigger: 'axis' },
+    axisPointer: { link: [{ xAxisIndex: 'all' }] },
+    grid: [
+      { left: 56, right: 56, top: 44, height: 110 },
+      { left: 56, right: 56, top: 180, height: 74 },
+      { left: 56, right: 56, top: 280, height: 66 },
+    ],
+    xAxis: [axis(0), axis(1), axis(2)],
+    yAxis: [
+      { type: 'value', min: 0, gridIndex: 0, splitNumber: 3 },
+      { type: 'value', min: 0, gridIndex: 0, splitLine: { show: false }, minInterval: 1, splitNumber: 3 },
+      { type: 'value', min: 0, gridIndex: 1, splitNumber: 2, axisLabel: { formatter: '{value} ms' } },
+      { type: 'value', min: 0, gridIndex: 2, splitNumber: 2, minInterval: 1 },
+    ],
+    series: [
+      {
+        ...line('records/s', 'rate', 0, 0),
+        markLine: {
+          symbol: 'none',
+          silent: true,
+          lineStyle: { type: 'dotted' },
+          label: { formatter: '{b}', fontSize: 11 },
+          data: marksOf(found.steps).map(({ at, text }) => ({ xAxis: at, name: text })),
+        },
+      },
+      line('lag', 'lag', 0, 1, true),
+      line('latency p50', 'p50_ms', 1, 2),
+      line('latency p99', 'p99_ms', 1, 2, true),
+      bars('dead letters', 'dead_lettered'),
+      ...(handsUp ? [bars('sent up', 'sent_up')] : []),
+    ],
+  }
+}

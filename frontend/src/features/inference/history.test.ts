@@ -1,0 +1,52 @@
+import { expect, test } from 'vitest'
+import type { HistoryStep, ServingHistory } from '~/lib/api'
+import { curveOf, daySummary, marksOf } from './history'
+
+function step(minutes: number, change: Partial<HistoryStep> = {}): HistoryStep {
+  return {
+    at: new Date(Date.UTC(2026, 0, 1, 12, minutes)).toISOString(),
+    attempt: 1,
+    revision: 0,
+    rate: 2,
+    predicted: 600,
+    dead_lettered: 0,
+    sent_up: 0,
+    warming_up: 0,
+    restarts: 0,
+    lag: 1,
+    p50_ms: null,
+    p99_ms: null,
+    ...change,
+  }
+}
+
+function day(...steps: HistoryStep[]): ServingHistory {
+  return { since: step(0).at, step_minutes: 5, steps }
+}
+
+const NOON = Date.UTC(2026, 0, 1, 12)
+const MINUTE = 60_000
+
+test('silence is a gap, and what was not measured is no zero', () => {
+  const found = day(step(0), step(5), step(30, { rate: 4 }))
+  expect(curveOf(found, 'rate')).toEqual([
+    [NOON, 2],
+    [NOON + 5 * MINUTE, 2],
+    [NOON + 25 * MINUTE, null],
+    [NOON + 30 * MINUTE, 4],
+  ])
+  expect(curveOf(day(step(0)), 'p99_ms')).toEqual([[NOON, null]])
+})
+
+test('another attempt and another revision are marked where they begin', () => {
+  const steps = [step(0), step(5, { revision: 1 }), step(10, { revision: 1 }), step(15, { attempt: 2, revision: 2 })]
+  expect(marksOf(steps)).toEqual([
+    { at: NOON + 5 * MINUTE, text: 'revision 1' },
+    { at: NOON + 15 * MINUTE, text: 'attempt 2' },
+  ])
+})
+
+test('one sentence tells the day', () => {
+  expect(daySummary(day(step(0, { dead_lettered: 1 }), step(5)))).toBe('1,200 records answered, 1 dead letter')
+  expect(daySummary(day(step(0, { restarts: 2 })))).toBe('600 records answered, 0 dead letters, 2 restarts')
+})

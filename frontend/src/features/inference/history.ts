@@ -1,0 +1,41 @@
+/** The last day of an inference as its charts draw it: silence as a gap, and where something else began to answer. */
+import type { HistoryStep, ServingHistory } from '~/lib/api'
+import { plural } from '~/lib/format'
+
+export type Curve = 'rate' | 'lag' | 'p50_ms' | 'p99_ms' | 'dead_lettered' | 'sent_up'
+
+/** Milliseconds since 1970, and the value; null interrupts the line. */
+export type CurvePoint = [at: number, value: number | null]
+
+/** A point for each step, and between steps with silence in between a null, so that no line bridges it. */
+export function curveOf({ steps, step_minutes }: ServingHistory, name: Curve): CurvePoint[] {
+  const step = step_minutes * 60_000
+  return steps.flatMap((each, index): CurvePoint[] => {
+    const at = Date.parse(each.at)
+    const before = steps[index - 1]
+    const point: CurvePoint = [at, each[name]]
+    return before && at - Date.parse(before.at) > step ? [[at - step, null], point] : [point]
+  })
+}
+
+/** Where another attempt or revision began to answer: 'attempt 2', 'revision 3'. */
+export function marksOf(steps: readonly HistoryStep[]): { at: number; text: string }[] {
+  return steps.flatMap((each, index) => {
+    const before = steps[index - 1]
+    if (!before) return []
+    if (before.attempt !== each.attempt) return [{ at: Date.parse(each.at), text: `attempt ${each.attempt}` }]
+    if (before.revision !== each.revision) return [{ at: Date.parse(each.at), text: `revision ${each.revision}` }]
+    return []
+  })
+}
+
+/** What the day held, in one sentence for those who do not see the picture. */
+export function daySummary({ steps }: ServingHistory): string {
+  const sum = (name: 'predicted' | 'dead_lettered' | 'restarts') => steps.reduce((all, each) => all + each[name], 0)
+  const restarts = sum('restarts')
+  return [
+    plural(sum('predicted'), 'record answered', 'records answered'),
+    plural(sum('dead_lettered'), 'dead letter'),
+    ...(restarts > 0 ? [plural(restarts, 'restart')] : []),
+  ].join(', ')
+}
