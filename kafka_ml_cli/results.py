@@ -48,6 +48,7 @@ def list_(
             ("trained with", lambda row: row.leader or ""),
             ("state", lambda row: styled_state(row.state)),
             ("version", lambda row: row.current_version or ""),
+            ("score", lambda row: _metrics(row.scores)),
             (
                 "test metrics, or why it failed",
                 lambda row: row.failure.cause if row.failure else _metrics(row.test_metrics),
@@ -99,6 +100,8 @@ def show(context: typer.Context, result: int, json: JsonOption = False) -> None:
             )
         )
     if found.outcome:
+        if found.scores:
+            console().print(styled("\n[bold]score[/] {scores}", scores=_metrics(found.scores)))
         console().print(styled("\n[bold]test[/] {metrics}", metrics=_metrics(found.test_metrics) or "no metrics"))
         if summary := found.outcome.preparation.get("summary"):
             console().print(styled("[dim]features[/] {summary}", summary=str(summary)), soft_wrap=True)

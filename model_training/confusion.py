@@ -55,10 +55,12 @@ def confusion_matrix(
     return ConfusionMatrix(signs or (*names, *numbers[len(names) :]), counts.astype(np.int64), actual)
 
 
-def classes_of(labels: NDArray[Any], classes: int) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+def classes_of(
+    labels: NDArray[Any], classes: int, *, most: int = MAX_CLASSES
+) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """Return each sample's class (n,), and names where they differ from the numbers.
 
-    NoConfusionMatrix where ``labels`` are no classes of a model with ``classes`` of them.
+    NoConfusionMatrix where ``labels`` are no classes of a model with ``classes`` of them, or not below ``most``.
     """
     if labels.ndim > 1 and labels.shape[1:] != (1,):
         return _one_hot_classes(labels), ()
@@ -70,7 +72,7 @@ def classes_of(labels: NDArray[Any], classes: int) -> tuple[NDArray[np.int64], t
     if classes <= 2 and np.isin(flat, (-1, 1)).all() and (flat == -1).any():
         return (flat > 0).astype(np.int64), ("-1", "1")
     # Compared before the cast to int64, in which a huge unsigned or float value would wrap.
-    if len(flat) and (flat.min() < 0 or flat.max() >= MAX_CLASSES or (classes <= 2 and flat.max() > 1)):
+    if len(flat) and (flat.min() < 0 or flat.max() >= most or (classes <= 2 and flat.max() > 1)):
         raise NoConfusionMatrix(
             f"labels between {flat.min():g} and {flat.max():g} are not classes of a model with {classes} of them"
         )

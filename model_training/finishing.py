@@ -17,13 +17,16 @@ from kafkaml.confusion_samples import CONFUSION_SAMPLES, choose_samples
 from kafkaml.logs import get_logger
 from kafkaml.wire.distributed import Exit
 from kafkaml.wire.outcome import TrainingOutcome
+from kafkaml.wire.scores import Score
 from kafkaml.wire.semi_supervised import PseudoLabels
 from kafkaml.wire.training import TrainingPlan
 from model_training.artifacts import in_order_of_worth
 from model_training.confusion import ConfusionMatrix, NoConfusionMatrix, confusion_matrix
+from model_training.labels import LabelKind
 from model_training.model_session import BuiltModel, Samples
 from model_training.part import Part
-from model_training.trained_model import TrainedModel
+from model_training.scores import class_scores, value_scores
+from model_training.trained_model import ClassPredictions, TrainedModel
 
 __all__ = ["Findings", "Finisher", "Learnt", "Trial", "outcome_of"]
 
@@ -64,6 +67,7 @@ class Findings:
     onnx_difference: float | None
     converts: bool = True
     exit: Exit | None = None
+    scores: Mapping[Score, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +105,8 @@ class Finisher:
         self._later: Sequence[str] = ()
         self._metrics: Mapping[str, float] = {}
         self._matrix: ConfusionMatrix | None = None
+        self._scores: Mapping[Score, float] = {}
+        self._predicted: tuple[Samples, ClassPredictions] | None = None
 
     def keep(self) -> None:
         """Save what serves."""
@@ -116,10 +122,11 @@ class Finisher:
         _check_answers(self.model, self._trial, self.part)
         if test is not None:
             self._metrics = attempt("no test metrics", lambda: self._evaluate(test)) or {}
+            self._scores = attempt("no score to compare frameworks by", lambda: self._scores_of(test)) or {}
         else:
             self.part.warnings.add(f"no test metrics: {self._trial.no_test}")
         if with_matrix:
-            self._matrix = attempt("no confusion matrix", lambda: _confusion_matrix(self.model, self._trial, self.part))
+            self._matrix = attempt("no confusion matrix", self._confusion_matrix)
 
     def convert(self, *, with_onnx: bool) -> Findings:
         """Make the files whose making may end the model process; returns all that was found."""
@@ -131,7 +138,54 @@ class Finisher:
                 lambda: _export_onnx(self.model, self._trial, self.part),
             )
             with_onnx = self.part.steps.ended_by is None
-        return Findings(self._metrics, self._matrix, difference, converts=with_onnx)
+        return Findings(self._metrics, self._matrix, difference, converts=with_onnx, scores=self._scores)
+
+    def _classes(self, samples: Samples) -> ClassPredictions:
+        """Ask for the classes of ``samples`` once: the score and the matrix are mostly of the same."""
+        if self._predicted is None or self._predicted[0] is not samples:
+            self._predicted = samples, self.model.predict_classes(samples.features)
+        return self._predicted[1]
+
+    def _scores_of(self, test: Samples) -> Mapping[Score, float]:
+        """Return what the model scores on ``test``; nothing where it answers neither one class nor its labels."""
+        labels, width = test.labels.array, self.model.predicted_numbers
+        # How features that are the targets are prepared is each framework's own.
+        if not self._trial.has_labels or not self.model.answers_once:
+            return {}
+        if self.model.label_kind is not LabelKind.NUMBERS:
+            try:
+                predictions = self._classes(test)
+                return class_scores(labels, predictions.classes, classes=predictions.count)
+            except NoConfusionMatrix:
+                return {}
+        if width is None or width != labels[:1].size:
+            return {}
+        return value_scores(labels, self.model.predictions(test.features))
+
+    def _confusion_matrix(self) -> ConfusionMatrix | None:
+        """Return the matrix; samples of its cells, as they were decoded, are added to the part's files."""
+        trial, samples = self._trial, self._trial.shown
+        try:
+            if not trial.has_labels:
+                raise NoConfusionMatrix("the features are the targets, so there are no classes")
+            predictions = self._classes(samples)
+            matrix = confusion_matrix(
+                samples.labels.array, predictions.classes, classes=predictions.count, names=trial.class_names
+            )
+        except NoConfusionMatrix as error:
+            self.part.warnings.add(f"no confusion matrix: {error}")
+            return None
+        chosen = choose_samples(
+            trial.decoded,
+            actual=matrix.actual,
+            predicted=predictions.classes,
+            probability=predictions.probability,
+        )
+        path = self.part.folder / CONFUSION_SAMPLES
+        chosen.write(path)
+        self.part.files.add(path)
+        logger.info("samples of the confusion matrix are kept", samples=len(chosen.actual), per_cell=chosen.per_cell)
+        return matrix
 
 
 def outcome_of(
@@ -149,6 +203,7 @@ def outcome_of(
         seconds=learnt.seconds,
         samples=learnt.samples,
         test_metrics=found.metrics,
+        scores=found.scores,
         artifacts=artifacts,
         versions=built.versions,
         code_sha256=hashlib.sha256(f"{plan.imports}\0{plan.code}".encode()).hexdigest(),
@@ -177,32 +232,6 @@ def _check_answers(model: TrainedModel, trial: Trial, part: Part) -> None:
         warn=part.warnings.put_first,
     )
     part.warnings.put_first(*(found or ()))
-
-
-def _confusion_matrix(model: TrainedModel, trial: Trial, part: Part) -> ConfusionMatrix | None:
-    """Return the matrix; samples of its cells, as they were decoded, are added to the part's files."""
-    samples = trial.shown
-    try:
-        if not trial.has_labels:
-            raise NoConfusionMatrix("the features are the targets, so there are no classes")
-        predictions = model.predict_classes(samples.features)
-        matrix = confusion_matrix(
-            samples.labels.array, predictions.classes, classes=predictions.count, names=trial.class_names
-        )
-    except NoConfusionMatrix as error:
-        part.warnings.add(f"no confusion matrix: {error}")
-        return None
-    chosen = choose_samples(
-        trial.decoded,
-        actual=matrix.actual,
-        predicted=predictions.classes,
-        probability=predictions.probability,
-    )
-    path = part.folder / CONFUSION_SAMPLES
-    chosen.write(path)
-    part.files.add(path)
-    logger.info("samples of the confusion matrix are kept", samples=len(chosen.actual), per_cell=chosen.per_cell)
-    return matrix
 
 
 def _export_onnx(model: TrainedModel, trial: Trial, part: Part) -> float | None:

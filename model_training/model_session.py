@@ -28,7 +28,7 @@ from model_training.answers import (
     whole,
 )
 from model_training.chain import chain_params
-from model_training.labels import LossLabels
+from model_training.labels import LabelKind, LossLabels
 from model_training.sub_model import SubModel
 from model_training.trained_model import ModelCalls, TrainedModel
 
@@ -121,6 +121,10 @@ class ModelSession(TrainedModel):
     def loss(self) -> LossLabels:
         """What the model's loss takes as labels; known after ``describe_loss``."""
         return self._loss
+
+    @property
+    def label_kind(self) -> LabelKind:
+        return self._loss.kind
 
     def build(self) -> BuiltModel:
         """Run the user's code; raises UserCodeError when it does not give a model."""

@@ -23,8 +23,6 @@ from model_training.trained_model import ClassPredictions, ModelCalls, TrainedMo
 
 __all__ = ["SubModel"]
 
-# Nobody tells more classes apart, and the scores of samples have to fit into memory.
-_MAX_SCORES = 1_000_000
 _FLOAT32_BYTES = 4
 
 
@@ -49,6 +47,15 @@ class SubModel(TrainedModel):
             raise BrokenError("the model process tells no outputs of a sub-model: expected one or two")
 
     @property
+    def label_kind(self) -> LabelKind:
+        return self._loss
+
+    @property
+    def answers_once(self) -> bool:
+        # The other output goes up.
+        return True
+
+    @property
     def upper_bytes(self) -> int:
         """How many bytes go up for one sample, as float32; 0 of the top."""
         if len(self._output_shapes) < 2:
@@ -59,14 +66,7 @@ class SubModel(TrainedModel):
         """Return the prediction for each sample of ``features`` (n, ...), flattened: (n, width)."""
         if not self._output_shapes:
             raise BrokenError("the sub-model was not described: call describe first")
-        width = math.prod(size or 1 for size in self._output_shapes[-1])
-        if not 0 < width <= _MAX_SCORES:
-            raise BrokenError(f"a sub-model predicts {width} numbers: expected 1 to {_MAX_SCORES}")
-        with SharedArray.allocate((features.shape[0], width), np.float32, writable=True) as out:
-            arrays = {"features": features, "out": out}
-            self._call("predict_scores", {"batch_size": self._plan.batch_size}, arrays=arrays)
-            # A copy: the process can still write to what it was given.
-            return out.array.copy()
+        return self.predictions(features)
 
     def predict_classes(self, features: SharedArray) -> ClassPredictions:
         scores = self.scores(features)

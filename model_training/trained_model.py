@@ -23,6 +23,7 @@ from kafkaml.shapes import Shape
 from kafkaml.wire.training import TrainingPlan
 from mlcode_executor.shared_array import SharedArray
 from model_training.answers import first_paragraph, warnings_of, whole
+from model_training.labels import LabelKind
 
 __all__ = ["NO_LIMIT_SECONDS", "ArtifactNames", "ClassPredictions", "ModelCalls", "OnnxExport", "TrainedModel"]
 
@@ -31,6 +32,8 @@ NO_LIMIT_SECONDS = 30 * 24 * 3600.0
 # An exporter that hangs must not keep a trained model from being used.
 _EXPORT_SECONDS = 3600.0
 _MAX_ARTIFACTS = 16
+# Nobody tells more classes apart, and the scores of samples have to fit into memory.
+_MAX_SCORES = 1_000_000
 
 EventHandler = Callable[[str, dict[str, Any]], None]
 
@@ -113,6 +116,34 @@ class TrainedModel:
     def output_shapes(self) -> Sequence[Shape]:
         """The shapes of the model's outputs for one sample, None for any size; known after ``describe_loss``."""
         return self._output_shapes
+
+    @property
+    def label_kind(self) -> LabelKind:
+        """What the model's loss takes as labels."""
+        return LabelKind.UNKNOWN
+
+    @property
+    def answers_once(self) -> bool:
+        """Whether the model has one output alone, as far as is known."""
+        return len(self._output_shapes) < 2
+
+    @property
+    def predicted_numbers(self) -> int | None:
+        """How many numbers the model, or its exit, predicts for a sample; None where only a sample could tell."""
+        sizes = self._output_shapes[-1] if self._output_shapes else (None,)
+        known = [size for size in sizes if size is not None]
+        return math.prod(known) if len(known) == len(sizes) else None
+
+    def predictions(self, features: SharedArray) -> NDArray[np.float32]:
+        """Return the prediction for each sample of ``features`` (n, ...), flattened: (n, ``predicted_numbers``)."""
+        width = self.predicted_numbers or 0
+        if not 0 < width <= _MAX_SCORES:
+            raise BrokenError(f"a model predicts {width} numbers: expected 1 to {_MAX_SCORES}")
+        with SharedArray.allocate((features.shape[0], width), np.float32, writable=True) as out:
+            arrays = {"features": features, "out": out}
+            self._call("predict_scores", {"batch_size": self._plan.batch_size}, arrays=arrays)
+            # A copy: the process can still write to what it was given.
+            return out.array.copy()
 
     def check_answers(self, sample: NDArray[Any]) -> Sequence[str]:
         """Return why the trained model's answers would surprise in serving, asked on ``sample``; mostly nothing."""

@@ -23,6 +23,7 @@ from kafkaml.wire.inference import ChallengeEnd
 from kafkaml.wire.outcome import ConfusionMatrix, Outcome
 from kafkaml.wire.progress import EpochMetrics, Progress
 from kafkaml.wire.replica import Counts, Exits, Failing, LiveComparison, ReplicaReport, SwapFailure, Totals
+from kafkaml.wire.scores import Score
 from kafkaml.wire.semi_supervised import SemiSupervised
 from kafkaml.wire.state import RunState
 from kafkaml.wire.version import Artifact as StoredFile
@@ -231,6 +232,11 @@ class TrainingResult(_Answer):
     def test_metrics(self) -> Mapping[str, float]:
         """Metrics on the test part of the stream; empty until finished, and without a test part."""
         return self.outcome.test_metrics if self.outcome else {}
+
+    @property
+    def scores(self) -> Mapping[Score, float]:
+        """What the platform computed on the test part, by one rule for all frameworks: an accuracy, or errors."""
+        return self.outcome.scores if self.outcome else {}
 
     @property
     def warnings(self) -> Sequence[str]:

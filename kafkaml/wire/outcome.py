@@ -10,6 +10,7 @@ from pydantic import Field
 from kafkaml.wire.contract import Learnt
 from kafkaml.wire.distributed import Exit
 from kafkaml.wire.message import Count, Message, Metrics, Name, Sha256, Text
+from kafkaml.wire.scores import Scores
 from kafkaml.wire.semi_supervised import PseudoLabels
 
 __all__ = ["ConfusionMatrix", "Outcome", "TrainingOutcome"]
@@ -32,12 +33,15 @@ class Outcome(Message):
     Empty: nothing but a cast. ``learnt`` are entries of an ``input_config`` that the stream's records told (the keys of
     objects, shape, type; of a data set the scales and vocabularies): with them serving reads records as training did.
     ``input_shape`` and ``output_shapes`` are what the model took and answers for one sample (null: any size), empty
-    where that is not known. ``exit`` is of a sub-model of a distributed model, None for ordinary ones.
+    where that is not known. ``exit`` is of a sub-model of a distributed model, None for ordinary ones. ``scores`` are
+    computed by the platform on the samples of ``test_metrics``, so that frameworks can be compared; empty where a model
+    predicts neither one class nor numbers, or nothing tested it.
     """
 
     seconds: Annotated[float, Field(ge=0)]
     samples: Mapping[Name, Count]
     test_metrics: Metrics
+    scores: Scores = {}
     artifacts: Annotated[Mapping[Name, Sha256], Field(max_length=100)]
     versions: Mapping[Name, Name]
     code_sha256: Sha256

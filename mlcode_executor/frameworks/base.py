@@ -342,15 +342,27 @@ class Handler(ABC):
         raise BrokenError("the model is no chain of sub-models")
 
     def predict_scores(self, request: Request) -> dict[str, Any]:
-        """``{part, batch_size}``, arrays ``features`` (n, ...), ``out`` (n, scores) float32 -> ``{}``; fills ``out``.
+        """``{part?, batch_size}``, arrays ``features`` (n, ...), ``out`` (n, scores) float32 -> ``{}``; fills ``out``.
 
-        With the prediction of that sub-model, flattened, as it answers it.
+        With the prediction of that sub-model, or of the whole model, flattened, as it answers it.
         """
-        features, out, number = request.array("features"), request.array("out"), int(request.params["part"])
+        features, out, number = request.array("features"), request.array("out"), request.params.get("part")
+        if number is None:
+            predict = self._predict_of(features)
+        else:
+            part: Handler = self._parts[number]
+
+            def predict(batch: Array) -> list[Array]:
+                return part.predict(self._below(number, batch))
+
         for rows in batches_of(len(features), int(request.params["batch_size"])):
-            answers = self._parts[number].predict(self._below(number, features[rows]))
+            answers = predict(features[rows])
             out[rows] = answers[-1].reshape(len(answers[-1]), -1)
         return {}
+
+    def _predict_of(self, features: Array) -> Callable[[Array], list[Array]]:  # noqa: ARG002
+        """Return what answers batches of samples like ``features`` (n, ...), as ``predict`` does once it is loaded."""
+        return self.predict
 
     @abstractmethod
     def predict(self, features: Array, /) -> list[Array]:

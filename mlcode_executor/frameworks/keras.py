@@ -253,8 +253,7 @@ class KerasHandler(Handler):
                 "predicted",
                 kind="invalid",
             )
-        self._create_weights(features)
-        predict = self._compile_predict(features.dtype, features.shape[1:])
+        predict = self._predict_of(features)
         return write_classes(request, lambda part: predict(part)[0], logits=self._answers_logits())
 
     def check_answers(self, request: Request) -> dict[str, Any]:
@@ -318,6 +317,10 @@ class KerasHandler(Handler):
             raise BrokenError("predict was called before load")
         with user_code():
             return self._predict(features)
+
+    def _predict_of(self, features: Array) -> Callable[[Array], list[Array]]:
+        self._create_weights(features)
+        return self._compile_predict(features.dtype, features.shape[1:])
 
     def served_weights(self) -> AbstractContextManager[None]:
         return averaged(self._model)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -235,9 +235,13 @@ class PyTorchHandler(Handler):
         return {}
 
     def predict_classes(self, request: Request) -> dict[str, Any]:
-        self._prepared(request.array("features"))
+        predict = self._predict_of(request.array("features"))
         logits = takes_logits(Definitions(self._model).loss_fn())
-        return write_classes(request, lambda part: self.predict(part)[0], logits=logits)
+        return write_classes(request, lambda part: predict(part)[0], logits=logits)
+
+    def _predict_of(self, features: Array) -> Callable[[Array], list[Array]]:
+        self._prepared(features)
+        return self.predict
 
     def artifact_names(self, request: Request) -> dict[str, Any]:  # noqa: ARG002
         return {"names": [WEIGHTS, PROGRAM]}

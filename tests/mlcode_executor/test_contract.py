@@ -140,6 +140,9 @@ def test_training_learns_and_reports_every_epoch(framework: Framework, start_mod
     predicted = np.zeros(len(images) - 1500, np.int64)
     assert model.call("predict_classes", {"batch_size": 32}, features=images[1500:], out=predicted)["classes"] == 10
     assert (predicted == labels[1500:]).mean() == pytest.approx(metrics[framework.accuracy], abs=1e-6)
+    answers = np.zeros((len(predicted), 10), np.float32)
+    model.call("predict_scores", {"batch_size": 32}, features=images[1500:], out=answers)
+    assert answers.argmax(axis=1).tolist() == predicted.tolist()
 
 
 def test_progress_says_where_training_is(framework: Framework, start_model: StartProcess, digits: Any) -> None:

@@ -176,7 +176,29 @@ def test_no_confusion_matrix_unless_asked(tmp_path: Path) -> None:
     outcome = run.run()
     assert outcome.confusion_matrix is None
     assert set(outcome.artifacts) == {"model.mean", "model.onnx"}
-    assert "predict_classes" not in [method for method, _ in run.model.calls]
+    assert outcome.scores == {"accuracy": 1.0}
+
+
+def test_the_score_and_the_matrix_ask_the_model_once(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    outcome = run.run()
+    assert outcome.confusion_matrix is not None
+    assert outcome.scores == {"accuracy": 1.0}
+    assert [method for method, _ in run.model.calls].count("predict_classes") == 1
+
+
+def test_a_regression_is_scored_by_its_errors(tmp_path: Path) -> None:
+    # Answers by the number of the class, a half too high.
+    model = MeanModel(input_shape=[None, 2, 2], outputs=1)
+    model.loss = {"kind": "numbers", "ignored": None, "outputs": model.report["outputs"]}
+
+    def predict(_params: Any, arrays: Any, *_: Any) -> dict[str, Any]:
+        arrays["out"][:, 0] = model._classes(arrays["features"]) + 0.5
+        return {}
+
+    model._predict_scores = predict  # type: ignore[attr-defined]
+    outcome = Run(tmp_path, model=model).run()
+    assert outcome.scores == {"mean_absolute_error": 0.5, "root_mean_squared_error": 0.5}
 
 
 def test_a_missing_last_axis_of_one_is_added(tmp_path: Path) -> None:

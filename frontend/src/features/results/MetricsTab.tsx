@@ -7,6 +7,7 @@ import { Dimmed } from '~/components/Dimmed'
 import { RowTable } from '~/components/RowTable'
 import type { EpochMetrics, Result } from '~/lib/api'
 import { formatMeasured, formatMetric, NONE } from '~/lib/format'
+import { scoreTitle } from '~/lib/scores'
 import { useCurves, useEpochs } from './useEpochs'
 import { useVersionMarks } from './useVersionMarks'
 
@@ -65,10 +66,13 @@ function MetricsTable({
       bestEpoch: bestEpoch ?? NONE,
       chosen: formatMeasured(chosen?.[part][metric]),
     })),
-    ...Object.entries(result.outcome?.test_metrics ?? {}).map(([metric, last]) => ({
+    ...[
+      ...Object.entries(result.outcome?.scores ?? {}).map(([name, value]) => [scoreTitle(name), value, true] as const),
+      ...Object.entries(result.outcome?.test_metrics ?? {}).map(([name, value]) => [name, value, false] as const),
+    ].map(([metric, last, score]) => ({
       metric,
-      part: 'test',
-      course: <Dimmed span>after the last {unit}</Dimmed>,
+      part: score ? 'score' : 'test',
+      course: <Dimmed span>{score ? 'by one rule for all frameworks' : `after the last ${unit}`}</Dimmed>,
       last,
       best: NONE,
       bestEpoch: NONE,

@@ -19,6 +19,7 @@ import { datasetOf } from '~/lib/datasets'
 import { curlCall } from '~/lib/equivalents'
 import { formatCount, formatExact, formatMeasured, formatMoment, formatPercent, NONE } from '~/lib/format'
 import { titleOf, useFrameworks } from '~/lib/frameworks'
+import { scoreHeading } from '~/lib/scores'
 import { Wrapped } from './LineageTab'
 import { comparisonText, positionsText, reasonText } from './versions'
 
@@ -69,6 +70,9 @@ function Card({ card }: { card: ModelCard }) {
     <Stack gap="xl">
       {card.description && <Text style={{ whiteSpace: 'pre-wrap' }}>{card.description}</Text>}
       <Group gap={32}>
+        {Object.entries(outcome.scores ?? {}).map(([name, value]) => (
+          <Stat key={`score ${name}`} name={scoreHeading(name)} value={formatMeasured(value)} />
+        ))}
         {Object.entries(outcome.test_metrics).map(([name, value]) => (
           <Stat key={name} name={`Test ${name}`} value={formatMeasured(value)} />
         ))}

@@ -23,6 +23,7 @@ import {
   plural,
 } from '~/lib/format'
 import { durationSeconds, hasEnded } from '~/lib/runs'
+import { scoreHeading } from '~/lib/scores'
 import { Hints } from './Hints'
 import { PseudoLabelRounds } from './PseudoLabelRounds'
 import { RunParts } from './RunParts'
@@ -116,6 +117,15 @@ function Answers({ result, epochs }: { result: Result; epochs: readonly EpochMet
   const last = summarise(epochs).filter((each) => each.part === 'validation')
   return (
     <Group gap={32} align="flex-start">
+      {Object.entries(outcome?.scores ?? {}).map(([name, value]) => (
+        <Stat
+          key={`score ${name}`}
+          name={scoreHeading(name)}
+          value={metricText(name, value)}
+          exact={String(value ?? 'not a number')}
+          note="by one rule for all frameworks"
+        />
+      ))}
       {tests.map(([name, value]) => (
         <Stat
           key={name}

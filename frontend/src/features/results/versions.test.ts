@@ -14,6 +14,7 @@ import {
 const OUTCOME: Outcome = {
   seconds: 1,
   samples: { training: 80, validation: 20 },
+  scores: {},
   test_metrics: { loss: 0.2, accuracy: 0.91 },
   artifacts: {},
   versions: { keras: '3.15', numpy: '2.1' },

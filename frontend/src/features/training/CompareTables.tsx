@@ -2,7 +2,7 @@
 import { Box, Group, Text } from '@mantine/core'
 import { IconTrophy } from '@tabler/icons-react'
 import type { ReactNode } from 'react'
-import { Dimmed } from '~/components/Dimmed'
+import { Dimmed, SmallPrint } from '~/components/Dimmed'
 import { type Column, RowTable } from '~/components/RowTable'
 import { Toggle } from '~/components/Toggle'
 import { formatMeasured, NONE } from '~/lib/format'
@@ -33,7 +33,10 @@ export function MetricTable({ rows, heads }: { rows: readonly MetricRow[]; heads
           rowHead: true,
           cell: (row) => (
             <Text span size="sm" fw={400}>
-              {row.name}
+              <Text span inherit fw={row.score ? 600 : 400}>
+                {row.name}
+              </Text>
+              {row.note && <SmallPrint>{row.note}</SmallPrint>}
             </Text>
           ),
         },

@@ -72,6 +72,34 @@ describe('metricRows', () => {
     expect(rows.find((each) => each.name === 'training accuracy, last')?.best).toEqual([0])
   })
 
+  const tested = (framework: string, code: string, accuracy: number, slice = 'a') =>
+    result({
+      framework: framework as Result['framework'],
+      code,
+      outcome: {
+        scores: { accuracy },
+        test_metrics: { loss: 1 - accuracy, [framework === 'pytorch' ? 'acc' : 'accuracy']: accuracy },
+        slice_sha256: slice,
+        split: 'content',
+      } as unknown as Result['outcome'],
+    })
+
+  it('holds frameworks against each other by the one score, never by losses of their own', () => {
+    const rows = metricRows([tested('tensorflow', 'a', 0.88), tested('pytorch', 'b', 0.96)])
+    expect(rows[0]).toMatchObject({ name: 'accuracy', score: true, values: [0.88, 0.96], best: [1], note: '' })
+    expect(rows.find((each) => each.name === 'test loss')).toMatchObject({
+      best: [],
+      note: 'defined by each code: not compared',
+    })
+  })
+
+  it('compares no losses of two codes of one framework, and no scores of other samples', () => {
+    const rows = metricRows([tested('tensorflow', 'a', 0.88), tested('tensorflow', 'b', 0.96, 'other')])
+    expect(rows[0]).toMatchObject({ name: 'accuracy', best: [], note: 'on other test samples: not compared' })
+    expect(rows.find((each) => each.name === 'test loss')?.best).toEqual([])
+    expect(rows.find((each) => each.name === 'test accuracy')?.best).toEqual([1])
+  })
+
   it('marks nothing where all are as good, also when the last digits differ', () => {
     expect(metricRows([row(1, 0.98148149), row(1, 0.98148148)]).every((each) => each.best.length === 0)).toBe(true)
   })

@@ -6,6 +6,7 @@ import { greaterIsBetter } from '~/components/charts/curves'
 import type { Deployment, Framework, Result } from '~/lib/api'
 import { formatCount, formatMeasured, formatSeconds, NONE } from '~/lib/format'
 import { titleOf } from '~/lib/frameworks'
+import { type ScoreName, scoreTitle } from '~/lib/scores'
 import { argumentText, PURPOSES, type Purpose, sharedName } from './form'
 
 /** A result and the deployment that says how it trained; null while that is not known. */
@@ -90,34 +91,61 @@ export interface MetricRow {
   /** Which of them are the best; none where there is nothing to choose between. */
   best: number[]
   lowerIsBetter: boolean
+  /** Computed by the platform, by one rule for all frameworks. */
+  score: boolean
+  /** Why no best is chosen where there are values; empty where there is nothing to say. */
+  note: string
+}
+
+const SAME_CODE = 'defined by each code: not compared'
+const SAME_FRAMEWORK = 'defined by each framework: not compared'
+const SAME_SAMPLES = 'on other test samples: not compared'
+
+/** Whether all that there is of ``of`` is the same. */
+function same<T>(having: readonly T[], of: (each: T) => unknown): boolean {
+  return new Set(having.map(of)).size < 2
+}
+
+/** Why the values that ``having`` have of a metric of their framework cannot be held against each other. */
+function incomparable(metric: string, having: readonly Result[]): string {
+  if (greaterIsBetter(metric) !== true && !same(having, ({ imports, code }) => `${imports}\n${code}`)) return SAME_CODE
+  return same(having, ({ framework }) => framework) ? '' : SAME_FRAMEWORK
 }
 
 /** Numbers that look the same in the table are the same. */
 const SAME = 5e-5
 
-/** Last, best and test of every metric. */
+/** The platform's own scores, then last, best and test of every metric of the frameworks. */
 export function metricRows(results: readonly Result[]): MetricRow[] {
   const rows: MetricRow[] = []
-  const add = (title: string, metric: string, of: (result: Result) => number | null | undefined) => {
+  const add = (title: string, metric: string, of: (result: Result) => number | null | undefined, score = false) => {
     const values = results.map(of)
     const lowerIsBetter = greaterIsBetter(metric) === false
     const known = values.filter((value) => typeof value === 'number')
     const lost = values.includes(null)
     if (known.length === 0 && !lost) return
+    const having = results.filter((_, index) => values[index] !== undefined)
+    const samples = ({ outcome }: Result) => `${outcome?.slice_sha256} ${outcome?.split}`
+    const reason = score ? (same(having, samples) ? '' : SAME_SAMPLES) : incomparable(metric, having)
     const best = lowerIsBetter ? Math.min(...known) : Math.max(...known)
     const near = (value: number) => Math.abs(value - best) <= SAME * Math.max(Math.abs(value), Math.abs(best))
     // Whatever is a number is better than what is none.
-    const decided = known.length > 0 && (lost || (known.length > 1 && !known.every(near)))
+    const decided = reason === '' && known.length > 0 && (lost || (known.length > 1 && !known.every(near)))
     rows.push({
       name: title,
       values,
       lowerIsBetter,
+      score,
+      note: having.length > 1 ? reason : '',
       best: decided ? values.flatMap((value, index) => (typeof value === 'number' && near(value) ? [index] : [])) : [],
     })
   }
   const names = (of: (result: Result) => Record<string, unknown> | null | undefined) => [
     ...new Set(results.flatMap((result) => Object.keys(of(result) ?? {}))),
   ]
+  for (const name of names((result) => result.outcome?.scores)) {
+    add(scoreTitle(name), name, (result) => result.outcome?.scores?.[name as ScoreName], true)
+  }
   for (const name of names((result) => result.outcome?.test_metrics)) {
     add(`test ${name}`, name, (result) => result.outcome?.test_metrics[name])
   }
