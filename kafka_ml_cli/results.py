@@ -21,7 +21,13 @@ from kafka_ml_cli.runs import add_run_commands
 from kafka_ml_cli.session import client_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rich.text import Text
+
     from kafkaml.sdk.types import Artifact, ConfusionReport
+    from kafkaml.wire.evaluation import Baseline
+    from kafkaml.wire.scores import Score
     from kafkaml.wire.semi_supervised import PseudoLabels
     from kafkaml.wire.version import Comparison
 
@@ -80,6 +86,7 @@ def show(context: typer.Context, result: int, json: JsonOption = False) -> None:
             "imports",
             "confusion_matrix",
             "checkpoint",
+            "evaluation",
             "hints",
         ),
     )
@@ -102,6 +109,12 @@ def show(context: typer.Context, result: int, json: JsonOption = False) -> None:
     if found.outcome:
         if found.scores:
             console().print(styled("\n[bold]score[/] {scores}", scores=_metrics(found.scores)))
+        if found.outcome.baseline:
+            console().print(_beside(found.outcome.baseline, found.scores), soft_wrap=True)
+        if found.evaluation and found.evaluation.curves:
+            told = found.evaluation.curves
+            areas = {"ROC AUC": told.roc_auc, "average precision": told.average_precision}
+            console().print(styled("[dim]{what}[/] {areas}", what=f"of {told.positive}", areas=_metrics(areas)))
         console().print(styled("\n[bold]test[/] {metrics}", metrics=_metrics(found.test_metrics) or "no metrics"))
         if summary := found.outcome.preparation.get("summary"):
             console().print(styled("[dim]features[/] {summary}", summary=str(summary)), soft_wrap=True)
@@ -381,6 +394,16 @@ def print_confusion_matrix(found: ConfusionReport | None) -> None:
         ]
         table.add_row(Text(visible(label), style="bold"), *cells)
     console().print(table)
+
+
+def _beside(baseline: Baseline, scores: Mapping[Score, float]) -> Text:
+    """Return what always answering the same scores, and whether that is as good."""
+    from kafkaml.terminal import styled
+
+    told = _metrics(baseline.scores)
+    if baseline.beaten_by(scores) is False:
+        return styled("[yellow]no better than always saying {answer}[/] {told}", answer=baseline.answer, told=told)
+    return styled("[dim]always saying {answer}[/] {told}", answer=baseline.answer, told=told)
 
 
 def _gain(comparison: Comparison | None) -> str:

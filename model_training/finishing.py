@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 from kafkaml.confusion_samples import CONFUSION_SAMPLES, choose_samples
 from kafkaml.logs import get_logger
 from kafkaml.wire.distributed import Exit
+from kafkaml.wire.evaluation import Baseline, Evaluation
 from kafkaml.wire.outcome import TrainingOutcome
 from kafkaml.wire.scores import Score
 from kafkaml.wire.semi_supervised import PseudoLabels
 from kafkaml.wire.training import TrainingPlan
 from model_training.artifacts import in_order_of_worth
 from model_training.confusion import ConfusionMatrix, NoConfusionMatrix, confusion_matrix
+from model_training.evaluation import class_baseline, curves, residuals, value_baseline
 from model_training.labels import LabelKind
 from model_training.model_session import BuiltModel, Samples
 from model_training.part import Part
@@ -59,6 +61,15 @@ class Trial:
 
 
 @dataclass(frozen=True)
+class Judgement:
+    """How the answers to the samples that tested are judged, by the platform's own rule; each may be missing."""
+
+    scores: Mapping[Score, float] = field(default_factory=dict)
+    baseline: Baseline | None = None
+    evaluation: Evaluation | None = None
+
+
+@dataclass(frozen=True)
 class Findings:
     """What the steps after training found; each may be missing. ``converts``: no conversion ended the model process."""
 
@@ -67,7 +78,7 @@ class Findings:
     onnx_difference: float | None
     converts: bool = True
     exit: Exit | None = None
-    scores: Mapping[Score, float] = field(default_factory=dict)
+    judgement: Judgement = field(default_factory=Judgement)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +116,7 @@ class Finisher:
         self._later: Sequence[str] = ()
         self._metrics: Mapping[str, float] = {}
         self._matrix: ConfusionMatrix | None = None
-        self._scores: Mapping[Score, float] = {}
+        self._judgement = Judgement()
         self._predicted: tuple[Samples, ClassPredictions] | None = None
 
     def keep(self) -> None:
@@ -122,7 +133,7 @@ class Finisher:
         _check_answers(self.model, self._trial, self.part)
         if test is not None:
             self._metrics = attempt("no test metrics", lambda: self._evaluate(test)) or {}
-            self._scores = attempt("no score to compare frameworks by", lambda: self._scores_of(test)) or {}
+            self._judgement = attempt("no score to compare frameworks by", lambda: self._judge(test)) or Judgement()
         else:
             self.part.warnings.add(f"no test metrics: {self._trial.no_test}")
         if with_matrix:
@@ -138,7 +149,7 @@ class Finisher:
                 lambda: _export_onnx(self.model, self._trial, self.part),
             )
             with_onnx = self.part.steps.ended_by is None
-        return Findings(self._metrics, self._matrix, difference, converts=with_onnx, scores=self._scores)
+        return Findings(self._metrics, self._matrix, difference, converts=with_onnx, judgement=self._judgement)
 
     def _classes(self, samples: Samples) -> ClassPredictions:
         """Ask for the classes of ``samples`` once: the score and the matrix are mostly of the same."""
@@ -146,21 +157,22 @@ class Finisher:
             self._predicted = samples, self.model.predict_classes(samples.features)
         return self._predicted[1]
 
-    def _scores_of(self, test: Samples) -> Mapping[Score, float]:
-        """Return what the model scores on ``test``; nothing where it answers neither one class nor its labels."""
+    def _judge(self, test: Samples) -> Judgement:
+        """Judge the answers to ``test``; nothing is said where the model answers neither one class nor its labels."""
         labels, width = test.labels.array, self.model.predicted_numbers
         # How features that are the targets are prepared is each framework's own.
         if not self._trial.has_labels or not self.model.answers_once:
-            return {}
+            return Judgement()
         if self.model.label_kind is not LabelKind.NUMBERS:
             try:
-                predictions = self._classes(test)
-                return class_scores(labels, predictions.classes, classes=predictions.count)
+                return _judged_classes(labels, self._classes(test), self._trial.class_names)
             except NoConfusionMatrix:
-                return {}
+                return Judgement()
         if width is None or width != labels[:1].size:
-            return {}
-        return value_scores(labels, self.model.predictions(test.features))
+            return Judgement()
+        answers = self.model.predictions(test.features)
+        found = Evaluation(residuals=residuals(labels, answers))
+        return Judgement(value_scores(labels, answers), value_baseline(labels), found)
 
     def _confusion_matrix(self) -> ConfusionMatrix | None:
         """Return the matrix; samples of its cells, as they were decoded, are added to the part's files."""
@@ -188,6 +200,16 @@ class Finisher:
         return matrix
 
 
+def _judged_classes(labels: NDArray[Any], predictions: ClassPredictions, names: Sequence[str]) -> Judgement:
+    count, classes = predictions.count, predictions.classes
+    two = curves(labels, classes, predictions.probability, classes=count, names=names)
+    return Judgement(
+        class_scores(labels, classes, classes=count),
+        class_baseline(labels, classes=count, names=names),
+        None if two is None else Evaluation(curves=two),
+    )
+
+
 def outcome_of(
     part: Part,
     trained: TrainedModel,
@@ -203,7 +225,9 @@ def outcome_of(
         seconds=learnt.seconds,
         samples=learnt.samples,
         test_metrics=found.metrics,
-        scores=found.scores,
+        scores=found.judgement.scores,
+        baseline=found.judgement.baseline,
+        evaluation=found.judgement.evaluation,
         artifacts=artifacts,
         versions=built.versions,
         code_sha256=hashlib.sha256(f"{plan.imports}\0{plan.code}".encode()).hexdigest(),

@@ -173,6 +173,11 @@ class TrainingResult(Run):
         return self.current_version.confusion_matrix if self.current_version else self.failed_confusion_matrix
 
     @property
+    def evaluation(self) -> dict[str, Any] | None:
+        """``kafkaml.wire.evaluation.Evaluation`` of the current version."""
+        return self.current_version.evaluation if self.current_version else None
+
+    @property
     def artifacts_shown(self) -> list[Artifact]:
         """The files of what ``outcome`` is of."""
         if self.current_version_id is not None:
@@ -252,8 +257,9 @@ class ResultVersion(models.Model):
     imports = models.TextField(blank=True)
     stream = models.ForeignKey(Announcement, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     outcome = models.JSONField(help_text="kafkaml.wire.outcome.Outcome")
-    # Apart, because it grows with the square of the classes and lists do not show it: {matrix, labels}.
+    # Apart, because they are large and lists do not show them: {matrix, labels}, and what was answered to the tests.
     confusion_matrix = models.JSONField(null=True, blank=True)
+    evaluation = models.JSONField(null=True, blank=True, help_text="kafkaml.wire.evaluation.Evaluation")
     positions = models.JSONField(default=dict, blank=True, help_text="kafkaml.wire.checkpoint.Positions")
     comparison = models.JSONField(null=True, blank=True, help_text="kafkaml.wire.version.Comparison")
     pinned = models.BooleanField(default=False)

@@ -49,7 +49,7 @@ _KEPT_RESULTS, _KEPT_EPOCHS = 4, 1000
 _read_before: dict[int, list[Mapping[str, Any]]] = {}
 _keeping = threading.Lock()
 _LONG = ("code", "imports", "log_tail", "failed_confusion_matrix", "model__code", "model__imports", "model__report")
-_LONG_OF_VERSION = ("code", "imports", "confusion_matrix")
+_LONG_OF_VERSION = ("code", "imports", "confusion_matrix", "evaluation")
 
 
 def deployments() -> QuerySet[Deployment]:

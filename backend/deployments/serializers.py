@@ -27,6 +27,7 @@ from kafkaml.frameworks import Purpose
 from kafkaml.input_format import InputFormat
 from kafkaml.wire.choices import Split, Targets, TrainingMode
 from kafkaml.wire.distributed import ChainTraining
+from kafkaml.wire.evaluation import Evaluation
 from kafkaml.wire.failure import Failure
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.hint import Hint
@@ -158,11 +159,12 @@ class ResultRowSerializer(serializers.ModelSerializer[TrainingResult]):
 
 
 class ResultSerializer(ResultRowSerializer):
-    """A result with its epochs, its source and its confusion matrix (``{matrix, labels}``)."""
+    """A result with its epochs, its source, its confusion matrix (``{matrix, labels}``) and its evaluation."""
 
     epochs = serializers.SerializerMethodField(help_text="the most telling of many; all: epochs/?points=")
     checkpoint = serializers.SerializerMethodField(help_text="where another attempt would go on")
     confusion_matrix = MessageField(ConfusionMatrix)
+    evaluation = MessageField(Evaluation)
     hints = serializers.SerializerMethodField(help_text="what the curves of a training that finished say")
     _read: tuple[TrainingResult, Sequence[Mapping[str, Any]]] | None = None
 
@@ -172,6 +174,7 @@ class ResultSerializer(ResultRowSerializer):
             "epochs",
             "checkpoint",
             "confusion_matrix",
+            "evaluation",
             "hints",
             "code",
             "imports",

@@ -140,4 +140,4 @@ def store_events(result_id: int, attempt: int, events: Sequence[Event]) -> None:
 
 
 def _keep_outcome(result: TrainingResult, outcome: TrainingOutcome) -> None:
-    result.failed_outcome, result.failed_confusion_matrix = versions.outcome_documents(outcome)
+    result.failed_outcome, result.failed_confusion_matrix, _ = versions.outcome_documents(outcome)

@@ -71,7 +71,7 @@ class VersionListView(_VersionsView):
     def get(self, request: Request, pk: int) -> Response:
         """List its versions, the newest first."""
         result = self.result(pk)
-        rows: QuerySet[ResultVersion] = result.versions.defer("code", "imports", "confusion_matrix")
+        rows: QuerySet[ResultVersion] = result.versions.defer("code", "imports", "confusion_matrix", "evaluation")
         pages = LimitOffset()
         page = pages.paginate_queryset(rows.prefetch_related("artifacts"), request)
         return pages.get_paginated_response([_document(each, result) for each in page or ()])

@@ -65,7 +65,7 @@ def add_version(result: TrainingResult, report: NewVersion | Finish, *, promotes
         reason, step = VersionReason.IMPROVED, report.step
     comparison = report.comparison
     result.last_version += 1
-    document, matrix = outcome_documents(report.outcome)
+    document, matrix, evaluation = outcome_documents(report.outcome)
     version = ResultVersion.objects.create(
         result=result,
         number=result.last_version,
@@ -77,6 +77,7 @@ def add_version(result: TrainingResult, report: NewVersion | Finish, *, promotes
         stream=result.stream,
         outcome=document,
         confusion_matrix=matrix,
+        evaluation=evaluation,
         positions=report.positions,
         comparison=None if comparison is None else comparison.to_json(),
     )
@@ -106,11 +107,13 @@ def version_of_step(result: TrainingResult, step: int) -> ResultVersion | None:
     return result.versions.filter(step=step, attempt__gte=result.first_attempt).first()
 
 
-def outcome_documents(outcome: TrainingOutcome) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """Return an outcome as rows keep it, and its confusion matrix apart: ``{matrix, labels}``."""
+def outcome_documents(
+    outcome: TrainingOutcome,
+) -> tuple[dict[str, Any], dict[str, Any] | None, dict[str, Any] | None]:
+    """Return an outcome as rows keep it, apart its confusion matrix, ``{matrix, labels}``, and its evaluation."""
     document = outcome.to_json()
-    matrix = document.pop("confusion_matrix")
-    return document, None if matrix is None else {"matrix": matrix, "labels": document["labels"]}
+    matrix, evaluation = document.pop("confusion_matrix"), document.pop("evaluation")
+    return document, None if matrix is None else {"matrix": matrix, "labels": document["labels"]}, evaluation
 
 
 def drop_files(result: TrainingResult, outcome: TrainingOutcome) -> None:

@@ -11,7 +11,7 @@ from kafkaml.wire.replica import LiveComparison
 __all__ = ["inferences", "live_comparison"]
 
 _VERSIONS = ("result__current_version", "pinned", "previous", "challenger")
-_LARGE_FIELDS = ("code", "imports", "outcome", "confusion_matrix")
+_LARGE_FIELDS = ("code", "imports", "outcome", "confusion_matrix", "evaluation")
 
 
 def inferences() -> QuerySet[Inference]:

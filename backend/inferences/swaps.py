@@ -126,7 +126,10 @@ def store_swaps(inference: Inference, said: ReplicaStats) -> None:
 
 def kept_version(inference: Inference, number: int) -> ResultVersion:
     """Return a version of the inference's result; raises InvalidField naming those that there are."""
-    versions = {each.number: each for each in inference.result.versions.defer("code", "imports", "confusion_matrix")}
+    versions = {
+        each.number: each
+        for each in inference.result.versions.defer("code", "imports", "confusion_matrix", "evaluation")
+    }
     if number not in versions:
         kept = ", ".join(map(str, sorted(versions)))
         raise InvalidField(

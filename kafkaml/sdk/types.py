@@ -16,6 +16,7 @@ from kafkaml.wire.card import ModelCard
 from kafkaml.wire.chain import ChainProposal
 from kafkaml.wire.contract import Contract
 from kafkaml.wire.distributed import ChainTraining, ExitCurves
+from kafkaml.wire.evaluation import Evaluation
 from kafkaml.wire.failure import Failure
 from kafkaml.wire.hint import Hint
 from kafkaml.wire.incremental import Incremental
@@ -49,6 +50,7 @@ __all__ = [
     "DeadLetters",
     "Deployment",
     "EpochRecord",
+    "EvaluationReport",
     "ExitCurvesReport",
     "ExitsReport",
     "FailingReport",
@@ -180,6 +182,10 @@ class ConfusionReport(ConfusionMatrix, _Answer):
     """``matrix[i][j]`` counts test samples of class i that were predicted as class j, over ``labels``."""
 
 
+class EvaluationReport(Evaluation, _Answer):
+    """The answers to the samples that tested: ``curves`` of two classes, ``residuals`` of a regression."""
+
+
 class Artifact(StoredFile, _Answer):
     """A file of a trained model; ``size`` in bytes."""
 
@@ -198,7 +204,8 @@ class Card(ModelCard, _Answer):
 class TrainingResult(_Answer):
     """One model of a deployment: its state, its metrics and what came of it.
 
-    ``metrics`` are those of the last epoch; lists of results leave ``epochs`` and ``confusion_matrix`` out.
+    ``metrics`` are those of the last epoch; lists of results leave ``epochs``, ``confusion_matrix``
+    and ``evaluation`` out.
     ``outcome`` and ``artifacts`` are of the current version, which is there once it has finished.
 
     Sub-models of a distributed model are trained in one run, that of the result of the top: the others name it as their
@@ -222,6 +229,7 @@ class TrainingResult(_Answer):
     checkpoint: LastCheckpoint | None = None
     outcome: OutcomeReport | None = None
     confusion_matrix: ConfusionReport | None = None
+    evaluation: EvaluationReport | None = None
     artifacts: Sequence[Artifact] = ()
     current_version: int | None = None
     version_count: int = 0

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from kafkaml.wire.contract import Learnt
 from kafkaml.wire.distributed import Exit
+from kafkaml.wire.evaluation import Baseline, Evaluation
 from kafkaml.wire.message import Count, Message, Metrics, Name, Sha256, Text
 from kafkaml.wire.scores import Scores
 from kafkaml.wire.semi_supervised import PseudoLabels
@@ -35,7 +36,7 @@ class Outcome(Message):
     ``input_shape`` and ``output_shapes`` are what the model took and answers for one sample (null: any size), empty
     where that is not known. ``exit`` is of a sub-model of a distributed model, None for ordinary ones. ``scores`` are
     computed by the platform on the samples of ``test_metrics``, so that frameworks can be compared; empty where a model
-    predicts neither one class nor numbers, or nothing tested it.
+    predicts neither one class nor numbers, or nothing tested it. ``baseline`` is what scores must beat there.
     """
 
     seconds: Annotated[float, Field(ge=0)]
@@ -56,15 +57,20 @@ class Outcome(Message):
     input_shape: Shape = []
     output_shapes: Annotated[list[Shape], Field(max_length=1000)] = []
     exit: Exit | None = None
+    baseline: Baseline | None = None
     pseudo_labels: Annotated[list[PseudoLabels], Field(max_length=100)] = []
     # Names of fields are as long as people write them; the request's size is bounded.
     learnt: Mapping[Literal["data_type", "data_reshape", "fields", "learnt"], str | list[str | list[str]] | Learnt] = {}
 
 
 class TrainingOutcome(Outcome):
-    """An outcome as the worker tells it: with the confusion matrix of the test samples, if that was asked for."""
+    """An outcome as the worker tells it: with the confusion matrix of the test samples, if that was asked for.
+
+    ``evaluation`` is of the answers to the same samples, None where they have neither two classes nor numbers.
+    """
 
     confusion_matrix: Matrix | None = None
+    evaluation: Evaluation | None = None
 
 
 class ConfusionMatrix(Message):

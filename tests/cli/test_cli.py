@@ -172,6 +172,8 @@ def test_a_diverged_training_is_shown_as_nan(
         "code_sha256": "c" * 64,
         "slice_sha256": "5" * 64,
         "split": "by time",
+        "scores": {"accuracy": 0.854},
+        "baseline": {"kind": "majority", "answer": "0", "scores": {"accuracy": 0.854}, "samples": 500},
         "pseudo_labels": [
             {"round": 1, "unlabelled": 1700, "chosen": 1200, "added": 1200},
             {"round": 2, "unlabelled": 1700, "chosen": 1300, "added": 110, "agreement": 0.99},
@@ -200,6 +202,7 @@ def test_a_diverged_training_is_shown_as_nan(
     assert "loss nan" in shown
     assert "warning the training [diverged]" in shown
     assert "split by time" in shown
+    assert "no better than always saying 0 accuracy 0.854" in shown
     assert "pseudo-labels round 1: 1,200 of 1,700 chosen, 1,200 of them new\n" in shown
     assert "round 2: 1,300 of 1,700 chosen, 110 of them new, 99% of those before predicted the same again" in shown
     assert '"loss": null' in shown

@@ -184,6 +184,8 @@ def test_the_score_and_the_matrix_ask_the_model_once(tmp_path: Path) -> None:
     outcome = run.run()
     assert outcome.confusion_matrix is not None
     assert outcome.scores == {"accuracy": 1.0}
+    assert outcome.baseline is not None
+    assert outcome.baseline.scores["accuracy"] < 1
     assert [method for method, _ in run.model.calls].count("predict_classes") == 1
 
 
@@ -199,6 +201,11 @@ def test_a_regression_is_scored_by_its_errors(tmp_path: Path) -> None:
     model._predict_scores = predict  # type: ignore[attr-defined]
     outcome = Run(tmp_path, model=model).run()
     assert outcome.scores == {"mean_absolute_error": 0.5, "root_mean_squared_error": 0.5}
+    assert outcome.baseline is not None
+    assert outcome.baseline.kind == "median"
+    assert outcome.evaluation is not None
+    (found,) = outcome.evaluation.residuals
+    assert {predicted - actual for actual, predicted in found.points} == {0.5}
 
 
 def test_a_missing_last_axis_of_one_is_added(tmp_path: Path) -> None:

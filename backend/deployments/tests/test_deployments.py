@@ -18,9 +18,11 @@ from backend.inferences.plans import inference_plan
 from backend.runs import logs
 from backend.runs import services as run_services
 from backend.runs import transitions as runs
+from kafkaml.wire.evaluation import Baseline, BaselineKind, Curves, Evaluation, ThresholdPoint
 from kafkaml.wire.failure import Failure, FailureCategory
 from kafkaml.wire.progress import EpochMetrics
 from kafkaml.wire.report import EpochEvent
+from kafkaml.wire.scores import Score
 
 pytestmark = pytest.mark.django_db
 
@@ -345,6 +347,28 @@ def test_a_result_shows_what_is_needed_to_repeat_it(viewer: APIClient) -> None:
     assert shown["outcome"]["samples"] == {"training": 80, "validation": 10, "test": 10}
     assert shown["confusion_matrix"] == {"matrix": [[8, 1], [0, 9]], "labels": ["cat", "dog"]}
     assert shown["artifacts"][0]["name"] == "model.keras"
+
+
+def test_answers_to_the_tests_are_kept_with_the_version_and_left_out_of_lists(viewer: APIClient) -> None:
+    curves = Curves(
+        positive="dog",
+        negative="cat",
+        positives=9,
+        negatives=9,
+        roc_auc=0.9,
+        average_precision=0.8,
+        points=[ThresholdPoint(threshold=0.5, true_positives=8, false_positives=1)],
+    )
+    baseline = Baseline(kind=BaselineKind.MAJORITY, answer="dog", scores={Score.ACCURACY: 0.5}, samples=18)
+    made = builders.make_launched()
+    builders.make_artifact(made)
+    builders.finish(made, baseline=baseline, evaluation=Evaluation(curves=curves))
+    shown = viewer.get(f"/api/results/{made.pk}/").json()
+    assert shown["evaluation"] == {"curves": curves.to_json(), "residuals": []}
+    assert shown["outcome"]["baseline"] == baseline.to_json()
+    (row,) = viewer.get("/api/results/").json()["results"]
+    assert row["outcome"]["baseline"]["answer"] == "dog"
+    assert "evaluation" not in row | row["outcome"]
 
 
 def test_the_confusion_matrix_is_drawn_here(viewer: APIClient) -> None:

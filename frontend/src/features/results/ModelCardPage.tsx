@@ -15,6 +15,7 @@ import { Section } from '~/components/Section'
 import { Stat } from '~/components/Stat'
 import { Warnings } from '~/components/Warnings'
 import { type ModelCard, resultsVersionsCardRetrieveOptions } from '~/lib/api'
+import { baselineText } from '~/lib/baseline'
 import { datasetOf } from '~/lib/datasets'
 import { curlCall } from '~/lib/equivalents'
 import { formatCount, formatExact, formatMeasured, formatMoment, formatPercent, NONE } from '~/lib/format'
@@ -71,7 +72,12 @@ function Card({ card }: { card: ModelCard }) {
       {card.description && <Text style={{ whiteSpace: 'pre-wrap' }}>{card.description}</Text>}
       <Group gap={32}>
         {Object.entries(outcome.scores ?? {}).map(([name, value]) => (
-          <Stat key={`score ${name}`} name={scoreHeading(name)} value={formatMeasured(value)} />
+          <Stat
+            key={`score ${name}`}
+            name={scoreHeading(name)}
+            value={formatMeasured(value)}
+            note={baselineText(outcome.baseline, name, value)}
+          />
         ))}
         {Object.entries(outcome.test_metrics).map(([name, value]) => (
           <Stat key={name} name={`Test ${name}`} value={formatMeasured(value)} />

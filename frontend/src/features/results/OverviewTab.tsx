@@ -11,6 +11,7 @@ import { isHeldUp } from '~/components/FailureAlert'
 import { Stat } from '~/components/Stat'
 import { Warnings } from '~/components/Warnings'
 import type { EpochMetrics, LastCheckpoint, Result, ResultRow } from '~/lib/api'
+import { baselineText } from '~/lib/baseline'
 import {
   formatAge,
   formatBytes,
@@ -123,7 +124,7 @@ function Answers({ result, epochs }: { result: Result; epochs: readonly EpochMet
           name={scoreHeading(name)}
           value={metricText(name, value)}
           exact={String(value ?? 'not a number')}
-          note="by one rule for all frameworks"
+          note={baselineText(outcome?.baseline, name, value) || 'by one rule for all frameworks'}
         />
       ))}
       {tests.map(([name, value]) => (

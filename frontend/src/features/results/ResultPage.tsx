@@ -25,6 +25,7 @@ import { notifyDone } from '~/lib/notify'
 import { hasEnded } from '~/lib/runs'
 import { useSession } from '~/lib/session'
 import { ConfusionTab } from './ConfusionTab'
+import { EvaluationTab, evaluationTitle } from './EvaluationTab'
 import { showEquivalents } from './equivalents'
 import { FilesTab } from './FilesTab'
 import { LimitsTab } from './LimitsTab'
@@ -91,6 +92,7 @@ function Loaded({
   const origin = stream.data && stream.data.id === result.stream ? datasetOf(stream.data.input_config) : null
   const ended = hasEnded(result)
   const editor = can('editor')
+  const evaluated = evaluationTitle(result.evaluation)
   const stopping = !ended && result.desired === 'stopped'
   return (
     <>
@@ -232,6 +234,16 @@ function Loaded({
             label: 'Confusion matrix',
             content: () => <ConfusionTab result={result} search={search} onSearch={onSearch} />,
           },
+          ...(result.evaluation && evaluated
+            ? [
+                {
+                  value: 'evaluation',
+                  label: evaluated,
+                  content: () =>
+                    result.evaluation && <EvaluationTab evaluation={result.evaluation} result={result.id} />,
+                },
+              ]
+            : []),
           ...(result.tier !== null && result.current_version !== null
             ? [{ value: 'limits', label: 'Limits', content: () => <LimitsTab result={result} /> }]
             : []),

@@ -15,6 +15,7 @@ const OUTCOME: Outcome = {
   seconds: 1,
   samples: { training: 80, validation: 20 },
   scores: {},
+  baseline: null,
   test_metrics: { loss: 0.2, accuracy: 0.91 },
   artifacts: {},
   versions: { keras: '3.15', numpy: '2.1' },

@@ -146,6 +146,11 @@ export function metricRows(results: readonly Result[]): MetricRow[] {
   for (const name of names((result) => result.outcome?.scores)) {
     add(scoreTitle(name), name, (result) => result.outcome?.scores?.[name as ScoreName], true)
   }
+  for (const name of names((result) => result.outcome?.baseline?.scores)) {
+    const values = results.map((result) => result.outcome?.baseline?.scores[name as ScoreName])
+    const title = `always the same answer: ${scoreTitle(name)}`
+    rows.push({ name: title, values, lowerIsBetter: false, score: true, note: '', best: [] })
+  }
   for (const name of names((result) => result.outcome?.test_metrics)) {
     add(`test ${name}`, name, (result) => result.outcome?.test_metrics[name])
   }

@@ -10,6 +10,7 @@ import { failureTitle, isHeldUp } from '~/components/FailureAlert'
 import { FrameworkTitle } from '~/components/FrameworkMark'
 import { StatusBadge } from '~/components/StatusBadge'
 import type { ResultRow } from '~/lib/api'
+import { baselineText, beats } from '~/lib/baseline'
 import { formatMeasured, formatMetric, formatSeconds, NONE } from '~/lib/format'
 import { useSeriesColor } from '~/lib/palette'
 import { durationSeconds } from '~/lib/runs'
@@ -101,16 +102,25 @@ export const METRIC: RunColumn = {
 export const TEST: RunColumn = {
   accessor: 'outcome',
   title: 'Test',
-  width: 75,
+  width: 105,
   textAlign: 'right',
   render: (row) => {
     const main = mainMetric(row)
     const metrics = Object.entries(row.outcome?.test_metrics ?? {})
     const shown = main === null ? undefined : testMetric(row, main.name)
     if (metrics.length === 0) return NONE
+    const score = Object.entries(row.outcome?.scores ?? {}).at(0)
+    const useless = score && beats(row.outcome?.baseline, ...score) === false
     return (
       <Tooltip label={metrics.map(([name, value]) => `${name} ${formatMeasured(value)}`).join(', ')}>
-        <span>{formatMeasured(shown)}</span>
+        <span>
+          {formatMeasured(shown)}
+          {useless && (
+            <Text size="xs" style={{ color: 'var(--kml-waiting)' }}>
+              {baselineText(row.outcome?.baseline, ...score)}
+            </Text>
+          )}
+        </span>
       </Tooltip>
     )
   },

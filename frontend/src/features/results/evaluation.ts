@@ -1,0 +1,55 @@
+/** Two classes at a threshold, and the points of their curves, from the counts that the platform keeps. */
+
+import type { Matrix } from '~/components/charts/confusion'
+import type { Curves, ThresholdPoint } from '~/lib/api'
+
+const NOTHING: ThresholdPoint = { threshold: 1, true_positives: 0, false_positives: 0 }
+
+/** What is positive from ``threshold`` on: the last kept point that is not below it. */
+export function pointAt({ points }: Pick<Curves, 'points'>, threshold: number): ThresholdPoint {
+  // Thresholds are told as float32 was widened: a slider cannot meet them to the last digit.
+  return points.findLast((each) => each.threshold >= threshold - 1e-7) ?? { ...NOTHING, threshold }
+}
+
+/** Rows are actual classes, the negative one first. */
+export function matrixAt(curves: Curves, point: ThresholdPoint): Matrix {
+  const { positives, negatives } = curves
+  return [
+    [negatives - point.false_positives, point.false_positives],
+    [positives - point.true_positives, point.true_positives],
+  ]
+}
+
+export interface Rates {
+  /** Of the positives, those found. */
+  recall: number
+  /** Of those said to be positive, those that are; null where none is. */
+  precision: number | null
+  /** Of the negatives, those said to be positive. */
+  falseRate: number
+}
+
+export function ratesAt(curves: Curves, point: ThresholdPoint): Rates {
+  const said = point.true_positives + point.false_positives
+  return {
+    recall: point.true_positives / curves.positives,
+    precision: said > 0 ? point.true_positives / said : null,
+    falseRate: point.false_positives / curves.negatives,
+  }
+}
+
+/** From the corner where nothing is positive: [false positive rate, recall]. */
+export function rocPoints(curves: Curves): [number, number][] {
+  return [NOTHING, ...curves.points].map((each) => {
+    const { falseRate, recall } = ratesAt(curves, each)
+    return [falseRate, recall]
+  })
+}
+
+/** [recall, precision]. */
+export function prPoints(curves: Curves): [number, number][] {
+  return curves.points.flatMap((each) => {
+    const { recall, precision } = ratesAt(curves, each)
+    return precision === null ? [] : [[recall, precision] as [number, number]]
+  })
+}
