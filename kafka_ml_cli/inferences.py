@@ -113,7 +113,7 @@ def create(
         locals(),
         "client",
         input_config=_object(input_config, "--input-config"),
-        include=None if include is None else [each.strip() for each in include.split(",") if each.strip()],
+        include=None if include is None else _names(include),
         cluster=None if cluster is None else cluster_named(client, cluster).id,
         visualization=_object(visualization, "--visualization"),
     )
@@ -171,6 +171,27 @@ def limit(
         changed = client.inferences.wait_swapped(inference, timeout_seconds=wait)
     done = f"inference {inference} hands up what is less sure than {limit:g}, to {changed.upper_topic}"
     return print_done(changed, done, json=json)
+
+
+@app.command()
+def include(
+    context: typer.Context,
+    inference: int,
+    names: Annotated[str, typer.Argument(help="Columns and fields of a record: machine,_key,_offset; '': nothing.")],
+    wait: WaitOption = 60.0,
+    json: JsonOption = False,
+) -> None:
+    """Let answers carry other columns and fields of their records, without a restart."""
+    client = client_of(context)
+    changed = client.inferences.set_include(inference, _names(names))
+    if wait and not changed.state.ended:
+        changed = client.inferences.wait_swapped(inference, timeout_seconds=wait)
+    done = f"answers of inference {inference} carry {', '.join(changed.include) or 'their values alone'}"
+    return print_done(changed, done, json=json)
+
+
+def _names(text: str) -> list[str]:
+    return [each.strip() for each in text.split(",") if each.strip()]
 
 
 @app.command()

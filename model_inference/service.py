@@ -20,12 +20,14 @@ from typing import Any, TypeVar
 
 from kafkaml.codecs import Codec, codec_for
 from kafkaml.codecs.base import KeyedState
+from kafkaml.codecs.columns import ColumnsCodec
 from kafkaml.confluent import KafkaAdmin, KafkaChangelog, KafkaLoopClient
 from kafkaml.confluent.config import RecordSizes
 from kafkaml.daemon_thread import in_daemon_thread
 from kafkaml.errors import ApiError, BrokenError, BrokerError, KafkaMLError, RefusedError
 from kafkaml.failures import failure_of
 from kafkaml.garbage import collect_garbage_seldom
+from kafkaml.input_format import InputFormat
 from kafkaml.job_client import Heartbeat, JobClient
 from kafkaml.log_copy import LogCopy
 from kafkaml.logs import get_logger, log_context
@@ -225,6 +227,8 @@ class _Replica:
                 labels=codecs.labels,
                 cascade=self._plan.cascade,
                 on_cascade=partial(self._decide_by, stats),
+                include=self._plan.include,
+                on_include=partial(_include, codec),
             )
             if isinstance(found, SwapFailure):
                 news.failed(found)
@@ -466,8 +470,15 @@ class _Replica:
         )
 
 
+def _include(codec: Codec, names: Sequence[str]) -> None:
+    """Let answers carry something else of their records, with nothing in flight; called by the loop."""
+    assert isinstance(codec, ColumnsCodec), "only records of a data set have names that answers could carry"
+    codec.include(names)
+
+
 def _router(plan: InferencePlan) -> OutputRouter | CascadeRouter:
     if plan.cascade is not None:
         return CascadeRouter(plan.output_topic, plan.cascade)
-    included = MAX_INCLUDED_BYTES if plan.include else 0
+    # Also where nothing is carried yet: that may change at any time.
+    included = MAX_INCLUDED_BYTES if plan.input_format == InputFormat.COLUMNS else 0
     return OutputRouter(plan.output_topic, tier=bool(plan.tier), included_bytes=included)

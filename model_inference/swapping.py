@@ -1,6 +1,6 @@
 """Swapper: loads and warms another version beside the one that answers, and hands it to the loop. Made by ``service``.
 
-A tier's new limit takes the same way, with nothing to load.
+A tier's new limit takes the same way, with nothing to load, and so does what answers carry of their records.
 
 Works in a thread of its own; the loop goes on answering meanwhile, and changes over between two transactions, when
 nothing is in flight. Whatever is wrong with the new version is found before that: the old one then goes on, and the
@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 from kafkaml.codecs.base import Codec
 from kafkaml.errors import ApiError, KafkaMLError, SettingsError
@@ -54,19 +54,26 @@ class LoadModel(Protocol):
         ...
 
 
+class _Terms(NamedTuple):
+    """By what a tier hands up, and what answers carry of their records."""
+
+    cascade: Cascade | None
+    include: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class _Lineup:
-    """Who answers by which revision of the plan, and what hands up by what. ``loading_seconds``: how long the last of
-    them took to be ready.
+    """Who answers by which revision of the plan, and on which ``terms``. ``loading_seconds``: how long the last of them
+    took to be ready. ``challenge`` is what is compared.
     """
 
     revision: int
     champion: LoadedModel
     challenger: LoadedModel | None
-    terms: Challenger | None
+    challenge: Challenger | None
     answers: Answers
     comparison: ComparisonCounter | None
-    cascade: Cascade | None
+    terms: _Terms
     loading_seconds: float = 0.0
 
     @property
@@ -76,7 +83,7 @@ class _Lineup:
     @property
     def serving(self) -> Serving:
         challenger = None if self.challenger is None else self.challenger.model.version
-        limit = None if self.cascade is None else self.cascade.limit
+        limit = None if self.terms.cascade is None else self.terms.cascade.limit
         return Serving(revision=self.revision, version=self.champion.model.version, challenger=challenger, limit=limit)
 
 
@@ -100,6 +107,8 @@ class Swapper:
         challenger: tuple[Challenger, LoadedModel] | None = None,
         cascade: Cascade | None = None,
         on_cascade: Callable[[Cascade], None] = lambda _cascade: None,
+        include: Sequence[str] = (),
+        on_include: Callable[[Sequence[str]], None] = lambda _names: None,
         labels: Codec | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -109,10 +118,12 @@ class Swapper:
         self._keep_warm_seconds = keep_warm_seconds
         # Called by the loop when a tier hands up by something else than before.
         self._on_cascade = on_cascade
+        # The same when answers are to carry something else of their records.
+        self._on_include = on_include
         # Decodes keys that are labels; None where the format has none.
         self._labels = labels
         self._clock = clock
-        self._now = self._lineup(revision, first, challenger, cascade)
+        self._now = self._lineup(revision, first, challenger, _Terms(cascade, tuple(include)))
         self.serving: Answers = self._now.answers
         # What the loop is to change to; read without the lock, which is good enough to ask again later.
         self.due: Answers | None = None
@@ -143,8 +154,16 @@ class Swapper:
             for each in old.models:
                 if each not in fresh.models:
                     self._spare, self._spare_until = each, self._clock() + self._keep_warm_seconds
-        if fresh.cascade is not None and fresh.cascade != old.cascade:
-            self._on_cascade(fresh.cascade)
+        cascade, include = fresh.terms
+        if cascade is not None and cascade != old.terms.cascade:
+            self._on_cascade(cascade)
+        if include != old.terms.include:
+            self._on_include(include)
+        if fresh.answers is old.answers and cascade == old.terms.cascade:
+            logger.info("answers carry something else of their records", include=include, positions=_as_json(positions))
+            self._news.serves(fresh.serving)
+            self._taken.set()
+            return True
         swap = Swap(
             revision=fresh.revision,
             from_version=old.serving.version,
@@ -216,37 +235,38 @@ class Swapper:
     def _next_step(self, plan: InferencePlan) -> Callable[[], _Lineup] | None:
         """Return what makes the next lineup on the way to the plan; None when it is reached."""
         now, wanted = self._now, plan.challenger
-        goes_on = wanted is not None and now.terms is not None and wanted.model.key == now.terms.model.key
+        goes_on = wanted is not None and now.challenge is not None and wanted.model.key == now.challenge.model.key
         if now.challenger is not None and not goes_on and now.challenger.model.key != plan.model.key:
             return partial(self._without_challenger, plan)
         if now.champion.model.key != plan.model.key:
             return partial(self._with_champion, plan)
-        if now.cascade != plan.cascade:
-            return partial(self._with_cascade, plan)
-        if wanted is not None and now.terms != wanted:
+        if now.terms != _terms_of(plan):
+            return partial(self._with_terms, plan)
+        if wanted is not None and now.challenge != wanted:
             return partial(self._with_challenger, plan, wanted)
         return None
 
     def _without_challenger(self, plan: InferencePlan) -> _Lineup:
         now = self._now
-        return self._lineup(self._reached(plan, now.champion.model, None), now.champion, None, now.cascade)
+        return self._lineup(self._reached(plan, now.champion.model, None), now.champion, None, now.terms)
 
     def _with_champion(self, plan: InferencePlan) -> _Lineup:
         loaded, seconds = self._loaded(plan.model)
-        return self._lineup(self._reached(plan, plan.model, None), loaded, None, plan.cascade, loading_seconds=seconds)
+        terms = _terms_of(plan)
+        return self._lineup(self._reached(plan, plan.model, None), loaded, None, terms, loading_seconds=seconds)
 
-    def _with_cascade(self, plan: InferencePlan) -> _Lineup:
+    def _with_terms(self, plan: InferencePlan) -> _Lineup:
         now = self._now
-        return replace(now, revision=self._reached(plan, now.champion.model, now.terms), cascade=plan.cascade)
+        return replace(now, revision=self._reached(plan, now.champion.model, now.challenge), terms=_terms_of(plan))
 
-    def _with_challenger(self, plan: InferencePlan, terms: Challenger) -> _Lineup:
-        loaded, seconds = self._loaded(terms.model)
+    def _with_challenger(self, plan: InferencePlan, wanted: Challenger) -> _Lineup:
+        loaded, seconds = self._loaded(wanted.model)
         now = self._now
-        return self._lineup(plan.revision, now.champion, (terms, loaded), now.cascade, loading_seconds=seconds)
+        return self._lineup(plan.revision, now.champion, (wanted, loaded), now.terms, loading_seconds=seconds)
 
-    def _reached(self, plan: InferencePlan, model: ServedModel, terms: Challenger | None) -> int:
+    def _reached(self, plan: InferencePlan, model: ServedModel, challenge: Challenger | None) -> int:
         """Return the revision that a lineup is of: the plan's where it is all that is wanted."""
-        done = model.key == plan.model.key and terms == plan.challenger
+        done = model.key == plan.model.key and challenge == plan.challenger
         return plan.revision if done else self._now.revision
 
     def _serve_already(self, plan: InferencePlan) -> None:
@@ -260,29 +280,29 @@ class Swapper:
         revision: int,
         champion: LoadedModel,
         challenger: tuple[Challenger, LoadedModel] | None,
-        cascade: Cascade | None,
+        terms: _Terms,
         *,
         loading_seconds: float = 0.0,
     ) -> _Lineup:
         if challenger is None:
-            return _Lineup(revision, champion, None, None, Alone(champion), None, cascade, loading_seconds)
-        terms, model = challenger
-        labels = self._labels if terms.labelled else None
+            return _Lineup(revision, champion, None, None, Alone(champion), None, terms, loading_seconds)
+        challenge, model = challenger
+        labels = self._labels if challenge.labelled else None
         counter = ComparisonCounter(champion.model.version, model.model.version, labels=labels)
         answers = Challenge(
             champion,
             model,
-            share=terms.share,
-            fallback=terms.kind is ChallengeKind.CANARY,
+            share=challenge.share,
+            fallback=challenge.kind is ChallengeKind.CANARY,
             comparison=counter,
-            on_lost=partial(self._lost, revision, terms),
+            on_lost=partial(self._lost, revision, challenge),
         )
-        return _Lineup(revision, champion, model, terms, answers, counter, cascade, loading_seconds)
+        return _Lineup(revision, champion, model, challenge, answers, counter, terms, loading_seconds)
 
-    def _lost(self, revision: int, terms: Challenger, error: KafkaMLError) -> None:
+    def _lost(self, revision: int, challenge: Challenger, error: KafkaMLError) -> None:
         """Tell that the challenger ended and cannot be kept alive; called by the loop."""
         failure = failure_of(error)
-        self._news.failed(SwapFailure(revision=revision, version=terms.model.version, failure=failure))
+        self._news.failed(SwapFailure(revision=revision, version=challenge.model.version, failure=failure))
 
     def _loaded(self, model: ServedModel) -> tuple[LoadedModel, float]:
         """Return ``model``, warm and answering in the shapes of what answers now, and how long that took."""
@@ -337,6 +357,10 @@ class Swapper:
             self._spare = None
             spare.close()
             logger.info("a version is not kept warm any more", version=spare.model.version)
+
+
+def _terms_of(plan: InferencePlan) -> _Terms:
+    return _Terms(plan.cascade, plan.include)
 
 
 def _missing(plan: InferencePlan, now: _Lineup) -> ServedModel:

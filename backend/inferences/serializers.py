@@ -370,6 +370,14 @@ class InferenceUpdateSerializer(serializers.Serializer[Any]):
         required=False,
         help_text="of a tier that hands up: what has less confidence leaves for the upper topic; taken while it runs",
     )
+    include = serializers.ListField(
+        child=serializers.CharField(max_length=200),
+        max_length=MAX_INCLUDED,
+        required=False,
+        help_text="of a data set: columns and fields of each record that its answer carries, as they are there, "
+        "also fields that its contract does not declare: machine, reading.unit, _key, _timestamp, _partition, _offset, "
+        "_headers.NAME; taken while it runs",
+    )
 
 
 class InferenceWriteSerializer(InferenceUpdateSerializer):
@@ -383,13 +391,6 @@ class InferenceWriteSerializer(InferenceUpdateSerializer):
     output_topic = TopicField()
     input_format = FormatField(required=False)
     input_config = serializers.DictField(required=False)
-    include = serializers.ListField(
-        child=serializers.CharField(max_length=200),
-        max_length=MAX_INCLUDED,
-        required=False,
-        help_text="of a data set: columns and fields of each record that its answer carries, as they are there: "
-        "machine, reading.unit, _key, _timestamp, _headers.NAME",
-    )
     output_bootstrap_servers = BootstrapServersField(
         allow_blank=True, default="", help_text="empty: the platform's own cluster"
     )

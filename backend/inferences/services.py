@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -163,24 +163,40 @@ def guarantee_of(*bootstrap_servers: str) -> str:
 
 
 def scale_inference(inference: Inference, *, actor: Actor, **changes: Any) -> Inference:
-    """Change ``replicas``, ``max_replicas``, ``visualization`` or ``limit``; the controller starts or ends replicas
-    without touching the others, and replicas take another limit between two transactions.
+    """Change ``replicas``, ``max_replicas``, ``visualization``, ``limit`` or ``include``; the controller starts or ends
+    replicas without touching the others, and replicas take another limit or other names between two transactions.
     """
     with transaction.atomic():
         locked = locked_inference(inference)
         before = state_hash(locked)
         if "limit" in changes:
             _check_change_of_limit(locked, changes["limit"])
+        if "include" in changes:
+            _check_change_of_include(locked, changes["include"])
         for name, value in changes.items():
             setattr(locked, name, value)
         if "replicas" in changes or "max_replicas" in changes:
             changed = "max_replicas" if "max_replicas" in changes else "replicas"
             _check_scale(locked, changed=changed)
         locked.save()
-        detail = ", ".join(f"limit {value:g}" if name == "limit" else name for name, value in sorted(changes.items()))
+        detail = ", ".join(_told(name, value) for name, value in sorted(changes.items()))
         record(actor, "change", locked, before=before, after=state_hash(locked), detail=detail)
         publish_run(locked)
     return locked
+
+
+def _told(name: str, value: Any) -> str:
+    if name == "limit":
+        return f"limit {value:g}"
+    return f"include {', '.join(value) or 'nothing'}" if name == "include" else name
+
+
+def _check_change_of_include(inference: Inference, include: Sequence[str]) -> None:
+    """Count the revision up for other names, the row locked; raises InvalidField for what answers cannot carry."""
+    about = {name: getattr(inference, name) for name in ("input_format", "input_config", "upper_topic")}
+    _check_include({**about, "include": include})
+    if list(include) != inference.include:
+        inference.revision += 1
 
 
 def _check_change_of_limit(inference: Inference, limit: float) -> None:
@@ -291,7 +307,9 @@ def _large_answer_bytes(inference: Inference) -> int:
     try:
         described = (inference.result.model.report or {})["outputs"]
         outputs = [(np.dtype(each["dtype"]), [int(length) for length in each["shape"][1:]]) for each in described]
-        size = answer_bytes(outputs) + (MAX_INCLUDED_BYTES if inference.include else 0)
+        # Also where nothing is carried yet: that may change at any time.
+        included = MAX_INCLUDED_BYTES if inference.input_format == InputFormat.COLUMNS else 0
+        size = answer_bytes(outputs) + included
     except (KeyError, IndexError, TypeError, ValueError):
         return 0
     return _above_default(size)

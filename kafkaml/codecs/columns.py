@@ -65,6 +65,10 @@ class ColumnsCodec(Codec):
             self.dtype, self.sample_shape = next(iter(self._compiled.input_types().values())), None
             self.notes = ("scales and vocabularies are those of the records that are looked at",)
 
+    def include(self, names: Sequence[str]) -> None:
+        """Let answers carry ``names`` of their records from the next batch on; RefusedError for what cannot be."""
+        self._compiled.include(names)
+
     def decode(self, values: Values) -> Array:
         decoded = self.decode_each(values)
         if decoded.failures:

@@ -71,6 +71,15 @@ class CompiledColumn:
         return self.encoding in _CODED
 
     @property
+    def plain(self) -> str | None:
+        """The column of a frame that ``expr`` gives as it is; None where there is something to be worked out."""
+        expr, kind = self.expression.expr, self.expression.kind
+        as_it_is = (
+            kind == FieldKind.TEXT if self.coded else self.encoding != Encoding.BOOLEAN or kind == FieldKind.BOOLEAN
+        )
+        return expr.meta.output_name() if as_it_is and expr.meta.is_column() else None
+
+    @property
     def expr(self) -> pl.Expr:
         """The expression as it is asked of Polars, under the name of ``field``."""
         expr, kind = self.expression.expr, self.expression.kind
@@ -224,24 +233,36 @@ class RowColumns:
 
     columns: Sequence[CompiledColumn]
     texts: Mapping[str, Texts]
-    exprs: list[pl.Expr] = field(init=False)
+    _exprs: dict[str, pl.Expr] = field(init=False)
+    # A query takes as long as all else that a small batch needs: the columns that are fields as they are need none.
+    _fields: dict[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.exprs = [column.expr for column in self.columns]
+        plain = {column.field: column.plain for column in self.columns}
+        self._fields = {name: found for name, found in plain.items() if found is not None}
+        self._exprs = {column.field: column.expr for column in self.columns if column.field not in self._fields}
 
     def values(self, data: pl.DataFrame, count: int) -> pl.DataFrame:
         """Return what the expressions give for ``data`` of ``count`` rows, among other columns, by ``field``."""
-        # Beside a column, an expression without fields gives a value for each row too. In sequence: to hand columns to
-        # other threads takes longer than to work them out.
         beside = data if data.width else pl.select(pl.int_range(count).alias(""))
-        return beside.with_columns_seq(self.exprs)
+        return beside.with_columns(**self._series(data, count))
+
+    def _series(self, data: pl.DataFrame, count: int) -> dict[str, pl.Series]:
+        found = {name: data.get_column(each) for name, each in self._fields.items()}
+        if self._exprs:
+            # Beside a column, an expression without fields gives a value for each row too. In sequence: to hand columns
+            # to other threads takes longer than to work them out.
+            beside = data if data.width else pl.select(pl.int_range(count).alias(""))
+            worked_out = beside.with_columns_seq(*self._exprs.values())
+            found |= {name: worked_out.get_column(name) for name in self._exprs}
+        return found
 
     def fill(self, data: pl.DataFrame, rows: Array) -> tuple[Flags | None, Failures]:
         """Write the columns of ``data`` into the fields of ``rows``, one for each of its rows.
 
         Returns which rows are none (None: all are good), and for each of those, by its place, why.
         """
-        found = self.values(data, len(rows))
+        found = self._series(data, len(rows))
         good: Flags | None = None
         failures: dict[int, DecodeError] = {}
         for column in self.columns:

@@ -109,18 +109,8 @@ class CompiledContract:
         keyed = contract.split == SplitBy.KEY and (learnt is None or labelled)
         self._grouped = contract.stateful or keyed
         self._texts = self._dictionaries()
-        self._reader = RowReader(
-            contract,
-            fields,
-            [*self.columns, *self.labels],
-            self._texts,
-            grouped=self._grouped,
-            # Serving needs neither: the state of each key would hold them many times.
-            timed=learnt is None and (self._grouped or contract.split == SplitBy.TIME),
-            numbered=learnt is None and self._grouped,
-            lookup=lookup,
-            included=Included(include, self.columns, fields) if include else None,
-        )
+        self._lookup = lookup
+        self._reader = self._new_reader(include)
         self._book = RunBook(self._carry, self._reader.dtype, forget_ms)
         self.state = self._new_state() if learnt is not None and contract.stateful else None
         self._sampler = None if learnt is None else Sampler(self._inputs, learnt.columns, self._texts)
@@ -262,6 +252,10 @@ class CompiledContract:
 
     # --- serving ------------------------------------------------------------------------------------------------------
 
+    def include(self, names: Sequence[str]) -> None:
+        """Let answers carry ``names`` of their records from the next batch on; RefusedError for what cannot be."""
+        self._reader = self._new_reader(names)
+
     def decode(self, batch: RecordBatch) -> Decoded:
         """Return the inputs of a batch; never raises for what is in a record.
 
@@ -293,6 +287,22 @@ class CompiledContract:
         return Decoded(inputs, raw.kept[ends], failures, raw.kept[advance.waiting], advance.changes, included, labels)
 
     # --- inside -------------------------------------------------------------------------------------------------------
+
+    def _new_reader(self, include: Sequence[str]) -> RowReader:
+        contract, training = self.contract, self.learnt is None
+        fields = known_fields(contract)
+        return RowReader(
+            contract,
+            fields,
+            [*self.columns, *self.labels],
+            self._texts,
+            grouped=self._grouped,
+            # Serving needs neither: the state of each key would hold them many times.
+            timed=training and (self._grouped or contract.split == SplitBy.TIME),
+            numbered=training and self._grouped,
+            lookup=self._lookup,
+            included=Included(include, self.columns, fields, contract, self._lookup) if include else None,
+        )
 
     @property
     def _class_label(self) -> CompiledColumn | None:

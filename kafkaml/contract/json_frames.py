@@ -2,7 +2,8 @@
 
 Polars reads a batch as lines of JSON, all or nothing. Then, and where a record may be an envelope or has a line break
 inside, its records are sorted out: those that Python's reader finds in order are read together, all others alone, so
-that a record is read the same beside any others. Of a key that is there twice the first counts.
+that a record is read the same beside any others. Of a key that is there twice the first counts. A few plain records do
+without Polars, see ``json_few``.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import polars as pl
 
 from kafkaml.codecs.field_names import Path
 from kafkaml.codecs.looks import shown
+from kafkaml.contract.json_few import MAX_FEW, FewReader
 from kafkaml.contract.kinds import DTYPES, column_name
 from kafkaml.contract.loading import loader_of
 from kafkaml.contract.record_values import Wrong, converted
@@ -50,6 +52,7 @@ class JsonReader(ValueReader):
         self._telegraf = telegraf
         self._load = loader_of(InputFormat.TELEGRAF_STR_JSON if telegraf else InputFormat.JSON, {})
         self._full = _Lines(fields)
+        self._few = FewReader(fields)
         needed = {path: kind for path, kind in fields.items() if path not in spare}
         self._needed = _Lines(needed) if len(needed) < len(fields) else None
 
@@ -70,7 +73,8 @@ class JsonReader(ValueReader):
         lines = np.count_nonzero(content == _NEWLINE) + 1
         if lines != len(values) or (_has_pair(content) and any(mark in joined for mark in _ENVELOPES)):
             return None
-        return self._full.read(joined, len(values))
+        few = self._few.read(values) if 0 < len(values) <= MAX_FEW else None  # type: ignore[arg-type]
+        return self._full.read(joined, len(values)) if few is None else few
 
     def _sorted_out(self, values: Values) -> Frame:
         failures: Failures = []

@@ -36,6 +36,7 @@ __all__ = [
     "Loader",
     "csv_parts",
     "document_loader",
+    "field_names",
     "image_shape",
     "loader_of",
     "number_of",
@@ -90,6 +91,32 @@ def document_loader(input_format: str, config: Mapping[str, Any], lookup: Schema
     )
 
 
+def field_names(
+    input_format: str, config: Mapping[str, Any], lookup: SchemaLookup | None = None
+) -> Sequence[str] | None:
+    """Return the names of the fields that records have, without those inside of others; None where any may be there.
+
+    Raises as ``loader_of`` does.
+    """
+    match input_format:
+        case InputFormat.AVRO:
+            return _outside_envelopes(_AvroLoader(config, lookup).names)
+        case InputFormat.RAW:
+            return ()
+        case _ if input_format == CSV:
+            return [str(name) for name in config.get("columns") or ()]
+        case _ if input_format == PROTOBUF:
+            from kafkaml.contract.protobuf_loading import ProtobufLoader
+
+            return _outside_envelopes(ProtobufLoader(config, lookup).names)
+    return None
+
+
+def _outside_envelopes(names: Sequence[str]) -> Sequence[str] | None:
+    # Of a row inside, the names are those of another record.
+    return None if {"schema", "payload"}.issubset(names) or "op" in names else names
+
+
 def _unframed(load: Loader) -> Loader:
     def loaded(value: bytes) -> Any:
         schema_id_of(value)
@@ -116,6 +143,13 @@ class _AvroLoader:
         self._reader = _readable(scheme)
         self._plain = plain_schema(scheme, "the records")
         self._writers: dict[int, Any] = {}
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The fields of a record; none of what is no record."""
+        schema = fastavro.parse_schema(self._plain)
+        fields = schema.get("fields", ()) if isinstance(schema, dict) else ()
+        return [str(each["name"]) for each in fields]
 
     def __call__(self, value: bytes) -> Any:
         start = FRAME_BYTES if self._framing else 0

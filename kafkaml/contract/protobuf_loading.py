@@ -6,7 +6,7 @@ Fields without a value are what the language says: zero, an empty text or list; 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -47,6 +47,11 @@ class ProtobufLoader:
         self._framing = bool(config.get("confluent_framing"))
         self._lookup = lookup
         self._writers: dict[tuple[int, tuple[int, ...]], DecodeError | None] = {}
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The fields of a record."""
+        return [field.name for field in self._message.fields]
 
     def __call__(self, value: bytes) -> dict[str, Any]:
         start = self._behind_frame(value) if self._framing else 0

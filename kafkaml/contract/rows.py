@@ -106,16 +106,16 @@ class RowReader:
         if self._timed:
             rows[TIME] = np.array(batch.columns().timestamps_ms, np.int64)[kept]
         if good is None:
-            return Raw(rows, kept, failures, self._texts(frame.data, len(kept)))
+            return Raw(rows, kept, failures, self._texts(frame.data, kept, batch))
         for row, error in wrong:
             error.index = int(kept[row])
             failures.append((error.index, error))
-        included = self._texts(frame.data, len(kept))
+        included = self._texts(frame.data, kept, batch)
         chosen = [included[row] for row in np.flatnonzero(good).tolist()] if included else ()
         return Raw(rows[good], kept[good], sorted(failures, key=lambda each: each[0]), chosen)
 
-    def _texts(self, data: pl.DataFrame, count: int) -> Sequence[bytes]:
-        return () if self._included is None else self._included.texts(data, count)
+    def _texts(self, data: pl.DataFrame, kept: Rows, batch: RecordBatch) -> Sequence[bytes]:
+        return () if self._included is None else self._included.texts(data, kept, batch)
 
 
 @dataclass

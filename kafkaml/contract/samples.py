@@ -151,7 +151,9 @@ class Sampler:
         if learnt.fill is not None:
             values = np.where(np.isnan(values), learnt.fill, values)
         # An outlier of a column that is nearly constant stays a number.
-        target[:] = np.clip((values - learnt.offset) / learnt.scale, -_MAX_FLOAT32, _MAX_FLOAT32)
+        scaled = (values - learnt.offset) / learnt.scale
+        # As np.clip does, in a third of its time where there are few.
+        target[:] = np.minimum(np.maximum(scaled, -_MAX_FLOAT32), _MAX_FLOAT32)
 
     def _places_of(self, column: CompiledColumn) -> npt.NDArray[np.int64]:
         texts = self._texts[column.field]

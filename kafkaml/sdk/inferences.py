@@ -68,7 +68,8 @@ class Inferences(Runs[types.Inference]):
         output topic keeps and takes it; with ``output_timestamps="written"`` that of their writing.
 
         Answers carry what ``include`` names of each record, as it is there: columns and fields of the contract of the
-        data set that trained the result, ``["machine", "_timestamp"]``.
+        data set that trained the result, other fields of its records, and ``_key``, ``_timestamp``, ``_partition``,
+        ``_offset`` and ``_headers.NAME``: ``["machine", "_timestamp"]``.
 
         A tier of a distributed model hands what is less sure than ``limit`` (above 1/classes, at most 1) to
         ``upper_topic``, the input of the next tier, and answers the rest; without both it answers everything.
@@ -119,6 +120,14 @@ class Inferences(Runs[types.Inference]):
         RefusedError for one by which nothing would go up, and for inferences that answer everything themselves.
         """
         return self._replace(identifier, {"limit": limit})
+
+    def set_include(self, identifier: int, include: Sequence[str]) -> types.Inference:
+        """Let answers carry other columns and fields of their records; none: nothing. See ``create``.
+
+        The replicas go over between two transactions, without a restart; ``wait_swapped`` waits for that. Raises
+        RefusedError for names that records cannot have, and for inferences of no data set.
+        """
+        return self._replace(identifier, {"include": list(include)})
 
     def swap(self, identifier: int, version: int) -> types.Inference:
         """Serve another version of the result, whichever is current.

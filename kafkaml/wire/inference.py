@@ -123,10 +123,11 @@ class ChallengeEnd(Message):
 class InferencePlan(Message):
     """What one inference does; served by ``GET /api/jobs/inference/<inference>/``.
 
-    ``revision`` rises with each change of what answers, by which limit; everything else stays for the life of an
-    attempt. ``tier`` is the name of the sub-model of a distributed model, empty for others; with ``cascade`` it hands
-    up what it is not sure of. ``group`` is the consumer group and the prefix of the transactional ids: one per
-    inference, never shared. ``include``: columns and fields of each record that its answer carries.
+    ``revision`` rises with each change of what answers, by which limit and with what of its record; everything else
+    stays for the life of an attempt. ``tier`` is the name of the sub-model of a distributed model, empty for others;
+    with ``cascade`` it hands up what it is not sure of. ``group`` is the consumer group and the prefix of the
+    transactional ids: one per inference, never shared. ``include``: columns and fields of each record that its answer
+    carries.
     """
 
     inference_id: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,7 @@ class World:
         self.may_load.set()
         self.now = 0.0
         self.decided: list[Cascade] = []
+        self.carried: list[Sequence[str]] = []
         self.news = SwapNews()
         self.plan = self._plan(1, 0)
         first = self.loaded(a_model(1))
@@ -48,6 +49,7 @@ class World:
             load=self.load,
             keep_warm_seconds=keep_warm_seconds,
             on_cascade=self.decided.append,
+            on_include=self.carried.append,
             clock=lambda: self.now,
         )
 
@@ -93,6 +95,11 @@ class World:
     def want_cascade(self, cascade: Cascade) -> None:
         revision = self.plan.revision + 1
         self.plan = self.plan.model_copy(update={"cascade": cascade, "revision": revision})
+        self.news.want(revision)
+
+    def want_include(self, *names: str) -> None:
+        revision = self.plan.revision + 1
+        self.plan = self.plan.model_copy(update={"include": names, "revision": revision})
         self.news.want(revision)
 
     def turn(self, offset: int = 7) -> int:
@@ -331,3 +338,15 @@ def test_another_limit_is_taken_between_two_transactions_with_nothing_to_load(wo
     told = world.news.to_tell()
     assert told.serving == Serving(revision=2, version=1, limit=0.75)
     assert [(each.from_version, each.version, each.limit) for each in told.swaps] == [(1, 1, 0.5), (1, 1, 0.75)]
+
+
+def test_answers_carry_something_else_between_two_transactions_with_nothing_to_load(world: World) -> None:
+    answered = world.swapper.serving
+    for names in (("machine",), ()):
+        world.want_include(*names)
+        world.turn()
+    assert (world.carried, world.loads) == ([("machine",), ()], [])
+    assert world.swapper.serving is answered
+    told = world.news.to_tell()
+    # The version is as before: no swap to tell of.
+    assert (told.serving, told.swaps) == (Serving(revision=2, version=1), [])

@@ -37,6 +37,7 @@ COLUMN = {"name": "a", "expression": "a", "scaling": "standard"}
 CONTRACT = {"format": "JSON", "fields": [{"path": ["a"], "kind": "number"}], "columns": [COLUMN]}
 WINDOWS = {**CONTRACT, "window": {"length": 2}, "split": "time"}
 LEARNT = {"columns": {"a": {"offset": 3.0, "scale": 2.0}}}
+LINES = {"contract": {**CONTRACT, "format": "CSV", "format_config": {"columns": ["a"]}}, "learnt": LEARNT}
 
 
 @pytest.mark.parametrize(
@@ -77,7 +78,7 @@ def test_a_data_set_serves_by_what_its_training_learnt(
     ("more", "detail"),
     [
         ({"include": ["a", "_timestamp"]}, ""),
-        ({"include": ["b"]}, "no column and no field: expected some of a"),
+        ({"include": ["b"], "input_config": LINES}, "no column and no field: expected some of a"),
         ({"include": ["a", "a"]}, "each name once"),
         ({"include": ["a"], "input_format": "RAW", "input_config": {}}, "no contract that names their fields"),
         ({"include": [f"_headers.{number}" for number in range(21)]}, "no more than 20"),
@@ -94,6 +95,18 @@ def test_answers_carry_what_a_contract_names(editor: APIClient, more: dict[str, 
     else:
         assert answer.json()["include"] == more["include"]
         assert inference_plan(Inference.objects.get()).include == ("a", "_timestamp")
+
+
+def test_what_answers_carry_is_changed_while_it_runs(editor: APIClient) -> None:
+    config = {"contract": CONTRACT, "learnt": LEARNT}
+    made = editor.post("/api/inferences/", body(input_format="COLUMNS", input_config=config)).json()
+    path = f"/api/inferences/{made['id']}/"
+    answer = editor.patch(path, {"include": ["a", "a"]}, format="json")
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "include")
+    for revision, names in [(1, ["site.name", "_offset"]), (1, ["site.name", "_offset"]), (2, [])]:
+        shown = editor.patch(path, {"include": names}, format="json").json()
+        assert (shown["include"], shown["revision"]) == (names, revision)
+    assert inference_plan(Inference.objects.get()).include == ()
 
 
 def test_windows_are_served_on_one_cluster_alone(editor: APIClient, configure: Callable[..., None]) -> None:

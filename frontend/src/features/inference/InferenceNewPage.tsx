@@ -55,6 +55,7 @@ import {
   EMPTY_FORM,
   equivalentsOf,
   formatText,
+  INCLUDE_FIELD,
   includable,
   parseObject,
   partitionNote,
@@ -347,15 +348,7 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
               </div>
             </Group>
           )}
-          {includes && (
-            <TagsInput
-              label="Answers include"
-              description="Columns and fields of each record, as they are in it: an id, the time; _headers.NAME too"
-              data={includes}
-              maxTags={20}
-              {...form.getInputProps('include')}
-            />
-          )}
+          {includes && <TagsInput {...INCLUDE_FIELD} data={includes} {...form.getInputProps('include')} />}
         </Stack>
         <Accordion variant="contained" radius="sm" chevronPosition="left">
           <Accordion.Item value="advanced">

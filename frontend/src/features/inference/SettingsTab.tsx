@@ -6,9 +6,13 @@ import { Dimmed } from '~/components/Dimmed'
 import { Facts } from '~/components/Facts'
 import type { Inference } from '~/lib/api'
 import { formatMoment } from '~/lib/format'
-import { EMPTY_FORM, equivalentsOf, scaleText } from './deploy'
+import { useSession } from '~/lib/session'
+import { EMPTY_FORM, equivalentsOf, includable, scaleText } from './deploy'
+import { IncludeButton } from './IncludeButton'
 
 export function SettingsTab({ inference }: { inference: Inference }) {
+  const { can } = useSession()
+  const includes = includable(inference.input_config)
   const config = JSON.stringify(inference.input_config, null, 2)
   const visualization = inference.visualization ? JSON.stringify(inference.visualization, null, 2) : ''
   const equivalents = equivalentsOf({
@@ -36,8 +40,9 @@ export function SettingsTab({ inference }: { inference: Inference }) {
     <Stack gap="md">
       <Group justify="space-between">
         <Dimmed>
-          Replicas, version, visualisation{inference.limit !== null && ', limit'} can be changed while it runs; for
-          other settings make another inference.
+          Replicas, version, visualisation{inference.limit !== null && ', limit'}
+          {includes && ', what answers include'} can be changed while it runs; for other settings make another
+          inference.
         </Dimmed>
         <CopyAs equivalents={equivalents} />
       </Group>
@@ -55,7 +60,15 @@ export function SettingsTab({ inference }: { inference: Inference }) {
             `what is less sure than ${inference.limit}, to ${inference.upper_topic}`,
           ],
           inference.limit !== null && ['Upper brokers', inference.upper_bootstrap_servers || "the platform's own"],
-          inference.include.length > 0 && ['Answers include', inference.include.join(', ')],
+          includes !== null && [
+            'Answers include',
+            <Group key="include" gap="xs">
+              {inference.include.join(', ') || 'their values alone'}
+              {can('editor') && inference.upper_topic === '' && (
+                <IncludeButton inference={inference} names={includes} />
+              )}
+            </Group>,
+          ],
           [
             'Time stamps of answers',
             inference.output_timestamps === 'written' ? 'the time of writing' : 'the time of the record',

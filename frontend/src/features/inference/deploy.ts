@@ -180,6 +180,21 @@ export function equivalentsOf(form: DeployForm): Equivalents {
   }
 }
 
+/** What the field that names what answers carry says of itself, where an inference is made and where it runs. */
+export const INCLUDE_FIELD = {
+  label: 'Answers include',
+  description: 'Columns and fields of each record, as they are in it: an id, the time. Undeclared fields too',
+  maxTags: 20,
+}
+
+export function includeEquivalents(id: number, include: string[]): Equivalents {
+  return {
+    cli: `kafka-ml inferences include ${id} ${shellQuote(include.join(','))}`,
+    python: pythonCall('client.inferences.set_include', { identifier: id, include }),
+    curl: curlCall('PATCH', `/api/inferences/${id}/`, { include }),
+  }
+}
+
 /** 'RAW uint8, 8 8'; of a data set its contract. */
 export function formatText(format: string, config: Record<string, unknown>): string {
   const origin = datasetOf(config)
@@ -240,6 +255,7 @@ export function includable(config: Record<string, unknown> | undefined): string[
     '_key',
     '_timestamp',
     '_partition',
+    '_offset',
   ]
   return [...new Set(names)]
 }
