@@ -16,8 +16,10 @@ from backend.clusters.models import Cluster
 from backend.deployments.models import ResultVersion, TrainingResult
 from backend.launchers.names import RunKind
 from backend.runs.models import ENDED_STATES, Run
+from kafkaml.codecs.columns import contract_of
+from kafkaml.input_format import InputFormat
 from kafkaml.wire.choices import DeliveryGuarantee, OutputTimestamps
-from kafkaml.wire.inference import ChallengeKind
+from kafkaml.wire.inference import ChallengeKind, changelog_topic
 from kafkaml.wire.replica import Counts, Exits, ReplicaReport, ReplicaState, Totals
 from kafkaml.wire.state import RunState
 
@@ -146,6 +148,12 @@ class Inference(Run):
     def group(self) -> str:
         """The consumer group and the prefix of the transactional ids."""
         return f"kml-infer-{self.pk}-{self.group_suffix}"
+
+    @property
+    def changelog_topic(self) -> str:
+        """Where replicas keep what they know of each key; empty where each record stands alone."""
+        stateful = self.input_format == InputFormat.COLUMNS and contract_of(self.input_config)[0].stateful
+        return changelog_topic(self.group) if stateful else ""
 
     @property
     def served(self) -> ResultVersion:

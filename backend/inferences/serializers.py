@@ -161,6 +161,11 @@ class InferenceSerializer(serializers.ModelSerializer[Inference]):
     model_name = serializers.CharField(source="result.model.name", read_only=True)
     framework = serializers.ChoiceField(source="result.model.framework", choices=FRAMEWORK_CHOICES, read_only=True)
     group = serializers.CharField(read_only=True, help_text="consumer group")
+    changelog_topic = serializers.CharField(
+        read_only=True,
+        help_text="where replicas keep what they know of each key, for windows and last values; empty: nothing. "
+        "It stays when the inference is deleted, and nothing reads it then",
+    )
     cluster = serializers.IntegerField(source="cluster_id", read_only=True, allow_null=True, help_text="null: our own")
     cluster_name = serializers.CharField(source="cluster.name", read_only=True, default="", help_text="empty: our own")
     input_format = FormatField()
@@ -246,6 +251,7 @@ class InferenceSerializer(serializers.ModelSerializer[Inference]):
             "cluster_name",
             "visualization",
             "group",
+            "changelog_topic",
             "desired",
             "state",
             "attempt",

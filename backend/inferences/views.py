@@ -75,12 +75,19 @@ class InferenceViewSet(ResourceViewSet[Inference]):
 
     @extend_schema(request=InferenceUpdateSerializer, responses=InferenceSerializer)
     def partial_update(self, _request: Request, pk: int) -> Response:
-        """Change the number of replicas, or how predictions are shown."""
+        """Change the number of replicas, how predictions are shown, a tier's limit, or what answers include.
+
+        Replicas take the last two between two transactions, without a restart.
+        """
         services.scale_inference(self.find(pk), actor=self.actor, **self.validated(InferenceUpdateSerializer))
         return self.shown(pk)
 
     def destroy(self, _request: Request, pk: int) -> Response:
-        """Delete an inference; 409 while it runs."""
+        """Delete an inference; 409 while it runs.
+
+        Its topics stay, with answers and dead letters. So does `changelog_topic`, where it keeps windows: its name is
+        that of the consumer group, so no other inference reads it, and it may be deleted from Kafka.
+        """
         services.delete_inference(self.find(pk), actor=self.actor)
         return Response(status=204)
 

@@ -488,6 +488,7 @@ class Inference(_Answer):
     input_format: str = ""
     input_config: Mapping[str, Any] = Field(default_factory=dict)
     include: Sequence[str] = ()
+    changelog_topic: str = ""
     replicas: int = 1
     max_replicas: int | None = None
     guarantee: str = ""

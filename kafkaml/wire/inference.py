@@ -28,11 +28,17 @@ __all__ = [
     "RuleMetric",
     "ServedModel",
     "Wanted",
+    "changelog_topic",
 ]
 
 # What answers carry beside their values is to be an id or a time, and no copy of the record.
 MAX_INCLUDED = 20
 MAX_INCLUDED_BYTES = 8 << 10
+
+
+def changelog_topic(group: str) -> str:
+    """Return where the replicas of a consumer group keep what they know of each key."""
+    return f"{group}-changelog"
 
 
 class ServedModel(Message):
@@ -156,7 +162,7 @@ class InferencePlan(Message):
     @property
     def changelog_topic(self) -> str:
         """Where replicas keep the last records of each key, if samples are made of several."""
-        return f"{self.group}-changelog"
+        return changelog_topic(self.group)
 
 
 class Wanted(Message):

@@ -80,6 +80,7 @@ class Platform(LocalServer):
         self.sent: list[tuple[str, Any]] = []
         self.looks = 1
         self.failure: dict[str, Any] | None = None
+        self.changelog = ""
         self.failing: dict[str, Any] | None = None
 
     def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
@@ -99,6 +100,8 @@ class Platform(LocalServer):
             return json_answer(200, {"count": 1, "next": None, "results": [self.inference()]})
         if not path.startswith("/api/inferences/7/"):
             return json_answer(404, {})
+        if method == "DELETE":
+            return json_answer(204, None)
         if method in ("POST", "PATCH"):
             self.sent.append((path, orjson.loads(body or b"null")))
         else:
@@ -108,7 +111,15 @@ class Platform(LocalServer):
     def inference(self) -> dict[str, Any]:
         serving = {"revision": 4 if self.looks <= 0 else 3, "version": 2}
         said = {"replica": 0, "state": "running", "updated_at": "2026-01-01T00:00:00Z", "serving": serving}
-        known = {"id": 7, "result": 1, "input_topic": "in", "output_topic": "out", "state": "running"}
+        names: dict[str, Any] = {"include": ["machine"], "changelog_topic": self.changelog}
+        known: dict[str, Any] = {
+            **names,
+            "id": 7,
+            "result": 1,
+            "input_topic": "in",
+            "output_topic": "out",
+            "state": "running",
+        }
         versions = {"version": 2, "follows": True, "revision": 4, "swap_failure": self.failure}
         versions["comparison"] = COMPARISON
         tier: dict[str, Any] = {"tier": "edge", "limit": 0.8, "upper_topic": "upper"}
@@ -268,3 +279,18 @@ def test_the_last_day_is_told_step_by_step(platform: Platform) -> None:
         assert told in measured.split()
     # Nothing was measured there: no zeros.
     assert silent.split()[2:] == ["740,736", "1,234.6", "2", "1"]
+
+
+def test_what_answers_carry_is_changed_without_a_restart(platform: Platform) -> None:
+    done = run_cli("inferences", "include", "7", "machine, _offset", KML_URL=platform.url, KML_TOKEN="t")
+    assert (done.returncode, done.stdout) == (0, "answers of inference 7 carry machine\n")
+    assert platform.sent == [("/api/inferences/7/", {"include": ["machine", "_offset"]})]
+
+
+def test_deleting_says_what_becomes_of_the_topics(platform: Platform) -> None:
+    def deleted() -> str:
+        return run_cli("inferences", "delete", "7", KML_URL=platform.url, KML_TOKEN="t").stdout
+
+    assert deleted() == "inference 7 deleted; its topics stay\n"
+    platform.changelog = "kml-infer-7-ab-changelog"
+    assert "nothing reads kml-infer-7-ab-changelog any more" in deleted()

@@ -1,4 +1,7 @@
-"""Replicas that keep windows, killed with SIGKILL at every point: the answers are those of an undisturbed replay."""
+"""Replicas killed with SIGKILL at every point of their loop: no record is lost, none is answered twice.
+
+Of those that keep windows the answers are those of an undisturbed replay.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,6 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +24,15 @@ from kafkaml.records import Record
 from kafkaml.settings import KafkaSettings
 from tests.conftest import TestBroker
 from tests.fake_backend import WORKER_TOKEN
-from tests.faults.inference_fleet import PARTITIONS, Fleet, until_all_killed
-from tests.faults.test_inference_kills import POINTS
+from tests.faults.inference_fleet import (
+    PARTITIONS,
+    Fleet,
+    assert_nothing_lost_and_nothing_twice,
+    feeder,
+    inference,
+    until_all_killed,
+)
+from tests.faults.test_inference_kills import POINTS, fail_points
 from tests.feeder import Feeder, assert_answered_once
 from tests.model_inference.onnx_models import window_sum
 from tests.model_inference.replicas import InferenceUnderTest, read_topic, sources
@@ -32,7 +41,7 @@ from tests.support import eventually, soaking
 pytestmark = [pytest.mark.faults, pytest.mark.integration, pytest.mark.timeout(3600 if soaking() else 600)]
 
 LENGTH, KEYS, POISON_EVERY = 4, 60, 50
-KILLS = 200 if soaking() else 3
+KILLS = 200 if soaking() else 21
 # In each a replica joins and one leaves.
 ROUNDS = 100 if soaking() else 5
 CONTRACT: Any = {
@@ -123,21 +132,29 @@ def assert_answered_as_undisturbed(under_test: InferenceUnderTest, sent: int) ->
     assert len(inputs) == sent == len(outputs) + len(under_test.dead_letters()) + waiting
 
 
-def test_windows_of_replicas_that_are_killed_and_moved(broker: TestBroker, state_dir: Path) -> None:
-    where = random.Random(1)
-    points = [f"{point}:kill:{where.randint(2, 6)}" for point in islice(cycle(POINTS[::-2] + POINTS[-2::-2]), KILLS)]
-    with serving(state_dir, broker) as (under_test, feed):
-        fleet = Fleet(under_test, size=2, fail_points=points)
-        until_all_killed(feed, fleet, timeout_seconds=3000 if soaking() else 400, sent=3000)
+def test_twenty_replicas_with_windows_and_some_without_killed_in_mid_batch(broker: TestBroker, state_dir: Path) -> None:
+    with serving(state_dir / "windows", broker) as (under_test, feed), inference(state_dir / "plain", broker) as plain:
+        fleet = Fleet(under_test, size=2, fail_points=fail_points(KILLS))
+        # Those without do nothing that the others do not do as well, and less: each point once.
+        plain_fleet = Fleet(plain, size=2, fail_points=fail_points(len(POINTS)))
+        with feeder(broker.bootstrap_servers, plain.input_topic, per_second=1000) as plain_feed:
+            # Many records among the kills and behind them, however fast the machine is.
+            until_all_killed(feed, fleet, plain_fleet, timeout_seconds=3000 if soaking() else 500, sent=5000)
+            plain_feed.stop()
         # One goes for good: the other takes its partitions over.
         fleet.leave()
         before = feed.sent
-        eventually(lambda: fleet.answered() > before, 120, interval_seconds=0.2)
+        eventually(lambda: plain_fleet.keep_running() or fleet.answered() > before, 120, interval_seconds=0.2)
         feed.stop()
-        eventually(lambda: fleet.answered() == feed.sent, 200, interval_seconds=0.2)
+        eventually(lambda: plain_fleet.keep_running() or fleet.answered() == feed.sent, 200, interval_seconds=0.2)
+        eventually(lambda: plain_fleet.answered() == plain_feed.sent, 200, interval_seconds=0.2)
         fleet.stop()
+        plain_fleet.stop()
 
-        assert sum(fleet.kills.values()) == KILLS
+        for each, kills in ((fleet, KILLS), (plain_fleet, len(POINTS))):
+            assert sum(each.kills.values()) == kills
+            assert set(each.kills) == set(POINTS)
+        assert_nothing_lost_and_nothing_twice(plain, plain_feed.sent)
         assert_answered_as_undisturbed(under_test, feed.sent)
         admin, changelog = (
             KafkaAdmin(KafkaSettings(bootstrap_servers=broker.bootstrap_servers)),

@@ -112,6 +112,8 @@ def test_what_answers_carry_is_changed_while_it_runs(editor: APIClient) -> None:
 def test_windows_are_served_on_one_cluster_alone(editor: APIClient, configure: Callable[..., None]) -> None:
     configure(allowed_output_brokers="elsewhere:9092")
     config = {"contract": WINDOWS, "learnt": LEARNT}
+    made = editor.post("/api/inferences/", body(input_format="COLUMNS", input_config=config)).json()
+    assert made["changelog_topic"] == f"{made['group']}-changelog"
     elsewhere = body(input_format="COLUMNS", input_config=config, output_bootstrap_servers="elsewhere:9092")
     answer = editor.post("/api/inferences/", elsewhere)
     assert answer.status_code == 400

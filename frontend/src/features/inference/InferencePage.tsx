@@ -214,6 +214,12 @@ function Actions({ inference, editor }: { inference: Inference; editor: boolean 
               'Its logs and numbers',
               ...(inference.visualization ? ['How its predictions are shown live'] : []),
               'Topics, predictions and dead letters in Kafka stay',
+              ...(inference.changelog_topic
+                ? [
+                    `${inference.changelog_topic} stays too, with the last records of each key: nothing reads it any ` +
+                      'more, so it may be deleted from Kafka',
+                  ]
+                : []),
             ]}
             onDelete={async () => {
               await inferencesDestroy({ path, throwOnError: true })

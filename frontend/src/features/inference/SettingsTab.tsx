@@ -69,6 +69,7 @@ export function SettingsTab({ inference }: { inference: Inference }) {
               )}
             </Group>,
           ],
+          inference.changelog_topic !== '' && ['Windows are kept in', inference.changelog_topic],
           [
             'Time stamps of answers',
             inference.output_timestamps === 'written' ? 'the time of writing' : 'the time of the record',
