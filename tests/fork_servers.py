@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psutil
 
+from kafkaml.system import die_with_parent
 from mlcode_executor import fork_server
 from mlcode_executor.runtimes import Runtime
 from tests.support import eventually
@@ -70,6 +73,8 @@ def running_fork_server(
             stdout=log,
             stderr=log,
             cwd=Path(__file__).parents[1],
+            # Killed tests leave none; one of another user is beyond the kernel's reach here.
+            preexec_fn=partial(die_with_parent, signal.SIGTERM, os.getpid()),
         )
         try:
             try:

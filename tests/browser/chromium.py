@@ -107,6 +107,14 @@ class Session:
         page.locator("main h1").first.wait_for()
         settle(page)
 
+    def follow(self, page: Page, path: str) -> None:
+        """Go to an address as a link of the page that is open leads there: the web UI is not loaded anew."""
+        # What TanStack Router keeps for its own tools; it answers when the page there has taken over.
+        page.evaluate("path => window.__TSR_ROUTER__.navigate({ href: path })", path)
+        page.locator("main h1").first.wait_for()
+        settle(page)
+        assert page.url.partition("?")[0] == self.url + path.partition("?")[0]
+
 
 def settle(page: Page) -> None:
     """Wait until what was asked for is drawn: no skeleton, no loader. Live streams never end, so not for silence."""

@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import uuid
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
@@ -94,11 +95,18 @@ def _bash(text: str, folder: Path, env: Mapping[str, str]) -> None:
     assert done.returncode == 0, f"{text}\n{done.stdout[-1500:]}\n{done.stderr[-1500:]}"
 
 
+@dataclass(frozen=True)
+class Reading:
+    """One page for all that is only read, so that the browser loads the web UI once."""
+
+    session: Session
+    page: Page
+
+
 @pytest.fixture(scope="module")
-def reading(browser: Browser, populated: Platform, cookies: StorageState) -> Iterator[Session]:
-    """One session for all pages that are only read, so that the browser loads the web UI once."""
+def reading(browser: Browser, populated: Platform, cookies: StorageState) -> Iterator[Reading]:
     with signed_in(browser, populated, storage_state=cookies) as session:
-        yield session
+        yield Reading(session, session.open("/"))
 
 
 @pytest.fixture(scope="module")
@@ -109,17 +117,17 @@ def executed() -> set[tuple[str, str]]:
 
 @pytest.mark.parametrize("address", PAGES)
 def test_what_a_page_shows(
-    reading: Session, populated: Platform, demo: Demo, executed: set[tuple[str, str]], tmp_path: Path, address: str
+    reading: Reading, populated: Platform, demo: Demo, executed: set[tuple[str, str]], tmp_path: Path, address: str
 ) -> None:
-    page = reading.open(address.format(demo=demo, result=demo.results[0], inference=demo.inferences[0]))
+    page = reading.page
+    reading.session.follow(page, address.format(demo=demo, result=demo.results[0], inference=demo.inferences[0]))
     page.get_by_role("button", name="Copy as…").first.wait_for()
     for place in range(page.get_by_role("button", name="Copy as…").count()):
         texts = set(_texts(page, place).items())
         for language, text in texts - executed:
             _run(populated, language, text, tmp_path)
         executed |= texts
-    page.close()
-    assert reading.findings.lines == []
+    assert reading.session.findings.lines == []
 
 
 def test_a_model_with_odd_text_in_each_field(session: Session, populated: Platform, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def test_pages_are_accessible_and_silent_in_both_themes_and_on_phones(session: S
     _shows(page, "dark")
     for address in addresses:
         page.emulate_media(color_scheme="light")
-        session.go(page, address)
+        session.follow(page, address)
         assert page.evaluate(_SCHEME) == "light"
         violations += [f"light: {each}" for each in axe_violations(page)]
         # The system's scheme changes while the page is open, as at dusk: it follows by itself.

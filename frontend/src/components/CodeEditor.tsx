@@ -54,7 +54,7 @@ export function CodeEditor(props: CodeEditorProps) {
           {description}
         </Text>
       )}
-      <Suspense fallback={<Skeleton height={minHeight} aria-label={`${label} is loading`} />}>
+      <Suspense fallback={<Skeleton height={minHeight} role="status" aria-label={`${label} is loading`} />}>
         <CodeMirrorEditor {...props} minHeight={minHeight} hintId={readOnly ? undefined : hintId} />
       </Suspense>
       {!readOnly && (

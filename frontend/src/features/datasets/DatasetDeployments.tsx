@@ -22,7 +22,7 @@ export function DatasetDeployments({
 }) {
   const { can } = useSession()
   if (!deployments.data) {
-    if (!deployments.error) return <Skeleton height={120} aria-label="Loading" />
+    if (!deployments.error) return <Skeleton height={120} role="status" aria-label="Loading" />
     return <ProblemAlert error={deployments.error} onRetry={() => void deployments.refetch()} />
   }
   const { results: rows, count } = deployments.data

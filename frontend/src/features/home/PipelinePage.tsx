@@ -50,7 +50,7 @@ export function PipelinePage() {
       />
       <ProblemAlert error={pipeline.error} onRetry={() => void pipeline.refetch()} />
       {data === undefined || width === 0 ? (
-        pipeline.error === null && <Skeleton height={320} aria-label="Loading" />
+        pipeline.error === null && <Skeleton height={320} role="status" aria-label="Loading" />
       ) : (
         <>
           <FailingNow pipeline={data} />

@@ -25,7 +25,7 @@ export function LetterGroups({ inference }: { inference: Inference }) {
   if (query.isError && !found) {
     return <ProblemAlert error={query.error} title="The reasons cannot be read" onRetry={() => void query.refetch()} />
   }
-  if (!found) return <Skeleton height={120} aria-label="Loading" />
+  if (!found) return <Skeleton height={120} role="status" aria-label="Loading" />
   if (found.groups.length === 0) return null
   return (
     <Stack gap="xs" component="section">

@@ -31,7 +31,7 @@ export function SamplesTab({
     refetchOnMount: 'always',
     retry: false,
   })
-  if (query.isPending) return <Skeleton height={320} aria-label="Loading samples" />
+  if (query.isPending) return <Skeleton height={320} role="status" aria-label="Loading samples" />
   if (query.error)
     return (
       <ProblemAlert error={query.error} title="The samples cannot be read" onRetry={() => void query.refetch()}>

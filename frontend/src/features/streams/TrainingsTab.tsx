@@ -14,7 +14,7 @@ const MOST = 200
 
 export function TrainingsTab({ stream }: { stream: number }) {
   const query = useQuery(resultsListOptions({ query: { stream, limit: MOST } }))
-  if (query.isPending) return <Skeleton height={120} aria-label="Loading" />
+  if (query.isPending) return <Skeleton height={120} role="status" aria-label="Loading" />
   if (query.error) return <ProblemAlert error={query.error} onRetry={() => void query.refetch()} />
   const { results: rows, count } = query.data
   if (rows.length === 0)

@@ -36,7 +36,7 @@ function Page({ topic, search, onSearch }: Props) {
     staleTime: 2_000,
   })
   const page = query.data
-  if (query.isPending) return <Skeleton height={320} aria-label="Loading records" />
+  if (query.isPending) return <Skeleton height={320} role="status" aria-label="Loading records" />
   if (page === undefined) return <ProblemAlert error={query.error} onRetry={() => void query.refetch()} />
   const selected = page.records.find((each) => recordId(each) === search.record)
   const older = () => onSearch({ before: page.before ?? undefined, after: undefined, record: undefined })
