@@ -112,9 +112,9 @@ def show(context: typer.Context, result: int, json: JsonOption = False) -> None:
         if found.outcome.baseline:
             console().print(_beside(found.outcome.baseline, found.scores), soft_wrap=True)
         if found.evaluation and found.evaluation.curves:
-            told = found.evaluation.curves
-            areas = {"ROC AUC": told.roc_auc, "average precision": told.average_precision}
-            console().print(styled("[dim]{what}[/] {areas}", what=f"of {told.positive}", areas=_metrics(areas)))
+            two = found.evaluation.curves
+            areas = {"ROC AUC": two.roc_auc, "average precision": two.average_precision}
+            console().print(styled("[dim]{what}[/] {areas}", what=f"of {two.positive}", areas=_metrics(areas)))
         console().print(styled("\n[bold]test[/] {metrics}", metrics=_metrics(found.test_metrics) or "no metrics"))
         if summary := found.outcome.preparation.get("summary"):
             console().print(styled("[dim]features[/] {summary}", summary=str(summary)), soft_wrap=True)

@@ -23,10 +23,11 @@ app = typer.Typer(name="streams", help="Data streams that were announced.", no_a
 def list_(
     context: typer.Context,
     deployment: Annotated[int | None, typer.Option(help="Only those for this deployment.")] = None,
+    unused: Annotated[bool, typer.Option("--unused", help="Only those that nothing was trained from.")] = False,
     json: JsonOption = False,
 ) -> None:
     """List streams."""
-    rows = client_of(context).streams.list(deployment=deployment)
+    rows = client_of(context).streams.list(deployment=deployment, used=False if unused else None)
     return print_table(
         rows,
         [

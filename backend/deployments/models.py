@@ -255,7 +255,7 @@ class ResultVersion(models.Model):
     step = models.PositiveBigIntegerField(null=True, blank=True)
     code = models.TextField()
     imports = models.TextField(blank=True)
-    stream = models.ForeignKey(Announcement, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    stream = models.ForeignKey(Announcement, null=True, blank=True, on_delete=models.PROTECT, related_name="versions")
     outcome = models.JSONField(help_text="kafkaml.wire.outcome.Outcome")
     # Apart, because they are large and lists do not show them: {matrix, labels}, and what was answered to the tests.
     confusion_matrix = models.JSONField(null=True, blank=True)

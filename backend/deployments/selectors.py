@@ -11,6 +11,7 @@ from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet, Subquer
 from backend.api.uses import use_count
 from backend.deployments import history
 from backend.deployments.models import Artifact, Deployment, EpochRecord, TrainingResult
+from backend.runs.models import ENDED_STATES, DesiredState
 from backend.streams.models import Announcement
 from kafkaml.training_hints import training_hints
 from kafkaml.wire.choices import TrainingMode
@@ -76,7 +77,13 @@ def deployments() -> QuerySet[Deployment]:
 
 def addressees() -> QuerySet[Deployment]:
     """Return the rows that a stream can be announced to, as ``backend.streams.addressees`` describes them."""
-    return Deployment.objects.annotate(several_inputs=_several_inputs())  # type: ignore[no-redef]  # declared by the model
+    runs = TrainingResult.objects.filter(deployment=OuterRef("pk"))
+    waiting = runs.filter(stream=None, desired=DesiredState.RUN).exclude(state__in=ENDED_STATES)
+    return Deployment.objects.annotate(  # type: ignore[no-redef]  # declared by the model
+        several_inputs=_several_inputs(),
+        waits=Exists(waiting),
+        ended=~Exists(runs.exclude(state__in=ENDED_STATES)),
+    )
 
 
 def _several_inputs() -> Exists:

@@ -28,7 +28,6 @@ from backend.api.views import integer_parameter
 from backend.config.environment import environment
 from backend.deployments import checkpoints, storage
 from backend.deployments import transitions as training
-from backend.deployments.models import Deployment
 from backend.deployments.plans import training_plan
 from backend.deployments.versions import artifacts_of, version_of
 from backend.inferences import transitions as inferences
@@ -39,6 +38,7 @@ from backend.jobs import access
 from backend.jobs.messages import parse
 from backend.jobs.worker_authentication import WorkerPermission, WorkerTokenAuthentication
 from backend.launchers.names import RunKind
+from backend.streams import selectors as stream_selectors
 from backend.streams import services as streams
 from backend.streams.serializers import AnnouncementWriteSerializer, stream_note
 from kafkaml.artifacts import is_checkpoint
@@ -298,14 +298,8 @@ class AnnouncementView(APIView):
         values = serializer.validated_data
         key, value = (_decoded(name, values.pop(name)) for name in ("key", "value"))
         announcement, new = streams.register(**values, key=key, value=value)
-        number = announcement.deployment_number
-        addressed = None if number is None else Deployment.objects.filter(pk=number).first()
-        note = stream_note(
-            announcement,
-            addressed.mode if addressed else None,
-            semi_supervised=addressed is not None and addressed.semi_supervised is not None,
-        )
-        answer = Announced(id=announcement.pk, deployment=number, note=note)
+        note = stream_note(stream_selectors.streams().get(pk=announcement.pk))
+        answer = Announced(id=announcement.pk, deployment=announcement.deployment_number, note=note)
         return Response(answer.to_json(), status=201 if new else 200)
 
 

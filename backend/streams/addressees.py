@@ -2,7 +2,8 @@
 
 Each has a ``mode`` (``TrainingMode``), which decides between streams with an end and online ones,
 ``semi_supervised`` settings, null where it learns labelled data alone, and ``several_inputs``: whether one of its
-models takes more than one input, which only the contract of a data set names. ``announced`` is sent
+models takes more than one input, which only the contract of a data set names. ``waits`` says whether a model of it
+waits for a stream, ``ended`` whether all have ended. ``announced`` is sent
 with each new ``announcement`` in the transaction that registers it; a receiver returns how many runs took the stream.
 """
 
@@ -16,7 +17,7 @@ from django.dispatch import Signal
 
 from kafkaml.wire.choices import TrainingMode
 
-__all__ = ["addressees", "announced", "register_addressees", "unfit_reason"]
+__all__ = ["addressees", "announced", "idle_reason", "register_addressees", "unfit_reason"]
 
 announced = Signal()
 _find: list[Callable[[], QuerySet[Any]]] = []
@@ -64,3 +65,10 @@ def unfit_reason(
     if online:
         return f"{deployment} trains on a stream that has an end ({mode}), and this one is online, without an end"
     return f"{deployment} learns an online stream, without an end ({mode}), and this one has an end"
+
+
+def idle_reason(number: int, *, waits: bool, ended: bool) -> str:
+    """Return why a stream that is announced to a deployment starts nothing there; empty where it does."""
+    if waits:
+        return ""
+    return f"deployment {number} {'has ended' if ended else 'has its stream already'}, and trains on no other"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from backend.streams.addressees import addressees
 from backend.streams.models import Announcement
 
 __all__ = ["streams"]
+
+# Training runs, and versions that runs made before they went over to another stream.
+_USED = Q(results__isnull=False) | Q(versions__isnull=False)
 
 
 def streams() -> QuerySet[Announcement]:
@@ -17,4 +20,7 @@ def streams() -> QuerySet[Announcement]:
         deployment_mode=Subquery(addressee.values("mode")),
         deployment_several_inputs=Subquery(addressee.values("several_inputs")),
         deployment_semi_supervised=Subquery(addressee.values("semi_supervised")),
+        deployment_waits=Subquery(addressee.values("waits")),
+        deployment_ended=Subquery(addressee.values("ended")),
+        used=Exists(Announcement.objects.filter(pk=OuterRef("pk")).filter(_USED)),
     ).order_by("-id")

@@ -9,7 +9,7 @@ from rest_framework import serializers
 from backend.api.fields import FormatField, TextField, TopicField
 from backend.api.samples import SampleSerializer
 from backend.records.serializers import DecodeProblemSerializer
-from backend.streams.addressees import unfit_reason
+from backend.streams.addressees import idle_reason, unfit_reason
 from backend.streams.fields import AddresseeField
 from backend.streams.models import Announcement, RefusedAnnouncement
 from kafkaml.codecs.registry import SettingKind
@@ -49,6 +49,7 @@ class StreamSerializer(serializers.ModelSerializer[Announcement]):
     total_msg = serializers.IntegerField(source="message.total_msg", allow_null=True)
     incremental = serializers.BooleanField(source="message.incremental")
     control_topic = serializers.SerializerMethodField()
+    used = serializers.BooleanField(read_only=True, help_text="whether something was trained from it, or is")
     note = serializers.SerializerMethodField(help_text="what may be wrong with it; empty: nothing")
 
     class Meta:
@@ -72,6 +73,7 @@ class StreamSerializer(serializers.ModelSerializer[Announcement]):
             "offset",
             "sent_at",
             "registered_at",
+            "used",
             "note",
         ]
 
@@ -79,43 +81,39 @@ class StreamSerializer(serializers.ModelSerializer[Announcement]):
         return announcement.topic
 
     def get_deployment_exists(self, announcement: Announcement) -> bool:
-        return self._mode(announcement) is not None
+        # Annotated by the selector.
+        return announcement.deployment_mode is not None  # type: ignore[attr-defined]
 
     def get_note(self, announcement: Announcement) -> str:
-        # Annotated by the selector.
-        semi_supervised = announcement.deployment_semi_supervised  # type: ignore[attr-defined]
-        several_inputs = announcement.deployment_several_inputs  # type: ignore[attr-defined]
-        return stream_note(
-            announcement,
-            self._mode(announcement),
-            semi_supervised=bool(semi_supervised),
-            several_inputs=bool(several_inputs),
-        )
-
-    def _mode(self, announcement: Announcement) -> str | None:
-        # Annotated by the selector.
-        mode: str | None = announcement.deployment_mode  # type: ignore[attr-defined]
-        return mode
+        return stream_note(announcement)
 
 
-def stream_note(
-    announcement: Announcement, mode: str | None, *, semi_supervised: bool, several_inputs: bool = False
-) -> str:
-    """Return what may be wrong with a stream whose deployment trains in ``mode``, None where there is none."""
-    stream, number = announcement.pk, announcement.deployment_number
+def stream_note(row: Any) -> str:
+    """Return what may be wrong with a stream, or why nothing was trained from it; ``row`` is one of ``selectors``'."""
+    stream, number, mode = row.pk, row.deployment_number, row.deployment_mode
     if number is None or mode is None:
         return _unknown_deployment_note(stream, number)
-    message = announcement.control_message()
+    message = row.control_message()
     reason = unfit_reason(
         number,
         mode,
-        semi_supervised=semi_supervised,
+        semi_supervised=bool(row.deployment_semi_supervised),
         online=message.incremental,
         unlabelled=bool(message.unsupervised_ranges),
-        several_inputs=several_inputs,
+        several_inputs=bool(row.deployment_several_inputs),
         by_contract=message.input_format == InputFormat.COLUMNS,
     )
-    return reason and f"{reason}; to use it elsewhere: kafka-ml streams send {stream} --deployment N"
+    elsewhere = f"to use it elsewhere: kafka-ml streams send {stream} --deployment N"
+    if reason:
+        return f"{reason}; {elsewhere}"
+    return "" if row.used else _unused_note(stream, number, row, elsewhere)
+
+
+def _unused_note(stream: int, number: int, row: Any, elsewhere: str) -> str:
+    reason = idle_reason(number, waits=bool(row.deployment_waits), ended=bool(row.deployment_ended))
+    if reason:
+        return f"nothing was trained from it: {reason}; {elsewhere}"
+    return f"nothing was trained from it yet: kafka-ml streams send {stream} --deployment {number}"
 
 
 def _unknown_deployment_note(stream: int, number: int | None) -> str:

@@ -31,9 +31,11 @@ __all__ = ["StreamViewSet"]
 
 
 class StreamFilter(filters.FilterSet):  # type: ignore[misc]
-    """``?deployment=7``."""
+    """``?deployment=7``, ``?used=false``: those that nothing was trained from."""
 
     deployment = filters.NumberFilter(field_name="deployment_number", min_value=0, max_value=2**63 - 1)
+
+    used = filters.BooleanFilter()
 
     class Meta:
         model = Announcement

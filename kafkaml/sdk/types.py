@@ -360,6 +360,8 @@ class Stream(_Answer):
     total_msg: int | None = None
     description: str = ""
     registered_at: datetime | None = None
+    # Whether something was trained from it, or is.
+    used: bool = True
     # What may be wrong with it, such as a deployment that does not exist.
     note: str = ""
 

@@ -6,6 +6,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from backend.api.tests import builders
+from backend.deployments.models import ResultVersion
 from backend.streams import services
 from backend.streams.models import OutboxMessage
 from kafkaml.control import ControlMessage, deployment_id_from_key
@@ -40,6 +41,36 @@ def test_unknown_deployments_are_refused(editor: APIClient) -> None:
     stream = builders.make_stream()
     answer = editor.post(f"/api/streams/{stream.pk}/send/", {"deployment": 12345})
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "deployment")
+
+
+def test_a_stream_that_nothing_was_trained_from_says_so_and_why(editor: APIClient) -> None:
+    deployment = builders.make_deployment()
+    taken, late = (builders.make_stream(deployment.pk) for _ in range(2))
+    shown = [editor.get(f"/api/streams/{each.pk}/").json() for each in (taken, late)]
+    reason = f"deployment {deployment.pk} has its stream already, and trains on no other"
+    what = f"to use it elsewhere: kafka-ml streams send {late.pk} --deployment N"
+    told = (False, f"nothing was trained from it: {reason}; {what}")
+    assert [(each["used"], each["note"]) for each in shown] == [(True, ""), told]
+    deployment.results.update(state="finished")
+    assert f"deployment {deployment.pk} has ended" in editor.get(f"/api/streams/{late.pk}/").json()["note"]
+    unused = editor.get("/api/streams/", {"deployment": deployment.pk, "used": False}).json()["results"]
+    assert [each["id"] for each in unused] == [late.pk]
+    # Trained again on another, its versions are still of it.
+    deployment.results.update(stream=late)
+    assert not editor.get(f"/api/streams/{taken.pk}/").json()["used"]
+    result = deployment.results.get()
+    fields = {"number": 1, "reason": "trained", "attempt": 1, "code": "", "outcome": {}}
+    ResultVersion.objects.create(result=result, stream=taken, **fields)
+    assert editor.get(f"/api/streams/{taken.pk}/").json()["used"]
+
+
+def test_a_stream_is_not_sent_where_nothing_waits_for_it(editor: APIClient) -> None:
+    deployment = builders.make_deployment()
+    taken = builders.make_stream(deployment.pk)
+    answer = editor.post(f"/api/streams/{taken.pk}/send/", {"deployment": deployment.pk})
+    (error,) = answer.json()["errors"]
+    assert (error["field"], "has its stream already" in error["detail"]) == ("deployment", True)
+    assert services.pending_outbox() == []
 
 
 def test_fields_of_unknown_versions_are_kept() -> None:

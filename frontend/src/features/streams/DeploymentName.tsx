@@ -1,5 +1,5 @@
 /** The deployment that a stream was sent to; the sink may have named one that does not exist. */
-import { Text } from '@mantine/core'
+import { Badge, Group, Text, Tooltip } from '@mantine/core'
 import { DeploymentLink } from '~/components/ButtonLink'
 import type { Stream } from '~/lib/api'
 import { NONE } from '~/lib/format'
@@ -12,5 +12,16 @@ export function DeploymentName({ stream }: { stream: Stream }) {
         deployment {stream.deployment} (there is none)
       </Text>
     )
-  return <DeploymentLink id={stream.deployment}>deployment {stream.deployment}</DeploymentLink>
+  return (
+    <Group gap={6} component="span" display="inline-flex">
+      <DeploymentLink id={stream.deployment}>deployment {stream.deployment}</DeploymentLink>
+      {!stream.used && (
+        <Tooltip label={stream.note} maw={420} multiline>
+          <Badge variant="outline" color="gray" size="sm" tt="none" style={{ color: 'var(--kml-waiting)' }}>
+            not used
+          </Badge>
+        </Tooltip>
+      )}
+    </Group>
+  )
 }

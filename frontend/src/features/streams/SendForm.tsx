@@ -27,7 +27,7 @@ export function SendForm({ stream, onClose }: { stream: Stream; onClose: () => v
       title="Send the stream to another deployment"
       submit="Send"
       size="lg"
-      disabled={!deployment}
+      disabled={!deployment || waitingOf(deployment) === 0}
       onClose={onClose}
       onSave={async () => {
         await streamsSendCreate({ path, body, throwOnError: true })
@@ -57,16 +57,21 @@ export function SendForm({ stream, onClose }: { stream: Stream; onClose: () => v
   )
 }
 
+/** How many of its models wait for a stream: without one, nothing can be sent to it. */
+export function waitingOf({ results }: Pick<Deployment, 'results'>): number {
+  return results.filter((each) => (each.state === 'waiting' || each.state === 'created') && each.stream === null).length
+}
+
 /** What sending will do, before it is done. */
 export function sentence(
   stream: Pick<Stream, 'total_msg' | 'validation_rate' | 'test_rate'>,
   deployment: Pick<Deployment, 'id' | 'results'> | undefined,
 ): string {
   if (!deployment) return 'No record is copied: the deployment will read the same offsets.'
-  const waiting = deployment.results.filter((each) => each.state === 'waiting' || each.state === 'created').length
+  const waiting = waitingOf(deployment)
   const amount = stream.total_msg === null ? 'a stream without end' : `${formatCount(stream.total_msg)} samples`
   const shares = sharesOf(stream.validation_rate, stream.test_rate).join('/')
   if (waiting === 0)
-    return `None of deployment ${deployment.id}'s trainings waits for a stream, so none will begin; each can be trained again on this stream from its result's page.`
+    return `It cannot be sent to deployment ${deployment.id}: none of its models waits for a stream. Choose another, or train a new deployment on it; a model that was trained can be trained again on this stream from its result's page.`
   return `${plural(waiting, 'model')} of deployment ${deployment.id} will train on ${amount}, divided ${shares}. No record is copied: the same offsets are read again.`
 }

@@ -3,6 +3,7 @@ import { Button, Text } from '@mantine/core'
 import { IconSend } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useParams, useSearch } from '@tanstack/react-router'
+import { ButtonLink } from '~/components/ButtonLink'
 import { CopyAs } from '~/components/CopyAs'
 import { ObjectPage } from '~/components/ObjectPage'
 import { streamsRetrieveOptions } from '~/lib/api'
@@ -55,8 +56,18 @@ export function StreamPage() {
                 curl: curlCall('GET', `/api/streams/${id}/`),
               }}
             />
+            {can('editor') && stream && !stream.used && !stream.incremental && (
+              <ButtonLink to="/training/new" search={{ stream: stream.id }}>
+                Train a new deployment on it
+              </ButtonLink>
+            )}
             {can('editor') && (
-              <Button size="xs" leftSection={<IconSend size={14} aria-hidden />} onClick={() => change({ send: true })}>
+              <Button
+                size="xs"
+                variant="default"
+                leftSection={<IconSend size={14} aria-hidden />}
+                onClick={() => change({ send: true })}
+              >
                 Send to another deployment
               </Button>
             )}
@@ -76,7 +87,7 @@ export function StreamPage() {
             content: () => stream && <SamplesTab stream={stream} search={search} onSearch={change} />,
           },
           { value: 'rule', label: 'Encoding and ranges', content: () => stream && <RuleTab stream={stream} /> },
-          { value: 'trainings', label: 'Trained from it', content: () => <TrainingsTab stream={number} /> },
+          { value: 'trainings', label: 'Trained from it', content: () => stream && <TrainingsTab stream={stream} /> },
         ]}
       />
       {stream && can('editor') && search.send && (

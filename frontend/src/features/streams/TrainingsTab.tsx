@@ -2,25 +2,37 @@
 import { Skeleton } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { Age } from '~/components/Age'
-import { DeploymentLink, ModelLink, ResultLink } from '~/components/ButtonLink'
+import { ButtonLink, DeploymentLink, ModelLink, ResultLink } from '~/components/ButtonLink'
 import { SmallPrint } from '~/components/Dimmed'
 import { EmptyState } from '~/components/EmptyState'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { RowTable } from '~/components/RowTable'
 import { StatusBadge } from '~/components/StatusBadge'
-import { resultsListOptions } from '~/lib/api'
+import { resultsListOptions, type Stream } from '~/lib/api'
+import { useSession } from '~/lib/session'
 
 const MOST = 200
 
-export function TrainingsTab({ stream }: { stream: number }) {
+export function TrainingsTab({ stream: { id: stream, note } }: { stream: Pick<Stream, 'id' | 'note'> }) {
+  const { can } = useSession()
   const query = useQuery(resultsListOptions({ query: { stream, limit: MOST } }))
   if (query.isPending) return <Skeleton height={120} role="status" aria-label="Loading" />
   if (query.error) return <ProblemAlert error={query.error} onRetry={() => void query.refetch()} />
   const { results: rows, count } = query.data
   if (rows.length === 0)
     return (
-      <EmptyState title="Nothing was trained from it">
-        A deployment that waits for a stream begins when one is sent to it.
+      <EmptyState
+        title="Nothing was trained from it"
+        action={
+          can('editor') && (
+            <ButtonLink to="/training/new" search={{ stream }}>
+              Train a new deployment on it
+            </ButtonLink>
+          )
+        }
+        command={`kafka-ml streams send ${stream} --deployment N`}
+      >
+        {note || 'A deployment that waits for a stream begins when one is sent to it.'}
       </EmptyState>
     )
   return (

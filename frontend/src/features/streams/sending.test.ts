@@ -1,12 +1,15 @@
 import { expect, test } from 'vitest'
 import type { Deployment, StreamSample } from '~/lib/api'
 import { labelOf } from './SamplesTab'
-import { sentence } from './SendForm'
+import { sentence, waitingOf } from './SendForm'
 
 const STREAM = { total_msg: 1200, validation_rate: 0.1, test_rate: 0.2 }
 
 function deployment(...states: string[]) {
-  return { id: 7, results: states.map((state) => ({ state })) } as unknown as Pick<Deployment, 'id' | 'results'>
+  return { id: 7, results: states.map((state) => ({ state, stream: null })) } as unknown as Pick<
+    Deployment,
+    'id' | 'results'
+  >
 }
 
 test('the sentence says how many models will train on what', () => {
@@ -16,7 +19,10 @@ test('the sentence says how many models will train on what', () => {
 })
 
 test('a deployment where nothing waits is said to do nothing', () => {
-  expect(sentence(STREAM, deployment('finished'))).toContain('none will begin')
+  expect(sentence(STREAM, deployment('finished'))).toContain('cannot be sent to deployment 7')
+  expect(waitingOf(deployment('finished'))).toBe(0)
+  const taken = { id: 7, results: [{ state: 'waiting', stream: 3 }] } as unknown as Pick<Deployment, 'id' | 'results'>
+  expect(waitingOf(taken)).toBe(0)
   expect(sentence(STREAM, undefined)).toContain('No record is copied')
 })
 

@@ -19,10 +19,18 @@ import { useMutation, useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { useEffect, useMemo, useState } from 'react'
 import { ArgumentsInput } from '~/components/ArgumentsInput'
+import { StreamLink } from '~/components/ButtonLink'
 import { CopyAs } from '~/components/CopyAs'
 import { Dimmed, SmallPrint } from '~/components/Dimmed'
 import { ProblemAlert } from '~/components/ProblemAlert'
-import { type Configuration, deploymentsCheckCreate, deploymentsCreateMutation, type Framework } from '~/lib/api'
+import {
+  type Configuration,
+  type Deployment,
+  deploymentsCheckCreate,
+  deploymentsCreateMutation,
+  type Framework,
+  streamsSendCreate,
+} from '~/lib/api'
 import { useDraft } from '~/lib/drafts'
 import { notifyDone } from '~/lib/notify'
 import { problemOf } from '~/lib/problem'
@@ -56,6 +64,7 @@ export function DeployForm({
   first,
   draft: draftName,
   source,
+  stream,
 }: {
   configuration: Configuration
   frameworks: readonly Framework[]
@@ -64,11 +73,17 @@ export function DeployForm({
   draft: string
   /** The deployment that the first values are of. */
   source: number | undefined
+  /** The stream that it will train on. */
+  stream?: number | undefined
 }) {
   const navigate = useNavigate()
   const draft = useDraft<DeployValues>(draftName, first)
   const form = useForm<DeployValues>({ initialValues: draft.start, onValuesChange: draft.keep })
   const create = useMutation(deploymentsCreateMutation())
+  const send = useMutation({
+    mutationFn: (made: Deployment) =>
+      streamsSendCreate({ path: { id: String(stream) }, body: { deployment: made.id }, throwOnError: true }),
+  })
   const frameworks = useMemo(() => frameworksOf(configuration, described), [configuration, described])
   const chains = useMemo(() => chainsIn(configuration), [configuration])
   const request = requestOf(
@@ -117,12 +132,15 @@ export function DeployForm({
 
   const submit = form.onSubmit(async () => {
     try {
-      const made = await create.mutateAsync({ body: request })
+      // Where only the sending failed, trying again makes no second one.
+      const made = send.variables === undefined ? await create.mutateAsync({ body: request }) : send.variables
       draft.forget()
-      notifyDone(`Deployment ${made.id} ${made.dataset ? 'begins' : 'waits for its stream'}`)
+      if (stream !== undefined) await send.mutateAsync(made)
+      const begins = made.dataset !== null || stream !== undefined
+      notifyDone(`Deployment ${made.id} ${begins ? 'begins' : 'waits for its stream'}`)
       await navigate({ to: '/training/$id', params: { id: String(made.id) } })
     } catch {
-      // Shown below by create.error.
+      // Shown below by create.error and send.error.
     }
   })
   const refused = create.error ? problemOf(create.error) : null
@@ -164,11 +182,17 @@ export function DeployForm({
           </Group>
         )}
         {source !== undefined && <Dimmed>The values are those of deployment {source}.</Dimmed>}
-        <DatasetChoice
-          value={chosen}
-          onChange={(next) => form.setFieldValue('dataset', next)}
-          errorOf={(field) => errorOf(field) ?? refused?.byField()[field]}
-        />
+        {stream === undefined ? (
+          <DatasetChoice
+            value={chosen}
+            onChange={(next) => form.setFieldValue('dataset', next)}
+            errorOf={(field) => errorOf(field) ?? refused?.byField()[field]}
+          />
+        ) : (
+          <Text size="sm">
+            Its data: <StreamLink id={stream}>stream {stream}</StreamLink>, which is sent to it as soon as it is made.
+          </Text>
+        )}
         <ModeChoice modes={modes} unfit={unfit.modes} {...form.getInputProps('mode')} />
         {chains.length > 0 && (
           <ChainFields
@@ -287,6 +311,10 @@ export function DeployForm({
           </Collapse>
         </Stack>
         <ProblemAlert error={create.error} title="It was not deployed" />
+        <ProblemAlert
+          error={send.error}
+          title={`Deployment ${send.variables?.id} is made, and stream ${stream} was not sent to it`}
+        />
         <Stack gap="xs">
           <Title order={2} size="h3">
             What will happen
@@ -301,7 +329,12 @@ export function DeployForm({
           </Text>
         </Stack>
         <Group gap="sm">
-          <Button type="submit" size="sm" loading={create.isPending} disabled={current && check.data?.valid === false}>
+          <Button
+            type="submit"
+            size="sm"
+            loading={create.isPending || send.isPending}
+            disabled={current && check.data?.valid === false}
+          >
             Deploy
           </Button>
           <CopyAs equivalents={deployEquivalents(request)} />

@@ -42,6 +42,7 @@ export function DeployPage() {
   const draft = [
     'training-new',
     ...(search.from === undefined ? [] : [`from-${search.from}`]),
+    ...(search.stream === undefined ? [] : [`stream-${search.stream}`]),
     ...(search.dataset === undefined ? [] : [`dataset-${search.dataset}`, search.dataset_version ?? 'newest']),
   ].join('-')
   const first = {
@@ -101,6 +102,7 @@ export function DeployPage() {
                 draft={draft}
                 first={first}
                 source={search.from}
+                stream={search.stream}
                 configuration={shown}
                 frameworks={frameworks}
                 modes={options.data.modes}

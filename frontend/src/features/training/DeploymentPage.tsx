@@ -28,6 +28,7 @@ import { DeploymentSettings } from './DeploymentSettings'
 import { stateNote } from './metrics'
 import { SendStream } from './SendStream'
 import { joinIds } from './selection'
+import { UnusedStreams } from './UnusedStreams'
 import { useDeploymentsFollowResults } from './useDeploymentsFollowResults'
 
 const NO_ROWS: ResultRow[] = []
@@ -172,6 +173,7 @@ export function DeploymentPage() {
             <Stack gap="lg">
               <ProblemAlert error={results.error} onRetry={() => void results.refetch()} />
               <DeploymentRuns rows={rows} loading={results.isPending} />
+              {shown && <UnusedStreams deployment={shown.id} />}
               {shown && awaited && <SendStream deployment={shown} />}
             </Stack>
           ),

@@ -26,6 +26,8 @@ export interface DeploySearch {
   /** The data set that is chosen at the beginning, and which of its versions; the newest without one. */
   dataset?: number | undefined
   dataset_version?: number | undefined
+  /** The stream that is sent to it once it is made. */
+  stream?: number | undefined
 }
 
 export const trainingRoutes = [
@@ -52,6 +54,7 @@ export const trainingRoutes = [
       from: idOf(search.from),
       dataset: idOf(search.dataset),
       dataset_version: idOf(search.dataset_version),
+      stream: idOf(search.stream),
     }),
     component: lazyRouteComponent(() => import('./DeployPage'), 'DeployPage'),
   }),

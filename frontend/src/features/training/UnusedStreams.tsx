@@ -1,0 +1,42 @@
+/** Streams that were sent to a deployment and that nothing was trained from: why, and what to do with them. */
+import { Group, Stack, Text, Title } from '@mantine/core'
+import { useQuery } from '@tanstack/react-query'
+import { Age } from '~/components/Age'
+import { ButtonLink, StreamLink } from '~/components/ButtonLink'
+import { SmallPrint } from '~/components/Dimmed'
+import { streamsListOptions } from '~/lib/api'
+import { useSession } from '~/lib/session'
+
+const MOST = 5
+
+export function UnusedStreams({ deployment }: { deployment: number }) {
+  const { can } = useSession()
+  const query = useQuery(streamsListOptions({ query: { deployment, used: false, limit: MOST } }))
+  const rows = query.data?.results ?? []
+  if (rows.length === 0) return null
+  const more = (query.data?.count ?? 0) - rows.length
+  return (
+    <Stack gap="xs" component="section" aria-label="Streams that were not used">
+      <Title order={2}>Streams that were not used</Title>
+      {rows.map((each) => (
+        <Group key={each.id} gap="sm" align="flex-start">
+          <Text size="sm" maw={640} style={{ overflowWrap: 'anywhere' }}>
+            <StreamLink id={each.id}>stream {each.id}</StreamLink>, announced{' '}
+            <Age at={each.registered_at} span inherit />: {each.note}
+          </Text>
+          {can('editor') && !each.incremental && (
+            <ButtonLink
+              size="compact-sm"
+              variant="default"
+              to="/training/new"
+              search={{ from: deployment, stream: each.id }}
+            >
+              Train a new deployment on it
+            </ButtonLink>
+          )}
+        </Group>
+      ))}
+      {more > 0 && <SmallPrint>And {more} more, under Streams.</SmallPrint>}
+    </Stack>
+  )
+}
