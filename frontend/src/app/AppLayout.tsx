@@ -33,6 +33,7 @@ import classes from './AppLayout.module.css'
 import { BottomBar } from './BottomBar'
 import { Breadcrumb } from './Breadcrumb'
 import { isIn, ROOMS } from './navigation'
+import { usePrefetchedRooms } from './prefetch'
 import { usePageChange } from './usePageChange'
 import { useShortcuts } from './useShortcuts'
 
@@ -50,6 +51,7 @@ export function AppLayout({ children }: { children: ReactNode }) {
   // Until the next page is there, the old one's heading still is.
   const arrived = useRouterState({ select: (router) => (router.resolvedLocation ?? router.location).pathname })
   usePageChange(path, arrived)
+  usePrefetchedRooms()
   useShortcuts({ onPalette: openPalette, onSheet: () => setSheet(true) })
   return (
     <AppShell

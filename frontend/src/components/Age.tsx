@@ -10,6 +10,8 @@ let tick = Date.now()
 
 function listen(listener: () => void): () => void {
   listeners.add(listener)
+  // While nobody listened it stood still.
+  if (timer === undefined) tick = Date.now()
   timer ??= setInterval(() => {
     tick = Date.now()
     for (const each of listeners) each()

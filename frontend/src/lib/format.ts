@@ -52,13 +52,17 @@ export function formatRate(value: number | null | undefined): string {
 
 export function formatMilliseconds(value: number | null | undefined): string {
   if (value === null || value === undefined) return NONE
+  if (value === 0) return '0 ms'
+  if (value < 0.1) return '< 0.1 ms'
   if (value < 10) return `${value.toFixed(1)} ms`
   return value < 10_000 ? `${Math.round(value)} ms` : formatSeconds(value / 1000)
 }
 
-/** 73 -> '1 min 13 s'. */
+/** 73 -> '1 min 13 s'; what took less than a tenth of a second is told in milliseconds. */
 export function formatSeconds(value: number | null | undefined): string {
   if (value === null || value === undefined) return NONE
+  if (value === 0) return '0 s'
+  if (value < 0.1) return formatMilliseconds(value * 1000)
   if (value < 10) return `${value.toFixed(1)} s`
   const seconds = Math.round(value)
   if (seconds < 60) return `${seconds} s`

@@ -44,10 +44,11 @@ import {
 } from '~/lib/api'
 import { COLUMNS, contractOf } from '~/lib/datasets'
 import { useDraft } from '~/lib/drafts'
-import { formatPercent } from '~/lib/format'
+import { formatMetric, formatPercent } from '~/lib/format'
 import { titleOf, useFrameworks } from '~/lib/frameworks'
 import { notifyDone } from '~/lib/notify'
 import { problemOf } from '~/lib/problem'
+import { scoreTitle } from '~/lib/scores'
 import { useSession } from '~/lib/session'
 import {
   checkForm,
@@ -453,9 +454,12 @@ function aboveOf(results: readonly ResultRow[], result: ResultRow | undefined): 
 }
 
 function resultLabel(row: ResultRow, frameworks: readonly Framework[]): string {
-  const accuracy = row.metrics?.validation.accuracy ?? row.metrics?.training.accuracy
   const parts = [`Result ${row.id}`, row.model_name, titleOf(frameworks, row.framework)]
-  if (accuracy !== null && accuracy !== undefined) parts.push(`accuracy ${formatPercent(accuracy)}`)
+  // The figure that its page and the comparison show, of the test samples.
+  for (const [name, value] of Object.entries(row.outcome?.scores ?? {}).slice(0, 1)) {
+    const text = name === 'accuracy' ? formatPercent(value) : formatMetric(value)
+    parts.push(`test ${scoreTitle(name)} ${text}`)
+  }
   return parts.join(' · ')
 }
 

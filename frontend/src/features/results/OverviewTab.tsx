@@ -114,7 +114,8 @@ function Answers({ result, epochs }: { result: Result; epochs: readonly EpochMet
   const tests = Object.entries(outcome?.test_metrics ?? {}).sort(
     ([a], [b]) => Number(greaterIsBetter(b) === true) - Number(greaterIsBetter(a) === true),
   )
-  const seconds = outcome?.seconds ?? durationSeconds(result, now)
+  // As in every list: from its start to its end, with reading, testing and storing.
+  const seconds = durationSeconds(result, now)
   const last = summarise(epochs).filter((each) => each.part === 'validation')
   return (
     <Group gap={32} align="flex-start">
@@ -156,7 +157,7 @@ function Answers({ result, epochs }: { result: Result; epochs: readonly EpochMet
       <Stat
         name={unit === 'window' ? 'Windows' : 'Epochs'}
         value={formatExact(latest?.epoch)}
-        note={latest ? `last took ${formatSeconds(latest.seconds)}` : undefined}
+        note={latest && latest.seconds > 0 ? `last took ${formatSeconds(latest.seconds)}` : undefined}
       />
       {result.version_count > 1 && (
         <Stat

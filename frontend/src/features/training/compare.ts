@@ -6,6 +6,7 @@ import { greaterIsBetter } from '~/components/charts/curves'
 import type { Deployment, Framework, Result } from '~/lib/api'
 import { formatCount, formatMeasured, formatSeconds, NONE } from '~/lib/format'
 import { titleOf } from '~/lib/frameworks'
+import { durationSeconds } from '~/lib/runs'
 import { type ScoreName, scoreTitle } from '~/lib/scores'
 import { argumentText, PURPOSES, type Purpose, sharedName } from './form'
 
@@ -68,7 +69,7 @@ export function settingRows(runs: readonly Compared[], frameworks: readonly Fram
   add('Split', ({ result }) => result.outcome?.split)
   const packages = new Set(runs.flatMap(({ result }) => Object.keys(result.outcome?.versions ?? {})))
   for (const name of [...packages].sort()) add(name, ({ result }) => result.outcome?.versions[name])
-  add('Time', ({ result }) => formatSeconds(result.outcome?.seconds))
+  add('Duration', ({ result }) => formatSeconds(durationSeconds(result, Date.now())))
   return rows
 }
 

@@ -1,0 +1,47 @@
+/**
+ * The code of the rooms, loaded one by one while nobody waits for anything: so the frame can open each of them also when
+ * the platform is away by then. Never before the first page is there and has come to rest, nor where data are to be saved.
+ */
+import { useRouter } from '@tanstack/react-router'
+import { useEffect } from 'react'
+import { ROOMS } from './navigation'
+import type { LazyPage } from './survivingPage'
+
+/** The first page has loaded what it draws by then. */
+const REST_MS = 10_000
+
+/** Load pages one after the other, each when ``idle`` says so, until ``stopped``. A page that fails waits for its turn. */
+export async function prefetch(
+  pages: readonly (LazyPage | undefined)[],
+  idle: () => Promise<void>,
+  stopped: () => boolean,
+): Promise<void> {
+  for (const page of pages) {
+    if (!page?.preload) continue
+    await idle()
+    if (stopped()) return
+    await page.preload()
+  }
+}
+
+export function usePrefetchedRooms(): void {
+  const router = useRouter()
+  useEffect(() => {
+    const saves = (navigator as { connection?: { saveData?: boolean } }).connection?.saveData === true
+    if (saves) return
+    let stopped = false
+    const routes = router.routesByPath as Record<string, { options: { component?: unknown } } | undefined>
+    const pages = ROOMS.map(({ to }) => routes[to]?.options.component as LazyPage | undefined)
+    const timer = setTimeout(() => void prefetch(pages, whenIdle, () => stopped), REST_MS)
+    return () => {
+      stopped = true
+      clearTimeout(timer)
+    }
+  }, [router])
+}
+
+function whenIdle(): Promise<void> {
+  // Safari has no such callback.
+  if (!('requestIdleCallback' in window)) return new Promise((resolve) => setTimeout(resolve, 200))
+  return new Promise((resolve) => requestIdleCallback(() => resolve(), { timeout: 5_000 }))
+}
