@@ -84,6 +84,12 @@ def create(
     replicas: Annotated[
         int, typer.Option(help="Processes that share the input's partitions; 0: workers elsewhere serve alone.")
     ] = 1,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            help="Begin to read at: beginning (the default), now, an offset or a time (2026-01-31T12:30:00Z)."
+        ),
+    ] = None,
     max_replicas: Annotated[
         int | None, typer.Option(help="Let the waiting records choose between --replicas and this (needs KEDA).")
     ] = None,

@@ -29,7 +29,7 @@ def list_(
         [
             ("topic", lambda row: row.name),
             ("partitions", lambda row: row.partitions),
-            ("records", lambda row: "" if row.records is None else f"{row.records:,}"),
+            ("records, about", lambda row: "" if row.records is None else f"{row.records:,}"),
             ("used as", lambda row: ", ".join(map(_use, row.uses))),
         ],
         nothing="no topics; sending data makes the first one: kafka-ml send FILE --topic NAME",

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
-from typing import Protocol
+from typing import Any, Protocol
 
 from kafkaml.errors import BrokerTimeout
+from kafkaml.starts import Start
 
 __all__ = ["TopicMaker", "Topics"]
 
@@ -21,6 +22,8 @@ class Topics(Protocol):
     def partition_count(self, name: str) -> int: ...
 
     def create_topic(self, name: str, *, partitions: int = 1, config: Mapping[str, str] | None = None) -> bool: ...
+
+    def begin_at(self, group: str, topic: str, start: Start) -> None: ...
 
 
 class TopicMaker:
@@ -37,34 +40,48 @@ class TopicMaker:
 
         A topic that is created takes records of ``max_record_bytes``; 0: as the broker says.
         """
-        future = self._under_way.get(topic)
+        return self._in_time(f"topic {topic} is not made yet", self._ensure, topic, partitions, max_record_bytes)
+
+    def begin_at(self, group: str, topic: str, start: Start) -> None:
+        """Let a group that has committed nothing of ``topic`` begin there. Raises BrokerError."""
+        self._in_time(f"group {group} has no place in topic {topic} yet", self._begin_at, group, topic, start)
+
+    def _in_time(self, lacks: str, action: Callable[..., int], *arguments: Any) -> int:
+        future = self._under_way.get(lacks)
         if future is None:
             if any(not each.done() for each in self._under_way.values()):
-                raise BrokerTimeout(f"topic {topic} is not made yet: Kafka has not answered what was asked before")
-            future = self._under_way[topic] = self._pool.submit(self._ensure, topic, partitions, max_record_bytes)
+                raise BrokerTimeout(f"{lacks}: Kafka has not answered what was asked before")
+            future = self._under_way[lacks] = self._pool.submit(action, *arguments)
         try:
-            count = future.result(_PATIENCE_SECONDS)
+            return future.result(_PATIENCE_SECONDS)
         except FutureTimeout as error:
             raise BrokerTimeout(
-                f"topic {topic} is not made yet: Kafka did not answer within {_PATIENCE_SECONDS:g} s",
+                f"{lacks}: Kafka did not answer within {_PATIENCE_SECONDS:g} s",
                 hint="check that Kafka runs and can be reached",
             ) from error
         finally:
             if future.done():
-                self._under_way.pop(topic, None)
-        return count
+                self._under_way.pop(lacks, None)
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _ensure(self, topic: str, partitions: int, max_record_bytes: int) -> int:
+    def _connected(self) -> Topics:
         if self._admin is None:
             self._admin = self._connect()
-        count = self._admin.partition_count(topic)
+        return self._admin
+
+    def _begin_at(self, group: str, topic: str, start: Start) -> int:
+        self._connected().begin_at(group, topic, start)
+        return 0
+
+    def _ensure(self, topic: str, partitions: int, max_record_bytes: int) -> int:
+        admin = self._connected()
+        count = admin.partition_count(topic)
         if count:
             return count
         config = {"max.message.bytes": str(max_record_bytes)} if max_record_bytes else None
-        if self._admin.create_topic(topic, partitions=partitions, config=config):
+        if admin.create_topic(topic, partitions=partitions, config=config):
             return partitions
         # Somebody else was faster.
-        return self._admin.partition_count(topic) or partitions
+        return admin.partition_count(topic) or partitions

@@ -18,6 +18,7 @@ from backend.launchers.names import RunKind
 from backend.runs.models import ENDED_STATES, Run
 from kafkaml.codecs.columns import contract_of
 from kafkaml.input_format import InputFormat
+from kafkaml.starts import MAX_START, StartPlace
 from kafkaml.wire.choices import DeliveryGuarantee, OutputTimestamps
 from kafkaml.wire.inference import ChallengeKind, changelog_topic
 from kafkaml.wire.replica import Counts, Exits, ReplicaReport, ReplicaState, Totals
@@ -66,6 +67,8 @@ class Inference(Run):
 
     result = models.ForeignKey(TrainingResult, on_delete=models.PROTECT, related_name="inferences")
     input_topic = models.CharField(max_length=249)
+    # Where its group begins, which has committed nothing: see kafkaml.starts.
+    start = models.CharField(max_length=MAX_START, default=StartPlace.BEGINNING.value)
     output_topic = models.CharField(max_length=249)
     input_format = models.CharField(max_length=20)
     input_config = models.JSONField(default=dict)

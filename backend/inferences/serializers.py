@@ -17,6 +17,8 @@ from backend.inferences.models import Inference, SwapRecord
 from backend.inferences.tiers import tier_of
 from backend.ml_models.serializers import FRAMEWORK_CHOICES
 from kafkaml.dead_letters import dead_letter_topic
+from kafkaml.errors import RefusedError
+from kafkaml.starts import MAX_START, StartPlace, parsed_start
 from kafkaml.wire.choices import OutputTimestamps
 from kafkaml.wire.failure import Failure
 from kafkaml.wire.inference import MAX_INCLUDED, ChallengeEnd, ChallengeKind, ChallengeRule, RuleMetric
@@ -169,6 +171,7 @@ class InferenceSerializer(serializers.ModelSerializer[Inference]):
     cluster = serializers.IntegerField(source="cluster_id", read_only=True, allow_null=True, help_text="null: our own")
     cluster_name = serializers.CharField(source="cluster.name", read_only=True, default="", help_text="empty: our own")
     input_format = FormatField()
+    start = serializers.CharField(read_only=True, help_text="where its consumer group began to read the input")
     tier = serializers.SerializerMethodField(help_text="name of the sub-model of a distributed model; else empty")
     upper_topic = serializers.CharField(read_only=True, help_text="what is below the limit goes there; empty: nothing")
     limit = serializers.FloatField(read_only=True, allow_null=True, help_text="null: it answers everything itself")
@@ -230,6 +233,7 @@ class InferenceSerializer(serializers.ModelSerializer[Inference]):
             "last_challenge",
             "shadow_of",
             "input_topic",
+            "start",
             "output_topic",
             "input_format",
             "input_config",
@@ -394,6 +398,13 @@ class InferenceWriteSerializer(InferenceUpdateSerializer):
         min_value=1, max_value=2**31 - 1, required=False, allow_null=True, help_text="null: whichever is current"
     )
     input_topic = TopicField()
+    start = serializers.CharField(
+        max_length=MAX_START,
+        default=StartPlace.BEGINNING.value,
+        help_text="where it begins to read: beginning, now (behind all records that are there when it is launched), an "
+        "offset of every partition, or a time (the first record of that time or later). Only a consumer group without "
+        "a position begins there: started again, it goes on where it stopped",
+    )
     output_topic = TopicField()
     input_format = FormatField(required=False)
     input_config = serializers.DictField(required=False)
@@ -421,6 +432,13 @@ class InferenceWriteSerializer(InferenceUpdateSerializer):
     cluster = serializers.PrimaryKeyRelatedField(
         queryset=Cluster.objects.all(), required=False, allow_null=True, default=None, help_text="null: our own"
     )
+
+    def validate_start(self, start: str) -> str:
+        try:
+            parsed_start(start)
+        except RefusedError as error:
+            raise serializers.ValidationError(f"{error.message}; {error.hint}") from error
+        return start
 
     def validate_input_config(self, config: dict[str, Any]) -> dict[str, Any]:
         if len(repr(config)) > _MAX_CONFIG_TEXT:

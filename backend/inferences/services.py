@@ -29,6 +29,7 @@ from kafkaml.codecs.columns import ColumnsCodec, contract_of
 from kafkaml.dead_letters import dead_letter_topic
 from kafkaml.errors import DecodeError
 from kafkaml.input_format import InputFormat
+from kafkaml.starts import Start, StartPlace, parsed_start
 from kafkaml.wire.choices import DeliveryGuarantee
 from kafkaml.wire.inference import MAX_INCLUDED_BYTES
 
@@ -43,6 +44,10 @@ class TopicAdmin(Protocol):
 
         A topic that is created takes records of ``max_record_bytes``; 0: as the broker says.
         """
+        ...
+
+    def begin_at(self, group: str, topic: str, start: Start) -> None:
+        """Let a group that has committed nothing of ``topic`` begin there. Raises BrokerError."""
         ...
 
 
@@ -272,6 +277,10 @@ def ensure_topics(inference: Inference, admin_of: Callable[[str], TopicAdmin]) -
     admin, output_admin = admin_of(""), admin_of(inference.output_bootstrap_servers)
     most = max(inference.replicas, inference.max_replicas or 0, 1)
     partitions = admin.ensure_topic(inference.input_topic, partitions=most)
+    start = parsed_start(inference.start)
+    if start != StartPlace.BEGINNING:
+        # Before any replica reads: what is committed is the group's place from then on, whatever becomes of replicas.
+        admin.begin_at(inference.group, inference.input_topic, start)
     # As many as the input, so that the order per partition can be kept.
     output_admin.ensure_topic(
         inference.output_topic, partitions=partitions, max_record_bytes=_large_answer_bytes(inference)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
@@ -20,6 +21,7 @@ from kafkaml.confluent.errors import ClientLog, error_of, kafka_errors, to_error
 from kafkaml.confluent.positions import committed_positions
 from kafkaml.records import PartitionKey
 from kafkaml.settings import KafkaSettings
+from kafkaml.starts import Start, StartPlace
 from kafkaml.stream_range import check_topic_name
 
 __all__ = ["KafkaAdmin"]
@@ -122,6 +124,37 @@ class KafkaAdmin:
             # Asking for all topics, because asking for one may create it.
             topics = self._client.list_topics(timeout=self._timeout_seconds).topics
         return {name: len(topic.partitions) for name, topic in topics.items()}
+
+    def begin_at(self, group: str, topic: str, start: Start) -> None:
+        """Let a group that has committed nothing of ``topic`` begin there; one that has goes on where it is.
+
+        Offsets outside of the log mean its ends. Raises BrokerError, also where members of the group read already.
+        """
+        if start == StartPlace.BEGINNING or self.committed(group, topic):
+            return
+        config = client_config(self._settings, self._log) | {"group.id": group, "enable.auto.commit": False}
+        places = [TopicPartition(topic, partition) for partition in range(self.partition_count(topic))]
+        consumer = Consumer(config)
+        try:
+            with kafka_errors(f"asking where group {group} is to begin in {topic}", self._log):
+                offsets = [self._start_of(consumer, place, start) for place in places]
+                consumer.commit(offsets=offsets, asynchronous=False)
+        finally:
+            consumer.close()
+
+    def _start_of(self, consumer: Consumer, place: TopicPartition, start: Start) -> TopicPartition:
+        low, high = consumer.get_watermark_offsets(place, timeout=self._timeout_seconds)
+        offset = high
+        if isinstance(start, int):
+            offset = min(max(start, low), high)
+        elif isinstance(start, datetime):
+            asked = TopicPartition(place.topic, place.partition, max(0, int(start.timestamp() * 1000)))
+            (found,) = consumer.offsets_for_times([asked], timeout=self._timeout_seconds)
+            if found.error:
+                raise KafkaException(found.error)
+            # Nothing is as new.
+            offset = found.offset if found.offset >= 0 else high
+        return TopicPartition(place.topic, place.partition, offset)
 
     def committed(self, group: str, topic: str) -> dict[PartitionKey, int]:
         """Return the positions that a consumer group committed for ``topic``; empty for an unknown group."""

@@ -45,6 +45,7 @@ class Inferences(Runs[types.Inference]):
         version: int | None = None,
         input_topic: str,
         output_topic: str,
+        start: str | None = None,
         replicas: int = 1,
         max_replicas: int | None = None,
         input_format: str | None = None,
@@ -66,6 +67,9 @@ class Inferences(Runs[types.Inference]):
         With ``max_replicas`` the lag chooses between ``replicas`` and that number. ``cluster`` is the id of another
         cluster (``client.clusters.names()``); None is the platform's own. Answers carry their record's time where the
         output topic keeps and takes it; with ``output_timestamps="written"`` that of their writing.
+
+        It begins with the topic's first record, or where ``start`` says: ``"now"``, an offset of every partition
+        (``"1200"``) or a time (``"2026-01-31T12:30:00Z"``). Started again, it goes on where it stopped.
 
         Answers carry what ``include`` names of each record, as it is there: columns and fields of the contract of the
         data set that trained the result, other fields of its records, and ``_key``, ``_timestamp``, ``_partition``,

@@ -486,6 +486,7 @@ class Inference(_Answer):
     shadow_of: int | None = None
     model_name: str = ""
     input_topic: str
+    start: str = "beginning"
     output_topic: str
     input_format: str = ""
     input_config: Mapping[str, Any] = Field(default_factory=dict)

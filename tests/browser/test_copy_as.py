@@ -159,8 +159,8 @@ def test_an_inference(session: Session, populated: Platform, demo: Demo, tmp_pat
     page = session.open(f"/inference/new?result={demo.results[0].id}")
     for language in LANGUAGES:
         output = f"copied-{language.lower()}-{uuid.uuid4().hex[:6]}"
-        page.get_by_role("textbox", name="Input topic").fill(demo.inferences[0].input_topic)
-        page.get_by_role("textbox", name="Output topic").fill(output)
+        page.locator("input").and_(page.get_by_label(re.compile("^Input topic"))).fill(demo.inferences[0].input_topic)
+        page.locator("input").and_(page.get_by_label(re.compile("^Output topic"))).fill(output)
         _run(populated, language, _texts(page)[language], tmp_path)
         (made,) = (each for each in populated.client.inferences.list() if each.output_topic == output)
         populated.client.inferences.stop(made.id)

@@ -367,8 +367,10 @@ def test_13_each_tier_is_served_and_digits_leave_at_all_three(session: Session, 
         page.get_by_role("link", name="Deploy for inference").first.click()
         # What fits the tiers that are served already is filled in.
         reads = f"ui-distributed-{'in' if place == 0 else name}"
-        expect(page.get_by_label(re.compile("^Input topic"))).to_have_value(reads)
-        expect(page.get_by_label(re.compile("^Output topic"))).to_have_value("ui-distributed-out")
+        expect(page.locator("input").and_(page.get_by_label(re.compile("^Input topic")))).to_have_value(reads)
+        expect(page.locator("input").and_(page.get_by_label(re.compile("^Output topic")))).to_have_value(
+            "ui-distributed-out"
+        )
         if name != "ui-cloud":
             expect(page.get_by_label("Limit", exact=True)).not_to_have_value("")
             expect(page.get_by_label("Upper topic", exact=True)).to_have_value(

@@ -16,6 +16,7 @@ from backend.controller.wakeup import WakeUp, _address
 from backend.launchers.base import Autoscale, RestartPolicy
 from backend.launchers.names import RunKind
 from kafkaml.errors import BrokerTimeout
+from kafkaml.starts import Start, StartPlace
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.job import InferenceJob, TrainingJob, job_from_env
 from kafkaml.wire.limits import ResourceLimits
@@ -149,6 +150,7 @@ class SlowKafka:
     def __init__(self) -> None:
         self.answers = threading.Event()
         self.topics: dict[str, int] = {}
+        self.begun: list[tuple[str, str, Start]] = []
 
     def partition_count(self, name: str) -> int:
         self.answers.wait(20)
@@ -156,6 +158,9 @@ class SlowKafka:
 
     def create_topic(self, name: str, *, partitions: int = 1, config: object = None) -> bool:
         return self.topics.setdefault(name, partitions) == partitions
+
+    def begin_at(self, group: str, topic: str, start: Start) -> None:
+        self.begun.append((group, topic, start))
 
 
 def test_topics_are_made_once_kafka_answers_and_nobody_waits_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,6 +178,8 @@ def test_topics_are_made_once_kafka_answers_and_nobody_waits_for_long(monkeypatc
     assert maker.ensure_topic("b", partitions=1) == 1
     # It exists by now, with the partitions that it has.
     assert maker.ensure_topic("a", partitions=5) == 2
+    maker.begin_at("g", "a", StartPlace.NOW)
+    assert kafka.begun == [("g", "a", StartPlace.NOW)]
     maker.close()
 
 

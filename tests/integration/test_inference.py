@@ -7,6 +7,7 @@ import re
 import signal
 import time
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ import pytest
 from kafkaml.confluent import KafkaAdmin, KafkaRecordWriter
 from kafkaml.records import OutgoingRecord
 from kafkaml.settings import KafkaSettings
+from kafkaml.starts import Start, StartPlace
 from kafkaml.wire.state import WorkerExit
 from tests.conftest import TestBroker
 from tests.model_inference.onnx_models import sum_model, two_outputs
@@ -132,6 +134,34 @@ def admin_of(broker: TestBroker) -> KafkaAdmin:
 
 def create_topic(broker: TestBroker, name: str, max_message_bytes: int) -> None:
     admin_of(broker).create_topic(name, config={"max.message.bytes": str(max_message_bytes)})
+
+
+def test_a_group_begins_where_it_is_told_and_goes_on_where_it_is(broker: TestBroker) -> None:
+    topic, admin, began = broker.topic(partitions=2), admin_of(broker), 1_700_000_000_000
+    for place in range(5):
+        send(broker, topic, [b"x"], timestamp_ms=began + 1000 * place, partition=0)
+    starts: dict[str, Start] = {
+        "now": StartPlace.NOW,
+        "offset": 3,
+        "beyond": 9,
+        "time": datetime.fromtimestamp(began / 1000 + 1.5, UTC),
+        "later": datetime.fromtimestamp(began / 1000 + 60, UTC),
+    }
+    for name, start in starts.items():
+        for again in (start, 1):
+            admin.begin_at(f"{topic}-{name}", topic, again)
+    found = {name: admin.committed(f"{topic}-{name}", topic) for name in starts}
+    assert {name: places[topic, 0] for name, places in found.items()} == {
+        "now": 5,
+        "offset": 3,
+        "beyond": 5,
+        "time": 2,
+        "later": 5,
+    }
+    # The other partition is empty.
+    assert {places[topic, 1] for places in found.values()} == {0}
+    admin.begin_at(f"{topic}-all", topic, StartPlace.BEGINNING)
+    assert admin.committed(f"{topic}-all", topic) == {}
 
 
 def test_answers_carry_their_records_time_where_the_topic_bears_it(broker: TestBroker, tmp_path: Path) -> None:

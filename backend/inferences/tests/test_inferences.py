@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from backend.inferences import services, transitions
 from backend.inferences.models import Inference
 from backend.inferences.plans import inference_plan
 from backend.runs import transitions as runs
+from kafkaml.starts import Start, StartPlace
 from kafkaml.wire.failure import Failure, FailureCategory
 from kafkaml.wire.inference import InferencePlan
 from kafkaml.wire.report import Stats
@@ -277,11 +279,39 @@ def test_a_topic_is_made_for_the_most_replicas_and_its_partitions_bound_them() -
 class Topics:
     def __init__(self, existing: dict[str, int]) -> None:
         self.existing = existing
+        self.begun: list[tuple[str, str, Start]] = []
         self.max_record_bytes: dict[str, int] = {}
 
     def ensure_topic(self, topic: str, *, partitions: int, max_record_bytes: int = 0) -> int:
         self.max_record_bytes[topic] = max_record_bytes
         return self.existing.setdefault(topic, partitions)
+
+    def begin_at(self, group: str, topic: str, start: Start) -> None:
+        assert topic in self.existing
+        self.begun.append((group, topic, start))
+
+
+@pytest.mark.parametrize(
+    ("start", "expected"),
+    [
+        ("beginning", None),
+        ("now", StartPlace.NOW),
+        ("1200", 1200),
+        ("2026-01-31T12:30:00", datetime(2026, 1, 31, 12, 30, tzinfo=UTC)),
+    ],
+)
+def test_an_inference_begins_where_it_is_told(editor: APIClient, start: str, expected: Start | None) -> None:
+    shown = editor.post("/api/inferences/", body(start=start)).json()
+    assert shown["start"] == start
+    topics = Topics({})
+    services.ensure_topics(Inference.objects.get(), lambda _servers: topics)
+    assert topics.begun == ([] if expected is None else [(shown["group"], "in", expected)])
+
+
+@pytest.mark.parametrize("start", ["yesterday", "-1", "9" * 30, "1.5", ""])
+def test_a_start_that_is_none_is_refused(editor: APIClient, start: str) -> None:
+    (error,) = editor.post("/api/inferences/", body(start=start)).json()["errors"]
+    assert error["field"] == "start"
 
 
 @pytest.mark.parametrize(

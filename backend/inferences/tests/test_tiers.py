@@ -17,6 +17,7 @@ from backend.inferences.plans import inference_plan
 from backend.inferences.tests.test_swaps import post, say, train_again
 from backend.ml_models.models import MLModel
 from backend.runs import transitions as runs
+from kafkaml.starts import Start
 from kafkaml.wire.distributed import Cascade, Exit, Scores
 
 pytestmark = pytest.mark.django_db
@@ -179,6 +180,9 @@ def test_each_cluster_makes_its_topics_and_transactions_span_one(
         def ensure_topic(self, topic: str, *, partitions: int, max_record_bytes: int = 0) -> int:
             made.append((self._servers, topic, partitions))
             return 3
+
+        def begin_at(self, group: str, topic: str, start: Start) -> None:
+            raise AssertionError("it begins with the first record")
 
     services.ensure_topics(Inference.objects.get(), Admin)
     assert made == [("", "in", 1), ("", "out", 3), ("", "out.dlq", 1), ("other:9092", "in", 3)]

@@ -3,6 +3,7 @@
 import {
   Accordion,
   Alert,
+  Autocomplete,
   Button,
   Code,
   Group,
@@ -258,6 +259,14 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
           input={form.getInputProps('input_topic')}
           output={form.getInputProps('output_topic')}
           answers="Answers are written here"
+        />
+        <Autocomplete
+          label="Begin to read at"
+          description="beginning, now, an offset of each partition, or a time such as 2026-01-31T12:30:00Z. Started again, it goes on where it stopped"
+          maw={760}
+          data={['beginning', 'now']}
+          filter={({ options }) => options}
+          {...form.getInputProps('start')}
         />
         {handsUp(result) && <TierFields form={form} upper={aboveOf(results, result)} proposed={suggestion?.limit} />}
         {strangers.length > 0 && (

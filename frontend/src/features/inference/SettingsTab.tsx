@@ -7,7 +7,7 @@ import { Facts } from '~/components/Facts'
 import type { Inference } from '~/lib/api'
 import { formatMoment } from '~/lib/format'
 import { useSession } from '~/lib/session'
-import { EMPTY_FORM, equivalentsOf, includable, scaleText } from './deploy'
+import { EMPTY_FORM, equivalentsOf, includable, scaleText, startText } from './deploy'
 import { IncludeButton } from './IncludeButton'
 
 export function SettingsTab({ inference }: { inference: Inference }) {
@@ -21,6 +21,7 @@ export function SettingsTab({ inference }: { inference: Inference }) {
     version: inference.follows ? null : inference.version,
     input_topic: inference.input_topic,
     output_topic: inference.output_topic,
+    start: inference.start,
     replicas: inference.replicas,
     max_replicas: inference.max_replicas ?? '',
     as_stream: false,
@@ -69,6 +70,7 @@ export function SettingsTab({ inference }: { inference: Inference }) {
               )}
             </Group>,
           ],
+          inference.start !== 'beginning' && ['Began to read', startText(inference.start)],
           inference.changelog_topic !== '' && ['Windows are kept in', inference.changelog_topic],
           [
             'Time stamps of answers',

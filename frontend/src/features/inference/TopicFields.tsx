@@ -1,11 +1,26 @@
-/** The topics that an inference, or a chain of them, reads and answers on. */
-import { SimpleGrid, TextInput, type TextInputProps } from '@mantine/core'
+/** The topics that an inference, or a chain of them, reads and answers on, with those that there are to choose from. */
+import { Autocomplete, type AutocompleteProps, SimpleGrid } from '@mantine/core'
+import { useDebouncedValue } from '@mantine/hooks'
+import { keepPreviousData, useQuery } from '@tanstack/react-query'
+import { topicsListOptions } from '~/lib/api'
 
-export function TopicFields(props: { input: TextInputProps; output: TextInputProps; answers: string }) {
+const MOST_PROPOSED = 20
+
+export function TopicFields(props: { input: AutocompleteProps; output: AutocompleteProps; answers: string }) {
   return (
     <SimpleGrid cols={{ base: 1, xs: 2 }} maw={760}>
-      <TextInput label="Input topic" description="Samples to predict are written here" withAsterisk {...props.input} />
-      <TextInput label="Output topic" description={props.answers} withAsterisk {...props.output} />
+      <TopicField label="Input topic" description="Samples to predict are written here" {...props.input} />
+      <TopicField label="Output topic" description={props.answers} {...props.output} />
     </SimpleGrid>
   )
+}
+
+/** A topic's name: one that is there, or a new one. */
+function TopicField(props: AutocompleteProps) {
+  const [search] = useDebouncedValue(props.value ?? '', 200)
+  const topics = useQuery({
+    ...topicsListOptions({ query: { search, limit: MOST_PROPOSED } }),
+    placeholderData: keepPreviousData,
+  })
+  return <Autocomplete withAsterisk data={(topics.data?.results ?? []).map((each) => each.name)} {...props} />
 }

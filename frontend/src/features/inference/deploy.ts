@@ -25,6 +25,8 @@ export interface DeployForm {
   version: number | null
   input_topic: string
   output_topic: string
+  /** 'beginning', 'now', an offset or a time: where a group without a position begins. */
+  start: string
   replicas: number
   /** The lag chooses between replicas and this; empty: it does not. */
   max_replicas: number | ''
@@ -56,6 +58,7 @@ export const EMPTY_FORM: DeployForm = {
   version: null,
   input_topic: '',
   output_topic: '',
+  start: 'beginning',
   replicas: 1,
   max_replicas: '',
   as_stream: true,
@@ -111,6 +114,7 @@ export function checkForm(form: DeployForm): Partial<Record<keyof DeployForm, st
     if (form.output_topic === form.input_topic) note('output_topic', 'Must differ from the input topic')
     if (`${form.output_topic}.dlq` === form.input_topic) note('input_topic', 'This is the topic of the dead letters')
   }
+  note('start', startProblem(form.start))
   if (form.upper_topic) note('upper_topic', topicProblem(form.upper_topic))
   if (form.upper_topic && form.limit === '')
     note('limit', 'An upper topic needs the limit below which records go there')
@@ -124,6 +128,20 @@ export function checkForm(form: DeployForm): Partial<Record<keyof DeployForm, st
     note('visualization', 'Expected a JSON object')
   }
   return problems
+}
+
+/** Why this is no place to begin at; null where it is one. */
+export function startProblem(start: string): string | null {
+  if (['beginning', 'now'].includes(start) || /^\d{1,18}$/.test(start)) return null
+  const isTime = /^\d{4}-\d\d-\d\d/.test(start) && !Number.isNaN(Date.parse(start))
+  return isTime ? null : 'beginning, now, an offset such as 1200, or a time such as 2026-01-31T12:30:00Z'
+}
+
+/** Where the records that it answers begin. */
+export function startText(start: string): string {
+  if (start === 'beginning') return 'from its first record on'
+  if (start === 'now') return 'from now on'
+  return /^\d+$/.test(start) ? `from offset ${start} of each partition on` : `from ${start} on`
 }
 
 /** A JSON object, or null for anything else. */
@@ -146,6 +164,7 @@ export function requestOf(form: DeployForm): InferenceWriteRequest {
     ...(form.version === null ? {} : { version: form.version }),
     input_topic: form.input_topic,
     output_topic: form.output_topic,
+    ...(form.start === 'beginning' ? {} : { start: form.start }),
     replicas: form.replicas,
     ...(form.max_replicas === '' ? {} : { max_replicas: form.max_replicas }),
     ...(form.as_stream ? {} : { input_format: form.input_format, input_config: parseObject(form.input_config) ?? {} }),
@@ -220,7 +239,7 @@ export function sentence(form: DeployForm, modelName: string, found: FoundFormat
       ? `each record is answered ${once}`
       : `each record goes on ${once}: to ${form.upper_topic || 'the upper topic'} where it is less sure than ${form.limit}, else as an answer`
   return (
-    `${readers} ${form.input_topic || 'the input topic'} as ${format}, ` +
+    `${readers} ${form.input_topic || 'the input topic'} as ${format}, ${startText(form.start)}, ` +
     `and ${answered} on ${form.output_topic || 'the output topic'}. ` +
     `Records that cannot be answered are kept in ${form.output_topic || 'the output topic'}.dlq with the reason. ` +
     'Topics that do not exist are made.'

@@ -43,7 +43,7 @@ test('a tier begins with what fits its chain; what was typed stays, what was fil
       path.includes('joining') ? chain('joined', 9) : chain('free', null),
   })
   await show(<Form />)
-  const shown = (label: RegExp) => (screen.getByLabelText(label) as HTMLInputElement).value
+  const shown = (label: RegExp) => (screen.getByLabelText(label, { selector: 'input' }) as HTMLInputElement).value
   await waitFor(() => expect(shown(/^Upper topic/)).toBe('free-fog'))
   expect([shown(/^Input topic/), shown(/^Output topic/), shown(/^Limit/)]).toEqual(['free-in', 'mine', '0.57'])
   expect(screen.getByText(/proposed: 0.57/)).toBeInTheDocument()

@@ -11,10 +11,11 @@ import { ListPage } from '~/components/ListPage'
 import { Toggle } from '~/components/Toggle'
 import { type TopicSummary, topicsListOptions } from '~/lib/api'
 import { curlCall, shellQuote } from '~/lib/equivalents'
-import { formatCount, formatExact } from '~/lib/format'
+import { formatCount } from '~/lib/format'
 import { listQuery } from '~/lib/listSearch'
 import { useLive, useLiveEvents } from '~/lib/live'
 import { useListSearch } from '~/lib/useListSearch'
+import { atMost } from './counts'
 import type { TopicListSearch } from './routes'
 import { UseLinks } from './UseLinks'
 
@@ -32,10 +33,12 @@ const COLUMNS: DataTableColumn<Row>[] = [
   { accessor: 'partitions', sortable: true, textAlign: 'right', render: (row) => formatCount(row.partitions) },
   {
     accessor: 'records',
+    // Ends less beginnings: what Kafka tells without reading all of it.
+    title: 'Records, about',
     sortable: true,
     textAlign: 'right',
     render: (row) => (
-      <Text size="sm" title={formatExact(row.records)} component="span">
+      <Text size="sm" title={atMost(row.records)} component="span">
         {formatCount(row.records)}
       </Text>
     ),

@@ -9,9 +9,10 @@ import { CopyButton } from '~/components/CopyButton'
 import { ObjectPage } from '~/components/ObjectPage'
 import { topicsRetrieveOptions } from '~/lib/api'
 import { curlCall, pythonCall, shellQuote } from '~/lib/equivalents'
-import { formatCount, formatExact, plural } from '~/lib/format'
+import { plural } from '~/lib/format'
 import { useLive, useLiveEvents } from '~/lib/live'
 import { useSession } from '~/lib/session'
+import { aboutText, atMost } from './counts'
 import { PartitionsTab } from './PartitionsTab'
 import { RecordsTab } from './RecordsTab'
 import { recordsQuery, type TopicSearch } from './search'
@@ -49,8 +50,8 @@ export function TopicPage() {
         query={query}
         subtitle={
           topic && (
-            <Text size="sm" component="span" title={`${formatExact(topic.records)} records at most`}>
-              Topic of {plural(topic.partitions.length, 'partition')}, {formatCount(topic.records)} records
+            <Text size="sm" component="span" title={atMost(topic.records)}>
+              Topic of {plural(topic.partitions.length, 'partition')}, {aboutText(topic.records)}
             </Text>
           )
         }

@@ -1,0 +1,13 @@
+/** How many records topics hold, as far as Kafka tells without reading them. */
+import { formatCount, formatExact } from '~/lib/format'
+
+/** Transaction markers have offsets as records do, and so had the records that compaction took away. */
+export function atMost(records: number | null): string {
+  if (records === null) return 'Kafka did not say'
+  return `at most ${formatExact(records)}: markers of transactions and compacted records count too`
+}
+
+/** 'about 601 records', which no reader should take for duplicates. */
+export function aboutText(records: number | null): string {
+  return records === null || records === 0 ? `${formatCount(records)} records` : `about ${formatCount(records)} records`
+}
