@@ -70,7 +70,8 @@ class Platform:
         ports = [] if {"--port", "--bootstrap-servers"} & set(arguments) else ["--port", "0", "--broker-port", "0"]
         where = ("--state-dir", str(self.state.root))
         allowed = {"KML_ALLOWED_CLUSTERS": ENTERABLE_CLUSTER}
-        done = self.cli("up", "--detach", *where, *ports, *frameworks, *arguments, env=allowed)
+        # As JSON, because the login link that people get takes another import of Django.
+        done = self.cli("up", "--detach", "--json", *where, *ports, *frameworks, *arguments, env=allowed)
         assert done.returncode == 0, done.stdout + done.stderr
         # The one of an earlier start may know another port.
         self._forget_client()

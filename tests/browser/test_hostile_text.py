@@ -50,10 +50,10 @@ def test_payloads_in_every_text_field_are_inert(session: Session, populated: Pla
     addresses = _make(populated.client, populated.bootstrap_servers)
     page = session.open("/")
     for address in addresses:
-        session.go(page, address)
+        session.follow(page, address)
         assert page.evaluate("() => window.xss") is None, address
     # Shown as it was typed: nothing was cut out either.
-    session.go(page, "/models")
+    session.follow(page, "/models")
     for name in PAYLOADS[1:4]:
         page.get_by_label("Search", exact=True).fill(name)
         page.get_by_role("link", name=name, exact=True).first.wait_for()
