@@ -9,7 +9,7 @@ import json
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from kafkaml.stream_range import StreamRange
 from kafkaml.testing import InMemoryBroker, RecordingReporter
 from kafkaml.wire.checkpoint import Checkpoint
 from kafkaml.wire.choices import Direction, TrainingMode
+from kafkaml.wire.contract import Learnt
 from kafkaml.wire.distributed import ChainTraining, Scores, SubModel
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.incremental import Incremental
@@ -283,6 +284,16 @@ def test_the_curve_of_a_limit_is_told_by_what_is_served(trained: Trained) -> Non
         assert tier["right"] == (answers[-1].argmax(axis=1) == LABELS[TEST]).astype(int).tolist()
 
 
+DATA_SET = {
+    "format": "JSON",
+    "fields": [{"path": ["pixels"], "kind": "numbers"}, {"path": ["digit"], "kind": "text"}],
+    "columns": [
+        {"name": "pixels", "expression": "pixels", "encoding": "numbers", "shape": [8, 8, 1], "scaling": "min_max"}
+    ],
+    "labels": [{"name": "digit", "expression": "digit", "kind": "class"}],
+}
+
+
 @dataclass
 class Live:
     """A stream of digits without end, in memory, and what a run over it reported."""
@@ -290,6 +301,10 @@ class Live:
     runs: Runs
     framework: Framework
     broker: InMemoryBroker
+    input_format: InputFormat = InputFormat.RAW
+    input_config: Mapping[str, Any] = field(
+        default_factory=lambda: {"data_type": "uint8", "data_reshape": "8 8", "label_type": "uint8"}
+    )
 
     @classmethod
     def of(cls, runs: Runs, framework: Framework, count: int) -> Live:
@@ -300,6 +315,15 @@ class Live:
             broker.append(OutgoingRecord("live", value, key, timestamp_ms=1_000_000 + number, partition=0))
         return cls(runs, framework, broker)
 
+    @classmethod
+    def of_data_set(cls, runs: Runs, framework: Framework, count: int) -> Live:
+        broker = InMemoryBroker()
+        broker.create_topic("live")
+        for number in range(count):
+            record = {"pixels": IMAGES[number].ravel().tolist(), "digit": f"no {LABELS[number]}"}
+            broker.append(OutgoingRecord("live", json.dumps(record).encode(), timestamp_ms=number, partition=0))
+        return cls(runs, framework, broker, InputFormat.COLUMNS, {"contract": DATA_SET, "fit_records": 300})
+
     def run(self, checkpoint: Checkpoint | None = None, content: bytes = b"") -> Mapping[str, RecordingReporter]:
         plan = plan_of(
             self.framework,
@@ -308,8 +332,8 @@ class Live:
             fit_arguments={"epochs": 4},
             stream=ControlMessage(
                 ranges=(StreamRange("live"),),
-                input_format=InputFormat.RAW,
-                input_config={"data_type": "uint8", "data_reshape": "8 8", "label_type": "uint8"},
+                input_format=self.input_format,
+                input_config=dict(self.input_config),
                 validation_rate=0.2,
                 incremental=True,
             ),
@@ -364,3 +388,18 @@ def test_a_chain_learns_a_stream_without_end_and_goes_on_from_a_window(runs: Run
         assert weights_in(again[name].artifacts[weights], weights) == weights_in(
             whole[name].artifacts[weights], weights
         )
+
+
+def test_a_chain_learns_a_data_set_without_end(runs: Runs) -> None:
+    trained = Live.of_data_set(runs, Framework.TENSORFLOW, 900).run()
+    for name, reporter in trained.items():
+        assert [each.epoch for each in reporter.epochs] == [1, 2, 3]
+        outcome = reporter.outcome
+        assert outcome is not None
+        assert outcome.exit is not None
+        assert outcome.samples["training"] + outcome.samples["validation"] == 900
+        assert outcome.test_metrics["sparse_categorical_accuracy"] > 0.5
+        # Each tier reads by what the first window told, and answers with the classes that were found there.
+        learnt = Learnt.model_validate(outcome.learnt["learnt"])
+        assert learnt.classes == tuple(f"no {digit}" for digit in range(10))
+        assert learnt.columns["pixels"].scale == 255, name

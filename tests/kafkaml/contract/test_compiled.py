@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -31,8 +32,10 @@ from kafkaml.wire.contract import (
     Scaling,
     SplitBy,
     Window,
+    contract_document,
 )
 from tests.kafkaml.contract.records import batch_of, cut, field, record
+from tests.model_inference.onnx_models import sum_model
 
 FIELDS = (
     field("reading.temperature"),
@@ -393,6 +396,24 @@ def test_contract_json_goes_there_and_back() -> None:
     assert back.contract == compiled.contract
     assert back.learnt == learnt
     assert back.to_json() == compiled.to_json(learnt)
+
+
+def test_the_program_of_the_docs_scales_by_contract_json_and_asks_the_downloaded_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    columns = [Column(name=name, expression=name, scaling=Scaling.STANDARD) for name in ("temperature", "pressure")]
+    kept = Contract(format="JSON", fields=[field("temperature"), field("pressure")], columns=columns)
+    learnt = Learnt(
+        columns={"temperature": LearntColumn(offset=40, scale=5), "pressure": LearntColumn(offset=1, scale=0.1)}
+    )
+    (tmp_path / "contract.json").write_bytes(contract_document(kept, learnt))
+    (tmp_path / "model.onnx").write_bytes(sum_model(2))
+    page = (Path(__file__).parents[3] / "docs" / "datasets.md").read_text()
+    (program,) = (each for each in re.findall(r"```python\n(.*?)```", page, re.S) if "onnxruntime" in each)
+    monkeypatch.chdir(tmp_path)
+    exec(program, {})
+    # (47.5 - 40) / 5 + (1.2 - 1) / 0.1: the model alone would have answered 48.7.
+    assert capsys.readouterr().out == "[array([[3.5]], dtype=float32)]\n"
 
 
 # --- contracts that are refused ---------------------------------------------------------------------------------------
