@@ -12,6 +12,7 @@ from kafka_ml_cli.output import (
     console,
     human_age,
     human_size,
+    print_done,
     print_json,
     print_object,
     print_table,
@@ -41,16 +42,35 @@ def list_(
     context: typer.Context,
     deployment: Annotated[int | None, typer.Option(help="Only those of this deployment.")] = None,
     state: Annotated[str | None, typer.Option(help="Only those in this state.")] = None,
+    tag: Annotated[str | None, typer.Option(help="Only those with this tag.")] = None,
+    favourite: Annotated[bool, typer.Option("--favourite", help="Only favourites.")] = False,
+    where: Annotated[
+        list[str] | None, typer.Option(help="Only those of which this is true: 'score.accuracy>=0.9'. Repeatable.")
+    ] = None,
+    order: Annotated[
+        str | None,
+        typer.Option(help="Best first: -score.accuracy; columns are score.NAME, test.NAME, best.NAME, parameter.NAME."),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
-    """List results."""
-    rows = client_of(context).results.list(deployment=deployment, state=state)
+    """List results, the newest first or as ordered, with what they were trained with."""
+    rows = client_of(context).results.list(
+        deployment=deployment,
+        state=state,
+        tag=tag,
+        favourite=favourite or None,
+        where=",".join(where) if where else None,
+        ordering=order,
+    )
     return print_table(
         rows,
         [
             ("id", lambda row: row.id),
             ("deployment", lambda row: row.deployment),
             ("model", lambda row: row.model_name or row.model),
+            ("name", lambda row: f"{'* ' if row.favourite else ''}{row.name}"),
+            ("parameters", lambda row: "  ".join(f"{name} {value}" for name, value in row.parameters.items())),
+            ("tags", lambda row: " ".join(row.tags)),
             ("trained with", lambda row: row.leader or ""),
             ("state", lambda row: styled_state(row.state)),
             ("version", lambda row: row.current_version or ""),
@@ -139,6 +159,25 @@ def show(context: typer.Context, result: int, json: JsonOption = False) -> None:
             )
         )
     return None
+
+
+@app.command()
+def annotate(
+    context: typer.Context,
+    result: int,
+    name: Annotated[str | None, typer.Option("--name", "-n", help="What to call the run.")] = None,
+    notes: Annotated[str | None, typer.Option(help="What is to be remembered of it.")] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option("--tag", help="A word to find it by, in place of those before. Repeatable.")
+    ] = None,
+    no_tags: Annotated[bool, typer.Option("--no-tags", help="Take all tags away.")] = False,
+    favourite: Annotated[bool | None, typer.Option("--favourite/--no-favourite")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Write something beside a run: a name, notes, tags, or that it is a favourite."""
+    tags = [] if no_tags else tag or None
+    changed = client_of(context).results.annotate(result, name=name, notes=notes, tags=tags, favourite=favourite)
+    print_done(changed, f"result {changed.id} is changed", json=json)
 
 
 def _round(told: PseudoLabels) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -113,8 +114,9 @@ class TrainingResult(Run):
         "next_retry_at",
     )
 
-    # Filled by selectors: files of the current version, and those of no version yet.
+    # Filled by selectors: files of the current version, and those of no version yet; what its stream announced.
     stored_artifacts: list[Artifact]
+    stream_ranges: str | None
 
     deployment = models.ForeignKey(Deployment, on_delete=models.CASCADE, related_name="results")
     leader = models.ForeignKey("self", null=True, blank=True, on_delete=models.CASCADE, related_name="followers")
@@ -144,6 +146,13 @@ class TrainingResult(Run):
     )
     # What the present attempt said of a follower's version: it becomes one together with the leader's.
     pending = models.JSONField(null=True, blank=True, help_text="kafkaml.wire.report.NewVersion or Finish")
+    # What it is trained with, by the names that all frameworks know: see run_table.py.
+    parameters = models.JSONField(default=dict, blank=True)
+    # What people write beside it.
+    name = models.CharField(max_length=100, blank=True)
+    notes = models.TextField(blank=True)
+    tag_lines = models.TextField(blank=True, help_text="each tag in a line, with a line break before the first")
+    favourite = models.BooleanField(default=False)
     # Number of the last event taken from the attempt; events of this number and below were seen.
     last_event_seq = models.BigIntegerField(default=-1)
 
@@ -156,6 +165,15 @@ class TrainingResult(Run):
 
     def __str__(self) -> str:
         return f"of deployment {self.deployment_id}"
+
+    @property
+    def tags(self) -> list[str]:
+        """What it is found by."""
+        return self.tag_lines.split()
+
+    @tags.setter
+    def tags(self, tags: Sequence[str]) -> None:
+        self.tag_lines = "".join(f"\n{tag}" for tag in tags) + "\n" if tags else ""
 
     @property
     def ready(self) -> bool:

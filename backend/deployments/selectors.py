@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models.fields.json import KeyTextTransform
 
 from backend.api.uses import use_count
 from backend.deployments import history
@@ -107,13 +108,14 @@ def in_state(rows: QuerySet[Deployment], state: RunState) -> QuerySet[Deployment
 
 def listed_results() -> QuerySet[TrainingResult]:
     """Return results for lists: three queries whatever the number of rows, with the count."""
-    rows = with_outcome(TrainingResult.objects.select_related("model").defer(*_LONG))
+    beside = ("model", "stream", "deployment__configuration")
+    rows = with_outcome(TrainingResult.objects.select_related(*beside).defer(*_LONG, "stream__message"))
     return _counted(rows).prefetch_related(_artifacts()).order_by("-id")
 
 
 def results() -> QuerySet[TrainingResult]:
     """Return results with everything that one of them shows."""
-    rows = TrainingResult.objects.select_related("model", "deployment", "stream", "current_version")
+    rows = TrainingResult.objects.select_related("model", "deployment__configuration", "stream", "current_version")
     return _counted(rows).prefetch_related(_artifacts())
 
 
@@ -165,7 +167,9 @@ def _keep_read(pk: int, documents: list[Mapping[str, Any]]) -> None:
 
 
 def _counted(rows: QuerySet[TrainingResult]) -> QuerySet[TrainingResult]:
-    return rows.annotate(version_count=use_count(TrainingResult, "versions"))
+    return rows.annotate(  # type: ignore[no-redef]  # declared by the model
+        version_count=use_count(TrainingResult, "versions"), stream_ranges=KeyTextTransform("topic", "stream__message")
+    )
 
 
 def _artifacts() -> Prefetch[str]:

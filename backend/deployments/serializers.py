@@ -47,6 +47,7 @@ __all__ = [
     "RestartSerializer",
     "ResultRowSerializer",
     "ResultSerializer",
+    "RunAnnotationSerializer",
 ]
 
 _SPLITS = [(each.value, each.value) for each in Split]
@@ -114,6 +115,12 @@ class ResultRowSerializer(serializers.ModelSerializer[TrainingResult]):
 
     model_name = serializers.CharField(source="model.name", read_only=True)
     framework = serializers.ChoiceField(source="model.framework", choices=FRAMEWORK_CHOICES, read_only=True)
+    configuration_name = serializers.CharField(source="deployment.configuration.name", read_only=True)
+    stream_topic = serializers.SerializerMethodField(help_text="the topic that it is trained on, the first of several")
+    parameters = serializers.DictField(
+        read_only=True, help_text="what it is trained with, by the names that all frameworks know"
+    )
+    tags = serializers.ListField(child=serializers.CharField(), read_only=True)
     failure = MessageField(Failure)
     progress = MessageField(Progress)
     metrics = MessageField(EpochMetrics)
@@ -131,12 +138,19 @@ class ResultRowSerializer(serializers.ModelSerializer[TrainingResult]):
             "model",
             "model_name",
             "framework",
+            "name",
+            "notes",
+            "tags",
+            "favourite",
+            "configuration_name",
+            "parameters",
             "leader",
             "tier",
             "desired",
             "state",
             "attempt",
             "stream",
+            "stream_topic",
             "failure",
             "progress",
             "metrics",
@@ -152,6 +166,11 @@ class ResultRowSerializer(serializers.ModelSerializer[TrainingResult]):
             "ended_at",
             "next_retry_at",
         ]
+
+    @extend_schema_field(serializers.CharField(allow_null=True))
+    def get_stream_topic(self, result: TrainingResult) -> str | None:
+        # As announced: topic:partition:start:end,...
+        return result.stream_ranges.partition(":")[0] if result.stream_ranges else None
 
     @extend_schema_field(serializers.ListField(child=MessageField(Artifact, allow_null=False)))
     def get_artifacts(self, result: TrainingResult) -> list[dict[str, Any]]:
@@ -198,6 +217,25 @@ class ResultSerializer(ResultRowSerializer):
         if self._read is None or self._read[0] is not result:
             self._read = (result, result_epochs(result, SHOWN_EPOCHS)[1])
         return self._read[1]
+
+
+class RunAnnotationSerializer(serializers.Serializer[Any]):
+    """What a person writes beside a run; what is left out stays."""
+
+    name = TextField(max_length=100, allow_blank=True)
+    notes = serializers.CharField(max_length=10_000, allow_blank=True)
+    tags = serializers.ListField(
+        child=serializers.RegexField(
+            r"^[\w.:/-]{1,50}$",
+            error_messages={"invalid": "a tag has letters, digits, and . : / - _ alone, at most 50"},
+        ),
+        max_length=20,
+        help_text="words to find it by",
+    )
+    favourite = serializers.BooleanField()
+
+    def validate_tags(self, tags: list[str]) -> list[str]:
+        return list(dict.fromkeys(tags))
 
 
 class EpochsSerializer(serializers.Serializer[Any]):

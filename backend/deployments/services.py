@@ -16,6 +16,7 @@ from backend.datasets.fitting import seen_classes
 from backend.datasets.services import announce_dataset
 from backend.deployments import checkpoints, selectors, storage
 from backend.deployments.models import Deployment, TrainingResult
+from backend.deployments.run_table import run_parameters
 from backend.events.services import publish
 from backend.ml_models.chains import chains_among
 from backend.ml_models.models import MLModel
@@ -83,6 +84,7 @@ def _waiting(deployment: Deployment, model: MLModel, **place: Any) -> TrainingRe
         loss_weight=deployment.chain_training.loss_weights.get(model.name, 1.0),
         code=model.code,
         imports=model.imports,
+        parameters=run_parameters(deployment, model),
         state=RunState.WAITING,
         **place,
     )

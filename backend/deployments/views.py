@@ -14,6 +14,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
+from rest_framework.filters import SearchFilter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -30,6 +31,7 @@ from backend.deployments.confusion_image import MAX_CLASSES, draw_confusion_matr
 from backend.deployments.exits import exit_curves, read_limits
 from backend.deployments.incremental import checked_incremental, incremental_problems
 from backend.deployments.models import Deployment, TrainingResult
+from backend.deployments.run_table import RunOrdering, annotate_run, tagged, where
 from backend.deployments.semi_supervised import checked_semi_supervised, semi_supervised_problems
 from backend.deployments.serializers import (
     CellSamplesSerializer,
@@ -41,6 +43,7 @@ from backend.deployments.serializers import (
     RestartSerializer,
     ResultRowSerializer,
     ResultSerializer,
+    RunAnnotationSerializer,
 )
 from backend.deployments.version_views import artifact_download
 from backend.ml_models.chains import chains_among
@@ -77,10 +80,22 @@ class ResultFilter(filters.FilterSet):  # type: ignore[misc]
     """``?framework=pytorch`` and fields of the result itself."""
 
     framework = filters.ChoiceFilter(choices=FRAMEWORK_CHOICES, field_name="model__framework")
+    tag = filters.CharFilter(method="with_tag", max_length=50)
+    where = filters.CharFilter(
+        method="fulfilling",
+        max_length=2000,
+        help_text="a condition such as score.accuracy>=0.9 or parameter.epochs=10; several with commas between",
+    )
 
     class Meta:
         model = TrainingResult
-        fields: list[str] = ["deployment", "model", "state", "stream", "leader"]
+        fields: list[str] = ["deployment", "model", "state", "stream", "leader", "favourite"]
+
+    def with_tag(self, rows: QuerySet[TrainingResult], _name: str, value: str) -> QuerySet[TrainingResult]:
+        return tagged(rows, value)
+
+    def fulfilling(self, rows: QuerySet[TrainingResult], _name: str, value: str) -> QuerySet[TrainingResult]:
+        return where(rows, value.split(","))
 
 
 def _lowest(models: Iterable[MLModel]) -> list[MLModel]:
@@ -187,10 +202,17 @@ class ResultViewSet(ResourceViewSet[TrainingResult]):
     list_serializer_class = ResultRowSerializer
     filterset_class = ResultFilter
     ordering_fields = ("id", "created_at", "updated_at", "state")
-    search_fields = ("model__name",)
+    search_fields = ("model__name", "name", "notes", "tag_lines", "deployment__configuration__name")
+    filter_backends = (filters.DjangoFilterBackend, RunOrdering, SearchFilter)
 
     def get_queryset(self) -> QuerySet[TrainingResult]:
         return selectors.listed_results() if self.action == "list" else selectors.results()
+
+    @extend_schema(request=RunAnnotationSerializer, responses=ResultSerializer)
+    def partial_update(self, _request: Request, pk: int) -> Response:
+        """Name a run, note something beside it, tag it, or make it a favourite."""
+        annotate_run(self.find(pk), self.validated(RunAnnotationSerializer, partial=True), actor=self.actor)
+        return self.shown(pk)
 
     @extend_schema(request=None, responses={202: ResultSerializer})
     @action(detail=True, methods=["post"])

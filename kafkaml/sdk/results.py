@@ -26,6 +26,22 @@ class Results(Runs[types.TrainingResult]):
         """
         self._act(identifier, "restart", {"stream": stream, "resume": resume})
 
+    def annotate(
+        self,
+        identifier: int,
+        *,
+        name: str | None = None,
+        notes: str | None = None,
+        tags: Sequence[str] | None = None,
+        favourite: bool | None = None,
+    ) -> types.TrainingResult:
+        """Write something beside a run: what is None stays. ``tags`` are in place of those before.
+
+        ``list`` finds it by ``tag``, ``favourite`` and ``search``; by numbers too, as in
+        ``where="score.accuracy>=0.9,parameter.epochs=10"`` and ``ordering="-score.accuracy"``.
+        """
+        return self._patch(identifier, {"name": name, "notes": notes, "tags": tags, "favourite": favourite})
+
     def download(
         self,
         identifier: int,

@@ -235,6 +235,13 @@ class TrainingResult(_Answer):
     version_count: int = 0
     stream: int | None = None
     hints: Sequence[Hint] = ()
+    name: str = ""
+    notes: str = ""
+    tags: Sequence[str] = ()
+    favourite: bool = False
+    configuration_name: str = ""
+    stream_topic: str | None = None
+    parameters: Mapping[str, Any] = {}
 
     @property
     def test_metrics(self) -> Mapping[str, float]:

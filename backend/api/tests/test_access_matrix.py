@@ -74,7 +74,7 @@ MATRIX: dict[str, dict[str, Needs]] = {
     "api/deployments/<id:pk>/": READ | {"DELETE": E},
     "api/deployments/<id:pk>/stop/": {"POST": E},
     "api/results/": READ,
-    "api/results/<id:pk>/": READ,
+    "api/results/<id:pk>/": READ | {"PATCH": E},
     "api/results/<id:pk>/epochs/": READ,
     "api/results/<id:pk>/exits/": READ,
     "api/results/<id:pk>/stop/": {"POST": E},

@@ -1,5 +1,5 @@
 /** A result: one training run and what came of it. */
-import { Badge, Button, Group } from '@mantine/core'
+import { Badge, Button, Group, Text } from '@mantine/core'
 import {
   IconBroadcast,
   IconChartDots3,
@@ -8,6 +8,7 @@ import {
   IconRefresh,
   IconStack3,
   IconSwitch2,
+  IconTags,
 } from '@tabler/icons-react'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
@@ -18,6 +19,7 @@ import { DatasetOriginLink } from '~/components/contract/DatasetOriginLink'
 import { FailureAlert, isHeldUp } from '~/components/FailureAlert'
 import { ObjectPage } from '~/components/ObjectPage'
 import { ProblemAlert } from '~/components/ProblemAlert'
+import { FavouriteStar, RunNotesDialog, Tags } from '~/components/RunNotes'
 import { type Result, resultsRetrieveOptions, resultsStopCreateMutation, streamsRetrieveOptions } from '~/lib/api'
 import { datasetOf } from '~/lib/datasets'
 import { idOf } from '~/lib/listSearch'
@@ -80,6 +82,7 @@ function Loaded({
 }) {
   const { can } = useSession()
   const [restart, setRestart] = useState<'same' | 'other' | null>(null)
+  const [noting, setNoting] = useState(false)
   const stop = useMutation({
     ...resultsStopCreateMutation(),
     onSuccess: () => notifyDone(`Result ${result.id} is asked to stop`),
@@ -99,13 +102,16 @@ function Loaded({
       <ObjectPage
         what="Result"
         id={result.id}
-        title={result.model_name}
+        title={result.name || result.model_name}
         state={result.state}
         stateTooltip={isHeldUp(result) ? result.failure?.cause : undefined}
         createdAt={result.created_at}
         subtitle={
           <Group gap={6}>
-            <ModelLink id={result.model}>model {result.model}</ModelLink>
+            <FavouriteStar run={result} />
+            <ModelLink id={result.model}>
+              {result.name ? result.model_name : 'model'} {result.model}
+            </ModelLink>
             <span aria-hidden>·</span>
             <DeploymentLink id={result.deployment}>deployment {result.deployment}</DeploymentLink>
             {origin && (
@@ -116,6 +122,7 @@ function Loaded({
                 </span>
               </>
             )}
+            <Tags tags={result.tags} />
             {result.attempt > 1 && (
               <Badge variant="outline" color="gray" size="sm" tt="none" style={{ color: 'var(--kml-idle)' }}>
                 attempt {result.attempt}
@@ -170,6 +177,15 @@ function Loaded({
           </>
         }
         menu={[
+          ...(editor
+            ? [
+                {
+                  label: 'Name, notes, tags…',
+                  icon: <IconTags size={14} aria-hidden />,
+                  onClick: () => setNoting(true),
+                },
+              ]
+            : []),
           ...(result.artifacts.length > 0
             ? [
                 {
@@ -198,6 +214,11 @@ function Loaded({
           <>
             <PartSwitch result={result} parts={parts} onPart={onPart} />
             <ProblemAlert error={stop.error} title="It could not be stopped" />
+            {result.notes && (
+              <Text size="sm" style={{ whiteSpace: 'pre-wrap', overflowWrap: 'anywhere' }}>
+                {result.notes}
+              </Text>
+            )}
             {result.failure && (
               <FailureAlert
                 failure={result.failure}
@@ -273,6 +294,7 @@ function Loaded({
           { value: 'files', label: 'Download and serve', content: () => <FilesTab result={result} /> },
         ]}
       />
+      {noting && <RunNotesDialog run={result} onClose={() => setNoting(false)} />}
       {restart && <RestartDialog result={result} another={restart === 'other'} onClose={() => setRestart(null)} />}
     </>
   )

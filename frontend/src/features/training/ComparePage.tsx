@@ -25,10 +25,11 @@ import { CodeDiff } from './CodeDiff'
 import { MetricTable, SettingTable } from './CompareTables'
 import { asMarkdown, metricRows, settingRows } from './compare'
 import { compareEquivalents } from './equivalents'
+import { ParallelRuns } from './ParallelRuns'
 import { joinIds, parseIds } from './selection'
 
 /** More columns than this no screen shows. */
-const MAX_RUNS = 8
+const MAX_RUNS = 10
 
 export function ComparePage() {
   const search = useSearch({ from: '/training/compare' })
@@ -46,7 +47,8 @@ export function ComparePage() {
   }))
   const metrics = metricRows(results)
   const settings = settingRows(compared, useFrameworks())
-  const names = results.map((result) => `${result.model_name} (result ${result.id})`)
+  const names = results.map((result) => `${result.name || result.model_name} (result ${result.id})`)
+  const seriesIds = useSeriesIds(results)
   const choose = (next: readonly number[]) =>
     void navigate({ search: (before) => ({ ...before, results: joinIds(next), code: undefined }), replace: true })
 
@@ -93,6 +95,11 @@ export function ComparePage() {
           <Section title="Metrics">
             <MetricTable rows={metrics} heads={heads} />
           </Section>
+          {results.length > 1 && (
+            <Section title="Parameters and scores">
+              <ParallelRuns results={results} seriesIds={seriesIds} />
+            </Section>
+          )}
           <Section title="Learning curves">
             <Curves results={results} />
           </Section>
@@ -138,7 +145,7 @@ function useHeads(results: readonly Result[], onRemove: (id: number) => void): R
           aria-hidden
         />
         <ResultLink id={result.id} style={{ overflowWrap: 'anywhere' }}>
-          {result.model_name}
+          {result.name || result.model_name}
         </ResultLink>
         <Tooltip label="Take out of the comparison">
           <ActionIcon

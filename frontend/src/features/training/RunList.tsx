@@ -1,31 +1,27 @@
 /** The training runs of all deployments; those that are ticked can be compared. */
+import { useMediaQuery } from '@mantine/hooks'
 import { IconArrowsDiff } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
-import type { ReactNode } from 'react'
+import { type ReactNode, useMemo } from 'react'
 import { ButtonLink } from '~/components/ButtonLink'
 import { EmptyState } from '~/components/EmptyState'
 import { FilterSelect } from '~/components/FilterSelect'
 import { ListPage } from '~/components/ListPage'
+import { SearchField } from '~/components/SearchField'
+import { Toggle } from '~/components/Toggle'
 import { type ResultRow, resultsListOptions } from '~/lib/api'
 import { useFrameworks } from '~/lib/frameworks'
 import { listQuery } from '~/lib/listSearch'
 import { STATES, type TrainingSearch } from './routes'
 import * as columns from './runColumns'
+import { columnsOf, columnTitle } from './runValues'
 import { joinIds, parseIds, reselect } from './selection'
+import { ValueMenu } from './ValueMenu'
 
-const COLUMNS = [
-  columns.MODEL,
-  columns.FRAMEWORK,
-  columns.STATE_AND_PROGRESS,
-  columns.CURVE,
-  columns.METRIC,
-  columns.TEST,
-  columns.DEPLOYMENT,
-  columns.STREAM,
-  columns.DURATION,
-  columns.AGE,
-]
+/** A phone's width takes no table. */
+const NARROW = '(max-width: 48em)'
+const AFTER = [columns.CURVE, columns.TRAINED_ON, columns.DURATION, columns.AGE]
 
 export function RunList({
   search,
@@ -37,9 +33,20 @@ export function RunList({
   views: ReactNode
 }) {
   const navigate = useNavigate()
-  const { state, framework } = search
-  const list = useQuery(resultsListOptions({ query: { ...listQuery(search), state, framework } }))
+  const narrow = useMediaQuery(NARROW, false, { getInitialValueInEffect: false })
+  const { state, framework, where, tag, favourite } = search
+  const list = useQuery(
+    resultsListOptions({ query: { ...listQuery(search), state, framework, where, tag, favourite } }),
+  )
   const rows = list.data?.results
+  const values = useMemo(() => columnsOf(search.cols), [search.cols])
+  const shown = useMemo(
+    () =>
+      narrow
+        ? [columns.card(values)]
+        : [columns.NAMED, columns.STATE_AND_PROGRESS, ...values.map(columns.value), ...AFTER],
+    [narrow, values],
+  )
   const ids = parseIds(search.sel)
   return (
     <ListPage<ResultRow>
@@ -56,11 +63,48 @@ export function RunList({
             value={framework}
             onChange={(next) => onSearch({ framework: next })}
           />
+          <SearchField
+            w={210}
+            label="Condition"
+            placeholder="score.accuracy>=0.9"
+            value={where ?? ''}
+            wait={600}
+            onChange={(next) => onSearch({ where: next })}
+          />
+          <FilterSelect
+            label="Tag"
+            data={[...new Set((rows ?? []).flatMap((row) => row.tags))].sort()}
+            value={tag}
+            onChange={(next) => onSearch({ tag: next })}
+          />
+          <Toggle
+            label="Favourites"
+            checked={favourite === true}
+            onChange={(on) => onSearch({ favourite: on || undefined })}
+          />
+          <ValueMenu
+            rows={rows ?? []}
+            chosen={values}
+            onChoose={(next) => onSearch({ cols: next.join(','), page: search.page })}
+          />
+          {narrow && (
+            <FilterSelect
+              label="Order"
+              any="Newest first"
+              data={values.flatMap((each) => [
+                { value: `-${each}`, label: `${columnTitle(each)}, greatest first` },
+                { value: each, label: `${columnTitle(each)}, least first` },
+              ])}
+              w={220}
+              value={search.sort}
+              onChange={(sort) => onSearch({ sort })}
+            />
+          )}
         </>
       }
-      filtered={Boolean(state || framework)}
+      filtered={Boolean(state || framework || where || tag || favourite)}
       list={list}
-      columns={COLUMNS}
+      columns={shown}
       search={search}
       onSearch={onSearch}
       onRowClick={(row) => void navigate({ to: '/results/$id', params: { id: String(row.id) } })}

@@ -15,6 +15,11 @@ export interface TrainingSearch extends ListSearch {
   mode?: string | undefined
   /** Of runs. */
   framework?: FrameworkEnum | undefined
+  /** Of runs: columns of scores, metrics and parameters, and conditions on them, joined by commas. */
+  cols?: string | undefined
+  where?: string | undefined
+  tag?: string | undefined
+  favourite?: true | undefined
   /** Ids of the chosen runs, joined by commas. */
   sel?: string | undefined
 }
@@ -42,6 +47,10 @@ export const trainingRoutes = [
       mode: textOf(search.mode),
       // A name that there is not is the platform's to refuse.
       framework: textOf(search.framework) as FrameworkEnum | undefined,
+      cols: typeof search.cols === 'string' ? search.cols : undefined,
+      where: textOf(search.where),
+      tag: textOf(search.tag),
+      favourite: search.favourite === true ? true : undefined,
       sel: textOf(search.sel),
     }),
     component: lazyRouteComponent(() => import('./TrainingPage'), 'TrainingPage'),

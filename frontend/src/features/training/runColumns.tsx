@@ -8,6 +8,7 @@ import { Sparkline } from '~/components/charts/Sparkline'
 import { SmallPrint } from '~/components/Dimmed'
 import { failureTitle, isHeldUp } from '~/components/FailureAlert'
 import { FrameworkTitle } from '~/components/FrameworkMark'
+import { FavouriteStar, Tags } from '~/components/RunNotes'
 import { StatusBadge } from '~/components/StatusBadge'
 import type { ResultRow } from '~/lib/api'
 import { baselineText, beats } from '~/lib/baseline'
@@ -16,6 +17,7 @@ import { useSeriesColor } from '~/lib/palette'
 import { durationSeconds } from '~/lib/runs'
 import { mainMetric, metricTitle, stateNote, testMetric } from './metrics'
 import { RunProgress } from './RunProgress'
+import { columnTitle, runValue, valueText } from './runValues'
 
 export type RunColumn = DataTableColumn<ResultRow>
 
@@ -37,6 +39,64 @@ export const MODEL: RunColumn = {
   ),
 }
 
+/** The run by its own name, or its model's, with its framework, star and tags. */
+export const NAMED: RunColumn = {
+  accessor: 'model_name',
+  title: 'Run',
+  toggleable: false,
+  width: 180,
+  render: (row) => <RunName row={row} />,
+}
+
+/** Where it trained: names instead of numbers. */
+export const TRAINED_ON: RunColumn = {
+  accessor: 'deployment',
+  title: 'Trained on',
+  width: 140,
+  render: (row) => <TrainedOn row={row} />,
+}
+
+/** One score, metric or parameter, which the API orders by. */
+export function value(column: string): RunColumn {
+  return {
+    accessor: column,
+    title: columnTitle(column),
+    sortable: true,
+    toggleable: false,
+    width: 100,
+    textAlign: 'right',
+    render: (row) => valueText(runValue(row, column)),
+  }
+}
+
+/** All of a run in one cell, for screens of a hand's width. */
+export function card(values: readonly string[]): RunColumn {
+  return {
+    accessor: 'id',
+    title: 'Run',
+    toggleable: false,
+    render: (row) => (
+      // Beside it are the edges of the page, and the box that chooses the row.
+      <Stack gap={6} w="calc(100vw - 100px)">
+        <Group justify="space-between" wrap="nowrap" align="flex-start">
+          <RunName row={row} />
+          <RunState row={row} />
+        </Group>
+        {row.state === 'running' && <RunProgress row={row} />}
+        <Group gap="md">
+          {values.map((each) => (
+            <Text key={each} size="sm">
+              <SmallPrint span>{columnTitle(each)}</SmallPrint> {valueText(runValue(row, each))}
+            </Text>
+          ))}
+        </Group>
+        <TrainedOn row={row} />
+        <Age at={row.created_at} size="xs" />
+      </Stack>
+    ),
+  }
+}
+
 export const FRAMEWORK: RunColumn = {
   accessor: 'framework',
   title: 'Framework',
@@ -55,7 +115,7 @@ export const STATE: RunColumn = {
 /** Where there is no room for a column of progress. */
 export const STATE_AND_PROGRESS: RunColumn = {
   ...STATE,
-  width: 150,
+  width: 130,
   render: (row) => (
     <Stack gap={4} align="flex-start">
       <RunState row={row} />
@@ -71,13 +131,6 @@ export const PROGRESS: RunColumn = {
   render: (row) => <RunProgress row={row} />,
 }
 
-export const DEPLOYMENT: RunColumn = {
-  accessor: 'deployment',
-  title: 'Deployment',
-  width: 125,
-  render: (row) => <DeploymentLink id={row.deployment}>{row.deployment}</DeploymentLink>,
-}
-
 export const STREAM: RunColumn = {
   accessor: 'stream',
   title: 'Stream',
@@ -88,7 +141,7 @@ export const STREAM: RunColumn = {
 export const CURVE: RunColumn = {
   accessor: 'history',
   title: 'Curve',
-  width: 105,
+  width: 85,
   render: (row) => <RunCurve row={row} />,
 }
 
@@ -140,6 +193,40 @@ export const AGE: RunColumn = {
   sortable: true,
   width: 100,
   render: (row) => <Age at={row.created_at} size="sm" />,
+}
+
+function RunName({ row }: { row: ResultRow }) {
+  return (
+    <Group gap={4} wrap="nowrap" align="flex-start">
+      <FavouriteStar run={row} />
+      <Stack gap={2}>
+        <ResultLink id={row.id} fw={500} style={{ overflowWrap: 'anywhere' }}>
+          {row.name || row.model_name}
+        </ResultLink>
+        <SmallPrint>
+          {row.name && `${row.model_name}, `}result {row.id}
+          {row.leader !== null && `, in the run of result ${row.leader}`}
+        </SmallPrint>
+        <FrameworkTitle framework={row.framework} />
+        <Tags tags={row.tags} />
+      </Stack>
+    </Group>
+  )
+}
+
+function TrainedOn({ row }: { row: ResultRow }) {
+  return (
+    <Stack gap={0} style={{ overflowWrap: 'anywhere' }}>
+      <DeploymentLink id={row.deployment}>
+        {row.configuration_name} · {row.deployment}
+      </DeploymentLink>
+      {row.stream !== null && (
+        <StreamLink id={row.stream}>
+          {row.stream_topic} · stream {row.stream}
+        </StreamLink>
+      )}
+    </Stack>
+  )
 }
 
 function RunState({ row }: { row: ResultRow }) {

@@ -1,0 +1,34 @@
+import { describe, expect, it } from 'vitest'
+import type { ResultRow } from '~/lib/api'
+import { choices, columnsOf, columnTitle, DEFAULT_VALUES, runValue } from './runValues'
+
+const row = {
+  parameters: { epochs: 10, class_weight: { '0': 1 } },
+  history: { best_validation: { 'val.loss': { value: 0.2, epoch: 3 } }, best_training: {}, curve: null },
+  outcome: { scores: { accuracy: 0.96 }, test_metrics: { loss: null } },
+} as unknown as ResultRow
+
+describe('values of runs', () => {
+  it('are found by the names that the API orders by', () => {
+    expect(runValue(row, 'score.accuracy')).toBe(0.96)
+    expect(runValue(row, 'best.val.loss')).toBe(0.2)
+    expect(runValue(row, 'parameter.class_weight')).toBe('{"0":1}')
+    expect(runValue(row, 'test.loss')).toBeNull()
+    expect(runValue(row, 'test.accuracy')).toBeUndefined()
+  })
+
+  it('are read from an address, without what is no column', () => {
+    expect(columnsOf(undefined)).toEqual(DEFAULT_VALUES)
+    expect(columnsOf('score.accuracy,secret.x,score.accuracy,score.')).toEqual(['score.accuracy'])
+  })
+
+  it('can be chosen where a run has them, by kind', () => {
+    expect(choices([row], ['parameter.seed'])).toEqual([
+      { kind: 'score', columns: ['score.accuracy'] },
+      { kind: 'parameter', columns: ['parameter.class_weight', 'parameter.epochs', 'parameter.seed'] },
+      { kind: 'best', columns: ['best.val.loss'] },
+      { kind: 'test', columns: ['test.loss'] },
+    ])
+    expect(columnTitle('best.loss')).toBe('validation loss, best')
+  })
+})

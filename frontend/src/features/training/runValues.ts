@@ -1,0 +1,86 @@
+/** Values of training runs that a table shows as columns: scores, metrics and parameters, under the API's own names. */
+import type { ResultRow } from '~/lib/api'
+import { formatMeasured } from '~/lib/format'
+import { scoreTitle } from '~/lib/scores'
+
+export const KINDS = ['score', 'parameter', 'best', 'best_training', 'test'] as const
+export type Kind = (typeof KINDS)[number]
+
+export const KIND_TITLES: Record<Kind, string> = {
+  score: 'Scores, by one rule for all frameworks',
+  parameter: 'Parameters',
+  best: 'Best while validating',
+  best_training: 'Best while training',
+  test: "Test metrics of the run's framework",
+}
+
+/** What is shown where nobody has chosen. */
+export const DEFAULT_VALUES = ['score.accuracy', 'parameter.epochs', 'parameter.batch_size', 'parameter.seed']
+/** More do not fit a screen; the API orders by as many. */
+export const MOST_VALUES = 8
+
+export type RunValue = number | string | boolean | null | undefined
+
+function valuesOf(row: ResultRow): Record<Kind, Record<string, unknown>> {
+  const best = (found: Record<string, { value: unknown }> | undefined) =>
+    Object.fromEntries(Object.entries(found ?? {}).map(([name, { value }]) => [name, value]))
+  return {
+    score: row.outcome?.scores ?? {},
+    parameter: row.parameters,
+    best: best(row.history?.best_validation),
+    best_training: best(row.history?.best_training),
+    test: row.outcome?.test_metrics ?? {},
+  }
+}
+
+/** The kind of a column 'score.accuracy', and its name; null for what is none. */
+export function columnOf(text: string): { kind: Kind; name: string } | null {
+  const dot = text.indexOf('.')
+  const kind = KINDS.find((each) => each === text.slice(0, dot))
+  const name = text.slice(dot + 1)
+  return kind && name ? { kind, name } : null
+}
+
+/** The columns of an address, those that there are; the default ones where it says nothing. */
+export function columnsOf(text: string | undefined): string[] {
+  if (text === undefined) return DEFAULT_VALUES
+  return [...new Set(text.split(','))].filter((each) => columnOf(each)).slice(0, MOST_VALUES)
+}
+
+/** 'epochs', 'validation loss, best'. */
+export function columnTitle(column: string): string {
+  const found = columnOf(column)
+  if (!found) return column
+  const { kind, name } = found
+  if (kind === 'best') return `validation ${name}, best`
+  if (kind === 'best_training') return `${name}, best`
+  if (kind === 'test') return `test ${name}`
+  return scoreTitle(name)
+}
+
+/** Null is not a number; undefined: the run has none. */
+export function runValue(row: ResultRow, column: string): RunValue {
+  const found = columnOf(column)
+  if (!found) return undefined
+  const value = valuesOf(row)[found.kind][found.name]
+  return typeof value === 'object' && value !== null ? JSON.stringify(value) : (value as RunValue)
+}
+
+export function valueText(value: RunValue): string {
+  if (typeof value === 'string' || typeof value === 'boolean') return String(value)
+  return formatMeasured(value)
+}
+
+/** Columns that rows have values for, and those chosen before, by kind. */
+export function choices(rows: readonly ResultRow[], chosen: readonly string[]): { kind: Kind; columns: string[] }[] {
+  const known = new Set(chosen)
+  for (const row of rows) {
+    const values = valuesOf(row)
+    for (const kind of KINDS) for (const name of Object.keys(values[kind])) known.add(`${kind}.${name}`)
+  }
+  // A comma separates columns in the address.
+  const all = [...known].filter((each) => !each.includes(',')).sort()
+  return KINDS.map((kind) => ({ kind, columns: all.filter((each) => columnOf(each)?.kind === kind) })).filter(
+    ({ columns }) => columns.length > 0,
+  )
+}
