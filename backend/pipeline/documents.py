@@ -62,6 +62,7 @@ class PipelineNode(Message):
     rate: float | None = None
     lag: int | None = None
     records: int | None = None
+    times: int = Field(1, description="of how many streams of its topic this is the newest")
 
 
 class PipelineEdge(Message):

@@ -26,8 +26,9 @@ def picture_of(
     serving: Sequence[Inference],
 ) -> dict[str, Any]:
     """Return ``nodes`` and ``edges``; an edge joins only nodes that are there."""
+    shown, newest = _folded(streams)
     nodes = [
-        *(_stream(each) for each in streams),
+        *(_stream(each, times) for each, times in shown),
         *(_topic(name) for name in dict.fromkeys(each.input_topic for each in serving)),
         *(_deployment(each, runs) for each in deployments),
         *(_node("configuration", each.pk, each.name, at=each.created_at) for each in idle),
@@ -36,7 +37,7 @@ def picture_of(
         *_outputs(serving),
     ]
     present = {node.key for node in nodes}
-    edges = [*_training_edges(runs, streams), *_serving_edges(serving, runs)]
+    edges = [*_training_edges(runs, streams, newest), *_serving_edges(serving, runs)]
     return {
         "nodes": nodes,
         "edges": [edge for edge in edges if edge.source in present and edge.target in present],
@@ -78,17 +79,31 @@ def _edge(source: str, target: str, kind: Any, **values: Any) -> PipelineEdge:
     return PipelineEdge(source=source, target=target, kind=kind, **values)
 
 
-def _stream(stream: Announcement) -> PipelineNode:
+def _folded(streams: Sequence[Announcement]) -> tuple[list[tuple[Announcement, int]], dict[int, int]]:
+    """Return the newest stream of each topic, with how many there are, and which stands for which."""
+    groups: dict[tuple[str, ...], list[Announcement]] = defaultdict(list)
+    for each in sorted(streams, key=lambda each: -each.pk):
+        groups[_topics(each)].append(each)
+    newest = {each.pk: group[0].pk for group in groups.values() for each in group}
+    return [(group[0], len(group)) for group in groups.values()], newest
+
+
+def _topics(stream: Announcement) -> tuple[str, ...]:
+    message = stream.control_message()
+    return tuple(dict.fromkeys(each.topic for each in (*message.ranges, *message.unsupervised_ranges)))
+
+
+def _stream(stream: Announcement, times: int) -> PipelineNode:
     message = stream.control_message()
     ranges = [*message.ranges, *message.unsupervised_ranges]
-    topics = list(dict.fromkeys(each.topic for each in ranges))
     sizes = [each.max_records for each in ranges]
     records = None if None in sizes else sum(size or 0 for size in sizes)
     return _node(
         "stream",
         stream.pk,
-        ", ".join(topics[:3]),
+        ", ".join(_topics(stream)[:3]),
         detail=message.description[:200],
+        times=times,
         at=stream.sent_at or stream.registered_at,
         records=message.total_msg if message.total_msg is not None else records,
     )
@@ -198,14 +213,16 @@ def _part(inference: Inference, flow: Mapping[str, Any], *, up: bool) -> dict[st
     }
 
 
-def _training_edges(runs: Sequence[TrainingResult], streams: Sequence[Announcement]) -> list[PipelineEdge]:
+def _training_edges(
+    runs: Sequence[TrainingResult], streams: Sequence[Announcement], newest: Mapping[int, int]
+) -> list[PipelineEdge]:
     edges: dict[tuple[str, str], PipelineEdge] = {}
     records = {each.pk: each.message.get("total_msg") for each in streams}
     upper = _upper_runs(runs)
     for run in runs:
         deployment = f"deployment:{run.deployment_id}"
         if run.stream_id is not None:
-            ends = (f"stream:{run.stream_id}", deployment)
+            ends = (f"stream:{newest.get(run.stream_id, run.stream_id)}", deployment)
             known = edges.get(ends)
             states = [run.state, *([known.state] if known else [])]
             edges[ends] = _edge(*ends, "trains", state=str(aggregate_state(states)), records=records.get(run.stream_id))

@@ -127,7 +127,9 @@ def test_the_picture_is_bounded_and_costs_the_same(many: int, django_assert_max_
     with django_assert_max_num_queries(12):
         shown = picture(client)
     for kind in ("stream", "deployment", "run", "inference", "topic", "output"):
-        assert len([each for each in shown["nodes"] if each["kind"] == kind]) == min(many, PER_COLUMN)
+        # All streams are of one topic: one box stands for them.
+        boxes = [each for each in shown["nodes"] if each["kind"] == kind]
+        assert sum(each["times"] for each in boxes) == min(many, PER_COLUMN)
     assert shown["totals"]["inferences"] == many
     keys = {each["key"] for each in shown["nodes"]}
     assert all({each["source"], each["target"]} <= keys for each in shown["edges"])
@@ -156,3 +158,14 @@ def test_what_a_tier_hands_up_and_what_leaves_there_are_apart(viewer: APIClient,
     assert (left["rate"], left["records"]) == (9.0, 70)
     assert (node(shown, "output:answers")["rate"], node(shown, "output:answers")["records"]) == (12.0, 100)
     assert [node(shown, f"inference:{each['id']}")["tier"] for each in made] == ["edge", "fog", "cloud"]
+
+
+def test_streams_of_one_topic_are_one_box(viewer: APIClient) -> None:
+    deployments = [builders.make_deployment() for _ in range(3)]
+    streams = [builders.make_stream(each.pk) for each in deployments]
+    shown = picture(viewer)
+    (box,) = [each for each in shown["nodes"] if each["kind"] == "stream"]
+    assert (box["id"], box["name"], box["times"]) == (streams[-1].pk, "digits", 3)
+    lines = [each for each in shown["edges"] if each["kind"] == "trains"]
+    assert {each["source"] for each in lines} == {box["key"]}
+    assert {each["target"] for each in lines} == {f"deployment:{each.pk}" for each in deployments}

@@ -18,7 +18,7 @@ const HEADS: Record<
 
 export function ColumnTitle({ column, pipeline }: { column: Column; pipeline: Pipeline }) {
   const head = HEADS[column]
-  const shown = pipeline.nodes.filter((node) => node.kind === head.kind).length
+  const shown = pipeline.nodes.reduce((sum, node) => sum + (node.kind === head.kind ? node.times : 0), 0)
   const rest = head.total ? pipeline.totals[head.total] - shown : 0
   return (
     <Text component="h2" size="sm" fw={600} m={0}>

@@ -18,6 +18,7 @@ function node(kind: PipelineNode['kind'], id: number): PipelineNode {
     rate: null,
     lag: null,
     records: null,
+    times: 1,
   }
 }
 
@@ -62,12 +63,51 @@ test('boxes of a column never overlap', () => {
   }
 })
 
-test('a deployment stands beside its runs, and topics below all of the training', () => {
+test('a deployment stands beside its runs, and all of the training below what serves', () => {
   const { boxes } = layoutPicture(NODES, EDGES, [], 1200)
   const y = (key: string) => boxes.find((box) => box.key === key)?.y ?? Number.NaN
   expect(y('deployment:1')).toBe((y('run:1') + y('run:2')) / 2)
   expect(y('stream:1')).toBe(y('deployment:1'))
-  expect(y('topic:1')).toBeGreaterThan(Math.max(y('run:3'), y('stream:2'), y('deployment:2')))
+  const serving = Math.max(y('topic:1'), y('inference:2'), y('output:1'))
+  expect(Math.min(y('run:1'), y('stream:1'), y('deployment:1'))).toBeGreaterThan(serving)
+})
+
+test('each topic, its inference and its predictions stand on one line, what fails first', () => {
+  const ids = [1, 2, 3]
+  const states = ['stopped', 'running', 'failing']
+  const nodes = ids.flatMap((id) => [
+    node('topic', id),
+    { ...node('inference', id), state: states[id - 1] ?? '' },
+    node('output', id),
+  ])
+  const edges = ids.flatMap((id) => [
+    edge(`topic:${id}`, `inference:${id}`, 'reads'),
+    edge(`inference:${id}`, `output:${id}`, 'writes'),
+  ])
+  const { boxes } = layoutPicture(nodes, edges, [], 1200)
+  const y = (key: string) => boxes.find((box) => box.key === key)?.y
+  for (const id of ids)
+    expect([y(`topic:${id}`), y(`output:${id}`)]).toEqual([y(`inference:${id}`), y(`inference:${id}`)])
+  const order = boxes.filter(({ column }) => column === 3).sort((a, b) => a.y - b.y)
+  expect(order.map(({ key }) => key)).toEqual(['inference:3', 'inference:2', 'inference:1'])
+})
+
+test('two hundred deployments are laid out at once', () => {
+  const ids = Array.from({ length: 200 }, (_, id) => id)
+  const nodes = ids.flatMap((id) =>
+    (['stream', 'deployment', 'run', 'topic', 'inference', 'output'] as const).map((kind) => node(kind, id)),
+  )
+  const edges = ids.flatMap((id) => [
+    edge(`stream:${id}`, `deployment:${id}`, 'trains'),
+    edge(`deployment:${id}`, `run:${id}`, 'holds'),
+    edge(`run:${id}`, `inference:${id}`, 'serves'),
+    edge(`topic:${id}`, `inference:${id}`, 'reads'),
+    edge(`inference:${id}`, `output:${id}`, 'writes'),
+  ])
+  const began = performance.now()
+  const { boxes, lines } = layoutPicture(nodes, edges, [], 1440)
+  expect(performance.now() - began).toBeLessThan(1_000)
+  expect([boxes.length, lines.length]).toEqual([1200, 1000])
 })
 
 test('the tiers of a chain stand in its order, the top above', () => {

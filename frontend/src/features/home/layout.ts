@@ -1,7 +1,7 @@
 /**
  * Where the boxes and lines of the home picture go: a pure function of what there is and of the width.
- * Five columns: data, configurations, training runs, inferences, predictions. Topics lie under all of the training, so
- * that the line from a topic to its inference passes below it.
+ * Five columns: data, configurations, training runs, inferences, predictions. What serves is at the top, each from its
+ * topic to its predictions on one line, what fails first; all of the training lies below, so that no line crosses it.
  */
 import type { PipelineEdge, PipelineNode } from '~/lib/api'
 
@@ -60,6 +60,12 @@ export function fromTop(a: PipelineNode, b: PipelineNode): number {
   return TIERS.indexOf(a.tier) - TIERS.indexOf(b.tier)
 }
 
+/** What fails comes first, then what is active. The tiers of a chain stay together. */
+function urgency({ state, tier }: PipelineNode): number {
+  if (tier !== '') return 1
+  return state === 'failing' || state === 'failed' ? 0 : state === 'running' || state === 'waiting' ? 1 : 2
+}
+
 export function columnOf(node: PipelineNode): number {
   return COLUMN_OF[node.kind]
 }
@@ -109,7 +115,22 @@ export function layoutPicture(
       .filter((edge) => edge.kind === kind && edge[end] === key)
       .map((edge) => edge[end === 'source' ? 'target' : 'source'])
 
-  // Runs first, together with their deployment; everything to the left stands beside its runs.
+  spread(
+    3,
+    [...of('inference')]
+      .sort((a, b) => urgency(a) - urgency(b) || fromTop(a, b))
+      .map((node) => ({ key: node.key, near: null })),
+  )
+  spread(
+    0,
+    of('topic').map((node) => ({ key: node.key, near: meanY(joined(node.key, 'source', 'reads')) })),
+  )
+  spread(
+    4,
+    of('output').map((node) => ({ key: node.key, near: meanY(joined(node.key, 'target', 'writes')) })),
+  )
+  // Runs next, together with their deployment; everything to the left stands beside its runs.
+  const below = bottom(0, 3, 4)
   const deployments = of('deployment').map((node) => node.key)
   const rank = (run: PipelineNode) => deployments.indexOf(joined(run.key, 'target', 'holds')[0] ?? '')
   spread(
@@ -117,6 +138,7 @@ export function layoutPicture(
     [...of('run')]
       .sort((a, b) => rank(a) - rank(b) || fromTop(a, b) || (a.id ?? 0) - (b.id ?? 0))
       .map((node) => ({ key: node.key, near: null })),
+    below,
   )
   spread(
     1,
@@ -124,26 +146,14 @@ export function layoutPicture(
       key: node.key,
       near: meanY(joined(node.key, 'source', 'holds')),
     })),
+    below,
   )
   spread(
     0,
     of('stream').map((node) => ({ key: node.key, near: meanY(joined(node.key, 'source', 'trains')) })),
+    below,
   )
-  for (const ghost of ghosts.filter((each) => each.column < 3)) put(ghost.key, ghost.column, bottom(ghost.column))
-  spread(
-    0,
-    of('topic').map((node) => ({ key: node.key, near: null })),
-    bottom(0, 1, 2),
-  )
-  spread(
-    3,
-    of('inference').map((node) => ({ key: node.key, near: meanY(joined(node.key, 'target', 'serves')) })),
-  )
-  spread(
-    4,
-    of('output').map((node) => ({ key: node.key, near: meanY(joined(node.key, 'target', 'writes')) })),
-  )
-  for (const ghost of ghosts.filter((each) => each.column >= 3)) put(ghost.key, ghost.column, bottom(ghost.column))
+  for (const ghost of ghosts) put(ghost.key, ghost.column, Math.max(ghost.column < 3 ? below : 0, bottom(ghost.column)))
 
   return {
     boxes: [...placed.values()],

@@ -39,7 +39,7 @@ export function scoreText(score: Score): string {
 export function nodeText(node: PipelineNode): string {
   switch (node.kind) {
     case 'stream':
-      return node.records === null ? 'online' : plural(node.records, 'record')
+      return `${node.records === null ? 'online' : plural(node.records, 'record')}${node.times > 1 ? `, newest of ${node.times}` : ''}`
     case 'topic':
       return 'input topic'
     case 'configuration':
