@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -39,7 +40,7 @@ def list_(
 
 @app.command()
 def show(context: typer.Context, name: str, json: JsonOption = False) -> None:
-    """Show a topic: its partitions, who uses it, how far its readers are."""
+    """Show a topic: its partitions, who uses it, how far the inferences are that read it."""
     topic = client_of(context).topics.get(name)
     if json:
         return print_json(topic)
@@ -69,6 +70,67 @@ def show(context: typer.Context, name: str, json: JsonOption = False) -> None:
             nothing="no readers",
         )
     return None
+
+
+@app.command()
+def groups(context: typer.Context, name: str, json: JsonOption = False) -> None:
+    """Show how far the consumer groups are that read a topic and are no inference's."""
+    found = client_of(context).topics.groups(name)
+    if json:
+        return print_json(found)
+    print_table(
+        found.groups,
+        [
+            ("group", lambda row: row["group"]),
+            ("state", lambda row: row["state"]),
+            ("lag", lambda row: "" if row["lag"] is None else f"{row['lag']:,}"),
+        ],
+        nothing="no other group committed a position in this topic",
+    )
+    if not found.complete:
+        console(error=True).print("the cluster has more groups than were asked", style="dim")
+    return None
+
+
+@app.command()
+def settings(context: typer.Context, name: str, json: JsonOption = False) -> None:
+    """Show how long and how much Kafka keeps of a topic, and what else it is told of it."""
+    found = client_of(context).topics.settings(name)
+    if json:
+        return print_json(found)
+    for field, value in found.model_dump().items():
+        shown = "no limit" if value is None else value
+        console().print(f"{field.replace('_', ' '):<22}{shown}", markup=False)
+    return None
+
+
+@app.command()
+def produce(
+    context: typer.Context,
+    name: str,
+    value: Annotated[str | None, typer.Argument(help="The value, UTF-8; - reads it from standard input.")] = None,
+    key: Annotated[str | None, typer.Option(help="The key, UTF-8.")] = None,
+    header: Annotated[list[str] | None, typer.Option("--header", "-H", help="NAME=TEXT, as often as needed.")] = None,
+    partition: Annotated[int | None, typer.Option(min=0, help="By the key by default.")] = None,
+    tombstone: Annotated[bool, typer.Option("--tombstone", help="A record without a value.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Write one record to a topic, for a try; kafka-ml send writes whole files."""
+    if (value is None) != tombstone:
+        raise typer.BadParameter("expected a value, or --tombstone for a record without one")
+    headers = dict(_header(each) for each in header or ())
+    sent: str | bytes | None = sys.stdin.buffer.read() if value == "-" else value
+    place = client_of(context).topics.produce(name, sent, key=key, headers=headers, partition=partition)
+    if json:
+        return print_json(place)
+    return console().print(f"written: {place.topic}[{place.partition}]@{place.offset}", markup=False)
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise typer.BadParameter(f"--header {text}: expected NAME=TEXT")
+    return name, value
 
 
 @app.command()

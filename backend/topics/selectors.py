@@ -15,11 +15,19 @@ from backend.records.browsing import REQUEST_SECONDS, open_browser
 from backend.records.decoding import Decoder, holds, record_document
 from backend.records.serializers import cursor_of
 from backend.topics.uses import topic_uses
-from kafkaml.confluent import KafkaAdmin, PageStart, RecordPage, TopicBrowser
+from kafkaml.confluent import KafkaAdmin, PageStart, PartitionState, RecordPage, TopicBrowser
 from kafkaml.errors import BrokerError, DecodeError, StreamUnavailable
 from kafkaml.records import Record
 
-__all__ = ["PageQuery", "consumer_groups", "records", "topic_list", "topic_state"]
+__all__ = [
+    "PageQuery",
+    "consumer_groups",
+    "other_groups",
+    "records",
+    "topic_list",
+    "topic_settings",
+    "topic_state",
+]
 
 _PAGE_SECONDS = 8.0
 # What a page of records may hold; as JSON it is a few times more.
@@ -29,6 +37,14 @@ _MAX_SCANNED = 20_000
 _SCAN_SECONDS = 5.0
 _SCAN_BYTES = 8 << 20
 _MAX_GROUPS = 50
+# Each takes a connection for a moment.
+_MAX_OTHER_GROUPS = 100
+_LIMITS = {
+    "retention_ms": "retention.ms",
+    "retention_bytes": "retention.bytes",
+    "max_message_bytes": "max.message.bytes",
+    "min_insync_replicas": "min.insync.replicas",
+}
 _MAX_SHOWN_USES = 20
 
 
@@ -75,10 +91,7 @@ def topic_state(name: str) -> dict[str, Any]:
     """Return a topic with its partitions, its users and their consumer groups."""
     uses = topic_uses().get(name, [])
     browser = open_browser()
-    try:
-        partitions = browser.partitions(name)
-    except StreamUnavailable as error:
-        raise NotFound(error.message, hint="kafka-ml topics list") from error
+    partitions = _partitions(browser, name)
     counts = [each.high - each.low for each in partitions if each.high is not None and each.low is not None]
     return {
         "name": name,
@@ -107,19 +120,69 @@ def consumer_groups(name: str, watermarks: Mapping[int, tuple[int | None, int | 
     if not groups:
         return []
     admin = KafkaAdmin(environment().kafka, timeout_seconds=REQUEST_SECONDS)
-
-    def committed(group: str) -> dict[int, int] | None:
-        try:
-            return {partition: offset for (_, partition), offset in admin.committed(group, name).items()}
-        except BrokerError:
-            return None
-
-    with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(committed, [group for _, group, _ in groups]))
+    answers = _committed(admin, [group for _, group, _ in groups], name, len(watermarks))
     return [
         {"inference": pk, "group": group, "state": state, **_lag(positions, watermarks)}
         for (pk, group, state), positions in zip(groups, answers, strict=True)
     ]
+
+
+def other_groups(name: str) -> dict[str, Any]:
+    """Return how far the consumer groups are that read ``name`` and are no inference's.
+
+    At most ``_MAX_OTHER_GROUPS`` of the cluster are asked: ``complete`` says whether these were all.
+    """
+    browser = open_browser()
+    watermarks = {each.partition: (each.low, each.high) for each in _partitions(browser, name)}
+    admin = KafkaAdmin(environment().kafka, timeout_seconds=REQUEST_SECONDS)
+    ours = {each.group for each in Inference.objects.filter(input_topic=name).only("id", "group_suffix")}
+    others = {group: state for group, state in sorted(admin.groups().items()) if group not in ours}
+    asked = list(others)[:_MAX_OTHER_GROUPS]
+    answers = _committed(admin, asked, name, len(watermarks))
+    return {
+        "complete": len(asked) == len(others),
+        "groups": [
+            {"inference": None, "group": group, "state": others[group], **_lag(positions, watermarks)}
+            for group, positions in zip(asked, answers, strict=True)
+            # A group that committed nothing here does not read the topic, or has not begun.
+            if positions is None or positions
+        ],
+    }
+
+
+def topic_settings(name: str) -> dict[str, Any]:
+    """Return what Kafka is told of a topic, as ``TopicSettingsSerializer`` describes it."""
+    _partitions(open_browser(), name)
+    config = KafkaAdmin(environment().kafka, timeout_seconds=REQUEST_SECONDS).topic_configs([name])[name]
+    # Kafka writes "without limit" as -1.
+    limits = {field: int(config[key]) for field, key in _LIMITS.items() if key in config}
+    return {
+        "cleanup_policy": config.get("cleanup.policy", ""),
+        "compression": config.get("compression.type", ""),
+        "timestamps": config.get("message.timestamp.type", ""),
+        **{field: limits[field] if limits.get(field, -1) >= 0 else None for field in _LIMITS},
+    }
+
+
+def _partitions(browser: TopicBrowser, name: str) -> Sequence[PartitionState]:
+    try:
+        return browser.partitions(name)
+    except StreamUnavailable as error:
+        raise NotFound(error.message, hint="kafka-ml topics list") from error
+
+
+def _committed(admin: KafkaAdmin, groups: Sequence[str], topic: str, partitions: int) -> list[dict[int, int] | None]:
+    """Return what each of ``groups`` committed by partition; None where Kafka did not say."""
+
+    def committed(group: str) -> dict[int, int] | None:
+        try:
+            found = admin.committed(group, topic, partitions=partitions)
+        except BrokerError:
+            return None
+        return {partition: offset for (_, partition), offset in found.items()}
+
+    with ThreadPoolExecutor(8) as pool:
+        return list(pool.map(committed, groups))
 
 
 def _lag(

@@ -10,6 +10,7 @@ from rest_framework import serializers
 from backend.api.fields import FormatField
 from backend.records.decoding import Decoder, DecoderKind, decoder_names
 from backend.records.serializers import CursorField, TopicRecordSerializer
+from backend.topics.producing import ENCODINGS, NewRecord
 from backend.topics.proposals import ProposalQuery
 from backend.topics.selectors import PageQuery
 from backend.topics.uses import USE_ROLES, decoder_for
@@ -18,6 +19,8 @@ from kafkaml.codecs.registry import SettingKind
 from kafkaml.confluent import PageStart
 
 __all__ = [
+    "NewRecordSerializer",
+    "OtherGroupsSerializer",
     "ProposalQuerySerializer",
     "RecordPageSerializer",
     "RecordQuerySerializer",
@@ -25,6 +28,7 @@ __all__ = [
     "TopicListQuerySerializer",
     "TopicPageSerializer",
     "TopicSerializer",
+    "TopicSettingsSerializer",
 ]
 
 _MAX_NUMBER = 2**63 - 1
@@ -79,9 +83,12 @@ class GroupPositionSerializer(serializers.Serializer[Any]):
 
 
 class ConsumerGroupSerializer(serializers.Serializer[Any]):
-    """The consumer group of an inference; ``lag`` null where Kafka did not say."""
+    """A consumer group; ``lag`` null where Kafka did not say.
 
-    inference = serializers.IntegerField()
+    ``inference`` is null for others' groups, whose ``state`` is Kafka's word: stable, empty, dead, ...
+    """
+
+    inference = serializers.IntegerField(allow_null=True)
     group = serializers.CharField()
     state = serializers.CharField()
     lag = serializers.IntegerField(allow_null=True)
@@ -97,6 +104,59 @@ class TopicSerializer(serializers.Serializer[Any]):
     partitions = TopicPartitionSerializer(many=True)
     uses = TopicUseSerializer(many=True)
     groups = ConsumerGroupSerializer(many=True)
+
+
+class OtherGroupsSerializer(serializers.Serializer[Any]):
+    """The consumer groups of others that read a topic; not ``complete`` where the cluster has too many to ask."""
+
+    complete = serializers.BooleanField()
+    groups = ConsumerGroupSerializer(many=True)
+
+
+class TopicSettingsSerializer(serializers.Serializer[Any]):
+    """What Kafka is told of a topic; null: without limit, or not told."""
+
+    cleanup_policy = serializers.CharField(help_text="delete, compact or both")
+    compression = serializers.CharField()
+    timestamps = serializers.CharField(help_text="CreateTime or LogAppendTime")
+    retention_ms = serializers.IntegerField(allow_null=True)
+    retention_bytes = serializers.IntegerField(allow_null=True, help_text="of each partition")
+    max_message_bytes = serializers.IntegerField(allow_null=True)
+    min_insync_replicas = serializers.IntegerField(allow_null=True)
+
+
+# Of keys and of values.
+ENCODING_CHOICES = [(each, each) for each in ENCODINGS]
+
+
+class NewHeaderSerializer(serializers.Serializer[Any]):
+    """A header of a record that is written."""
+
+    name = serializers.CharField(max_length=1000)
+    value = serializers.CharField(max_length=10_000, allow_blank=True, trim_whitespace=False)
+
+
+_MOST_VALUE = 2 << 20
+
+
+class NewRecordSerializer(serializers.Serializer[Any]):
+    """A record to be written; ``value`` null is a tombstone."""
+
+    key = serializers.CharField(
+        allow_null=True, default=None, allow_blank=True, trim_whitespace=False, max_length=100_000
+    )
+    value = serializers.CharField(allow_null=True, allow_blank=True, trim_whitespace=False, max_length=_MOST_VALUE)
+    key_encoding = serializers.ChoiceField(default="text", choices=ENCODING_CHOICES)
+    value_encoding = serializers.ChoiceField(default="text", choices=ENCODING_CHOICES)
+    headers = serializers.ListField(child=NewHeaderSerializer(), default=list, max_length=100)
+    partition = serializers.IntegerField(
+        allow_null=True, default=None, min_value=0, max_value=2**31 - 1, help_text="by the key by default"
+    )
+
+    def new_record(self) -> NewRecord:
+        """Return what was sent."""
+        sent: Mapping[str, Any] = self.validated_data
+        return NewRecord(**{**sent, "headers": [(each["name"], each["value"]) for each in sent["headers"]]})
 
 
 class DecoderField(serializers.ChoiceField):

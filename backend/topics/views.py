@@ -15,10 +15,15 @@ from rest_framework.throttling import UserRateThrottle
 from rest_framework.views import APIView
 
 from backend.accounts.models import Role
+from backend.api.actors import actor_of
 from backend.api.sse import source_stream
+from backend.inferences.trial_serializers import PlaceSerializer
 from backend.topics import selectors
+from backend.topics.producing import produce
 from backend.topics.proposals import proposal
 from backend.topics.serializers import (
+    NewRecordSerializer,
+    OtherGroupsSerializer,
     ProposalQuerySerializer,
     RecordPageSerializer,
     RecordQuerySerializer,
@@ -26,11 +31,20 @@ from backend.topics.serializers import (
     TopicListQuerySerializer,
     TopicPageSerializer,
     TopicSerializer,
+    TopicSettingsSerializer,
 )
 from backend.topics.tail import TopicSource
 from kafkaml.wire.proposal import Proposal
 
-__all__ = ["ProposalView", "RecordsView", "TopicListView", "TopicView", "tail"]
+__all__ = [
+    "ProposalView",
+    "RecordsView",
+    "TopicGroupsView",
+    "TopicListView",
+    "TopicSettingsView",
+    "TopicView",
+    "tail",
+]
 
 
 class TopicListView(APIView):
@@ -67,6 +81,30 @@ class RecordsView(APIView):
         """Show a page of committed records: the newest, the oldest, from an offset or a time on."""
         query = _valid(RecordQuerySerializer(data=request.query_params))
         return Response(selectors.records(name, query.page_query(), query.decoder_of(name)))
+
+    @extend_schema(request=NewRecordSerializer, responses={201: PlaceSerializer}, operation_id="topics_records_create")
+    def post(self, request: Request, name: str) -> Response:
+        """Write one record, as any producer would; answers with its place."""
+        new = _valid(NewRecordSerializer(data=request.data)).new_record()
+        return Response(produce(name, new, actor=actor_of(request))._asdict(), status=201)
+
+
+class TopicGroupsView(APIView):
+    """Who else reads a topic."""
+
+    @extend_schema(responses=OtherGroupsSerializer, operation_id="topics_groups")
+    def get(self, _request: Request, name: str) -> Response:
+        """Show the consumer groups that read a topic and are no inference's, with their lag."""
+        return Response(selectors.other_groups(name))
+
+
+class TopicSettingsView(APIView):
+    """What Kafka is told of a topic."""
+
+    @extend_schema(responses=TopicSettingsSerializer, operation_id="topics_settings")
+    def get(self, _request: Request, name: str) -> Response:
+        """Show how long and how much Kafka keeps of a topic, and what else it is told of it."""
+        return Response(selectors.topic_settings(name))
 
 
 class ProposalThrottle(UserRateThrottle):

@@ -156,12 +156,25 @@ class KafkaAdmin:
             offset = found.offset if found.offset >= 0 else high
         return TopicPartition(place.topic, place.partition, offset)
 
-    def committed(self, group: str, topic: str) -> dict[PartitionKey, int]:
-        """Return the positions that a consumer group committed for ``topic``; empty for an unknown group."""
+    def groups(self) -> dict[str, str]:
+        """Return all consumer groups with their states in Kafka's words, such as ``stable`` and ``empty``."""
+        future = self._client.list_consumer_groups(request_timeout=self._timeout_seconds)
+        with kafka_errors("listing consumer groups", self._log):
+            found = future.result(self._timeout_seconds + 5)
+        return {each.group_id: each.state.name.lower() for each in found.valid}
+
+    def committed(self, group: str, topic: str, *, partitions: int | None = None) -> dict[PartitionKey, int]:
+        """Return the positions that a consumer group committed for ``topic``; empty for an unknown group.
+
+        ``partitions`` of the topic are asked for where they are not known.
+        """
         # A consumer that never joins, not list_consumer_group_offsets: librdkafka 2.16 follows a null pointer there
         # when a coordinator that is still loading answers with an error, and takes the process with it.
         config = client_config(self._settings, self._log) | {"group.id": group, "enable.auto.commit": False}
-        places = [TopicPartition(topic, partition) for partition in range(self.partition_count(topic))]
+        places = [
+            TopicPartition(topic, partition)
+            for partition in range(self.partition_count(topic) if partitions is None else partitions)
+        ]
         consumer = Consumer(config)
         try:
             answers = committed_positions(

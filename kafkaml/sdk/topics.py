@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import quote
 
 from kafkaml.sdk import types
@@ -40,6 +43,39 @@ class Topics:
         """
         path = f"/topics/{quote(name, safe='')}/records/"
         return types.RecordPage.model_validate(self._connection.request("GET", path, params=query))
+
+    def produce(
+        self,
+        name: str,
+        value: str | bytes | None,
+        *,
+        key: str | bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        partition: int | None = None,
+    ) -> types.RecordPlace:
+        """Write one record and return where it is; ``value`` None is a tombstone.
+
+        Texts are written as UTF-8. Without ``partition`` the key decides. For data of any size use the sinks.
+        """
+        body: dict[str, Any] = {"partition": partition}
+        body["headers"] = [{"name": each, "value": text} for each, text in (headers or {}).items()]
+        for field, given in (("key", key), ("value", value)):
+            if isinstance(given, bytes):
+                body[field], body[f"{field}_encoding"] = base64.b64encode(given).decode(), "base64"
+            else:
+                body[field] = given
+        path = f"/topics/{quote(name, safe='')}/records/"
+        return types.RecordPlace.model_validate(self._connection.request("POST", path, body=body))
+
+    def groups(self, name: str) -> types.OtherGroups:
+        """Return the consumer groups that read a topic and are no inference's, with their lag."""
+        path = f"/topics/{quote(name, safe='')}/groups/"
+        return types.OtherGroups.model_validate(self._connection.request("GET", path))
+
+    def settings(self, name: str) -> types.TopicSettings:
+        """Return how long and how much Kafka keeps of a topic, and what else it is told of it."""
+        path = f"/topics/{quote(name, safe='')}/settings/"
+        return types.TopicSettings.model_validate(self._connection.request("GET", path))
 
     def propose(self, name: str, **query: object) -> Proposal:
         """Return what a sample of a topic suggests: a contract, what its fields hold, and what to look at.

@@ -791,6 +791,33 @@ class Topic(_Answer):
     groups: Sequence[Mapping[str, Any]] = ()
 
 
+class TopicSettings(_Answer):
+    """What Kafka is told of a topic; None: without limit, or not told. ``retention_bytes`` are of each partition."""
+
+    cleanup_policy: str
+    compression: str = ""
+    timestamps: str = ""
+    retention_ms: int | None = None
+    retention_bytes: int | None = None
+    max_message_bytes: int | None = None
+    min_insync_replicas: int | None = None
+
+
+class OtherGroups(_Answer):
+    """Consumer groups of others that read a topic; not ``complete`` where the cluster has too many to ask."""
+
+    complete: bool
+    groups: Sequence[Mapping[str, Any]] = ()
+
+
+class RecordPlace(_Answer):
+    """Where a record is."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
 class RecordPage(_Answer):
     """Records of a topic; ``before`` and ``after`` are cursors to older (None: there are none) and newer ones."""
 

@@ -14,16 +14,17 @@ import numpy as np
 import orjson
 import pytest
 from asgiref.sync import sync_to_async
+from confluent_kafka import Consumer, TopicPartition
 from django.test import AsyncClient
 from rest_framework.test import APIClient
 
-from backend.accounts.models import Role, User
+from backend.accounts.models import AuditEntry, Role, User
 from backend.accounts.services import create_token
 from backend.api.actors import SYSTEM
 from backend.api.tests import builders
 from backend.records import browsing
 from backend.topics import selectors
-from kafkaml.confluent import KafkaRecordWriter
+from kafkaml.confluent import KafkaAdmin, KafkaRecordWriter
 from kafkaml.control import ControlMessage
 from kafkaml.input_format import InputFormat
 from kafkaml.records import OutgoingRecord
@@ -327,3 +328,60 @@ def test_most_records_of_a_page_tell_the_keys_of_objects(viewer: APIClient, brok
     odd, first, second = (each["decoded"] for each in records(viewer, topic, start="oldest")["records"])
     assert "lacks a, b and has the unknown z" in odd["error"]["message"]
     assert [first["sample"]["values"], second["sample"]["values"]] == [[1.0, 2.0], [3.0, 4.0]]
+
+
+def test_a_record_is_written_as_any_producer_would_and_who_did_is_kept(editor: APIClient, broker: TestBroker) -> None:
+    topic = broker.topic(partitions=3)
+    new = {"key": "m7", "value": '{"t": 1}', "headers": [{"name": "h", "value": "x"}], "partition": 2}
+    answer = editor.post(f"/api/topics/{topic}/records/", new, format="json")
+    assert answer.status_code == 201, answer.content
+    assert answer.json() == {"topic": topic, "partition": 2, "offset": 0}
+    tombstone = {"key": "AP8=", "key_encoding": "base64", "value": None}
+    place = editor.post(f"/api/topics/{topic}/records/", tombstone, format="json").json()
+    found = {(each["partition"], each["offset"]): each for each in records(editor, topic)["records"]}
+    first, last = found[2, 0], found[place["partition"], place["offset"]]
+    assert (first["key"]["text"], first["decoded"]["text"]) == ("m7", '{"t": 1}')
+    assert [(each["name"], each["text"]) for each in first["headers"]] == [("h", "x")]
+    assert (base64.b64decode(last["key"]["base64"]), last["value"]) == (b"\x00\xff", None)
+    audit = AuditEntry.objects.get(action="produce", detail__contains="[2]@0")
+    assert (audit.object_type, audit.object_id) == ("topic", topic[:40])
+
+
+def test_what_only_the_platform_writes_takes_no_record_of_others(editor: APIClient, broker: TestBroker) -> None:
+    inference = builders.make_inference()
+    refused = {
+        "control": (409, "carries announcements"),
+        "__consumer_offsets": (409, "Kafka's own"),
+        f"{inference.group}-changelog": (409, "windows"),
+        "no-such-topic": (404, ""),
+    }
+    for topic, (status, word) in refused.items():
+        answer = editor.post(f"/api/topics/{topic}/records/", {"value": "x"}, format="json")
+        assert answer.status_code == status, topic
+        assert word in answer.json()["detail"]
+    topic = broker.topic()
+    for body, field in (
+        ({"value": "x", "partition": 5}, "partition"),
+        ({"value": "?", "value_encoding": "base64"}, "value"),
+        ({"key": "k"}, "value"),
+    ):
+        answer = editor.post(f"/api/topics/{topic}/records/", body, format="json")
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, field)
+
+
+def test_who_else_reads_a_topic_and_what_kafka_keeps_of_it_is_shown(viewer: APIClient, broker: TestBroker) -> None:
+    topic = broker.topic(partitions=2)
+    write(broker, topic, [b"1", b"2", b"3"], partition=0)
+    settings = {"bootstrap.servers": broker.bootstrap_servers, "group.id": f"{topic}-others"}
+    consumer = Consumer(settings)
+    consumer.commit(offsets=[TopicPartition(topic, 0, 1)], asynchronous=False)
+    consumer.close()
+    found = viewer.get(f"/api/topics/{topic}/groups/").json()
+    (group,) = [each for each in found["groups"] if each["group"] == f"{topic}-others"]
+    assert (group["inference"], group["state"], group["lag"]) == (None, "empty", 2)
+    KafkaAdmin(KafkaSettings(bootstrap_servers=broker.bootstrap_servers)).set_topic_config(
+        topic, {"retention.ms": "60000", "cleanup.policy": "compact"}
+    )
+    kept = viewer.get(f"/api/topics/{topic}/settings/").json()
+    assert (kept["retention_ms"], kept["retention_bytes"], kept["cleanup_policy"]) == (60000, None, "compact")
+    assert viewer.get("/api/topics/no-such-topic/settings/").status_code == 404

@@ -1,6 +1,8 @@
-/** A table of objects, whose rows lead to their pages. */
+/** A table of objects, of cards on a phone, whose rows lead to their pages. */
 import 'mantine-datatable/styles.css'
 import { DataTable, type DataTableProps } from 'mantine-datatable'
+import classes from './cards.module.css'
+import { titled } from './RowTable'
 
 type ObjectTableProps<Row> = Omit<DataTableProps<Row>, 'onRowClick'> & {
   records: Row[]
@@ -24,6 +26,9 @@ export function ObjectTable<Row extends { id: number }>({ onRowClick, ...props }
       },
     }),
     ...props,
+    className: classes.container,
+    classNames: { table: `${classes.cards} ${classes.sortable}` },
+    columns: props.columns?.map((column) => ({ ...column, customCellAttributes: () => titled(column.title) })),
   } as unknown as DataTableProps<Row>
   return <DataTable<Row> {...table} />
 }

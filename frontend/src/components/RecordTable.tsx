@@ -4,6 +4,7 @@ import { IconAlertTriangle } from '@tabler/icons-react'
 import type { ReactNode } from 'react'
 import type { TopicRecord } from '~/lib/api'
 import { formatBytes, formatValue, NONE } from '~/lib/format'
+import { fieldsOf, fieldText } from '~/lib/jsonFields'
 import { formatMillisecond, hexOfBase64 } from '~/lib/records'
 import { RowTable } from './RowTable'
 import { imageLayout, SampleView } from './SampleView'
@@ -14,8 +15,15 @@ export interface RecordTableProps {
   label: string
   selected?: string | undefined
   onSelect: (record: TopicRecord) => void
+  /** Fields of JSON that are shown in place of the value, as columns; see ``lib/jsonFields``. */
+  fields?: readonly string[] | undefined
   /** Where the topic has one partition only its number says nothing. */
   withPartition?: boolean
+}
+
+interface Row {
+  record: TopicRecord
+  values: Record<string, unknown> | null | undefined
 }
 
 /** How a record is named in addresses: ``partition:offset``. */
@@ -24,37 +32,49 @@ export function recordId(record: Pick<TopicRecord, 'partition' | 'offset'>): str
 }
 
 export function RecordTable(props: RecordTableProps) {
-  const { records, selected, onSelect, withPartition = true } = props
+  const { selected, onSelect, fields, withPartition = true } = props
+  const rows = props.records.map((record) => ({ record, values: fields && fieldsOf(record) }))
   return (
     <RowTable
       label={props.label}
-      minWidth={560}
+      minWidth={fields ? 400 + 96 * fields.length : 560}
       highlightOnHover
       stickyHeader
       verticalSpacing={5}
-      rows={records}
-      rowKey={recordId}
-      rowProps={(record) => ({
+      rows={rows}
+      rowKey={({ record }) => recordId(record)}
+      rowProps={({ record }) => ({
         onClick: () => onSelect(record),
         style: { cursor: 'pointer' },
         ...(recordId(record) === selected ? { bg: 'var(--mantine-color-default-hover)' } : {}),
       })}
       columns={[
-        withPartition && { title: 'Partition', right: true, w: 72, cell: (record) => record.partition },
-        { title: 'Offset', right: true, w: 92, cell: (record) => <OffsetCell record={record} /> },
+        withPartition && { title: 'Partition', right: true, w: 72, cell: ({ record }) => record.partition },
+        { title: 'Offset', right: true, w: 92, cell: ({ record }) => <OffsetCell record={record} /> },
         {
           title: 'Time',
           w: 184,
-          cell: (record) => (record.timestamp ? formatMillisecond(record.timestamp) : NONE),
+          cell: ({ record }) => (record.timestamp ? formatMillisecond(record.timestamp) : NONE),
           td: { style: { whiteSpace: 'nowrap', fontVariantNumeric: 'tabular-nums' } },
         },
-        { title: 'Key', cell: (record) => <KeyCell record={record} />, td: { maw: 160 } },
-        { title: 'Value', cell: (record) => <ValueCell record={record} />, td: { maw: 440 } },
+        { title: 'Key', cell: ({ record }) => <KeyCell record={record} />, td: { maw: 160 } },
+        ...(fields ?? []).map((name) => ({
+          title: name,
+          right: rows.every(({ values }) => ['number', 'undefined'].includes(typeof values?.[name])),
+          cell: ({ values }: Row) => <Line>{fieldText(values?.[name])}</Line>,
+          td: { maw: 220 },
+        })),
+        // What is no object among objects is shown as it is.
+        (!fields || rows.some(({ values }) => !values)) && {
+          title: 'Value',
+          cell: ({ record, values }) => !values && <ValueCell record={record} />,
+          td: { maw: 440 },
+        },
         {
           title: 'Size',
           right: true,
           w: 84,
-          cell: (record) => formatBytes(record.size),
+          cell: ({ record }) => formatBytes(record.size),
           td: { style: { whiteSpace: 'nowrap' } },
         },
       ]}

@@ -1,4 +1,4 @@
-/** A table of one row per thing, in a ScrollTable: what its columns show is said once. */
+/** A table of one row per thing, in a ScrollTable, of cards on a phone: what its columns show is said once. */
 import { Table, type TableTdProps, type TableTrProps } from '@mantine/core'
 import { Fragment, type ReactNode } from 'react'
 import { ScrollTable, type ScrollTableProps } from './ScrollTable'
@@ -29,7 +29,8 @@ export function RowTable<Row>({ caption, rows, rowKey, rowProps, columns, ...tab
   const cells = (render: (column: Column<Row>) => ReactNode) =>
     shown.map((column, place) => <Fragment key={place.toString()}>{render(column)}</Fragment>)
   return (
-    <ScrollTable {...table}>
+    // Tables that fit any width stay tables.
+    <ScrollTable cards={table.minWidth > 0} {...table}>
       {caption && <Table.Caption>{caption}</Table.Caption>}
       <Table.Thead>
         <Table.Tr>
@@ -43,13 +44,13 @@ export function RowTable<Row>({ caption, rows, rowKey, rowProps, columns, ...tab
       <Table.Tbody>
         {rows.map((row, index) => (
           <Table.Tr key={rowKey(row, index)} {...rowProps?.(row)}>
-            {cells(({ cell, right, rowHead, td }) =>
+            {cells(({ title, cell, right, rowHead, td }) =>
               rowHead ? (
                 <Table.Th scope="row" fw={500} {...td}>
                   {cell(row)}
                 </Table.Th>
               ) : (
-                <Table.Td {...(right && { ta: 'right' })} {...td}>
+                <Table.Td {...titled(title)} {...(right && { ta: 'right' })} {...td}>
                   {cell(row)}
                 </Table.Td>
               ),
@@ -59,4 +60,9 @@ export function RowTable<Row>({ caption, rows, rowKey, rowProps, columns, ...tab
       </Table.Tbody>
     </ScrollTable>
   )
+}
+
+/** What heads a cell where its row is a card. */
+export function titled(title: ReactNode) {
+  return typeof title === 'string' && title !== '' ? { 'data-title': title } : {}
 }

@@ -124,7 +124,7 @@ export function DeadLettersTab({
           {replayed(done)}
         </Text>
       )}
-      <ScrollTable label="Dead letters" minWidth={760}>
+      <ScrollTable label="Dead letters" minWidth={760} cards>
         <Table.Thead>
           <Table.Tr>
             {editor && (
@@ -140,7 +140,7 @@ export function DeadLettersTab({
             )}
             <Table.Th>Place</Table.Th>
             <Table.Th>Reason</Table.Th>
-            <Table.Th>It was</Table.Th>
+            <Table.Th>Source record</Table.Th>
             <Table.Th ta="right">Size</Table.Th>
             <Table.Th>Written</Table.Th>
             <Table.Th>Record</Table.Th>

@@ -30,7 +30,7 @@ export function LetterGroups({ inference }: { inference: Inference }) {
   return (
     <Stack gap="xs" component="section">
       <Title order={2}>Reasons</Title>
-      <ScrollTable label="Reasons" minWidth={640}>
+      <ScrollTable label="Reasons" minWidth={640} cards>
         <Table.Thead>
           <Table.Tr>
             <Table.Th ta="right">Records</Table.Th>
@@ -81,7 +81,7 @@ function GroupRow({ group, opened, onToggle }: { group: LetterGroup; opened: boo
   const { sample, first_at, last_at } = group
   return (
     <Table.Tr>
-      <Table.Td ta="right" fw={600} c="var(--kml-failed)">
+      <Table.Td data-title="Records" ta="right" fw={600} c="var(--kml-failed)">
         {formatExact(group.count)}
       </Table.Td>
       <Table.Td maw={520}>
@@ -92,8 +92,12 @@ function GroupRow({ group, opened, onToggle }: { group: LetterGroup; opened: boo
           {reasonText(group.reason)}
         </Text>
       </Table.Td>
-      <Table.Td style={{ whiteSpace: 'nowrap' }}>{first_at ? <Age at={first_at} size="sm" /> : NONE}</Table.Td>
-      <Table.Td style={{ whiteSpace: 'nowrap' }}>{last_at ? <Age at={last_at} size="sm" /> : NONE}</Table.Td>
+      <Table.Td data-title="First" style={{ whiteSpace: 'nowrap' }}>
+        {first_at ? <Age at={first_at} size="sm" /> : NONE}
+      </Table.Td>
+      <Table.Td data-title="Last" style={{ whiteSpace: 'nowrap' }}>
+        {last_at ? <Age at={last_at} size="sm" /> : NONE}
+      </Table.Td>
       <Table.Td>
         <RecordButton letter={sample} opened={opened} onToggle={onToggle} />
       </Table.Td>

@@ -92,7 +92,9 @@ export function LetterRow({
             </Tooltip>
           </Table.Td>
         )}
-        <Table.Td style={{ whiteSpace: 'nowrap' }}>{place}</Table.Td>
+        <Table.Td data-title="Place" style={{ whiteSpace: 'nowrap' }}>
+          {place}
+        </Table.Td>
         <Table.Td maw={420}>
           <Text size="sm" fw={500}>
             {stageText(reason)}
@@ -102,7 +104,7 @@ export function LetterRow({
             {reasonText(reason)}
           </Text>
         </Table.Td>
-        <Table.Td style={{ whiteSpace: 'nowrap' }}>
+        <Table.Td data-title="Source record" style={{ whiteSpace: 'nowrap' }}>
           {source ? (
             <>
               <TopicLink name={source.topic} /> {source.partition}@{formatExact(source.offset)}
@@ -116,10 +118,10 @@ export function LetterRow({
             </SmallPrint>
           )}
         </Table.Td>
-        <Table.Td ta="right" style={{ whiteSpace: 'nowrap' }}>
+        <Table.Td data-title="Size" ta="right" style={{ whiteSpace: 'nowrap' }}>
           {formatBytes(cut_from_bytes ?? record.value_size)}
         </Table.Td>
-        <Table.Td>
+        <Table.Td data-title="Written">
           <Age at={record.timestamp} size="sm" />
         </Table.Td>
         <Table.Td>

@@ -10,16 +10,24 @@ import type { Topic, TopicRecord } from '~/lib/api'
 import { formatCount, formatRate, plural } from '~/lib/format'
 import { useLive } from '~/lib/live'
 import { ExportButton } from './ExportButton'
+import { useFields } from './fields'
 import { RecordDrawer } from './RecordDrawer'
 import { type TopicSearch, tailUrl } from './search'
 import { useTail } from './useTail'
 
-export function LiveRecords({ topic, search }: { topic: Topic; search: TopicSearch }) {
+interface Props {
+  topic: Topic
+  search: TopicSearch
+  onSearch: (change: TopicSearch) => void
+}
+
+export function LiveRecords({ topic, search, onSearch }: Props) {
   const [held, setHeld] = useState(false)
   const { paused } = useLive()
   const tail = useTail(tailUrl(topic.name, search), held)
   // Kept as it was clicked: the list goes on, and may not hold it any more.
   const [selected, setSelected] = useState<TopicRecord | undefined>()
+  const { fields, controls } = useFields(topic.name, tail.records, search, onSearch)
   const still = held || paused
   return (
     <Stack gap="sm">
@@ -38,6 +46,7 @@ export function LiveRecords({ topic, search }: { topic: Topic; search: TopicSear
           </Dimmed>
         </Group>
         <Group gap="xs">
+          {controls}
           <Button
             size="xs"
             variant="default"
@@ -61,6 +70,7 @@ export function LiveRecords({ topic, search }: { topic: Topic; search: TopicSear
       ) : (
         <RecordTable
           records={tail.records}
+          fields={fields}
           label={`Records arriving in ${topic.name}`}
           {...(selected ? { selected: recordId(selected) } : {})}
           onSelect={setSelected}

@@ -9,6 +9,7 @@ import { RecordTable, recordId } from '~/components/RecordTable'
 import { type RecordDecoder, type Topic, topicsRecordsListOptions } from '~/lib/api'
 import { formatCount, plural } from '~/lib/format'
 import { ExportButton } from './ExportButton'
+import { useFields } from './fields'
 import { LiveRecords } from './LiveRecords'
 import { ReadControls } from './ReadControls'
 import { RecordDrawer } from './RecordDrawer'
@@ -36,6 +37,7 @@ function Page({ topic, search, onSearch }: Props) {
     staleTime: 2_000,
   })
   const page = query.data
+  const { fields, controls } = useFields(topic.name, page?.records ?? [], search, onSearch)
   if (query.isPending) return <Skeleton height={320} role="status" aria-label="Loading records" />
   if (page === undefined) return <ProblemAlert error={query.error} onRetry={() => void query.refetch()} />
   const selected = page.records.find((each) => recordId(each) === search.record)
@@ -53,6 +55,7 @@ function Page({ topic, search, onSearch }: Props) {
           <DecoderNote decoder={page.decoder} />
         </Dimmed>
         <Group gap="xs">
+          {controls}
           <Button
             size="xs"
             variant="default"
@@ -87,6 +90,7 @@ function Page({ topic, search, onSearch }: Props) {
       ) : (
         <RecordTable
           records={page.records}
+          fields={fields}
           label={`Records of ${topic.name}`}
           selected={search.record}
           onSelect={(record) => onSearch({ record: recordId(record) })}

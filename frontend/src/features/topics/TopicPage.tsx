@@ -1,6 +1,6 @@
 /** One topic: its records, its partitions, who uses it. */
 import { Button, Text } from '@mantine/core'
-import { IconSchool, IconTable } from '@tabler/icons-react'
+import { IconPencilPlus, IconSchool, IconTable } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useParams, useSearch } from '@tanstack/react-router'
 import { ButtonLink } from '~/components/ButtonLink'
@@ -14,6 +14,7 @@ import { useLive, useLiveEvents } from '~/lib/live'
 import { useSession } from '~/lib/session'
 import { aboutText, atMost } from './counts'
 import { PartitionsTab } from './PartitionsTab'
+import { ProduceDialog } from './ProduceDialog'
 import { RecordsTab } from './RecordsTab'
 import { recordsQuery, type TopicSearch } from './search'
 import { TrainDialog } from './TrainDialog'
@@ -60,6 +61,16 @@ export function TopicPage() {
             <CopyAs equivalents={equivalents(name, search)} />
             {can('editor') && topic && (
               <>
+                {!topic.internal && (
+                  <Button
+                    size="xs"
+                    variant="default"
+                    leftSection={<IconPencilPlus size={14} aria-hidden />}
+                    onClick={() => change({ write: true })}
+                  >
+                    Write a record
+                  </Button>
+                )}
                 <Button
                   size="xs"
                   variant="default"
@@ -91,6 +102,9 @@ export function TopicPage() {
           { value: 'users', label: 'Used by', content: () => topic && <UsersTab topic={topic} /> },
         ]}
       />
+      {topic && can('editor') && search.write && (
+        <ProduceDialog topic={topic} onClose={() => change({ write: undefined })} />
+      )}
       {topic && can('editor') && search.train && (
         <TrainDialog topic={topic} onClose={() => change({ train: undefined })} />
       )}

@@ -1,67 +1,106 @@
-/** Who uses a topic, and how far the inferences that read it are. */
-import { Stack, Text, Title } from '@mantine/core'
+/** Who uses a topic, and how far those are that read it. */
+import { Skeleton, Stack, Text } from '@mantine/core'
+import { useQuery } from '@tanstack/react-query'
 import { InferenceLink } from '~/components/ButtonLink'
+import { SmallPrint } from '~/components/Dimmed'
+import { ProblemAlert } from '~/components/ProblemAlert'
 import { RowTable } from '~/components/RowTable'
+import { Section } from '~/components/Section'
 import { StatusBadge } from '~/components/StatusBadge'
-import type { Topic } from '~/lib/api'
+import { type ConsumerGroup, type Topic, topicsGroupsOptions } from '~/lib/api'
 import { formatExact, NONE } from '~/lib/format'
+import { useLive } from '~/lib/live'
 import { UseLink } from './UseLinks'
 
+// Each of the groups is asked for its positions.
+const REFRESH_MS = 15_000
+
 export function UsersTab({ topic }: { topic: Topic }) {
-  if (topic.uses.length === 0) return <Text c="dimmed">Nothing of Kafka-ML writes or reads this topic.</Text>
   return (
     <Stack gap="lg">
-      <RowTable
-        label="Who uses the topic"
-        minWidth={480}
-        verticalSpacing={5}
-        maw={820}
-        rows={topic.uses}
-        rowKey={(each) => `${each.role}-${each.type}-${each.id}`}
-        columns={[
-          { title: 'Used as', cell: (each) => <UseLink use={each} /> },
-          { title: 'Name', cell: (each) => each.name || NONE, td: { style: { overflowWrap: 'anywhere' } } },
-          { title: 'State', cell: (each) => (each.state ? <StatusBadge state={each.state} /> : NONE) },
-        ]}
-      />
-      {topic.groups.length > 0 && <Groups topic={topic} />}
+      {topic.uses.length === 0 ? (
+        <Text c="dimmed">Not used by Kafka-ML.</Text>
+      ) : (
+        <RowTable
+          label="Who uses the topic"
+          minWidth={480}
+          verticalSpacing={5}
+          maw={820}
+          rows={topic.uses}
+          rowKey={(each) => `${each.role}-${each.type}-${each.id}`}
+          columns={[
+            { title: 'Used as', cell: (each) => <UseLink use={each} /> },
+            { title: 'Name', cell: (each) => each.name || NONE, td: { style: { overflowWrap: 'anywhere' } } },
+            { title: 'State', cell: (each) => (each.state ? <StatusBadge state={each.state} /> : NONE) },
+          ]}
+        />
+      )}
+      {topic.groups.length > 0 && (
+        <Section title="Inferences that read it">
+          <Groups label="How far the inferences are" groups={topic.groups} />
+        </Section>
+      )}
+      <Others name={topic.name} />
     </Stack>
   )
 }
 
-function Groups({ topic }: { topic: Topic }) {
+function Others({ name }: { name: string }) {
+  const { paused } = useLive()
+  const query = useQuery({
+    ...topicsGroupsOptions({ path: { name } }),
+    refetchInterval: paused ? false : REFRESH_MS,
+    retry: false,
+  })
+  const found = query.data
   return (
-    <Stack gap="xs">
-      <Title order={2}>Readers</Title>
-      <RowTable
-        label="How far readers are"
-        minWidth={480}
-        verticalSpacing={5}
-        maw={820}
-        style={{ fontVariantNumeric: 'tabular-nums' }}
-        rows={topic.groups.flatMap(({ group, inference, positions }) =>
-          (positions.length ? positions : [{ partition: null, committed: null, lag: null }]).map((position) => ({
-            group,
-            inference,
-            ...position,
-          })),
-        )}
-        rowKey={(row) => `${row.group}-${row.partition}`}
-        columns={[
-          {
-            title: 'Inference',
-            cell: ({ inference }) => <InferenceLink id={inference}>inference {inference}</InferenceLink>,
-          },
-          { title: 'Consumer group', cell: (row) => row.group },
-          { title: 'Partition', right: true, cell: (row) => row.partition ?? NONE },
-          {
-            title: 'Committed offset',
-            right: true,
-            cell: (row) => (row.committed === null ? 'none yet' : formatExact(row.committed)),
-          },
-          { title: 'Lag, records', right: true, cell: (row) => formatExact(row.lag) },
-        ]}
-      />
-    </Stack>
+    <Section title="Other consumer groups">
+      {query.error ? (
+        <ProblemAlert error={query.error} title="Kafka does not tell them" onRetry={() => void query.refetch()} />
+      ) : !found ? (
+        <Skeleton height={80} role="status" aria-label="Loading other groups" />
+      ) : found.groups.length === 0 ? (
+        <Text c="dimmed">No other group has committed a position in this topic.</Text>
+      ) : (
+        <Groups label="How far other groups are" groups={found.groups} />
+      )}
+      {found && !found.complete && <SmallPrint>The cluster has more groups than were asked.</SmallPrint>}
+    </Section>
+  )
+}
+
+function Groups({ label, groups }: { label: string; groups: readonly ConsumerGroup[] }) {
+  const ours = groups.some((each) => each.inference !== null)
+  return (
+    <RowTable
+      label={label}
+      minWidth={480}
+      verticalSpacing={5}
+      maw={820}
+      style={{ fontVariantNumeric: 'tabular-nums' }}
+      rows={groups.flatMap(({ positions, ...group }) =>
+        (positions.length ? positions : [{ partition: null, committed: null, lag: null }]).map((position) => ({
+          ...group,
+          ...position,
+        })),
+      )}
+      rowKey={(row) => `${row.group}-${row.partition}`}
+      columns={[
+        ours && {
+          title: 'Inference',
+          cell: ({ inference }) =>
+            inference === null ? NONE : <InferenceLink id={inference}>inference {inference}</InferenceLink>,
+        },
+        { title: 'Consumer group', cell: (row) => row.group, td: { style: { overflowWrap: 'anywhere' } } },
+        !ours && { title: 'State', cell: (row) => row.state },
+        { title: 'Partition', right: true, cell: (row) => row.partition ?? NONE },
+        {
+          title: 'Committed offset',
+          right: true,
+          cell: (row) => (row.committed === null ? 'none yet' : formatExact(row.committed)),
+        },
+        { title: 'Lag, records', right: true, cell: (row) => formatExact(row.lag) },
+      ]}
+    />
   )
 }

@@ -29,12 +29,18 @@ export interface TopicSearch {
   record?: string | undefined
   /** Whether the dialog is open that announces records for training. */
   train?: boolean | undefined
+  /** Whether the dialog is open that writes a record. */
+  write?: boolean | undefined
+  /** ``value``: values of JSON are shown as they are, not by their fields. */
+  view?: 'value' | undefined
 }
 
 export function topicSearch(search: Record<string, unknown>): TopicSearch {
   return {
     tab: textOf(search.tab),
     train: search.train === true || undefined,
+    write: search.write === true || undefined,
+    view: oneOf(search.view, ['value'] as const),
     from: oneOf(search.from, STARTS),
     offset: wholeOf(search.offset),
     time: textOf(search.time),

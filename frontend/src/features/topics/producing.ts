@@ -1,0 +1,28 @@
+/** Writing one record, elsewhere. */
+import type { NewRecordRequest } from '~/lib/api'
+import { curlCall, pythonCall, shellQuote } from '~/lib/equivalents'
+
+export function produceEquivalents(topic: string, record: NewRecordRequest) {
+  const { key, value, partition } = record
+  const headers = Object.fromEntries((record.headers ?? []).map((each) => [each.name, each.value]))
+  const options = [
+    key != null && `--key ${shellQuote(key)}`,
+    ...Object.entries(headers).map(([name, text]) => `--header ${shellQuote(`${name}=${text}`)}`),
+    partition != null && `--partition ${partition}`,
+    value === null && '--tombstone',
+  ].filter((each) => each !== false)
+  // A value may begin as options do.
+  const shown = value === null ? [] : ['--', shellQuote(topic), shellQuote(value)]
+  const words = value === null ? [shellQuote(topic), ...options] : [...options, ...shown]
+  return {
+    cli: ['kafka-ml topics produce', ...words].join(' '),
+    python: pythonCall('place = client.topics.produce', {
+      name: topic,
+      value,
+      ...(key != null && { key }),
+      ...(Object.keys(headers).length > 0 && { headers }),
+      ...(partition != null && { partition }),
+    }),
+    curl: curlCall('POST', `/api/topics/${encodeURIComponent(topic)}/records/`, record),
+  }
+}

@@ -1,0 +1,47 @@
+/** The fields of JSON objects as people name them: ``a.b`` is field b of the object in field a. */
+import type { TopicRecord } from './api'
+import { formatValue } from './format'
+
+// A table of more columns than these is read by nobody.
+const MOST_FIELDS = 30
+const MOST_DEPTH = 4
+
+/** Values by field; null where the record is no JSON object, or only its beginning is here. */
+export function fieldsOf({ decoded }: TopicRecord): Record<string, unknown> | null {
+  if (decoded.kind !== 'json' || decoded.truncated || !decoded.text) return null
+  try {
+    const value: unknown = JSON.parse(decoded.text)
+    return isObject(value) ? flattened(value) : null
+  } catch {
+    return null
+  }
+}
+
+/** The fields that the records have, those first that come first; empty unless most records are JSON objects. */
+export function fieldNames(records: readonly TopicRecord[]): string[] {
+  const objects = records.map(fieldsOf).filter((each) => each !== null)
+  if (objects.length * 2 <= records.length) return []
+  const names = new Set(objects.flatMap((each) => Object.keys(each)))
+  return [...names].slice(0, MOST_FIELDS)
+}
+
+/** A value as a cell shows it. */
+export function fieldText(value: unknown): string {
+  if (value === undefined) return ''
+  if (typeof value === 'number') return Number.isInteger(value) ? String(value) : formatValue(value)
+  return typeof value === 'string' ? value : JSON.stringify(value)
+}
+
+function flattened(object: Record<string, unknown>, depth = 1): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(object).flatMap(([name, value]) =>
+      isObject(value) && depth < MOST_DEPTH && Object.keys(value).length > 0
+        ? Object.entries(flattened(value, depth + 1)).map(([inner, each]) => [`${name}.${inner}`, each])
+        : [[name, value]],
+    ),
+  )
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
