@@ -1,12 +1,19 @@
 /** A table of objects, of cards on a phone, whose rows lead to their pages. */
 import 'mantine-datatable/styles.css'
-import { DataTable, type DataTableProps } from 'mantine-datatable'
+import { DataTable, type DataTableColumn, type DataTableProps } from 'mantine-datatable'
 import classes from './cards.module.css'
 import { titled } from './RowTable'
 
 type ObjectTableProps<Row> = Omit<DataTableProps<Row>, 'onRowClick'> & {
   records: Row[]
   onRowClick?: ((row: Row) => void) | undefined
+}
+
+/** The table's own rule where a column says no title. */
+function titleOf<Row>({ title, accessor }: DataTableColumn<Row>) {
+  if (title !== undefined) return title
+  const words = String(accessor).replace(/[._]/g, ' ')
+  return words.charAt(0).toUpperCase() + words.slice(1)
 }
 
 export function ObjectTable<Row extends { id: number }>({ onRowClick, ...props }: ObjectTableProps<Row>) {
@@ -28,7 +35,7 @@ export function ObjectTable<Row extends { id: number }>({ onRowClick, ...props }
     ...props,
     className: classes.container,
     classNames: { table: `${classes.cards} ${classes.sortable}` },
-    columns: props.columns?.map((column) => ({ ...column, customCellAttributes: () => titled(column.title) })),
+    columns: props.columns?.map((column) => ({ ...column, customCellAttributes: () => titled(titleOf(column)) })),
   } as unknown as DataTableProps<Row>
   return <DataTable<Row> {...table} />
 }
