@@ -14,7 +14,6 @@ import numpy as np
 import orjson
 import pytest
 from asgiref.sync import sync_to_async
-from confluent_kafka import Consumer, TopicPartition
 from django.test import AsyncClient
 from rest_framework.test import APIClient
 
@@ -372,16 +371,12 @@ def test_what_only_the_platform_writes_takes_no_record_of_others(editor: APIClie
 def test_who_else_reads_a_topic_and_what_kafka_keeps_of_it_is_shown(viewer: APIClient, broker: TestBroker) -> None:
     topic = broker.topic(partitions=2)
     write(broker, topic, [b"1", b"2", b"3"], partition=0)
-    settings = {"bootstrap.servers": broker.bootstrap_servers, "group.id": f"{topic}-others"}
-    consumer = Consumer(settings)
-    consumer.commit(offsets=[TopicPartition(topic, 0, 1)], asynchronous=False)
-    consumer.close()
+    admin = KafkaAdmin(KafkaSettings(bootstrap_servers=broker.bootstrap_servers))
+    admin.begin_at(f"{topic}-others", topic, 1)
     found = viewer.get(f"/api/topics/{topic}/groups/").json()
     (group,) = [each for each in found["groups"] if each["group"] == f"{topic}-others"]
     assert (group["inference"], group["state"], group["lag"]) == (None, "empty", 2)
-    KafkaAdmin(KafkaSettings(bootstrap_servers=broker.bootstrap_servers)).set_topic_config(
-        topic, {"retention.ms": "60000", "cleanup.policy": "compact"}
-    )
+    admin.set_topic_config(topic, {"retention.ms": "60000", "cleanup.policy": "compact"})
     kept = viewer.get(f"/api/topics/{topic}/settings/").json()
     assert (kept["retention_ms"], kept["retention_bytes"], kept["cleanup_policy"]) == (60000, None, "compact")
     assert viewer.get("/api/topics/no-such-topic/settings/").status_code == 404
