@@ -110,10 +110,12 @@ export function layoutPicture(
       next = y + PITCH
     }
   }
+  const from = groupedBy(edges, (edge) => `${edge.kind} ${edge.source}`)
+  const to = groupedBy(edges, (edge) => `${edge.kind} ${edge.target}`)
   const joined = (key: string, end: 'source' | 'target', kind: PipelineEdge['kind']) =>
-    edges
-      .filter((edge) => edge.kind === kind && edge[end] === key)
-      .map((edge) => edge[end === 'source' ? 'target' : 'source'])
+    end === 'source'
+      ? (from.get(`${kind} ${key}`) ?? []).map((edge) => edge.target)
+      : (to.get(`${kind} ${key}`) ?? []).map((edge) => edge.source)
 
   spread(
     3,
@@ -131,8 +133,8 @@ export function layoutPicture(
   )
   // Runs next, together with their deployment; everything to the left stands beside its runs.
   const below = bottom(0, 3, 4)
-  const deployments = of('deployment').map((node) => node.key)
-  const rank = (run: PipelineNode) => deployments.indexOf(joined(run.key, 'target', 'holds')[0] ?? '')
+  const places = new Map(of('deployment').map((node, place) => [node.key, place]))
+  const rank = (run: PipelineNode) => places.get(joined(run.key, 'target', 'holds')[0] ?? '') ?? -1
   spread(
     2,
     [...of('run')]
@@ -167,20 +169,12 @@ export function layoutPicture(
 /** Each line leaves and enters at a place of its own, so that numbers at its end stand apart. */
 function linesOf(edges: readonly PipelineEdge[], placed: ReadonlyMap<string, Box>, gap: number): Line[] {
   const drawn = edges.filter((edge) => placed.has(edge.source) && placed.has(edge.target))
-  const port = (edge: PipelineEdge, end: 'source' | 'target'): { y: number; room: number } => {
-    const other = end === 'source' ? 'target' : 'source'
-    const box = placed.get(edge[end])
-    const side = drawn
-      .filter((each) => each[end] === edge[end] && (each.kind === 'upper') === (edge.kind === 'upper'))
-      .sort((a, b) => (placed.get(a[other])?.y ?? 0) - (placed.get(b[other])?.y ?? 0))
-    const room = BOX_HEIGHT / (side.length + 1)
-    return { y: (box?.y ?? 0) + room * (side.indexOf(edge) + 1), room }
-  }
+  const ports = { source: portsOf(drawn, placed, 'source'), target: portsOf(drawn, placed, 'target') }
   return drawn.map((edge) => {
     const from = placed.get(edge.source)
     const to = placed.get(edge.target)
-    const start = port(edge, 'source')
-    const end = port(edge, 'target')
+    const start = ports.source.get(edge) ?? NO_PORT
+    const end = ports.target.get(edge) ?? NO_PORT
     const x1 = (from?.x ?? 0) + BOX_WIDTH
     const width = lineWidth(edge.rate)
     if (edge.kind === 'upper') {
@@ -196,4 +190,40 @@ function linesOf(edges: readonly PipelineEdge[], placed: ReadonlyMap<string, Box
     const path = `M${x1} ${start.y} H${turn} C${middle} ${start.y} ${middle} ${end.y} ${x2} ${end.y}`
     return { edge, path, width, label: end.room >= 14 ? { x: x2 - 8, y: end.y - 5 - width / 2, anchor: 'end' } : null }
   })
+}
+
+interface Port {
+  y: number
+  /** Between it and the next one. */
+  room: number
+}
+
+const NO_PORT: Port = { y: 0, room: 0 }
+
+/** Where each line leaves or enters its box, in the order of the boxes at its other end. */
+function portsOf(
+  edges: readonly PipelineEdge[],
+  placed: ReadonlyMap<string, Box>,
+  end: 'source' | 'target',
+): Map<PipelineEdge, Port> {
+  const other = end === 'source' ? 'target' : 'source'
+  const ports = new Map<PipelineEdge, Port>()
+  // What goes up a chain has a side of its own.
+  for (const side of groupedBy(edges, (edge) => `${edge.kind === 'upper'} ${edge[end]}`).values()) {
+    const room = BOX_HEIGHT / (side.length + 1)
+    side.sort((a, b) => (placed.get(a[other])?.y ?? 0) - (placed.get(b[other])?.y ?? 0))
+    for (const [place, edge] of side.entries())
+      ports.set(edge, { y: (placed.get(edge[end])?.y ?? 0) + room * (place + 1), room })
+  }
+  return ports
+}
+
+function groupedBy<Item>(items: readonly Item[], key: (item: Item) => string): Map<string, Item[]> {
+  const groups = new Map<string, Item[]>()
+  for (const item of items) {
+    const group = groups.get(key(item))
+    if (group) group.push(item)
+    else groups.set(key(item), [item])
+  }
+  return groups
 }

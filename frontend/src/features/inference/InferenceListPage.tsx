@@ -1,6 +1,5 @@
 /** All inferences: what reads which topic, answers where, and how well it keeps up. */
 
-import { Group, Text } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import type { DataTableColumn } from 'mantine-datatable'
@@ -71,12 +70,15 @@ export function InferenceListPage() {
   )
 }
 
+// Names of topics have no places to break at.
+const ANYWHERE = { overflowWrap: 'anywhere' } as const
+
 const COLUMNS: DataTableColumn<Inference>[] = [
-  { accessor: 'id', title: 'Id', width: 64, sortable: true },
+  { accessor: 'id', title: 'Id', width: 56, sortable: true },
   {
     accessor: 'model_name',
     title: 'Model',
-    width: 150,
+    width: 130,
     render: (row) => (
       <>
         <InferenceLink id={row.id}>{row.model_name}</InferenceLink>
@@ -95,18 +97,15 @@ const COLUMNS: DataTableColumn<Inference>[] = [
   {
     accessor: 'input_topic',
     title: 'Input → output',
-    width: 300,
+    width: 190,
     render: (row) => (
       <>
-        <Group gap={4} wrap="nowrap">
+        <div style={ANYWHERE}>
           <TopicLink name={row.input_topic} />
-          <Dimmed>→</Dimmed>
-          {row.output_bootstrap_servers ? (
-            <Text size="sm">{row.output_topic}</Text>
-          ) : (
-            <TopicLink name={row.output_topic} />
-          )}
-        </Group>
+        </div>
+        <div style={ANYWHERE}>
+          <Dimmed>→</Dimmed> {row.output_bootstrap_servers ? row.output_topic : <TopicLink name={row.output_topic} />}
+        </div>
         <SmallPrint>{challengeLabel(row)}</SmallPrint>
       </>
     ),

@@ -1,5 +1,4 @@
 /** The training runs of all deployments; those that are ticked can be compared. */
-import { useMediaQuery } from '@mantine/hooks'
 import { IconArrowsDiff } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
@@ -15,12 +14,10 @@ import { useFrameworks } from '~/lib/frameworks'
 import { listQuery } from '~/lib/listSearch'
 import { STATES, type TrainingSearch } from './routes'
 import * as columns from './runColumns'
-import { columnsOf, columnTitle } from './runValues'
+import { columnsOf } from './runValues'
 import { joinIds, parseIds, reselect } from './selection'
 import { ValueMenu } from './ValueMenu'
 
-/** A phone's width takes no table. */
-const NARROW = '(max-width: 48em)'
 const AFTER = [columns.CURVE, columns.TRAINED_ON, columns.DURATION, columns.AGE]
 
 export function RunList({
@@ -33,7 +30,6 @@ export function RunList({
   views: ReactNode
 }) {
   const navigate = useNavigate()
-  const narrow = useMediaQuery(NARROW, false, { getInitialValueInEffect: false })
   const { state, framework, where, tag, favourite } = search
   const list = useQuery(
     resultsListOptions({ query: { ...listQuery(search), state, framework, where, tag, favourite } }),
@@ -41,11 +37,8 @@ export function RunList({
   const rows = list.data?.results
   const values = useMemo(() => columnsOf(search.cols), [search.cols])
   const shown = useMemo(
-    () =>
-      narrow
-        ? [columns.card(values)]
-        : [columns.NAMED, columns.STATE_AND_PROGRESS, ...values.map(columns.value), ...AFTER],
-    [narrow, values],
+    () => [columns.NAMED, columns.STATE_AND_PROGRESS, ...values.map(columns.value), ...AFTER],
+    [values],
   )
   const ids = parseIds(search.sel)
   return (
@@ -87,19 +80,6 @@ export function RunList({
             chosen={values}
             onChoose={(next) => onSearch({ cols: next.join(','), page: search.page })}
           />
-          {narrow && (
-            <FilterSelect
-              label="Order"
-              any="Newest first"
-              data={values.flatMap((each) => [
-                { value: `-${each}`, label: `${columnTitle(each)}, greatest first` },
-                { value: each, label: `${columnTitle(each)}, least first` },
-              ])}
-              w={220}
-              value={search.sort}
-              onChange={(sort) => onSearch({ sort })}
-            />
-          )}
         </>
       }
       filtered={Boolean(state || framework || where || tag || favourite)}

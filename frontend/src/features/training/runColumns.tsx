@@ -69,34 +69,6 @@ export function value(column: string): RunColumn {
   }
 }
 
-/** All of a run in one cell, for screens of a hand's width. */
-export function card(values: readonly string[]): RunColumn {
-  return {
-    accessor: 'id',
-    title: 'Run',
-    toggleable: false,
-    render: (row) => (
-      // Beside it are the edges of the page, and the box that chooses the row.
-      <Stack gap={6} w="calc(100vw - 100px)">
-        <Group justify="space-between" wrap="nowrap" align="flex-start">
-          <RunName row={row} />
-          <RunState row={row} />
-        </Group>
-        {row.state === 'running' && <RunProgress row={row} />}
-        <Group gap="md">
-          {values.map((each) => (
-            <Text key={each} size="sm">
-              <SmallPrint span>{columnTitle(each)}</SmallPrint> {valueText(runValue(row, each))}
-            </Text>
-          ))}
-        </Group>
-        <TrainedOn row={row} />
-        <Age at={row.created_at} size="xs" />
-      </Stack>
-    ),
-  }
-}
-
 export const FRAMEWORK: RunColumn = {
   accessor: 'framework',
   title: 'Framework',
