@@ -5,6 +5,8 @@ import { ScrollTable, type ScrollTableProps } from './ScrollTable'
 
 export interface Column<Row> {
   title: ReactNode
+  /** The title in words, where it is no text. */
+  name?: string | undefined
   cell: (row: Row) => ReactNode
   /** Numbers, which are easier to compare when they end together. */
   right?: boolean
@@ -44,13 +46,13 @@ export function RowTable<Row>({ caption, rows, rowKey, rowProps, columns, ...tab
       <Table.Tbody>
         {rows.map((row, index) => (
           <Table.Tr key={rowKey(row, index)} {...rowProps?.(row)}>
-            {cells(({ title, cell, right, rowHead, td }) =>
+            {cells(({ title, name, cell, right, rowHead, td }) =>
               rowHead ? (
                 <Table.Th scope="row" fw={500} {...td}>
                   {cell(row)}
                 </Table.Th>
               ) : (
-                <Table.Td {...titled(title)} {...(right && { ta: 'right' })} {...td}>
+                <Table.Td {...titled(name ?? title)} {...(right && { ta: 'right' })} {...td}>
                   {cell(row)}
                 </Table.Td>
               ),

@@ -4,7 +4,7 @@ import { ActionIcon, Box, Group, SimpleGrid, Stack, Text, Title, Tooltip } from 
 import { IconX } from '@tabler/icons-react'
 import { useQueries } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
-import { type ReactNode, useMemo, useState } from 'react'
+import { useMemo, useState } from 'react'
 import { ButtonLink, ResultLink } from '~/components/ButtonLink'
 import { CopyAs } from '~/components/CopyAs'
 import { CopyButton } from '~/components/CopyButton'
@@ -22,7 +22,7 @@ import { useFrameworks } from '~/lib/frameworks'
 import { useSeriesColor } from '~/lib/palette'
 import { AddRun } from './AddRun'
 import { CodeDiff } from './CodeDiff'
-import { MetricTable, SettingTable } from './CompareTables'
+import { type Head, MetricTable, SettingTable } from './CompareTables'
 import { asMarkdown, metricRows, settingRows } from './compare'
 import { compareEquivalents } from './equivalents'
 import { ParallelRuns } from './ParallelRuns'
@@ -47,7 +47,6 @@ export function ComparePage() {
   }))
   const metrics = metricRows(results)
   const settings = settingRows(compared, useFrameworks())
-  const names = results.map((result) => `${result.name || result.model_name} (result ${result.id})`)
   const seriesIds = useSeriesIds(results)
   const choose = (next: readonly number[]) =>
     void navigate({ search: (before) => ({ ...before, results: joinIds(next), code: undefined }), replace: true })
@@ -63,7 +62,14 @@ export function ComparePage() {
           results.length > 0 && (
             <>
               <AddRun chosen={ids} disabled={ids.length >= MAX_RUNS} onAdd={(id) => choose([...ids, id])} />
-              <CopyButton text={asMarkdown(names, settings, metrics)} label="Copy as Markdown" />
+              <CopyButton
+                text={asMarkdown(
+                  heads.map((each) => each.name),
+                  settings,
+                  metrics,
+                )}
+                label="Copy as Markdown"
+              />
               <CopyAs equivalents={compareEquivalents(ids)} />
             </>
           )
@@ -132,41 +138,44 @@ export function ComparePage() {
 }
 
 /** Heads of the columns: whose numbers these are, in the colour of its curves, with the button that takes it out. */
-function useHeads(results: readonly Result[], onRemove: (id: number) => void): ReactNode[] {
+function useHeads(results: readonly Result[], onRemove: (id: number) => void): Head[] {
   const color = useSeriesColor()
   const ids = useSeriesIds(results)
-  return results.map((result, index) => (
-    <Stack key={result.id} gap={2} align="flex-start">
-      <Group gap={6} wrap="nowrap" align="center">
-        <Box
-          w={10}
-          h={10}
-          style={{ borderRadius: 2, flexShrink: 0, background: color(ids[index] ?? result.id) }}
-          aria-hidden
-        />
-        <ResultLink id={result.id} style={{ overflowWrap: 'anywhere' }}>
-          {result.name || result.model_name}
-        </ResultLink>
-        <Tooltip label="Take out of the comparison">
-          <ActionIcon
-            size="xs"
-            variant="subtle"
-            color="gray"
-            aria-label={`Take result ${result.id} out of the comparison`}
-            onClick={() => onRemove(result.id)}
-          >
-            <IconX size={12} aria-hidden />
-          </ActionIcon>
-        </Tooltip>
-      </Group>
-      <Group gap={6}>
-        <Text size="xs" c="dimmed" fw={400}>
-          result {result.id}
-        </Text>
-        {result.state !== 'finished' && <StatusBadge state={result.state} />}
-      </Group>
-    </Stack>
-  ))
+  return results.map((result, index) => ({
+    name: `${result.name || result.model_name} (result ${result.id})`,
+    title: (
+      <Stack key={result.id} gap={2} align="flex-start">
+        <Group gap={6} wrap="nowrap" align="center">
+          <Box
+            w={10}
+            h={10}
+            style={{ borderRadius: 2, flexShrink: 0, background: color(ids[index] ?? result.id) }}
+            aria-hidden
+          />
+          <ResultLink id={result.id} style={{ overflowWrap: 'anywhere' }}>
+            {result.name || result.model_name}
+          </ResultLink>
+          <Tooltip label="Take out of the comparison">
+            <ActionIcon
+              size="xs"
+              variant="subtle"
+              color="gray"
+              aria-label={`Take result ${result.id} out of the comparison`}
+              onClick={() => onRemove(result.id)}
+            >
+              <IconX size={12} aria-hidden />
+            </ActionIcon>
+          </Tooltip>
+        </Group>
+        <Group gap={6}>
+          <Text size="xs" c="dimmed" fw={400}>
+            result {result.id}
+          </Text>
+          {result.state !== 'finished' && <StatusBadge state={result.state} />}
+        </Group>
+      </Stack>
+    ),
+  }))
 }
 
 /** A model has its own colour; runs of the same model need one each. */

@@ -8,16 +8,22 @@ import { Toggle } from '~/components/Toggle'
 import { formatMeasured, NONE } from '~/lib/format'
 import type { DiffRow, MetricRow } from './compare'
 
+/** What heads a run's column, and its name in words. */
+export interface Head {
+  name: string
+  title: ReactNode
+}
+
 /** A column for each run. */
-function runColumns<Row>(heads: readonly ReactNode[], cell: (row: Row, run: number) => ReactNode): Column<Row>[] {
-  return heads.map((title, run) => ({
-    title,
+function runColumns<Row>(heads: readonly Head[], cell: (row: Row, run: number) => ReactNode): Column<Row>[] {
+  return heads.map((head, run) => ({
+    ...head,
     cell: (row) => cell(row, run),
     td: { miw: 150, style: { overflowWrap: 'anywhere' } },
   }))
 }
 
-export function MetricTable({ rows, heads }: { rows: readonly MetricRow[]; heads: readonly ReactNode[] }) {
+export function MetricTable({ rows, heads }: { rows: readonly MetricRow[]; heads: readonly Head[] }) {
   if (rows.length === 0) return <Text c="dimmed">No epoch has ended yet.</Text>
   return (
     <RowTable
@@ -61,7 +67,7 @@ export function SettingTable({
   onAll,
 }: {
   rows: readonly DiffRow[]
-  heads: readonly ReactNode[]
+  heads: readonly Head[]
   /** Whether rows without a difference are shown too. */
   all: boolean
   onAll: (all: boolean) => void
