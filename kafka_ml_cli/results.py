@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from rich.text import Text
 
-    from kafkaml.sdk.types import Artifact, ConfusionReport
+    from kafkaml.sdk.types import Artifact, ConfusionReport, TrainingResult
     from kafkaml.wire.evaluation import Baseline
     from kafkaml.wire.scores import Score
     from kafkaml.wire.semi_supervised import PseudoLabels
@@ -51,9 +51,10 @@ def list_(
         str | None,
         typer.Option(help="Best first: -score.accuracy; columns are score.NAME, test.NAME, best.NAME, parameter.NAME."),
     ] = None,
+    parameters: Annotated[bool, typer.Option("--parameters", help="Also what they were trained with.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """List results, the newest first or as ordered, with what they were trained with."""
+    """List results, the newest first or as ordered."""
     rows = client_of(context).results.list(
         deployment=deployment,
         state=state,
@@ -68,17 +69,10 @@ def list_(
             ("id", lambda row: row.id),
             ("deployment", lambda row: row.deployment),
             ("model", lambda row: row.model_name or row.model),
-            ("name", lambda row: f"{'* ' if row.favourite else ''}{row.name}"),
-            ("parameters", lambda row: "  ".join(f"{name} {value}" for name, value in row.parameters.items())),
-            ("tags", lambda row: " ".join(row.tags)),
             ("trained with", lambda row: row.leader or ""),
             ("state", lambda row: styled_state(row.state)),
             ("version", lambda row: row.current_version or ""),
-            ("score", lambda row: _metrics(row.scores)),
-            (
-                "test metrics, or why it failed",
-                lambda row: row.failure.cause if row.failure else _metrics(row.test_metrics),
-            ),
+            ("score, test metrics, or why it failed", lambda row: _told(row, parameters=parameters)),
         ],
         nothing="no results yet; they come with: kafka-ml deployments create CONFIGURATION",
         json=json,
@@ -450,6 +444,15 @@ def _gain(comparison: Comparison | None) -> str:
         return ""
     before, after = _number(comparison.champion_value), _number(comparison.challenger_value)
     return f"{comparison.metric} {before} -> {after}"
+
+
+def _told(row: TrainingResult, *, parameters: bool) -> str:
+    """What is beside a run and may be long: how good it is or why it failed, its name and tags, its parameters."""
+    told = [row.failure.cause if row.failure else _metrics({**row.scores, **row.test_metrics})]
+    told += [f"* {row.name}".rstrip()] if row.favourite else [row.name]
+    told += [f"#{tag}" for tag in row.tags]
+    told += [f"{name} {value}" for name, value in row.parameters.items()] if parameters else []
+    return "  ".join(each for each in told if each)
 
 
 def _metrics(metrics: Any) -> str:

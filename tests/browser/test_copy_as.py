@@ -167,12 +167,13 @@ def test_an_inference(session: Session, populated: Platform, demo: Demo, tmp_pat
 
 
 def test_a_stream_to_another_deployment(session: Session, populated: Platform, demo: Demo, tmp_path: Path) -> None:
-    page = session.open(f"/streams/{demo.stream}?send=true")
-    page.get_by_role("combobox", name="Deployment").click()
-    page.get_by_role("option").first.click()
-    dialog = page.get_by_role("dialog")
-    dialog.get_by_role("button", name="Copy as…").click()
     for language in LANGUAGES:
+        # Each takes one stream.
+        made = populated.client.deployments.create(configuration=demo.configuration)
+        page = session.open(f"/streams/{demo.stream}?send=true")
+        page.get_by_role("combobox", name="Deployment").click()
+        page.get_by_role("option", name=re.compile(f"^{made.id}:")).click()
+        page.get_by_role("dialog").get_by_role("button", name="Copy as…").click()
         page.get_by_role("radiogroup", name="Language").get_by_text(language, exact=True).click()
         _run(populated, language, page.locator("pre.mantine-Code-root").last.inner_text(), tmp_path)
 

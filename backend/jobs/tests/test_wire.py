@@ -25,8 +25,9 @@ def messages() -> list[type[Message]]:
     modules = [
         importlib.import_module(f"kafkaml.wire.{each.name}") for each in pkgutil.iter_modules(kafkaml.wire.__path__)
     ]
-    named = {getattr(module, name) for module in modules for name in module.__all__}
-    classes = [each for each in named if isinstance(each, type) and issubclass(each, Message)]
+    exported = [getattr(module, name) for module in modules for name in module.__all__]
+    named = {each for each in exported if isinstance(each, type)}
+    classes = [each for each in named if issubclass(each, Message)]
     return sorted(
         (each for each in classes if each not in NOT_OF_THE_API and not set(each.__subclasses__()) & named),
         key=lambda each: each.__name__,

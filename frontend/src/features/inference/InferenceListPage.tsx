@@ -70,8 +70,8 @@ export function InferenceListPage() {
   )
 }
 
-// Names of topics have no places to break at.
-const ANYWHERE = { overflowWrap: 'anywhere' } as const
+// Names of topics have no places to break at; links below each other are apart enough for a finger.
+const ANYWHERE = { overflowWrap: 'anywhere', marginBottom: 6 } as const
 
 const COLUMNS: DataTableColumn<Inference>[] = [
   { accessor: 'id', title: 'Id', width: 56, sortable: true },

@@ -188,7 +188,8 @@ function RunName({ row }: { row: ResultRow }) {
 
 function TrainedOn({ row }: { row: ResultRow }) {
   return (
-    <Stack gap={0} style={{ overflowWrap: 'anywhere' }}>
+    // Links below each other are apart enough for a finger.
+    <Stack gap={6} style={{ overflowWrap: 'anywhere' }}>
       <DeploymentLink id={row.deployment}>
         {row.configuration_name} · {row.deployment}
       </DeploymentLink>
