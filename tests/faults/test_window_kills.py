@@ -41,8 +41,8 @@ from tests.support import eventually, soaking
 pytestmark = [pytest.mark.faults, pytest.mark.integration, pytest.mark.timeout(3600 if soaking() else 600)]
 
 LENGTH, KEYS, POISON_EVERY = 4, 60, 50
-# Each costs some three seconds of a processor. With those without windows they are 21, of each kind at every point.
-KILLS = 200 if soaking() else 14
+# Each costs some three seconds of a processor; those without windows are one at every point.
+KILLS = 200 if soaking() else 20
 # In each a replica joins and one leaves.
 ROUNDS = 100 if soaking() else 5
 CONTRACT: Any = {
