@@ -244,16 +244,13 @@ class RowColumns:
 
     def values(self, data: pl.DataFrame, count: int) -> pl.DataFrame:
         """Return what the expressions give for ``data`` of ``count`` rows, among other columns, by ``field``."""
-        beside = data if data.width else pl.select(pl.int_range(count).alias(""))
-        return beside.with_columns(**self._series(data, count))
+        return _with_rows(data, count).with_columns(**self._series(data, count))
 
     def _series(self, data: pl.DataFrame, count: int) -> dict[str, pl.Series]:
         found = {name: data.get_column(each) for name, each in self._fields.items()}
         if self._exprs:
-            # Beside a column, an expression without fields gives a value for each row too. In sequence: to hand columns
-            # to other threads takes longer than to work them out.
-            beside = data if data.width else pl.select(pl.int_range(count).alias(""))
-            worked_out = beside.with_columns_seq(*self._exprs.values())
+            # In sequence: to hand columns to other threads takes longer than to work them out.
+            worked_out = _with_rows(data, count).with_columns_seq(*self._exprs.values())
             found |= {name: worked_out.get_column(name) for name in self._exprs}
         return found
 
@@ -301,6 +298,11 @@ class RowColumns:
             missing | unknown,
             lambda row: _null(column) if missing[row] else _other_class(column, str(texts[row]), known),
         )
+
+
+def _with_rows(data: pl.DataFrame, count: int) -> pl.DataFrame:
+    """Return ``data``, beside a column of its own where it has none: an expression without fields then has rows too."""
+    return data if data.width else pl.select(pl.int_range(count).alias(""))
 
 
 def _constant_text(value: object) -> str:

@@ -87,16 +87,13 @@ def _integer(value: Any) -> int:
     raise _OddError
 
 
-def _boolean(value: Any) -> bool:
-    if type(value) is bool:
-        return value
-    raise _OddError
+def _only(kind: type) -> Callable[[Any], Any]:
+    def plain(value: Any) -> Any:
+        if type(value) is kind:
+            return value
+        raise _OddError
 
-
-def _text(value: Any) -> str:
-    if type(value) is str:
-        return value
-    raise _OddError
+    return plain
 
 
 def _numbers(value: Any) -> list[float]:
@@ -109,9 +106,9 @@ _AS_TEXT = (FieldKind.TIME, FieldKind.BYTES)
 _PLAIN: Mapping[FieldKind, Callable[[Any], Any]] = {
     FieldKind.NUMBER: _number,
     FieldKind.INTEGER: _integer,
-    FieldKind.BOOLEAN: _boolean,
-    FieldKind.TEXT: _text,
-    FieldKind.TIME: _text,
-    FieldKind.BYTES: _text,
+    FieldKind.BOOLEAN: _only(bool),
+    FieldKind.TEXT: _only(str),
+    FieldKind.TIME: _only(str),
+    FieldKind.BYTES: _only(str),
     FieldKind.NUMBERS: _numbers,
 }
