@@ -1,12 +1,12 @@
 # Every target does its own set-up on a fresh machine (Python 3.11+, Node 20.19+, Java 17+ and Maven present) and is quick when that is done.
-.PHONY: demo up down test soak test-postgresql cluster-test cluster-up cluster-down cluster-e2e bench screenshots openapi format check lock install
+.PHONY: demo up down test docs docs-test soak test-postgresql cluster-test cluster-up cluster-down cluster-e2e bench screenshots openapi format check lock install
 RUN := .venv/bin
 # Containers often set it. Whatever starts would compile all that it imports, each time: a start takes three times as long.
 unexport PYTHONDONTWRITEBYTECODE
 
 install:; @scripts/install
-demo: install; @$(RUN)/python -m examples.demo
-up: install; @$(RUN)/kafka-ml up --detach
+demo: install; @scripts/build-docs --beside; $(RUN)/python -m examples.demo
+up: install; @scripts/build-docs --beside; $(RUN)/kafka-ml up --detach
 down: install; @$(RUN)/kafka-ml down
 test: install; @scripts/test
 # The tests of faults with as many kills and swaps as the figures in docs are for: hours.
@@ -20,6 +20,8 @@ cluster-up: install; @scripts/cluster/up $${CLUSTER_STATE:-build/cluster} $${NOD
 cluster-down:; @scripts/cluster/down $${CLUSTER_STATE:-build/cluster}
 # Everything that a user does with a cluster, on one of two nodes on this machine: built, installed, used, broken, removed.
 cluster-e2e: install; @scripts/cluster-e2e $(ARGS)
+# The documentation, served by the platform under /docs/; `make up` and `make demo` build it too, beside the rest.
+docs: install; @scripts/build-docs
 bench: install; @$(RUN)/python -m benchmarks $(ARGS)
 screenshots: install; @scripts/install-chromium && $(RUN)/python -m tests.browser.screenshots
 openapi: install; @KML_STATE_DIR=$$(mktemp -d) $(RUN)/python -m backend.manage spectacular --format openapi-json --file frontend/openapi.json

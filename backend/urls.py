@@ -30,6 +30,7 @@ from backend.ml_models.views import FrameworksView, MLModelViewSet
 from backend.pipeline.views import PipelineView
 from backend.streams.views import StreamViewSet
 from backend.system import views as system
+from backend.system.documentation import documentation
 from backend.topics import views as topics
 from backend.visualisation.views import prediction_stream
 from backend.webhooks.views import WebhookViewSet
@@ -132,6 +133,7 @@ api_urls: list[URLPattern | URLResolver] = [
 urlpatterns: list[URLPattern | URLResolver] = [
     path("login/<str:secret>", accounts.login_by_link, name="login-link"),
     path("api/", include(api_urls)),
+    re_path(r"^docs(?:/(?P<path>.*))?$", documentation, name="documentation"),
     re_path(r"^(?!api/|login/|static/)", system.index, name="index"),
 ]
 

@@ -24,7 +24,7 @@ export default defineConfig(({ command }) => ({
   server: {
     // Templates of models are the examples' own files, outside this folder.
     fs: { allow: ['..'] },
-    proxy: { '/api': proxied, '/login': proxied },
+    proxy: { '/api': proxied, '/docs': proxied, '/login': proxied },
   },
   test: {
     environment: 'jsdom',

@@ -134,6 +134,8 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 1
 
 STATIC_URL = "static/"
 STATIC_ROOT = Path(__file__).resolve().parent.parent / "web"
+# Built by scripts/build-docs; apart, because a build of the web UI empties its own folder.
+DOCUMENTATION_ROOT = STATIC_ROOT.with_name("documentation")
 WHITENOISE_USE_FINDERS = False
 WHITENOISE_AUTOREFRESH = False
 # The names of built files hold their hash; all others may change with the next version.

@@ -94,7 +94,8 @@ def index(request: HttpRequest) -> HttpResponse:
             410,
             f"{request.method} {request.path} was Kafka-ML 1.0's; this version has it at {present}",
             "moved_address",
-            hint="send a token (kafka-ml tokens create) as Authorization: Bearer TOKEN; fields: /api/schema/",
+            hint="send a token (kafka-ml tokens create) as Authorization: Bearer TOKEN; fields: /docs/coming-from-1.x/",
+            headers={"Link": f'<{present}>; rel="successor-version"'},
             extra={"new_address": present},
         )
         return problem_response(request, problem)

@@ -48,10 +48,12 @@ READ_ADMIN = {"GET": A, "HEAD": A}
 
 # Every other address is a page, which reads its address itself.
 PAGES = "^(?!api/|login/|static/)"
+DOCUMENTATION = "^docs(?:/(?P<path>.*))?$"
 # What is not in a row's dictionary must be refused with 405, 404 or before.
 MATRIX: dict[str, dict[str, Needs]] = {
     PAGES: {"GET": Needs.PUBLIC, "HEAD": Needs.PUBLIC},
     "login/<str:secret>": {"GET": Needs.PUBLIC},
+    DOCUMENTATION: {"GET": Needs.PUBLIC, "HEAD": Needs.PUBLIC},
     "api/session/": {"GET": Needs.PUBLIC, "HEAD": Needs.PUBLIC},
     "api/session/password/": {"POST": V},
     "api/login/": {"POST": Needs.PUBLIC},
@@ -274,8 +276,8 @@ def world(configure: object) -> dict[str, str]:
 
 
 def address(route: str, world: dict[str, str]) -> str:
-    if route == PAGES:
-        return "/"
+    if route in (PAGES, DOCUMENTATION):
+        return "/" if route == PAGES else "/docs/"
     numbers = [number for prefix, number in world.items() if route.startswith(prefix.removeprefix("id:") + "/")]
     number = numbers[0] if numbers else "1"
     filled = (

@@ -42,6 +42,7 @@ def test_a_script_gets_json(accept: str, method: str) -> None:
     answer = getattr(client, method)("/models/")
     assert (answer.status_code, answer.headers["content-type"]) == (410, "application/problem+json")
     assert answer.json()["new_address"] == "/api/models/"
+    assert answer.headers["Link"] == '</api/models/>; rel="successor-version"'
 
 
 def test_a_browser_gets_the_page() -> None:

@@ -15,6 +15,7 @@ import {
   IconChevronsLeft,
   IconChevronsRight,
   IconDeviceDesktop,
+  IconHelp,
   IconList,
   IconLogout,
   IconMoon,
@@ -32,6 +33,7 @@ import { useSession } from '~/lib/session'
 import classes from './AppLayout.module.css'
 import { BottomBar } from './BottomBar'
 import { Breadcrumb } from './Breadcrumb'
+import { helpAddress } from './help'
 import { isIn, ROOMS } from './navigation'
 import { usePrefetchedRooms } from './prefetch'
 import { usePageChange } from './usePageChange'
@@ -70,6 +72,18 @@ export function AppLayout({ children }: { children: ReactNode }) {
             <Tooltip label="Search and commands (Ctrl+K)">
               <ActionIcon variant="subtle" color="gray" aria-label="Search and commands" onClick={openPalette}>
                 <IconSearch size={18} aria-hidden />
+              </ActionIcon>
+            </Tooltip>
+            <Tooltip label="Help: the documentation of this page">
+              <ActionIcon
+                variant="subtle"
+                color="gray"
+                aria-label="Help"
+                component="a"
+                href={helpAddress(path)}
+                target="_blank"
+              >
+                <IconHelp size={18} aria-hidden />
               </ActionIcon>
             </Tooltip>
             <ThemeMenu />

@@ -130,6 +130,7 @@ function useCommands(onSheet: () => void): Command[] {
           go('Webhooks', '/webhooks'),
         ]
       : []),
+    { label: 'Documentation', run: () => void window.open('/docs/', '_blank', 'noopener') },
     { label: 'Keyboard shortcuts', run: onSheet },
     { label: 'Sign out', run: () => void signOut() },
   ]

@@ -1,0 +1,4 @@
+"""The documentation site: which files are its pages, the reference written from the code, and what a build adds.
+
+``python -m scripts.documentation FOLDER`` lays everything down for Zensical; ``scripts/build-docs`` does the rest.
+"""

@@ -1,0 +1,10 @@
+"""Lays the sources of the site down in the folder that is named."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from scripts.documentation.pages import lay_down
+
+lay_down(Path(sys.argv[1]))

@@ -1,0 +1,71 @@
+"""The page of figures: scores, metrics and arguments of trainings, and what inferences tell of themselves."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+
+from kafkaml.frameworks import FRAMEWORKS, Arguments, Purpose
+from kafkaml.wire.message import Message
+from kafkaml.wire.progress import EpochMetrics, Progress, WindowPlace
+from kafkaml.wire.replica import Compared, Counts, Exits, LiveComparison, ReplicaState, Totals
+from kafkaml.wire.scores import SCORE_DIRECTIONS, Score
+
+__all__ = ["page"]
+
+_INTRODUCTION = """\
+# Metrics, scores and arguments
+Written from the code that computes, checks and sends them. They are in the web UI, `kafka-ml results show`,
+`kafka-ml inferences show` and in the API's answers under the same names.
+"""
+_OF_TRAINING = (Progress, EpochMetrics, WindowPlace)
+_OF_INFERENCE = (Counts, Totals, Exits, Compared, LiveComparison)
+
+
+def page() -> str:
+    """Return the page."""
+    return _INTRODUCTION + "".join([*_scores(), *_frameworks(), *_messages()])
+
+
+def _scores() -> Iterator[str]:
+    yield f"\n## Scores\n{_docstring(Score)}\n\n| score | better |\n|---|---|\n"
+    yield from (f"| `{score}` | {'higher' if SCORE_DIRECTIONS[score] == 'up' else 'lower'} |\n" for score in Score)
+
+
+def _frameworks() -> Iterator[str]:
+    for framework in FRAMEWORKS.values():
+        for purpose in Purpose:
+            yield f"\n## {framework.title}: arguments of {purpose}\n"
+            yield from _arguments(framework.arguments[purpose])
+        if framework.elsewhere:
+            yield "\nNot given here:\n\n| argument | why |\n|---|---|\n"
+            yield from (f"| `{name}` | {why} |\n" for name, why in framework.elsewhere.items())
+        yield f"\n## {framework.title}: distributed models\n\n| field | accepted |\n|---|---|\n"
+        chain = framework.chain
+        for field, names in (("optimizer", chain.optimizers), ("loss", chain.losses), ("metrics", chain.metrics)):
+            yield f"| `{field}` | {', '.join(f'`{name}`' for name in names)} |\n"
+
+
+def _arguments(arguments: Arguments) -> Iterator[str]:
+    yield f"{arguments.about}, for example `{arguments.example}`.\n\n"
+    yield "| argument | expected | default | meaning |\n|---|---|---|---|\n"
+    for name, each in arguments.accepted.items():
+        meaning = f"another name of `{each.alias_of}`" if each.alias_of else each.meaning
+        yield f"| `{name}` | {each.kind.expected} | `{each.default}` | {meaning} |\n"
+
+
+def _messages() -> Iterator[str]:
+    yield "\n## A training while it goes\n"
+    yield from (_message(each) for each in _OF_TRAINING)
+    yield f"\n## An inference\nStates of a replica: {', '.join(f'`{each}`' for each in ReplicaState)}.\n"
+    yield f"{_docstring(ReplicaState)}\n"
+    yield from (_message(each) for each in _OF_INFERENCE)
+
+
+def _message(kind: type[Message]) -> str:
+    fields = ", ".join(f"`{name}`" for name in kind.model_fields)
+    return f"\n### {kind.__name__}\n{_docstring(kind)}\n\nFields: {fields}.\n"
+
+
+def _docstring(kind: type) -> str:
+    return inspect.cleandoc(kind.__doc__ or "").replace("``", "`")

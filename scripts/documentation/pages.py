@@ -1,0 +1,146 @@
+"""Which files are pages of the site, under which address, in which order; links between them."""
+
+from __future__ import annotations
+
+import posixpath
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from scripts.documentation import api, commands, metrics, sdk
+from scripts.documentation.markdown import replace_links
+
+__all__ = ["GENERATED", "ROOT", "lay_down", "navigation", "pages", "resolved"]
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# Pages that are written from the code.
+GENERATED = ("reference/api.md", "reference/cli.md", "reference/sdk.md", "reference/metrics.md")
+# What people read outside docs/, and where the site has it.
+_OUTSIDE = {
+    "CHANGELOG.md": "changelog.md",
+    "CITATION.cff": "citation.cff",
+    "CONTRIBUTING.md": "contributing.md",
+    "LICENSE": "license.txt",
+    "SECURITY.md": "security.md",
+    "k8s/README.md": "kubernetes-files.md",
+    "scripts/cluster/README.md": "cluster-on-one-machine.md",
+}
+_TUTORIAL = (
+    "installation.md",
+    "tutorial.md",
+    "incremental.md",
+    "distributed-models.md",
+    "distributed-cluster.md",
+    "gpu.md",
+)
+_REFERENCE = (*GENERATED, "configuration.md", "wire.md", "licences.md")
+_EXPLANATION = ("journey.md", "exactly-once.md", "isolation.md", "security.md")
+_PROJECT = ("contributing.md", "development.md", "cluster-on-one-machine.md", "changelog.md")
+
+
+def pages() -> Mapping[str, str]:
+    """Return the files that the site is made of, by their path in the repository: their path in the site.
+
+    What is generated is not among them.
+    """
+    found = {
+        str(path.relative_to(ROOT)): str(path.relative_to(ROOT / "docs"))
+        for path in sorted((ROOT / "docs").rglob("*"))
+        if path.is_file()
+    }
+    found |= {name: target for name, target in _OUTSIDE.items() if (ROOT / name).is_file()}
+    for path in sorted((ROOT / "examples").rglob("README.md")):
+        name = path.relative_to(ROOT)
+        found[str(name)] = str(name.with_name("index.md"))
+    return {name: _address(target) for name, target in found.items()}
+
+
+def navigation() -> list[dict[str, object]]:
+    """Return the site's table of contents. A page of docs/ that has no place of its own is a how-to guide."""
+    known = [each for each in pages().values() if each.endswith(".md")]
+    decisions = _folder(known, "decisions/")
+    seminar, examples = _folder(known, "seminar/"), _folder(known, "examples/")
+    placed = {"index.md", *_TUTORIAL, *_REFERENCE, *_EXPLANATION, *_PROJECT, *decisions, *seminar, *examples}
+    sections: list[tuple[str, list[str]]] = [
+        ("Tutorial", [each for each in _TUTORIAL if each in known]),
+        ("Seminar", seminar),
+        ("Examples", examples),
+        ("How-to guides", [each for each in known if each not in placed]),
+        ("Reference", [each for each in _REFERENCE if each in known or each in GENERATED]),
+        ("Explanation", [*(each for each in _EXPLANATION if each in known), *decisions]),
+        ("Project", [each for each in _PROJECT if each in known]),
+    ]
+    return [{"Home": "index.md"}, *({title: found} for title, found in sections if found)]
+
+
+def resolved(page: str, target: str) -> tuple[str, str] | None:
+    """Return the path in the repository and the anchor that a link of ``page`` leads to; None for one to elsewhere."""
+    address, _, anchor = target.partition("#")
+    if "://" in address or address.startswith(("mailto:", "/")):
+        return None
+    path = posixpath.normpath(posixpath.join(posixpath.dirname(page), address)) if address else page
+    return path, anchor
+
+
+def lay_down(folder: Path) -> None:
+    """Write all sources of the site below ``folder``/source, and the settings of Zensical beside them."""
+    source = folder / "source"
+    known = pages()
+    for name, target in known.items():
+        place = source / target
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if name.endswith(".md"):
+            place.write_text(_with_links_of_the_site(name, target, known), encoding="utf-8")
+        else:
+            shutil.copyfile(ROOT / name, place)
+    shutil.copyfile(ROOT / "frontend/public/favicon.svg", source / "mark.svg")
+    written = (api.page(ROOT / "frontend/openapi.json"), commands.page(), sdk.page(ROOT), metrics.page())
+    for target, text in zip(GENERATED, written, strict=True):
+        place = source / target
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text, encoding="utf-8")
+    settings = (Path(__file__).parent / "zensical.toml").read_text(encoding="utf-8")
+    (folder / "zensical.toml").write_text(
+        settings.replace("nav = []", f"nav = {_toml(navigation())}"), encoding="utf-8"
+    )
+
+
+def _with_links_of_the_site(name: str, target: str, known: Mapping[str, str]) -> str:
+    """Links to what the site does not have lose their address: the site has no sources."""
+
+    def replaced(address: str) -> str | None:
+        found = resolved(name, address)
+        if found is None:
+            return address
+        path, anchor = found
+        page = known.get(path) or known.get(posixpath.join(path, "README.md"))
+        if path == "README.md":
+            page = "index.md"
+            anchor = ""
+        if page is None:
+            return path.removeprefix("docs/") if path.removeprefix("docs/") in GENERATED else None
+        if page == target and anchor:
+            return f"#{anchor}"
+        return posixpath.relpath(page, posixpath.dirname(target) or ".") + (f"#{anchor}" if anchor else "")
+
+    return replace_links((ROOT / name).read_text(encoding="utf-8"), replaced)
+
+
+def _address(target: str) -> str:
+    return target.removesuffix("README.md") + "index.md" if target.endswith("README.md") else target
+
+
+def _folder(known: list[str], start: str) -> list[str]:
+    """A folder's pages, what introduces them first."""
+    return sorted(
+        (each for each in known if each.startswith(start)), key=lambda each: (each != f"{start}index.md", each)
+    )
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f'"{name}" = {_toml(each)}' for name, each in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(_toml(each) for each in value) + "]"
+    return f'"{value}"'
