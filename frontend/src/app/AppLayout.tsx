@@ -28,6 +28,7 @@ import { CatchBoundary, Link, useNavigate, useRouterState } from '@tanstack/reac
 import { lazy, type ReactNode, Suspense, useState } from 'react'
 import { SmallPrint } from '~/components/Dimmed'
 import { LiveMark } from '~/components/LiveMark'
+import { Logo } from '~/components/Logo'
 import { useLive } from '~/lib/live'
 import { useSession } from '~/lib/session'
 import classes from './AppLayout.module.css'
@@ -57,6 +58,7 @@ export function AppLayout({ children }: { children: ReactNode }) {
   useShortcuts({ onPalette: openPalette, onSheet: () => setSheet(true) })
   return (
     <AppShell
+      layout="alt"
       header={{ height: 44 }}
       navbar={{ width: narrow ? 56 : 208, breakpoint: 'sm', collapsed: { mobile: true } }}
       padding={{ base: 'sm', sm: 'lg' }}
@@ -92,7 +94,11 @@ export function AppLayout({ children }: { children: ReactNode }) {
         </Group>
       </AppShell.Header>
       <AppShell.Navbar className={classes.rail}>
-        <nav aria-label="Rooms" className={classes.rooms}>
+        <nav aria-label="Pages" className={classes.rooms}>
+          <Link to="/" className={classes.home} aria-label="Kafka-ML, pipeline">
+            <Logo size={24} />
+            {!narrow && <span>Kafka-ML</span>}
+          </Link>
           {ROOMS.map((room) => {
             const here = isIn(room.to, path)
             return (
@@ -114,7 +120,7 @@ export function AppLayout({ children }: { children: ReactNode }) {
         <UnstyledButton
           className={classes.fold}
           onClick={() => setNarrow(!narrow)}
-          aria-label={narrow ? 'Widen the rail' : 'Narrow the rail'}
+          aria-label={narrow ? 'Expand the sidebar' : 'Collapse the sidebar'}
         >
           {narrow ? <IconChevronsRight size={16} aria-hidden /> : <IconChevronsLeft size={16} aria-hidden />}
         </UnstyledButton>
@@ -137,7 +143,7 @@ export function AppLayout({ children }: { children: ReactNode }) {
 const SCHEMES = [
   { value: 'light', label: 'Light', icon: IconSun },
   { value: 'dark', label: 'Dark', icon: IconMoon },
-  { value: 'auto', label: 'As the system', icon: IconDeviceDesktop },
+  { value: 'auto', label: 'Same as system', icon: IconDeviceDesktop },
 ] as const
 
 function ThemeMenu() {

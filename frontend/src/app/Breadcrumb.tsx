@@ -1,6 +1,7 @@
 /** Where the page is: room, then object. The name of an object is in its title; here its number is enough. */
 import { Anchor, Breadcrumbs, Text } from '@mantine/core'
 import { Link, useRouterState } from '@tanstack/react-router'
+import { Logo } from '~/components/Logo'
 import classes from './AppLayout.module.css'
 import { ROOMS } from './navigation'
 
@@ -49,18 +50,10 @@ export function Breadcrumb() {
   const { first, rest } = partsOf(path)
   return (
     <Breadcrumbs component="nav" aria-label="Breadcrumb" separatorMargin={6} className={classes.crumbs} fz="sm">
-      {/* On a phone there is room for two parts; the bottom bar leads home. */}
-      <Anchor
-        component={Link}
-        to="/"
-        size="sm"
-        c="var(--mantine-color-text)"
-        fw={600}
-        visibleFrom={rest.length > 0 ? 'xs' : undefined}
-      >
-        Kafka-ML
-      </Anchor>
-      {first && path !== '/' && (
+      <Link to="/" className={classes.crumbHome} aria-label="Kafka-ML, pipeline">
+        <Logo size={24} />
+      </Link>
+      {first && (
         <Anchor component={Link} to={first.to ?? path} size="sm">
           {first.label}
         </Anchor>

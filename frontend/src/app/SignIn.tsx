@@ -2,12 +2,13 @@
  * For whoever is not signed in: by name and password here, or by the link that the command line prints. Where a session
  * ended in the middle of work, the form lies over the page, which stays as it was.
  */
-import { Alert, Button, Code, Modal, Paper, PasswordInput, Stack, Text, TextInput, Title } from '@mantine/core'
+import { Alert, Button, Code, Group, Modal, Paper, PasswordInput, Stack, Text, TextInput, Title } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
 import { CopyButton } from '~/components/CopyButton'
 import { Dimmed } from '~/components/Dimmed'
+import { Logo } from '~/components/Logo'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { loginCreateMutation, type Session } from '~/lib/api'
 
@@ -34,10 +35,13 @@ export function SignIn({ onSignedIn, over }: { onSignedIn: (session: Session) =>
     <main style={{ display: 'grid', placeItems: 'center', minHeight: '100dvh', padding: 16 }}>
       <Paper withBorder p="xl" w="min(400px, 100%)">
         <Stack gap="md">
-          <div>
-            <Title order={1}>Kafka-ML</Title>
-            <Dimmed>Train, serve and watch models on Apache Kafka streams</Dimmed>
-          </div>
+          <Group wrap="nowrap">
+            <Logo size={48} />
+            <div>
+              <Title order={1}>Kafka-ML</Title>
+              <Dimmed>Train, serve and watch models on Apache Kafka streams</Dimmed>
+            </div>
+          </Group>
           <SignInForm onSignedIn={onSignedIn} name="" />
         </Stack>
       </Paper>
