@@ -136,7 +136,7 @@ def settle(page: Page) -> None:
 
 def draw(page: Page, points: Sequence[tuple[float, float]]) -> None:
     """Draw one line through ``points`` (shares of width and height) on the page's drawing board."""
-    board = page.get_by_role("application", name=re.compile("Drawing board"))
+    board = page.get_by_role("application", name=re.compile("Drawing area"))
     # Waits until it stays where it is.
     board.hover()
     box = board.bounding_box()

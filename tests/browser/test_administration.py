@@ -28,7 +28,7 @@ def test_a_user_is_added_changed_and_deleted(session: Session) -> None:
     page.get_by_role("button", name="Add a user").first.click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("button", name="Add").click()
-    expect(dialog).to_contain_text("The name is missing")
+    expect(dialog).to_contain_text("Enter a name")
     # What the platform refuses is said at the field, and the dialog stays with what was typed.
     dialog.get_by_label("Name").fill("not a name")
     dialog.get_by_role("button", name="Add").click()
@@ -40,7 +40,7 @@ def test_a_user_is_added_changed_and_deleted(session: Session) -> None:
     row = page.get_by_role("row").filter(has_text="ada")
     expect(row).to_contain_text("viewer")
     choose(page, "ada", "Change")
-    page.get_by_role("dialog").get_by_role("switch", name="May sign in").uncheck(force=True)
+    page.get_by_role("dialog").get_by_role("switch", name="Can sign in").uncheck(force=True)
     page.get_by_role("dialog").get_by_role("button", name="Save").click()
     expect(row).to_contain_text("deactivated")
     delete(page, "ada")
@@ -49,7 +49,7 @@ def test_a_user_is_added_changed_and_deleted(session: Session) -> None:
 def test_a_cluster_is_entered_checked_changed_and_deleted(session: Session) -> None:
     session.findings.expected = {400}
     page = session.open("/clusters")
-    page.get_by_role("button", name="Enter a cluster").first.click()
+    page.get_by_role("button", name="Add a cluster").first.click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("textbox", name="Name", exact=True).fill("edge-site")
     dialog.get_by_label("Namespace").fill("kafka-ml-jobs")

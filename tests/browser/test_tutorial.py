@@ -149,7 +149,7 @@ def test_3_both_models_train_from_one_stream(session: Session, platform: Platfor
     page.get_by_role("button", name="Deploy", exact=True).click()
     made.deployment = _number_in(page, "/training")
     # The program to copy names this deployment.
-    snippet = page.get_by_label("Program that sends the stream")
+    snippet = page.get_by_label("Program to send the stream")
     expect(snippet).to_contain_text(re.compile(rf"deployment_id={made.deployment}\b"))
     _run(
         [
@@ -189,20 +189,20 @@ def test_4_the_result_answers_with_numbers_curves_and_samples(session: Session, 
 @pytest.mark.parametrize("framework", list(_MODELS))
 def test_5_the_model_is_served_and_answers_through_kafka(session: Session, made: Made, framework: str) -> None:
     page = session.open(f"/results/{made.results[framework]}")
-    page.get_by_role("link", name="Deploy for inference").first.click()
+    page.get_by_role("link", name="Serve a model").first.click()
     expect(page.get_by_text(re.compile("from stream"))).to_be_visible()
     page.get_by_role("button", name="Serve", exact=True).click()
     made.inferences[framework] = _number_in(page, "/inference")
     expect(page.get_by_text("running", exact=True).first).to_be_visible(timeout=_LONG_MS)
     page.get_by_role("tab", name="Try it").click()
     # As long as it can be: the machine is shared.
-    page.get_by_label("Wait at most").fill("30")
+    page.get_by_label("Timeout").fill("30")
     draw(page, [(0.5, 0.15), (0.5, 0.85)])
     page.get_by_role("button", name="Send through Kafka").click()
     expect(page.get_by_role("heading", name="Answer 1")).to_be_visible()
     # Ten probabilities and the way the record went.
     expect(page.get_by_label("Probability of each class").get_by_role("listitem")).to_have_count(10, timeout=_LONG_MS)
-    expect(page.get_by_role("heading", name=re.compile(r"The way it went, in [\d.]+ (ms|s)"))).to_be_visible()
+    expect(page.get_by_role("heading", name=re.compile(r"Path, in [\d.]+ (ms|s)"))).to_be_visible()
 
 
 @pytest.mark.parametrize("framework", list(_MODELS))
@@ -228,7 +228,7 @@ def test_8_the_program_to_copy_trains_the_models(session: Session, made: Made, t
     page.get_by_role("button", name="Deploy", exact=True).click()
     page.wait_for_url(re.compile(rf"/training/(?!{made.deployment}\b|new)\d+"))
     page.get_by_role("radiogroup", name="Encoding of the stream").get_by_text(encoding).click()
-    snippet = page.get_by_label("Program that sends the stream")
+    snippet = page.get_by_label("Program to send the stream")
     sink = {"Python, RAW": "RawSink", "Python, JSON": "JsonSink", "Python, Avro": "AvroSink"}[encoding]
     expect(snippet).to_contain_text(f"with {sink}(")
     program = tmp_path / "send.py"
@@ -275,7 +275,7 @@ def test_9_a_promoted_version_takes_over_from_the_one_that_answers(session: Sess
         # Records go on coming in while replicas go over.
         eventually(is_taken_over, _LONG_MS / 1000, what="version 2 to answer")
     expect(page.get_by_text("Version 2", exact=True)).to_be_visible()
-    expect(page.get_by_role("table", name="Last changes of version")).to_contain_text("1 → 2")
+    expect(page.get_by_role("table", name="Recent version changes")).to_contain_text("1 → 2")
     # Each record was answered once, in its order by one version and then by the other.
     versions = [answer.version for answer in answers if isinstance(answer, Prediction)]
     assert (len(versions), versions) == (len(answers), sorted(versions))
@@ -324,7 +324,7 @@ def test_11_its_sub_models_train_together_and_have_a_result_each(
     page.get_by_role("button", name="Deploy", exact=True).click()
     deployment = _number_in(page, "/training")
     # Samples are those of the lowest sub-model.
-    expect(page.get_by_label("Program that sends the stream")).to_contain_text("(count, 28, 28, 1)")
+    expect(page.get_by_label("Program to send the stream")).to_contain_text("(count, 28, 28, 1)")
     program = [str(_EXAMPLES / "mnist_dataset_training_example.py"), "--digits", "--deployment", str(deployment)]
     _run([*program, "--bootstrap-servers", platform.bootstrap_servers])
     expect(page.get_by_text("finished", exact=True)).to_have_count(1 + len(_CHAIN), timeout=_LONG_MS)
@@ -364,7 +364,7 @@ def test_13_each_tier_is_served_and_digits_leave_at_all_three(session: Session, 
     limits: list[float] = []
     for place, name in enumerate(_CHAIN):
         page = session.open(f"/results/{made.results[name]}")
-        page.get_by_role("link", name="Deploy for inference").first.click()
+        page.get_by_role("link", name="Serve a model").first.click()
         # What fits the tiers that are served already is filled in.
         reads = f"ui-distributed-{'in' if place == 0 else name}"
         expect(page.locator("input").and_(page.get_by_label(re.compile("^Input topic")))).to_have_value(reads)
@@ -391,21 +391,21 @@ def test_13_each_tier_is_served_and_digits_leave_at_all_three(session: Session, 
     _run([*program, "--inference", str(edge)], **platform.env)
     expect(watched.get_by_test_id("total")).to_have_text(re.compile(r"^20\d"), timeout=_LONG_MS)
     for name in _CHAIN:
-        expect(watched.get_by_text(f"Left at {name}").locator("..")).to_contain_text(re.compile(r"[1-9]\d?\.\d%"))
+        expect(watched.get_by_text(f"Answered at {name}").locator("..")).to_contain_text(re.compile(r"[1-9]\d?\.\d%"))
     page = session.open(f"/inference/{edge}")
-    expect(page.get_by_text("Leave here").locator("..")).to_contain_text(re.compile(r"\d\d\.\d%limit 0\.\d+"))
+    expect(page.get_by_text("Answered here").locator("..")).to_contain_text(re.compile(r"\d\d\.\d%limit 0\.\d+"))
     # A digit that the edge was not sure of tells its way.
     images = load_mnist(digits=True)[1].images[:100]
     answers = platform.client.inferences.predict_batch(edge, images)
     place = next(n for n, each in enumerate(answers) if isinstance(each, Prediction) and each.tier != "ui-edge")
     page.get_by_role("tab", name="Try it").click()
-    page.get_by_label("Wait at most").fill("30")
-    page.get_by_role("radiogroup", name="Where the sample comes from").get_by_text("JSON").click()
+    page.get_by_label("Timeout").fill("30")
+    page.get_by_role("radiogroup", name="Source of the sample").get_by_text("JSON").click()
     page.get_by_role("textbox", name="Sample as JSON").click()
     page.keyboard.insert_text(str(images[place].tolist()))
     page.get_by_role("button", name="Send through Kafka").click()
     expect(page.get_by_text(re.compile("sure, left at ui-(fog|cloud)"))).to_be_visible(timeout=_LONG_MS)
-    expect(page.get_by_text(re.compile("was less sure than its limit and handed it up to")).first).to_be_visible()
+    expect(page.get_by_text(re.compile("was below its limit and handed it up to")).first).to_be_visible()
     # The limit changes while it runs.
     page.get_by_role("button", name=f"Limit {limits[0]}", exact=True).click()
     page.get_by_label("Limit", exact=True).fill("1")

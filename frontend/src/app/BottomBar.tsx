@@ -11,7 +11,7 @@ export function BottomBar({ path }: { path: string }) {
   const more = ROOMS.filter((room) => !BAR_ROOMS.includes(room.to))
   const inMore = more.find((room) => isIn(room.to, path))
   return (
-    <Box component="nav" aria-label="Rooms, bottom bar" className={classes.bottom} hiddenFrom="sm">
+    <Box component="nav" aria-label="Pages, bottom bar" className={classes.bottom} hiddenFrom="sm">
       {shown.map((room) => {
         const here = isIn(room.to, path)
         return (

@@ -55,13 +55,13 @@ export default function CommandPalette({ openings, onSheet }: { openings: number
       attributes={{ content: { 'aria-label': 'Search and commands' } }}
     >
       <Spotlight.Search
-        placeholder="Go to, find by name or number, or do…"
+        placeholder="Go to a page, find by name or number, or run a command…"
         aria-label="Search and commands"
         leftSection={<IconSearch size={18} aria-hidden />}
       />
       <Spotlight.ActionsList>
         {rooms.length > 0 && (
-          <Spotlight.ActionsGroup label="Rooms">
+          <Spotlight.ActionsGroup label="Pages">
             {rooms.map((room) => (
               <Spotlight.Action
                 key={room.to}
@@ -94,7 +94,7 @@ export default function CommandPalette({ openings, onSheet }: { openings: number
           </Spotlight.ActionsGroup>
         )}
         {objects.length + rooms.length + actions.length === 0 && (
-          <Spotlight.Empty>{waiting ? 'Looking…' : 'Nothing of that name or number'}</Spotlight.Empty>
+          <Spotlight.Empty>{waiting ? 'Looking…' : 'No match'}</Spotlight.Empty>
         )}
       </Spotlight.ActionsList>
     </Spotlight.Root>
@@ -114,13 +114,13 @@ function useCommands(onSheet: () => void): Command[] {
           go('New configuration', '/configurations/new'),
           go('New data set', '/datasets/new'),
           go('Deploy for training', '/training/new'),
-          go('Deploy for inference', '/inference/new'),
+          go('Serve a model', '/inference/new'),
         ]
       : []),
-    { label: paused ? 'Go on live' : 'Hold the page still', run: () => setPaused(!paused) },
+    { label: paused ? 'Resume live updates' : 'Pause live updates', run: () => setPaused(!paused) },
     { label: 'Theme: light', run: () => setColorScheme('light') },
     { label: 'Theme: dark', run: () => setColorScheme('dark') },
-    { label: 'Theme: as the system', run: () => setColorScheme('auto') },
+    { label: 'Theme: same as system', run: () => setColorScheme('auto') },
     go('Account and access tokens', '/account'),
     ...(can('admin')
       ? [

@@ -4,8 +4,8 @@ import { EmptyState } from '~/components/EmptyState'
 
 export function NotFoundPage() {
   return (
-    <EmptyState title="There is no such page" action={<ButtonLink to="/">Go to the pipeline</ButtonLink>}>
-      The address may be from another version, or be cut off.
+    <EmptyState title="Page not found" action={<ButtonLink to="/">Go to the pipeline</ButtonLink>}>
+      The address may be incomplete, or from another version.
     </EmptyState>
   )
 }

@@ -8,7 +8,7 @@ export function PagePending() {
     <Center h="40vh">
       <Stack align="center" gap="sm" role="status">
         <Loader aria-label="Loading" />
-        {state === 'lost' && <Text size="sm">The platform does not answer; trying again.</Text>}
+        {state === 'lost' && <Text size="sm">The platform is not responding. Trying again…</Text>}
       </Stack>
     </Center>
   )

@@ -6,8 +6,8 @@ import { ROOMS } from './navigation'
 const MAC = /Mac|iPhone|iPad/.test(navigator.userAgent)
 const KEYS: readonly (readonly [what: string, keys: readonly string[]])[] = [
   ['Search and commands', [MAC ? '⌘' : 'Ctrl', 'K']],
-  ['This sheet', ['?']],
-  ['Close what lies over the page', ['Esc']],
+  ['Show this list', ['?']],
+  ['Close a dialog or menu', ['Esc']],
   ...ROOMS.map((room) => [`Go to ${room.label}`, ['g', room.key]] as const),
 ]
 
@@ -21,7 +21,7 @@ export default function ShortcutSheet({ opened, onClose }: { opened: boolean; on
         rows={KEYS}
         rowKey={([what]) => what}
         columns={[
-          { title: 'What', cell: ([what]) => what },
+          { title: 'Action', cell: ([what]) => what },
           {
             title: 'Keys',
             cell: ([, keys]) => (

@@ -25,7 +25,7 @@ export function SignIn({ onSignedIn, over }: { onSignedIn: (session: Session) =>
         centered
       >
         <Text size="sm" mb="md">
-          The page and what you typed are still here: sign in again to go on.
+          The page and your input are still here. Sign in again to continue.
         </Text>
         <SignInForm onSignedIn={onSignedIn} name={over} />
       </Modal>
@@ -63,7 +63,7 @@ function SignInForm({ onSignedIn, name }: { onSignedIn: (session: Session) => vo
     <form onSubmit={form.onSubmit((body) => login.mutate({ body }))}>
       <Stack>
         {staleLink && (
-          <Alert color="yellow" title="That link was used already or has expired">
+          <Alert color="yellow" title="This link has expired or has already been used">
             A sign-in link works once, for 15 minutes.
           </Alert>
         )}
@@ -88,7 +88,7 @@ function SignInForm({ onSignedIn, name }: { onSignedIn: (session: Session) => vo
           Sign in
         </Button>
         <Text size="sm" c="dimmed" component="div">
-          On the platform's own machine no password is needed: <Code>kafka-ml login</Code>
+          On the machine that runs the platform you need no password: <Code>kafka-ml login</Code>
           <CopyButton text="kafka-ml login" what="command" /> prints a link that signs you in.
         </Text>
       </Stack>

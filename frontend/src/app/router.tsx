@@ -45,7 +45,7 @@ export const router = createRouter({
   defaultNotFoundComponent: NotFoundPage,
   defaultPendingComponent: PagePending,
   defaultErrorComponent: ({ error, reset }) => (
-    <ProblemAlert error={error} title="This page has a defect" onRetry={reset} />
+    <ProblemAlert error={error} title="This page has failed" onRetry={reset} />
   ),
 })
 

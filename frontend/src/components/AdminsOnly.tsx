@@ -6,7 +6,7 @@ export function AdminsOnly({ title }: { title: string }) {
   return (
     <>
       <PageTitle title={title} />
-      <EmptyState title="For admins">Ask an admin of this platform for what you need.</EmptyState>
+      <EmptyState title="Admins only">Ask an admin of this platform for access.</EmptyState>
     </>
   )
 }

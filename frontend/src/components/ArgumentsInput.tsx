@@ -74,7 +74,7 @@ export function ArgumentsInput({
             {place.argument.default}.
           </Text>
         )}
-        <Combobox.Options aria-label={`${label}: what can be given`}>
+        <Combobox.Options aria-label={`${label}: available arguments`}>
           <ScrollArea.Autosize mah={260} type="auto">
             {place.options.map((option, index) => (
               <Combobox.Option key={option.label} value={String(index)}>

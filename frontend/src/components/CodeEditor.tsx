@@ -59,7 +59,7 @@ export function CodeEditor(props: CodeEditorProps) {
       </Suspense>
       {!readOnly && (
         <Text id={hintId} size="xs" c="dimmed" mt={2}>
-          Tab indents; Esc, then Tab leaves the editor.
+          Tab indents. To leave the editor, press Esc, then Tab.
         </Text>
       )}
     </Box>

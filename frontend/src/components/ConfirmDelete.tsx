@@ -9,8 +9,8 @@ export function ConfirmDelete({
   opened,
   onClose,
   verb = 'Delete',
-  keep = 'Keep',
-  heading = 'What is lost',
+  keep = 'Cancel',
+  heading = 'What will be deleted',
   what,
   name,
   losses,
@@ -52,7 +52,7 @@ export function ConfirmDelete({
           {losses && losses.length > 0 ? (
             <Caution title={heading} texts={losses} />
           ) : (
-            <Text size="sm">Nothing else is lost with it.</Text>
+            <Text size="sm">Nothing else will be deleted.</Text>
           )}
           {typeName && (
             <TextInput

@@ -42,7 +42,7 @@ export function CopyAs({ equivalents }: { equivalents: Equivalents }) {
             {text}
           </Code>
           {language !== 'cli' && (
-            <SmallPrint>Make an access token on your account page and put it in KML_TOKEN.</SmallPrint>
+            <SmallPrint>Create an access token on your account page and put it in KML_TOKEN.</SmallPrint>
           )}
         </Stack>
       </Popover.Dropdown>

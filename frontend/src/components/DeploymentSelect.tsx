@@ -17,7 +17,7 @@ export function DeploymentSelect({
       label="Deployment"
       placeholder="Choose one"
       searchable
-      nothingFoundMessage="No such deployment"
+      nothingFoundMessage="No matching deployment"
       data={rows.map(({ id, configuration_name: name, state }) => ({
         value: String(id),
         label: `${id}: ${name} (${state})`,

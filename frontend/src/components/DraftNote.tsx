@@ -6,9 +6,9 @@ export function DraftNote({ onDiscard }: { onDiscard: () => void }) {
   return (
     <Alert variant="default" py={6} icon={<IconPencil size={16} aria-hidden />}>
       <Group justify="space-between" gap="xs">
-        <Text size="sm">Here is what you typed before and did not save.</Text>
+        <Text size="sm">This is your unsaved draft.</Text>
         <Button size="compact-sm" variant="default" onClick={onDiscard}>
-          Discard it
+          Discard draft
         </Button>
       </Group>
     </Alert>

@@ -127,7 +127,7 @@ export function DrawDigit({
     <Stack gap={6} w={SIZE}>
       <Box
         role="application"
-        aria-label="Drawing board: arrow keys move the pen, Space puts it down or lifts it, Delete clears"
+        aria-label="Drawing area: arrow keys move the pen, Space lowers or lifts it, Delete clears"
         tabIndex={0}
         onKeyDown={onKey}
         onFocus={(event) => event.currentTarget.matches(':focus-visible') && setCursor([BOARD / 2, BOARD / 2])}
@@ -154,7 +154,7 @@ export function DrawDigit({
           Clear
         </Button>
       </Group>
-      <SmallPrint>Draw with mouse or finger; with keys: arrows move, Space draws.</SmallPrint>
+      <SmallPrint>Draw with the mouse or a finger. Keyboard: arrow keys move, Space draws.</SmallPrint>
     </Stack>
   )
 }

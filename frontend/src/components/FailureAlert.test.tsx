@@ -23,20 +23,22 @@ function show(heldUp: boolean, serves = false) {
 
 test('what keeps some replicas from running is told while others serve', () => {
   show(true, true)
-  expect(screen.getByRole('status')).toHaveTextContent('Not all replicas can run: Something is not set up')
+  expect(screen.getByRole('status')).toHaveTextContent(
+    'Some replicas cannot run: Something is missing on this platform',
+  )
 })
 
 test('what keeps a run from starting is told with its hint, and is no alarm', () => {
   show(true)
   const note = screen.getByRole('status')
-  expect(note).toHaveTextContent('It cannot run yet: Something is not set up')
+  expect(note).toHaveTextContent('It cannot run yet: Something is missing on this platform')
   expect(note).toHaveTextContent('no node has room')
   expect(note).toHaveTextContent('What to do: add a node, or ask for fewer GPUs')
 })
 
 test('a failure is an alarm', () => {
   show(false)
-  expect(screen.getByRole('alert')).toHaveTextContent(/^Something is not set upno node has room/)
+  expect(screen.getByRole('alert')).toHaveTextContent(/^Something is missing on this platformno node has room/)
 })
 
 test('only a failure of an attempt that still waits is an obstacle', () => {

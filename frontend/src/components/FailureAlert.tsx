@@ -9,12 +9,12 @@ const WHAT: Record<string, string> = {
   user_code: "The model's code failed",
   arguments: 'The arguments were refused',
   data: 'The data could not be used',
-  configuration: 'Something is not set up',
+  configuration: 'Something is missing on this platform',
   out_of_memory: 'Out of memory',
-  time_limit: 'It took longer than allowed',
+  time_limit: 'Time limit exceeded',
   broker: 'Kafka could not be reached',
   lost: 'The process was lost',
-  internal: 'A defect of the platform',
+  internal: 'Platform error',
 }
 
 /** A failure's headline. */
@@ -47,7 +47,7 @@ export function FailureAlert({
       role={heldUp ? 'status' : 'alert'}
       color={heldUp ? 'yellow' : 'red'}
       icon={heldUp ? <IconHourglass aria-hidden /> : <IconCircleX aria-hidden />}
-      title={`${heldUp ? (serves ? 'Not all replicas can run: ' : 'It cannot run yet: ') : ''}${[failureTitle(failure), place].filter(Boolean).join(', ')}`}
+      title={`${heldUp ? (serves ? 'Some replicas cannot run: ' : 'It cannot run yet: ') : ''}${[failureTitle(failure), place].filter(Boolean).join(', ')}`}
     >
       <Stack gap="xs">
         <Text size="sm" style={{ whiteSpace: 'pre-wrap', overflowWrap: 'anywhere' }}>

@@ -47,7 +47,7 @@ export function LimitCurves({
   const curves = query.data
   if (!curves) {
     return query.error ? (
-      <ProblemAlert error={query.error} title="There are no curves of limits" />
+      <ProblemAlert error={query.error} title="No limit curves" />
     ) : (
       <Skeleton height={260} role="status" aria-label="Loading" />
     )
@@ -59,7 +59,7 @@ export function LimitCurves({
       <ProblemAlert error={query.error} />
       <Answer curves={curves} />
       <Dimmed>
-        Told by {plural(curves.samples, 'sample')} of the {curves.of} part, which no sub-model learnt. A point is a
+        Based on {plural(curves.samples, 'sample')} of the {curves.of} part, which no sub-model learnt. A point is a
         limit: click it to choose it.
       </Dimmed>
       <Grid gap="xl">

@@ -81,7 +81,7 @@ export function ListPage<Row extends { id: number }>(props: ListPageProps<Row>) 
             records={rows ?? []}
             fetching={list.isPending}
             columns={chosen.shown}
-            noRecordsText="Nothing fits the filter"
+            noRecordsText="Nothing matches the filter"
             onRowClick={props.onRowClick}
             {...(props.rowKey && { idAccessor: props.rowKey })}
             {...(selected && onSelect
@@ -91,7 +91,7 @@ export function ListPage<Row extends { id: number }>(props: ListPageProps<Row>) 
                   getRecordSelectionCheckboxProps: (record: Row) => ({
                     'aria-label': `Select ${props.rowLabel?.(record) ?? record.id}`,
                   }),
-                  allRecordsSelectionCheckboxProps: { 'aria-label': 'Select all rows of this page' },
+                  allRecordsSelectionCheckboxProps: { 'aria-label': 'Select all rows on this page' },
                 }
               : {})}
             sortStatus={{

@@ -19,9 +19,9 @@ export function LiveMark() {
   const Icon = state === 'live' ? IconCircleFilled : state === 'paused' ? IconPlayerPause : IconPlugConnectedX
   // What moves no more has the time that it is of.
   const time = asOf === null || state === 'connecting' ? null : `as of ${formatClock(asOf)}`
-  const age = lastEventAt === null ? 'nothing heard yet' : `last change ${formatAge(new Date(lastEventAt), now)}`
+  const age = lastEventAt === null ? 'no update yet' : `last change ${formatAge(new Date(lastEventAt), now)}`
   return (
-    <Tooltip label={`${age}. ${paused ? 'Click to go on' : 'Click to hold the page still'}`}>
+    <Tooltip label={`${age}. ${paused ? 'Click to resume' : 'Click to pause updates'}`}>
       <Button
         size="compact-sm"
         variant="subtle"

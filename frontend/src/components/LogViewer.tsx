@@ -27,7 +27,7 @@ export function LogViewer({
   source,
   live,
   name,
-  empty = 'Nothing was written yet.',
+  empty = 'Nothing has been logged yet.',
   errorsOnly: errorsAtFirst = false,
   onErrorsOnly,
 }: {
@@ -86,13 +86,15 @@ export function LogViewer({
         />
         <Toggle label="Wrap" checked={wrap} onChange={setWrap} />
         <Toggle label="Raw" checked={raw} onChange={setRaw} />
-        <Toggle label="Follow the end" checked={following} onChange={setFollowing} />
+        <Toggle label="Follow" checked={following} onChange={setFollowing} />
         <Download read={read} name={name} />
       </Group>
       <Box mb="xs">
         <ProblemAlert
           error={log.error}
-          title={all.length > 0 ? 'No more of the log can be read just now' : 'The log cannot be read just now'}
+          title={
+            all.length > 0 ? 'No more of the log can be read at the moment' : 'The log cannot be read at the moment'
+          }
         />
       </Box>
       <Notes log={log} shown={shown.length} all={all.length} filtering={filtering} live={live} paused={paused} />
@@ -113,7 +115,7 @@ export function LogViewer({
             {empty}
           </Text>
         )}
-        {all.length > 0 && shown.length === 0 && <Dimmed p="xs">No line fits the filter.</Dimmed>}
+        {all.length > 0 && shown.length === 0 && <Dimmed p="xs">No line matches the filter.</Dimmed>}
         {groups.map((group) => (
           <LineGroup key={group[0]?.number} lines={group} query={query.trim()} raw={raw} />
         ))}
@@ -142,11 +144,11 @@ function Notes({
     <Group gap="md" mb={4} mih={22}>
       <Text size="xs" c="dimmed" role="status">
         {filtering ? `${formatCount(shown)} of ${plural(all, 'line')}` : plural(all, 'line')}
-        {live && (paused ? '; paused' : '; grows while it runs')}
-        {all > 0 && '; times are UTC'}
-        {log.stored && '; the process is gone, this is the kept end of its log'}
+        {live && (paused ? '; paused' : '; updates while it runs')}
+        {all > 0 && '; times in UTC'}
+        {log.stored && '; the process has ended, this is the end of its log'}
         {log.buffer.dropped > 0 &&
-          `; the first ${plural(log.buffer.dropped, 'line')} were let go, ${formatCount(MAX_LINES)} are kept: download has all`}
+          `; the first ${plural(log.buffer.dropped, 'line')} were dropped, ${formatCount(MAX_LINES)} are shown: download has all`}
       </Text>
       {!log.atStart && (
         <Button size="compact-xs" variant="default" onClick={log.fromStart}>

@@ -57,7 +57,7 @@ export function ObjectPage({
   if (!known) {
     if (!query.error) return <ObjectSkeleton />
     const retry = () => void query.refetch()
-    return <ProblemAlert error={query.error} title={`${what} ${id ?? ''} cannot be shown`} onRetry={retry} />
+    return <ProblemAlert error={query.error} title={`${what} ${id ?? ''} could not be loaded`} onRetry={retry} />
   }
   const shown = tabs?.find((each) => each.value === tab) ?? tabs?.[0]
   return (
@@ -81,7 +81,7 @@ export function ObjectPage({
             )}
             {createdAt && (
               <Text size="sm" component="div">
-                made <Age at={createdAt} size="sm" display="inline" />
+                created <Age at={createdAt} size="sm" display="inline" />
               </Text>
             )}
             {subtitle}

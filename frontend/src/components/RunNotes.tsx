@@ -68,7 +68,7 @@ export function RunNotesDialog({ run, onClose }: { run: Noted; onClose: () => vo
       onClose={onClose}
       onSave={async (values) => {
         await annotate.mutateAsync({ path: { id: String(run.id) }, body: values })
-        return `Result ${run.id} is changed`
+        return `Result ${run.id} saved`
       }}
     >
       <TextInput
@@ -80,7 +80,7 @@ export function RunNotesDialog({ run, onClose }: { run: Noted; onClose: () => vo
       />
       <TagsInput
         label="Tags"
-        description="Words to find it by; Enter adds one"
+        description="Press Enter after each tag"
         maxTags={MOST_TAGS}
         {...form.getInputProps('tags')}
       />

@@ -12,10 +12,10 @@ const LABELS: Record<SinkFormat, string> = {
   CLI: 'CLI',
 }
 const EXPLANATIONS: Record<SinkFormat, string> = {
-  RAW: 'Bytes of the arrays: the fastest, and right for images.',
-  JSON: 'Numbers as text: easy to read, larger.',
-  AVRO: 'Records by a schema, as other systems write them.',
-  CLI: 'A file of yours, without a program.',
+  RAW: 'The bytes of the arrays: fastest, and right for images.',
+  JSON: 'Numbers as text: easy to read, but larger.',
+  AVRO: 'Records with a schema, as other systems write them.',
+  CLI: 'One of your files; no program needed.',
 }
 
 export function SinkSnippet({
@@ -70,11 +70,11 @@ export function SinkSnippet({
         />
         <CopyButton text={text} label="Copy" />
       </Group>
-      <Code block tabIndex={0} aria-label="Program that sends the stream" style={{ overflow: 'auto', maxHeight: 480 }}>
+      <Code block tabIndex={0} aria-label="Program to send the stream" style={{ overflow: 'auto', maxHeight: 480 }}>
         {text}
       </Code>
       <SmallPrint>
-        {EXPLANATIONS[format]} {format !== 'CLI' && 'Run it with the Python that Kafka-ML is installed in.'}
+        {EXPLANATIONS[format]} {format !== 'CLI' && 'Run it with the Python in which Kafka-ML is installed.'}
       </SmallPrint>
     </Stack>
   )

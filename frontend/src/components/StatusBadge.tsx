@@ -19,8 +19,12 @@ interface Look {
 }
 
 const LOOKS: Record<string, Look> = {
-  created: { icon: IconCircleDashed, tone: 'idle', explanation: 'It will start in a moment' },
-  waiting: { icon: IconHourglass, tone: 'waiting', explanation: 'It waits for its stream to be announced' },
+  created: { icon: IconCircleDashed, tone: 'idle', explanation: 'About to start' },
+  waiting: {
+    icon: IconHourglass,
+    tone: 'waiting',
+    explanation: 'Waiting for data: no stream has been announced to it yet',
+  },
   starting: { icon: IconHourglass, tone: 'waiting' },
   running: { icon: IconLoader2, tone: 'running' },
   ready: { icon: IconCircleCheck, tone: 'good' },

@@ -29,7 +29,7 @@ export function TensorShapes({
 function Chip({ tensors, what }: { tensors: readonly TensorSpec[] | undefined; what: string }) {
   const details = tensors?.map((each) => `${each.name}: ${formatShape(each.shape, { batch: true })}, ${each.dtype}`)
   return (
-    <Tooltip label={details?.length ? details.join('; ') : `the ${what}'s shape is known when the first data arrive`}>
+    <Tooltip label={details?.length ? details.join('; ') : `the ${what}'s shape is known once the first data arrive`}>
       <Code fz="sm" style={{ whiteSpace: 'nowrap' }}>
         {shapesText(tensors)}
       </Code>

@@ -31,8 +31,8 @@ export function TokenTable<T extends Row>({
       columns={[
         { title, cell: (each) => each.name, td: { style: { overflowWrap: 'anywhere' } } },
         ...told,
-        { title: 'Made', cell: (each) => <Age at={each.created_at} size="sm" /> },
-        { title: 'Ends', cell: (each) => (each.expired ? 'expired' : <Age at={each.expires_at} size="sm" />) },
+        { title: 'Created', cell: (each) => <Age at={each.created_at} size="sm" /> },
+        { title: 'Expires', cell: (each) => (each.expired ? 'expired' : <Age at={each.expires_at} size="sm" />) },
         {
           title: <VisuallyHidden>Actions</VisuallyHidden>,
           cell: (each) => (

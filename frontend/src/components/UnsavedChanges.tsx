@@ -17,7 +17,7 @@ export function UnsavedChanges({ changed, onDiscard }: { changed: boolean; onDis
       centered
     >
       <Text size="sm" mb="md">
-        What you typed is not saved. As a draft it waits here, in this browser, until you come back.
+        Your changes are not saved. This browser keeps them as a draft until you come back.
       </Text>
       <Group justify="flex-end" gap="xs">
         <Button
@@ -28,10 +28,10 @@ export function UnsavedChanges({ changed, onDiscard }: { changed: boolean; onDis
             blocker.proceed?.()
           }}
         >
-          Discard it
+          Discard
         </Button>
         <Button variant="default" onClick={() => blocker.proceed?.()}>
-          Leave, keep the draft
+          Keep draft and leave
         </Button>
         <Button data-autofocus onClick={() => blocker.reset?.()}>
           Stay

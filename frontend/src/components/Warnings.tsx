@@ -3,6 +3,6 @@ import { plural } from '~/lib/format'
 import { Caution } from './Caution'
 
 export function Warnings({ texts, of }: { texts: readonly string[]; of?: string }) {
-  const count = texts.length === 1 ? 'A warning' : plural(texts.length, 'warning')
+  const count = texts.length === 1 ? 'Warning' : plural(texts.length, 'warning')
   return <Caution title={of ? `${count} of ${of}` : count} texts={texts} />
 }

@@ -100,7 +100,7 @@ function valueOptions(argument: AcceptedArgument | undefined, typed: string): Co
   const begun = typed.trim().toLowerCase()
   return words
     .filter((word) => word.toLowerCase().startsWith(begun) && word.toLowerCase() !== begun)
-    .map((word) => ({ insert: word, label: word, detail: word === argument?.default ? 'what it is without it' : '' }))
+    .map((word) => ({ insert: word, label: word, detail: word === argument?.default ? 'default' : '' }))
 }
 
 /** The text with ``completion`` put in, and the part of it that a person is likely to change. */

@@ -49,7 +49,7 @@ export function problemOf(error: unknown, response?: Response): Problem {
   if (response !== undefined && response.status > 0) {
     return new Problem({
       type: 'about:blank',
-      title: response.statusText || 'The answer was not ours',
+      title: response.statusText || 'Unexpected response',
       status: response.status,
       detail: `the answer to ${new URL(response.url).pathname} was not in the API's form`,
       hint: 'something between this page and the platform answered in its place, such as a proxy: look there',
@@ -58,10 +58,10 @@ export function problemOf(error: unknown, response?: Response): Problem {
   const reason = error instanceof Error ? error.message : String(error)
   return new Problem({
     type: 'about:blank',
-    title: 'The platform does not answer',
+    title: 'The platform is not responding',
     status: 0,
     detail: `the request did not reach the platform (${reason})`,
-    hint: "look whether it runs ('kafka-ml status') and whether this machine reaches it; the page tries again by itself",
+    hint: "check that it is running ('kafka-ml status') and that this machine can reach it; the page keeps trying",
   })
 }
 

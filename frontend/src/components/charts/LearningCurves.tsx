@@ -54,7 +54,7 @@ export function LearningCurves({
 }) {
   const [log, setLog] = useState(false)
   const shown = useMemo(() => metricNames(series), [series])
-  if (shown.length === 0) return <Text c="dimmed">No {unit} has ended yet; the curve grows with each one.</Text>
+  if (shown.length === 0) return <Text c="dimmed">No {unit} has finished yet. The curve grows with each one.</Text>
   return (
     <>
       <Group justify="space-between" mb="xs">

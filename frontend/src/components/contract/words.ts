@@ -12,14 +12,14 @@ export const ENCODINGS: Record<EncodingEnum, string> = {
 }
 
 export const MISSING: Record<MissingEnum, string> = {
-  drop: 'leave the record out',
+  drop: 'skip the record',
   constant: 'a constant',
   mean: 'the mean',
-  last: 'the last value of its key',
+  last: 'the last value of the same key',
 }
 
 export const SCALINGS: Record<ScalingEnum, string> = {
-  none: 'as it is',
+  none: 'unchanged',
   min_max: 'to 0..1',
   standard: 'mean 0, deviation 1',
   robust: 'median 0, quartiles 1 apart',
@@ -27,8 +27,8 @@ export const SCALINGS: Record<ScalingEnum, string> = {
 
 export const SPLITS: Record<Contract['split'], string> = {
   content: 'at random',
-  time: 'by time: the newest test',
-  key: 'by key: each is in one part',
+  time: 'by time: the newest records test',
+  key: 'by key: each key is in one part only',
 }
 
 export const KINDS: Record<FieldKindEnum, string> = {
@@ -48,14 +48,12 @@ export const SHAPED: ReadonlySet<EncodingEnum> = new Set(['numbers', 'image'])
 
 /** '1.2k records', or that there is no end of them. */
 export function recordsWords({ records }: Pick<DatasetVersion, 'records'>): string {
-  return records === null ? 'without end' : `${formatCount(records)} records`
+  return records === null ? 'no end' : `${formatCount(records)} records`
 }
 
 /** From when on one without end has records. */
 export function sinceWords({ since }: Pick<DatasetVersion, 'since'>): string {
-  return since === null || new Date(since).getTime() === 0
-    ? 'from the oldest record on'
-    : `since ${formatMoment(since)}`
+  return since === null || new Date(since).getTime() === 0 ? 'from the oldest record' : `since ${formatMoment(since)}`
 }
 
 /** 'number, mean 0, deviation 1; the mean if missing'. */
@@ -85,7 +83,7 @@ export function contractSentences(contract: Contract): readonly (readonly [part:
     ...(window ? ([['Window', windowWords(window)]] as const) : []),
     ['Split', SPLITS[contract.split]],
     ...(columns.some((each) => each.missing === 'drop')
-      ? ([['Left out', 'records where a value is missing that nothing stands in for']] as const)
+      ? ([['Left out', 'records with a missing value and no replacement for it']] as const)
       : []),
   ]
 }
@@ -98,8 +96,8 @@ function sampleWords({ columns, window }: Contract): string {
 }
 
 export function windowWords({ length, stride, horizon }: NonNullable<Contract['window']>): string {
-  const every = stride === 1 ? 'one for each record' : `one every ${stride} records`
+  const every = stride === 1 ? 'one per record' : `one every ${stride} records`
   const label =
-    horizon === 0 ? 'the label is that of the last one' : `the label is that ${plural(horizon, 'record')} ahead`
+    horizon === 0 ? 'the label is that of the last record' : `the label is that ${plural(horizon, 'record')} ahead`
   return `the last ${plural(length, 'record')} of one key, ${every}; ${label}`
 }

@@ -11,20 +11,20 @@ import { Tokens } from './Tokens'
 
 const MAY: Record<string, string> = {
   viewer: 'viewer: sees everything, changes nothing',
-  editor: 'editor: makes, trains, serves and deletes',
-  admin: 'admin: everything, also users and the audit trail',
+  editor: 'editor: creates, trains, serves and deletes',
+  admin: 'admin: everything, including users and the audit trail',
 }
 
 export function AccountPage() {
   const { user } = useSession()
   return (
     <Stack gap="lg">
-      <PageTitle title="Account" description="Who you are here, your access tokens and your password" />
+      <PageTitle title="Account" description="Your name and role, access tokens and password" />
       <Facts
         facts={[
           ['Name', user.username],
           ['Role', MAY[user.role] ?? user.role],
-          ['Signed in', user.last_login ? <Age key="age" at={user.last_login} size="sm" /> : 'not yet'],
+          ['Signed in', user.last_login ? <Age key="age" at={user.last_login} size="sm" /> : 'never'],
         ]}
       />
       <Section title="Access tokens">

@@ -47,13 +47,13 @@ function Trail() {
   return (
     <ListPage<Audit>
       title="Audit trail"
-      description="Every change and every refused try, newest first; entries are never changed"
+      description="Every change and every refused attempt, newest first. Entries cannot be edited."
       storeKey="audit"
       filters={
         <>
           <SearchField
             label="Who"
-            placeholder="Who, exactly"
+            placeholder="Exact name"
             w={150}
             value={actor ?? ''}
             onChange={(next) => change({ actor: next })}
@@ -76,10 +76,10 @@ function Trail() {
         { accessor: 'id', title: 'Id', sortable: true, width: 80 },
         { accessor: 'at', title: 'When', sortable: true, render: (entry) => <Age at={entry.at} size="sm" /> },
         { accessor: 'actor', title: 'Who', sortable: true, render: (entry) => entry.actor || NONE },
-        { accessor: 'action', title: 'Did' },
+        { accessor: 'action', title: 'Action' },
         {
           accessor: 'object_id',
-          title: 'To',
+          title: 'Object',
           render: (entry) =>
             [TYPES[entry.object_type] ?? entry.object_type, entry.object_id].filter(Boolean).join(' ') || NONE,
         },
@@ -103,7 +103,7 @@ function Trail() {
         },
         { accessor: 'address', title: 'From', render: (entry) => entry.address || NONE },
       ]}
-      empty={<EmptyState title="Nothing has been changed yet" />}
+      empty={<EmptyState title="No changes yet" />}
     />
   )
 }

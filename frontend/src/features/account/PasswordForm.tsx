@@ -16,7 +16,7 @@ export function PasswordForm() {
     initialValues: { present: '', password: '', again: '' },
     validateInputOnBlur: true,
     validate: {
-      again: (again, values) => (again === values.password ? null : 'this is not what you typed above'),
+      again: (again, values) => (again === values.password ? null : 'the passwords do not match'),
     },
   })
   const change = useMutation({
@@ -25,7 +25,7 @@ export function PasswordForm() {
       setCsrfToken(session.csrf_token)
       queryClient.setQueryData(SESSION_KEY, session)
       form.reset()
-      notifyDone('Your password is changed; other sessions and tokens of yours have ended')
+      notifyDone('Password changed. Your other sessions and tokens have ended')
       void queryClient.invalidateQueries()
     },
     onError: (error) => form.setErrors(problemOf(error).byField()),
@@ -35,14 +35,14 @@ export function PasswordForm() {
       <Stack gap="sm" maw={360}>
         <Dimmed>
           {user.has_password
-            ? 'A new password ends your other sessions and revokes your access tokens.'
-            : 'You have none: you sign in by links. With a password you can sign in from other machines too.'}
+            ? 'Changing it ends your other sessions and revokes your access tokens.'
+            : 'You have no password: you sign in with links. With one, you can also sign in from other machines.'}
         </Dimmed>
         <input type="hidden" name="username" autoComplete="username" value={user.username} readOnly />
         {user.has_password && (
           <PasswordInput
             size="xs"
-            label="Present password"
+            label="Current password"
             autoComplete="current-password"
             required
             {...form.getInputProps('present')}
@@ -57,14 +57,14 @@ export function PasswordForm() {
         />
         <PasswordInput
           size="xs"
-          label="New password again"
+          label="Repeat new password"
           autoComplete="new-password"
           required
           {...form.getInputProps('again')}
         />
         <ProblemAlert error={change.error} />
         <Button size="xs" type="submit" loading={change.isPending} style={{ alignSelf: 'flex-start' }}>
-          {user.has_password ? 'Change the password' : 'Set a password'}
+          {user.has_password ? 'Change password' : 'Set password'}
         </Button>
       </Stack>
     </form>

@@ -47,7 +47,8 @@ export function Tokens() {
   return (
     <Stack gap="sm">
       <Text size="sm" c="dimmed" maw={640}>
-        For scripts, the SDK and curl: put one in KML_TOKEN. The command line on the platform's own machine needs none.
+        For scripts, the SDK and curl: put a token in KML_TOKEN. The command line on the platform's own machine needs
+        none.
       </Text>
       <form onSubmit={form.onSubmit((body) => create.mutate({ body }))}>
         <Group align="flex-start" gap="sm">
@@ -60,9 +61,9 @@ export function Tokens() {
             {...form.getInputProps('name')}
           />
           <Select size="xs" w={120} label="Role" data={ROLES.filter(can)} {...form.getInputProps('role')} />
-          <NumberInput size="xs" w={110} label="Days it works" min={1} max={366} {...form.getInputProps('days')} />
+          <NumberInput size="xs" w={110} label="Valid for (days)" min={1} max={366} {...form.getInputProps('days')} />
           <Button size="xs" type="submit" mt={22} loading={create.isPending}>
-            Make a token
+            Create token
           </Button>
         </Group>
       </form>
@@ -71,7 +72,7 @@ export function Tokens() {
         <Alert
           role="status"
           color="teal"
-          title={`Token ${made.name}: copy it now, it is not shown again`}
+          title={`Token ${made.name}: copy it now, it will not be shown again`}
           withCloseButton
           closeButtonLabel="Close"
           onClose={() => setMade(null)}
@@ -99,7 +100,7 @@ export function Tokens() {
         onClose={() => setRevoking(null)}
         what="token"
         name={revoking?.name ?? ''}
-        losses={['Scripts that use it are refused from now on']}
+        losses={['Scripts that use it will be refused']}
         onDelete={async () => {
           if (revoking === null) return
           await tokensDestroy({ path: { id: String(revoking.id) }, throwOnError: true })

@@ -8,8 +8,8 @@ import { changesOf } from './changes'
 
 const ROLES = [
   { value: 'viewer', label: 'viewer: sees everything' },
-  { value: 'editor', label: 'editor: makes and trains' },
-  { value: 'admin', label: 'admin: manages people too' },
+  { value: 'editor', label: 'editor: creates, trains and serves' },
+  { value: 'admin', label: 'admin: also manages users' },
 ]
 
 export function UserDialog({ user, onClose, onDone }: { user: User | null; onClose: () => void; onDone: () => void }) {
@@ -20,7 +20,7 @@ export function UserDialog({ user, onClose, onDone }: { user: User | null; onClo
       is_active: user?.is_active ?? true,
       password: '',
     },
-    validate: { username: isNotEmpty('The name is missing: type how they are called') },
+    validate: { username: isNotEmpty('Enter a name') },
   })
   const save = async (values: typeof form.values) => {
     if (user === null) {
@@ -39,7 +39,7 @@ export function UserDialog({ user, onClose, onDone }: { user: User | null; onClo
       onSave={save}
       onClose={onClose}
       onDone={onDone}
-      note={user?.role === 'admin' && <SmallPrint>The last active admin cannot be changed away.</SmallPrint>}
+      note={user?.role === 'admin' && <SmallPrint>The last active admin must stay an admin.</SmallPrint>}
     >
       {user === null && (
         <TextInput
@@ -54,8 +54,8 @@ export function UserDialog({ user, onClose, onDone }: { user: User | null; onClo
       <Select label="Role" data={ROLES} {...form.getInputProps('role')} />
       {user !== null && (
         <Switch
-          label="May sign in"
-          description="Deactivating ends sessions and tokens; nothing they made is lost"
+          label="Can sign in"
+          description="Turning this off ends their sessions and tokens. Nothing they created is deleted"
           {...form.getInputProps('is_active', { type: 'checkbox' })}
         />
       )}
@@ -63,8 +63,8 @@ export function UserDialog({ user, onClose, onDone }: { user: User | null; onClo
         label={user === null ? 'Password' : 'New password'}
         description={
           user === null
-            ? 'Empty: they sign in by links only (kafka-ml login --user NAME)'
-            : 'Empty: as it is. A new one ends their sessions and tokens'
+            ? 'Leave empty to allow sign-in by link only (kafka-ml login --user NAME)'
+            : 'Leave empty to keep it. A new one ends their sessions and tokens'
         }
         autoComplete="new-password"
         {...form.getInputProps('password')}

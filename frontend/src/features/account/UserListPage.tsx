@@ -39,7 +39,7 @@ function Users() {
     <>
       <ListPage<User>
         title="Users and roles"
-        description="Viewers see everything, editors make and train, admins also manage people"
+        description="Viewers see everything, editors create, train and serve, admins also manage users"
         storeKey="users"
         actions={
           <>
@@ -82,7 +82,7 @@ function Users() {
           },
           {
             accessor: 'has_password',
-            title: 'Signs in by',
+            title: 'Sign-in',
             render: (user) => (user.has_password ? 'password or link' : 'link only'),
           },
           {
@@ -109,7 +109,7 @@ function Users() {
         ]}
         empty={
           <EmptyState
-            title="Nobody but you"
+            title="No other users"
             action={<Button onClick={() => setDialog('new')}>Add a user</Button>}
             command="kafka-ml users create NAME --role editor"
           />
@@ -128,7 +128,7 @@ function Users() {
         onClose={() => setRemoving(null)}
         what="user"
         name={removing?.username ?? ''}
-        losses={['Their sessions, links and access tokens; what they made stays']}
+        losses={['Their sessions, links and access tokens; what they created stays']}
         onDelete={async () => {
           if (removing === null) return
           await usersDestroy({ path: { id: String(removing.id) }, throwOnError: true })

@@ -54,7 +54,7 @@ export function CheckResult({ check }: { check: ClusterCheck }) {
         {check.version && <Dimmed>Kubernetes {check.version}</Dimmed>}
       </Group>
       <RowTable
-        label="What was tried"
+        label="Checks"
         minWidth={480}
         rows={check.steps}
         rowKey={(step) => step.name}
@@ -62,7 +62,7 @@ export function CheckResult({ check }: { check: ClusterCheck }) {
           { title: 'What', cell: (step) => step.name },
           { title: 'State', cell: (step) => <StepBadge step={step} /> },
           {
-            title: 'Found',
+            title: 'Details',
             cell: (step) => (
               <>
                 {step.detail}
@@ -77,9 +77,7 @@ export function CheckResult({ check }: { check: ClusterCheck }) {
           },
         ]}
       />
-      <SmallPrint>
-        Whether pods there reach Kafka and this platform shows when an inference starts: it says so when they do not.
-      </SmallPrint>
+      <SmallPrint>Whether its pods reach Kafka and this platform is known when an inference starts there.</SmallPrint>
     </>
   )
 }
@@ -89,6 +87,6 @@ function StepBadge({ step }: { step: CheckStep }) {
   return step.needed ? (
     <StatusBadge state="failed" label="fails" />
   ) : (
-    <StatusBadge state="warning" label="not needed, but missing" />
+    <StatusBadge state="warning" label="missing (optional)" />
   )
 }

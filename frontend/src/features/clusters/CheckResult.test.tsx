@@ -27,7 +27,7 @@ test('each thing that was tried says whether it works, and what to do where it d
   const [, ...rows] = screen.getAllByRole('row', FAST)
   expect(rows.map((row) => [...row.children].map((cell) => cell.textContent))).toEqual([
     ['connection', 'works', 'Kubernetes v1.36.0'],
-    ['keda', 'not needed, but missing', 'KEDA is not installedWhat to do: install it'],
+    ['keda', 'missing (optional)', 'KEDA is not installedWhat to do: install it'],
     ['pods', 'fails', 'may not list in jobsWhat to do: bind the role'],
   ])
 })

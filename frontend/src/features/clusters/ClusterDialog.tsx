@@ -22,17 +22,17 @@ export function ClusterDialog({
   const save = async (values: ClusterForm) => {
     if (cluster === null) {
       await clustersCreate({ body: requestOf(values), throwOnError: true })
-      return `Cluster ${values.name} is entered: check it now`
+      return `Cluster ${values.name} added: check it now`
     }
     const body = changesOf(values, cluster)
     await clustersPartialUpdate({ path: { id: String(cluster.id) }, body, throwOnError: true })
-    return `Cluster ${values.name} is changed`
+    return `Cluster ${values.name} saved`
   }
   const kept = cluster?.has_token === true && !tokenNeeded(form.values, cluster)
   return (
     <FormDialog
-      title={cluster === null ? 'Enter a cluster' : `Change ${cluster.name}`}
-      submit={cluster === null ? 'Enter' : 'Save'}
+      title={cluster === null ? 'Add a cluster' : `Change ${cluster.name}`}
+      submit={cluster === null ? 'Add' : 'Save'}
       size="lg"
       form={form}
       onSave={save}
@@ -41,14 +41,14 @@ export function ClusterDialog({
       note={
         cluster !== null &&
         cluster.inferences > 0 && (
-          <SmallPrint>Address and namespace cannot be changed while inferences run there.</SmallPrint>
+          <SmallPrint>Its address and namespace cannot be changed while inferences run there.</SmallPrint>
         )
       }
     >
       <Group grow align="flex-start">
         <TextInput
           label="Name"
-          description="As inferences choose it"
+          description="As shown when you serve a model"
           withAsterisk
           maxLength={63}
           data-autofocus
@@ -73,8 +73,8 @@ export function ClusterDialog({
         label="Token"
         description={
           kept
-            ? 'One is kept and cannot be read again. Empty: it stays'
-            : 'Of a service account there; kept by the platform, never shown again'
+            ? 'Stored, and cannot be read again. Leave empty to keep it'
+            : 'Of a service account there. Stored by the platform, never shown again'
         }
         withAsterisk={!kept}
         autoComplete="new-password"
@@ -83,7 +83,7 @@ export function ClusterDialog({
       />
       <Textarea
         label="Certificate authority"
-        description="PEM text; empty: the authorities that this system trusts"
+        description="PEM text. Empty: the authorities that this system trusts"
         placeholder="-----BEGIN CERTIFICATE-----"
         autosize
         minRows={2}
@@ -93,32 +93,32 @@ export function ClusterDialog({
       />
       <TextInput
         label="Kafka, as pods there reach it"
-        description="host:port, comma-separated; empty: the same address as here"
+        description="host:port, comma-separated. Empty: the same address as here"
         {...form.getInputProps('kafka_bootstrap_servers')}
       />
       <TextInput
         label="This platform, as pods there reach it"
-        description="They fetch the model here and report; empty: the same address as here"
+        description="They fetch the model from it and report to it. Empty: the same address as here"
         placeholder={window.location.origin}
         {...form.getInputProps('backend_url')}
       />
       <Group grow align="flex-start">
         <TextInput
           label="Images"
-          description="Empty: as here"
+          description="Empty: same as here"
           placeholder="registry:5000/kafka-ml/{component}:0.1.0"
           {...form.getInputProps('image')}
         />
         <TextInput
           label="Name of a GPU"
-          description="Empty: as here"
+          description="Empty: same as here"
           placeholder="nvidia.com/gpu"
           {...form.getInputProps('gpu_resource')}
         />
       </Group>
       <Switch
         label="KEDA is installed there"
-        description="Inferences may then be scaled with the waiting records"
+        description="Inferences can then scale with the lag"
         {...form.getInputProps('keda', { type: 'checkbox' })}
       />
     </FormDialog>

@@ -35,11 +35,11 @@ function Clusters() {
     <>
       <ListPage<Cluster>
         title="Other clusters"
-        description="Kubernetes clusters that inferences may run in, beside the platform's own"
+        description="Kubernetes clusters where inferences can run, besides the platform's own"
         storeKey="clusters"
         actions={
           <Button size="xs" onClick={() => setDialog('new')}>
-            Enter a cluster
+            Add a cluster
           </Button>
         }
         list={clusters}
@@ -57,7 +57,7 @@ function Clusters() {
               <StatusBadge
                 state={cluster.has_token ? 'ready' : 'failed'}
                 label={cluster.has_token ? 'kept' : 'missing'}
-                tooltip={cluster.has_token ? undefined : 'Give its token again'}
+                tooltip={cluster.has_token ? undefined : 'Enter its token again'}
               />
             ),
           },
@@ -89,10 +89,10 @@ function Clusters() {
         empty={
           <EmptyState
             title="No other clusters"
-            action={<Button onClick={() => setDialog('new')}>Enter a cluster</Button>}
+            action={<Button onClick={() => setDialog('new')}>Add a cluster</Button>}
             command="kafka-ml clusters create NAME --host https://HOST:6443 --namespace kafka-ml-jobs"
           >
-            An inference can run where its data is: enter a cluster with the token of a service account there, check it,
+            An inference can run where its data is: add a cluster with the token of a service account there, check it,
             and choose it under Advanced when you serve a model.
           </EmptyState>
         }
@@ -111,7 +111,7 @@ function Clusters() {
         onClose={() => setRemoving(null)}
         what="cluster"
         name={removing?.name ?? ''}
-        losses={['Its token, which nobody can read again', 'What is in the cluster itself stays']}
+        losses={['Its token, which cannot be read again', 'Nothing in the cluster itself is deleted']}
         onDelete={async () => {
           if (removing === null) return
           await clustersDestroy({ path: { id: String(removing.id) }, throwOnError: true })

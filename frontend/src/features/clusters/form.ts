@@ -39,7 +39,8 @@ export function checkForm(form: ClusterForm, cluster: Cluster | null): Partial<R
   if (!LABEL.test(form.namespace)) problems.namespace = 'Lower-case letters, digits and hyphens, at most 63'
   if (!/^https:\/\/[^\s/?#@]+/.test(form.host)) problems.host = 'Expected an address such as https://10.0.0.1:6443'
   if (!form.token && tokenNeeded(form, cluster)) {
-    problems.token = cluster === null ? 'A token is needed' : 'With another address or authority, give the token again'
+    problems.token =
+      cluster === null ? 'A token is needed' : 'The address or authority has changed: enter the token again'
   }
   return problems
 }

@@ -46,7 +46,7 @@ export function ChainNewPage() {
   const title = (
     <PageTitle
       title="Serve a whole chain"
-      description="Every tier becomes an inference: it answers what it is sure of and hands the rest to the one above it."
+      description="Every tier becomes an inference: it answers what it is confident about and hands the rest to the tier above."
     />
   )
   if (!can('editor')) return <NeedsEditor title={title} />
@@ -54,8 +54,8 @@ export function ChainNewPage() {
     return (
       <Stack>
         {title}
-        <EmptyState title="No distributed model is trained yet" command="kafka-ml results list">
-          A chain can be served when the training of its sub-models has ended.
+        <EmptyState title="No trained distributed model yet" command="kafka-ml results list">
+          A chain can be served once its sub-models are trained.
         </EmptyState>
       </Stack>
     )
@@ -66,7 +66,7 @@ export function ChainNewPage() {
       <ProblemAlert error={results.error} onRetry={() => void results.refetch()} />
       <Select
         label="Chain"
-        description="The training run of its top"
+        description="The training run of its top tier"
         placeholder="Choose a chain"
         maw={420}
         searchable
@@ -93,7 +93,7 @@ function Form({ proposal, limits }: { proposal: ChainProposal; limits: string | 
   const submit = form.onSubmit(async () => {
     try {
       const { inferences } = await create.mutateAsync({ body: request })
-      notifyDone(`Inferences ${inferences.map(({ id }) => id).join(', ')} start`)
+      notifyDone(`Inferences ${inferences.map(({ id }) => id).join(', ')} starting`)
       await navigate({ to: '/inference' })
     } catch (error) {
       form.setErrors(problemOf(error).byField())
@@ -115,11 +115,13 @@ function Form({ proposal, limits }: { proposal: ChainProposal; limits: string | 
         />
         <ChainTiers form={form} />
         {proposal.obstacle && (
-          <Alert color="yellow" title="No limits are proposed">
-            <Text size="sm">{proposal.obstacle}: choose them yourself, each above its least.</Text>
+          <Alert color="yellow" title="No limits proposed">
+            <Text size="sm">{proposal.obstacle}: choose them yourself, each above its minimum.</Text>
           </Alert>
         )}
-        {refused && !refused.isOnlyAbout(beside) && <ProblemAlert error={create.error} title="Nothing was started" />}
+        {refused && !refused.isOnlyAbout(beside) && (
+          <ProblemAlert error={create.error} title="The chain was not started" />
+        )}
         <Alert color="gray" title="What will happen">
           {chainSentence(values)}
         </Alert>
@@ -130,7 +132,7 @@ function Form({ proposal, limits }: { proposal: ChainProposal; limits: string | 
           <CopyAs equivalents={chainEquivalents(request, values)} />
         </Group>
         {!proposal.obstacle && (
-          <Section title="What limits do">
+          <Section title="How limits work">
             <LimitCurves
               result={proposal.result}
               limits={values.tiers.map(({ limit }) => (typeof limit === 'number' ? limit : undefined)).slice(0, -1)}

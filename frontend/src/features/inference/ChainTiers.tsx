@@ -30,12 +30,12 @@ export function ChainTiers({ form }: { form: UseFormReturnType<ChainForm> }) {
         keepMounted={false}
       >
         <Accordion.Item value="advanced">
-          <Accordion.Control>Advanced: other brokers, other clusters, GPUs of single tiers</Accordion.Control>
+          <Accordion.Control>Advanced: other brokers, other clusters, GPUs per tier</Accordion.Control>
           <Accordion.Panel>
             <Stack gap="lg">
               <Dimmed>
-                Brokers as host:port, comma-separated; a tier whose answers, or what it hands up, go to others than its
-                input answers at least once.
+                Brokers as host:port, comma-separated. A tier that writes to other brokers than it reads from answers at
+                least once, not exactly once.
               </Dimmed>
               {tiers.map((tier, place) => (
                 <Elsewhere key={tier.result} form={form} tier={tier} place={place} />
@@ -71,14 +71,14 @@ function Tier({ form, tier, place, reads }: TierProps & { reads: string }) {
       </Grid.Col>
       {tier.limit === null ? (
         <Grid.Col span={{ base: 12, sm: 7 }}>
-          <Dimmed>Answers all that comes to it.</Dimmed>
+          <Dimmed>Answers every record that reaches it.</Dimmed>
         </Grid.Col>
       ) : (
         <>
           <Grid.Col span={{ base: 6, sm: 2 }}>
             <NumberInput
               {...named('Limit', tier)}
-              description="Less sure goes up"
+              description="Records below it go up"
               min={0}
               max={1}
               step={0.01}
@@ -87,7 +87,11 @@ function Tier({ form, tier, place, reads }: TierProps & { reads: string }) {
             />
           </Grid.Col>
           <Grid.Col span={{ base: 12, sm: 5 }} order={{ base: 3, sm: 2 }}>
-            <TextInput {...named('Upper topic', tier)} description="Where it goes" {...field('upper_topic')} />
+            <TextInput
+              {...named('Upper topic', tier)}
+              description="Where records below the limit go"
+              {...field('upper_topic')}
+            />
           </Grid.Col>
         </>
       )}

@@ -20,8 +20,8 @@ import {
 import { useOtherVersions } from './useOtherVersions'
 
 const METRICS = [
-  { value: 'agreement', label: 'How often both answer the same' },
-  { value: 'accuracy', label: 'How often each is right' },
+  { value: 'agreement', label: 'Share of equal predictions' },
+  { value: 'accuracy', label: 'Accuracy of each' },
 ]
 
 export function ChallengeDialog({
@@ -54,7 +54,7 @@ export function ChallengeDialog({
   return (
     <FormDialog
       title={changes ? 'Change the canary' : kind === 'canary' ? 'Start a canary' : 'Start a shadow'}
-      submit={changes ? 'Change it' : 'Start it'}
+      submit={changes ? 'Save' : 'Start'}
       size="lg"
       form={form}
       onClose={onClose}
@@ -72,7 +72,7 @@ export function ChallengeDialog({
       <ProblemAlert error={query.error} onRetry={() => void query.refetch()} />
       <Select
         label="Version"
-        description={`To compare with version ${inference.version}, which answers now`}
+        description={`To compare with version ${inference.version}, which is served now`}
         placeholder={placeholder}
         data={choices}
         withAsterisk
@@ -84,7 +84,7 @@ export function ChallengeDialog({
         <>
           <NumberInput
             label="Share of keys"
-            description="All records of one key are answered by the same version, always"
+            description="All records with the same key go to the same version, always"
             suffix="%"
             w={260}
             min={0.1}
@@ -94,35 +94,35 @@ export function ChallengeDialog({
             {...form.getInputProps('share')}
           />
           <Checkbox
-            label="Refuse an input without keys"
-            description="Records without a key are shared out one by one, so those of one sender may be answered by both versions. Tick this if that must not be."
+            label="Require keys"
+            description="Records without a key are split one by one, so both versions may answer records from the same sender. Tick this to refuse an input topic without keys."
             {...form.getInputProps('keyed', { type: 'checkbox' })}
           />
         </>
       ) : (
         <TextInput
-          label="Topic of its answers"
-          description="For you to look at; whoever reads the answers now goes on doing so"
-          placeholder={`${inference.output_topic}.shadow-1, or the next number that is free`}
+          label="Topic for its predictions"
+          description="For comparison only; readers of the output topic are not affected"
+          placeholder={`${inference.output_topic}.shadow-1, or the next free number`}
           autoComplete="off"
           {...form.getInputProps('output_topic')}
         />
       )}
       <Checkbox
-        label="The keys of records are the right answers"
-        description="As in a test with known labels, read as the labels in training were: then it is counted how often each version is right"
+        label="Record keys are the correct labels"
+        description="As in a test with known labels, decoded as in training. The accuracy of each version is then counted"
         {...form.getInputProps('labelled', { type: 'checkbox' })}
       />
       <Switch
-        label="Promote or drop it by a rule"
-        description="Otherwise a person does, here"
+        label="Promote or drop it automatically"
+        description="Otherwise somebody decides on this page"
         {...form.getInputProps('decides', { type: 'checkbox' })}
         error={form.errors.rule}
       />
       {values.decides && (
         <Stack gap="xs" pl="xl">
           <Select
-            label="What counts"
+            label="Criterion"
             data={METRICS}
             allowDeselect={false}
             w={300}
@@ -135,8 +135,8 @@ export function ChallengeDialog({
           />
           <Group gap="md" align="flex-start">
             <NumberInput
-              label={values.rule.metric === 'accuracy' ? 'Right for more, by at least' : 'The same, for at least'}
-              description="Of the records"
+              label={values.rule.metric === 'accuracy' ? 'More accurate by at least' : 'Equal for at least'}
+              description="Of all records"
               suffix="%"
               w={190}
               decimalScale={2}
@@ -144,7 +144,7 @@ export function ChallengeDialog({
             />
             <NumberInput
               label="Decide after"
-              description="So many records, once"
+              description="Number of records"
               suffix={values.rule.metric === 'accuracy' ? ' labelled records' : ' records'}
               thousandSeparator=","
               min={1}
@@ -161,14 +161,14 @@ export function ChallengeDialog({
 
 /** What will happen, in one sentence or two. */
 function consequence(inference: Inference, kind: Kind, form: ChallengeForm): string {
-  if (form.version === null) return 'Choose the version that is to prove itself.'
+  if (form.version === null) return 'Choose the version to test.'
   const what =
     kind === 'canary'
-      ? `Version ${form.version} answers ${form.share}% of the keys of ${inference.input_topic}, version ${inference.version} all others and whatever ${form.version} cannot answer.`
-      : `An inference of its own lets version ${form.version} answer all of ${inference.input_topic} into another topic. Both versions work there, so it needs about twice as much of the machine as this one.`
+      ? `Version ${form.version} answers ${form.share}% of the keys of ${inference.input_topic}, version ${inference.version} answers all others, and those that ${form.version} cannot answer.`
+      : `A second inference answers all records of ${inference.input_topic} with version ${form.version}, into another topic. Both versions run, so it needs about twice the resources of this one.`
   const decided =
     form.decides && Object.keys(checkChallenge(form, kind)).length === 0
       ? ruleText(ruleOf(form), form.version)
-      : 'It goes on until you promote or drop it.'
+      : 'It continues until you promote or drop it.'
   return `${what} ${decided}`
 }

@@ -25,18 +25,18 @@ test('a canary is started with share, labels and a rule, in fractions', async ()
   await show(<CompareTab inference={inference()} />)
   const user = userEvent.setup({ pointerEventsCheck: 0 })
   await user.click(await button('Start a canary…'))
-  await user.click(await button('Start it'))
+  await user.click(await button('Start'))
   expect(await screen.findByText('Choose a version')).toBeInTheDocument()
   await user.click(screen.getByRole('combobox', { ...FAST, name: 'Version' }))
   await user.click(await screen.findByRole('option', { ...FAST, name: /^Version 2, current/ }))
   await user.click(screen.getByRole('switch', FAST))
-  await user.click(screen.getByRole('combobox', { ...FAST, name: 'What counts' }))
-  await user.click(await screen.findByRole('option', { ...FAST, name: 'How often each is right' }))
-  await user.click(await button('Start it'))
-  expect(await screen.findByText(/Only where the keys of records are the right answers/)).toBeInTheDocument()
-  await user.click(screen.getByRole('checkbox', { ...FAST, name: /^The keys of records/ }))
+  await user.click(screen.getByRole('combobox', { ...FAST, name: 'Criterion' }))
+  await user.click(await screen.findByRole('option', { ...FAST, name: 'Accuracy of each' }))
+  await user.click(await button('Start'))
+  expect(await screen.findByText(/Only with record keys as correct labels/)).toBeInTheDocument()
+  await user.click(screen.getByRole('checkbox', { ...FAST, name: /^Record keys/ }))
   expect(screen.getByText(/right for at least 1.0% more of them than the other/)).toBeInTheDocument()
-  await user.click(await button('Start it'))
+  await user.click(await button('Start'))
   await waitFor(() => expect(screen.queryByRole('dialog', FAST)).toBeNull())
   expect(asked).toEqual([
     {
@@ -61,10 +61,10 @@ test('a shadow that is refused says why beside its field, and the dialog stays',
   await user.click(await button('Start a shadow…'))
   await user.click(screen.getByRole('combobox', { ...FAST, name: 'Version' }))
   await user.click(await screen.findByRole('option', { ...FAST, name: /^Version 2/ }))
-  await user.type(screen.getByLabelText('Topic of its answers'), 'taken')
-  await user.click(await button('Start it'))
+  await user.type(screen.getByLabelText('Topic for its predictions'), 'taken')
+  await user.click(await button('Start'))
   await waitFor(() => expect(screen.getAllByText(/taken is in use/).length).toBeGreaterThan(1))
-  expect(screen.getByLabelText('Topic of its answers')).toHaveAttribute('aria-invalid', 'true')
+  expect(screen.getByLabelText('Topic for its predictions')).toHaveAttribute('aria-invalid', 'true')
   expect(asked[0]?.body).toEqual({ version: 2, labelled: false, rule: null, output_topic: 'taken' })
 })
 
@@ -72,7 +72,7 @@ test('without another version, or stopped, nothing can be started and the reason
   platform({ 'GET /api/results/7/versions/': page(version(1)), 'GET /api/inferences/': page() })
   await show(<CompareTab inference={inference({ desired: 'stopped' })} />)
   expect(await screen.findByText(/There is no other version to compare with/)).toBeInTheDocument()
-  expect(screen.getByText(/It is stopped, and nothing comes in/)).toBeInTheDocument()
+  expect(screen.getByText(/It is stopped and receives no records/)).toBeInTheDocument()
   expect(await button('Start a canary…')).toBeDisabled()
   expect(await button('Start a shadow…')).toBeDisabled()
 })
@@ -82,7 +82,7 @@ test('who may only look sees the figures and no buttons', async () => {
   await show(<CompareTab inference={withCanary()} />, { role: 'viewer' })
   expect(await screen.findByText('version 2 answers 10.0% of the keys')).toBeInTheDocument()
   expect(screen.getByText('95.0%')).toBeInTheDocument()
-  expect(screen.getByText('10.0% of 200 records that came')).toBeInTheDocument()
+  expect(screen.getByText('10.0% of 200 records received')).toBeInTheDocument()
   expect(screen.queryByRole('button', { ...FAST, name: /Promote/ })).toBeNull()
 })
 
@@ -92,9 +92,9 @@ test('before the first record nothing is claimed', async () => {
   const rule = { metric: 'agreement', at_least: 0.95, records: 1000 } as const
   const challenger = { version: 2, kind: 'canary', share: 0.1, labelled: true, rule } as const
   await show(<CompareTab inference={withCanary({ comparison: none, challenger })} />)
-  expect(await screen.findByText('no record came yet')).toBeInTheDocument()
-  expect(screen.getByText('0 of 1,000; nothing to decide by yet')).toBeInTheDocument()
-  expect(screen.getAllByText('no key is a label')).toHaveLength(2)
+  expect(await screen.findByText('no records yet')).toBeInTheDocument()
+  expect(screen.getByText('0 of 1,000; no decision yet')).toBeInTheDocument()
+  expect(screen.getAllByText('no labelled records')).toHaveLength(2)
   expect(screen.queryByText(/^How many answers/)).toBeNull()
 })
 
@@ -109,7 +109,7 @@ test('promoting and dropping are one click; a refusal is told where it was asked
   expect(alert).toHaveTextContent('It was not promoted')
   expect(alert).toHaveTextContent('inference 3 has no challenger')
   await user.click(await button('Drop version 2'))
-  expect(await screen.findByText('Version 2 answers no more')).toBeInTheDocument()
+  expect(await screen.findByText('Version 2 dropped')).toBeInTheDocument()
   expect(asked.map((each) => each.path)).toEqual(['/api/inferences/3/promote/', '/api/inferences/3/drop/'])
 })
 
@@ -159,7 +159,7 @@ test('what became of the last one is told, and the shadows that there are', asyn
     'running',
     '20',
     '95.0%',
-    'goes on',
+    'in progress',
   ])
 })
 
@@ -172,5 +172,5 @@ test('figures are grey once nothing was heard for five seconds, until a replica 
   const long = new Date(Date.now() - 3_600_000).toISOString()
   const stats = [{ replica: 0, state: 'running', updated_at: long }] as unknown as Inference['replica_stats']
   await show(<CompareTab inference={withCanary({ replica_stats: stats })} />)
-  expect(await screen.findByText(/No replica has said anything for more than 5 seconds/)).toBeInTheDocument()
+  expect(await screen.findByText(/No replica has reported for more than 5 seconds/)).toBeInTheDocument()
 })

@@ -72,24 +72,24 @@ function Choice({ inference, onStart }: { inference: Inference; onStart: (kind: 
       <Stack gap={4}>
         <Title order={2}>Compare with another version</Title>
         <Text size="sm" maw={720}>
-          A version can look better in training and still answer worse on what really comes in. Here it gets the same
-          records as version {inference.version}, and both are counted side by side before it answers everything.
+          A version can look better in training and still do worse on live data. Here it gets the same records as
+          version {inference.version}, and both are measured side by side before you switch.
         </Text>
       </Stack>
       <SimpleGrid cols={{ base: 1, sm: 2 }} spacing={32} maw={860}>
         <Stack gap={6} align="flex-start">
-          <Title order={3}>Canary: it answers a few</Title>
+          <Title order={3}>Canary: it answers a share of the records</Title>
           <Text size="sm">
-            It answers the records of some keys, 10% say, and those who read {inference.output_topic} get its answers
-            for them. What it cannot answer, version {inference.version} does.
+            It answers the records of some keys, 10% for example, and readers of {inference.output_topic} get its
+            predictions for them. Records that it cannot answer go to version {inference.version} does.
           </Text>
           {start('canary')}
         </Stack>
         <Stack gap={6} align="flex-start">
-          <Title order={3}>Shadow: nobody notices</Title>
+          <Title order={3}>Shadow: nothing changes for readers</Title>
           <Text size="sm">
-            An inference of its own lets it answer every record into another topic. All answers in{' '}
-            {inference.output_topic} stay those of version {inference.version}; the machine works for both.
+            A second inference answers every record into another topic. All predictions in {inference.output_topic} stay
+            those of version {inference.version}; the machine works for both.
           </Text>
           {start('shadow')}
         </Stack>
@@ -97,11 +97,11 @@ function Choice({ inference, onStart }: { inference: Inference; onStart: (kind: 
       {none && (
         <Dimmed>
           There is no other version to compare with:{' '}
-          <ResultLink id={inference.result}>result {inference.result}</ResultLink> has this one only. Training it again
-          makes another.
+          <ResultLink id={inference.result}>result {inference.result}</ResultLink> has only this one. Train it again to
+          get another.
         </Dimmed>
       )}
-      {!running && <Dimmed>It is stopped, and nothing comes in: start it again first.</Dimmed>}
+      {!running && <Dimmed>It is stopped and receives no records: start it first.</Dimmed>}
     </Stack>
   )
 }
@@ -125,14 +125,14 @@ function Challenge({
   const promote = useMutation({
     ...inferencesPromoteCreateMutation(),
     onSuccess: async () => {
-      notifyDone(`Inference ${shadow ?? inference.id} goes over to version ${tried}`)
+      notifyDone(`Inference ${shadow ?? inference.id} switches to version ${tried}`)
       await onDone()
     },
   })
   const drop = useMutation({
     ...inferencesDropCreateMutation(),
     onSuccess: async () => {
-      notifyDone(shadow === null ? `Version ${tried} answers no more` : `Shadow ${inference.id} ends`)
+      notifyDone(shadow === null ? `Version ${tried} dropped` : `Shadow ${inference.id} stopped`)
       await onDone()
     },
   })
@@ -157,7 +157,7 @@ function Challenge({
             <b>
               version {tried} answers every record into {inference.output_topic}
             </b>
-            , which nobody needs to read; version {inference.version} works here only to compare.
+            , which nobody needs to read; version {inference.version} runs here only for comparison.
           </>
         )}
       </Text>
@@ -187,14 +187,14 @@ function Challenge({
           </Group>
           <SmallPrint maw={720}>
             {shadow === null
-              ? `Promoted, it answers everything and version ${inference.version} can be rolled back to; `
-              : `Promoted, inference ${shadow} answers with it and can be rolled back; this shadow ends. `}
+              ? `If promoted, it answers everything and version ${inference.version} can be rolled back to; `
+              : `If promoted, inference ${shadow} serves it and can be rolled back; this shadow ends. `}
             {shadow === null
-              ? `dropped, version ${inference.version} does. Either way no record is lost or answered twice.`
-              : 'Dropped, the shadow ends and nothing else changes.'}
+              ? `if dropped, version ${inference.version} does. Either way, no record is lost or answered twice.`
+              : 'If dropped, the shadow ends and nothing else changes.'}
             {shadow === null &&
               inference.follows &&
-              ' The inference then stays at the promoted version; now it follows its result.'}
+              ' The inference then stays at the promoted version; until now it followed its result.'}
           </SmallPrint>
         </>
       )}
@@ -209,7 +209,7 @@ function Ended({ last }: { last: ChallengeEnd }) {
   return (
     <Alert color={last.promoted ? 'teal' : 'gray'} py={8} role="status">
       <Text size="sm">{endText(last, Math.max(now, Date.now()))}</Text>
-      {found !== '' && <SmallPrint>Found by then: {found}.</SmallPrint>}
+      {found !== '' && <SmallPrint>Measured so far: {found}.</SmallPrint>}
     </Alert>
   )
 }
@@ -242,15 +242,15 @@ function Shadows({ inference }: { inference: Inference }) {
           { title: 'State', cell: (row) => <InferenceBadge inference={row} /> },
           { title: 'Compared', right: true, cell: (row) => formatCount(row.comparison?.compared) },
           {
-            title: 'Same answer',
+            title: 'Equal predictions',
             right: true,
             cell: (row) => formatPercent(row.comparison && agreementOf(row.comparison)),
           },
           {
-            title: 'What became of it',
+            title: 'Outcome',
             cell: (row) =>
               row.last_challenge === null
-                ? 'goes on'
+                ? 'in progress'
                 : endText(row.last_challenge, Math.max(now, Date.now())).replace(/^.* was /, ''),
             td: { maw: 320, style: { overflowWrap: 'anywhere' } },
           },

@@ -78,7 +78,7 @@ export function DeadLettersTab({
         ) : (
           <TopicLink name={query.data.topic} inherit underline="always" />
         )}{' '}
-        with the reason, and the stream goes on. There are none.
+        with the reason, and the stream continues. There are none.
       </EmptyState>
     )
   }
@@ -113,12 +113,12 @@ export function DeadLettersTab({
           )}
           <Dimmed>
             {before ? 'older ones' : 'newest first'}
-            {query.data.timed_out ? ', as far as they could be read in time' : ''}
+            {query.data.timed_out ? '; reading stopped at the time limit' : ''}
           </Dimmed>
         </Group>
         <CopyAs equivalents={equivalentsOf(inference.id)} />
       </Group>
-      <ProblemAlert error={asking ? null : replay.error} title="They could not be sent back" />
+      <ProblemAlert error={asking ? null : replay.error} title="The dead letters were not sent back" />
       {done && (
         <Text size="sm" role="status">
           {replayed(done)}
@@ -138,7 +138,7 @@ export function DeadLettersTab({
                 />
               </Table.Th>
             )}
-            <Table.Th>Place</Table.Th>
+            <Table.Th>Position</Table.Th>
             <Table.Th>Reason</Table.Th>
             <Table.Th>Source record</Table.Th>
             <Table.Th ta="right">Size</Table.Th>
@@ -175,8 +175,8 @@ export function DeadLettersTab({
         <Stack>
           <Text size="sm">
             All dead letters of inference {inference.id} (at most 10,000 at once) are written again to{' '}
-            <Code>{inference.input_topic}</Code>, with their own key, value and headers. Every reader of that topic sees
-            them. Those that fail again become dead letters again; nothing is deleted.
+            <Code>{inference.input_topic}</Code>, with their key, value and headers. Every reader of that topic sees
+            them. Records that fail again become dead letters again; nothing is deleted.
           </Text>
           <ProblemAlert error={replay.error} />
           <Group justify="flex-end">
@@ -196,9 +196,9 @@ export function DeadLettersTab({
 /** What was sent back, and what was left out. */
 function replayed({ replayed, cut, superseded, more, input_topic }: Replay): string {
   const parts = [`${plural(replayed, 'record')} sent back to ${input_topic}.`]
-  if (superseded > 0) parts.push(`${superseded} left out: they were sent back before and failed again.`)
-  if (cut > 0) parts.push(`${cut} left out: only the beginning of their value was kept.`)
-  if (more) parts.push('There are more: send all back again.')
+  if (superseded > 0) parts.push(`${superseded} skipped: they had been sent back before and failed again.`)
+  if (cut > 0) parts.push(`${cut} skipped: only the beginning of their value was kept.`)
+  if (more) parts.push('There are more: press Send all back again.')
   return parts.join(' ')
 }
 

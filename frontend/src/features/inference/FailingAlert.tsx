@@ -8,12 +8,12 @@ import type { InferenceSearch } from './routes'
 
 const TITLES: Record<Failing['kind'], string> = {
   dead_letters: 'Failing: its records become dead letters',
-  restarts: 'Failing: its replicas end again and again',
-  lag: 'Failing: it falls behind',
+  restarts: 'Failing: its replicas keep restarting',
+  lag: 'Failing: it is falling behind',
 }
 
 const NEXT: Record<Failing['kind'], { label: string; search: InferenceSearch } | null> = {
-  dead_letters: { label: 'Look at the dead letters', search: { tab: 'letters' } },
+  dead_letters: { label: 'Show the dead letters', search: { tab: 'letters' } },
   restarts: { label: 'Open logs', search: { tab: 'logs' } },
   lag: null,
 }

@@ -23,14 +23,20 @@ export function HistoryChart({ inference }: { inference: number }) {
   const found = query.data
   const option = useMemo(() => (found ? optionOf(found) : null), [found])
   if (query.isError && !found) {
-    return <ProblemAlert error={query.error} title="The last day cannot be read" onRetry={() => void query.refetch()} />
+    return (
+      <ProblemAlert
+        error={query.error}
+        title="The last 24 hours could not be loaded"
+        onRetry={() => void query.refetch()}
+      />
+    )
   }
   if (!found || !option) return <Skeleton height={HEIGHT} aria-label="Loading" />
   if (found.steps.length === 0) {
     return (
       <Stack gap="xs">
         <Title order={2}>Last 24 hours</Title>
-        <SmallPrint>No replica told anything in the last 24 hours.</SmallPrint>
+        <SmallPrint>No replica reported in the last 24 hours.</SmallPrint>
       </Stack>
     )
   }

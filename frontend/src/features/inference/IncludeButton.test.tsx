@@ -11,7 +11,7 @@ test('what answers carry is changed while it runs, and a refusal stays beside it
   })
   await show(<IncludeButton inference={inference({ include: ['machin'] })} names={['machine', '_offset']} />)
   fireEvent.click(screen.getByText('Change what answers include'))
-  const field = await screen.findByLabelText('Answers include', { selector: 'input' })
+  const field = await screen.findByLabelText('Predictions include', { selector: 'input' })
   expect(screen.getByRole('button', { name: 'Change' })).toBeDisabled()
   const type = (name: string) => {
     fireEvent.change(field, { target: { value: name } })

@@ -37,7 +37,7 @@ export function InferenceListPage() {
   return (
     <ListPage<Inference>
       title="Inference"
-      description="Trained models in service: each reads samples from a topic and answers on another."
+      description="Trained models in service: each reads records from one topic and writes predictions to another."
       storeKey="inferences"
       actions={create}
       list={query}
@@ -58,12 +58,12 @@ export function InferenceListPage() {
       onRowClick={(row) => void navigate({ to: '/inference/$id', params: { id: String(row.id) } })}
       empty={
         <EmptyState
-          title="No model is in service yet"
+          title="No model is served yet"
           action={create || undefined}
           command="kafka-ml inferences create RESULT --input digits-in --output digits-out"
         >
-          A finished training run can be served: its replicas read samples from an input topic and write predictions to
-          an output topic, as fast as they come.
+          A finished training run can be served: its replicas read records from an input topic and write predictions to
+          an output topic as they arrive.
         </EmptyState>
       }
     />
@@ -127,7 +127,7 @@ const COLUMNS: DataTableColumn<Inference>[] = [
   { accessor: 'lag', title: 'Lag', textAlign: 'right', render: (row) => formatCount(row.stats.lag) },
   {
     accessor: 'predicted',
-    title: 'Answered',
+    title: 'Predictions',
     textAlign: 'right',
     render: (row) => <span title={formatExact(row.stats.predicted)}>{formatCount(row.stats.predicted)}</span>,
   },
@@ -151,21 +151,21 @@ const COLUMNS: DataTableColumn<Inference>[] = [
     title: 'Version',
     textAlign: 'right',
   },
-  { accessor: 'created_at', title: 'Made', sortable: true, render: (row) => <Age at={row.created_at} size="sm" /> },
+  { accessor: 'created_at', title: 'Created', sortable: true, render: (row) => <Age at={row.created_at} size="sm" /> },
 ]
 
 /** What the state means for this inference. */
 export function stateTooltip(inference: Inference): string {
   if (inference.failing) return inference.failing.reason
   if (inference.failure) return inference.failure.cause
-  if (inference.desired === 'stopped' && inference.state === 'running') return 'It is being stopped'
+  if (inference.desired === 'stopped' && inference.state === 'running') return 'Stopping'
   switch (inference.state) {
     case 'running':
       return servingText(inference)
     case 'waiting':
-      return inference.replicas === 0 ? 'No worker elsewhere serves it just now' : 'Its replicas are starting'
+      return inference.replicas === 0 ? 'No external worker serves it at the moment' : 'Its replicas are starting'
     case 'stopped':
-      return 'Stopped: it can be started again where it stopped reading'
+      return 'Stopped. Started again, it continues where it stopped reading'
     default:
       return ''
   }

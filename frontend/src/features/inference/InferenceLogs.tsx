@@ -55,7 +55,7 @@ export function InferenceLogs({
         source={`inference-${id}-attempt-${attempt}-replica-${chosen}`}
         name={`inference-${id}-replica-${chosen}`}
         live={!hasEnded(inference)}
-        empty="The replica has written nothing yet."
+        empty="The replica has not logged anything yet."
       />
     </Stack>
   )

@@ -83,7 +83,7 @@ export function InferenceNewPage() {
   const title = (
     <PageTitle
       title="Serve a model"
-      description="A trained model reads samples from one topic and answers on another."
+      description="A trained model reads records from one topic and writes predictions to another."
     />
   )
   if (!can('editor')) return <NeedsEditor title={title} />
@@ -100,9 +100,9 @@ export function InferenceNewPage() {
       {title}
       <ProblemAlert error={results.error} onRetry={() => void results.refetch()} />
       {trained?.length === 0 ? (
-        <EmptyState title="Nothing is trained yet" command="kafka-ml results list">
-          Only a training run that has a version can be served: it is made when training ends, or goes on better than
-          before.{' '}
+        <EmptyState title="No trained model yet" command="kafka-ml results list">
+          Only a training run that has a version can be served. A version is created when training ends, or when
+          incremental training has improved the model.{' '}
           <AnchorLink to="/training" inherit underline="always">
             See the training runs
           </AnchorLink>
@@ -213,7 +213,7 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
     try {
       const made = await create.mutateAsync({ body: requestOf(sent) })
       forget()
-      notifyDone(`Inference ${made.id} starts`)
+      notifyDone(`Inference ${made.id} starting`)
       await navigate({ to: '/inference/$id', params: { id: String(made.id) } })
     } catch (error) {
       form.setErrors(problemOf(error).byField())
@@ -234,7 +234,7 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
         {warnings.length > 0 && <Warnings texts={warnings} of={`result ${result?.id}`} />}
         {stranger && (
           <Alert color="yellow" py={6}>
-            Result {asked} is not among those that have a version: choose another, or wait for its training.
+            Result {asked} has no version yet: choose another, or wait until its training has finished.
           </Alert>
         )}
         <Select
@@ -249,7 +249,7 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
         />
         {values.version !== null && (
           <Text size="sm">
-            Version {values.version} of it is served and stays, whichever becomes current.{' '}
+            Version {values.version} of it is served, and stays when another becomes current.{' '}
             <Button size="compact-xs" variant="default" onClick={() => form.setFieldValue('version', null)}>
               Follow the current one
             </Button>
@@ -258,11 +258,11 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
         <TopicFields
           input={form.getInputProps('input_topic')}
           output={form.getInputProps('output_topic')}
-          answers="Answers are written here"
+          answers="Predictions are written here"
         />
         <Autocomplete
-          label="Begin to read at"
-          description="beginning, now, an offset of each partition, or a time such as 2026-01-31T12:30:00Z. Started again, it goes on where it stopped"
+          label="Start reading at"
+          description="beginning, now, an offset in each partition, or a time such as 2026-01-31T12:30:00Z. Once stopped and started again, it continues where it stopped"
           maw={760}
           data={['beginning', 'now']}
           filter={({ options }) => options}
@@ -271,16 +271,16 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
         {handsUp(result) && <TierFields form={form} upper={aboveOf(results, result)} proposed={suggestion?.limit} />}
         {strangers.length > 0 && (
           <Text size="sm" style={{ color: 'var(--kml-waiting)' }}>
-            {strangers.map((each) => `Inference ${each.id} (${each.model_name})`).join(', ')} also answers on {output}:
-            readers tell them apart by the header kml-inference only.
+            {strangers.map((each) => `Inference ${each.id} (${each.model_name})`).join(', ')} also writes to {output}:
+            readers can tell them apart only by the header kml-inference.
           </Text>
         )}
         <NumberInput
           label="Replicas"
           description={
             <>
-              Processes that share the partitions of the input topic; 0: machines elsewhere serve it, at the edge for
-              example.{' '}
+              Processes that share the partitions of the input topic. 0: only external workers serve it, for example at
+              the edge.{' '}
               {topic && known.data && !known.isFetching && partitionNote(values.replicas || 1, topic, partitions)}
             </>
           }
@@ -296,8 +296,8 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
             <Stack gap="xs">
               <Code block>kafka-ml worker run --url {window.location.origin} --inference N --token TOKEN</Code>
               <Text size="sm">
-                The page of the inference shows it whole, for Python and for Docker, with a token for this inference
-                alone. The machine needs no Kubernetes, only to reach the platform and Kafka at{' '}
+                The page of the inference shows the whole command, for Python and for Docker, with a token for this
+                inference only. The machine needs no Kubernetes; it only has to reach the platform and Kafka at{' '}
                 {system.data?.broker.sink_bootstrap_servers ?? 'its address'}.
               </Text>
             </Stack>
@@ -305,8 +305,8 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
         )}
         {scales && (
           <NumberInput
-            label="Replicas, at most"
-            description="The records that wait choose between the two numbers; empty: always as many as above"
+            label="Maximum replicas"
+            description="The number of replicas follows the lag, between the two. Empty: always as many as above"
             w={{ base: '100%', sm: 420 }}
             min={1}
             max={256}
@@ -318,14 +318,10 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
         <Stack gap="xs">
           <Toggle
             size="sm"
-            label={
-              upper
-                ? 'Read samples as the tier below hands them up'
-                : 'Read samples as the stream that trained the model'
-            }
+            label={upper ? 'Decode records as the tier below hands them up' : 'Decode records like the training data'}
             description={
               formatFrom ??
-              (result && !result.stream && !upper ? 'the stream is not known any more' : 'format, type and shape')
+              (result && !result.stream && !upper ? 'the training stream is no longer known' : 'format, type and shape')
             }
             disabled={result !== undefined && ((!result.stream && !upper) || byContract)}
             checked={values.as_stream}
@@ -347,7 +343,7 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
               />
               <div style={{ flex: 1, minWidth: 240 }}>
                 <CodeEditor
-                  label="Its settings, as JSON"
+                  label="Format settings, as JSON"
                   language="json"
                   minHeight={96}
                   maxHeight={240}
@@ -363,14 +359,14 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
         <Accordion variant="contained" radius="sm" chevronPosition="left">
           <Accordion.Item value="advanced">
             <Accordion.Control>
-              Advanced: {offersClusters && 'other clusters, '}other brokers, time stamps, GPU, visualisation
+              Advanced: {offersClusters && 'other clusters, '}other brokers, timestamps, GPU, visualisation
             </Accordion.Control>
             <Accordion.Panel>
               <Stack gap="sm">
                 {offersClusters && (
                   <Select
                     label="Cluster"
-                    description="Another Kubernetes cluster for its replicas, for example where the data is; it stays there"
+                    description="Another Kubernetes cluster for its replicas, for example where the data is. It cannot be changed later"
                     placeholder="The platform's own"
                     clearable
                     clearButtonProps={{ 'aria-label': "The platform's own" }}
@@ -381,22 +377,22 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
                 )}
                 <TextInput
                   label="Output brokers"
-                  description="Another cluster for answers, as host:port, comma-separated; answers are then at least once. Empty: the platform's own"
+                  description="Another Kafka cluster for predictions, as host:port, comma-separated; delivery is then at least once. Empty: the platform's own"
                   {...form.getInputProps('output_bootstrap_servers')}
                 />
                 <Select
-                  label="Time stamps of answers"
-                  description="An answer to an old event keeps the event's time as long as the output topic keeps records of that time; else it is stamped when it is written, and a header says the event's time"
+                  label="Timestamps of predictions"
+                  description="A prediction for an old record keeps the record's time as long as the output topic retains records that old. Otherwise it gets the time of writing, and a header holds the record's time"
                   w={{ base: '100%', sm: 420 }}
                   data={[
-                    { value: 'source', label: 'The time of the record that is answered' },
-                    { value: 'written', label: 'The time of writing' },
+                    { value: 'source', label: 'Time of the input record' },
+                    { value: 'written', label: 'Time of writing' },
                   ]}
                   {...form.getInputProps('output_timestamps')}
                 />
                 <NumberInput
                   label="GPUs"
-                  description="Of each replica"
+                  description="Per replica"
                   w={160}
                   min={0}
                   max={64}
@@ -407,7 +403,7 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
                 <div>
                   <CodeEditor
                     label="Visualisation"
-                    description="How predictions are shown live, as JSON; can be set later"
+                    description="How predictions are shown live, as JSON. It can be changed later"
                     language="json"
                     minHeight={80}
                     maxHeight={240}
@@ -420,7 +416,7 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
                           variant="default"
                           onClick={() => form.setFieldValue('visualization', visualizationOf(labels))}
                         >
-                          Fill in the labels of the result
+                          Fill in labels from the training data
                         </Button>
                       )
                     }
@@ -431,7 +427,9 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
             </Accordion.Panel>
           </Accordion.Item>
         </Accordion>
-        {problem && problem.fields.length === 0 && <ProblemAlert error={problem} title="It was not started" />}
+        {problem && problem.fields.length === 0 && (
+          <ProblemAlert error={problem} title="The inference was not started" />
+        )}
         {problem?.fields.some((each) => !(each.field in values)) && <ProblemAlert error={problem} />}
         {result && (
           <Alert color="gray" title="What will happen">

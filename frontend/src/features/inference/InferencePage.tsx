@@ -210,20 +210,20 @@ function Actions({ inference, editor }: { inference: Inference; editor: boolean 
             what="inference"
             name={String(inference.id)}
             losses={[
-              `Where it stopped reading ${inference.input_topic}: another inference begins at the topic's start`,
-              'Its logs and numbers',
-              ...(inference.visualization ? ['How its predictions are shown live'] : []),
+              `Its position in ${inference.input_topic}: another inference starts at the beginning of the topic`,
+              'Its logs and measurements',
+              ...(inference.visualization ? ['Its visualisation settings'] : []),
               'Topics, predictions and dead letters in Kafka stay',
               ...(inference.changelog_topic
                 ? [
-                    `${inference.changelog_topic} stays too, with the last records of each key: nothing reads it any ` +
+                    `${inference.changelog_topic} stays too, with the last records of each key. Nothing reads it any ` +
                       'more, so it may be deleted from Kafka',
                   ]
                 : []),
             ]}
             onDelete={async () => {
               await inferencesDestroy({ path, throwOnError: true })
-              notifyDone(`Inference ${inference.id} is deleted`)
+              notifyDone(`Inference ${inference.id} deleted`)
               await navigate({ to: '/inference' })
             }}
           />

@@ -31,7 +31,7 @@ test('thousands of one reason are one row, with one of them to look at', async (
   expect(await screen.findByText('5,020')).toBeVisible()
   expect(screen.getAllByRole('row')).toHaveLength(2)
   expect(screen.getByText(REASON.message)).toBeVisible()
-  expect(screen.getByText(/The newest 5,023 dead letters.* 3 are of rarer reasons/)).toBeVisible()
+  expect(screen.getByText(/The newest 5,023 dead letters.* 3 have rarer reasons/)).toBeVisible()
   expect(screen.queryByText('one,two')).toBeNull()
   await userEvent.click(screen.getByRole('button', { name: 'Show the record of dead letter 0@5019' }))
   expect(screen.getByText('one,two')).toBeVisible()

@@ -23,7 +23,9 @@ export function LetterGroups({ inference }: { inference: Inference }) {
   const [opened, setOpened] = useState<string | null>(null)
   const found = query.data
   if (query.isError && !found) {
-    return <ProblemAlert error={query.error} title="The reasons cannot be read" onRetry={() => void query.refetch()} />
+    return (
+      <ProblemAlert error={query.error} title="The reasons could not be loaded" onRetry={() => void query.refetch()} />
+    )
   }
   if (!found) return <Skeleton height={120} role="status" aria-label="Loading" />
   if (found.groups.length === 0) return null
@@ -66,8 +68,8 @@ export function LetterGroups({ inference }: { inference: Inference }) {
         {found.complete
           ? `All ${formatExact(found.letters)} dead letters of this inference that the topic keeps.`
           : `The newest ${formatExact(found.letters)} dead letters of this inference.`}
-        {found.rest > 0 && ` ${formatExact(found.rest)} are of rarer reasons.`} Reasons that differ only in values are
-        one.
+        {found.rest > 0 && ` ${formatExact(found.rest)} have rarer reasons.`} Reasons that differ only in values are
+        grouped.
       </SmallPrint>
     </Stack>
   )

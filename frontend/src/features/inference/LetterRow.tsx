@@ -14,7 +14,7 @@ import { hexDump } from '~/lib/records'
 const STAGES: Record<string, string> = {
   decode: 'could not be read',
   predict: 'the model refused it',
-  publish: 'its answer could not be written',
+  publish: 'its prediction could not be written',
 }
 
 /** What could not be done. */
@@ -92,7 +92,7 @@ export function LetterRow({
             </Tooltip>
           </Table.Td>
         )}
-        <Table.Td data-title="Place" style={{ whiteSpace: 'nowrap' }}>
+        <Table.Td data-title="Position" style={{ whiteSpace: 'nowrap' }}>
           {place}
         </Table.Td>
         <Table.Td maw={420}>

@@ -17,7 +17,7 @@ export function useLimit(inference: Pick<Inference, 'id'>, onDone?: () => void) 
   const change = useMutation({
     ...inferencesPartialUpdateMutation(),
     onSuccess: async (changed) => {
-      notifyDone(`Inference ${changed.id} hands up what is less sure than ${changed.limit}`)
+      notifyDone(`Inference ${changed.id} now has the limit ${changed.limit}`)
       onDone?.()
       await queryClient.invalidateQueries(inferencesRetrieveOptions({ path }))
     },
@@ -53,9 +53,7 @@ export function LimitButton({ inference, limit: now }: { inference: Inference; l
         onChange={(value) => setLimit(typeof value === 'number' ? value : '')}
         data-autofocus
       />
-      <SmallPrint>
-        What is less sure goes up to {inference.upper_topic}, what is as sure or surer is answered here.
-      </SmallPrint>
+      <SmallPrint>Predictions below it go up to {inference.upper_topic}, the others are answered here.</SmallPrint>
     </PopoverForm>
   )
 }

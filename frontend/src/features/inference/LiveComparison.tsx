@@ -36,17 +36,17 @@ export function LiveComparison({
       {silent && (
         <Text size="sm" role="status" style={{ color: 'var(--kml-waiting)' }}>
           {paused
-            ? 'The page is paused: these are the figures of before.'
+            ? 'The page is paused: these figures are not current.'
             : inference.desired === 'run'
-              ? 'No replica has said anything for more than 5 seconds: these are the figures of before.'
-              : 'It is stopped: these are the figures of before.'}
+              ? 'No replica has reported for more than 5 seconds: these figures are not current.'
+              : 'It is stopped: these are its last figures.'}
         </Text>
       )}
       {/* Less than half as strong would be too pale to read. */}
       <Stack gap="lg" {...(silent && { c: 'dimmed' })}>
         <Group gap={40} align="flex-start">
           <Stat
-            name="Same answer"
+            name="Equal predictions"
             value={formatPercent(agreementOf(found))}
             note={`${formatExact(found.agreed)} of those compared`}
           />
@@ -59,7 +59,7 @@ export function LiveComparison({
           <Stat
             name="Difference"
             value={found.compared === 0 ? NONE : formatMeasured(found.mean_difference)}
-            note="between their numbers, on average"
+            note="between their outputs, on average"
           />
         </Group>
         {challenger.rule && !ended && <Rule challenger={challenger} found={found} />}
@@ -86,7 +86,7 @@ export function LiveComparison({
           />
           {!challenger.labelled && (
             <SmallPrint mt={4}>
-              How often each is right is not known: nobody has said that the keys of records are the right answers.
+              Their accuracy is unknown: record keys have not been declared as correct labels.
             </SmallPrint>
           )}
         </Box>
@@ -98,8 +98,8 @@ export function LiveComparison({
 
 /** '10.1% of 12,100 records'. */
 function shareText({ records, compared }: Found): string {
-  if (records === 0) return 'no record came yet'
-  return `${formatPercent(compared / records)} of ${plural(records, 'record')} that came`
+  if (records === 0) return 'no records yet'
+  return `${formatPercent(compared / records)} of ${plural(records, 'record')} received`
 }
 
 function measuresOf(inference: Inference, { labelled }: InferenceChallenger): Measure[] {
@@ -111,28 +111,28 @@ function measuresOf(inference: Inference, { labelled }: InferenceChallenger): Me
     ...(labelled
       ? [
           {
-            name: 'Right answers',
-            meaning: 'The answer is what the key of the record says',
+            name: 'Accuracy',
+            meaning: 'Predictions equal to the label in the record key',
             of: (side: Compared) =>
               side.labelled === 0
-                ? 'no key is a label'
+                ? 'no labelled records'
                 : `${formatPercent(accuracyOf(side))} of ${formatCount(side.labelled)}`,
           },
         ]
       : []),
     {
-      name: 'Could not answer',
-      meaning: `Records with which it failed; where the new one did, ${instead}`,
+      name: 'Failures',
+      meaning: `Records that it could not answer; where the new version failed, ${instead}`,
       of: ({ failed }) => formatCount(failed),
     },
     {
-      name: 'Time for a batch',
-      meaning: 'Half of all batches took less; records that are read together are one batch',
+      name: 'Batch time, median',
+      meaning: 'Half of all batches took less. Records that are read together form a batch',
       of: ({ p50_ms }) => formatMilliseconds(p50_ms),
     },
     {
-      name: 'Time for a slow batch',
-      meaning: 'One batch of a hundred took longer',
+      name: 'Batch time, 99th percentile',
+      meaning: 'One batch in a hundred took longer',
       of: ({ p99_ms }) => formatMilliseconds(p99_ms),
     },
   ]
@@ -141,8 +141,7 @@ function measuresOf(inference: Inference, { labelled }: InferenceChallenger): Me
 function Rule({ challenger, found }: { challenger: InferenceChallenger; found: Found }) {
   if (challenger.rule === null) return null
   const { done, records, promotes } = ruleProgress(challenger.rule, found)
-  const now =
-    promotes === null ? 'nothing to decide by yet' : promotes ? 'it would be promoted now' : 'it would be dropped now'
+  const now = promotes === null ? 'no decision yet' : promotes ? 'would be promoted now' : 'would be dropped now'
   return (
     <Stack gap={4} maw={640}>
       <Text size="sm">{ruleText(challenger.rule, challenger.version)}</Text>
@@ -177,20 +176,20 @@ function Scores({ inference, found }: { inference: Inference; found: Found }) {
   return (
     <Box maw={720}>
       <ChartFrame
-        title="How sure each is"
+        title="Confidence of each version"
         name={`inference-${inference.id}-scores`}
-        label={`How many answers of ${names[0]} and of ${names[1]} had which highest value, from 0 to 1`}
+        label={`Predictions of ${names[0]} and of ${names[1]} by their highest output, from 0 to 1`}
         height={200}
         option={option}
         data={() => found}
         table={() => ({
-          columns: ['Highest value', ...names],
+          columns: ['Highest output', ...names],
           rows: steps.map(({ from, to, counts }) => [`${from} to ${to}`, ...counts.map(formatExact)]),
         })}
       />
       <SmallPrint>
-        Answers by their highest number: of a classification how probable its class is. What is below 0 or above 1
-        counts at the ends.
+        Predictions by their highest output; for a classification, the probability of its class. Outputs below 0 or
+        above 1 are counted at the ends.
       </SmallPrint>
     </Box>
   )

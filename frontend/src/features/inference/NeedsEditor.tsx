@@ -6,7 +6,7 @@ export function NeedsEditor({ title }: { title: ReactNode }) {
   return (
     <Stack>
       {title}
-      <Text size="sm">Serving a model needs the role of an editor: ask an administrator.</Text>
+      <Text size="sm">You need the editor role to serve a model: ask an admin.</Text>
     </Stack>
   )
 }

@@ -24,14 +24,14 @@ const GUARANTEES: Record<Inference['guarantee'], { name: string; meaning: string
   exactly_once: {
     name: 'Exactly once',
     meaning:
-      'Answers and reading positions are one Kafka transaction: each record is answered once, also when a replica dies. ' +
-      'Readers that take committed records only see nothing else.',
+      'Predictions and input positions are committed in one Kafka transaction: each record is answered once, even when a replica dies. ' +
+      'Readers with isolation.level=read_committed see only committed predictions.',
   },
   at_least_once: {
     name: 'At least once',
     meaning:
-      'An output is on another cluster, which no transaction can span: every record is answered; after a crash an ' +
-      'answer may be there twice. Its header kml-source tells which record it answers.',
+      'An output is on another cluster, which a transaction cannot span. Every record is answered; after a crash a ' +
+      'prediction may appear twice. Its header kml-source names the input record.',
   },
 }
 
@@ -58,7 +58,7 @@ export function OverviewTab({ inference, points }: { inference: Inference; point
           note={sinceText(inference, 'predicted')}
         />
         {inference.exits && (
-          <Stat name="Leave here" value={formatPercent(leftHere(inference))} note={exitsText(inference)} />
+          <Stat name="Answered here" value={formatPercent(leftHere(inference))} note={exitsText(inference)} />
         )}
         {stats.sent_up > 0 && (
           <Stat
@@ -84,22 +84,22 @@ export function OverviewTab({ inference, points }: { inference: Inference; point
               '0'
             )
           }
-          note={stats.dead_lettered > 0 ? sinceText(inference, 'dead_lettered') : 'could not be answered'}
+          note={stats.dead_lettered > 0 ? sinceText(inference, 'dead_lettered') : 'records that could not be answered'}
         />
         {stats.warming_up > 0 && (
           <Stat
             name="Warming up"
             value={formatCount(stats.warming_up)}
             exact={formatExact(stats.warming_up)}
-            note="their key had no full window yet"
+            note="their keys had no full window yet"
           />
         )}
         {stats.restamped > 0 && (
           <Stat
-            name="Stamped anew"
+            name="Re-stamped"
             value={formatCount(stats.restamped)}
             exact={formatExact(stats.restamped)}
-            note="carry the time of writing"
+            note="with the time of writing"
           />
         )}
       </Group>
@@ -114,7 +114,7 @@ export function OverviewTab({ inference, points }: { inference: Inference; point
           facts={[
             ['Reads', <TopicName key="in" name={inference.input_topic} />],
             [
-              'Answers on',
+              'Writes',
               <TopicName key="out" name={inference.output_topic} servers={inference.output_bootstrap_servers} />,
             ],
             inference.upper_topic !== '' && [
@@ -156,8 +156,8 @@ export function sinceText(
 ): string {
   const latest = attempt_counts?.[name]
   return latest === undefined || latest === stats[name]
-    ? 'since it was made'
-    : `since it was made; ${formatCount(latest)} since it was started last`
+    ? 'since it was created'
+    : `since it was created; ${formatCount(latest)} since its last start`
 }
 
 /** What the rate counts; and how much is read, where that is more. */
@@ -194,7 +194,7 @@ function Replicas({ inference }: { inference: Inference }) {
         </Text>
       </Title>
       {inference.replica_stats.length === 0 ? (
-        <Dimmed>No replica has said anything yet.</Dimmed>
+        <Dimmed>No replica has reported yet.</Dimmed>
       ) : (
         <RowTable
           label="Replicas"
@@ -219,7 +219,10 @@ function Replicas({ inference }: { inference: Inference }) {
                   } as const,
                 ]
               : []),
-            { title: 'State', cell: (each) => <StatusBadge state={each.state} tooltip="As the replica said last" /> },
+            {
+              title: 'State',
+              cell: (each) => <StatusBadge state={each.state} tooltip="Last reported by the replica" />,
+            },
             { title: 'Rate', right: true, cell: (each) => formatRate(each.rate) },
             { title: 'Lag', right: true, cell: (each) => formatCount(each.lag) },
             { title: 'p50', right: true, cell: (each) => formatMilliseconds(each.p50_ms) },
@@ -232,7 +235,7 @@ function Replicas({ inference }: { inference: Inference }) {
               right: true,
               cell: (each) => formatCount(each.warming_up),
             },
-            { title: 'Heard', cell: (each) => <Age at={each.updated_at} size="sm" /> },
+            { title: 'Last report', cell: (each) => <Age at={each.updated_at} size="sm" /> },
             {
               title: 'Error',
               cell: (each) => each.error?.cause ?? '',
@@ -241,9 +244,7 @@ function Replicas({ inference }: { inference: Inference }) {
           ]}
         />
       )}
-      {inference.replica_stats.length > 0 && (
-        <SmallPrint>The counts of a replica are since its process started.</SmallPrint>
-      )}
+      {inference.replica_stats.length > 0 && <SmallPrint>Counts of a replica start with its process.</SmallPrint>}
     </Stack>
   )
 }

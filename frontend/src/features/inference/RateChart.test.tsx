@@ -14,11 +14,11 @@ function show(state: 'running' | 'stopped') {
 test('a running inference waits for what its replicas report', () => {
   const shown = show('running')
   expect(shown.querySelector('.mantine-Skeleton-root')).not.toBeNull()
-  expect(screen.getByText(/Drawn as replicas report/)).toBeVisible()
+  expect(screen.getByText(/Updated every two seconds/)).toBeVisible()
 })
 
 test('of a stopped inference nothing is waited for', () => {
   const shown = show('stopped')
   expect(shown.querySelector('.mantine-Skeleton-root')).toBeNull()
-  expect(screen.getByText(/no replica runs/)).toBeVisible()
+  expect(screen.getByText(/No replica is running/)).toBeVisible()
 })

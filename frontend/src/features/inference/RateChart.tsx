@@ -18,8 +18,8 @@ export function RateChart({
         {inference.state === 'running' && <Skeleton height={48} animate={false} />}
         <SmallPrint>
           {inference.state === 'running'
-            ? 'Drawn as replicas report, every two seconds, while this page is open.'
-            : 'Nothing to draw: no replica runs. Drawn when replicas report, while this page is open.'}
+            ? 'Updated every two seconds while this page is open.'
+            : 'No replica is running. The chart begins when one reports, while this page is open.'}
         </SmallPrint>
       </Stack>
     )
@@ -28,7 +28,7 @@ export function RateChart({
     <RateLagChart
       title="Rate and lag while this page is open"
       name={`inference-${inference.id}-rate`}
-      label="Records answered a second and records waiting, over time"
+      label="Records answered per second and records waiting, over time"
       points={points}
     />
   )

@@ -35,7 +35,7 @@ export function ScaleButton({ inference }: { inference: Inference }) {
       setOpened(false)
       notifyDone(
         changed.max_replicas === null
-          ? `Inference ${changed.id} goes to ${plural(changed.replicas, 'replica')}`
+          ? `Inference ${changed.id} scales to ${plural(changed.replicas, 'replica')}`
           : `Inference ${changed.id} has ${scaleText(changed)}`,
       )
       await queryClient.invalidateQueries(inferencesRetrieveOptions({ path }))
@@ -68,7 +68,7 @@ export function ScaleButton({ inference }: { inference: Inference }) {
       ready={replicas !== '' && (replicas !== inference.replicas || (most || null) !== inference.max_replicas)}
     >
       <NumberInput
-        label={most === '' ? 'Replicas' : 'Replicas, at least'}
+        label={most === '' ? 'Replicas' : 'Minimum replicas'}
         size="xs"
         min={0}
         max={256}
@@ -80,8 +80,8 @@ export function ScaleButton({ inference }: { inference: Inference }) {
       />
       {scales && (
         <NumberInput
-          label="At most"
-          description="The records that wait choose between the two; empty: always as many as above"
+          label="Maximum"
+          description="The number follows the lag, between the two. Empty: always as many as above"
           size="xs"
           min={1}
           max={256}
@@ -92,8 +92,8 @@ export function ScaleButton({ inference }: { inference: Inference }) {
         />
       )}
       <SmallPrint>
-        Each partition of the input is read by one replica, so there is work for as many replicas as partitions. With 0
-        the platform runs none, and workers elsewhere serve alone.{' '}
+        Each partition of the input is read by one replica, so more replicas than partitions have nothing to do. With 0,
+        the platform runs none and only external workers serve it.{' '}
         {partitions !== undefined &&
           typeof replicas === 'number' &&
           replicas > 0 &&

@@ -22,7 +22,7 @@ test('a contract is answered by records such as it was learnt from, not by files
 
 test('of windows one record is not tried, and the key is asked for', async () => {
   await shown({ ...CONTRACT, window: { length: 10, stride: 1, horizon: 0 } })
-  expect(await screen.findByText(/with the same key: an answer takes 10 of them/)).toBeVisible()
+  expect(await screen.findByText(/with the same key for the same source: a prediction needs 10 of them/)).toBeVisible()
   expect(screen.queryByText(/inferences try/)).toBeNull()
 })
 

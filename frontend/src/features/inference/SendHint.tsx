@@ -52,14 +52,14 @@ function RecordHint({ topic, contract, ranges }: { topic: string; contract: Cont
     <Stack gap={4} maw={720}>
       <SmallPrint>
         Write JSON records to {where}
-        {window && `, those of one thing with the same key: an answer takes ${window.length} of them`}. Such as:
+        {window && `, with the same key for the same source: a prediction needs ${window.length} of them`}. Such as:
       </SmallPrint>
-      <Code block aria-label="A record that it reads" style={{ maxHeight: 160, overflow: 'auto' }}>
+      <Code block aria-label="A valid record" style={{ maxHeight: 160, overflow: 'auto' }}>
         {record}
       </Code>
       {!window && (
         <SmallPrint>
-          Once it serves: <Code>kafka-ml inferences try ID {shellQuote(record)}</Code>
+          Once it is running: <Code>kafka-ml inferences try ID {shellQuote(record)}</Code>
         </SmallPrint>
       )}
     </Stack>

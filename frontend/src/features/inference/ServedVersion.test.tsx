@@ -21,7 +21,7 @@ test('a swap is asked for in its dialog; one that is refused says why there', as
   expect(await screen.findByText(/The canary of version 2 ends/)).toBeInTheDocument()
   await user.click(screen.getByRole('combobox', { ...FAST, name: 'Version' }))
   await user.click(await screen.findByRole('option', { ...FAST, name: /^Version 2, current/ }))
-  await user.click(await button('Serve it'))
+  await user.click(await button('Serve'))
   expect(await screen.findByRole('alert', FAST)).toHaveTextContent('it answers (3,)')
   expect(asked.map((each) => each.body)).toEqual([{ version: 2 }])
 })

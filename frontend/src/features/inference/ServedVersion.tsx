@@ -40,10 +40,10 @@ export function ServedVersion({ inference }: { inference: Inference }) {
       <Text size="sm">
         <b>Version {version}</b> of <ResultLink id={inference.result}>result {inference.result}</ResultLink>.{' '}
         {shadowed !== null
-          ? 'A shadow only compares: what is served stays as it is.'
+          ? 'A shadow only compares; it does not change what is served.'
           : inference.follows
-            ? 'It follows the result: whichever version becomes current is served.'
-            : `It stays at this one${version === current ? '' : `; version ${current} is current`}.`}
+            ? 'It follows the result: the current version is served.'
+            : `It stays at this version${version === current ? '' : `; version ${current} is current`}.`}
       </Text>
       {inference.challenger !== null && (
         <Group gap="xs">
@@ -54,7 +54,7 @@ export function ServedVersion({ inference }: { inference: Inference }) {
               : 'answers every record beside it.'}
           </Text>
           <ButtonLink size="compact-sm" variant="default" to="/inference/$id" params={path} search={{ tab: 'compare' }}>
-            See how they compare
+            Compare them
           </ButtonLink>
         </Group>
       )}
@@ -65,7 +65,8 @@ export function ServedVersion({ inference }: { inference: Inference }) {
       )}
       {inference.swap_failure && (
         <Text size="sm">
-          Version {inference.swap_failure.version} was asked for and cannot be served: version {version} goes on.
+          Version {inference.swap_failure.version} was requested but cannot be served: version {version} stays in
+          service.
         </Text>
       )}
       {inference.swap_failure && (
@@ -82,7 +83,7 @@ export function ServedVersion({ inference }: { inference: Inference }) {
               size="xs"
               variant="default"
               loading={rollback.isPending}
-              title="At once while replicas still have it warm: for ten minutes"
+              title="Instant for ten minutes, while replicas keep it loaded"
               onClick={() => rollback.mutate({ path })}
             >
               Roll back to version {previous}
@@ -107,7 +108,7 @@ function SwapDialog({ inference, onClose, onDone }: { inference: Inference; onCl
   return (
     <FormDialog
       title="Serve another version"
-      submit="Serve it"
+      submit="Serve"
       form={form}
       onClose={onClose}
       onDone={onDone}
@@ -117,7 +118,7 @@ function SwapDialog({ inference, onClose, onDone }: { inference: Inference; onCl
           body: { version: Number(version) },
           throwOnError: true,
         })
-        return `Inference ${inference.id} goes over to version ${version}`
+        return `Inference ${inference.id} switches to version ${version}`
       }}
     >
       <ProblemAlert error={query.error} onRetry={() => void query.refetch()} />
@@ -131,8 +132,8 @@ function SwapDialog({ inference, onClose, onDone }: { inference: Inference; onCl
         {...form.getInputProps('version')}
       />
       <Dimmed>
-        Each replica loads it beside the one that answers and goes over between two transactions: no record is lost,
-        answered twice or out of order. The inference then stays at it, whichever becomes current.
+        Each replica loads it in the background and switches between two transactions: no record is lost, answered twice
+        or out of order. The inference then stays at it, even when another version becomes current.
         {inference.challenger !== null && ` The canary of version ${inference.challenger.version} ends.`}
       </Dimmed>
     </FormDialog>
@@ -154,7 +155,7 @@ function Swaps({ inference }: { inference: Inference }) {
   return (
     <>
       <RowTable
-        label="Last changes of version"
+        label="Recent version changes"
         minWidth={620}
         rows={rows}
         rowKey={(row) => row.id}
@@ -167,16 +168,16 @@ function Swaps({ inference }: { inference: Inference }) {
             title: 'Loading',
             right: true,
             cell: (row) =>
-              row.failure ? '' : row.loading_seconds === 0 ? 'was warm' : formatSeconds(row.loading_seconds),
+              row.failure ? '' : row.loading_seconds === 0 ? 'already loaded' : formatSeconds(row.loading_seconds),
           },
           {
-            title: 'Could not',
+            title: 'Failed',
             cell: (row) => row.failure?.cause ?? '',
             td: { maw: 320, style: { overflowWrap: 'anywhere' } },
           },
         ]}
       />
-      <SmallPrint>The gap is how long a replica read nothing; loading went on beside the answers.</SmallPrint>
+      <SmallPrint>The gap is how long a replica did not read; loading runs in the background.</SmallPrint>
     </>
   )
 }

@@ -42,7 +42,7 @@ export function SettingsTab({ inference }: { inference: Inference }) {
       <Group justify="space-between">
         <Dimmed>
           Replicas, version, visualisation{inference.limit !== null && ', limit'}
-          {includes && ', what answers include'} can be changed while it runs; for other settings make another
+          {includes && ', the included fields'} can be changed while it runs. For other settings, create another
           inference.
         </Dimmed>
         <CopyAs equivalents={equivalents} />
@@ -50,19 +50,16 @@ export function SettingsTab({ inference }: { inference: Inference }) {
       <Facts
         facts={[
           ['Input format', inference.input_format],
-          ['Its settings', <JsonBlock key="config" text={config} label="Settings of the input format" />],
+          ['Format settings', <JsonBlock key="config" text={config} label="Settings of the input format" />],
           ['Replicas', scaleText(inference)],
           ['Cluster', inference.cluster_name || "the platform's own"],
-          ['GPUs a replica', inference.gpu === 0 ? 'none' : String(inference.gpu)],
+          ['GPUs per replica', inference.gpu === 0 ? 'none' : String(inference.gpu)],
           ['Output brokers', inference.output_bootstrap_servers || "the platform's own"],
           inference.tier !== '' && ['Tier', inference.tier],
-          inference.limit !== null && [
-            'Goes up',
-            `what is less sure than ${inference.limit}, to ${inference.upper_topic}`,
-          ],
+          inference.limit !== null && ['Sends up', `predictions below ${inference.limit}, to ${inference.upper_topic}`],
           inference.limit !== null && ['Upper brokers', inference.upper_bootstrap_servers || "the platform's own"],
           includes !== null && [
-            'Answers include',
+            'Predictions include',
             <Group key="include" gap="xs">
               {inference.include.join(', ') || 'their values alone'}
               {can('editor') && inference.upper_topic === '' && (
@@ -70,10 +67,10 @@ export function SettingsTab({ inference }: { inference: Inference }) {
               )}
             </Group>,
           ],
-          inference.start !== 'beginning' && ['Began to read', startText(inference.start)],
-          inference.changelog_topic !== '' && ['Windows are kept in', inference.changelog_topic],
+          inference.start !== 'beginning' && ['Started reading', startText(inference.start)],
+          inference.changelog_topic !== '' && ['Window state', inference.changelog_topic],
           [
-            'Time stamps of answers',
+            'Timestamps of predictions',
             inference.output_timestamps === 'written' ? 'the time of writing' : 'the time of the record',
           ],
           [

@@ -9,7 +9,7 @@ test('stopping what serves asks once', async () => {
   await show(<StopButton inference={inference()} onStopped={() => undefined} />)
   fireEvent.click(screen.getByRole('button', { name: 'Stop' }))
   const dialog = await screen.findByRole('dialog', { name: 'Stop inference 3?' })
-  expect(dialog).toHaveTextContent('New records of in are answered no more')
+  expect(dialog).toHaveTextContent('New records of in are no longer answered')
   expect(written).toEqual([])
   fireEvent.click(screen.getAllByRole('button', { name: 'Stop' }).at(-1) as HTMLElement)
   await waitFor(() => expect(written).toHaveLength(1))

@@ -37,7 +37,7 @@ export function StopButton({
         what="inference"
         name={String(inference.id)}
         losses={[
-          `New records of ${inference.input_topic} are answered no more. They wait until it is started again, for as ` +
+          `New records of ${inference.input_topic} are no longer answered. They wait until it is started again, for as ` +
             'long as the topic keeps them.',
         ]}
         onDelete={async () => void (await stop.mutateAsync({ path }))}

@@ -26,7 +26,7 @@ export function TierFields({
         />
         <NumberInput
           label="Limit"
-          description={`What is less sure goes up${proposed ? `; proposed: ${proposed}` : ', between 0 and 1'}`}
+          description={`Predictions below it go up${proposed ? `; proposed: ${proposed}` : ', between 0 and 1'}`}
           min={0}
           max={1}
           step={0.05}
@@ -37,17 +37,17 @@ export function TierFields({
       </Group>
       <TextInput
         label="Upper brokers"
-        description="Another cluster for the upper topic, as host:port, comma-separated; answers are then at least once. Empty: the platform's own"
+        description="Another Kafka cluster for the upper topic, as host:port, comma-separated; delivery is then at least once. Empty: the platform's own"
         {...form.getInputProps('upper_bootstrap_servers')}
       />
       <SmallPrint>
-        With both empty it answers every record itself. Each record is on exactly one of the two topics, with its key,
-        headers and time.
+        With both empty, it answers every record itself. Each record ends up in exactly one of the two topics, with its
+        key, headers and time.
         {result !== null && (
           <>
             {' '}
             <ResultLink id={Number(result)} search={{ tab: 'limits' }} inherit underline="always">
-              What limits do
+              How limits work
             </ResultLink>
           </>
         )}

@@ -26,7 +26,7 @@ test('an inference begins at the beginning, now, at an offset or at a time, and 
   expect(requestOf(form('beginning'))).not.toHaveProperty('start')
   const said: Record<string, string> = {
     now: 'from now on',
-    '1200': 'from offset 1200 of each partition on',
+    '1200': 'from offset 1200 of each partition',
     '2026-01-31T12:30:00Z': 'from 2026-01-31T12:30:00Z on',
   }
   for (const [start, text] of Object.entries(said)) {

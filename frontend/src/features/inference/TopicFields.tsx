@@ -9,7 +9,7 @@ const MOST_PROPOSED = 20
 export function TopicFields(props: { input: AutocompleteProps; output: AutocompleteProps; answers: string }) {
   return (
     <SimpleGrid cols={{ base: 1, xs: 2 }} maw={760}>
-      <TopicField label="Input topic" description="Samples to predict are written here" {...props.input} />
+      <TopicField label="Input topic" description="Records to predict arrive here" {...props.input} />
       <TopicField label="Output topic" description={props.answers} {...props.output} />
     </SimpleGrid>
   )

@@ -48,14 +48,14 @@ test('a sample that went up tells the tiers that handed it on, and who answered'
   const steps = await shown({ tier: 'cloud', way, output: place('out') })
   expect(steps.slice(-4)).toEqual([
     'written to in, partition 0, offset 5',
-    'edge (inference 3, version 2) was less sure than its limit and handed it up to up, partition 0, offset 5',
+    'edge (inference 3, version 2) was below its limit and handed it up to up, partition 0, offset 5',
     'read by cloud, result 9, version 1',
-    'answered on out, partition 0, offset 5',
+    'written to out, partition 0, offset 5',
   ])
-  expect(screen.getByText('90.0% sure, left at cloud')).toBeInTheDocument()
+  expect(screen.getByText('probability 90.0%, answered at cloud')).toBeInTheDocument()
 })
 
 test('what was handed up and not answered says so', async () => {
   await shown({ outcome: 'passed_on', tier: 'edge', way: [], output: place('up') })
-  expect(screen.getByText('It was handed up, and nobody answered it yet')).toBeInTheDocument()
+  expect(screen.getByText('Handed up, not answered yet')).toBeInTheDocument()
 })

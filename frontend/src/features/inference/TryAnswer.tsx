@@ -23,7 +23,7 @@ export function TryAnswer({ entry, inference }: { entry: TryEntry; inference: In
       <Said answer={answer} truth={entry.truth} inference={inference} />
       <Stack gap={6}>
         <Title order={3}>
-          The way it went{answer.outcome === 'no_answer' ? '' : `, in ${formatMilliseconds(answer.seconds * 1000)}`}
+          Path{answer.outcome === 'no_answer' ? '' : `, in ${formatMilliseconds(answer.seconds * 1000)}`}
         </Title>
         <Way answer={answer} inference={inference} />
       </Stack>
@@ -41,11 +41,11 @@ function Said({ answer, truth, inference }: { answer: Try; truth: string | null;
         title={`No answer within ${formatMilliseconds(answer.seconds * 1000)}`}
       >
         {before === null
-          ? 'Nothing was read from this partition yet: the replicas may still be starting. '
+          ? 'Nothing has been read from this partition yet: the replicas may still be starting. '
           : before > 0
-            ? `${plural(before, 'record')} of the partition wait before it. `
-            : 'It was read, but its answer was not seen: look at the logs. '}
-        The record is in the topic and will still be answered; wait longer, or add replicas.
+            ? `${plural(before, 'record')} of the partition are waiting before it. `
+            : 'It was read, but no prediction arrived: see the logs. '}
+        The record is in the topic and will still be answered: wait longer, or add replicas.
       </Alert>
     )
   }
@@ -67,9 +67,9 @@ function Said({ answer, truth, inference }: { answer: Try; truth: string | null;
   }
   if (answer.outcome === 'passed_on') {
     return (
-      <Alert color="yellow" icon={<IconHourglass aria-hidden />} title="It was handed up, and nobody answered it yet">
-        {answer.tier || 'The tier'} was less sure than its limit. Of the tier above no answer was seen within{' '}
-        {formatMilliseconds(answer.seconds * 1000)}: serve it, or wait longer.
+      <Alert color="yellow" icon={<IconHourglass aria-hidden />} title="Handed up, not answered yet">
+        {answer.tier || 'The tier'} was below its limit. No prediction of the tier above arrived within{' '}
+        {formatMilliseconds(answer.seconds * 1000)}: serve that tier, or wait longer.
       </Alert>
     )
   }
@@ -83,17 +83,18 @@ function Said({ answer, truth, inference }: { answer: Try; truth: string | null;
               {reading.best.label}
             </Text>
             <Text>
-              {formatPercent(reading.best.share)} sure{answer.tier && `, left at ${answer.tier}`}
+              probability {formatPercent(reading.best.share)}
+              {answer.tier && `, answered at ${answer.tier}`}
             </Text>
             {truth !== null && (
               <Text size="sm" style={{ color: truth === reading.best.label ? 'var(--kml-good)' : 'var(--kml-failed)' }}>
-                {truth === reading.best.label ? 'right: its label is the same' : `wrong: its label is ${truth}`}
+                {truth === reading.best.label ? 'correct: matches the label' : `wrong: the label is ${truth}`}
               </Text>
             )}
           </Group>
           <Bars all={reading.classes} best={reading.best} />
           {reading.softmax && (
-            <SmallPrint>The model answers scores; shown is their softmax. Scores are on hover.</SmallPrint>
+            <SmallPrint>The model outputs scores; their softmax is shown. Hover to see the scores.</SmallPrint>
           )}
         </>
       )}
@@ -107,13 +108,13 @@ function Said({ answer, truth, inference }: { answer: Try; truth: string | null;
               </Text>
             </div>
           ))}
-          {truth !== null && <Dimmed>its label is {truth}</Dimmed>}
+          {truth !== null && <Dimmed>label {truth}</Dimmed>}
         </Group>
       )}
       {Array.isArray(answer.values) && answer.values_count !== null && answer.values_count > MAX_NUMBERS && (
         <SmallPrint>
-          The answer has {formatExact(answer.values_count)} numbers: shown are its first{' '}
-          {reading.kind === 'numbers' ? MAX_NUMBERS : formatExact(answer.values.length)}; the whole of it is in{' '}
+          The prediction has {formatExact(answer.values_count)} numbers; the first{' '}
+          {reading.kind === 'numbers' ? MAX_NUMBERS : formatExact(answer.values.length)} are shown. All of it is in{' '}
           {answer.output?.topic}.
         </SmallPrint>
       )}
@@ -148,7 +149,7 @@ function Bars({ all, best }: { all: readonly Class[]; best: Class }) {
       </ul>
       {shown.length < all.length && (
         <SmallPrint>
-          The {MAX_BARS} likeliest of {all.length} classes.
+          The {MAX_BARS} most likely of {all.length} classes.
         </SmallPrint>
       )}
     </>
@@ -157,8 +158,8 @@ function Bars({ all, best }: { all: readonly Class[]; best: Class }) {
 
 /** Who read a record, where nobody told which of several. */
 function readerOf({ replicas }: Pick<Try, 'replicas'>): string {
-  if (replicas === 0) return 'a worker elsewhere'
-  return replicas === 1 ? 'the replica or a worker elsewhere' : `one of ${plural(replicas, 'replica')}`
+  if (replicas === 0) return 'an external worker'
+  return replicas === 1 ? 'the replica or an external worker' : `one of ${plural(replicas, 'replica')}`
 }
 
 function Way({ answer, inference }: { answer: Try; inference: Inference }) {
@@ -171,7 +172,7 @@ function Way({ answer, inference }: { answer: Try; inference: Inference }) {
       {answer.way.map((step) => (
         <li key={step.inference}>
           {step.tier || 'a tier'} (<InferenceLink id={step.inference}>inference {step.inference}</InferenceLink>
-          {step.version && `, version ${step.version}`}) was less sure than its limit and handed it up to{' '}
+          {step.version && `, version ${step.version}`}) was below its limit and handed it up to{' '}
           <Place place={step.output} linked={!inference.upper_bootstrap_servers} />
         </li>
       ))}
@@ -208,8 +209,8 @@ function Way({ answer, inference }: { answer: Try; inference: Inference }) {
 }
 
 const LEFT: Record<Try['outcome'], string> = {
-  answered: 'answered on ',
-  dead_lettered: 'given up to ',
+  answered: 'written to ',
+  dead_lettered: 'handed up to ',
   passed_on: 'handed up to ',
   no_answer: '',
 }

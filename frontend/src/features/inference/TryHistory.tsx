@@ -22,9 +22,9 @@ export function TryHistory({
 }) {
   return (
     <Stack gap="xs">
-      <Title order={2}>Tries of this session</Title>
+      <Title order={2}>Earlier attempts in this session</Title>
       <RowTable
-        label="Tries of this session"
+        label="Earlier attempts in this session"
         minWidth={520}
         verticalSpacing={4}
         rows={tries}
@@ -90,6 +90,6 @@ function outcomeOf({ answer, problem }: TryEntry): string {
     case 'dead_lettered':
       return 'dead letter'
     default:
-      return 'no answer in time'
+      return 'no prediction in time'
   }
 }

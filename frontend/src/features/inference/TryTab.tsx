@@ -49,7 +49,7 @@ export function TryTab({ inference }: { inference: Inference }) {
   const { can } = useSession()
   const source = useSampleSource(inference)
   if (!can('editor')) {
-    return <Dimmed>Trying writes a record to {inference.input_topic}, which needs the role of an editor.</Dimmed>
+    return <Dimmed>This writes a record to {inference.input_topic}, for which you need the editor role.</Dimmed>
   }
   if (source.loading) return <Skeleton height={280} />
   return <TryPanel inference={inference} source={source} />
@@ -96,7 +96,7 @@ function TryPanel({ inference, source }: { inference: Inference; source: SampleS
     <Stack gap="lg">
       {!running && (
         <Alert color="yellow" py={6}>
-          Nobody answers now: the inference is {inference.state}.
+          The inference is not running: it is {inference.state}.
         </Alert>
       )}
       <SimpleGrid cols={{ base: 1, md: 2 }} spacing={32}>
@@ -104,7 +104,7 @@ function TryPanel({ inference, source }: { inference: Inference; source: SampleS
           <Group gap="xs">
             {modes.length > 1 && (
               <SegmentedControl
-                aria-label="Where the sample comes from"
+                aria-label="Source of the sample"
                 data={modes}
                 value={mode}
                 onChange={(value) => setMode(value as Mode)}
@@ -115,7 +115,7 @@ function TryPanel({ inference, source }: { inference: Inference; source: SampleS
             <Group align="flex-start" gap="md">
               <DrawDigit shape={source.drawable} dtype={source.dtype} range={source.range} onChange={setDrawn} />
               <Stack gap={4}>
-                <SmallPrint>As the model sees it</SmallPrint>
+                <SmallPrint>What the model sees</SmallPrint>
                 {drawn ? (
                   <SampleView sample={drawn} label="Your drawing" size={96} />
                 ) : (
@@ -151,7 +151,7 @@ function TryPanel({ inference, source }: { inference: Inference; source: SampleS
             />
           )}
           <FieldError
-            error={mode === 'json' && text.trim() !== '' && pasted === undefined && 'This is not JSON yet.'}
+            error={mode === 'json' && text.trim() !== '' && pasted === undefined && 'This is not valid JSON.'}
           />
           <Group gap="xs" align="flex-end">
             <Button
@@ -165,7 +165,7 @@ function TryPanel({ inference, source }: { inference: Inference; source: SampleS
             <NumberInput
               size="xs"
               w={120}
-              label="Wait at most"
+              label="Timeout"
               suffix=" s"
               min={1}
               max={30}
@@ -175,7 +175,7 @@ function TryPanel({ inference, source }: { inference: Inference; source: SampleS
             <CopyAs equivalents={equivalentsOf(inference.id, chosen)} />
           </Group>
           <Text size="xs" c="dimmed" maw={480}>
-            This writes a real record to {inference.input_topic}; its answer stays in {inference.output_topic}.
+            This writes a real record to {inference.input_topic}; the prediction stays in {inference.output_topic}.
           </Text>
         </Stack>
         <Stack gap="sm" style={{ minWidth: 0 }} aria-live="polite">
@@ -184,8 +184,8 @@ function TryPanel({ inference, source }: { inference: Inference; source: SampleS
             <TryAnswer entry={entry} inference={inference} />
           ) : (
             <Text size="sm" c="dimmed" maw={420}>
-              What the model says appears here, with the time it took and the way it went: topic, partition and offset,
-              replica, version of the model, and back.
+              The prediction appears here, with its time and its path: topic, partition and offset, replica and version
+              of the model.
             </Text>
           )}
         </Stack>

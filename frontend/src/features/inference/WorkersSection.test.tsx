@@ -30,8 +30,8 @@ test('a token is made with its commands, which are shown until they are closed; 
     'DELETE /api/inferences/3/worker_tokens/5/': null,
   })
   await show(<WorkersSection inference={inference({ replicas: 0 })} />)
-  expect(await screen.findByText(/The platform runs no replica of it/)).toBeInTheDocument()
-  fireEvent.change(screen.getByLabelText(/What the token is for/), { target: { value: 'gate 3' } })
+  expect(await screen.findByText(/The platform itself runs no replica/)).toBeInTheDocument()
+  fireEvent.change(screen.getByLabelText(/Purpose of the token/), { target: { value: 'gate 3' } })
   fireEvent.click(screen.getByText('Show the command'))
   expect(await screen.findByText(COMMANDS.python)).toBeInTheDocument()
   expect(screen.getByText(COMMANDS.docker)).toBeInTheDocument()
@@ -41,7 +41,7 @@ test('a token is made with its commands, which are shown until they are closed; 
   await waitFor(() => expect(screen.queryByText(COMMANDS.python)).toBeNull())
   fireEvent.click(await screen.findByLabelText('Revoke gate 3'))
   const dialog = await screen.findByRole('dialog')
-  expect(within(dialog).getByText('Workers that joined with it end within seconds')).toBeInTheDocument()
+  expect(within(dialog).getByText('Workers that joined with it stop within seconds')).toBeInTheDocument()
   fireEvent.click(within(dialog).getByRole('button', { name: /Delete|Revoke/ }))
   await waitFor(() => expect(asked.map(({ method }) => method)).toEqual(['POST', 'DELETE']))
   expect(asked[0]?.body).toEqual({ name: 'gate 3', days: 365 })
@@ -50,5 +50,5 @@ test('a token is made with its commands, which are shown until they are closed; 
 test('with 0 replicas the form says who serves', () => {
   const form = { ...EMPTY_FORM, result: '7', input_topic: 'in', output_topic: 'out', replicas: 0 }
   expect(requestOf(form).replicas).toBe(0)
-  expect(sentence(form, 'digits', undefined)).toContain('Machines elsewhere that join with a token read in')
+  expect(sentence(form, 'digits', undefined)).toContain('External workers that join with a token read in')
 })

@@ -41,24 +41,31 @@ export function WorkersSection({ inference }: { inference: Inference }) {
   })
   const rows = tokens.data?.results ?? []
   return (
-    <Section title="Workers elsewhere">
+    <Section title="External workers">
       <Stack gap="sm">
         <Text size="sm" c="dimmed" maw={680}>
-          {inference.replicas === 0 ? 'The platform runs no replica of it. ' : 'Beside its replicas, '}
-          {inference.replicas === 0 ? 'Any' : 'any'} machine that has Python or Docker and reaches the platform and
-          Kafka can serve it, at the edge for example: with a token, by one command.
+          {inference.replicas === 0 ? 'The platform itself runs no replica. ' : 'Besides its replicas, '}
+          {inference.replicas === 0 ? 'Any' : 'any'} machine with Python or Docker that reaches the platform and Kafka
+          can serve it, for example at the edge, with a token and one command.
         </Text>
         <form onSubmit={form.onSubmit((values) => create.mutate({ path, body: values }))}>
           <Group align="flex-start" gap="sm">
             <TextInput
               size="xs"
-              label="What the token is for"
+              label="Purpose of the token"
               placeholder="gate 3"
               required
               maxLength={100}
               {...form.getInputProps('name')}
             />
-            <NumberInput size="xs" w={110} label="Days it works" min={1} max={3660} {...form.getInputProps('days')} />
+            <NumberInput
+              size="xs"
+              w={110}
+              label="Valid for (days)"
+              min={1}
+              max={3660}
+              {...form.getInputProps('days')}
+            />
             <Button size="xs" type="submit" mt={22} loading={create.isPending}>
               Show the command
             </Button>
@@ -74,7 +81,7 @@ export function WorkersSection({ inference }: { inference: Inference }) {
             rows={rows}
             told={[
               { title: 'Workers', right: true, cell: (each) => each.workers },
-              { title: 'Made by', cell: (each) => each.created_by },
+              { title: 'Created by', cell: (each) => each.created_by },
             ]}
             onRevoke={setRevoking}
           />
@@ -85,7 +92,7 @@ export function WorkersSection({ inference }: { inference: Inference }) {
         onClose={() => setRevoking(null)}
         what="worker token"
         name={revoking?.name ?? ''}
-        losses={['Workers that joined with it end within seconds', 'No machine joins with it any more']}
+        losses={['Workers that joined with it stop within seconds', 'No machine can join with it any more']}
         onDelete={async () => {
           if (revoking === null) return
           await inferencesWorkerTokensDestroy({
@@ -112,7 +119,7 @@ function Commands({ made, onClose }: { made: NewWorkerToken; onClose: () => void
     <Alert
       role="status"
       color="teal"
-      title={`Token ${made.name}: copy the command now, it is not shown again`}
+      title={`Token ${made.name}: copy the command now, it will not be shown again`}
       withCloseButton
       closeButtonLabel="Hide the commands"
       onClose={onClose}
@@ -127,8 +134,8 @@ function Commands({ made, onClose }: { made: NewWorkerToken; onClose: () => void
         <Command title="With Python" text={commands.python} before={commands.install} />
         <Command title="With Docker" text={commands.docker} before={commands.build} />
         <SmallPrint>
-          Each machine is a worker of its own, by its host name; KML_WORKER_NAME or --name gives another. Other users of
-          a machine see the options of its programs: KML_WORKER_TOKEN or --token-file keeps the token from them.
+          Each machine is one worker, named after its host; KML_WORKER_NAME or --name sets another name. Other users of
+          the machine can see command-line options: KML_WORKER_TOKEN or --token-file hides the token from them.
         </SmallPrint>
       </Stack>
     </Alert>
@@ -148,7 +155,7 @@ function Command({ title, text, before }: { title: string; text: string; before:
         {text}
       </Code>
       <SmallPrint>
-        Once before, in a checkout of Kafka-ML: <Code>{before}</Code>
+        First, once, in a checkout of Kafka-ML: <Code>{before}</Code>
       </SmallPrint>
     </Stack>
   )

@@ -86,6 +86,6 @@ test('sends what is of one tier alone, by its name on the command line', () => {
 
 test('says the way of a sample', () => {
   expect(chainSentence(valuesOf(PROPOSAL, limitsOf(',0.7')))).toContain(
-    'edge hands what is less sure than 0.8 to digits-fog; fog hands what is less sure than 0.7 to digits-cloud; cloud answers the rest',
+    'edge hands predictions below 0.8 to digits-fog; fog hands predictions below 0.7 to digits-cloud; cloud answers the rest',
   )
 })

@@ -102,10 +102,10 @@ export function chainSentence({ input_topic, output_topic, tiers }: ChainForm): 
   const steps = tiers.map(({ model_name, limit, upper_topic }) =>
     limit === null
       ? `${model_name} answers the rest`
-      : `${model_name} hands what is less sure than ${limit || '?'} to ${upper_topic || '?'}`,
+      : `${model_name} hands predictions below ${limit || '?'} to ${upper_topic || '?'}`,
   )
   return (
-    `${plural(tiers.length, 'inference')} start, all or none: samples come to ${input_topic || '?'}; ${steps.join('; ')}. ` +
-    `All answer on ${output_topic || '?'}, and the header kml-tier says which one did. Topics that do not exist are made.`
+    `${plural(tiers.length, 'inference')} start together: records arrive in ${input_topic || '?'}; ${steps.join('; ')}. ` +
+    `All write to ${output_topic || '?'}; the header kml-tier names the tier. Missing topics are created.`
   )
 }

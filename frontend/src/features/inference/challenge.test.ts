@@ -54,7 +54,7 @@ test('a rule in words', () => {
   expect(ruleText(accuracy(0.02), 3)).toMatch(/^After 1,000 labelled records .* right for at least 2.0% more of them/)
   expect(ruleText(accuracy(0), 3)).toMatch(/right for as many of them as the other, or more,/)
   expect(ruleText(accuracy(-0.01), 3)).toMatch(/right for at most 1.0% fewer of them/)
-  expect(ruleText({ metric: 'agreement', at_least: 1, records: 1 }, 3)).toMatch(/the same answer to at least 100.0%/)
+  expect(ruleText({ metric: 'agreement', at_least: 1, records: 1 }, 3)).toMatch(/equal for at least 100.0%/)
 })
 
 test('what a rule would decide now; a difference as large as asked for is enough', () => {

@@ -61,7 +61,7 @@ export function checkChallenge(form: ChallengeForm, kind: Kind): Record<string, 
   if (!form.decides) return problems
   const { metric, at_least, records } = form.rule
   if (metric === 'accuracy' && !form.labelled)
-    problems['rule.metric'] = 'Only where the keys of records are the right answers: tick that above'
+    problems['rule.metric'] = 'Only with record keys as correct labels: tick that above'
   if (metric === 'agreement' && !isWithin(at_least, Number.MIN_VALUE, 100))
     problems['rule.at_least'] = 'Expected more than 0, at most 100%'
   if (metric === 'accuracy' && !isWithin(at_least, -100, 100)) problems['rule.at_least'] = 'Expected -100 to 100%'
@@ -135,7 +135,7 @@ export function agreementOf({ agreed, compared }: Pick<LiveComparison, 'agreed' 
 export function ruleText({ metric, at_least, records }: ChallengeRule, version: number | string): string {
   const after = `After ${formatExact(records)} ${metric === 'accuracy' ? 'labelled records' : 'records'} that both answered, version ${version}`
   if (metric === 'agreement')
-    return `${after} is promoted if both gave the same answer to at least ${formatPercent(at_least)} of them, and dropped otherwise.`
+    return `${after} is promoted if both predictions were equal for at least ${formatPercent(at_least)} of them, and dropped otherwise.`
   const more =
     at_least < 0
       ? `right for at most ${formatPercent(-at_least)} fewer of them than the other`
@@ -178,7 +178,7 @@ export function foundText(found: LiveComparison): string {
   const agreement = agreementOf(found)
   return agreement === null
     ? ''
-    : `the same answer to ${formatPercent(agreement)} of ${formatExact(found.compared)} records`
+    : `equal predictions for ${formatPercent(agreement)} of ${formatExact(found.compared)} records`
 }
 
 /** When one of an inference's replicas spoke last; null before the first one did. */

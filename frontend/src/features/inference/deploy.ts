@@ -93,9 +93,9 @@ export function suggestedTopics(modelName: string): { input_topic: string; outpu
 const TOPIC = /^[a-zA-Z0-9._-]{1,249}$/
 
 function topicProblem(topic: string): string | null {
-  if (topic === '') return 'A topic is needed'
+  if (topic === '') return 'Enter a topic'
   if (!TOPIC.test(topic) || topic === '.' || topic === '..') {
-    return 'Letters, digits, dots, underscores and hyphens only, at most 249'
+    return 'Only letters, digits, dots, underscores and hyphens, at most 249'
   }
   return null
 }
@@ -112,17 +112,17 @@ export function checkForm(form: DeployForm): Partial<Record<keyof DeployForm, st
   if (form.output_topic.length > 245) note('output_topic', 'At most 245 characters, so that .dlq can follow')
   if (!form.output_bootstrap_servers && form.input_topic) {
     if (form.output_topic === form.input_topic) note('output_topic', 'Must differ from the input topic')
-    if (`${form.output_topic}.dlq` === form.input_topic) note('input_topic', 'This is the topic of the dead letters')
+    if (`${form.output_topic}.dlq` === form.input_topic) note('input_topic', 'This topic is for the dead letters')
   }
   note('start', startProblem(form.start))
   if (form.upper_topic) note('upper_topic', topicProblem(form.upper_topic))
-  if (form.upper_topic && form.limit === '')
-    note('limit', 'An upper topic needs the limit below which records go there')
+  if (form.upper_topic && form.limit === '') note('limit', 'An upper topic needs a limit: records below it go there')
   if (!form.upper_topic && form.limit !== '')
-    note('upper_topic', 'A limit needs the topic that what is below it goes to')
+    note('upper_topic', 'A limit needs an upper topic: records below it go there')
   if (form.limit !== '' && (form.limit < 0 || form.limit > 1)) note('limit', 'Between 0 and 1')
-  if (form.max_replicas !== '' && form.replicas === 0) note('max_replicas', 'With 0 replicas there are none to scale')
-  if (form.max_replicas !== '' && form.max_replicas < form.replicas) note('max_replicas', 'Not below the replicas')
+  if (form.max_replicas !== '' && form.replicas === 0) note('max_replicas', 'With 0 replicas there is nothing to scale')
+  if (form.max_replicas !== '' && form.max_replicas < form.replicas)
+    note('max_replicas', 'At least the number of replicas')
   if (!form.as_stream && parseObject(form.input_config) === null) note('input_config', 'Expected a JSON object')
   if (form.visualization.trim() && parseObject(form.visualization) === null) {
     note('visualization', 'Expected a JSON object')
@@ -139,9 +139,9 @@ export function startProblem(start: string): string | null {
 
 /** Where the records that it answers begin. */
 export function startText(start: string): string {
-  if (start === 'beginning') return 'from its first record on'
+  if (start === 'beginning') return 'from its first record'
   if (start === 'now') return 'from now on'
-  return /^\d+$/.test(start) ? `from offset ${start} of each partition on` : `from ${start} on`
+  return /^\d+$/.test(start) ? `from offset ${start} of each partition` : `from ${start} on`
 }
 
 /** A JSON object, or null for anything else. */
@@ -201,8 +201,9 @@ export function equivalentsOf(form: DeployForm): Equivalents {
 
 /** What the field that names what answers carry says of itself, where an inference is made and where it runs. */
 export const INCLUDE_FIELD = {
-  label: 'Answers include',
-  description: 'Columns and fields of each record, as they are in it: an id, the time. Undeclared fields too',
+  label: 'Predictions include',
+  description:
+    'Columns and fields copied from each input record, for example an id or the time; also fields outside the contract',
   maxTags: 20,
 }
 
@@ -232,31 +233,31 @@ export function sentence(form: DeployForm, modelName: string, found: FoundFormat
     : plural(form.replicas, 'replica')
   const verb = form.replicas === 1 && !scales ? 'reads' : 'read'
   const readers =
-    form.replicas === 0 ? `Machines elsewhere that join with a token read` : `${count} of ${modelName} ${verb}`
+    form.replicas === 0 ? `External workers that join with a token read` : `${count} of ${modelName} ${verb}`
   const once = form.output_bootstrap_servers || form.upper_bootstrap_servers ? 'at least once' : 'exactly once'
   const answered =
     form.limit === ''
       ? `each record is answered ${once}`
-      : `each record goes on ${once}: to ${form.upper_topic || 'the upper topic'} where it is less sure than ${form.limit}, else as an answer`
+      : `each record goes on ${once}: to ${form.upper_topic || 'the upper topic'} if its prediction is below ${form.limit}, otherwise as a prediction`
   return (
     `${readers} ${form.input_topic || 'the input topic'} as ${format}, ${startText(form.start)}, ` +
     `and ${answered} on ${form.output_topic || 'the output topic'}. ` +
     `Records that cannot be answered are kept in ${form.output_topic || 'the output topic'}.dlq with the reason. ` +
-    'Topics that do not exist are made.'
+    'Missing topics are created.'
   )
 }
 
 /** '3', or '2 to 6, as the lag asks'. */
 export function scaleText(inference: Pick<Inference, 'replicas' | 'max_replicas'>): string {
   const { replicas, max_replicas } = inference
-  if (replicas === 0) return 'none here: workers elsewhere serve'
-  return max_replicas === null ? String(replicas) : `${replicas} to ${max_replicas}, as the lag asks`
+  if (replicas === 0) return 'none here: external workers serve it'
+  return max_replicas === null ? String(replicas) : `${replicas} to ${max_replicas}, depending on the lag`
 }
 
 /** How many replicas have work: each partition is read by one of them. */
 export function partitionNote(replicas: number, topic: string, partitions: number | null): string {
   if (partitions === null)
-    return `${topic || 'The topic'} does not exist yet: it is made with ${plural(replicas, 'partition')}.`
+    return `${topic || 'The topic'} does not exist yet: it will be created with ${plural(replicas, 'partition')}.`
   const idle = replicas - partitions
   if (idle > 0) {
     return `${topic} has ${plural(partitions, 'partition')}: ${plural(idle, 'replica')} would have nothing to do.`

@@ -102,7 +102,7 @@ describe('the form', () => {
     expect(requestOf({ ...good, replicas: 2, max_replicas: 6 })).toMatchObject({ replicas: 2, max_replicas: 6 })
     expect(checkForm({ ...good, replicas: 2, max_replicas: 1 })).toHaveProperty('max_replicas')
     expect(equivalentsOf({ ...good, max_replicas: 4 }).cli).toContain('--max-replicas 4')
-    expect(scaleText({ replicas: 2, max_replicas: 6 })).toBe('2 to 6, as the lag asks')
+    expect(scaleText({ replicas: 2, max_replicas: 6 })).toBe('2 to 6, depending on the lag')
     expect(scaleText({ replicas: 2, max_replicas: null })).toBe('2')
   })
 
@@ -120,6 +120,6 @@ describe('the form', () => {
 
   it('says how many replicas have work', () => {
     expect(partitionNote(3, 't', 2)).toContain('1 replica would have nothing to do')
-    expect(partitionNote(2, 't', null)).toContain('made with 2 partitions')
+    expect(partitionNote(2, 't', null)).toContain('created with 2 partitions')
   })
 })

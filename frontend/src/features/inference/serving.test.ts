@@ -13,7 +13,7 @@ test('replicas that have another revision are going over; those that say nothing
   const inference = { revision: 2, version: 5, swap_failure: null, replica_stats: [] as ReplicaReport[] }
   expect(goingOver(inference)).toBe('')
   inference.replica_stats = [replica(0, 2), replica(1, 1), replica(2, null), replica(3, 1, 'failed')]
-  expect(goingOver(inference)).toBe('Going over to version 5: 1 of 2 replicas did.')
+  expect(goingOver(inference)).toBe('Switching to version 5: 1 of 2 replicas done.')
   inference.replica_stats = [replica(0, 2)]
   expect(goingOver(inference)).toBe('')
 })
@@ -24,8 +24,8 @@ test('who serves is told apart: replicas here, workers elsewhere', () => {
   const inference = { replicas: 2, current_replicas: 2, ready_replicas: 1, replica_stats: [here] }
   expect(servingText(inference)).toBe('1 of 2 replicas ready')
   expect(servingText({ ...inference, ready_replicas: 2, replica_stats: [here, worker] })).toBe(
-    '1 of 2 replicas ready, 1 worker elsewhere',
+    '1 of 2 replicas ready, 1 external worker',
   )
   const alone = { replicas: 0, current_replicas: 0, ready_replicas: 0, replica_stats: [] }
-  expect(servingText(alone)).toBe('0 workers elsewhere')
+  expect(servingText(alone)).toBe('0 external workers')
 })

@@ -9,9 +9,9 @@ export function servingText(
   const said = inference.replica_stats.filter((each) => each.worker !== '' && each.state === 'running').length
   // What is counted and what was said last may be a moment apart.
   const elsewhere = Math.min(said, inference.ready_replicas)
-  if (inference.replicas === 0) return `${plural(inference.ready_replicas, 'worker')} elsewhere`
+  if (inference.replicas === 0) return `${plural(inference.ready_replicas, 'external worker')}`
   const launched = `${inference.ready_replicas - elsewhere} of ${plural(inference.current_replicas, 'replica')} ready`
-  return elsewhere === 0 ? launched : `${launched}, ${plural(elsewhere, 'worker')} elsewhere`
+  return elsewhere === 0 ? launched : `${launched}, ${plural(elsewhere, 'external worker')}`
 }
 
 /** Which replicas still have another version than the one that was asked for; '' when all went over. */
@@ -23,7 +23,7 @@ export function goingOver(
   const behind = telling.filter((each) => each.serving?.revision !== inference.revision)
   if (behind.length === 0) return ''
   const done = telling.length - behind.length
-  return `Going over to version ${inference.version}: ${done} of ${plural(telling.length, 'replica')} did.`
+  return `Switching to version ${inference.version}: ${done} of ${plural(telling.length, 'replica')} done.`
 }
 
 /** 'Version 3, current: accuracy 0.96, loss 0.1'. */

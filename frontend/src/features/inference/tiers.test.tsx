@@ -25,7 +25,7 @@ test('a tier hands up by a limit and a topic, both or none', () => {
   expect(equivalentsOf(TIER).cli).toContain('--upper-topic up')
   const format = upperFormat({ inputs: [{ name: 'x', dtype: 'float32', shape: [null, 64] }] })
   expect(sentence(TIER, 'fog', format)).toContain(
-    'reads in as RAW, float32, 64, from its first record on, and each record goes on exactly once: to up where it is less sure than 0.8',
+    'reads in as RAW, float32, 64, from its first record, and each record goes on exactly once: to up if its prediction is below 0.8',
   )
   expect(sentence({ ...TIER, upper_bootstrap_servers: 'far:9092' }, 'fog', format)).toContain('at least once')
 })

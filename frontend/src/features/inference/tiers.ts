@@ -37,7 +37,7 @@ export function leftHere({ exits }: Pick<Inference, 'exits'>): number | null {
 /** 'limit 0.8, of 1,200 records'. */
 export function exitsText({ exits }: Pick<Inference, 'exits'>): string {
   if (!exits) return ''
-  if (exits.predicted === 0) return `limit ${exits.limit}, nothing came since it was set`
+  if (exits.predicted === 0) return `limit ${exits.limit}, no records since it was set`
   return `limit ${exits.limit}, of ${plural(exits.predicted, 'record')} since it was set`
 }
 

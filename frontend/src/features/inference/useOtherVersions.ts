@@ -13,6 +13,6 @@ export function useOtherVersions({
   const choices = (query.data ?? [])
     .filter((each) => each.number !== version)
     .map((each) => ({ value: String(each.number), label: versionLabel(each) }))
-  const placeholder = query.isPending ? 'Loading…' : choices.length === 0 ? 'There is no other one' : 'Choose a version'
+  const placeholder = query.isPending ? 'Loading…' : choices.length === 0 ? 'No other version' : 'Choose a version'
   return { query, choices, placeholder }
 }

@@ -10,8 +10,8 @@ import { formatCount, NONE } from '~/lib/format'
 export function ComponentTable({ components }: { components: System['components'] }) {
   if (components.length === 0) {
     return (
-      <EmptyState title="No component has given a sign of life" command="kafka-ml status">
-        The controller and the control logger write one every ten seconds.
+      <EmptyState title="No component has reported" command="kafka-ml status">
+        The controller and the control logger report every ten seconds.
       </EmptyState>
     )
   }
@@ -24,11 +24,11 @@ export function ComponentTable({ components }: { components: System['components'
       columns={[
         { title: 'Component', cell: (each) => each.name },
         { title: 'State', cell: (each) => <StatusBadge state={each.state} /> },
-        { title: 'Says', cell: (each) => each.detail || NONE },
+        { title: 'Status', cell: (each) => each.detail || NONE },
         { title: 'Address', cell: (each) => each.address || NONE },
         { title: 'Restarts', right: true, cell: (each) => formatCount(each.restarts) },
         {
-          title: 'Last sign of life',
+          title: 'Last report',
           cell: (each) => (each.at ? <Age at={each.at} size="sm" /> : <Text size="sm">{NONE}</Text>),
         },
       ]}

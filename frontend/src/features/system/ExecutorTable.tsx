@@ -18,7 +18,7 @@ export function ExecutorTable({ executors }: { executors: System['executors'] })
           cell: ([, each]) => (
             <StatusBadge
               state={each.reachable ? 'ready' : 'failed'}
-              label={each.reachable ? 'answers' : 'does not answer'}
+              label={each.reachable ? 'answers' : 'not responding'}
             />
           ),
         },

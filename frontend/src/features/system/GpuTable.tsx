@@ -28,7 +28,7 @@ export function GpuTable({ gpus }: { gpus: System['gpus'] }) {
             </>
           ),
         },
-        { title: 'Use', right: true, cell: ({ use }) => formatPercent(use === null ? null : use / 100) },
+        { title: 'Utilisation', right: true, cell: ({ use }) => formatPercent(use === null ? null : use / 100) },
         {
           title: 'Temperature',
           right: true,

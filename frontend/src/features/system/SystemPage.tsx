@@ -36,7 +36,7 @@ export function SystemPage() {
             ? 'The parts of the platform'
             : wrong.length === 0
               ? `Everything works: ${plural(data.components.length, 'component')}, version ${data.version}`
-              : `To look at: ${wrong.join('; ')}`
+              : `Needs attention: ${wrong.join('; ')}`
         }
         actions={
           <>
@@ -50,7 +50,7 @@ export function SystemPage() {
                 </ButtonLink>
               </>
             )}
-            {data && <CopyButton text={supportSummary(data)} label="Copy a summary for support" />}
+            {data && <CopyButton text={supportSummary(data)} label="Copy summary for support" />}
           </>
         }
       />
@@ -67,7 +67,7 @@ function Whole({ system }: { system: System }) {
       {isolation.off && (
         <Alert role="alert" color="yellow" icon={<IconShieldOff aria-hidden />} title="User code is not isolated">
           Models run with the rights of the platform: they can read its files and reach the network. Set KML_ISOLATION
-          to auto and start again; kafka-ml doctor says what the machine lacks.
+          to auto and restart; kafka-ml doctor shows what is missing on this machine.
         </Alert>
       )}
       <Section title="Components">
@@ -84,7 +84,7 @@ function Whole({ system }: { system: System }) {
               <Group key="broker" gap="xs">
                 <StatusBadge
                   state={broker.reachable ? 'ready' : 'failed'}
-                  label={broker.reachable ? 'answers' : 'does not answer'}
+                  label={broker.reachable ? 'answers' : 'not responding'}
                 />
                 <span>{broker.bootstrap_servers}</span>
                 <CopyButton text={broker.bootstrap_servers} what="address" />
@@ -94,21 +94,21 @@ function Whole({ system }: { system: System }) {
             [
               'Launcher',
               launcher.kind === 'process'
-                ? `processes of this machine${launcher.warm_workers ? ', started warm' : ''}`
+                ? `processes on this machine${launcher.warm_workers ? ', kept warm' : ''}`
                 : `pods in namespace ${launcher.namespace}`,
             ],
-            ['Scaling on the lag', launcher.autoscaling ? 'with KEDA' : `no: ${launcher.autoscaling_obstacle}`],
+            ['Scaling with the lag', launcher.autoscaling ? 'with KEDA' : `no: ${launcher.autoscaling_obstacle}`],
             [
               'Isolation in force',
-              isolation.levels.length === 0 ? 'not known: no executor answers' : isolation.levels.join(', '),
+              isolation.levels.length === 0 ? 'unknown: no executor responds' : isolation.levels.join(', '),
             ],
-            ['Isolation asked for', isolation.setting],
+            ['Isolation requested', isolation.setting],
           ]}
         />
       </Section>
       <Section title="GPUs">
         {system.gpus.length === 0 ? (
-          <Dimmed>{system.gpu_note || 'no GPU found'}. Training and inference use the processor.</Dimmed>
+          <Dimmed>{system.gpu_note || 'No GPU found'}. Training and inference run on the CPU.</Dimmed>
         ) : (
           <GpuTable gpus={system.gpus} />
         )}

@@ -12,13 +12,13 @@ const WELL: System = {
   launcher: { kind: 'process', warm_workers: true, namespace: '', autoscaling: false, autoscaling_obstacle: 'no' },
   executors: { pytorch: { reachable: true, detail: '', isolation: 'namespaces', versions: { torch: '2' } } },
   gpus: [],
-  gpu_note: 'no GPU found',
+  gpu_note: 'No GPU found',
   components: [{ name: 'controller', state: 'ready', detail: '', at: null, address: '', restarts: 0 }],
 }
 
 test('a platform that works has no troubles', () => {
   expect(troubles(WELL)).toEqual([])
-  expect(supportSummary(WELL)).toContain('Nothing is wrong')
+  expect(supportSummary(WELL)).toContain('No problems found')
   expect(supportSummary(WELL)).toContain('pytorch: isolation namespaces, torch 2')
 })
 
@@ -31,9 +31,9 @@ test('what needs a look is named', () => {
     components: [{ name: 'controller', state: 'silent', detail: 'reading', at: null, address: '', restarts: 2 }],
   }
   expect(troubles(ill)).toEqual([
-    'Kafka does not answer',
+    'Kafka is not responding',
     'controller is silent (reading)',
-    'the pytorch executor does not answer',
+    'the pytorch executor is not responding',
     'user code is not isolated',
   ])
 })

@@ -6,13 +6,13 @@ import { formatBytes } from '~/lib/format'
 export function troubles(system: System): string[] {
   const { broker, components, executors, isolation } = system
   return [
-    ...(broker.reachable ? [] : ['Kafka does not answer']),
+    ...(broker.reachable ? [] : ['Kafka is not responding']),
     ...components
       .filter((each) => each.state !== 'ready')
       .map((each) => `${each.name} is ${each.state}${each.detail ? ` (${each.detail})` : ''}`),
     ...Object.entries(executors)
       .filter(([, each]) => !each.reachable)
-      .map(([framework]) => `the ${framework} executor does not answer`),
+      .map(([framework]) => `the ${framework} executor is not responding`),
     ...(isolation.off ? ['user code is not isolated'] : []),
   ]
 }
@@ -23,9 +23,9 @@ export function supportSummary(system: System): string {
   const lines = [
     `kafka-ml ${system.version}`,
     ...Object.entries(system.versions).map(([name, version]) => `  ${name} ${version}`),
-    wrong.length === 0 ? 'Nothing is wrong.' : `To look at: ${wrong.join('; ')}`,
-    `Broker ${system.broker.bootstrap_servers} ${system.broker.reachable ? 'answers' : 'does not answer'}`,
-    `Launcher ${system.launcher.kind}${system.launcher.namespace ? ` in ${system.launcher.namespace}` : ''}, isolation ${system.isolation.levels.join(', ') || 'not known'} (asked for: ${system.isolation.setting})`,
+    wrong.length === 0 ? 'No problems found.' : `Needs attention: ${wrong.join('; ')}`,
+    `Broker ${system.broker.bootstrap_servers} ${system.broker.reachable ? 'answers' : 'is not responding'}`,
+    `Launcher ${system.launcher.kind}${system.launcher.namespace ? ` in ${system.launcher.namespace}` : ''}, isolation ${system.isolation.levels.join(', ') || 'unknown'} (requested: ${system.isolation.setting})`,
     'Components:',
     ...system.components.map(
       (each) =>

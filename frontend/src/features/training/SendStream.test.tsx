@@ -18,7 +18,7 @@ test('a semi-supervised deployment says that samples without labels belong to it
     'GET /api/streams/': page(),
   })
   await show(<SendStream deployment={DEPLOYMENT} />)
-  expect(await screen.findByLabelText('Program that sends the stream')).toHaveTextContent(
+  expect(await screen.findByLabelText('Program to send the stream')).toHaveTextContent(
     'unsupervised_topic="my-data-unlabelled"',
   )
   expect(screen.getByText(/announced with the stream as its unsupervised_topic/)).toBeInTheDocument()

@@ -122,7 +122,7 @@ function Numbers({ watch }: { watch: Watch }) {
         .map(([tier, count]) => (
           <Stat
             key={tier}
-            name={`Left at ${tier}`}
+            name={`Answered at ${tier}`}
             value={formatPercent(count / Math.max(1, frame.total - frame.skipped))}
             exact={`${formatExact(count)} of those seen here, by their header kml-tier`}
           />

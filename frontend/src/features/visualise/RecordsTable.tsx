@@ -39,7 +39,7 @@ export function RecordsTable({ watch, naming }: { watch: Watch; naming: Naming }
             cell: (record) => answerOf(record, naming),
           },
           ...(records.some(({ tier }) => tier)
-            ? [{ title: 'Left at', w: '13%', cell: ({ tier }: PredictionRecord) => tier || NONE, td: ANYWHERE }]
+            ? [{ title: 'Answered at', w: '13%', cell: ({ tier }: PredictionRecord) => tier || NONE, td: ANYWHERE }]
             : []),
           ...(records.some(({ include }) => include)
             ? [{ title: 'With', cell: ({ include }: PredictionRecord) => includeText(include ?? {}), td: ANYWHERE }]

@@ -8,15 +8,15 @@ export function SecretOnce({ webhook, onClose }: { webhook: NewWebhook; onClose:
     <Alert
       role="status"
       color="teal"
-      title="Copy the secret now: it is not shown again"
+      title="Copy the secret now: it will not be shown again"
       withCloseButton
       closeButtonLabel="Close"
       onClose={onClose}
       styles={{ title: { color: 'var(--kml-good)' } }}
     >
       <Text size="sm" mb="xs" style={{ overflowWrap: 'anywhere' }}>
-        {webhook.url} needs it to see that a request comes from here. Requests are signed as Standard Webhooks says, for
-        which most languages have a library.
+        {webhook.url} needs it to verify that a request comes from here. Requests are signed according to Standard
+        Webhooks; most languages have a library for it.
       </Text>
       <Group gap="xs">
         <Code style={{ overflowWrap: 'anywhere' }}>{webhook.secret}</Code>

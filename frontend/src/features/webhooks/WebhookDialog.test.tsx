@@ -38,7 +38,7 @@ test('with another address the secret is asked for again', async () => {
   const { type, press } = await opened({ id: 1, url: URL } as Webhook)
   await type(/^Address/, `${URL}/2`)
   press('Save')
-  expect(await screen.findByText('With another address, give the secret again')).toBeInTheDocument()
+  expect(await screen.findByText('The address has changed: enter the secret again')).toBeInTheDocument()
   await type(/^Secret/, 'whsec_ours')
   press('Save')
   await waitFor(() => expect(asked.map((each) => each.body)).toEqual([{ url: `${URL}/2`, secret: 'whsec_ours' }]))

@@ -28,7 +28,9 @@ export function WebhookDialog({
       url: (url) => (/^https?:\/\/[^\s/]/.test(url) ? null : 'Expected an address such as https://host/path'),
       // Or whoever may change the address could have what is signed with a known secret sent to theirs.
       secret: (secret, { url }) =>
-        webhook !== null && url !== webhook.url && secret === '' ? 'With another address, give the secret again' : null,
+        webhook !== null && url !== webhook.url && secret === ''
+          ? 'The address has changed: enter the secret again'
+          : null,
     },
   })
   const save = async ({ url, secret }: { url: string; secret: string }) => {
@@ -36,16 +38,16 @@ export function WebhookDialog({
     if (webhook === null) {
       const { data } = await webhooksCreate({ body: { url, events: EVENTS, ...given }, throwOnError: true })
       if (secret === '') onMade(data)
-      return `${url} is told from now on: send it a test`
+      return `${url} added: send it a test`
     }
     const path = { id: String(webhook.id) }
     await webhooksPartialUpdate({ path, body: { url, ...given }, throwOnError: true })
-    return `Webhook ${webhook.id} is changed`
+    return `Webhook ${webhook.id} saved`
   }
   const body = { url: form.values.url, events: EVENTS }
   return (
     <FormDialog
-      title={webhook === null ? 'Add a webhook' : 'Change the webhook'}
+      title={webhook === null ? 'Add a webhook' : 'Edit webhook'}
       submit={webhook === null ? 'Add' : 'Save'}
       form={form}
       onSave={save}
@@ -67,7 +69,7 @@ export function WebhookDialog({
     >
       <TextInput
         label="Address"
-        description="Where requests go. Who runs the platform allows its host by KML_WEBHOOK_HOSTS"
+        description="Where requests go. Its host must be allowed in KML_WEBHOOK_HOSTS"
         placeholder="https://ci.example.org/kafka-ml"
         withAsterisk
         maxLength={500}
@@ -79,8 +81,8 @@ export function WebhookDialog({
         label="Secret"
         description={
           webhook === null
-            ? 'Requests are signed with it. Empty: one is made, and shown to you once'
-            : 'Empty: the one that is kept, as long as the address stays'
+            ? 'Requests are signed with it. Leave empty to generate one, which is shown once'
+            : 'Leave empty to keep it, unless the address changes'
         }
         placeholder="whsec_…"
         autoComplete="new-password"
@@ -88,8 +90,8 @@ export function WebhookDialog({
         {...form.getInputProps('secret')}
       />
       <SmallPrint>
-        It is told of one event, version.promoted: a version of a result has become the current one, trained, improved
-        by a rule or chosen by a person.
+        It receives one event, version.promoted: a version of a result has become the current one, because it was
+        trained, met a rule, or was chosen by a person.
       </SmallPrint>
     </FormDialog>
   )

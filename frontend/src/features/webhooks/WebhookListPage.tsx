@@ -48,7 +48,7 @@ function Webhooks() {
   const ping = useMutation({
     ...webhooksPingCreateMutation(),
     onSuccess: async (webhook) => {
-      notifyDone(`A test is on its way to ${webhook.url}: "Last told" or the error say how it went`)
+      notifyDone(`Test sent to ${webhook.url}: see "Last delivered" or the error`)
       await read()
     },
   })
@@ -56,11 +56,11 @@ function Webhooks() {
   return (
     <Stack gap="md">
       {made !== null && <SecretOnce webhook={made} onClose={() => setMade(null)} />}
-      <ProblemAlert error={ping.error} title="It could not be tried" />
-      <ProblemAlert error={toggle.error} title="It was not changed" />
+      <ProblemAlert error={ping.error} title="The test could not be sent" />
+      <ProblemAlert error={toggle.error} title="The webhook was not changed" />
       <ListPage<Webhook>
         title="Webhooks"
-        description="Other systems that are told by a signed request when a version of a result becomes the current one"
+        description="Other systems that receive a signed request when a version of a result becomes current"
         storeKey="webhooks"
         actions={
           <Button size="xs" onClick={() => setDialog('new')}>
@@ -80,7 +80,7 @@ function Webhooks() {
           },
           {
             accessor: 'delivered_at',
-            title: 'Last told',
+            title: 'Last delivered',
             render: (webhook) =>
               webhook.delivered_at === null ? 'never' : <Age at={webhook.delivered_at} size="sm" />,
           },
@@ -134,12 +134,12 @@ function Webhooks() {
         ]}
         empty={
           <EmptyState
-            title="Nobody is told yet"
+            title="No webhooks yet"
             action={<Button onClick={() => setDialog('new')}>Add a webhook</Button>}
             command="kafka-ml webhooks add https://HOST/PATH"
           >
-            A webhook is an address of another system, such as one that builds or deploys. The platform sends it a
-            request whenever a version becomes the current one, and tries again until it is taken.
+            A webhook is an address of another system, for example one that builds or deploys. The platform sends it a
+            request whenever a version becomes current, and retries until it is accepted.
           </EmptyState>
         }
       />
@@ -159,14 +159,14 @@ function Webhooks() {
         what="webhook"
         name={removing?.url ?? ''}
         losses={[
-          'Its secret, which nobody can read again',
-          ...(removing && removing.waiting > 0 ? [`What waits to be told: ${formatCount(removing.waiting)}`] : []),
+          'Its secret, which cannot be read again',
+          ...(removing && removing.waiting > 0 ? [`Undelivered requests: ${formatCount(removing.waiting)}`] : []),
         ]}
         onDelete={async () => {
           if (removing === null) return
           await webhooksDestroy({ path: { id: String(removing.id) }, throwOnError: true })
           await read()
-          notifyDone(`${removing.url} is told no more`)
+          notifyDone(`${removing.url} deleted`)
         }}
       />
     </Stack>
@@ -174,11 +174,11 @@ function Webhooks() {
 }
 
 function State({ webhook }: { webhook: Webhook }) {
-  if (!webhook.enabled) return <StatusBadge state="stopped" label="off" tooltip="It is told of nothing" />
+  if (!webhook.enabled) return <StatusBadge state="stopped" label="off" tooltip="It receives no requests" />
   if (webhook.error !== '') return <StatusBadge state="failed" label="fails" tooltip={webhook.error} />
   if (webhook.delivered_at === null)
-    return <StatusBadge state="created" label="not tried" tooltip="Send a test to see whether it answers" />
-  return <StatusBadge state="ready" label="works" tooltip="It took what it was told last" />
+    return <StatusBadge state="created" label="untested" tooltip="Send a test to see whether it responds" />
+  return <StatusBadge state="ready" label="works" tooltip="The last request was accepted" />
 }
 
 function ReplaceDialog({
@@ -201,8 +201,8 @@ function ReplaceDialog({
     <Modal opened onClose={onClose} title="Replace the secret?" centered>
       <Stack gap="sm">
         <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
-          From now on requests to {webhook.url} are signed with another secret. Its receiver refuses them until it has
-          that; what it refuses is sent again.
+          From now on requests to {webhook.url} are signed with another secret. The receiver refuses them until it knows
+          the new secret; refused requests are sent again.
         </Text>
         <ProblemAlert error={replace.error} />
         <Button
@@ -211,7 +211,7 @@ function ReplaceDialog({
           loading={replace.isPending}
           onClick={() => replace.mutate({ path: { id: String(webhook.id) } })}
         >
-          Replace it
+          Replace
         </Button>
       </Stack>
     </Modal>
