@@ -1,15 +1,12 @@
 """P2c: records per second from JSON with named fields to the arrays of a model: four columns by SQL.
 
 Reference: a Python loop over what orjson reads, as people write it. Ours is ``CompiledContract.decode``, which serves
-and trains alike, on one thread as the product runs it, and on two. Small batches are told by their time: what a record
+and trains alike, on one thread. Small batches are told by their time: what a record
 that is answered alone waits longer than one of RAW numbers.
 """
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 
@@ -31,25 +28,31 @@ _BAR_MS = 1.0
 
 
 def run(context: Context) -> Iterator[Row]:
-    """Yield a row for each number of threads, and for each small batch."""
+    """Yield a row for large batches, and for each small one."""
     records = _QUICK_RECORDS if context.quick else _RECORDS
     values = _values(records)
     few = values[:_REFERENCE_RECORDS]
     reference = median_and_spread([len(few) / each for each in context.measure(lambda: _python_loop(few))])[0]
-    for threads in (1, 2):
-        rates = _rates_with(threads, records, context.repeats)
-        ours, spread = median_and_spread(rates)
-        yield Row(
-            id="P2c",
-            what=f"JSON records to 4 columns, {threads} thread{'s' * (threads > 1)}",
-            unit="records/s",
-            ours=ours,
-            reference=reference,
-            spread=spread,
-            bar=">= 1M/s" if threads == 2 else "",
-            met=ours >= _BAR_PER_SECOND if threads == 2 else None,
-            note="reference: orjson and a loop, one thread",
-        )
+    batches = [_batch(values[start : start + _BATCH]) for start in range(0, records, _BATCH)]
+    decode = decoder()
+
+    def decode_all() -> None:
+        for batch in batches:
+            decode(batch)
+
+    decode_all()
+    ours, spread = median_and_spread([records / seconds for seconds in context.measure(decode_all)])
+    yield Row(
+        id="P2c",
+        what="JSON records to 4 columns",
+        unit="records/s",
+        ours=ours,
+        reference=reference,
+        spread=spread,
+        bar=">= 1M/s",
+        met=ours >= _BAR_PER_SECOND,
+        note="reference: orjson and a loop; one thread",
+    )
     yield from _small_batches(context, values)
 
 
@@ -84,18 +87,6 @@ def _milliseconds(action: Callable[[], object], repeats: int) -> tuple[float, fl
         seconds.append(1e3 * (time.perf_counter() - began))
     # Without the first ones, which warm caches up, and without the machine's own pauses.
     return median_and_spread(sorted(seconds[repeats // 10 :])[: repeats * 8 // 10])
-
-
-def _rates_with(threads: int, records: int, repeats: int) -> list[float]:
-    """Measure in a new process: Polars makes its threads once."""
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.columns", str(records), str(repeats)],
-        env={**os.environ, "POLARS_MAX_THREADS": str(threads)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return [float(line) for line in done.stdout.split()]
 
 
 def decoder() -> Callable[[ListBatch], object]:
@@ -159,20 +150,3 @@ def _python_loop(values: list[bytes]) -> np.ndarray[tuple[int, int], np.dtype[np
             )
         )
     return np.array(rows, np.float32)
-
-
-def _measure(records: int, repeats: int) -> Iterator[float]:
-    values = _values(records)
-    batches = [_batch(values[start : start + _BATCH]) for start in range(0, records, _BATCH)]
-    decode = decoder()
-    decode(batches[0])
-    for _ in range(repeats):
-        began = time.perf_counter()
-        for batch in batches:
-            decode(batch)
-        yield records / (time.perf_counter() - began)
-
-
-if __name__ == "__main__":
-    for rate in _measure(int(sys.argv[1]), int(sys.argv[2])):
-        print(rate)

@@ -24,9 +24,9 @@ from kafkaml.contract.expressions import HEADERS
 from kafkaml.contract.framed_keys import KEY_FRAMING, FramedKeys
 from kafkaml.contract.json_frames import JsonReader
 from kafkaml.contract.kinds import DTYPES, column_name
-from kafkaml.contract.loading import CSV, VALUE, loader_of
-from kafkaml.contract.record_values import Wrong, converted, text_converted
-from kafkaml.contract.value_reader import Failures, Frame, ValueReader, Values, deletion, field_of, wrong_field
+from kafkaml.contract.loading import VALUE
+from kafkaml.contract.object_frames import ObjectReader
+from kafkaml.contract.value_reader import Failures, Frame, ValueReader, Values, deletion
 from kafkaml.dtypes import dtype_from_wire
 from kafkaml.errors import DecodeError
 from kafkaml.input_format import InputFormat
@@ -58,56 +58,6 @@ def record_fields(key: KeyKind) -> dict[Path, FieldKind]:
     """Return the names that expressions may use of any record, whatever is in its value."""
     kinds = {TIMESTAMP: FieldKind.TIME, PARTITION: FieldKind.INTEGER}
     return kinds if key == KeyKind.NONE else {KEY: _KEY_KINDS[key], **kinds}
-
-
-class ObjectReader(ValueReader):
-    """Reads records one by one as Python objects, and their fields from those."""
-
-    def __init__(
-        self,
-        input_format: str,
-        config: Mapping[str, Any],
-        fields: Mapping[Path, FieldKind],
-        spare: AbstractSet[Path],
-        lookup: SchemaLookup | None,
-    ) -> None:
-        super().__init__(fields, spare)
-        self._load = loader_of(input_format, config, lookup)
-        decimal = str(config.get("decimal", "."))
-        self._convert = text_converted(decimal) if input_format == CSV else converted
-
-    def read(self, values: Values) -> Frame:
-        kept: list[int] = []
-        failures: Failures = []
-        rows: list[list[Any]] = []
-        for index, value in enumerate(values):
-            try:
-                rows.append(self._row(value))
-                kept.append(index)
-            except DecodeError as error:
-                error.index = index
-                failures.append((index, error))
-        columns = list(zip(*rows, strict=True)) if rows else [()] * len(self.fields)
-        series = [
-            pl.Series(name, list(column), dtype=dtype, strict=True)
-            for (name, dtype), column in zip(self.schema.items(), columns, strict=True)
-        ]
-        return Frame(pl.DataFrame(series), np.array(kept, np.intp), failures)
-
-    def _row(self, value: bytes | None) -> list[Any]:
-        if value is None:
-            raise deletion()
-        record = self._load(value)
-        row = []
-        for path, kind in self.fields.items():
-            try:
-                found = field_of(record, path)
-                row.append(None if found is None else self._convert(found, kind))
-            except Wrong as error:
-                if path not in self.spare:
-                    raise wrong_field(path, error) from error
-                row.append(None)
-        return row
 
 
 class FixedReader(ValueReader):

@@ -1,281 +1,188 @@
-"""JsonReader: JSON objects as a frame, read by Polars. Called by ``frames``.
+"""JsonReader: JSON objects as a frame, read by msgspec. Called by ``frames``.
 
-Polars reads a batch as lines of JSON, all or nothing. Then, and where a record may be an envelope or has a line break
-inside, its records are sorted out: those that Python's reader finds in order are read together, all others alone, so
-that a record is read the same beside any others. Of a key that is there twice the first counts. A few plain records do
-without Polars, see ``json_few``.
+A decoder made for the fields of a contract reads what is in order, and skips all else in a record. What it does not
+take, and what may be an envelope, is read as Python objects, which either finds the same values or says what is wrong.
+A test holds the two against each other. Of a key that is there twice the last counts, as in Python and JavaScript.
 """
 
 from __future__ import annotations
 
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Any
+from itertools import chain
+from operator import attrgetter
+from typing import Annotated, Any, Literal
 
+import msgspec
 import numpy as np
-import numpy.typing as npt
-import orjson
 import polars as pl
 
 from kafkaml.codecs.field_names import Path
 from kafkaml.codecs.looks import shown
-from kafkaml.contract.json_few import MAX_FEW, FewReader
-from kafkaml.contract.kinds import DTYPES, column_name
-from kafkaml.contract.loading import loader_of
+from kafkaml.contract.kinds import DTYPES
+from kafkaml.contract.object_frames import ObjectReader
 from kafkaml.contract.record_values import Wrong, converted
-from kafkaml.contract.value_reader import Failures, Frame, ValueReader, Values, deletion, field_of, wrong_field
+from kafkaml.contract.value_reader import Failures, Frame, Values
 from kafkaml.errors import DecodeError
 from kafkaml.input_format import InputFormat
 from kafkaml.wire.contract import FieldKind
 
 __all__ = ["JsonReader"]
 
-# Only objects with one of these can be envelopes.
-_ENVELOPES = (b'"payload"', b'"op"')
-# A pair of bytes of each that comes seldom otherwise.
-_PAIRS = [int.from_bytes(pair, "little") for pair in (b"yl", b"op")]
-_SPACE = b" \t\r"
+_Int64 = Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
+# What is read of a field at once. The others of ``_CONVERTED`` are made what they are afterwards.
+_TYPES: Mapping[FieldKind, Any] = {
+    FieldKind.NUMBER: float,
+    FieldKind.INTEGER: _Int64,
+    FieldKind.BOOLEAN: bool,
+    FieldKind.TEXT: str | _Int64 | float | bool,
+    FieldKind.TIME: str | int | float,
+    FieldKind.NUMBERS: list[float],
+    FieldKind.BYTES: str,
+}
+_CONVERTED = (FieldKind.TIME, FieldKind.BYTES)
+# Only objects with one of these can be envelopes. No value is of this type, so the decoder refuses those objects.
+_ENVELOPES = {"payload": Literal["\0"], "op": Literal["\0"]}
 _NEWLINE = ord("\n")
-# Read as texts, and made what they are afterwards.
-_AS_TEXT = (FieldKind.TIME, FieldKind.BYTES)
-
-# Polars tells of all that is wrong with JSON by these.
-_UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, ValueError)
+_UNREADABLE = (msgspec.MsgspecError, TypeError, ValueError, RecursionError)
 
 
-class JsonReader(ValueReader):
+class JsonReader(ObjectReader):
     """With ``telegraf`` the object is the JSON text in ``fields.value`` of the record's."""
 
     def __init__(self, fields: Mapping[Path, FieldKind], spare: AbstractSet[Path], *, telegraf: bool = False) -> None:
-        super().__init__(fields, spare)
-        self._telegraf = telegraf
-        self._load = loader_of(InputFormat.TELEGRAF_STR_JSON if telegraf else InputFormat.JSON, {})
-        self._full = _Lines(fields)
-        self._few = FewReader(fields)
-        needed = {path: kind for path, kind in fields.items() if path not in spare}
-        self._needed = _Lines(needed) if len(needed) < len(fields) else None
+        super().__init__(InputFormat.TELEGRAF_STR_JSON if telegraf else InputFormat.JSON, {}, fields, spare)
+        enveloped = any(path[0] in _ENVELOPES for path in fields)
+        self._plain = None if telegraf or enveloped else _PlainObjects(fields)
 
     def read(self, values: Values) -> Frame:
-        data = None if self._telegraf else self._read_all(values)
-        if data is not None:
-            return self._finished(data, np.arange(len(values)), [])
-        return self._sorted_out(values)
-
-    def _read_all(self, values: Values) -> pl.DataFrame | None:
-        """Return the frame of values of which each is one plain line; None where there may be others."""
-        try:
-            joined = b"\n".join(values)  # type: ignore[arg-type]  # None is what this raises for
-        except TypeError:
-            return None
-        # NumPy counts, and looks for pairs of bytes, several times faster than bytes do.
-        content = np.frombuffer(joined, np.uint8)
-        lines = np.count_nonzero(content == _NEWLINE) + 1
-        if lines != len(values) or (_has_pair(content) and any(mark in joined for mark in _ENVELOPES)):
-            return None
-        few = self._few.read(values) if 0 < len(values) <= MAX_FEW else None  # type: ignore[arg-type]
-        return self._full.read(joined, len(values)) if few is None else few
-
-    def _sorted_out(self, values: Values) -> Frame:
+        if self._plain is None:
+            return super().read(values)
+        columns, odd = self._plain.read(values)
+        for path, column in zip(self.fields, columns, strict=True):
+            if self.fields[path] in _CONVERTED:
+                _convert(column, self.fields[path], odd)
+        if not odd:
+            return Frame(self.frame_of(columns), np.arange(len(values)), [])
+        kept = np.ones(len(values), np.bool_)
         failures: Failures = []
-        parts: list[tuple[list[int], pl.DataFrame]] = []
-        plain: list[int] = []
-        others: list[int] = []
-        for index, value in enumerate(values):
-            if value is None:
-                failures.append((index, deletion()))
-            elif self._in_order(value):
-                plain.append(index)
-            else:
-                others.append(index)
-        parts += self._halved(plain, [values[index] or b"" for index in plain], others)
-        rewritten: list[tuple[int, bytes]] = []
-        for index in others:
-            value = values[index] or b""
-            data = self._full.read(value, 1) if self._is_plain(value) else None
-            if data is not None:
-                parts.append(([index], data))
-                continue
+        for index in sorted(odd):
             try:
-                rewritten.append((index, orjson.dumps(self._flattened(self._load(value)))))
-            except (DecodeError, TypeError, ValueError, RecursionError) as error:
-                self._keep_needed(index, value, parts, failures, error if isinstance(error, DecodeError) else None)
-        odd: list[int] = []
-        lines = dict(rewritten)
-        parts += self._halved(list(lines), list(lines.values()), odd)
-        for index in odd:
-            self._keep_needed(index, lines[index], parts, failures, None)
-        for index, failure in failures:
-            failure.index = index
-        failures.sort(key=lambda each: each[0])
-        return self._joined(parts, failures)
+                for column, value in zip(columns, self.row(values[index]), strict=True):
+                    column[index] = value
+            except DecodeError as error:
+                error.index = index
+                failures.append((index, error))
+                kept[index] = False
+        places = np.flatnonzero(kept)
+        if failures:
+            columns = [[column[index] for index in places.tolist()] for column in columns]
+        return Frame(self.frame_of(columns), places, failures)
 
-    def _joined(self, parts: Sequence[tuple[list[int], pl.DataFrame]], failures: Failures) -> Frame:
-        if not parts:
-            return Frame(pl.DataFrame(schema=self.schema), np.empty(0, np.intp), failures)
-        kept = np.array([index for indices, _ in parts for index in indices], np.intp)
-        data = pl.concat([data for _, data in parts])
-        order = np.argsort(kept)
-        return self._finished(data[order], kept[order], failures)
-
-    def _is_plain(self, value: bytes) -> bool:
-        plain = b"\n" not in value and not any(mark in value for mark in _ENVELOPES) and value.strip(_SPACE) != b""
-        return plain and not self._telegraf
-
-    def _in_order(self, value: bytes) -> bool:
-        """Whether Python's reader finds one line with an object whose fields are what they are declared to be."""
-        if not self._is_plain(value):
-            return False
-        try:
-            return self._fault(orjson.loads(value)) is None
-        except ValueError:
-            return False
-
-    def _fault(self, sample: Any) -> DecodeError | None:
+    def loaded(self, value: bytes) -> Any:
+        sample = super().loaded(value)
         if not isinstance(sample, dict):
-            return DecodeError(f"the record is {shown(sample)}: expected a JSON object")
-        for path, kind in self.fields.items():
-            try:
-                value = field_of(sample, path)
-                if value is not None:
-                    converted(value, kind)
-                    if kind == FieldKind.NUMBERS and any(isinstance(each, list) for each in value):
-                        raise Wrong(value, "a flat list")
-            except Wrong as error:
-                return wrong_field(path, error)
-        return None
-
-    def _flattened(self, sample: Any) -> Any:
-        """Return ``sample`` with lists of lists of numbers as one list each."""
-        for path, kind in self.fields.items():
-            if kind != FieldKind.NUMBERS:
-                continue
-            try:
-                holder = field_of(sample, path[:-1]) if len(path) > 1 else sample
-                value = holder.get(path[-1]) if isinstance(holder, dict) else None
-                if isinstance(value, list) and any(isinstance(each, list) for each in value):
-                    holder[path[-1]] = converted(value, kind)
-            except Wrong:
-                continue
+            raise DecodeError(f"the record is {shown(sample)}: expected a JSON object")
         return sample
 
-    def _halved(self, indices: list[int], lines: list[bytes], odd: list[int]) -> list[tuple[list[int], pl.DataFrame]]:
-        """Return frames of what can be read of ``lines``; adds the others to ``odd``."""
-        if not indices:
-            return []
-        data = self._full.read(b"\n".join(lines), len(lines))
-        if data is not None:
-            return [(indices, data)]
-        if len(indices) == 1:
-            odd += indices
-            return []
-        half = len(indices) // 2
-        return [
-            *self._halved(indices[:half], lines[:half], odd),
-            *self._halved(indices[half:], lines[half:], odd),
-        ]
-
-    def _keep_needed(
-        self,
-        index: int,
-        line: bytes,
-        parts: list[tuple[list[int], pl.DataFrame]],
-        failures: Failures,
-        error: DecodeError | None,
-    ) -> None:
-        """Take a record without its spare fields, or say what is wrong with it."""
-        if self._needed is not None and b"\n" not in line and not self._telegraf:
-            data = self._needed.read(line, 1)
-            if data is not None:
-                missing = [pl.lit(None, dtype=dtype).alias(name) for name, dtype in self._full.read_as.items()]
-                absent = [
-                    each for each, name in zip(missing, self._full.read_as, strict=True) if name not in data.columns
-                ]
-                parts.append(([index], data.with_columns(absent).select(list(self._full.read_as))))
-                return
-        failures.append((index, error or self._reason(line)))
-
-    def _reason(self, line: bytes) -> DecodeError:
-        try:
-            fault = self._fault(self._load(line) if not self._telegraf else orjson.loads(line))
-        except (DecodeError, ValueError, RecursionError) as error:
-            return error if isinstance(error, DecodeError) else DecodeError(f"the record is not JSON ({error})")
-        return fault or DecodeError("the record is nested too deep, or is no JSON that can be read")
-
-    def _finished(self, data: pl.DataFrame, kept: Any, failures: Failures) -> Frame:
-        """Make times and bytes of the texts that they were read as."""
-        late = {path: kind for path, kind in self.fields.items() if kind in _AS_TEXT}
-        bad: dict[int, DecodeError] = {}
-        series = []
-        for path, kind in late.items():
-            found: list[Any] = []
-            for row, text in enumerate(data[column_name(path)].to_list()):
-                try:
-                    found.append(None if text is None else converted(text, kind))
-                except Wrong as error:
-                    found.append(None)
-                    if path not in self.spare:
-                        bad.setdefault(row, wrong_field(path, error))
-            series.append(pl.Series(column_name(path), found, dtype=DTYPES[kind]))
-        if series:
-            data = data.with_columns(series)
-        if bad:
-            for row, fault in bad.items():
-                fault.index = int(kept[row])
-                failures.append((int(kept[row]), fault))
-            failures.sort(key=lambda each: each[0])
-            good = [row for row in range(len(kept)) if row not in bad]
-            data, kept = data[good], kept[good]
-        return Frame(data, kept, failures)
+    def frame_of(self, columns: Sequence[Sequence[Any]]) -> pl.DataFrame:
+        kinds = self.fields.values()
+        return pl.DataFrame(
+            [_series(name, column, kind) for name, column, kind in zip(self.schema, columns, kinds, strict=True)]
+        )
 
 
-def _has_pair(content: npt.NDArray[np.uint8]) -> bool:
-    """Whether one of the pairs is anywhere, at an even place or an odd one; where none is, no mark is either."""
-    starts = (content[start:] for start in (0, 1))
-    pairs = [each[: len(each) // 2 * 2].view("<u2") for each in starts]
-    return any(bool((each == pair).any()) for each in pairs for pair in _PAIRS)
-
-
-class _Lines:
-    """Reads lines of JSON with a given set of fields into flat columns."""
+class _PlainObjects:
+    """Reads the ``fields`` of objects that hold them as they are declared to be."""
 
     def __init__(self, fields: Mapping[Path, FieldKind]) -> None:
+        self._paths = list(fields)
+        # What is inside what: a kind, or the fields of an object.
         tree: dict[str, Any] = {}
         for path, kind in fields.items():
             inner = tree
             for name in path[:-1]:
                 inner = inner.setdefault(name, {})
-            inner[path[-1]] = pl.String() if kind in _AS_TEXT else DTYPES[kind]
-        self._schema = {name: _struct(each) for name, each in tree.items()}
-        self._paths = list(fields)
-        self._flat = all(len(path) == 1 for path in fields)
-        self.read_as = {
-            column_name(path): pl.String() if kind in _AS_TEXT else DTYPES[kind] for path, kind in fields.items()
+            inner[path[-1]] = kind
+        self._getters: dict[Path, Callable[[Any], Any]] = {}
+        # Objects without fields by their place, each after the one that it is in.
+        self._empty: dict[Path, Any] = {}
+        outermost = self._struct(tree, (), _ENVELOPES)
+        self._decoder = msgspec.json.Decoder(outermost)
+
+    def _struct(self, tree: Mapping[str, Any], way: Path, types: Mapping[str, Any]) -> Any:
+        """Return the type of the object at ``way``, which has fields of ``types`` beside those in ``tree``."""
+        inside = {
+            name: (self._struct(each, (*way, name), {}) if isinstance(each, dict) else _TYPES[each]) | None
+            for name, each in tree.items()
         }
+        # Fields have any names, attributes have not.
+        named = {f"f{place}": each for place, each in enumerate({**types, **inside}.items())}
+        self._getters |= {(*way, name): attrgetter(attribute) for attribute, (name, _) in named.items()}
+        made = msgspec.defstruct(
+            "_Object",
+            [(attribute, kind, None) for attribute, (_, kind) in named.items()],
+            rename={attribute: name for attribute, (name, _) in named.items()},
+            gc=False,
+        )
+        self._empty = {way: made(), **self._empty}
+        return made
 
-    def read(self, lines: bytes, count: int) -> pl.DataFrame | None:
-        """Return ``count`` lines as a frame; None where one of them cannot be read."""
+    def read(self, values: Values) -> tuple[list[list[Any]], set[int]]:
+        """Return the values of each field, None where a record lacks it, and which records are left to others."""
+        odd: set[int] = set()
+        rows = self._lines(values) or [self._one(index, value, odd) for index, value in enumerate(values)]
+        levels: dict[Path, list[Any]] = {(): rows}
+        for way, empty in self._empty.items():
+            if way:
+                found = map(self._getters[way], levels[way[:-1]])
+                levels[way] = [empty if each is None else each for each in found]
+        return [list(map(self._getters[path], levels[path[:-1]])) for path in self._paths], odd
+
+    def _lines(self, values: Values) -> list[Any] | None:
+        """Return the objects of values that are one line each, in two thirds of the time that they take one by one.
+
+        None where one of them is something else, or cannot be read.
+        """
         try:
-            data = pl.read_ndjson(io.BytesIO(lines), schema=self._schema)
+            joined = b"\n".join(values)  # type: ignore[arg-type]  # None is what this raises for
+            # NumPy counts several times faster than bytes do.
+            if np.count_nonzero(np.frombuffer(joined, np.uint8) == _NEWLINE) == len(values) - 1:
+                rows = self._decoder.decode_lines(joined)
+                # Lines without anything in them vanish.
+                return rows if len(rows) == len(values) else None
         except _UNREADABLE:
-            return None
-        if data.height != count:
-            # A value without anything in it vanishes.
-            return None
-        return data if self._flat else self._unnested(data)
+            pass
+        return None
 
-    def _unnested(self, data: pl.DataFrame) -> pl.DataFrame:
-        # Not by expressions: a query costs as much as reading a small batch does.
-        levels: dict[Path, pl.DataFrame] = {(): data}
-        for path in self._paths:
-            for depth in range(1, len(path)):
-                if path[:depth] not in levels:
-                    levels[path[:depth]] = levels[path[: depth - 1]].get_column(path[depth - 1]).struct.unnest()
-        series = [levels[path[:-1]].get_column(path[-1]).alias(column_name(path)) for path in self._paths]
-        return pl.DataFrame(series)
+    def _one(self, index: int, value: bytes | None, odd: set[int]) -> Any:
+        try:
+            return self._decoder.decode(value)  # type: ignore[arg-type]  # as above
+        except _UNREADABLE:
+            odd.add(index)
+            return self._empty[()]
 
 
-def _struct(tree: Any) -> Any:
-    if not isinstance(tree, dict):
-        return tree
-    return pl.Struct({name: _struct(each) for name, each in tree.items()})
+def _convert(column: list[Any], kind: FieldKind, odd: set[int]) -> None:
+    """Make times and bytes of the texts and numbers that they were read as."""
+    for index, value in enumerate(column):
+        if value is not None:
+            try:
+                column[index] = converted(value, kind)
+            except Wrong:
+                odd.add(index)
+
+
+def _series(name: str, column: Sequence[Any], kind: FieldKind) -> pl.Series:
+    dtype = DTYPES[kind]
+    if kind == FieldKind.NUMBERS:
+        lengths = {-1 if each is None else len(each) for each in column}
+        if len(lengths) == 1 and (length := lengths.pop()) > 0:
+            # Lists of one length are read several times faster as one array.
+            flat = np.fromiter(chain.from_iterable(column), np.float64, len(column) * length)
+            return pl.Series(name, flat.reshape(-1, length)).cast(dtype)
+    try:
+        return pl.Series(name, column, dtype=dtype, strict=True)
+    except TypeError:
+        # Numbers count as texts too.
+        return pl.Series(name, [None if each is None else converted(each, kind) for each in column], dtype=dtype)
