@@ -7,6 +7,7 @@ A test holds the two against each other. Of a key that is there twice the last c
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import chain
@@ -43,6 +44,8 @@ _TYPES: Mapping[FieldKind, Any] = {
 _CONVERTED = (FieldKind.TIME, FieldKind.BYTES)
 # Only objects with one of these can be envelopes. No value is of this type, so the decoder refuses those objects.
 _ENVELOPES = {"payload": Literal["\0"], "op": Literal["\0"]}
+# msgspec reads no fields with such characters in their names.
+_ESCAPED = re.compile(r'[\\"\x00-\x1f]')
 _NEWLINE = ord("\n")
 _UNREADABLE = (msgspec.MsgspecError, TypeError, ValueError, RecursionError)
 
@@ -53,7 +56,8 @@ class JsonReader(ObjectReader):
     def __init__(self, fields: Mapping[Path, FieldKind], spare: AbstractSet[Path], *, telegraf: bool = False) -> None:
         super().__init__(InputFormat.TELEGRAF_STR_JSON if telegraf else InputFormat.JSON, {}, fields, spare)
         enveloped = any(path[0] in _ENVELOPES for path in fields)
-        self._plain = None if telegraf or enveloped else _PlainObjects(fields)
+        escaped = any(_ESCAPED.search(name) for path in fields for name in path)
+        self._plain = None if telegraf or enveloped or escaped else _PlainObjects(fields)
 
     def read(self, values: Values) -> Frame:
         if self._plain is None:

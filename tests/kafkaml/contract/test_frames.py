@@ -193,6 +193,14 @@ def test_plain_records_need_no_python_objects(monkeypatch: pytest.MonkeyPatch) -
         read([plain, b'{"a":"1"}'])
 
 
+def test_fields_have_any_names() -> None:
+    names = ['a"b', "back\\slash", "new\nline", "op", "payload", "f0", "ä", ""]
+    for name in names:
+        assert read([orjson.dumps({name: 1})], {(name,): N}).data.rows() == [(1.0,)]
+    fields = {("r", name): N for name in names}
+    assert read([orjson.dumps({"r": dict.fromkeys(names, 2)})], fields).data.rows() == [(2.0,) * len(names)]
+
+
 def test_one_malformed_record_in_four_thousand_costs_the_others_nothing() -> None:
     values = [b'{"a":%d}' % number for number in range(4000)]
     values[1234] = b'{"a":NaN}'
