@@ -32,8 +32,8 @@ def test_a_topic_is_learnt_by_clicking(session: Session, platform: Platform) -> 
     page = session.open(f"/topics/{_NAME}")
     page.get_by_role("link", name="Use as data set").click()
     # A field that says nothing is left out, and what was proposed for the others is there.
-    page.get_by_role("checkbox", name="Learn price").uncheck()
-    expect(page.get_by_role("checkbox", name="Learn status")).to_be_checked()
+    page.get_by_role("checkbox", name="Use price").uncheck()
+    expect(page.get_by_role("checkbox", name="Use status")).to_be_checked()
     expression = page.get_by_role("textbox", name="Expression of temperature")
     expression.fill("reading.temprature")
     expect(page.locator("mark")).to_have_text("reading.temprature")
@@ -45,7 +45,7 @@ def test_a_topic_is_learnt_by_clicking(session: Session, platform: Platform) -> 
     shape = preview.get_by_text(re.compile("^float32, [0-9]+$")).inner_text()
     page.reload()
     # What was changed is a draft of this browser.
-    expect(page.get_by_role("checkbox", name="Learn price")).not_to_be_checked()
+    expect(page.get_by_role("checkbox", name="Use price")).not_to_be_checked()
     page.get_by_role("button", name="Create data set").click()
     expect(page.get_by_role("heading", name=_NAME, level=1, exact=True)).to_be_visible()
     expect(page.get_by_role("row", name=re.compile("temperature.*reading.temperature"))).to_be_visible()
@@ -57,7 +57,7 @@ def test_a_topic_is_learnt_by_clicking(session: Session, platform: Platform) -> 
     page.get_by_role("link", name="Train", exact=True).click()
     page.get_by_role("combobox", name="Configuration").click()
     page.get_by_role("option", name=_NAME, exact=True).click()
-    expect(page.get_by_text(re.compile("version 1 of ui-machines.* It begins at once"))).to_be_visible()
+    expect(page.get_by_text(re.compile("version 1 of ui-machines.* Training starts at once"))).to_be_visible()
     page.get_by_role("textbox", name="Training").fill("epochs=20")
     page.get_by_role("button", name="Deploy", exact=True).click()
     expect(page.get_by_text("finished", exact=True).first).to_be_visible(timeout=_LONG_MS)

@@ -109,7 +109,7 @@ def _number_in(page: Page, path: str) -> int:
 def test_1_a_model_is_made_from_a_template(session: Session, framework: str) -> None:
     word, name = _MODELS[framework]
     page = session.open("/models")
-    page.get_by_role("link", name=re.compile("New model|Make the first model")).first.click()
+    page.get_by_role("link", name=re.compile("New model|Create the first model")).first.click()
     page.get_by_role("radiogroup", name="Framework").get_by_text(word).click()
     page.get_by_role("textbox", name="Name", exact=True).fill(name)
     page.get_by_role("button", name=re.compile("^MNIST, dense")).click()

@@ -11,14 +11,14 @@ const MEDIAN: Baseline = {
 }
 
 test('an accuracy that says nothing is said to', () => {
-  expect(baselineText(MAJORITY, 'accuracy', 0.854)).toBe('no better than always saying 0 (85.4%)')
-  expect(baselineText(MAJORITY, 'accuracy', null)).toBe('no better than always saying 0 (85.4%)')
-  expect(baselineText(MAJORITY, 'accuracy', 0.9)).toBe('always saying 0: 85.4%')
+  expect(baselineText(MAJORITY, 'accuracy', 0.854)).toBe('no better than always predicting 0 (85.4%)')
+  expect(baselineText(MAJORITY, 'accuracy', null)).toBe('no better than always predicting 0 (85.4%)')
+  expect(baselineText(MAJORITY, 'accuracy', 0.9)).toBe('always predicting 0: 85.4%')
 })
 
 test('errors are held against the median and the mean', () => {
-  expect(baselineText(MEDIAN, 'mean_absolute_error', 2.5)).toBe('no better than always saying the median (3.5): 2')
-  expect(baselineText(MEDIAN, 'root_mean_squared_error', 1)).toBe('always saying the mean: 3')
+  expect(baselineText(MEDIAN, 'mean_absolute_error', 2.5)).toBe('no better than always predicting the median (3.5): 2')
+  expect(baselineText(MEDIAN, 'root_mean_squared_error', 1)).toBe('always predicting the mean: 3')
   expect(beats(MEDIAN, 'mean_absolute_error', 1)).toBe(true)
 })
 

@@ -1,4 +1,4 @@
-/** What a model must beat, in words: "no better than always saying 0 (85.4%)". */
+/** What a model must beat, in words: "no better than always predicting 0 (85.4%)". */
 import type { Baseline } from '~/lib/api'
 import { formatMetric, formatPercent } from '~/lib/format'
 import type { ScoreName } from '~/lib/scores'
@@ -27,10 +27,10 @@ export function baselineText(
   const least = figure(name, baseline.scores[name as ScoreName])
   if (baseline.kind === 'majority') {
     return better
-      ? `always saying ${baseline.answer}: ${least}`
-      : `no better than always saying ${baseline.answer} (${least})`
+      ? `always predicting ${baseline.answer}: ${least}`
+      : `no better than always predicting ${baseline.answer} (${least})`
   }
   // The squared error is least for the mean, any other for the median.
   const answer = name === 'root_mean_squared_error' ? 'the mean' : `the median (${baseline.answer})`
-  return better ? `always saying ${answer}: ${least}` : `no better than always saying ${answer}: ${least}`
+  return better ? `always predicting ${answer}: ${least}` : `no better than always predicting ${answer}: ${least}`
 }

@@ -8,16 +8,19 @@ import { inputConflict, type Unit } from '~/lib/units'
 
 export function ChosenSummary({ units }: { units: readonly Unit[] }) {
   if (units.length === 0) {
-    return <Dimmed>Choose the models that shall learn from the same stream, to be compared or served together.</Dimmed>
+    return (
+      <Dimmed>Choose the models to train on the same data, so that you can compare them or serve them together.</Dimmed>
+    )
   }
   const conflict = inputConflict(units)
   const inputs = [...new Set(units.map(([first]) => shapesText(first.inputs)))].filter((each) => each !== '?')
   return (
     <>
       <Text size="sm">
-        {plural(units.length, 'model')} will train on the same stream
-        {inputs.length === 1 ? ` of samples of ${inputs[0]}` : ''}.
-        {units.some((unit) => unit.length > 1) && ' The sub-models of a distributed model train together, as a whole.'}
+        {plural(units.length, 'model')} will train on the same data
+        {inputs.length === 1 ? ` of samples with shape ${inputs[0]}` : ''}.
+        {units.some((unit) => unit.length > 1) &&
+          ' The sub-models of a distributed model train together as one network.'}
       </Text>
       {conflict && <InputWarning conflict={conflict} />}
     </>
@@ -26,9 +29,9 @@ export function ChosenSummary({ units }: { units: readonly Unit[] }) {
 
 export function InputWarning({ conflict }: { conflict: string }) {
   return (
-    <Alert color="yellow" icon={<IconAlertTriangle aria-hidden />} title="These models take different samples">
+    <Alert color="yellow" icon={<IconAlertTriangle aria-hidden />} title="These models expect different samples">
       <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
-        {conflict}. Group only models that take the same samples, or change one of them.
+        {conflict}. Group only models that expect the same samples, or change one of them.
       </Text>
     </Alert>
   )

@@ -34,7 +34,7 @@ export function ConfigurationDeployments({
         }
         command={`kafka-ml deployments create ${configuration.id} --batch-size 32`}
       >
-        A deployment makes one training run per model, which waits for a stream of data and then trains.
+        A deployment starts one training run per model. Each run waits for its data, then trains.
       </EmptyState>
     )
   }
@@ -68,7 +68,7 @@ export function ConfigurationDeployments({
           },
           { title: 'Batch size', right: true, cell: (row) => row.batch_size },
           { title: 'Seed', right: true, cell: (row) => row.seed },
-          { title: 'Made', cell: (row) => <Age at={row.created_at} size="sm" /> },
+          { title: 'Created', cell: (row) => <Age at={row.created_at} size="sm" /> },
         ]}
       />
       {(deployments.data?.count ?? 0) > rows.length && (

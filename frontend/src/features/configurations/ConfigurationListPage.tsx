@@ -95,7 +95,7 @@ export function ConfigurationListPage() {
   return (
     <ListPage<Configuration>
       title="Configurations"
-      description="Models that train together on one stream, to be compared or served side by side."
+      description="Models that train on the same data, so that they can be compared or served side by side."
       storeKey="configurations"
       actions={can('editor') && <ButtonLink to="/configurations/new">New configuration</ButtonLink>}
       list={query}
@@ -109,8 +109,8 @@ export function ConfigurationListPage() {
           action={can('editor') && <ButtonLink to="/configurations/new">Group models</ButtonLink>}
           command="kafka-ml configurations create NAME --model 1 --model 2"
         >
-          A configuration is a set of models that learn from the same stream. Put one model in it to train it, or
-          several to compare them on exactly the same data.
+          A configuration is a set of models that train on the same data. Put one model in it to train it, or several to
+          compare them on exactly the same samples.
         </EmptyState>
       }
     />

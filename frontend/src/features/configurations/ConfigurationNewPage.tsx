@@ -15,7 +15,7 @@ export function ConfigurationNewPage() {
   const navigate = useNavigate()
   const create = useMutation(configurationsCreateMutation())
   if (!can('editor')) {
-    return <PageTitle title="New configuration" description="Your role may look at configurations, not make them." />
+    return <PageTitle title="New configuration" description="Your role can view configurations but not create them." />
   }
   const chosen = models.join('-')
   return (
@@ -27,12 +27,12 @@ export function ConfigurationNewPage() {
       saveLabel="Save configuration"
       equivalents={createEquivalents}
       header={(buttons) => (
-        <PageTitle title="New configuration" description="Models that train on the same stream." actions={buttons} />
+        <PageTitle title="New configuration" description="Models that train on the same data." actions={buttons} />
       )}
       onSave={async (body) => {
         const made = await create.mutateAsync({ body })
         return () => {
-          notifyDone(savedText(made, 'deploy it for training next'))
+          notifyDone(savedText(made, 'next, deploy it for training'))
           void navigate({ to: '/configurations/$id', params: { id: String(made.id) }, search: {}, ignoreBlocker: true })
         }
       }}

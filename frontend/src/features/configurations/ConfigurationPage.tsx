@@ -140,7 +140,7 @@ function Edit({ configuration }: { configuration: Configuration }) {
       equivalents={(values) => updateEquivalents(id, values)}
       header={(buttons) => (
         <Stack gap={0} align="flex-start">
-          <Dimmed mb="xs">Deployments that exist keep the models that they were made with.</Dimmed>
+          <Dimmed mb="xs">Existing deployments keep the models with which they were created.</Dimmed>
           <div style={{ display: 'flex', gap: 8 }}>{buttons}</div>
         </Stack>
       )}

@@ -56,7 +56,7 @@ export function DeleteConfiguration({
       ]}
       onDelete={async () => {
         await destroy.mutateAsync({ path: { id: String(configuration.id) } })
-        notifyDone(`Configuration ${configuration.name} is deleted`)
+        notifyDone(`Configuration ${configuration.name} deleted`)
         onDeleted()
       }}
     />

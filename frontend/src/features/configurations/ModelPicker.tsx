@@ -63,11 +63,11 @@ export function ModelPicker({
   if (whole.data && parts.data && units.length === 0 && !search && value.length === 0) {
     return (
       <EmptyState
-        title="There is no model to choose yet"
-        action={<ButtonLink to="/models/new">Make the first model</ButtonLink>}
+        title="No models yet"
+        action={<ButtonLink to="/models/new">Create the first model</ButtonLink>}
         command="kafka-ml models create FILE --name NAME --framework tensorflow"
       >
-        A configuration groups models, so a model comes first.
+        A configuration groups models, so you need a model first.
       </EmptyState>
     )
   }
@@ -83,7 +83,7 @@ export function ModelPicker({
       {whole.isLoading ? (
         <Skeleton height={160} />
       ) : units.length === 0 ? (
-        <Dimmed>No model's name or description has “{search}”</Dimmed>
+        <Dimmed>No model matches “{search}”</Dimmed>
       ) : (
         <UnitTable
           label="Models to choose from"

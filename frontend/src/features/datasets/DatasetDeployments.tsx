@@ -29,7 +29,7 @@ export function DatasetDeployments({
   if (rows.length === 0)
     return (
       <EmptyState
-        title="Nothing was made for it yet"
+        title="No deployments yet"
         action={
           can('editor') && (
             <ButtonLink to="/training/new" search={{ dataset: dataset.id, dataset_version: version.number }}>
@@ -39,7 +39,7 @@ export function DatasetDeployments({
         }
         command={`kafka-ml deployments create CONFIGURATION --dataset ${dataset.id}`}
       >
-        A deployment that names a data set trains on it at once, without a program that sends anything.
+        A deployment with a data set starts training at once; no program has to send anything.
       </EmptyState>
     )
   return (
@@ -61,7 +61,7 @@ export function DatasetDeployments({
             cell: (each) => <ConfigurationLink id={each.configuration}>{each.configuration_name}</ConfigurationLink>,
           },
           {
-            title: 'On',
+            title: 'Data',
             cell: (each) => (
               <DatasetLink id={dataset.id} search={{ version: each.dataset?.version }}>
                 version {each.dataset?.version}
@@ -79,7 +79,7 @@ export function DatasetDeployments({
               )),
           },
           { title: 'State', cell: (each) => <StatusBadge state={each.state} /> },
-          { title: 'Made', cell: (each) => <Age at={each.created_at} size="sm" /> },
+          { title: 'Created', cell: (each) => <Age at={each.created_at} size="sm" /> },
         ]}
       />
       {count > rows.length && (

@@ -20,7 +20,7 @@ import { type DatasetListSearch, KINDS } from './routes'
 
 type Ordering = NonNullable<NonNullable<DatasetsCatalogData['query']>['ordering']>
 
-const KIND_WORDS = { dataset: 'Made of a topic', stream: 'Announced by a sink' }
+const KIND_WORDS = { dataset: 'Created from a topic', stream: 'Announced by a sink' }
 
 const COLUMNS: DataTableColumn<CatalogRow>[] = [
   {
@@ -132,7 +132,7 @@ export function DatasetListPage() {
   return (
     <ListPage<CatalogRow>
       title="Data sets"
-      description="Slices of topics that are there already, and how their records become samples. Streams that sinks announced are data sets too, and stay as they were sent."
+      description="Slices of existing topics, and how their records become samples. Streams that sinks announced are listed too, as they were sent."
       storeKey="datasets"
       actions={
         <>
@@ -168,8 +168,8 @@ export function DatasetListPage() {
           action={can('editor') && <ButtonLink to="/datasets/new">Choose a topic</ButtonLink>}
           command="kafka-ml datasets infer TOPIC"
         >
-          A topic of JSON, Avro or CSV records with named fields needs no sink: choose it, and Kafka-ML proposes which
-          fields are learnt, which one is the label and how they become numbers. No record is copied.
+          A topic with JSON, Avro or CSV records needs no sink: choose it, and Kafka-ML proposes which fields to learn
+          from, which one is the label, and how they become numbers. No record is copied.
         </EmptyState>
       }
     />

@@ -33,7 +33,7 @@ export function DatasetNewPage() {
   const topic = version ? topicOf(version) : search.topic
   const title = from ? `New version of ${from.name}` : search.topic ? `Data set of ${search.topic}` : 'New data set'
   if (!can('editor')) {
-    return <PageTitle title={title} description="Your role may look at data sets, not make them." />
+    return <PageTitle title={title} description="Your role can view data sets but not create them." />
   }
   return (
     <Stack>
@@ -41,8 +41,8 @@ export function DatasetNewPage() {
         title={title}
         description={
           version
-            ? `Begins with version ${version.number}; which records, and what becomes of them, is kept as a new one.`
-            : 'Which records of a topic, and how they become samples. No record is copied.'
+            ? `Starts from version ${version.number}. Your changes are saved as a new version.`
+            : 'Which records of a topic to use, and how they become samples. No record is copied.'
         }
       />
       <ProblemAlert error={query.error} onRetry={() => void query.refetch()} />
@@ -81,7 +81,7 @@ function Begun({
   if (query.isPending || query.isPlaceholderData) {
     return (
       <Stack gap="xs">
-        <Text size="sm">Looking at records of {topic}…</Text>
+        <Text size="sm">Reading records of {topic}…</Text>
         <Skeleton height={320} role="status" aria-label="Loading" />
       </Stack>
     )
@@ -112,7 +112,7 @@ function Begun({
     }
     const made = id
     return () => {
-      notifyDone(from ? `Version ${number} of ${from.name} is added` : `Data set ${values.name} is made`)
+      notifyDone(from ? `Version ${number} of ${from.name} added` : `Data set ${values.name} created`)
       if (train) {
         const search = { dataset: made, dataset_version: number }
         void navigate({ to: '/training/new', search, ignoreBlocker: true })

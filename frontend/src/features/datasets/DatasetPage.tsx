@@ -79,7 +79,7 @@ export function DatasetPage() {
               ...(editor
                 ? [
                     {
-                      label: 'Train a deployment that waits',
+                      label: 'Train a waiting deployment',
                       icon: <IconSchool size={14} aria-hidden />,
                       onClick: () => change({ train: true }),
                     },
@@ -122,7 +122,7 @@ export function DatasetPage() {
                     mb="md"
                     data={dataset.versions.map((each, place) => ({
                       value: String(each.number),
-                      label: `${each.number}${place === 0 ? ', the newest' : ''}`,
+                      label: `${each.number}${place === 0 ? ', newest' : ''}`,
                     }))}
                     value={String(version.number)}
                     onChange={(next) => change({ version: Number(next) })}

@@ -30,12 +30,12 @@ export function DeleteDataset({
       what="data set"
       name={dataset.name}
       losses={[
-        `${plural(dataset.versions.length, 'version')}: which records, and the contract; the records themselves stay`,
+        `${plural(dataset.versions.length, 'version')}with their contracts; the records themselves stay`,
         ...(count > 0 ? [usersText(deployments, count)] : []),
       ]}
       onDelete={async () => {
         await destroy.mutateAsync({ path: { id: String(dataset.id) } })
-        notifyDone(`Data set ${dataset.name} is deleted`)
+        notifyDone(`Data set ${dataset.name} deleted`)
         onDeleted()
       }}
     />

@@ -15,7 +15,7 @@ export function EditDialog({ dataset, onClose }: { dataset: Dataset; onClose: ()
       onClose={onClose}
       onSave={async (body) => {
         await datasetsPartialUpdate({ path: { id: String(dataset.id) }, body, throwOnError: true })
-        return `Data set ${body.name} is saved`
+        return `Data set ${body.name} saved`
       }}
     >
       <TextInput label="Name" required maxLength={100} {...form.getInputProps('name')} />

@@ -18,7 +18,7 @@ export function SamplesTab({ dataset, version }: { dataset: Dataset; version: Da
   if (!query.data || query.isPlaceholderData) return <Skeleton height={320} role="status" aria-label="Loading" />
   return (
     <Box maw={960}>
-      <Section title="As the model gets it">
+      <Section title="What the model gets">
         <PreviewContent preview={query.data} />
       </Section>
     </Box>

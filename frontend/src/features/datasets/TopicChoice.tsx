@@ -26,13 +26,13 @@ export function TopicChoice() {
       <Group align="flex-end" gap="sm">
         <Select
           label="Topic"
-          description="Its records are looked at, and a contract is proposed"
+          description="Its records are sampled, and a contract is proposed"
           placeholder="Choose a topic"
           searchable
           required
           w={420}
           maw="100%"
-          nothingFoundMessage="No topic of this name"
+          nothingFoundMessage="No matching topic"
           data={(topics.data?.results ?? []).map(({ name, records }) => ({
             value: name,
             label: `${name} (${formatCount(records)} records)`,
@@ -42,7 +42,7 @@ export function TopicChoice() {
           onChange={setChosen}
         />
         <Button type="submit" disabled={chosen === null}>
-          Look at it
+          Continue
         </Button>
       </Group>
     </form>

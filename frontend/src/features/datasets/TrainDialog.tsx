@@ -27,7 +27,7 @@ export function TrainDialog({
   const rows = deployments.data?.results ?? []
   return (
     <FormDialog
-      title="Train a deployment that waits"
+      title="Train a waiting deployment"
       submit="Train"
       size="lg"
       disabled={chosen === null}
@@ -39,23 +39,23 @@ export function TrainDialog({
           throwOnError: true,
         })
         return told.stream === null
-          ? `${dataset.name} is announced to deployment ${told.deployment}`
-          : `The same was announced before: stream ${told.stream}`
+          ? `${dataset.name} announced to deployment ${told.deployment}`
+          : `It had already been announced: stream ${told.stream}`
       }}
       aside={<CopyAs equivalents={trainEquivalents(dataset.id, version.number, chosen ?? '')} />}
     >
       <Text size="sm">
-        Its models train on version {version.number} of {dataset.name}. No record is copied.
+        Its models will train on version {version.number} of {dataset.name}. No record is copied.
       </Text>
       {deployments.data && rows.length === 0 ? (
         <>
-          <Dimmed>No deployment waits for a stream.</Dimmed>
+          <Dimmed>No deployment is waiting for data.</Dimmed>
           <ButtonLink
             w="fit-content"
             to="/training/new"
             search={{ dataset: dataset.id, dataset_version: version.number }}
           >
-            Make a deployment
+            Create a deployment
           </ButtonLink>
         </>
       ) : (

@@ -17,13 +17,13 @@ export function VersionView({ version }: { version: DatasetVersion }) {
         <Facts
           facts={[
             ['Records', version.online ? recordsWords(version) : `${recordsWords(version)} at most`],
-            version.online && ['Where', <Online key="where" version={version} />],
+            version.online && ['Ranges', <Online key="where" version={version} />],
             version.online && [
-              'Learnt of',
+              'Learnt from',
               `vocabularies, scales and classes are those of the first ${formatCount(version.fit_records)} records, or of a whole larger first window`,
             ],
             !version.online && [
-              'Where',
+              'Ranges',
               <Stack key="where" gap={2} mah={160} style={{ overflow: 'auto' }}>
                 {parseRanges(version.ranges).map(({ topic, partition, start, end }) => (
                   <span key={`${topic}:${partition}:${start}`}>
@@ -34,9 +34,9 @@ export function VersionView({ version }: { version: DatasetVersion }) {
               </Stack>,
             ],
             [
-              'Divided',
+              'Split',
               version.online
-                ? `${train} % train, ${validation} % validate, and what validates tests`
+                ? `${train} % train, ${validation} % validate; the validation samples also test`
                 : `${train} % train, ${validation} % validate, ${test} % test`,
             ],
             ['Made', formatMoment(version.created_at)],

@@ -35,9 +35,9 @@ export function VersionsTab({ dataset }: { dataset: Dataset }) {
           right: true,
           cell: (each) => sharesOf(each.validation_rate, each.test_rate).join(' / '),
         },
-        { title: 'Made', cell: (each) => <Age at={each.created_at} size="sm" /> },
+        { title: 'Created', cell: (each) => <Age at={each.created_at} size="sm" /> },
         can('editor') && {
-          title: 'Use it',
+          title: 'Actions',
           cell: (each) => (
             <Group gap={6} wrap="nowrap">
               <ButtonLink

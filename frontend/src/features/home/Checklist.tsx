@@ -83,7 +83,9 @@ function StepRow({
                 {step.action}
               </ButtonLink>
             )}
-            <Dimmed>{can('editor') ? 'or on the command line' : 'An editor can do this. On the command line'}</Dimmed>
+            <Dimmed>
+              {can('editor') ? 'or, on the command line' : 'You need the editor role for this. On the command line'}
+            </Dimmed>
           </Group>
           <Group gap={4} wrap="nowrap" align="flex-start" maw={720}>
             <Code block flex={1} tabIndex={0} aria-label={`Command of step ${number}`} style={{ overflowX: 'auto' }}>

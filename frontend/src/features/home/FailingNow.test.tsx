@@ -11,7 +11,7 @@ const NODE = { key: 'inference:3', kind: 'inference', id: 3, name: 'digits', rat
 test('the picture names what fails above the boxes, and in its box', async () => {
   const failing = { ...NODE, state: 'failing', detail: REASON }
   await show(<FailingNow pipeline={{ nodes: [failing, { ...NODE, state: 'running' }] } as unknown as Pipeline} />)
-  expect(screen.getByText(/An inference fails/)).toBeVisible()
+  expect(screen.getByText(/An inference is failing/)).toBeVisible()
   expect(screen.getByText(/digits \(inference 3\)/).parentElement).toHaveTextContent(REASON)
   expect(screen.getAllByText(/inference 3/)).toHaveLength(1)
   expect(nodeText(failing)).toBe(`failing: ${REASON}`)

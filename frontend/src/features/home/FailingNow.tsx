@@ -14,7 +14,7 @@ export function FailingNow({ pipeline }: { pipeline: Pipeline }) {
       role="alert"
       color="red"
       icon={<IconAlertOctagon aria-hidden />}
-      title={failing.length === 1 ? 'An inference fails' : `${plural(failing.length, 'inference')} fail`}
+      title={failing.length === 1 ? 'An inference is failing' : `${plural(failing.length, 'inference')} are failing`}
     >
       <Stack gap={4}>
         {failing.map((node) => (

@@ -10,7 +10,7 @@ import { addressOf, edgeText, KIND, nodeText, scoreText } from './words'
 export function PictureTable({ pipeline }: { pipeline: Pipeline }) {
   const { nodes, edges } = pipeline
   if (nodes.length === 0) {
-    return <Dimmed>Nothing yet: the steps below lead to the first stream, training run and prediction.</Dimmed>
+    return <Dimmed>Nothing yet. The steps below lead to the first stream, training run and prediction.</Dimmed>
   }
   const named = (key: string): string => {
     const node = nodes.find((each) => each.key === key)
@@ -24,7 +24,7 @@ export function PictureTable({ pipeline }: { pipeline: Pipeline }) {
   return (
     <RowTable
       label="What is active or newest"
-      caption="What is active or newest, with what it gets from where"
+      caption="What is active or newest, and its sources"
       minWidth={760}
       rows={nodes}
       rowKey={(node) => node.key}

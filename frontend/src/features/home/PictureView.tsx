@@ -58,7 +58,7 @@ export function PictureView({ pipeline, steps, width }: { pipeline: Pipeline; st
         })}
         {picture.boxes.length === 0 && (
           <Dimmed>
-            Nothing runs now. <AnchorLink to="/training">Training</AnchorLink> shows what was.
+            Nothing is running. <AnchorLink to="/training">Training</AnchorLink> shows earlier runs.
           </Dimmed>
         )}
       </div>

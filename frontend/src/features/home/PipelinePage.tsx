@@ -31,7 +31,7 @@ export function PipelinePage() {
         title="Pipeline"
         description={
           data
-            ? `${plural(data.totals.active_runs, 'training run')} and ${plural(data.totals.active_inferences, 'inference')} active, ${formatRate(rate)} answered`
+            ? `${plural(data.totals.active_runs, 'training run')} and ${plural(data.totals.active_inferences, 'inference')} active, ${formatRate(rate)} predicted`
             : 'From streams through training to predictions'
         }
         actions={

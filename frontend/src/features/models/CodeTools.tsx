@@ -29,7 +29,7 @@ export function CodeTools({
     // Bytes are at least as many as characters.
     if (file.size > MAX_CODE * 4) {
       setRefused(
-        `${file.name} has ${formatBytes(file.size)}: a model's code has at most ${MAX_CODE / 1000},000 characters`,
+        `${file.name} is ${formatBytes(file.size)}: a model's code can have at most ${MAX_CODE / 1000},000 characters`,
       )
       return
     }
@@ -38,7 +38,7 @@ export function CodeTools({
       setRefused(
         code.includes('\0')
           ? `${file.name} is not a text file: expected Python code`
-          : `${file.name} is too long: a model's code has at most ${MAX_CODE / 1000},000 characters`,
+          : `${file.name} is too long: a model's code can have at most ${MAX_CODE / 1000},000 characters`,
       )
       return
     }
@@ -73,7 +73,7 @@ export function CodeTools({
       <FileButton accept=".py,text/x-python,text/plain" onChange={(file) => void take(file)}>
         {(props) => (
           <Button {...props} size="compact-xs" variant="subtle" leftSection={<IconFileImport size={14} aria-hidden />}>
-            Open a file
+            Open file
           </Button>
         )}
       </FileButton>
@@ -84,7 +84,7 @@ export function CodeTools({
         disabled={values.code === ''}
         onClick={() => saveFile(`${values.name || 'model'}.py`, values.code, 'text/x-python')}
       >
-        Save as a file
+        Save as file
       </Button>
     </Group>
   )

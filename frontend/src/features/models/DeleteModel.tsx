@@ -33,7 +33,7 @@ export function DeleteModel({
     return (
       <InUseDialog
         what={`Model ${model.name}`}
-        reason="It cannot be deleted while others need it. Delete or change them first:"
+        reason="It cannot be deleted while it is in use. Delete or change these first:"
         opened={opened}
         onClose={onClose}
       >
@@ -64,11 +64,11 @@ export function DeleteModel({
       onClose={onClose}
       what="model"
       name={model.name}
-      losses={[`its code: ${plural(model.code.split('\n').length, 'line')}, which nothing else keeps`]}
+      losses={[`its code: ${plural(model.code.split('\n').length, 'line')}, which is not kept anywhere else`]}
       typeName
       onDelete={async () => {
         await destroy.mutateAsync({ path: { id: String(model.id) } })
-        notifyDone(`Model ${model.name} is deleted`)
+        notifyDone(`Model ${model.name} deleted`)
         onDeleted()
       }}
     />

@@ -6,13 +6,13 @@ import { writingOf } from './writing'
 
 const COMMON: readonly ReactNode[] = [
   <>
-    Samples arrive as they were sent, never scaled: bytes of an image are 0 to 255, so scale them in the model (
+    Samples arrive as they were sent, unscaled: image bytes are 0 to 255, so scale them in the model (
     <Code>Rescaling(1 / 255)</Code>, <Code>x.float() / 255</Code>).
   </>,
   <>
-    Leave out <Code>fit</Code>, training loops and data: training belongs to the deployment, data come from Kafka.
+    Leave out <Code>fit</Code>, training loops and data: the deployment trains, and the data come from Kafka.
   </>,
-  <>The code runs in an isolated process before it is saved. What it prints is shown beside it.</>,
+  <>Before it is saved, the code runs in an isolated process. Its output is shown beside it.</>,
 ]
 
 export function HowToWrite({ framework, distributed }: { framework: string; distributed: boolean }) {
@@ -23,7 +23,7 @@ export function HowToWrite({ framework, distributed }: { framework: string; dist
       <Text size="sm" c="dimmed" component="div">
         {distributed ? writing?.subModelLine : writing?.line}{' '}
         <Anchor component="button" type="button" size="sm" onClick={toggle} aria-expanded={opened}>
-          {opened ? 'Less' : 'How models are written'}
+          {opened ? 'Less' : 'How to write a model'}
         </Anchor>
       </Text>
       <Collapse expanded={opened}>

@@ -33,8 +33,8 @@ export function ModelChain({
         </Text>
         <Dimmed>
           {chain.length === 1
-            ? 'This is the top. Save it, then write the sub-models below it, each with the one above it as its upper model.'
-            : 'What a tier is not sure of goes up to the next one; every exit answers in the same classes.'}
+            ? 'This is the top. Save it, then create the sub-models below it, each with the one above as its upper model.'
+            : 'A tier hands up the samples about which it is not confident. All exits predict the same classes.'}
         </Dimmed>
       </div>
       <ChainPicture parts={chain.map(partOf)} current={chain.indexOf(here)} />

@@ -132,7 +132,7 @@ export function ModelForm({
       modals.openConfirmModal({
         title: 'Replace your code?',
         centered: true,
-        children: <Text size="sm">The code in the editor is replaced. Undo in the editor brings it back.</Text>,
+        children: <Text size="sm">This replaces the code in the editor. Undo in the editor restores it.</Text>,
         labels: { confirm: 'Replace', cancel: 'Keep' },
         onConfirm: () => begin(next),
       })
@@ -193,9 +193,9 @@ export function ModelForm({
       {elsewhere && (
         <Alert color="yellow" title="Changed elsewhere">
           <Group justify="space-between" gap="xs">
-            <Text size="sm">Somebody saved this model while you were typing. Saving replaces what they saved.</Text>
+            <Text size="sm">Somebody saved this model while you were editing. Saving overwrites their changes.</Text>
             <Button size="compact-sm" variant="default" onClick={discard}>
-              Take theirs
+              Load their version
             </Button>
           </Group>
         </Alert>
@@ -227,13 +227,13 @@ export function ModelForm({
               <TextInput
                 label="Description"
                 miw={200}
-                placeholder="What it predicts, from what"
+                placeholder="What it predicts, and from what"
                 {...form.getInputProps('description')}
               />
             </Group>
             <Checkbox
               label="Distributed: a sub-model of a chain, from the edge to the cloud"
-              description="It answers what it is sure of, and sends the rest up to the sub-model above it"
+              description="It answers the samples about which it is confident, and sends the rest up to the sub-model above"
               checked={values.distributed}
               onChange={(event) => form.setFieldValue('distributed', event.currentTarget.checked)}
               error={form.errors.distributed}
@@ -315,11 +315,11 @@ export function ModelForm({
             {checked === null && !checking && problem === null ? (
               <Stack gap={4}>
                 <Text size="sm" fw={500}>
-                  The model will be drawn here
+                  The model's summary appears here
                 </Text>
                 <Dimmed>
-                  As soon as there is code, it is run in isolation: layers, shapes and parameters appear, or the line
-                  that fails is marked with the reason.
+                  Once there is code, it runs in isolation. Layers, shapes and parameters appear here, or the failing
+                  line is marked with the reason.
                 </Dimmed>
               </Stack>
             ) : (

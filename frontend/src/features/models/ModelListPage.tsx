@@ -60,7 +60,7 @@ const COLUMNS: DataTableColumn<ModelRow>[] = [
     title: 'Used by',
     render: (row) =>
       row.used_by.length === 0 ? (
-        <Dimmed>nothing yet</Dimmed>
+        <Dimmed>not used yet</Dimmed>
       ) : (
         <Group gap={6}>
           {row.used_by.slice(0, 2).map((each) => (
@@ -87,7 +87,7 @@ export function ModelListPage() {
   return (
     <ListPage<ModelRow>
       title="Models"
-      description="Code that defines a network in TensorFlow or PyTorch, checked before it is kept."
+      description="Code that defines a network in TensorFlow or PyTorch, checked before it is saved."
       storeKey="models"
       actions={newModel}
       list={query}
@@ -109,7 +109,7 @@ export function ModelListPage() {
             any="Whole or distributed"
             data={[
               { value: 'whole', label: 'Whole models' },
-              { value: 'distributed', label: 'Sub-models of distributed ones' },
+              { value: 'distributed', label: 'Sub-models of distributed models' },
             ]}
             value={kind}
             onChange={(next) => change({ kind: next })}
@@ -132,11 +132,11 @@ export function ModelListPage() {
       empty={
         <EmptyState
           title="No models yet"
-          action={can('editor') && <ButtonLink to="/models/new">Make the first model</ButtonLink>}
+          action={can('editor') && <ButtonLink to="/models/new">Create the first model</ButtonLink>}
           command="kafka-ml models create FILE --name NAME --framework tensorflow"
         >
-          A model is a piece of Python that defines a network. Paste your own, or begin with a template for MNIST,
-          images or tables in TensorFlow or PyTorch.
+          A model is Python code that defines a network. Paste your own, or start from a template for MNIST, images or
+          tables in TensorFlow or PyTorch.
         </EmptyState>
       }
     />

@@ -16,7 +16,8 @@ export function ModelNewPage() {
   const { can } = useSession()
   const original = useQuery({ ...modelsRetrieveOptions({ path: { id: String(copy) } }), enabled: copy !== undefined })
   const chosen = templateOf(template)
-  if (!can('editor')) return <PageTitle title="New model" description="Your role may look at models, not make them." />
+  if (!can('editor'))
+    return <PageTitle title="New model" description="Your role can view models but not create them." />
   if (copy !== undefined) {
     if (original.error) return <ProblemAlert error={original.error} title={`Model ${copy} cannot be copied`} />
     if (!original.data || original.isPlaceholderData) return <PageTitle title="New model" />
@@ -46,7 +47,7 @@ function NewModel({ draft, initial }: { draft: string; initial: ModelValues }) {
       onSave={async (body) => {
         const model = await create.mutateAsync({ body })
         return () => {
-          notifyDone(`Model ${model.name} is saved`)
+          notifyDone(`Model ${model.name} saved`)
           void navigate({ to: '/models/$id', params: { id: String(model.id) }, search: {}, ignoreBlocker: true })
         }
       }}

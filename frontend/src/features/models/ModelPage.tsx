@@ -68,7 +68,7 @@ export function ModelPage() {
         model && can('editor')
           ? [
               {
-                label: 'Make a copy',
+                label: 'Duplicate',
                 icon: <IconCopy size={14} aria-hidden />,
                 onClick: () => void navigate({ to: '/models/new', search: { copy: model.id } }),
               },
@@ -130,13 +130,13 @@ function ModelEditor({ model }: { model: Model }) {
       equivalents={(now) => updateEquivalents(model.id, values, now)}
       header={(buttons) => (
         <Group justify="space-between" gap="xs">
-          <Dimmed>Training that has begun or ended keeps the code that it began with.</Dimmed>
+          <Dimmed>Training runs that have started keep the code with which they started.</Dimmed>
           <Group gap="xs">{buttons}</Group>
         </Group>
       )}
       onSave={async (body) => {
         const saved = await update.mutateAsync({ path: { id: String(model.id) }, body })
-        return () => notifyDone(`Model ${saved.name} is saved`)
+        return () => notifyDone(`Model ${saved.name} saved`)
       }}
     />
   )

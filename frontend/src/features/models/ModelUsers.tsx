@@ -28,7 +28,7 @@ export function ModelUsers({
   if (model.used_by.length === 0 && lower.length === 0 && results.data?.count === 0) {
     return (
       <EmptyState
-        title="Nothing uses this model yet"
+        title="Not used yet"
         action={
           can('editor') && (
             <ButtonLink to="/configurations/new" search={{ models: [model.id] }}>
@@ -38,7 +38,7 @@ export function ModelUsers({
         }
         command={`kafka-ml configurations create NAME --model ${model.id}`}
       >
-        A configuration groups models that train on the same stream; deploying it trains them.
+        A configuration groups models that train on the same data. Deploy it to train them.
       </EmptyState>
     )
   }
@@ -73,7 +73,7 @@ export function ModelUsers({
       <Stack gap={4}>
         <Title order={2}>Training</Title>
         <ProblemAlert error={results.error} />
-        {results.data?.count === 0 ? <Dimmed>It was not trained yet</Dimmed> : <ResultTable rows={rows} />}
+        {results.data?.count === 0 ? <Dimmed>Not trained yet</Dimmed> : <ResultTable rows={rows} />}
         {(results.data?.count ?? 0) > rows.length && (
           <SmallPrint>
             The newest {rows.length} of {plural(results.data?.count ?? 0, 'result')}
@@ -122,7 +122,7 @@ function ResultTable({ rows }: { rows: readonly ResultRow[] }) {
           cell: (row) =>
             row.outcome ? formatExact(Object.values(row.outcome.samples).reduce((sum, each) => sum + each, 0)) : NONE,
         },
-        { title: 'Made', cell: (row) => <Age at={row.created_at} size="sm" /> },
+        { title: 'Created', cell: (row) => <Age at={row.created_at} size="sm" /> },
       ]}
     />
   )

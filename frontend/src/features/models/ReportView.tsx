@@ -19,18 +19,18 @@ export function ReportView({ report }: { report: Report }) {
     <Stack gap="sm">
       <Group gap="xl" align="flex-start">
         <Stat
-          name={`One sample in, ${(report.outputs?.length ?? 1) > 1 ? `${report.outputs?.length} outputs` : 'one answer out'}`}
+          name={`Input → ${(report.outputs?.length ?? 1) > 1 ? `${report.outputs?.length} outputs` : 'output'}`}
           value={<TensorShapes {...shapesOf(report)} />}
         />
         <Stat
           name="Parameters"
           value={formatCount(report.parameters)}
-          exact={`${formatExact(report.parameters)}, of which ${formatExact(frozen)} are not trained`}
-          note={frozen > 0 ? `${formatCount(frozen)} not trained` : undefined}
+          exact={`${formatExact(report.parameters)}, of which ${formatExact(frozen)} are frozen`}
+          note={frozen > 0 ? `${formatCount(frozen)} frozen` : undefined}
         />
         {layers && <Stat name="Layers" value={layers.length} />}
       </Group>
-      {report.warnings && report.warnings.length > 0 && <Caution title="Worth a look" texts={report.warnings} />}
+      {report.warnings && report.warnings.length > 0 && <Caution title="Warnings" texts={report.warnings} />}
       {report.notes && report.notes.length > 0 && (
         <List size="sm" c="dimmed">
           {report.notes.map((each) => (
@@ -95,7 +95,7 @@ function LayerTable({ layers }: { layers: readonly Layer[] }) {
           td: { style: { overflowWrap: 'anywhere' } },
         },
         withShapes && {
-          title: 'Answers',
+          title: 'Output shape',
           cell: (each) => (each.shape ? shapeText(each.shape) : ''),
           td: { style: { whiteSpace: 'nowrap' } },
         },

@@ -34,7 +34,7 @@ export function UpperModelSelect({
   return (
     <Select
       label="Upper model"
-      description="The next sub-model towards the cloud, which takes what this one sends up"
+      description="The next sub-model towards the cloud, which receives what this one sends up"
       placeholder="None: this is the top"
       data={data}
       value={value}
@@ -42,7 +42,7 @@ export function UpperModelSelect({
       searchable
       clearable
       clearButtonProps={{ 'aria-label': 'Clear the upper model' }}
-      nothingFoundMessage="No other sub-model: save the top first, then those below it"
+      nothingFoundMessage="No other sub-models: save the top first, then those below it"
       maw={420}
       error={error}
     />

@@ -31,7 +31,7 @@ export function VerdictPanel({
         {checking ? (
           <StatusBadge state="running" label="checking" />
         ) : checked === null ? null : !current ? (
-          <StatusBadge state="waiting" label="changed since the check" tooltip="Ctrl+Enter checks it again" />
+          <StatusBadge state="waiting" label="changed since the check" tooltip="press Ctrl+Enter to check it again" />
         ) : checked.verdict.valid ? (
           <StatusBadge state="ready" label="valid" />
         ) : (
@@ -103,9 +103,9 @@ function VerdictErrorAlert({ error, onLine }: { error: VerdictError; onLine: (er
 }
 
 const WHAT: Record<string, string> = {
-  syntax: 'This is not Python yet',
+  syntax: 'Not valid Python',
   runtime: 'The code fails',
   missing: 'Something is missing',
-  invalid: 'Something is not as expected',
+  invalid: 'Unexpected value',
   limit: 'The code takes too long or too much memory',
 }

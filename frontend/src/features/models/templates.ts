@@ -34,7 +34,7 @@ const SHARED: Readonly<Record<string, Pick<Template, 'title' | 'about' | 'descri
   cloud: {
     title: 'Distributed: cloud',
     about: '64 numbers to 10 classes; the top of the chain, entered first',
-    description: 'The cloud tier of a distributed model: answers what the tiers below are not sure of',
+    description: 'The cloud tier of a distributed model: answers what the tiers below are not confident about',
     distributed: true,
   },
   fog: {

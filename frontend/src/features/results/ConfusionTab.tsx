@@ -44,7 +44,7 @@ export function ConfusionTab({
       />
       <Group gap="xs">
         <Dimmed>
-          {selected ? 'Choose another cell to see its samples.' : 'Choose a cell to see the samples behind it.'}
+          {selected ? 'Click another cell to see its samples.' : 'Click a cell to see the samples behind it.'}
         </Dimmed>
         <Tooltip label="Save the matrix as PNG">
           <ActionIcon
@@ -103,13 +103,17 @@ function CellSamples({
       <Group justify="space-between" mb="xs" wrap="nowrap" align="flex-start">
         <Box>
           <Title order={2} style={{ overflowWrap: 'anywhere' }}>
-            {hit ? `${nameOf(cell.actual)}, recognised` : `${nameOf(cell.actual)}, taken for ${nameOf(cell.predicted)}`}
+            {hit
+              ? `${nameOf(cell.actual)} predicted correctly`
+              : `${nameOf(cell.actual)} predicted as ${nameOf(cell.predicted)}`}
           </Title>
           <Dimmed>
             {plural(total, 'test sample')}
-            {found && total > 0 && found.samples.length < total && `; ${found.samples.length} are kept`}
-            {found && found.samples.length > 1 && (hit ? ', the least certain first' : ', the most certain first')}
-            {found && found.per_cell < 12 && `; samples are large, so ${found.per_cell || 'few'} of each cell are kept`}
+            {found && total > 0 && found.samples.length < total && `; ${found.samples.length} are stored`}
+            {found && found.samples.length > 1 && (hit ? ', least certain first' : ', most certain first')}
+            {found &&
+              found.per_cell < 12 &&
+              `; samples are large, so only ${found.per_cell || 'a few'} per cell are stored`}
           </Dimmed>
         </Box>
         <ActionIcon variant="subtle" color="gray" aria-label="Close the samples" onClick={onClose}>
@@ -120,7 +124,7 @@ function CellSamples({
         <Text size="sm">No test sample is in this cell.</Text>
       ) : !kept ? (
         <Text size="sm">
-          This result was trained before samples were kept with it. Train it again to see what is behind its cells.
+          This result was trained by a version that did not store samples. Train it again to see them.
         </Text>
       ) : query.isError ? (
         <ProblemAlert error={query.error} onRetry={() => void query.refetch()} />
@@ -157,7 +161,7 @@ function NoMatrix({ result }: { result: Result }) {
   if (!hasEnded(result)) {
     return (
       <Text c="dimmed">
-        The matrix is counted on the test samples when training ends, if its deployment asks for one.
+        The matrix is computed on the test samples when training ends, if the deployment has it switched on.
       </Text>
     )
   }
@@ -178,8 +182,8 @@ function NoMatrix({ result }: { result: Result }) {
     >
       {reason ?? (
         <>
-          Its deployment did not ask for one (<Code>confusion_matrix</Code>). It counts, for each class, what the model
-          took its test samples for, and shows the samples themselves.
+          Its deployment has it switched off (<Code>confusion_matrix</Code>). For each class, it shows what the model
+          predicted for its test samples, and the samples themselves.
         </>
       )}
     </EmptyState>

@@ -15,7 +15,7 @@ const SIZE = 280
 /** Whether there is anything to show, and what the tab is called then. */
 export function evaluationTitle(evaluation: Evaluation | null): string | null {
   if (evaluation?.curves) return 'ROC and threshold'
-  return evaluation && evaluation.residuals.length > 0 ? 'Predicted and true' : null
+  return evaluation && evaluation.residuals.length > 0 ? 'Predicted and actual' : null
 }
 
 export function EvaluationTab({ evaluation, result }: { evaluation: Evaluation; result: number }) {
@@ -51,12 +51,12 @@ function TwoClasses({ curves, result }: { curves: Curves; result: number }) {
           value={formatMetric(curves.average_precision)}
           note={`${formatMetric(share)}: no better than chance`}
         />
-        <Stat name="Recall" value={formatPercent(recall)} note={`of those that are ${positive}`} />
-        <Stat name="Precision" value={formatPercent(precision)} note={`of those said to be ${positive}`} />
+        <Stat name="Recall" value={formatPercent(recall)} note={`of all actual ${positive}`} />
+        <Stat name="Precision" value={formatPercent(precision)} note={`of those predicted as ${positive}`} />
       </Group>
       <Box maw={560} pb="lg">
         <Text size="sm" mb={4} id="threshold">
-          Threshold: what is {positive} with a probability of {threshold.toFixed(2)} or more is said to be {positive}
+          Threshold: a sample {positive} with a probability of {threshold.toFixed(2)} or more is predicted as {positive}
         </Text>
         <Slider
           thumbLabel="Threshold"
@@ -112,7 +112,7 @@ function TwoClasses({ curves, result }: { curves: Curves; result: number }) {
       </Group>
       <Dimmed>
         Of {plural(curves.positives + curves.negatives, 'test sample')}, {formatCount(curves.positives)} are {positive}.
-        The threshold is tried here only: serving answers probabilities as they are.
+        This threshold is only a preview: an inference writes the probabilities.
       </Dimmed>
     </Stack>
   )
@@ -170,7 +170,7 @@ function Curve({
 
 function PredictedAndTrue({ residuals, result, several }: { residuals: Residuals; result: number; several: boolean }) {
   const { points, quantiles, samples, number } = residuals
-  const title = several ? `Output ${number}: predicted and true` : 'Predicted and true'
+  const title = several ? `Output ${number}: predicted and actual` : 'Predicted and actual'
   const option = useMemo<EChartsCoreOption>(() => {
     const values = points.flat().filter((each) => each !== null)
     const ends = [Math.min(...values), Math.max(...values)]
@@ -183,7 +183,7 @@ function PredictedAndTrue({ residuals, result, several }: { residuals: Residuals
         { type: 'scatter', name: 'predicted', data: points, symbolSize: 5, itemStyle: { opacity: 0.6 } },
         {
           type: 'line',
-          name: 'as it should be',
+          name: 'perfect prediction',
           data: ends.map((each) => [each, each]),
           showSymbol: false,
           lineStyle: { type: 'dashed', width: 1 },
@@ -202,7 +202,7 @@ function PredictedAndTrue({ residuals, result, several }: { residuals: Residuals
         option={option}
         data={() => residuals}
         table={() => ({
-          columns: ['Sample', 'True', 'Predicted'],
+          columns: ['Sample', 'Actual', 'Predicted'],
           rows: points.map(([actual, predicted], index) => [
             String(index + 1),
             formatMetric(actual),
@@ -211,7 +211,7 @@ function PredictedAndTrue({ residuals, result, several }: { residuals: Residuals
         })}
       />
       <Dimmed>
-        Predicted less true, over {plural(samples, 'test sample')}: from {least} to {greatest}, nine of ten between{' '}
+        Predicted minus actual, for {plural(samples, 'test sample')}: from {least} to {greatest}, nine of ten between{' '}
         {low} and {high}, half below {middle}.
       </Dimmed>
     </Box>

@@ -38,7 +38,7 @@ export function FileTable({
             </Anchor>
           ),
         },
-        { title: 'What it is for', cell: (file) => usageOf(file.name).what },
+        { title: 'Purpose', cell: (file) => usageOf(file.name).what },
         {
           title: 'Size',
           right: true,

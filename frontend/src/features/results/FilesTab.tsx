@@ -23,10 +23,10 @@ export function FilesTab({ result }: { result: Result }) {
   if (version === null || artifacts.length === 0) {
     return hasEnded(result) ? (
       <EmptyState title="Nothing to download" command={`kafka-ml results logs ${result.id}`}>
-        This run ended before its model was saved. Its log and its failure say why.
+        This run ended before its model was saved. See its failure and its log for the reason.
       </EmptyState>
     ) : (
-      <Text c="dimmed">The trained model appears here when training has finished.</Text>
+      <Text c="dimmed">The trained model appears here once training has finished.</Text>
     )
   }
   return (
@@ -85,15 +85,15 @@ function Serve({ result }: { result: Result }) {
         facts={[
           stream.data
             ? [
-                'Records like',
+                'Input records',
                 <FormatText key="format" format={stream.data.input_format} config={stream.data.input_config} />,
               ]
             : null,
           [
-            'Answers with',
+            'Runs on',
             result.artifacts.some((each) => each.name === 'model.onnx')
-              ? 'ONNX Runtime, the fastest that there is for it'
-              : `${titleOf(frameworks, result.framework)}, because it did not convert to ONNX`,
+              ? 'ONNX Runtime, the fastest option'
+              : `${titleOf(frameworks, result.framework)}, because it could not be converted to ONNX`,
           ],
           running.length > 0 && [
             'Served by',
@@ -115,7 +115,7 @@ function Serve({ result }: { result: Result }) {
           search={{ result: result.id }}
           leftSection={<IconBroadcast size={14} aria-hidden />}
         >
-          Deploy for inference
+          Serve
         </ButtonLink>
       )}
     </Section>

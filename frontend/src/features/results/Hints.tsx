@@ -20,7 +20,7 @@ export function Hints({ result }: { result: Pick<Result, 'id' | 'hints'> }) {
     <Alert
       color="blue"
       icon={<IconBulb aria-hidden />}
-      title={shown.length === 1 ? 'A hint' : plural(shown.length, 'hint')}
+      title={shown.length === 1 ? 'Hint' : plural(shown.length, 'hint')}
     >
       <Stack gap="xs">
         {shown.map(({ code, message, advice }) => (

@@ -43,7 +43,7 @@ function Serving({ tier: { result, limit } }: { tier: TierCurve }) {
   const change = useMutation({
     ...inferencesPartialUpdateMutation(),
     onSuccess: async (changed) => {
-      notifyDone(`Inference ${changed.id} hands up what is less sure than ${changed.limit}`)
+      notifyDone(`Inference ${changed.id} now has the limit ${changed.limit}`)
       await queryClient.invalidateQueries(options)
     },
   })
@@ -55,7 +55,7 @@ function Serving({ tier: { result, limit } }: { tier: TierCurve }) {
         <span key={id}>
           <InferenceLink id={id}>inference {id}</InferenceLink>{' '}
           {now === limit ? (
-            'decides by it'
+            'uses it'
           ) : (
             <Button
               size="compact-xs"

@@ -52,7 +52,7 @@ export function LineageTab({ result, onRestart }: { result: Result; onRestart?: 
               ])}
             />
           ) : (
-            <Dimmed>Known once training has finished.</Dimmed>
+            <Dimmed>Available once training has finished.</Dimmed>
           )}
         </Section>
       </SimpleGrid>
@@ -67,7 +67,7 @@ function DataFacts({ result }: { result: Result }) {
     enabled: result.stream !== null,
   })
   if (result.stream === null) {
-    return <Dimmed>No stream was announced to it yet.</Dimmed>
+    return <Dimmed>No stream has been announced to it yet.</Dimmed>
   }
   if (stream.isError) return <ProblemAlert error={stream.error} onRetry={() => void stream.refetch()} />
   if (!stream.data) return <Skeleton height={120} role="status" aria-label="Loading" />
@@ -96,11 +96,8 @@ function DataFacts({ result }: { result: Result }) {
           </Stack>,
         ],
         ['Format', <FormatText key="format" format={data.input_format} config={data.input_config} />],
-        [
-          'Split asked for',
-          `${formatPercent(data.validation_rate)} to validate, ${formatPercent(data.test_rate)} to test`,
-        ],
-        result.outcome && ['Split made', <Wrapped key="split" text={result.outcome.split} />],
+        ['Requested split', `${formatPercent(data.validation_rate)} validation, ${formatPercent(data.test_rate)} test`],
+        result.outcome && ['Actual split', <Wrapped key="split" text={result.outcome.split} />],
         result.outcome && [
           'Samples',
           Object.entries(result.outcome.samples)
@@ -114,7 +111,7 @@ function DataFacts({ result }: { result: Result }) {
 }
 
 function offsetsText({ start, end }: StreamRange): string {
-  if (end === null) return `from offset ${formatExact(start)} on`
+  if (end === null) return `from offset ${formatExact(start)}`
   return `offsets ${formatExact(start)} to ${formatExact(end)} (${plural(end - start, 'offset')})`
 }
 
@@ -151,14 +148,14 @@ function RunFacts({ result }: { result: Result }) {
         outcome && ['Seed', String(outcome.seed)],
         outcome && ['Isolation', outcome.isolation || NONE],
         typeof outcome?.preparation?.summary === 'string' && [
-          'Features given as',
+          'Feature format',
           <Wrapped key="preparation" text={outcome.preparation.summary} />,
         ],
         outcome && ['Code', <Hash key="code" text={outcome.code_sha256} what="code_sha256" />],
         outcome &&
           outcome.onnx_max_difference !== null && [
-            'ONNX differs by',
-            `${formatMetric(outcome.onnx_max_difference)} at most, in the answers that were compared`,
+            'ONNX difference',
+            `${formatMetric(outcome.onnx_max_difference)} at most, between the predictions compared`,
           ],
       ]}
     />
@@ -223,11 +220,11 @@ function CodePart({ result }: { result: Result }) {
     return line ? { source: failure.source, marks: [{ line, message: failure.cause }], reveal: { line } } : null
   }, [failure])
   return (
-    <Section title="Code that was trained">
+    <Section title="Trained code">
       {changed && (
         <Text size="sm" mb="xs">
-          The model has other code now: <ModelLink id={result.model}>see model {result.model}</ModelLink>. Training
-          again uses that.
+          The model's code has changed since: <ModelLink id={result.model}>see model {result.model}</ModelLink>.
+          Training again uses the current code.
         </Text>
       )}
       <Stack>

@@ -25,8 +25,8 @@ export function LogsTab({
       onErrorsOnly={onErrorsOnly}
       empty={
         result.attempt === 0
-          ? 'It has not started yet: its log begins with its first attempt.'
-          : 'Nothing was written yet.'
+          ? 'It has not started yet. The log begins with the first attempt.'
+          : 'Nothing has been logged yet.'
       }
     />
   )

@@ -24,7 +24,7 @@ export function MetricsTab({
   const series = useCurves(result, epochs)
   const marks = useVersionMarks(result, epochs)
   if (epochs.length === 0) {
-    return <Text c="dimmed">No epoch has ended yet. The curves grow with each one.</Text>
+    return <Text c="dimmed">No epoch has finished yet. The curves grow with each one.</Text>
   }
   const unit = unitOf(result.metrics)
   return (
@@ -111,10 +111,10 @@ function MetricsTable({
               </>
             ),
           },
-          { title: 'Course', cell: ({ course }) => course },
+          { title: 'Trend', cell: ({ course }) => course },
           { title: 'Last', right: true, cell: (row) => formatMeasured(row.last) },
           { title: 'Best', right: true, cell: (row) => row.best },
-          { title: `In ${unit}`, right: true, cell: (row) => row.bestEpoch },
+          { title: `Best ${unit}`, right: true, cell: (row) => row.bestEpoch },
           { title: chosen ? `At ${unit} ${chosen.epoch}` : `At ${unit}`, right: true, cell: (row) => row.chosen },
         ]}
       />

@@ -89,7 +89,7 @@ function Card({ card }: { card: ModelCard }) {
         <Section title="Version">
           <Facts
             facts={[
-              ['Why', reasonText(version)],
+              ['Reason', reasonText(version)],
               ['Current', version.current ? 'yes' : 'no'],
               version.comparison !== null && ['Compared', comparisonText(version.comparison)],
               positionsText(version) !== '' && ['Position', positionsText(version)],
@@ -102,7 +102,7 @@ function Card({ card }: { card: ModelCard }) {
         </Section>
         <Section title="Data">
           {data === null ? (
-            <Dimmed>The stream that it was trained on is not known any more.</Dimmed>
+            <Dimmed>The stream on which it was trained is no longer known.</Dimmed>
           ) : (
             <Facts
               facts={[
@@ -113,10 +113,10 @@ function Card({ card }: { card: ModelCard }) {
                 origin && ['Data set', <DatasetOriginLink key="dataset" origin={origin} />],
                 ['Format', <Wrapped key="format" text={`${data.input_format} ${JSON.stringify(data.input_config)}`} />],
                 [
-                  'Asked for',
-                  `${formatPercent(data.validation_rate)} to validate, ${formatPercent(data.test_rate)} to test`,
+                  'Requested split',
+                  `${formatPercent(data.validation_rate)} validation, ${formatPercent(data.test_rate)} test`,
                 ],
-                outcome.split !== '' && ['Split made', outcome.split],
+                outcome.split !== '' && ['Actual split', outcome.split],
                 ['Announced', formatMoment(data.announced_at)],
               ]}
             />
@@ -154,7 +154,7 @@ function Card({ card }: { card: ModelCard }) {
                 </ConfigurationLink>,
               ],
               lineage.asked_by !== '' && [
-                'Asked for by',
+                'Requested by',
                 `${lineage.asked_by}${lineage.asked_at ? `, ${formatMoment(lineage.asked_at)}` : ''}`,
               ],
               ['Code', <Wrapped key="code" text={`sha256 ${outcome.code_sha256}`} />],

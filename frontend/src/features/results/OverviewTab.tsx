@@ -91,15 +91,15 @@ function Waiting({ result }: { result: Result }) {
   // What it waits for is said above.
   if (isHeldUp(result)) return null
   const text = result.next_retry_at
-    ? `The last attempt failed in a way that may pass; the next one begins ${formatAge(result.next_retry_at, now)}.`
+    ? `The last attempt failed, possibly for a temporary reason. The next one starts ${formatAge(result.next_retry_at, now)}.`
     : result.stream === null
-      ? 'It begins as soon as a stream is announced to its deployment.'
-      : 'Its stream is there; training begins in a moment.'
+      ? 'It starts as soon as a stream is announced to its deployment.'
+      : 'Its stream has been announced; training is about to start.'
   return (
     <Alert color="gray" icon={<IconHourglass aria-hidden />}>
       <Text size="sm">{text}</Text>
       {result.stream === null && (
-        <DeploymentLink id={result.deployment}>Deployment {result.deployment} shows how to send it</DeploymentLink>
+        <DeploymentLink id={result.deployment}>Deployment {result.deployment} shows how to send data</DeploymentLink>
       )}
     </Alert>
   )
@@ -151,13 +151,13 @@ function Answers({ result, epochs }: { result: Result; epochs: readonly EpochMet
         <Stat
           name="Samples"
           value={formatCount(Object.values(outcome.samples).reduce((sum, each) => sum + each, 0))}
-          note={`${formatCount(outcome.samples.training)} trained, ${formatCount(outcome.samples.validation)} validated, ${formatCount(outcome.samples.test)} tested${outcome.samples.pseudo_labelled === undefined ? '' : `, ${formatCount(outcome.samples.pseudo_labelled)} without a label`}`}
+          note={`${formatCount(outcome.samples.training)} training, ${formatCount(outcome.samples.validation)} validation, ${formatCount(outcome.samples.test)} test${outcome.samples.pseudo_labelled === undefined ? '' : `, ${formatCount(outcome.samples.pseudo_labelled)} without a label`}`}
         />
       )}
       <Stat
         name={unit === 'window' ? 'Windows' : 'Epochs'}
         value={formatExact(latest?.epoch)}
-        note={latest && latest.seconds > 0 ? `last took ${formatSeconds(latest.seconds)}` : undefined}
+        note={latest && latest.seconds > 0 ? `${formatSeconds(latest.seconds)} for the last one` : undefined}
       />
       {result.version_count > 1 && (
         <Stat
@@ -184,7 +184,7 @@ function CheckpointStat({ checkpoint, unit }: { checkpoint: LastCheckpoint; unit
     <Stat
       name="Checkpoint"
       value={`${unit} ${formatExact(checkpoint.step)}`}
-      exact={`From here it would go on: ${formatBytes(checkpoint.size)}, saved ${formatMoment(checkpoint.created_at)}`}
+      exact={`Training would resume from it: ${formatBytes(checkpoint.size)}, saved ${formatMoment(checkpoint.created_at)}`}
       note={
         <>
           {records}

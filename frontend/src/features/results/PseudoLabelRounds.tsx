@@ -18,7 +18,7 @@ export function PseudoLabelRounds({ outcome, epochs }: { outcome: Outcome | null
         Samples without labels
       </Text>
       <SmallPrint mb="xs">
-        Those of which the model is sure are learnt as of the class that it predicts, in each round anew.
+        In each round, samples for which the model is confident are learnt with the predicted class as label.
       </SmallPrint>
       <RowTable<PseudoLabels>
         label="Rounds of pseudo-labels"
@@ -31,12 +31,12 @@ export function PseudoLabelRounds({ outcome, epochs }: { outcome: Outcome | null
           { title: 'Learnt', right: true, cell: (row) => formatExact(row.chosen) },
           { title: 'New in this round', right: true, cell: (row) => formatExact(row.added) },
           {
-            title: 'Same class again',
+            title: 'Same class as before',
             right: true,
             cell: (row) => (row.agreement === null ? NONE : formatPercent(row.agreement)),
           },
           {
-            title: 'Of each class',
+            title: 'Per class',
             cell: (row) =>
               row.classes.map((count, place) => `${names[place] ?? place}: ${formatExact(count)}`).join(', ') || NONE,
           },

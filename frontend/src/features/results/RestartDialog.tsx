@@ -34,21 +34,21 @@ export function RestartDialog({
   return (
     <FormDialog
       title={another ? 'Train on another stream?' : `Train ${result.model_name} again?`}
-      submit={resume ? 'Go on' : 'Train again'}
-      cancel="Keep it"
+      submit={resume ? 'Resume' : 'Train again'}
+      cancel="Cancel"
       disabled={another && stream === null}
       onClose={onClose}
       onSave={async () => {
         const body = { stream: another ? stream : null, resume }
         await resultsRestartCreate({ path: { id: String(result.id) }, body, throwOnError: true })
-        return resume ? `Result ${result.id} goes on` : `Result ${result.id} trains again`
+        return resume ? `Result ${result.id} resumes training` : `Result ${result.id} trains again`
       }}
       aside={<CopyAs equivalents={restartEquivalents(result.id, another ? stream : null, resume)} />}
     >
       {another ? (
         <Select
           label="Stream"
-          description="Its records are read as it was announced; nothing is sent again."
+          description="Its records are read from Kafka again; nothing is sent."
           placeholder={streams.isPending ? 'Loading…' : 'Choose a stream'}
           data={(streams.data?.results ?? []).map((each) => ({ value: String(each.id), label: streamText(each) }))}
           value={stream === null ? null : String(stream)}
@@ -56,11 +56,11 @@ export function RestartDialog({
           searchable
           required
           data-autofocus
-          nothingFoundMessage="No stream fits"
+          nothingFoundMessage="No matching stream"
         />
       ) : checkpoint !== null ? (
         <Radio.Group
-          label="Where it begins"
+          label="Start from"
           value={resume ? 'resume' : 'anew'}
           onChange={(value) => setResume(value === 'resume')}
         >
@@ -68,30 +68,30 @@ export function RestartDialog({
             <Radio
               value="resume"
               label={`After ${unitOf(result.metrics)} ${formatExact(checkpoint.step)}`}
-              description="From its last checkpoint, as if nothing had happened: the same code goes on in the same stream."
+              description="Resume from its last checkpoint, with the same code and the same stream."
             />
             <Radio
               value="anew"
-              label="Anew"
-              description={`With nothing learnt, at the beginning of stream ${result.stream}.`}
+              label="The beginning"
+              description={`Untrained, from the beginning of stream ${result.stream}.`}
             />
           </Stack>
         </Radio.Group>
       ) : (
         <Text size="sm">
-          It reads stream {result.stream} again, with the same split and seed: with the same code it should give the
-          same model.
+          It reads stream {result.stream} again, with the same split and seed. The same code should give the same model.
         </Text>
       )}
       {changed && !resume && (
         <Text size="sm">
-          The model's code has changed since: the <ModelLink id={result.model}>present code</ModelLink> is trained.
+          The model's code has changed since then: its <ModelLink id={result.model}>current code</ModelLink> will be
+          trained.
         </Text>
       )}
       {losses.length > 0 && (
-        <Caution title="What is lost" texts={losses}>
+        <Caution title="What will be deleted" texts={losses}>
           <Text size="sm" mt="xs">
-            To keep it, make a new deployment instead.
+            To keep it, create a new deployment instead.
           </Text>
         </Caution>
       )}

@@ -85,7 +85,7 @@ function Loaded({
   const [noting, setNoting] = useState(false)
   const stop = useMutation({
     ...resultsStopCreateMutation(),
-    onSuccess: () => notifyDone(`Result ${result.id} is asked to stop`),
+    onSuccess: () => notifyDone(`Result ${result.id} is stopping`),
   })
   const parts = useRunParts(result)
   const stream = useQuery({
@@ -138,7 +138,7 @@ function Loaded({
                 search={{ result: result.id }}
                 leftSection={<IconBroadcast size={14} aria-hidden />}
               >
-                Deploy for inference
+                Serve
               </ButtonLink>
             )}
             {editor && result.tier !== null && result.current_version !== null && (
@@ -148,7 +148,7 @@ function Loaded({
                 search={{ result: result.id }}
                 leftSection={<IconStack3 size={14} aria-hidden />}
               >
-                Deploy the whole chain
+                Serve the whole chain
               </ButtonLink>
             )}
             {editor && !ended && (
@@ -213,7 +213,7 @@ function Loaded({
         alerts={
           <>
             <PartSwitch result={result} parts={parts} onPart={onPart} />
-            <ProblemAlert error={stop.error} title="It could not be stopped" />
+            <ProblemAlert error={stop.error} title="The run could not be stopped" />
             {result.notes && (
               <Text size="sm" style={{ whiteSpace: 'pre-wrap', overflowWrap: 'anywhere' }}>
                 {result.notes}

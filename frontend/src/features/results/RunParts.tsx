@@ -1,4 +1,4 @@
-/** One run of a chain and its parts: which of them is shown, and how good each exit is by itself. */
+/** One run with a chain and its parts: which of them is shown, and how good each exit is by itself. */
 import { Group, SegmentedControl } from '@mantine/core'
 import { ResultLink } from '~/components/ButtonLink'
 import { Dimmed } from '~/components/Dimmed'
@@ -20,7 +20,7 @@ export function PartSwitch({
   if (parts.length < 2) return null
   return (
     <Group gap="sm">
-      <Dimmed>One run of {parts.length} sub-models, from below</Dimmed>
+      <Dimmed>One run with {parts.length} sub-models, bottom to top</Dimmed>
       <SegmentedControl
         aria-label="Sub-model"
         data={parts.map(({ id, model_name }) => ({ value: String(id), label: model_name }))}
@@ -44,7 +44,7 @@ export function RunParts({ result, parts }: { result: Pick<Result, 'id'>; parts:
         rowProps={({ id }) => ({ 'aria-current': id === result.id || undefined })}
         columns={[
           {
-            title: 'Sub-model, from below',
+            title: 'Sub-model, bottom to top',
             rowHead: true,
             cell: ({ id, model_name }) =>
               id === result.id ? model_name : <ResultLink id={id}>{model_name}</ResultLink>,
@@ -56,12 +56,12 @@ export function RunParts({ result, parts }: { result: Pick<Result, 'id'>; parts:
               outcome && metric in outcome.test_metrics ? formatMeasured(outcome.test_metrics[metric]) : NONE,
           })),
           {
-            title: 'Sends up, a sample',
+            title: 'Sent up per sample',
             right: true,
             cell: ({ outcome }) => (outcome?.exit?.upper_bytes ? formatBytes(outcome.exit.upper_bytes) : NONE),
           },
           {
-            title: 'Time of one sample',
+            title: 'Time per sample',
             right: true,
             cell: ({ outcome }) =>
               outcome?.exit?.seconds_per_sample ? formatMilliseconds(outcome.exit.seconds_per_sample * 1000) : NONE,
@@ -74,8 +74,7 @@ export function RunParts({ result, parts }: { result: Pick<Result, 'id'>; parts:
         ]}
       />
       <Dimmed mt={4}>
-        The temperature makes an exit as sure as it is right, by the validation samples: above 1 it was too sure of
-        itself.
+        The temperature calibrates an exit's confidence on the validation samples: above 1, the exit was overconfident.
       </Dimmed>
     </Section>
   )

@@ -23,9 +23,9 @@ async function opened(shown: Version, serving: readonly Inference[] = []) {
 test('an older version is rolled back to, with a reason, and says who goes over', async () => {
   const asked = platform({ 'POST /api/results/7/versions/2/promote/': version(2, { current: true }) })
   const { user, choose, press } = await opened(version(2), [inference({ follows: true })])
-  await choose('Roll back to it…')
-  expect(await screen.findByText(/Inference 3 follows the result and goes over to it/)).toBeInTheDocument()
-  await user.type(screen.getByRole('textbox', { ...FAST, name: 'Why' }), 'slow')
+  await choose('Roll back…')
+  expect(await screen.findByText(/Inference 3 follows the result and switches to it/)).toBeInTheDocument()
+  await user.type(screen.getByRole('textbox', { ...FAST, name: 'Reason' }), 'slow')
   await press('Roll back')
   await waitFor(() => expect(screen.queryByRole('dialog', FAST)).toBeNull())
   expect(asked.map(({ path, body }) => [path, body])).toEqual([['/api/results/7/versions/2/promote/', { why: 'slow' }]])
@@ -44,7 +44,7 @@ test('one that is deleted is named with what is lost; a refusal stays in the dia
 test('pinning is one click, and its refusal is told', async () => {
   const asked = platform({ 'PATCH /api/results/7/versions/2/': new Refusal(403, 'needs the role of an editor') })
   const { choose } = await opened(version(2))
-  await choose('Pin: keep it when the oldest go')
+  await choose('Pin: keep it when old versions are deleted')
   expect(await screen.findByText('needs the role of an editor')).toBeInTheDocument()
   expect(asked[0]?.body).toEqual({ pinned: true })
 })
@@ -54,7 +54,7 @@ test('the current one cannot be deleted nor made current, a pinned one can be le
   await opened(version(3, { current: true, pinned: true }))
   expect(screen.getAllByRole('menuitem', FAST).map((each) => each.textContent)).toEqual([
     'Files…',
-    'Deploy it for inference',
+    'Serve',
     'Model card',
     'Unpin',
   ])

@@ -47,7 +47,7 @@ export function VersionActions({
         actions={[
           { label: 'Files…', onClick: onFiles },
           {
-            label: 'Deploy it for inference',
+            label: 'Serve',
             onClick: () =>
               void navigate({ to: '/inference/new', search: { result: result.id, version: version.number } }),
           },
@@ -57,9 +57,9 @@ export function VersionActions({
           },
           ...(version.current
             ? []
-            : [{ label: back ? 'Roll back to it…' : 'Make it current…', onClick: () => setDialog('promote') }]),
+            : [{ label: back ? 'Roll back…' : 'Make current…', onClick: () => setDialog('promote') }]),
           {
-            label: version.pinned ? 'Unpin' : 'Pin: keep it when the oldest go',
+            label: version.pinned ? 'Unpin' : 'Pin: keep it when old versions are deleted',
             onClick: () => pin.mutate({ path, body: { pinned: !version.pinned } }),
           },
           ...(version.current || version.pinned
@@ -89,11 +89,11 @@ export function VersionActions({
         name={String(version.number)}
         losses={[
           `${plural(version.artifacts.length, 'file')}, ${formatBytes(version.artifacts.reduce((sum, each) => sum + each.size, 0))}`,
-          'what it reached and what it was compared with',
+          'its scores and comparisons',
         ]}
         onDelete={async () => {
           await resultsVersionsDestroy({ path, throwOnError: true })
-          notifyDone(`Version ${version.number} is deleted`)
+          notifyDone(`Version ${version.number} deleted`)
           await refresh()
         }}
       />
@@ -120,8 +120,8 @@ function PromoteDialog({
   const { number } = version
   return (
     <FormDialog
-      title={back ? `Roll back to version ${number}?` : `Make version ${number} the current one?`}
-      submit={back ? 'Roll back' : 'Make it current'}
+      title={back ? `Roll back to version ${number}?` : `Make version ${number} current?`}
+      submit={back ? 'Roll back' : 'Make current'}
       form={form}
       onClose={onClose}
       onDone={onDone}
@@ -131,17 +131,17 @@ function PromoteDialog({
           body: { why },
           throwOnError: true,
         })
-        return `Version ${number} of result ${result.id} is the current one`
+        return `Version ${number} of result ${result.id} is now current`
       }}
     >
       <Stack gap="xs">
         <Text size="sm">
-          It takes the place of version {result.current_version}, which stays and can be made current again.
+          It replaces version {result.current_version}, which is kept and can be made current again.
         </Text>
         <Text size="sm">{followersText(serving)}</Text>
         <TextInput
-          label="Why"
-          description="For the audit trail and for those who are told; may stay empty"
+          label="Reason"
+          description="For the audit trail and webhooks. Optional"
           maxLength={300}
           data-autofocus
           {...form.getInputProps('why')}

@@ -48,8 +48,8 @@ export function VersionsTab({
   if (versions.length === 0) {
     return (
       <Text c="dimmed">
-        The first version is there when its training has ended; training that goes on with its stream makes one whenever
-        its model has become better by as much as was asked for.
+        The first version is created when training ends. Incremental training also creates one whenever the model has
+        improved by the required amount.
       </Text>
     )
   }
@@ -59,8 +59,8 @@ export function VersionsTab({
     <Stack gap="lg">
       <Dimmed>
         {versions.length > 1
-          ? 'The current version is the one that is downloaded and served when none is named. Tick two to see them side by side.'
-          : 'Training again makes another version, and this one stays.'}
+          ? 'The current version is downloaded and served by default. Tick two versions to compare them.'
+          : 'Training again creates another version; this one is kept.'}
       </Dimmed>
       <VersionTable
         result={result}
@@ -129,8 +129,8 @@ function VersionTable({
             </Group>
           ),
         },
-        { title: 'Made', cell: (version) => <Age at={version.created_at} size="sm" /> },
-        { title: 'Why', cell: reasonText },
+        { title: 'Created', cell: (version) => <Age at={version.created_at} size="sm" /> },
+        { title: 'Reason', cell: reasonText },
         ...versionMetrics(versions)
           .slice(0, 3)
           .map((metric) => ({
@@ -210,7 +210,7 @@ function SideBySide({ older, newer }: { older: Version; newer: Version }) {
           })),
         ]}
       />
-      <SmallPrint mt={4}>What differs is bold.</SmallPrint>
+      <SmallPrint mt={4}>Differences are bold.</SmallPrint>
     </Section>
   )
 }

@@ -6,16 +6,16 @@ import type { EpochMetrics, Result, WindowPlace } from '~/lib/api'
 import { formatCount, formatExact, formatRate } from '~/lib/format'
 
 export function WindowStats({ window }: { window: WindowPlace }) {
-  const used = `${formatCount(window.trained)} trained, ${formatCount(window.validated)} validated`
+  const used = `${formatCount(window.trained)} training, ${formatCount(window.validated)} validation`
   return (
     <>
       <Stat
         name="Records in the last"
         value={formatCount(window.records)}
         exact={formatExact(window.records)}
-        note={window.left_out > 0 ? `${used}, ${formatCount(window.left_out)} left out` : used}
+        note={window.left_out > 0 ? `${used}, ${formatCount(window.left_out)} skipped` : used}
       />
-      <Stat name="Rate" value={formatRate(window.rate)} note="records coming in" />
+      <Stat name="Rate" value={formatRate(window.rate)} note="incoming records" />
       <Stat
         name="Lag"
         value={formatCount(window.lag)}
@@ -35,7 +35,7 @@ export function WindowsChart({ result, epochs }: { result: Pick<Result, 'id'>; e
     <RateLagChart
       title="Rate and lag"
       name={`result-${result.id}-rate`}
-      label="Records coming in a second and records waiting to be learnt, at the end of each window"
+      label="Incoming records per second and records waiting to be learnt, at the end of each window"
       points={points}
     />
   )

@@ -11,7 +11,7 @@ export interface FileUse {
 
 const USES: Record<string, FileUse> = {
   'model.keras': {
-    what: 'The whole Keras model: layers, weights and how it was compiled.',
+    what: 'The whole Keras model: layers, weights and compile settings.',
     python: [
       '# pip install keras tensorflow',
       'import keras',
@@ -23,7 +23,7 @@ const USES: Record<string, FileUse> = {
     ].join('\n'),
   },
   'model.weights.h5': {
-    what: 'The weights of the Keras model, for the model that its code makes. The format holds numbers only: loading it runs no code.',
+    what: 'The weights of the Keras model, to load into the model that its code creates. The format holds only numbers: loading it runs no code.',
     python: [
       '# pip install keras tensorflow',
       '# Save model.py of the same training beside it: importing it runs the code of the model, read it first.',
@@ -34,7 +34,7 @@ const USES: Record<string, FileUse> = {
     ].join('\n'),
   },
   'model.safetensors': {
-    what: 'The weights of the PyTorch model. The format holds numbers only: loading it runs no code.',
+    what: 'The weights of the PyTorch model. The format holds only numbers: loading it runs no code.',
     python: [
       '# pip install torch safetensors',
       'from safetensors.torch import load_file',
@@ -45,7 +45,7 @@ const USES: Record<string, FileUse> = {
     ].join('\n'),
   },
   'model.py': {
-    what: "The model's code with a function that loads the weights; save the training's other file, model.weights.h5 or model.safetensors, beside it under that name.",
+    what: "The model's code with a function that loads the weights. Save the weights, model.weights.h5 or model.safetensors, beside it under that name.",
     python: [
       '# pip install what the first lines of the file name',
       '# Importing it runs the code of the model: read it first.',
@@ -56,7 +56,7 @@ const USES: Record<string, FileUse> = {
     ].join('\n'),
   },
   'model.onnx': {
-    what: 'The same model in a form that runs without its framework, in Python, C++, Java or a browser.',
+    what: 'The same model in a format that runs without its framework, in Python, C++, Java or a browser.',
     python: [
       '# pip install onnxruntime numpy',
       'import onnxruntime',
@@ -68,7 +68,7 @@ const USES: Record<string, FileUse> = {
     ].join('\n'),
   },
   'confusion_samples.npz': {
-    what: 'Samples behind the cells of the confusion matrix, as the page shows them.',
+    what: 'The samples behind the cells of the confusion matrix.',
     auxiliary: true,
     python: [
       '# pip install numpy',
@@ -82,7 +82,7 @@ const USES: Record<string, FileUse> = {
 }
 
 export function usageOf(name: string): FileUse {
-  return USES[name] ?? { what: 'A file that the training left.', python: null }
+  return USES[name] ?? { what: 'A file from the training.', python: null }
 }
 
 /** The name that the browser saves a version's file under; the API makes the same one. */

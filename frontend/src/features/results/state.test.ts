@@ -23,7 +23,7 @@ test('a stream without end has windows, and no share of a whole', () => {
   expect(progressOf(null, { epoch: 4, window }, String)).toEqual({
     text: 'Window 5',
     share: null,
-    detail: 'fills with what comes',
+    detail: 'is filling',
   })
 })
 

@@ -19,9 +19,9 @@ export function progressOf(
   last: Pick<EpochMetrics, 'epoch' | 'window'> | null,
   format: (n: number) => string,
 ): RunProgress {
-  if (last?.window) return { text: `Window ${format(last.epoch + 1)}`, share: null, detail: 'fills with what comes' }
+  if (last?.window) return { text: `Window ${format(last.epoch + 1)}`, share: null, detail: 'is filling' }
   const lastEpoch = last?.epoch ?? 0
-  if (progress === null) return { text: 'Starting', share: null, detail: 'the model process is being made' }
+  if (progress === null) return { text: 'Starting', share: null, detail: 'the model process is starting' }
   const { epoch, epochs, batch, batches } = progress
   if (epoch === 0 && lastEpoch === 0) {
     return {

@@ -63,16 +63,16 @@ function version(number: number, more: Partial<Version> = {}): Version {
 
 test('why there is a version', () => {
   expect(reasonText(version(3))).toBe('improved after window 30')
-  expect(reasonText(version(3, { step: null, reason: 'trained' }))).toBe('the end of its stream')
+  expect(reasonText(version(3, { step: null, reason: 'trained' }))).toBe('end of the stream')
   expect(reasonText(version(3, { step: null, reason: 'trained', positions: {} }))).toBe('trained')
 })
 
 test('a comparison says both values, and on what', () => {
-  expect(comparisonText(COMPARISON)).toBe('loss 0.2 against 0.3 of version 1, on the same 2,000 samples')
+  expect(comparisonText(COMPARISON)).toBe('loss 0.2 against 0.3 for version 1, on the same 2,000 samples')
   expect(comparisonText({ ...COMPARISON, champion: null, champion_value: null })).toBe(
-    'loss 0.2 on 2,000 samples; the first',
+    'loss 0.2 on 2,000 samples; first version',
   )
-  expect(comparisonText({ ...COMPARISON, champion_value: null })).toContain('not a number (diverged) of version 1')
+  expect(comparisonText({ ...COMPARISON, champion_value: null })).toContain('not a number (diverged) for version 1')
 })
 
 test('many partitions are counted, few are named', () => {
@@ -103,14 +103,14 @@ test('what differs between two versions is told from what does not', () => {
 })
 
 test('who goes over to another version is said before', () => {
-  expect(followersText([])).toBe('Nothing follows this result: no inference goes over to it.')
+  expect(followersText([])).toBe('No inference follows this result, so none switches to it.')
   const text = followersText([
     { id: 4, follows: true },
     { id: 7, follows: true },
     { id: 9, follows: false },
   ])
-  expect(text).toContain('Inferences 4, 7 follow the result and go over to it')
-  expect(text).toContain('Inference 9 stays at what is served now.')
+  expect(text).toContain('Inferences 4, 7 follow the result and switch to it')
+  expect(text).toContain('Inference 9 stays at its current version.')
 })
 
 test('curves are marked with versions of this training only', () => {

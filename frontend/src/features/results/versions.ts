@@ -6,7 +6,7 @@ import { formatCount, formatExact, formatMeasured, formatMetric, NONE, plural } 
 /** 'improved after window 512', 'trained'. */
 export function reasonText(version: Pick<Version, 'reason' | 'step' | 'positions'>): string {
   if (version.step !== null) return `${version.reason} after window ${formatExact(version.step)}`
-  return isEndless(version) ? 'the end of its stream' : 'trained'
+  return isEndless(version) ? 'end of the stream' : 'trained'
 }
 
 /** Whether it learnt a stream without end: one with an end has no position. */
@@ -20,8 +20,8 @@ export function comparisonText(comparison: Comparison | null): string {
   const { metric, champion, champion_value, challenger_value, samples } = comparison
   const value = `${metric} ${formatMeasured(challenger_value)}`
   const on = plural(samples, 'sample')
-  if (champion === null) return `${value} on ${on}; the first`
-  return `${value} against ${formatMeasured(champion_value)} of version ${champion}, on the same ${on}`
+  if (champion === null) return `${value} on ${on}; first version`
+  return `${value} against ${formatMeasured(champion_value)} for version ${champion}, on the same ${on}`
 }
 
 /** Of many partitions only how many and how far. */
@@ -47,10 +47,12 @@ export function followersText(serving: readonly Pick<Inference, 'id' | 'follows'
   const following = serving.filter((each) => each.follows)
   const staying = serving.filter((each) => !each.follows)
   const stay =
-    staying.length > 0 ? ` ${named(staying)} ${staying.length === 1 ? 'stays' : 'stay'} at what is served now.` : ''
-  if (following.length === 0) return `Nothing follows this result: no inference goes over to it.${stay}`
-  const go = following.length === 1 ? 'follows the result and goes' : 'follow the result and go'
-  return `${named(following)} ${go} over to it between two transactions, without losing a record.${stay}`
+    staying.length > 0
+      ? ` ${named(staying)} ${staying.length === 1 ? 'stays at its' : 'stay at their'} current version.`
+      : ''
+  if (following.length === 0) return `No inference follows this result, so none switches to it.${stay}`
+  const go = following.length === 1 ? 'follows the result and switches' : 'follow the result and switch'
+  return `${named(following)} ${go} to it between two transactions, without losing a record.${stay}`
 }
 
 /** Names of the test metrics of versions, those that speak for a model first. */
@@ -86,7 +88,7 @@ export function differencesOf(one: Version, other: Version): Difference[] {
     row('code', ({ outcome }) => `${outcome.code_sha256.slice(0, 12)}…`),
     row('seed', ({ outcome }) => String(outcome.seed)),
     row('split', ({ outcome }) => outcome.split || NONE),
-    row('ONNX differs by', ({ outcome }) => formatMetric(outcome.onnx_max_difference)),
+    row('ONNX difference', ({ outcome }) => formatMetric(outcome.onnx_max_difference)),
     ...packages.map((name) => row(name, ({ outcome }) => outcome.versions[name] ?? NONE)),
   ]
 }

@@ -8,8 +8,8 @@ export function DeploymentName({ stream }: { stream: Stream }) {
   if (stream.deployment === null) return <Text size="sm">{NONE}</Text>
   if (!stream.deployment_exists)
     return (
-      <Text size="sm" c="dimmed" component="span" title={stream.note || 'There is no such deployment'}>
-        deployment {stream.deployment} (there is none)
+      <Text size="sm" c="dimmed" component="span" title={stream.note || 'This deployment does not exist'}>
+        deployment {stream.deployment} (does not exist)
       </Text>
     )
   return (

@@ -20,7 +20,7 @@ export function RefusedAnnouncements() {
       color="yellow"
       mb="md"
       icon={<IconAlertTriangle aria-hidden />}
-      title={`${plural(query.data?.count ?? 0, 'announcement')} could not be taken`}
+      title={`${plural(query.data?.count ?? 0, 'announcement')} refused`}
     >
       <Stack gap="xs">
         {rows.map((row) => (
@@ -33,7 +33,7 @@ export function RefusedAnnouncements() {
             {row.hint && <Dimmed>{row.hint}</Dimmed>}
           </Text>
         ))}
-        {(query.data?.count ?? 0) > rows.length && <Dimmed>All of them: kafka-ml streams refused</Dimmed>}
+        {(query.data?.count ?? 0) > rows.length && <Dimmed>To list them all: kafka-ml streams refused</Dimmed>}
       </Stack>
     </Alert>
   )

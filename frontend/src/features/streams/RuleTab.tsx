@@ -16,11 +16,11 @@ const WORDS: Record<string, string> = {
   data_reshape: 'Shape of features',
   label_type: 'Type of labels',
   label_reshape: 'Shape of labels',
-  fields: 'Keys of objects',
+  fields: 'Object keys',
   data_scheme: 'Avro schema of features',
   label_scheme: 'Avro schema of labels',
-  packed: 'Several samples a record',
-  confluent_framing: 'Framed with schema ids',
+  packed: 'Several samples per record',
+  confluent_framing: 'With schema ids',
 }
 
 export function RuleTab({ stream }: { stream: Stream }) {
@@ -40,11 +40,11 @@ export function RuleTab({ stream }: { stream: Stream }) {
             : Object.entries(stream.input_config).map(
                 ([name, value]) => [WORDS[name] ?? name, <RuleValue key={name} value={value} />] as const,
               )),
-          ['Samples', stream.total_msg === null ? 'without end (online)' : formatExact(stream.total_msg)],
-          ['Divided', `${train} % train, ${validation} % validate, ${test} % test`],
+          ['Samples', stream.total_msg === null ? 'no end (online)' : formatExact(stream.total_msg)],
+          ['Split', `${train} % train, ${validation} % validate, ${test} % test`],
           ['Sent', stream.sent_at ? formatMoment(stream.sent_at) : NONE],
           [
-            'Announced in',
+            'Announcement',
             <TopicLink
               key="place"
               name={stream.control_topic}

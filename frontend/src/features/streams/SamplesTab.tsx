@@ -36,7 +36,7 @@ export function SamplesTab({
     return (
       <ProblemAlert error={query.error} title="The samples cannot be read" onRetry={() => void query.refetch()}>
         <Text size="sm">
-          What was trained from them is kept. Whatever else the topics hold is on their{' '}
+          The models trained on them are kept. Other records of the topics are on their{' '}
           <StreamLink id={stream.id} search={{ tab: 'rule' }}>
             own pages
           </StreamLink>
@@ -49,12 +49,12 @@ export function SamplesTab({
   const reasons = reasonsOf(samples)
   const shape = samples.find((each) => each.features)?.features
   if (samples.length === 0)
-    return <EmptyState title="No samples here">The announced ranges hold no records from this place on.</EmptyState>
+    return <EmptyState title="No samples">The announced ranges hold no records from this position.</EmptyState>
   return (
     <Stack gap="sm" style={query.isPlaceholderData ? { opacity: 0.6 } : {}}>
       <Group justify="space-between" gap="sm">
         <Dimmed>
-          {plural(samples.length, 'sample')} from place {formatExact(offset)} of {formatExact(total)}
+          {plural(samples.length, 'sample')} from position {formatExact(offset)} of {formatExact(total)}
           {shape ? `; ${shape.dtype}, ${formatShape(shape.shape)}` : ''}
         </Dimmed>
         <Group gap="xs">
@@ -67,7 +67,7 @@ export function SamplesTab({
             disabled={total <= PAGE_SAMPLES}
             onClick={() => onSearch({ at: Math.floor(Math.random() * Math.max(1, total - PAGE_SAMPLES)) || undefined })}
           >
-            Somewhere else
+            Random position
           </Button>
           <Button
             size="xs"
@@ -81,20 +81,20 @@ export function SamplesTab({
         </Group>
       </Group>
       {failed > 0 && (
-        <Alert color="yellow" title={`${plural(failed, 'record')} of this page: no sample`}>
+        <Alert color="yellow" title={`${plural(failed, 'record')} on this page could not be decoded`}>
           {reasons.map(([reason, count]) => (
             <Text key={reason} size="sm" style={{ overflowWrap: 'anywhere' }}>
               {formatExact(count)}: {reason}
             </Text>
           ))}
           <Text size="sm">
-            Training leaves them out: any number of deletions, up to a third of the records with gaps such as null or
-            NaN, and 1 % of others. More than that ends it.
+            Training skips them: any number of deletions, up to a third of the records with gaps such as null or NaN,
+            and up to 1 % of others. More than that ends training.
           </Text>
         </Alert>
       )}
       {doubts.map((doubt) => (
-        <Alert key={doubt} color="yellow" title="A question before training">
+        <Alert key={doubt} color="yellow" title="Check before training">
           {doubt.charAt(0).toUpperCase() + doubt.slice(1)}.
         </Alert>
       ))}

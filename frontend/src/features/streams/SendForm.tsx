@@ -31,7 +31,7 @@ export function SendForm({ stream, onClose }: { stream: Stream; onClose: () => v
       onClose={onClose}
       onSave={async () => {
         await streamsSendCreate({ path, body, throwOnError: true })
-        return `Stream ${stream.id} is announced to deployment ${chosen}`
+        return `Stream ${stream.id} announced to deployment ${chosen}`
       }}
       aside={
         <CopyAs
@@ -46,7 +46,7 @@ export function SendForm({ stream, onClose }: { stream: Stream; onClose: () => v
       <ProblemAlert error={deployments.error} />
       {deployments.data && rows.length === 0 ? (
         <Stack gap="sm" align="flex-start">
-          <Text size="sm">There is no deployment yet that could train on it.</Text>
+          <Text size="sm">No deployment can train on it yet.</Text>
           <ButtonLink to="/training/new">Deploy for training</ButtonLink>
         </Stack>
       ) : (
@@ -67,11 +67,11 @@ export function sentence(
   stream: Pick<Stream, 'total_msg' | 'validation_rate' | 'test_rate'>,
   deployment: Pick<Deployment, 'id' | 'results'> | undefined,
 ): string {
-  if (!deployment) return 'No record is copied: the deployment will read the same offsets.'
+  if (!deployment) return 'No record is copied: the deployment reads the same offsets.'
   const waiting = waitingOf(deployment)
-  const amount = stream.total_msg === null ? 'a stream without end' : `${formatCount(stream.total_msg)} samples`
+  const amount = stream.total_msg === null ? 'a stream with no end' : `${formatCount(stream.total_msg)} samples`
   const shares = sharesOf(stream.validation_rate, stream.test_rate).join('/')
   if (waiting === 0)
-    return `It cannot be sent to deployment ${deployment.id}: none of its models waits for a stream. Choose another, or train a new deployment on it; a model that was trained can be trained again on this stream from its result's page.`
-  return `${plural(waiting, 'model')} of deployment ${deployment.id} will train on ${amount}, divided ${shares}. No record is copied: the same offsets are read again.`
+    return `It cannot be sent to deployment ${deployment.id}: none of its models is waiting for data. Choose another deployment, or train a new one on it. To train a model again on this stream, open its result.`
+  return `${plural(waiting, 'model')} of deployment ${deployment.id} will train on ${amount}, split ${shares}. No record is copied: the same offsets are read again.`
 }

@@ -50,7 +50,7 @@ const COLUMNS: DataTableColumn<Stream>[] = [
     textAlign: 'right',
     render: (row) => (
       <Text size="sm" component="span" title={formatExact(row.total_msg)}>
-        {row.total_msg === null ? 'without end' : formatCount(row.total_msg)}
+        {row.total_msg === null ? 'no end' : formatCount(row.total_msg)}
       </Text>
     ),
   },
@@ -94,7 +94,7 @@ export function StreamListPage() {
       <RefusedAnnouncements />
       <ListPage<Stream>
         title="Streams"
-        description="Slices of topics that were announced for training: where they are, and how they are decoded."
+        description="Slices of topics that were announced for training, with their positions and formats."
         storeKey="streams"
         list={query}
         columns={COLUMNS}
@@ -128,12 +128,12 @@ export function StreamListPage() {
         onRowClick={(row) => void navigate({ to: '/streams/$id', params: { id: String(row.id) } })}
         empty={
           <EmptyState
-            title="No stream was announced yet"
+            title="No streams yet"
             action={<ButtonLink to="/training">Choose a deployment to send data to</ButtonLink>}
             command="kafka-ml send samples.npz --deployment 1"
           >
-            A sink writes samples to a topic, then announces where they are and how they are encoded; the deployment
-            that it names begins to train. Each deployment's page has a program for it, in Python or as a command.
+            A sink writes samples to a topic, then announces their position and format to a deployment, which starts
+            training. The page of a deployment shows how, in Python or as a command.
           </EmptyState>
         }
       />

@@ -58,7 +58,7 @@ export function StreamPage() {
             />
             {can('editor') && stream && !stream.used && !stream.incremental && (
               <ButtonLink to="/training/new" search={{ stream: stream.id }}>
-                Train a new deployment on it
+                Train on this stream
               </ButtonLink>
             )}
             {can('editor') && (
@@ -87,7 +87,7 @@ export function StreamPage() {
             content: () => stream && <SamplesTab stream={stream} search={search} onSearch={change} />,
           },
           { value: 'rule', label: 'Encoding and ranges', content: () => stream && <RuleTab stream={stream} /> },
-          { value: 'trainings', label: 'Trained from it', content: () => stream && <TrainingsTab stream={stream} /> },
+          { value: 'trainings', label: 'Training runs', content: () => stream && <TrainingsTab stream={stream} /> },
         ]}
       />
       {stream && can('editor') && search.send && (

@@ -22,17 +22,17 @@ export function TrainingsTab({ stream: { id: stream, note } }: { stream: Pick<St
   if (rows.length === 0)
     return (
       <EmptyState
-        title="Nothing was trained from it"
+        title="No training runs"
         action={
           can('editor') && (
             <ButtonLink to="/training/new" search={{ stream }}>
-              Train a new deployment on it
+              Train on this stream
             </ButtonLink>
           )
         }
         command={`kafka-ml streams send ${stream} --deployment N`}
       >
-        {note || 'A deployment that waits for a stream begins when one is sent to it.'}
+        {note || 'A waiting deployment starts when a stream is sent to it.'}
       </EmptyState>
     )
   return (

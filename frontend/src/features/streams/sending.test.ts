@@ -14,7 +14,7 @@ function deployment(...states: string[]) {
 
 test('the sentence says how many models will train on what', () => {
   expect(sentence(STREAM, deployment('waiting', 'finished', 'waiting'))).toBe(
-    '2 models of deployment 7 will train on 1,200 samples, divided 70/10/20. No record is copied: the same offsets are read again.',
+    '2 models of deployment 7 will train on 1,200 samples, split 70/10/20. No record is copied: the same offsets are read again.',
   )
 })
 

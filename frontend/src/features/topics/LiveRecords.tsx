@@ -36,12 +36,12 @@ export function LiveRecords({ topic, search, onSearch }: Props) {
           <StatusBadge
             state={still ? 'stopped' : tail.state === 'open' ? 'running' : 'waiting'}
             label={still ? 'held' : tail.state === 'open' ? 'live' : 'connecting'}
-            tooltip={still ? 'The list is held still' : 'Records appear here as they are committed'}
+            tooltip={still ? 'Paused' : 'Records appear here as they are committed'}
           />
           <Dimmed aria-live="off">
             {plural(tail.arrived, 'record')} arrived, {formatRate(tail.perSecond)}
             {tail.arrived > tail.records.length
-              ? `; the last ${formatCount(tail.records.length)} sampled are here`
+              ? `; the last ${formatCount(tail.records.length)} sampled are shown`
               : ''}
           </Dimmed>
         </Group>
@@ -54,7 +54,7 @@ export function LiveRecords({ topic, search, onSearch }: Props) {
             leftSection={held ? <IconPlayerPlay size={14} aria-hidden /> : <IconPlayerPause size={14} aria-hidden />}
             onClick={() => setHeld(!held)}
           >
-            {held ? 'Go on' : 'Hold'}
+            {held ? 'Resume' : 'Pause'}
           </Button>
           <Button size="xs" variant="default" disabled={tail.records.length === 0} onClick={tail.clear}>
             Clear
@@ -65,7 +65,7 @@ export function LiveRecords({ topic, search, onSearch }: Props) {
       <ProblemAlert error={tail.error} />
       {tail.records.length === 0 ? (
         <Text c="dimmed" py="xl" ta="center">
-          {paused ? 'The page is paused: nothing is followed.' : 'Waiting for the next record…'}
+          {paused ? 'The page is paused: no new records are read.' : 'Waiting for the next record…'}
         </Text>
       ) : (
         <RecordTable

@@ -34,7 +34,7 @@ export function PartitionsTab({ topic }: { topic: Topic }) {
           { title: 'First offset', right: true, cell: (each) => formatExact(each.low) },
           { title: 'Next offset', right: true, cell: (each) => formatExact(each.high) },
           {
-            title: 'Records at most',
+            title: 'Records, at most',
             right: true,
             cell: (each) => (each.high === null || each.low === null ? NONE : formatExact(each.high - each.low)),
           },

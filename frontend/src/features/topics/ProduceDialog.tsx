@@ -35,13 +35,13 @@ export function ProduceDialog({ topic, onClose }: { topic: Topic; onClose: () =>
           body: record,
           throwOnError: true,
         })
-        return `Written: ${place.topic}[${place.partition}]@${place.offset}`
+        return `Record written: ${place.topic}[${place.partition}]@${place.offset}`
       }}
       aside={<CopyAs equivalents={produceEquivalents(topic.name, record)} />}
     >
       <Textarea
         label="Value"
-        description="Written as it is, in UTF-8"
+        description="Written unchanged, as UTF-8"
         placeholder='{"machine": "m7", "temperature": 71.5}'
         autosize
         minRows={4}
@@ -53,14 +53,14 @@ export function ProduceDialog({ topic, onClose }: { topic: Topic; onClose: () =>
       />
       <Checkbox
         label="No value (a tombstone)"
-        description="A compacted topic forgets the key"
+        description="Deletes the key from a compacted topic"
         {...form.getInputProps('tombstone', { type: 'checkbox' })}
       />
       <Group grow align="flex-start">
         <TextInput label="Key" placeholder="None" {...form.getInputProps('key')} />
         <Select
           label="Partition"
-          placeholder="By the key"
+          placeholder="By key"
           clearable
           data={topic.partitions.map((each) => String(each.partition))}
           {...form.getInputProps('partition')}
@@ -71,7 +71,7 @@ export function ProduceDialog({ topic, onClose }: { topic: Topic; onClose: () =>
         // biome-ignore lint/suspicious/noArrayIndexKey: rows are only added
         <Group key={place} grow>
           <TextInput label="Header" {...form.getInputProps(`headers.${place}.name`)} />
-          <TextInput label="Its value" {...form.getInputProps(`headers.${place}.value`)} />
+          <TextInput label="Header value" {...form.getInputProps(`headers.${place}.value`)} />
         </Group>
       ))}
       <div>

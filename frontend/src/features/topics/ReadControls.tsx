@@ -40,7 +40,7 @@ export function ReadControls({
     <>
       <Group gap="sm" align="flex-end">
         <SegmentedControl
-          aria-label="Begin at"
+          aria-label="Start"
           data={STARTS}
           value={from}
           onChange={(next) => begin({ from: next === 'newest' ? undefined : (next as Start) })}
@@ -61,7 +61,7 @@ export function ReadControls({
             size="xs"
             type="datetime-local"
             step={1}
-            label="From this time on"
+            label="From this time"
             value={search.time ?? ''}
             onChange={(event) => begin({ time: event.currentTarget.value || undefined })}
           />

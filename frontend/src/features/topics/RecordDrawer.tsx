@@ -49,7 +49,7 @@ function Details({ topic, record }: { topic: string; record: TopicRecord }) {
       <Facts
         facts={[
           [
-            'Place',
+            'Position',
             <Group key="place" gap={4} wrap="nowrap">
               <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
                 {place}
@@ -149,7 +149,7 @@ function ValueView({ record }: { record: TopicRecord }) {
         </Group>
       </Group>
       {view === 'decoded' && record.decoded.error && (
-        <Alert color="red" icon={<IconAlertTriangle aria-hidden />} title="The decoder does not fit">
+        <Alert color="red" icon={<IconAlertTriangle aria-hidden />} title="The decoder does not match">
           <Text size="sm">{record.decoded.error.message}</Text>
           {record.decoded.error.hint && <Text size="sm">What to do: {record.decoded.error.hint}</Text>}
         </Alert>

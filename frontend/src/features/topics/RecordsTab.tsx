@@ -51,7 +51,7 @@ function Page({ topic, search, onSearch }: Props) {
       <Group justify="space-between" gap="sm">
         <Dimmed>
           {plural(page.records.length, 'record')}, {page.newest_first ? 'newest first' : 'oldest first'}
-          {search.q ? `, found among ${formatCount(page.scanned)}` : ''}
+          {search.q ? `, out of ${formatCount(page.scanned)} searched` : ''}
           <DecoderNote decoder={page.decoder} />
         </Dimmed>
         <Group gap="xs">
@@ -75,14 +75,15 @@ function Page({ topic, search, onSearch }: Props) {
             Newer
           </Button>
           <Button size="xs" variant="default" loading={query.isFetching} onClick={() => void query.refetch()}>
-            Read again
+            Refresh
           </Button>
           <ExportButton topic={topic.name} records={page.records} />
         </Group>
       </Group>
       {page.timed_out && (
-        <Alert color="yellow" title="Not everything was read in time">
-          Kafka was slow, or there is much between the records. What was found is shown; go on with Older or Newer.
+        <Alert color="yellow" title="Reading stopped at the time limit">
+          Kafka was slow, or there are many other entries between the records. The records found so far are shown; press
+          Older or Newer to continue.
         </Alert>
       )}
       {page.records.length === 0 ? (
@@ -105,8 +106,8 @@ function Page({ topic, search, onSearch }: Props) {
 /** As what the records are shown, where somebody declared it. */
 function DecoderNote({ decoder }: { decoder: RecordDecoder }) {
   if (decoder.kind !== 'auto') return null
-  if (decoder.input_format) return `, decoded as ${decoder.input_format}, as ${decoder.origin} says`
-  return ', decoded by their looks'
+  if (decoder.input_format) return `, decoded as ${decoder.input_format} according to ${decoder.origin}`
+  return ', format detected'
 }
 
 function NoRecords({
@@ -127,19 +128,19 @@ function NoRecords({
         action={<Button onClick={() => onSearch({ from: 'live' })}>Wait for records</Button>}
         command={`kafka-ml send samples.csv --topic ${topic.name}`}
       >
-        Nothing was written to it yet, or its retention deleted what was.
+        Nothing has been written to it yet, or its records have expired.
       </EmptyState>
     )
   }
   const back = { from: undefined, before: undefined, after: undefined, q: undefined, partition: undefined }
   return (
     <EmptyState
-      title={search.q ? 'Nothing found' : 'No records here'}
+      title={search.q ? 'No matching records' : 'No records here'}
       action={<Button onClick={() => onSearch(back)}>Show the newest</Button>}
     >
       {search.q
-        ? `${formatCount(scanned)} records were looked at. Older and Newer go on looking.`
-        : 'There is nothing at this place yet: it is the end of the topic, or only aborted transactions follow.'}
+        ? `${formatCount(scanned)} records were searched. Press Older or Newer to search on.`
+        : 'There are no records at this position: it is the end of the topic, or only aborted transactions follow.'}
     </EmptyState>
   )
 }

@@ -62,7 +62,7 @@ export function TopicListPage() {
   return (
     <ListPage<Row>
       title="Topics"
-      description="What is in Kafka: the records of streams, of inferences and of the platform itself."
+      description="The topics in Kafka: of streams, of inferences and of the platform itself."
       storeKey="topics"
       list={query}
       columns={COLUMNS}
@@ -80,7 +80,7 @@ export function TopicListPage() {
       }
       filters={
         <Toggle
-          label="Kafka's own topics"
+          label="Internal topics"
           checked={search.internal ?? false}
           onChange={(on) => change({ internal: on || undefined })}
         />
@@ -93,7 +93,8 @@ export function TopicListPage() {
           action={<ButtonLink to="/streams">How to send data</ButtonLink>}
           command="kafka-ml send samples.csv --topic samples"
         >
-          Topics hold the records that models train on and answer to. Sending data makes the first one.
+          Topics hold the records on which models train and the predictions that they write. Send data to create the
+          first one.
         </EmptyState>
       }
     />

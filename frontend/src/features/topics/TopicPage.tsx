@@ -52,7 +52,7 @@ export function TopicPage() {
         subtitle={
           topic && (
             <Text size="sm" component="span" title={atMost(topic.records)}>
-              Topic of {plural(topic.partitions.length, 'partition')}, {aboutText(topic.records)}
+              Topic with {plural(topic.partitions.length, 'partition')}, {aboutText(topic.records)}
             </Text>
           )
         }
@@ -68,7 +68,7 @@ export function TopicPage() {
                     leftSection={<IconPencilPlus size={14} aria-hidden />}
                     onClick={() => change({ write: true })}
                   >
-                    Write a record
+                    Write record
                   </Button>
                 )}
                 <Button

@@ -50,22 +50,22 @@ export function TrainDialog({ topic, onClose }: { topic: Topic; onClose: () => v
       onSave={async () => {
         const { data: offer } = await streamsCreate({ body: request, throwOnError: true })
         return offer.stream === null
-          ? `${topic.name} is announced to deployment ${offer.deployment}`
-          : `The same was announced before: stream ${offer.stream}`
+          ? `${topic.name} announced to deployment ${offer.deployment}`
+          : `It had already been announced: stream ${offer.stream}`
       }}
       aside={<CopyAs equivalents={offerEquivalents(request)} />}
     >
       <Text size="sm">
         {online
-          ? 'The deployment learns a stream without end: no record is copied, it reads the topic from now on.'
-          : 'Data that was sent without an announcement, or with one that nobody heard: no record is copied, the ' +
+          ? 'The deployment trains incrementally: it reads the topic from now on. No record is copied.'
+          : 'For data that was sent without an announcement, or whose announcement was missed. No record is copied: the ' +
             'deployment reads these offsets.'}
       </Text>
       <DeploymentSelect rows={rows} value={chosen} onChange={setChosen} />
       {online ? (
         <Checkbox
-          label="Begin with the first record that the topic holds"
-          description="Otherwise it learns only what comes after the announcement"
+          label="Start with the oldest record"
+          description="Otherwise it learns only from records that arrive after the announcement"
           checked={values.fromFirst}
           onChange={(event) => change({ fromFirst: event.currentTarget.checked })}
         />
@@ -110,7 +110,7 @@ export function TrainDialog({ topic, onClose }: { topic: Topic; onClose: () => v
         onChange={(format) => format !== null && change({ format: format as AnnounceValues['format'] })}
       />
       <JsonInput
-        label="How records are read"
+        label="Format settings"
         autosize
         minRows={2}
         value={config}
@@ -121,7 +121,7 @@ export function TrainDialog({ topic, onClose }: { topic: Topic; onClose: () => v
         <Share label="Validation" value={values.validation} onChange={(validation) => change({ validation })} />
         {!online && <Share label="Test" value={values.test} onChange={(test) => change({ test })} />}
       </Group>
-      <ProblemAlert error={deployments.error ?? formats.error} title="Nothing can be announced" />
+      <ProblemAlert error={deployments.error ?? formats.error} title="The topic cannot be announced" />
     </FormDialog>
   )
 }
@@ -144,14 +144,14 @@ function UnlabelledTopic({
   return (
     <Autocomplete
       label="Topic without labels"
-      description={`The deployment is semi-supervised: it learns samples without labels too, ${
-        online ? 'those that this topic gets' : 'all that this topic holds'
-      }, of the same format`}
+      description={`The deployment is semi-supervised: it also learns from samples without labels, ${
+        online ? 'those that arrive in this topic' : 'all records of this topic'
+      }, in the same format`}
       required
       data={names.filter((name) => name !== labelled)}
       value={value}
       onChange={onChange}
-      error={value === labelled ? 'Expected another topic than that of the labelled samples' : undefined}
+      error={value === labelled ? 'Expected a topic other than that of the labelled samples' : undefined}
     />
   )
 }

@@ -40,7 +40,7 @@ export function UseLink({ use }: { use: TopicUse }) {
 
 /** The first users in a row of a table. */
 export function UseLinks({ uses, count }: { uses: readonly TopicUse[]; count: number }) {
-  if (count === 0) return <Dimmed>nothing of Kafka-ML</Dimmed>
+  if (count === 0) return <Dimmed>not used by Kafka-ML</Dimmed>
   const shown = uses.slice(0, 2)
   return (
     <Group gap={4}>

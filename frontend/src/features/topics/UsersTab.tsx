@@ -37,7 +37,7 @@ export function UsersTab({ topic }: { topic: Topic }) {
       )}
       {topic.groups.length > 0 && (
         <Section title="Inferences that read it">
-          <Groups label="How far the inferences are" groups={topic.groups} />
+          <Groups label="Positions of the inferences" groups={topic.groups} />
         </Section>
       )}
       <Others name={topic.name} />
@@ -56,15 +56,15 @@ function Others({ name }: { name: string }) {
   return (
     <Section title="Other consumer groups">
       {query.error ? (
-        <ProblemAlert error={query.error} title="Kafka does not tell them" onRetry={() => void query.refetch()} />
+        <ProblemAlert error={query.error} title="Kafka does not report them" onRetry={() => void query.refetch()} />
       ) : !found ? (
         <Skeleton height={80} role="status" aria-label="Loading other groups" />
       ) : found.groups.length === 0 ? (
-        <Text c="dimmed">No other group has committed a position in this topic.</Text>
+        <Text c="dimmed">No other group has committed an offset in this topic.</Text>
       ) : (
-        <Groups label="How far other groups are" groups={found.groups} />
+        <Groups label="Positions of other groups" groups={found.groups} />
       )}
-      {found && !found.complete && <SmallPrint>The cluster has more groups than were asked.</SmallPrint>}
+      {found && !found.complete && <SmallPrint>The cluster has more groups; only some are shown.</SmallPrint>}
     </Section>
   )
 }

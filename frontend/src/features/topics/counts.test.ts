@@ -3,6 +3,6 @@ import { aboutText, atMost } from './counts'
 
 test('a count of offsets is said to be about and at most so many records', () => {
   expect([aboutText(604), aboutText(0), aboutText(null)]).toEqual(['about 604 records', '0 records', '– records'])
-  expect(atMost(1234)).toMatch(/^at most 1,234: markers of transactions/)
-  expect(atMost(null)).toBe('Kafka did not say')
+  expect(atMost(1234)).toMatch(/^at most 1,234: transaction markers/)
+  expect(atMost(null)).toBe('not reported by Kafka')
 })

@@ -3,8 +3,8 @@ import { formatCount, formatExact } from '~/lib/format'
 
 /** Transaction markers have offsets as records do, and so had the records that compaction took away. */
 export function atMost(records: number | null): string {
-  if (records === null) return 'Kafka did not say'
-  return `at most ${formatExact(records)}: markers of transactions and compacted records count too`
+  if (records === null) return 'not reported by Kafka'
+  return `at most ${formatExact(records)}: transaction markers and compacted records are counted too`
 }
 
 /** 'about 601 records', which no reader should take for duplicates. */

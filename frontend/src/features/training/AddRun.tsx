@@ -28,7 +28,7 @@ export function AddRun({
       placeholder="Add a training run"
       searchable
       disabled={disabled}
-      nothingFoundMessage="No other run of this name"
+      nothingFoundMessage="No other matching run"
       searchValue={text}
       onSearchChange={setText}
       data={rows.map((row) => ({

@@ -29,15 +29,15 @@ export function ChainFields({
           {chains.map((chain) => chain.map(({ name }) => name).join(' → ')).join('; ')}
         </Title>
         <SmallPrint>
-          The sub-models train together as one network. Every exit gets the same label, loss and metrics; the losses of
-          all exits are summed, each times its weight.
+          The sub-models train together as one network. Every exit gets the same label, loss and metrics. The losses of
+          all exits are added, each multiplied by its weight.
         </SmallPrint>
         <FieldError error={errorOf('')} />
       </div>
       <Group gap="xl" align="flex-start">
         <Autocomplete
           label="Optimizer"
-          description="How weights follow the gradients"
+          description="How the weights are updated"
           w={260}
           data={[...names.optimizers]}
           value={values.optimizer}
@@ -47,7 +47,7 @@ export function ChainFields({
         />
         <NumberInput
           label="Learning rate"
-          description="Of the optimizer: how far a step goes"
+          description="Step size of the optimizer"
           w={260}
           min={0}
           step={0.001}
@@ -83,8 +83,8 @@ export function ChainFields({
       <div>
         <Input.Label component="div">Loss weights</Input.Label>
         <SmallPrint mb={5}>
-          How much each exit counts in what is learnt. More weight below makes the edge surer, so that more leaves
-          there; at 0 an exit is not trained for itself.
+          How much each exit counts in the total loss. More weight on lower exits makes the edge more confident, so more
+          samples are answered there. With 0, an exit is not trained directly.
         </SmallPrint>
         <Group gap="md" align="flex-start">
           {chains.flat().map(({ id, name }) => (

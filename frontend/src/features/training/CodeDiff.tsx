@@ -46,7 +46,7 @@ export function CodeDiff({
         <Toggle label="Whole code" checked={whole} onChange={setWhole} pb={6} />
       </Group>
       {differing === 0 ? (
-        <Text size="sm">The code of the two is the same.</Text>
+        <Text size="sm">Both have the same code.</Text>
       ) : (
         <Dimmed>
           {plural(differing, 'line')} {differing === 1 ? 'differs' : 'differ'}

@@ -57,7 +57,7 @@ export function ComparePage() {
     <Stack gap="lg">
       <PageTitle
         title="Compare training runs"
-        description="What they reached, how they learned, and what was different."
+        description="Their scores, learning curves and differences."
         actions={
           results.length > 0 && (
             <>
@@ -79,7 +79,7 @@ export function ComparePage() {
         <ProblemAlert
           key={ids[index]}
           error={query.error}
-          title={`Result ${ids[index]} cannot be shown`}
+          title={`Result ${ids[index]} could not be loaded`}
           onRetry={() => void query.refetch()}
         />
       ))}
@@ -93,7 +93,7 @@ export function ComparePage() {
           }
           command="kafka-ml results list"
         >
-          Tick two or more training runs in their list, then press Compare.
+          Tick two or more training runs in the list, then press Compare.
         </EmptyState>
       )}
       {results.length > 0 && (
@@ -155,12 +155,12 @@ function useHeads(results: readonly Result[], onRemove: (id: number) => void): H
           <ResultLink id={result.id} style={{ overflowWrap: 'anywhere' }}>
             {result.name || result.model_name}
           </ResultLink>
-          <Tooltip label="Take out of the comparison">
+          <Tooltip label="Remove from comparison">
             <ActionIcon
               size="xs"
               variant="subtle"
               color="gray"
-              aria-label={`Take result ${result.id} out of the comparison`}
+              aria-label={`Remove result ${result.id} from the comparison`}
               onClick={() => onRemove(result.id)}
             >
               <IconX size={12} aria-hidden />

@@ -24,7 +24,7 @@ function runColumns<Row>(heads: readonly Head[], cell: (row: Row, run: number) =
 }
 
 export function MetricTable({ rows, heads }: { rows: readonly MetricRow[]; heads: readonly Head[] }) {
-  if (rows.length === 0) return <Text c="dimmed">No epoch has ended yet.</Text>
+  if (rows.length === 0) return <Text c="dimmed">No epoch has finished yet.</Text>
   return (
     <RowTable
       label="Metrics of the compared runs"
@@ -77,13 +77,13 @@ export function SettingTable({
     <Box>
       <Group justify="flex-end" mb="xs">
         <Toggle
-          label={`Show what is equal too (${rows.filter((row) => !row.differs).length})`}
+          label={`Show equal values too (${rows.filter((row) => !row.differs).length})`}
           checked={all}
           onChange={onAll}
         />
       </Group>
       {shown.length === 0 ? (
-        <Text size="sm">Nothing differs in the settings.</Text>
+        <Text size="sm">All settings are equal.</Text>
       ) : (
         <RowTable
           label="Settings of the compared runs"

@@ -27,7 +27,7 @@ export function ConfigurationChoice({
         placeholder="Choose a configuration"
         searchable
         required
-        nothingFoundMessage="No configuration of this name"
+        nothingFoundMessage="No matching configuration"
         data={known.map((row) => ({ value: String(row.id), label: row.name }))}
         value={value === undefined ? null : String(value)}
         onChange={(next) => onChange(next ? Number(next) : undefined)}

@@ -35,9 +35,9 @@ export function DatasetChoice({
           w={300}
           maw="100%"
           searchable
-          nothingFoundMessage="No data set of this name"
+          nothingFoundMessage="No matching data set"
           data={[
-            { value: STREAM, label: 'a stream that is sent later' },
+            { value: STREAM, label: 'a stream, sent later' },
             ...rows.map((each) => ({ value: String(each.id), label: each.name })),
           ]}
           value={value === null ? STREAM : String(value.id)}

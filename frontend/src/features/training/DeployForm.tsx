@@ -137,7 +137,7 @@ export function DeployForm({
       draft.forget()
       if (stream !== undefined) await send.mutateAsync(made)
       const begins = made.dataset !== null || stream !== undefined
-      notifyDone(`Deployment ${made.id} ${begins ? 'begins' : 'waits for its stream'}`)
+      notifyDone(`Deployment ${made.id} ${begins ? 'starts' : 'is waiting for data'}`)
       await navigate({ to: '/training/$id', params: { id: String(made.id) } })
     } catch {
       // Shown below by create.error and send.error.
@@ -168,7 +168,7 @@ export function DeployForm({
       <Stack gap="lg">
         {draft.restored && (
           <Group gap="xs">
-            <Dimmed>This is what you typed before.</Dimmed>
+            <Dimmed>This is your unsaved draft.</Dimmed>
             <Button
               size="compact-xs"
               variant="subtle"
@@ -177,11 +177,11 @@ export function DeployForm({
                 draft.forget()
               }}
             >
-              Begin anew
+              Discard draft
             </Button>
           </Group>
         )}
-        {source !== undefined && <Dimmed>The values are those of deployment {source}.</Dimmed>}
+        {source !== undefined && <Dimmed>Settings copied from deployment {source}.</Dimmed>}
         {stream === undefined ? (
           <DatasetChoice
             value={chosen}
@@ -190,7 +190,7 @@ export function DeployForm({
           />
         ) : (
           <Text size="sm">
-            Its data: <StreamLink id={stream}>stream {stream}</StreamLink>, which is sent to it as soon as it is made.
+            Its data: <StreamLink id={stream}>stream {stream}</StreamLink>, sent to it as soon as it is created.
           </Text>
         )}
         <ModeChoice modes={modes} unfit={unfit.modes} {...form.getInputProps('mode')} />
@@ -232,7 +232,7 @@ export function DeployForm({
         <Group gap="xl" align="flex-start">
           <NumberInput
             label="Batch size"
-            description="Samples in one step"
+            description="Samples per step"
             w={160}
             min={1}
             max={1_048_576}
@@ -242,7 +242,7 @@ export function DeployForm({
           <Checkbox
             mt={28}
             label="Confusion matrix"
-            description={`Counted on ${incremental ? 'the samples kept apart' : 'the test samples'}; for classifiers`}
+            description={`Computed on ${incremental ? 'the validation samples' : 'the test samples'}; for classifiers`}
             disabled={form.values.targets === 'features'}
             {...form.getInputProps('confusion_matrix', { type: 'checkbox' })}
           />
@@ -251,7 +251,7 @@ export function DeployForm({
           {!incremental && chosen === null && (
             <Select
               label="Tested on"
-              description="Which samples of the stream"
+              description="Choice of test samples"
               w={220}
               data={Object.entries(SPLITS).map(([value, label]) => ({ value, label }))}
               {...form.getInputProps('split')}
@@ -260,7 +260,7 @@ export function DeployForm({
           {(chains.length === 0 || form.values.targets !== 'labels') && (
             <Select
               label="Targets"
-              description="What the models learn to answer"
+              description="What the models learn to predict"
               w={240}
               data={Object.entries(TARGETS).map(([value, label]) => ({ value, label }))}
               {...form.getInputProps('targets')}
@@ -292,7 +292,7 @@ export function DeployForm({
               <SimpleGrid cols={{ base: 1, xs: 2 }} maw={420}>
                 <NumberInput
                   label="Seed"
-                  description="Decides split and first weights"
+                  description="Fixes the split and the initial weights"
                   min={0}
                   max={2_147_483_647}
                   {...form.getInputProps('seed')}
@@ -300,7 +300,7 @@ export function DeployForm({
                 />
                 <NumberInput
                   label="GPUs"
-                  description="For each run; 0: none"
+                  description="Per run. 0: none"
                   min={0}
                   max={64}
                   {...form.getInputProps('gpu')}
@@ -310,10 +310,10 @@ export function DeployForm({
             </Stack>
           </Collapse>
         </Stack>
-        <ProblemAlert error={create.error} title="It was not deployed" />
+        <ProblemAlert error={create.error} title="The deployment was not created" />
         <ProblemAlert
           error={send.error}
-          title={`Deployment ${send.variables?.id} is made, and stream ${stream} was not sent to it`}
+          title={`Deployment ${send.variables?.id} was created, but stream ${stream} was not sent to it`}
         />
         <Stack gap="xs">
           <Title order={2} size="h3">

@@ -55,14 +55,14 @@ export function DeployPage() {
   const title = (
     <PageTitle
       title="Deploy for training"
-      description="Puts the models of a configuration to work: on a data set at once, or on a stream once it is announced."
+      description="Trains the models of a configuration: at once on a data set, or on a stream as soon as one is announced."
     />
   )
   if (!can('editor')) {
     return (
       <Stack>
         {title}
-        <Text>Your role is viewer: an editor or an admin can deploy.</Text>
+        <Text>You need the editor role to deploy.</Text>
       </Stack>
     )
   }
@@ -71,11 +71,11 @@ export function DeployPage() {
       <Stack>
         {title}
         <EmptyState
-          title="First group your models"
+          title="Create a configuration first"
           action={<ButtonLink to="/configurations/new">New configuration</ButtonLink>}
           command="kafka-ml configurations create NAME --model 1"
         >
-          What is deployed is a configuration: one model, or several that shall train on the same data.
+          You deploy a configuration: one model, or several that train on the same data.
         </EmptyState>
       </Stack>
     )

@@ -54,7 +54,7 @@ export function DeploymentList({
   return (
     <ListPage<Deployment>
       title="Training"
-      description="A deployment is a configuration put to work: its models wait for a stream, then train on it."
+      description="A deployment trains the models of a configuration: they wait for their data, then train on it."
       storeKey="deployments"
       actions={deploy}
       views={views}
@@ -83,12 +83,12 @@ export function DeploymentList({
       rowLabel={(row) => `deployment ${row.id}`}
       empty={
         <EmptyState
-          title="Nothing was deployed yet"
+          title="No deployments yet"
           action={deploy}
           command="kafka-ml deployments create 1 --confusion-matrix"
         >
-          Deploy a configuration, and its models wait for data. You then send a stream to the deployment&apos;s number,
-          and they train on it.
+          Deploy a configuration, and its models wait for data. Then send a stream to the deployment, and they train on
+          it.
         </EmptyState>
       }
     />

@@ -99,7 +99,7 @@ export function DeploymentPage() {
                 loading={stop.isPending}
                 leftSection={<IconPlayerStop size={14} aria-hidden />}
                 onClick={() =>
-                  stop.mutate({ path: { id } }, { onSuccess: () => notifyDone(`Deployment ${id} is being stopped`) })
+                  stop.mutate({ path: { id } }, { onSuccess: () => notifyDone(`Deployment ${id} is stopping`) })
                 }
               >
                 Stop
@@ -140,7 +140,7 @@ export function DeploymentPage() {
       }
       alerts={
         <>
-          <ProblemAlert error={stop.error} title="It was not stopped" />
+          <ProblemAlert error={stop.error} title="The deployment was not stopped" />
           {failed.map(
             (row) =>
               row.failure && (
@@ -193,7 +193,7 @@ export function DeploymentPage() {
         losses={lossesOf(rows)}
         onDelete={async () => {
           await destroy.mutateAsync({ path: { id } })
-          notifyDone(`Deployment ${id} is deleted`)
+          notifyDone(`Deployment ${id} deleted`)
           await navigate({ to: '/training', search: {} })
         }}
       />

@@ -39,7 +39,7 @@ export function DeploymentSettings({ deployment }: { deployment: Deployment }) {
               : [['Tested on', SPLITS[deployment.split ?? ''] ?? deployment.split] as const]),
           ['Targets', TARGETS[deployment.targets] ?? deployment.targets],
           ...(deployment.chain ? chainFacts(deployment.chain) : []),
-          ['Samples without labels', semiSupervisedText(deployment.semi_supervised)],
+          ['Unlabelled samples', semiSupervisedText(deployment.semi_supervised)],
           ['Seed', deployment.seed],
           ['GPUs for each run', deployment.gpu || 'none'],
           ['Mode', MODES[deployment.mode]?.title ?? deployment.mode],
@@ -53,10 +53,10 @@ export function DeploymentSettings({ deployment }: { deployment: Deployment }) {
 
 function incrementalFacts(incremental: Incremental): Fact[] {
   return [
-    ['A window has', `at most ${windowText(incremental)}`],
-    ['It ends', endText(incremental)],
+    ['Window size', `at most ${windowText(incremental)}`],
+    ['Ends', endText(incremental)],
     ['Validation', shareText(incremental.validation_rate)],
-    ['A version is made', promotionText(incremental)],
+    ['New version', promotionText(incremental)],
   ]
 }
 

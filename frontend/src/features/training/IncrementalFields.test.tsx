@@ -21,22 +21,22 @@ function show(values: Partial<IncrementalValues>, errors: Partial<Record<keyof I
 
 test('what ends by itself says when; what a person stops does not', () => {
   const onChange = show({})
-  expect(screen.getByLabelText('Over after')).toHaveValue('60 s')
+  expect(screen.getByLabelText('Idle time')).toHaveValue('60 s')
   fireEvent.click(screen.getByLabelText('When somebody stops it'))
   expect(onChange).toHaveBeenCalledWith({ indefinite: true })
 })
 
 test('one that a person stops has no time after which it is over', () => {
   show({ indefinite: true })
-  expect(screen.queryByLabelText('Over after')).toBeNull()
+  expect(screen.queryByLabelText('Idle time')).toBeNull()
   expect(screen.queryByText('Better when')).toBeNull()
 })
 
 test('a metric tells its direction by its name, and an unknown one asks for it', () => {
   const onChange = show({ monitoring_metric: 'x', change: '' }, { change: 'Say whether it rises or falls' })
-  expect(screen.getByText('Say which')).toBeInTheDocument()
+  expect(screen.getByText('Choose one')).toBeInTheDocument()
   expect(screen.getByRole('alert')).toHaveTextContent('Say whether it rises or falls')
-  const field = screen.getByPlaceholderText('none: only the end makes one')
+  const field = screen.getByPlaceholderText('none: only one version, at the end')
   fireEvent.change(field, { target: { value: 'loss' } })
   expect(onChange).toHaveBeenLastCalledWith({ monitoring_metric: 'loss', change: 'down' })
   fireEvent.change(field, { target: { value: 'accuracy' } })

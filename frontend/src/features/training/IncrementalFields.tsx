@@ -33,36 +33,39 @@ export function IncrementalFields({
   return (
     <Stack gap="lg">
       <Radio.Group
-        label="It ends"
+        label="Training ends"
         value={values.indefinite ? 'stopped' : 'idle'}
         onChange={(value) => onChange({ indefinite: value === 'stopped' })}
       >
         <Stack gap={6} mt={6}>
           <Radio
             value="idle"
-            label="By itself, when nothing has come for a while"
-            description="For data that come to an end sometime; the last version is made then."
+            label="When no records have arrived for a while"
+            description="For data that end at some point. The last version is created then."
           />
           <Radio
             value="stopped"
             label="When somebody stops it"
-            description="For data that never end; stopping keeps all that was learnt and makes the last version."
+            description="For data that never end. Stopping it keeps everything learnt and creates the last version."
           />
         </Stack>
       </Radio.Group>
       <Group gap="xl" align="flex-start">
         {!values.indefinite &&
-          number('stream_timeout', 'Over after', 'Without a record for so long', { suffix: ' s', min: 0.001 })}
-        {number('window_records', 'Records in a window', 'So many at most are learnt at once', {
+          number('stream_timeout', 'Idle time', 'Training ends after this time without records', {
+            suffix: ' s',
+            min: 0.001,
+          })}
+        {number('window_records', 'Window size', 'Maximum number of records', {
           min: 1,
           max: 1_000_000,
           thousandSeparator: ',',
         })}
-        {number('message_poll_timeout', 'Time for a window', 'Then it is learnt, full or not', {
+        {number('message_poll_timeout', 'Window time', 'After this time, an incomplete window is learnt too', {
           suffix: ' s',
           min: 0.001,
         })}
-        {number('validation_rate', 'Validation share', 'Of each window; or as announced', {
+        {number('validation_rate', 'Validation share', 'Of each window', {
           min: 0,
           max: 0.99,
           step: 0.05,
@@ -72,9 +75,9 @@ export function IncrementalFields({
       <Stack gap="xs">
         <Group gap="xl" align="flex-start">
           <Autocomplete
-            label="Metric of a new version"
-            description="Measured on samples kept apart"
-            placeholder="none: only the end makes one"
+            label="Metric for new versions"
+            description="Measured on validation samples"
+            placeholder="none: only one version, at the end"
             w={260}
             data={[...metrics]}
             value={values.monitoring_metric}
@@ -90,7 +93,7 @@ export function IncrementalFields({
                   Better when
                 </Input.Label>
                 <SmallPrint mb={5}>
-                  {greaterIsBetter(values.monitoring_metric) === null ? 'Say which' : 'Known by its name'}
+                  {greaterIsBetter(values.monitoring_metric) === null ? 'Choose one' : 'Known from its name'}
                 </SmallPrint>
                 <SegmentedControl
                   aria-labelledby="better-when"
@@ -104,13 +107,18 @@ export function IncrementalFields({
                 />
                 <FieldError error={errorOf('change')} />
               </div>
-              {number('improvement', 'By at least', 'In the metric itself, 0.05 of 1', { min: 0, step: 0.01, w: 180 })}
+              {number('improvement', 'Minimum improvement', 'In the unit of the metric', {
+                min: 0,
+                step: 0.01,
+                w: 180,
+              })}
             </>
           )}
         </Group>
         <SmallPrint>
-          A model that has become better by as much is kept as a new version while training goes on. It and the version
-          before answer the same samples, which neither has learnt, so that luck with a window decides nothing.
+          A model that has improved by this much becomes a new version while training continues. It and the previous
+          version are measured on the same samples, from which neither has learnt, so that a lucky window does not
+          decide.
         </SmallPrint>
       </Stack>
     </Stack>

@@ -32,7 +32,7 @@ export function ParallelRuns({ results, seriesIds }: { results: readonly Result[
     }),
     [axes, results, seriesIds, color],
   )
-  if (axes.length < 2) return <Dimmed>The parameters of these runs are the same.</Dimmed>
+  if (axes.length < 2) return <Dimmed>These runs have the same parameters.</Dimmed>
   return (
     <ChartFrame
       title="Runs across the parameters that differ and their scores"

@@ -44,7 +44,7 @@ export function RunList({
   return (
     <ListPage<ResultRow>
       title="Training"
-      description="Every model of every deployment that trains, has trained, or waits. Tick two or more to compare them."
+      description="All training runs: one per model of each deployment. Tick two or more to compare them."
       storeKey="runs"
       views={views}
       filters={
@@ -115,7 +115,7 @@ export function RunList({
       }
       empty={
         <EmptyState
-          title="Nothing has trained yet"
+          title="No training runs yet"
           action={<ButtonLink to="/training/new">Deploy for training</ButtonLink>}
           command="kafka-ml results list"
         >

@@ -19,10 +19,10 @@ export function SemiSupervisedFields({
   return (
     <Stack gap="xs">
       <Checkbox
-        label="Learn samples without labels too (semi-supervised)"
+        label="Also learn from unlabelled samples (semi-supervised)"
         description={
           unfit ??
-          "The stream's unlabelled samples are learnt as of the class that the model predicts, where it is sure; validation and test have labelled ones only"
+          'Unlabelled samples are learnt with the predicted class as label if the model is confident. Validation and test use labelled samples only'
         }
         // What was chosen before can be taken back.
         disabled={unfit !== undefined && !values.on}
@@ -34,7 +34,7 @@ export function SemiSupervisedFields({
         <Group gap="xl" align="flex-start">
           <NumberInput
             label="Rounds"
-            description="So often they are chosen anew and learnt"
+            description="How often samples are selected and learnt"
             w={260}
             min={1}
             max={100}
@@ -44,7 +44,7 @@ export function SemiSupervisedFields({
           />
           <NumberInput
             label="Confidence"
-            description="The least probability of the predicted class"
+            description="Minimum probability of the predicted class"
             w={280}
             min={0.01}
             max={1}

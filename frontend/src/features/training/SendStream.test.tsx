@@ -21,7 +21,7 @@ test('a semi-supervised deployment says that samples without labels belong to it
   expect(await screen.findByLabelText('Program to send the stream')).toHaveTextContent(
     'unsupervised_topic="my-data-unlabelled"',
   )
-  expect(screen.getByText(/announced with the stream as its unsupervised_topic/)).toBeInTheDocument()
+  expect(screen.getByText(/announced with the stream as unsupervised_topic/)).toBeInTheDocument()
 })
 
 test('the program sends what the lowest sub-model of a chain takes', () => {

@@ -29,21 +29,21 @@ export function SendStream({ deployment }: { deployment: Deployment }) {
   const shape = shapeOf(configuration.data?.model_details ?? [])
   return (
     <Stack gap="xs">
-      <Title order={2}>It waits for its stream</Title>
+      <Title order={2}>Waiting for data</Title>
       <Dimmed>
         {online
-          ? `Announce a stream without end to deployment ${deployment.id} and send samples to its topic: the programs do both. ` +
-            'Learning begins with the first sample and goes on with whatever follows.'
-          : `Send samples to any topic and announce them to deployment ${deployment.id}: the programs do both. Training ` +
-            'begins at once.'}
+          ? `Announce a stream with no end to deployment ${deployment.id} and send samples to its topic. The programs do both. ` +
+            'Training starts with the first sample and continues with all that follow.'
+          : `Send samples to any topic and announce them to deployment ${deployment.id}. The programs do both. Training ` +
+            'starts at once.'}
         {deployment.semi_supervised &&
-          ' It learns samples without labels too: those of another topic, which is announced with the stream as its ' +
+          ' It also learns from unlabelled samples in another topic, announced with the stream as ' +
             'unsupervised_topic. The programs send to both.'}
       </Dimmed>
       <Tabs defaultValue="send" keepMounted={false}>
         <Tabs.List>
           <Tabs.Tab value="send">Send new data</Tabs.Tab>
-          <Tabs.Tab value="use">Use a stream that is there</Tabs.Tab>
+          <Tabs.Tab value="use">Use an existing stream</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="send" pt="sm">
           <ProblemAlert error={system.error} />
@@ -76,12 +76,12 @@ function StreamTable({ rows, deployment }: { rows: readonly Stream[]; deployment
   const send = useMutation(streamsSendCreateMutation())
   const misfit = (row: Stream) => misfitText(row, deployment)
   if (rows.length === 0) {
-    return <Text size="sm">No stream was announced yet. The first one is made by sending new data.</Text>
+    return <Text size="sm">No streams yet. Send new data to create the first one.</Text>
   }
   return (
     <Stack gap="xs">
       <ProblemAlert error={send.error} title="The stream was not sent" />
-      <Dimmed>Nothing is copied: the deployment reads the same records again, if Kafka still keeps them.</Dimmed>
+      <Dimmed>Nothing is copied: the deployment reads the same records again, as long as Kafka keeps them.</Dimmed>
       <RowTable
         label="Announced streams"
         minWidth={640}
@@ -125,15 +125,15 @@ function StreamTable({ rows, deployment }: { rows: readonly Stream[]; deployment
                   disabled={misfit(row) !== undefined}
                   title={misfit(row)}
                   loading={send.isPending && send.variables.path.id === String(row.id)}
-                  aria-label={`Train on it: stream ${row.id}`}
+                  aria-label={`Train on stream ${row.id}`}
                   onClick={() =>
                     send.mutate(
                       { path: { id: String(row.id) }, body: { deployment: deployment.id } },
-                      { onSuccess: () => notifyDone(`Stream ${row.id} is announced to deployment ${deployment.id}`) },
+                      { onSuccess: () => notifyDone(`Stream ${row.id} announced to deployment ${deployment.id}`) },
                     )
                   }
                 >
-                  Train on it
+                  Train
                 </Button>
               ),
             right: true,
@@ -152,11 +152,11 @@ export function misfitText(
   const online = deployment.mode === 'incremental'
   if (stream.incremental !== online) {
     return online
-      ? 'It has an end: this deployment learns streams without one'
-      : 'It has no end: only an incremental deployment learns it'
+      ? 'It has an end: this deployment needs a stream with no end'
+      : 'It has no end: only an incremental deployment can train on it'
   }
   return deployment.semi_supervised && !stream.unsupervised_topic
-    ? 'It has no topic without labels: this deployment is semi-supervised'
+    ? 'It has no unlabelled topic: this deployment is semi-supervised'
     : undefined
 }
 

@@ -10,7 +10,7 @@ test('a stream that a deployment did not take says why, and how to train on it',
   await show(<UnusedStreams deployment={5} />)
   const section = await screen.findByRole('region', { name: 'Streams that were not used' })
   expect(section).toHaveTextContent(note)
-  expect(screen.getByRole('link', { name: 'Train a new deployment on it' })).toHaveAttribute(
+  expect(screen.getByRole('link', { name: 'Train on this stream' })).toHaveAttribute(
     'href',
     '/training/new?from=5&stream=10',
   )

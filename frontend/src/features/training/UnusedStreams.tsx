@@ -31,12 +31,12 @@ export function UnusedStreams({ deployment }: { deployment: number }) {
               to="/training/new"
               search={{ from: deployment, stream: each.id }}
             >
-              Train a new deployment on it
+              Train on this stream
             </ButtonLink>
           )}
         </Group>
       ))}
-      {more > 0 && <SmallPrint>And {more} more, under Streams.</SmallPrint>}
+      {more > 0 && <SmallPrint>And {more} more under Streams.</SmallPrint>}
     </Stack>
   )
 }

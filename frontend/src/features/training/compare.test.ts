@@ -89,13 +89,13 @@ describe('metricRows', () => {
     expect(rows[0]).toMatchObject({ name: 'accuracy', score: true, values: [0.88, 0.96], best: [1], note: '' })
     expect(rows.find((each) => each.name === 'test loss')).toMatchObject({
       best: [],
-      note: 'defined by each code: not compared',
+      note: 'defined by the code of each model: not comparable',
     })
   })
 
   it('compares no losses of two codes of one framework, and no scores of other samples', () => {
     const rows = metricRows([tested('tensorflow', 'a', 0.88), tested('tensorflow', 'b', 0.96, 'other')])
-    expect(rows[0]).toMatchObject({ name: 'accuracy', best: [], note: 'on other test samples: not compared' })
+    expect(rows[0]).toMatchObject({ name: 'accuracy', best: [], note: 'on different test samples: not comparable' })
     expect(rows.find((each) => each.name === 'test loss')?.best).toEqual([])
     expect(rows.find((each) => each.name === 'test accuracy')?.best).toEqual([1])
   })

@@ -98,9 +98,9 @@ export interface MetricRow {
   note: string
 }
 
-const SAME_CODE = 'defined by each code: not compared'
-const SAME_FRAMEWORK = 'defined by each framework: not compared'
-const SAME_SAMPLES = 'on other test samples: not compared'
+const SAME_CODE = 'defined by the code of each model: not comparable'
+const SAME_FRAMEWORK = 'defined by each framework: not comparable'
+const SAME_SAMPLES = 'on different test samples: not comparable'
 
 /** Whether all that there is of ``of`` is the same. */
 function same<T>(having: readonly T[], of: (each: T) => unknown): boolean {
@@ -149,7 +149,7 @@ export function metricRows(results: readonly Result[]): MetricRow[] {
   }
   for (const name of names((result) => result.outcome?.baseline?.scores)) {
     const values = results.map((result) => result.outcome?.baseline?.scores[name as ScoreName])
-    const title = `always the same answer: ${scoreTitle(name)}`
+    const title = `constant prediction: ${scoreTitle(name)}`
     rows.push({ name: title, values, lowerIsBetter: false, score: true, note: '', best: [] })
   }
   for (const name of names((result) => result.outcome?.test_metrics)) {

@@ -30,7 +30,7 @@ test('what a data set does not go with cannot be chosen, and says why', async ()
   expect(screen.getByRole('radio', { name: 'Classic' })).toBeEnabled()
   const semi = screen.getByRole('checkbox', { name: /semi-supervised/ })
   expect(semi).toBeDisabled()
-  expect(semi).toHaveAccessibleDescription(/no samples without labels/)
+  expect(semi).toHaveAccessibleDescription(/no unlabelled samples/)
 })
 
 test('what was chosen before the data set can be taken back', async () => {

@@ -8,13 +8,13 @@ export interface Unfit {
 
 const NONE: Unfit = { modes: {} }
 
-const SEMI_SUPERVISED = 'A data set has no samples without labels: announce a stream with an unlabelled topic instead'
+const SEMI_SUPERVISED = 'A data set has no unlabelled samples: announce a stream with an unlabelled topic instead'
 const BOUNDED = {
   incremental:
-    'This data set has an end, and this mode learns one without: make a version without end, or announce a topic',
+    'This data set has an end, but this mode needs one with no end: create a version with no end, or announce a topic',
 }
 const ENDLESS = {
-  classic: 'This data set has no end, and this mode needs all of it: make a version with an end',
+  classic: 'This data set has no end, but this mode needs a complete one: create a version with an end',
 }
 
 /** What cannot be chosen beside a data set, with the reasons; nothing without one. ``online``: undefined: not known yet. */

@@ -45,25 +45,27 @@ describe('deploySentence', () => {
       deploySentence(both, { ...withFit('epochs=1'), confusion_matrix: false }, frameworksOf(both, [KERAS, TORCH])),
     ).toBe(
       '2 models train on the stream that you announce to this deployment: one run each, 1 epoch with TensorFlow and ' +
-        '10 epochs with PyTorch, in batches of 32. Until a stream is announced, nothing runs.',
+        '10 epochs with PyTorch, in batches of 32. Nothing runs until a stream is announced.',
     )
   })
 
   it('names what is asked for besides', () => {
     const sentence = deploySentence(configuration(model(1, 'tensorflow')), { ...FIRST_VALUES, gpu: 2 }, [KERAS])
     expect(sentence).toContain('1 model trains')
-    expect(sentence).toContain('in one run, 10 epochs, in batches of 32, on 2 GPUs each, and the test samples fill')
+    expect(sentence).toContain(
+      'in one run, 10 epochs, in batches of 32, on 2 GPUs each, and a confusion matrix is computed on the test samples',
+    )
   })
 })
 
 describe('splitSentence', () => {
   it('says what the arguments mean, and for whom', () => {
     const random = splitSentence(FIRST_VALUES, [KERAS])
-    expect(random).toBe('Random samples validate and test, the same ones each time.')
+    expect(random).toBe('Validation and test samples are random, the same ones each time.')
     const mixed = withFit('epochs=2, shuffle=False')
     expect(splitSentence(mixed, [KERAS])).toContain('The newest samples test')
     expect(splitSentence(mixed, [KERAS])).toContain('because the arguments say shuffle=False')
-    expect(splitSentence(mixed, [KERAS, TORCH])).toContain('PyTorch: random samples')
+    expect(splitSentence(mixed, [KERAS, TORCH])).toContain('PyTorch: validation and test samples are random')
     expect(splitSentence({ ...mixed, split: 'content' }, [KERAS])).toBe(random)
   })
 })
@@ -146,10 +148,10 @@ describe('incremental training', () => {
 
   it('is said in a sentence, and as a command', () => {
     const sentence = deploySentence(both, values, frameworksOf(both, [KERAS, TORCH]))
-    expect(sentence).toContain('2 models learn the stream that you announce to this deployment, as it comes')
+    expect(sentence).toContain('2 models learn from the stream that you announce to this deployment, as it arrives')
     expect(sentence).toContain('in windows of at most 10,000 records or 60 s: one run each, 10 epochs with TensorFlow')
     expect(sentence).toContain(
-      'It ends when somebody stops it. A version is made whenever loss is lower by 0.05 or more',
+      'It runs until somebody stops it. A version is created whenever loss falls by 0.05 or more',
     )
     const { cli, python } = deployEquivalents(requestOf(4, values, ['pytorch']))
     expect(cli).toContain(
@@ -188,7 +190,7 @@ describe('distributed models', () => {
   it('is one run, and a result for each', () => {
     const sentence = deploySentence(chain, FIRST_VALUES, [KERAS])
     expect(sentence).toContain('1 model trains')
-    expect(sentence).toContain('edge → cloud train together, with a result for each. Until')
+    expect(sentence).toContain('edge → cloud train together, each with its own result. Nothing runs')
   })
 
   it('watches what exits measure', () => {
@@ -209,6 +211,6 @@ describe('a deployment of a data set', () => {
   it('begins at once', () => {
     const sentence = deploySentence({ model_details: [] }, values, [KERAS], 'version 2 of readings')
     expect(sentence).toContain('on version 2 of readings')
-    expect(sentence).toContain('It begins at once.')
+    expect(sentence).toContain('Training starts at once.')
   })
 })

@@ -101,16 +101,16 @@ export function argumentText(from: Pick<DeployValues, 'arguments'>, framework: s
 export const MODES: Record<string, { title: string; text: string }> = {
   classic: {
     title: 'Classic',
-    text: 'every model trains by itself on the whole announced stream, each in a run of its own',
+    text: 'every model trains on the whole data, each in its own run',
   },
   incremental: {
     title: 'Incremental',
-    text: 'every model learns a stream as it comes, window by window; the epochs are passes over each window',
+    text: 'every model learns from the stream as it arrives, window by window; epochs are passes over each window',
   },
 }
 
 export const SPLITS: Record<string, string> = {
-  '': 'as the arguments say',
+  '': 'according to the arguments',
   content: 'random samples',
   time: 'the newest samples',
 }
@@ -129,8 +129,8 @@ export function splitOf(framework: string, values: DeployValues): 'content' | 't
 /** One line about which samples test. */
 export function splitSentence(values: DeployValues, frameworks: readonly Framework[]): string {
   const texts = {
-    content: 'random samples validate and test, the same ones each time',
-    time: 'the newest samples test, those before them validate, and no later sample trains',
+    content: 'validation and test samples are random, the same ones each time',
+    time: 'the newest samples test, those before them validate, and no later sample is used for training',
   }
   const chosen = new Set(frameworks.map(({ name }) => splitOf(name, values)))
   const reason = values.split === '' && chosen.has('time') ? ', because the arguments say shuffle=False' : ''
@@ -213,8 +213,8 @@ export function deploySentence(
   const windows = values.mode === 'incremental' ? windowSentences(values.incremental) : null
   const parts = [
     windows
-      ? `${plural(models.length, 'model')} ${one ? 'learns' : 'learn'} ${dataset ?? 'the stream that you announce to this deployment'}, ` +
-        `as it comes, ${windows.size}`
+      ? `${plural(models.length, 'model')} ${one ? 'learns' : 'learn'} from ${dataset ?? 'the stream that you announce to this deployment'}, ` +
+        `as it arrives, ${windows.size}`
       : `${plural(models.length, 'model')} ${one ? 'trains' : 'train'} on ${dataset ?? 'the stream that you announce to this deployment'}`,
     `${one ? 'in one run' : 'one run each'}, ${epochs.join(' and ')}${windows ? ' over each window' : ''}, in batches of ${values.batch_size || '?'}`,
   ]
@@ -222,16 +222,16 @@ export function deploySentence(
   const extras = [
     gpus > 0 ? `on ${plural(gpus, 'GPU')} each` : '',
     values.targets === 'features'
-      ? 'and learns to give back its input'
+      ? 'and learns to reproduce its input'
       : values.confusion_matrix
-        ? `and ${windows ? 'samples kept apart' : 'the test samples'} fill a confusion matrix`
+        ? `and a confusion matrix is computed on ${windows ? 'the validation samples' : 'the test samples'}`
         : '',
   ].filter(Boolean)
   const together = chainsIn(configuration).map(
-    (chain) => `${chain.map(({ name }) => name).join(' → ')} train together, with a result for each`,
+    (chain) => `${chain.map(({ name }) => name).join(' → ')} train together, each with its own result`,
   )
   const sentences = [[parts.join(': '), ...extras].join(', '), ...together, ...(windows?.more ?? [])]
-  return `${sentences.join('. ')}. ${dataset ? 'It begins at once' : 'Until a stream is announced, nothing runs'}.`
+  return `${sentences.join('. ')}. ${dataset ? 'Training starts at once' : 'Nothing runs until a stream is announced'}.`
 }
 
 /** What the sentence says of windows, with what is typed only in part left open. */
@@ -241,9 +241,9 @@ function windowSentences(values: IncrementalValues): { size: string; more: reado
     size: `in windows of at most ${formatExact(Number(values.window_records))} records or ${values.message_poll_timeout || '?'} s`,
     more: [
       values.indefinite
-        ? 'It ends when somebody stops it'
+        ? 'It runs until somebody stops it'
         : `It ends ${values.stream_timeout || '?'} s after the last record`,
-      `A version is made ${promotionText({ monitoring_metric, change: change || null, improvement: Number(improvement) })}`,
+      `A version is created ${promotionText({ monitoring_metric, change: change || null, improvement: Number(improvement) })}`,
     ],
   }
 }

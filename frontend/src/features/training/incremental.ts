@@ -102,11 +102,11 @@ export function endText(incremental: Pick<Incremental, 'indefinite' | 'stream_ti
 }
 
 export function shareText(rate: number | null): string {
-  return rate === null ? 'as the stream is announced' : `${formatPercent(rate)} of each window`
+  return rate === null ? 'as announced with the stream' : `${formatPercent(rate)} of each window`
 }
 
 export function promotionText(incremental: Pick<Incremental, 'monitoring_metric' | 'change' | 'improvement'>): string {
   const { monitoring_metric: metric, change, improvement } = incremental
-  if (metric === '') return 'at the end only'
-  return `whenever ${metric} is ${change === 'down' ? 'lower' : 'higher'} by ${improvement} or more, and at the end`
+  if (metric === '') return 'only at the end'
+  return `whenever ${metric} ${change === 'down' ? 'falls' : 'rises'} by ${improvement} or more, and at the end`
 }

@@ -55,9 +55,9 @@ describe('mainMetric', () => {
 describe('stateNote', () => {
   it('tells a run that waits for data from one that will be tried again', () => {
     const row = { state: 'waiting', desired: 'run', attempt: 0, stream: null } as const
-    expect(stateNote(row)).toBe('it waits for its stream to be announced')
+    expect(stateNote(row)).toBe('waiting for data')
     expect(stateNote({ ...row, stream: 1, attempt: 2, next_retry_at: '2026-01-01T00:00:00Z' })).toContain('2 attempts')
-    expect(stateNote({ ...row, desired: 'stopped' })).toBe('it is being stopped')
+    expect(stateNote({ ...row, desired: 'stopped' })).toBe('stopping')
   })
 })
 

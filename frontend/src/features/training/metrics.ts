@@ -70,8 +70,8 @@ export function progressOf({ progress, metrics }: Pick<ResultRow, 'progress' | '
 export function stateNote(
   row: Pick<ResultRow, 'state' | 'stream' | 'desired' | 'attempt'> & { next_retry_at?: string | null },
 ): string | undefined {
-  if (row.desired === 'stopped' && (row.state === 'running' || row.state === 'waiting')) return 'it is being stopped'
+  if (row.desired === 'stopped' && (row.state === 'running' || row.state === 'waiting')) return 'stopping'
   if (row.state !== 'waiting') return undefined
-  if (row.stream === null) return 'it waits for its stream to be announced'
-  return row.next_retry_at ? `it failed and will be tried again; ${plural(row.attempt, 'attempt')} so far` : 'it starts'
+  if (row.stream === null) return 'waiting for data'
+  return row.next_retry_at ? `failed, will be retried; ${plural(row.attempt, 'attempt')} so far` : 'starting'
 }

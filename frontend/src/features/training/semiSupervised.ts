@@ -21,6 +21,6 @@ export function semiSupervisedRequest(values: SemiSupervisedValues): SemiSupervi
 
 export function semiSupervisedText(asked: SemiSupervised | null): string {
   return asked === null
-    ? 'not learnt'
-    : `learnt in at most ${asked.rounds} rounds, where the model is sure to ${asked.confidence}`
+    ? 'not used'
+    : `used in at most ${asked.rounds} rounds, with confidence ${asked.confidence} or more`
 }

@@ -41,7 +41,7 @@ function Current({ watch, naming, config }: { watch: Watch; naming: Naming; conf
     <section aria-label="Current class" className={classes.current}>
       <SmallPrint>
         {ofAverage
-          ? `Highest average of ${durationText(frame?.window?.milliseconds)}`
+          ? `Highest average over ${durationText(frame?.window?.milliseconds)}`
           : `Last prediction${old ? `, ${formatAge(new Date(last.at * 1000), frame.at * 1000)}` : ''}`}
       </SmallPrint>
       <Group gap="md" wrap="nowrap" align="stretch" style={{ minWidth: 0 }}>
@@ -55,7 +55,7 @@ function Current({ watch, naming, config }: { watch: Watch; naming: Naming; conf
             {current ? naming.nameOf(current.id) : NONE}
           </div>
           <Text className={classes.score} c="dimmed">
-            {current ? score(current.score) : 'no prediction yet'}
+            {current ? score(current.score) : 'no predictions yet'}
           </Text>
         </Box>
       </Group>

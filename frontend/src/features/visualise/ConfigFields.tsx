@@ -39,10 +39,10 @@ export function ConfigFields(props: Props) {
     <Stack gap="md">
       <Box>
         <Text size="sm" fw={500} mb={4}>
-          What the model answers
+          Type of predictions
         </Text>
         <SegmentedControl
-          aria-label="What the model answers"
+          aria-label="Type of predictions"
           disabled={disabled}
           data={[
             { value: 'classification', label: 'Classes' },
@@ -58,7 +58,7 @@ export function ConfigFields(props: Props) {
             size="xs"
             w={200}
             label="Average over (ms)"
-            description="The window of counts and averages"
+            description="Time window for counts and averages"
             min={1}
             max={86_400_000}
             step={1000}
@@ -71,7 +71,7 @@ export function ConfigFields(props: Props) {
             mt={4}
             size="sm"
             label="Current class by average"
-            description="The class with the highest average of the window; off: the last prediction's"
+            description="Shows the class with the highest average in the window. Off: the class of the last prediction"
             disabled={disabled}
             checked={form.average_updated}
             error={errorOf('average_updated')}
@@ -96,7 +96,7 @@ export function ConfigFields(props: Props) {
           </Button>
         </Group>
         <Text size="xs" c="dimmed" mb={4}>
-          Id is the position of the class or value among the model's outputs, from 0.
+          The id is the position of the class or value in the model's output, from 0.
         </Text>
         <FieldError error={errorOf('labels')} />
         <LabelRows {...props} />
@@ -113,7 +113,7 @@ function LabelRows({ form, problems, disabled, onChange }: Props) {
     <Stack gap={6}>
       {form.labels.length > MAX_ROWS && (
         <SmallPrint>
-          The first {MAX_ROWS} of {form.labels.length} labels; the others are in the text beside.
+          The first {MAX_ROWS} of {form.labels.length} labels; the others are in the JSON on the right.
         </SmallPrint>
       )}
       {form.labels.length > 0 && (
@@ -207,7 +207,7 @@ function MapFields({ form, problems, disabled, onChange }: Props) {
       <Toggle
         size="sm"
         label="Show on a map"
-        description="Where outputs or inputs hold a latitude and a longitude, in degrees"
+        description="If outputs or inputs contain a latitude and a longitude, in degrees"
         disabled={disabled}
         checked={map !== null}
         error={errorOf('map')}
@@ -217,7 +217,7 @@ function MapFields({ form, problems, disabled, onChange }: Props) {
         <Group align="flex-start" gap="sm">
           <Box>
             <Text size="xs" fw={500} mb={2}>
-              They are in the
+              Coordinates in the
             </Text>
             <SegmentedControl
               aria-label="Coordinates are in the"

@@ -38,8 +38,8 @@ export function LineView({ watch, naming, span, tall }: { watch: Watch; naming: 
         />
       </div>
       <SmallPrint>
-        Where several predictions share a point the line goes through the smallest and the largest of them. Drag the bar
-        below the chart, or turn the wheel over it, to zoom.
+        Where several predictions share a point, the line goes through the smallest and the largest. To zoom, drag the
+        bar below the chart or use the mouse wheel over it.
       </SmallPrint>
     </Stack>
   )

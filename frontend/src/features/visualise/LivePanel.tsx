@@ -39,7 +39,9 @@ export function LivePanel({
     nothing: store.latest !== null && store.latest.total === 0,
     waiting: store.waiting,
   }))
-  const broken = watch.problem && <ProblemAlert error={watch.problem} title="The predictions cannot be read now" />
+  const broken = watch.problem && (
+    <ProblemAlert error={watch.problem} title="The predictions cannot be read at the moment" />
+  )
   if (waiting) {
     return (
       <Stack gap="md">
@@ -47,13 +49,13 @@ export function LivePanel({
         <Alert
           color="gray"
           icon={<IconHourglass aria-hidden />}
-          title="It waits for the first record"
+          title="Waiting for the first record"
           styles={{ title: { color: 'var(--kml-waiting)' } }}
         >
           <Text size="sm">
             The topic <Code>{waiting}</Code> does not exist
-            {inference.output_bootstrap_servers ? ` on ${inference.output_bootstrap_servers}` : ''} yet. As soon as it
-            does, predictions appear here by themselves.
+            {inference.output_bootstrap_servers ? ` on ${inference.output_bootstrap_servers}` : ''} yet. Predictions
+            appear here as soon as it does.
           </Text>
         </Alert>
       </Stack>
@@ -63,7 +65,7 @@ export function LivePanel({
   if (nothing) {
     return (
       <EmptyState
-        title="No prediction yet"
+        title="No predictions yet"
         action={
           <ButtonLink to="/inference/$id" params={{ id: String(inference.id) }} search={{ tab: 'try' }}>
             Send a sample
@@ -71,7 +73,8 @@ export function LivePanel({
         }
         command={`kafka-ml send samples.npy --topic ${inference.input_topic}`}
       >
-        What is sent to {inference.input_topic} is answered on {inference.output_topic} and shown here as it comes.
+        Predictions for the records sent to {inference.input_topic} are written to {inference.output_topic} and shown
+        here as they arrive.
       </EmptyState>
     )
   }
@@ -82,7 +85,7 @@ export function LivePanel({
         <Numbers watch={watch} />
         <Group gap="xs">
           <SegmentedControl
-            aria-label="History shown"
+            aria-label="History length"
             data={SPANS.map((each) => ({ value: String(each), label: durationText(each * 1000) }))}
             value={String(span)}
             onChange={(next) => onSpan(SPANS.find((each) => String(each) === next) ?? 60)}
@@ -97,8 +100,8 @@ export function LivePanel({
       )}
       {config === null && (
         <Dimmed>
-          Nothing is set for this inference, so its training, or else the first prediction, decided between classes and
-          values. Give them names and colours under Set up.
+          No view has been set up for this inference: the type comes from its training or its first prediction. Set
+          names and colours under Set up.
         </Dimmed>
       )}
       <RecordsTable watch={watch} naming={naming} />
@@ -113,9 +116,9 @@ function Numbers({ watch }: { watch: Watch }) {
     <Group gap="xl" align="flex-start">
       <Stat name="Rate" value={<span data-testid="rate">{formatRate(frame.rate)}</span>} />
       <Stat
-        name="Seen here"
+        name="Received"
         value={<span data-testid="total">{formatCount(frame.total)}</span>}
-        exact={`${formatExact(frame.total)} predictions since this view was opened, the last ones before it included`}
+        exact={`${formatExact(frame.total)} predictions since this view was opened, including the last ones before`}
       />
       {Object.entries(frame.tiers)
         .sort()
@@ -124,28 +127,28 @@ function Numbers({ watch }: { watch: Watch }) {
             key={tier}
             name={`Answered at ${tier}`}
             value={formatPercent(count / Math.max(1, frame.total - frame.skipped))}
-            exact={`${formatExact(count)} of those seen here, by their header kml-tier`}
+            exact={`${formatExact(count)} of those received, by their header kml-tier`}
           />
         ))}
       {frame.unreadable > 0 && (
         <Stat
-          name="Not readable"
+          name="Unreadable"
           value={formatCount(frame.unreadable)}
-          exact="Records without a list of numbers in values, or whose numbers name no class"
+          exact="Records without a list of numbers in values, or whose numbers match no class"
         />
       )}
       {frame.truncated && (
         <Stat
           name="Outputs"
           value="first 1,000"
-          exact="Each answer has more outputs; the view looks at the first of them"
+          exact="Each prediction has more outputs; the view uses only the first ones"
         />
       )}
       {frame.skipped > 0 && (
         <Stat
-          name="Only counted"
+          name="Counted only"
           value={formatCount(frame.skipped)}
-          exact="More than 10,000 predictions a second: these are in the rate, not in the averages"
+          exact="Above 10,000 predictions per second, the excess is included in the rate but not in the averages"
         />
       )}
     </Group>
@@ -163,7 +166,7 @@ function PauseButton() {
       leftSection={<Icon size={14} aria-hidden />}
       onClick={() => setPaused(!paused)}
     >
-      {paused ? 'Go on' : 'Pause'}
+      {paused ? 'Resume' : 'Pause'}
     </Button>
   )
 }

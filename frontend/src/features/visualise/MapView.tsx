@@ -48,7 +48,7 @@ export function MapView({ watch, naming }: { watch: Watch; naming: Naming }) {
       <SmallPrint>
         {places.length === 0
           ? 'No prediction with a latitude and a longitude yet.'
-          : `The last ${plural(places.length, 'prediction')}${leftOut > 0 ? '; at this rate a sample of them' : ''}.`}
+          : `The last ${plural(places.length, 'prediction')}${leftOut > 0 ? '; at this rate, a sample of them' : ''}.`}
         {kind === 'regression' &&
           range &&
           ` Colour: ${formatMetric(range[0])} (blue) to ${formatMetric(range[1])} (red).`}

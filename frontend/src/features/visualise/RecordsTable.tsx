@@ -22,7 +22,7 @@ export function RecordsTable({ watch, naming }: { watch: Watch; naming: Naming }
     <section aria-label="Last predictions">
       <Group justify="space-between" mb={4}>
         <Title order={2}>Last predictions</Title>
-        <SmallPrint>a sample where there are many</SmallPrint>
+        <SmallPrint>a sample at high rates</SmallPrint>
       </Group>
       <RowTable
         label="Table of predictions"

@@ -49,7 +49,7 @@ export function SetupPanel({
         <Stack gap="sm">
           {problems.map((each) => (
             <Alert key={each.path + each.message} color="yellow" role="alert">
-              Line {each.line}: {each.message}. {read.form === null && 'Mend the text to use the form again.'}
+              Line {each.line}: {each.message}. {read.form === null && 'Correct the JSON to use the form again.'}
             </Alert>
           ))}
           {read.form && (
@@ -63,8 +63,8 @@ export function SetupPanel({
           )}
         </Stack>
         <CodeEditor
-          label="The same as JSON"
-          description="What the form says, and the other way round. Paste a configuration that you have."
+          label="As JSON"
+          description="Always in step with the form. You can paste an existing configuration."
           language="json"
           value={text}
           onChange={onText}
@@ -81,7 +81,7 @@ export function SetupPanel({
           loading={save.isPending}
           onClick={() => save.mutate({ path: { id: String(inference.id) }, body: { visualization: read.config } })}
         >
-          Save with the inference
+          Save view
         </Button>
         <Button size="xs" variant="default" disabled={!changed} onClick={onSaved}>
           Discard changes
@@ -100,8 +100,8 @@ export function SetupPanel({
       </Group>
       <SmallPrint>
         {mayWrite
-          ? 'Changes are shown under Live at once; others see them when they are saved.'
-          : 'Your role may watch, not change: ask an editor.'}
+          ? 'You see changes under Live at once; others see them once saved.'
+          : 'Your role can view this but not change it: ask an editor.'}
       </SmallPrint>
     </Stack>
   )

@@ -64,7 +64,7 @@ const columns: DataTableColumn<Inference>[] = [
           {row.visualization.map ? ', map' : ''}
         </Text>
       ) : (
-        <Dimmed>by the first prediction</Dimmed>
+        <Dimmed>automatic</Dimmed>
       ),
   },
 ]
@@ -76,7 +76,7 @@ export function VisualiseListPage() {
   return (
     <ListPage<Inference>
       title="Visualise"
-      description="Watch what inferences answer, live: classes, values, places on a map."
+      description="The predictions of inferences, live: as classes, as values, on a map."
       storeKey="visualise"
       list={list}
       columns={columns}
@@ -94,12 +94,12 @@ export function VisualiseListPage() {
       onRowClick={(row) => void navigate({ to: '/visualise/$id', params: { id: String(row.id) } })}
       empty={
         <EmptyState
-          title="Nothing to watch yet"
-          action={<ButtonLink to="/inference/new">Deploy a model for inference</ButtonLink>}
+          title="No predictions yet"
+          action={<ButtonLink to="/inference/new">Serve a model</ButtonLink>}
           command="kafka-ml inferences list"
         >
-          A trained model that is deployed for inference answers on an output topic. Its answers are shown here as they
-          come, by class, as lines, or on a map.
+          A served model writes predictions to its output topic. They are shown here as they arrive: as classes, as
+          lines or on a map.
         </EmptyState>
       }
     />

@@ -96,7 +96,7 @@ function WatchPage({ inference }: { inference: Inference }) {
       state={inference.state}
       subtitle={
         <Text size="sm" component="div">
-          answers on <TopicLink name={inference.output_topic} />
+          writes to <TopicLink name={inference.output_topic} />
           {inference.output_bootstrap_servers && ` of ${inference.output_bootstrap_servers}`}
         </Text>
       }

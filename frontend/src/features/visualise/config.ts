@@ -138,7 +138,7 @@ function checkLabels(labels: unknown, problem: Report): void {
         problem(`${path}.${name}`, `a label has no field ${JSON.stringify(name)}`)
     }
     if (!isWhole(each.id, 0, 1_000_000)) problem(`${path}.id`, 'id: expected the position of the output, from 0')
-    else if (seen.has(each.id)) problem(`${path}.id`, `id ${each.id} has a label already`)
+    else if (seen.has(each.id)) problem(`${path}.id`, `id ${each.id} already has a label`)
     else seen.set(each.id, index)
     if (typeof each.label !== 'string' || each.label.trim() === '') problem(`${path}.label`, 'label: expected a text')
     else if (each.label.length > 100) problem(`${path}.label`, 'label: expected at most 100 characters')

@@ -14,7 +14,7 @@ export interface SyntaxProblem {
 const MESSAGES: Readonly<Record<string, string>> = {
   ColonExpected: 'a colon is missing after the name',
   CommaExpected: 'a comma is missing before this',
-  EndOfFileExpected: 'there is something after the end',
+  EndOfFileExpected: 'unexpected text after the end',
   PropertyNameExpected: 'expected a name in double quotes',
 }
 
@@ -36,12 +36,12 @@ export function parseWithLines(text: string): Parsed | SyntaxProblem {
     const name = printParseErrorCode(code)
     const found = name === 'ValueExpected' ? `expected a value, found ${text[offset]}` : undefined
     const token = text.slice(offset, offset + Math.min(length, 30))
-    return failed(MESSAGES[name] ?? found ?? `${token} is no JSON value`, offset)
+    return failed(MESSAGES[name] ?? found ?? `${token} is not a JSON value`, offset)
   }
   if (tree === undefined) return failed('ends too early', text.length)
   const offsets = new Map<string, number>()
   const twice = noteOffsets(tree, [], offsets)
-  if (twice !== undefined) return failed(`${JSON.stringify(twice.value)} is there twice`, twice.offset)
+  if (twice !== undefined) return failed(`${JSON.stringify(twice.value)} appears twice`, twice.offset)
   return {
     value: JSON.parse(text),
     lineOf: (path) => {

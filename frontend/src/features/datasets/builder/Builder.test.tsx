@@ -69,7 +69,7 @@ test('an expression that is wrong is marked, and mended by what was meant in one
 
 test('a tick makes a column of a field, which the next preview has', async () => {
   const { asked, user } = await shown()
-  const tick = await screen.findByRole('checkbox', { name: 'Learn status' })
+  const tick = await screen.findByRole('checkbox', { name: 'Use status' })
   expect(tick).not.toBeChecked()
   expect(screen.getByText(/status is often missing/)).toBeInTheDocument()
   await user.click(tick)
@@ -93,7 +93,7 @@ test('the samples are shown as the model gets them, and the balance of the label
   expect(within(preview).getByRole('list', { name: 'Values of the label failure' })).toHaveTextContent(
     'false897true103',
   )
-  expect(within(preview).getByText(/800 samples to train/)).toBeInTheDocument()
+  expect(within(preview).getByText(/800 training/)).toBeInTheDocument()
 })
 
 test('what is refused when it is made is said at its field until something is changed', async () => {

@@ -92,10 +92,10 @@ export function Builder(props: BuilderProps) {
                   <Group gap="sm">
                     <Text size="sm" component="div">
                       {values.format} of <TopicLink name={topic} />
-                      {proposal && `; ${plural(proposal.sampled, 'record')} looked at`}
+                      {proposal && `; ${plural(proposal.sampled, 'record')} sampled`}
                     </Text>
                     <Button size="compact-xs" variant="subtle" onClick={() => setReading(true)}>
-                      Read them otherwise
+                      Change format
                     </Button>
                   </Group>
                   <FieldError
@@ -108,7 +108,7 @@ export function Builder(props: BuilderProps) {
                 <Section title="Fields">
                   <Stack gap="sm">
                     <Remarks
-                      label="What was noticed"
+                      label="Remarks"
                       name={topic}
                       remarks={proposal.remarks.filter((each) => each.path.length === 0)}
                     />
@@ -151,11 +151,11 @@ export function Builder(props: BuilderProps) {
           <FieldError key={`${place}:${problem.message}`} error={`${place}: ${textOf([problem])}`} />
         ))}
         {refusal.size === 0 && refused?.values === values && (
-          <ProblemAlert error={refused.problem} title="It was not made" />
+          <ProblemAlert error={refused.problem} title="The data set was not created" />
         )}
         <NameFields values={values} from={from} onChange={change} problems={problems}>
           <Button loading={saving === 'create'} disabled={!complete(values, from)} onClick={() => void save(false)}>
-            {from ? 'Add the version' : 'Create data set'}
+            {from ? 'Create version' : 'Create data set'}
           </Button>
           <Button
             variant="default"
@@ -163,7 +163,7 @@ export function Builder(props: BuilderProps) {
             disabled={!complete(values, from)}
             onClick={() => void save(true)}
           >
-            {from ? 'Add and train' : 'Create and train'}
+            {from ? 'Create and train' : 'Create and train'}
           </Button>
           <CopyAs
             equivalents={createEquivalents(

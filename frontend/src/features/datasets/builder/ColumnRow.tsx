@@ -128,7 +128,7 @@ export function ColumnRow({
             size="xs"
             w={140}
             label="Input of the model"
-            placeholder="the only one"
+            placeholder="the only input"
             maxLength={200}
             value={column.input}
             onChange={(event) => onChange({ input: event.currentTarget.value.trim() })}

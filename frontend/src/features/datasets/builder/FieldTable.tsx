@@ -39,7 +39,7 @@ export function FieldTable({
         rowKey={pathKey}
         columns={[
           {
-            title: 'Learn',
+            title: 'Use',
             w: 44,
             cell: (field) => <Tick field={field} proposal={proposal} values={values} onChange={onChange} />,
           },
@@ -77,9 +77,9 @@ export function FieldTable({
               <RowMenu
                 name={field.path.join('.')}
                 actions={[
-                  { label: 'Make it the label', onClick: () => onChange(asLabel(field, proposal, values)) },
+                  { label: 'Use as label', onClick: () => onChange(asLabel(field, proposal, values)) },
                   {
-                    label: 'Another column of it',
+                    label: 'Add another column',
                     onClick: () => onChange({ columns: [...values.columns, columnOfField(field, values.columns)] }),
                   },
                 ]}
@@ -122,7 +122,7 @@ function Tick({
   return (
     <Checkbox
       size="xs"
-      aria-label={`Learn ${field.path.join('.')}`}
+      aria-label={`Use ${field.path.join('.')}`}
       checked={alone.length > 0}
       // Other columns read it together with something else: they stay.
       indeterminate={alone.length === 0 && all.length > 0}
@@ -164,10 +164,10 @@ function FieldName({
       <SmallPrint fw={400}>
         {KINDS[field.kind]}
         {field.shape.length > 0 && ` of ${formatShape(field.shape)}`}
-        {field.odd > 0 && `, ${formatPercent(field.odd)} of another kind`}
+        {field.odd > 0 && `, ${formatPercent(field.odd)} of another type`}
         {!used && !label && field.reason && `; ${field.reason}`}
       </SmallPrint>
-      <Remarks label={`What was noticed of ${field.path.join('.')}`} remarks={remarks} name={topic} />
+      <Remarks label={`Remarks on ${field.path.join('.')}`} remarks={remarks} name={topic} />
     </>
   )
 }

@@ -15,7 +15,7 @@ const FORMATS: Record<FormatEnum, string> = {
 
 /** What the schema of a format is. */
 const SCHEMAS: Record<string, string> = {
-  AVRO: 'That of values, as JSON',
+  AVRO: 'Schema of the values, as JSON',
   PROTOBUF: 'Text of the .proto file',
 }
 
@@ -47,22 +47,22 @@ export function FormatDialog({
   const { format } = form.values
   return (
     <FormDialog
-      title="How records are read"
-      submit="Propose again"
+      title="Record format"
+      submit="Apply"
       form={form}
       onClose={onClose}
-      note="What you changed so far is replaced by the new proposal."
+      note="The new proposal replaces your changes."
       onSave={async (values) => {
         const told = queryOf(values)
         await topicsProposal({ path: { name: topic }, body: told, throwOnError: true })
         onAsked(told)
-        return 'Proposed anew'
+        return 'New proposal'
       }}
     >
       <Select
         label="Format"
         data={[
-          { value: '', label: 'found out from the records' },
+          { value: '', label: 'detected from the records' },
           ...Object.entries(FORMATS).map(([value, label]) => ({ value, label })),
         ]}
         {...form.getInputProps('format')}
@@ -70,7 +70,7 @@ export function FormatDialog({
       {SCHEMAS[format] && (
         <Textarea
           label="Schema"
-          description={`${SCHEMAS[format]}; not needed where the platform has a schema registry that knows it`}
+          description={`${SCHEMAS[format]}; not needed if the platform's schema registry has it`}
           autosize
           minRows={3}
           maxRows={12}
@@ -79,27 +79,27 @@ export function FormatDialog({
         />
       )}
       {format === 'PROTOBUF' && (
-        <TextInput label="Message" placeholder="the first one" {...form.getInputProps('message')} />
+        <TextInput label="Message" placeholder="the first message" {...form.getInputProps('message')} />
       )}
       {format === 'RAW' && (
         <>
-          <TextInput label="Type of the numbers" placeholder="float32" {...form.getInputProps('data_type')} />
+          <TextInput label="Number type" placeholder="float32" {...form.getInputProps('data_type')} />
           <TextInput label="Shape of a sample" placeholder="28 28" {...form.getInputProps('data_reshape')} />
         </>
       )}
       {format === 'CSV' && (
         <>
-          <TextInput label="Between columns" placeholder="," maxLength={1} {...form.getInputProps('delimiter')} />
-          <TextInput label="Names of the columns" placeholder="a, b, c" {...form.getInputProps('columns')} />
+          <TextInput label="Separator" placeholder="," maxLength={1} {...form.getInputProps('delimiter')} />
+          <TextInput label="Column names" placeholder="a, b, c" {...form.getInputProps('columns')} />
         </>
       )}
       <TextInput
         label="Label"
-        description="The field to predict; _key for the key, none for no label"
-        placeholder="found out by name and values"
+        description="The field to predict. _key: the key. none: no label"
+        placeholder="detected by name and values"
         {...form.getInputProps('label')}
       />
-      <NumberInput label="Records to look at" min={10} max={2000} {...form.getInputProps('records')} />
+      <NumberInput label="Records to sample" min={10} max={2000} {...form.getInputProps('records')} />
     </FormDialog>
   )
 }

@@ -24,7 +24,7 @@ export function LabelFields({
   const proposed = proposal?.label
   return (
     <Stack gap="xs" align="flex-start">
-      {labels.length === 0 && <Text size="sm">Nothing is predicted: for autoencoders.</Text>}
+      {labels.length === 0 && <Text size="sm">No label: for autoencoders.</Text>}
       {labels.length > 0 && (
         <ul className={classes.columns} style={{ width: '100%' }}>
           {/* A draft of before names no classes. */}
@@ -75,9 +75,9 @@ export function LabelFields({
                   mt={6}
                   maw={420}
                   size="xs"
-                  label="Its classes"
-                  placeholder={named.length === 0 ? 'Those that are learnt from' : ''}
-                  description="In the order of the model's outputs; others are left out"
+                  label="Classes"
+                  placeholder={named.length === 0 ? 'Those in the training data' : ''}
+                  description="In the order of the model's outputs. Records of other classes are skipped"
                   value={named}
                   onChange={(next) => change(id, { classes: next })}
                   error={textOf(problems.get(`labels.${id}.classes`))}
@@ -85,7 +85,7 @@ export function LabelFields({
               )}
               {proposed && proposed.expression === expression && (
                 <Text size="xs" c="dimmed" mt={2}>
-                  Proposed because {proposed.why}
+                  Why proposed: {proposed.why}
                 </Text>
               )}
             </li>

@@ -24,7 +24,7 @@ export function NameFields({
     <Section title={from ? `Version ${(from.versions[0]?.number ?? 0) + 1} of ${from.name}` : 'Name'}>
       <Stack gap="sm">
         {from ? (
-          <Text size="sm">The versions before it stay as they are.</Text>
+          <Text size="sm">Earlier versions do not change.</Text>
         ) : (
           <Group gap="sm" align="flex-start">
             <TextInput

@@ -25,10 +25,10 @@ export function NoContract({
   const [telling, setTelling] = useState(false)
   const tell = (
     <Group gap="xs">
-      <Button onClick={() => setTelling(true)}>Say how records are read</Button>
+      <Button onClick={() => setTelling(true)}>Set the record format</Button>
       {!error && (
         <Button variant="default" onClick={onRetry}>
-          Look again
+          Try again
         </Button>
       )}
     </Group>
@@ -36,11 +36,11 @@ export function NoContract({
   return (
     <>
       {error ? (
-        <ProblemAlert error={error} title="The records cannot be looked at" onRetry={onRetry}>
+        <ProblemAlert error={error} title="The records cannot be read" onRetry={onRetry}>
           {tell}
         </ProblemAlert>
       ) : (
-        <EmptyState title={`Nothing to learn from was found in ${topic}`} action={tell}>
+        <EmptyState title={`No usable fields found in ${topic}`} action={tell}>
           <Stack align="center">
             <Remarks label="Why" remarks={remarks} />
           </Stack>

@@ -25,10 +25,10 @@ export function PreviewPanel({
   return (
     <Box component="section" aria-label="Preview" className={classes.preview} tabIndex={0}>
       <Group gap="xs" mb="xs">
-        <Title order={2}>As the model gets it</Title>
-        {stale && preview && <Loader size={14} aria-label="It is computed anew" />}
+        <Title order={2}>What the model gets</Title>
+        {stale && preview && <Loader size={14} aria-label="Updating" />}
       </Group>
-      <ProblemAlert error={error} title="There is no preview" onRetry={onRetry} />
+      <ProblemAlert error={error} title="No preview" onRetry={onRetry} />
       {preview ? (
         <div className={stale ? classes.stale : ''}>
           <PreviewContent preview={preview} topic={topic} />
@@ -47,20 +47,20 @@ export function PreviewContent({ preview, topic }: { preview: Preview; topic?: s
   return (
     <Stack gap="md">
       <Text size="sm">
-        {formatPercent(preview.decodes)} of {plural(preview.sampled, 'record')} that were looked at can be read
+        {formatPercent(preview.decodes)} of {plural(preview.sampled, 'record')} sampled records can be decoded
         {preview.records > preview.sampled && ` (of ${formatCount(preview.records)})`}.
         {parts &&
-          ` They are ${formatCount(parts.training)} samples to train, ${formatCount(parts.validation)} to validate and ${formatCount(parts.test)} to test.`}
+          ` They give ${formatCount(parts.training)} training, ${formatCount(parts.validation)} validation and ${formatCount(parts.test)} test samples.`}
       </Text>
       {undecodable && (
-        <Alert color="yellow" py={6} title={`${formatPercent(undecodable.share)} cannot be read`}>
+        <Alert color="yellow" py={6} title={`${formatPercent(undecodable.share)} cannot be decoded`}>
           <Text size="xs" style={{ overflowWrap: 'anywhere' }}>
             {undecodable.place}: {undecodable.message}
           </Text>
           {undecodable.value && <Code style={{ overflowWrap: 'anywhere' }}>{undecodable.value}</Code>}
         </Alert>
       )}
-      <Remarks label="What to look at" remarks={preview.remarks} {...(topic !== undefined && { name: topic })} />
+      <Remarks label="View" remarks={preview.remarks} {...(topic !== undefined && { name: topic })} />
       {inputs.length > 0 && (
         <div>
           <Title order={3} mb={4}>

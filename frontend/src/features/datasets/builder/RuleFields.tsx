@@ -11,11 +11,11 @@ import type { BuilderValues } from './values'
 
 /** How samples of one without end are held out. */
 const ONLINE_SPLITS: Record<BuilderValues['split'], string> = {
-  content: 'A record validates by its content: the same one, sent twice, is on one side.',
-  time: 'Of the records that come together the newest validate.',
-  key: 'A key validates for ever, or never.',
+  content: 'The content of a record decides its part, so duplicates are in the same part.',
+  time: 'The newest records of each window validate.',
+  key: 'All records of a key are in the same part.',
 }
-const KEYS = { none: 'is not read', text: 'text', number: 'a number', bytes: 'bytes' }
+const KEYS = { none: 'none', text: 'text', number: 'a number', bytes: 'bytes' }
 
 export function RuleFields({
   values,
@@ -81,19 +81,18 @@ export function RuleFields({
       </Group>
       {values.slice.by === 'online' && (
         <SmallPrint>
-          {ONLINE_SPLITS[values.split]} What validates is never learnt: models are tested and compared on it.
+          {ONLINE_SPLITS[values.split]} Validation samples are never learnt: models are tested and compared on them.
         </SmallPrint>
       )}
       {proposal?.key && proposal.key.distinct > 0 && (
         <SmallPrint>
-          {formatCount(proposal.key.distinct)} different keys in the sample
-          {proposal.key.repeats !== null &&
-            `, the usual one has ${formatCount(Math.round(proposal.key.repeats))} records of it`}
+          {formatCount(proposal.key.distinct)} distinct keys in the sampled records
+          {proposal.key.repeats !== null && `, about ${formatCount(Math.round(proposal.key.repeats))} records each`}
         </SmallPrint>
       )}
       <Toggle
         size="sm"
-        label="A sample is a window of several records of one key"
+        label="A sample is a window of several records with the same key"
         checked={window.on}
         onChange={(on) => onChange({ window: { ...window, on } })}
       />
@@ -101,8 +100,8 @@ export function RuleFields({
         <>
           <Group gap="sm" align="flex-start">
             {number('length', 'Records', 1)}
-            {number('stride', 'One every', 1)}
-            {number('horizon', 'Label ahead by', 0)}
+            {number('stride', 'Stride', 1)}
+            {number('horizon', 'Label offset', 0)}
           </Group>
           {complete && (
             <Text size="xs" c="dimmed">

@@ -89,7 +89,7 @@ function InputView({ input, given, several }: { input: PreviewInput; given: Samp
       ) : (
         <SampleView label={label} sample={{ ...given, dtype: input.dtype, truncated: given.shown === 'first' }} />
       )}
-      {given.shown !== 'whole' && <SmallPrint>a part of {formatShape(input.shape)}</SmallPrint>}
+      {given.shown !== 'whole' && <SmallPrint>part of {formatShape(input.shape)}</SmallPrint>}
     </div>
   )
 }

@@ -1,4 +1,4 @@
-/** Which records are meant: all that the topic holds now, those of a time, offsets of a partition, or without end. */
+/** Records are meant: all that the topic holds now, those of a time, offsets of a partition, or without end. */
 import { Group, NumberInput, SegmentedControl, Select, Stack, TextInput } from '@mantine/core'
 import { SmallPrint } from '~/components/Dimmed'
 import { FieldError } from '~/components/FieldError'
@@ -6,10 +6,10 @@ import { type FormProblems, textOf } from './problems'
 import type { SliceValues } from './values'
 
 const WAYS = [
-  { value: 'all', label: 'All it holds now' },
+  { value: 'all', label: 'All current records' },
   { value: 'times', label: 'By time' },
   { value: 'offsets', label: 'By offset' },
-  { value: 'online', label: 'Without end' },
+  { value: 'online', label: 'No end' },
 ]
 const FIRST = [
   { value: 'oldest', label: 'the oldest record' },
@@ -38,7 +38,7 @@ export function SliceFields({
         size="xs"
         w="fit-content"
         maw="100%"
-        aria-label="Which records"
+        aria-label="Records"
         data={WAYS}
         value={slice.by}
         onChange={(by) => change({ by: by as SliceValues['by'] })}
@@ -52,7 +52,7 @@ export function SliceFields({
             onChange={(event) => change({ since: event.currentTarget.value })}
           />
           <TextInput
-            label="To before"
+            label="Until"
             type="datetime-local"
             {...field('until')}
             onChange={(event) => change({ until: event.currentTarget.value })}
@@ -80,7 +80,7 @@ export function SliceFields({
           <NumberInput
             size="xs"
             w={190}
-            label="Scales and classes of the first"
+            label="Learn scales from the first"
             suffix=" records"
             min={1}
             max={100_000}
@@ -122,8 +122,8 @@ export function SliceFields({
       <FieldError error={textOf([...(problems.get('slice.topic') ?? []), ...(problems.get('slice') ?? [])])} />
       <SmallPrint>
         {slice.by === 'online'
-          ? 'For incremental training: what comes is learnt as it comes. Vocabularies, scales and classes are those of the first records, and stay so for training and serving.'
-          : 'What is added to the topic later is not in the data set: a version never changes.'}
+          ? 'For incremental training: records are learnt as they arrive. Vocabularies, scales and classes are learnt from the first records and then stay fixed for training and serving.'
+          : 'Records added to the topic later are not included: a version never changes.'}
       </SmallPrint>
     </Stack>
   )
