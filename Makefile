@@ -22,6 +22,8 @@ cluster-down:; @scripts/cluster/down $${CLUSTER_STATE:-build/cluster}
 cluster-e2e: install; @scripts/cluster-e2e $(ARGS)
 # The documentation, served by the platform under /docs/; `make up` and `make demo` build it too, beside the rest.
 docs: install; @scripts/build-docs
+# What the pages tell to type, typed; and the site in a browser: minutes.
+docs-test: docs; @scripts/install-chromium && $(RUN)/pytest -n 0 -m docs tests/docs $(ARGS)
 bench: install; @$(RUN)/python -m benchmarks $(ARGS)
 screenshots: install; @scripts/install-chromium && $(RUN)/python -m tests.browser.screenshots
 openapi: install; @KML_STATE_DIR=$$(mktemp -d) $(RUN)/python -m backend.manage spectacular --format openapi-json --file frontend/openapi.json

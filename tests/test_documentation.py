@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
+import shlex
 from collections.abc import Iterator
 
+from backend.system.old_addresses import present_address
+from datasources import RawSink
+from kafka_control_logger.__main__ import ControlLoggerSettings
+from platform_local.broker import OLD_EXAMPLES_PORT
 from scripts.documentation import api, metrics, sdk
 from scripts.documentation.commands import command_tree
 from scripts.documentation.commands import page as commands_page
-from scripts.documentation.markdown import anchors, links, replace_links
+from scripts.documentation.markdown import Mark, anchors, blocks, links, replace_links
 from scripts.documentation.pages import GENERATED, ROOT, navigation, pages, resolved
+from tests.docs.running import commands_of
 
 # What people read in the repository; the site has all but README.md, whose place its first page takes.
 TEXTS = sorted({*(name for name in pages() if name.endswith(".md")), "README.md"})
@@ -87,3 +94,135 @@ def test_the_reference_has_every_command_route_class_and_score() -> None:
     page = metrics.page()
     for each in ("mean_absolute_error", "`max_epochs`", "`p99_ms`", "`dead_lettered`"):
         assert each in page
+
+
+# Pages of lessons, whose programs and commands have tests of their own.
+LESSONS = ("docs/seminar/", "examples/")
+# What a page needs no test for: programs and documents that are looked at, not typed.
+READ = ("json", "yaml", "python", "text", "toml", "ts", "mermaid")
+
+
+def test_of_each_block_of_commands_is_known_whether_it_is_run() -> None:
+    wrong = []
+    for name in TEXTS:
+        for block in blocks(text_of(name)):
+            mark = block.mark
+            if mark is None:
+                if block.language not in READ and not name.startswith(LESSONS):
+                    wrong.append(f"{name}:{block.line}: no mark says what becomes of this block (docs/development.md)")
+            elif mark.kind == "tested by" and not (ROOT / mark.what).is_file():
+                wrong.append(f"{name}:{block.line}: there is no test {mark.what}")
+            elif mark.kind in ("needs", "file") and not mark.what:
+                wrong.append(f"{name}:{block.line}: {mark.kind} what?")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_marks_are_of_the_next_block_only() -> None:
+    text = "<!-- run: a -->\n```console\n$ x\n```\n\n```\ny\n```\n  <!-- needs: a cluster -->\n  ```\n  z\n  ```\n"
+    found = list(blocks(text))
+    assert [(each.line, each.language, each.text) for each in found] == [
+        (2, "console", "$ x\n"),
+        (6, "", "y\n"),
+        (10, "", "z\n"),
+    ]
+    assert [each.mark for each in found] == [Mark("run", "a"), None, Mark("needs", "a cluster")]
+
+
+def typed(name: str) -> Iterator[tuple[str, str]]:
+    """Each ``kafka-ml`` command of a page: where it is, and what is typed after the program's name."""
+    for block in blocks(text_of(name)):
+        if block.language in READ or (block.mark is not None and block.mark.kind == "output"):
+            continue
+        for line in re.sub(r"\\\n\s*", " ", commands_of(block)).splitlines():
+            for part in re.split(r"&&|;|\|", line.partition(" #")[0]):
+                if found := re.match(r"\s*(?:\S+/)?kafka-ml (.*)", part):
+                    yield f"{name}:{block.line}", found[1].partition(" > ")[0]
+    for line, text in enumerate(text_of(name).splitlines(), 1):
+        for found in re.finditer(r"`kafka-ml ([a-z][^`]*)`", text):
+            yield f"{name}:{line}", found[1]
+
+
+def parse(words: list[str]) -> None:
+    """Read a command as the program does, without running it; raises what it would say."""
+    group = command = command_tree()
+    context = group.context_class(group, info_name="kafka-ml")
+    while subs := getattr(command, "commands", {}):
+        name = words.pop(0)
+        assert name in subs, f"there is no command {name}"
+        command, above = subs[name], context
+        context = command.context_class(command, info_name=name, parent=above)
+        if not words:
+            # A command or a noun is named, not typed.
+            return
+    options = {each for option in command.params for each in (*option.opts, *option.secondary_opts)} | {"--help", "-h"}
+    for word in words:
+        if word.startswith("--"):
+            assert word.partition("=")[0] in options, f"{context.command_path} has no option {word}"
+    if all(word.startswith("-") for word in words):
+        return
+    command.make_context(context.info_name, words, parent=context.parent)
+
+
+def test_commands_of_the_pages_are_taken_as_they_are_written() -> None:
+    wrong, count = [], 0
+    for name in TEXTS:
+        # What was once so is no more than told there.
+        for where, text in typed(name) if name != "CHANGELOG.md" else ():
+            # Placeholders of numbers.
+            plain = re.sub(r"\b(ID|N|STREAM|TOKEN-ID)\b", "1", text).replace("...", "")
+            count += 1
+            try:
+                parse(shlex.split(plain))
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with it is told with its place
+                wrong.append(f"{where}: kafka-ml {text}: {getattr(error, 'message', error)}")
+    assert count > 100
+    assert not wrong, "\n".join(wrong)
+
+
+def test_promises_of_security_name_tests_that_are_there() -> None:
+    named = re.findall(r"`((?:tests|backend)/[^`]+\.py)`", text_of("SECURITY.md") + text_of("docs/exactly-once.md"))
+    assert len(named) > 20
+    assert [each for each in named if not (ROOT / each).is_file()] == []
+
+
+def rows(name: str, heading: str) -> list[list[str]]:
+    """The cells of the table below a heading."""
+    section = text_of(name).partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def test_old_routes_lead_where_the_page_says() -> None:
+    table = rows("docs/coming-from-1.x.md", "Routes")
+    assert len(table) > 20
+    for method, old, new in table:
+        path = re.match(r"`([^`]+)`", old)
+        assert path is not None
+        assert present_address(method, path[1]) == new.strip("`"), f"{method} {old}"
+
+
+def test_old_fields_are_called_what_the_page_says() -> None:
+    schemas = json.loads(text_of("frontend/openapi.json"))["components"]["schemas"]
+    objects = {
+        "model": "ModelWriteRequest",
+        "configuration": "ConfigurationWriteRequest",
+        "deployment": "DeploymentWriteRequest",
+        "result": "Result",
+        "inference": "InferenceWriteRequest",
+    }
+    for old, new, _ in rows("docs/coming-from-1.x.md", "Fields"):
+        fields = schemas[objects[old.split()[0]]]["properties"].keys() | schemas["IncrementalRequest"]["properties"]
+        same = re.findall(r"`(\w+)`", old if new.startswith("the same") else new)
+        assert same, old
+        assert set(same) <= fields, old
+
+
+def test_old_ports_and_topics_are_those_that_are_listened_to() -> None:
+    text = text_of("docs/coming-from-1.x.md")
+    assert f"localhost:{OLD_EXAMPLES_PORT}" in text
+    topics = ControlLoggerSettings.model_fields["control_topic"].default
+    assert topics == "KAFKA_ML_CONTROL_TOPIC,control"
+    assert all(f"control topic `{each}`" in text for each in topics.split(","))
+    parameters = inspect.signature(RawSink).parameters
+    for each in re.findall(r"(\w+)=", rows("docs/coming-from-1.x.md", "Sinks")[0][0]):
+        assert each in parameters

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ from kafka_ml_cli.main import app
 __all__ = ["command_tree", "page"]
 
 
+@functools.cache
 def command_tree() -> Any:
     """Return the group of all commands, as typer makes it of ``kafka-ml``."""
     return typer.main.get_command(app)

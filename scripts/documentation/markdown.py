@@ -10,7 +10,7 @@ from dataclasses import dataclass
 __all__ = ["Block", "Mark", "anchors", "blocks", "links", "prose", "replace_links"]
 
 _FENCE = re.compile(r"^(?P<indent> *)(?P<fence>`{3,})(?P<language>[^\n`]*)\n(?P<text>.*?)^ *(?P=fence) *$", re.M | re.S)
-_MARK = re.compile(r"<!-- (?P<kind>run|run long|needs|tested by|output|shown)(?:: (?P<what>[^>]*?))? -->\s*\Z")
+_MARK = re.compile(r"<!-- (?P<kind>run|file|needs|tested by|output)(?:: (?P<what>[^>]*?))? -->\s*\Z")
 _LINK = re.compile(
     r"(?P<image>!?)\[(?P<text>(?:\[[^\]]*\]|[^\[\]])*)\]\((?P<target>[^()\s]+(?:\([^()\s]*\)[^()\s]*)*)\)"
 )
@@ -20,8 +20,9 @@ _LINK = re.compile(
 class Mark:
     """What a comment before a block says of it.
 
-    ``run`` and ``run long``: tests run it. ``needs: WHAT``: not run, as this machine lacks that. ``tested by: FILE``:
-    that test does the same. ``output``, ``shown``: nothing to run.
+    ``run``, or ``run: SESSION`` on a platform of its own: tests/docs runs it, in the order of the page. ``file: NAME``:
+    it is a file that the blocks after it use. ``tested by: FILE``: that test does the same. ``needs: WHAT``: nobody
+    runs it here, as this machine lacks that. ``output``: nothing is to be run.
     """
 
     kind: str

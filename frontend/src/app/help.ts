@@ -2,15 +2,15 @@
 import { isIn, ROOMS } from './navigation'
 
 const PAGES: Record<(typeof ROOMS)[number]['to'], string> = {
-  '/': '',
-  '/models': 'tutorial/',
-  '/configurations': 'tutorial/',
-  '/training': 'tutorial/',
-  '/inference': 'tutorial/',
+  '/': 'journey/',
+  '/models': 'tutorial/#models',
+  '/configurations': 'tutorial/#configuration',
+  '/training': 'tutorial/#training',
+  '/inference': 'tutorial/#inference',
   '/streams': 'wire/',
   '/datasets': 'datasets/',
   '/topics': 'datasets/',
-  '/visualise': 'tutorial/',
+  '/visualise': 'tutorial/#visualisation',
   '/system': 'troubleshooting/',
 }
 

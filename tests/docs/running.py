@@ -1,0 +1,84 @@
+"""Runs the command blocks of a page as its reader types them: in a folder of their own, on a new platform, in order."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from scripts.documentation.markdown import Block, blocks
+from scripts.documentation.pages import ROOT
+from tests.platform import Platform
+
+__all__ = ["Reader", "commands_of"]
+
+# Programs that send training data are not told the platform's broker by the platform.
+_SENDER = re.compile(r"^(python examples/\S+training_example\.py)", re.M)
+_SECONDS = 900
+
+
+def commands_of(block: Block) -> str:
+    """Return what is typed: of a console the lines after the prompt, with those that go on, else the whole block."""
+    if block.language != "console":
+        return block.text
+    typed: list[str] = []
+    for line in block.text.splitlines():
+        if line.startswith("$ "):
+            typed.append(line[2:])
+        elif typed and typed[-1].endswith("\\"):
+            typed.append(line)
+    return "\n".join(typed)
+
+
+class Reader:
+    """Whoever follows pages: ``folder`` is where commands are typed, with the examples in it as in a checkout."""
+
+    def __init__(self, folder: Path, platform: Platform) -> None:
+        self.folder = folder
+        self.platform = platform
+        folder.mkdir(exist_ok=True)
+        (folder / "examples").symlink_to(ROOT / "examples")
+
+    def follow(self, page: str, session: str = "") -> int:
+        """Write the files of a page and run its blocks of a session; return how many ran.
+
+        AssertionError has what a block that failed has printed.
+        """
+        ran = 0
+        for block in blocks((ROOT / page).read_text(encoding="utf-8")):
+            mark = block.mark
+            if mark is not None and mark.kind == "file":
+                (self.folder / mark.what).write_text(block.text, encoding="utf-8")
+            if mark is not None and (mark.kind, mark.what) == ("run", session):
+                self.run(commands_of(block), f"{page}:{block.line}")
+                ran += 1
+        return ran
+
+    def run(self, commands: str, where: str) -> None:
+        """Type commands; AssertionError with all they printed when one of them fails."""
+        servers = f"--bootstrap-servers {self.platform.bootstrap_servers}"
+        script = "set -euxo pipefail\n" + _SENDER.sub(lambda found: f"{found[1]} {servers}", commands)
+        done = subprocess.run(
+            ["bash", "-c", script],
+            cwd=self.folder,
+            env=self._environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=_SECONDS,
+            check=False,
+        )
+        assert done.returncode == 0, f"{where} ended with {done.returncode}:\n{done.stdout}"
+
+    def _environment(self) -> Mapping[str, str]:
+        binaries = str(Path(sys.executable).parent)
+        return {
+            **self.platform.env,
+            "PATH": f"{binaries}:{os.environ['PATH']}",
+            "PYTHONPATH": str(ROOT),
+            "KML_KAFKA_BOOTSTRAP_SERVERS": self.platform.bootstrap_servers,
+        }
