@@ -18,6 +18,7 @@ from scripts.documentation.commands import page as commands_page
 from scripts.documentation.markdown import Mark, anchors, blocks, links, replace_links
 from scripts.documentation.pages import GENERATED, ROOT, navigation, pages, resolved
 from tests.docs.running import commands_of
+from tests.docs.test_pages import BY_HAND, IN_THE_CHECKOUT, ON_ONE_PLATFORM
 
 # What people read in the repository; the site has all but README.md, whose place its first page takes.
 TEXTS = sorted({*(name for name in pages() if name.endswith(".md")), "README.md"})
@@ -115,6 +116,17 @@ def test_of_each_block_of_commands_is_known_whether_it_is_run() -> None:
             elif mark.kind in ("needs", "file") and not mark.what:
                 wrong.append(f"{name}:{block.line}: {mark.kind} what?")
     assert not wrong, "\n".join(wrong)
+
+
+def test_every_block_to_run_is_run() -> None:
+    marked = {
+        (name, block.mark.what)
+        for name in TEXTS
+        for block in blocks(text_of(name))
+        if block.mark is not None and block.mark.kind == "run"
+    }
+    followed = {(page, "") for each in ON_ONE_PLATFORM.values() for page in each}
+    assert marked == followed | {*IN_THE_CHECKOUT, BY_HAND}
 
 
 def test_marks_are_of_the_next_block_only() -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 __all__ = ["Block", "Mark", "anchors", "blocks", "links", "prose", "replace_links"]
 
 _FENCE = re.compile(r"^(?P<indent> *)(?P<fence>`{3,})(?P<language>[^\n`]*)\n(?P<text>.*?)^ *(?P=fence) *$", re.M | re.S)
-_MARK = re.compile(r"<!-- (?P<kind>run|file|needs|tested by|output)(?:: (?P<what>[^>]*?))? -->\s*\Z")
+_MARK = re.compile(r"<!-- (?P<kind>run|file|needs|tested by|output)(?:: ?(?P<what>[^>]*?))? -->\s*\Z")
 _LINK = re.compile(
     r"(?P<image>!?)\[(?P<text>(?:\[[^\]]*\]|[^\[\]])*)\]\((?P<target>[^()\s]+(?:\([^()\s]*\)[^()\s]*)*)\)"
 )

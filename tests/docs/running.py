@@ -11,7 +11,6 @@ from pathlib import Path
 
 from scripts.documentation.markdown import Block, blocks
 from scripts.documentation.pages import ROOT
-from tests.platform import Platform
 
 __all__ = ["Reader", "commands_of"]
 
@@ -34,13 +33,17 @@ def commands_of(block: Block) -> str:
 
 
 class Reader:
-    """Whoever follows pages: ``folder`` is where commands are typed, with the examples in it as in a checkout."""
+    """Whoever follows pages: ``folder`` is where commands are typed, ``env`` the environment in which they are.
 
-    def __init__(self, folder: Path, platform: Platform) -> None:
+    ``bootstrap_servers`` are those of the platform that runs already; empty where the page starts one.
+    """
+
+    def __init__(self, folder: Path, env: Mapping[str, str], *, bootstrap_servers: str = "") -> None:
         self.folder = folder
-        self.platform = platform
-        folder.mkdir(exist_ok=True)
-        (folder / "examples").symlink_to(ROOT / "examples")
+        self._bootstrap_servers = bootstrap_servers
+        kafka = {"KML_KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers} if bootstrap_servers else {}
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        self._env = {**env, **kafka, "PATH": path, "PYTHONPATH": str(ROOT)}
 
     def follow(self, page: str, session: str = "") -> int:
         """Write the files of a page and run its blocks of a session; return how many ran.
@@ -50,7 +53,7 @@ class Reader:
         ran = 0
         for block in blocks((ROOT / page).read_text(encoding="utf-8")):
             mark = block.mark
-            if mark is not None and mark.kind == "file":
+            if mark is not None and mark.kind == "file" and not session:
                 (self.folder / mark.what).write_text(block.text, encoding="utf-8")
             if mark is not None and (mark.kind, mark.what) == ("run", session):
                 self.run(commands_of(block), f"{page}:{block.line}")
@@ -59,12 +62,11 @@ class Reader:
 
     def run(self, commands: str, where: str) -> None:
         """Type commands; AssertionError with all they printed when one of them fails."""
-        servers = f"--bootstrap-servers {self.platform.bootstrap_servers}"
-        script = "set -euxo pipefail\n" + _SENDER.sub(lambda found: f"{found[1]} {servers}", commands)
+        servers = f" --bootstrap-servers {self._bootstrap_servers}" if self._bootstrap_servers else ""
         done = subprocess.run(
-            ["bash", "-c", script],
+            ["bash", "-c", "set -euxo pipefail\n" + _SENDER.sub(lambda found: found[1] + servers, commands)],
             cwd=self.folder,
-            env=self._environment(),
+            env=self._env,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -73,12 +75,3 @@ class Reader:
             check=False,
         )
         assert done.returncode == 0, f"{where} ended with {done.returncode}:\n{done.stdout}"
-
-    def _environment(self) -> Mapping[str, str]:
-        binaries = str(Path(sys.executable).parent)
-        return {
-            **self.platform.env,
-            "PATH": f"{binaries}:{os.environ['PATH']}",
-            "PYTHONPATH": str(ROOT),
-            "KML_KAFKA_BOOTSTRAP_SERVERS": self.platform.bootstrap_servers,
-        }

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from scripts.documentation.markdown import blocks
-from scripts.documentation.pages import ROOT, pages
+from kafkaml.local.state import StateDir
+from scripts.documentation.pages import ROOT
 from tests.docs.running import Reader
 from tests.machines import send_readings
 from tests.platform import Platform
@@ -24,10 +28,10 @@ model.compile(optimizer="adam", loss="binary_crossentropy", metrics=["accuracy"]
 """
 
 
-def _machines(reader: Reader) -> None:
+def _machines(platform: Platform) -> None:
     """The topic that the page speaks of, and a model and a configuration for what is learnt of it."""
-    send_readings(reader.platform.bootstrap_servers, "machines", 2000)
-    client = reader.platform.client
+    send_readings(platform.bootstrap_servers, "machines", 2000)
+    client = platform.client
     contract = client.topics.propose("machines").contract
     assert contract is not None
     (width,) = client.datasets.preview(topic="machines", contract=contract).inputs[0].shape
@@ -37,34 +41,49 @@ def _machines(reader: Reader) -> None:
 
 
 # Pages that are followed one after the other on one platform, as their numbers (ids) say.
-SESSIONS: Mapping[str, Sequence[str]] = {
+ON_ONE_PLATFORM: Mapping[str, Sequence[str]] = {
     "tutorial": ("docs/tutorial.md", "docs/incremental.md", "docs/versions.md"),
     "distributed models": ("docs/distributed-models.md",),
-    "data sets": ("docs/datasets.md",),
+    "data sets": ("docs/datasets.md", "docs/coming-from-1.x.md"),
 }
-PREPARED: Mapping[str, Callable[[Reader], None]] = {"data sets": _machines}
+PREPARED: Mapping[str, Callable[[Platform], None]] = {"data sets": _machines}
+# Sessions of a page that start a platform themselves, or need none, typed in the folder of Kafka-ML.
+IN_THE_CHECKOUT = (("README.md", "demo"), ("docs/installation.md", "machine"), ("CONTRIBUTING.md", "contributing"))
+# In a folder with files of one's own.
+BY_HAND = ("README.md", "by hand")
 
 
 @pytest.fixture
-def reader(tmp_path: Path, short_path: Path) -> Iterator[Reader]:
+def env(short_path: Path) -> Iterator[Mapping[str, str]]:
+    """The environment of a state folder of one's own; whatever runs there is ended."""
+    state = StateDir(short_path / "state")
+    env = {**os.environ, "KML_STATE_DIR": str(state.root), "COLUMNS": "160", "NO_COLOR": "1"}
+    yield env
+    subprocess.run([sys.executable, "-m", "kafka_ml_cli.main", "down"], env=env, check=False, timeout=300)
+
+
+@pytest.mark.parametrize("name", ON_ONE_PLATFORM)
+def test_what_a_page_says_can_be_typed(name: str, tmp_path: Path, short_path: Path) -> None:
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
     with Platform(short_path) as platform:
-        yield Reader(tmp_path / "reader", platform)
+        PREPARED.get(name, lambda _platform: None)(platform)
+        reader = Reader(tmp_path, platform.env, bootstrap_servers=platform.bootstrap_servers)
+        for page in ON_ONE_PLATFORM[name]:
+            assert reader.follow(page) > 0
 
 
-@pytest.mark.parametrize("session", SESSIONS)
-def test_what_a_page_says_can_be_typed(session: str, reader: Reader) -> None:
-    if session in PREPARED:
-        PREPARED[session](reader)
-    for page in SESSIONS[session]:
-        assert reader.follow(page) > 0
+@pytest.mark.parametrize(("page", "session"), IN_THE_CHECKOUT)
+def test_a_checkout_does_what_a_page_says(page: str, session: str, env: Mapping[str, str]) -> None:
+    assert Reader(ROOT, env).follow(page, session) > 0
 
 
-def test_every_page_with_blocks_to_run_is_followed() -> None:
-    marked = {
-        name
-        for name in pages()
-        if name.endswith(".md")
-        for block in blocks((ROOT / name).read_text(encoding="utf-8"))
-        if block.mark is not None and block.mark.kind == "run"
-    }
-    assert marked == {page for followed in SESSIONS.values() for page in followed}
+def test_a_model_and_files_of_ones_own(tmp_path: Path, env: Mapping[str, str]) -> None:
+    random = np.random.default_rng(1)
+    rows = random.normal(size=(300, 3)).round(3)
+    head, lines = "a,b,c", [",".join(map(str, row)) for row in rows]
+    labels = (rows.sum(axis=1) > 0).astype(int)
+    labelled = [f"{line},{label}" for line, label in zip(lines, labels, strict=True)]
+    (tmp_path / "data.csv").write_text("\n".join([f"{head},label", *labelled]), encoding="utf-8")
+    (tmp_path / "new.csv").write_text("\n".join([head, *lines[:20]]), encoding="utf-8")
+    (tmp_path / "model.py").write_text(_FAILURES.replace("WIDTH", "3"), encoding="utf-8")
+    assert Reader(tmp_path, env).follow(*BY_HAND) > 0
