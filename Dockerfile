@@ -67,6 +67,27 @@ FROM server-packages AS web
 COPY --from=pages /src/backend/web /web
 RUN /app/.venv/bin/python -m whitenoise.compress --quiet /web
 
+# ---- The documentation, whose reference is written from the code: served by the backend ------------------------------------------
+FROM base-packages AS documentation
+COPY requirements/docs.txt /install/
+RUN python3 -m venv --without-pip /zensical \
+ && pip --python /zensical/bin/python install --no-deps --require-hashes -r /install/docs.txt
+WORKDIR /src
+COPY LICENSE README.md CHANGELOG.md CITATION.cff CONTRIBUTING.md SECURITY.md ./
+COPY scripts/cluster/README.md scripts/cluster/
+COPY scripts/documentation scripts/documentation
+COPY k8s/README.md k8s/
+COPY examples examples
+COPY datasources datasources
+COPY kafkaml kafkaml
+COPY kafka_ml_cli kafka_ml_cli
+COPY frontend/openapi.json frontend/
+COPY frontend/public frontend/public
+COPY docs docs
+RUN /app/.venv/bin/python -m scripts.documentation /pages \
+ && /zensical/bin/zensical build --strict --config-file /pages/zensical.toml \
+ && /app/.venv/bin/python -m scripts.documentation.finish /pages/site
+
 # ---- Our code: one stage for each group of images that share it, so that an edit touches those alone -----------------------
 # What the installed distribution says of itself, without its files.
 FROM install AS metadata
@@ -134,6 +155,7 @@ ENTRYPOINT ["python", "-P", "-m", "kafka_ml_cli.main", "worker", "run"]
 FROM server-packages AS backend
 ENV PYTHONDONTWRITEBYTECODE=1 KML_WEB_BIND=0.0.0.0:8000
 COPY --from=web /web /app/backend/web
+COPY --from=documentation /pages/site /app/backend/documentation
 COPY --from=backend-code /code /app
 USER 10001:10001
 EXPOSE 8000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,6 +27,8 @@ _OUTSIDE = {
     "k8s/README.md": "kubernetes-files.md",
     "scripts/cluster/README.md": "cluster-on-one-machine.md",
 }
+# What is said of a block that nobody runs.
+_NEEDS = re.compile(r"^( *)<!-- needs: ?([^>]*?) -->\n", re.M)
 _TUTORIAL = (
     "installation.md",
     "tutorial.md",
@@ -124,7 +127,8 @@ def _with_links_of_the_site(name: str, target: str, known: Mapping[str, str]) ->
             return f"#{anchor}"
         return posixpath.relpath(page, posixpath.dirname(target) or ".") + (f"#{anchor}" if anchor else "")
 
-    return replace_links((ROOT / name).read_text(encoding="utf-8"), replaced)
+    text = replace_links((ROOT / name).read_text(encoding="utf-8"), replaced)
+    return _NEEDS.sub(r"\1*Not typed by the project's tests, as it needs \2.*\n\n", text)
 
 
 def _address(target: str) -> str:

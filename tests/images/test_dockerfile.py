@@ -97,7 +97,7 @@ def test_packages_are_installed_by_hash() -> None:
         for run in stage.all("RUN")
         for command in re.findall(r"pip [^&;]*\binstall [^&;]*", run)
     ]
-    assert len(installs) == 7
+    assert len(installs) == 8
     unhashed = [command for command in installs if "--require-hashes" not in command]
     # PyTorch's own index for CPUs has other files than the locked ones.
     assert [command for command in unhashed if "--index-url" not in command] == []
