@@ -18,6 +18,7 @@ from kafka_ml_cli.output import (
     print_table,
     styled_state,
 )
+from kafka_ml_cli.progress import best_epoch_text, progress_text
 from kafka_ml_cli.runs import add_run_commands
 from kafka_ml_cli.session import client_of
 
@@ -83,6 +84,7 @@ def list_(
 def show(context: typer.Context, result: int, json: JsonOption = False) -> None:
     """Show one result. Metrics per epoch, test metrics, warnings, confusion matrix, files, failure."""
     from kafkaml.terminal import styled
+    from kafkaml.wire.state import RunState
 
     found = client_of(context).results.get(result)
     if json:
@@ -104,6 +106,8 @@ def show(context: typer.Context, result: int, json: JsonOption = False) -> None:
             "hints",
         ),
     )
+    if found.state == RunState.RUNNING and (where := progress_text(found.progress)):
+        console().print(styled("[dim]progress[/] {where}", where=where))
     if found.failure:
         console().print(styled("\n[red]{category}[/] ", category=found.failure.category), found.failure.cause, sep="")
         for text in (found.failure.traceback_text, found.failure.hint):
@@ -132,6 +136,8 @@ def show(context: typer.Context, result: int, json: JsonOption = False) -> None:
         console().print(styled("\n[bold]test[/] {metrics}", metrics=_metrics(found.test_metrics) or "no metrics"))
         if summary := found.outcome.preparation.get("summary"):
             console().print(styled("[dim]features[/] {summary}", summary=str(summary)), soft_wrap=True)
+        if best := found.outcome.best_epoch:
+            console().print(styled("[dim]best epoch[/] {text}", text=best_epoch_text(best)), soft_wrap=True)
         if split := found.outcome.split:
             console().print(styled("[dim]split[/] {split}", split=split), soft_wrap=True)
         for each in found.outcome.pseudo_labels:
@@ -399,6 +405,11 @@ def print_epochs(epochs: Any) -> None:
         columns += [(f"{name} before", lambda row, name=name: _number(row.before.get(name))) for name in tried]
     columns += [(name, lambda row, name=name: _number(row.training.get(name))) for name in names]
     columns += [(f"validation {name}", lambda row, name=name: _number(row.validation.get(name))) for name in checked]
+    rates = list(dict.fromkeys(name for each in epochs for name in each.learning_rate))
+    columns += [(name.replace("_", " "), lambda row, name=name: _number(row.learning_rate.get(name))) for name in rates]
+    best = epochs[-1].best_epoch
+    if best is not None:
+        columns += [("best", lambda row: "*" if row.epoch == best else "")]
     console().print()
     print_table(epochs, columns, nothing="")
 
@@ -449,6 +460,7 @@ def _gain(comparison: Comparison | None) -> str:
 def _told(row: TrainingResult, *, parameters: bool) -> str:
     """What is beside a run and may be long: how good it is or why it failed, its name and tags, its parameters."""
     told = [row.failure.cause if row.failure else _metrics({**row.scores, **row.test_metrics})]
+    told += [] if row.state.ended else [progress_text(row.progress)]
     told += [f"* {row.name}".rstrip()] if row.favourite else [row.name]
     told += [f"#{tag}" for tag in row.tags]
     told += [f"{name} {value}" for name, value in row.parameters.items()] if parameters else []

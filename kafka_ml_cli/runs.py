@@ -10,6 +10,7 @@ import typer
 
 from kafka_ml_cli.nouns import Identifier, collection, noun_of, say
 from kafka_ml_cli.output import JsonOption, console, print_json
+from kafka_ml_cli.progress import progress_text
 
 if TYPE_CHECKING:
     from kafkaml.sdk.inferences import Inferences
@@ -47,9 +48,8 @@ def wait(
     with console(error=True).status(f"waiting for {wanted}") as spinner:
 
         def show_progress(run: TrainingResult | Inference) -> None:
-            progress = run.progress if isinstance(run, TrainingResult) else None
-            epoch = f", epoch {progress.epoch} of {progress.epochs}" if progress and progress.epochs else ""
-            spinner.update(f"{run.state}{epoch}")
+            where = progress_text(run.progress if isinstance(run, TrainingResult) else None)
+            spinner.update(", ".join(filter(None, (run.state, where))))
 
         found = collection(context).wait_for(identifier, wanted, timeout_seconds=timeout, on_change=show_progress)
     if json:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
+from kafkaml.wire.best_epoch import BestEpoch
 from kafkaml.wire.hint import Hint, HintCode
 from kafkaml.wire.outcome import ConfusionMatrix
 from kafkaml.wire.progress import EpochMetrics
@@ -27,12 +28,19 @@ _STILL_FALLING = 0.03
 _NEAR_MAJORITY = 0.005
 
 
-def training_hints(epochs: Sequence[EpochMetrics], matrix: ConfusionMatrix | None = None) -> list[Hint]:
+def training_hints(
+    epochs: Sequence[EpochMetrics], matrix: ConfusionMatrix | None = None, best: BestEpoch | None = None
+) -> list[Hint]:
     """Return hints, the one that explains most first. ``epochs`` are of one training, in order, the first among them.
 
-    Those that show the curve are enough. Empty where nothing is to be said.
+    Those that show the curve are enough. ``best`` is the outcome's. Empty where nothing is to be said.
     """
-    curves = list(_of_curves(epochs))
+    curves = [
+        # What came after the epoch whose weights are kept is not in the model.
+        each
+        for each in _of_curves(epochs)
+        if each.code != HintCode.OVERFITTING or best is None or not best.restored
+    ]
     # Who predicts one class does so because of what the curves tell, where they tell something.
     return curves if curves and curves[0].code == HintCode.DIVERGED else [*_of_matrix(matrix), *curves]
 
@@ -82,7 +90,8 @@ def _of_validation(epochs: Sequence[EpochMetrics], best_epoch: int, last_epoch: 
                 code=HintCode.OVERFITTING,
                 message=f"from epoch {turned} on it got worse on samples that it does not learn: validation loss "
                 f"{lowest:.4g}, then {last:.4g}",
-                advice=f"stop after {turned} epochs, or add dropout, or more data",
+                advice=f"keep the weights of that epoch (early_stopping={max(5, round(0.2 * turned))}), or add "
+                "dropout, or more data",
             )
             return
     followed = told or [(each.epoch, each.training[_LOSS]) for each in epochs if _LOSS in each.training]

@@ -9,12 +9,15 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from kafkaml.errors import BrokenError
 from kafkaml.wire.progress import EpochMetrics, Progress
 
 __all__ = [
+    "Best",
+    "best_of",
     "epoch_of",
     "first_paragraph",
     "metrics_of",
@@ -102,4 +105,28 @@ def epoch_of(data: Mapping[str, Any]) -> EpochMetrics:
         seconds=seconds_of(data.get("seconds", 0)),
         training=metrics_of(data.get("training", {})),
         validation=metrics_of(data.get("validation", {})),
+        learning_rate=metrics_of(data.get("learning_rate", {})),
+        best_epoch=whole(data.get("best_epoch", 0)) or None,
     )
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best epoch of one fit, 1-based, by the ``value`` of ``monitor``; ``restored``: the model has its weights."""
+
+    epoch: int
+    monitor: str
+    value: float
+    restored: bool
+
+
+def best_of(answer: Mapping[str, Any]) -> Best | None:
+    """Read what a fit answers of its best epoch."""
+    given = answer.get("best")
+    if not isinstance(given, Mapping):
+        return None
+    value = metrics_of({"value": given.get("value")})["value"]
+    epoch = whole(given.get("epoch"))
+    if not 1 <= epoch < 1 << 31:
+        raise BrokenError(f"the model process reported the best epoch {epoch}: expected one from 1 on")
+    return Best(epoch, name_of(given.get("monitor")), value, given.get("restored") is True)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from kafkaml.confusion_samples import CONFUSION_SAMPLES, choose_samples
 from kafkaml.logs import get_logger
+from kafkaml.wire.best_epoch import BestEpoch
 from kafkaml.wire.distributed import Exit
 from kafkaml.wire.evaluation import Baseline, Evaluation
 from kafkaml.wire.outcome import TrainingOutcome
@@ -93,6 +94,7 @@ class Learnt:
     settings: Mapping[str, Any] = field(default_factory=dict)
     warnings: Sequence[str] = ()
     pseudo_labels: Sequence[PseudoLabels] = ()
+    best_epoch: BestEpoch | None = None
 
 
 class Finisher:
@@ -244,6 +246,7 @@ def outcome_of(
         output_shapes=[list(shape) for shape in trained.output_shapes],
         exit=found.exit,
         pseudo_labels=list(learnt.pseudo_labels),
+        best_epoch=learnt.best_epoch,
         learnt=dict(learnt.settings),
     )
 

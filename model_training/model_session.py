@@ -18,6 +18,8 @@ from kafkaml.wire.progress import EpochMetrics, Progress
 from kafkaml.wire.training import TrainingPlan
 from mlcode_executor.shared_array import SharedArray
 from model_training.answers import (
+    Best,
+    best_of,
     epoch_of,
     metrics_of,
     name_of,
@@ -35,6 +37,7 @@ from model_training.trained_model import ModelCalls, TrainedModel
 __all__ = [
     "STATE_FILE",
     "BuiltModel",
+    "FitResult",
     "ModelSession",
     "PassResult",
     "Pauses",
@@ -103,10 +106,19 @@ class BuiltModel:
 
 
 @dataclass(frozen=True)
+class FitResult:
+    """The best epoch of a fit, None where none was, and what a person should know of it."""
+
+    best: Best | None
+    warnings: Sequence[str]
+
+
+@dataclass(frozen=True)
 class PassResult:
-    """The metrics of one pass over the samples, and what a person should know of it."""
+    """The metrics of one pass over the samples, the learning rate at its end, and what a person should know of it."""
 
     metrics: Mapping[str, float]
+    learning_rate: Mapping[str, float]
     warnings: Sequence[str]
 
 
@@ -162,8 +174,8 @@ class ModelSession(TrainedModel):
         on_progress: Callable[[Progress], None],
         on_epoch: Callable[[EpochMetrics], None],
         pauses: Pauses | None = None,
-    ) -> Sequence[str]:
-        """Train, from the beginning or from the restored state on; returns warnings.
+    ) -> FitResult:
+        """Train, from the beginning or from the restored state on.
 
         The callbacks run in this thread, and what they raise ends the call. In ``pauses`` the process waits, and other
         methods can be called.
@@ -186,14 +198,15 @@ class ModelSession(TrainedModel):
                 break
             pauses.paused(whole(answer.get("epoch")))
         self._preparation = preparation_of(answer)
-        return warnings_of(answer)
+        return FitResult(best_of(answer), warnings_of(answer))
 
     def partial_fit(self, samples: Samples) -> PassResult:
         """Train for one pass over ``samples`` in their order, going on where the pass before it stopped."""
         arrays = {"train_features": samples.features, "train_labels": samples.labels}
         answer = self._call("partial_fit", self._step(self._plan.fit_arguments, samples), arrays=arrays)
         self._preparation = preparation_of(answer)
-        return PassResult(metrics_of(answer.get("metrics")), warnings_of(answer))
+        learning_rate = metrics_of(answer.get("learning_rate", {}))
+        return PassResult(metrics_of(answer.get("metrics")), learning_rate, warnings_of(answer))
 
     def evaluate(self, samples: Samples, *, champion: bool = False) -> Mapping[str, float]:
         """Return the metrics on ``samples``, of the model as it is or as ``keep_champion`` kept it."""

@@ -6,14 +6,18 @@ what it says, for plans.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from backend.api.errors import FieldProblem, InvalidFields
 from backend.configurations.models import Configuration
+from backend.configurations.services import with_chains
+from backend.ml_models.models import MLModel
 from kafkaml.arguments import parse_arguments
 from kafkaml.errors import ArgumentsError
-from kafkaml.frameworks import FRAMEWORKS, Purpose
+from kafkaml.frameworks import BEST_EPOCH, FRAMEWORKS, Purpose
+from kafkaml.wire.choices import TrainingMode
 from kafkaml.wire.framework import Framework
 
 __all__ = ["argument_problems", "checked_arguments", "legible_texts", "read_arguments"]
@@ -23,35 +27,72 @@ Texts = Mapping[str, Mapping[str, str]]
 _CLASS_WEIGHT = "class_weight"
 
 
-def checked_arguments(configuration: Configuration, texts: Texts) -> dict[str, Any]:
+def checked_arguments(configuration: Configuration, texts: Texts, mode: TrainingMode) -> dict[str, Any]:
     """Return the arguments as they are stored; raises InvalidFields naming every field that is not accepted."""
-    if problems := argument_problems(configuration, texts):
+    if problems := argument_problems(configuration, texts, mode):
         raise InvalidFields(problems)
     return read_arguments(texts)
 
 
-def argument_problems(configuration: Configuration | None, texts: Texts) -> list[FieldProblem]:
+def argument_problems(configuration: Configuration | None, texts: Texts, mode: TrainingMode) -> list[FieldProblem]:
     """Return what is wrong with the arguments: of texts that do not parse, and of those that a model would be given.
 
     Without a configuration the arguments of all frameworks are checked.
     """
-    frameworks = set(Framework) if configuration is None else _frameworks(configuration)
-    chained = set() if configuration is None else _frameworks(configuration, distributed=True)
+    models = None if configuration is None else list(configuration.models.all())
+    frameworks = set(Framework) if models is None else {Framework(each.framework) for each in models}
     problems: list[FieldProblem] = []
     for framework, purpose, text in _each(texts):
         try:
             arguments = parse_arguments(text)
             if framework in frameworks:
                 FRAMEWORKS[framework].check(purpose, arguments)
-            if framework in chained and _CLASS_WEIGHT in arguments:
-                raise ArgumentsError(
-                    "a distributed model has several outputs, which class_weight does not weight: expected none",
-                    hint="leave it out, or deploy the models of one output by themselves",
-                )
+            if purpose is Purpose.FIT:
+                own = [each for each in models or () if each.framework == framework]
+                _check_outputs(arguments, own)
+                _check_best_epoch(arguments, mode, own)
         except ArgumentsError as error:
             field = f"arguments.{framework}.{purpose}"
             problems.append(FieldProblem(field=field, code="arguments", detail=error.message, hint=error.hint))
     return problems
+
+
+def _check_outputs(arguments: Mapping[str, Any], models: Sequence[MLModel]) -> None:
+    if _CLASS_WEIGHT in arguments and any(each.distributed for each in models):
+        raise ArgumentsError(
+            "a distributed model has several outputs, which class_weight does not weight: expected none",
+            hint="leave it out, or deploy the models of one output by themselves",
+        )
+
+
+def _check_best_epoch(arguments: Mapping[str, Any], mode: TrainingMode, models: Sequence[MLModel]) -> None:
+    given = [name for name in arguments if name in BEST_EPOCH]
+    if given and mode is TrainingMode.INCREMENTAL:
+        raise ArgumentsError(
+            f"{', '.join(given)}: an online stream is learnt window by window and has no best epoch: expected none",
+            hint="incremental.monitoring_metric keeps the version that is best on samples that validate",
+        )
+    if monitor := arguments.get("monitor"):
+        _check_metric(str(monitor), models)
+
+
+def _check_metric(monitor: str, models: Sequence[MLModel]) -> None:
+    """Raise ArgumentsError where a model, or a chain, is known not to measure what is to be monitored."""
+    name = monitor.removeprefix("val_")
+    sub_models = with_chains([each for each in models if each.distributed])
+    measured = {f"model {each.name}": each.report.get("metrics") or () for each in models if not each.distributed}
+    if len(sub_models) > 1:
+        measured["the distributed model"] = ["loss", *(each.name for each in sub_models)]
+    for what, names in measured.items():
+        # What gives several numbers is named by what their names begin with, and so is what an exit measures.
+        if names and not any(name == each or name.startswith(f"{each}_") for each in names):
+            close = difflib.get_close_matches(name, names, n=1)
+            raise ArgumentsError(
+                f"{what} has no metric {monitor!r} to monitor: expected {' or '.join(names)}, with val_ before it on "
+                "validation samples",
+                argument="monitor",
+                hint=f"did you mean {close[0]}?" if close else "",
+            )
 
 
 def read_arguments(texts: Texts) -> dict[str, Any]:
@@ -79,7 +120,3 @@ def _each(texts: Texts) -> list[tuple[Framework, Purpose, str]]:
         for purpose in Purpose
         if (text := texts.get(framework, {}).get(purpose, ""))
     ]
-
-
-def _frameworks(configuration: Configuration, **those: Any) -> set[Framework]:
-    return {Framework(each) for each in configuration.models.filter(**those).values_list("framework", flat=True)}

@@ -10,24 +10,14 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from kafkaml.metric_direction import known_direction
 from kafkaml.wire.choices import Direction
 from kafkaml.wire.progress import EpochMetrics
 
-__all__ = ["MAX_POINTS", "extended", "known_direction", "of", "thinned"]
+__all__ = ["MAX_POINTS", "extended", "of", "thinned"]
 
 # The curve is drawn a hundred pixels wide: when it has so many points, every second one goes.
 MAX_POINTS = 48
-
-_LOWER_IS_BETTER = ("loss", "error", "mae", "mse", "mape", "msle", "divergence", "crossentropy", "hinge", "perplexity")
-_HIGHER_IS_BETTER = ("acc", "precision", "recall", "auc", "f1", "iou", "r2", "similarity")
-
-
-def known_direction(metric: str) -> Direction | None:
-    """Return which way a metric of this name goes when the model gets better; None where the name does not tell."""
-    name = metric.lower()
-    if any(word in name for word in _LOWER_IS_BETTER):
-        return Direction.DOWN
-    return Direction.UP if any(word in name for word in _HIGHER_IS_BETTER) else None
 
 
 def extended(history: Mapping[str, Any] | None, metrics: EpochMetrics) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from typing import Any
 
 from backend.api.asked import problem_with, read_settings
 from backend.api.errors import FieldProblem, InvalidFields
-from backend.deployments.history import known_direction
 from backend.deployments.models import Deployment
 from backend.ml_models.models import MLModel
 from kafkaml.control import ControlMessage
+from kafkaml.metric_direction import known_direction
 from kafkaml.wire.choices import TrainingMode
 from kafkaml.wire.incremental import Incremental
 

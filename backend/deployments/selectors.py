@@ -15,6 +15,7 @@ from backend.deployments.models import Artifact, Deployment, EpochRecord, Traini
 from backend.runs.models import ENDED_STATES, DesiredState
 from backend.streams.models import Announcement
 from kafkaml.training_hints import training_hints
+from kafkaml.wire.best_epoch import BestEpoch
 from kafkaml.wire.choices import TrainingMode
 from kafkaml.wire.hint import Hint
 from kafkaml.wire.outcome import ConfusionMatrix
@@ -150,10 +151,11 @@ def result_hints(result: TrainingResult, epochs: Sequence[Mapping[str, Any]]) ->
     """
     if result.state != RunState.FINISHED or result.deployment.mode != TrainingMode.CLASSIC:
         return ()
-    matrix = result.confusion_matrix
+    matrix, best = result.confusion_matrix, (result.outcome or {}).get("best_epoch")
     return training_hints(
         [EpochMetrics.model_validate(each) for each in epochs],
         None if matrix is None else ConfusionMatrix.model_validate(matrix),
+        None if best is None else BestEpoch.model_validate(best),
     )
 
 

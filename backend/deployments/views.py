@@ -135,7 +135,7 @@ class DeploymentViewSet(ResourceViewSet[Deployment]):
         """Make a deployment: its results wait until a sink announces a stream to its id."""
         values = self.validated(DeploymentWriteSerializer)
         configuration, mode = values["configuration"], TrainingMode(values["mode"])
-        values["arguments"] = checked_arguments(configuration, values["arguments"])
+        values["arguments"] = checked_arguments(configuration, values["arguments"], mode)
         models, targets = configuration.models.all(), Targets(values["targets"])
         values["incremental"] = checked_incremental(mode, values["incremental"], models)
         values["semi_supervised"] = checked_semi_supervised(values["semi_supervised"], models, targets)
@@ -161,7 +161,7 @@ class DeploymentViewSet(ResourceViewSet[Deployment]):
         models = known.models.all() if known else MLModel.objects.none()
         refused_fields = {each.field for each in problems}
         for each in [
-            *argument_problems(known, values["arguments"]),
+            *argument_problems(known, values["arguments"], TrainingMode(values["mode"])),
             *incremental_problems(TrainingMode(values["mode"]), values["incremental"], models),
             *semi_supervised_problems(values["semi_supervised"], models, Targets(values["targets"])),
             *(chain_problems(values, models) if known else ()),

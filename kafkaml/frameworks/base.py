@@ -8,15 +8,18 @@ chooses among the files, and pages and commands that offer both. The syntax of t
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from kafkaml.errors import ArgumentsError
+from kafkaml.metric_direction import known_direction
 from kafkaml.wire.framework import Framework
 
 __all__ = [
+    "BEST_EPOCH",
     "BOOLEAN",
     "DROP_LAST",
     "EPOCHS",
@@ -81,6 +84,10 @@ class Arguments:
     about: str
     example: str
     first: str = ""
+
+    def own_names(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return ``values`` under the names that the framework itself knows, without those that have no effect."""
+        return {self.accepted[name].alias_of or name: value for name, value in values.items() if name != "verbose"}
 
     def in_common_names(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return those that are accepted, under the names that all frameworks know them by."""
@@ -149,6 +156,12 @@ class FrameworkDescriptor:
                 raise ArgumentsError(
                     f"{method}: {name} is another name of {accepted[name].alias_of}: give one", argument=name
                 )
+        monitor = arguments.get("monitor")
+        if monitor and arguments.get("mode", "auto") == "auto" and known_direction(monitor) is None:
+            raise ArgumentsError(
+                f"{method}: whether {monitor} gets better as it rises is not known: expected mode='max' or mode='min'",
+                argument="mode",
+            )
 
 
 def is_integer(value: object, least: int) -> bool:
@@ -167,6 +180,33 @@ NATURAL = Kind("a whole number of at least 0", lambda value: is_integer(value, 0
 BOOLEAN = Kind("True or False", lambda value: isinstance(value, bool))
 SHUFFLE = Kind("True, False or 'batch'", lambda value: isinstance(value, bool) or value == "batch")
 VERBOSE = Kind("0, 1, 2 or 'auto'", lambda value: value in ("auto", 0, 1, 2))
+_METRIC_NAME = Kind(
+    "the name of a metric, such as 'val_loss', or None",
+    lambda value: value is None or (isinstance(value, str) and value != ""),
+)
+_DIRECTION = Kind("'auto', 'min' or 'max'", lambda value: value in ("auto", "min", "max"))
+_DELTA = Kind("a number of at least 0", lambda value: is_number(value) and 0 <= value < math.inf)
+_OPTIONAL_BOOLEAN = Kind("True, False or None", lambda value: value is None or isinstance(value, bool))
+
+# Which epoch is the best, and what is done with it: named as Keras' EarlyStopping names it, and alike everywhere.
+BEST_EPOCH: Mapping[str, Argument] = {
+    "early_stopping": Argument(
+        OPTIONAL_POSITIVE, "epochs without a better one after which training stops (patience); None: never", "None"
+    ),
+    "patience": Argument(OPTIONAL_POSITIVE, "another name of early_stopping", "None", alias_of="early_stopping"),
+    "monitor": Argument(
+        _METRIC_NAME,
+        "metric that tells which epoch is best, val_ before it on validation samples; None: val_loss, else loss",
+        "None",
+    ),
+    "mode": Argument(
+        _DIRECTION, "whether the least (min) or the greatest (max) is best", "'auto'", known_as="monitor_mode"
+    ),
+    "min_delta": Argument(_DELTA, "by how much an epoch must be better to count as better", "0"),
+    "restore_best_weights": Argument(
+        _OPTIONAL_BOOLEAN, "the result has the best epoch's weights, not the last's; None: with early_stopping", "None"
+    ),
+}
 
 # Meanings that frameworks share.
 EPOCHS = "number of passes over the training data"

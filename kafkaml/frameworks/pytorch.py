@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kafkaml.frameworks.base import (
+    BEST_EPOCH,
     BOOLEAN,
     DROP_LAST,
     EPOCHS,
@@ -46,6 +47,7 @@ PYTORCH = FrameworkDescriptor(
                 "shuffle": Argument(SHUFFLE, SHUFFLED, "True"),
                 "drop_last": Argument(BOOLEAN, DROP_LAST, "False"),
                 "to_tensor": Argument(BOOLEAN, _TO_TENSOR, "True"),
+                **BEST_EPOCH,
                 "epochs": Argument(POSITIVE, "another name of max_epochs", "1", alias_of="max_epochs"),
                 "steps_per_epoch": Argument(
                     OPTIONAL_POSITIVE, "another name of epoch_length", "None", alias_of="epoch_length"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kafkaml.frameworks.base import (
+    BEST_EPOCH,
     BOOLEAN,
     DROP_LAST,
     EPOCHS,
@@ -64,6 +65,7 @@ TENSORFLOW = FrameworkDescriptor(
                 "steps_per_epoch": Argument(OPTIONAL_POSITIVE, STEPS_PER_EPOCH, "None"),
                 "shuffle": Argument(SHUFFLE, SHUFFLED, "True"),
                 "drop_last": Argument(BOOLEAN, DROP_LAST, "False"),
+                **BEST_EPOCH,
                 "class_weight": Argument(_CLASS_WEIGHT, "how much samples of each class count in the loss", "None"),
                 "initial_epoch": Argument(NATURAL, "epochs that count as done before training starts", "0"),
                 "validation_split": Argument(
@@ -142,7 +144,7 @@ TENSORFLOW = FrameworkDescriptor(
         "y": "the labels come from the stream",
         "batch_size": "it has a field of its own",
         "validation_data": "it comes from the stream, by validation_rate",
-        "callbacks": "only literals can be given",
+        "callbacks": "only literals can be given; early_stopping=5 does what EarlyStopping(patience=5) does",
         "sample_weight": "only literals can be given; class_weight weights classes",
     },
 )

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from kafkaml.wire.best_epoch import BestEpoch
 from kafkaml.wire.contract import Learnt
 from kafkaml.wire.distributed import Exit
 from kafkaml.wire.evaluation import Baseline, Evaluation
@@ -37,6 +38,7 @@ class Outcome(Message):
     where that is not known. ``exit`` is of a sub-model of a distributed model, None for ordinary ones. ``scores`` are
     computed by the platform on the samples of ``test_metrics``, so that frameworks can be compared; empty where a model
     predicts neither one class nor numbers, or nothing tested it. ``baseline`` is what scores must beat there.
+    ``best_epoch`` is None for windows of a stream, and where no epoch had a number to judge by.
     """
 
     seconds: Annotated[float, Field(ge=0)]
@@ -58,6 +60,7 @@ class Outcome(Message):
     output_shapes: Annotated[list[Shape], Field(max_length=1000)] = []
     exit: Exit | None = None
     baseline: Baseline | None = None
+    best_epoch: BestEpoch | None = None
     pseudo_labels: Annotated[list[PseudoLabels], Field(max_length=100)] = []
     # Names of fields are as long as people write them; the request's size is bounded.
     learnt: Mapping[Literal["data_type", "data_reshape", "fields", "learnt"], str | list[str | list[str]] | Learnt] = {}

@@ -15,7 +15,9 @@ __all__ = ["EpochMetrics", "Progress", "WindowPlace"]
 class Progress(Message):
     """Where a run is: epoch (1-based) of epochs, batch of batches inside it, and the running metrics.
 
-    Epoch 0 is the reading of the stream; ``batch`` of ``batches`` then counts records.
+    Epoch 0 is the reading of the stream; ``batch`` of ``batches`` then counts records. ``remaining_seconds`` is how
+    long the epochs will still take, null where that is not known or has no end; ``may_end_sooner``: at most, as with
+    early stopping.
     """
 
     epoch: Count
@@ -23,6 +25,8 @@ class Progress(Message):
     batch: Count
     batches: Count
     metrics: Metrics = {}
+    remaining_seconds: Annotated[float, Field(ge=0, le=1e12)] | None = None
+    may_end_sooner: bool = False
 
 
 class WindowPlace(Message):
@@ -46,7 +50,9 @@ class EpochMetrics(Message):
 
     ``before`` is the model's score on the samples of the window before it learnt any of them, on 2,000 by chance where
     there are more (test, then train: Gama, Sebastiao, Rodrigues, "On evaluating stream learning algorithms", 2013).
-    ``pseudo_labels`` are of the round that began with this epoch, or of the last one in this window.
+    ``pseudo_labels`` are of the round that began with this epoch, or of the last one in this window. ``learning_rate``
+    is what the optimiser had come to at its end, numbered where groups of parameters have different ones.
+    ``best_epoch`` is the best so far, null where none is.
     """
 
     epoch: Annotated[int, Field(ge=0, le=2**31 - 1)]
@@ -56,3 +62,5 @@ class EpochMetrics(Message):
     before: Metrics = {}
     window: WindowPlace | None = None
     pseudo_labels: PseudoLabels | None = None
+    learning_rate: Metrics = {}
+    best_epoch: Count | None = None

@@ -244,7 +244,11 @@ class Handler(ABC):
 
     @abstractmethod
     def fit(self, request: Request) -> dict[str, Any]:
-        """``{batch_size, arguments, pause_seconds?}``, arrays ``train_*``, ``validation_*`` -> ``{history, warnings}``.
+        """``{batch_size, arguments, pause_seconds?}``, arrays ``train_*``, ``validation_*`` -> ``{history, best,
+        warnings}``.
+
+        ``best`` is the best epoch, ``{epoch, monitor, value, restored}``; null where none had a number to judge by. The
+        model ends with its weights where the arguments ask for that, and they are part of a saved state.
 
         With ``pause_seconds`` it stops after the first epoch that ends so long after its beginning, unless that is the
         last: ``{paused: true, epoch}``. The next ``fit``, given the same, goes on there; so does one in another process
@@ -258,7 +262,7 @@ class Handler(ABC):
 
     @abstractmethod
     def partial_fit(self, request: Request) -> dict[str, Any]:
-        """``{batch_size, arguments}`` and the arrays ``train_*`` -> ``{metrics: {name: float}, warnings}``.
+        """``{batch_size, arguments}``, arrays ``train_*`` -> ``{metrics: {name: float}, learning_rate, warnings}``.
 
         Trains for one pass, in the order given, and goes on where the pass before it stopped: weights and the state of
         the optimiser stay. ``arguments`` are those of ``fit``; what they say of epochs and of the order has no effect.

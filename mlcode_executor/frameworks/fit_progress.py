@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
 
+from mlcode_executor.frameworks.best_epoch import BestEpoch, with_validation
 from mlcode_executor.runtimes import Emit
 
-__all__ = ["FitPlace", "Pause", "ProgressEvents", "divergence_warnings"]
+__all__ = ["FitPlace", "Pause", "ProgressEvents", "divergence_warnings", "fit_answer"]
 
 # A person cannot follow more; each event costs a frame and a request to the backend.
 _PROGRESS_INTERVAL_SECONDS = 0.2
@@ -17,18 +19,30 @@ _PROGRESS_INTERVAL_SECONDS = 0.2
 
 @dataclass
 class FitPlace:
-    """Where ``fit`` stands: after ``epoch`` (1-based) and so many batches, with the metrics of each epoch so far."""
+    """Where ``fit`` stands: after ``epoch`` (1-based) and so many batches, with the metrics of each epoch so far.
+
+    ``best`` is the best of these epochs.
+    """
 
     epoch: int = 0
     batches: int = 0
     history: dict[str, list[float]] = field(default_factory=dict)
+    best: BestEpoch = field(default_factory=BestEpoch)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what ``from_json`` reads."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
+        return cls(**{**document, "best": BestEpoch(**document.get("best", {}))})
 
     def epoch_done(
         self, *, epoch: int, batches: int, training: Mapping[str, float], validation: Mapping[str, float]
     ) -> None:
         """Add one epoch; names of ``validation`` get ``val_`` before them."""
         self.epoch, self.batches = epoch, batches
-        for name, value in {**training, **{f"val_{name}": each for name, each in validation.items()}}.items():
+        for name, value in with_validation(training, validation).items():
             self.history.setdefault(name, []).append(value)
 
 
@@ -74,13 +88,37 @@ class ProgressEvents:
             {"epoch": epoch, "epochs": self._epochs, "batch": batch, "batches": batches, "metrics": dict(metrics)},
         )
 
-    def epoch_done(self, *, epoch: int, training: Mapping[str, float], validation: Mapping[str, float]) -> None:
-        """Report the end of ``epoch`` (1-based)."""
+    def epoch_done(
+        self,
+        *,
+        epoch: int,
+        training: Mapping[str, float],
+        validation: Mapping[str, float],
+        learning_rate: Mapping[str, float],
+        best_epoch: int,
+    ) -> None:
+        """Report the end of ``epoch`` (1-based); ``best_epoch`` is the best so far, 0 for none."""
         seconds = time.monotonic() - self._epoch_started
         self._emit(
             "epoch",
-            {"epoch": epoch, "seconds": seconds, "training": dict(training), "validation": dict(validation)},
+            {
+                "epoch": epoch,
+                "seconds": seconds,
+                "training": dict(training),
+                "validation": dict(validation),
+                "learning_rate": dict(learning_rate),
+                "best_epoch": best_epoch,
+            },
         )
+
+
+def fit_answer(place: FitPlace, *, restores: bool, restored: bool) -> dict[str, Any]:
+    """Return what ``fit`` answers of a training that is done: its history, its best epoch, and what to say of it."""
+    best, warnings = place.best, divergence_warnings(place.history)
+    if restores and not restored:
+        warnings.append(f"no epoch was the best, {best.monitor or 'loss'} being no number: the last weights are kept")
+    found = {"epoch": best.epoch, "monitor": best.monitor, "value": best.value, "restored": restored}
+    return {"history": place.history, "best": found if best.epoch else None, "warnings": warnings}
 
 
 def divergence_warnings(history: Mapping[str, Sequence[float]]) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +19,10 @@ from kafkaml.named_inputs import dtype_from_json
 from kafkaml.wire.framework import Framework
 from mlcode_executor.frameworks import independence, keras_export, keras_program, keras_report
 from mlcode_executor.frameworks.base import Array, Handler, ModelReport, Request, open_to_read, scratch_folder, write_to
+from mlcode_executor.frameworks.best_epoch import BestWeights
 from mlcode_executor.frameworks.chain import ChainTerms, chain_report, check_reports, of_sub_model, seconds_per_sample
 from mlcode_executor.frameworks.class_scores import write_classes
-from mlcode_executor.frameworks.fit_progress import FitPlace, Pause, ProgressEvents, divergence_warnings
+from mlcode_executor.frameworks.fit_progress import FitPlace, Pause, ProgressEvents, fit_answer
 from mlcode_executor.frameworks.keras_artifacts import (
     WEIGHTS,
     WHOLE,
@@ -50,6 +50,7 @@ from mlcode_executor.frameworks.keras_state import (
     exchanged,
     new_state,
     own_generator_kept,
+    put_copies,
     put_model,
     seeds,
     set_seeds,
@@ -102,6 +103,7 @@ class KerasHandler(Handler):
         # The features and labels by which the model was made ready: with them another process makes it so again.
         self._seen: tuple[Array, Array] | None = None
         self._place = FitPlace()
+        self._best = BestWeights(self._served_copies, lambda weights: put_copies(self._model, weights))
         # What is to be said of a training that went on from a state; known once it trains.
         self._lost: list[str] | None = []
         # The first samples seen. Which files give a model with the same answers to them is found out once, when asked.
@@ -193,17 +195,20 @@ class KerasHandler(Handler):
                 progress=ProgressEvents(request.emit, epochs=fit_arguments.epochs),
                 place=place,
                 pause=pause,
+                best=self._best,
             )
-        if not done:
-            return {"paused": True, "epoch": place.epoch}
+            if not done:
+                return {"paused": True, "epoch": place.epoch}
+            restored = self._best.restore()
         self._place = FitPlace()
-        return {"history": place.history, "warnings": [*divergence_warnings(place.history), *self._warnings(loop)]}
+        answer = fit_answer(place, restores=fit_arguments.restores, restored=restored)
+        return {**answer, "warnings": [*answer["warnings"], *self._warnings(loop)]}
 
     def partial_fit(self, request: Request) -> dict[str, Any]:
         loop, training, fit_arguments = self._to_train(request)
         with user_code():
             metrics = loop.partial_fit(training, batch_size=int(request.params["batch_size"]), arguments=fit_arguments)
-        return {"metrics": metrics, "warnings": self._warnings(loop)}
+        return {"metrics": metrics, "learning_rate": loop.learning_rate(), "warnings": self._warnings(loop)}
 
     def evaluate(self, request: Request) -> dict[str, Any]:
         arguments = dict(request.params.get("arguments") or {})
@@ -220,12 +225,14 @@ class KerasHandler(Handler):
         if self._seen is None:
             raise BrokenError("the model has seen no samples: call fit, partial_fit or evaluate first")
         state = new_state()
-        state["seen"], state["place"] = self._seen, asdict(self._place)
+        state["seen"], state["place"] = self._seen, self._place.to_json()
         state["random"] = self.random_numbers()
         with user_code():
             put_model(state, self._model)
         if self._champion is not None:
             state["champion"] = self._champion
+        if self._best.kept is not None:
+            state["best"] = self._best.kept
         state.write(request.files["state"])
         return {}
 
@@ -235,7 +242,8 @@ class KerasHandler(Handler):
         with user_code():
             take_model(state, model)
         self._champion = state["champion"] if "champion" in state else None  # noqa: SIM401
-        self._place, self._lost = FitPlace(**state["place"]), None
+        self._best.kept = state["best"] if "best" in state else None  # noqa: SIM401
+        self._place, self._lost = FitPlace.from_json(state["place"]), None
         self.set_random_numbers(state["random"])
         return {}
 
@@ -324,6 +332,11 @@ class KerasHandler(Handler):
 
     def served_weights(self) -> AbstractContextManager[None]:
         return averaged(self._model)
+
+    def _served_copies(self) -> list[Array]:
+        """Return the weights that the model would serve with, had its training ended now."""
+        with self.served_weights():
+            return copies(self._model)
 
     def random_numbers(self) -> dict[str, Any]:
         return {**super().random_numbers(), "layers": [] if self._model is None else seeds(self._model)}

@@ -15,8 +15,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kafkaml.frameworks import Purpose
+from kafkaml.frameworks.tensorflow import TENSORFLOW
 from mlcode_executor.frameworks.base import Array, batch_count, batches_of, flat_metrics
 from mlcode_executor.frameworks.batches import BatchStream
+from mlcode_executor.frameworks.best_epoch import BestWeights, Monitoring
 from mlcode_executor.frameworks.fit_progress import FitPlace, Pause, ProgressEvents
 from mlcode_executor.frameworks.keras_inputs import tensors_of
 
@@ -41,8 +44,8 @@ _DRAWS = frozenset(
 
 
 @dataclass(frozen=True)
-class FitArguments:
-    """Arguments of ``keras.Model.fit`` that are literals, with Keras' own defaults."""
+class FitArguments(Monitoring):
+    """Arguments of ``keras.Model.fit`` that are literals, with Keras' own defaults; and of its ``EarlyStopping``."""
 
     epochs: int = 1
     initial_epoch: int = 0
@@ -58,7 +61,7 @@ class FitArguments:
     @classmethod
     def from_literals(cls, arguments: Mapping[str, Any]) -> FitArguments:
         """Read checked arguments; ``verbose`` is accepted and does nothing, for there is no terminal."""
-        values = {name: value for name, value in arguments.items() if name != "verbose"}
+        values = TENSORFLOW.arguments[Purpose.FIT].own_names(arguments)
         if weights := values.get("class_weight"):
             values["class_weight"] = {int(key): float(weight) for key, weight in weights.items()}
         return cls(**values)
@@ -97,8 +100,12 @@ class KerasLoop:
         progress: ProgressEvents,
         place: FitPlace,
         pause: Pause,
+        best: BestWeights,
     ) -> bool:
-        """Train as ``keras.Model.fit`` would, from ``place`` on and moving it; returns whether all is done."""
+        """Train as ``keras.Model.fit`` would, from ``place`` on and moving it; returns whether all is done.
+
+        ``best`` keeps the weights of the best epoch, where the arguments ask for them.
+        """
         if arguments.validation_split and validation is None:
             split = int(len(training[0]) * (1 - arguments.validation_split))
             training, validation = _rows(training, slice(0, split)), _rows(training, slice(split, None))
@@ -123,8 +130,19 @@ class KerasLoop:
                         steps=arguments.validation_steps,
                     )
                 place.epoch_done(epoch=epoch, batches=stream.batches_done, training=trained, validation=validated)
-                progress.epoch_done(epoch=epoch, training=trained, validation=validated)
-                if self._model.stop_training:
+                is_best = place.best.epoch_done(
+                    arguments, epoch=epoch, training=trained, validation=validated, validates=validation is not None
+                )
+                if is_best and arguments.restores:
+                    best.keep()
+                progress.epoch_done(
+                    epoch=epoch,
+                    training=trained,
+                    validation=validated,
+                    learning_rate=self.learning_rate(),
+                    best_epoch=place.best.epoch,
+                )
+                if self._model.stop_training or place.best.stopped:
                     break
                 if pause.due and epoch < arguments.epochs:
                     return False
@@ -156,6 +174,11 @@ class KerasLoop:
         for part in batches_of(rows, chunk_rows):
             logs = self._run("test", features[part], labels[part], None, batch_size)
         return self._metrics(logs)
+
+    def learning_rate(self) -> dict[str, float]:
+        """Return the learning rate that the optimiser has come to, by name; empty where it has none."""
+        rate = getattr(self._model.optimizer, "learning_rate", None)
+        return {} if rate is None else flat_metrics("learning_rate", keras.ops.convert_to_numpy(rate))
 
     @property
     def unsaved(self) -> str:

@@ -24,6 +24,7 @@ __all__ = [
     "exchanged",
     "new_state",
     "own_generator_kept",
+    "put_copies",
     "put_model",
     "seeds",
     "set_seeds",
@@ -47,11 +48,8 @@ def exchanged(model: Any, others: list[Array]) -> Iterator[None]:
 @contextmanager
 def averaged(model: Any) -> Iterator[None]:
     """Let the model have the averages of its weights until the block ends, where its optimiser keeps any (use_ema)."""
-    optimizer = getattr(model, "optimizer", None)
-    # One that scales the loss has the optimiser that averages inside.
-    averaging = getattr(optimizer, "inner_optimizer", optimizer)
-    # Before the first step the averages are zeros.
-    if averaging is None or not averaging.use_ema or not averaging.built or not int(averaging.iterations):
+    averaging = _averaging(model)
+    if averaging is None:
         yield
         return
     with _same_after(model.trainable_weights):
@@ -62,6 +60,17 @@ def averaged(model: Any) -> Iterator[None]:
 def copies(model: Any) -> list[Array]:
     """Return the values of the model's variables, which later ones do not change."""
     return [np.array(each) for each in model.variables]
+
+
+def put_copies(model: Any, values: list[Array]) -> None:
+    """Give the model what ``copies`` returned; averages of its weights become these too, for they would serve."""
+    _set(model.variables, values)
+    averaging = _averaging(model)
+    if averaging is not None:
+        pairs = zip(averaging._trainable_variables, averaging._model_variables_moving_average, strict=True)
+        for variable, average in pairs:
+            if average is not None:
+                average.assign(variable)
 
 
 def seeds(model: Any) -> list[Array]:
@@ -119,6 +128,17 @@ def take_model(state: State, model: Any) -> None:
         global_seed_generator().state.assign(shared)
     for generator, value in zip(_generators(model), state["generators"], strict=True):
         set_generator_state(generator, value)
+
+
+def _averaging(model: Any) -> Any:
+    """Return the model's optimiser that keeps averages of its weights (use_ema); None where there are none yet."""
+    optimizer = getattr(model, "optimizer", None)
+    # One that scales the loss has the optimiser that averages inside.
+    averaging = getattr(optimizer, "inner_optimizer", optimizer)
+    # Before the first step the averages are zeros.
+    if averaging is None or not averaging.use_ema or not averaging.built or not int(averaging.iterations):
+        return None
+    return averaging
 
 
 @contextmanager

@@ -6,7 +6,6 @@ import random
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +20,10 @@ from kafkaml.named_inputs import dtype_from_json
 from kafkaml.wire.framework import Framework
 from mlcode_executor.frameworks import independence, pytorch_export, pytorch_machine, pytorch_report
 from mlcode_executor.frameworks.base import Array, Handler, ModelReport, Request, open_to_read, scratch_folder, write_to
+from mlcode_executor.frameworks.best_epoch import BestWeights
 from mlcode_executor.frameworks.chain import ChainTerms, chain_report, check_reports, of_sub_model, seconds_per_sample
 from mlcode_executor.frameworks.class_scores import write_classes
-from mlcode_executor.frameworks.fit_progress import FitPlace, Pause, ProgressEvents, divergence_warnings
+from mlcode_executor.frameworks.fit_progress import FitPlace, Pause, ProgressEvents, fit_answer
 from mlcode_executor.frameworks.losses import describe_loss, takes_logits
 from mlcode_executor.frameworks.pytorch_chain import Chain
 from mlcode_executor.frameworks.pytorch_definitions import Definitions, check_inputs
@@ -43,6 +43,7 @@ from mlcode_executor.frameworks.pytorch_state import (
     copies,
     exchanged,
     new_state,
+    put_copies,
     put_model,
     put_weights,
     take_model,
@@ -88,6 +89,7 @@ class PyTorchHandler(Handler):
         # The samples by which the model was made ready: with them another process makes it so again.
         self._seen: Array | None = None
         self._place = FitPlace()
+        self._best = BestWeights(lambda: copies(self._model), lambda weights: put_copies(self._model, weights))
         self._warnings: list[str] = []
 
     def warm_up(self, request: Request) -> dict[str, Any]:
@@ -169,13 +171,15 @@ class PyTorchHandler(Handler):
                 progress=ProgressEvents(request.emit, epochs=fit_arguments.max_epochs),
                 place=place,
                 pause=pause,
+                best=self._best,
             )
         if not done:
             return {"paused": True, "epoch": place.epoch}
         self._place = FitPlace()
+        answer = fit_answer(place, restores=fit_arguments.restores, restored=self._best.restore())
         return {
-            "history": place.history,
-            "warnings": [*self._warnings, *divergence_warnings(place.history)],
+            **answer,
+            "warnings": [*self._warnings, *answer["warnings"]],
             "preparation": self._prepared_forward().preparation.to_json(),
         }
 
@@ -185,6 +189,7 @@ class PyTorchHandler(Handler):
             metrics = self._prepared(training[0]).partial_fit(training, batch_size=int(request.params["batch_size"]))
         return {
             "metrics": metrics,
+            "learning_rate": self._the_loop().learning_rate(),
             "warnings": list(self._warnings),
             "preparation": self._prepared_forward().preparation.to_json(),
         }
@@ -206,12 +211,14 @@ class PyTorchHandler(Handler):
         preparation, state = self._prepared_forward().preparation, new_state()
         state["preparation"], state["seen"] = preparation.to_json(), self._seen
         state["loop"] = [self._to_tensor, self._targets_are_features, self._warnings]
-        state["place"] = asdict(self._place)
+        state["place"] = self._place.to_json()
         state["random"] = self.random_numbers()
         with user_code():
             put_model(state, self._model, self._the_loop().optimizer)
         if self._champion is not None:
             put_weights(state, "champion", self._champion)
+        if self._best.kept is not None:
+            put_weights(state, "best", self._best.kept)
         state.write(request.files["state"])
         return {}
 
@@ -225,7 +232,8 @@ class PyTorchHandler(Handler):
             self._loop = TorchLoop(self._prepared_forward(), targets_are_features=self._targets_are_features)
             take_model(state, model, self._loop.new_optimizer)
         self._champion = take_weights(state, "champion", model) if "champion" in state else None
-        self._place = FitPlace(**state["place"])
+        self._best.kept = take_weights(state, "best", model) if "best" in state else None
+        self._place = FitPlace.from_json(state["place"])
         self.set_random_numbers(state["random"])
         return {"preparation": preparation.to_json()}
 

@@ -19,6 +19,7 @@ from kafkaml.frameworks import Purpose
 from kafkaml.frameworks.pytorch import PYTORCH
 from mlcode_executor.frameworks.base import Array, batches_of, flat_metrics
 from mlcode_executor.frameworks.batches import BatchStream
+from mlcode_executor.frameworks.best_epoch import BestWeights, Monitoring
 from mlcode_executor.frameworks.fit_progress import FitPlace, Pause, ProgressEvents
 from mlcode_executor.frameworks.pytorch_definitions import Definitions
 from mlcode_executor.frameworks.pytorch_forward import Forward
@@ -38,7 +39,7 @@ _FUSABLE = (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD)
 
 
 @dataclass(frozen=True)
-class FitArguments:
+class FitArguments(Monitoring):
     """Arguments of a run: Ignite's ``max_epochs`` and ``epoch_length``, Keras' names for them too, and the order.
 
     ``drop_last`` leaves out a last batch that is not full, ``to_tensor`` gives images of bytes as ToTensor does.
@@ -53,8 +54,7 @@ class FitArguments:
     @classmethod
     def from_literals(cls, arguments: Mapping[str, Any]) -> FitArguments:
         """Read checked arguments; ``verbose`` is accepted and does nothing, for there is no terminal."""
-        accepted = PYTORCH.arguments[Purpose.FIT].accepted
-        return cls(**{accepted[name].alias_of or name: value for name, value in arguments.items() if name != "verbose"})
+        return cls(**PYTORCH.arguments[Purpose.FIT].own_names(arguments))
 
 
 class TorchLoop:
@@ -93,19 +93,23 @@ class TorchLoop:
         progress: ProgressEvents,
         place: FitPlace,
         pause: Pause,
+        best: BestWeights,
     ) -> bool:
-        """Train from ``place`` on and moving it, with a new optimiser at first; returns whether all is done."""
+        """Train from ``place`` on and moving it, with a new optimiser at first; returns whether all is done.
+
+        ``best`` keeps the weights of the best epoch, where the arguments ask for them.
+        """
         if not place.epoch:
             self.new_optimizer()
-        self._train(training, validation, batch_size, arguments, seed, progress, place, pause)
-        return place.epoch >= arguments.max_epochs
+        self._train(training, validation, batch_size, arguments, seed, progress, place, pause, best)
+        return place.epoch >= arguments.max_epochs or place.best.stopped
 
     def partial_fit(self, training: tuple[Array, Array], *, batch_size: int) -> dict[str, float]:
         """Train for one more pass, in the order given, with the optimiser of the pass before; returns its metrics."""
         if self.optimizer is None:
             self.new_optimizer()
         once, place = FitArguments(shuffle=False), FitPlace()
-        self._train(training, None, batch_size, once, 0, ProgressEvents.silent(), place, Pause(None))
+        self._train(training, None, batch_size, once, 0, ProgressEvents.silent(), place, Pause(None), None)
         return {name: values[-1] for name, values in place.history.items()}
 
     def _train(
@@ -118,6 +122,7 @@ class TorchLoop:
         progress: ProgressEvents,
         place: FitPlace,
         pause: Pause,
+        best: BestWeights | None,
     ) -> None:
         features, labels = training
         self._targets.check(labels, self._forward.outputs)
@@ -157,8 +162,19 @@ class TorchLoop:
                 trained = metrics.compute()
                 validated = {} if validation is None else self.evaluate(validation, batch_size=batch_size)
                 place.epoch_done(epoch=epoch, batches=batches, training=trained, validation=validated)
-                progress.epoch_done(epoch=epoch, training=trained, validation=validated)
-                if pause.due:
+                is_best = place.best.epoch_done(
+                    arguments, epoch=epoch, training=trained, validation=validated, validates=validation is not None
+                )
+                if is_best and arguments.restores and best is not None:
+                    best.keep()
+                progress.epoch_done(
+                    epoch=epoch,
+                    training=trained,
+                    validation=validated,
+                    learning_rate=self.learning_rate(),
+                    best_epoch=place.best.epoch,
+                )
+                if pause.due or place.best.stopped:
                     engine.terminate()
 
             trainer.add_event_handler(Events.EPOCH_STARTED, start)
@@ -198,6 +214,11 @@ class TorchLoop:
         parts = list(batches_of(rows, batch_size * _EVALUATION_FACTOR))
         evaluator.run(parts, max_epochs=1)
         return {**_floats(evaluator.state.metrics), **loss.value()}
+
+    def learning_rate(self) -> dict[str, float]:
+        """Return the learning rate that the optimiser has come to; numbered where its groups of parameters differ."""
+        rates = [float(each["lr"]) for each in getattr(self.optimizer, "param_groups", ()) if "lr" in each]
+        return flat_metrics("learning_rate", rates if len(set(rates)) > 1 else rates[:1]) if rates else {}
 
     def _training_step(self, optimizer: Any) -> Callable[[Engine, tuple[Tensors, torch.Tensor]], Any]:
         forward, loss_fn, targets = self._forward, self._loss_fn, self._targets

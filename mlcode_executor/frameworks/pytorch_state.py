@@ -22,7 +22,17 @@ from mlcode_executor.frameworks.state import (
     set_generator_state,
 )
 
-__all__ = ["copies", "exchanged", "new_state", "put_model", "put_weights", "take_model", "take_weights", "weights"]
+__all__ = [
+    "copies",
+    "exchanged",
+    "new_state",
+    "put_copies",
+    "put_model",
+    "put_weights",
+    "take_model",
+    "take_weights",
+    "weights",
+]
 
 _OF_EVERY_MODULE = frozenset(vars(nn.Module()))
 
@@ -54,16 +64,23 @@ def take_weights(state: State, name: str, model: nn.Module) -> dict[str, torch.T
 def exchanged(model: nn.Module, others: Mapping[str, torch.Tensor]) -> Iterator[None]:
     """Let the model have the weights ``others`` until the block ends; they stay as they are."""
     before = copies(model)
-    _set(model, others)
+    put_copies(model, others)
     try:
         yield
     finally:
-        _set(model, before)
+        put_copies(model, before)
 
 
 def copies(model: nn.Module) -> dict[str, torch.Tensor]:
     """Return what ``weights`` does, in memory of its own."""
     return {name: each.clone() for name, each in weights(model).items()}
+
+
+def put_copies(model: nn.Module, values: Mapping[str, torch.Tensor]) -> None:
+    """Give the model what ``copies`` returned."""
+    with torch.no_grad():
+        for name, own in weights(model).items():
+            own.copy_(values[name])
 
 
 def put_model(state: State, model: nn.Module, optimizer: Any) -> None:
@@ -81,7 +98,7 @@ def put_model(state: State, model: nn.Module, optimizer: Any) -> None:
 
 def take_model(state: State, model: nn.Module, new_optimizer: Callable[[], Any]) -> None:
     """Give the model what ``put_model`` kept, and a new optimiser what the other had, if there was one."""
-    _set(model, take_weights(state, "weights", model))
+    put_copies(model, take_weights(state, "weights", model))
     optimizer, of_optimizer = None, state["optimizer"]
     if of_optimizer is not None:
         optimizer = new_optimizer()
@@ -89,12 +106,6 @@ def take_model(state: State, model: nn.Module, new_optimizer: Callable[[], Any])
     for name, holder, key in _attributes(model):
         if name in state and holder[key] is not optimizer:
             _restore(holder, key, state[name])
-
-
-def _set(model: nn.Module, values: Mapping[str, torch.Tensor]) -> None:
-    with torch.no_grad():
-        for name, own in weights(model).items():
-            own.copy_(values[name])
 
 
 def _attributes(model: nn.Module) -> Iterator[tuple[str, dict[str, Any], str]]:

@@ -13,8 +13,11 @@ from typing import Any
 
 from kafkaml.errors import UserCodeError
 from kafkaml.failpoints import failpoint
+from kafkaml.frameworks import FRAMEWORKS, Purpose
 from kafkaml.logs import get_logger
+from kafkaml.wire.best_epoch import BestEpoch
 from kafkaml.wire.progress import EpochMetrics, Progress
+from kafkaml.wire.training import TrainingPlan
 from model_training.context import RunContext
 from model_training.epoch_checkpoints import EpochCheckpoints
 from model_training.finishing import Learnt, Trial
@@ -22,6 +25,7 @@ from model_training.fitting import blamed, fit_to_model
 from model_training.model_session import ModelSession, Samples
 from model_training.part import TrainedPart
 from model_training.parts import Parts
+from model_training.remaining import RemainingTime
 from model_training.self_training import SelfTraining
 from model_training.training_data import TrainingData
 
@@ -54,7 +58,7 @@ def run(context: RunContext) -> Sequence[TrainedPart]:
             part.warnings.add(*data.warnings)
             checkpoints = EpochCheckpoints(context, session, part, slice_sha256=data.slice_sha256)
             resumed = checkpoints.resume()
-            fitting = _Fitting(session, data, parts, checkpoints)
+            fitting = _Fitting(plan, session, data, parts, checkpoints)
             rounds: SelfTraining | None = None
             if plan.semi_supervised is None:
                 fitting.fit(data.training)
@@ -76,40 +80,57 @@ def run(context: RunContext) -> Sequence[TrainedPart]:
         class_names=data.class_names,
         settings=data.learnt,
         pseudo_labels=() if rounds is None else rounds.told,
+        best_epoch=fitting.best,
     )
     return parts.finished(ended, hashes, model, learnt)
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Fitting:
-    """Fits the model once, or in several rounds whose epochs are counted on, validating after each epoch."""
+    """Fits the model once, or in several rounds whose epochs are counted on, validating after each epoch.
 
+    ``best`` is of the last fit, whose model is the result.
+    """
+
+    plan: TrainingPlan
     session: ModelSession
     data: TrainingData
     parts: Parts
     checkpoints: EpochCheckpoints
+    best: BestEpoch | None = None
 
     def fit(self, samples: Samples, rounds: SelfTraining | None = None) -> int:
         """Fit ``samples``; returns how many epochs are done then, with those of the rounds before."""
         before = done = self.checkpoints.around.epochs
-        data, parts = self.data, self.parts
+        data, parts, remaining = self.data, self.parts, RemainingTime()
+        given = FRAMEWORKS[self.plan.framework].arguments[Purpose.FIT].in_common_names(self.plan.fit_arguments)
+        asked = before + int(given.get("epochs", 1))
 
         def on_progress(progress: Progress) -> None:
             left = 0 if rounds is None else rounds.rounds_left * progress.epochs
-            counted = {"epoch": before + progress.epoch, "epochs": before + progress.epochs + left}
+            epoch, epochs = before + progress.epoch, before + progress.epochs + left
+            fraction = progress.batch / progress.batches if progress.batches else 0.0
+            counted = {
+                "epoch": epoch,
+                "epochs": epochs,
+                "remaining_seconds": remaining.seconds(epoch=epoch, epochs=epochs, fraction=min(1.0, fraction)),
+                "may_end_sooner": left > 0 or given.get("early_stopping") is not None,
+            }
             parts.progress(progress.model_copy(update=counted))
 
         def on_epoch(metrics: EpochMetrics) -> None:
             nonlocal done
             done = before + metrics.epoch
-            more: dict[str, Any] = {"epoch": done}
+            remaining.epoch_done()
+            best = None if metrics.best_epoch is None else before + metrics.best_epoch
+            more: dict[str, Any] = {"epoch": done, "best_epoch": best}
             if rounds is not None:
                 more["pseudo_labels"], rounds.untold = rounds.untold, None
             parts.epoch(metrics.model_copy(update=more))
             failpoint("training.epoch")
 
         try:
-            warnings = self.session.fit(
+            fitted = self.session.fit(
                 samples,
                 data.validation if len(data.validation) else None,
                 on_progress=on_progress,
@@ -122,8 +143,17 @@ class _Fitting:
             doubt = data.doubts[0]
             raise blamed(error, doubt.message, doubt.hint) from error
         parts.leader.warnings.add(
-            *warnings, *(f"{doubt.message}; it was trained all the same" for doubt in data.doubts)
+            *fitted.warnings, *(f"{doubt.message}; it was trained all the same" for doubt in data.doubts)
         )
+        if (best := fitted.best) is not None:
+            self.best = BestEpoch(
+                epoch=before + best.epoch,
+                epochs=asked,
+                trained=done,
+                monitor=best.monitor,
+                value=best.value,
+                restored=best.restored,
+            )
         return done
 
 

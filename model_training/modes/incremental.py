@@ -221,6 +221,8 @@ class _Learner:
         self._part = parts.leader
         self._state = _State()
         self._started = self._last_end = time.monotonic()
+        # Of the pass that was learnt last.
+        self._learning_rate: Mapping[str, float] = {}
         # The model's state behind the present window, where it was saved before the window's end.
         self._saved: Path | None = None
         self.kept, self.begun = kept, begun
@@ -342,6 +344,7 @@ class _Learner:
                 before=before,
                 window=place,
                 pseudo_labels=rounds[-1] if rounds else None,
+                learning_rate=self._learning_rate,
             )
         )
         self._keep()
@@ -388,7 +391,7 @@ class _Learner:
                     if not fit.doubts:
                         raise
                     raise blamed(error, *fit.doubts[0]) from error
-                metrics = done.metrics
+                metrics, self._learning_rate = done.metrics, done.learning_rate
                 self._part.warnings.add(*done.warnings)
         lost = [name for name, value in metrics.items() if not math.isfinite(value)]
         if lost:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from kafkaml.training_hints import training_hints
+from kafkaml.wire.best_epoch import BestEpoch
 from kafkaml.wire.hint import HintCode
 from kafkaml.wire.outcome import ConfusionMatrix
 from kafkaml.wire.progress import EpochMetrics
@@ -56,7 +57,10 @@ def test_a_hint_says_where_and_what_to_try() -> None:
     held_out = [1.0, 0.8, 0.7, *[0.7 + 0.05 * place for place in range(17)]]
     (hint,) = training_hints(epochs(FALLING, held_out))
     assert "from epoch 3 on" in hint.message
-    assert hint.advice.startswith("stop after 3 epochs")
+    assert hint.advice.startswith("keep the weights of that epoch (early_stopping=5)")
+    kept = BestEpoch(epoch=3, epochs=20, trained=20, monitor="val_loss", value=0.7, restored=True)
+    assert training_hints(epochs(FALLING, held_out), best=kept) == []
+    assert training_hints(epochs(FALLING, held_out), best=kept.model_copy(update={"restored": False})) == [hint]
 
 
 @pytest.mark.parametrize(

@@ -126,19 +126,28 @@ def test_a_chain_goes_on_from_a_state_to_the_last_bit(
     start_model: StartProcess, framework: Framework, tmp_path: Path
 ) -> None:
     def fit(model: Model, pause_seconds: float | None = None) -> dict[str, Any]:
-        arguments = {"batch_size": 16, "arguments": {"epochs": 3}, "pause_seconds": pause_seconds}
+        # The loss falls, so the first epoch has the greatest: the best, of two that are waited for in vain.
+        terms = {"epochs": 9, "monitor": "low_loss", "mode": "max", "early_stopping": 2}
+        arguments = {"batch_size": 16, "arguments": terms, "pause_seconds": pause_seconds}
         return model.call("fit", arguments, train_features=FEATURES, train_labels=LABELS)
 
     first, second = (start_model(Runtime(framework)) for _ in range(2))
     for model in (first, second):
         model.call("build", params(framework, optimizer="adam"))
     assert fit(first, 0.0) == {"paused": True, "epoch": 1}
+    after_one = [weights_of(first, framework, part) for part in (0, 1)]
     with (tmp_path / "state.npz").open("w+b") as file:
         first.process.call("save_state", files={"state": file.fileno()}, timeout_seconds=100)
         second.process.call("restore_state", files={"state": file.fileno()}, timeout_seconds=100)
-    histories = [fit(model)["history"] for model in (first, second)]
-    assert histories[0] == histories[1]
-    assert {"loss", "low_loss", "high_loss", "low_accuracy", "high_accuracy"} == set(histories[0])
+    answers = [fit(model) for model in (first, second)]
+    assert answers[0]["history"] == answers[1]["history"]
+    assert len(answers[0]["history"]["loss"]) == 3
+    for model, answer in zip((first, second), answers, strict=True):
+        assert (answer["best"]["epoch"], answer["best"]["restored"]) == (1, True)
+        # All sub-models have the weights of the best epoch.
+        for part, kept in enumerate(after_one):
+            np.testing.assert_equal(weights_of(model, framework, part), kept)
+    assert {"loss", "low_loss", "high_loss", "low_accuracy", "high_accuracy"} == set(answers[0]["history"])
     for part in range(2):
         own, others = (weights_of(model, framework, part) for model in (first, second))
         assert own

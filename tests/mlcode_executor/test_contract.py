@@ -145,6 +145,33 @@ def test_training_learns_and_reports_every_epoch(framework: Framework, start_mod
     assert answers.argmax(axis=1).tolist() == predicted.tolist()
 
 
+def test_it_stops_early_and_keeps_the_best_epoch(framework: Framework, start_model: StartProcess, digits: Any) -> None:
+    # Training learns the few samples by heart: on the others it comes to its best before the last epoch.
+    few = digits[0][:1500].copy(), digits[1]
+    few[0][60:1200] = few[0][:60].repeat(19, axis=0)
+    few = few[0], np.concatenate([few[1][:60], few[1][:60].repeat(19), few[1][1200:]])
+    limits = {"patience": 3, "monitor": f"val_{framework.accuracy}", framework.epochs: 40}
+    model, result = trained(start_model, framework, few, **limits)
+    values = result["history"][limits["monitor"]]
+    best = values.index(max(values)) + 1
+    assert result["best"] == {"epoch": best, "monitor": limits["monitor"], "value": max(values), "restored": True}
+    assert len(values) == best + 3 < 40
+    told = [data for kind, data in model.events if kind == "epoch"]
+    assert [each["best_epoch"] for each in told[best - 1 :]] == [best] * 4
+    assert told[-1]["learning_rate"] == {"learning_rate": pytest.approx(told[0]["learning_rate"]["learning_rate"])}
+    held_out = {"features": few[0][1200:1500], "labels": few[1][1200:1500]}
+    metrics = model.call("evaluate", {"batch_size": 32}, **held_out)["metrics"]
+    assert metrics[framework.accuracy] == pytest.approx(max(values))
+
+
+def test_a_metric_that_no_epoch_has_is_refused(framework: Framework, start_model: StartProcess, digits: Any) -> None:
+    with pytest.raises(
+        ArgumentsError, match=r"no epoch has the metric 'val_precision'.*expected one of .*val_loss"
+    ) as error:
+        trained(start_model, framework, digits, monitor="val_precision", early_stopping=3)
+    assert error.value.argument == "monitor"
+
+
 def test_progress_says_where_training_is(framework: Framework, start_model: StartProcess, digits: Any) -> None:
     images = np.repeat(digits[0], 10, axis=0)
     labels = np.repeat(digits[1], 10, axis=0)

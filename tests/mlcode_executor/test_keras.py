@@ -193,8 +193,10 @@ _SAME_AS_KERAS = """
 import inspect, json, sys
 import numpy as np
 import keras
+from mlcode_executor.frameworks.best_epoch import BestWeights
 from mlcode_executor.frameworks.fit_progress import FitPlace, Pause, ProgressEvents
 from mlcode_executor.frameworks.keras_loop import FitArguments, KerasLoop
+from mlcode_executor.frameworks.keras_state import copies, put_copies
 
 def model():
     keras.utils.set_random_seed(0)
@@ -211,25 +213,35 @@ def model():
 random = np.random.default_rng(0)
 x, y = random.normal(size=(100, 8)).astype(np.float32), random.integers(0, 3, 100)
 arguments = dict(epochs=4, shuffle=False, class_weight={0: 1.0, 1: 2.0, 2: 0.5}, validation_freq=2)
+stopping = dict(patience=3, monitor="val_accuracy", min_delta=0.01, restore_best_weights=True)
 answers = []
-for steps in (None, 3):
-    theirs = model().fit(
-        x, y, batch_size=16, validation_data=(x[:30], y[:30]), verbose=0, steps_per_epoch=steps, **arguments
+for more, callback in (({}, {}), (dict(steps_per_epoch=3), {}), (dict(epochs=30, validation_freq=1), stopping)):
+    given = {**arguments, **more}
+    callbacks = [keras.callbacks.EarlyStopping(**callback)] if callback else []
+    theirs, ours = model(), model()
+    history = theirs.fit(
+        x, y, batch_size=16, validation_data=(x[:30], y[70:]), verbose=0, callbacks=callbacks, **given
     ).history
-    place = FitPlace()
-    KerasLoop(model(), targets=lambda labels: labels).fit(
+    place, rates = FitPlace(), []
+    best = BestWeights(lambda: copies(ours), lambda weights: put_copies(ours, weights))
+    KerasLoop(ours, targets=lambda labels: labels).fit(
         (x, y),
-        (x[:30], y[:30]),
+        (x[:30], y[70:]),
         batch_size=16,
-        arguments=FitArguments(**arguments, steps_per_epoch=steps),
+        arguments=FitArguments.from_literals({**given, **callback}),
         seed=0,
-        progress=ProgressEvents(lambda name, data: None, epochs=4),
+        progress=ProgressEvents(lambda name, data: name == "epoch" and rates.append(data["learning_rate"]), epochs=4),
         place=place,
         pause=Pause(None),
+        best=best,
     )
-    answers.append([theirs, place.history])
-parameters = [[*inspect.signature(method).parameters] for method in (keras.Model.fit, keras.Model.evaluate)]
-json.dump([answers, *parameters], sys.stdout)
+    assert best.restore() == bool(callback)
+    weights = [[float(each) for each in np.concatenate([np.ravel(each) for each in copies(made)])[:99]]
+               for made in (theirs, ours)]
+    told = [place.best.epoch, callbacks[0].best_epoch + 1 if callback else place.best.epoch, rates[-1], len(rates)]
+    answers.append([history, place.history, *weights, told])
+methods = keras.Model.fit, keras.callbacks.EarlyStopping, keras.Model.evaluate
+json.dump([answers, *([*inspect.signature(method).parameters] for method in methods)], sys.stdout)
 """
 
 
@@ -240,11 +252,18 @@ def test_the_loop_computes_what_keras_fit_computes_by_its_arguments() -> None:
     output = subprocess.run(
         [sys.executable, "-c", _SAME_AS_KERAS], capture_output=True, text=True, timeout=400, check=True
     ).stdout
-    answers, fit, evaluate = json.loads(output)
-    # drop_last is the loop's own, which Keras leaves to whoever makes the batches.
-    assert set(TENSORFLOW.arguments[Purpose.FIT].accepted) <= {*fit, "drop_last"}
+    answers, fit, early_stopping, evaluate = json.loads(output)
+    # drop_last is the loop's own, which Keras leaves to whoever makes the batches; early_stopping names a callback.
+    accepted = set(TENSORFLOW.arguments[Purpose.FIT].accepted)
+    assert accepted <= {*fit, *early_stopping, "drop_last", "early_stopping"}
     assert set(TENSORFLOW.arguments[Purpose.EVALUATION].accepted) <= set(evaluate)
-    for theirs, ours in answers:
+    for theirs, ours, their_weights, our_weights, _ in answers:
         assert set(theirs) == set(ours)
         for name, values in theirs.items():
             assert ours[name] == pytest.approx(values, rel=1e-4, abs=1e-5), name
+        assert our_weights == pytest.approx(their_weights, rel=1e-3, abs=1e-4)
+    best, best_of_keras, learning_rate, epochs = answers[-1][-1]
+    assert 1 <= best == best_of_keras == epochs - 3
+    assert epochs < 30
+    # Seven batches an epoch, and 0.9 of it after each ten.
+    assert learning_rate == {"learning_rate": pytest.approx(0.01 * 0.9 ** (7 * epochs / 10))}

@@ -165,8 +165,8 @@ class Kind:
             restore(model, state)
         return model
 
-    def fit(self, model: Model, *, pause_seconds: float | None = None, **arguments: int) -> dict[str, Any]:
-        arguments = {EPOCHS[self.runtime]: 4, **arguments}
+    def fit(self, model: Model, *, pause_seconds: float | None = None, **given: Any) -> dict[str, Any]:
+        arguments = {EPOCHS[self.runtime]: 4, **given}
         return model.call(
             "fit",
             {"batch_size": 32, "arguments": arguments, "pause_seconds": pause_seconds},
@@ -250,6 +250,31 @@ def test_a_training_goes_on_elsewhere_to_the_last_bit(kind_of: Callable[[str], K
     assert rest.get("preparation") == whole.get("preparation")
     assert content(save(second)) == content(save(undisturbed))
     assert kind.evaluate(second) == kind.evaluate(undisturbed)
+
+
+@pytest.mark.parametrize("name", ["keras-layers", "torch-layers"])
+def test_the_best_epoch_and_the_patience_go_on_elsewhere(kind_of: Callable[[str], Kind], name: str) -> None:
+    kind = kind_of(name)
+    # The loss falls, so the first epoch has the greatest: the best of two that are waited for in vain.
+    arguments = {EPOCHS[kind.runtime]: 9, "monitor": "loss", "mode": "max", "early_stopping": 2}
+    undisturbed = kind.build()
+    whole = kind.fit(undisturbed, **arguments)
+    losses = whole["history"]["loss"]
+    assert losses == sorted(losses, reverse=True)
+    first = kind.build()
+    assert kind.fit(first, pause_seconds=0, **arguments) == {"paused": True, "epoch": 1}
+    assert kind.fit(first, pause_seconds=0, **arguments) == {"paused": True, "epoch": 2}
+    second = kind.build(save(first))
+    rest = kind.fit(second, **arguments)
+    assert [each["epoch"] for event, each in second.events if event == "epoch"] == [3]
+    assert rest["best"] == whole["best"] == {"epoch": 1, "monitor": "loss", "value": losses[0], "restored": True}
+
+    # They have just the weights of a training that ended there, averages of them (use_ema) included.
+    ended = kind.build()
+    kind.fit(ended, **{EPOCHS[kind.runtime]: 1})
+    assert kind.evaluate(second) == kind.evaluate(undisturbed) == kind.evaluate(ended)
+    if name == "keras-layers":
+        assert weights_of(second) == weights_of(ended)
 
 
 @pytest.mark.parametrize("name", list(MODELS))

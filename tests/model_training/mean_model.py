@@ -32,6 +32,8 @@ class MeanModel:
         self.on_epoch: Callable[[int], None] = lambda _epoch: None
         self.closed = False
         self.epoch = 0
+        # Training stops early after this epoch, the last but one of which was the best.
+        self.stops_after: int | None = None
         self._means = np.zeros(0)
 
     def call(
@@ -67,15 +69,17 @@ class MeanModel:
         for epoch in range(self.epoch + 1, epochs + 1):
             on_event("progress", {"epoch": epoch, "epochs": epochs, "batch": 1, "batches": 1, "metrics": {"loss": 1.0}})
             validation = {"loss": 2.0} if "validation_features" in arrays else {}
-            on_event(
-                "epoch", {"epoch": epoch, "seconds": 0.1, "training": {"loss": 1 / epoch}, "validation": validation}
-            )
+            told = {"epoch": epoch, "seconds": 0.1, "training": {"loss": 1 / epoch}, "validation": validation}
+            on_event("epoch", {**told, "learning_rate": {"learning_rate": 0.1}, "best_epoch": epoch})
             self.on_epoch(epoch)
             self.epoch = epoch
             pause = params["pause_seconds"]
             if pause is not None and time.monotonic() - started >= pause and epoch < epochs:
                 return {"paused": True, "epoch": epoch}
-        return {"history": {}, "warnings": []}
+            if epoch == self.stops_after:
+                best = {"epoch": epoch - 1, "monitor": "val_loss", "value": 0.5, "restored": True}
+                return {"history": {}, "best": best, "warnings": []}
+        return {"history": {}, "best": None, "warnings": []}
 
     def _save_state(self, _params: Any, _arrays: Any, files: Any, _on_event: Any) -> dict[str, Any]:
         os.write(files["state"], str(self.epoch).encode())

@@ -17,6 +17,7 @@ from kafkaml.input_format import InputFormat
 from kafkaml.shapes import DataMismatch
 from kafkaml.stream_range import StreamRange
 from kafkaml.testing import InMemoryBroker, RecordingReporter
+from kafkaml.wire.best_epoch import BestEpoch
 from kafkaml.wire.checkpoint import Checkpoint
 from kafkaml.wire.choices import Targets, TrainingMode
 from kafkaml.wire.framework import Framework
@@ -118,7 +119,12 @@ def test_a_run_reports_everything_in_order(run: Run) -> None:
     outcome = run.run()
     assert run.reporter.order == ["running", "epoch", "epoch", "upload", "upload", "upload", "finished"]
     assert run.reporter.epochs[1] == EpochMetrics(
-        epoch=2, seconds=0.1, training={"loss": 0.5}, validation={"loss": 2.0}
+        epoch=2,
+        seconds=0.1,
+        training={"loss": 0.5},
+        validation={"loss": 2.0},
+        learning_rate={"learning_rate": 0.1},
+        best_epoch=2,
     )
     assert [each.epoch for each in run.reporter.progresses] == [0, 1, 2]
     assert outcome == run.reporter.outcome
@@ -133,6 +139,18 @@ def test_a_run_reports_everything_in_order(run: Run) -> None:
     assert outcome.code_sha256 == hashlib.sha256(b"\0model = 1").hexdigest()
     assert set(outcome.artifacts) == {"model.mean", "model.onnx", "confusion_samples.npz"}
     assert outcome.artifacts["model.mean"] == hashlib.sha256(run.reporter.artifacts["model.mean"]).hexdigest()
+
+
+def test_a_result_says_which_epoch_is_the_best_and_that_training_stopped_early(tmp_path: Path) -> None:
+    run = Run(tmp_path, plan=PLAN.model_copy(update={"fit_arguments": {"epochs": 9, "early_stopping": 1}}))
+    run.model.stops_after = 4
+    best = run.run().best_epoch
+    assert best == BestEpoch(epoch=3, epochs=9, trained=4, monitor="val_loss", value=0.5, restored=True)
+    assert best.stopped_early
+    # Behind the reading of the stream: nothing is known before an epoch is over.
+    told = [each for each in run.reporter.progresses if each.epoch]
+    assert [each.remaining_seconds is None for each in told] == [True, False, False, False]
+    assert all(each.may_end_sooner for each in told)
 
 
 def test_the_seed_reaches_the_model_process(run: Run) -> None:

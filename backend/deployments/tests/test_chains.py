@@ -124,6 +124,11 @@ class TestAsking:
                 "arguments.tensorflow.fit",
                 "several outputs, which class_weight does not weight",
             ),
+            (
+                {"arguments": {"tensorflow": {"fit": "monitor='egde_loss', early_stopping=3"}}},
+                "arguments.tensorflow.fit",
+                "the distributed model has no metric 'egde_loss' to monitor: expected loss or edge",
+            ),
             ({"chain": 3}, "chain", "expected an object"),
             (
                 {"mode": "incremental", "incremental": {"monitoring_metric": "auc", "change": "up"}},

@@ -118,6 +118,34 @@ def test_arguments_that_the_framework_refuses_name_their_field(editor: APIClient
     assert error["hint"] == "did you mean epochs?"
 
 
+@pytest.mark.parametrize(
+    ("fit", "mode", "words"),
+    [
+        ("early_stopping=3", "incremental", "early_stopping: an online stream is learnt window by window"),
+        ("monitor='val_accurcy', early_stopping=3", "classic", "did you mean accuracy?"),
+        ("monitor='skill', early_stopping=3", "classic", "expected mode='max' or mode='min'"),
+        ("early_stopping=0", "classic", "expected a whole number of at least 1, or None"),
+        ("early_stopping=3, patience=3", "classic", "another name of early_stopping"),
+    ],
+)
+def test_a_best_epoch_that_cannot_be_found_is_refused_before_anything_is_deployed(
+    fit: str, mode: str, words: str, editor: APIClient
+) -> None:
+    model = builders.make_model(report={"metrics": ["loss", "accuracy"]})
+    body = {
+        "configuration": builders.make_configuration(model).pk,
+        "mode": mode,
+        "arguments": {"tensorflow": {"fit": fit}},
+    }
+    (error,) = editor.post("/api/deployments/check/", body).json()["errors"]
+    assert error["field"] == "arguments.tensorflow.fit"
+    assert words in f"{error['detail']} {error['hint']}"
+    assert editor.post("/api/deployments/", body).status_code == 400
+    taken = {**body, "mode": "classic", "arguments": {"tensorflow": {"fit": "monitor='val_accuracy', patience=3"}}}
+    assert editor.post("/api/deployments/", taken).json()["results"]
+    assert TrainingResult.objects.get().parameters["early_stopping"] == 3
+
+
 def test_checking_makes_nothing_and_names_every_field(editor: APIClient) -> None:
     both = builders.make_configuration(builders.make_model(), builders.make_model(framework="pytorch"))
     answer = editor.post(

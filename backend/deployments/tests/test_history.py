@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.api.tests import builders
-from backend.deployments.history import MAX_POINTS, extended, known_direction, thinned
+from backend.deployments.history import MAX_POINTS, extended, thinned
 from backend.deployments.models import EpochRecord
 from backend.deployments.selectors import result_epochs
+from kafkaml.metric_direction import known_direction
 from kafkaml.wire.choices import Direction
 from kafkaml.wire.progress import EpochMetrics
 

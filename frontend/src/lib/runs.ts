@@ -1,4 +1,7 @@
-/** What is true of trainings and inferences alike. */
+/** What is true of trainings and inferences alike, and of where trainings are. */
+
+import type { BestEpoch, Progress } from '~/lib/api'
+import { formatExact, formatMeasured, formatSeconds } from '~/lib/format'
 
 interface Run {
   state: string
@@ -21,4 +24,20 @@ export function durationSeconds(run: Run, now: number): number | null {
   if (!run.started_at) return null
   const end = run.ended_at ? Date.parse(run.ended_at) : run.state === 'running' ? now : null
   return end === null ? null : Math.max(0, (end - Date.parse(run.started_at)) / 1000)
+}
+
+/** 'about 2 min 5 s left'; empty where nobody knows, or there is no end. */
+export function remainingText(progress: Pick<Progress, 'remaining_seconds' | 'may_end_sooner'> | null): string {
+  const seconds = progress?.remaining_seconds ?? null
+  if (seconds === null) return ''
+  return `${progress?.may_end_sooner ? 'at most' : 'about'} ${formatSeconds(Math.max(1, Math.round(seconds)))} left`
+}
+
+/** 'val_loss 0.0066; stopped early after 564; the result has its weights'. */
+export function bestEpochNote({ epochs, trained, monitor, value, restored }: BestEpoch): string {
+  return [
+    `${monitor} ${formatMeasured(value)}`,
+    ...(trained < epochs ? [`stopped early after ${formatExact(trained)}`] : []),
+    restored ? 'the result has its weights' : "the result has the last epoch's weights",
+  ].join('; ')
 }

@@ -26,7 +26,7 @@ export type { CurveSeries, EpochPoint } from './curves'
 /** Something that happened after an epoch or window: a line across the charts. */
 export interface CurveMark {
   epoch: number
-  /** Short: 'v2'. */
+  /** Short: 'v2', 'best'. */
   label: string
 }
 
@@ -106,7 +106,7 @@ function MetricChart({
   const last = Math.max(0, ...curves.map((curve) => curve.points.at(-1)?.[0] ?? 0))
   const lostText = useMemo(() => lostTextOf(series, metric, unit), [series, metric, unit])
   const marksText =
-    marks.length > 0 ? `; versions: ${marks.map((each) => `${each.label} at ${each.epoch}`).join(', ')}` : ''
+    marks.length > 0 ? `; marked: ${marks.map((each) => `${each.label} at ${each.epoch}`).join(', ')}` : ''
   return (
     <Box>
       <ChartFrame

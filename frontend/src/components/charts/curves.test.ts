@@ -1,5 +1,15 @@
 import { expect, test } from 'vitest'
-import { type CurveSeries, curvesOf, curveTable, greaterIsBetter, lostFrom, metricNames, summarise } from './curves'
+import {
+  type CurveSeries,
+  constantLearningRate,
+  curvesOf,
+  curveTable,
+  greaterIsBetter,
+  lostFrom,
+  metricNames,
+  summarise,
+  withLearningRate,
+} from './curves'
 
 const KERAS: CurveSeries = {
   id: 1,
@@ -96,4 +106,26 @@ test('a metric whose name does not tell has no best', () => {
   expect(summarise([{ epoch: 1, before: {}, training: { learning_rate: 0.1 }, validation: {} }])[0]).toMatchObject({
     best: null,
   })
+})
+
+test('a learning rate is drawn where it changes, and beside the metrics of training', () => {
+  const epoch = (number: number, learning_rate: Record<string, number>) => ({
+    epoch: number,
+    seconds: 1,
+    before: {},
+    training: { loss: 1 },
+    validation: {},
+    window: null,
+    pseudo_labels: null,
+    learning_rate,
+    best_epoch: null,
+  })
+  const same = [epoch(1, { learning_rate: 0.1 }), epoch(2, { learning_rate: 0.1 })]
+  expect(constantLearningRate(same)).toEqual({ learning_rate: 0.1 })
+  expect(constantLearningRate([epoch(1, {})])).toEqual({})
+  const falling = [...same, epoch(3, { learning_rate: 0.05 })]
+  expect(constantLearningRate(falling)).toBeNull()
+  const drawn = [{ id: 1, name: 'keras', epochs: withLearningRate(falling) }]
+  expect(metricNames(drawn)).toEqual(['loss', 'learning_rate'])
+  expect(curvesOf(drawn, 'learning_rate')[0]?.points.at(-1)).toEqual([3, 0.05])
 })

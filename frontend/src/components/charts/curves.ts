@@ -36,6 +36,23 @@ export interface CurveSeries {
   epochs: readonly EpochPoint[]
 }
 
+/** The epochs with the learning rate among what training measured, to be drawn. */
+export function withLearningRate<Epoch extends EpochMetrics>(epochs: readonly Epoch[]): readonly Epoch[] {
+  return epochs.map((each) => ({ ...each, training: { ...each.training, ...each.learning_rate } }))
+}
+
+/** The learning rates that all epochs have, by name; null where they change. */
+export function constantLearningRate(
+  epochs: readonly Pick<EpochMetrics, 'learning_rate'>[],
+): Readonly<Record<string, number | null>> | null {
+  // Epochs of before it was reported say nothing.
+  const told = epochs.flatMap(({ learning_rate }) =>
+    Object.keys(learning_rate ?? {}).length > 0 ? [learning_rate] : [],
+  )
+  const texts = new Set(told.map((each) => JSON.stringify(Object.entries(each).sort())))
+  return texts.size > 1 ? null : (told[0] ?? {})
+}
+
 /** Names of all metrics, the loss first, then as they are first met. */
 export function metricNames(series: readonly CurveSeries[]): string[] {
   const names = new Set<string>()

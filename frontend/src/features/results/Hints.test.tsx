@@ -8,7 +8,7 @@ import { Hints } from './Hints'
 const OVERFITTING = {
   code: 'overfitting',
   message: 'it got worse from epoch 4 on',
-  advice: 'stop after 4 epochs',
+  advice: 'keep the weights of that epoch (early_stopping=5)',
 } as const
 const LONGER = {
   code: 'still_improving',
@@ -20,7 +20,9 @@ test('each hint says what to try, is put away by itself, and all come back', asy
   const result = { id: 4711, hints: [OVERFITTING, LONGER] } as unknown as Result
   await show(<Hints result={result} />)
   const user = userEvent.setup({ pointerEventsCheck: 0 })
-  expect(await screen.findByText(/it got worse from epoch 4 on/)).toHaveTextContent('Try: stop after 4 epochs.')
+  expect(await screen.findByText(/it got worse from epoch 4 on/)).toHaveTextContent(
+    'Try: keep the weights of that epoch (early_stopping=5).',
+  )
   await user.click(screen.getByRole('button', { hidden: true, name: 'Hide the hint: it got worse from epoch 4 on' }))
   await waitFor(() => expect(screen.queryByText(/from epoch 4 on/)).toBeNull())
   await user.click(screen.getByRole('button', { hidden: true, name: 'Hide the hint: the loss was still falling' }))

@@ -8,8 +8,8 @@ import { RowTable } from '~/components/RowTable'
 import type { EpochMetrics, Result } from '~/lib/api'
 import { formatMeasured, formatMetric, NONE } from '~/lib/format'
 import { scoreTitle } from '~/lib/scores'
+import { useCurveMarks } from './useCurveMarks'
 import { useCurves, useEpochs } from './useEpochs'
-import { useVersionMarks } from './useVersionMarks'
 
 export function MetricsTab({
   result,
@@ -22,7 +22,7 @@ export function MetricsTab({
 }) {
   const epochs = useEpochs(result)
   const series = useCurves(result, epochs)
-  const marks = useVersionMarks(result, epochs)
+  const marks = useCurveMarks(result, epochs)
   if (epochs.length === 0) {
     return <Text c="dimmed">No epoch has finished yet. The curves grow with each one.</Text>
   }

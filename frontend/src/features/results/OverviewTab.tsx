@@ -25,19 +25,20 @@ import {
 } from '~/lib/format'
 import { durationSeconds, hasEnded } from '~/lib/runs'
 import { scoreHeading } from '~/lib/scores'
+import { BestEpochStat, LearningRateStat } from './EpochStats'
 import { Hints } from './Hints'
 import { PseudoLabelRounds } from './PseudoLabelRounds'
 import { RunParts } from './RunParts'
 import { progressOf } from './state'
+import { useCurveMarks } from './useCurveMarks'
 import { useCurves, useEpochs } from './useEpochs'
-import { useVersionMarks } from './useVersionMarks'
 import { WindowStats, WindowsChart } from './Windows'
 
 export function OverviewTab({ result, parts }: { result: Result; parts: readonly ResultRow[] }) {
   const epochs = useEpochs(result)
   const series = useCurves(result, epochs)
   const unit = unitOf(result.metrics)
-  const marks = useVersionMarks(result, epochs)
+  const marks = useCurveMarks(result, epochs)
   return (
     <Stack gap="lg">
       {result.state === 'running' && <Running result={result} />}
@@ -72,7 +73,11 @@ function Running({ result }: { result: Result }) {
             </Text>
           )}
         </Text>
-        <Dimmed>{metrics.map(([name, value]) => `${name} ${formatMeasured(value)}`).join('  ')}</Dimmed>
+        <Dimmed>
+          {[...metrics.map(([name, value]) => `${name} ${formatMeasured(value)}`), progress.remaining]
+            .filter(Boolean)
+            .join('  ')}
+        </Dimmed>
       </Group>
       {progress.share !== null && (
         <Progress
@@ -159,6 +164,8 @@ function Answers({ result, epochs }: { result: Result; epochs: readonly EpochMet
         value={formatExact(latest?.epoch)}
         note={latest && latest.seconds > 0 ? `${formatSeconds(latest.seconds)} for the last one` : undefined}
       />
+      <BestEpochStat result={result} />
+      <LearningRateStat epochs={epochs} />
       {result.version_count > 1 && (
         <Stat
           name="Version"

@@ -3,7 +3,8 @@ import { loadSnippet, savedName, usageOf } from './files'
 import { cellOf, progressOf } from './state'
 
 const last = (epoch: number) => ({ epoch, window: null })
-const at = (epoch: number, batch: number) => ({ epoch, epochs: 4, batch, batches: 10, metrics: {} })
+const UNKNOWN = { remaining_seconds: null, may_end_sooner: false }
+const at = (epoch: number, batch: number) => ({ epoch, epochs: 4, batch, batches: 10, metrics: {}, ...UNKNOWN })
 
 test('progress moves on inside an epoch and never goes back', () => {
   expect(progressOf(null, null, String)).toMatchObject({ text: 'Starting', share: null })
@@ -11,11 +12,25 @@ test('progress moves on inside an epoch and never goes back', () => {
     text: 'Reading the stream',
     share: 0.5,
     detail: '50 of 100 records',
+    remaining: '',
   })
-  expect(progressOf(at(2, 5), last(1), String)).toEqual({ text: 'Epoch 2 of 4', share: 0.375, detail: 'batch 5 of 10' })
+  expect(progressOf(at(2, 5), last(1), String)).toEqual({
+    text: 'Epoch 2 of 4',
+    share: 0.375,
+    detail: 'batch 5 of 10',
+    remaining: '',
+  })
   // The end of an epoch was told after the last report inside it.
   expect(progressOf(at(2, 5), last(2), String)).toMatchObject({ text: 'Epoch 3 of 4', share: 0.5 })
   expect(progressOf(at(4, 9), last(4), String)).toMatchObject({ text: 'Testing and saving the model', share: 1 })
+})
+
+test('what is left is told while epochs go on, and with early stopping at most', () => {
+  const running = { ...at(2, 5), remaining_seconds: 125.2, may_end_sooner: false }
+  expect(progressOf(running, last(1), String).remaining).toBe('about 2 min 5 s left')
+  expect(progressOf({ ...running, may_end_sooner: true }, last(1), String).remaining).toBe('at most 2 min 5 s left')
+  expect(progressOf({ ...running, remaining_seconds: 0.2 }, last(2), String).remaining).toBe('about 1.0 s left')
+  expect(progressOf(running, last(4), String).remaining).toBe('')
 })
 
 test('a stream without end has windows, and no share of a whole', () => {
@@ -24,6 +39,7 @@ test('a stream without end has windows, and no share of a whole', () => {
     text: 'Window 5',
     share: null,
     detail: 'is filling',
+    remaining: '',
   })
 })
 

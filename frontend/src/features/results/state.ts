@@ -1,6 +1,7 @@
 /** What a result's numbers say: where it is, whether more will come, and its address' cell. */
 import type { Cell } from '~/components/charts/ConfusionMatrix'
 import type { EpochMetrics, Progress } from '~/lib/api'
+import { remainingText } from '~/lib/runs'
 
 export interface RunProgress {
   /** 'Reading the stream', 'Epoch 3 of 20', 'Window 812'. */
@@ -9,6 +10,8 @@ export interface RunProgress {
   share: number | null
   /** 'batch 12 of 32', '120 of 1,437 records'. */
   detail: string
+  /** 'about 2 min left'; empty where it cannot be known. */
+  remaining: string
 }
 
 /**
@@ -19,15 +22,18 @@ export function progressOf(
   last: Pick<EpochMetrics, 'epoch' | 'window'> | null,
   format: (n: number) => string,
 ): RunProgress {
-  if (last?.window) return { text: `Window ${format(last.epoch + 1)}`, share: null, detail: 'is filling' }
+  if (last?.window) {
+    return { text: `Window ${format(last.epoch + 1)}`, share: null, detail: 'is filling', remaining: '' }
+  }
   const lastEpoch = last?.epoch ?? 0
-  if (progress === null) return { text: 'Starting', share: null, detail: 'the model process is starting' }
+  if (progress === null) return { text: 'Starting', share: null, detail: 'the model process is starting', remaining: '' }
   const { epoch, epochs, batch, batches } = progress
   if (epoch === 0 && lastEpoch === 0) {
     return {
       text: 'Reading the stream',
       share: batches > 0 ? batch / batches : null,
       detail: `${format(batch)} of ${format(batches)} records`,
+      remaining: '',
     }
   }
   if (lastEpoch >= epoch) {
@@ -36,6 +42,7 @@ export function progressOf(
       text: done ? 'Testing and saving the model' : `Epoch ${lastEpoch + 1} of ${epochs}`,
       share: Math.min(1, lastEpoch / epochs),
       detail: done ? '' : 'begins',
+      remaining: done ? '' : remainingText(progress),
     }
   }
   const inside = batches > 0 ? batch / batches : 0
@@ -43,6 +50,7 @@ export function progressOf(
     text: `Epoch ${epoch} of ${epochs}`,
     share: Math.min(1, (epoch - 1 + inside) / epochs),
     detail: `batch ${format(batch)} of ${format(batches)}`,
+    remaining: remainingText(progress),
   }
 }
 

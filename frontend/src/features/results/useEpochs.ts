@@ -1,5 +1,6 @@
 /** A result's epochs or windows as pages draw them: no more than a screen shows. */
 import { useMemo } from 'react'
+import { constantLearningRate, withLearningRate } from '~/components/charts/curves'
 import type { CurveSeries } from '~/components/charts/LearningCurves'
 import { thinned } from '~/components/charts/points'
 import type { EpochMetrics, Result } from '~/lib/api'
@@ -11,5 +12,9 @@ export function useEpochs(result: Pick<Result, 'epochs'>): readonly EpochMetrics
 
 export function useCurves(result: Result, epochs: readonly EpochMetrics[]): readonly CurveSeries[] {
   const { model, model_name: name } = result
-  return useMemo(() => [{ id: model, name, epochs }], [model, name, epochs])
+  return useMemo(() => {
+    // One that never changes is said beside the curves.
+    const changes = constantLearningRate(epochs) === null
+    return [{ id: model, name, epochs: changes ? withLearningRate(epochs) : epochs }]
+  }, [model, name, epochs])
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Comparison, Outcome, Version } from '~/lib/api'
-import { marksOf } from './useVersionMarks'
+import { marksOf } from './useCurveMarks'
 import {
   chosenOf,
   comparisonText,
@@ -33,6 +33,7 @@ const OUTCOME: Outcome = {
   output_shapes: [],
   pseudo_labels: [],
   exit: null,
+  best_epoch: null,
 }
 const COMPARISON: Comparison = {
   metric: 'loss',

@@ -9,7 +9,7 @@ import { ButtonLink, ResultLink } from '~/components/ButtonLink'
 import { CopyAs } from '~/components/CopyAs'
 import { CopyButton } from '~/components/CopyButton'
 import { ConfusionMatrix, type MatrixMode } from '~/components/charts/ConfusionMatrix'
-import { unitOf } from '~/components/charts/curves'
+import { constantLearningRate, unitOf, withLearningRate } from '~/components/charts/curves'
 import { LearningCurves } from '~/components/charts/LearningCurves'
 import { thinned } from '~/components/charts/points'
 import { EmptyState } from '~/components/EmptyState'
@@ -187,21 +187,20 @@ function useSeriesIds(results: readonly Result[]): number[] {
 function Curves({ results }: { results: readonly Result[] }) {
   const ids = useSeriesIds(results)
   const sameName = new Set(results.map((result) => result.model_name)).size < results.length
-  const series = useMemo(
-    () =>
-      results.flatMap((result, index) =>
-        result.epochs.length === 0
-          ? []
-          : [
-              {
-                id: ids[index] ?? result.id,
-                name: sameName ? `${result.model_name} (${result.id})` : result.model_name,
-                epochs: thinned(result.epochs),
-              },
-            ],
-      ),
-    [results, ids, sameName],
-  )
+  const series = useMemo(() => {
+    const rates = results.some((result) => constantLearningRate(result.epochs) === null)
+    return results.flatMap((result, index) => {
+      if (result.epochs.length === 0) return []
+      const epochs = thinned(result.epochs)
+      return [
+        {
+          id: ids[index] ?? result.id,
+          name: sameName ? `${result.model_name} (${result.id})` : result.model_name,
+          epochs: rates ? withLearningRate(epochs) : epochs,
+        },
+      ]
+    })
+  }, [results, ids, sameName])
   const unit = results.every((result) => unitOf(result.metrics) === 'window') ? 'window' : 'epoch'
   return <LearningCurves series={series} unit={unit} name="compared-runs" />
 }

@@ -3,6 +3,7 @@ import { Progress, Stack, Text } from '@mantine/core'
 import { SmallPrint } from '~/components/Dimmed'
 import type { ResultRow } from '~/lib/api'
 import { NONE, plural } from '~/lib/format'
+import { remainingText } from '~/lib/runs'
 import { progressOf } from './metrics'
 
 export function RunProgress({ row }: { row: Pick<ResultRow, 'state' | 'progress' | 'metrics' | 'model_name'> }) {
@@ -11,6 +12,7 @@ export function RunProgress({ row }: { row: Pick<ResultRow, 'state' | 'progress'
   if (!view || row.state === 'waiting' || row.state === 'created') {
     return <SmallPrint>{NONE}</SmallPrint>
   }
+  const remaining = remainingText(row.progress)
   if (row.state !== 'running') return <Text size="xs">until {view.text}</Text>
   return (
     <Stack gap={2} miw={140}>
@@ -22,12 +24,14 @@ export function RunProgress({ row }: { row: Pick<ResultRow, 'state' | 'progress'
       <Text size="xs" style={{ whiteSpace: 'nowrap' }}>
         {view.text}
       </Text>
+      {remaining && <SmallPrint>{remaining}</SmallPrint>}
     </Stack>
   )
 }
 
-/** ', 10 epochs'. */
+/** ', 10 epochs', or ', 7 of 10 epochs' where it stopped early. */
 function wholeOf({ progress, metrics }: Pick<ResultRow, 'progress' | 'metrics'>): string {
   if (metrics?.window) return `, ${plural(metrics.epoch, 'window')}`
+  if (progress && metrics && metrics.epoch < progress.epochs) return `, ${metrics.epoch} of ${progress.epochs} epochs`
   return progress ? `, ${progress.epochs} epochs` : ''
 }

@@ -63,6 +63,8 @@ describe('metricRows', () => {
         before: {},
         window: null,
         pseudo_labels: null,
+        learning_rate: {},
+        best_epoch: null,
       },
     })
 
@@ -120,6 +122,8 @@ describe('metricRows', () => {
         before: {},
         window: null,
         pseudo_labels: null,
+        learning_rate: {},
+        best_epoch: null,
       },
     })
     expect(metricRows([diverged, diverged])[0]).toMatchObject({ values: [null, null], best: [] })

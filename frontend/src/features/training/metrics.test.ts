@@ -3,10 +3,12 @@ import type { ResultRow } from '~/lib/api'
 import { mainMetric, progressOf, stateNote } from './metrics'
 import { joinIds, parseIds, reselect } from './selection'
 
+const UNKNOWN = { remaining_seconds: null, may_end_sooner: false }
+
 describe('progressOf', () => {
   it('counts batches over all epochs', () => {
     expect(
-      progressOf({ progress: { epoch: 3, epochs: 10, batch: 5, batches: 10, metrics: {} }, metrics: null }),
+      progressOf({ progress: { epoch: 3, epochs: 10, batch: 5, batches: 10, metrics: {}, ...UNKNOWN }, metrics: null }),
     ).toEqual({
       percent: 25,
       text: 'epoch 3 of 10, batch 5 of 10',
@@ -15,16 +17,30 @@ describe('progressOf', () => {
 
   it('counts records while the stream is read, also when nobody knows how many', () => {
     expect(
-      progressOf({ progress: { epoch: 0, epochs: 10, batch: 500, batches: 1000, metrics: {} }, metrics: null })?.text,
+      progressOf({
+        progress: { epoch: 0, epochs: 10, batch: 500, batches: 1000, metrics: {}, ...UNKNOWN },
+        metrics: null,
+      })?.text,
     ).toBe('reading the stream: record 500 of 1,000')
     expect(
-      progressOf({ progress: { epoch: 0, epochs: 10, batch: 500, batches: 0, metrics: {} }, metrics: null })?.percent,
+      progressOf({ progress: { epoch: 0, epochs: 10, batch: 500, batches: 0, metrics: {}, ...UNKNOWN }, metrics: null })
+        ?.percent,
     ).toBe(0)
   })
 
   it('has no whole where the stream has no end', () => {
     const window = { records: 1, trained: 1, validated: 0, left_out: 0, lag: 0, rate: 1, ended_ms: 1 }
-    const metrics = { epoch: 12_345, seconds: 1, training: {}, validation: {}, before: {}, window, pseudo_labels: null }
+    const metrics = {
+      epoch: 12_345,
+      seconds: 1,
+      training: {},
+      validation: {},
+      before: {},
+      window,
+      pseudo_labels: null,
+      learning_rate: {},
+      best_epoch: null,
+    }
     expect(progressOf({ progress: null, metrics })).toEqual({ percent: null, text: 'window 12,345' })
   })
 })
@@ -45,6 +61,8 @@ describe('mainMetric', () => {
         before: {},
         window: null,
         pseudo_labels: null,
+        learning_rate: {},
+        best_epoch: null,
       },
     } satisfies Pick<ResultRow, 'history' | 'metrics'>
     expect(mainMetric(row)).toMatchObject({ name: 'accuracy', last: 0.8, best: 0.9, bestEpoch: 2 })

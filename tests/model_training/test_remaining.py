@@ -1,0 +1,32 @@
+"""How long a training will still take, by a clock of the test's own."""
+
+from __future__ import annotations
+
+import pytest
+
+from model_training.remaining import RemainingTime
+
+
+def test_the_remaining_time_follows_the_recent_epochs() -> None:
+    now = 0.0
+    remaining = RemainingTime(lambda: now)
+    assert remaining.seconds(epoch=1, epochs=10, fraction=0.5) is None
+    now = 30.0
+    # The first epoch alone says something, once it has gone on for a while.
+    assert remaining.seconds(epoch=1, epochs=10, fraction=0.5) == pytest.approx(60 * 9.5)
+    assert remaining.seconds(epoch=1, epochs=10, fraction=0.0) is None
+    now = 60.0
+    remaining.epoch_done()
+    for _ in range(3):
+        now += 10
+        remaining.epoch_done()
+    # One slow epoch, which compiled the model, does not count among those after it.
+    assert remaining.seconds(epoch=5, epochs=10, fraction=0.0) == pytest.approx(60)
+    now += 5
+    assert remaining.seconds(epoch=5, epochs=10, fraction=0.5) == pytest.approx(55)
+    # The machine has become slow: this epoch takes longer than those before.
+    now += 35
+    assert remaining.seconds(epoch=5, epochs=10, fraction=0.5) == pytest.approx(40 * 5.5)
+    now += 5
+    remaining.epoch_done()
+    assert remaining.seconds(epoch=10, epochs=10, fraction=1.0) == 0
