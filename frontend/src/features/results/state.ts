@@ -26,7 +26,8 @@ export function progressOf(
     return { text: `Window ${format(last.epoch + 1)}`, share: null, detail: 'is filling', remaining: '' }
   }
   const lastEpoch = last?.epoch ?? 0
-  if (progress === null) return { text: 'Starting', share: null, detail: 'the model process is starting', remaining: '' }
+  if (progress === null)
+    return { text: 'Starting', share: null, detail: 'the model process is starting', remaining: '' }
   const { epoch, epochs, batch, batches } = progress
   if (epoch === 0 && lastEpoch === 0) {
     return {
