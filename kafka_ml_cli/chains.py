@@ -14,8 +14,12 @@ from kafka_ml_cli.session import client_of
 if TYPE_CHECKING:
     from kafkaml.wire.chain import TierProposal
 
-__all__ = ["create_chain"]
+__all__ = ["StartOption", "create_chain"]
 
+StartOption = Annotated[
+    str | None,
+    typer.Option(help="Begin to read at: beginning (the default), now, an offset or a time (2026-01-31T12:30:00Z)."),
+]
 _OF_TIERS = "Of all tiers, or of one by its sub-model: cloud=2; again for others."
 
 
@@ -24,6 +28,7 @@ def create_chain(
     result: Annotated[int, typer.Argument(help="Of any sub-model of the chain.")],
     input_topic: Annotated[str | None, typer.Option("--input", "-i", help="Topic that the lowest tier reads.")] = None,
     output_topic: Annotated[str | None, typer.Option("--output", "-o", help="Topic that all tiers answer to.")] = None,
+    start: StartOption = None,
     prefix: Annotated[str | None, typer.Option(help="Of the topics that are not given.")] = None,
     limit: Annotated[
         list[float] | None, typer.Option(help="Of a tier, from the lowest on; again for the next. Else as proposed.")
@@ -89,7 +94,13 @@ def create_chain(
             for place in places:
                 tiers[place][name] = meaning(value)
     made = client.inferences.create_chain(
-        result=result, version=version, prefix=prefix, input_topic=input_topic, output_topic=output_topic, tiers=tiers
+        result=result,
+        version=version,
+        prefix=prefix,
+        input_topic=input_topic,
+        output_topic=output_topic,
+        start=start,
+        tiers=tiers,
     )
     way = " -> ".join(f"{each.input_topic} ({each.tier}, inference {each.id})" for each in made)
     return print_done(made, f"{len(made)} tiers start: {way}", json=json, then=f"kafka-ml tail {made[0].id}")

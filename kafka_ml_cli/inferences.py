@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kafka_ml_cli.chains import create_chain
+from kafka_ml_cli.chains import StartOption, create_chain
 from kafka_ml_cli.clusters import cluster_named
 from kafka_ml_cli.exits import ExitCode
+from kafka_ml_cli.input_checks import ConfigOption, FormatOption, InputOption, VersionOption, check, json_object
 from kafka_ml_cli.nouns import Identifier, add_show, say
 from kafka_ml_cli.output import JsonOption, console, human_age, print_done, print_json, print_table, styled_state
 from kafka_ml_cli.runs import add_run_commands
@@ -78,23 +79,18 @@ def _failing(row: Inference) -> str:
 def create(
     context: typer.Context,
     result: int,
-    input_topic: Annotated[str, typer.Option("--input", "-i", help="Topic of the values to predict.")],
+    input_topic: InputOption,
     output_topic: Annotated[str, typer.Option("--output", "-o", help="Topic of the predictions.")],
-    version: Annotated[int | None, typer.Option(help="Serve this version; by default whichever is current.")] = None,
+    version: VersionOption = None,
     replicas: Annotated[
         int, typer.Option(help="Processes that share the input's partitions; 0: workers elsewhere serve alone.")
     ] = 1,
-    start: Annotated[
-        str | None,
-        typer.Option(
-            help="Begin to read at: beginning (the default), now, an offset or a time (2026-01-31T12:30:00Z)."
-        ),
-    ] = None,
+    start: StartOption = None,
     max_replicas: Annotated[
         int | None, typer.Option(help="Let the waiting records choose between --replicas and this (needs KEDA).")
     ] = None,
-    input_format: Annotated[str | None, typer.Option(help="RAW, AVRO, ...; the training stream's by default.")] = None,
-    input_config: Annotated[str | None, typer.Option(help="JSON; the training stream's by default.")] = None,
+    input_format: FormatOption = None,
+    input_config: ConfigOption = None,
     include: Annotated[
         str | None,
         typer.Option(help="Columns and fields of a record that its answer carries: machine,_key,_timestamp."),
@@ -118,10 +114,10 @@ def create(
     fields = asked(
         locals(),
         "client",
-        input_config=_object(input_config, "--input-config"),
+        input_config=json_object(input_config, "--input-config"),
         include=None if include is None else _names(include),
         cluster=None if cluster is None else cluster_named(client, cluster).id,
-        visualization=_object(visualization, "--visualization"),
+        visualization=json_object(visualization, "--visualization"),
     )
     made = client.inferences.create(**fields)
     done = f"inference {made.id} starts: {made.input_topic} -> {made.output_topic}"
@@ -129,6 +125,7 @@ def create(
     print_done(made, done, json=json, then=then)
 
 
+app.command("check")(check)
 app.command("create-chain")(create_chain)
 
 
@@ -275,13 +272,14 @@ def shadow(
         str | None,
         typer.Option("--output", "-o", help="Topic of its own; the output's with .shadow-1, -2, ... by default."),
     ] = None,
+    start: StartOption = None,
     labelled: LabelledOption = False,
     rule: RuleOption = None,
     json: JsonOption = False,
 ) -> None:
     """Let another version answer the same input into a topic of its own, and compare the two."""
     made = client_of(context).inferences.shadow(
-        inference, version, output_topic=output_topic, labelled=labelled, rule=_rule(rule)
+        inference, version, output_topic=output_topic, start=start, labelled=labelled, rule=_rule(rule)
     )
     done = f"inference {made.id} shadows inference {inference} with version {version}: {made.output_topic}"
     print_done(made, done, json=json, then=_COMPARE.format(made.id))
@@ -605,20 +603,6 @@ def _print_groups(found: LetterGroups, inference: int) -> None:
 
 
 add_run_commands(app)
-
-
-def _object(text: str | None, option: str) -> dict[str, Any] | None:
-    import orjson
-
-    if text is None:
-        return None
-    try:
-        document = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise typer.BadParameter(f"{option} is not JSON: {error}") from error
-    if not isinstance(document, dict):
-        raise typer.BadParameter(f"{option} is not a JSON object")
-    return document
 
 
 def _sample(text: str) -> object:

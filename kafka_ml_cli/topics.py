@@ -164,7 +164,7 @@ def records(
             ("offset", lambda row: row["offset"]),
             ("time", lambda row: row["timestamp"]),
             ("key", _key),
-            ("value", _value),
+            ("value", value_text),
         ],
         nothing="no records here",
     )
@@ -191,7 +191,8 @@ def _key(row: Mapping[str, Any]) -> str:
     return _short(key["text"] if key["text"] is not None else key["base64"] or "")
 
 
-def _value(row: Mapping[str, Any]) -> str:
+def value_text(row: Mapping[str, Any]) -> str:
+    """Return what a record holds, in one line."""
     decoded = row["decoded"]
     if decoded["error"] is not None:
         return _short(f"! {decoded['error']['message']}")

@@ -9,15 +9,18 @@ from django.urls.converters import IntConverter, StringConverter
 from rest_framework import serializers
 
 from kafkaml.codecs import formats
-from kafkaml.errors import StreamRangeError
+from kafkaml.errors import RefusedError, StreamRangeError
+from kafkaml.starts import MAX_START, parsed_start
 from kafkaml.stream_range import check_topic_name
 
 __all__ = [
     "ArtifactNameConverter",
     "BootstrapServersField",
+    "FormatConfigField",
     "FormatField",
     "IdConverter",
     "NameField",
+    "StartField",
     "TextField",
     "TopicField",
     "TopicNameConverter",
@@ -38,6 +41,18 @@ class FormatField(serializers.ChoiceField):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(choices=[(each.name, each.name) for each in formats()], **kwargs)
+
+
+class FormatConfigField(serializers.DictField):
+    """The settings of a format; longer ones than any format has are refused."""
+
+    _MAX_TEXT = 200_000
+
+    def to_internal_value(self, data: Any) -> Any:
+        config = super().to_internal_value(data)
+        if len(repr(config)) > self._MAX_TEXT:
+            raise serializers.ValidationError(f"the settings are longer than {self._MAX_TEXT} characters")
+        return config
 
 
 class NameField(serializers.CharField):
@@ -92,6 +107,21 @@ class BootstrapServersField(serializers.CharField):
         if servers and not self._FORM.fullmatch(servers):
             raise serializers.ValidationError("expected comma-separated host:port")
         return servers
+
+
+class StartField(serializers.CharField):
+    """Where a consumer group begins to read that has committed nothing."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=MAX_START, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        start: str = super().to_internal_value(data)
+        try:
+            parsed_start(start)
+        except RefusedError as error:
+            raise serializers.ValidationError(f"{error.message}; {error.hint}") from error
+        return start
 
 
 class ArtifactNameConverter(StringConverter):

@@ -9,14 +9,13 @@ from backend.api.errors import FieldProblem, InvalidField
 from backend.datasets.models import DatasetVersion
 from backend.datasets.previews import version_preview
 from backend.ml_models.models import MLModel
+from backend.ml_models.signatures import signature_of
 from backend.streams.addressees import unfit_reason
 from kafkaml.contract.fit import asks_for_classes, check_contract
 from kafkaml.errors import KafkaMLError
-from kafkaml.frameworks import FRAMEWORKS
-from kafkaml.shapes import DataMismatch, ModelSignature
+from kafkaml.shapes import DataMismatch
 from kafkaml.wire.choices import Targets
 from kafkaml.wire.contract import Contract
-from kafkaml.wire.framework import Framework
 
 __all__ = ["check_models", "dataset_problems", "seen_classes"]
 
@@ -46,7 +45,7 @@ def seen_classes(version: DatasetVersion, models: Iterable[MLModel]) -> Sequence
     None where nobody needs to know, or no record can be read now: the training tells it then. Reads Kafka.
     """
     contract = Contract.model_validate(version.contract)
-    if not any(asks_for_classes(contract, _signature(model), _loss(model)) for model in models):
+    if not any(asks_for_classes(contract, signature_of(model), _loss(model)) for model in models):
         return None
     try:
         found = version_preview(version, 1)
@@ -69,17 +68,13 @@ def check_models(
         try:
             check_contract(
                 contract,
-                _signature(model),
+                signature_of(model),
                 _loss(model),
                 features_are_targets=targets == Targets.FEATURES or model.distributed,
                 classes=classes,
             )
         except DataMismatch as error:
             raise InvalidField(field, f"{model.name} cannot learn it: {error.message}", hint=error.hint) from error
-
-
-def _signature(model: MLModel) -> ModelSignature:
-    return ModelSignature.from_report(model.report or {}, exact=FRAMEWORKS[Framework(model.framework)].exact_inputs)
 
 
 def _loss(model: MLModel) -> str:

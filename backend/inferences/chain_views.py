@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.api.actors import actor_of
-from backend.api.fields import FormatField, TopicField
+from backend.api.fields import FormatConfigField, FormatField, StartField, TopicField
 from backend.deployments.models import TrainingResult
 from backend.inferences import chains, selectors
 from backend.inferences.serializers import InferenceSerializer
@@ -49,9 +49,14 @@ class ChainWriteSerializer(serializers.Serializer[Any]):
     )
     prefix = TopicField(required=False, max_length=100, help_text="of proposed topics")
     input_topic = TopicField(required=False)
+    start = StartField(
+        required=False,
+        help_text="where the lowest tier begins to read, as of an inference; by default the beginning. Those above "
+        "read all that is handed up",
+    )
     output_topic = TopicField(required=False, help_text="of all tiers")
     input_format = FormatField(required=False)
-    input_config = serializers.DictField(required=False)
+    input_config = FormatConfigField(required=False)
     # ``max_length`` is of the list.
     tiers = TierWriteSerializer(many=True, default=list, max_length=_MAX_TIERS)  # type: ignore[call-arg]
 

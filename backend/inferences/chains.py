@@ -26,6 +26,8 @@ from kafkaml.wire.distributed import Scores
 
 __all__ = ["deploy_chain", "proposal"]
 
+# How samples come to the chain: what is handed up in it is read as it is written, from its beginning.
+_OF_THE_LOWEST = ("start", "input_format", "input_config")
 # Leaves room for what follows it.
 _MAX_PREFIX = 100
 
@@ -108,7 +110,8 @@ def deploy_chain(
     """Make an inference of each sub-model of a chain, in one transaction; return them from below.
 
     ``tiers`` are fields of inferences by their ``result``; what is not given is as proposed, and ``common`` to all.
-    ``input_topic`` and ``output_topic`` in ``common`` are the chain's. Raises InvalidFields, by ``tiers.N.field``.
+    ``input_topic`` and ``output_topic`` in ``common`` are the chain's; format and ``start`` are of the lowest tier, and
+    those above read all that is handed up to them. Raises InvalidFields, by ``tiers.N.field``.
     """
     proposed = proposal(result, prefix=prefix)
     bodies = _bodies(proposed, tiers, common)
@@ -133,17 +136,14 @@ def _bodies(
         raise InvalidField("tiers", f"result {unknown[0]} is of another run: expected one each of {expected}")
     if len(given) < len(tiers):
         raise InvalidField("tiers", "a result is given twice: expected each sub-model once")
-    shared = {
-        name: value for name, value in common.items() if name not in ("input_topic", "input_format", "input_config")
-    }
+    shared = {name: value for name, value in common.items() if name not in ("input_topic", *_OF_THE_LOWEST)}
     bodies: list[dict[str, Any]] = []
     for tier in proposed.tiers:
         first, top = not bodies, not tier.upper_topic
         own = {"output_topic": proposed.output_topic, "upper_topic": tier.upper_topic, "limit": tier.limit}
         body = {**own, **shared, **given.get(tier.result, {}), "result": tier.result}
         if first:
-            names = ("input_format", "input_config")
-            body = {**{name: common[name] for name in names if name in common}, **body}
+            body = {**{name: common[name] for name in _OF_THE_LOWEST if name in common}, **body}
             body.setdefault("input_topic", common.get("input_topic") or proposed.input_topic)
         else:
             # What the tier below hands up to; it may be on a cluster that is this one's own.

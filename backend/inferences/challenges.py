@@ -17,6 +17,7 @@ from backend.records.browsing import open_browser
 from backend.runs.services import stop
 from backend.runs.transitions import publish_run
 from kafkaml.errors import StreamUnavailable
+from kafkaml.starts import StartPlace
 from kafkaml.wire.inference import ChallengeRule, RuleMetric
 
 __all__ = ["decide", "drop", "promote", "start_canary", "start_shadow"]
@@ -83,10 +84,13 @@ def start_shadow(
     actor: Actor,
     version: int,
     output_topic: str = "",
+    start: str = StartPlace.BEGINNING,
     labelled: bool = False,
     rule: ChallengeRule | None = None,
 ) -> Inference:
-    """Let a version answer the same input into a topic of its own, in a group of its own; returns that inference."""
+    """Let a version answer the same input into a topic of its own, in a group of its own, which begins at ``start``;
+    returns that inference.
+    """
     with transaction.atomic():
         locked = locked_inference(inference)
         if locked.shadow_of_id is not None:
@@ -103,6 +107,7 @@ def start_shadow(
             # What runs elsewhere has a token of its own there; its shadow is launched here.
             replicas=max(1, locked.replicas),
             output_topic=topic,
+            start=start,
             follows=False,
             pinned=locked.served,
             challenger=challenger,

@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from backend.api.fields import BootstrapServersField, FormatField, NameField, TopicField
+from backend.api.fields import BootstrapServersField, FormatConfigField, FormatField, NameField, StartField, TopicField
 from backend.api.wire import MessageField
 from backend.clusters.models import Cluster
 from backend.config.environment import environment
@@ -17,8 +17,7 @@ from backend.inferences.models import Inference, SwapRecord
 from backend.inferences.tiers import tier_of
 from backend.ml_models.serializers import FRAMEWORK_CHOICES
 from kafkaml.dead_letters import dead_letter_topic
-from kafkaml.errors import RefusedError
-from kafkaml.starts import MAX_START, StartPlace, parsed_start
+from kafkaml.starts import StartPlace
 from kafkaml.wire.choices import OutputTimestamps
 from kafkaml.wire.failure import Failure
 from kafkaml.wire.inference import MAX_INCLUDED, ChallengeEnd, ChallengeKind, ChallengeRule, RuleMetric
@@ -44,7 +43,6 @@ __all__ = [
     "VisualizationSerializer",
 ]
 
-_MAX_CONFIG_TEXT = 200_000
 _MAX_LABELS = 1000
 
 
@@ -133,6 +131,11 @@ class ShadowWriteSerializer(serializers.Serializer[Any]):
     version = serializers.IntegerField(min_value=1, max_value=2**31 - 1)
     output_topic = TopicField(
         required=False, help_text="the inference's own with .shadow-1, -2, ... behind when left out"
+    )
+    start = StartField(
+        default=StartPlace.BEGINNING.value,
+        help_text="where it begins to read, as of an inference: beginning (all records that are there), now, an offset "
+        "or a time",
     )
     labelled = serializers.BooleanField(default=False, help_text="keys are the right answers: accuracy is told")
     rule = RuleWriteSerializer(allow_null=True, default=None)
@@ -398,8 +401,7 @@ class InferenceWriteSerializer(InferenceUpdateSerializer):
         min_value=1, max_value=2**31 - 1, required=False, allow_null=True, help_text="null: whichever is current"
     )
     input_topic = TopicField()
-    start = serializers.CharField(
-        max_length=MAX_START,
+    start = StartField(
         default=StartPlace.BEGINNING.value,
         help_text="where it begins to read: beginning, now (behind all records that are there when it is launched), an "
         "offset of every partition, or a time (the first record of that time or later). Only a consumer group without "
@@ -407,7 +409,7 @@ class InferenceWriteSerializer(InferenceUpdateSerializer):
     )
     output_topic = TopicField()
     input_format = FormatField(required=False)
-    input_config = serializers.DictField(required=False)
+    input_config = FormatConfigField(required=False)
     output_bootstrap_servers = BootstrapServersField(
         allow_blank=True, default="", help_text="empty: the platform's own cluster"
     )
@@ -432,18 +434,6 @@ class InferenceWriteSerializer(InferenceUpdateSerializer):
     cluster = serializers.PrimaryKeyRelatedField(
         queryset=Cluster.objects.all(), required=False, allow_null=True, default=None, help_text="null: our own"
     )
-
-    def validate_start(self, start: str) -> str:
-        try:
-            parsed_start(start)
-        except RefusedError as error:
-            raise serializers.ValidationError(f"{error.message}; {error.hint}") from error
-        return start
-
-    def validate_input_config(self, config: dict[str, Any]) -> dict[str, Any]:
-        if len(repr(config)) > _MAX_CONFIG_TEXT:
-            raise serializers.ValidationError(f"the settings are longer than {_MAX_CONFIG_TEXT} characters")
-        return config
 
     def validate_output_bootstrap_servers(self, servers: str) -> str:
         return self._allowed(servers)

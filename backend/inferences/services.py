@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,24 +16,20 @@ from backend.clusters.models import Cluster
 from backend.config.environment import environment
 from backend.deployments.models import TrainingResult
 from backend.events.services import publish
+from backend.inferences.inputs import check_include, guarantee_of, input_values, version_to_serve
 from backend.inferences.models import Inference
-from backend.inferences.swaps import kept_version, locked_inference
-from backend.inferences.tiers import check_limit, check_tier, exit_of, input_of
+from backend.inferences.swaps import locked_inference
+from backend.inferences.tiers import check_limit, check_tier, exit_of
 from backend.inferences.transitions import store_warnings
 from backend.launchers.factory import autoscaling_obstacle
 from backend.runs.transitions import publish_run
 from kafkaml.answers import KAFKA_DEFAULT_RECORD_BYTES, RECORD_OVERHEAD_BYTES, answer_bytes
-from kafkaml.changelogs import changelog_record_bytes
-from kafkaml.codecs import with_learnt
-from kafkaml.codecs.columns import ColumnsCodec, contract_of
 from kafkaml.dead_letters import dead_letter_topic
-from kafkaml.errors import DecodeError
 from kafkaml.input_format import InputFormat
 from kafkaml.starts import Start, StartPlace, parsed_start
-from kafkaml.wire.choices import DeliveryGuarantee
 from kafkaml.wire.inference import MAX_INCLUDED_BYTES
 
-__all__ = ["TopicAdmin", "create_inference", "delete_inference", "ensure_topics", "guarantee_of", "scale_inference"]
+__all__ = ["TopicAdmin", "create_inference", "delete_inference", "ensure_topics", "scale_inference"]
 
 
 class TopicAdmin(Protocol):
@@ -61,34 +57,11 @@ def create_inference(*, actor: Actor, result: TrainingResult, version: int | Non
         # Locked, or the result could be trained anew or deleted between the check and the commit.
         locked = TrainingResult.objects.select_for_update(of=("self",)).select_related("current_version")
         result = locked.get(pk=result.pk)
-        if result.current_version is None:
-            raise InvalidField(
-                "result",
-                f"result {result.pk} is {result.state} and has no version yet: expected one that was trained",
-                hint="wait for its training",
-            )
-        pinned = None if version is None else kept_version(Inference(result=result), version)
-        served = pinned or result.current_version
-        handed_up = input_of(result, served)
-        if handed_up is not None:
-            values.setdefault("input_format", handed_up[0])
-            if values["input_format"] == handed_up[0]:
-                values["input_config"] = {**handed_up[1], **(values.get("input_config") or {})}
-        elif served.stream is not None:
-            message = served.stream.control_message()
-            values.setdefault("input_format", str(message.input_format))
-            if values["input_format"] == str(message.input_format):
-                # Keys, shape and type as the training found them: another record must not tell others.
-                learnt = served.outcome.get("learnt", {})
-                values["input_config"] = with_learnt(values.get("input_config", message.input_config), learnt)
-        if not values.get("input_format"):
-            raise InvalidField("input_format", "input_format is missing, and the result has no stream to take it from")
-        values.setdefault("input_config", {})
         clusters = {name: values.get(name, "") for name in ("output_bootstrap_servers", "upper_bootstrap_servers")}
+        pinned, served = version_to_serve(result, version)
+        values = input_values(result, served, values, clusters)
         values["guarantee"] = guarantee_of(*clusters.values())
         check_tier(Inference(result=result, **values), served)
-        _check_contract(values["input_format"], values["input_config"], clusters)
-        _check_include(values)
         _check_scale(Inference(**values), changed="max_replicas")
         inference = Inference.objects.create(
             result=result, pinned=pinned, follows=pinned is None, created_by_id=actor.user_id, **values
@@ -96,75 +69,6 @@ def create_inference(*, actor: Actor, result: TrainingResult, version: int | Non
         record(actor, "create", inference, after=state_hash(inference))
         publish_run(inference, change="created")
     return inference
-
-
-def _check_contract(input_format: str, input_config: Mapping[str, Any], clusters: Mapping[str, str]) -> None:
-    """Refuse a contract that cannot be used, without what was learnt by it, or whose state of keys cannot be kept.
-
-    ``clusters`` are those that are written to, by the fields that name them.
-    """
-    if input_format != InputFormat.COLUMNS:
-        return
-    try:
-        contract, learnt = contract_of(input_config)
-        features = ColumnsCodec(contract, learnt)
-    except DecodeError as error:
-        raise InvalidField("input_config", error.message, hint=error.hint) from error
-    if learnt is None:
-        # Each batch would be scaled by itself, and no answer be wrong to see.
-        raise InvalidField(
-            "input_config",
-            "it has a contract and nothing that was learnt by it: expected both, as a training's outcome has them",
-            hint="serve a result that was trained on a data set, and leave its format as it is",
-        )
-    if features.state is None:
-        return
-    for field, servers in clusters.items():
-        if guarantee_of(servers) != DeliveryGuarantee.EXACTLY_ONCE:
-            raise InvalidField(
-                field,
-                "the data set makes samples of several records of a key: what is known of each is written in the "
-                "transaction of the answers, which is of one cluster",
-                hint="write to the cluster of the input, and copy the topic to the other one",
-            )
-    size, most = changelog_record_bytes(features.state), environment().max_answer_bytes
-    if size > most:
-        raise InvalidField(
-            "result",
-            f"the window of one key takes {size:,} bytes, and replicas write at most {most:,} in one record",
-            hint=f"train on shorter windows, or set KML_INFERENCE_MAX_ANSWER_BYTES of the platform to {size} or more",
-        )
-
-
-def _check_include(values: Mapping[str, Any]) -> None:
-    """Refuse what answers cannot carry; raises InvalidField."""
-    include = values.get("include") or ()
-    if not include:
-        return
-    if values["input_format"] != InputFormat.COLUMNS:
-        raise InvalidField(
-            "include",
-            f"records are {values['input_format']}, by no contract that names their fields: nothing can be included",
-            hint="leave include out, or serve a result that was trained on a data set",
-        )
-    if len(set(include)) < len(include):
-        raise InvalidField("include", f"{', '.join(include)}: expected each name once")
-    if values.get("upper_topic"):
-        raise InvalidField(
-            "include",
-            "what goes up to the next tier is an array that carries no fields, so its answers would lack them",
-            hint="leave include out: the kml-source header of each answer says where its record is",
-        )
-    try:
-        ColumnsCodec(*contract_of(values["input_config"]), include=include)
-    except DecodeError as error:
-        raise InvalidField("include", error.message, hint=error.hint) from error
-
-
-def guarantee_of(*bootstrap_servers: str) -> str:
-    """Transactions span one cluster: exactly once there, at least once where something goes to another."""
-    same = {"", environment().kafka.bootstrap_servers}.issuperset(bootstrap_servers)
-    return str(DeliveryGuarantee.EXACTLY_ONCE if same else DeliveryGuarantee.AT_LEAST_ONCE)
 
 
 def scale_inference(inference: Inference, *, actor: Actor, **changes: Any) -> Inference:
@@ -199,7 +103,7 @@ def _told(name: str, value: Any) -> str:
 def _check_change_of_include(inference: Inference, include: Sequence[str]) -> None:
     """Count the revision up for other names, the row locked; raises InvalidField for what answers cannot carry."""
     about = {name: getattr(inference, name) for name in ("input_format", "input_config", "upper_topic")}
-    _check_include({**about, "include": include})
+    check_include({**about, "include": include})
     if list(include) != inference.include:
         inference.revision += 1
 

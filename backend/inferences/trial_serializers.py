@@ -6,13 +6,19 @@ from typing import Any
 
 from rest_framework import serializers
 
+from backend.api.fields import FormatConfigField, FormatField, TopicField
 from backend.api.samples import SampleSerializer
+from backend.deployments.models import TrainingResult
+from backend.inferences.newest_record import Verdict
 from backend.inferences.trying import OUTCOMES
 from backend.records.serializers import CursorField, TopicRecordSerializer
+from kafkaml.wire.inference import MAX_INCLUDED
 
 __all__ = [
     "DeadLetterPageSerializer",
     "DeadLetterQuerySerializer",
+    "InputCheckSerializer",
+    "InputCheckWriteSerializer",
     "LetterGroupsSerializer",
     "ReplaySerializer",
     "ReplayWriteSerializer",
@@ -97,6 +103,41 @@ class TrySerializer(serializers.Serializer[Any]):
     replica = serializers.IntegerField(allow_null=True)
     replicas = serializers.IntegerField()
     waiting_before = serializers.IntegerField(allow_null=True)
+
+
+class InputCheckWriteSerializer(serializers.Serializer[Any]):
+    """What is to read which topic: fields of an inference that is not made yet."""
+
+    result = serializers.PrimaryKeyRelatedField(queryset=TrainingResult.objects.select_related("current_version"))
+    version = serializers.IntegerField(
+        min_value=1, max_value=2**31 - 1, required=False, allow_null=True, help_text="null: whichever is current"
+    )
+    input_topic = TopicField()
+    input_format = FormatField(required=False)
+    input_config = FormatConfigField(required=False)
+    include = serializers.ListField(child=serializers.CharField(max_length=200), max_length=MAX_INCLUDED, default=list)
+
+
+class MisfitSerializer(ReasonSerializer):
+    """Why a record would become a dead letter, and what to do."""
+
+    hint = serializers.CharField(allow_blank=True)
+
+
+class InputCheckSerializer(serializers.Serializer[Any]):
+    """Whether a model could answer the newest record of a topic, read as ``input_format`` and ``input_config`` say.
+
+    ``readable``; ``waits``: it is read, and counts for a later sample of its key (windows); ``unreadable``: it would
+    become a dead letter, for the ``reason``; ``empty`` and ``no_topic``: there is no record yet. What only the model
+    itself can tell, such as an input of no fixed shape, is not known here.
+    """
+
+    topic = serializers.CharField()
+    verdict = serializers.ChoiceField(choices=[(each.value, each.value) for each in Verdict])
+    input_format = FormatField()
+    input_config = serializers.DictField()
+    record = TopicRecordSerializer(allow_null=True, help_text="the newest one")
+    reason = MisfitSerializer(allow_null=True)
 
 
 class DeadLetterQuerySerializer(serializers.Serializer[Any]):

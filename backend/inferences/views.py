@@ -16,6 +16,7 @@ from backend.inferences.history import history
 from backend.inferences.history_serializers import HistoryQuerySerializer, ServingHistorySerializer
 from backend.inferences.letter_groups import letter_groups
 from backend.inferences.models import Inference
+from backend.inferences.newest_record import newest_record
 from backend.inferences.serializers import (
     CanaryWriteSerializer,
     InferenceSerializer,
@@ -28,6 +29,8 @@ from backend.inferences.serializers import (
 from backend.inferences.trial_serializers import (
     DeadLetterPageSerializer,
     DeadLetterQuerySerializer,
+    InputCheckSerializer,
+    InputCheckWriteSerializer,
     LetterGroupsSerializer,
     ReplaySerializer,
     ReplayWriteSerializer,
@@ -72,6 +75,12 @@ class InferenceViewSet(ResourceViewSet[Inference]):
         """Put a trained model into service."""
         inference = services.create_inference(actor=self.actor, **self.validated(InferenceWriteSerializer))
         return self.shown(inference.pk, status=201)
+
+    @extend_schema(request=InputCheckWriteSerializer, responses=InputCheckSerializer)
+    @action(detail=False, methods=["post"])
+    def check(self, _request: Request) -> Response:
+        """Say whether a model could answer the newest record of a topic, before it is put into service."""
+        return Response(newest_record(**self.validated(InputCheckWriteSerializer)))
 
     @extend_schema(request=InferenceUpdateSerializer, responses=InferenceSerializer)
     def partial_update(self, _request: Request, pk: int) -> Response:

@@ -80,6 +80,23 @@ class Inferences(Runs[types.Inference]):
         """
         return self._create(locals())
 
+    def check(
+        self,
+        *,
+        result: int,
+        input_topic: str,
+        version: int | None = None,
+        input_format: str | None = None,
+        input_config: Mapping[str, object] | None = None,
+        include: Sequence[str] | None = None,
+    ) -> types.InputCheck:
+        """Say whether a model could answer the newest record of a topic, before it serves; see ``create``.
+
+        The record is read as a replica would read it, and nothing is written or started.
+        """
+        fields = {name: value for name, value in locals().items() if name != "self" and value is not None}
+        return types.InputCheck.model_validate(self._connection.request("POST", f"{self.path}check/", body=fields))
+
     def propose_chain(self, result: int, *, prefix: str | None = None, joining: bool = False) -> types.ChainReport:
         """Return free topics, which begin with ``prefix``, and limits for the chain that a trained result is part of.
 
@@ -99,13 +116,16 @@ class Inferences(Runs[types.Inference]):
         prefix: str | None = None,
         input_topic: str | None = None,
         output_topic: str | None = None,
+        start: str | None = None,
         input_format: str | None = None,
         input_config: Mapping[str, object] | None = None,
         tiers: Sequence[Mapping[str, object]] = (),
     ) -> list[types.Inference]:
         """Serve all sub-models of the chain that ``result`` is part of, or none; return their inferences from below.
 
-        What is left out is as ``propose_chain`` says. ``tiers`` are fields of inferences for those that are to differ:
+        What is left out is as ``propose_chain`` says. ``start`` is where the lowest tier begins to read, as that of
+        ``create``; those above read all that is handed up to them. ``tiers`` are fields of inferences for those that
+        are to differ:
         ``{"result": ..., "limit": 0.8, "replicas": 2, "upper_topic": ...}``.
         """
         fields = {name: value for name, value in locals().items() if name != "self" and value is not None}
@@ -175,14 +195,17 @@ class Inferences(Runs[types.Inference]):
         version: int,
         *,
         output_topic: str | None = None,
+        start: str | None = None,
         labelled: bool = False,
         rule: Mapping[str, object] | None = None,
     ) -> types.Inference:
         """Let a version answer the same input into a topic of its own; returns the inference that does.
 
-        It has a group of its own. See ``canary`` for ``labelled`` and ``rule``.
+        It has a group of its own, which begins with the topic's first record, or where ``start`` says (see ``create``).
+        See ``canary`` for ``labelled`` and ``rule``.
         """
-        named = {} if output_topic is None else {"output_topic": output_topic}
+        given = {"output_topic": output_topic, "start": start}
+        named = {name: value for name, value in given.items() if value is not None}
         return self._changed(identifier, "shadow", {"version": version, "labelled": labelled, "rule": rule, **named})
 
     def promote(self, identifier: int) -> types.Inference:

@@ -645,6 +645,30 @@ class Trial(_Answer):
     waiting_before: int | None = None
 
 
+class InputMisfit(_Answer):
+    """Why a record would become a dead letter: ``stage`` is decode or predict."""
+
+    stage: str
+    error: str = ""
+    message: str
+    hint: str = ""
+
+
+class InputCheck(_Answer):
+    """Whether a model could answer the newest ``record`` of a topic, read by ``input_format`` and ``input_config``.
+
+    ``verdict``: ``readable``; ``waits`` (it is read, and counts for a later sample of its key); ``unreadable``, for the
+    ``reason``; ``empty`` or ``no_topic`` where there is no record yet.
+    """
+
+    topic: str
+    verdict: str
+    input_format: str
+    input_config: Mapping[str, Any] = {}
+    record: Mapping[str, Any] | None = None
+    reason: InputMisfit | None = None
+
+
 class DeadLetters(_Answer):
     """Records that could not be answered, newest first; ``before`` is the cursor to older ones."""
 

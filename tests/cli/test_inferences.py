@@ -8,8 +8,10 @@ from typing import Any
 import orjson
 import pytest
 
+from kafka_ml_cli.input_checks import lines_of
 from kafkaml.errors import FailedError
 from kafkaml.sdk import Client
+from kafkaml.sdk.types import InputCheck
 from tests.cli.test_cli import run_cli
 from tests.local_server import Answer, LocalServer, json_answer
 
@@ -72,6 +74,12 @@ LETTERS = {
 }
 
 
+DECODED = {"text": '{"load": 1}', "sample": None, "error": {"message": "null in temp", "hint": ""}}
+RECORD = {"partition": 0, "offset": 41, "decoded": DECODED}
+CHECK = {"topic": "machines", "verdict": "readable", "input_format": "JSON", "record": RECORD, "reason": None}
+MISFIT = {"stage": "decode", "error": "DecodeError", "message": "null in temp", "hint": "send it"}
+
+
 class Platform(LocalServer):
     """One inference, whose replica goes over after ``looks`` looks, or fails to."""
 
@@ -82,6 +90,7 @@ class Platform(LocalServer):
         self.failure: dict[str, Any] | None = None
         self.changelog = ""
         self.failing: dict[str, Any] | None = None
+        self.check: dict[str, Any] = {}
 
     def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
         path = path.partition("?")[0]
@@ -96,6 +105,9 @@ class Platform(LocalServer):
             return json_answer(200, {"since": "2026-01-01T00:00:00Z", "step_minutes": 10, "steps": STEPS})
         if path == "/api/inferences/7/dead_letters/groups/":
             return json_answer(200, LETTERS)
+        if path == "/api/inferences/check/":
+            self.sent.append((path, orjson.loads(body)))
+            return json_answer(200, self.check)
         if path == "/api/inferences/":
             return json_answer(200, {"count": 1, "next": None, "results": [self.inference()]})
         if not path.startswith("/api/inferences/7/"):
@@ -294,3 +306,40 @@ def test_deleting_says_what_becomes_of_the_topics(platform: Platform) -> None:
     assert deleted() == "inference 7 deleted; its topics stay\n"
     platform.changelog = "kml-infer-7-ab-changelog"
     assert "nothing reads kml-infer-7-ab-changelog any more" in deleted()
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({}, ['the newest record of machines[0]@41: {"load": 1}', "result 3 can read it, as JSON"]),
+        ({"verdict": "waits"}, ["answers come with later ones"]),
+        ({"verdict": "empty", "record": None}, ["machines has no record yet"]),
+        ({"verdict": "no_topic", "record": None}, ["machines does not exist yet"]),
+    ],
+)
+def test_what_a_check_found_is_said(more: dict[str, Any], said: list[str]) -> None:
+    lines = list(lines_of(InputCheck.model_validate({**CHECK, **more}), 3))
+    assert all(any(each in line for line in lines) for each in said), lines
+
+
+def test_a_topic_is_checked_before_it_is_served(platform: Platform) -> None:
+    platform.check = {**CHECK, "verdict": "unreadable", "reason": MISFIT}
+    command = ("inferences", "check", "3", "--input", "machines", "--input-config", '{"a": 1}')
+    done = run_cli(*command, KML_URL=platform.url, KML_TOKEN="t")
+    assert (done.returncode, done.stdout.splitlines()) == (
+        2,
+        [
+            'the newest record of machines[0]@41: {"load": 1}',
+            "result 3 cannot read it: null in temp",
+            "what to do: send it",
+        ],
+    )
+    asked = {"result": 3, "input_topic": "machines", "input_config": {"a": 1}}
+    assert platform.sent == [("/api/inferences/check/", asked)]
+
+
+def test_a_shadow_and_a_chain_begin_where_they_are_told(platform: Platform) -> None:
+    with Client(platform.url, "t") as client:
+        client.inferences.shadow(7, 3, start="now")
+        client.inferences.create_chain(result=4, start="1200")
+    assert [body["start"] for _, body in platform.sent] == ["now", "1200"]

@@ -92,6 +92,7 @@ MATRIX: dict[str, dict[str, Needs]] = {
     "api/results/<id:pk>/versions/<id:number>/artifacts/<artifact_name:name>/": READ,
     "api/chains/": READ | {"POST": E},
     "api/inferences/": READ | {"POST": E},
+    "api/inferences/check/": {"POST": E},
     "api/inferences/<id:pk>/": READ | {"PATCH": E, "DELETE": E},
     "api/inferences/<id:pk>/stop/": {"POST": E},
     "api/inferences/<id:pk>/restart/": {"POST": E},

@@ -50,6 +50,13 @@ def test_free_topics_and_limits_of_the_curves_are_proposed(leader: TrainingResul
     assert proposed(editor, leader.pk, prefix="digits")["input_topic"] == "digits-2-in"
 
 
+def test_the_lowest_tier_alone_begins_where_the_chain_is_to(leader: TrainingResult, editor: APIClient) -> None:
+    made = deploy(editor, leader, start="2026-01-31T12:30:00Z").json()["inferences"]
+    assert [each["start"] for each in made] == ["2026-01-31T12:30:00Z", "beginning", "beginning"]
+    (told,) = deploy(editor, leader, start="later").json()["errors"]
+    assert told["field"] == "start"
+
+
 def test_a_tier_joins_those_that_are_served(leader: TrainingResult, editor: APIClient) -> None:
     edge, fog, cloud = leader.parts()
 

@@ -226,7 +226,12 @@ def test_a_shadow_is_an_inference_of_its_own(pinned: Inference, editor: APIClien
     assert post(editor, shadow, "swap", version=2).status_code == 409
     assert post(editor, shadow, "canary", version=2).status_code == 409
     assert post(editor, shadow, "shadow", version=2).status_code == 409
-    assert post(editor, pinned, "shadow", version=2).json()["output_topic"] == f"{pinned.output_topic}.shadow-2"
+    # It begins with all that is there, unless it is told where; not where the inference itself began.
+    assert made["start"] == "beginning"
+    second = post(editor, pinned, "shadow", version=2, start="now").json()
+    assert (second["output_topic"], second["start"]) == (f"{pinned.output_topic}.shadow-2", "now")
+    (told,) = post(editor, pinned, "shadow", version=2, start="yesterday").json()["errors"]
+    assert told["field"] == "start"
     taken = post(editor, pinned, "shadow", version=2, output_topic=pinned.output_topic)
     assert "is in use" in str(taken.json())
 

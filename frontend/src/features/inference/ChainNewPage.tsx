@@ -3,6 +3,7 @@ import { Alert, Button, Group, Select, Skeleton, Stack, Text } from '@mantine/co
 import { useForm } from '@mantine/form'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { getRouteApi, useNavigate } from '@tanstack/react-router'
+import { useMemo } from 'react'
 import { CopyAs } from '~/components/CopyAs'
 import { EmptyState } from '~/components/EmptyState'
 import { LimitCurves } from '~/components/LimitCurves'
@@ -20,8 +21,19 @@ import { notifyDone } from '~/lib/notify'
 import { problemOf } from '~/lib/problem'
 import { useSession } from '~/lib/session'
 import { ChainTiers } from './ChainTiers'
-import { type ChainForm, chainEquivalents, chainRequest, chainSentence, limitsOf, valuesOf } from './chain'
+import {
+  type ChainForm,
+  chainCheckOf,
+  chainEquivalents,
+  chainRequest,
+  chainSentence,
+  limitsOf,
+  valuesOf,
+} from './chain'
+import { startProblem } from './deploy'
 import { NeedsEditor } from './NeedsEditor'
+import { NewestRecord } from './NewestRecord'
+import { StartField } from './StartField'
 import { TopicFields } from './TopicFields'
 
 const route = getRouteApi('/inference/chain')
@@ -86,7 +98,11 @@ export function ChainNewPage() {
 
 function Form({ proposal, limits }: { proposal: ChainProposal; limits: string | undefined }) {
   const navigate = useNavigate()
-  const form = useForm<ChainForm>({ initialValues: valuesOf(proposal, limitsOf(limits)) })
+  const form = useForm<ChainForm>({
+    initialValues: valuesOf(proposal, limitsOf(limits)),
+    validate: { start: startProblem },
+    validateInputOnBlur: true,
+  })
   const create = useMutation(chainsCreateMutation())
   const { values } = form
   const request = chainRequest(proposal.result, values)
@@ -102,6 +118,7 @@ function Form({ proposal, limits }: { proposal: ChainProposal; limits: string | 
   const refused = create.error ? problemOf(create.error) : null
   const beside = [
     'input_topic',
+    'start',
     'output_topic',
     ...values.tiers.flatMap((_, place) => TIER_FIELDS.map((each) => `tiers.${place}.${each}`)),
   ]
@@ -113,6 +130,8 @@ function Form({ proposal, limits }: { proposal: ChainProposal; limits: string | 
           output={form.getInputProps('output_topic')}
           answers="All tiers answer here"
         />
+        <NewestRecord asked={useMemo(() => chainCheckOf(values), [values])} />
+        <StartField {...form.getInputProps('start')} />
         <ChainTiers form={form} />
         {proposal.obstacle && (
           <Alert color="yellow" title="No limits proposed">

@@ -17,6 +17,8 @@ import {
   ruleText,
   shadowRequest,
 } from './challenge'
+import { startText } from './deploy'
+import { StartField } from './StartField'
 import { useOtherVersions } from './useOtherVersions'
 
 const METRICS = [
@@ -100,13 +102,16 @@ export function ChallengeDialog({
           />
         </>
       ) : (
-        <TextInput
-          label="Topic for its predictions"
-          description="For comparison only; readers of the output topic are not affected"
-          placeholder={`${inference.output_topic}.shadow-1, or the next free number`}
-          autoComplete="off"
-          {...form.getInputProps('output_topic')}
-        />
+        <>
+          <TextInput
+            label="Topic for its predictions"
+            description="For comparison only; readers of the output topic are not affected"
+            placeholder={`${inference.output_topic}.shadow-1, or the next free number`}
+            autoComplete="off"
+            {...form.getInputProps('output_topic')}
+          />
+          <StartField {...form.getInputProps('start')} />
+        </>
       )}
       <Checkbox
         label="Record keys are the correct labels"
@@ -165,7 +170,7 @@ function consequence(inference: Inference, kind: Kind, form: ChallengeForm): str
   const what =
     kind === 'canary'
       ? `Version ${form.version} answers ${form.share}% of the keys of ${inference.input_topic}, version ${inference.version} answers all others, and those that ${form.version} cannot answer.`
-      : `A second inference answers all records of ${inference.input_topic} with version ${form.version}, into another topic. Both versions run, so it needs about twice the resources of this one.`
+      : `A second inference answers the records of ${inference.input_topic}, ${startText(form.start)}, with version ${form.version}, into another topic. Both versions run, so it needs about twice the resources of this one.`
   const decided =
     form.decides && Object.keys(checkChallenge(form, kind)).length === 0
       ? ruleText(ruleOf(form), form.version)

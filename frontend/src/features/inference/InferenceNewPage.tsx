@@ -3,7 +3,6 @@
 import {
   Accordion,
   Alert,
-  Autocomplete,
   Button,
   Code,
   Group,
@@ -53,6 +52,7 @@ import { scoreTitle } from '~/lib/scores'
 import { useSession } from '~/lib/session'
 import {
   checkForm,
+  checkOf,
   type DeployForm,
   EMPTY_FORM,
   equivalentsOf,
@@ -66,7 +66,9 @@ import {
   suggestedTopics,
 } from './deploy'
 import { NeedsEditor } from './NeedsEditor'
+import { NewestRecord } from './NewestRecord'
 import { SendHint } from './SendHint'
+import { StartField } from './StartField'
 import { TierFields } from './TierFields'
 import { TopicFields } from './TopicFields'
 import { handsUp, isUpper, upperFormat } from './tiers'
@@ -260,14 +262,8 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
           output={form.getInputProps('output_topic')}
           answers="Predictions are written here"
         />
-        <Autocomplete
-          label="Start reading at"
-          description="beginning, now, an offset in each partition, or a time such as 2026-01-31T12:30:00Z. Once stopped and started again, it continues where it stopped"
-          maw={760}
-          data={['beginning', 'now']}
-          filter={({ options }) => options}
-          {...form.getInputProps('start')}
-        />
+        <NewestRecord asked={useMemo(() => checkOf(values), [values])} />
+        <StartField {...form.getInputProps('start')} />
         {handsUp(result) && <TierFields form={form} upper={aboveOf(results, result)} proposed={suggestion?.limit} />}
         {strangers.length > 0 && (
           <Text size="sm" style={{ color: 'var(--kml-waiting)' }}>

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { ChainProposal } from '~/lib/api'
-import { chainEquivalents, chainRequest, chainSentence, limitsOf, valuesOf } from './chain'
+import { chainCheckOf, chainEquivalents, chainRequest, chainSentence, limitsOf, valuesOf } from './chain'
 
 const PROPOSAL: ChainProposal = {
   result: 3,
@@ -88,4 +88,14 @@ test('says the way of a sample', () => {
   expect(chainSentence(valuesOf(PROPOSAL, limitsOf(',0.7')))).toContain(
     'edge hands predictions below 0.8 to digits-fog; fog hands predictions below 0.7 to digits-cloud; cloud answers the rest',
   )
+})
+
+test('the lowest tier alone is told where to begin, and its topic is looked at', () => {
+  const form = { ...valuesOf(PROPOSAL, []), start: 'now' }
+  expect(chainRequest(3, valuesOf(PROPOSAL, []))).not.toHaveProperty('start')
+  expect(chainRequest(3, form)).toMatchObject({ start: 'now' })
+  expect(chainEquivalents(chainRequest(3, form), form).cli).toContain('--start now')
+  expect(chainSentence(form)).toContain('records of digits-in are read from now on')
+  expect(chainCheckOf(form)).toEqual({ result: 1, input_topic: 'digits-in' })
+  expect(chainCheckOf({ ...form, input_topic: '' })).toBeNull()
 })

@@ -1,7 +1,8 @@
 /** A whole chain put into service at once: the form's values, the request, words. */
-import type { ChainProposal, ChainWriteRequest, TierProposal } from '~/lib/api'
+import type { ChainProposal, ChainWriteRequest, InputCheckWriteRequest, TierProposal } from '~/lib/api'
 import { curlCall, type Equivalents, pythonCall, shellQuote } from '~/lib/equivalents'
 import { plural } from '~/lib/format'
+import { startText, topicProblem } from './deploy'
 
 export interface TierValues {
   result: number
@@ -22,6 +23,8 @@ export interface TierValues {
 
 export interface ChainForm {
   input_topic: string
+  /** Of the lowest tier; see ``DeployForm``. */
+  start: string
   output_topic: string
   /** From below. */
   tiers: TierValues[]
@@ -32,6 +35,7 @@ export function valuesOf(proposal: ChainProposal, limits: readonly (number | und
   const limitOf = (tier: TierProposal, place: number) => (tier.upper_topic ? (limits[place] ?? tier.limit ?? '') : null)
   return {
     input_topic: proposal.input_topic,
+    start: 'beginning',
     output_topic: proposal.output_topic,
     tiers: proposal.tiers.map((tier, place) => ({
       result: tier.result,
@@ -59,6 +63,7 @@ export function chainRequest(result: number, form: ChainForm): ChainWriteRequest
   return {
     result,
     input_topic: form.input_topic,
+    ...(form.start === 'beginning' ? {} : { start: form.start }),
     output_topic: form.output_topic,
     tiers: form.tiers.map((tier) => ({
       result: tier.result,
@@ -73,6 +78,11 @@ export function chainRequest(result: number, form: ChainForm): ChainWriteRequest
   }
 }
 
+/** What to look at in the input topic before: as the lowest tier would read it. */
+export function chainCheckOf({ input_topic, tiers: [lowest] }: ChainForm): InputCheckWriteRequest | null {
+  return lowest && topicProblem(input_topic) === null ? { result: lowest.result, input_topic } : null
+}
+
 /** Options of the command that are of single tiers, by their sub-models' names. */
 const OF_TIERS = ['replicas', 'upper_bootstrap_servers', 'output_bootstrap_servers', 'cluster', 'gpu'] as const
 
@@ -82,6 +92,7 @@ export function chainEquivalents(request: ChainWriteRequest, form: ChainForm): E
   const options = [
     `--input ${shellQuote(request.input_topic ?? '')}`,
     `--output ${shellQuote(request.output_topic ?? '')}`,
+    ...(request.start ? [`--start ${shellQuote(request.start)}`] : []),
     ...tiers.flatMap(({ limit }) => (limit == null ? [] : [`--limit ${limit}`])),
     ...tiers.flatMap(({ upper_topic }) => (upper_topic ? [`--upper-topic ${shellQuote(upper_topic)}`] : [])),
     ...OF_TIERS.flatMap((name) =>
@@ -98,14 +109,14 @@ export function chainEquivalents(request: ChainWriteRequest, form: ChainForm): E
 }
 
 /** What pressing the button does. */
-export function chainSentence({ input_topic, output_topic, tiers }: ChainForm): string {
+export function chainSentence({ input_topic, start, output_topic, tiers }: ChainForm): string {
   const steps = tiers.map(({ model_name, limit, upper_topic }) =>
     limit === null
       ? `${model_name} answers the rest`
       : `${model_name} hands predictions below ${limit || '?'} to ${upper_topic || '?'}`,
   )
   return (
-    `${plural(tiers.length, 'inference')} start together: records arrive in ${input_topic || '?'}; ${steps.join('; ')}. ` +
+    `${plural(tiers.length, 'inference')} start together: records of ${input_topic || '?'} are read ${startText(start)}; ${steps.join('; ')}. ` +
     `All write to ${output_topic || '?'}; the header kml-tier names the tier. Missing topics are created.`
   )
 }

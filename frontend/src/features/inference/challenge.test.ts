@@ -82,6 +82,11 @@ test('the same as a command, in Python and with curl', () => {
     'client.inferences.canary(\n    identifier=3,\n    version=2,\n    labelled=True,\n    share=0.1,',
   )
   expect(curl).toContain('/api/inferences/3/canary/')
+  const later = { ...FIRST_CHALLENGE, version: '2', start: 'now' }
+  expect(shadowRequest(later)).toMatchObject({ start: 'now' })
+  expect(challengeEquivalents(3, 'shadow', later).cli).toBe('kafka-ml inferences shadow 3 2 --start now')
+  expect(checkChallenge({ ...later, start: 'soon' }, 'shadow')).toHaveProperty('start')
+  expect(canaryRequest(later)).not.toHaveProperty('start')
   const shadow = challengeEquivalents(3, 'shadow', { ...FIRST_CHALLENGE, version: '2', output_topic: "it's" })
   expect(shadow.cli).toBe("kafka-ml inferences shadow 3 2 --output 'it'\\''s'")
 })

@@ -10,6 +10,7 @@ import type {
 } from '~/lib/api'
 import { curlCall, type Equivalents, pythonCall, shellQuote } from '~/lib/equivalents'
 import { formatAge, formatExact, formatPercent } from '~/lib/format'
+import { startProblem } from './deploy'
 
 export type Kind = 'canary' | 'shadow'
 
@@ -19,6 +20,8 @@ export interface ChallengeForm {
   share: number | string
   /** '' for the one that the API chooses. */
   output_topic: string
+  /** Of a shadow; see ``DeployForm``. */
+  start: string
   labelled: boolean
   keyed: boolean
   decides: boolean
@@ -29,6 +32,7 @@ export const FIRST_CHALLENGE: ChallengeForm = {
   version: null,
   share: 10,
   output_topic: '',
+  start: 'beginning',
   labelled: false,
   keyed: false,
   decides: false,
@@ -58,6 +62,8 @@ export function checkChallenge(form: ChallengeForm, kind: Kind): Record<string, 
   const problems: Record<string, string> = {}
   if (form.version === null) problems.version = 'Choose a version'
   if (kind === 'canary' && !isWithin(form.share, 0.1, 100)) problems.share = 'Expected 0.1 to 100%'
+  const start = kind === 'shadow' ? startProblem(form.start) : null
+  if (start) problems.start = start
   if (!form.decides) return problems
   const { metric, at_least, records } = form.rule
   if (metric === 'accuracy' && !form.labelled)
@@ -80,7 +86,11 @@ export function canaryRequest(form: ChallengeForm): CanaryWriteRequest {
 
 export function shadowRequest(form: ChallengeForm): ShadowWriteRequest {
   const topic = form.output_topic.trim()
-  return { ...sharedRequest(form), ...(topic === '' ? {} : { output_topic: topic }) }
+  return {
+    ...sharedRequest(form),
+    ...(topic === '' ? {} : { output_topic: topic }),
+    ...(form.start === 'beginning' ? {} : { start: form.start }),
+  }
 }
 
 function sharedRequest(form: ChallengeForm) {
@@ -105,6 +115,7 @@ export function challengeEquivalents(inference: number, kind: Kind, form: Challe
   const options = [
     ...('share' in more ? [`--share ${more.share}`] : []),
     ...('output_topic' in more ? [`--output ${shellQuote(String(more.output_topic))}`] : []),
+    ...('start' in more ? [`--start ${shellQuote(String(more.start))}`] : []),
     ...(form.labelled ? ['--labelled'] : []),
     ...(kind === 'canary' && form.keyed ? ['--keyed'] : []),
     ...(rule ? [`--rule ${rule.metric}:${rule.at_least}:${rule.records}`] : []),

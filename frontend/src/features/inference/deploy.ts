@@ -1,5 +1,5 @@
 /** What the form of a new inference means: suggestions, checks before sending, the request, one sentence. */
-import type { Inference, InferenceWriteRequest, Visualization } from '~/lib/api'
+import type { Inference, InferenceWriteRequest, InputCheckWriteRequest, Visualization } from '~/lib/api'
 import { datasetOf } from '~/lib/datasets'
 import { curlCall, type Equivalents, pythonCall, shellQuote } from '~/lib/equivalents'
 import { plural } from '~/lib/format'
@@ -92,7 +92,8 @@ export function suggestedTopics(modelName: string): { input_topic: string; outpu
 
 const TOPIC = /^[a-zA-Z0-9._-]{1,249}$/
 
-function topicProblem(topic: string): string | null {
+/** Why this is no name of a topic; null where it is one. */
+export function topicProblem(topic: string): string | null {
   if (topic === '') return 'Enter a topic'
   if (!TOPIC.test(topic) || topic === '.' || topic === '..') {
     return 'Only letters, digits, dots, underscores and hyphens, at most 249'
@@ -178,6 +179,20 @@ export function requestOf(form: DeployForm): InferenceWriteRequest {
     ...(form.gpu > 0 ? { gpu: form.gpu } : {}),
     ...(form.cluster === null ? {} : { cluster: Number(form.cluster) }),
     ...(visualization ? { visualization: visualization as unknown as Visualization } : {}),
+  }
+}
+
+/** What to look at in the input topic before; null while that is not known. */
+export function checkOf(form: DeployForm): InputCheckWriteRequest | null {
+  const problems = checkForm(form)
+  if (problems.result || problems.input_topic || problems.input_config) return null
+  const { result, version, input_topic, input_format, input_config, include } = requestOf(form)
+  return {
+    result,
+    input_topic,
+    ...(version ? { version } : {}),
+    ...(input_format && input_config ? { input_format, input_config } : {}),
+    ...(include ? { include } : {}),
   }
 }
 

@@ -1,0 +1,128 @@
+"""Could a model answer the newest record of a topic? Asked before it is put into service, and by whoever wants to know.
+
+The record is read as a replica reads it (``model_inference.batches``), and its shape is held against what the model is
+known to take, as before a training. Nothing is written, and no model runs.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from backend.api.errors import InvalidField
+from backend.deployments.models import ResultVersion, TrainingResult
+from backend.inferences.inputs import input_values, version_to_serve
+from backend.ml_models.signatures import signature_of
+from backend.records.browsing import open_browser
+from backend.records.decoding import Decoder, record_document
+from kafkaml.codecs import StreamCodec, codec_for
+from kafkaml.codecs.columns import contract_of
+from kafkaml.errors import DecodeError, KafkaMLError, StreamUnavailable
+from kafkaml.input_format import InputFormat
+from kafkaml.named_inputs import are_numbers, input_shapes
+from kafkaml.records import ListBatch, Record
+from kafkaml.shapes import DataMismatch, ModelSignature, check_inputs, fit_feature_shape
+from model_inference.batches import Intake
+from model_inference.dead_letters import Stage
+
+__all__ = ["Verdict", "newest_record"]
+
+_KAFKA_SECONDS = 8.0
+_MAX_BYTES = 1 << 20
+_ONNX = "model.onnx"
+
+
+class Verdict(StrEnum):
+    """``waits``: it is read, and the contract's window needs more records of its key; ``empty``: there is none."""
+
+    READABLE = "readable"
+    WAITS = "waits"
+    UNREADABLE = "unreadable"
+    EMPTY = "empty"
+    NO_TOPIC = "no_topic"
+
+
+def newest_record(
+    result: TrainingResult, *, version: int | None = None, input_topic: str, **values: Any
+) -> dict[str, Any]:
+    """Return what ``InputCheckSerializer`` describes; ``values`` are the fields of an inference that are given.
+
+    Raises InvalidField as making the inference would, BrokerError without Kafka.
+    """
+    _, served = version_to_serve(result, version)
+    read = input_values(result, served, values, {})
+    config = {**read["input_config"], "include": read.get("include") or ()}
+    try:
+        codec = codec_for(read["input_format"], config)
+    except DecodeError as error:
+        raise InvalidField("input_config", error.message, hint=error.hint) from error
+    document: dict[str, Any] = {
+        "topic": input_topic,
+        "input_format": read["input_format"],
+        "input_config": read["input_config"],
+        "record": None,
+        "reason": None,
+    }
+    try:
+        page = open_browser().page(input_topic, limit=1, max_bytes=_MAX_BYTES, timeout_seconds=_KAFKA_SECONDS)
+    except StreamUnavailable:
+        return document | {"verdict": Verdict.NO_TOPIC}
+    if not page.records:
+        return document | {"verdict": Verdict.EMPTY}
+    record = page.records[0]
+    return document | _judged(record, codec, served) | {"record": _shown(record, read, codec)}
+
+
+def _judged(record: Record, codec: StreamCodec, served: ResultVersion) -> dict[str, Any]:
+    # A transaction of its own, as it were: what the codec would note of keys is not kept.
+    batch = Intake(codec.features, time.monotonic).batch(ListBatch([record]), drained=True)
+    if batch.refused:
+        (refused,) = batch.refused
+        return {"verdict": Verdict.UNREADABLE, "reason": _reason(refused.stage, refused.error)}
+    if batch.samples is None:
+        return {"verdict": Verdict.WAITS}
+    try:
+        _check_shape(batch.samples.dtype, batch.samples.shape[1:], served)
+    except DataMismatch as error:
+        return {"verdict": Verdict.UNREADABLE, "reason": _reason(Stage.PREDICT, error)}
+    return {"verdict": Verdict.READABLE}
+
+
+def _check_shape(dtype: Any, shape: tuple[int, ...], served: ResultVersion) -> None:
+    """Raise DataMismatch for samples that the model is certain to refuse; what cannot be known passes."""
+    if not are_numbers(dtype):
+        raise DataMismatch("the record is a text: models take numbers", hint="serve it with the format of its training")
+    signature = _signature(served)
+    if several := input_shapes(dtype):
+        check_inputs(several, signature)
+    else:
+        fit_feature_shape(shape, signature)
+
+
+def _signature(served: ResultVersion) -> ModelSignature:
+    """Return what a version takes: what its code says, or else the shape that its converted model was made for."""
+    model = served.result.model
+    # The code of the model may be another one by now.
+    if (served.code, served.imports) == (model.code, model.imports):
+        signature = signature_of(model)
+        if signature.names and (signature.exact or len(signature.names) > 1):
+            return signature
+    trained = served.outcome.get("input_shape")
+    if trained and _ONNX in served.outcome.get("artifacts", {}):
+        return ModelSignature({"input": tuple(trained)}, {})
+    return ModelSignature({}, {})
+
+
+def _reason(stage: Stage, error: KafkaMLError) -> dict[str, str]:
+    return {"stage": stage, "error": type(error).__name__, "message": error.message, "hint": error.hint}
+
+
+def _shown(record: Record, read: Mapping[str, Any], codec: StreamCodec) -> dict[str, Any]:
+    if read["input_format"] == InputFormat.COLUMNS:
+        # As it was written: people know their fields better than the numbers that a contract makes of them.
+        contract, _ = contract_of(read["input_config"])
+        return record_document(record, Decoder(input_format=contract.format, input_config=contract.format_config), None)
+    decoder = Decoder(input_format=read["input_format"], input_config=read["input_config"])
+    return record_document(record, decoder, StreamCodec(codec.features, None))
