@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from backend.configurations.models import Configuration
@@ -14,22 +15,36 @@ from backend.pipeline.documents import PipelineEdge, PipelineNode, Score
 from backend.streams.models import Announcement
 from kafkaml.wire.state import RunState
 
-__all__ = ["picture_of", "score_of", "tiers"]
+__all__ = ["TopicStreams", "picture_of", "score_of", "tiers"]
+
+
+@dataclass(frozen=True)
+class TopicStreams:
+    """The streams of the same topics, folded: the ``newest`` stands for all of them, ``members`` by their ids."""
+
+    topics: tuple[str, ...]
+    newest: Announcement
+    members: frozenset[int]
 
 
 def picture_of(
     *,
-    streams: Sequence[Announcement],
+    streams: Sequence[TopicStreams],
+    trained_on: Iterable[Announcement],
     idle: Sequence[Configuration],
     deployments: Sequence[Deployment],
     runs: Sequence[TrainingResult],
     serving: Sequence[Inference],
 ) -> dict[str, Any]:
-    """Return ``nodes`` and ``edges``; an edge joins only nodes that are there."""
-    shown, newest = _folded(streams)
+    """Return ``nodes`` and ``edges``; an edge joins only nodes that are there. ``trained_on`` are streams of runs."""
+    newest = {member: each.newest.pk for each in streams for member in each.members}
+    # A topic that an inference reads and that streams were announced of is one thing, and one box.
+    own = {each.topics[0]: f"stream:{each.newest.pk}" for each in reversed(streams) if len(each.topics) == 1}
+    inputs = dict.fromkeys(each.input_topic for each in serving)
+    records = {each.pk: each.message.get("total_msg") for each in trained_on}
     nodes = [
-        *(_stream(each, times) for each, times in shown),
-        *(_topic(name) for name in dict.fromkeys(each.input_topic for each in serving)),
+        *(_stream(each) for each in streams),
+        *(_topic(name) for name in inputs if name not in own),
         *(_deployment(each, runs) for each in deployments),
         *(_node("configuration", each.pk, each.name, at=each.created_at) for each in idle),
         *_runs(runs),
@@ -37,7 +52,7 @@ def picture_of(
         *_outputs(serving),
     ]
     present = {node.key for node in nodes}
-    edges = [*_training_edges(runs, streams, newest), *_serving_edges(serving, runs)]
+    edges = [*_training_edges(runs, records, newest), *_serving_edges(serving, runs, own)]
     return {
         "nodes": nodes,
         "edges": [edge for edge in edges if edge.source in present and edge.target in present],
@@ -79,21 +94,8 @@ def _edge(source: str, target: str, kind: Any, **values: Any) -> PipelineEdge:
     return PipelineEdge(source=source, target=target, kind=kind, **values)
 
 
-def _folded(streams: Sequence[Announcement]) -> tuple[list[tuple[Announcement, int]], dict[int, int]]:
-    """Return the newest stream of each topic, with how many there are, and which stands for which."""
-    groups: dict[tuple[str, ...], list[Announcement]] = defaultdict(list)
-    for each in sorted(streams, key=lambda each: -each.pk):
-        groups[_topics(each)].append(each)
-    newest = {each.pk: group[0].pk for group in groups.values() for each in group}
-    return [(group[0], len(group)) for group in groups.values()], newest
-
-
-def _topics(stream: Announcement) -> tuple[str, ...]:
-    message = stream.control_message()
-    return tuple(dict.fromkeys(each.topic for each in (*message.ranges, *message.unsupervised_ranges)))
-
-
-def _stream(stream: Announcement, times: int) -> PipelineNode:
+def _stream(streams: TopicStreams) -> PipelineNode:
+    stream = streams.newest
     message = stream.control_message()
     ranges = [*message.ranges, *message.unsupervised_ranges]
     sizes = [each.max_records for each in ranges]
@@ -101,9 +103,9 @@ def _stream(stream: Announcement, times: int) -> PipelineNode:
     return _node(
         "stream",
         stream.pk,
-        ", ".join(_topics(stream)[:3]),
+        ", ".join(streams.topics[:3]),
         detail=message.description[:200],
-        times=times,
+        times=len(streams.members),
         at=stream.sent_at or stream.registered_at,
         records=message.total_msg if message.total_msg is not None else records,
     )
@@ -214,10 +216,9 @@ def _part(inference: Inference, flow: Mapping[str, Any], *, up: bool) -> dict[st
 
 
 def _training_edges(
-    runs: Sequence[TrainingResult], streams: Sequence[Announcement], newest: Mapping[int, int]
+    runs: Sequence[TrainingResult], records: Mapping[int, int | None], newest: Mapping[int, int]
 ) -> list[PipelineEdge]:
     edges: dict[tuple[str, str], PipelineEdge] = {}
-    records = {each.pk: each.message.get("total_msg") for each in streams}
     upper = _upper_runs(runs)
     for run in runs:
         deployment = f"deployment:{run.deployment_id}"
@@ -233,7 +234,10 @@ def _training_edges(
     return list(edges.values())
 
 
-def _serving_edges(serving: Sequence[Inference], runs: Sequence[TrainingResult]) -> list[PipelineEdge]:
+def _serving_edges(
+    serving: Sequence[Inference], runs: Sequence[TrainingResult], own: Mapping[str, str]
+) -> list[PipelineEdge]:
+    """``own`` are the boxes of topics that have streams."""
     scores = {run.pk: score_of(run) for run in runs}
     upper = _upper_inferences(serving)
     flows = {each.pk: _flow(each) for each in serving}
@@ -244,7 +248,14 @@ def _serving_edges(serving: Sequence[Inference], runs: Sequence[TrainingResult])
         read = each.totals.read_rate if each.state == RunState.RUNNING else None
         edges += [
             _edge(f"run:{each.result_id}", key, "serves", state=state, score=scores.get(each.result_id)),
-            _edge(f"topic:{each.input_topic}", key, "reads", state=state, rate=read, lag=flow["lag"]),
+            _edge(
+                own.get(each.input_topic, f"topic:{each.input_topic}"),
+                key,
+                "reads",
+                state=state,
+                rate=read,
+                lag=flow["lag"],
+            ),
             _edge(key, f"output:{each.output_topic}", "writes", state=state, **_part(each, flow, up=False)),
         ]
         if each.pk in upper:

@@ -5,6 +5,7 @@ What is active comes first, then what belongs to it, then the newest; the rest i
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable
 from typing import TypeVar
 
@@ -17,9 +18,10 @@ from backend.inferences.models import Inference
 from backend.inferences.selectors import inferences
 from backend.ml_models.models import MLModel
 from backend.pipeline.documents import Pipeline, PipelineFacts, PipelineTotals
-from backend.pipeline.picture import picture_of
+from backend.pipeline.picture import TopicStreams, picture_of
 from backend.runs.models import ENDED_STATES
 from backend.streams.models import Announcement
+from kafkaml.stream_range import parse_ranges
 from kafkaml.wire.state import RunState
 
 __all__ = ["PER_COLUMN", "pipeline"]
@@ -27,27 +29,59 @@ __all__ = ["PER_COLUMN", "pipeline"]
 M = TypeVar("M", bound=Model)
 
 PER_COLUMN = 12
+# Of so many streams the newest of each topic is found; older ones of other topics are on their own page.
+_FOLDED_STREAMS = 5_000
 _LONG = ("code", "imports", "log_tail", "failed_confusion_matrix", "model__code", "model__imports", "model__report")
 
 
 def pipeline() -> Pipeline:
-    """Return facts, totals and the picture: 10 queries whatever there is."""
+    """Return facts, totals and the picture: 11 queries whatever there is."""
     facts, totals = _totals()
     serving = _first(inferences(), active=True)
     runs = _runs(serving)
     deployments = {run.deployment_id: run.deployment for run in runs}
-    streams = _first(Announcement.objects.all(), wanted={run.stream_id for run in runs if run.stream_id})
+    streams, trained_on = _streams({run.stream_id for run in runs if run.stream_id}, serving)
     # Not deployed yet, but shown: making one must change the picture.
     idle = list(
         Configuration.objects.filter(deployments__isnull=True).order_by("-id")[: max(PER_COLUMN - len(deployments), 0)]
     )
-    picture = picture_of(streams=streams, idle=idle, deployments=list(deployments.values()), runs=runs, serving=serving)
+    picture = picture_of(
+        streams=streams,
+        trained_on=trained_on,
+        idle=idle,
+        deployments=list(deployments.values()),
+        runs=runs,
+        serving=serving,
+    )
     return Pipeline(facts=facts, totals=totals, **picture)
 
 
 def _runs(serving: Iterable[Inference]) -> list[TrainingResult]:
     rows = TrainingResult.objects.select_related("model", "deployment__configuration").defer(*_LONG)
     return _first(with_outcome(rows), active=True, wanted={each.result_id for each in serving})
+
+
+def _streams(wanted: set[int], serving: Iterable[Inference]) -> tuple[list[TopicStreams], Collection[Announcement]]:
+    """Return the streams of each topic as one: first folded, then as many as a column shows; and the wanted ones.
+
+    Topics that runs were trained on come first, then those that inferences read, then the newest.
+    """
+    newest = Q(pk__in=Announcement.objects.order_by("-pk").values("pk")[:_FOLDED_STREAMS])
+    known = Announcement.objects.filter(newest | Q(pk__in=wanted)).order_by("-pk")
+    members: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    for pk, *ranges in known.values_list("pk", "message__topic", "message__unsupervised_topic"):
+        topics = dict.fromkeys(each.topic for text in ranges if text for each in parse_ranges(text))
+        members[tuple(topics)].append(pk)
+    read = {each.input_topic for each in serving}
+
+    def rank(topics: tuple[str, ...]) -> int:
+        return 0 if not wanted.isdisjoint(members[topics]) else 1 if read.intersection(topics) else 2
+
+    # Stable: of one rank the newest is first.
+    shown = sorted(members, key=rank)[:PER_COLUMN]
+    rows = Announcement.objects.in_bulk([*wanted, *(members[topics][0] for topics in shown)])
+    folded = [TopicStreams(topics, rows[members[topics][0]], frozenset(members[topics])) for topics in shown]
+    return folded, rows.values()
 
 
 def _first(rows: QuerySet[M], *, active: bool = False, wanted: Collection[int] = ()) -> list[M]:

@@ -18,6 +18,9 @@ from backend.inferences.models import Inference, ReplicaStats
 from backend.pipeline.picture import tiers
 from backend.pipeline.selectors import PER_COLUMN
 from backend.runs import transitions as runs
+from kafkaml.control import ControlMessage
+from kafkaml.input_format import InputFormat
+from kafkaml.stream_range import StreamRange
 from kafkaml.wire.report import Stats
 
 pytestmark = pytest.mark.django_db
@@ -126,10 +129,10 @@ def test_the_picture_is_bounded_and_costs_the_same(many: int, django_assert_max_
     client.force_authenticate(User.objects.create(username="boss", role=Role.ADMIN))
     with django_assert_max_num_queries(12):
         shown = picture(client)
-    for kind in ("stream", "deployment", "run", "inference", "topic", "output"):
-        # All streams are of one topic: one box stands for them.
-        boxes = [each for each in shown["nodes"] if each["kind"] == kind]
-        assert sum(each["times"] for each in boxes) == min(many, PER_COLUMN)
+    for kind in ("deployment", "run", "inference", "topic", "output"):
+        assert len([each for each in shown["nodes"] if each["kind"] == kind]) == min(many, PER_COLUMN)
+    # All streams are of one topic: one box stands for them, also for those that no run of the picture has.
+    assert [each["times"] for each in shown["nodes"] if each["kind"] == "stream"] == [many]
     assert shown["totals"]["inferences"] == many
     keys = {each["key"] for each in shown["nodes"]}
     assert all({each["source"], each["target"]} <= keys for each in shown["edges"])
@@ -169,3 +172,28 @@ def test_streams_of_one_topic_are_one_box(viewer: APIClient) -> None:
     lines = [each for each in shown["edges"] if each["kind"] == "trains"]
     assert {each["source"] for each in lines} == {box["key"]}
     assert {each["target"] for each in lines} == {f"deployment:{each.pk}" for each in deployments}
+
+
+def announce(topic: str) -> int:
+    message = ControlMessage(ranges=(StreamRange(topic, 0, 0, 9),), input_format=InputFormat.JSON, input_config={})
+    return builders.make_stream(value=message.to_bytes()).pk
+
+
+def test_streams_are_folded_before_they_are_counted(viewer: APIClient) -> None:
+    """17 announcements of 4 topics, as after an hour: four boxes, though the newest twelve are of one topic."""
+    for topic in ("a", "b", "c", "a", "b"):
+        announce(topic)
+    newest = [announce("d") for _ in range(PER_COLUMN)][-1]
+    shown = {each["name"]: each for each in picture(viewer)["nodes"] if each["kind"] == "stream"}
+    assert {name: each["times"] for name, each in shown.items()} == {"a": 2, "b": 2, "c": 1, "d": 12}
+    assert shown["d"]["id"] == newest
+
+
+def test_a_topic_that_is_announced_and_served_is_one_box(viewer: APIClient) -> None:
+    result = builders.make_finished()
+    inference = builders.make_inference(result, input_topic="digits")
+    shown = picture(viewer)
+    assert [each["kind"] for each in shown["nodes"] if each["name"] == "digits"] == ["stream"]
+    box = f"stream:{result.stream_id}"
+    assert edge(shown, box, f"inference:{inference.pk}")["kind"] == "reads"
+    assert edge(shown, box, f"deployment:{result.deployment_id}")["kind"] == "trains"

@@ -33,7 +33,7 @@ export function NodeBox({ node }: { node: PipelineNode }) {
         <VisuallyHidden>
           {KIND[node.kind]} {node.id}:
         </VisuallyHidden>
-        <span className={classes.cut}>{node.name}</span>
+        <Name text={node.name} room={node.tier ? 9 : 15} />
         {node.tier && <span className={classes.tier}>{node.tier}</span>}
       </span>
       <span className={classes.second}>
@@ -78,5 +78,19 @@ export function GhostBox({ step, number }: { step: Step; number: number }) {
     <Link to={step.to} search={step.search ?? {}} className={classes.box} data-ghost data-next>
       {content}
     </Link>
+  )
+}
+
+// What tells 'digits-1-digits-edge' from 'digits-1-digits-fog' is at their ends.
+const END = 6
+
+/** A name with both its ends where it is longer than there is room for. */
+function Name({ text, room }: { text: string; room: number }) {
+  if (text.length <= room) return <span className={classes.cut}>{text}</span>
+  return (
+    <>
+      <span className={classes.cut}>{text.slice(0, -END)}</span>
+      <span className={classes.whole}>{text.slice(-END)}</span>
+    </>
   )
 }

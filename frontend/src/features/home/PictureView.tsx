@@ -1,5 +1,4 @@
 /** The picture: boxes that are links, over lines that flow. */
-import { Box } from '@mantine/core'
 import { AnchorLink } from '~/components/ButtonLink'
 import { Dimmed } from '~/components/Dimmed'
 import { stateColor } from '~/components/StatusBadge'
@@ -10,13 +9,22 @@ import { BOX_HEIGHT, BOX_WIDTH, COLUMNS, flows, layoutPicture } from './layout'
 import { GhostBox, NodeBox } from './NodeBox'
 import classes from './picture.module.css'
 import { edgeText } from './words'
+import { Zoomable } from './Zoomable'
+
+// Of the columns' headings, and for what flows around the lowest box.
+const TITLES = 26
+const MARGIN = 6
 
 export function PictureView({ pipeline, steps, width }: { pipeline: Pipeline; steps: readonly Step[]; width: number }) {
   const { nodes, edges } = pipeline
   const ghosts = steps.filter((step) => !step.done).map((step) => ({ key: `step:${step.key}`, column: step.column }))
   const picture = layoutPicture(nodes, edges, ghosts, width)
   return (
-    <Box className={classes.scroll} role="region" aria-label="Picture of the pipeline" tabIndex={-1}>
+    <Zoomable
+      width={picture.width}
+      height={TITLES + Math.max(picture.height, BOX_HEIGHT) + MARGIN}
+      label="Picture of the pipeline"
+    >
       <div className={classes.titles} style={{ width: picture.width }}>
         {COLUMNS.map((column, index) => (
           <div key={column} style={{ position: 'absolute', left: picture.columnX[index], width: BOX_WIDTH }}>
@@ -62,6 +70,6 @@ export function PictureView({ pipeline, steps, width }: { pipeline: Pipeline; st
           </Dimmed>
         )}
       </div>
-    </Box>
+    </Zoomable>
   )
 }

@@ -1,29 +1,48 @@
 /** Home: the pipeline, alive. Boxes and lines, or a list on a phone, or a table; and the checklist until all is done. */
-import { SegmentedControl, Skeleton, Stack } from '@mantine/core'
+import { Button, Group, SegmentedControl, Skeleton, Stack } from '@mantine/core'
 import { useElementSize } from '@mantine/hooks'
 import { useQuery } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
+import { useMemo } from 'react'
+import { AnchorLink } from '~/components/ButtonLink'
+import { Dimmed } from '~/components/Dimmed'
 import { PageTitle } from '~/components/PageTitle'
 import { ProblemAlert } from '~/components/ProblemAlert'
+import { SearchField } from '~/components/SearchField'
 import { pipelineRetrieveOptions } from '~/lib/api'
 import { formatRate, plural } from '~/lib/format'
+import { oneOf } from '~/lib/listSearch'
 import { Checklist } from './Checklist'
 import { checklist } from './checklist'
 import { FailingNow } from './FailingNow'
+import { filtered, foldedText, foldRest, ONLY } from './folding'
 import { MIN_WIDTH } from './layout'
 import { PictureList } from './PictureList'
 import { PictureTable } from './PictureTable'
 import { PictureView } from './PictureView'
 
 const route = getRouteApi('/')
+const WHICH = [
+  { value: 'all', label: 'All' },
+  { value: 'active', label: 'Active' },
+  { value: 'failing', label: 'Failing' },
+]
 
 export function PipelinePage() {
-  const { view } = route.useSearch()
+  const { view, find = '', only, rest } = route.useSearch()
   const navigate = route.useNavigate()
   const { ref, width } = useElementSize()
   const pipeline = useQuery(pipelineRetrieveOptions())
   const data = pipeline.data
   const steps = data ? checklist(data) : []
+  const isFiltered = find !== '' || only !== undefined
+  const { shown, folded } = useMemo(() => {
+    if (data === undefined) return { shown: undefined, folded: [] }
+    const { shown: kept, folded: cut } = isFiltered || rest ? { shown: data, folded: [] } : foldRest(data)
+    return { shown: { ...data, ...filtered(kept, { text: find, only }) }, folded: cut }
+  }, [data, find, only, rest, isFiltered])
+  // Steps that are not done yet are of all that there is, not of what is looked for.
+  const ghosts = isFiltered ? [] : steps
   const rate = (data?.nodes ?? []).reduce((sum, node) => sum + (node.kind === 'inference' ? (node.rate ?? 0) : 0), 0)
   return (
     <Stack gap="md" ref={ref}>
@@ -43,23 +62,66 @@ export function PipelinePage() {
             ]}
             value={view ?? 'picture'}
             onChange={(next) =>
-              void navigate({ search: { view: next === 'table' ? 'table' : undefined }, replace: true })
+              void navigate({
+                search: (before) => ({ ...before, view: next === 'table' ? 'table' : undefined }),
+                replace: true,
+              })
             }
           />
         }
       />
       <ProblemAlert error={pipeline.error} onRetry={() => void pipeline.refetch()} />
-      {data === undefined || width === 0 ? (
+      {data === undefined || shown === undefined || width === 0 ? (
         pipeline.error === null && <Skeleton height={320} role="status" aria-label="Loading" />
       ) : (
         <>
           <FailingNow pipeline={data} />
-          {view === 'table' ? (
-            <PictureTable pipeline={data} />
+          {data.nodes.length > 0 && (
+            <Group gap="sm">
+              <SearchField
+                label="Find by name"
+                value={find}
+                onChange={(text) => void navigate({ search: (before) => ({ ...before, find: text }), replace: true })}
+              />
+              <SegmentedControl
+                aria-label="Which boxes"
+                data={WHICH}
+                value={only ?? 'all'}
+                onChange={(next) =>
+                  void navigate({ search: (before) => ({ ...before, only: oneOf(next, ONLY) }), replace: true })
+                }
+              />
+              {(folded.length > 0 || (rest && !isFiltered)) && (
+                <Group gap={6}>
+                  {folded.length > 0 && <Dimmed>{foldedText(folded)} at rest</Dimmed>}
+                  <Button
+                    size="compact-xs"
+                    variant="default"
+                    aria-expanded={rest === true}
+                    onClick={() =>
+                      void navigate({
+                        search: (before) => ({ ...before, rest: rest ? undefined : true }),
+                        replace: true,
+                      })
+                    }
+                  >
+                    {rest ? 'Fold what is at rest' : 'Show'}
+                  </Button>
+                </Group>
+              )}
+            </Group>
+          )}
+          {isFiltered && shown.nodes.length === 0 ? (
+            <Dimmed>
+              Nothing of what is active or newest fits. <AnchorLink to="/training">Training</AnchorLink> and{' '}
+              <AnchorLink to="/inference">Inference</AnchorLink> have all there is.
+            </Dimmed>
+          ) : view === 'table' ? (
+            <PictureTable pipeline={shown} />
           ) : width < MIN_WIDTH ? (
-            <PictureList pipeline={data} steps={steps} />
+            <PictureList pipeline={shown} steps={ghosts} />
           ) : (
-            <PictureView pipeline={data} steps={steps} width={width} />
+            <PictureView pipeline={shown} steps={ghosts} width={width} />
           )}
           <Checklist steps={steps} />
         </>

@@ -4,12 +4,16 @@
  * topic to its predictions on one line, what fails first; all of the training lies below, so that no line crosses it.
  */
 import type { PipelineEdge, PipelineNode } from '~/lib/api'
+import { curve, type Place, type Point, placeLabels } from './labels'
+import { edgeText } from './words'
 
 export const BOX_WIDTH = 164
 export const BOX_HEIGHT = 56
 const PITCH = 74
 const MIN_GAP = 74
 const MAX_GAP = 150
+/** Of each line before its box: room for '12.5/s'. */
+const STRAIGHT = 64
 export const COLUMNS = ['data', 'configurations', 'runs', 'inferences', 'predictions'] as const
 const TIERS = ['', 'cloud', 'fog', 'edge']
 export type Column = (typeof COLUMNS)[number]
@@ -42,8 +46,10 @@ export interface Box {
 export interface Line {
   edge: PipelineEdge
   path: string
+  /** The same as points. */
+  points: Point[]
   /** Where its number ends or begins; null where there is no room. */
-  label: { x: number; y: number; anchor: 'start' | 'end' } | null
+  label: Place | null
   width: number
 }
 
@@ -123,9 +129,14 @@ export function layoutPicture(
       .sort((a, b) => urgency(a) - urgency(b) || fromTop(a, b))
       .map((node) => ({ key: node.key, near: null })),
   )
+  // Topics that are read; of some there are announced streams too, from which a line goes down to their training.
+  const isRead = ({ key }: PipelineNode) => from.has(`reads ${key}`)
   spread(
     0,
-    of('topic').map((node) => ({ key: node.key, near: meanY(joined(node.key, 'source', 'reads')) })),
+    [...of('topic'), ...of('stream').filter(isRead)].map((node) => ({
+      key: node.key,
+      near: meanY(joined(node.key, 'source', 'reads')),
+    })),
   )
   spread(
     4,
@@ -152,7 +163,9 @@ export function layoutPicture(
   )
   spread(
     0,
-    of('stream').map((node) => ({ key: node.key, near: meanY(joined(node.key, 'source', 'trains')) })),
+    of('stream')
+      .filter((node) => !isRead(node))
+      .map((node) => ({ key: node.key, near: meanY(joined(node.key, 'source', 'trains')) })),
     below,
   )
   for (const ghost of ghosts) put(ghost.key, ghost.column, Math.max(ghost.column < 3 ? below : 0, bottom(ghost.column)))
@@ -170,35 +183,84 @@ export function layoutPicture(
 function linesOf(edges: readonly PipelineEdge[], placed: ReadonlyMap<string, Box>, gap: number): Line[] {
   const drawn = edges.filter((edge) => placed.has(edge.source) && placed.has(edge.target))
   const ports = { source: portsOf(drawn, placed, 'source'), target: portsOf(drawn, placed, 'target') }
-  return drawn.map((edge) => {
-    const from = placed.get(edge.source)
-    const to = placed.get(edge.target)
+  const lines = drawn.map((edge) => {
     const start = ports.source.get(edge) ?? NO_PORT
     const end = ports.target.get(edge) ?? NO_PORT
-    const x1 = (from?.x ?? 0) + BOX_WIDTH
+    const x1 = (placed.get(edge.source)?.x ?? 0) + BOX_WIDTH
+    const x2 = placed.get(edge.target)?.x ?? 0
     const width = lineWidth(edge.rate)
-    if (edge.kind === 'upper') {
-      // Up the chain, in the same column: an arc on the right.
-      const bulge = x1 + gap * 0.45
-      const path = `M${x1} ${start.y} C${bulge} ${start.y} ${bulge} ${end.y} ${x1} ${end.y}`
-      // Where the arc is furthest out, between the two boxes: there no other number stands.
-      return { edge, path, width, label: { x: x1 + gap * 0.34 + 4, y: (start.y + end.y) / 2 + 4, anchor: 'start' } }
-    }
-    const x2 = to?.x ?? 0
-    const turn = x2 - gap
-    const middle = x2 - gap / 2
-    const path = `M${x1} ${start.y} H${turn} C${middle} ${start.y} ${middle} ${end.y} ${x2} ${end.y}`
-    return { edge, path, width, label: end.room >= 14 ? { x: x2 - 8, y: end.y - 5 - width / 2, anchor: 'end' } : null }
+    const shape = edge.kind === 'upper' ? arcOf(x1, start, end, gap) : stepOf(x1, start, x2, end, gap, width)
+    return { edge, width, ...shape }
   })
+  const boxes = [...placed.values()].map(({ x, y }) => ({
+    left: x,
+    top: y,
+    right: x + BOX_WIDTH,
+    bottom: y + BOX_HEIGHT,
+  }))
+  const labels = placeLabels(
+    lines.map(({ edge, points, width, places }) => ({ points, width, places, text: edgeText(edge) })),
+    boxes,
+  )
+  return lines.map(({ edge, path, points, width }, index) => ({
+    edge,
+    path,
+    points,
+    width,
+    label: labels[index] ?? null,
+  }))
+}
+
+interface Shape {
+  path: string
+  points: Point[]
+  /** Where its number may stand, the best place first. */
+  places: Place[]
+}
+
+/** Up the chain, in the same column: an arc on the right. Its number is where it is furthest out. */
+function arcOf(x: number, start: Port, end: Port, gap: number): Shape {
+  const bulge = x + gap * 0.45
+  const middle = (start.y + end.y) / 2 + 4
+  return {
+    path: `M${x} ${start.y} C${bulge} ${start.y} ${bulge} ${end.y} ${x} ${end.y}`,
+    points: curve({ x, y: start.y }, { x: bulge, y: start.y }, { x: bulge, y: end.y }, { x, y: end.y }),
+    places: [0, -12, 12, -24, 24].map((shift) => ({ x: x + gap * 0.34 + 5, y: middle + shift, anchor: 'start' })),
+  }
+}
+
+/**
+ * Straight on to the gap before its end, there up or down in the gap's first part, and straight on again: in the last
+ * part no line passes another's number, which stands there, or where that has no room along the way.
+ */
+function stepOf(x1: number, start: Port, x2: number, end: Port, gap: number, width: number): Shape {
+  const turn = x2 - gap
+  const straight = x2 - Math.min(STRAIGHT, gap * 0.64)
+  const middle = (turn + straight) / 2
+  const above = (y: number) => y - 5 - width / 2
+  const under = (y: number) => y + 13 + width / 2
+  // On the side of the line's end from which it does not come.
+  const [near, far] = end.y >= start.y ? [above, under] : [under, above]
+  const ends = [far, near].flatMap((side) => [6, 14, 22].map((shift) => ({ x: x2 - shift, y: side(end.y) })))
+  const along: Place[] = []
+  for (let x = x1 + 8; x < turn; x += 24)
+    along.push({ x, y: above(start.y), anchor: 'start' }, { x, y: under(start.y), anchor: 'start' })
+  return {
+    path: `M${x1} ${start.y} H${turn} C${middle} ${start.y} ${middle} ${end.y} ${straight} ${end.y} H${x2}`,
+    points: [
+      { x: x1, y: start.y },
+      ...curve({ x: turn, y: start.y }, { x: middle, y: start.y }, { x: middle, y: end.y }, { x: straight, y: end.y }),
+      { x: x2, y: end.y },
+    ],
+    places: [...ends.map((each) => ({ ...each, anchor: 'end' as const })), ...along],
+  }
 }
 
 interface Port {
   y: number
-  /** Between it and the next one. */
-  room: number
 }
 
-const NO_PORT: Port = { y: 0, room: 0 }
+const NO_PORT: Port = { y: 0 }
 
 /** Where each line leaves or enters its box, in the order of the boxes at its other end. */
 function portsOf(
@@ -213,7 +275,7 @@ function portsOf(
     const room = BOX_HEIGHT / (side.length + 1)
     side.sort((a, b) => (placed.get(a[other])?.y ?? 0) - (placed.get(b[other])?.y ?? 0))
     for (const [place, edge] of side.entries())
-      ports.set(edge, { y: (placed.get(edge[end])?.y ?? 0) + room * (place + 1), room })
+      ports.set(edge, { y: (placed.get(edge[end])?.y ?? 0) + room * (place + 1) })
   }
   return ports
 }

@@ -1,13 +1,26 @@
 import { createRoute, lazyRouteComponent } from '@tanstack/react-router'
-import { oneOf } from '~/lib/listSearch'
+import { oneOf, textOf } from '~/lib/listSearch'
 import { rootRoute } from '~/lib/rootRoute'
+import { ONLY } from './folding'
+
+export interface PictureSearch {
+  view?: 'table' | undefined
+  /** Looked for in names. */
+  find?: string | undefined
+  only?: (typeof ONLY)[number] | undefined
+  /** Also what is folded otherwise. */
+  rest?: true | undefined
+}
 
 export const homeRoutes = [
   createRoute({
     getParentRoute: () => rootRoute,
     path: '/',
-    validateSearch: (search: Record<string, unknown>): { view?: 'table' | undefined } => ({
+    validateSearch: (search: Record<string, unknown>): PictureSearch => ({
       view: oneOf(search.view, ['table']),
+      find: textOf(search.find),
+      only: oneOf(search.only, ONLY),
+      rest: search.rest === true ? true : undefined,
     }),
     component: lazyRouteComponent(() => import('./PipelinePage'), 'PipelinePage'),
   }),

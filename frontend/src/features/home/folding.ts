@@ -1,0 +1,89 @@
+/** Which boxes are worth a look: what is active or was done last, what fits a filter. Pure. */
+import type { Pipeline, PipelineEdge, PipelineNode } from '~/lib/api'
+import { plural } from '~/lib/format'
+
+export const ONLY = ['active', 'failing'] as const
+export interface PictureFilter {
+  /** Looked for in names, in any case; '' for all. */
+  text: string
+  only?: (typeof ONLY)[number] | undefined
+}
+
+type Graph = Pick<Pipeline, 'nodes' | 'edges'>
+
+const AT_WORK: readonly string[] = ['created', 'waiting', 'running', 'failing']
+const FAILING: readonly string[] = ['failing', 'failed']
+
+/**
+ * Cut off what nobody waits for: runs that ended and serve nothing, inferences that were stopped, topics of neither.
+ * What was deployed last stays, whatever became of it.
+ */
+export function foldRest({ nodes, edges }: Graph): { shown: Graph; folded: PipelineNode[] } {
+  const newest = Math.max(...nodes.filter(({ kind }) => kind === 'deployment').map(({ id }) => id ?? 0), 0)
+  const kept = new Set<string>()
+  const keep = (key: string) => void kept.add(key)
+  for (const { key, kind, id, state } of nodes) {
+    if (kind === 'configuration' || (kind === 'deployment' && id === newest)) keep(key)
+    if ((kind === 'run' || kind === 'inference') && AT_WORK.includes(state)) keep(key)
+    if (kind === 'inference' && state === 'failed') keep(key)
+  }
+  // What serves keeps its run and its topics, a run its deployment, and a deployment its data.
+  for (const { source, target, kind } of edges) if (kind === 'serves' && kept.has(target)) keep(source)
+  for (const { source, target, kind } of edges) if (kind === 'holds' && source === `deployment:${newest}`) keep(target)
+  for (const { source, target, kind } of edges) if (kind === 'holds' && kept.has(target)) keep(source)
+  for (const { source, target, kind } of edges) {
+    if ((kind === 'reads' || kind === 'trains') && kept.has(target)) keep(source)
+    if (kind === 'writes' && kept.has(source)) keep(target)
+  }
+  return { shown: cut({ nodes, edges }, kept), folded: nodes.filter(({ key }) => !kept.has(key)) }
+}
+
+/** What fits, with all that leads to it and all that it leads to. */
+export function filtered(graph: Graph, { text, only }: PictureFilter): Graph {
+  const needle = text.trim().toLowerCase()
+  if (needle === '' && only === undefined) return graph
+  const states = only === 'failing' ? FAILING : AT_WORK
+  const found = graph.nodes.filter(
+    ({ name, state }) => name.toLowerCase().includes(needle) && (only === undefined || states.includes(state)),
+  )
+  const keys = found.map(({ key }) => key)
+  const ahead = reached(keys, graph.edges, 'source', 'target')
+  const behind = reached(keys, graph.edges, 'target', 'source')
+  return cut(graph, new Set([...ahead, ...behind]))
+}
+
+/** 'Folded: 9 training runs, 3 topics'. */
+export function foldedText(folded: readonly PipelineNode[]): string {
+  const count = (...kinds: PipelineNode['kind'][]) => folded.filter(({ kind }) => kinds.includes(kind)).length
+  const parts: [number, string][] = [
+    [count('run'), 'training run'],
+    [count('deployment'), 'deployment'],
+    [count('inference'), 'inference'],
+    [count('stream', 'topic', 'output'), 'topic'],
+  ]
+  return parts
+    .filter(([number]) => number > 0)
+    .map(([number, noun]) => plural(number, noun))
+    .join(', ')
+}
+
+function cut({ nodes, edges }: Graph, kept: ReadonlySet<string>): Graph {
+  return {
+    nodes: nodes.filter(({ key }) => kept.has(key)),
+    edges: edges.filter(({ source, target }) => kept.has(source) && kept.has(target)),
+  }
+}
+
+function reached(
+  from: readonly string[],
+  edges: readonly PipelineEdge[],
+  here: 'source' | 'target',
+  there: 'source' | 'target',
+): Set<string> {
+  const next = new Map<string, string[]>()
+  for (const edge of edges) next.set(edge[here], [...(next.get(edge[here]) ?? []), edge[there]])
+  const found = new Set(from)
+  // A set is gone through in the order of its making, also what is added meanwhile.
+  for (const key of found) for (const each of next.get(key) ?? []) found.add(each)
+  return found
+}
