@@ -95,7 +95,7 @@ COPY requirements/all.txt /install/
 RUN python3 /install/cut_lock.py /install/all.txt --only hatchling packaging pathspec pluggy trove-classifiers > /install/build.txt \
  && pip install --no-deps --require-hashes -r /install/build.txt
 WORKDIR /src
-COPY LICENSE README.md pyproject.toml ./
+COPY LICENSE README.md pyproject.toml hatch_build.py ./
 RUN for package in kafkaml datasources kafka_control_logger mlcode_executor model_training model_inference backend platform_local kafka_ml_cli; do \
       mkdir $package && touch $package/__init__.py; done \
  && pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /tmp/wheel . \

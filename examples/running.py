@@ -17,7 +17,7 @@ from kafkaml.errors import KafkaMLError
 from kafkaml.sdk import Client
 from kafkaml.sdk.types import Model
 
-__all__ = ["console", "heading", "kafka_ml", "model_of", "run_alone", "say_verdict", "start_platform"]
+__all__ = ["console", "heading", "model_of", "run_alone", "say_verdict", "start_platform"]
 
 _KAFKA_ML = Path(sys.executable).with_name("kafka-ml")
 
@@ -64,20 +64,15 @@ def start_platform() -> None:
         return
     heading("Start the platform: broker, web server, executors, controller")
     # What it shows while it starts, it says on standard error.
-    kafka_ml("up", "--detach", "--json", stdout=subprocess.DEVNULL, stderr=sys.stdout)
+    _kafka_ml("up", "--detach", "--json", stdout=subprocess.DEVNULL, stderr=sys.stdout)
 
 
-def kafka_ml(*arguments: str, **streams: Any) -> None:
-    """Run the command line, which is installed beside Python."""
-    subprocess.run([_KAFKA_ML, *arguments], check=True, **streams)
-
-
-def model_of(client: Client, name: str, framework: str, code: str, *, description: str) -> Model:
-    """Return the model of this name, made or changed where it is not so yet."""
+def model_of(client: Client, name: str, framework: str, code: str, **others: Any) -> Model:
+    """Return the model of this name, made or changed where it is not so yet; ``others`` are fields of a new one."""
     for each in client.models.list(search=name):
         if each.name == name:
             return client.models.update(each.id, code=code) if each.code != code else each
-    model = client.models.create(name=name, framework=framework, code=code, description=description)
+    model = client.models.create(name=name, framework=framework, code=code, **others)
     console.print(f"  model {model.id} [bold]{name}[/] checked: {(model.report or {}).get('parameters'):,} parameters")
     return model
 
@@ -86,6 +81,11 @@ def say_verdict(name: str, accuracy: float, required: float) -> None:
     """Say how good a model is, and whether that is good enough."""
     verdict = "[green]good[/]" if accuracy > required else f"[red]expected more than {required}[/]"
     console.print(f"  {name:16} [bold]{accuracy:.4f}[/]  {verdict}")
+
+
+def _kafka_ml(*arguments: str, **streams: Any) -> None:
+    # Installed beside Python.
+    subprocess.run([_KAFKA_ML, *arguments], check=True, **streams)
 
 
 def _kafka_ml_json(*arguments: str) -> dict[str, Any]:

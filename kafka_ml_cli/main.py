@@ -15,6 +15,7 @@ from kafka_ml_cli import (
     data,
     datasets,
     deployments,
+    examples,
     inferences,
     models,
     platform,
@@ -59,6 +60,7 @@ _NOUNS = (
     clusters,
     worker,
     webhooks,
+    examples,
 )
 for noun in _NOUNS:
     app.add_typer(noun.app, rich_help_panel="Things on the platform")

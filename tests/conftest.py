@@ -117,6 +117,7 @@ _PLATFORM_TESTS = (
     "tests/browser/",
     "tests/integration/test_old_clients.py",
     "tests/integration/test_platform_datasets.py",
+    "tests/integration/test_platform_examples.py",
     "tests/integration/test_platform_kills.py",
     "tests/integration/test_platform_tutorial.py",
     "tests/integration/test_platform_workers.py",

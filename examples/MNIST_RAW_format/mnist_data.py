@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-# Without internet the example should go on soon.
-_DOWNLOAD_TIMEOUT_SECONDS = 10.0
+from examples.real_data import real_or_instead
+from examples.samples import Samples
+
 _DIGITS = "scikit-learn's digits, enlarged to 28x28: 1,437 training and 360 test images"
+_MNIST = "MNIST: 60,000 training and 10,000 test images"
 
 
 class Dataset(NamedTuple):
@@ -23,25 +23,23 @@ class Dataset(NamedTuple):
 
 def load_mnist(*, digits: bool = False) -> tuple[Dataset, Dataset, str]:
     """Return training data, test data and a sentence that says what they are; ``digits`` does not even try MNIST."""
-    if digits:
-        return *_digits_like_mnist(), _DIGITS
-    # TensorFlow's remarks about the machine would hide ours.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(_DOWNLOAD_TIMEOUT_SECONDS)
-    try:
-        from keras.datasets import mnist
-
-        (x_train, y_train), (x_test, y_test) = mnist.load_data()
-    except Exception as error:  # noqa: BLE001  Keras raises plain Exception when a download fails
-        print(f"MNIST cannot be downloaded here: {str(error).splitlines()[0][:150]}")
-        return *_digits_like_mnist(), _DIGITS
-    finally:
-        socket.setdefaulttimeout(before)
-    return Dataset(x_train, y_train), Dataset(x_test, y_test), "MNIST: 60,000 training and 10,000 test images"
+    return real_or_instead("MNIST", _mnist, _digits_like_mnist, offline=digits)
 
 
-def _digits_like_mnist() -> tuple[Dataset, Dataset]:
+def load(*, offline: bool = False, count: int | None = None) -> Samples:
+    """Return at most ``count`` training images; the test images are held out."""
+    train, test, what = load_mnist(digits=offline)
+    return Samples(train.images[:count], train.labels[:count], *test, what, real=what == _MNIST)
+
+
+def _mnist() -> tuple[Dataset, Dataset, str]:
+    from keras.datasets import mnist
+
+    (x_train, y_train), (x_test, y_test) = mnist.load_data()
+    return Dataset(x_train, y_train), Dataset(x_test, y_test), _MNIST
+
+
+def _digits_like_mnist() -> tuple[Dataset, Dataset, str]:
     """Each 8x8 pixel becomes 3x3, with a margin of two: 28x28. Brightness of 0..16 becomes MNIST's, 0..255."""
     from sklearn import datasets
 
@@ -51,4 +49,4 @@ def _digits_like_mnist() -> tuple[Dataset, Dataset]:
     labels = bunch.target.astype(np.uint8)
     order = np.random.default_rng(0).permutation(len(labels))
     large, labels = large[order], labels[order]
-    return Dataset(large[360:], labels[360:]), Dataset(large[:360], labels[:360])
+    return Dataset(large[360:], labels[360:]), Dataset(large[:360], labels[:360]), _DIGITS

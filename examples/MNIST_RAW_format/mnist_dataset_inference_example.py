@@ -5,22 +5,23 @@ python examples/MNIST_RAW_format/mnist_dataset_inference_example.py --inference 
 
 from __future__ import annotations
 
-import argparse
 import sys
+from pathlib import Path
 
-from mnist_data import load_mnist
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from examples.MNIST_RAW_format.mnist_data import load_mnist
+from examples.scripts import arguments
 from kafkaml.sdk import Client, Prediction
 
 
 def main() -> int:
     """Predict ``--count`` images; returns 1 when one could not be answered."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--inference", type=int, default=1, help="the number that Kafka-ML shows (default 1)")
-    parser.add_argument("--count", type=int, default=300)
-    parser.add_argument("--digits", action="store_true", help="do not download MNIST, take scikit-learn's digits")
+    parser = arguments(__doc__, inference=True)
+    parser.set_defaults(count=300)
+    parser.add_argument("--digits", action="store_true", dest="offline", help="the same as --offline")
     options = parser.parse_args()
-    _, test, what = load_mnist(digits=options.digits)
+    _, test, what = load_mnist(digits=options.offline)
     print(what)
     images, labels = test.images[: options.count], test.labels[: options.count]
     with Client() as client:

@@ -7,41 +7,57 @@ The model learns each part as it comes, and its score on images that it has not 
 
 from __future__ import annotations
 
-import argparse
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
-from mnist_data import load_mnist
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from datasources import OnlineRawSink
+from examples.MNIST_RAW_format.mnist_data import load
+from examples.samples import Samples
+from examples.scripts import arguments
+
+
+def send_in_parts(
+    samples: Samples, deployment_id: int, bootstrap_servers: str, topic: str, *, parts: int = 3, pause: float = 30.0
+) -> None:
+    """Send the training images in ``parts``, with ``pause`` seconds between them; a tenth of each window validates."""
+    with OnlineRawSink(
+        bootstrap_servers=bootstrap_servers,
+        topic=topic,
+        deployment_id=deployment_id,
+        description=samples.what,
+        validation_rate=0.1,
+    ) as sink:
+        for part, rows in enumerate(np.array_split(np.arange(len(samples.labels)), parts)):
+            if part and pause:
+                print(f"a pause of {pause:g} s")
+                time.sleep(pause)
+            sink.send_array(samples.features[rows], samples.labels[rows])
+            sink.flush()
+            print(f"{sink.total_messages:,} images sent")
 
 
 def main() -> None:
-    """Send the training images in parts, with pauses between them; a tenth of each window validates."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--deployment", type=int, default=1, help="the number that Kafka-ML shows (default 1)")
-    parser.add_argument("--bootstrap-servers", default="127.0.0.1:9092")
-    parser.add_argument("--topic", default="mnist-online")
+    """Send what the arguments say."""
+    parser = arguments(__doc__, topic="mnist-online")
     parser.add_argument("--parts", type=int, default=3, help="how many parts (default 3)")
     parser.add_argument("--pause", type=float, default=30.0, help="seconds between two parts (default 30)")
-    parser.add_argument("--digits", action="store_true", help="do not download MNIST, take scikit-learn's digits")
+    parser.add_argument("--digits", action="store_true", dest="offline", help="the same as --offline")
     options = parser.parse_args()
-    train, _, what = load_mnist(digits=options.digits)
-    print(what)
-    with OnlineRawSink(
-        bootstrap_servers=options.bootstrap_servers,
-        topic=options.topic,
-        deployment_id=options.deployment,
-        description=what,
-        validation_rate=0.1,
-    ) as sink:
-        for part, rows in enumerate(np.array_split(np.arange(len(train.images)), options.parts)):
-            if part:
-                print(f"a pause of {options.pause:g} s")
-                time.sleep(options.pause)
-            sink.send_array(train.images[rows], train.labels[rows])
-            sink.flush()
-            print(f"{sink.total_messages:,} images sent")
+    samples = load(offline=options.offline, count=options.count)
+    print(samples.what)
+    send_in_parts(
+        samples,
+        options.deployment,
+        options.bootstrap_servers,
+        options.topic,
+        parts=options.parts,
+        pause=options.pause,
+    )
     print(f"the last part is sent; deployment {options.deployment} ends when nothing comes for its stream timeout")
 
 

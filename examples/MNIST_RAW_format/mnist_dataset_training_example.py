@@ -1,43 +1,49 @@
-"""Streams MNIST to a deployment, for training:
+"""Streams MNIST to a deployment, for training; also to one of a distributed model (edge, fog and cloud):
 
 python examples/MNIST_RAW_format/mnist_dataset_training_example.py --deployment 1
 """
 
 from __future__ import annotations
 
-import argparse
+import sys
 import time
+from pathlib import Path
 
-from mnist_data import load_mnist
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from datasources import RawSink
+from examples.MNIST_RAW_format.mnist_data import load_mnist
+from examples.samples import Samples
+from examples.scripts import arguments
+
+
+def send(samples: Samples, deployment_id: int, bootstrap_servers: str, topic: str) -> None:
+    """Send images with their labels, then announce them; a tenth validates, a tenth tests."""
+    with RawSink(
+        bootstrap_servers=bootstrap_servers,
+        topic=topic,
+        deployment_id=deployment_id,
+        description=samples.what,
+        validation_rate=0.1,
+        test_rate=0.1,
+    ) as sink:
+        sink.send_array(samples.features, samples.labels)
 
 
 def main() -> None:
-    """Send training and test images with their labels; the last part of them validates and tests."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--deployment", type=int, default=1, help="the number that Kafka-ML shows (default 1)")
-    parser.add_argument("--bootstrap-servers", default="127.0.0.1:9092")
-    parser.add_argument("--topic", default="mnist")
-    parser.add_argument("--digits", action="store_true", help="do not download MNIST, take scikit-learn's digits")
+    """Send training and test images: which of them test, the platform chooses."""
+    parser = arguments(__doc__, topic="mnist")
+    parser.add_argument("--digits", action="store_true", dest="offline", help="the same as --offline")
     options = parser.parse_args()
-    train, test, what = load_mnist(digits=options.digits)
+    train, test, what = load_mnist(digits=options.offline)
     print(what)
+    images, labels = (np.concatenate(each)[: options.count] for each in zip(train, test, strict=True))
     began = time.monotonic()
-    sink = RawSink(
-        bootstrap_servers=options.bootstrap_servers,
-        topic=options.topic,
-        deployment_id=options.deployment,
-        description=what,
-        validation_rate=0.1,
-        test_rate=0.1,
-    )
-    for images, labels in (train, test):
-        sink.send_array(images, labels)
-    # Closing waits for every acknowledgement, and then announces the stream to the deployment.
-    sink.close()
+    send(Samples(images, labels, *test, what, real=True), options.deployment, options.bootstrap_servers, options.topic)
     seconds = time.monotonic() - began
-    print(f"{sink.total_messages} images sent in {seconds:.1f} s and announced to deployment {options.deployment}")
+    print(f"{len(labels)} images sent in {seconds:.1f} s and announced to deployment {options.deployment}")
 
 
 if __name__ == "__main__":

@@ -1,14 +1,12 @@
-"""What the demo shows: metrics while they come, a few images with what was predicted."""
+"""What the demo shows: a confusion matrix, a few images with what was predicted."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 from rich.console import Console
-from rich.live import Live
 from rich.table import Table
 
 from examples.digits.data import Digits
@@ -17,43 +15,17 @@ from kafkaml.sdk.types import TrainingResult
 _SHADES = " .:-=+*#%@"
 
 
-class LiveMetrics:
-    """A table of trainings that is drawn anew with each thing that becomes known."""
-
-    def __init__(self, console: Console) -> None:
-        self._results: dict[int, TrainingResult] = {}
-        self._console = console
-        self._live = Live(console=console, refresh_per_second=8, transient=False)
-
-    def __enter__(self) -> Self:
-        self._live.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._live.stop()
-
-    def update(self, result: TrainingResult) -> None:
-        """Show ``result`` as it is now."""
-        self._results[result.id] = result
-        table = Table(box=None, padding=(0, 2, 0, 0), title="accuracy / loss", title_justify="left", title_style="dim")
-        for title in ("model", "state", "epoch", "training", "validation", "test"):
-            table.add_column(title, no_wrap=True)
-        for each in sorted(self._results.values(), key=lambda each: each.id):
-            last = each.epochs[-1] if each.epochs else None
-            epochs = each.progress.epochs if each.progress else (last.epoch if last else "")
-            table.add_row(
-                each.model_name,
-                f"[{'green' if each.state == 'finished' else 'cyan'}]{each.state}[/]",
-                f"{last.epoch}/{epochs}" if last else "",
-                _metrics(last.training) if last else "",
-                _metrics(last.validation) if last else "",
-                _metrics(each.test_metrics),
-            )
-        self._live.update(table)
-
-
-def _metrics(metrics: Mapping[str, float]) -> str:
-    return " / ".join(f"{metrics[name]:.3f}" for name in ("accuracy", "loss") if name in metrics)
+def confusion(console: Console, result: TrainingResult) -> None:
+    """Print how many test images of each class, a row each, were taken for which."""
+    report = result.confusion_matrix
+    if report is None:
+        return
+    table = Table(box=None, padding=(0, 1, 0, 0), title="rows: true, columns: predicted", title_style="dim")
+    for title in ("", *report.labels):
+        table.add_column(str(title), justify="right", style="bold" if title == "" else "")
+    for label, row in zip(report.labels, report.matrix, strict=True):
+        table.add_row(str(label), *("[dim]·[/]" if count == 0 else str(count) for count in row))
+    console.print(table)
 
 
 def some_images(

@@ -64,15 +64,12 @@ class Trained:
 
 
 @pytest.fixture(scope="module")
-def trained(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+def trained(platform: Platform) -> Trained:
     """Both of the tutorial's models, pasted unchanged and trained on one stream."""
-    sources = load_module(MNIST / "model.py")
-    folder = tmp_path_factory.mktemp("models")
     models = []
-    for framework, code in (("tensorflow", sources.TENSORFLOW), ("pytorch", sources.PYTORCH)):
-        path = folder / f"{framework}.py"
-        path.write_text(code)
-        made: Any = platform.json("models", "create", str(path), "-n", f"mnist-{framework}", "-f", framework)
+    for framework in ("tensorflow", "pytorch"):
+        path = str(MNIST / f"model_{framework}.py")
+        made: Any = platform.json("models", "create", path, "-n", f"mnist-{framework}", "-f", framework)
         models.append(made["id"])
     arguments = [word for model in models for word in ("--model", str(model))]
     configuration: Any = platform.json("configurations", "create", "mnist", *arguments)

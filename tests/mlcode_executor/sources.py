@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-from examples.MNIST_RAW_format import model as tutorial
+from pathlib import Path
 
-KERAS_TUTORIAL = tutorial.TENSORFLOW
-PYTORCH_TUTORIAL = tutorial.PYTORCH
+_TUTORIAL = Path(__file__).resolve().parents[2] / "examples" / "MNIST_RAW_format"
 
-EDGE = """edge_input = keras.Input(shape=(28,28,1), name='input_img')
-x = tf.keras.layers.Conv2D(28, kernel_size=(3,3), name='conv2d')(edge_input)
-x = tf.keras.layers.MaxPooling2D(pool_size=(2,2), name='maxpooling')(x)
-x = tf.keras.layers.Flatten(name='flatten')(x)
-output_to_fog = tf.keras.layers.Dense(64, activation=tf.nn.relu, name='output_to_fog')(x)
-edge_output = tf.keras.layers.Dense(10, activation=tf.nn.softmax, name='edge_output')(output_to_fog)
-edge_model = keras.Model(inputs=[edge_input], outputs=[output_to_fog, edge_output], name='edge_model')
-"""
 
-FOG = """fog_input = keras.Input(shape=64, name='fog_input')
-output_to_cloud = tf.keras.layers.Dense(64, activation=tf.nn.relu, name='output_to_cloud')(fog_input)
-fog_output = tf.keras.layers.Dense(10, activation=tf.nn.softmax, name='fog_output')(output_to_cloud)
-fog_model = keras.Model(inputs=[fog_input], outputs=[output_to_cloud, fog_output], name='fog_model')
-"""
+def tutorial_code(name: str) -> str:
+    """Return a model of the tutorial, as people paste it."""
+    return (_TUTORIAL / f"model_{name}.py").read_text(encoding="utf-8")
 
-CLOUD = """cloud_input = keras.Input(shape=64, name='cloud_input')
-x = tf.keras.layers.Dense(64, activation=tf.nn.relu, name='relu1')(cloud_input)
-x = tf.keras.layers.Dense(128, activation=tf.nn.relu, name='relu2')(x)
-x = tf.keras.layers.Dropout(0.2)(x)
-cloud_output = tf.keras.layers.Dense(10, activation=tf.nn.softmax, name='cloud_output')(x)
-cloud_model = keras.Model(inputs=cloud_input, outputs=[cloud_output], name='cloud_model')
-"""
+
+KERAS_TUTORIAL = tutorial_code("tensorflow")
+PYTORCH_TUTORIAL = tutorial_code("pytorch")
+EDGE, FOG, CLOUD = (tutorial_code(f"{tier}_tensorflow") for tier in ("edge", "fog", "cloud"))
 
 KERAS_DIGITS = """model = keras.Sequential([
     keras.Input(shape=(8, 8)),

@@ -11,8 +11,12 @@ import pytest
 from examples.digits import model as demo
 from mlcode_executor.process import Runtime
 from tests.mlcode_executor.conftest import StartProcess
+from tests.mlcode_executor.sources import tutorial_code
 
 _FOLDER = Path(__file__).parents[2] / "frontend/src/features/models/templates"
+
+
+_TIERS: dict[str, tuple[int, ...]] = {"edge": (28, 28), "fog": (64,), "cloud": (64,)}
 
 
 @dataclass(frozen=True)
@@ -31,14 +35,17 @@ class Template:
 def _of(path: Path) -> Template:
     kind, framework = path.stem.split("_")
     runtime = Runtime.TENSORFLOW if framework == "keras" else Runtime.PYTORCH
-    sample = {"cnn": (28, 28), "mnist": (28, 28), "edge": (28, 28), "fog": (64,), "cloud": (64,), "regression": (8,)}[
-        kind
-    ]
+    sample = {"cnn": (28, 28), "mnist": (28, 28), "regression": (8,)}.get(kind, _TIERS.get(kind))
+    assert sample is not None
     return Template(path.stem, path.read_text(encoding="utf-8"), runtime, sample)
 
 
 TEMPLATES = [
     *(_of(path) for path in sorted(_FOLDER.glob("*.py"))),
+    *(
+        Template(f"{tier}_pytorch", tutorial_code(f"{tier}_pytorch"), Runtime.PYTORCH, sample)
+        for tier, sample in _TIERS.items()
+    ),
     Template("digits_keras", demo.KERAS, Runtime.TENSORFLOW, (8, 8)),
     Template("digits_pytorch", demo.PYTORCH, Runtime.PYTORCH, (8, 8)),
 ]

@@ -1,11 +1,5 @@
 import { expect, it } from 'vitest'
 import { TEMPLATES, templateOf } from './templates'
-import { textOfConstant } from './textOfConstant'
-
-it('reads a model out of an example', () => {
-  expect(textOfConstant('A = 1\nKERAS = """\\\nmodel = 1\n"""\n', 'KERAS')).toBe('model = 1\n')
-  expect(() => textOfConstant('A = 1', 'KERAS')).toThrow('KERAS')
-})
 
 it('offers both frameworks, each template by an id of its own and with a model in it', () => {
   expect(new Set(TEMPLATES.map((each) => each.id)).size).toBe(TEMPLATES.length)

@@ -1,5 +1,5 @@
 /**
- * Models to begin with, as source. The demo's are the example's own, which holds each model as a text; the others lie in
+ * Models to begin with, as source. Some are files of the examples, the others lie in
  * templates/. tests/mlcode_executor/test_templates.py runs all of them.
  */
 import type { FrameworkEnum } from '~/lib/api'

@@ -1,13 +1,12 @@
 /** How models of PyTorch are written. */
 import { Code } from '@mantine/core'
-import demo from '../../../../../examples/digits/model.py?raw'
-import cloud from '../templates/cloud_pytorch.py?raw'
+import digits from '../../../../../examples/digits/model_pytorch.py?raw'
+import cloud from '../../../../../examples/MNIST_RAW_format/model_cloud_pytorch.py?raw'
+import edge from '../../../../../examples/MNIST_RAW_format/model_edge_pytorch.py?raw'
+import fog from '../../../../../examples/MNIST_RAW_format/model_fog_pytorch.py?raw'
 import cnn from '../templates/cnn_pytorch.py?raw'
-import edge from '../templates/edge_pytorch.py?raw'
-import fog from '../templates/fog_pytorch.py?raw'
 import mnist from '../templates/mnist_pytorch.py?raw'
 import regression from '../templates/regression_pytorch.py?raw'
-import { textOfConstant } from '../textOfConstant'
 import type { Writing } from '../writing'
 
 export const writing: Writing = {
@@ -49,7 +48,7 @@ export const writing: Writing = {
   marks: /\b(torch|nn\.Module|loss_fn)\b/,
   codes: {
     mnist,
-    digits: textOfConstant(demo, 'PYTORCH'),
+    digits,
     cnn,
     regression,
     cloud,

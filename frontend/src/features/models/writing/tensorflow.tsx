@@ -1,13 +1,12 @@
 /** How models of Keras are written. */
 import { Code } from '@mantine/core'
-import demo from '../../../../../examples/digits/model.py?raw'
+import digits from '../../../../../examples/digits/model_tensorflow.py?raw'
 import cloud from '../templates/cloud_keras.py?raw'
 import cnn from '../templates/cnn_keras.py?raw'
 import edge from '../templates/edge_keras.py?raw'
 import fog from '../templates/fog_keras.py?raw'
 import mnist from '../templates/mnist_keras.py?raw'
 import regression from '../templates/regression_keras.py?raw'
-import { textOfConstant } from '../textOfConstant'
 import type { Writing } from '../writing'
 
 export const writing: Writing = {
@@ -45,7 +44,7 @@ export const writing: Writing = {
   marks: /\b(tf|keras|tensorflow)\b/,
   codes: {
     mnist,
-    digits: textOfConstant(demo, 'KERAS'),
+    digits,
     cnn,
     regression,
     cloud,

@@ -1,0 +1,1 @@
+"""EuroSAT: land use seen from space."""

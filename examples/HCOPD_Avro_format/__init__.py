@@ -1,0 +1,1 @@
+"""HCOPD: who has the lung disease COPD, in Avro records."""

@@ -1,0 +1,1 @@
+"""Free places of car parks: a regression on a stream of integers."""

@@ -1,0 +1,1 @@
+"""The tutorial: MNIST in RAW format; single models, online, in tiers."""

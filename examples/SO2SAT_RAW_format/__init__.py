@@ -1,0 +1,1 @@
+"""So2Sat: local climate zones seen from space."""

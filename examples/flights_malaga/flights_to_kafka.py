@@ -1,0 +1,52 @@
+"""Sends generated flights around Malaga to a topic, one JSON record an aircraft every few seconds, until it is stopped:
+
+python examples/flights_malaga/flights_to_kafka.py --topic ertisdemo
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from examples.flights_malaga.data import Report, reports
+from examples.topics import write
+
+
+def live(every_seconds: float, *, rounds: int | None, seed: int) -> Iterator[list[Report]]:
+    """Yield the reports of each moment when it has come; ``rounds`` None goes on for a day."""
+    steps = rounds or int(86_400 / every_seconds)
+    for number, moment in zip(count(), reports(steps, every_seconds=every_seconds, seed=seed, destinations=False)):
+        if number:
+            time.sleep(every_seconds)
+        # They are of now.
+        now = int(time.time() * 1000)
+        yield [Report(each.key, each.value, now, each.lands) for each in moment]
+
+
+def main() -> None:
+    """Send what the arguments say."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bootstrap-servers", default="127.0.0.1:9092", help="(default 127.0.0.1:9092)")
+    parser.add_argument("--topic", default="ertisdemo", help="(default ertisdemo)")
+    parser.add_argument("--interval", type=float, default=3.0, help="seconds between two rounds (default 3)")
+    parser.add_argument("--rounds", type=int, help="so many rounds (default: for a day)")
+    parser.add_argument("--seed", type=int, default=3, help="other flights (default 3)")
+    options = parser.parse_args()
+    sent = 0
+    try:
+        for moment in live(options.interval, rounds=options.rounds, seed=options.seed):
+            sent += write(options.bootstrap_servers, options.topic, moment)
+            print(f"{sent:,} records sent to {options.topic}", end="\r", flush=True)
+    except KeyboardInterrupt:
+        pass
+    print(f"{sent:,} records sent to {options.topic}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,254 @@
+"""From nothing to predictions, the same for each example: models, a stream, training, inference, and how good it is.
+
+``classic`` is the way of examples that send their data by a sink. Those that go another way use its parts.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from examples.live import LiveMetrics
+from examples.running import console, heading, model_of
+from examples.samples import Array, Samples
+from examples.scripts import Load, Send, class_of
+from kafkaml.errors import DeadLettered
+from kafkaml.sdk import Client
+from kafkaml.sdk.types import Deployment, Inference, Model, RunState, TrainingResult
+
+__all__ = [
+    "FRAMEWORKS",
+    "Classic",
+    "Effort",
+    "Score",
+    "code_of",
+    "fit_arguments",
+    "look_at",
+    "models_of",
+    "new_configuration",
+    "say_scores",
+    "score_of",
+    "serve",
+    "wait_all",
+    "wait_running",
+]
+
+FRAMEWORKS = ("tensorflow", "pytorch")
+# Also on a machine that has better things to do.
+_TRAINING_SECONDS = 3600.0
+_START_SECONDS = 300.0
+_QUICK_ASKED = 20
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is done: in which ``frameworks``; ``quick`` shows the way with few samples and one epoch, not the
+    accuracy; ``offline`` downloads nothing."""
+
+    frameworks: tuple[str, ...] = FRAMEWORKS
+    quick: bool = False
+    offline: bool = False
+
+
+@dataclass(frozen=True)
+class Score:
+    """How good the model of a ``framework`` was on samples it had never seen, beside what costs nothing.
+
+    ``measure`` is ``accuracy``, of which more is better, or ``mean absolute error``, of which less is; ``constant`` is
+    that of always answering the most frequent class, or the median. ``samples`` is of how many answers, ``inference``
+    which gave them.
+    """
+
+    framework: str
+    measure: str
+    value: float
+    constant: float
+    samples: int
+    inference: int | None = None
+
+    @property
+    def better(self) -> bool:
+        """Whether the model beats the constant answer."""
+        return self.value > self.constant if self.measure == "accuracy" else self.value < self.constant
+
+
+@dataclass(frozen=True)
+class Classic:
+    """An example that sends samples by a sink to a deployment of one model a framework.
+
+    Its code is in ``model_tensorflow.py`` and ``model_pytorch.py`` of ``folder``. ``quick_count`` samples are sent and
+    ``quick_code`` is replaced in the code of a quick run, so that a large model becomes a small one of the same kind.
+    """
+
+    name: str
+    folder: Path
+    topic: str
+    load: Load
+    send: Send
+    batch_size: int = 32
+    epochs: int = 5
+    most: int | None = None
+    confusion_matrix: bool = False
+    asked: int = 300
+    quick_count: int = 600
+    quick_code: Mapping[str, str] = field(default_factory=dict)
+
+    def run(self, client: Client, effort: Effort) -> Sequence[Score]:
+        """Go the whole way and say what comes; returns the score of each framework."""
+        heading(f"{self.name}: what it learns from")
+        samples = self.load(offline=effort.offline, count=self.quick_count if effort.quick else self.most)
+        console.print(f"  {samples.what}", markup=False)
+        models = models_of(client, self.name, self.folder, effort, quick_code=self.quick_code)
+        heading("Deploy them in one configuration, and stream the training data to them")
+        deployment = client.deployments.create(
+            configuration=new_configuration(client, self.name, models),
+            batch_size=self.batch_size,
+            arguments=fit_arguments(models, epochs=1 if effort.quick else self.epochs),
+            confusion_matrix=self.confusion_matrix,
+            seed=1,
+        )
+        self.send(samples, deployment.id, client.kafka_settings().bootstrap_servers, self.topic)
+        console.print(f"  {len(samples.labels):,} samples sent to topic {self.topic}, announced to {deployment.id}")
+        results = wait_all(client, deployment)
+        asked = _QUICK_ASKED if effort.quick else self.asked
+        return serve(client, results, samples, prefix=f"{self.topic}-{deployment.id}", asked=asked, folder=self.folder)
+
+
+def new_configuration(client: Client, name: str, models: Sequence[Model]) -> int:
+    """Return the id of a new configuration, named for the example and the time."""
+    name = f"{name} {time.strftime('%Y-%m-%d %H:%M:%S')}"
+    return client.configurations.create(name=name, models=[each.id for each in models]).id
+
+
+def fit_arguments(models: Sequence[Model], *, epochs: int) -> dict[str, dict[str, str]]:
+    """Return the arguments of the frameworks that ``models`` are written in."""
+    names = {"tensorflow": "epochs", "pytorch": "max_epochs"}
+    return {each.framework: {"fit": f"{names[each.framework]}={epochs}, shuffle=True"} for each in models}
+
+
+def code_of(folder: Path, framework: str, *, role: str = "", replaced: Mapping[str, str] | None = None) -> str:
+    """Return the code of an example's model, as it is pasted into the form."""
+    code = (folder / f"model_{role + '_' if role else ''}{framework}.py").read_text(encoding="utf-8")
+    for old, new in (replaced or {}).items():
+        assert old in code, f"{folder.name} has no {old!r} to replace"
+        code = code.replace(old, new)
+    return code
+
+
+def models_of(
+    client: Client, name: str, folder: Path, effort: Effort, *, quick_code: Mapping[str, str] | None = None
+) -> list[Model]:
+    """Return an example's models, checked and kept."""
+    heading("Create the models")
+    # A model of its own, or the large one would be changed.
+    small = effort.quick and bool(quick_code)
+    return [
+        model_of(
+            client,
+            f"{name}-{framework}{'-quick' if small else ''}",
+            framework,
+            code_of(folder, framework, replaced=quick_code if small else None),
+            description=f"of the example {name}",
+        )
+        for framework in effort.frameworks
+    ]
+
+
+def wait_all(client: Client, deployment: Deployment) -> list[TrainingResult]:
+    """Show the trainings of a deployment until all have finished."""
+    heading("Train, live")
+    with LiveMetrics(console) as live:
+        return [
+            client.results.wait_for(
+                each.id, RunState.FINISHED, timeout_seconds=_TRAINING_SECONDS, on_change=live.update
+            )
+            for each in deployment.results
+        ]
+
+
+def serve(
+    client: Client, results: Sequence[TrainingResult], samples: Samples, *, prefix: str, asked: int, folder: Path
+) -> list[Score]:
+    """Serve trained results, ask them about samples that none has seen, and say how good they are."""
+    features, labels = samples.held_out_features[:asked], samples.held_out_labels[:asked]
+    heading(f"Deploy for inference, and predict {len(labels)} samples through Kafka that no model has seen")
+    inferences = [
+        client.inferences.create(
+            result=each.id, input_topic=f"{prefix}-in", output_topic=f"{prefix}-{each.framework}-out"
+        )
+        for each in results
+    ]
+    scores = []
+    for result, inference in zip(results, inferences, strict=True):
+        wait_running(client, inference, folder)
+        answers = client.inferences.predict_batch(inference.id, features)
+        refused = next((each for each in answers if isinstance(each, DeadLettered)), None)
+        if refused is not None:
+            raise refused
+        values = [each.values for each in answers if not isinstance(each, DeadLettered)]
+        scores.append(score_of(result.framework, values, labels, samples, inference=inference.id))
+    say_scores(scores, samples.real)
+    look_at(client, results, inferences)
+    return scores
+
+
+def wait_running(client: Client, inference: Inference, folder: Path) -> None:
+    """Wait until an inference answers, and let it be shown live as the example's ``visualization.json`` says."""
+    started = client.inferences.wait_for(inference.id, RunState.RUNNING, timeout_seconds=_START_SECONDS)
+    console.print(f"  inference {started.id} runs: {started.input_topic} -> {started.output_topic}")
+    view = folder / "visualization.json"
+    if view.exists():
+        client.inferences.set_view(inference.id, json.loads(view.read_text(encoding="utf-8")))
+
+
+def score_of(
+    framework: str, values: Sequence[Array], labels: Array, samples: Samples, *, inference: int | None = None
+) -> Score:
+    """Compare answers, the values of one sample each, with the right ones, and with what costs nothing."""
+    if samples.classes:
+        usual = np.bincount(samples.labels.reshape(-1).astype(np.int64)).argmax()
+        said = np.array([class_of(each) for each in values])
+        right = labels.reshape(-1).astype(np.int64)
+        return Score(
+            framework, "accuracy", float((said == right).mean()), float((right == usual).mean()), len(right), inference
+        )
+    # The median of each number.
+    middle = np.median(samples.labels, axis=0)
+    errors = np.stack([each.reshape(labels.shape[1:]) for each in values]) - labels
+    constant = float(np.abs(middle - labels).mean())
+    return Score(framework, "mean absolute error", float(np.abs(errors).mean()), constant, len(labels), inference)
+
+
+def say_scores(scores: Sequence[Score], real: bool) -> None:
+    """Say how good the models are, and what the numbers are worth."""
+    heading("How good they are")
+    for each in scores:
+        verdict = "[green]better[/]" if each.better else "[yellow]no better[/]"
+        always = "the most frequent class" if each.measure == "accuracy" else "the median"
+        console.print(
+            f"  {each.framework:10} {each.measure} [bold]{each.value:.4g}[/] on {each.samples} samples: {verdict} than "
+            f"always answering {always} ({each.constant:.4g})"
+        )
+    if not real:
+        console.print(
+            "  [yellow]These are not the data that the example is named for: the score says nothing of them.[/]"
+        )
+
+
+def look_at(client: Client, results: Sequence[TrainingResult], inferences: Sequence[Inference]) -> None:
+    """Say what there is to see now, and how it ends."""
+    heading("Look at")
+    url = client.url.rstrip("/")
+    if results:
+        console.print(f"  {url}/results/{results[0].id}   curves, test, lineage, files", soft_wrap=True)
+    if inferences:
+        last = inferences[0]
+        console.print(f"  {url}/inference/{last.id}   what it reads and answers; Try it", soft_wrap=True)
+        console.print(f"  {url}/visualise/{last.id}   predictions as they come", soft_wrap=True)
+        for each in inferences:
+            console.print(f"  kafka-ml inferences stop {each.id}   ends what serves", soft_wrap=True)

@@ -1,0 +1,106 @@
+"""A topic of readings that is there already becomes a data set, without a sink.
+
+Proposes how the topic is learnt, makes a data set of windows of ten readings a machine, trains both models on it, and
+serves both by the same contract: of live readings, which have no label, each answer says whose it is.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from examples.journey import Effort, Score, fit_arguments, look_at, new_configuration, wait_all
+from examples.machines.data import MACHINES, readings
+from examples.machines.model import KERAS, PYTORCH
+from examples.running import console, heading, model_of
+from examples.topics import answers_of, create_topic, write
+from kafkaml.sdk import Client
+from kafkaml.sdk.types import Dataset, Inference, Model, RunState, TrainingResult
+
+WINDOW = 10
+_READINGS, _QUICK_READINGS = 12_000, 2_400
+_LIVE, _QUICK_LIVE = 40 * MACHINES, 12 * MACHINES
+_MODELS = {"tensorflow": ("machines-keras", KERAS), "pytorch": ("machines-pytorch", PYTORCH)}
+
+
+def run(client: Client, effort: Effort) -> Sequence[Score]:
+    """Go the whole way; returns how often each model was right on live readings of later days."""
+    heading("A topic of machines' readings (generated: there are no such machines)")
+    kafka = client.kafka_settings().bootstrap_servers
+    topic = f"machines-{time.strftime('%H%M%S')}"
+    create_topic(kafka, topic)
+    written = write(kafka, topic, readings(_QUICK_READINGS if effort.quick else _READINGS))
+    console.print(f"  {written} readings in {topic}, as JSON")
+    dataset = _dataset(client, topic)
+    models = [
+        model_of(client, _MODELS[each][0], each, _MODELS[each][1], description="ten readings of a machine")
+        for each in effort.frameworks
+    ]
+    results = _train(client, models, dataset, epochs=1 if effort.quick else 4)
+    return _serve(client, results, kafka, topic, live=_QUICK_LIVE if effort.quick else _LIVE)
+
+
+def _dataset(client: Client, topic: str) -> Dataset:
+    proposal = client.topics.propose(topic)
+    assert proposal.contract is not None, proposal.remarks
+    contract = proposal.contract.to_json()
+    shown = ", ".join(f"{each['name']} ({each['expression']})" for each in contract["columns"])
+    console.print(f"  proposed: columns {shown}")
+    if proposal.label is not None:
+        console.print(f"            label {proposal.label.name}, because {proposal.label.why}")
+    contract |= {"window": {"length": WINDOW}, "split": "time"}
+    dataset = client.datasets.create(
+        name=topic, topic=topic, contract=contract, test_rate=0.2, description="windows of ten readings (generated)"
+    )
+    console.print(f"  data set {dataset.id} [bold]{dataset.name}[/]: windows of {WINDOW} readings of one machine")
+    return dataset
+
+
+def _train(client: Client, models: Sequence[Model], dataset: Dataset, *, epochs: int) -> list[TrainingResult]:
+    deployment = client.deployments.create(
+        configuration=new_configuration(client, dataset.name, models),
+        dataset=dataset.id,
+        batch_size=64,
+        arguments=fit_arguments(models, epochs=epochs),
+        seed=1,
+    )
+    return wait_all(client, deployment)
+
+
+def _serve(client: Client, results: Sequence[TrainingResult], kafka: str, topic: str, *, live: int) -> list[Score]:
+    heading("Serve both: live readings have no label, and the same contract reads them")
+    source = f"{topic}-live"
+    create_topic(kafka, source)
+    inferences: list[Inference] = []
+    for result in results:
+        inference = client.inferences.create(
+            result=result.id,
+            input_topic=source,
+            output_topic=f"{topic}-{result.model_name}",
+            include=["_key", "_timestamp"],
+        )
+        inferences.append(client.inferences.wait_for(inference.id, RunState.RUNNING, timeout_seconds=120))
+        console.print(f"  inference {inference.id} runs: {source} -> {inference.output_topic}")
+    sent = list(readings(live, seed=2, labelled=False))
+    write(kafka, source, sent)
+    # The first readings of a machine fill its window, and have no answer.
+    expected = len(sent) - (WINDOW - 1) * MACHINES
+    truth = {(each.key.decode(), each.timestamp_ms): each.failing for each in sent}
+    scores = []
+    for result, inference in zip(results, inferences, strict=True):
+        answers = list(answers_of(kafka, inference.output_topic, expected))
+        failing = np.array([truth[tuple(each["include"].values())] for each in answers])
+        right = np.array([_says_failing(each["values"]) for each in answers]) == failing
+        console.print(f"  {result.model_name}: {len(answers)} answers, such as {answers[-1]}", markup=False)
+        # Most of the time a machine is not failing.
+        constant = float((~failing).mean())
+        scores.append(Score(result.framework, "accuracy", float(right.mean()), constant, len(answers), inference.id))
+    look_at(client, results, inferences)
+    return scores
+
+
+def _says_failing(values: Sequence[float]) -> bool:
+    """A single number is a probability, two are the scores of both classes."""
+    return values[0] > 0.5 if len(values) == 1 else values[1] > values[0]

@@ -1,0 +1,84 @@
+"""The real data set where there is internet, and where there is not something else of its shape: said, never hidden."""
+
+from __future__ import annotations
+
+import os
+import socket
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import DownloadColumn, Progress, TransferSpeedColumn
+
+__all__ = ["cached_file", "real_or_instead"]
+
+T = TypeVar("T")
+
+# Without internet an example should go on soon.
+_TIMEOUT_SECONDS = 10.0
+_PIECE_BYTES = 1 << 20
+
+_console = Console(highlight=False)
+
+
+def real_or_instead(name: str, real: Callable[[], T], instead: Callable[[], T], *, offline: bool = False) -> T:
+    """Return what ``real`` downloads, or what there is ``instead``, and say so; ``offline`` does not even try.
+
+    ``instead`` says in its sentence what it is. Whatever goes wrong with the download is a reason to go on without.
+    """
+    if offline:
+        _console.print(f"[yellow]Not {name}[/], as asked.")
+        return instead()
+    try:
+        with _short_patience():
+            return real()
+    except Exception as error:  # noqa: BLE001  libraries raise plain Exception when a download fails
+        reason = (str(error) or type(error).__name__).splitlines()[0][:150]
+        _console.print(f"[yellow bold]Not {name}:[/] it cannot be had here ({reason}).", markup=True)
+        return instead()
+
+
+def cached_file(url: str, name: str) -> Path:
+    """Return the file that is at ``url``, downloaded into the user's cache when it is not there yet.
+
+    Raises OSError when it cannot be downloaded; what came of a broken download does not stay.
+    """
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kafka-ml" / "examples"
+    path = folder / name
+    if path.exists():
+        return path
+    folder.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{name}.{os.getpid()}.part")
+    try:
+        with (
+            urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as answer,
+            part.open("wb") as file,
+            Progress(*Progress.get_default_columns(), DownloadColumn(), TransferSpeedColumn(), console=_console) as bar,
+        ):
+            size = int(answer.headers.get("content-length") or 0)
+            task = bar.add_task(f"download {name}", total=size or None)
+            while piece := answer.read(_PIECE_BYTES):
+                file.write(piece)
+                bar.advance(task, len(piece))
+        if size and part.stat().st_size != size:
+            raise OSError(f"{url} ended after {part.stat().st_size:,} of {size:,} bytes")
+        part.rename(path)
+    finally:
+        part.unlink(missing_ok=True)
+    return path
+
+
+@contextmanager
+def _short_patience() -> Iterator[None]:
+    """Libraries that download have no time limit of their own."""
+    # TensorFlow's remarks about the machine would hide ours.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(_TIMEOUT_SECONDS)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)

@@ -1,0 +1,50 @@
+"""Measurements of rivers as JSON records, some of them absurd. GENERATED, as hard to learn as the real ones.
+
+See ``examples.NO2SoftSensor_RAW_format.no2_data`` for what the real ones are.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from examples.NO2SoftSensor_RAW_format.no2_data import generated
+
+__all__ = ["FIELDS", "Measurement", "measurements"]
+
+# Alkalinity and suspended solids in mg/l, conductivity in microsiemens per cm.
+FIELDS = ("alkalinity", "conductivity", "ph", "suspended_solids")
+_STATIONS = 12
+# So many of a thousand have a slip in one value, of this size. The real data have such rows.
+_ABSURD, _SLIP = 2, 1.7e8
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A record: ``key`` the station, ``value`` JSON, ``timestamp_ms`` since 1970, and the ``nitrate`` that is true."""
+
+    key: bytes
+    value: bytes
+    timestamp_ms: int
+    nitrate: float
+
+
+def measurements(count: int, *, seed: int = 1, labelled: bool = True, absurd: bool = True) -> Iterator[Measurement]:
+    """Yield ``count`` measurements, a minute apart and up to now; without nitrate as those of a soft sensor are."""
+    random = np.random.default_rng(seed)
+    began = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=count)
+    for number, row in enumerate(generated(count, seed=seed)):
+        *numbers, nitrate = (round(float(each), 2) for each in row)
+        station = f"station-{number % _STATIONS + 1:02d}"
+        at = began + timedelta(minutes=number)
+        record: dict[str, object] = {"station": station, "at": at.isoformat()}
+        if absurd and random.integers(1000) < _ABSURD:
+            numbers[int(random.integers(4))] *= _SLIP
+        record |= dict(zip(FIELDS, numbers, strict=True))
+        if labelled:
+            record["nitrate"] = nitrate
+        yield Measurement(station.encode(), json.dumps(record).encode(), int(at.timestamp() * 1000), nitrate)

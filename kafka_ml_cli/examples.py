@@ -1,0 +1,127 @@
+"""``kafka-ml examples``: what can be learnt from, listed, read and run."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from kafka_ml_cli.output import Column, JsonOption, console, print_json, print_table
+from kafka_ml_cli.session import client_of
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+__all__ = ["app", "examples_root"]
+
+app = typer.Typer(
+    name="examples", help="Worked examples: data, models in both frameworks, predictions.", no_args_is_help=True
+)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="As `kafka-ml examples list` says.")]
+
+# In a clone beside this package, in an installed one inside it.
+_PLACES = (Path(__file__).resolve().parents[1], Path(__file__).resolve().parent / "packaged")
+
+
+@app.command("list")
+def list_(json: JsonOption = False) -> None:
+    """List the examples, with the minutes that a run takes on two processor cores."""
+    columns: list[Column] = [
+        ("name", lambda row: row["name"]),
+        ("min", lambda row: f"{row['minutes']:g}"),
+        ("data", lambda row: row["data"]),
+        ("what it is", lambda row: row["about"]),
+    ]
+    return print_table([_row(each) for each in _catalogue().EXAMPLES], columns, nothing="", json=json)
+
+
+@app.command()
+def show(name: Name, json: JsonOption = False) -> None:
+    """Show what an example is: its README, and where its programs and its models' code are."""
+    found = _found(name)
+    if json:
+        return print_json(_row(found))
+    console().print((found.folder / "README.md").read_text(encoding="utf-8"), soft_wrap=True)
+    return console().print(f"Its files are in {found.folder}", style="dim", soft_wrap=True)
+
+
+@app.command()
+def run(
+    context: typer.Context,
+    name: Name,
+    framework: Annotated[
+        list[str] | None,
+        typer.Option("--framework", "-f", help="tensorflow or pytorch, again for the other; both unless given."),
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Few samples, one epoch, small models: the way, not the accuracy.")
+    ] = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Download nothing; take what there is instead, which is said.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Do an example from nothing on the running platform: models, stream, training, inference, and how good it is.
+
+    What it makes stays: it says where to look, and how to end what serves.
+    """
+    found = _found(name)
+    wanted = tuple(framework or found.frameworks)
+    for each in wanted:
+        if each not in found.frameworks:
+            raise typer.BadParameter(f"{each!r}: {found.name} has {' and '.join(found.frameworks)}")
+    client = client_of(context)
+    effort = importlib.import_module("examples.journey").Effort(wanted, quick=quick, offline=offline)
+    if not json:
+        found.run(client, effort)
+        return
+    # Progress is for people: the answer alone goes to the program that asked.
+    with contextlib.redirect_stdout(sys.stderr):
+        scores = found.run(client, effort)
+    print_json([vars(each) for each in scores])
+
+
+def examples_root() -> Path:
+    """Return the folder that has the package ``examples`` in it: the clone's, or the installed one's own."""
+    for each in _PLACES:
+        if (each / "examples" / "catalogue.py").is_file():
+            return each
+    from kafkaml.errors import RefusedError
+
+    raise RefusedError(
+        "the examples are not installed here",
+        hint="they are in the repository, folder examples/, and in the package that `pip install kafka-ml` brings",
+    )
+
+
+def _catalogue() -> ModuleType:
+    root = str(examples_root())
+    # Before others of this common name.
+    if root not in sys.path[:1]:
+        sys.path.insert(0, root)
+    return importlib.import_module("examples.catalogue")
+
+
+def _found(name: str) -> Any:
+    catalogue = _catalogue()
+    found = catalogue.find(name)
+    if found is None:
+        names = ", ".join(each.name for each in catalogue.EXAMPLES)
+        raise typer.BadParameter(f"there is no example {name!r}: expected one of {names}")
+    return found
+
+
+def _row(example: Any) -> dict[str, object]:
+    return {
+        "name": example.name,
+        "about": example.about,
+        "minutes": example.minutes,
+        "data": example.data,
+        "frameworks": list(example.frameworks),
+        "folder": str(example.folder),
+    }

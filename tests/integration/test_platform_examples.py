@@ -1,0 +1,105 @@
+"""Examples go their whole way on a platform, in small: data, model, stream, training, inference, and how good it is."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from examples.catalogue import EXAMPLES, Listed, find
+from examples.HCOPD_Avro_format import HCOPD_inference
+from examples.journey import Effort, Score
+from examples.MNIST_RAW_format.mnist_dataset_inference_example_v2 import handed_up
+from kafkaml.sdk.types import Inference, RunState
+from tests.platform import Platform
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
+
+# One framework each; the other's code is checked in tests/mlcode_executor/test_example_models.py. What compiles slowly
+# is trained in PyTorch. The demo runs the digits for the tests of pages.
+_FRAMEWORKS = {
+    "machines": "pytorch",
+    "MNIST_RAW_format": "tensorflow",
+    "MNIST_online": "pytorch",
+    "MNIST_tiers": "pytorch",
+    "VGG16_CIFAR10_RAW_format": "pytorch",
+    "EUROSAT_RAW_format": "pytorch",
+    "SO2SAT_RAW_format": "pytorch",
+    "HCOPD_Avro_format": "pytorch",
+    "MLGPARK_STREAM_RAW_format": "tensorflow",
+    "NO2SoftSensor_RAW_format": "pytorch",
+    "TCN_NILM_RAW_format": "pytorch",
+    "river_soft_sensor": "pytorch",
+    "flights_malaga": "pytorch",
+}
+# So easy that a few samples and one epoch do.
+_BETTER_AT_ONCE = {"MNIST_RAW_format", "MNIST_online", "MNIST_tiers", "flights_malaga"}
+
+
+def test_each_example_runs_here_or_as_the_demo() -> None:
+    assert {each.name for each in EXAMPLES} == {*_FRAMEWORKS, "digits"}
+
+
+@pytest.fixture
+def served(platform: Platform) -> Iterator[list[Inference]]:
+    """What the test leaves running is ended, or models would fill the machine."""
+    found: list[Inference] = []
+    yield found
+    client = platform.client
+    for each in client.inferences.list(state=RunState.RUNNING):
+        if each.id in {known.id for known in found}:
+            client.inferences.stop(each.id)
+
+
+def go(platform: Platform, example: Listed, served: list[Inference], framework: str) -> Score:
+    """Run an example in small; returns its score in one framework."""
+    before = {each.id for each in platform.client.inferences.list()}
+    (score,) = example.run(platform.client, Effort((framework,), quick=True, offline=True))
+    served += [each for each in platform.client.inferences.list() if each.id not in before]
+    return score
+
+
+@pytest.mark.parametrize("name", _FRAMEWORKS)
+def test_an_example_goes_its_whole_way(
+    platform: Platform, served: list[Inference], name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    example = find(name)
+    assert example is not None
+    score = go(platform, example, served, _FRAMEWORKS[name])
+    said = capsys.readouterr().out
+    assert score.samples >= 20
+    assert math.isfinite(score.value)
+    if name in _BETTER_AT_ONCE:
+        assert score.better, score
+    # What is not the data set of the name is said to be something else.
+    assert "generated" in said.lower() or "Not " in said
+    assert f"/inference/{served[0].id}" in said
+
+
+def test_what_the_edge_hands_up_are_its_64_numbers(platform: Platform) -> None:
+    edges = [each for each in platform.client.inferences.list() if each.tier and "edge" in each.tier]
+    edge = next(each for each in edges if each.upper_topic and each.upper_topic.startswith("mnist-"))
+    assert edge.upper_topic
+    (numbers,) = handed_up(platform.bootstrap_servers, edge.upper_topic, 1, timeout_seconds=60)
+    assert (numbers.shape, numbers.dtype) == ((64,), np.dtype("float32"))
+
+
+def test_the_old_avro_program_sends_people_and_shows_answers(
+    platform: Platform, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inference = next(each for each in platform.client.inferences.list() if each.input_topic.startswith("hcopd-"))
+    platform.client.inferences.restart(inference.id)
+    platform.client.inferences.wait_for(inference.id, RunState.RUNNING, timeout_seconds=120)
+    try:
+        topics = ["--input", inference.input_topic, "--output", inference.output_topic]
+        servers = ["--bootstrap-servers", platform.bootstrap_servers]
+        monkeypatch.setattr(sys, "argv", ["HCOPD_inference.py", *servers, *topics, "--count", "3", "--offline"])
+        capsys.readouterr()
+        HCOPD_inference.main()
+    finally:
+        platform.client.inferences.stop(inference.id)
+    said = capsys.readouterr().out.splitlines()
+    assert [line.partition(":")[0] in ("ill", "healthy") for line in said[-3:]] == [True] * 3

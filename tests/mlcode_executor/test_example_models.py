@@ -1,0 +1,37 @@
+"""The models of all examples, in both frameworks, are accepted by the real executors as they would be pasted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mlcode_executor.process import Runtime
+from tests.mlcode_executor.conftest import StartProcess
+
+_EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+_FILES = sorted(_EXAMPLES.glob("*/model_*.py"))
+# The tutorial's, word for word: from_logits beside a softmax, and a softmax before a loss that has its own.
+_WARNED = {"MNIST_RAW_format/model_tensorflow.py", "MNIST_RAW_format/model_pytorch.py"}
+
+
+def _name(path: Path) -> str:
+    return str(path.relative_to(_EXAMPLES))
+
+
+def test_each_example_has_its_models_in_both_frameworks() -> None:
+    written = {path.parent.name: {each.name for each in path.parent.glob("model_*.py")} for path in _FILES}
+    assert len(written) >= 12
+    both = {"model_tensorflow.py", "model_pytorch.py"}
+    assert {folder for folder, names in written.items() if not both <= names} == set()
+
+
+@pytest.mark.parametrize("path", _FILES, ids=_name)
+def test_a_model_is_accepted(path: Path, start_model: StartProcess) -> None:
+    runtime = Runtime.TENSORFLOW if path.stem.endswith("tensorflow") else Runtime.PYTORCH
+    # As wide as in a quick run: the same code, and seconds less.
+    code = path.read_text(encoding="utf-8").replace("WIDTH = 16", "WIDTH = 2")
+    distributed = len(path.stem.split("_")) == 3
+    report = start_model(runtime).call("check", {"code": code, "imports": "", "distributed": distributed})
+    assert report["parameters"] > 0
+    assert bool(report["warnings"]) == (_name(path) in _WARNED), report["warnings"]
