@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-import numpy as np
-
 from examples.NO2SoftSensor_RAW_format.no2_data import generated
 
 __all__ = ["FIELDS", "Measurement", "measurements"]
@@ -19,8 +17,8 @@ __all__ = ["FIELDS", "Measurement", "measurements"]
 # Alkalinity and suspended solids in mg/l, conductivity in microsiemens per cm.
 FIELDS = ("alkalinity", "conductivity", "ph", "suspended_solids")
 _STATIONS = 12
-# So many of a thousand have a slip in one value, of this size. The real data have such rows.
-_ABSURD, _SLIP = 2, 1.7e8
+# One record in so many has a slip in one value, of this size, in each of the four in turn; real data have such rows.
+_ABSURD_EVERY, _SLIP = 199, 1.7e8
 
 
 @dataclass(frozen=True)
@@ -35,15 +33,14 @@ class Measurement:
 
 def measurements(count: int, *, seed: int = 1, labelled: bool = True, absurd: bool = True) -> Iterator[Measurement]:
     """Yield ``count`` measurements, a minute apart and up to now; without nitrate as those of a soft sensor are."""
-    random = np.random.default_rng(seed)
     began = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=count)
     for number, row in enumerate(generated(count, seed=seed)):
         *numbers, nitrate = (round(float(each), 2) for each in row)
         station = f"station-{number % _STATIONS + 1:02d}"
         at = began + timedelta(minutes=number)
         record: dict[str, object] = {"station": station, "at": at.isoformat()}
-        if absurd and random.integers(1000) < _ABSURD:
-            numbers[int(random.integers(4))] *= _SLIP
+        if absurd and number % _ABSURD_EVERY == 0:
+            numbers[number // _ABSURD_EVERY % 4] *= _SLIP
         record |= dict(zip(FIELDS, numbers, strict=True))
         if labelled:
             record["nitrate"] = nitrate
