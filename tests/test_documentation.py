@@ -238,3 +238,10 @@ def test_old_ports_and_topics_are_those_that_are_listened_to() -> None:
     parameters = inspect.signature(RawSink).parameters
     for each in re.findall(r"(\w+)=", rows("docs/coming-from-1.x.md", "Sinks")[0][0]):
         assert each in parameters
+
+
+def test_the_fields_of_the_tutorial_are_those_of_the_form() -> None:
+    form = text_of("frontend/src/features/training/DeployForm.tsx")
+    fields = [name for name, *_ in rows("docs/tutorial.md", "Training")]
+    assert len(fields) > 5
+    assert [name for name in fields if f'label="{name}"' not in form and f"'{name}'" not in form] == []
