@@ -98,10 +98,14 @@ class PasswordSerializer(serializers.Serializer[Any]):
 
 
 class SessionSerializer(serializers.Serializer[Any]):
-    """Who is signed in, and the token to send back as ``X-CSRFToken`` with every write."""
+    """Who is signed in, and the token to send back as ``X-CSRFToken`` with every write.
+
+    ``last_event_id``: whoever reads something from now on, and listens to events after this one, misses no change.
+    """
 
     user = UserSerializer(allow_null=True)
     csrf_token = serializers.CharField()
+    last_event_id = serializers.IntegerField(allow_null=True, help_text="null when nobody is signed in")
 
 
 class AuditSerializer(serializers.ModelSerializer[AuditEntry]):

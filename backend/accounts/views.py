@@ -41,6 +41,7 @@ from backend.accounts.serializers import (
 from backend.api.actors import Actor, actor_of
 from backend.api.errors import Conflict, InvalidField, Problem, problem_response
 from backend.api.views import ResourceViewSet
+from backend.events.services import newest_event
 
 __all__ = [
     "AuditViewSet",
@@ -91,10 +92,17 @@ class SessionView(APIView):
     @extend_schema(responses=SessionSerializer)
     def get(self, request: Request) -> Response:
         """Tell who is signed in, and the token for writes."""
-        user = request.user if isinstance(request.user, User) else None
-        return Response(
-            {"user": None if user is None else UserSerializer(user).data, "csrf_token": get_token(request._request)}
-        )
+        return _session(request, request.user if isinstance(request.user, User) else None)
+
+
+def _session(request: Request, user: User | None) -> Response:
+    return Response(
+        {
+            "user": None if user is None else UserSerializer(user).data,
+            "csrf_token": get_token(request._request),
+            "last_event_id": None if user is None else newest_event(),
+        }
+    )
 
 
 class LoginView(APIView):
@@ -118,7 +126,7 @@ class LoginView(APIView):
             raise WrongCredentials
         login(request._request, user)
         record(Actor(name, address, user.pk), "login", user, detail="password")
-        return Response({"user": UserSerializer(user).data, "csrf_token": get_token(request._request)})
+        return _session(request, user)
 
 
 class PasswordView(APIView):
@@ -138,7 +146,7 @@ class PasswordView(APIView):
         serializer.is_valid(raise_exception=True)
         changed = services.change_password(user, actor=actor_of(request), **serializer.validated_data)
         update_session_auth_hash(request._request, changed)
-        return Response({"user": UserSerializer(changed).data, "csrf_token": get_token(request._request)})
+        return _session(request, changed)
 
 
 class LogoutView(APIView):

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from django.db import DatabaseError, connection
-from django.db.models import Max, Min
+from django.db.models import Min
 
 from backend.events.models import Event
+from backend.events.services import newest_event
 from kafkaml.logs import get_logger
 
 __all__ = ["BROADCASTER", "Broadcaster", "EventRow", "TooManyPages"]
@@ -117,7 +118,7 @@ def _read(last_id: int) -> list[EventRow]:
 
 def _newest_id() -> int:
     connection.close_if_unusable_or_obsolete()
-    return Event.objects.aggregate(newest=Max("id"))["newest"] or 0
+    return newest_event()
 
 
 def _oldest_id() -> int:

@@ -7,12 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import Max
 from django.utils import timezone
 
 from backend.config.environment import environment
 from backend.events.models import Event
 
-__all__ = ["TOPICS", "prune_events", "publish"]
+__all__ = ["TOPICS", "newest_event", "prune_events", "publish"]
 
 TOPICS = (
     *("models", "configurations", "datasets", "deployments"),
@@ -35,6 +36,11 @@ def publish(topic: str, payload: Mapping[str, Any]) -> None:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_ORDER_LOCK])
         Event.objects.create(topic=topic, payload=dict(payload))
+
+
+def newest_event() -> int:
+    """Return the id of the newest event, 0 when there is none: whoever goes on after it misses nothing from now on."""
+    return Event.objects.aggregate(newest=Max("id"))["newest"] or 0
 
 
 def prune_events() -> int:

@@ -9,6 +9,8 @@ As there, every function locks its row and returns False for what an older attem
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.db.models import F
 from django.utils import timezone
 
@@ -16,7 +18,7 @@ from backend.api.errors import NotFound, WrongJob
 from backend.events.services import publish
 from backend.inferences.challenges import decide
 from backend.inferences.minutes import add_counts, look_at
-from backend.inferences.models import Inference, ProcessCount, ReplicaStats, Worker
+from backend.inferences.models import SILENT_AFTER, Inference, ProcessCount, ReplicaStats, Worker
 from backend.inferences.swaps import store_swaps
 from backend.inferences.workers import store_log
 from backend.runs import transitions as runs
@@ -35,6 +37,10 @@ __all__ = [
     "store_stats",
     "store_warnings",
 ]
+
+
+# Within this, another replica tells something again, even when one report of its is late.
+_TOLD_AGAIN = timedelta(seconds=5)
 
 
 def mark_launched(inference_id: int, attempt: int, *, max_replicas: int | None) -> bool:
@@ -117,6 +123,11 @@ def store_stats(inference_id: int, said: Stats, worker: Worker | None = None) ->
     with locked_for_report(Inference, inference_id, said.attempt) as inference:
         restarted = fresh and _served_before(inference, said.replica)
         document = said.model_dump(mode="json", include=set(wire.ReplicaStats.model_fields))
+        # What it said last; read before the new is stored.
+        known = ReplicaStats.objects.filter(inference=inference, replica=said.replica).values_list(
+            "attempt", "document"
+        )
+        same = known.first() == (said.attempt, document)
         ReplicaStats.objects.update_or_create(
             inference=inference,
             replica=said.replica,
@@ -125,7 +136,9 @@ def store_stats(inference_id: int, said: Stats, worker: Worker | None = None) ->
         if worker is not None:
             store_log(worker, said.log)
         turned = look_at(inference, restarted=restarted, refusal=said.last_refusal)
-        publish("inferences", {"id": inference_id, "replica": said.replica, "stats": document})
+        # A page that has read the replica's last report need not read anything again for a quiet one.
+        quiet = same and not turned and not _one_fell_silent(inference)
+        publish("inferences", {"id": inference_id, "replica": said.replica, "stats": document, "quiet": quiet})
         if turned:
             publish_run(inference)
         store_swaps(inference, said)
@@ -135,6 +148,12 @@ def store_stats(inference_id: int, said: Stats, worker: Worker | None = None) ->
         elif worker is None and said.error is not None and not said.error.category.retryable:
             runs.mark_failed(Inference, inference_id, said.attempt, said.error)
         return inference.revision
+
+
+def _one_fell_silent(inference: Inference) -> bool:
+    """Whether a replica of the inference has become one that is silent since the others' last reports or so."""
+    since = [timezone.now() - each.updated_at for each in inference.reported_stats]
+    return any(SILENT_AFTER < each < SILENT_AFTER + _TOLD_AGAIN for each in since)
 
 
 def _served_before(inference: Inference, replica: int) -> bool:

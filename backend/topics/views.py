@@ -47,10 +47,16 @@ __all__ = [
 ]
 
 
+# A page reads again what is tagged with the topic of an event: who uses a topic, and how far those have read.
+_TAGS = ["topics", "streams", "inferences"]
+
+
 class TopicListView(APIView):
     """What topics there are."""
 
-    @extend_schema(parameters=[TopicListQuerySerializer], responses=TopicPageSerializer, operation_id="topics_list")
+    @extend_schema(
+        parameters=[TopicListQuerySerializer], responses=TopicPageSerializer, operation_id="topics_list", tags=_TAGS
+    )
     def get(self, request: Request) -> Response:
         """List topics with who uses them."""
         asked = _valid(TopicListQuerySerializer(data=request.query_params)).validated_data
@@ -65,7 +71,7 @@ class TopicListView(APIView):
 class TopicView(APIView):
     """One topic."""
 
-    @extend_schema(responses=TopicSerializer)
+    @extend_schema(responses=TopicSerializer, tags=_TAGS)
     def get(self, _request: Request, name: str) -> Response:
         """Show a topic: partitions and offsets, who uses it, how far its readers are."""
         return Response(selectors.topic_state(name))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import orjson
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, Request
 
 from tests.browser.chromium import Session
 from tests.browser.pages import Demo
@@ -22,6 +23,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
 _FIRST_LOAD_BYTES = 300_000
 _LIST_SECONDS = 0.2
+_IDLE_SECONDS = 30
+_IDLE_PER_SECOND = 0.2
 # What a person notices as a jerk.
 _LONG_TASK_MS = 200
 _FREEZE_MS = 1000
@@ -81,6 +84,43 @@ def test_first_load_is_at_most_300_kb(session: Session) -> None:
     )
     assert any(name.endswith(".js") for name in loaded)
     assert sum(loaded.values()) <= _FIRST_LOAD_BYTES, loaded
+
+
+def test_idle_pages_ask_for_next_to_nothing(session: Session, demo: Demo) -> None:
+    paths = (
+        "/",
+        f"/inference/{demo.inferences[-1].id}",
+        f"/topics/{demo.inferences[-1].output_topic}",
+        "/topics?q=demo",
+    )
+    asked: dict[str, list[tuple[float, str]]] = {path: [] for path in paths}
+    cut: list[str] = []
+    pages = []
+    for path in paths:
+        page = session.context.new_page()
+        session.findings.watch(page)
+
+        def note(request: Request, path: str = path) -> None:
+            if "/api/" in request.url:
+                asked[path].append((time.monotonic(), request.url))
+
+        page.on("request", note)
+        page.on("requestfailed", lambda request: cut.append(f"{request.url}: {request.failure}"))
+        session.go(page, path)
+        pages.append(page)
+    opened = time.monotonic()
+    # What pages do by themselves takes its time: this is what is measured, no wait for anything.
+    pages[0].wait_for_timeout(_IDLE_SECONDS * 1000)
+    assert cut == []
+    for path in paths:
+        idle = [url for at, url in asked[path] if at > opened]
+        assert len(idle) <= _IDLE_PER_SECOND * _IDLE_SECONDS, (path, idle)
+        streams = [url for _, url in asked[path] if "/api/events/" in url]
+        assert len(streams) == 1, (path, streams)
+        times = [
+            at for at, url in asked[path] for other_at, other in asked[path] if url == other and 0 < at - other_at < 1
+        ]
+        assert times == [], (path, [url for at, url in asked[path] if at in times])
 
 
 def test_lists_of_a_thousand_rows_answer_in_200_ms(session: Session, populated: Platform) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from backend.api.tests import builders
+from backend.events.models import Event
 from backend.inferences import transitions
 from backend.inferences.history import steps_of
-from backend.inferences.models import Inference, ServingMinute
+from backend.inferences.models import SILENT_AFTER, Inference, ReplicaStats, ServingMinute
 from backend.runs import transitions as runs
 from kafkaml.wire.report import Stats
 
@@ -40,6 +42,28 @@ def test_minutes_are_summed_up_to_steps_and_silence_is_a_gap() -> None:
     coarse = steps_of(rows, step_minutes=10, now=now)
     assert [(each["at"] - NOON).total_seconds() / 60 for each in coarse] == [0, 20]
     assert (coarse[0]["predicted"], coarse[0]["attempt"], coarse[0]["lag"], coarse[0]["rate"]) == (690, 2, 5, 1.15)
+
+
+def test_a_report_that_changes_nothing_is_quiet(db: None) -> None:
+    made = builders.make_inference(replicas=2)
+    first = runs.register_attempt(Inference, made.pk)
+    assert first is not None
+
+    def quiet(replica: int, **said: Any) -> bool:
+        words = {"attempt": first.attempt, "state": "running", "run": f"run {replica}", "replica": replica}
+        transitions.store_stats(made.pk, Stats(**words | said))
+        told = Event.objects.filter(topic="inferences", payload__has_key="stats").latest("id").payload
+        assert told["replica"] == replica
+        return bool(told["quiet"])
+
+    assert [quiet(0), quiet(1), quiet(0), quiet(1)] == [False, False, True, True]
+    assert [quiet(0, predicted=5), quiet(0, predicted=5), quiet(1)] == [False, True, True]
+    # That another fell silent is what a page shows, and nobody else tells it.
+    stats = ReplicaStats.objects.filter(inference=made, replica=1)
+    stats.update(updated_at=timezone.now() - SILENT_AFTER - timedelta(seconds=1))
+    assert not quiet(0, predicted=5)
+    stats.update(updated_at=timezone.now() - timedelta(hours=1))
+    assert quiet(0, predicted=5)
 
 
 def test_history_and_counts_of_the_attempt_outlive_a_new_start(db: None, viewer: APIClient) -> None:

@@ -8,7 +8,9 @@ export type ReadLog = (offset: number, signal: AbortSignal) => Promise<Log>
 
 /** Where reading begins: earlier parts are asked for by the reader. */
 export const TAIL_BYTES = 512 * 1024
+/** The next look at a log that has not grown comes after this, and after twice as long each time that it has not. */
 const POLL_MS = 1_000
+const QUIET_POLL_MS = 8_000
 const RETRY_MS = 4_000
 
 export interface LogState {
@@ -78,6 +80,7 @@ export function useLog(
     let offset = wholeHere ? 0 : -TAIL_BYTES
     let begins = true
     let lookedAgain = false
+    let pause = POLL_MS
     wake.current = null
     dispatch({ type: 'reset' })
     const step = async () => {
@@ -87,13 +90,15 @@ export function useLog(
         if (piece.text === '') {
           dispatch({ type: 'caught up' })
           // A process that just ended may still have been writing: one look more.
-          if (alive.current || !lookedAgain) timer = setTimeout(step, POLL_MS)
+          if (alive.current || !lookedAgain) timer = setTimeout(step, pause)
           else wake.current = () => void step()
+          pause = Math.min(pause * 2, QUIET_POLL_MS)
           lookedAgain = !alive.current
           return
         }
         dispatch({ type: 'piece', piece, begins })
         begins = false
+        pause = POLL_MS
         offset = piece.next_offset
         // Of a log that is only kept, there is no more than this.
         if (!piece.stored) timer = setTimeout(step, 0)

@@ -18,8 +18,8 @@ class FakeSource extends EventTarget {
     this.readyState = 2
   }
 
-  say(name: string, data: unknown = {}): void {
-    this.dispatchEvent(new MessageEvent(name, { data: JSON.stringify(data) }))
+  say(name: string, data: unknown = {}, lastEventId = ''): void {
+    this.dispatchEvent(new MessageEvent(name, { data: JSON.stringify(data), lastEventId }))
   }
 }
 
@@ -37,7 +37,7 @@ beforeEach(() => {
   vi.stubGlobal('EventSource', FakeSource)
   FakeSource.all = []
   ;[states, opened, events, refused] = [[], [], [], 0]
-  connection = new EventConnection('/api/events/', ['results'], {
+  connection = new EventConnection('/api/events/', 7, ['results'], {
     state: (state, heardAt) => states.push([state, heardAt - START]),
     opened: (anew) => opened.push(anew),
     event: (name, data) => events.push([name, data]),
@@ -108,6 +108,14 @@ test('the browser says that it is offline and online again: known at once', () =
   expect(FakeSource.all).toHaveLength(2)
   newest().onopen?.()
   expect(states.at(-1)).toEqual(['live', 1_000])
+})
+
+test('each connection begins after the last event that is known', () => {
+  expect(newest().url).toBe('/api/events/?last_event_id=7')
+  newest().say('results', { id: 3 }, '12')
+  newest().say('alive')
+  vi.advanceTimersByTime(11_000)
+  expect(newest().url).toBe('/api/events/?last_event_id=12')
 })
 
 test('a refusal is told, and tried again', () => {

@@ -32,8 +32,10 @@ export class EventConnection {
   private again: ReturnType<typeof setTimeout> | undefined
   private readonly look: ReturnType<typeof setInterval>
 
+  /** ``after``: the event after which it begins; null: now. */
   constructor(
     private readonly url: string,
+    private after: string | number | null,
     private readonly names: readonly string[],
     private readonly handlers: Handlers,
   ) {
@@ -55,7 +57,7 @@ export class EventConnection {
     this.source?.close()
     clearTimeout(this.again)
     this.triedAt = Date.now()
-    const source = new EventSource(this.url)
+    const source = new EventSource(this.after === null ? this.url : `${this.url}?last_event_id=${this.after}`)
     this.source = source
     source.onopen = () => {
       const anew = this.replacing
@@ -75,6 +77,8 @@ export class EventConnection {
     for (const name of this.names) {
       source.addEventListener(name, (message: MessageEvent<string>) => {
         this.heard()
+        // The browser knows this too, of its own attempts.
+        this.after = message.lastEventId || this.after
         this.handlers.event(name, JSON.parse(message.data) as Record<string, unknown>)
       })
     }

@@ -4,6 +4,7 @@
  */
 import { useQueryClient } from '@tanstack/react-query'
 import { createContext, type ReactNode, use, useCallback, useEffect, useMemo, useRef, useState } from 'react'
+import type { Session } from './api'
 import { type Connection, EventConnection } from './eventConnection'
 import { Refresher } from './refresher'
 import { SESSION_KEY } from './session'
@@ -57,10 +58,14 @@ export function LiveProvider({ children }: { children: ReactNode }) {
   const [revivals, setRevivals] = useState(0)
   const listeners = useRef(new Set<(event: LiveEvent) => void>())
 
+  /** What was read since the session was is no older than this event: those after it tell all that changed. */
+  const beginsAfter = useRef(queryClient.getQueryData<Session>(SESSION_KEY)?.last_event_id ?? null)
+
   useEffect(() => {
     if (paused) return
     const refresher = new Refresher(queryClient)
-    const stream = new EventConnection('/api/events/', [...TOPICS, 'reset'], {
+    let whole = beginsAfter.current !== null
+    const stream = new EventConnection('/api/events/', beginsAfter.current, [...TOPICS, 'reset'], {
       state: (state, heardAt) => {
         setConnection(state)
         setAsOf(state === 'live' ? null : heardAt)
@@ -68,7 +73,8 @@ export function LiveProvider({ children }: { children: ReactNode }) {
       opened: (anew) => {
         setLastEventAt(Date.now())
         if (anew) setRevivals((count) => count + 1)
-        refresher.refresh(...TOPICS)
+        if (anew || !whole) refresher.refresh(...TOPICS)
+        whole = true
       },
       event: (name, data) => {
         const topic = TOPICS.find((each) => each === name)
@@ -77,8 +83,11 @@ export function LiveProvider({ children }: { children: ReactNode }) {
           return
         }
         setLastEventAt(Date.now())
-        if (OF_ONE.has(topic)) refresher.refreshOne(topic, data.id)
-        else refresher.refresh(topic)
+        // A quiet one says that all is as it was.
+        if (data.quiet !== true) {
+          if (OF_ONE.has(topic)) refresher.refreshOne(topic, data.id)
+          else refresher.refresh(topic)
+        }
         for (const listener of listeners.current) listener({ topic, data })
       },
       // A session that has ended is found out by its query.
@@ -87,6 +96,8 @@ export function LiveProvider({ children }: { children: ReactNode }) {
     return () => {
       stream.close()
       refresher.stop()
+      // A page that was held still has missed events, perhaps more than are kept.
+      beginsAfter.current = null
       setConnection('connecting')
       setAsOf(Date.now())
     }

@@ -35,7 +35,7 @@ test('an event of one object is read by its page and by lists, by the page of no
 })
 
 test.each([
-  [10, 25, 26],
+  [10, 10, 11],
   [500, 5, 6],
 ])('reads of %i ms are neither cut short nor begun all the time', async (ms, least, most) => {
   const queryClient = new QueryClient()
@@ -65,4 +65,20 @@ test('a read that never ends holds up no later one, and none follows the end', a
   refresher.stop()
   await vi.advanceTimersByTimeAsync(60_000)
   expect(read).toHaveBeenCalledTimes(2)
+})
+
+test('what is being read when an event comes is not cut short, and read again after that', async () => {
+  const queryClient = new QueryClient()
+  let cut = 0
+  const read = vi.fn(({ signal }: { signal: AbortSignal }) => {
+    signal.addEventListener('abort', () => (cut += 1))
+    return new Promise((resolve) => setTimeout(() => resolve(1), 300))
+  })
+  new QueryObserver(queryClient, { queryKey: ONE, queryFn: read }).subscribe(() => {})
+  await vi.advanceTimersByTimeAsync(100)
+  new Refresher(queryClient).refreshOne('results', 1)
+  await vi.advanceTimersByTimeAsync(100)
+  expect(read).toHaveBeenCalledTimes(1)
+  await vi.advanceTimersByTimeAsync(2_000)
+  expect([read.mock.calls.length, cut]).toEqual([2, 0])
 })

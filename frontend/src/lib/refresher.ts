@@ -1,19 +1,20 @@
 /** Reads queries again when events tell that what they show has changed: no more than needed, and never all the time. */
-import type { QueryClient } from '@tanstack/react-query'
+import type { Query, QueryClient } from '@tanstack/react-query'
 
 /** Queries are read again at most this often, however many events come. */
-const REFRESH_MS = 400
+const REFRESH_MS = 1_000
 /** Reading may take this share of the time: a page of much, or a slow platform, is read more seldom. */
 const SHARE = 0.25
 /** A read that takes longer holds up no other. */
 const PATIENCE_MS = 5_000
 
 const ALL = 'all'
+type Dirty = ReadonlyMap<string, ReadonlySet<string> | typeof ALL>
 
 /** Queries have their topics as tags; a query of several topics is read once for all of them. */
 export class Refresher {
   /** By topic the objects that changed. */
-  private dirty = new Map<string, Set<string> | typeof ALL>()
+  private dirty: Map<string, ReadonlySet<string> | typeof ALL> = new Map()
   private timer: ReturnType<typeof setTimeout> | undefined
   private reading = false
   private stopped = false
@@ -52,8 +53,7 @@ export class Refresher {
     this.dirty = new Map()
     this.reading = true
     const began = Date.now()
-    const read = this.queryClient.invalidateQueries({ predicate: ({ queryKey }) => isDirty(queryKey, dirty) })
-    await Promise.race([read, new Promise((resolve) => setTimeout(resolve, PATIENCE_MS))])
+    await Promise.race([this.read(dirty), new Promise((resolve) => setTimeout(resolve, PATIENCE_MS))])
     this.reading = false
     if (this.stopped) return
     const took = Date.now() - began
@@ -63,9 +63,20 @@ export class Refresher {
       if (this.dirty.size > 0) void this.flush()
     }, rest)
   }
+
+  private async read(dirty: Dirty): Promise<void> {
+    const filters = { predicate: ({ queryKey }: Query) => isDirty(queryKey, dirty) }
+    // What is being read may have been looked up before the change: it comes, and is read again after that.
+    const running = this.queryClient.getQueryCache().findAll({ ...filters, fetchStatus: 'fetching' })
+    await Promise.race([
+      Promise.allSettled(running.map((query) => query.promise)),
+      new Promise((resolve) => setTimeout(resolve, PATIENCE_MS)),
+    ])
+    if (!this.stopped) await this.queryClient.invalidateQueries(filters)
+  }
 }
 
-function isDirty(queryKey: readonly unknown[], dirty: ReadonlyMap<string, ReadonlySet<string> | typeof ALL>): boolean {
+function isDirty(queryKey: readonly unknown[], dirty: Dirty): boolean {
   const [key] = queryKey as [{ tags?: readonly string[]; path?: { id?: unknown } }?]
   const id = key?.path?.id
   return (key?.tags ?? []).some((tag) => {

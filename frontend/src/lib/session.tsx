@@ -1,6 +1,6 @@
 /** Who is signed in. Pages are drawn only for somebody; what a role may not do is not offered. */
 import { useQuery, useQueryClient } from '@tanstack/react-query'
-import { createContext, type ReactNode, use, useCallback, useEffect, useMemo, useState } from 'react'
+import { createContext, type ReactNode, use, useCallback, useEffect, useMemo, useRef, useState } from 'react'
 import { logoutCreate, type RoleEnum, type Session, sessionRetrieve, setCsrfToken, type User } from './api'
 
 const RANK: Record<RoleEnum, number> = { viewer: 0, editor: 1, admin: 2 }
@@ -42,21 +42,32 @@ export function SessionProvider({
   const user = session.data?.user ?? null
   // Who was signed in before: their page is kept when the session ends by itself.
   const [last, setLast] = useState<User | null>(null)
+  const ended = useRef(false)
+  const tellOthers = useOtherTabs((id) => {
+    if (id !== user?.id) void queryClient.invalidateQueries({ queryKey: KEY })
+  })
   useEffect(() => {
-    if (user) setLast(user)
-  }, [user])
+    if (user === null) {
+      ended.current = last !== null
+      return
+    }
+    if (last !== null && user.id !== last.id) {
+      // Nothing of one person's is left for another.
+      window.location.reload()
+      return
+    }
+    // What was refused meanwhile is asked for again.
+    if (ended.current) void queryClient.invalidateQueries({ predicate: ({ queryKey }) => queryKey !== KEY })
+    ended.current = false
+    if (last === null) tellOthers(user.id)
+    setLast(user)
+  }, [user, last, queryClient, tellOthers])
   const signedIn = useCallback(
     (next: Session) => {
       setCsrfToken(next.csrf_token)
-      if (last !== null && next.user?.id !== last.id) {
-        // Nothing of one person's is left for another.
-        window.location.reload()
-        return
-      }
       queryClient.setQueryData(KEY, next)
-      if (last !== null) void queryClient.invalidateQueries()
     },
-    [queryClient, last],
+    [queryClient],
   )
   const shown = user ?? last
   const value = useMemo<SessionValue | null>(
@@ -66,10 +77,11 @@ export function SessionProvider({
         can: (role) => RANK[shown.role] >= RANK[role],
         signOut: async () => {
           await logoutCreate({ throwOnError: true })
+          tellOthers(null)
           window.location.assign('/')
         },
       },
-    [shown],
+    [shown, tellOthers],
   )
   if (session.isPending) return loading
   if (session.isError && !session.data) return failed(session.error, () => void session.refetch())
@@ -80,6 +92,22 @@ export function SessionProvider({
       {user === null && signIn(signedIn, value.user.username)}
     </SessionContext>
   )
+}
+
+/** Tabs of one browser share a session: returns what tells the others whose it is now (null: nobody's), as they tell it. */
+function useOtherTabs(told: (user: number | null) => void): (user: number | null) => void {
+  const channel = useRef<BroadcastChannel | null>(null)
+  const latest = useRef(told)
+  useEffect(() => {
+    latest.current = told
+  })
+  useEffect(() => {
+    const opened = new BroadcastChannel('kml-session')
+    opened.onmessage = ({ data }: MessageEvent<number | null>) => latest.current(data)
+    channel.current = opened
+    return () => opened.close()
+  }, [])
+  return useCallback((user) => channel.current?.postMessage(user), [])
 }
 
 export function useSession(): SessionValue {

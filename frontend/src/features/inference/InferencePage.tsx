@@ -35,6 +35,7 @@ import { type InferenceSearch, TABS } from './routes'
 import { ScaleButton } from './ScaleButton'
 import { SettingsTab } from './SettingsTab'
 import { StopButton } from './StopButton'
+import { heardNow } from './serving'
 import { TryTab } from './TryTab'
 
 const route = getRouteApi('/inference/$id')
@@ -112,12 +113,17 @@ export function InferencePage() {
 
 /** What replicas report while the page is open. */
 function useRates(inference: number): readonly RatePoint[] {
+  const queryClient = useQueryClient()
+  const { queryKey } = inferencesRetrieveOptions({ path: { id: String(inference) } })
   const [points, setPoints] = useState(() => historyOf(inference).points)
   useLiveEvents('inferences', (data) => {
     const found = reportOf(data)
     if (!found) return
     const kept = historyOf(found.inference).add(found.replica, found.report)
-    if (found.inference === inference) setPoints(kept)
+    if (found.inference !== inference) return
+    setPoints(kept)
+    // Nothing is read again for a report that changes nothing but when the replica was heard.
+    if (data.quiet === true) queryClient.setQueryData(queryKey, (known) => known && heardNow(known, found.replica))
   })
   return points
 }

@@ -14,6 +14,15 @@ export function servingText(
   return elsewhere === 0 ? launched : `${launched}, ${plural(elsewhere, 'external worker')}`
 }
 
+/** The same, where a replica has said now that all is as it was. */
+export function heardNow(inference: Inference, replica: number): Inference {
+  const updated_at = new Date().toISOString()
+  const replica_stats = inference.replica_stats.map((each) =>
+    each.replica === replica ? { ...each, updated_at } : each,
+  )
+  return { ...inference, replica_stats }
+}
+
 /** Which replicas still have another version than the one that was asked for; '' when all went over. */
 export function goingOver(
   inference: Pick<Inference, 'revision' | 'version' | 'replica_stats' | 'swap_failure'>,

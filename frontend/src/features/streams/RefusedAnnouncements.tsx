@@ -6,13 +6,11 @@ import { Age } from '~/components/Age'
 import { Dimmed } from '~/components/Dimmed'
 import { streamsRefusedListOptions } from '~/lib/api'
 import { plural } from '~/lib/format'
-import { useLiveEvents } from '~/lib/live'
 
 const SHOWN = 5
 
 export function RefusedAnnouncements() {
   const query = useQuery(streamsRefusedListOptions({ query: { limit: SHOWN } }))
-  useLiveEvents('streams', () => void query.refetch())
   const rows = query.data?.results ?? []
   if (rows.length === 0) return null
   return (

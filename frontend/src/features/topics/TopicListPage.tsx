@@ -13,7 +13,7 @@ import { type TopicSummary, topicsListOptions } from '~/lib/api'
 import { curlCall, shellQuote } from '~/lib/equivalents'
 import { formatCount } from '~/lib/format'
 import { listQuery } from '~/lib/listSearch'
-import { useLive, useLiveEvents } from '~/lib/live'
+import { useLive } from '~/lib/live'
 import { useListSearch } from '~/lib/useListSearch'
 import { atMost } from './counts'
 import type { TopicListSearch } from './routes'
@@ -21,8 +21,8 @@ import { UseLinks } from './UseLinks'
 
 type Row = TopicSummary & { id: number }
 
-/** How many records there are is no event of the platform: Kafka is asked. */
-const REFRESH_MS = 5_000
+/** Records that others write are no events of the platform: Kafka is asked. */
+const REFRESH_MS = 10_000
 
 const COLUMNS: DataTableColumn<Row>[] = [
   {
@@ -56,8 +56,6 @@ export function TopicListPage() {
     select: (page) => ({ ...page, results: page.results.map((row, id) => ({ ...row, id })) }),
     refetchInterval: paused ? false : REFRESH_MS,
   })
-  useLiveEvents('streams', () => void query.refetch())
-  useLiveEvents('inferences', () => void query.refetch())
   const shellOptions = [search.q && `--search ${shellQuote(search.q)}`, search.internal && '--internal']
   return (
     <ListPage<Row>

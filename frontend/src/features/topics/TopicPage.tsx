@@ -10,7 +10,7 @@ import { ObjectPage } from '~/components/ObjectPage'
 import { topicsRetrieveOptions } from '~/lib/api'
 import { curlCall, pythonCall, shellQuote } from '~/lib/equivalents'
 import { plural } from '~/lib/format'
-import { useLive, useLiveEvents } from '~/lib/live'
+import { useLive } from '~/lib/live'
 import { useSession } from '~/lib/session'
 import { aboutText, atMost } from './counts'
 import { PartitionsTab } from './PartitionsTab'
@@ -20,7 +20,7 @@ import { recordsQuery, type TopicSearch } from './search'
 import { TrainDialog } from './TrainDialog'
 import { UsersTab } from './UsersTab'
 
-const REFRESH_MS = 5_000
+const REFRESH_MS = 10_000
 
 export function TopicPage() {
   const { name } = useParams({ from: '/topics/$name' })
@@ -30,11 +30,9 @@ export function TopicPage() {
   const { can } = useSession()
   const query = useQuery({
     ...topicsRetrieveOptions({ path: { name } }),
-    // Offsets are no events of the platform: Kafka is asked.
+    // Records that others write are no events of the platform: Kafka is asked.
     refetchInterval: paused ? false : REFRESH_MS,
   })
-  useLiveEvents('inferences', () => void query.refetch())
-  useLiveEvents('streams', () => void query.refetch())
   const change = (next: TopicSearch) =>
     void navigate({ search: (before: TopicSearch) => ({ ...before, ...next }), replace: true })
   const topic = query.data

@@ -29,7 +29,7 @@ import { SecretOnce } from './SecretOnce'
 import { WebhookDialog } from './WebhookDialog'
 
 /** Telling goes on in the controller, which publishes no events of it: this page looks again while it is shown. */
-const LOOK_EVERY_MS = 3_000
+const LOOK_EVERY_MS = 10_000
 
 export function WebhookListPage() {
   const { can } = useSession()
