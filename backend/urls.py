@@ -14,6 +14,7 @@ from backend.datasets.exports import export as dataset_export
 from backend.datasets.exports import export_stream
 from backend.datasets.views import DatasetViewSet, PreviewView
 from backend.deployments.version_views import (
+    VersionArchiveView,
     VersionArtifactView,
     VersionCardView,
     VersionListView,
@@ -98,6 +99,11 @@ api_urls: list[URLPattern | URLResolver] = [
         "results/<id:pk>/versions/<id:number>/artifacts/<artifact_name:name>/",
         VersionArtifactView.as_view(),
         name="result-version-artifact",
+    ),
+    path(
+        "results/<id:pk>/versions/<id:number>/archive/",
+        VersionArchiveView.as_view(),
+        name="result-version-archive",
     ),
     path("chains/", ChainView.as_view(), name="chains"),
     path("inferences/<id:pk>/worker_tokens/", WorkerTokenListView.as_view(), name="inference-worker-tokens"),

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from kafka_ml_cli.nouns import add_delete, add_show
+from kafka_ml_cli.nouns import add_delete_many, add_show
 from kafka_ml_cli.output import JsonOption, human_age, print_done, print_table
 from kafka_ml_cli.session import client_of
 
@@ -70,4 +70,4 @@ def update(
     print_done(changed, f"configuration {changed.id} changed{note}", json=json)
 
 
-add_delete(app, "Delete a configuration that has no deployments.")
+add_delete_many(app, "Delete configurations that have no deployments.")

@@ -20,7 +20,7 @@ from kafka_ml_cli.dataset_views import (
     print_remarks,
     records_text,
 )
-from kafka_ml_cli.nouns import Identifier, add_delete
+from kafka_ml_cli.nouns import Identifier, add_delete_many
 from kafka_ml_cli.output import JsonOption, console, human_age, human_size, print_done, print_json, print_table
 from kafka_ml_cli.session import client_of
 from kafkaml.errors import RefusedError
@@ -248,7 +248,7 @@ def train(
     print_done(told, f"data set {dataset} announced to deployment {deployment}", json=json)
 
 
-add_delete(app, "Delete a data set with its versions; what was trained on it stays.")
+add_delete_many(app, "Delete data sets with their versions; what was trained on them stays.")
 
 
 def _contract(context: typer.Context, topic: str, path: Path | None) -> Contract | dict[str, object]:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kafka_ml_cli.nouns import add_delete
+from kafka_ml_cli.nouns import add_delete_many
 from kafka_ml_cli.output import (
     JsonOption,
     human_age,
@@ -245,4 +245,4 @@ def create(
 
 
 app.command(help="Stop all trainings of a deployment.")(stop)
-add_delete(app, "Delete a deployment and its results.")
+add_delete_many(app, "Delete deployments and their results.")

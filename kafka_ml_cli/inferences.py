@@ -11,7 +11,7 @@ from kafka_ml_cli.chains import StartOption, create_chain
 from kafka_ml_cli.clusters import cluster_named
 from kafka_ml_cli.exits import ExitCode
 from kafka_ml_cli.input_checks import ConfigOption, FormatOption, InputOption, VersionOption, check, json_object
-from kafka_ml_cli.nouns import Identifier, add_show, say
+from kafka_ml_cli.nouns import add_delete_many, add_show
 from kafka_ml_cli.output import JsonOption, console, human_age, print_done, print_json, print_table, styled_state
 from kafka_ml_cli.runs import add_run_commands
 from kafka_ml_cli.session import asked, client_of
@@ -129,15 +129,17 @@ app.command("check")(check)
 app.command("create-chain")(create_chain)
 
 
-@app.command()
-def delete(context: typer.Context, identifier: Identifier) -> None:
-    """Delete an inference that is stopped. Its topics stay in Kafka."""
-    client = client_of(context)
-    changelog = client.inferences.get(identifier).changelog_topic
-    client.inferences.delete(identifier)
-    say(context, identifier, "deleted; its topics stay")
-    if changelog:
-        console().print(f"nothing reads {changelog} any more, where it kept its windows: it may be deleted from Kafka")
+def _left(inference: Inference) -> str:
+    changelog = inference.changelog_topic
+    return changelog and f"nothing reads {changelog} any more, where it kept its windows: it may be deleted from Kafka"
+
+
+add_delete_many(
+    app,
+    "Delete inferences that are stopped. Their topics stay in Kafka.",
+    done="deleted; its topics stay",
+    remark=_left,
+)
 
 
 @app.command()

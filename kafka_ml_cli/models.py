@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from kafka_ml_cli.exits import ExitCode
-from kafka_ml_cli.nouns import add_delete
+from kafka_ml_cli.nouns import add_delete_many
 from kafka_ml_cli.output import JsonOption, console, human_age, print_done, print_json, print_object, print_table
 from kafka_ml_cli.session import asked, client_of
 from kafkaml.wire.framework import Framework
@@ -131,7 +131,7 @@ def validate(
         raise typer.Exit(ExitCode.REFUSED)
 
 
-add_delete(app, "Delete a model that no configuration uses.")
+add_delete_many(app, "Delete models that nothing uses.")
 
 
 def _print_report(report: Any) -> None:

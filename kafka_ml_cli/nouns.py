@@ -10,7 +10,7 @@ import typer
 from kafka_ml_cli.output import JsonOption, console, print_json, print_object
 from kafka_ml_cli.session import client_of
 
-__all__ = ["Identifier", "add_delete", "add_show", "collection", "noun_of", "say"]
+__all__ = ["Identifier", "add_delete", "add_delete_many", "add_show", "collection", "noun_of", "say"]
 
 Identifier = Annotated[int, typer.Argument(metavar="ID")]
 
@@ -46,10 +46,43 @@ def add_show(app: typer.Typer, about: str, *, remark: Callable[[Any], str] = lam
 
 
 def add_delete(app: typer.Typer, about: str, done: str = "deleted") -> None:
-    """Add ``delete``; ``done`` says what was done."""
+    """Add ``delete`` of one; ``done`` says what was done."""
 
     def delete(context: typer.Context, identifier: Identifier) -> None:
         collection(context).delete(identifier)
         say(context, identifier, done)
 
     app.command(help=about)(delete)
+
+
+def add_delete_many(
+    app: typer.Typer, about: str, *, done: str = "deleted", remark: Callable[[Any], str] = lambda _found: ""
+) -> None:
+    """Add ``delete`` of one or several, with ``--dry-run``; what there is to ``remark`` of each is printed after it."""
+
+    def delete(
+        context: typer.Context,
+        identifiers: Annotated[list[int], typer.Argument(metavar="ID...")],
+        dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go, and what stays.")] = False,
+    ) -> None:
+        rows = collection(context)
+        if dry_run:
+            for each in rows.deletion(*identifiers):
+                console().print(_told(noun_of(context), each), soft_wrap=True, markup=False)
+            return
+        for identifier in identifiers:
+            found = remark(rows.get(identifier))
+            rows.delete(identifier)
+            say(context, identifier, done)
+            if found:
+                console().print(found)
+
+    app.command(help=about)(delete)
+
+
+def _told(noun: str, deletion: Any) -> str:
+    what = f"{noun.removesuffix('s')} {deletion.id}"
+    if deletion.obstacle is None:
+        return "\n".join([f"{what} would go, and with it", *(f"  {each}" for each in deletion.losses)])
+    users = [f"  {each.type} {each.id} ({each.name})" for each in deletion.obstacle.users]
+    return "\n".join([f"{what} stays: {deletion.obstacle.detail}; {deletion.obstacle.hint}", *users])

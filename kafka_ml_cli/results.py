@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from kafka_ml_cli.nouns import add_delete_many
 from kafka_ml_cli.output import (
     JsonOption,
     console,
@@ -249,10 +250,19 @@ def download(
     name: Annotated[list[str] | None, typer.Argument(help="Names of files; all by default.")] = None,
     to: Annotated[Path, typer.Option("--to", "-o", help="Folder to write to.")] = Path(),
     version: VersionOption = None,
+    archive: Annotated[
+        Path | None, typer.Option("--zip", help="Write all files to this one zip, with a README.")
+    ] = None,
 ) -> None:
     """Download the trained model."""
     from kafkaml.terminal import styled
 
+    if archive is not None:
+        with console(error=True).status("downloading") as spinner:
+            size = client_of(context).results.download_zip(
+                result, archive, version=version, on_progress=lambda received: spinner.update(human_size(received))
+            )
+        return console().print(f"{archive}  {human_size(size)}", markup=False)
     with console(error=True).status("downloading") as spinner:
 
         def show_progress(file: Artifact, received: int) -> None:
@@ -265,6 +275,7 @@ def download(
         )
     for path in paths:
         console().print(f"{path}  {human_size(path.stat().st_size)}", markup=False)
+    return None
 
 
 @app.command("confusion-matrix")
@@ -343,6 +354,9 @@ def unpin(context: typer.Context, result: int, version: int) -> None:
     """Let a version go with the oldest."""
     client_of(context).results.pin(result, version, pinned=False)
     console().print(f"version {version} of result {result} goes when newer ones come")
+
+
+add_delete_many(app, "Delete results, their versions and files; the last one of a deployment goes with it.")
 
 
 @app.command("delete-version")

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kafka_ml_cli.nouns import Identifier, add_show
+from kafka_ml_cli.nouns import Identifier, add_delete_many, add_show
 from kafka_ml_cli.output import JsonOption, console, human_age, human_size, print_done, print_json, print_table
 from kafka_ml_cli.session import asked, client_of
 
@@ -196,3 +196,6 @@ def _config(text: str) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise RefusedError(f"--config is a {type(document).__name__}: expected a JSON object")
     return document
+
+
+add_delete_many(app, "Forget streams that nothing was trained from; their records stay in Kafka.")

@@ -6,10 +6,15 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["storable"]
+__all__ = ["counted", "storable"]
 
 # No database takes a NUL in a text, and halves of surrogate pairs have no bytes in UTF-8.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def counted(number: int, noun: str) -> str:
+    """Return e.g. '1 model' or '2,000 models'; the noun's plural ends with s."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def storable(value: Any) -> Any:

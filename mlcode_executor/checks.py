@@ -5,7 +5,10 @@ Called by the HTTP service; knows nothing of HTTP.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,12 +18,14 @@ from mlcode_executor.spares import SpareProcesses
 
 __all__ = ["Checker", "Problem", "Verdict"]
 
+_MAX_CANCELLED = 100
+
 
 @dataclass(frozen=True)
 class Problem:
     """Why code is refused.
 
-    ``kind`` is syntax, runtime, missing, invalid or limit; ``line`` is 1-based in ``source`` (``imports`` or
+    ``kind`` is syntax, runtime, missing, invalid, limit or cancelled; ``line`` is 1-based in ``source`` (``imports`` or
     ``code``), or None.
     """
 
@@ -67,16 +72,28 @@ class Verdict:
         return body
 
 
+_CANCELLED = Verdict(error=Problem("cancelled", "the check was cancelled", hint="check again when you like"))
+
+
 class Checker:
     """Checks models of one framework; thread-safe. ``start`` returns a new model process."""
 
     def __init__(self, start: Callable[[], ModelProcess], *, timeout_seconds: float, spares: int = 1) -> None:
         self._timeout_seconds = timeout_seconds
         self._spares = SpareProcesses(start, count=spares)
+        self._lock = threading.Lock()
+        self._running: dict[str, ModelProcess] = {}
+        # The newest: a check that has not begun finds itself among them.
+        self._cancelled: deque[str] = deque(maxlen=_MAX_CANCELLED)
 
-    def check(self, *, code: str, imports: str, distributed: bool) -> Verdict:
-        """Run the code and describe its model. Raises BrokenError when that could not be tried."""
-        with self._spares.process() as process:
+    def check(self, *, code: str, imports: str, distributed: bool, ticket: str = "") -> Verdict:
+        """Run the code and describe its model. Raises BrokenError when that could not be tried.
+
+        ``ticket`` is what it can be cancelled by, from another thread.
+        """
+        if self._is_cancelled(ticket):
+            return _CANCELLED
+        with self._spares.process() as process, self._cancellable(ticket, process):
             try:
                 report = process.call(
                     "check",
@@ -84,8 +101,38 @@ class Checker:
                     timeout_seconds=self._timeout_seconds,
                 )
             except KafkaMLError as error:
+                if self._is_cancelled(ticket):
+                    return _CANCELLED
                 return Verdict(error=Problem.from_error(error), output=process.output)
             return Verdict(report=report, output=process.output)
+
+    def cancel(self, ticket: str) -> None:
+        """End the check of a ticket now; one that has not begun will not, and nothing happens to one that is over."""
+        with self._lock:
+            self._cancelled.append(ticket)
+            process = self._running.get(ticket)
+        if process is not None:
+            process.close()
+
+    def _is_cancelled(self, ticket: str) -> bool:
+        with self._lock:
+            return ticket != "" and ticket in self._cancelled
+
+    @contextmanager
+    def _cancellable(self, ticket: str, process: ModelProcess) -> Iterator[None]:
+        if ticket == "":
+            yield
+            return
+        with self._lock:
+            self._running[ticket] = process
+            late = ticket in self._cancelled
+        try:
+            if late:
+                process.close()
+            yield
+        finally:
+            with self._lock:
+                del self._running[ticket]
 
     @property
     def ready(self) -> int:

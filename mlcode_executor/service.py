@@ -1,4 +1,4 @@
-"""The executor's HTTP service, as an ASGI application: ``POST /check``, ``GET /health``.
+"""The executor's HTTP service, as an ASGI application: ``POST /check``, ``POST /cancel``, ``GET /health``.
 
 Called by the backend with the services' shared token. Requests beyond what can be worked on wait in a bounded queue;
 beyond that the answer is 429. This process holds a credential, so it never imports a framework and never runs user
@@ -16,7 +16,7 @@ from http import HTTPStatus
 from typing import Any, TypeVar
 
 import orjson
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from kafkaml.errors import BrokenError, RefusedError
 from kafkaml.logs import get_logger
@@ -43,6 +43,11 @@ class _CheckRequest(BaseModel):
     code: str
     imports: str = ""
     distributed: bool = False
+    ticket: str = Field("", max_length=64)
+
+
+class _CancelRequest(BaseModel):
+    ticket: str = Field(min_length=1, max_length=64)
 
 
 class _Refusal(Exception):
@@ -89,6 +94,11 @@ class ExecutorService:
             if route == "GET /health":
                 return HTTPStatus.OK, {"status": "ok", "spare_processes": self._checker.ready, **self._health()}, {}
             self._authenticate(scope)
+            if route == "POST /cancel":
+                # Not in turn: what it ends may be all that is worked on.
+                ticket = _parse(_CancelRequest, await _body(scope, receive)).ticket
+                await asyncio.get_running_loop().run_in_executor(None, self._checker.cancel, ticket)
+                return HTTPStatus.OK, {}, {}
             work = await self._work(route, scope, receive)
             verdict = await self._in_turn(work)
         except _Refusal as refusal:
@@ -114,7 +124,7 @@ class ExecutorService:
         if route == "POST /check":
             check = _parse(_CheckRequest, await _body(scope, receive))
             return partial(self._checker.check, **check.model_dump())
-        raise _Refusal(HTTPStatus.NOT_FOUND, "expected POST /check or GET /health")
+        raise _Refusal(HTTPStatus.NOT_FOUND, "expected POST /check, POST /cancel or GET /health")
 
     async def _in_turn(self, work: Callable[[], Verdict]) -> Verdict:
         if self._taken >= self._places:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -14,7 +15,7 @@ from rest_framework.request import Request
 
 from backend.api.errors import NotFound, Problem, problem_response
 
-__all__ = ["DOWNLOAD_HEADERS", "attachment", "file_body"]
+__all__ = ["DOWNLOAD_HEADERS", "attachment", "file_body", "streamed_attachment"]
 
 _CHUNK_BYTES = 1 << 20
 DOWNLOAD_HEADERS = {
@@ -58,6 +59,21 @@ def attachment(request: Request, path: Path, filename: str, *, sha256: str) -> H
     file.seek(start)
     content = file_body(django_request, file, end - start)
     return StreamingHttpResponse(content, status=status, content_type="application/octet-stream", headers=headers)
+
+
+def streamed_attachment(
+    request: Request, chunks: Iterator[bytes], filename: str, content_type: str
+) -> HttpResponseBase:
+    """Answer with a file that is made while it is sent."""
+    headers = {**DOWNLOAD_HEADERS, "Content-Disposition": f'attachment; filename="{filename}"'}
+    body = _async(chunks) if hasattr(request._request, "scope") else chunks
+    return StreamingHttpResponse(body, content_type=content_type, headers=headers)
+
+
+async def _async(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
+    step = sync_to_async(partial(next, chunks, None), thread_sensitive=False)
+    while (chunk := await step()) is not None:
+        yield chunk
 
 
 def file_body(request: HttpRequest, file: IO[bytes], length: int) -> Iterator[bytes] | AsyncIterator[bytes]:

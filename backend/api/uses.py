@@ -8,7 +8,7 @@ from django.db.models import Count, Model, OuterRef, QuerySet, Subquery
 from django.db.models.fields.reverse_related import ManyToOneRel
 from django.db.models.functions import Coalesce
 
-__all__ = ["use_count", "users"]
+__all__ = ["related", "use_count", "users"]
 
 _MAX_USERS = 100
 
@@ -16,6 +16,14 @@ _MAX_USERS = 100
 def users(kind: str, rows: QuerySet[Any]) -> list[dict[str, Any]]:
     """Return at most a hundred of ``rows``, which are of a ``kind``, as ``InUse`` names them."""
     return [{"type": kind, "id": row.pk, "name": str(row)} for row in rows[:_MAX_USERS]]
+
+
+def related(model: type[Model], relation: str) -> QuerySet[Any]:
+    """Return all rows of ``relation``, of whatever row of ``model`` they are."""
+    users_of = model._meta.get_field(relation)
+    assert isinstance(users_of, ManyToOneRel)
+    rows: QuerySet[Any] = users_of.related_model._default_manager.all()
+    return rows
 
 
 def use_count(model: type[Model], relation: str) -> Coalesce:
@@ -26,5 +34,5 @@ def use_count(model: type[Model], relation: str) -> Coalesce:
     users_of = model._meta.get_field(relation)
     assert isinstance(users_of, ManyToOneRel)
     owner = users_of.field.name
-    rows = users_of.related_model._default_manager.filter(**{owner: OuterRef("pk")}).order_by()
+    rows = related(model, relation).filter(**{owner: OuterRef("pk")}).order_by()
     return Coalesce(Subquery(rows.values(owner).annotate(number=Count("pk")).values("number")), 0)

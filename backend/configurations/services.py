@@ -9,14 +9,23 @@ from django.db import transaction
 
 from backend.accounts.audit import record, state_hash
 from backend.api.actors import Actor
+from backend.api.deletion import Deletion
 from backend.api.errors import InUse
 from backend.api.uses import users
 from backend.configurations.models import Configuration
 from backend.events.services import publish
 from backend.ml_models.chains import chain_of
 from backend.ml_models.models import MLModel
+from kafkaml.text import counted
 
-__all__ = ["complete_chains", "create_configuration", "delete_configuration", "update_configuration", "with_chains"]
+__all__ = [
+    "complete_chains",
+    "create_configuration",
+    "delete_configuration",
+    "deletion_of",
+    "update_configuration",
+    "with_chains",
+]
 
 
 def with_chains(models: Sequence[MLModel]) -> list[MLModel]:
@@ -67,15 +76,20 @@ def complete_chains(model: MLModel, *, actor: Actor, **_signal: Any) -> None:
             update_configuration(configuration, actor=actor, models=whole)
 
 
+def deletion_of(configuration: Configuration) -> Deletion:
+    """Tell what deleting a configuration would do: one with deployments stays."""
+    if deployed := users("deployment", configuration.deployments.all()):
+        message = f"configuration {configuration.name!r} is in use by {counted(len(deployed), 'deployment')}"
+        return Deletion(obstacle=InUse(message, users=deployed, hint="delete them first"))
+    described = " and its description" if configuration.description else ""
+    grouped = counted(configuration.models.count(), "model")
+    return Deletion(losses=[f"the grouping of {grouped}{described}; the models themselves stay"])
+
+
 def delete_configuration(configuration: Configuration, *, actor: Actor) -> None:
     """Delete a configuration without deployments; raises InUse otherwise."""
     with transaction.atomic():
-        if deployed := users("deployment", configuration.deployments.all()):
-            raise InUse(
-                f"configuration {configuration.name!r} is in use by {len(deployed)} deployments",
-                users=deployed,
-                hint="delete them first",
-            )
+        deletion_of(configuration).check()
         record(actor, "delete", configuration, before=state_hash(configuration), detail=configuration.name)
         publish("configurations", {"id": configuration.pk, "change": "deleted"})
         configuration.delete()

@@ -13,7 +13,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from backend.api.views import ResourceViewSet
+from backend.api.deletion import DeletableViewSet, Deletion
 from backend.configurations import selectors, services
 from backend.configurations.models import Configuration
 from backend.configurations.serializers import ConfigurationSerializer, ConfigurationWriteSerializer
@@ -48,7 +48,7 @@ class ConfigurationFilter(filters.FilterSet):  # type: ignore[misc]
         fields: list[str] = ["name"]
 
 
-class ConfigurationViewSet(ResourceViewSet[Configuration]):
+class ConfigurationViewSet(DeletableViewSet[Configuration]):
     """Sets of models that train on the same stream."""
 
     serializer_class = ConfigurationSerializer
@@ -77,6 +77,9 @@ class ConfigurationViewSet(ResourceViewSet[Configuration]):
     def partial_update(self, _request: Request, pk: int) -> Response:
         """Change some fields of a configuration."""
         return self._change(pk, partial=True)
+
+    def deletion_of(self, row: Configuration) -> Deletion:
+        return services.deletion_of(row)
 
     def destroy(self, _request: Request, pk: int) -> Response:
         """Delete a configuration; 409 lists its deployments."""

@@ -10,7 +10,9 @@ from django.db.models import Max
 
 from backend.accounts.audit import record, state_hash
 from backend.api.actors import Actor
+from backend.api.deletion import Deletion
 from backend.api.errors import InvalidField
+from backend.api.uses import related, users
 from backend.datasets.fitting import check_models, seen_classes
 from backend.datasets.models import Dataset, DatasetVersion
 from backend.datasets.slices import Slice
@@ -19,10 +21,21 @@ from backend.records.browsing import open_browser
 from backend.streams.addressees import addressees, unfit_reason
 from backend.streams.offering import Offer, check_decodes, offer
 from kafkaml.stream_range import format_ranges
+from kafkaml.text import counted
 from kafkaml.wire.choices import Targets
 from kafkaml.wire.contract import DEFAULT_FIT_RECORDS
 
-__all__ = ["Slice", "add_version", "announce_dataset", "create_dataset", "delete_dataset", "update_dataset"]
+__all__ = [
+    "Slice",
+    "add_version",
+    "announce_dataset",
+    "create_dataset",
+    "delete_dataset",
+    "deletion_of",
+    "update_dataset",
+]
+
+_MOST_NAMED = 5
 
 
 def create_dataset(*, actor: Actor, name: str, description: str, **version: Any) -> Dataset:
@@ -91,6 +104,18 @@ def update_dataset(dataset: Dataset, *, actor: Actor, **values: Any) -> Dataset:
         record(actor, "change", dataset, before=before, after=state_hash(dataset), detail=dataset.name)
         publish("datasets", {"id": dataset.pk, "change": "changed"})
     return dataset
+
+
+def deletion_of(dataset: Dataset) -> Deletion:
+    """Tell what deleting a data set would do. Nothing keeps it: what was trained on it has the contract itself."""
+    versions = counted(dataset.versions.count(), "version")
+    losses = [f"{versions}: which records, and the contract; the records themselves stay"]
+    if trained := users("deployment", related(DatasetVersion, "deployments").filter(dataset__dataset=dataset)):
+        named = ", ".join(str(each["id"]) for each in trained[:_MOST_NAMED])
+        more = f" and {len(trained) - _MOST_NAMED} more" if len(trained) > _MOST_NAMED else ""
+        whose = "deployment" if len(trained) == 1 else "deployments"
+        losses.append(f"the link to it from {whose} {named}{more}; their results stay")
+    return Deletion(losses=losses)
 
 
 def delete_dataset(dataset: Dataset, *, actor: Actor) -> None:

@@ -11,7 +11,7 @@ from rest_framework.throttling import UserRateThrottle
 from rest_framework.views import APIView
 
 from backend.accounts.models import Role
-from backend.api.views import ResourceViewSet
+from backend.api.deletion import DeletableViewSet, Deletion
 from backend.datasets import selectors, services
 from backend.datasets.catalog import catalog, catalog_rows
 from backend.datasets.models import Dataset
@@ -40,7 +40,7 @@ class PreviewThrottle(UserRateThrottle):
     scope = "preview"
 
 
-class DatasetViewSet(ResourceViewSet[Dataset]):
+class DatasetViewSet(DeletableViewSet[Dataset]):
     """Slices of topics with the contract by which their records become samples."""
 
     serializer_class = DatasetSerializer
@@ -80,6 +80,9 @@ class DatasetViewSet(ResourceViewSet[Dataset]):
         values = self.validated(DatasetUpdateSerializer, instance=dataset, partial=True)
         services.update_dataset(dataset, actor=self.actor, **values)
         return self.shown(pk)
+
+    def deletion_of(self, row: Dataset) -> Deletion:
+        return services.deletion_of(row)
 
     def destroy(self, _request: Request, pk: int) -> Response:
         """Delete a data set with its versions; what was trained on it stays."""

@@ -8,8 +8,7 @@ from django.db import transaction
 
 from backend.accounts.audit import record, state_hash
 from backend.api.actors import Actor
-from backend.api.errors import Conflict, InUse, InvalidField, NotFound
-from backend.api.uses import users
+from backend.api.errors import Conflict, InvalidField, NotFound
 from backend.configurations.models import Configuration
 from backend.configurations.services import with_chains
 from backend.datasets.fitting import seen_classes
@@ -31,7 +30,6 @@ from kafkaml.wire.state import RunState
 __all__ = [
     "assign_stream",
     "create_deployment",
-    "delete_deployment",
     "refresh_waiting_code",
     "require_result",
     "restart_result",
@@ -88,30 +86,6 @@ def _waiting(deployment: Deployment, model: MLModel, **place: Any) -> TrainingRe
         state=RunState.WAITING,
         **place,
     )
-
-
-def delete_deployment(deployment: Deployment, *, actor: Actor) -> None:
-    """Delete a deployment with its results and their files; refused while something runs or serves them."""
-    with transaction.atomic():
-        results = list(deployment.results.select_for_update())
-        served = [user for result in results for user in users("inference", result.inferences.all())]
-        if served:
-            raise InUse(
-                f"deployment {deployment.pk} is in use by {len(served)} inferences",
-                users=served,
-                hint="delete them first",
-            )
-        if busy := [result for result in results if result.leader_id is None and result.may_have_work]:
-            raise InUse(
-                f"deployment {deployment.pk} is training",
-                users=[{"type": "result", "id": result.pk, "name": result.state} for result in busy],
-                hint="stop it first",
-            )
-        record(actor, "delete", deployment, before=state_hash(deployment))
-        for result in results:
-            storage.remove_result(result.pk)
-        publish("deployments", {"id": deployment.pk, "change": "deleted"})
-        deployment.delete()
 
 
 def stop_deployment(deployment: Deployment, *, actor: Actor) -> None:

@@ -16,10 +16,11 @@ from rest_framework.views import APIView
 
 from backend.api.actors import actor_of
 from backend.api.errors import NotFound
-from backend.api.files import attachment
+from backend.api.files import attachment, streamed_attachment
 from backend.api.pagination import PAGE, LimitOffset
 from backend.deployments import storage, version_services
 from backend.deployments.models import Artifact, ResultVersion, TrainingResult
+from backend.deployments.version_archive import archive_chunks, file_stem
 from backend.deployments.version_card import model_card
 from backend.deployments.version_documents import (
     PinSerializer,
@@ -32,6 +33,7 @@ from kafkaml.wire.card import ModelCard
 from kafkaml.wire.version import Version
 
 __all__ = [
+    "VersionArchiveView",
     "VersionArtifactView",
     "VersionCardView",
     "VersionListView",
@@ -43,11 +45,8 @@ __all__ = [
 
 def artifact_download(request: Request, artifact: Artifact) -> HttpResponseBase:
     """Answer with the file of an artifact, named by its model, result and version."""
-    name = artifact.result.model.name
-    words = ["".join(letter if letter.isalnum() else "-" for letter in name)[:40], str(artifact.result_id)]
-    if artifact.version is not None:
-        words.append(f"v{artifact.version.number}")
-    return attachment(request, storage.fetch(artifact), "-".join([*words, artifact.name]), sha256=artifact.sha256)
+    name = f"{file_stem(artifact.result, artifact.version)}-{artifact.name}"
+    return attachment(request, storage.fetch(artifact), name, sha256=artifact.sha256)
 
 
 class _VersionsView(APIView):
@@ -131,6 +130,17 @@ class VersionArtifactView(_VersionsView):
         if artifact is None:
             raise NotFound(f"{version} has no artifact {name!r}", hint="its field artifacts lists them")
         return artifact_download(request, artifact)
+
+
+class VersionArchiveView(_VersionsView):
+    """The files of a version together."""
+
+    @extend_schema(responses={(200, "application/zip"): OpenApiTypes.BINARY}, tags=["results"])
+    def get(self, request: Request, pk: int, number: int) -> HttpResponseBase:
+        """Download all files of a version as one zip: under the names that they expect of each other, with a README."""
+        version = self.version(pk, number)
+        name = f"{file_stem(version.result, version)}.zip"
+        return streamed_attachment(request, archive_chunks(version), name, "application/zip")
 
 
 def _validated(kind: type[BaseSerializer[Any]], request: Request) -> dict[str, Any]:

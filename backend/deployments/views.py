@@ -18,12 +18,13 @@ from rest_framework.filters import SearchFilter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from backend.api.deletion import DeletableViewSet, Deletion
 from backend.api.errors import Conflict, FieldProblem, NotFound, problem_of
-from backend.api.views import ResourceViewSet, integer_parameter
+from backend.api.views import integer_parameter
 from backend.configurations.models import Configuration
 from backend.datasets.fitting import dataset_problems
 from backend.datasets.models import DatasetVersion
-from backend.deployments import selectors, services
+from backend.deployments import deleting, selectors, services
 from backend.deployments.arguments import argument_problems, checked_arguments, legible_texts
 from backend.deployments.chains import OLD_FIELDS, chain_problems, checked_chain
 from backend.deployments.confusion_cells import cell_samples
@@ -119,7 +120,7 @@ def _legible(body: object) -> dict[str, Any]:
     }
 
 
-class DeploymentViewSet(ResourceViewSet[Deployment]):
+class DeploymentViewSet(DeletableViewSet[Deployment]):
     """Configurations that wait for their stream, train, or have trained."""
 
     serializer_class = DeploymentSerializer
@@ -182,9 +183,12 @@ class DeploymentViewSet(ResourceViewSet[Deployment]):
         """Tell what can be chosen when making a deployment; arguments are those of the frameworks."""
         return Response({"modes": [each.value for each in TrainingMode]})
 
+    def deletion_of(self, row: Deployment) -> Deletion:
+        return deleting.deletion_of(row)
+
     def destroy(self, _request: Request, pk: int) -> Response:
         """Delete a deployment, its results and their files; 409 while it trains or inferences serve its results."""
-        services.delete_deployment(self.find(pk), actor=self.actor)
+        deleting.delete_deployment(self.find(pk), actor=self.actor)
         return Response(status=204)
 
     @extend_schema(request=None, responses={202: DeploymentSerializer})
@@ -195,7 +199,7 @@ class DeploymentViewSet(ResourceViewSet[Deployment]):
         return self.shown(pk, status=202)
 
 
-class ResultViewSet(ResourceViewSet[TrainingResult]):
+class ResultViewSet(DeletableViewSet[TrainingResult]):
     """What training gave, or gives just now."""
 
     serializer_class = ResultSerializer
@@ -207,6 +211,17 @@ class ResultViewSet(ResourceViewSet[TrainingResult]):
 
     def get_queryset(self) -> QuerySet[TrainingResult]:
         return selectors.listed_results() if self.action == "list" else selectors.results()
+
+    def deletion_of(self, row: TrainingResult) -> Deletion:
+        return deleting.deletion_of_result(row)
+
+    def destroy(self, _request: Request, pk: int) -> Response:
+        """Delete a result, its versions and files, a chain as a whole.
+
+        409 while it trains or inferences serve it, and for the last one of a deployment.
+        """
+        deleting.delete_result(self.find(pk), actor=self.actor)
+        return Response(status=204)
 
     @extend_schema(request=RunAnnotationSerializer, responses=ResultSerializer)
     def partial_update(self, _request: Request, pk: int) -> Response:

@@ -1,4 +1,4 @@
-"""What people do with inferences: create, scale, stop, restart, delete; and making their topics."""
+"""What people do with inferences: create, scale, stop, restart; and making their topics."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ from django.db import transaction
 
 from backend.accounts.audit import record, state_hash
 from backend.api.actors import Actor
-from backend.api.errors import InUse, InvalidField
-from backend.api.uses import users
+from backend.api.errors import InvalidField
 from backend.clusters.models import Cluster
 from backend.config.environment import environment
 from backend.deployments.models import TrainingResult
-from backend.events.services import publish
 from backend.inferences.inputs import check_include, guarantee_of, input_values, version_to_serve
 from backend.inferences.models import Inference
 from backend.inferences.swaps import locked_inference
@@ -29,7 +27,7 @@ from kafkaml.input_format import InputFormat
 from kafkaml.starts import Start, StartPlace, parsed_start
 from kafkaml.wire.inference import MAX_INCLUDED_BYTES
 
-__all__ = ["TopicAdmin", "create_inference", "delete_inference", "ensure_topics", "scale_inference"]
+__all__ = ["TopicAdmin", "create_inference", "ensure_topics", "scale_inference"]
 
 
 class TopicAdmin(Protocol):
@@ -150,27 +148,6 @@ def _scaling_obstacle(cluster: Cluster | None) -> str:
     if cluster is None:
         return autoscaling_obstacle()
     return "" if cluster.keda else f"KEDA is not in use in cluster {cluster.name}"
-
-
-def delete_inference(inference: Inference, *, actor: Actor) -> None:
-    """Delete an inference; refused while its replicas may run."""
-    with transaction.atomic():
-        locked = Inference.objects.select_for_update().get(pk=inference.pk)
-        if locked.may_have_work:
-            raise InUse(
-                f"inference {locked.pk} is {locked.state}",
-                users=[{"type": "replicas", "id": locked.pk, "name": _replicas_of(locked)}],
-                hint="stop it first",
-            )
-        if shadows := users("inference", locked.shadows.all()):
-            raise InUse(f"inference {locked.pk} has {len(shadows)} shadows", users=shadows, hint="delete them first")
-        record(actor, "delete", locked, before=state_hash(locked))
-        publish("inferences", {"id": locked.pk, "change": "deleted"})
-        locked.delete()
-
-
-def _replicas_of(inference: Inference) -> str:
-    return f"{inference.replicas} replicas" if inference.replicas else "workers elsewhere"
 
 
 def ensure_topics(inference: Inference, admin_of: Callable[[str], TopicAdmin]) -> None:

@@ -9,9 +9,10 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from backend.api.deletion import DeletableViewSet, Deletion
 from backend.api.pagination import PAGE, LimitOffset
-from backend.api.views import ResourceViewSet, integer_parameter
-from backend.inferences import challenges, dead_letters, selectors, services, swaps, trying, workers
+from backend.api.views import integer_parameter
+from backend.inferences import challenges, dead_letters, deleting, selectors, services, swaps, trying, workers
 from backend.inferences.history import history
 from backend.inferences.history_serializers import HistoryQuerySerializer, ServingHistorySerializer
 from backend.inferences.letter_groups import letter_groups
@@ -59,7 +60,7 @@ class InferenceFilter(filters.FilterSet):  # type: ignore[misc]
         return rows.filter(failing__isnull=False) if state == "failing" else rows.filter(state=state)
 
 
-class InferenceViewSet(ResourceViewSet[Inference]):
+class InferenceViewSet(DeletableViewSet[Inference]):
     """Trained models that answer on topics."""
 
     serializer_class = InferenceSerializer
@@ -91,13 +92,16 @@ class InferenceViewSet(ResourceViewSet[Inference]):
         services.scale_inference(self.find(pk), actor=self.actor, **self.validated(InferenceUpdateSerializer))
         return self.shown(pk)
 
+    def deletion_of(self, row: Inference) -> Deletion:
+        return deleting.deletion_of(row)
+
     def destroy(self, _request: Request, pk: int) -> Response:
         """Delete an inference; 409 while it runs.
 
         Its topics stay, with answers and dead letters. So does `changelog_topic`, where it keeps windows: its name is
         that of the consumer group, so no other inference reads it, and it may be deleted from Kafka.
         """
-        services.delete_inference(self.find(pk), actor=self.actor)
+        deleting.delete_inference(self.find(pk), actor=self.actor)
         return Response(status=204)
 
     @extend_schema(request=None, responses={202: InferenceSerializer})

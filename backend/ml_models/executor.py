@@ -19,7 +19,7 @@ from kafkaml.errors import BrokenError, UserCodeError
 from kafkaml.frameworks import FRAMEWORKS
 from kafkaml.wire.framework import Framework
 
-__all__ = ["CheckReport", "InvalidModel", "check_model", "health", "require_valid"]
+__all__ = ["CheckReport", "InvalidModel", "cancel_check", "check_model", "health", "require_valid"]
 
 # A check has its own time limit in the executor; this one is for the way there and back.
 _CONNECT_SECONDS = 3.0
@@ -43,15 +43,24 @@ class InvalidModel(UserCodeError):
     output: str = ""
 
 
-def check_model(framework: Framework, *, code: str, imports: str, distributed: bool) -> CheckReport:
-    """Let the framework's executor run the source in isolation and say what it found."""
-    answer = _post(framework, "/check", {"code": code, "imports": imports, "distributed": distributed})
+def check_model(framework: Framework, *, code: str, imports: str, distributed: bool, ticket: str = "") -> CheckReport:
+    """Let the framework's executor run the source in isolation and say what it found.
+
+    ``ticket`` is what ``cancel_check`` knows the check by.
+    """
+    body = {"code": code, "imports": imports, "distributed": distributed, "ticket": ticket}
+    answer = _post(framework, "/check", body)
     return CheckReport(
         valid=answer.get("valid") is True,
         report=_mapping(answer.get("report")),
         error=_mapping(answer.get("error")),
         output=str(answer.get("output") or ""),
     )
+
+
+def cancel_check(framework: Framework, ticket: str) -> None:
+    """End a check in the executor; one that is over, or that nobody knows, changes nothing."""
+    _post(framework, "/cancel", {"ticket": ticket})
 
 
 def require_valid(framework: Framework, *, code: str, imports: str, distributed: bool) -> dict[str, Any]:

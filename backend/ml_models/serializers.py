@@ -129,6 +129,21 @@ class SourceSerializer(serializers.Serializer[Any]):
     distributed = serializers.BooleanField(default=False)
 
 
+class CheckSerializer(SourceSerializer):
+    """Source code to check now."""
+
+    ticket = serializers.RegexField(
+        r"^[0-9A-Za-z-]{0,64}$", default="", help_text="what the sender cancels this check by"
+    )
+
+
+class CancelSerializer(serializers.Serializer[Any]):
+    """A check to cancel."""
+
+    framework = serializers.ChoiceField(choices=FRAMEWORK_CHOICES)
+    ticket = serializers.RegexField(r"^[0-9A-Za-z-]{1,64}$")
+
+
 class ModelWriteSerializer(SourceSerializer):
     """A model to save."""
 

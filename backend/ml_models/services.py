@@ -8,14 +8,16 @@ from django.db import transaction
 
 from backend.accounts.audit import record, state_hash
 from backend.api.actors import Actor
+from backend.api.deletion import Deletion
 from backend.api.errors import InUse, InvalidField
 from backend.events.services import publish
 from backend.ml_models import chains, executor, selectors
 from backend.ml_models.models import MLModel
 from backend.ml_models.signals import linked, source_changed
+from kafkaml.text import counted
 from kafkaml.wire.framework import Framework
 
-__all__ = ["create_model", "delete_model", "update_model"]
+__all__ = ["create_model", "delete_model", "deletion_of", "update_model"]
 
 _ANOTHER = "save it as another model"
 _SOURCE_FIELDS = ("framework", "imports", "code", "distributed")
@@ -63,15 +65,20 @@ def update_model(model: MLModel, *, actor: Actor, **values: Any) -> MLModel:
     return model
 
 
+def deletion_of(model: MLModel) -> Deletion:
+    """Tell what deleting a model would do: one that something uses stays."""
+    if users := selectors.users_of(model):
+        others = "another" if len(users) == 1 else f"{len(users)} others"
+        message = f"model {model.name!r} is in use by {others}"
+        return Deletion(obstacle=InUse(message, users=users, hint="delete or change them first"))
+    lines = counted(len(model.code.splitlines()), "line")
+    return Deletion(losses=[f"its code: {lines}, which nothing else keeps"], careful=True)
+
+
 def delete_model(model: MLModel, *, actor: Actor) -> None:
     """Delete a model that nothing uses; raises InUse otherwise."""
     with transaction.atomic():
-        if users := selectors.users_of(model):
-            raise InUse(
-                f"model {model.name!r} is in use by {len(users)} others",
-                users=users,
-                hint="delete or change them first",
-            )
+        deletion_of(model).check()
         record(actor, "delete", model, before=state_hash(model), detail=model.name)
         publish("models", {"id": model.pk, "change": "deleted"})
         model.delete()

@@ -9,15 +9,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from backend.api.views import ResourceViewSet
+from backend.api.deletion import DeletableViewSet, Deletion
 from backend.ml_models import executor, selectors, services
 from backend.ml_models.models import MLModel
 from backend.ml_models.serializers import (
+    CancelSerializer,
+    CheckSerializer,
     FrameworkSerializer,
     ModelRowSerializer,
     ModelSerializer,
     ModelWriteSerializer,
-    SourceSerializer,
     VerdictSerializer,
 )
 from kafkaml.frameworks import FRAMEWORKS
@@ -35,7 +36,7 @@ class FrameworksView(APIView):
         return Response(FrameworkSerializer(FRAMEWORKS.values(), many=True).data)
 
 
-class MLModelViewSet(ResourceViewSet[MLModel]):
+class MLModelViewSet(DeletableViewSet[MLModel]):
     """Source code of models. It is run by an executor in isolation before it is saved, never in this process."""
 
     serializer_class = ModelSerializer
@@ -63,21 +64,25 @@ class MLModelViewSet(ResourceViewSet[MLModel]):
         """Change some fields of a model."""
         return self._change(pk, partial=True)
 
+    def deletion_of(self, row: MLModel) -> Deletion:
+        return services.deletion_of(row)
+
     def destroy(self, _request: Request, pk: int) -> Response:
         """Delete a model; 409 lists who uses it."""
         services.delete_model(self.find(pk), actor=self.actor)
         return Response(status=204)
 
-    @extend_schema(request=SourceSerializer, responses=VerdictSerializer)
+    @extend_schema(request=CheckSerializer, responses=VerdictSerializer)
     @action(detail=False, methods=["post"])
     def validate(self, _request: Request) -> Response:
         """Check source code without saving it."""
-        values = self.validated(SourceSerializer)
+        values = self.validated(CheckSerializer)
         verdict = executor.check_model(
             Framework(values["framework"]),
             code=values["code"],
             imports=values["imports"],
             distributed=values["distributed"],
+            ticket=values["ticket"],
         )
         return Response(
             {
@@ -87,6 +92,14 @@ class MLModelViewSet(ResourceViewSet[MLModel]):
                 "output": verdict.output,
             }
         )
+
+    @extend_schema(request=CancelSerializer, responses={204: None})
+    @action(detail=False, methods=["post"], url_path="validate/cancel")
+    def cancel(self, _request: Request) -> Response:
+        """End a check that goes on, in the executor too; one that is over changes nothing."""
+        values = self.validated(CancelSerializer)
+        executor.cancel_check(Framework(values["framework"]), values["ticket"])
+        return Response(status=204)
 
     def _change(self, pk: int, *, partial: bool) -> Response:
         model = self.find(pk)

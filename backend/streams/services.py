@@ -8,12 +8,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from backend.accounts.audit import record
+from backend.accounts.audit import record, state_hash
 from backend.api.actors import Actor
-from backend.api.errors import InvalidField
+from backend.api.deletion import Deletion
+from backend.api.errors import InUse, InvalidField
+from backend.api.uses import related, users
 from backend.config.environment import environment
 from backend.events.services import publish
 from backend.streams.addressees import addressees, announced, idle_reason, unfit_reason
@@ -21,9 +23,11 @@ from backend.streams.models import Announcement, OutboxMessage, RefusedAnnouncem
 from kafkaml.control import ControlMessage, deployment_id_from_key, deployment_id_to_key
 from kafkaml.errors import ControlMessageError
 from kafkaml.input_format import InputFormat
-from kafkaml.text import storable
+from kafkaml.text import counted, storable
 
 __all__ = [
+    "delete_stream",
+    "deletion_of",
     "mark_outbox_failed",
     "mark_outbox_published",
     "pending_outbox",
@@ -137,6 +141,30 @@ def send_again(announcement: Announcement, deployment: int, *, actor: Actor) -> 
         )
         record(actor, "send", announcement, detail=f"to deployment {deployment}")
     return message
+
+
+def deletion_of(stream: Announcement) -> Deletion:
+    """Tell what deleting a stream would do: one that something was trained from, or waits to be, stays."""
+    if used := users("result", (stream.results.all() | _runs_of_versions(stream)).distinct()):
+        message = f"stream {stream.pk} is in use by {counted(len(used), 'result')}"
+        hint = "delete them first: they say which records they were trained from"
+        return Deletion(obstacle=InUse(message, users=used, hint=hint))
+    return Deletion(losses=["where its records are and how they are decoded; the records themselves stay in Kafka"])
+
+
+def _runs_of_versions(stream: Announcement) -> QuerySet[Any]:
+    """Return the runs whose earlier versions were trained from a stream, wherever they went on."""
+    return related(Announcement, "results").filter(versions__stream=stream)
+
+
+def delete_stream(stream: Announcement, *, actor: Actor) -> None:
+    """Forget a stream that nothing was trained from; raises InUse otherwise."""
+    with transaction.atomic():
+        locked = Announcement.objects.select_for_update().get(pk=stream.pk)
+        deletion_of(locked).check()
+        record(actor, "delete", locked, before=state_hash(locked))
+        publish("streams", {"id": locked.pk, "change": "deleted"})
+        locked.delete()
 
 
 def since_ms(stream: Announcement) -> int:

@@ -9,7 +9,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from backend.api.views import ResourceViewSet
+from backend.api.deletion import DeletableViewSet, Deletion
 from backend.streams import selectors, services
 from backend.streams.models import Announcement, RefusedAnnouncement
 from backend.streams.offering import announce_topic
@@ -42,7 +42,7 @@ class StreamFilter(filters.FilterSet):  # type: ignore[misc]
         fields: list[str] = ["cluster"]
 
 
-class StreamViewSet(ResourceViewSet[Announcement]):
+class StreamViewSet(DeletableViewSet[Announcement]):
     """Announced data streams, as the control logger registered them."""
 
     serializer_class = StreamSerializer
@@ -66,6 +66,14 @@ class StreamViewSet(ResourceViewSet[Announcement]):
             "stream": offer.stream,
         }
         return Response(body, status=200 if offer.message is None else 202)
+
+    def deletion_of(self, row: Announcement) -> Deletion:
+        return services.deletion_of(row)
+
+    def destroy(self, _request: Request, pk: int) -> Response:
+        """Forget a stream; its records stay in Kafka. 409 lists the results that were trained from it."""
+        services.delete_stream(self.find(pk), actor=self.actor)
+        return Response(status=204)
 
     @extend_schema(responses=FormatSerializer(many=True), filters=False)
     @action(detail=False, methods=["get"], pagination_class=None, filterset_class=None, search_fields=())

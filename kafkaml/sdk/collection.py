@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
+from kafkaml.sdk import types
 from kafkaml.sdk.connection import Connection
 
 __all__ = ["Collection", "given"]
@@ -34,6 +36,16 @@ class Collection(Generic[T]):
     def delete(self, identifier: int | str) -> None:
         """Delete one; ApiError with status 409 names what still uses it, or says that it runs."""
         self._connection.request("DELETE", f"{self.path}{identifier}/")
+
+    def deletion(self, *identifiers: int) -> builtins.list[types.Deletion]:
+        """Tell what deleting these would do, without doing it; those that are gone already are left out.
+
+        For models, configurations, data sets, deployments, results, inferences and streams; at most 100 at once.
+        """
+        answer = self._connection.request(
+            "GET", f"{self.path}deletion/", params={"ids": ",".join(map(str, identifiers))}
+        )
+        return [types.Deletion.model_validate(each) for each in answer]
 
     def _create(self, fields: Mapping[str, object]) -> T:
         """Make one. ``fields`` may be the ``locals()`` of a method whose parameters are the API's fields."""

@@ -14,7 +14,7 @@ __all__ = ["Results"]
 
 
 class Results(Runs[types.TrainingResult]):
-    """Trainings and what came of them. They are deleted with their deployment."""
+    """Trainings and what came of them. The last one of a deployment is deleted with it."""
 
     path = "/results/"
     kind = types.TrainingResult
@@ -75,6 +75,18 @@ class Results(Runs[types.TrainingResult]):
             paths.append(folder / name)
         return paths
 
+    def download_zip(
+        self,
+        identifier: int,
+        path: Path,
+        *,
+        version: int | None = None,
+        on_progress: Callable[[int], None] | None = None,
+    ) -> int:
+        """Write all files of a version (the current one) to ``path`` as one zip, with a README; return its bytes."""
+        number = self._number(identifier, version)
+        return self._connection.download(f"{self._version(identifier, number)}archive/", path, on_progress=on_progress)
+
     def download_confusion_matrix(self, identifier: int, path: Path) -> None:
         """Write the confusion matrix as a PNG image."""
         self._connection.download(f"{self.path}{identifier}/confusion_matrix.png", path)
@@ -116,10 +128,14 @@ class Results(Runs[types.TrainingResult]):
 
     def card(self, identifier: int, number: int | None = None) -> types.Card:
         """Return the model card of a version, by default the current one."""
+        where = self._version(identifier, self._number(identifier, number))
+        return types.Card.model_validate(self._connection.request("GET", f"{where}card/"))
+
+    def _number(self, identifier: int, number: int | None) -> int:
         current = self.get(identifier).current_version if number is None else number
         if current is None:
             raise ApiError(f"result {identifier} has no version yet: wait for its training", status=404)
-        return types.Card.model_validate(self._connection.request("GET", f"{self._version(identifier, current)}card/"))
+        return current
 
     def _version(self, identifier: int, number: int) -> str:
         return f"{self.path}{identifier}/versions/{number}/"

@@ -385,6 +385,32 @@ class StreamPreview(_Answer):
     doubts: Sequence[str] = ()
 
 
+class UsedBy(_Answer):
+    """Something that needs what was to be deleted; ``name`` as it is known among its kind."""
+
+    type: str
+    id: int
+    name: str
+
+
+class Obstacle(_Answer):
+    """Why something cannot be deleted now, and what to do."""
+
+    detail: str
+    hint: str = ""
+    users: Sequence[UsedBy] = ()
+
+
+class Deletion(_Answer):
+    """What deleting an object would do: what goes with it, or the ``obstacle``. ``careful``: hard to make again."""
+
+    id: int
+    name: str
+    losses: Sequence[str] = ()
+    careful: bool = False
+    obstacle: Obstacle | None = None
+
+
 class RefusedAnnouncement(_Answer):
     """An announcement that could not be taken, with the reason; ``value`` is the beginning of its record."""
 

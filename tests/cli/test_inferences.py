@@ -78,6 +78,20 @@ DECODED = {"text": '{"load": 1}', "sample": None, "error": {"message": "null in 
 RECORD = {"partition": 0, "offset": 41, "decoded": DECODED}
 CHECK = {"topic": "machines", "verdict": "readable", "input_format": "JSON", "record": RECORD, "reason": None}
 MISFIT = {"stage": "decode", "error": "DecodeError", "message": "null in temp", "hint": "send it"}
+DELETIONS = [
+    {"id": 7, "name": "in -> out", "losses": ["its logs and numbers"], "careful": False, "obstacle": None},
+    {
+        "id": 8,
+        "name": "in -> up",
+        "losses": [],
+        "careful": False,
+        "obstacle": {
+            "detail": "inference 8 is running",
+            "hint": "stop it first",
+            "users": [{"type": "replicas", "id": 8, "name": "2 replicas"}],
+        },
+    },
+]
 
 
 class Platform(LocalServer):
@@ -101,6 +115,8 @@ class Platform(LocalServer):
                 return json_answer(200, CHAIN)
             self.sent.append((path, orjson.loads(body)))
             return json_answer(201, {"inferences": [self.inference(), {**self.inference(), "id": 8, "tier": "cloud"}]})
+        if path == "/api/inferences/deletion/":
+            return json_answer(200, DELETIONS)
         if path == "/api/inferences/7/history/":
             return json_answer(200, {"since": "2026-01-01T00:00:00Z", "step_minutes": 10, "steps": STEPS})
         if path == "/api/inferences/7/dead_letters/groups/":
@@ -297,6 +313,17 @@ def test_what_answers_carry_is_changed_without_a_restart(platform: Platform) -> 
     done = run_cli("inferences", "include", "7", "machine, _offset", KML_URL=platform.url, KML_TOKEN="t")
     assert (done.returncode, done.stdout) == (0, "answers of inference 7 carry machine\n")
     assert platform.sent == [("/api/inferences/7/", {"include": ["machine", "_offset"]})]
+
+
+def test_what_deleting_would_do_is_told_without_doing_it(platform: Platform) -> None:
+    done = run_cli("inferences", "delete", "7", "8", "--dry-run", KML_URL=platform.url, KML_TOKEN="t")
+    assert done.stdout.splitlines() == [
+        "inference 7 would go, and with it",
+        "  its logs and numbers",
+        "inference 8 stays: inference 8 is running; stop it first",
+        "  replicas 8 (2 replicas)",
+    ]
+    assert platform.sent == []
 
 
 def test_deleting_says_what_becomes_of_the_topics(platform: Platform) -> None:

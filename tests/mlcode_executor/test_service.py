@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -119,6 +120,20 @@ def test_limits_end_the_check_and_the_next_is_fine(service: RunningService, code
     assert service.check(sources.PYTORCH_DIGITS)["valid"]
 
 
+def test_a_check_that_is_cancelled_ends_at_once_and_one_that_waits_never_begins(service: RunningService) -> None:
+    began = time.monotonic()
+    with ThreadPoolExecutor() as pool:
+        endless = pool.submit(service.check, "while True: pass", ticket="endless")
+        # There is one worker: this one waits behind it.
+        waiting = pool.submit(service.check, "while True: pass", ticket="waiting")
+        for ticket in ("waiting", "endless", "nobody's"):
+            assert service.http.post("/cancel", json={"ticket": ticket}).status_code == 200
+        assert endless.result()["error"]["kind"] == "cancelled"
+        assert waiting.result()["error"]["kind"] == "cancelled"
+    assert time.monotonic() - began < CHECK_SECONDS
+    assert service.check(sources.PYTORCH_DIGITS)["valid"]
+
+
 def test_health_tells_the_isolation_without_a_token(service: RunningService) -> None:
     body = httpx.get(f"{service.http.base_url}/health", trust_env=False).json()
     assert body["status"] == "ok"
@@ -128,7 +143,7 @@ def test_health_tells_the_isolation_without_a_token(service: RunningService) -> 
 
 @pytest.mark.parametrize("header", ["", "Bearer wrong", f"Basic {TOKEN}", f"Bearer {TOKEN}x"])
 def test_everything_else_needs_the_token(service: RunningService, header: str) -> None:
-    for path in ("/check", "/nothing"):
+    for path in ("/check", "/cancel", "/nothing"):
         answer = httpx.post(
             f"{service.http.base_url}{path}", headers={"Authorization": header}, json={}, trust_env=False
         )

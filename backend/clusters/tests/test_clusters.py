@@ -24,7 +24,7 @@ from backend.clusters.launching import connect
 from backend.clusters.models import Cluster
 from backend.config.environment import environment
 from backend.events.models import Event
-from backend.inferences import services as inferences
+from backend.inferences import deleting
 from backend.inferences.models import Inference
 from backend.inferences.placements import placements
 from backend.runs import services as run_services
@@ -160,7 +160,7 @@ def test_a_cluster_with_inferences_stays_where_it_is(admin: APIClient, api: Fake
     run_services.stop(inference, actor=SYSTEM)
     assert admin.patch(path, {"namespace": "other"}).status_code == 200
     assert admin.delete(path).status_code == 409
-    inferences.delete_inference(inference, actor=SYSTEM)
+    deleting.delete_inference(inference, actor=SYSTEM)
     assert admin.delete(path).status_code == 204
 
 

@@ -12,7 +12,7 @@ from backend.api.actors import SYSTEM
 from backend.api.errors import Conflict, NotFound
 from backend.api.tests import builders
 from backend.controller.django_store import DjangoStore
-from backend.deployments import checkpoints, services, transitions
+from backend.deployments import checkpoints, deleting, services, transitions
 from backend.deployments.models import Artifact, TrainingResult
 from backend.deployments.plans import training_plan
 from backend.deployments.version_services import promote_version
@@ -214,10 +214,10 @@ class TestTheRun:
         services.stop_deployment(leader.deployment, actor=SYSTEM)
         assert AuditEntry.objects.filter(action="stop").count() == 1
         with pytest.raises(Conflict) as caught:
-            services.delete_deployment(leader.deployment, actor=SYSTEM)
+            deleting.delete_deployment(leader.deployment, actor=SYSTEM)
         assert [each["id"] for each in caught.value.users] == [leader.pk]  # type: ignore[attr-defined]
         runs.mark_stopped(TrainingResult, leader.pk, 1)
-        services.delete_deployment(leader.deployment, actor=SYSTEM)
+        deleting.delete_deployment(leader.deployment, actor=SYSTEM)
         assert not TrainingResult.objects.exists()
 
     def test_all_go_on_from_the_checkpoint_of_the_leader(self, leader: TrainingResult) -> None:

@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 
 from backend.api.actors import SYSTEM
 from backend.api.tests import builders
-from backend.inferences import services, transitions
+from backend.inferences import deleting, services, transitions
 from backend.inferences.models import Inference
 from backend.inferences.plans import inference_plan
 from backend.runs import transitions as runs
@@ -377,4 +377,4 @@ def test_groups_are_never_shared() -> None:
     result = builders.make_finished()
     groups = {builders.make_inference(result).group for _ in range(3)}
     assert len(groups) == 3
-    services.delete_inference(Inference.objects.first(), actor=SYSTEM)
+    deleting.delete_inference(Inference.objects.first(), actor=SYSTEM)

@@ -13,7 +13,7 @@ from backend.accounts.models import AuditEntry
 from backend.api import job_tokens
 from backend.api.actors import SYSTEM
 from backend.api.tests import builders
-from backend.deployments import services, storage
+from backend.deployments import deleting, storage
 from backend.deployments.models import Artifact, EpochRecord, TrainingResult
 from backend.deployments.plans import training_plan
 from backend.events.models import Event
@@ -191,7 +191,7 @@ def test_a_run_that_was_deleted_is_gone() -> None:
     result = builders.make_launched()
     client = worker(result)
     runs.mark_stopped(TrainingResult, result.pk)
-    services.delete_deployment(result.deployment, actor=SYSTEM)
+    deleting.delete_deployment(result.deployment, actor=SYSTEM)
     assert client.get(url(result), {"attempt": 1}).status_code == 404
 
 

@@ -18,6 +18,8 @@ const [store, palette] = createSpotlight()
 
 interface Command {
   label: string
+  /** Other words that people look for it by. */
+  also?: string
   run: () => void
 }
 
@@ -39,9 +41,9 @@ export default function CommandPalette({ openings, onSheet }: { openings: number
     store.updateState((state) => ({ ...state, selected: 0 }))
   }, [objects])
   const words = query.trim().toLowerCase()
-  const has = (label: string) => label.toLowerCase().includes(words)
+  const has = (label: string, also = '') => `${label} ${also}`.toLowerCase().includes(words)
   const rooms = ROOMS.filter((room) => has(room.label))
-  const actions = commands.filter((each) => has(each.label))
+  const actions = commands.filter((each) => has(each.label, each.also))
   const waiting = asked !== query
   return (
     <Spotlight.Root
@@ -49,6 +51,9 @@ export default function CommandPalette({ openings, onSheet }: { openings: number
       query={query}
       onQueryChange={setQuery}
       shortcut={null}
+      // Each opening begins anew.
+      onSpotlightClose={() => setQuery('')}
+      clearQueryOnClose
       scrollable
       overlayProps={{ blur: 0 }}
       classNames={{ action: classes.action, actionDescription: classes.description }}
@@ -79,7 +84,7 @@ export default function CommandPalette({ openings, onSheet }: { openings: number
               <Spotlight.Action
                 key={each.key}
                 label={each.name}
-                description={`${each.kind} ${each.id}`}
+                description={each.id === null ? each.kind : `${each.kind} ${each.id}`}
                 rightSection={each.state ? <StatusBadge state={each.state} /> : null}
                 onClick={() => void navigate({ to: each.to })}
               />
@@ -106,22 +111,24 @@ function useCommands(onSheet: () => void): Command[] {
   const { can, signOut } = useSession()
   const { setColorScheme } = useMantineColorScheme()
   const { paused, setPaused } = useLive()
-  const go = (label: string, to: string): Command => ({ label, run: () => void navigate({ to }) })
+  const go = (label: string, to: string, also = ''): Command => ({ label, also, run: () => void navigate({ to }) })
   return [
     ...(can('editor')
       ? [
           go('New model', '/models/new'),
           go('New configuration', '/configurations/new'),
           go('New data set', '/datasets/new'),
-          go('Deploy for training', '/training/new'),
-          go('Serve a model', '/inference/new'),
+          go('Deploy for training', '/training/new', 'train a model'),
+          go('Serve a model', '/inference/new', 'deploy for inference'),
+          go('Serve a chain', '/inference/chain', 'deploy, tiers'),
         ]
       : []),
     { label: paused ? 'Resume live updates' : 'Pause live updates', run: () => setPaused(!paused) },
     { label: 'Theme: light', run: () => setColorScheme('light') },
     { label: 'Theme: dark', run: () => setColorScheme('dark') },
     { label: 'Theme: same as system', run: () => setColorScheme('auto') },
-    go('Account and access tokens', '/account'),
+    go('Training runs', '/training?tab=runs', 'results'),
+    go('Account and access tokens', '/account', 'password, profile'),
     ...(can('admin')
       ? [
           go('Users and roles', '/users'),
@@ -132,6 +139,6 @@ function useCommands(onSheet: () => void): Command[] {
       : []),
     { label: 'Documentation', run: () => void window.open('/docs/', '_blank', 'noopener') },
     { label: 'Keyboard shortcuts', run: onSheet },
-    { label: 'Sign out', run: () => void signOut() },
+    { label: 'Sign out', also: 'log out, logout', run: () => void signOut() },
   ]
 }

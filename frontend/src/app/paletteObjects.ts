@@ -8,13 +8,15 @@ import {
   modelsList,
   resultsList,
   streamsList,
+  topicsList,
 } from '~/lib/api'
 import { shownState } from '~/lib/runs'
 
 export interface Found {
   key: string
   kind: string
-  id: number
+  /** What it is known by beside its name. */
+  id: number | null
   name: string
   to: string
   state?: string
@@ -24,7 +26,7 @@ const PER_KIND = 4
 const NOTHING: Found[] = []
 
 /** What fits ``text``: a number is an id, anything else a part of a name. */
-export function fits(each: { id: number; name: string }, text: string): boolean {
+export function fits(each: { id: number | null; name: string }, text: string): boolean {
   const wanted = text.trim().replace(/^#/, '').toLowerCase()
   return /^\d+$/.test(wanted) ? String(each.id).startsWith(wanted) : each.name.toLowerCase().includes(wanted)
 }
@@ -65,13 +67,21 @@ async function look(wanted: string): Promise<Found[]> {
         return found('Inference', '/inference', each.id, name, shownState(each))
       }),
     ),
+    // Topics have names only.
+    topicsList({ query: { limit: PER_KIND, search: wanted }, throwOnError: true }).then(({ data }) =>
+      data.results.map(topic),
+    ),
     streamsList(options).then(({ data }) =>
       data.results.map((each) =>
         found('Stream', '/streams', each.id, [each.description, each.topic].filter(Boolean).join(' · ')),
       ),
     ),
   ])
-  return kinds.flatMap((rows) => rows.filter((each) => fits(each, wanted)).slice(0, PER_KIND))
+  return kinds.flatMap((rows) => rows.filter((each) => each.id === null || fits(each, wanted)).slice(0, PER_KIND))
+}
+
+function topic({ name }: { name: string }): Found {
+  return { key: `topic-${name}`, kind: 'Topic', id: null, name, to: `/topics/${encodeURIComponent(name)}` }
 }
 
 function found(kind: string, room: string, id: number, name: string, state?: string): Found {

@@ -1,7 +1,7 @@
 /** What cannot be undone asks once, names what is lost, and for what is hard to make again wants its name typed. */
 import { Button, Group, Modal, Stack, Text, TextInput } from '@mantine/core'
 import { useMutation } from '@tanstack/react-query'
-import { useState } from 'react'
+import { type ReactNode, useState } from 'react'
 import { Caution } from './Caution'
 import { ProblemAlert } from './ProblemAlert'
 
@@ -11,10 +11,12 @@ export function ConfirmDelete({
   verb = 'Delete',
   keep = 'Cancel',
   heading = 'What will be deleted',
-  what,
-  name,
+  what = '',
+  name = '',
+  title = `${verb} ${what} ${name}?`,
   losses,
-  typeName = false,
+  body,
+  confirm = null,
   onDelete,
 }: {
   opened: boolean
@@ -25,11 +27,16 @@ export function ConfirmDelete({
   /** Above the losses. */
   heading?: string
   /** 'model', 'deployment', ... */
-  what: string
-  name: string
+  what?: string
+  name?: string
+  /** In place of what these say. */
+  title?: string
   /** What goes with it, one line each. */
   losses?: readonly string[]
-  typeName?: boolean
+  /** In place of the losses. */
+  body?: ReactNode
+  /** What is to be typed first. */
+  confirm?: string | null
   /** Deletes, or throws a Problem, which is shown. */
   onDelete: () => Promise<void>
 }) {
@@ -41,7 +48,7 @@ export function ConfirmDelete({
     onClose()
   }
   return (
-    <Modal opened={opened} onClose={close} title={`${verb} ${what} ${name}?`} centered>
+    <Modal opened={opened} onClose={close} title={title} centered>
       <form
         onSubmit={(event) => {
           event.preventDefault()
@@ -49,14 +56,15 @@ export function ConfirmDelete({
         }}
       >
         <Stack>
-          {losses && losses.length > 0 ? (
-            <Caution title={heading} texts={losses} />
-          ) : (
-            <Text size="sm">Nothing else will be deleted.</Text>
-          )}
-          {typeName && (
+          {body ??
+            (losses && losses.length > 0 ? (
+              <Caution title={heading} texts={losses} />
+            ) : (
+              <Text size="sm">Nothing else will be deleted.</Text>
+            ))}
+          {confirm !== null && (
             <TextInput
-              label={`Type ${name} to confirm`}
+              label={`Type ${confirm} to confirm`}
               value={typed}
               onChange={(event) => setTyped(event.currentTarget.value)}
               data-autofocus
@@ -67,7 +75,12 @@ export function ConfirmDelete({
             <Button variant="default" onClick={close}>
               {keep}
             </Button>
-            <Button type="submit" color="red.9" loading={remove.isPending} disabled={typeName && typed !== name}>
+            <Button
+              type="submit"
+              color="red.9"
+              loading={remove.isPending}
+              disabled={confirm !== null && typed.trim() !== confirm.trim()}
+            >
               {verb}
             </Button>
           </Group>

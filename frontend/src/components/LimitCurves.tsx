@@ -1,8 +1,9 @@
 /** Where the samples of a chain would leave under which limits, told by those that its training held out. */
-import { Grid, Group, NumberInput, Skeleton, Stack, Text } from '@mantine/core'
+import { Grid, Group, Skeleton, Stack, Text } from '@mantine/core'
 import { useDebouncedValue } from '@mantine/hooks'
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
+import { NumberField } from '~/components/NumberField'
 import { type ExitCurves, resultsExitsRetrieveOptions, type TierCurve } from '~/lib/api'
 import { formatBytes, formatMilliseconds, formatPercent, plural } from '~/lib/format'
 import { LimitCurve } from './charts/LimitCurve'
@@ -71,7 +72,7 @@ export function LimitCurves({
               <Text size="sm">Nothing comes to {tier.model_name} under the limits below it.</Text>
             )}
             <Group gap="md" align="flex-end" mt="xs">
-              <NumberInput
+              <NumberField
                 label={`Limit of ${tier.model_name}`}
                 description={`Proposed: ${tier.proposed}`}
                 size="xs"

@@ -1,5 +1,5 @@
 import { act, screen } from '@testing-library/react'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { formatClock } from '~/lib/format'
 import { show } from '~/testing/page'
 import { LiveMark } from './LiveMark'
@@ -7,6 +7,8 @@ import { LiveMark } from './LiveMark'
 test('what is not live has the time that it is of', async () => {
   await show(<LiveMark />)
   expect(screen.getByRole('button', { name: 'connecting' })).toBeVisible()
+  // Everything that listens would stay offline.
+  onTestFinished(() => void window.dispatchEvent(new Event('online')))
   act(() => void window.dispatchEvent(new Event('offline')))
   const mark = screen.getByRole('button', { name: /^reconnecting, as of / })
   expect(mark).toHaveTextContent(/as of \d\d:\d\d:\d\d$/)

@@ -1,8 +1,9 @@
 /** What people write beside a training run: the star of a favourite, its name, notes and tags. */
-import { ActionIcon, Badge, Group, TagsInput, Textarea, TextInput } from '@mantine/core'
+import { ActionIcon, Badge, Group, TagsInput, Textarea } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { IconStar, IconStarFilled } from '@tabler/icons-react'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { LimitedInput } from '~/components/LimitedInput'
 import { type ResultRow, resultsListQueryKey, resultsPartialUpdateMutation, resultsRetrieveQueryKey } from '~/lib/api'
 import { useSession } from '~/lib/session'
 import { FormDialog } from './FormDialog'
@@ -71,10 +72,10 @@ export function RunNotesDialog({ run, onClose }: { run: Noted; onClose: () => vo
         return `Result ${run.id} saved`
       }}
     >
-      <TextInput
+      <LimitedInput
         label="Name"
         placeholder={run.model_name}
-        maxLength={100}
+        limit={100}
         data-autofocus
         {...form.getInputProps('name')}
       />

@@ -1,6 +1,7 @@
 /** The program that sends a stream to a deployment, ready to copy, with the deployment's id already in it. */
-import { Code, Group, NumberInput, SegmentedControl, Stack, TextInput } from '@mantine/core'
+import { Code, Group, SegmentedControl, Stack, TextInput } from '@mantine/core'
 import { useState } from 'react'
+import { NumberField } from '~/components/NumberField'
 import { CopyButton } from './CopyButton'
 import { SmallPrint } from './Dimmed'
 import { SINK_FORMATS, type SinkFormat, type SinkSettings, sinkSnippet } from './sinkSnippets'
@@ -92,16 +93,16 @@ function RateInput({
   rest: number
 }) {
   return (
-    <NumberInput
+    <NumberField
       size="xs"
       w={120}
       label={label}
       value={value}
       min={0}
       max={Math.max(0, Math.round((0.95 - rest) * 100) / 100)}
+      clampBehavior="strict"
       step={0.05}
       decimalScale={2}
-      clampBehavior="strict"
       onChange={(next) => typeof next === 'number' && onChange(next)}
     />
   )

@@ -1,11 +1,13 @@
 /** Own access tokens: made here, shown once, revoked here. */
-import { Alert, Button, Code, Group, NumberInput, Select, Stack, Text, TextInput } from '@mantine/core'
+import { Alert, Button, Code, Group, Select, Stack, Text } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { ConfirmDelete } from '~/components/ConfirmDelete'
 import { CopyButton } from '~/components/CopyButton'
 import { Dimmed } from '~/components/Dimmed'
+import { LimitedInput } from '~/components/LimitedInput'
+import { NumberField } from '~/components/NumberField'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { TokenTable } from '~/components/TokenTable'
 import {
@@ -52,16 +54,16 @@ export function Tokens() {
       </Text>
       <form onSubmit={form.onSubmit((body) => create.mutate({ body }))}>
         <Group align="flex-start" gap="sm">
-          <TextInput
+          <LimitedInput
             size="xs"
             label="Name"
             placeholder="nightly retraining"
             required
-            maxLength={100}
+            limit={100}
             {...form.getInputProps('name')}
           />
           <Select size="xs" w={120} label="Role" data={ROLES.filter(can)} {...form.getInputProps('role')} />
-          <NumberInput size="xs" w={110} label="Valid for (days)" min={1} max={366} {...form.getInputProps('days')} />
+          <NumberField size="xs" w={110} label="Valid for (days)" min={1} max={366} {...form.getInputProps('days')} />
           <Button size="xs" type="submit" mt={22} loading={create.isPending}>
             Create token
           </Button>

@@ -1,8 +1,9 @@
 /** Adding a user, or changing one: role, whether they may sign in, a new password. */
-import { PasswordInput, Select, Switch, TextInput } from '@mantine/core'
+import { PasswordInput, Select, Switch } from '@mantine/core'
 import { isNotEmpty, useForm } from '@mantine/form'
 import { SmallPrint } from '~/components/Dimmed'
 import { FormDialog } from '~/components/FormDialog'
+import { LimitedInput } from '~/components/LimitedInput'
 import { type RoleEnum, type User, usersCreate, usersPartialUpdate } from '~/lib/api'
 import { changesOf } from './changes'
 
@@ -42,11 +43,11 @@ export function UserDialog({ user, onClose, onDone }: { user: User | null; onClo
       note={user?.role === 'admin' && <SmallPrint>The last active admin must stay an admin.</SmallPrint>}
     >
       {user === null && (
-        <TextInput
+        <LimitedInput
           label="Name"
           description="Letters, digits and @ . + - _"
           withAsterisk
-          maxLength={150}
+          limit={150}
           data-autofocus
           {...form.getInputProps('username')}
         />

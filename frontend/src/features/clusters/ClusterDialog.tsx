@@ -3,6 +3,7 @@ import { Group, PasswordInput, Switch, Textarea, TextInput } from '@mantine/core
 import { useForm } from '@mantine/form'
 import { SmallPrint } from '~/components/Dimmed'
 import { FormDialog } from '~/components/FormDialog'
+import { LimitedInput } from '~/components/LimitedInput'
 import { type Cluster, clustersCreate, clustersPartialUpdate } from '~/lib/api'
 import { type ClusterForm, changesOf, checkForm, formOf, requestOf, tokenNeeded } from './form'
 
@@ -46,19 +47,19 @@ export function ClusterDialog({
       }
     >
       <Group grow align="flex-start">
-        <TextInput
+        <LimitedInput
           label="Name"
           description="As shown when you serve a model"
           withAsterisk
-          maxLength={63}
+          limit={63}
           data-autofocus
           {...form.getInputProps('name')}
         />
-        <TextInput
+        <LimitedInput
           label="Namespace"
           description="Where inferences run"
           withAsterisk
-          maxLength={63}
+          limit={63}
           {...form.getInputProps('namespace')}
         />
       </Group>

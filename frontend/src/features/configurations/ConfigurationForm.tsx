@@ -5,6 +5,7 @@ import { useHotkeys } from '@mantine/hooks'
 import { type ReactNode, useState } from 'react'
 import { CopyAs, type Equivalents } from '~/components/CopyAs'
 import { DraftNote } from '~/components/DraftNote'
+import { LimitedInput } from '~/components/LimitedInput'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { UnsavedChanges } from '~/components/UnsavedChanges'
 import { useDraft } from '~/lib/drafts'
@@ -92,10 +93,10 @@ export function ConfigurationForm({
         )}
         <ProblemAlert error={refused} title="The configuration was not saved" />
         <Group gap="sm" align="flex-start" maw={880} grow preventGrowOverflow={false} wrap="wrap">
-          <TextInput
+          <LimitedInput
             label="Name"
             required
-            maxLength={100}
+            limit={100}
             miw={240}
             placeholder="mnist"
             {...form.getInputProps('name')}

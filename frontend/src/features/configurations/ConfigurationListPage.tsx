@@ -5,6 +5,7 @@ import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import type { DataTableColumn } from 'mantine-datatable'
 import { Age } from '~/components/Age'
+import { DeleteButton } from '~/components/BatchActions'
 import { ButtonLink, ConfigurationLink } from '~/components/ButtonLink'
 import { Dimmed } from '~/components/Dimmed'
 import { EmptyState } from '~/components/EmptyState'
@@ -16,6 +17,7 @@ import { type ListSearch, listQuery } from '~/lib/listSearch'
 import { useSession } from '~/lib/session'
 import { unitsOf } from '~/lib/units'
 import { useListSearch } from '~/lib/useListSearch'
+import { useSelected } from '~/lib/useSelected'
 
 const MOST_MODELS = 4
 
@@ -92,6 +94,7 @@ export function ConfigurationListPage() {
   const navigate = useNavigate()
   const { can } = useSession()
   const query = useQuery(configurationsListOptions({ query: listQuery(search) }))
+  const { clear, ...chosen } = useSelected(query.data?.results)
   return (
     <ListPage<Configuration>
       title="Configurations"
@@ -102,6 +105,11 @@ export function ConfigurationListPage() {
       columns={can('editor') ? [...COLUMNS, DEPLOY] : COLUMNS}
       search={search}
       onSearch={change}
+      rowLabel={(row) => row.name}
+      {...(can('editor') && {
+        ...chosen,
+        batchActions: <DeleteButton kind="configurations" ids={chosen.selected.map(({ id }) => id)} onDone={clear} />,
+      })}
       onRowClick={(row) => void navigate({ to: '/configurations/$id', params: { id: String(row.id) }, search: {} })}
       empty={
         <EmptyState

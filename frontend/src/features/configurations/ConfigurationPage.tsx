@@ -7,6 +7,7 @@ import { useState } from 'react'
 import { ButtonLink } from '~/components/ButtonLink'
 import { ChainPicture } from '~/components/ChainPicture'
 import { CopyAs } from '~/components/CopyAs'
+import { DeleteDialog } from '~/components/DeleteDialog'
 import { Dimmed } from '~/components/Dimmed'
 import { ObjectPage } from '~/components/ObjectPage'
 import { Section } from '~/components/Section'
@@ -23,7 +24,6 @@ import { inputConflict, unitsOf } from '~/lib/units'
 import { InputWarning } from './ChosenSummary'
 import { ConfigurationDeployments } from './ConfigurationDeployments'
 import { ConfigurationForm } from './ConfigurationForm'
-import { DeleteConfiguration } from './DeleteConfiguration'
 import { objectEquivalents, updateEquivalents } from './equivalents'
 import { UnitTable } from './UnitTable'
 import { savedText } from './words'
@@ -92,14 +92,12 @@ export function ConfigurationPage() {
         ]
       }
     >
-      {configuration && (
-        <DeleteConfiguration
-          configuration={configuration}
-          deployments={deployments.data?.results ?? []}
-          count={count}
-          opened={deleting}
+      {configuration && deleting && (
+        <DeleteDialog
+          kind="configurations"
+          ids={[configuration.id]}
           onClose={() => setDeleting(false)}
-          onDeleted={() => void navigate({ to: '/configurations', search: {}, ignoreBlocker: true })}
+          onDeleted={() => navigate({ to: '/configurations', search: {}, ignoreBlocker: true })}
         />
       )}
     </ObjectPage>

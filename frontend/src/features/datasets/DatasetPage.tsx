@@ -7,13 +7,13 @@ import { useState } from 'react'
 import { ButtonLink } from '~/components/ButtonLink'
 import { CopyAs } from '~/components/CopyAs'
 import { recordsWords } from '~/components/contract/words'
+import { DeleteDialog } from '~/components/DeleteDialog'
 import { ObjectPage } from '~/components/ObjectPage'
 import { type DatasetVersion, datasetsRetrieveOptions, deploymentsListOptions } from '~/lib/api'
 import { exportActions } from '~/lib/datasets'
 import { formatCount } from '~/lib/format'
 import { useSession } from '~/lib/session'
 import { DatasetDeployments } from './DatasetDeployments'
-import { DeleteDataset } from './DeleteDataset'
 import { EditDialog } from './EditDialog'
 import { objectEquivalents } from './equivalents'
 import type { DatasetSearch } from './routes'
@@ -152,14 +152,14 @@ export function DatasetPage() {
     >
       {dataset && version && editor && (
         <>
-          <DeleteDataset
-            dataset={dataset}
-            deployments={deployments.data?.results ?? []}
-            count={count}
-            opened={asking === 'delete'}
-            onClose={() => setAsking(null)}
-            onDeleted={() => void navigate({ to: '/datasets', search: {}, ignoreBlocker: true })}
-          />
+          {asking === 'delete' && (
+            <DeleteDialog
+              kind="datasets"
+              ids={[dataset.id]}
+              onClose={() => setAsking(null)}
+              onDeleted={() => navigate({ to: '/datasets', search: {}, ignoreBlocker: true })}
+            />
+          )}
           {asking === 'edit' && <EditDialog dataset={dataset} onClose={() => setAsking(null)} />}
           {search.train && (
             <TrainDialog dataset={dataset} version={version} onClose={() => change({ train: undefined })} />

@@ -1,7 +1,8 @@
 /** Changes what can be changed of a data set: what it is called, and what is said about it. */
-import { Textarea, TextInput } from '@mantine/core'
+import { Textarea } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { FormDialog } from '~/components/FormDialog'
+import { LimitedInput } from '~/components/LimitedInput'
 import { type Dataset, datasetsPartialUpdate } from '~/lib/api'
 
 export function EditDialog({ dataset, onClose }: { dataset: Dataset; onClose: () => void }) {
@@ -18,7 +19,7 @@ export function EditDialog({ dataset, onClose }: { dataset: Dataset; onClose: ()
         return `Data set ${body.name} saved`
       }}
     >
-      <TextInput label="Name" required maxLength={100} {...form.getInputProps('name')} />
+      <LimitedInput label="Name" required limit={100} {...form.getInputProps('name')} />
       <Textarea label="Description" autosize minRows={2} {...form.getInputProps('description')} />
     </FormDialog>
   )

@@ -1,8 +1,9 @@
 /** The fields of each tier of a chain that is to be served: what goes up and by whom; elsewhere under Advanced. */
-import { Accordion, Grid, Group, NumberInput, Select, Stack, Text, TextInput, Title } from '@mantine/core'
+import { Accordion, Grid, Group, Select, Stack, Text, TextInput, Title } from '@mantine/core'
 import type { UseFormReturnType } from '@mantine/form'
 import { useQuery } from '@tanstack/react-query'
 import { Dimmed } from '~/components/Dimmed'
+import { NumberField } from '~/components/NumberField'
 import { clustersNamesListOptions } from '~/lib/api'
 import classes from './ChainTiers.module.css'
 import type { ChainForm, TierValues } from './chain'
@@ -76,7 +77,7 @@ function Tier({ form, tier, place, reads }: TierProps & { reads: string }) {
       ) : (
         <>
           <Grid.Col span={{ base: 6, sm: 2 }}>
-            <NumberInput
+            <NumberField
               {...named('Limit', tier)}
               description="Records below it go up"
               min={0}
@@ -96,7 +97,7 @@ function Tier({ form, tier, place, reads }: TierProps & { reads: string }) {
         </>
       )}
       <Grid.Col span={{ base: 6, sm: 2 }} order={{ base: 2, sm: 3 }}>
-        <NumberInput
+        <NumberField
           {...named('Replicas', tier)}
           description="0: elsewhere"
           min={0}
@@ -142,7 +143,7 @@ function Elsewhere({ form, tier, place }: TierProps) {
             {...field('cluster')}
           />
         )}
-        <NumberInput {...named('GPUs', tier)} w={110} min={0} max={64} allowDecimal={false} {...field('gpu')} />
+        <NumberField {...named('GPUs', tier)} w={110} min={0} max={64} allowDecimal={false} {...field('gpu')} />
       </Group>
     </Stack>
   )

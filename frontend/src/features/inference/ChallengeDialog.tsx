@@ -1,9 +1,10 @@
 /** Starting a canary or a shadow, or changing the canary that runs. */
-import { Checkbox, Group, NumberInput, Select, Stack, Switch, TextInput } from '@mantine/core'
+import { Checkbox, Group, Select, Stack, Switch, TextInput } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { CopyAs } from '~/components/CopyAs'
 import { Dimmed } from '~/components/Dimmed'
 import { FormDialog } from '~/components/FormDialog'
+import { NumberField } from '~/components/NumberField'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { type Inference, inferencesCanaryCreate, inferencesShadowCreate } from '~/lib/api'
 import {
@@ -84,7 +85,7 @@ export function ChallengeDialog({
       />
       {kind === 'canary' ? (
         <>
-          <NumberInput
+          <NumberField
             label="Share of keys"
             description="All records with the same key go to the same version, always"
             suffix="%"
@@ -139,7 +140,7 @@ export function ChallengeDialog({
             }}
           />
           <Group gap="md" align="flex-start">
-            <NumberInput
+            <NumberField
               label={values.rule.metric === 'accuracy' ? 'More accurate by at least' : 'Equal for at least'}
               description="Of all records"
               suffix="%"
@@ -147,7 +148,7 @@ export function ChallengeDialog({
               decimalScale={2}
               {...form.getInputProps('rule.at_least')}
             />
-            <NumberInput
+            <NumberField
               label="Decide after"
               description="Number of records"
               suffix={values.rule.metric === 'accuracy' ? ' labelled records' : ' records'}

@@ -4,6 +4,7 @@ import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import type { DataTableColumn } from 'mantine-datatable'
 import { Age } from '~/components/Age'
+import { DeleteButton, StopRowsButton } from '~/components/BatchActions'
 import { ButtonLink, InferenceLink, TopicLink } from '~/components/ButtonLink'
 import { Dimmed, SmallPrint } from '~/components/Dimmed'
 import { EmptyState } from '~/components/EmptyState'
@@ -14,8 +15,10 @@ import { ListPage } from '~/components/ListPage'
 import { type Inference, inferencesListOptions } from '~/lib/api'
 import { formatCount, formatExact, formatMilliseconds, formatRate } from '~/lib/format'
 import { listQuery } from '~/lib/listSearch'
+import { hasEnded } from '~/lib/runs'
 import { useSession } from '~/lib/session'
 import { useListSearch } from '~/lib/useListSearch'
+import { useSelected } from '~/lib/useSelected'
 import { challengeLabel } from './challenge'
 import { type InferenceListSearch, STATES } from './routes'
 import { servingText } from './serving'
@@ -26,6 +29,7 @@ export function InferenceListPage() {
   const navigate = useNavigate()
   const { can } = useSession()
   const query = useQuery(inferencesListOptions({ query: { ...listQuery(search), state, result } }))
+  const { clear, ...chosen } = useSelected(query.data?.results)
   const create = can('editor') && (
     <>
       <ButtonLink variant="default" to="/inference/chain">
@@ -55,6 +59,24 @@ export function InferenceListPage() {
           )}
         </>
       }
+      rowLabel={(row) => `inference ${row.id}`}
+      {...(can('editor') && {
+        ...chosen,
+        batchActions: (
+          <>
+            <StopRowsButton
+              kind="inferences"
+              rows={chosen.selected.map((row) => ({
+                id: row.id,
+                name: `inference ${row.id}: ${row.model_name}, ${row.input_topic} → ${row.output_topic}`,
+                going: !hasEnded(row),
+              }))}
+              onDone={clear}
+            />
+            <DeleteButton kind="inferences" ids={chosen.selected.map(({ id }) => id)} onDone={clear} />
+          </>
+        ),
+      })}
       onRowClick={(row) => void navigate({ to: '/inference/$id', params: { id: String(row.id) } })}
       empty={
         <EmptyState

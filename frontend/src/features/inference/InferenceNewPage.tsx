@@ -6,7 +6,6 @@ import {
   Button,
   Code,
   Group,
-  NumberInput,
   Select,
   Skeleton,
   Stack,
@@ -26,6 +25,7 @@ import { DraftNote } from '~/components/DraftNote'
 import { EmptyState } from '~/components/EmptyState'
 import { FieldError } from '~/components/FieldError'
 import { PageTitle } from '~/components/ListPage'
+import { NumberField } from '~/components/NumberField'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { Toggle } from '~/components/Toggle'
 import { Warnings } from '~/components/Warnings'
@@ -271,7 +271,7 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
             readers can tell them apart only by the header kml-inference.
           </Text>
         )}
-        <NumberInput
+        <NumberField
           label="Replicas"
           description={
             <>
@@ -300,7 +300,7 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
           </Alert>
         )}
         {scales && (
-          <NumberInput
+          <NumberField
             label="Maximum replicas"
             description="The number of replicas follows the lag, between the two. Empty: always as many as above"
             w={{ base: '100%', sm: 420 }}
@@ -386,7 +386,7 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
                   ]}
                   {...form.getInputProps('output_timestamps')}
                 />
-                <NumberInput
+                <NumberField
                   label="GPUs"
                   description="Per replica"
                   w={160}

@@ -6,21 +6,15 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { getRouteApi, useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
 import { ButtonLink, InferenceLink, ResultLink } from '~/components/ButtonLink'
-import { ConfirmDelete } from '~/components/ConfirmDelete'
 import type { RatePoint } from '~/components/charts/RateLagChart'
+import { DeleteDialog } from '~/components/DeleteDialog'
 import { FailureAlert, isHeldUp } from '~/components/FailureAlert'
 import { FrameworkTitle } from '~/components/FrameworkMark'
 import { ObjectPage, type Tab } from '~/components/ObjectPage'
 import { ProblemAlert } from '~/components/ProblemAlert'
-import {
-  type Inference,
-  inferencesDestroy,
-  inferencesRestartCreateMutation,
-  inferencesRetrieveOptions,
-} from '~/lib/api'
+import { type Inference, inferencesRestartCreateMutation, inferencesRetrieveOptions } from '~/lib/api'
 import { formatCount } from '~/lib/format'
 import { useLiveEvents } from '~/lib/live'
-import { notifyDone } from '~/lib/notify'
 import { hasEnded, shownState } from '~/lib/runs'
 import { useSession } from '~/lib/session'
 import { CompareTab } from './CompareTab'
@@ -210,29 +204,14 @@ function Actions({ inference, editor }: { inference: Inference; editor: boolean 
           >
             Delete
           </Button>
-          <ConfirmDelete
-            opened={deleting}
-            onClose={() => setDeleting(false)}
-            what="inference"
-            name={String(inference.id)}
-            losses={[
-              `Its position in ${inference.input_topic}: another inference starts at the beginning of the topic`,
-              'Its logs and measurements',
-              ...(inference.visualization ? ['Its visualisation settings'] : []),
-              'Topics, predictions and dead letters in Kafka stay',
-              ...(inference.changelog_topic
-                ? [
-                    `${inference.changelog_topic} stays too, with the last records of each key. Nothing reads it any ` +
-                      'more, so it may be deleted from Kafka',
-                  ]
-                : []),
-            ]}
-            onDelete={async () => {
-              await inferencesDestroy({ path, throwOnError: true })
-              notifyDone(`Inference ${inference.id} deleted`)
-              await navigate({ to: '/inference' })
-            }}
-          />
+          {deleting && (
+            <DeleteDialog
+              kind="inferences"
+              ids={[inference.id]}
+              onClose={() => setDeleting(false)}
+              onDeleted={() => navigate({ to: '/inference' })}
+            />
+          )}
           <ProblemAlert error={restart.error} />
         </>
       )}

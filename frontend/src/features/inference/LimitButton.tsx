@@ -1,10 +1,10 @@
 /** The limit of a tier, changed while it runs: its replicas take it between two transactions, without a restart. */
-import { NumberInput } from '@mantine/core'
 import { IconArrowsSplit2 } from '@tabler/icons-react'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { CopyAs } from '~/components/CopyAs'
 import { SmallPrint } from '~/components/Dimmed'
+import { NumberField } from '~/components/NumberField'
 import { type Inference, inferencesPartialUpdateMutation, inferencesRetrieveOptions } from '~/lib/api'
 import { notifyDone } from '~/lib/notify'
 import { PopoverForm } from './PopoverForm'
@@ -42,7 +42,7 @@ export function LimitButton({ inference, limit: now }: { inference: Inference; l
       ready={limit !== '' && limit !== now}
       beside={<CopyAs equivalents={limitEquivalents(inference.id, limit === '' ? now : limit)} />}
     >
-      <NumberInput
+      <NumberField
         label="Limit"
         size="xs"
         min={0}

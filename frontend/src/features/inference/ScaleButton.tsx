@@ -1,9 +1,9 @@
 /** More or fewer replicas, without a stop. */
-import { NumberInput } from '@mantine/core'
 import { IconArrowsVertical } from '@tabler/icons-react'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { SmallPrint } from '~/components/Dimmed'
+import { NumberField } from '~/components/NumberField'
 import {
   clustersNamesListOptions,
   type Inference,
@@ -67,26 +67,24 @@ export function ScaleButton({ inference }: { inference: Inference }) {
       change={scale}
       ready={replicas !== '' && (replicas !== inference.replicas || (most || null) !== inference.max_replicas)}
     >
-      <NumberInput
+      <NumberField
         label={most === '' ? 'Replicas' : 'Minimum replicas'}
         size="xs"
         min={0}
         max={256}
         allowDecimal={false}
-        clampBehavior="strict"
         value={replicas}
         onChange={(value) => setReplicas(typeof value === 'number' ? value : '')}
         data-autofocus
       />
       {scales && (
-        <NumberInput
+        <NumberField
           label="Maximum"
           description="The number follows the lag, between the two. Empty: always as many as above"
           size="xs"
           min={1}
           max={256}
           allowDecimal={false}
-          clampBehavior="strict"
           value={most}
           onChange={(value) => setMost(typeof value === 'number' ? value : '')}
         />

@@ -1,8 +1,9 @@
 /** What a tier hands up, and where to: for inferences of sub-models that have one above them. */
-import { Group, NumberInput, Stack, TextInput } from '@mantine/core'
+import { Group, Stack, TextInput } from '@mantine/core'
 import type { UseFormReturnType } from '@mantine/form'
 import { ResultLink } from '~/components/ButtonLink'
 import { SmallPrint } from '~/components/Dimmed'
+import { NumberField } from '~/components/NumberField'
 import type { DeployForm } from './deploy'
 
 export function TierFields({
@@ -24,7 +25,7 @@ export function TierFields({
           description={`Partial predictions, for ${upper}`}
           {...form.getInputProps('upper_topic')}
         />
-        <NumberInput
+        <NumberField
           label="Limit"
           description={`Predictions below it go up${proposed ? `; proposed: ${proposed}` : ', between 0 and 1'}`}
           min={0}

@@ -1,18 +1,6 @@
 /** Try it: one sample, drawn, picked or pasted, goes through Kafka and back; what the model says and the way it went. */
 
-import {
-  Alert,
-  Box,
-  Button,
-  Group,
-  NumberInput,
-  SegmentedControl,
-  SimpleGrid,
-  Skeleton,
-  Stack,
-  Text,
-  Title,
-} from '@mantine/core'
+import { Alert, Box, Button, Group, SegmentedControl, SimpleGrid, Skeleton, Stack, Text, Title } from '@mantine/core'
 import { IconSend } from '@tabler/icons-react'
 import { useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
@@ -21,6 +9,7 @@ import { CopyAs } from '~/components/CopyAs'
 import { Dimmed, SmallPrint } from '~/components/Dimmed'
 import { DrawDigit } from '~/components/DrawDigit'
 import { FieldError } from '~/components/FieldError'
+import { NumberField } from '~/components/NumberField'
 import type { SampleData } from '~/components/SampleView'
 import { SampleView } from '~/components/SampleView'
 import { type Inference, inferencesTryMutation } from '~/lib/api'
@@ -162,7 +151,7 @@ function TryPanel({ inference, source }: { inference: Inference; source: SampleS
             >
               Send through Kafka
             </Button>
-            <NumberInput
+            <NumberField
               size="xs"
               w={120}
               label="Timeout"

@@ -1,11 +1,13 @@
 /** Machines elsewhere that serve an inference: what to type there, and the tokens that let them. For who may edit. */
-import { Alert, Button, Code, Group, NumberInput, Stack, Text, TextInput } from '@mantine/core'
+import { Alert, Button, Code, Group, Stack, Text } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { ConfirmDelete } from '~/components/ConfirmDelete'
 import { CopyButton } from '~/components/CopyButton'
 import { SmallPrint } from '~/components/Dimmed'
+import { LimitedInput } from '~/components/LimitedInput'
+import { NumberField } from '~/components/NumberField'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { Section } from '~/components/Section'
 import { TokenTable } from '~/components/TokenTable'
@@ -50,15 +52,15 @@ export function WorkersSection({ inference }: { inference: Inference }) {
         </Text>
         <form onSubmit={form.onSubmit((values) => create.mutate({ path, body: values }))}>
           <Group align="flex-start" gap="sm">
-            <TextInput
+            <LimitedInput
               size="xs"
               label="Purpose of the token"
               placeholder="gate 3"
               required
-              maxLength={100}
+              limit={100}
               {...form.getInputProps('name')}
             />
-            <NumberInput
+            <NumberField
               size="xs"
               w={110}
               label="Valid for (days)"

@@ -23,6 +23,7 @@ import { CopyAs, type Equivalents } from '~/components/CopyAs'
 import { Dimmed, SmallPrint } from '~/components/Dimmed'
 import { DraftNote } from '~/components/DraftNote'
 import { FieldError } from '~/components/FieldError'
+import { LimitedInput, tooLong } from '~/components/LimitedInput'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { Toggle } from '~/components/Toggle'
 import { UnsavedChanges } from '~/components/UnsavedChanges'
@@ -40,6 +41,8 @@ import { UpperModelSelect } from './UpperModelSelect'
 import { useVerdict } from './useVerdict'
 import { VerdictPanel } from './VerdictPanel'
 import { writingOf } from './writing'
+
+const MAX_NAME = 100
 
 export function ModelForm({
   draftName,
@@ -68,7 +71,10 @@ export function ModelForm({
   const changed = JSON.stringify(values) !== JSON.stringify(initial)
   const [auto, setAuto] = useLocalStorage({ key: 'kml-check-as-i-type', defaultValue: true })
   const known: Report | null = saved && JSON.stringify(draft.start) === JSON.stringify(initial) ? saved.report : null
-  const { checked, current, problem, checking, check, refuse } = useVerdict(sourceOf(values), { auto, known })
+  const { checked, current, problem, checking, began, check, cancel, refuse } = useVerdict(sourceOf(values), {
+    auto,
+    known,
+  })
   const [reveal, setReveal] = useState<{ source: string; line: number }>()
   const [saving, setSaving] = useState(false)
   const [refused, setRefused] = useState<unknown>(null)
@@ -88,7 +94,7 @@ export function ModelForm({
   }, [error])
 
   const save = async () => {
-    if (saving) return
+    if (saving || off !== null) return
     setSaving(true)
     setRefused(null)
     form.clearErrors()
@@ -164,8 +170,19 @@ export function ModelForm({
     if (valuesText === base || valuesText === initialText) setBase(initialText)
   }, [base, initialText, valuesText, setValues])
 
+  const off = whyOff({
+    values,
+    unchanged: saved !== undefined && !changed,
+    checking,
+    invalid: current && checked?.verdict.valid === false,
+  })
   const buttons = (
     <>
+      {off && !saving && (
+        <Text id="save-off" size="xs" c="dimmed">
+          {off}
+        </Text>
+      )}
       <CopyAs equivalents={equivalents(values)} />
       <Button
         size="xs"
@@ -180,7 +197,8 @@ export function ModelForm({
         size="xs"
         onClick={() => void save()}
         loading={saving}
-        disabled={!values.name.trim() || !values.code.trim() || (saved !== undefined && !changed)}
+        disabled={off !== null}
+        {...(off && { 'aria-describedby': 'save-off' })}
       >
         {saveLabel}
       </Button>
@@ -216,10 +234,10 @@ export function ModelForm({
             )}
             <FieldError error={form.errors.framework} />
             <Group gap="sm" grow align="flex-start" preventGrowOverflow={false} wrap="wrap">
-              <TextInput
+              <LimitedInput
                 label="Name"
                 required
-                maxLength={100}
+                limit={MAX_NAME}
                 miw={200}
                 placeholder="mnist-dense"
                 {...form.getInputProps('name')}
@@ -323,7 +341,12 @@ export function ModelForm({
                 </Dimmed>
               </Stack>
             ) : (
-              <VerdictPanel {...{ checked, current, checking, problem }} onCheck={() => void check()} onLine={goTo} />
+              <VerdictPanel
+                {...{ checked, current, checking, began, problem }}
+                onCheck={() => void check()}
+                onCancel={cancel}
+                onLine={goTo}
+              />
             )}
           </Stack>
         </Grid.Col>
@@ -331,6 +354,26 @@ export function ModelForm({
       <UnsavedChanges changed={changed && !saving} onDiscard={draft.forget} />
     </Stack>
   )
+}
+
+/** Why it cannot be saved now; null where it can. */
+function whyOff({
+  values,
+  unchanged,
+  checking,
+  invalid,
+}: {
+  values: ModelValues
+  unchanged: boolean
+  checking: boolean
+  invalid: boolean
+}): string | null {
+  if (!values.code.trim()) return 'No code yet'
+  if (!values.name.trim()) return 'It needs a name'
+  if (tooLong(values.name, MAX_NAME)) return 'The name is too long'
+  if (unchanged) return 'Nothing was changed'
+  if (checking) return 'The code is being checked'
+  return invalid ? 'The code is not valid' : null
 }
 
 function isTemplateCode(code: string): boolean {

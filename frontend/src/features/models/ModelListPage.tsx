@@ -5,6 +5,7 @@ import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import type { DataTableColumn } from 'mantine-datatable'
 import { Age } from '~/components/Age'
+import { DeleteButton } from '~/components/BatchActions'
 import { ButtonLink, ConfigurationLink, ModelLink } from '~/components/ButtonLink'
 import { Dimmed, SmallPrint } from '~/components/Dimmed'
 import { EmptyState } from '~/components/EmptyState'
@@ -123,9 +124,12 @@ export function ModelListPage() {
             selected: (query.data?.results ?? []).filter((row) => chosen.includes(row.id)),
             onSelect: (next: ModelRow[]) => change({ sel: next.length > 0 ? next.map(({ id }) => id) : undefined }),
             batchActions: (
-              <ButtonLink variant="default" to="/configurations/new" search={{ models: chosen }}>
-                Group into a configuration
-              </ButtonLink>
+              <>
+                <ButtonLink variant="default" to="/configurations/new" search={{ models: chosen }}>
+                  Group into a configuration
+                </ButtonLink>
+                <DeleteButton kind="models" ids={chosen} onDone={() => change({ sel: undefined })} />
+              </>
             ),
           }
         : {})}

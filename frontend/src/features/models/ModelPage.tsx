@@ -7,6 +7,7 @@ import { useState } from 'react'
 import { ButtonLink } from '~/components/ButtonLink'
 import { CodeEditor } from '~/components/CodeEditor'
 import { CopyAs } from '~/components/CopyAs'
+import { DeleteDialog } from '~/components/DeleteDialog'
 import { Dimmed } from '~/components/Dimmed'
 import { FrameworkMark } from '~/components/FrameworkMark'
 import { ObjectPage } from '~/components/ObjectPage'
@@ -14,7 +15,6 @@ import { type Model, modelsRetrieveOptions, modelsUpdateMutation, resultsListOpt
 import { formatCount } from '~/lib/format'
 import { notifyDone } from '~/lib/notify'
 import { useSession } from '~/lib/session'
-import { DeleteModel } from './DeleteModel'
 import { objectEquivalents, updateEquivalents } from './equivalents'
 import { ModelForm } from './ModelForm'
 import { ModelOverview } from './ModelOverview'
@@ -103,15 +103,12 @@ export function ModelPage() {
         ]
       }
     >
-      {model && (
-        <DeleteModel
-          model={model}
-          results={results.data?.results ?? []}
-          resultCount={results.data?.count ?? 0}
-          lower={subModels.filter((each) => each.upper_model === model.id)}
-          opened={deleting}
+      {model && deleting && (
+        <DeleteDialog
+          kind="models"
+          ids={[model.id]}
           onClose={() => setDeleting(false)}
-          onDeleted={() => void navigate({ to: '/models', search: {}, ignoreBlocker: true })}
+          onDeleted={() => navigate({ to: '/models', search: {}, ignoreBlocker: true })}
         />
       )}
     </ObjectPage>

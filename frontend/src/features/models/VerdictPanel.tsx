@@ -1,6 +1,7 @@
 /** Beside the editor: what the executor says of the code, as soon as it knows. */
-import { Alert, Anchor, Box, Code, Group, Skeleton, Stack, Text } from '@mantine/core'
+import { Alert, Anchor, Box, Button, Code, Group, Skeleton, Stack, Text } from '@mantine/core'
 import { IconCircleX } from '@tabler/icons-react'
+import { useEffect, useState } from 'react'
 import { CopyButton } from '~/components/CopyButton'
 import { SmallPrint } from '~/components/Dimmed'
 import { ProblemAlert } from '~/components/ProblemAlert'
@@ -10,26 +11,47 @@ import { formatSeconds } from '~/lib/format'
 import { ReportView } from './ReportView'
 import type { Checked } from './useVerdict'
 
+/** Most checks take less than this: of those no more is said than that they go on. */
+const SLOW_SECONDS = 2
+
 export function VerdictPanel({
   checked,
   current,
   checking,
+  began,
   problem,
   onCheck,
+  onCancel,
   onLine,
 }: {
   checked: Checked | null
   current: boolean
   checking: boolean
+  /** When the check that goes on began. */
+  began: number | null
   problem: unknown
   onCheck: () => void
+  onCancel: () => void
   onLine: (error: VerdictError) => void
 }) {
+  const seconds = useSecondsSince(began)
+  const slow = seconds >= SLOW_SECONDS
   return (
     <Stack gap="sm" aria-live="polite" aria-busy={checking}>
       <Group gap="xs" mih={24}>
         {checking ? (
-          <StatusBadge state="running" label="checking" />
+          <>
+            <StatusBadge state="running" label="checking" />
+            {slow && (
+              <>
+                {/* Not read out each second. */}
+                <SmallPrint aria-live="off">for {seconds} s</SmallPrint>
+                <Button size="compact-xs" variant="default" onClick={onCancel}>
+                  Cancel
+                </Button>
+              </>
+            )}
+          </>
         ) : checked === null ? null : !current ? (
           <StatusBadge state="waiting" label="changed since the check" tooltip="press Ctrl+Enter to check it again" />
         ) : checked.verdict.valid ? (
@@ -40,7 +62,8 @@ export function VerdictPanel({
         {checked?.seconds != null && !checking && <SmallPrint>checked in {formatSeconds(checked.seconds)}</SmallPrint>}
       </Group>
       <ProblemAlert error={problem} title="The code could not be checked" onRetry={onCheck} />
-      {checked === null ? (
+      {checked === null || slow ? (
+        // What an earlier text gave says nothing of this one.
         checking && <Skeleton height={160} />
       ) : (
         <Box style={{ opacity: checking ? 0.7 : 1 }}>
@@ -60,6 +83,18 @@ export function VerdictPanel({
       )}
     </Stack>
   )
+}
+
+/** Whole seconds since a moment; 0 without one. */
+function useSecondsSince(began: number | null): number {
+  const [now, setNow] = useState(began ?? 0)
+  useEffect(() => {
+    if (began === null) return
+    setNow(Date.now())
+    const timer = setInterval(() => setNow(Date.now()), 500)
+    return () => clearInterval(timer)
+  }, [began])
+  return began === null ? 0 : Math.max(0, Math.floor((now - began) / 1000))
 }
 
 function VerdictErrorAlert({ error, onLine }: { error: VerdictError; onLine: (error: VerdictError) => void }) {
@@ -107,5 +142,6 @@ const WHAT: Record<string, string> = {
   runtime: 'The code fails',
   missing: 'Something is missing',
   invalid: 'Unexpected value',
+  cancelled: 'The check was cancelled',
   limit: 'The code takes too long or too much memory',
 }

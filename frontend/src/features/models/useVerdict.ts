@@ -1,6 +1,12 @@
 /** The executor's verdict on source code: asked for at once, or by itself when typing has stopped. */
 import { useCallback, useEffect, useRef, useState } from 'react'
-import { modelsValidateCreate, type Report, type Verdict, type VerdictError } from '~/lib/api'
+import {
+  modelsValidateCancelCreate,
+  modelsValidateCreate,
+  type Report,
+  type Verdict,
+  type VerdictError,
+} from '~/lib/api'
 import { keyOf, type Source } from './source'
 
 const TYPING_STOPPED_MS = 600
@@ -12,13 +18,30 @@ export interface Checked {
   seconds: number | null
 }
 
+interface Check {
+  controller: AbortController
+  framework: Source['framework']
+  ticket: string
+}
+
+function newTicket(): string {
+  return Math.random().toString(36).slice(2) + Math.random().toString(36).slice(2)
+}
+
+/** Leaving is not enough: the executor would go on with it for a minute, and others wait. */
+function end(check: Check | null): void {
+  if (check === null) return
+  check.controller.abort()
+  void modelsValidateCancelCreate({ body: { framework: check.framework, ticket: check.ticket } })
+}
+
 export function useVerdict(source: Source, { auto, known }: { auto: boolean; known: Report | null }) {
   const [checked, setChecked] = useState<Checked | null>(() =>
     known ? { verdict: { valid: true, report: known, error: null, output: '' }, of: source, seconds: null } : null,
   )
   const [problem, setProblem] = useState<unknown>(null)
-  const [checking, setChecking] = useState(false)
-  const running = useRef<AbortController | null>(null)
+  const [began, setBegan] = useState<number | null>(null)
+  const running = useRef<Check | null>(null)
   const latest = useRef(source)
   // What was asked about last, whatever came of it: an executor that is away is not asked again and again.
   const asked = useRef(known ? keyOf(source) : '')
@@ -30,21 +53,26 @@ export function useVerdict(source: Source, { auto, known }: { auto: boolean; kno
   const check = useCallback(async (): Promise<void> => {
     const body = latest.current
     if (body.code.trim() === '') return
-    running.current?.abort()
+    end(running.current)
     const controller = new AbortController()
-    running.current = controller
+    const check: Check = { controller, framework: body.framework, ticket: newTicket() }
+    running.current = check
     asked.current = keyOf(body)
-    setChecking(true)
+    setBegan(Date.now())
     const began = performance.now()
     try {
-      const { data } = await modelsValidateCreate({ body, signal: controller.signal, throwOnError: true })
+      const asks = { ...body, ticket: check.ticket }
+      const { data } = await modelsValidateCreate({ body: asks, signal: controller.signal, throwOnError: true })
       if (controller.signal.aborted) return
       setChecked({ verdict: data, of: body, seconds: (performance.now() - began) / 1000 })
       setProblem(null)
     } catch (caught) {
       if (!controller.signal.aborted) setProblem(caught)
     } finally {
-      if (running.current === controller) setChecking(false)
+      if (running.current === check) {
+        running.current = null
+        setBegan(null)
+      }
     }
   }, [])
 
@@ -54,7 +82,16 @@ export function useVerdict(source: Source, { auto, known }: { auto: boolean; kno
     return () => clearTimeout(timer)
   }, [auto, key, check])
 
-  useEffect(() => () => running.current?.abort(), [])
+  /** End the check that goes on; nothing is known of the code then. */
+  const cancel = useCallback(() => {
+    end(running.current)
+    running.current = null
+    setBegan(null)
+    setChecked(null)
+    setProblem(null)
+  }, [])
+
+  useEffect(() => () => end(running.current), [])
 
   /** Take over what saving said. */
   const refuse = useCallback((error: VerdictError) => {
@@ -72,8 +109,11 @@ export function useVerdict(source: Source, { auto, known }: { auto: boolean; kno
     /** Whether the verdict is about what is in the form now. */
     current: checked !== null && keyOf(checked.of) === key,
     problem,
-    checking,
+    checking: began !== null,
+    /** When the check that goes on began, in milliseconds since 1970. */
+    began,
     check,
+    cancel,
     refuse,
   }
 }

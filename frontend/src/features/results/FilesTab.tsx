@@ -1,11 +1,12 @@
 /** What training left, to take away or to put to work here. */
 
-import { Box, Code, Group, Stack, Text } from '@mantine/core'
-import { IconBroadcast } from '@tabler/icons-react'
+import { Box, Button, Code, Group, Stack, Text } from '@mantine/core'
+import { IconBroadcast, IconFileZip } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { Fragment } from 'react'
 import { ButtonLink, InferenceLink } from '~/components/ButtonLink'
 import { CopyButton } from '~/components/CopyButton'
+import { SmallPrint } from '~/components/Dimmed'
 import { EmptyState } from '~/components/EmptyState'
 import { Facts } from '~/components/Facts'
 import { InferenceBadge } from '~/components/InferenceBadge'
@@ -34,6 +35,21 @@ export function FilesTab({ result }: { result: Result }) {
       {result.state === 'finished' && <Serve result={result} />}
       <Section title={result.version_count > 1 ? `Files of version ${version}` : 'Files'}>
         <FileTable result={result} version={version} files={artifacts} />
+        <Group gap="sm" mt="xs">
+          <Button
+            component="a"
+            size="xs"
+            variant="default"
+            href={`/api/results/${result.id}/versions/${version}/archive/`}
+            download
+            leftSection={<IconFileZip size={14} aria-hidden />}
+          >
+            All of them in one zip
+          </Button>
+          <SmallPrint>
+            Under the names that they expect of each other, with a README that says how to load them.
+          </SmallPrint>
+        </Group>
         <Group gap={4} mt="xs" wrap="nowrap">
           <Code style={{ overflowX: 'auto' }}>{`kafka-ml results download ${result.id} --to result-${result.id}`}</Code>
           <CopyButton text={`kafka-ml results download ${result.id} --to result-${result.id}`} what="command" />

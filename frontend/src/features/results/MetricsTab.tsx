@@ -1,9 +1,10 @@
 /** Learning curves, and each metric's last, best and chosen value. */
-import { Box, NumberInput, Stack, Text, Title } from '@mantine/core'
+import { Box, Stack, Text, Title } from '@mantine/core'
 import { PART_NAMES, summarise, type Unit, unitOf } from '~/components/charts/curves'
 import { LearningCurves } from '~/components/charts/LearningCurves'
 import { Sparkline } from '~/components/charts/Sparkline'
 import { Dimmed } from '~/components/Dimmed'
+import { NumberField } from '~/components/NumberField'
 import { RowTable } from '~/components/RowTable'
 import type { EpochMetrics, Result } from '~/lib/api'
 import { formatMeasured, formatMetric, NONE } from '~/lib/format'
@@ -83,7 +84,7 @@ function MetricsTable({
     <Box>
       <Box style={{ display: 'flex', justifyContent: 'space-between', alignItems: 'flex-end', gap: 12 }} mb="xs">
         <Title order={2}>Values</Title>
-        <NumberInput
+        <NumberField
           size="xs"
           w={140}
           label={`At ${unit}`}

@@ -9,6 +9,7 @@ import {
   IconStack3,
   IconSwitch2,
   IconTags,
+  IconTrash,
 } from '@tabler/icons-react'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
@@ -16,6 +17,7 @@ import { useState } from 'react'
 import { ButtonLink, DeploymentLink, ModelLink } from '~/components/ButtonLink'
 import { CopyAs } from '~/components/CopyAs'
 import { DatasetOriginLink } from '~/components/contract/DatasetOriginLink'
+import { DeleteDialog } from '~/components/DeleteDialog'
 import { FailureAlert, isHeldUp } from '~/components/FailureAlert'
 import { ObjectPage } from '~/components/ObjectPage'
 import { ProblemAlert } from '~/components/ProblemAlert'
@@ -61,6 +63,7 @@ export function ResultPage() {
       search={search}
       onSearch={change}
       onCompare={(results) => void navigate({ to: '/training/compare', search: { results } })}
+      onDeleted={() => navigate({ to: '/training/$id', params: { id: String(result.deployment) } })}
       onPart={(part) => void navigate({ params: { id: String(part) }, search: ({ tab }) => ({ tab }) })}
     />
   )
@@ -72,6 +75,7 @@ function Loaded({
   onSearch,
   onCompare,
   onPart,
+  onDeleted,
 }: {
   result: Result
   search: ResultSearch
@@ -79,10 +83,12 @@ function Loaded({
   onCompare: (results: string) => void
   /** Another sub-model of the same run. */
   onPart: (id: number) => void
+  onDeleted: () => unknown
 }) {
   const { can } = useSession()
   const [restart, setRestart] = useState<'same' | 'other' | null>(null)
   const [noting, setNoting] = useState(false)
+  const [deleting, setDeleting] = useState(false)
   const stop = useMutation({
     ...resultsStopCreateMutation(),
     onSuccess: () => notifyDone(`Result ${result.id} is stopping`),
@@ -209,6 +215,16 @@ function Loaded({
                 },
               ]
             : []),
+          ...(editor
+            ? [
+                {
+                  label: 'Delete',
+                  danger: true,
+                  icon: <IconTrash size={14} aria-hidden />,
+                  onClick: () => setDeleting(true),
+                },
+              ]
+            : []),
         ]}
         alerts={
           <>
@@ -294,6 +310,9 @@ function Loaded({
           { value: 'files', label: 'Download and serve', content: () => <FilesTab result={result} /> },
         ]}
       />
+      {deleting && (
+        <DeleteDialog kind="results" ids={[result.id]} onClose={() => setDeleting(false)} onDeleted={onDeleted} />
+      )}
       {noting && <RunNotesDialog run={result} onClose={() => setNoting(false)} />}
       {restart && <RestartDialog result={result} another={restart === 'other'} onClose={() => setRestart(null)} />}
     </>

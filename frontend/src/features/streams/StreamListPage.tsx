@@ -6,6 +6,7 @@ import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import type { DataTableColumn } from 'mantine-datatable'
 import { Age } from '~/components/Age'
+import { DeleteButton } from '~/components/BatchActions'
 import { ButtonLink, StreamLink, TopicLink } from '~/components/ButtonLink'
 import { CopyAs } from '~/components/CopyAs'
 import { EmptyState } from '~/components/EmptyState'
@@ -17,6 +18,7 @@ import { listQuery } from '~/lib/listSearch'
 import { parseRanges, sharesOf, topicsOf } from '~/lib/ranges'
 import { useSession } from '~/lib/session'
 import { useListSearch } from '~/lib/useListSearch'
+import { useSelected } from '~/lib/useSelected'
 import { DeploymentName } from './DeploymentName'
 import { RefusedAnnouncements } from './RefusedAnnouncements'
 import type { StreamListSearch } from './routes'
@@ -89,6 +91,7 @@ export function StreamListPage() {
   const { can } = useSession()
   const { deployment } = search
   const query = useQuery(streamsListOptions({ query: { ...listQuery(search), deployment } }))
+  const { clear, ...chosen } = useSelected(query.data?.results)
   return (
     <>
       <RefusedAnnouncements />
@@ -125,6 +128,11 @@ export function StreamListPage() {
             {can('editor') && <ButtonLink to="/datasets/new">New data set</ButtonLink>}
           </>
         }
+        rowLabel={(row) => `stream ${row.id}`}
+        {...(can('editor') && {
+          ...chosen,
+          batchActions: <DeleteButton kind="streams" ids={chosen.selected.map(({ id }) => id)} onDone={clear} />,
+        })}
         onRowClick={(row) => void navigate({ to: '/streams/$id', params: { id: String(row.id) } })}
         empty={
           <EmptyState

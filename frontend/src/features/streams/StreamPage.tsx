@@ -1,10 +1,12 @@
 /** One announced stream: its samples, its decode rule and ranges, what was trained from it. */
 import { Button, Text } from '@mantine/core'
-import { IconSend } from '@tabler/icons-react'
+import { IconSend, IconTrash } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useParams, useSearch } from '@tanstack/react-router'
+import { useState } from 'react'
 import { ButtonLink } from '~/components/ButtonLink'
 import { CopyAs } from '~/components/CopyAs'
+import { DeleteDialog } from '~/components/DeleteDialog'
 import { ObjectPage } from '~/components/ObjectPage'
 import { streamsRetrieveOptions } from '~/lib/api'
 import { COLUMNS, exportActions } from '~/lib/datasets'
@@ -23,6 +25,7 @@ export function StreamPage() {
   const navigate = useNavigate({ from: '/streams/$id' })
   const { can } = useSession()
   const number = Number(id)
+  const [deleting, setDeleting] = useState(false)
   const query = useQuery(streamsRetrieveOptions({ path: { id } }))
   const stream = query.data
   const change = (next: StreamSearch) =>
@@ -73,11 +76,21 @@ export function StreamPage() {
             )}
           </>
         }
-        menu={
-          stream && stream.input_format !== COLUMNS && !stream.incremental
+        menu={[
+          ...(stream && stream.input_format !== COLUMNS && !stream.incremental
             ? exportActions(`/api/streams/${stream.id}/export/`)
-            : []
-        }
+            : []),
+          ...(can('editor')
+            ? [
+                {
+                  label: 'Delete',
+                  danger: true,
+                  icon: <IconTrash size={14} aria-hidden />,
+                  onClick: () => setDeleting(true),
+                },
+              ]
+            : []),
+        ]}
         tab={search.tab}
         onTab={(tab) => change({ tab: tab === 'samples' ? undefined : tab })}
         tabs={[
@@ -90,6 +103,14 @@ export function StreamPage() {
           { value: 'trainings', label: 'Training runs', content: () => stream && <TrainingsTab stream={stream} /> },
         ]}
       />
+      {deleting && (
+        <DeleteDialog
+          kind="streams"
+          ids={[number]}
+          onClose={() => setDeleting(false)}
+          onDeleted={() => navigate({ to: '/streams' })}
+        />
+      )}
       {stream && can('editor') && search.send && (
         <SendForm stream={stream} onClose={() => change({ send: undefined })} />
       )}

@@ -1,7 +1,8 @@
 /** Where reading begins, which partition, what is looked for, how values are decoded. All of it is in the address. */
 
-import { Group, NumberInput, SegmentedControl, Select, TextInput } from '@mantine/core'
+import { Group, SegmentedControl, Select, TextInput } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
+import { NumberField } from '~/components/NumberField'
 import { SearchField } from '~/components/SearchField'
 import { streamsFormatsListOptions, type Topic } from '~/lib/api'
 import { DecoderSettings, defaultSettings } from './DecoderSettings'
@@ -46,7 +47,7 @@ export function ReadControls({
           onChange={(next) => begin({ from: next === 'newest' ? undefined : (next as Start) })}
         />
         {from === 'offset' && (
-          <NumberInput
+          <NumberField
             size="xs"
             w={120}
             label="Offset"

@@ -1,12 +1,13 @@
 /** Announces records that are in a topic already to a deployment: which of them, how they are read, who trains. */
 
-import { Autocomplete, Checkbox, Group, JsonInput, NumberInput, Select, Text } from '@mantine/core'
+import { Autocomplete, Checkbox, Group, JsonInput, Select, Text } from '@mantine/core'
 import { useDebouncedValue } from '@mantine/hooks'
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { CopyAs } from '~/components/CopyAs'
 import { DeploymentSelect } from '~/components/DeploymentSelect'
 import { FormDialog } from '~/components/FormDialog'
+import { NumberField } from '~/components/NumberField'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import {
   deploymentsListOptions,
@@ -79,14 +80,14 @@ export function TrainDialog({ topic, onClose }: { topic: Topic; onClose: () => v
             value={values.partition}
             onChange={(partition) => change({ partition })}
           />
-          <NumberInput
+          <NumberField
             label="From offset"
             placeholder="The first"
             min={0}
             value={values.start}
             onChange={(start) => change({ start })}
           />
-          <NumberInput
+          <NumberField
             label="To offset (exclusive)"
             placeholder="The last"
             min={0}
@@ -157,7 +158,7 @@ function UnlabelledTopic({
 }
 
 function Share(props: { label: string; value: number | string; onChange: (share: number | string) => void }) {
-  return <NumberInput min={0} max={1} step={0.05} {...props} />
+  return <NumberField min={0} max={1} step={0.05} {...props} />
 }
 
 /** The rule as an object; null while the text is none. */

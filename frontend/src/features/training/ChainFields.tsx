@@ -1,7 +1,8 @@
 /** What distributed models are trained with, since the code of sub-models does not say it: each exit with the same. */
-import { Autocomplete, Group, Input, NumberInput, Stack, TagsInput, Title } from '@mantine/core'
+import { Autocomplete, Group, Input, Stack, TagsInput, Title } from '@mantine/core'
 import { SmallPrint } from '~/components/Dimmed'
 import { FieldError } from '~/components/FieldError'
+import { NumberField } from '~/components/NumberField'
 import type { Framework } from '~/lib/api'
 import type { Unit } from '~/lib/units'
 import { type ChainValues, namesFor } from './chain'
@@ -45,7 +46,7 @@ export function ChainFields({
           error={errorOf('optimizer')}
           autoComplete="off"
         />
-        <NumberInput
+        <NumberField
           label="Learning rate"
           description="Step size of the optimizer"
           w={260}
@@ -88,7 +89,7 @@ export function ChainFields({
         </SmallPrint>
         <Group gap="md" align="flex-start">
           {chains.flat().map(({ id, name }) => (
-            <NumberInput
+            <NumberField
               key={id}
               label={name}
               w={160}

@@ -4,7 +4,6 @@ import {
   Checkbox,
   Collapse,
   Group,
-  NumberInput,
   Select,
   SimpleGrid,
   Stack,
@@ -22,6 +21,7 @@ import { ArgumentsInput } from '~/components/ArgumentsInput'
 import { StreamLink } from '~/components/ButtonLink'
 import { CopyAs } from '~/components/CopyAs'
 import { Dimmed, SmallPrint } from '~/components/Dimmed'
+import { NumberField } from '~/components/NumberField'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import {
   type Configuration,
@@ -230,7 +230,7 @@ export function DeployForm({
         )}
         {frameworks.map((framework) => input(framework, 'fit', 'Training'))}
         <Group gap="xl" align="flex-start">
-          <NumberInput
+          <NumberField
             label="Batch size"
             description="Samples per step"
             w={160}
@@ -290,7 +290,7 @@ export function DeployForm({
             <Stack gap="md">
               {frameworks.map((framework) => input(framework, 'evaluation', 'Validation and test'))}
               <SimpleGrid cols={{ base: 1, xs: 2 }} maw={420}>
-                <NumberInput
+                <NumberField
                   label="Seed"
                   description="Fixes the split and the initial weights"
                   min={0}
@@ -298,7 +298,7 @@ export function DeployForm({
                   {...form.getInputProps('seed')}
                   error={errorOf('seed')}
                 />
-                <NumberInput
+                <NumberField
                   label="GPUs"
                   description="Per run. 0: none"
                   min={0}

@@ -7,6 +7,7 @@ import { useNavigate } from '@tanstack/react-router'
 import type { DataTableColumn } from 'mantine-datatable'
 import type { ReactNode } from 'react'
 import { Age } from '~/components/Age'
+import { DeleteButton, StopRowsButton } from '~/components/BatchActions'
 import { ButtonLink, ConfigurationLink, DeploymentLink, ResultLink } from '~/components/ButtonLink'
 import { EmptyState } from '~/components/EmptyState'
 import { FilterSelect } from '~/components/FilterSelect'
@@ -22,7 +23,9 @@ import {
 } from '~/lib/api'
 import { useFrameworks } from '~/lib/frameworks'
 import { listQuery } from '~/lib/listSearch'
+import { hasEnded } from '~/lib/runs'
 import { useSession } from '~/lib/session'
+import { useSelected } from '~/lib/useSelected'
 import { argumentText, epochsOf } from './form'
 import { stateNote } from './metrics'
 import { RunProgress } from './RunProgress'
@@ -44,6 +47,7 @@ export function DeploymentList({
   const query = { ...listQuery(search), state, configuration, mode: mode as ModeEnum | undefined }
   const list = useQuery(deploymentsListOptions({ query }))
   const configurations = useQuery(configurationsListOptions({ query: { limit: 200, ordering: 'name' } }))
+  const { clear, ...chosen } = useSelected(list.data?.results)
   useDeploymentsFollowResults()
   const modes = useQuery(deploymentsOptionsRetrieveOptions()).data?.modes ?? []
   const deploy = can('editor') && (
@@ -81,6 +85,23 @@ export function DeploymentList({
       onSearch={onSearch}
       onRowClick={(row) => void navigate({ to: '/training/$id', params: { id: String(row.id) } })}
       rowLabel={(row) => `deployment ${row.id}`}
+      {...(can('editor') && {
+        ...chosen,
+        batchActions: (
+          <>
+            <StopRowsButton
+              kind="deployments"
+              rows={chosen.selected.map((row) => ({
+                id: row.id,
+                name: `deployment ${row.id} of ${row.configuration_name}`,
+                going: row.results.some((each) => !hasEnded(each)),
+              }))}
+              onDone={clear}
+            />
+            <DeleteButton kind="deployments" ids={chosen.selected.map(({ id }) => id)} onDone={clear} />
+          </>
+        ),
+      })}
       empty={
         <EmptyState
           title="No deployments yet"

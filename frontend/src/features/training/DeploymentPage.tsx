@@ -6,20 +6,18 @@ import { useMutation, useQuery } from '@tanstack/react-query'
 import { useNavigate, useParams, useSearch } from '@tanstack/react-router'
 import { useState } from 'react'
 import { ButtonLink, ConfigurationLink, DatasetLink } from '~/components/ButtonLink'
-import { ConfirmDelete } from '~/components/ConfirmDelete'
 import { CopyAs } from '~/components/CopyAs'
+import { DeleteDialog } from '~/components/DeleteDialog'
 import { FailureAlert } from '~/components/FailureAlert'
 import { ObjectPage } from '~/components/ObjectPage'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import {
-  deploymentsDestroyMutation,
   deploymentsRetrieveOptions,
   deploymentsStopCreateMutation,
   type ResultRow,
   resultsListOptions,
 } from '~/lib/api'
 import { curlCall } from '~/lib/equivalents'
-import { plural } from '~/lib/format'
 import { notifyDone } from '~/lib/notify'
 import { hasEnded } from '~/lib/runs'
 import { useSession } from '~/lib/session'
@@ -42,7 +40,6 @@ export function DeploymentPage() {
   const results = useQuery(resultsListOptions({ query: { deployment: Number(id), ordering: 'id', limit: 100 } }))
   useDeploymentsFollowResults()
   const stop = useMutation(deploymentsStopCreateMutation())
-  const destroy = useMutation(deploymentsDestroyMutation())
   const [deleting, setDeleting] = useState(false)
 
   const shown = deployment.data
@@ -185,18 +182,14 @@ export function DeploymentPage() {
         },
       ]}
     >
-      <ConfirmDelete
-        opened={deleting}
-        onClose={() => setDeleting(false)}
-        what="deployment"
-        name={id}
-        losses={lossesOf(rows)}
-        onDelete={async () => {
-          await destroy.mutateAsync({ path: { id } })
-          notifyDone(`Deployment ${id} deleted`)
-          await navigate({ to: '/training', search: {} })
-        }}
-      />
+      {deleting && (
+        <DeleteDialog
+          kind="deployments"
+          ids={[Number(id)]}
+          onClose={() => setDeleting(false)}
+          onDeleted={() => navigate({ to: '/training', search: {} })}
+        />
+      )}
     </ObjectPage>
   )
 }
@@ -204,15 +197,4 @@ export function DeploymentPage() {
 /** The parts of a run together, from below. */
 function byRun(rows: readonly ResultRow[]): ResultRow[] {
   return [...rows].sort((a, b) => (a.leader ?? a.id) - (b.leader ?? b.id) || (a.tier ?? 0) - (b.tier ?? 0))
-}
-
-/** What deleting takes along, one line each. */
-function lossesOf(rows: readonly ResultRow[]): string[] {
-  const trained = rows.filter((row) => row.artifacts.length > 0)
-  return [
-    rows.length > 0 ? `${plural(rows.length, 'training run')} with metrics and logs` : '',
-    ...trained.map(
-      (row) => `the trained model ${row.model_name} (result ${row.id}, ${plural(row.artifacts.length, 'file')})`,
-    ),
-  ].filter(Boolean)
 }

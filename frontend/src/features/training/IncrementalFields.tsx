@@ -1,10 +1,11 @@
 /** How a stream without end is learnt: when a window is over, when training is, what makes a new version. */
 
-import { Autocomplete, Group, Input, NumberInput, Radio, SegmentedControl, Stack } from '@mantine/core'
+import { Autocomplete, Group, Input, Radio, SegmentedControl, Stack } from '@mantine/core'
 import type { ReactNode } from 'react'
 import { greaterIsBetter } from '~/components/charts/curves'
 import { SmallPrint } from '~/components/Dimmed'
 import { FieldError } from '~/components/FieldError'
+import { NumberField } from '~/components/NumberField'
 import type { IncrementalValues } from './incremental'
 
 export function IncrementalFields({
@@ -20,7 +21,7 @@ export function IncrementalFields({
   errorOf: (field: keyof IncrementalValues) => string | undefined
 }) {
   const number = (field: keyof IncrementalValues, label: string, description: ReactNode, more: object = {}) => (
-    <NumberInput
+    <NumberField
       label={label}
       description={description}
       w={220}

@@ -3,6 +3,7 @@ import { IconArrowsDiff } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { type ReactNode, useMemo } from 'react'
+import { DeleteButton, StopRowsButton } from '~/components/BatchActions'
 import { ButtonLink } from '~/components/ButtonLink'
 import { EmptyState } from '~/components/EmptyState'
 import { FilterSelect } from '~/components/FilterSelect'
@@ -12,6 +13,8 @@ import { Toggle } from '~/components/Toggle'
 import { type ResultRow, resultsListOptions } from '~/lib/api'
 import { useFrameworks } from '~/lib/frameworks'
 import { listQuery } from '~/lib/listSearch'
+import { hasEnded } from '~/lib/runs'
+import { useSession } from '~/lib/session'
 import { STATES, type TrainingSearch } from './routes'
 import * as columns from './runColumns'
 import { columnsOf } from './runValues'
@@ -30,6 +33,7 @@ export function RunList({
   views: ReactNode
 }) {
   const navigate = useNavigate()
+  const { can } = useSession()
   const { state, framework, where, tag, favourite } = search
   const list = useQuery(
     resultsListOptions({ query: { ...listQuery(search), state, framework, where, tag, favourite } }),
@@ -41,6 +45,8 @@ export function RunList({
     [values],
   )
   const ids = parseIds(search.sel)
+  const selected = (rows ?? []).filter((row) => ids.includes(row.id))
+  const clear = () => onSearch({ sel: undefined, page: search.page })
   return (
     <ListPage<ResultRow>
       title="Training"
@@ -89,7 +95,7 @@ export function RunList({
       onSearch={onSearch}
       onRowClick={(row) => void navigate({ to: '/results/$id', params: { id: String(row.id) } })}
       rowLabel={(row) => `result ${row.id}, ${row.model_name}`}
-      selected={(rows ?? []).filter((row) => ids.includes(row.id))}
+      selected={selected}
       onSelect={(chosen) =>
         onSearch({
           sel: joinIds(
@@ -103,15 +109,30 @@ export function RunList({
         })
       }
       batchActions={
-        ids.length > 1 && (
-          <ButtonLink
-            to="/training/compare"
-            search={{ results: joinIds(ids) }}
-            leftSection={<IconArrowsDiff size={14} aria-hidden />}
-          >
-            Compare {ids.length}
-          </ButtonLink>
-        )
+        <>
+          {ids.length > 1 && (
+            <ButtonLink
+              to="/training/compare"
+              search={{ results: joinIds(ids) }}
+              leftSection={<IconArrowsDiff size={14} aria-hidden />}
+            >
+              Compare {ids.length}
+            </ButtonLink>
+          )}
+          {can('editor') && (
+            <>
+              <StopRowsButton
+                kind="results"
+                rows={selected
+                  // The parts of a chain stop with the one that leads them.
+                  .filter((row) => row.leader === null)
+                  .map((row) => ({ id: row.id, name: `result ${row.id}, ${row.model_name}`, going: !hasEnded(row) }))}
+                onDone={clear}
+              />
+              <DeleteButton kind="results" ids={ids} onDone={clear} />
+            </>
+          )}
+        </>
       }
       empty={
         <EmptyState

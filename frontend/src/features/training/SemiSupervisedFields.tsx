@@ -1,6 +1,7 @@
 /** Whether samples without labels are learnt too: how often they are chosen, and how sure the model must be. */
-import { Checkbox, Group, NumberInput, Stack } from '@mantine/core'
+import { Checkbox, Group, Stack } from '@mantine/core'
 import { FieldError } from '~/components/FieldError'
+import { NumberField } from '~/components/NumberField'
 import type { SemiSupervisedValues } from './semiSupervised'
 
 export function SemiSupervisedFields({
@@ -32,7 +33,7 @@ export function SemiSupervisedFields({
       <FieldError error={errorOf()} />
       {values.on && (
         <Group gap="xl" align="flex-start">
-          <NumberInput
+          <NumberField
             label="Rounds"
             description="How often samples are selected and learnt"
             w={260}
@@ -42,7 +43,7 @@ export function SemiSupervisedFields({
             onChange={(rounds) => onChange({ rounds })}
             error={errorOf('rounds')}
           />
-          <NumberInput
+          <NumberField
             label="Confidence"
             description="Minimum probability of the predicted class"
             w={280}

@@ -6,7 +6,6 @@ import {
   Button,
   ColorInput,
   Group,
-  NumberInput,
   SegmentedControl,
   Stack,
   Table,
@@ -16,6 +15,7 @@ import {
 import { IconPlus, IconTrash, IconWand } from '@tabler/icons-react'
 import { SmallPrint } from '~/components/Dimmed'
 import { FieldError } from '~/components/FieldError'
+import { NumberField } from '~/components/NumberField'
 import { Toggle } from '~/components/Toggle'
 import { type ConfigForm, type ConfigProblem, DEFAULT_WINDOW, type LabelRow } from './config'
 import { labelColor } from './labels'
@@ -54,7 +54,7 @@ export function ConfigFields(props: Props) {
       </Box>
       {form.type === 'classification' && (
         <Group align="flex-start" gap="lg">
-          <NumberInput
+          <NumberField
             size="xs"
             w={200}
             label="Average over (ms)"
@@ -131,7 +131,7 @@ function LabelRows({ form, problems, disabled, onChange }: Props) {
               // biome-ignore lint/suspicious/noArrayIndexKey: rows have no identity but their place; ids may repeat while typing
               <Table.Tr key={index} style={{ verticalAlign: 'top' }}>
                 <Table.Td>
-                  <NumberInput
+                  <NumberField
                     size="xs"
                     hideControls
                     aria-label={`Id of label ${index + 1}`}
@@ -231,7 +231,7 @@ function MapFields({ form, problems, disabled, onChange }: Props) {
             />
           </Box>
           {(['latitude', 'longitude'] as const).map((name) => (
-            <NumberInput
+            <NumberField
               key={name}
               size="xs"
               w={150}

@@ -9,7 +9,10 @@ import { ofProposal } from './values'
 
 const MISSPELT = 'reading.temprature'
 
-beforeEach(() => localStorage.clear())
+beforeEach(() => {
+  localStorage.clear()
+  sessionStorage.clear()
+})
 
 /** A platform that previews every contract, and says of the misspelt field what it would. */
 function previews(asked: Asked): Preview {

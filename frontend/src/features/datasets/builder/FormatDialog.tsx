@@ -1,7 +1,8 @@
 /** Tells the proposal how records are read, where it cannot find that out, and asks for it again. */
-import { NumberInput, Select, Textarea, TextInput } from '@mantine/core'
+import { Select, Textarea, TextInput } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { FormDialog } from '~/components/FormDialog'
+import { NumberField } from '~/components/NumberField'
 import { type FormatEnum, type ProposalQueryRequest, topicsProposal } from '~/lib/api'
 
 const FORMATS: Record<FormatEnum, string> = {
@@ -99,7 +100,7 @@ export function FormatDialog({
         placeholder="detected by name and values"
         {...form.getInputProps('label')}
       />
-      <NumberInput label="Records to sample" min={10} max={2000} {...form.getInputProps('records')} />
+      <NumberField label="Records to sample" min={10} max={2000} {...form.getInputProps('records')} />
     </FormDialog>
   )
 }

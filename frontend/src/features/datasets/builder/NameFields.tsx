@@ -1,6 +1,7 @@
 /** What the data set is called, and the buttons that make it. */
 import { Group, Stack, Text, TextInput } from '@mantine/core'
 import type { ReactNode } from 'react'
+import { LimitedInput } from '~/components/LimitedInput'
 import { Section } from '~/components/Section'
 import type { Dataset } from '~/lib/api'
 import { type FormProblems, textOf } from './problems'
@@ -27,10 +28,10 @@ export function NameFields({
           <Text size="sm">Earlier versions do not change.</Text>
         ) : (
           <Group gap="sm" align="flex-start">
-            <TextInput
+            <LimitedInput
               label="Name"
               required
-              maxLength={100}
+              limit={100}
               w={260}
               value={values.name}
               onChange={(event) => onChange({ name: event.currentTarget.value })}

@@ -1,8 +1,9 @@
 /** Key, window and split: how records belong together, and which of them train, validate and test. */
-import { Group, NumberInput, Select, Stack, Text } from '@mantine/core'
+import { Group, Select, Stack, Text } from '@mantine/core'
 import { SPLITS, windowWords } from '~/components/contract/words'
 import { SmallPrint } from '~/components/Dimmed'
 import { FieldError } from '~/components/FieldError'
+import { NumberField } from '~/components/NumberField'
 import { Toggle } from '~/components/Toggle'
 import type { Proposal } from '~/lib/api'
 import { formatCount } from '~/lib/format'
@@ -30,7 +31,7 @@ export function RuleFields({
 }) {
   const { window } = values
   const number = (name: 'length' | 'stride' | 'horizon', label: string, min: number) => (
-    <NumberInput
+    <NumberField
       size="xs"
       w={130}
       label={label}
@@ -121,5 +122,5 @@ function Share(props: {
   onChange: (share: number | string) => void
   error: string | undefined
 }) {
-  return <NumberInput size="xs" w={110} min={0} max={0.9} step={0.05} {...props} />
+  return <NumberField size="xs" w={110} min={0} max={0.9} step={0.05} {...props} />
 }

@@ -1,7 +1,8 @@
 /** Records are meant: all that the topic holds now, those of a time, offsets of a partition, or without end. */
-import { Group, NumberInput, SegmentedControl, Select, Stack, TextInput } from '@mantine/core'
+import { Group, SegmentedControl, Select, Stack, TextInput } from '@mantine/core'
 import { SmallPrint } from '~/components/Dimmed'
 import { FieldError } from '~/components/FieldError'
+import { NumberField } from '~/components/NumberField'
 import { type FormProblems, textOf } from './problems'
 import type { SliceValues } from './values'
 
@@ -77,7 +78,7 @@ export function SliceFields({
               onChange={(event) => change({ since: event.currentTarget.value })}
             />
           )}
-          <NumberInput
+          <NumberField
             size="xs"
             w={190}
             label="Learn scales from the first"
@@ -93,7 +94,7 @@ export function SliceFields({
       )}
       {slice.by === 'offsets' && (
         <Group gap="sm" align="flex-start">
-          <NumberInput
+          <NumberField
             label="Partition"
             placeholder="All"
             w={110}
@@ -101,7 +102,7 @@ export function SliceFields({
             {...field('partition')}
             onChange={(partition) => change({ partition })}
           />
-          <NumberInput
+          <NumberField
             label="From offset"
             placeholder="The first"
             w={150}
@@ -109,7 +110,7 @@ export function SliceFields({
             {...field('start')}
             onChange={(start) => change({ start })}
           />
-          <NumberInput
+          <NumberField
             label="To offset (exclusive)"
             placeholder="The last"
             w={150}

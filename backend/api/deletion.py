@@ -1,0 +1,94 @@
+"""What deleting would do, told before it is done: what goes along, or what keeps the object.
+
+Each service says it once, as a ``Deletion``: the address that tells it and the deletion itself both go by that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from django.db.models import Model
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from backend.api.errors import InUse, InvalidField
+from backend.api.views import ResourceViewSet
+
+__all__ = ["DeletableViewSet", "Deletion"]
+
+M = TypeVar("M", bound=Model)
+
+_MAX_IDS = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deletion:
+    """What goes when an object is deleted, one line each, or why it cannot be now.
+
+    ``careful``: what goes is hard to make again, so that a person is asked to type what it is.
+    """
+
+    losses: Sequence[str] = ()
+    obstacle: InUse | None = None
+    careful: bool = False
+
+    def check(self) -> None:
+        """Raise InUse where something keeps the object."""
+        if self.obstacle is not None:
+            raise self.obstacle
+
+
+class _UserSerializer(serializers.Serializer[Any]):
+    type = serializers.CharField(help_text="model, configuration, deployment, result, inference or replicas")
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+
+
+class _ObstacleSerializer(serializers.Serializer[Any]):
+    detail = serializers.CharField(source="message")
+    hint = serializers.CharField()
+    users = _UserSerializer(many=True)
+
+
+class DeletionSerializer(serializers.Serializer[Any]):
+    """What deleting one object would do: what goes with it, or why it is refused now and who uses it."""
+
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    losses = serializers.ListField(child=serializers.CharField())
+    careful = serializers.BooleanField(help_text="what goes is hard to make again")
+    obstacle = _ObstacleSerializer(allow_null=True)
+
+
+class DeletableViewSet(ResourceViewSet[M]):
+    """Objects that people delete: what that would do can be asked before, of many at once."""
+
+    def deletion_of(self, row: M) -> Deletion:
+        """Return what deleting ``row`` would do now."""
+        raise NotImplementedError
+
+    @extend_schema(
+        parameters=[OpenApiParameter("ids", str, required=True, description=f"comma-separated, at most {_MAX_IDS}")],
+        responses=DeletionSerializer(many=True),
+        filters=False,
+    )
+    @action(detail=False, methods=["get"], pagination_class=None, search_fields=())
+    def deletion(self, request: Request) -> Response:
+        """Tell what deleting these would do, without doing it. Those that are gone already are left out."""
+        rows = self.get_queryset().filter(pk__in=_ids(request.query_params.get("ids", "")))
+        found = [{"id": row.pk, "name": str(row), **vars(self.deletion_of(row))} for row in rows]
+        return Response(DeletionSerializer(found, many=True).data)
+
+
+def _ids(text: str) -> list[int]:
+    words = [each.strip() for each in text.split(",") if each.strip()]
+    if not words or not all(each.isascii() and each.isdigit() and len(each) < 19 for each in words):
+        raise InvalidField("ids", f"ids is {text[:40]!r}: expected numbers with commas between, as in 3,4")
+    if len(words) > _MAX_IDS:
+        raise InvalidField("ids", f"{len(words)} ids: expected at most {_MAX_IDS} at once")
+    return [int(each) for each in words]

@@ -1,0 +1,58 @@
+"""All files of a version in one zip: their names fit together, and the README's program runs beside them."""
+
+from __future__ import annotations
+
+import io
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from rest_framework.test import APIClient
+
+from backend.api.tests import builders
+from backend.deployments import storage
+from backend.deployments.models import ResultVersion
+
+pytestmark = pytest.mark.django_db
+
+PROGRAM = b"from pathlib import Path\n\ndef load(): return Path(__file__).with_name('model.keras').read_text()\n"
+
+
+def unpacked(client: APIClient, version: ResultVersion, folder: Path) -> Path:
+    answer = client.get(f"/api/results/{version.result_id}/versions/{version.number}/archive/")
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"] == "application/zip"
+    with zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content))) as archive:
+        assert archive.testzip() is None
+        archive.extractall(folder)
+    (found,) = folder.iterdir()
+    return found
+
+
+def test_the_readme_of_the_zip_runs(viewer: APIClient, tmp_path: Path) -> None:
+    result = builders.make_finished(builders.make_model(name="my digits/2"))
+    version = result.versions.get()
+    program = builders.make_artifact(result, "model.py", PROGRAM)
+    program.version = version
+    program.save()
+    folder = unpacked(viewer, version, tmp_path / "unpacked")
+    assert folder.name == f"my-digits-2-{result.pk}-v1"
+    assert {"README.md", "model.keras", "model.py"} <= {each.name for each in folder.iterdir()}
+    readme = (folder / "README.md").read_text()
+    (text,) = re.findall("```python\n(.*?)```", readme, re.DOTALL)
+    ran = subprocess.run([sys.executable, "-c", text], cwd=folder, capture_output=True, text=True, check=True)
+    assert ran.stdout == "weights\n"
+    assert "| model.keras | 7 |" in readme
+
+
+def test_a_file_that_is_gone_is_told_before_anything_is_sent(viewer: APIClient) -> None:
+    result = builders.make_finished()
+    version = result.versions.get()
+    for artifact in version.artifacts.all():
+        storage.path_of(artifact).unlink(missing_ok=True)
+    answer = viewer.get(f"/api/results/{result.pk}/versions/{version.number}/archive/")
+    assert answer.status_code == 404
+    assert "model.keras" in answer.json()["detail"]

@@ -1,0 +1,109 @@
+/** What can be done with the ticked rows of a list: stop those that run, delete those that nothing needs. */
+import { Button, List, Text } from '@mantine/core'
+import { IconPlayerStop, IconTrash } from '@tabler/icons-react'
+import { useState } from 'react'
+import { deploymentsStopCreate, inferencesStopCreate, resultsStopCreate } from '~/lib/api'
+import type { DeletableKind } from '~/lib/deletion'
+import { plural } from '~/lib/format'
+import { notifyDone } from '~/lib/notify'
+import { ConfirmDelete } from './ConfirmDelete'
+import { DeleteDialog } from './DeleteDialog'
+
+const STOPS = {
+  deployments: { noun: 'deployment', stop: deploymentsStopCreate, note: 'Trainings that are stopped begin anew.' },
+  results: { noun: 'training run', stop: resultsStopCreate, note: 'Trainings that are stopped begin anew.' },
+  inferences: {
+    noun: 'inference',
+    stop: inferencesStopCreate,
+    note: 'Their records wait until they are started again, for as long as their topics keep them.',
+  },
+} as const
+
+export function DeleteButton({
+  kind,
+  ids,
+  onDone,
+}: {
+  kind: DeletableKind
+  ids: readonly number[]
+  onDone: () => unknown
+}) {
+  const [asking, setAsking] = useState(false)
+  return (
+    <>
+      <Button
+        size="xs"
+        variant="default"
+        leftSection={<IconTrash size={14} aria-hidden />}
+        onClick={() => setAsking(true)}
+      >
+        Delete…
+      </Button>
+      {asking && <DeleteDialog kind={kind} ids={ids} onClose={() => setAsking(false)} onDeleted={onDone} />}
+    </>
+  )
+}
+
+interface Stoppable {
+  id: number
+  /** As a line of the question says it. */
+  name: string
+  /** Whether something of it runs or waits. */
+  going: boolean
+}
+
+export function StopRowsButton({
+  kind,
+  rows,
+  onDone,
+}: {
+  kind: keyof typeof STOPS
+  rows: readonly Stoppable[]
+  onDone: () => unknown
+}) {
+  const [asking, setAsking] = useState(false)
+  const { noun, stop, note } = STOPS[kind]
+  const going = rows.filter((row) => row.going)
+  const rest = rows.length - going.length
+  return (
+    <>
+      <Button
+        size="xs"
+        variant="default"
+        leftSection={<IconPlayerStop size={14} aria-hidden />}
+        disabled={going.length === 0}
+        title={going.length === 0 ? 'None of them runs or waits' : undefined}
+        onClick={() => setAsking(true)}
+      >
+        Stop…
+      </Button>
+      <ConfirmDelete
+        opened={asking}
+        onClose={() => setAsking(false)}
+        verb="Stop"
+        keep="Keep them running"
+        title={`Stop ${plural(going.length, noun)}?`}
+        body={
+          <>
+            <List size="sm" mah={260} style={{ overflowY: 'auto' }}>
+              {going.map((row) => (
+                <List.Item key={row.id} style={{ overflowWrap: 'anywhere' }}>
+                  {row.name}
+                </List.Item>
+              ))}
+            </List>
+            <Text size="sm">
+              {note}
+              {rest > 0 && ` ${rest === 1 ? 'One has' : `${rest} have`} ended already.`}
+            </Text>
+          </>
+        }
+        onDelete={async () => {
+          await Promise.all(going.map((row) => stop({ path: { id: String(row.id) }, throwOnError: true })))
+          notifyDone(`${plural(going.length, noun)} ${going.length === 1 ? 'is' : 'are'} being stopped`)
+          await onDone()
+        }}
+      />
+    </>
+  )
+}

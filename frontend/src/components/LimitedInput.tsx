@@ -1,0 +1,13 @@
+/** A field for a short text: one that is too long stays as it was typed or pasted, and is told. */
+import { TextInput, type TextInputProps } from '@mantine/core'
+
+export function LimitedInput({ limit, error, ...props }: TextInputProps & { limit: number }) {
+  return <TextInput error={error || tooLong(props.value, limit)} {...props} />
+}
+
+/** '300 characters: at most 100'; null for what fits. */
+export function tooLong(value: unknown, limit: number): string | null {
+  // As the platform counts: an emoji is one.
+  const length = [...String(value ?? '').trim()].length
+  return length > limit ? `${length} characters: at most ${limit}` : null
+}
