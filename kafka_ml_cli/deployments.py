@@ -54,6 +54,26 @@ def list_(
 
 
 @app.command()
+def streams(
+    context: typer.Context,
+    deployment: int,
+    limit: Annotated[int, typer.Option(min=1, max=200, help="How many of the newest.")] = 20,
+    json: JsonOption = False,
+) -> None:
+    """List the newest streams with whether a deployment can learn them, or why not."""
+    return print_table(
+        client_of(context).deployments.streams(deployment, limit=limit),
+        [
+            ("stream", lambda row: row.stream),
+            ("topics", lambda row: ", ".join(row.topics)),
+            ("fits", lambda row: row.reason or "yes, as far as is known before its records are read"),
+        ],
+        nothing="no streams yet; send one: kafka-ml send FILE --deployment N",
+        json=json,
+    )
+
+
+@app.command()
 def show(context: typer.Context, deployment: int, json: JsonOption = False) -> None:
     """Show one deployment with its results."""
     found = client_of(context).deployments.get(deployment)

@@ -11,13 +11,18 @@ from backend.datasets.previews import version_preview
 from backend.ml_models.models import MLModel
 from backend.ml_models.signatures import signature_of
 from backend.streams.addressees import unfit_reason
+from kafkaml.codecs import codec_for
+from kafkaml.codecs.columns import contract_of
+from kafkaml.codecs.registry import RegisteredSchema
 from kafkaml.contract.fit import asks_for_classes, check_contract
-from kafkaml.errors import KafkaMLError
-from kafkaml.shapes import DataMismatch
+from kafkaml.control import ControlMessage
+from kafkaml.errors import DecodeError, KafkaMLError
+from kafkaml.input_format import InputFormat
+from kafkaml.shapes import DataMismatch, ModelSignature, fit_feature_shape
 from kafkaml.wire.choices import Targets
 from kafkaml.wire.contract import Contract
 
-__all__ = ["check_models", "dataset_problems", "seen_classes"]
+__all__ = ["check_models", "dataset_problems", "samples_problem", "seen_classes"]
 
 
 def dataset_problems(
@@ -54,6 +59,44 @@ def seen_classes(version: DatasetVersion, models: Iterable[MLModel]) -> Sequence
     return [each.value for each in found.balance] or None
 
 
+def samples_problem(stream: ControlMessage, models: Iterable[MLModel], *, targets: Targets) -> str:
+    """Return why one of ``models`` is certain not to take the samples of a stream; empty where all may.
+
+    By what is declared: no record is read, and no registry asked.
+    """
+    try:
+        if stream.input_format == InputFormat.COLUMNS:
+            contract, _ = contract_of(stream.input_config)
+            _check_contract(contract, models, targets=targets)
+            return ""
+        features = codec_for(stream.input_format, stream.input_config, schema_lookup=_nowhere).features
+        for model in models:
+            if features.sample_shape is not None and (problem := _certain(features.sample_shape, signature_of(model))):
+                return f"{model.name} cannot learn it: {problem.message}"
+    except DataMismatch as error:
+        return error.message
+    except DecodeError:
+        # Whatever is wrong with the format is told where its records are read.
+        pass
+    return ""
+
+
+def _certain(shape: tuple[int, ...], signature: ModelSignature) -> DataMismatch | None:
+    if len(signature.names) > 1:
+        # Said of the deployment.
+        return None
+    try:
+        _, doubt = fit_feature_shape(shape, signature)
+    except DataMismatch as error:
+        return error
+    vectors = len(shape) == 1 and all(len(expected) == 1 for expected in signature.inputs.values())
+    return doubt if signature.proven and vectors else None
+
+
+def _nowhere(schema_id: int) -> RegisteredSchema:
+    raise DecodeError(f"schema {schema_id} is in a registry, which is not asked here")
+
+
 def check_models(
     version: DatasetVersion,
     models: Iterable[MLModel],
@@ -63,7 +106,16 @@ def check_models(
     classes: Sequence[str] | None = None,
 ) -> None:
     """Raise InvalidField for a version that one of ``models`` cannot learn; ``classes`` are some that its label has."""
-    contract = Contract.model_validate(version.contract)
+    try:
+        _check_contract(Contract.model_validate(version.contract), models, targets=targets, classes=classes)
+    except DataMismatch as error:
+        raise InvalidField(field, error.message, hint=error.hint) from error
+
+
+def _check_contract(
+    contract: Contract, models: Iterable[MLModel], *, targets: Targets, classes: Sequence[str] | None = None
+) -> None:
+    """Raise DataMismatch that names the model which cannot learn by a contract."""
     for model in models:
         try:
             check_contract(
@@ -74,7 +126,7 @@ def check_models(
                 classes=classes,
             )
         except DataMismatch as error:
-            raise InvalidField(field, f"{model.name} cannot learn it: {error.message}", hint=error.hint) from error
+            raise DataMismatch(f"{model.name} cannot learn it: {error.message}", hint=error.hint) from error
 
 
 def _loss(model: MLModel) -> str:

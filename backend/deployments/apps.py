@@ -11,9 +11,10 @@ class DeploymentsConfig(AppConfig):
     def ready(self) -> None:
         from backend.deployments.selectors import addressees
         from backend.deployments.services import assign_stream, refresh_waiting_code
+        from backend.deployments.stream_fits import misfit
         from backend.ml_models.signals import source_changed
         from backend.streams.addressees import announced, register_addressees
 
-        register_addressees(addressees)
+        register_addressees(addressees, misfit)
         announced.connect(assign_stream)
         source_changed.connect(refresh_waiting_code)

@@ -48,6 +48,7 @@ __all__ = [
     "ResultRowSerializer",
     "ResultSerializer",
     "RunAnnotationSerializer",
+    "StreamFitSerializer",
 ]
 
 _SPLITS = [(each.value, each.value) for each in Split]
@@ -341,6 +342,14 @@ class DeploymentSerializer(serializers.ModelSerializer[Deployment]):
     @extend_schema_field(serializers.ChoiceField(choices=STATE_CHOICES))
     def get_state(self, deployment: Deployment) -> str:
         return str(aggregate_state(result.state for result in deployment.result_rows))
+
+
+class StreamFitSerializer(serializers.Serializer[Any]):
+    """A stream, and why a deployment cannot learn it: ``reason`` is empty where nothing is known to keep it."""
+
+    stream = serializers.IntegerField()
+    topics = serializers.ListField(child=serializers.CharField())
+    reason = serializers.CharField(allow_blank=True)
 
 
 class DeploymentWriteSerializer(serializers.Serializer[Any]):

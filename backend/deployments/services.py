@@ -13,18 +13,17 @@ from backend.configurations.models import Configuration
 from backend.configurations.services import with_chains
 from backend.datasets.fitting import seen_classes
 from backend.datasets.services import announce_dataset
-from backend.deployments import checkpoints, selectors, storage
+from backend.deployments import checkpoints, storage
 from backend.deployments.models import Deployment, TrainingResult
 from backend.deployments.run_table import run_parameters
+from backend.deployments.stream_fits import misfit, stream_reason
 from backend.events.services import publish
 from backend.ml_models.chains import chains_among
 from backend.ml_models.models import MLModel
 from backend.runs.models import ENDED_STATES, DesiredState
 from backend.runs.services import restart, stop
 from backend.runs.transitions import publish_run
-from backend.streams.addressees import unfit_reason
 from backend.streams.models import Announcement
-from kafkaml.input_format import InputFormat
 from kafkaml.wire.state import RunState
 
 __all__ = [
@@ -129,21 +128,9 @@ def restart_result(
 
 
 def _check_fits(deployment: Deployment, stream: Announcement) -> None:
-    if reason := _unfit_reason(deployment, stream):
-        raise InvalidField("stream", reason, hint="choose another stream, or make another deployment")
-
-
-def _unfit_reason(deployment: Deployment, stream: Announcement) -> str:
     message = stream.control_message()
-    return unfit_reason(
-        deployment.pk,
-        deployment.mode,
-        semi_supervised=deployment.semi_supervised is not None,
-        online=message.incremental,
-        unlabelled=bool(message.unsupervised_ranges),
-        several_inputs=selectors.addressees().get(pk=deployment.pk).several_inputs,
-        by_contract=message.input_format == InputFormat.COLUMNS,
-    )
+    if reason := stream_reason(deployment, message) or misfit(deployment.pk, message):
+        raise InvalidField("stream", reason, hint="choose another stream, or make another deployment")
 
 
 def _check_goes_on(result: TrainingResult, stream: Announcement | None) -> None:
@@ -170,7 +157,7 @@ def assign_stream(announcement: Announcement, **_signal: Any) -> int:
     deployment = Deployment.objects.filter(pk=announcement.deployment_number).first()
     if deployment is None:
         return 0
-    if _unfit_reason(deployment, announcement):
+    if stream_reason(deployment, announcement.control_message()):
         publish("deployments", {"id": deployment.pk, "change": "unfit stream"})
         return 0
     with transaction.atomic():

@@ -45,7 +45,9 @@ from backend.deployments.serializers import (
     ResultRowSerializer,
     ResultSerializer,
     RunAnnotationSerializer,
+    StreamFitSerializer,
 )
+from backend.deployments.stream_fits import stream_fits
 from backend.deployments.version_views import artifact_download
 from backend.ml_models.chains import chains_among
 from backend.ml_models.models import MLModel
@@ -197,6 +199,18 @@ class DeploymentViewSet(DeletableViewSet[Deployment]):
         """Ask for the end of all its trainings."""
         services.stop_deployment(self.find(pk), actor=self.actor)
         return self.shown(pk, status=202)
+
+    @extend_schema(
+        parameters=[OpenApiParameter("limit", int, description="how many of the newest streams: 20, at most 200")],
+        responses=StreamFitSerializer(many=True),
+        operation_id="deployments_streams",
+        filters=False,
+    )
+    @action(detail=True, methods=["get"], pagination_class=None)
+    def streams(self, request: Request, pk: int) -> Response:
+        """List the newest streams with why the deployment cannot learn them, as far as what is declared tells."""
+        limit = integer_parameter(request, "limit", default=20, minimum=1)
+        return Response(stream_fits(self.find(pk), limit=min(limit, 200)))
 
 
 class ResultViewSet(DeletableViewSet[TrainingResult]):

@@ -15,17 +15,24 @@ from typing import Any
 from django.db.models import QuerySet
 from django.dispatch import Signal
 
+from kafkaml.control import ControlMessage
 from kafkaml.wire.choices import TrainingMode
 
-__all__ = ["addressees", "announced", "idle_reason", "register_addressees", "unfit_reason"]
+__all__ = ["addressees", "announced", "idle_reason", "misfit", "register_addressees", "unfit_reason"]
 
 announced = Signal()
 _find: list[Callable[[], QuerySet[Any]]] = []
+_misfit: list[Callable[[int, ControlMessage], str]] = []
 
 
-def register_addressees(find: Callable[[], QuerySet[Any]]) -> None:
-    """Let ``find`` return the rows whose ids announcements name."""
-    _find[:] = [find]
+def register_addressees(find: Callable[[], QuerySet[Any]], misfit: Callable[[int, ControlMessage], str]) -> None:
+    """Let ``find`` return the rows whose ids announcements name; ``misfit`` is asked by the function of that name."""
+    _find[:], _misfit[:] = [find], [misfit]
+
+
+def misfit(number: int, stream: ControlMessage) -> str:
+    """Return why the models of a deployment are certain not to take a stream's samples; empty where they may."""
+    return _misfit[0](number, stream)
 
 
 def addressees() -> QuerySet[Any]:

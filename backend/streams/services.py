@@ -18,7 +18,7 @@ from backend.api.errors import InUse, InvalidField
 from backend.api.uses import related, users
 from backend.config.environment import environment
 from backend.events.services import publish
-from backend.streams.addressees import addressees, announced, idle_reason, unfit_reason
+from backend.streams.addressees import addressees, announced, idle_reason, misfit, unfit_reason
 from backend.streams.models import Announcement, OutboxMessage, RefusedAnnouncement
 from kafkaml.control import ControlMessage, deployment_id_from_key, deployment_id_to_key
 from kafkaml.errors import ControlMessageError
@@ -118,7 +118,7 @@ def send_again(announcement: Announcement, deployment: int, *, actor: Actor) -> 
     """Announce a stream to another deployment; the controller writes the record, the logger reads it as any other.
 
     An online stream begins there where it began. Raises InvalidField when the deployment takes streams of the other
-    kind, and when none of its models waits for one.
+    kind, when none of its models waits for one, and when they are certain not to take its samples.
     """
     stream = announcement.control_message()
     if stream.incremental:
@@ -133,6 +133,7 @@ def send_again(announcement: Announcement, deployment: int, *, actor: Actor) -> 
         several_inputs=addressee.several_inputs,
         by_contract=stream.input_format == InputFormat.COLUMNS,
     ) or idle_reason(deployment, waits=addressee.waits, ended=addressee.ended)
+    reason = reason or misfit(deployment, stream)
     if reason:
         raise InvalidField("deployment", reason, hint="choose another deployment, or make one")
     with transaction.atomic():

@@ -89,6 +89,12 @@ class Deployments(Collection[types.Deployment]):
             }
         )
 
+    def streams(self, identifier: int, *, limit: int = 20) -> list[types.StreamFit]:
+        """Return the newest streams with why the deployment cannot learn them; ``reason`` is empty where it may."""
+        path = f"{self.path}{identifier}/streams/"
+        found = self._connection.request("GET", path, params={"limit": limit})
+        return [types.StreamFit.model_validate(each) for each in found]
+
     def stop(self, identifier: int) -> None:
         """Stop the trainings of a deployment that have not ended."""
         self._act(identifier, "stop")

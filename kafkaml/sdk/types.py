@@ -671,6 +671,14 @@ class Trial(_Answer):
     waiting_before: int | None = None
 
 
+class StreamFit(_Answer):
+    """A stream, and why a deployment cannot learn it: ``reason`` is empty where nothing is known to keep it."""
+
+    stream: int
+    topics: Sequence[str] = ()
+    reason: str = ""
+
+
 class InputMisfit(_Answer):
     """Why a record would become a dead letter: ``stage`` is decode or predict."""
 

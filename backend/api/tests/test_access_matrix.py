@@ -79,6 +79,7 @@ MATRIX: dict[str, dict[str, Needs]] = {
     "api/deployments/deletion/": READ,
     "api/deployments/<id:pk>/": READ | {"DELETE": E},
     "api/deployments/<id:pk>/stop/": {"POST": E},
+    "api/deployments/<id:pk>/streams/": READ,
     "api/results/": READ,
     "api/results/deletion/": READ,
     "api/results/<id:pk>/": READ | {"PATCH": E, "DELETE": E},

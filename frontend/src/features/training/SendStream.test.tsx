@@ -1,8 +1,8 @@
-import { screen } from '@testing-library/react'
+import { fireEvent, screen } from '@testing-library/react'
 import { expect, test } from 'vitest'
-import type { Deployment, ModelOf, Stream } from '~/lib/api'
+import type { Deployment, ModelOf } from '~/lib/api'
 import { page, platform, show } from '~/testing/page'
-import { misfitText, SendStream, shapeOf } from './SendStream'
+import { SendStream, shapeOf } from './SendStream'
 
 const DEPLOYMENT = {
   id: 7,
@@ -39,10 +39,20 @@ test('the program sends what the lowest sub-model of a chain takes', () => {
   expect(shapeOf(chain)).toEqual({ sampleShape: [28, 28, 1], classes: 10 })
 })
 
-test('a stream of the other kind, or without unlabelled data where these are learnt, is not offered', () => {
-  const stream = { incremental: false, unsupervised_topic: null } as Stream
-  expect(misfitText(stream, DEPLOYMENT)).toMatch(/semi-supervised/)
-  expect(misfitText({ ...stream, unsupervised_topic: 'more:0:0:5' }, DEPLOYMENT)).toBeUndefined()
-  expect(misfitText(stream, { ...DEPLOYMENT, semi_supervised: null })).toBeUndefined()
-  expect(misfitText({ ...stream, incremental: true }, DEPLOYMENT)).toMatch(/It has no end/)
+test('a stream that the models cannot learn says why, and cannot be chosen', async () => {
+  const stream = { topic: 't:0:0:9', input_format: 'RAW', total_msg: 9, validation_rate: 0, test_rate: 0 }
+  platform({
+    'GET /api/system/': { broker: { sink_bootstrap_servers: 'localhost:9092' }, control_topic: 'control' },
+    'GET /api/configurations/1/': { model_details: [] },
+    'GET /api/streams/': page({ ...stream, id: 4, description: 'digits' }, { ...stream, id: 5, description: 'rows' }),
+    'GET /api/deployments/7/streams/': [
+      { stream: 5, topics: ['t'], reason: 'mnist cannot learn it: samples have the shape (3,)' },
+      { stream: 4, topics: ['t'], reason: '' },
+    ],
+  })
+  await show(<SendStream deployment={DEPLOYMENT} />)
+  fireEvent.click(await screen.findByRole('tab', { name: 'Use an existing stream' }))
+  expect(await screen.findByText('mnist cannot learn it: samples have the shape (3,).')).toBeVisible()
+  expect(screen.getByRole('button', { name: 'Train on stream 5' })).toBeDisabled()
+  expect(screen.getByRole('button', { name: 'Train on stream 4' })).toBeEnabled()
 })

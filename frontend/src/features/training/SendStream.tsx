@@ -3,13 +3,14 @@ import { Button, Skeleton, Stack, Tabs, Text, Title, VisuallyHidden } from '@man
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { Age } from '~/components/Age'
 import { StreamLink } from '~/components/ButtonLink'
-import { Dimmed } from '~/components/Dimmed'
+import { Dimmed, SmallPrint } from '~/components/Dimmed'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { RowTable } from '~/components/RowTable'
 import { SinkSnippet } from '~/components/SinkSnippet'
 import {
   configurationsRetrieveOptions,
   type Deployment,
+  deploymentsStreamsOptions,
   type ModelOf,
   type Stream,
   streamsListOptions,
@@ -21,10 +22,13 @@ import { notifyDone } from '~/lib/notify'
 import { useSession } from '~/lib/session'
 import { unitsOf } from '~/lib/units'
 
+/** Of the newest streams. */
+const SHOWN = 20
+
 export function SendStream({ deployment }: { deployment: Deployment }) {
   const system = useQuery(systemRetrieveOptions())
   const configuration = useQuery(configurationsRetrieveOptions({ path: { id: String(deployment.configuration) } }))
-  const streams = useQuery(streamsListOptions({ query: { ordering: '-id', limit: 20 } }))
+  const streams = useQuery(streamsListOptions({ query: { ordering: '-id', limit: SHOWN } }))
   const online = deployment.mode === 'incremental'
   const shape = shapeOf(configuration.data?.model_details ?? [])
   return (
@@ -74,13 +78,15 @@ export function SendStream({ deployment }: { deployment: Deployment }) {
 function StreamTable({ rows, deployment }: { rows: readonly Stream[]; deployment: Deployment }) {
   const { can } = useSession()
   const send = useMutation(streamsSendCreateMutation())
-  const misfit = (row: Stream) => misfitText(row, deployment)
+  const fits = useQuery(deploymentsStreamsOptions({ path: { id: String(deployment.id) }, query: { limit: SHOWN } }))
+  const misfit = (row: Stream) => fits.data?.find((each) => each.stream === row.id)?.reason || undefined
   if (rows.length === 0) {
     return <Text size="sm">No streams yet. Send new data to create the first one.</Text>
   }
   return (
     <Stack gap="xs">
       <ProblemAlert error={send.error} title="The stream was not sent" />
+      <ProblemAlert error={fits.error} onRetry={() => void fits.refetch()} />
       <Dimmed>Nothing is copied: the deployment reads the same records again, as long as Kafka keeps them.</Dimmed>
       <RowTable
         label="Announced streams"
@@ -96,7 +102,14 @@ function StreamTable({ rows, deployment }: { rows: readonly Stream[]; deployment
           },
           {
             title: 'Description',
-            cell: (row) => row.description || row.topic.split(':')[0],
+            cell: (row) => (
+              <>
+                <Text size="sm" inherit {...(misfit(row) ? { c: 'dimmed' } : {})}>
+                  {row.description || row.topic.split(':')[0]}
+                </Text>
+                {misfit(row) && <SmallPrint>{misfit(row)}.</SmallPrint>}
+              </>
+            ),
             td: { style: { overflowWrap: 'anywhere' } },
           },
           { title: 'Format', cell: (row) => row.input_format },
@@ -122,7 +135,7 @@ function StreamTable({ rows, deployment }: { rows: readonly Stream[]; deployment
                 <Button
                   size="compact-xs"
                   variant="default"
-                  disabled={misfit(row) !== undefined}
+                  disabled={!fits.data || misfit(row) !== undefined}
                   title={misfit(row)}
                   loading={send.isPending && send.variables.path.id === String(row.id)}
                   aria-label={`Train on stream ${row.id}`}
@@ -142,22 +155,6 @@ function StreamTable({ rows, deployment }: { rows: readonly Stream[]; deployment
       />
     </Stack>
   )
-}
-
-/** Why the deployment does not learn the stream; undefined where it does. */
-export function misfitText(
-  stream: Pick<Stream, 'incremental' | 'unsupervised_topic'>,
-  deployment: Pick<Deployment, 'mode' | 'semi_supervised'>,
-): string | undefined {
-  const online = deployment.mode === 'incremental'
-  if (stream.incremental !== online) {
-    return online
-      ? 'It has an end: this deployment needs a stream with no end'
-      : 'It has no end: only an incremental deployment can train on it'
-  }
-  return deployment.semi_supervised && !stream.unsupervised_topic
-    ? 'It has no unlabelled topic: this deployment is semi-supervised'
-    : undefined
 }
 
 /** What samples and labels the first model takes, of a chain the lowest sub-model; sizes that it leaves open are 1. */

@@ -1,0 +1,67 @@
+"""Which announced streams a deployment can learn, as far as it is certain before a training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Q
+
+from backend.datasets.fitting import samples_problem
+from backend.deployments import selectors
+from backend.deployments.models import Deployment, TrainingResult
+from backend.ml_models.models import MLModel
+from backend.streams.addressees import unfit_reason
+from backend.streams.models import Announcement
+from kafkaml.control import ControlMessage
+from kafkaml.input_format import InputFormat
+from kafkaml.wire.choices import Targets
+
+__all__ = ["misfit", "stream_fits", "stream_reason"]
+
+
+def stream_fits(deployment: Deployment, *, limit: int) -> list[dict[str, Any]]:
+    """Return the newest streams, each with why the deployment cannot learn it; empty where nothing is known to."""
+    several_inputs = selectors.addressees().get(pk=deployment.pk).several_inputs
+    models = _models(deployment.pk)
+    found = []
+    for stream in Announcement.objects.order_by("-pk")[:limit]:
+        message = stream.control_message()
+        reason = _kind_reason(deployment, message, several_inputs=several_inputs)
+        reason = reason or samples_problem(message, models, targets=Targets(deployment.targets))
+        found.append({"stream": stream.pk, "topics": _topics(message), "reason": reason})
+    return found
+
+
+def stream_reason(deployment: Deployment, message: ControlMessage) -> str:
+    """Return why a deployment does not train on a stream of this kind; empty where it does."""
+    several_inputs = selectors.addressees().get(pk=deployment.pk).several_inputs
+    return _kind_reason(deployment, message, several_inputs=several_inputs)
+
+
+def misfit(number: int, message: ControlMessage) -> str:
+    """See ``backend.streams.addressees.misfit``."""
+    deployment = Deployment.objects.get(pk=number)
+    return samples_problem(message, _models(number), targets=Targets(deployment.targets))
+
+
+def _kind_reason(deployment: Deployment, message: ControlMessage, *, several_inputs: bool) -> str:
+    return unfit_reason(
+        deployment.pk,
+        deployment.mode,
+        semi_supervised=deployment.semi_supervised is not None,
+        online=message.incremental,
+        unlabelled=bool(message.unsupervised_ranges),
+        several_inputs=several_inputs,
+        by_contract=message.input_format == InputFormat.COLUMNS,
+    )
+
+
+def _models(number: int) -> list[MLModel]:
+    """Return the models that take the samples: of a chain the lowest one."""
+    lowest = Q(tier=None) | Q(tier=0)
+    results = TrainingResult.objects.filter(lowest, deployment=number).select_related("model").order_by("pk")
+    return [result.model for result in results]
+
+
+def _topics(message: ControlMessage) -> list[str]:
+    return list(dict.fromkeys(each.topic for each in message.ranges))

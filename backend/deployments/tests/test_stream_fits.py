@@ -1,0 +1,91 @@
+"""Streams that a deployment cannot learn: told before, and refused, where what is declared is certain."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from backend.api.tests import builders
+from backend.deployments.models import Deployment
+from backend.streams.models import Announcement, OutboxMessage
+from kafkaml.control import ControlMessage
+from kafkaml.input_format import InputFormat
+from kafkaml.stream_range import StreamRange
+
+pytestmark = pytest.mark.django_db
+
+DIGITS = {"data_type": "uint8", "data_reshape": "28 28"}
+ROWS = {"data_type": "float32", "data_reshape": "3"}
+SCHEMA = '{"type": "record", "name": "r", "fields": [{"name": "a", "type": "float"}, {"name": "b", "type": "float"}]}'
+COLUMN = {"name": "a", "expression": "a"}
+CONTRACT = {"format": "JSON", "fields": [{"path": ["a"], "kind": "number"}], "columns": [COLUMN]}
+NOT_THREE = "cannot learn it: the stream's samples have the shape (3,): the model's input 'x' expects (28, 28)"
+
+
+def stream(input_format: InputFormat, config: dict[str, Any], deployment: int | None = None) -> Announcement:
+    message = ControlMessage(ranges=(StreamRange("t", 0, 0, 9),), input_format=input_format, input_config=config)
+    return builders.make_stream(deployment, value=message.to_bytes())
+
+
+def takes(*shape: int | None, framework: str = "tensorflow", **report: Any) -> Deployment:
+    described = {"name": "x", "shape": [None, *shape], "dtype": "float32"}
+    model = builders.make_model(framework=framework, report={"inputs": [described], "parameters": 1, **report})
+    return builders.make_deployment(model)
+
+
+def reason_of(client: APIClient, deployment: Deployment, of: Announcement) -> str:
+    rows = client.get(f"/api/deployments/{deployment.pk}/streams/").json()
+    return next(str(row["reason"]) for row in rows if row["stream"] == of.pk)
+
+
+@pytest.mark.parametrize(
+    ("input_format", "config", "reason"),
+    [
+        (InputFormat.RAW, DIGITS, ""),
+        # An axis of size 1 is added and taken.
+        (InputFormat.RAW, {**DIGITS, "data_reshape": "28 28 1"}, ""),
+        (InputFormat.RAW, ROWS, NOT_THREE),
+        (InputFormat.AVRO, {"data_scheme": SCHEMA}, "samples have the shape (2,)"),
+        # Only the records tell.
+        (InputFormat.JSON, {}, ""),
+        (InputFormat.RAW, {"data_type": "uint8"}, ""),
+        # Told where the records are looked at.
+        (InputFormat.RAW, {"data_type": "no type"}, ""),
+        (InputFormat.COLUMNS, {"contract": CONTRACT}, "the contract makes samples of the shape (1,), 1 column (a)"),
+    ],
+)
+def test_a_stream_of_another_shape_is_told_and_refused(
+    editor: APIClient, input_format: InputFormat, config: dict[str, Any], reason: str
+) -> None:
+    deployment, of = takes(28, 28), stream(input_format, config)
+    told = reason_of(editor, deployment, of)
+    assert (reason in told, bool(told)) == (True, bool(reason)), told
+    answer = editor.post(f"/api/streams/{of.pk}/send/", {"deployment": deployment.pk})
+    assert answer.status_code == (400 if reason else 202), answer.json()
+    assert OutboxMessage.objects.exists() is not bool(reason)
+    if reason:
+        assert answer.json()["errors"] == [{**answer.json()["errors"][0], "field": "deployment", "detail": told}]
+
+
+def test_of_a_pytorch_model_only_what_it_was_seen_to_refuse_is_certain(viewer: APIClient) -> None:
+    rows = stream(InputFormat.RAW, ROWS)
+    assert reason_of(viewer, takes(5, framework="pytorch"), rows) == ""
+    assert "shape (3,)" in reason_of(viewer, takes(5, framework="pytorch", proven=True), rows)
+    assert reason_of(viewer, takes(28, 28, framework="pytorch", proven=True), rows) == ""
+
+
+def test_a_stream_of_the_other_kind_says_so_there_too(viewer: APIClient) -> None:
+    deployment = builders.make_deployment(mode="incremental", incremental={})
+    assert "learns an online stream" in reason_of(viewer, deployment, stream(InputFormat.RAW, DIGITS))
+
+
+def test_training_anew_on_a_stream_of_another_shape_is_refused(editor: APIClient) -> None:
+    deployment = takes(28, 28)
+    stream(InputFormat.RAW, DIGITS, deployment.pk)
+    deployment.results.update(state="finished", desired="stopped")
+    result, of = deployment.results.get(), stream(InputFormat.RAW, ROWS)
+    answer = editor.post(f"/api/results/{result.pk}/restart/", {"stream": of.pk})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "stream")
+    assert NOT_THREE in answer.json()["errors"][0]["detail"]
