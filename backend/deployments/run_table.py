@@ -11,8 +11,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from django.db.models import F, QuerySet
+from django.db.models import F, JSONField, QuerySet, Value
 from django.db.models.fields.json import KeyTransform
+from django.db.models.functions import NullIf
 from rest_framework.filters import OrderingFilter
 from rest_framework.request import Request
 
@@ -72,7 +73,7 @@ class RunOrdering(OrderingFilter):
             name = term.removeprefix("-")
             if "." not in name and name not in view.ordering_fields:
                 raise InvalidField(self.ordering_param, f"there is no column {name!r}: {_EXPECTED}")
-            value: Any = _column(self.ordering_param, name) if "." in name else F(name)
+            value: Any = _ordered(_column(self.ordering_param, name)) if "." in name else F(name)
             orders.append(value.desc(nulls_last=True) if term.startswith("-") else value.asc(nulls_last=True))
         return queryset.order_by(*orders, "-id")
 
@@ -94,6 +95,8 @@ def where(rows: QuerySet[TrainingResult], conditions: Sequence[str]) -> QuerySet
             raise InvalidField("where", f"{text[:80]!r} compares with {value!r}: expected a number after {operator}")
         alias = f"where_{place}"
         rows = rows.alias(**{alias: _column("where", found["column"])}).exclude(**{f"{alias}__isnull": True})
+        # A number that is none, as of a training that diverged, is null in JSON.
+        rows = rows.exclude(**{alias: None})
         fulfilled = {f"{alias}__{_LOOKUPS[operator]}": value}
         rows = rows.exclude(**fulfilled) if operator == "!=" else rows.filter(**fulfilled)
     return rows
@@ -119,6 +122,11 @@ def _column(parameter: str, name: str) -> KeyTransform:
     if kind not in _PATHS or not 0 < len(key) <= _MOST_NAME:
         raise InvalidField(parameter, f"there is no column {name[:80]!r}: {_EXPECTED}")
     return _PATHS[kind](key)
+
+
+def _ordered(column: KeyTransform) -> NullIf:
+    """Return what orders by ``column``: databases differ in whether null in JSON comes before or behind numbers."""
+    return NullIf(column, Value(None, JSONField()))
 
 
 def _check_count(parameter: str, terms: Sequence[str]) -> None:

@@ -41,6 +41,17 @@ def test_runs_of_both_frameworks_are_ordered_by_score_and_parameter(viewer: APIC
     assert ids(viewer, ordering="-best.val.loss,id") == [high.pk, low.pk, none.pk]
 
 
+def test_a_run_whose_number_is_none_comes_last_and_fulfils_no_condition(viewer: APIClient) -> None:
+    good, diverged, missing = run(0.8, epochs=5), run(0.9, epochs=5), run(None, epochs=5)
+    assert diverged.current_version is not None
+    diverged.current_version.outcome["scores"] = {"accuracy": None}
+    diverged.current_version.save()
+    for order in ("score.accuracy,id", "-score.accuracy,id"):
+        assert ids(viewer, ordering=order) == [good.pk, diverged.pk, missing.pk]
+    for condition in ("score.accuracy>=0", "score.accuracy<2", "score.accuracy!=0.1", "score.accuracy=0.8"):
+        assert ids(viewer, where=condition) == [good.pk]
+
+
 def test_runs_are_narrowed_by_conditions(viewer: APIClient) -> None:
     low, none, high = run(0.8, epochs=5), run(None, epochs=5), run(0.95, epochs=10)
     assert ids(viewer, where="score.accuracy>=0.9") == [high.pk]
