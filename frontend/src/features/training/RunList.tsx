@@ -20,6 +20,7 @@ import * as columns from './runColumns'
 import { columnsOf } from './runValues'
 import { joinIds, parseIds, reselect } from './selection'
 import { ValueMenu } from './ValueMenu'
+import { ViewMenu } from './ViewMenu'
 
 const AFTER = [columns.CURVE, columns.TRAINED_ON, columns.DURATION, columns.AGE]
 
@@ -81,6 +82,7 @@ export function RunList({
             checked={favourite === true}
             onChange={(on) => onSearch({ favourite: on || undefined })}
           />
+          <ViewMenu search={search} onSearch={onSearch} />
           <ValueMenu
             rows={rows ?? []}
             chosen={values}
