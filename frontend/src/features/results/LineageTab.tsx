@@ -5,13 +5,14 @@ import { IconRefresh } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { useMemo } from 'react'
 import { Age } from '~/components/Age'
-import { ConfigurationLink, DeploymentLink, ModelLink, StreamLink, TopicLink } from '~/components/ButtonLink'
+import { ConfigurationLink, ModelLink, TopicLink } from '~/components/ButtonLink'
 import { CodeEditor } from '~/components/CodeEditor'
 import { CopyButton } from '~/components/CopyButton'
 import { DatasetOriginLink } from '~/components/contract/DatasetOriginLink'
 import { Dimmed } from '~/components/Dimmed'
 import { Facts } from '~/components/Facts'
 import { ProblemAlert } from '~/components/ProblemAlert'
+import { RunDeployment, RunStream } from '~/components/RunOrigin'
 import { Section } from '~/components/Section'
 import { deploymentsRetrieveOptions, modelsRetrieveOptions, type Result, streamsRetrieveOptions } from '~/lib/api'
 import { contractOf, datasetOf } from '~/lib/datasets'
@@ -79,10 +80,10 @@ function DataFacts({ result }: { result: Result }) {
       facts={[
         [
           'Stream',
-          <StreamLink id={data.id} key="stream">
-            stream {data.id}
+          <span key="stream">
+            <RunStream run={result} />
             {data.description ? `: ${data.description}` : ''}
-          </StreamLink>,
+          </span>,
         ],
         origin && ['Data set', <DatasetOriginLink key="dataset" origin={origin} />],
         [
@@ -171,12 +172,7 @@ function ArgumentFacts({ result }: { result: Result }) {
   return (
     <Facts
       facts={[
-        [
-          'Deployment',
-          <DeploymentLink id={data.id} key="deployment">
-            deployment {data.id}
-          </DeploymentLink>,
-        ],
+        ['Deployment', <RunDeployment key="deployment" run={result} />],
         [
           'Configuration',
           <ConfigurationLink id={data.configuration} key="configuration">

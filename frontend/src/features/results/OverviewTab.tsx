@@ -104,7 +104,9 @@ function Waiting({ result }: { result: Result }) {
     <Alert color="gray" icon={<IconHourglass aria-hidden />}>
       <Text size="sm">{text}</Text>
       {result.stream === null && (
-        <DeploymentLink id={result.deployment}>Deployment {result.deployment} shows how to send data</DeploymentLink>
+        <DeploymentLink id={result.deployment}>
+          {result.configuration_name} · {result.deployment} shows how to send data
+        </DeploymentLink>
       )}
     </Alert>
   )

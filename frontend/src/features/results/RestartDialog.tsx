@@ -9,6 +9,7 @@ import { CopyAs } from '~/components/CopyAs'
 import { unitOf } from '~/components/charts/curves'
 import { FormDialog } from '~/components/FormDialog'
 import { ProblemAlert } from '~/components/ProblemAlert'
+import { streamName } from '~/components/RunOrigin'
 import { modelsRetrieveOptions, type Result, resultsRestartCreate, type Stream, streamsListOptions } from '~/lib/api'
 import { formatExact, plural } from '~/lib/format'
 import { restartEquivalents } from './equivalents'
@@ -73,13 +74,13 @@ export function RestartDialog({
             <Radio
               value="anew"
               label="The beginning"
-              description={`Untrained, from the beginning of stream ${result.stream}.`}
+              description={`Untrained, from the beginning of ${streamName(result)}.`}
             />
           </Stack>
         </Radio.Group>
       ) : (
         <Text size="sm">
-          It reads stream {result.stream} again, with the same split and seed. The same code should give the same model.
+          It reads {streamName(result)} again, with the same split and seed. The same code should give the same model.
         </Text>
       )}
       {changed && !resume && (

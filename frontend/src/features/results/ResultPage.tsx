@@ -14,7 +14,7 @@ import {
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
 import { useState } from 'react'
-import { ButtonLink, DeploymentLink, ModelLink } from '~/components/ButtonLink'
+import { ButtonLink, ModelLink } from '~/components/ButtonLink'
 import { CopyAs } from '~/components/CopyAs'
 import { DatasetOriginLink } from '~/components/contract/DatasetOriginLink'
 import { DeleteDialog } from '~/components/DeleteDialog'
@@ -22,6 +22,7 @@ import { FailureAlert, isHeldUp } from '~/components/FailureAlert'
 import { ObjectPage } from '~/components/ObjectPage'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { FavouriteStar, RunNotesDialog, Tags } from '~/components/RunNotes'
+import { RunDeployment, RunStream } from '~/components/RunOrigin'
 import { type Result, resultsRetrieveOptions, resultsStopCreateMutation, streamsRetrieveOptions } from '~/lib/api'
 import { datasetOf } from '~/lib/datasets'
 import { idOf } from '~/lib/listSearch'
@@ -119,7 +120,15 @@ function Loaded({
               {result.name ? result.model_name : 'model'} {result.model}
             </ModelLink>
             <span aria-hidden>·</span>
-            <DeploymentLink id={result.deployment}>deployment {result.deployment}</DeploymentLink>
+            <RunDeployment run={result} />
+            {result.stream !== null && !origin && (
+              <>
+                <span aria-hidden>·</span>
+                <span>
+                  on <RunStream run={result} />
+                </span>
+              </>
+            )}
             {origin && (
               <>
                 <span aria-hidden>·</span>

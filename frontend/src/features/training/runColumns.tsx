@@ -3,12 +3,13 @@
 import { Group, Stack, Text, Tooltip } from '@mantine/core'
 import type { DataTableColumn } from 'mantine-datatable'
 import { Age, useNow } from '~/components/Age'
-import { DeploymentLink, ResultLink, StreamLink } from '~/components/ButtonLink'
+import { ResultLink, StreamLink } from '~/components/ButtonLink'
 import { Sparkline } from '~/components/charts/Sparkline'
 import { SmallPrint } from '~/components/Dimmed'
 import { failureTitle, isHeldUp } from '~/components/FailureAlert'
 import { FrameworkTitle } from '~/components/FrameworkMark'
 import { FavouriteStar, Tags } from '~/components/RunNotes'
+import { RunDeployment, RunStream } from '~/components/RunOrigin'
 import { StatusBadge } from '~/components/StatusBadge'
 import type { ResultRow } from '~/lib/api'
 import { baselineText, beats } from '~/lib/baseline'
@@ -190,14 +191,8 @@ function TrainedOn({ row }: { row: ResultRow }) {
   return (
     // Links below each other are apart enough for a finger.
     <Stack gap={6} style={{ overflowWrap: 'anywhere' }}>
-      <DeploymentLink id={row.deployment}>
-        {row.configuration_name} · {row.deployment}
-      </DeploymentLink>
-      {row.stream !== null && (
-        <StreamLink id={row.stream}>
-          {row.stream_topic} · stream {row.stream}
-        </StreamLink>
-      )}
+      <RunDeployment run={row} />
+      <RunStream run={row} />
     </Stack>
   )
 }

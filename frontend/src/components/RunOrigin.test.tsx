@@ -1,0 +1,15 @@
+import { screen } from '@testing-library/react'
+import { expect, test } from 'vitest'
+import { show } from '~/testing/page'
+import { RunDeployment, RunStream } from './RunOrigin'
+
+const RUN = { deployment: 11, configuration_name: 'mnist', stream: 13, stream_topic: 'digits' }
+
+test('a run comes from things with names', async () => {
+  const { unmount } = await show([<RunDeployment key="d" run={RUN} />, <RunStream key="s" run={RUN} />])
+  expect(await screen.findByRole('link', { name: 'mnist · 11', hidden: true })).toHaveAttribute('href', '/training/11')
+  expect(screen.getByRole('link', { name: 'digits · stream 13', hidden: true })).toHaveAttribute('href', '/streams/13')
+  unmount()
+  const { container } = await show(<RunStream run={{ ...RUN, stream: null, stream_topic: null }} />)
+  expect(container).not.toHaveTextContent('stream')
+})
