@@ -126,7 +126,7 @@ def test_killed_wherever_it_is_a_training_ends_as_if_undisturbed(
     code, name = MODELS[framework]
     worker = Worker(backend, broker, tmp_path, {framework: fork_server_of(Runtime(framework))})
     stream = send(broker, *blobs(), input_format=input_format)
-    plan = plan_of(framework, stream, code, fit_arguments=epochs(framework, EPOCHS))
+    plan = plan_of(framework, stream, code, fit_arguments={**epochs(framework, EPOCHS), "restore_best_weights": True})
     undisturbed = worker.train(plan, KML_CHECKPOINT_SECONDS="3600")
     expected = {each["epoch"]: (each["training"], each["validation"]) for each in backend.events_of("epoch")}
     expected_weights = weights_in(backend.uploads[name].content, name)
@@ -152,6 +152,8 @@ def test_killed_wherever_it_is_a_training_ends_as_if_undisturbed(
     assert sorted(told) == list(range(last + 1, EPOCHS + 1))
     assert all(expected[number] == metrics for number, metrics in told.items())
     assert weights_in(backend.uploads[name].content, name) == expected_weights
+    assert backend.outcomes[-1]["best_epoch"] == undisturbed.to_json()["best_epoch"]
+    assert backend.outcomes[-1]["best_epoch"]["restored"]
     assert backend.outcomes[-1]["test_metrics"] == undisturbed.test_metrics
     assert backend.outcomes[-1]["warnings"] == list(undisturbed.warnings)
 
