@@ -81,8 +81,8 @@ export function GhostBox({ step, number }: { step: Step; number: number }) {
   )
 }
 
-// What tells 'digits-1-digits-edge' from 'digits-1-digits-fog' is at their ends.
-const END = 6
+// What tells 'digits-1-digits-keras-out' from 'digits-1-digits-pytorch-out' is at their ends.
+const END = 8
 
 /** A name with both its ends where it is longer than there is room for. */
 function Name({ text, room }: { text: string; room: number }) {
