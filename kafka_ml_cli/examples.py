@@ -79,6 +79,8 @@ def run(
     effort = importlib.import_module("examples.journey").Effort(wanted, quick=quick, offline=offline)
     if not json:
         found.run(client, effort)
+        if quick:
+            console().print("--quick: few samples, one epoch; it shows the way, not the accuracy", style="dim")
         return
     # Progress is for people: the answer alone goes to the program that asked.
     with contextlib.redirect_stdout(sys.stderr):

@@ -10,6 +10,8 @@ import { useSession } from '~/lib/session'
 import type { Step } from './checklist'
 import classes from './picture.module.css'
 
+const EXAMPLE = 'kafka-ml examples run digits'
+
 export function Checklist({ steps }: { steps: readonly Step[] }) {
   const [folded, setFolded] = useLocalStorage({ key: 'kml-checklist-folded', defaultValue: false })
   const next = steps.find((step) => !step.done)
@@ -42,6 +44,13 @@ export function Checklist({ steps }: { steps: readonly Step[] }) {
             />
           ))}
         </ol>
+      )}
+      {!folded && done === 0 && (
+        <Group gap={4} maw={720} mt="xs">
+          <Dimmed>Or let an example do all of it, and look:</Dimmed>
+          <Code>{EXAMPLE}</Code>
+          <CopyButton text={EXAMPLE} what="command" />
+        </Group>
       )}
     </section>
   )
