@@ -85,7 +85,7 @@ def create_token(
     context: typer.Context,
     name: str,
     role: Annotated[str, typer.Option("--role", "-r", help="At most viewer, editor or admin.")] = "editor",
-    days: Annotated[float, typer.Option(help="Valid for so many days.")] = 30,
+    days: Annotated[float, typer.Option(help="Valid for this many days.")] = 30,
     json: JsonOption = False,
 ) -> None:
     """Make a token and print it, once."""

@@ -31,14 +31,15 @@ def create_chain(
     start: StartOption = None,
     prefix: Annotated[str | None, typer.Option(help="Of the topics that are not given.")] = None,
     limit: Annotated[
-        list[float] | None, typer.Option(help="Of a tier, from the lowest on; again for the next. Else as proposed.")
+        list[float] | None,
+        typer.Option(help="Limit of a tier, from the lowest; repeat for the next. By default as proposed."),
     ] = None,
     upper_topic: Annotated[
         list[str] | None, typer.Option(help="That a tier hands up to, from the lowest on; again for the next.")
     ] = None,
     replicas: Annotated[list[str] | None, typer.Option(metavar="[SUB-MODEL=]NUMBER", help=_OF_TIERS)] = None,
     max_replicas: Annotated[
-        list[str] | None, typer.Option(metavar="[SUB-MODEL=]NUMBER", help="The lag chooses up to so many.")
+        list[str] | None, typer.Option(metavar="[SUB-MODEL=]NUMBER", help="Scale with the lag up to this many.")
     ] = None,
     gpu: Annotated[list[str] | None, typer.Option(metavar="[SUB-MODEL=]NUMBER", help="GPUs of each replica.")] = None,
     cluster: Annotated[
@@ -46,13 +47,13 @@ def create_chain(
     ] = None,
     upper_bootstrap_servers: Annotated[
         list[str] | None,
-        typer.Option(metavar="[SUB-MODEL=]HOST:PORT", help="Another Kafka for what a tier hands up."),
+        typer.Option(metavar="[SUB-MODEL=]HOST:PORT", help="Another Kafka cluster for what a tier hands up."),
     ] = None,
     output_bootstrap_servers: Annotated[
         list[str] | None, typer.Option(metavar="[SUB-MODEL=]HOST:PORT", help="Another Kafka for answers.")
     ] = None,
     version: Annotated[int | None, typer.Option(help="Of all tiers; by default whichever is current.")] = None,
-    propose: Annotated[bool, typer.Option("--propose", help="Only show what is proposed.")] = False,
+    propose: Annotated[bool, typer.Option("--propose", help="Only show the proposal.")] = False,
     json: JsonOption = False,
 ) -> None:
     """Serve all sub-models of a trained chain, or none."""

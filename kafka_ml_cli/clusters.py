@@ -36,7 +36,7 @@ _CaFile = Annotated[Path | None, typer.Option("--ca-file", help="PEM file of the
 _Kafka = Annotated[str | None, typer.Option("--kafka", help="Our Kafka, as pods there reach it: host:port.")]
 _BackendUrl = Annotated[str | None, typer.Option(help="This platform's API, as pods there reach it.")]
 _Image = Annotated[str | None, typer.Option(help="Images there, e.g. registry:5000/kafka-ml/{component}:0.1.0.")]
-_GpuResource = Annotated[str | None, typer.Option(help="What a GPU is called there, e.g. nvidia.com/gpu.")]
+_GpuResource = Annotated[str | None, typer.Option(help="Name of a GPU there, e.g. nvidia.com/gpu.")]
 # Parameters that are not the platform's fields, but where those are.
 _READ = ("token_file", "ca_file", "kafka")
 _Keda = Annotated[bool | None, typer.Option("--keda/--no-keda", help="KEDA is installed there.")]

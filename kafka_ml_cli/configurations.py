@@ -59,7 +59,7 @@ def update(
     context: typer.Context,
     configuration: int,
     name: Annotated[str | None, typer.Option("--name", "-n")] = None,
-    model: Annotated[list[int] | None, typer.Option("--model", "-m", help="All its models, anew.")] = None,
+    model: Annotated[list[int] | None, typer.Option("--model", "-m", help="Replaces all its models.")] = None,
     description: Annotated[str | None, typer.Option()] = None,
     json: JsonOption = False,
 ) -> None:

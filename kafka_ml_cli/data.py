@@ -42,7 +42,9 @@ def send(
     deployment: Annotated[
         int | None, typer.Option("--deployment", "-d", help="Announce the stream to this deployment, for training.")
     ] = None,
-    topic: Annotated[str, typer.Option("--topic", "-t", help="Topic to write to; made from the file's name.")] = "",
+    topic: Annotated[
+        str, typer.Option("--topic", "-t", help="Topic to write to; by default named after the file.")
+    ] = "",
     features: Annotated[
         str, typer.Option(help="Columns, comma-separated; NPZ: array. All but the label by default.")
     ] = "",
@@ -72,13 +74,15 @@ def send(
         bool | None, typer.Option("--header/--no-header", help="CSV: whether the first row names the columns.")
     ] = None,
     skip: Annotated[int, typer.Option(min=0, help="Leave out the first samples.")] = 0,
-    limit: Annotated[int | None, typer.Option(min=1, help="Send at most so many samples.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Send at most this many samples.")] = None,
     description: Annotated[str, typer.Option(help="Shown in the list of streams.")] = "",
     unlabelled: Annotated[
         Path | None,
         typer.Option(help="For a semi-supervised deployment: another file, of samples without labels."),
     ] = None,
-    unlabelled_topic: Annotated[str, typer.Option(help="Topic for these; made from the other topic's name.")] = "",
+    unlabelled_topic: Annotated[
+        str, typer.Option(help="Topic for these; by default named after the other topic.")
+    ] = "",
     bootstrap_servers: BootstrapServers = "",
     json: JsonOption = False,
 ) -> None:
@@ -267,9 +271,11 @@ def _send(
 def tail(
     context: typer.Context,
     source: Annotated[str, typer.Argument(help="A topic, or the id of an inference (its output is shown).")],
-    count: Annotated[int | None, typer.Option("--count", "-n", min=1, help="End after so many records.")] = None,
-    from_beginning: Annotated[bool, typer.Option(help="Also what is there already.")] = False,
-    timeout: Annotated[float | None, typer.Option(help="End when nothing came for so many seconds.")] = None,
+    count: Annotated[int | None, typer.Option("--count", "-n", min=1, help="Stop after this many records.")] = None,
+    from_beginning: Annotated[bool, typer.Option(help="Also existing records.")] = False,
+    timeout: Annotated[
+        float | None, typer.Option(help="Stop when no record has arrived for this many seconds.")
+    ] = None,
     bootstrap_servers: BootstrapServers = "",
     json: JsonOption = False,
 ) -> None:

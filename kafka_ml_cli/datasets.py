@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from kafkaml.wire.proposal import FieldSummary, Proposal
 
 app = typer.Typer(
-    name="datasets", help="Topics as data sets: what is in them, and how it is learnt.", no_args_is_help=True
+    name="datasets", help="Topics as data sets: their records, and how to learn from them.", no_args_is_help=True
 )
 
 ContractOption = Annotated[
     Path | None,
-    typer.Option(help="File with the contract, as `infer --json` prints it; by default what is proposed."),
+    typer.Option(help="File with the contract, as `infer --json` prints it; by default the proposed one."),
 ]
 
 
@@ -43,7 +43,7 @@ def _moment(text: str) -> datetime:
     try:
         return datetime.now(UTC) if text == "now" else datetime.fromisoformat(text)
     except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is no time: expected now, or such as 2026-01-31T12:00:00") from error
+        raise typer.BadParameter(f"{text!r} is not a time: expected now, or such as 2026-01-31T12:00:00") from error
 
 
 SinceOption = Annotated[
@@ -55,11 +55,13 @@ UntilOption = Annotated[
 ]
 OnlineOption = Annotated[
     bool,
-    typer.Option("--online", help="Without end, for incremental training: all since --since, and what comes."),
+    typer.Option(
+        "--online", help="Without end, for incremental training: all records since --since, and those to come."
+    ),
 ]
 FitOption = Annotated[
     int | None,
-    typer.Option(min=1, help="--online: of so many first records at least are scales and the like learnt (1000)."),
+    typer.Option(min=1, help="--online: scales and the like are learnt from at least this many records (1000)."),
 ]
 PartitionOption = Annotated[int | None, typer.Option(min=0, help="Only records of this partition.")]
 StartOption = Annotated[int | None, typer.Option(min=0, help="Only records from this offset on.")]
@@ -72,7 +74,7 @@ TestOption = Annotated[
 
 @app.callback()
 def _about() -> None:
-    """Topics as data sets: what is in them, and how it is learnt."""
+    """Topics as data sets: their records, and how to learn from them."""
 
 
 @app.command("list")
@@ -186,7 +188,7 @@ def add_version(
 def preview(
     context: typer.Context,
     dataset: Annotated[int | None, typer.Argument(metavar="[ID]", help="A data set; or name a topic.")] = None,
-    topic: Annotated[str | None, typer.Option(help="A topic, as if a data set were made of it.")] = None,
+    topic: Annotated[str | None, typer.Option(help="A topic, as a data set of it would be.")] = None,
     contract: ContractOption = None,
     version: Annotated[int | None, typer.Option(help="Of the data set, by default the newest.")] = None,
     samples: Annotated[int, typer.Option(min=1, max=50, help="How many samples are shown.")] = 12,
@@ -239,7 +241,7 @@ def export(
 def train(
     context: typer.Context,
     dataset: int,
-    deployment: Annotated[int, typer.Option(help="Id of a deployment that waits for its stream.")],
+    deployment: Annotated[int, typer.Option(help="Id of a deployment that is waiting for data.")],
     version: Annotated[int | None, typer.Option(help="By default the newest.")] = None,
     json: JsonOption = False,
 ) -> None:

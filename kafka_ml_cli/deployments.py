@@ -172,24 +172,24 @@ def create(
     ] = False,
     stream_timeout: Annotated[
         int | None,
-        typer.Option(rich_help_panel=_ONLINE, help="Else it ends so long after the last record, in ms: 60000."),
+        typer.Option(rich_help_panel=_ONLINE, help="Otherwise it ends this long after the last record, in ms: 60000."),
     ] = None,
     message_poll_timeout: Annotated[
         int | None,
         typer.Option(rich_help_panel=_ONLINE, help="A window ends so long after its first record, in ms: 60000."),
     ] = None,
     window_records: Annotated[
-        int | None, typer.Option(rich_help_panel=_ONLINE, help="Or with so many records: 10000.")
+        int | None, typer.Option(rich_help_panel=_ONLINE, help="Or after this many records: 10000.")
     ] = None,
     validation_rate: Annotated[
         float | None,
         typer.Option(rich_help_panel=_ONLINE, help="Share of each window that validates; by default as announced."),
     ] = None,
     monitoring_metric: Annotated[
-        str | None, typer.Option(rich_help_panel=_ONLINE, help="A better value of it makes a version of the model.")
+        str | None, typer.Option(rich_help_panel=_ONLINE, help="A better value of it creates a version of the model.")
     ] = None,
     change: Annotated[
-        Direction | None, typer.Option(rich_help_panel=_ONLINE, help="Which way it goes when the model gets better.")
+        Direction | None, typer.Option(rich_help_panel=_ONLINE, help="Its direction when the model gets better.")
     ] = None,
     improvement: Annotated[
         float | None, typer.Option(rich_help_panel=_ONLINE, help="By how much, at least: 0.05.")
@@ -206,10 +206,10 @@ def create(
         int | None, typer.Option(rich_help_panel=_SEMI, help="So often at most they are labelled and learnt: 5.")
     ] = None,
     confidence: Annotated[
-        float | None, typer.Option(rich_help_panel=_SEMI, help="Only where the model is as sure of a class: 0.9.")
+        float | None, typer.Option(rich_help_panel=_SEMI, help="Minimum probability of the predicted class: 0.9.")
     ] = None,
     optimizer: Annotated[
-        str | None, typer.Option(rich_help_panel=_CHAIN, help="What sub-models are trained with: adam.")
+        str | None, typer.Option(rich_help_panel=_CHAIN, help="Optimizer of the sub-models: adam.")
     ] = None,
     learning_rate: Annotated[
         float | None, typer.Option(rich_help_panel=_CHAIN, help="Of the optimizer: 0.001.")
@@ -264,5 +264,5 @@ def create(
     return print_done(made, done, json=json, then=f"kafka-ml send FILE --deployment {made.id}{more}")
 
 
-app.command(help="Stop all trainings of a deployment.")(stop)
+app.command(help="Stop all training runs of a deployment.")(stop)
 add_delete_many(app, "Delete deployments and their results.")

@@ -83,7 +83,7 @@ def create(
     output_topic: Annotated[str, typer.Option("--output", "-o", help="Topic of the predictions.")],
     version: VersionOption = None,
     replicas: Annotated[
-        int, typer.Option(help="Processes that share the input's partitions; 0: workers elsewhere serve alone.")
+        int, typer.Option(help="Processes that share the input's partitions; 0: only external workers serve it.")
     ] = 1,
     start: StartOption = None,
     max_replicas: Annotated[
@@ -93,14 +93,14 @@ def create(
     input_config: ConfigOption = None,
     include: Annotated[
         str | None,
-        typer.Option(help="Columns and fields of a record that its answer carries: machine,_key,_timestamp."),
+        typer.Option(help="Columns and fields of a record to copy into its prediction: machine,_key,_timestamp."),
     ] = None,
     output_bootstrap_servers: Annotated[str | None, typer.Option(help="Another cluster for the output.")] = None,
     output_timestamps: Annotated[
         str | None, typer.Option(help="source: answers carry their record's time (the default); written: their own.")
     ] = None,
     limit: Annotated[
-        float | None, typer.Option(help="Of a tier: hand up what is less sure than this (needs --upper-topic).")
+        float | None, typer.Option(help="Of a tier: predictions below it go up (needs --upper-topic).")
     ] = None,
     upper_topic: Annotated[str | None, typer.Option(help="Input of the next tier of a distributed model.")] = None,
     upper_bootstrap_servers: Annotated[str | None, typer.Option(help="Another cluster for the upper topic.")] = None,
@@ -153,9 +153,9 @@ def restart(context: typer.Context, inference: int) -> None:
 def scale(
     context: typer.Context,
     inference: int,
-    replicas: Annotated[int, typer.Argument(help="0: the platform runs none, workers elsewhere serve alone.")],
+    replicas: Annotated[int, typer.Argument(help="0: the platform runs none, only external workers serve it.")],
     most: Annotated[
-        int | None, typer.Option("--max", min=0, help="Let the waiting records choose up to so many; 0: no more.")
+        int | None, typer.Option("--max", min=0, help="Scale with the lag up to this many; 0: fixed number.")
     ] = None,
     json: JsonOption = False,
 ) -> None:
@@ -167,7 +167,7 @@ def scale(
 
 
 WaitOption = Annotated[
-    float, typer.Option("--wait", min=0, help="Wait so many seconds for the replicas to go over; 0: do not.")
+    float, typer.Option("--wait", min=0, help="Wait this many seconds for the replicas to switch; 0: do not wait.")
 ]
 
 
@@ -242,7 +242,9 @@ def _gone_over(context: typer.Context, changed: Inference, *, wait: float, json:
 LabelledOption = Annotated[bool, typer.Option("--labelled", help="Keys are the right answers: tell the accuracy.")]
 RuleOption = Annotated[
     str | None,
-    typer.Option(help="Decide by itself: agreement:0.95:10000 or accuracy:0.01:10000 (at least so much, of so many)."),
+    typer.Option(
+        help="Decide automatically: agreement:0.95:10000 or accuracy:0.01:10000 (minimum, number of records)."
+    ),
 ]
 
 
@@ -345,7 +347,7 @@ def _rule(text: str | None) -> dict[str, object] | None:
 def swaps(
     context: typer.Context,
     inference: int,
-    count: Annotated[int, typer.Option("--count", "-n", min=1, max=500, help="Show at most so many.")] = 20,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, max=500, help="Show at most this many.")] = 20,
     json: JsonOption = False,
 ) -> None:
     """Show when replicas went over to other versions, the newest first."""
@@ -408,7 +410,7 @@ def try_(
     inference: int,
     sample: Annotated[str, typer.Argument(help="A JSON or NPY file, or JSON: a number, (nested) lists, an object.")],
     shape: Annotated[str, typer.Option(help="For a flat list, for example '28 28'; the stream's by default.")] = "",
-    timeout: Annotated[float, typer.Option(min=0.1, max=30, help="Wait so many seconds for the answer.")] = 10.0,
+    timeout: Annotated[float, typer.Option(min=0.1, max=30, help="Wait this many seconds for the prediction.")] = 10.0,
     json: JsonOption = False,
 ) -> None:
     """Send one sample through Kafka and show the answer. Writes a real record to the input topic."""
@@ -451,8 +453,8 @@ def predict(
     file: Annotated[Path, typer.Argument(help="Samples: CSV, Parquet, JSON lines, JSON array, NPZ or NPY file.")],
     features: Annotated[str, typer.Option(help="Columns, comma-separated; NPZ: array. All by default.")] = "",
     skip: Annotated[int, typer.Option(min=0, help="Leave out the first samples.")] = 0,
-    limit: Annotated[int | None, typer.Option(min=1, help="Predict at most so many samples.")] = None,
-    timeout: Annotated[float, typer.Option(min=0.1, help="Wait so many seconds for the answers.")] = 60.0,
+    limit: Annotated[int | None, typer.Option(min=1, help="Predict at most this many samples.")] = None,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Wait this many seconds for the predictions.")] = 60.0,
     json: JsonOption = False,
 ) -> None:
     """Predict the samples of a file through Kafka. Writes real records to the input topic."""
@@ -549,7 +551,7 @@ def dead_letters(
     context: typer.Context,
     inference: int,
     count: Annotated[
-        int | None, typer.Option("--count", "-n", min=1, max=100, help="Show so many, newest first, one by one.")
+        int | None, typer.Option("--count", "-n", min=1, max=100, help="Show this many, newest first, one by one.")
     ] = None,
     replay: Annotated[bool, typer.Option("--replay", help="Send all of them back to the input topic.")] = False,
     json: JsonOption = False,

@@ -67,7 +67,7 @@ def show(context: typer.Context, model: int, json: JsonOption = False) -> None:
 def create(
     context: typer.Context,
     code: CodeFile,
-    name: Annotated[str, typer.Option("--name", "-n", help="A name that says what it is.")],
+    name: Annotated[str, typer.Option("--name", "-n", help="Its name.")],
     framework: FrameworkOption,
     imports: ImportsFile = None,
     description: Annotated[str, typer.Option(help="A sentence about it.")] = "",

@@ -47,13 +47,13 @@ def list_(
     tag: Annotated[str | None, typer.Option(help="Only those with this tag.")] = None,
     favourite: Annotated[bool, typer.Option("--favourite", help="Only favourites.")] = False,
     where: Annotated[
-        list[str] | None, typer.Option(help="Only those of which this is true: 'score.accuracy>=0.9'. Repeatable.")
+        list[str] | None, typer.Option(help="Only runs that meet this condition: 'score.accuracy>=0.9'. Repeatable.")
     ] = None,
     order: Annotated[
         str | None,
         typer.Option(help="Best first: -score.accuracy; columns are score.NAME, test.NAME, best.NAME, parameter.NAME."),
     ] = None,
-    parameters: Annotated[bool, typer.Option("--parameters", help="Also what they were trained with.")] = False,
+    parameters: Annotated[bool, typer.Option("--parameters", help="Also show their parameters.")] = False,
     json: JsonOption = False,
 ) -> None:
     """List results, the newest first or as ordered."""
@@ -166,8 +166,8 @@ def show(context: typer.Context, result: int, json: JsonOption = False) -> None:
 def annotate(
     context: typer.Context,
     result: int,
-    name: Annotated[str | None, typer.Option("--name", "-n", help="What to call the run.")] = None,
-    notes: Annotated[str | None, typer.Option(help="What is to be remembered of it.")] = None,
+    name: Annotated[str | None, typer.Option("--name", "-n", help="Name of the run.")] = None,
+    notes: Annotated[str | None, typer.Option(help="Notes about the run.")] = None,
     tag: Annotated[
         list[str] | None, typer.Option("--tag", help="A word to find it by, in place of those before. Repeatable.")
     ] = None,
@@ -194,7 +194,7 @@ def exits(
         str, typer.Option(help="Of the tiers, from the lowest on: 0.8,0.9. The proposed ones by default.")
     ] = "",
     curve: Annotated[
-        int | None, typer.Option(help="Show what other limits of this tier (0: the lowest) would do.")
+        int | None, typer.Option(help="Show the effect of other limits of this tier (0: the lowest).")
     ] = None,
     json: JsonOption = False,
 ) -> None:
@@ -335,7 +335,7 @@ def promote(
     context: typer.Context,
     result: int,
     version: Annotated[int, typer.Argument(help="Number of the version, newer or older.")],
-    why: Annotated[str, typer.Option(help="For the audit trail and for those who are told.")] = "",
+    why: Annotated[str, typer.Option(help="Reason, for the audit trail and webhooks.")] = "",
 ) -> None:
     """Make a version the current one; inferences that follow the result go over to it."""
     client_of(context).results.promote(result, version, why=why)

@@ -66,7 +66,7 @@ def logs(
     context: typer.Context,
     identifier: Identifier,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until it ends.")] = False,
-    replica: Annotated[int, typer.Option(help="Which replica.")] = 0,
+    replica: Annotated[int, typer.Option(help="Number of the replica.")] = 0,
     tail: Annotated[int, typer.Option(help="Only the last BYTES to begin with; 0 shows all.")] = 0,
 ) -> None:
     """Print the log, also of what has ended."""

@@ -108,7 +108,7 @@ def export(
 def send(
     context: typer.Context,
     stream: int,
-    deployment: Annotated[int, typer.Option("--deployment", "-d", help="The deployment that shall train on it.")],
+    deployment: Annotated[int, typer.Option("--deployment", "-d", help="The deployment to train on it.")],
 ) -> None:
     """Announce a stream again, to another deployment; its records stay where they are."""
     client_of(context).streams.send(stream, deployment=deployment)
@@ -119,7 +119,7 @@ def send(
 def announce(
     context: typer.Context,
     topic: Annotated[str, typer.Argument(help="Topic that holds the data.")],
-    deployment: Annotated[int, typer.Option("--deployment", "-d", help="The deployment that shall train on it.")],
+    deployment: Annotated[int, typer.Option("--deployment", "-d", help="The deployment to train on it.")],
     input_format: Annotated[str, typer.Option("--format", "-f", help="RAW, AVRO, JSON or TELEGRAF_STR_JSON.")] = "RAW",
     config: Annotated[
         str,

@@ -16,7 +16,7 @@ __all__ = ["app"]
 
 app = typer.Typer(
     name="webhooks",
-    help="Other systems that are told when a version becomes the current one (for admins).",
+    help="Other systems that are notified when a version becomes current (for admins).",
     no_args_is_help=True,
 )
 
@@ -68,7 +68,8 @@ def update(
         str | None, typer.Option(help="Another address; needs the secret again, in KML_WEBHOOK_SECRET.")
     ] = None,
     enabled: Annotated[
-        bool | None, typer.Option("--on/--off", help="Tell it or not; what waits is dropped when it is switched off.")
+        bool | None,
+        typer.Option("--on/--off", help="Switch it on or off; switching it off drops undelivered requests."),
     ] = None,
     json: JsonOption = False,
 ) -> None:
@@ -88,7 +89,7 @@ def new_secret(context: typer.Context, webhook: int, json: JsonOption = False) -
 def ping(
     context: typer.Context,
     webhook: int,
-    wait: Annotated[float, typer.Option(min=1, help="Wait at most so many seconds.")] = 15.0,
+    wait: Annotated[float, typer.Option(min=1, help="Wait at most this many seconds.")] = 15.0,
     json: JsonOption = False,
 ) -> None:
     """Send it an event of type ping, and say how that went; fails when it was not taken."""

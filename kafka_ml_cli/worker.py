@@ -14,7 +14,9 @@ from kafka_ml_cli.session import client_of, session_of
 from kafkaml.errors import RefusedError
 
 app = typer.Typer(
-    name="worker", help="Machines elsewhere that serve an inference, e.g. at the edge.", no_args_is_help=True
+    name="worker",
+    help="External workers: other machines that serve an inference, e.g. at the edge.",
+    no_args_is_help=True,
 )
 
 InferenceOption = Annotated[int, typer.Option("--inference", "-i", help="Number of the inference.")]
@@ -26,14 +28,17 @@ def run(
     inference: InferenceOption,
     url: Annotated[str, typer.Option(help="Address of the platform from here (also KML_URL).")] = "",
     token: Annotated[
-        str, typer.Option(envvar="KML_WORKER_TOKEN", show_envvar=True, help="What `kafka-ml worker token` printed.")
+        str,
+        typer.Option(
+            envvar="KML_WORKER_TOKEN", show_envvar=True, help="The token that `kafka-ml worker token` printed."
+        ),
     ] = "",
     token_file: Annotated[
         Path | None, typer.Option(help="File that holds the token: other users of this machine see no options of it.")
     ] = None,
     name: Annotated[
         str,
-        typer.Option(envvar="KML_WORKER_NAME", show_envvar=True, help="Tells workers apart; else the host's."),
+        typer.Option(envvar="KML_WORKER_NAME", show_envvar=True, help="Name of this worker; by default the host's."),
     ] = "",
     state_dir: Annotated[Path | None, typer.Option(help="Folder that keeps models and counts over restarts.")] = None,
     bootstrap_servers: Annotated[
@@ -92,8 +97,8 @@ def _token(text: str, file: Path | None) -> str:
 def token(
     context: typer.Context,
     inference: Annotated[int, typer.Argument(metavar="INFERENCE")],
-    name: Annotated[str, typer.Option(help="What it is for, e.g. a site or a machine.")] = "worker",
-    days: Annotated[float, typer.Option(help="Valid for so many days.")] = 365,
+    name: Annotated[str, typer.Option(help="Its purpose, e.g. a site or a machine.")] = "worker",
+    days: Annotated[float, typer.Option(help="Valid for this many days.")] = 365,
     json: JsonOption = False,
 ) -> None:
     """Make a token for machines that serve an inference; prints it once, with the commands to run there."""

@@ -34,7 +34,7 @@ class ParquetFile:
                 self.columns = [field.name for field in file.schema_arrow]
                 self._rows = file.metadata.num_rows
         except pa.ArrowInvalid as error:
-            raise RefusedError(f"{path} is no Parquet file: {error}") from error
+            raise RefusedError(f"{path} is not a Parquet file: {error}") from error
         if not self.columns:
             raise RefusedError(f"{path} has no columns")
         if self.columns[-1].startswith("__index_level_"):

@@ -6,6 +6,9 @@ import { SmallPrint } from './Dimmed'
 
 export type { AcceptedArgument } from './argumentCompletion'
 
+// Lines as high as the field let some fonts' underscores fall on its edge, where they are not drawn.
+const ARGUMENTS_TEXT = { fontFamily: 'var(--mantine-font-family-monospace)', fontSize: '0.8125rem', lineHeight: 1.5 }
+
 export function ArgumentsInput({
   label,
   description,
@@ -55,7 +58,7 @@ export function ArgumentsInput({
           value={value}
           autoCapitalize="off"
           spellCheck={false}
-          styles={{ input: { fontFamily: 'var(--mantine-font-family-monospace)' } }}
+          styles={{ input: ARGUMENTS_TEXT }}
           onChange={(event) => {
             onChange(event.currentTarget.value)
             setCaret(event.currentTarget.selectionStart ?? event.currentTarget.value.length)

@@ -9,7 +9,7 @@ export function CopyButton({ text, label, what = 'text' }: { text: string; label
         const icon = copied ? <IconCheck size={14} aria-hidden /> : <IconCopy size={14} aria-hidden />
         if (label)
           return (
-            <Button size="compact-sm" variant="default" leftSection={icon} onClick={copy}>
+            <Button variant="default" leftSection={icon} onClick={copy}>
               {copied ? 'Copied' : label}
             </Button>
           )

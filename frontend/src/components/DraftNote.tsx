@@ -7,7 +7,7 @@ export function DraftNote({ onDiscard }: { onDiscard: () => void }) {
     <Alert variant="default" py={6} icon={<IconPencil size={16} aria-hidden />}>
       <Group justify="space-between" gap="xs">
         <Text size="sm">This is your unsaved draft.</Text>
-        <Button size="compact-sm" variant="default" onClick={onDiscard}>
+        <Button variant="default" onClick={onDiscard}>
           Discard draft
         </Button>
       </Group>

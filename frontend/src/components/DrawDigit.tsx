@@ -12,6 +12,7 @@ import {
   inkToValues,
   isEmpty,
   PEN,
+  usualFilled,
   type ValueRange,
 } from './drawing'
 import { imageLayout, type SampleData } from './SampleView'
@@ -24,12 +25,15 @@ export function DrawDigit({
   shape,
   dtype,
   range,
+  filled,
   onChange,
 }: {
   /** An image's shape, as imageLayout understands it. */
   shape: readonly number[]
   dtype: string
   range: ValueRange
+  /** How much of the picture training samples fill; null: not known. */
+  filled: number | null
   /** The drawing as a sample; null while the board is empty. */
   onChange: (sample: SampleData | null) => void
 }) {
@@ -64,9 +68,14 @@ export function DrawDigit({
     const layout = imageLayout(shape)
     if (!layout) return
     if (isEmpty(board.current)) return onChange(null)
-    const ink = downsample(board.current, layout.height, layout.width, fit)
+    const ink = downsample(
+      board.current,
+      layout.height,
+      layout.width,
+      fit ? (filled ?? usualFilled(layout.height, layout.width)) : null,
+    )
     onChange({ shape, dtype, values: inkToValues(ink, shape, dtype, range), truncated: false })
-  }, [shape, dtype, range, fit, onChange])
+  }, [shape, dtype, range, filled, fit, onChange])
   // Another shape, range or fit makes another sample of the same drawing.
   useEffect(tell, [tell])
 

@@ -8,6 +8,7 @@ import { CopyButton } from './CopyButton'
 import { ProblemAlert } from './ProblemAlert'
 import { ActionMenu, type MenuAction } from './RowMenu'
 import { StatusBadge } from './StatusBadge'
+import { useActiveTabInView } from './useActiveTabInView'
 
 export interface Tab {
   value: string
@@ -51,6 +52,7 @@ export function ObjectPage({
   /** What reads the object. What is known of it stays while it is read again, also where that fails. */
   query?: Pick<UseQueryResult<unknown, unknown>, 'data' | 'isPlaceholderData' | 'error' | 'refetch'>
 }) {
+  const list = useActiveTabInView(tab)
   // What another address showed before is not this object.
   const known = query === undefined || (query.data !== undefined && !query.isPlaceholderData)
   usePageTitle(known && typeof title === 'string' ? `${title} · ${what} ${id ?? ''}`.trim() : undefined)
@@ -95,9 +97,9 @@ export function ObjectPage({
       {alerts}
       {tabs && shown && (
         <Tabs value={shown.value} onChange={(next) => next && onTab?.(next)} keepMounted={false}>
-          <Tabs.List style={{ flexWrap: 'nowrap', overflowX: 'auto', overflowY: 'hidden' }}>
+          <Tabs.List ref={list} style={{ flexWrap: 'nowrap', overflowX: 'auto', overflowY: 'hidden' }}>
             {tabs.map((each) => (
-              <Tabs.Tab key={each.value} value={each.value}>
+              <Tabs.Tab key={each.value} value={each.value} style={{ flex: 'none' }}>
                 {each.label}
               </Tabs.Tab>
             ))}

@@ -2,6 +2,7 @@
 import { Box, Group, Text, Title } from '@mantine/core'
 import type { ReactNode } from 'react'
 import { usePageTitle } from '~/lib/pageTitle'
+import classes from './PageTitle.module.css'
 
 export function PageTitle({
   title,
@@ -14,8 +15,8 @@ export function PageTitle({
 }) {
   usePageTitle(typeof title === 'string' ? title : undefined)
   return (
-    <Group justify="space-between" align="flex-start" gap="md">
-      <Box style={{ minWidth: 0 }}>
+    <Group justify="space-between" align="flex-start" gap="md" className={classes.line}>
+      <Box className={classes.words}>
         <Title order={1}>{title}</Title>
         {description && (
           <Text size="sm" c="dimmed" component="div">

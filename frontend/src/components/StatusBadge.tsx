@@ -7,7 +7,7 @@ import {
   IconCircleDashed,
   IconCircleX,
   IconHourglass,
-  IconLoader2,
+  IconPlayerPlay,
   IconPlayerStop,
 } from '@tabler/icons-react'
 import type { ComponentType } from 'react'
@@ -26,7 +26,7 @@ const LOOKS: Record<string, Look> = {
     explanation: 'Waiting for data: no stream has been announced to it yet',
   },
   starting: { icon: IconHourglass, tone: 'waiting' },
-  running: { icon: IconLoader2, tone: 'running' },
+  running: { icon: IconPlayerPlay, tone: 'running' },
   ready: { icon: IconCircleCheck, tone: 'good' },
   finished: { icon: IconCircleCheck, tone: 'good' },
   failed: { icon: IconCircleX, tone: 'failed' },

@@ -15,6 +15,7 @@ export function UnsavedChanges({ changed, onDiscard }: { changed: boolean; onDis
       onClose={() => blocker.reset?.()}
       title="Leave without saving?"
       centered
+      size="lg"
     >
       <Text size="sm" mb="md">
         Your changes are not saved. This browser keeps them as a draft until you come back.

@@ -5,10 +5,12 @@ import {
   drawableShape,
   drawLine,
   emptyBoard,
+  filledOfSamples,
   inkToValues,
   isEmpty,
   rangeOfSamples,
   rangeOfType,
+  usualFilled,
 } from './drawing'
 
 const at = (values: readonly number[], width: number, row: number, column: number) => values[row * width + column] ?? -1
@@ -25,7 +27,7 @@ describe('drawing', () => {
   it('averages down to the size of the model and keeps where the ink is', () => {
     const board = emptyBoard()
     drawLine(board, BOARD / 4, 10, BOARD / 4, BOARD - 10)
-    const small = downsample(board, 8, 8, false)
+    const small = downsample(board, 8, 8, null)
     expect(small).toHaveLength(64)
     expect(at(small, 8, 4, 2)).toBeGreaterThan(0.3)
     expect(at(small, 8, 4, 6)).toBe(0)
@@ -36,18 +38,31 @@ describe('drawing', () => {
     const board = emptyBoard()
     drawLine(board, 40, 40, 100, 90)
     const mean = (values: ArrayLike<number>) => Array.from(values).reduce((sum, each) => sum + each, 0) / values.length
-    expect(mean(downsample(board, 28, 28, false))).toBeCloseTo(mean(board), 4)
+    expect(mean(downsample(board, 28, 28, null))).toBeCloseTo(mean(board), 4)
   })
 
   it('centres a small drawing from a corner, with a margin where there is room', () => {
     const board = emptyBoard()
     drawLine(board, 12, 12, 12, 32)
-    const fitted = downsample(board, 28, 28, true)
+    const fitted = downsample(board, 28, 28, 20 / 28)
     const rows = Array.from({ length: 28 }, (_, row) => Math.max(...fitted.slice(row * 28, row * 28 + 28)))
     const inked = rows.flatMap((ink, row) => (ink > 0.05 ? [row] : []))
     expect([inked[0], inked.at(-1)]).toEqual([4, 23])
-    const tight = downsample(board, 8, 8, true)
+    const tight = downsample(board, 8, 8, 1)
     expect(Math.max(...tight.slice(0, 8))).toBeGreaterThan(0.2)
+  })
+
+  it('fits to what real samples fill: the median of their boxes, without soft edges', () => {
+    const picture = (from: number, to: number, edge = 0) => ({
+      values: Array.from({ length: 64 }, (_, place) =>
+        place % 8 === 3 && Math.floor(place / 8) >= from && Math.floor(place / 8) <= to ? 16 : edge,
+      ),
+    })
+    const range = { least: 0, greatest: 16 }
+    expect(filledOfSamples([picture(1, 6), picture(1, 6, 2), picture(0, 7)], [8, 8], range)).toBe(0.75)
+    expect(filledOfSamples([picture(9, 9)], [8, 8], range)).toBeNull()
+    expect(filledOfSamples([picture(1, 6)], [64], range)).toBeNull()
+    expect([usualFilled(28, 28), usualFilled(8, 8)]).toEqual([20 / 28, 1])
   })
 
   it('scales ink to the values that the model was trained on', () => {

@@ -45,11 +45,12 @@ interface Window {
 }
 
 /**
- * The drawing in ``height`` by ``width`` cells, each the mean of what it covers, from 0 to 1. With ``fit`` the ink is
- * scaled and centred as digits of data sets are, with a margin where there are cells to spare.
+ * The drawing in ``height`` by ``width`` cells, each the mean of what it covers, from 0 to 1. With ``filled`` the ink is
+ * centred and scaled so that it fills this share of the picture; null: it stays where and as it was drawn.
  */
-export function downsample(board: Board, height: number, width: number, fit: boolean): number[] {
-  const seen = (fit && inkWindow(board, height, width)) || { left: 0, top: 0, width: BOARD, height: BOARD }
+export function downsample(board: Board, height: number, width: number, filled: number | null): number[] {
+  const whole = { left: 0, top: 0, width: BOARD, height: BOARD }
+  const seen = (filled !== null && inkWindow(board, filled)) || whole
   const values: number[] = []
   for (let row = 0; row < height; row += 1) {
     for (let column = 0; column < width; column += 1) {
@@ -67,8 +68,8 @@ export function downsample(board: Board, height: number, width: number, fit: boo
   return values
 }
 
-/** What to look at so that the ink fills the picture as in MNIST: 20 of 28 cells; small pictures are filled whole. */
-function inkWindow(board: Board, height: number, width: number): Window | null {
+/** What to look at so that the ink fills a share of it, from side to side or from top to bottom. */
+function inkWindow(board: Board, filled: number): Window | null {
   let [left, right, top, bottom] = [BOARD, -1, BOARD, -1]
   for (let y = 0; y < BOARD; y += 1) {
     for (let x = 0; x < BOARD; x += 1) {
@@ -81,7 +82,6 @@ function inkWindow(board: Board, height: number, width: number): Window | null {
     }
   }
   if (right < 0) return null
-  const filled = Math.min(height, width) >= 16 ? 20 / 28 : 1
   const side = Math.max(right - left + 1, bottom - top + 1) / filled
   return { left: (left + right + 1 - side) / 2, top: (top + bottom + 1 - side) / 2, width: side, height: side }
 }
@@ -102,6 +102,43 @@ function meanOf(board: Board, left: number, top: number, width: number, height: 
 export interface ValueRange {
   least: number
   greatest: number
+}
+
+/** How much of a picture is filled where no samples tell: as in MNIST, 20 of 28 cells; small ones are filled whole. */
+export function usualFilled(height: number, width: number): number {
+  return Math.min(height, width) >= 16 ? 20 / 28 : 1
+}
+
+/** Values that are further from the paper than this share of the range are ink: what is fainter is a soft edge. */
+const INK = 0.25
+
+/**
+ * How much of a picture real samples fill, from side to side or from top to bottom, from 0 to 1: the median, so that a
+ * few odd ones do not matter. Null where there are no pictures with ink among them.
+ */
+export function filledOfSamples(
+  samples: readonly { values: readonly (number | string | null)[] }[],
+  shape: readonly number[],
+  { least, greatest }: ValueRange,
+): number | null {
+  const layout = imageLayout(shape)
+  if (!layout) return null
+  const shares = samples.flatMap(({ values }) => {
+    const { height, width } = layout
+    let [left, right, top, bottom] = [width, -1, height, -1]
+    for (let y = 0; y < height; y += 1) {
+      for (let x = 0; x < width; x += 1) {
+        const value = Number(values[y * layout.row + x * layout.pixel] ?? least)
+        if ((value - least) / (greatest - least) < INK) continue
+        left = Math.min(left, x)
+        right = Math.max(right, x)
+        top = Math.min(top, y)
+        bottom = Math.max(bottom, y)
+      }
+    }
+    return right < 0 ? [] : [Math.max((right - left + 1) / width, (bottom - top + 1) / height)]
+  })
+  return shares.sort((a, b) => a - b)[Math.floor(shares.length / 2)] ?? null
 }
 
 /** What a type alone says of the range: bytes reach 255, everything else is taken to be scaled to 0..1. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { seriesColor } from './palette'
+import { seriesColor, visibleColor } from './palette'
 
 const THEMES = [
   ['light', '#ffffff'],
@@ -26,5 +26,19 @@ test.each(THEMES)('series of the %s theme are seen, and none looks disabled', (s
     expect((lighter + 0.05) / (darker + 0.05), color).toBeGreaterThan(3)
     // A grey has three channels alike.
     expect(Math.max(...channels(color)) - Math.min(...channels(color)), color).toBeGreaterThan(60)
+  }
+})
+
+test('a colour that a person chose is kept where it is seen, else made lighter or darker', () => {
+  expect(visibleColor('#3b6fd4', 'light')).toBe('#3b6fd4')
+  for (const [chosen, scheme, body] of [
+    ['#000080', 'dark', '#16181d'],
+    ['#FFF100', 'light', '#ffffff'],
+  ] as const) {
+    const color = visibleColor(chosen, scheme)
+    const [darker = 0, lighter = 0] = [luminance(color), luminance(body)].sort((a, b) => a - b)
+    expect((lighter + 0.05) / (darker + 0.05), color).toBeGreaterThanOrEqual(2)
+    // Still the colour that it was: navy is blue, yellow has no blue.
+    expect(channels(color).indexOf(Math.max(...channels(color)))).toBe(chosen === '#000080' ? 2 : 0)
   }
 })

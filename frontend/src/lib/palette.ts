@@ -11,6 +11,38 @@ export function seriesColor(index: number, scheme: 'light' | 'dark'): string {
   return colors[Math.abs(index) % colors.length] as string
 }
 
+const GROUNDS = { light: '#ffffff', dark: '#16181d' }
+/** Enough to be found; its name stands beside it. More would take yellow and orange for other colours. */
+const CONTRAST = 2
+
+/** A colour that a person chose, as #rrggbb, lighter or darker as far as it must be to be seen in a theme. */
+export function visibleColor(color: string, scheme: 'light' | 'dark'): string {
+  const towards = scheme === 'dark' ? 255 : 0
+  const ground = luminance(channelsOf(GROUNDS[scheme]))
+  let channels = channelsOf(color)
+  while (contrast(luminance(channels), ground) < CONTRAST) {
+    channels = channels.map((each) => Math.round(each + (towards - each) * 0.1 + Math.sign(towards - each)))
+  }
+  return `#${channels.map((each) => Math.min(255, Math.max(0, each)).toString(16).padStart(2, '0')).join('')}`
+}
+
+function channelsOf(color: string): number[] {
+  return [1, 3, 5].map((place) => Number.parseInt(color.slice(place, place + 2), 16))
+}
+
+/** Relative luminance, WCAG 2.2. */
+function luminance(channels: readonly number[]): number {
+  const [red = 0, green = 0, blue = 0] = channels.map((each) => {
+    const share = Math.min(255, Math.max(0, each)) / 255
+    return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4
+  })
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+}
+
+function contrast(one: number, other: number): number {
+  return (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05)
+}
+
 /** The colour of a thing with an id (a model, a label), the same wherever it is drawn. */
 export function useSeriesColor(): (id: number) => string {
   const scheme = useComputedColorScheme('light')

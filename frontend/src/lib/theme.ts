@@ -1,6 +1,7 @@
 /** Looks: one accent, neutral greys, four state colours. Series colours are in lib/palette.ts. */
 import {
   Alert,
+  Button,
   createTheme,
   type MantineColorsTuple,
   Modal,
@@ -24,13 +25,27 @@ const indigo: MantineColorsTuple = [
   '#2c3b98',
 ]
 
+// Surfaces of one temperature: the blue-black of the page, lighter in steps. From text (0) to the deepest ground (9).
+const dark: MantineColorsTuple = [
+  '#d5d9e1',
+  '#bcc2cd',
+  '#a3a9b5',
+  '#828a97',
+  '#3c424d',
+  '#2e333d',
+  '#22262d',
+  '#16181d',
+  '#121419',
+  '#0e1013',
+]
+
 /** What an alert's colour means, and so its title's. */
 const ALERT_TONES: Record<string, string> = { yellow: 'waiting', red: 'failed', teal: 'good' }
 
 export const theme = createTheme({
   primaryColor: 'indigo',
   primaryShade: { light: 8, dark: 7 },
-  colors: { indigo },
+  colors: { indigo, dark },
   fontFamily: 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "DejaVu Sans", sans-serif',
   fontFamilyMonospace: 'ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace',
   defaultRadius: 'sm',
@@ -52,6 +67,8 @@ export const theme = createTheme({
         return tone ? { title: { color: `var(--kml-${tone})` } } : {}
       },
     }),
+    // One height of buttons, wherever they stand.
+    Button: Button.extend({ defaultProps: { size: 'xs' } }),
     Modal: Modal.extend({ defaultProps: { closeButtonProps: { 'aria-label': 'Close' } } }),
     // Its element would count as a second banner of the page.
     ModalHeader: { defaultProps: { role: 'presentation' } },

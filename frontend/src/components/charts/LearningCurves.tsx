@@ -30,6 +30,13 @@ export interface CurveMark {
   label: string
 }
 
+/** Up to here each one is seen without a zoom, whose bar would be larger than what it shows. */
+const FEW_EPOCHS = 50
+
+const LEGEND_LINE = 20
+const MOST_LEGEND_LINES = 6
+const LEAST_WIDTH = 420
+
 const NO_MARKS: readonly CurveMark[] = []
 const LINES: Record<Part, { type: 'solid' | 'dashed' | 'dotted'; symbol: string }> = {
   before: { type: 'dotted', symbol: 'triangle' },
@@ -53,6 +60,7 @@ export function LearningCurves({
   name?: string
 }) {
   const [log, setLog] = useState(false)
+  const long = series.some(({ epochs }) => epochs.length > FEW_EPOCHS)
   const shown = useMemo(() => metricNames(series), [series])
   if (shown.length === 0) return <Text c="dimmed">No {unit} has finished yet. The curve grows with each one.</Text>
   return (
@@ -60,8 +68,8 @@ export function LearningCurves({
       <Group justify="space-between" mb="xs">
         <Dimmed>
           {unit === 'window' && 'Before learning dotted, '}
-          {unit === 'window' ? 'training' : 'Training'} solid, validation dashed. Drag the ends of the bar below a chart
-          to zoom.
+          {unit === 'window' ? 'training' : 'Training'} solid, validation dashed.
+          {long && ' To zoom, drag the ends of the bar below a chart.'}
         </Dimmed>
         <Toggle label="Logarithmic scale" checked={log} onChange={setLog} />
       </Group>
@@ -152,9 +160,24 @@ function optionOf(
   },
 ): EChartsCoreOption {
   const epochs = Math.max(0, ...curves.map((curve) => curve.points.length))
+  const long = epochs > FEW_EPOCHS
+  const lines = legendLines(curves)
+  const paged = lines > MOST_LEGEND_LINES
   return {
-    grid: { left: 8, right: 16, top: curves.length > 1 ? 32 : 12, bottom: 50, outerBoundsMode: 'same' },
-    legend: { show: curves.length > 1, type: 'scroll', top: 0, left: 0, itemWidth: 28 },
+    grid: {
+      left: 8,
+      right: 16,
+      top: curves.length > 1 ? 12 + (paged ? 1 : lines) * LEGEND_LINE : 12,
+      bottom: long ? 50 : 24,
+      outerBoundsMode: 'same',
+    },
+    legend: {
+      show: curves.length > 1,
+      type: paged ? 'scroll' : 'plain',
+      top: 0,
+      left: 0,
+      itemWidth: 28,
+    },
     tooltip: {
       trigger: 'axis',
       valueFormatter: (value: unknown) => formatMeasured(value as number | null),
@@ -175,7 +198,9 @@ function optionOf(
       scale: true,
       axisLabel: { formatter: (value: number) => formatMetric(value) },
     },
-    dataZoom: [{ type: 'slider', height: 18, bottom: 6, filterMode: 'none', showDetail: true, brushSelect: false }],
+    dataZoom: [
+      { type: 'slider', show: long, height: 18, bottom: 6, filterMode: 'none', showDetail: true, brushSelect: false },
+    ],
     series: curves.map((curve, index) => ({
       id: `${curve.id}-${curve.part}`,
       type: 'line',
@@ -193,6 +218,12 @@ function optionOf(
       ...(index === 0 && marks.length > 0 ? { markLine: markLineOf(marks) } : {}),
     })),
   }
+}
+
+/** How many lines the names of curves take in a chart of the least width. With too many it has pages instead. */
+function legendLines(curves: readonly Curve[]): number {
+  const width = curves.reduce((sum, { name }) => sum + name.length * 6.5 + 45, 0)
+  return Math.max(1, Math.ceil(width / LEAST_WIDTH))
 }
 
 function markLineOf(marks: readonly CurveMark[]) {

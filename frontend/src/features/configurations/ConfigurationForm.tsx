@@ -1,10 +1,12 @@
 /** The form of a configuration: a name and the models in it. */
+
 import { Button, Group, Stack, TextInput } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { useHotkeys } from '@mantine/hooks'
 import { type ReactNode, useState } from 'react'
 import { CopyAs, type Equivalents } from '~/components/CopyAs'
 import { DraftNote } from '~/components/DraftNote'
+import { FormActions } from '~/components/FormParts'
 import { LimitedInput } from '~/components/LimitedInput'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { UnsavedChanges } from '~/components/UnsavedChanges'
@@ -31,7 +33,7 @@ export function ConfigurationForm({
   draftName: string
   initial: ConfigurationValues
   isNew?: boolean
-  header: (buttons: ReactNode) => ReactNode
+  header: ReactNode
   saveLabel: string
   equivalents: (values: ConfigurationValues) => Equivalents
   /** Saves, or throws a Problem; what follows is returned, to be done when the form lets go. */
@@ -74,14 +76,7 @@ export function ConfigurationForm({
       }}
     >
       <Stack gap="md">
-        {header(
-          <>
-            <CopyAs equivalents={equivalents(values)} />
-            <Button type="submit" size="xs" loading={saving} disabled={!complete || (!isNew && !changed)}>
-              {saveLabel}
-            </Button>
-          </>,
-        )}
+        {header}
         {restored && changed && (
           <DraftNote
             onDiscard={() => {
@@ -114,6 +109,12 @@ export function ConfigurationForm({
           error={form.errors.models}
           summary={(units) => <ChosenSummary units={units} />}
         />
+        <FormActions>
+          <Button type="submit" loading={saving} disabled={!complete || (!isNew && !changed)}>
+            {saveLabel}
+          </Button>
+          <CopyAs equivalents={equivalents(values)} />
+        </FormActions>
       </Stack>
       <UnsavedChanges changed={changed && !saving} onDiscard={draft.forget} />
     </form>

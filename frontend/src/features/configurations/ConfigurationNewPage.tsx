@@ -26,9 +26,7 @@ export function ConfigurationNewPage() {
       initial={{ name: '', description: '', models: [...models] }}
       saveLabel="Save configuration"
       equivalents={createEquivalents}
-      header={(buttons) => (
-        <PageTitle title="New configuration" description="Models that train on the same data." actions={buttons} />
-      )}
+      header={<PageTitle title="New configuration" description="Models that train on the same data." />}
       onSave={async (body) => {
         const made = await create.mutateAsync({ body })
         return () => {

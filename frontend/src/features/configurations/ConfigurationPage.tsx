@@ -136,12 +136,7 @@ function Edit({ configuration }: { configuration: Configuration }) {
       initial={{ name, description, models: [...models] }}
       saveLabel="Save changes"
       equivalents={(values) => updateEquivalents(id, values)}
-      header={(buttons) => (
-        <Stack gap={0} align="flex-start">
-          <Dimmed mb="xs">Existing deployments keep the models with which they were created.</Dimmed>
-          <div style={{ display: 'flex', gap: 8 }}>{buttons}</div>
-        </Stack>
-      )}
+      header={<Dimmed>Existing deployments keep the models with which they were created.</Dimmed>}
       onSave={async (body) => {
         const saved = await update.mutateAsync({ path: { id: String(id) }, body })
         return () => notifyDone(savedText(saved))

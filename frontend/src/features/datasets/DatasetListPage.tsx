@@ -45,7 +45,13 @@ const COLUMNS: DataTableColumn<CatalogRow>[] = [
   {
     accessor: 'kind',
     render: (row) => (
-      <Badge variant={row.kind === 'stream' ? 'outline' : 'light'} color="gray" tt="none" title={KIND_WORDS[row.kind]}>
+      <Badge
+        variant={row.kind === 'stream' ? 'outline' : 'light'}
+        color="gray"
+        tt="none"
+        title={KIND_WORDS[row.kind]}
+        miw="max-content"
+      >
         {row.kind === 'stream' ? `stream ${row.id}` : 'data set'}
       </Badge>
     ),

@@ -1,11 +1,13 @@
 /** Put all tiers of a distributed model into service at once: topics and limits proposed, all made or none. */
-import { Alert, Button, Group, Select, Skeleton, Stack, Text } from '@mantine/core'
+
+import { Alert, Button, Select, Skeleton, Stack, Text } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { getRouteApi, useNavigate } from '@tanstack/react-router'
 import { useMemo } from 'react'
 import { CopyAs } from '~/components/CopyAs'
 import { EmptyState } from '~/components/EmptyState'
+import { FormActions, WhatWillHappen } from '~/components/FormParts'
 import { LimitCurves } from '~/components/LimitCurves'
 import { PageTitle } from '~/components/ListPage'
 import { ProblemAlert } from '~/components/ProblemAlert'
@@ -141,15 +143,7 @@ function Form({ proposal, limits }: { proposal: ChainProposal; limits: string | 
         {refused && !refused.isOnlyAbout(beside) && (
           <ProblemAlert error={create.error} title="The chain was not started" />
         )}
-        <Alert color="gray" title="What will happen">
-          {chainSentence(values)}
-        </Alert>
-        <Group>
-          <Button type="submit" loading={create.isPending}>
-            Serve the chain
-          </Button>
-          <CopyAs equivalents={chainEquivalents(request, values)} />
-        </Group>
+        <WhatWillHappen>{chainSentence(values)}</WhatWillHappen>
         {!proposal.obstacle && (
           <Section title="How limits work">
             <LimitCurves
@@ -163,6 +157,12 @@ function Form({ proposal, limits }: { proposal: ChainProposal; limits: string | 
             />
           </Section>
         )}
+        <FormActions>
+          <Button type="submit" loading={create.isPending}>
+            Serve the chain
+          </Button>
+          <CopyAs equivalents={chainEquivalents(request, values)} />
+        </FormActions>
       </Stack>
     </form>
   )

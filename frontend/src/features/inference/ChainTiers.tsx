@@ -1,8 +1,9 @@
 /** The fields of each tier of a chain that is to be served: what goes up and by whom; elsewhere under Advanced. */
-import { Accordion, Grid, Group, Select, Stack, Text, TextInput, Title } from '@mantine/core'
+import { Grid, Group, Select, Stack, Text, TextInput, Title } from '@mantine/core'
 import type { UseFormReturnType } from '@mantine/form'
 import { useQuery } from '@tanstack/react-query'
 import { Dimmed } from '~/components/Dimmed'
+import { Advanced } from '~/components/FormParts'
 import { NumberField } from '~/components/NumberField'
 import { clustersNamesListOptions } from '~/lib/api'
 import classes from './ChainTiers.module.css'
@@ -23,28 +24,17 @@ export function ChainTiers({ form }: { form: UseFormReturnType<ChainForm> }) {
           </section>
         ))}
       </div>
-      <Accordion
-        variant="contained"
-        radius="sm"
-        chevronPosition="left"
-        defaultValue={advanced ? 'advanced' : null}
-        keepMounted={false}
-      >
-        <Accordion.Item value="advanced">
-          <Accordion.Control>Advanced: other brokers, other clusters, GPUs per tier</Accordion.Control>
-          <Accordion.Panel>
-            <Stack gap="lg">
-              <Dimmed>
-                Brokers as host:port, comma-separated. A tier that writes to other brokers than it reads from answers at
-                least once, not exactly once.
-              </Dimmed>
-              {tiers.map((tier, place) => (
-                <Elsewhere key={tier.result} form={form} tier={tier} place={place} />
-              ))}
-            </Stack>
-          </Accordion.Panel>
-        </Accordion.Item>
-      </Accordion>
+      <Advanced about="other brokers, other clusters, GPUs per tier" pinned={advanced}>
+        <Stack gap="lg">
+          <Dimmed>
+            Brokers as host:port, comma-separated. A tier that writes to other brokers than it reads from answers at
+            least once, not exactly once.
+          </Dimmed>
+          {tiers.map((tier, place) => (
+            <Elsewhere key={tier.result} form={form} tier={tier} place={place} />
+          ))}
+        </Stack>
+      </Advanced>
     </Stack>
   )
 }

@@ -1,18 +1,6 @@
 /** Put a trained model into service: what, from which topic to which, by how many replicas. */
 
-import {
-  Accordion,
-  Alert,
-  Button,
-  Code,
-  Group,
-  Select,
-  Skeleton,
-  Stack,
-  TagsInput,
-  Text,
-  TextInput,
-} from '@mantine/core'
+import { Alert, Button, Code, Group, Select, Skeleton, Stack, TagsInput, Text, TextInput } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { useDebouncedValue } from '@mantine/hooks'
 import { useMutation, useQuery } from '@tanstack/react-query'
@@ -24,6 +12,7 @@ import { CopyAs } from '~/components/CopyAs'
 import { DraftNote } from '~/components/DraftNote'
 import { EmptyState } from '~/components/EmptyState'
 import { FieldError } from '~/components/FieldError'
+import { Advanced, FormActions, WhatWillHappen } from '~/components/FormParts'
 import { PageTitle } from '~/components/ListPage'
 import { NumberField } from '~/components/NumberField'
 import { ProblemAlert } from '~/components/ProblemAlert'
@@ -352,97 +341,86 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
           )}
           {includes && <TagsInput {...INCLUDE_FIELD} data={includes} {...form.getInputProps('include')} />}
         </Stack>
-        <Accordion variant="contained" radius="sm" chevronPosition="left">
-          <Accordion.Item value="advanced">
-            <Accordion.Control>
-              Advanced: {offersClusters && 'other clusters, '}other brokers, timestamps, GPU, visualisation
-            </Accordion.Control>
-            <Accordion.Panel>
-              <Stack gap="sm">
-                {offersClusters && (
-                  <Select
-                    label="Cluster"
-                    description="Another Kubernetes cluster for its replicas, for example where the data is. It cannot be changed later"
-                    placeholder="The platform's own"
-                    clearable
-                    clearButtonProps={{ 'aria-label': "The platform's own" }}
-                    w={{ base: '100%', sm: 420 }}
-                    data={(clusters.data ?? []).map((each) => ({ value: String(each.id), label: each.name }))}
-                    {...form.getInputProps('cluster')}
-                  />
-                )}
-                <TextInput
-                  label="Output brokers"
-                  description="Another Kafka cluster for predictions, as host:port, comma-separated; delivery is then at least once. Empty: the platform's own"
-                  {...form.getInputProps('output_bootstrap_servers')}
-                />
-                <Select
-                  label="Timestamps of predictions"
-                  description="A prediction for an old record keeps the record's time as long as the output topic retains records that old. Otherwise it gets the time of writing, and a header holds the record's time"
-                  w={{ base: '100%', sm: 420 }}
-                  data={[
-                    { value: 'source', label: 'Time of the input record' },
-                    { value: 'written', label: 'Time of writing' },
-                  ]}
-                  {...form.getInputProps('output_timestamps')}
-                />
-                <NumberField
-                  label="GPUs"
-                  description="Per replica"
-                  w={160}
-                  min={0}
-                  max={64}
-                  allowDecimal={false}
-                  {...form.getInputProps('gpu')}
-                  onChange={(value) => form.setFieldValue('gpu', typeof value === 'number' ? value : 0)}
-                />
-                <div>
-                  <CodeEditor
-                    label="Visualisation"
-                    description="How predictions are shown live, as JSON. It can be changed later"
-                    language="json"
-                    minHeight={80}
-                    maxHeight={240}
-                    value={values.visualization}
-                    onChange={(text) => form.setFieldValue('visualization', text)}
-                    actions={
-                      labels.length > 0 && (
-                        <Button
-                          size="compact-xs"
-                          variant="default"
-                          onClick={() => form.setFieldValue('visualization', visualizationOf(labels))}
-                        >
-                          Fill in labels from the training data
-                        </Button>
-                      )
-                    }
-                  />
-                  <FieldError error={form.errors.visualization} />
-                </div>
-              </Stack>
-            </Accordion.Panel>
-          </Accordion.Item>
-        </Accordion>
+        <Advanced about={`${offersClusters ? 'other clusters, ' : ''}other brokers, timestamps, GPU, visualisation`}>
+          <Stack gap="sm">
+            {offersClusters && (
+              <Select
+                label="Cluster"
+                description="Another Kubernetes cluster for its replicas, for example where the data is. It cannot be changed later"
+                placeholder="The platform's own"
+                clearable
+                clearButtonProps={{ 'aria-label': "The platform's own" }}
+                w={{ base: '100%', sm: 420 }}
+                data={(clusters.data ?? []).map((each) => ({ value: String(each.id), label: each.name }))}
+                {...form.getInputProps('cluster')}
+              />
+            )}
+            <TextInput
+              label="Output brokers"
+              description="Another Kafka cluster for predictions, as host:port, comma-separated; delivery is then at least once. Empty: the platform's own"
+              {...form.getInputProps('output_bootstrap_servers')}
+            />
+            <Select
+              label="Timestamps of predictions"
+              description="A prediction for an old record keeps the record's time as long as the output topic retains records that old. Otherwise it gets the time of writing, and a header holds the record's time"
+              w={{ base: '100%', sm: 420 }}
+              data={[
+                { value: 'source', label: 'Time of the input record' },
+                { value: 'written', label: 'Time of writing' },
+              ]}
+              {...form.getInputProps('output_timestamps')}
+            />
+            <NumberField
+              label="GPUs"
+              description="Per replica"
+              w={160}
+              min={0}
+              max={64}
+              allowDecimal={false}
+              {...form.getInputProps('gpu')}
+              onChange={(value) => form.setFieldValue('gpu', typeof value === 'number' ? value : 0)}
+            />
+            <div>
+              <CodeEditor
+                label="Visualisation"
+                description="How predictions are shown live, as JSON. It can be changed later"
+                language="json"
+                minHeight={80}
+                maxHeight={240}
+                value={values.visualization}
+                onChange={(text) => form.setFieldValue('visualization', text)}
+                actions={
+                  labels.length > 0 && (
+                    <Button
+                      size="compact-xs"
+                      variant="default"
+                      onClick={() => form.setFieldValue('visualization', visualizationOf(labels))}
+                    >
+                      Fill in labels from the training data
+                    </Button>
+                  )
+                }
+              />
+              <FieldError error={form.errors.visualization} />
+            </div>
+          </Stack>
+        </Advanced>
         {problem && problem.fields.length === 0 && (
           <ProblemAlert error={problem} title="The inference was not started" />
         )}
         {problem?.fields.some((each) => !(each.field in values)) && <ProblemAlert error={problem} />}
-        {result && (
-          <Alert color="gray" title="What will happen">
-            {sentence(values, result.model_name, found)}
-          </Alert>
-        )}
-        <Group>
-          <Button type="submit" loading={create.isPending}>
-            Serve
-          </Button>
-          <CopyAs equivalents={useMemo(() => equivalentsOf(values), [values])} />
-        </Group>
+        {result && <WhatWillHappen>{sentence(values, result.model_name, found)}</WhatWillHappen>}
         <SendHint
           topic={values.input_topic}
           contract={found ? contractOf(found.input_format, found.input_config) : null}
           ranges={upper ? '' : (stream.data?.topic ?? '')}
         />
+        <FormActions>
+          <Button type="submit" loading={create.isPending}>
+            Serve
+          </Button>
+          <CopyAs equivalents={useMemo(() => equivalentsOf(values), [values])} />
+        </FormActions>
       </Stack>
     </form>
   )

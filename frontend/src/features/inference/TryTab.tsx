@@ -102,7 +102,13 @@ function TryPanel({ inference, source }: { inference: Inference; source: SampleS
           </Group>
           {mode === 'draw' && source.drawable && (
             <Group align="flex-start" gap="md">
-              <DrawDigit shape={source.drawable} dtype={source.dtype} range={source.range} onChange={setDrawn} />
+              <DrawDigit
+                shape={source.drawable}
+                dtype={source.dtype}
+                range={source.range}
+                filled={source.filled}
+                onChange={setDrawn}
+              />
               <Stack gap={4}>
                 <SmallPrint>What the model sees</SmallPrint>
                 {drawn ? (
@@ -131,7 +137,7 @@ function TryPanel({ inference, source }: { inference: Inference; source: SampleS
               label="Sample as JSON"
               language="json"
               description={`Expected: ${expectation(inference, source)}`}
-              placeholder="[5.1, 3.5, 1.4, 0.2]"
+              placeholder={exampleText(source.shape)}
               value={text}
               onChange={setText}
               minHeight={140}
@@ -237,4 +243,13 @@ function equivalentsOf(inference: number, chosen: Chosen | null) {
     python: pythonCall('client.inferences.try_sample', { identifier: inference, sample, shape }),
     curl: curlCall('POST', `/api/inferences/${inference}/try/`, { sample, ...(shape ? { shape } : {}) }),
   }
+}
+
+/** The beginning of a sample of the right shape, as JSON: ``[[0, 0, 0, …], …]``. */
+export function exampleText(shape: readonly (number | null)[] | null): string {
+  const [size, ...inner] = shape ?? [4]
+  if (inner.length > 0) return `[${exampleText(inner)}, …]`
+  return size !== null && size !== undefined && size <= 4
+    ? `[${Array.from({ length: size }, () => '0').join(', ')}]`
+    : '[0, 0, 0, …]'
 }

@@ -1,7 +1,7 @@
 /** What is known of the samples of an inference: their shape and type, and real ones from the stream that trained it. */
 import { useQuery } from '@tanstack/react-query'
 import { useMemo } from 'react'
-import { drawableShape, rangeOfSamples, rangeOfType, type ValueRange } from '~/components/drawing'
+import { drawableShape, filledOfSamples, rangeOfSamples, rangeOfType, type ValueRange } from '~/components/drawing'
 import type { SampleData } from '~/components/SampleView'
 import {
   type Inference,
@@ -32,6 +32,8 @@ export interface SampleSource {
   range: ValueRange
   /** 'stream 1': where the range was seen. */
   rangeFrom: string | null
+  /** How much of a picture the samples fill; null: not known. */
+  filled: number | null
   stream: number | null
   samples: RealSample[]
 }
@@ -77,6 +79,17 @@ export function useSampleSource(inference: Inference): SampleSource {
     [declared, modelShape],
   )
   const range = useMemo(() => seen ?? rangeOfType(dtype), [seen, dtype])
+  const filled = useMemo(
+    () =>
+      seen && drawable
+        ? filledOfSamples(
+            samples.map((each) => each.sample),
+            drawable,
+            seen,
+          )
+        : null,
+    [samples, drawable, seen],
+  )
   return {
     loading: result.isPending || (result.data !== undefined && model.isPending && model.fetchStatus !== 'idle'),
     declared,
@@ -85,6 +98,7 @@ export function useSampleSource(inference: Inference): SampleSource {
     shape: declared ?? modelInput,
     range,
     rangeFrom: seen && streamId !== null ? `stream ${streamId}` : null,
+    filled,
     stream: streamId,
     samples,
   }

@@ -23,6 +23,7 @@ import { CopyAs, type Equivalents } from '~/components/CopyAs'
 import { Dimmed, SmallPrint } from '~/components/Dimmed'
 import { DraftNote } from '~/components/DraftNote'
 import { FieldError } from '~/components/FieldError'
+import { FormActions } from '~/components/FormParts'
 import { LimitedInput, tooLong } from '~/components/LimitedInput'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { Toggle } from '~/components/Toggle'
@@ -58,7 +59,7 @@ export function ModelForm({
   /** The model that is changed, if any. */
   saved?: Model
   /** Drawn above the form, with the buttons to save. */
-  header: (buttons: ReactNode) => ReactNode
+  header: ReactNode
   saveLabel: string
   equivalents: (values: ModelValues) => Equivalents
   /** Saves, or throws a Problem. What follows (going elsewhere) is returned, to be done when the form lets go. */
@@ -176,43 +177,15 @@ export function ModelForm({
     checking,
     invalid: current && checked?.verdict.valid === false,
   })
-  const buttons = (
-    <>
-      {off && !saving && (
-        <Text id="save-off" size="xs" c="dimmed">
-          {off}
-        </Text>
-      )}
-      <CopyAs equivalents={equivalents(values)} />
-      <Button
-        size="xs"
-        variant="default"
-        onClick={() => void check()}
-        loading={checking}
-        disabled={!values.code.trim()}
-      >
-        Validate
-      </Button>
-      <Button
-        size="xs"
-        onClick={() => void save()}
-        loading={saving}
-        disabled={off !== null}
-        {...(off && { 'aria-describedby': 'save-off' })}
-      >
-        {saveLabel}
-      </Button>
-    </>
-  )
   return (
     <Stack gap="md">
-      {header(buttons)}
+      {header}
       {restored && changed && <DraftNote onDiscard={discard} />}
       {elsewhere && (
         <Alert color="yellow" title="Changed elsewhere">
           <Group justify="space-between" gap="xs">
             <Text size="sm">Somebody saved this model while you were editing. Saving overwrites their changes.</Text>
-            <Button size="compact-sm" variant="default" onClick={discard}>
+            <Button variant="default" onClick={discard}>
               Load their version
             </Button>
           </Group>
@@ -351,6 +324,25 @@ export function ModelForm({
           </Stack>
         </Grid.Col>
       </Grid>
+      <FormActions>
+        <Button
+          onClick={() => void save()}
+          loading={saving}
+          disabled={off !== null}
+          {...(off && { 'aria-describedby': 'save-off' })}
+        >
+          {saveLabel}
+        </Button>
+        <Button variant="default" onClick={() => void check()} loading={checking} disabled={!values.code.trim()}>
+          Validate
+        </Button>
+        <CopyAs equivalents={equivalents(values)} />
+        {off && !saving && (
+          <Text id="save-off" size="xs" c="dimmed">
+            {off}
+          </Text>
+        )}
+      </FormActions>
       <UnsavedChanges changed={changed && !saving} onDiscard={draft.forget} />
     </Stack>
   )

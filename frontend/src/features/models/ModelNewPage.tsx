@@ -43,7 +43,7 @@ function NewModel({ draft, initial }: { draft: string; initial: ModelValues }) {
       initial={initial}
       saveLabel="Save model"
       equivalents={createEquivalents}
-      header={(buttons) => <PageTitle title="New model" actions={buttons} />}
+      header={<PageTitle title="New model" />}
       onSave={async (body) => {
         const model = await create.mutateAsync({ body })
         return () => {

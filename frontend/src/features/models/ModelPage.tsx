@@ -125,12 +125,7 @@ function ModelEditor({ model }: { model: Model }) {
       saved={model}
       saveLabel="Save changes"
       equivalents={(now) => updateEquivalents(model.id, values, now)}
-      header={(buttons) => (
-        <Group justify="space-between" gap="xs">
-          <Dimmed>Training runs that have started keep the code with which they started.</Dimmed>
-          <Group gap="xs">{buttons}</Group>
-        </Group>
-      )}
+      header={<Dimmed>Training runs that have started keep the code with which they started.</Dimmed>}
       onSave={async (body) => {
         const saved = await update.mutateAsync({ path: { id: String(model.id) }, body })
         return () => notifyDone(`Model ${saved.name} saved`)

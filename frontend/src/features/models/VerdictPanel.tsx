@@ -74,7 +74,12 @@ export function VerdictPanel({
               <Text size="sm" fw={500}>
                 Printed by the code
               </Text>
-              <Code block tabIndex={0} aria-label="Printed by the code" style={{ maxHeight: 200, overflow: 'auto' }}>
+              <Code
+                block
+                tabIndex={0}
+                aria-label="Printed by the code"
+                style={{ maxHeight: 200, overflow: 'auto', whiteSpace: 'pre-wrap', overflowWrap: 'anywhere' }}
+              >
                 {checked.verdict.output}
               </Code>
             </Box>

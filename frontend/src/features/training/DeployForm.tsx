@@ -1,26 +1,15 @@
 /** How the models of the chosen configuration train. Fields of frameworks that are not there are not shown. */
-import {
-  Button,
-  Checkbox,
-  Collapse,
-  Group,
-  Select,
-  SimpleGrid,
-  Stack,
-  Text,
-  Title,
-  UnstyledButton,
-} from '@mantine/core'
+import { Button, Checkbox, Group, Select, SimpleGrid, Stack, Text } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { useDebouncedValue } from '@mantine/hooks'
-import { IconChevronDown, IconChevronRight } from '@tabler/icons-react'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
-import { useEffect, useMemo, useState } from 'react'
+import { useEffect, useMemo } from 'react'
 import { ArgumentsInput } from '~/components/ArgumentsInput'
 import { StreamLink } from '~/components/ButtonLink'
 import { CopyAs } from '~/components/CopyAs'
 import { Dimmed, SmallPrint } from '~/components/Dimmed'
+import { Advanced, FormActions, WhatWillHappen } from '~/components/FormParts'
 import { NumberField } from '~/components/NumberField'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import {
@@ -127,8 +116,6 @@ export function DeployForm({
         errorOf(`arguments.${name}.evaluation`) ||
         argumentText(form.values, name, 'evaluation') !== argumentText(usual, name, 'evaluation'),
     )
-  const [opened, setOpened] = useState(false)
-  const showAdvanced = opened || advanced
 
   const submit = form.onSubmit(async () => {
     try {
@@ -271,74 +258,52 @@ export function DeployForm({
         {!incremental && chosen === null && (
           <SmallPrint mt="calc(-1 * var(--mantine-spacing-sm))">{splitSentence(form.values, frameworks)}</SmallPrint>
         )}
-        <Stack gap="xs">
-          <UnstyledButton
-            aria-expanded={showAdvanced}
-            onClick={() => setOpened(!showAdvanced)}
-            disabled={advanced}
-            w="fit-content"
-          >
-            <Group gap={4}>
-              {showAdvanced ? <IconChevronDown size={16} aria-hidden /> : <IconChevronRight size={16} aria-hidden />}
-              <Text size="sm" fw={600}>
-                Advanced
-              </Text>
-              {!showAdvanced && <Dimmed>evaluation, seed, GPUs</Dimmed>}
-            </Group>
-          </UnstyledButton>
-          <Collapse expanded={showAdvanced}>
-            <Stack gap="md">
-              {frameworks.map((framework) => input(framework, 'evaluation', 'Validation and test'))}
-              <SimpleGrid cols={{ base: 1, xs: 2 }} maw={420}>
-                <NumberField
-                  label="Seed"
-                  description="Fixes the split and the initial weights"
-                  min={0}
-                  max={2_147_483_647}
-                  {...form.getInputProps('seed')}
-                  error={errorOf('seed')}
-                />
-                <NumberField
-                  label="GPUs"
-                  description="Per run. 0: none"
-                  min={0}
-                  max={64}
-                  {...form.getInputProps('gpu')}
-                  error={errorOf('gpu')}
-                />
-              </SimpleGrid>
-            </Stack>
-          </Collapse>
-        </Stack>
+        <Advanced about="evaluation, seed, GPUs" pinned={advanced}>
+          <Stack gap="md">
+            {frameworks.map((framework) => input(framework, 'evaluation', 'Validation and test'))}
+            <SimpleGrid cols={{ base: 1, xs: 2 }} maw={420}>
+              <NumberField
+                label="Seed"
+                description="Fixes the split and the initial weights"
+                min={0}
+                max={2_147_483_647}
+                {...form.getInputProps('seed')}
+                error={errorOf('seed')}
+              />
+              <NumberField
+                label="GPUs"
+                description="Per run. 0: none"
+                min={0}
+                max={64}
+                {...form.getInputProps('gpu')}
+                error={errorOf('gpu')}
+              />
+            </SimpleGrid>
+          </Stack>
+        </Advanced>
         <ProblemAlert error={create.error} title="The deployment was not created" />
         <ProblemAlert
           error={send.error}
           title={`Deployment ${send.variables?.id} was created, but stream ${stream} was not sent to it`}
         />
-        <Stack gap="xs">
-          <Title order={2} size="h3">
-            What will happen
-          </Title>
-          <Text size="sm" aria-live="polite">
-            {deploySentence(
-              configuration,
-              form.values,
-              frameworks,
-              chosen && dataset ? datasetWords(dataset, chosen.version) : undefined,
-            )}
-          </Text>
-        </Stack>
-        <Group gap="sm">
+        <WhatWillHappen>
+          {deploySentence(
+            configuration,
+            form.values,
+            frameworks,
+            chosen && dataset ? datasetWords(dataset, chosen.version) : undefined,
+          )}
+        </WhatWillHappen>
+        <FormActions>
           <Button
             type="submit"
-            size="sm"
             loading={create.isPending || send.isPending}
             disabled={current && check.data?.valid === false}
           >
             Deploy
           </Button>
           <CopyAs equivalents={deployEquivalents(request)} />
-        </Group>
+        </FormActions>
       </Stack>
     </form>
   )

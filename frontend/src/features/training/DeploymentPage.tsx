@@ -56,7 +56,7 @@ export function DeploymentPage() {
     <ObjectPage
       what="Deployment"
       id={Number(id)}
-      title={shown ? `Deployment ${id}` : 'Deployment'}
+      title={shown ? `${shown.configuration_name} · ${id}` : 'Deployment'}
       state={shown?.state}
       stateTooltip={shown?.results.map(stateNote).find(Boolean)}
       createdAt={shown?.created_at}

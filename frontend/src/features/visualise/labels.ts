@@ -3,7 +3,7 @@ import { useComputedColorScheme } from '@mantine/core'
 import { useMemo } from 'react'
 import type { VisualizationRequest } from '~/lib/api'
 import { formatMilliseconds, formatSeconds } from '~/lib/format'
-import { seriesColor } from '~/lib/palette'
+import { seriesColor, visibleColor } from '~/lib/palette'
 
 export interface Naming {
   nameOf: (id: number) => string
@@ -31,7 +31,10 @@ export function namingOf(config: VisualizationRequest | null, scheme: 'light' | 
   const word = config?.type === 'regression' ? 'Output' : 'Class'
   return {
     nameOf: (id) => labels.get(id)?.label ?? `${word} ${id}`,
-    colorOf: (id) => labels.get(id)?.color ?? free[id % free.length] ?? seriesColor(id, scheme),
+    colorOf: (id) => {
+      const chosen = labels.get(id)?.color
+      return chosen ? visibleColor(chosen, scheme) : (free[id % free.length] ?? seriesColor(id, scheme))
+    },
   }
 }
 

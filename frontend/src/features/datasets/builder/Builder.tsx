@@ -1,10 +1,12 @@
 /** The builder of data sets: fields, columns, label, window and split; beside them what the model would get. */
+
 import { Button, Grid, Group, Stack, Text } from '@mantine/core'
 import { useState } from 'react'
 import { TopicLink } from '~/components/ButtonLink'
 import { CopyAs } from '~/components/CopyAs'
 import { DraftNote } from '~/components/DraftNote'
 import { FieldError } from '~/components/FieldError'
+import { FormActions } from '~/components/FormParts'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { Section } from '~/components/Section'
 import { UnsavedChanges } from '~/components/UnsavedChanges'
@@ -153,7 +155,8 @@ export function Builder(props: BuilderProps) {
         {refusal.size === 0 && refused?.values === values && (
           <ProblemAlert error={refused.problem} title="The data set was not created" />
         )}
-        <NameFields values={values} from={from} onChange={change} problems={problems}>
+        <NameFields values={values} from={from} onChange={change} problems={problems} />
+        <FormActions>
           <Button loading={saving === 'create'} disabled={!complete(values, from)} onClick={() => void save(false)}>
             {from ? 'Create version' : 'Create data set'}
           </Button>
@@ -163,7 +166,7 @@ export function Builder(props: BuilderProps) {
             disabled={!complete(values, from)}
             onClick={() => void save(true)}
           >
-            {from ? 'Create and train' : 'Create and train'}
+            Create and train
           </Button>
           <CopyAs
             equivalents={createEquivalents(
@@ -174,7 +177,7 @@ export function Builder(props: BuilderProps) {
               from?.id,
             )}
           />
-        </NameFields>
+        </FormActions>
       </Stack>
       {reading && (
         <FormatDialog

@@ -1,6 +1,5 @@
 /** What the data set is called, and the buttons that make it. */
 import { Group, Stack, Text, TextInput } from '@mantine/core'
-import type { ReactNode } from 'react'
 import { LimitedInput } from '~/components/LimitedInput'
 import { Section } from '~/components/Section'
 import type { Dataset } from '~/lib/api'
@@ -12,14 +11,11 @@ export function NameFields({
   from,
   onChange,
   problems,
-  children,
 }: {
   values: BuilderValues
   from: Dataset | undefined
   onChange: (change: Partial<BuilderValues>) => void
   problems: FormProblems
-  /** The buttons. */
-  children: ReactNode
 }) {
   return (
     <Section title={from ? `Version ${(from.versions[0]?.number ?? 0) + 1} of ${from.name}` : 'Name'}>
@@ -48,7 +44,6 @@ export function NameFields({
             />
           </Group>
         )}
-        <Group gap="xs">{children}</Group>
       </Stack>
     </Section>
   )
