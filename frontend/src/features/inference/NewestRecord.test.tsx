@@ -18,7 +18,7 @@ const ASKED = { result: 3, input_topic: 'machines' }
 test.each([
   [CHECK, /This model can read it/],
   [{ ...CHECK, verdict: 'waits' }, /answers come with later ones/],
-  [{ ...CHECK, verdict: 'unreadable', reason: REASON }, /Because null in temp. It would become a dead letter/],
+  [{ ...CHECK, verdict: 'unreadable', reason: REASON }, /Reason: null in temp. It would become a dead letter/],
   [{ ...CHECK, verdict: 'empty', record: null }, /machines has no record yet/],
   [{ ...CHECK, verdict: 'no_topic', record: null }, /machines does not exist yet/],
 ])('the newest record is shown with what it is to the model: %#', async (found, said) => {

@@ -83,7 +83,7 @@ function Found({ found: { record, verdict, reason } }: { found: InputCheck }) {
       {reason ? (
         <Alert color="red" py={8} title="This model cannot read it">
           <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
-            Because {reason.message}. It would become a dead letter.
+            Reason: {reason.message}. It would become a dead letter.
           </Text>
           {reason.hint && (
             <Text size="sm" mt={4} style={{ overflowWrap: 'anywhere' }}>
