@@ -1,5 +1,5 @@
 # Every target does its own set-up on a fresh machine (Python 3.11+, Node 20.19+, Java 17+ and Maven present) and is quick when that is done.
-.PHONY: demo up down test docs docs-test soak test-postgresql cluster-test cluster-up cluster-down cluster-e2e bench screenshots openapi format check lock install
+.PHONY: demo up down test docs docs-test notebooks soak test-postgresql cluster-test cluster-up cluster-down cluster-e2e bench screenshots openapi format check lock install
 RUN := .venv/bin
 # Containers often set it. Whatever starts would compile all that it imports, each time: a start takes three times as long.
 unexport PYTHONDONTWRITEBYTECODE
@@ -22,6 +22,8 @@ cluster-down:; @scripts/cluster/down $${CLUSTER_STATE:-build/cluster}
 cluster-e2e: install; @scripts/cluster-e2e $(ARGS)
 # The documentation, served by the platform under /docs/; `make up` and `make demo` build it too, beside the rest.
 docs: install; @scripts/build-docs
+# The seminar's notebooks, in the browser.
+notebooks: install; @scripts/notebooks
 # What the pages tell to type, typed; and the site in a browser: minutes.
 docs-test: docs; @scripts/install-chromium && $(RUN)/pytest -n 0 -m docs tests/docs $(ARGS)
 bench: install; @$(RUN)/python -m benchmarks $(ARGS)

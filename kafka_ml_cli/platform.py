@@ -252,13 +252,18 @@ def _described_by_api(state: StateDir, now: PlatformStatus) -> dict[str, object]
     return {"isolation": levels or "not known yet", "versions": system.get("versions", {})}
 
 
-def doctor(context: typer.Context, state_dir: StateDirOption = None, json: JsonOption = False) -> None:
+def doctor(
+    context: typer.Context,
+    state_dir: StateDirOption = None,
+    seminar: Annotated[bool, typer.Option("--seminar", help="Also what the seminar's four parts need.")] = False,
+    json: JsonOption = False,
+) -> None:
     """Check this machine. Java, ports, disk, memory, GPU, broker, isolation, with fixes; exit code 1 if one fails."""
     from kafkaml.terminal import styled
     from platform_local.doctor import Verdict, examine
 
     findings = []
-    for finding in examine(session_of(context).state(state_dir)):
+    for finding in examine(session_of(context).state(state_dir), seminar=seminar):
         findings.append(finding)
         if not json:
             mark = styled_state(f"{finding.verdict:4}".strip())

@@ -14,6 +14,8 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from importlib import metadata
+from pathlib import Path
 
 import orjson
 import psutil
@@ -42,6 +44,11 @@ _COMFORTABLE_MEMORY_BYTES = 6 * _GIB
 _MINIMUM_MEMORY_BYTES = 3 * _GIB
 _COMFORTABLE_DISK_BYTES = 10 * _GIB
 _MINIMUM_DISK_BYTES = 1 * _GIB
+# Machines of 8 GB have a little less to give.
+_SEMINAR_MEMORY_BYTES, _SEMINAR_MINIMUM_BYTES, _SEMINAR_CORES = 7 * _GIB, 5 * _GIB, 2
+_FRAMEWORKS = {"TensorFlow": ("tensorflow", "tensorflow-cpu"), "PyTorch": ("torch",)}
+_ROOT = Path(__file__).resolve().parents[1]
+_SEMINAR = _ROOT / "examples" / "seminar"
 
 
 class Verdict(StrEnum):
@@ -62,11 +69,13 @@ class Finding:
     fix: str = ""
 
 
-def examine(state: StateDir) -> Iterator[Finding]:
-    """Yield one finding after another, as each is made."""
+def examine(state: StateDir, *, seminar: bool = False) -> Iterator[Finding]:
+    """Yield one finding after another, as each is made; of what the ``seminar`` needs beside the platform, too."""
     checks: list[Callable[[StateDir], Finding]] = [
         _python, _java, _jars, _disk, _memory, _ports, _broker, _gpu, _isolation, _platform
     ]  # fmt: skip
+    if seminar:
+        checks += [_machine, _frameworks, _programs, _notebooks, _containers, _cluster]
     for check in checks:
         try:
             yield check(state)
@@ -198,3 +207,86 @@ def _platform(state: StateDir) -> Finding:
         details = "; ".join(f"{each.name} {each.detail}" for each in failing)
         return Finding("platform", Verdict.FAIL, details, f"see {state.logs}")
     return Finding("platform", Verdict.OK, f"running at {status.url if status else '?'}")
+
+
+# --- the seminar ------------------------------------------------------------------------------------------------------
+
+
+def _machine(_: StateDir) -> Finding:
+    cores, total = os.cpu_count() or 1, psutil.virtual_memory().total
+    detail = f"{cores} processors, {total / _GIB:.1f} GiB of memory"
+    if total < _SEMINAR_MINIMUM_BYTES:
+        return Finding("machine", Verdict.FAIL, detail, "the seminar needs 8 GB: share a machine with somebody")
+    if cores < _SEMINAR_CORES or total < _SEMINAR_MEMORY_BYTES:
+        return Finding(
+            "machine", Verdict.WARN, detail, "give the examples --framework pytorch: one framework at a time"
+        )
+    return Finding("machine", Verdict.OK, detail)
+
+
+def _frameworks(_: StateDir) -> Finding:
+    # Asked for, not imported: that would take ten seconds.
+    found = {name: _version(*packages) for name, packages in _FRAMEWORKS.items()}
+    detail = ", ".join(f"{name} {version}" for name, version in found.items() if version)
+    missing = [name for name, version in found.items() if not version]
+    if missing:
+        about = f"{' and '.join(missing)} cannot be found" + (f"; {detail} can" if detail else "")
+        return Finding("frameworks", Verdict.FAIL, about, "run: make install")
+    return Finding("frameworks", Verdict.OK, detail)
+
+
+def _version(*packages: str) -> str:
+    for each in packages:
+        try:
+            return metadata.version(each)
+        except metadata.PackageNotFoundError:
+            continue
+    return ""
+
+
+def _programs(_: StateDir) -> Finding:
+    if (_SEMINAR / "producer.py").is_file():
+        return Finding("programs", Verdict.OK, f"the seminar's programs are in {_SEMINAR}")
+    about = "the seminar's programs are missing: this is the installed package, not the repository"
+    return Finding("programs", Verdict.FAIL, about, "clone the repository, and run make install in it")
+
+
+def _notebooks(_: StateDir) -> Finding:
+    jupyter = _ROOT / "build" / "notebooks" / "bin" / "jupyter-lab"
+    if jupyter.is_file():
+        return Finding("notebooks", Verdict.OK, "JupyterLab is there: make notebooks opens it")
+    fix = "part 3: scripts/notebooks --install, while there is internet; or open them in an editor"
+    return Finding("notebooks", Verdict.WARN, "JupyterLab is not installed yet", fix)
+
+
+def _containers(_: StateDir) -> Finding:
+    engine = next((each for each in ("docker", "podman") if shutil.which(each)), None)
+    if engine is None:
+        return Finding(
+            "containers", Verdict.WARN, "neither docker nor podman is there", "part 1.2 and 1.3: install one"
+        )
+    answer = subprocess.run(
+        [engine, "info"], capture_output=True, text=True, timeout=30, check=False, stdin=subprocess.DEVNULL
+    )
+    if answer.returncode:
+        reason = (answer.stderr.strip().splitlines() or ["it ended without a word"])[-1][-200:]
+        return Finding("containers", Verdict.WARN, f"{engine} is there and does not work: {reason}", f"start {engine}")
+    return Finding("containers", Verdict.OK, f"{engine} works")
+
+
+def _cluster(_: StateDir) -> Finding:
+    fix = "part 1.4: make cluster-up (Linux, as root), minikube, kind or Docker Desktop"
+    if shutil.which("kubectl") is None:
+        return Finding("cluster", Verdict.WARN, "kubectl is not there", fix)
+    answer = subprocess.run(
+        ["kubectl", "get", "--raw", "/readyz", "--request-timeout", "10s"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    if answer.returncode:
+        reason = (answer.stderr.strip().splitlines() or ["it ended without a word"])[-1][-200:]
+        return Finding("cluster", Verdict.WARN, f"kubectl reaches no cluster: {reason}", fix)
+    return Finding("cluster", Verdict.OK, "kubectl reaches a cluster")

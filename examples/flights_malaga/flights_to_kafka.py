@@ -6,6 +6,7 @@ python examples/flights_malaga/flights_to_kafka.py --topic ertisdemo
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -17,10 +18,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from examples.flights_malaga.data import Report, reports
 from examples.topics import write
 
+_PAST_SECONDS = 15.0
+
 
 def live(every_seconds: float, *, rounds: int | None, seed: int) -> Iterator[list[Report]]:
     """Yield the reports of each moment when it has come; ``rounds`` None goes on for a day."""
-    steps = rounds or int(86_400 / every_seconds)
+    steps = int(86_400 / every_seconds) if rounds is None else rounds
     for number, moment in zip(count(), reports(steps, every_seconds=every_seconds, seed=seed, destinations=False)):
         if number:
             time.sleep(every_seconds)
@@ -32,13 +35,22 @@ def live(every_seconds: float, *, rounds: int | None, seed: int) -> Iterator[lis
 def main() -> None:
     """Send what the arguments say."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--bootstrap-servers", default="127.0.0.1:9092", help="(default 127.0.0.1:9092)")
+    servers = os.environ.get("KML_KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092")
+    parser.add_argument("--bootstrap-servers", default=servers, help=f"(default {servers})")
     parser.add_argument("--topic", default="ertisdemo", help="(default ertisdemo)")
     parser.add_argument("--interval", type=float, default=3.0, help="seconds between two rounds (default 3)")
     parser.add_argument("--rounds", type=int, help="so many rounds (default: for a day)")
+    parser.add_argument(
+        "--history",
+        type=float,
+        default=0,
+        metavar="MINUTES",
+        help="first those of so long ago, with their destinations",
+    )
     parser.add_argument("--seed", type=int, default=3, help="other flights (default 3)")
     options = parser.parse_args()
-    sent = 0
+    past = reports(int(options.history * 60 / _PAST_SECONDS), every_seconds=_PAST_SECONDS, seed=options.seed + 1)
+    sent = write(options.bootstrap_servers, options.topic, (each for moment in past for each in moment))
     try:
         for moment in live(options.interval, rounds=options.rounds, seed=options.seed):
             sent += write(options.bootstrap_servers, options.topic, moment)

@@ -129,9 +129,12 @@ def test_a_file_is_sent_as_the_stream_that_its_deployment_takes(
 
 
 def test_doctor_checks_everything_and_gives_fixes(tmp_path: Path) -> None:
-    done = run_cli("doctor", "--json", state_dir=tmp_path / "state")
+    done = run_cli("doctor", "--seminar", "--json", state_dir=tmp_path / "state")
     findings = {each["subject"]: each for each in orjson.loads(done.stdout)}
     expected = {"python", "java", "kafka", "disk", "memory", "ports", "broker", "gpu", "isolation", "platform"}
+    assert findings["frameworks"]["detail"].startswith("TensorFlow 2.")
+    assert findings["programs"]["verdict"] == "ok"
+    expected |= {"machine", "frameworks", "programs", "notebooks", "containers", "cluster"}
     assert set(findings) == expected
     assert findings["java"]["verdict"] == "ok"
     for finding in findings.values():

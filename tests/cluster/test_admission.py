@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from tests.support import eventually
 
 pytestmark = pytest.mark.cluster
 
+SEMINAR = Path(__file__).resolve().parents[2] / "examples" / "seminar" / "hits"
 _PLURALS = {kind.kind: kind.plural for kind in kinds()}
 
 
@@ -51,6 +53,17 @@ def bound_pods(cluster: Cluster, namespace: str, work: str, count: int) -> list[
 def token(cluster: Cluster, installation: Installation) -> str:
     """The controller's credential: the role in ``k8s/base`` and nothing else."""
     return cluster.token(installation.platform, "controller")
+
+
+def test_the_seminars_page_and_its_database_are_admitted(cluster: Cluster) -> None:
+    namespace = cluster.namespace("seminar")
+    cluster.kubectl("apply", "--namespace", namespace, "--filename", str(SEMINAR / "kubernetes.yaml"))
+    for app, count in (("hits", 3), ("redis", 1)):
+        eventually(
+            lambda: len(cluster.pods(namespace, f"app={app}")) == count,  # noqa: B023  called at once
+            30,
+            what=f"{count} pods of {app}",
+        )
 
 
 # --- pods ----------------------------------------------------------------------------------------------------------

@@ -45,6 +45,9 @@ ON_ONE_PLATFORM: Mapping[str, Sequence[str]] = {
     "tutorial": ("docs/tutorial.md", "docs/incremental.md", "docs/versions.md"),
     "distributed models": ("docs/distributed-models.md",),
     "data sets": ("docs/datasets.md", "docs/coming-from-1.x.md"),
+    "seminar, part 1": ("docs/seminar/part-1.md",),
+    "seminar, part 2": ("docs/seminar/part-2.md",),
+    "seminar, part 4": ("docs/seminar/part-4.md",),
 }
 PREPARED: Mapping[str, Callable[[Platform], None]] = {"data sets": _machines}
 # Sessions of a page that start a platform themselves, or need none, typed in the folder of Kafka-ML.
@@ -87,3 +90,14 @@ def test_a_model_and_files_of_ones_own(tmp_path: Path, env: Mapping[str, str]) -
     (tmp_path / "new.csv").write_text("\n".join([head, *lines[:20]]), encoding="utf-8")
     (tmp_path / "model.py").write_text(_FAILURES.replace("WIDTH", "3"), encoding="utf-8")
     assert Reader(tmp_path, env).follow(*BY_HAND) > 0
+
+
+def test_notebooks_run_with_all_that_they_draw(tmp_path: Path) -> None:
+    subprocess.run([ROOT / "scripts" / "notebooks", "--install"], check=True, timeout=900)
+    jupyter = ROOT / "build" / "notebooks" / "bin" / "jupyter"
+    for path in sorted((ROOT / "examples" / "seminar" / "notebooks").glob("*.ipynb")):
+        subprocess.run(
+            [jupyter, "nbconvert", "--execute", "--to", "notebook", "--output-dir", tmp_path, path],
+            check=True,
+            timeout=900,
+        )

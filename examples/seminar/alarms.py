@@ -1,0 +1,67 @@
+"""Reads readings, and writes those that are too warm to another topic: all of it exactly once, whatever dies when.
+
+python examples/seminar/alarms.py iot alarms
+python examples/seminar/alarms.py iot alarms --crash-after 3
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from confluent_kafka import Consumer, Producer
+
+from examples.seminar.kafka import QUIET, READER, arguments
+
+_BATCH = 10
+
+
+def main() -> None:
+    """Go on where the group has committed, until nothing came for a while."""
+    parser = arguments(__doc__)
+    parser.add_argument("source")
+    parser.add_argument("target")
+    parser.add_argument("--group", default="alarms", help="the consumer group (default alarms)")
+    parser.add_argument("--above", type=float, default=22.0, help="degrees that are too warm (default 22)")
+    parser.add_argument("--idle", type=float, default=5.0, metavar="SECONDS", help="end after so long without records")
+    parser.add_argument("--crash-after", type=int, metavar="N", help="die in the N-th transaction, before its commit")
+    options = parser.parse_args()
+    servers = {"bootstrap.servers": options.bootstrap_servers}
+    consumer = Consumer({**servers, "group.id": options.group, **READER})
+    # Whoever takes this name over ends the transaction that its predecessor left open.
+    producer = Producer({**servers, "transactional.id": options.group, **QUIET})
+    producer.init_transactions()
+    consumer.subscribe([options.source])
+    transactions, idle = 0, 0.0
+    while idle < options.idle:
+        messages = [each for each in consumer.consume(_BATCH, timeout=0.5) if each.error() is None]
+        if not messages:
+            # Its partitions are given to it once its predecessor counts as dead.
+            idle += 0.5 if consumer.assignment() else 0
+            continue
+        idle = 0.0
+        transactions += 1
+        producer.begin_transaction()
+        for message in messages:
+            reading = json.loads(message.value() or b"{}")
+            if reading["temperature"] > options.above:
+                producer.produce(options.target, message.value(), message.key())
+        if transactions == options.crash_after:
+            # What was written is in the log already, and no reader of committed records sees it.
+            producer.flush()
+            print("crash!", flush=True)
+            os._exit(1)
+        # Alarms and place count together, or neither does.
+        places = consumer.position(consumer.assignment())
+        producer.send_offsets_to_transaction(places, consumer.consumer_group_metadata())
+        producer.commit_transaction()
+    consumer.close()
+    print(f"{transactions} transactions")
+
+
+if __name__ == "__main__":
+    main()

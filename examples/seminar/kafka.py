@@ -1,0 +1,42 @@
+"""What the programs of the seminar's second part share: where Kafka is, and how a topic is made."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+
+__all__ = ["QUIET", "READER", "arguments", "create_topic"]
+
+# Only what has gone wrong for good is told.
+QUIET = {"log_level": 3}
+READER = {
+    **QUIET,
+    # Where a group begins that has committed nothing yet.
+    "auto.offset.reset": "earliest",
+    "enable.auto.commit": False,
+    # So long after its last sign of life a consumer counts as dead, and its partitions go to others.
+    "session.timeout.ms": 6000,
+}
+
+
+def arguments(about: str | None) -> argparse.ArgumentParser:
+    """Return a parser that knows ``--bootstrap-servers``: by default what KML_KAFKA_BOOTSTRAP_SERVERS names."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    servers = os.environ.get("KML_KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092")
+    parser.add_argument("--bootstrap-servers", default=servers, metavar="HOST:PORT", help=f"(default {servers})")
+    return parser
+
+
+def create_topic(bootstrap_servers: str, name: str, partitions: int) -> bool:
+    """Create a topic; returns whether it is new."""
+    admin = AdminClient({"bootstrap.servers": bootstrap_servers})
+    try:
+        admin.create_topics([NewTopic(name, partitions)])[name].result(timeout=30)
+    except KafkaException as error:
+        if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+            raise
+        return False
+    return True
