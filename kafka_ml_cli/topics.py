@@ -177,7 +177,12 @@ def records(
 
 def _use(use: Mapping[str, Any]) -> str:
     """``input of inference 2``."""
-    roles = {"stream": "data", "unsupervised_stream": "unlabelled data", "upper": "upper model"}
+    roles = {
+        "stream": "data",
+        "unsupervised_stream": "unlabelled data",
+        "upper": "upper model",
+        "versions": "current versions",
+    }
     role = roles.get(use["role"], str(use["role"]).replace("_", " "))
     return role if use["id"] is None else f"{role} of {use['type']} {use['id']}"
 

@@ -16,7 +16,7 @@ from kafkaml.input_format import InputFormat
 
 __all__ = ["USE_ROLES", "decoder_for", "topic_uses"]
 
-USE_ROLES = ("control", "dead_letters", "stream", "unsupervised_stream", "input", "output", "upper")
+USE_ROLES = ("control", "versions", "dead_letters", "stream", "unsupervised_stream", "input", "output", "upper")
 # Of all that was ever announced, so many of the newest are looked at.
 _MAX_STREAMS = 2000
 _MAX_INFERENCES = 2000
@@ -32,6 +32,9 @@ def topic_uses() -> Uses:
         uses[topic].append(_use("control", "system", None, "announcements of streams"))
     uses[dead_letter_topic(control[0])].append(
         _use("dead_letters", "system", None, "announcements that nobody understood")
+    )
+    uses[environment().versions_topic].append(
+        _use("versions", "system", None, "which version of each result is current")
     )
     for each in Inference.objects.select_related("result__model").only(
         "id", "input_topic", "output_topic", "upper_topic", "state", "failing", "result__model__name"

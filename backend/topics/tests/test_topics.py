@@ -23,6 +23,7 @@ from backend.api.actors import SYSTEM
 from backend.api.tests import builders
 from backend.records import browsing
 from backend.topics import selectors
+from backend.topics.uses import topic_uses
 from kafkaml.confluent import KafkaAdmin, KafkaRecordWriter
 from kafkaml.control import ControlMessage
 from kafkaml.input_format import InputFormat
@@ -199,6 +200,12 @@ def test_a_text_is_looked_for_in_keys_values_and_headers(viewer: APIClient, brok
     second = records(viewer, topic, contains="needle", limit=1, before=first["before"])
     assert [each["records"][0]["offset"] for each in (first, second)] == [1201, 1200]
     assert len(records(viewer, topic, contains="straw", limit=500)["records"]) == 500
+
+
+def test_topics_of_the_platform_itself_are_used() -> None:
+    uses = topic_uses()
+    for topic, role in (("KAFKA_ML_CONTROL_TOPIC", "control"), ("kafka-ml.versions", "versions")):
+        assert [each["role"] for each in uses[topic]] == [role]
 
 
 def test_lists_and_states_say_who_uses_a_topic(viewer: APIClient, broker: TestBroker) -> None:

@@ -6,6 +6,7 @@ import type { TopicUse } from '~/lib/api'
 
 const ROLES: Record<TopicUse['role'], string> = {
   control: 'control topic',
+  versions: 'current versions',
   dead_letters: 'dead letters',
   stream: 'data',
   unsupervised_stream: 'unlabelled data',
