@@ -26,7 +26,7 @@ from kafkaml.confluent.config import RecordSizes, consumer_config
 from kafkaml.confluent.errors import ClientLog, error_of, kafka_errors, passes_by_itself, to_error
 from kafkaml.confluent.output_tail import OutputTail
 from kafkaml.confluent.outputs import ClusterTopics, Output, TransactionalOutput
-from kafkaml.confluent.positions import committed_positions
+from kafkaml.confluent.positions import committed_positions, partitions_text, places_text
 from kafkaml.confluent.spread_output import SpreadOutput
 from kafkaml.confluent.stalled import StalledPartitions
 from kafkaml.errors import BrokerError, KafkaMLError, ProducerFenced, RefusedError, TransactionAborted
@@ -42,10 +42,6 @@ _logger = logging.getLogger(__name__)
 _PLACE_ALL_SECONDS = 1.0
 _PLACE_ONE_SECONDS = 0.1
 _PLACE_EACH_SECONDS = 0.5
-
-
-def _named(places: Iterable[TopicPartition]) -> list[str]:
-    return [f"{each.topic}[{each.partition}] from {each.offset}" for each in places]
 
 
 class KafkaLoopClient:
@@ -222,7 +218,7 @@ class KafkaLoopClient:
             self._rewind(dict(self._uncommitted))
             raise interruption
         if drained and not self._paused and (stalled := self._stalled.find(self._consumer)):
-            _logger.warning("nothing comes of %s though records wait there: read anew", _named(stalled))
+            _logger.warning("nothing comes of %s though records wait there: read anew", places_text(stalled))
             self._give_out_again(stalled)
         if self._tail is not None and messages:
             messages = self._unanswered(messages)
@@ -375,7 +371,7 @@ class KafkaLoopClient:
                 self._unknown_tail.add((topic, partition))
 
     def _give_out_again(self, places: list[TopicPartition]) -> None:
-        with kafka_errors(f"reading {_named(places)} anew", self._log):
+        with kafka_errors(f"reading {places_text(places)} anew", self._log):
             self._consumer.incremental_unassign(places)
             self._consumer.incremental_assign(places)
             # The client keeps for each partition whether it is paused, also while it is not assigned.
@@ -427,7 +423,7 @@ class KafkaLoopClient:
             self._consumer.incremental_assign(places)
             # One that was taken away while all were paused is paused still.
             (self._consumer.pause if self._paused else self._consumer.resume)(places)
-        _logger.info("reading %s", _named(places))
+        _logger.info("reading %s", places_text(places))
         return True
 
     def _committed(self, uncommitted: Mapping[PartitionKey, int]) -> dict[PartitionKey, int]:
@@ -457,7 +453,7 @@ class KafkaLoopClient:
         self._unplaced |= dict.fromkeys(keys, 0)
         # The next poll places them; to wait here would hold up the whole group.
         consumer.incremental_assign([])
-        _logger.info("assigned %s", sorted(keys))
+        _logger.info("assigned: %s", partitions_text(keys))
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         consumer.incremental_unassign(self._give_up(partitions, "a rebalance moved"))
@@ -474,7 +470,7 @@ class KafkaLoopClient:
         read = [each for each in partitions if (each.topic, each.partition) not in self._unplaced]
         keys = {(each.topic, each.partition) for each in partitions}
         self._generation += 1
-        _logger.info("revoked %s", sorted(keys))
+        _logger.info("revoked: %s", partitions_text(keys))
         if self._assigned is not None:
             self._assigned -= keys
         self._unknown_tail -= keys

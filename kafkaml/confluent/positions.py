@@ -1,16 +1,17 @@
-"""What a consumer group has committed, asked until Kafka answers. Used by the loop client and the admin."""
+"""What a consumer group has committed, asked until Kafka answers; places as texts. For the loop client and the admin."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, TopicPartition
 
 from kafkaml.confluent.errors import ClientLog, kafka_errors, to_error
 from kafkaml.errors import BrokerError
+from kafkaml.records import PartitionKey
 
-__all__ = ["committed_positions"]
+__all__ = ["committed_positions", "partitions_text", "places_text"]
 
 _RETRY_SECONDS = 0.1
 
@@ -41,3 +42,20 @@ def committed_positions(
                 raise
             time.sleep(_RETRY_SECONDS)
     return []
+
+
+def places_text(places: Iterable[TopicPartition]) -> str:
+    """``mnist-in partition 0 from offset 12, mnist-in partition 1 from the beginning``."""
+    starts = {OFFSET_BEGINNING: "the beginning", OFFSET_END: "the end"}
+    return ", ".join(
+        f"{each.topic} partition {each.partition} from {starts.get(each.offset, f'offset {each.offset}')}"
+        for each in places
+    )
+
+
+def partitions_text(keys: Iterable[PartitionKey]) -> str:
+    """``mnist-in partitions 0, 1; other partitions 3``."""
+    by_topic: dict[str, list[int]] = {}
+    for topic, partition in sorted(keys):
+        by_topic.setdefault(topic, []).append(partition)
+    return "; ".join(f"{topic} partitions {', '.join(map(str, found))}" for topic, found in by_topic.items()) or "none"

@@ -72,6 +72,8 @@ def test_what_does_no_harm_is_taken(code: str) -> None:
         ("import sys\nsys.exit('usage')", 2, "sys.exit()"),
         ("print(x_train)", 1, "samples come from the stream"),
         ("import pandas", 1, "samples come from the stream"),
+        ("model = tf.keras.Sequential([])", 1, "choose TensorFlow"),
+        ("class Net(nn.Module):\n    pass", 1, "choose PyTorch"),
         ("open('weights.h5')", 1, "without your files"),
         ("gpus = []\ngpus[0]", 2, "GPUs"),
         ("import seaborn as sns\nsns.load_dataset('iris')", 2, "stream"),

@@ -145,7 +145,7 @@ function Notes({
       <Text size="xs" c="dimmed" role="status">
         {filtering ? `${formatCount(shown)} of ${plural(all, 'line')}` : plural(all, 'line')}
         {live && (paused ? '; paused' : '; updates while it runs')}
-        {all > 0 && '; times in UTC'}
+        {all > 0 && '; times are yours, raw lines have UTC'}
         {log.stored && '; the process has ended, this is the end of its log'}
         {log.buffer.dropped > 0 &&
           `; the first ${plural(log.buffer.dropped, 'line')} were dropped, ${formatCount(MAX_LINES)} are shown: download has all`}

@@ -1,9 +1,13 @@
 import { expect, test } from 'vitest'
+import { formatClock } from '~/lib/format'
 import { appendLog, EMPTY_LOG, filterLines, type LogBuffer, shownLines } from './logLines'
 
 function read(...pieces: string[]): LogBuffer {
   return pieces.reduce((buffer, piece) => appendLog(buffer, piece), EMPTY_LOG)
 }
+
+// As the reader's clock shows it, wherever the tests run.
+const CLOCK = `${formatClock(Date.parse('2026-11-21T14:27:44Z'))}.925`
 
 const entry = (event: string, more: object = {}) =>
   `${JSON.stringify({ event, level: 'info', timestamp: '2026-11-21T14:27:44.925047Z', result: 2, ...more })}\n`
@@ -20,13 +24,13 @@ test('a line may arrive in pieces', () => {
 
 test('entries of the platform read as sentences, the raw line stays', () => {
   const [line] = read(entry('data are ready', { seconds: 0.5, samples: { training: 3 } })).lines
-  expect(line?.text).toBe('14:27:44.925 info    data are ready seconds=0.5 samples={"training":3}')
+  expect(line?.text).toBe(`${CLOCK} info    data are ready seconds=0.5 samples={"training":3}`)
   expect(line?.raw).toContain('"result":2')
 })
 
 test('what the model printed is shown as it was printed', () => {
   const [line] = read(entry('output', { line: '  loss: 0.5' })).lines
-  expect(line?.text).toBe('14:27:44.925 model     loss: 0.5')
+  expect(line?.text).toBe(`${CLOCK} model     loss: 0.5`)
 })
 
 test('only errors, with their traceback', () => {

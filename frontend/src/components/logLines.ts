@@ -1,4 +1,5 @@
 /** Lines of a log: what arrives in pieces, bounded, readable, and searched. Used by LogViewer. */
+import { formatClock } from '~/lib/format'
 
 export type LogLevel = 'error' | 'warning' | 'other'
 
@@ -120,9 +121,10 @@ const CONTEXT = new Set([
   'exception',
 ])
 
-/** Hours to milliseconds, in universal time as it was written. */
+/** Hours to milliseconds, in the reader's own zone; the raw line has universal time, as it was written. */
 function timeOf(entry: Entry): string {
-  return typeof entry.timestamp === 'string' ? entry.timestamp.slice(11, 23) : ''
+  const at = typeof entry.timestamp === 'string' ? Date.parse(entry.timestamp) : Number.NaN
+  return Number.isNaN(at) ? '' : `${formatClock(at)}.${String(at % 1000).padStart(3, '0')}`
 }
 
 function entryText(entry: Entry): string {

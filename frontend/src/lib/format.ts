@@ -103,12 +103,12 @@ export function formatAge(at: string | Date, now: number = Date.now()): string {
 
 /** The moment itself, in the reader's own zone. */
 export function formatMoment(at: string | Date): string {
-  return new Date(at).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'medium' })
+  return new Date(at).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'medium', hourCycle: 'h23' })
 }
 
 /** The time of day, to the second: '12:03:11'. */
 export function formatClock(at: number): string {
-  return new Date(at).toLocaleTimeString(undefined, { hour12: false })
+  return new Date(at).toLocaleTimeString(undefined, { hourCycle: 'h23' })
 }
 
 /** '1 model', '2 models'. */

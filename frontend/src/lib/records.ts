@@ -8,7 +8,7 @@ const millisecond = new Intl.DateTimeFormat(undefined, {
   minute: '2-digit',
   second: '2-digit',
   fractionalSecondDigits: 3,
-  hour12: false,
+  hourCycle: 'h23',
 })
 
 /** A moment to the millisecond, in the reader's own zone. */

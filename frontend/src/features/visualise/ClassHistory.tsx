@@ -3,7 +3,7 @@ import { Box, Button, Group, Title } from '@mantine/core'
 import { useEffect, useRef, useState } from 'react'
 import { SmallPrint } from '~/components/Dimmed'
 import { RowTable } from '~/components/RowTable'
-import { formatCount, formatMoment } from '~/lib/format'
+import { formatClock, formatCount, formatMoment } from '~/lib/format'
 import { type ClassSlice, SLICE_SECONDS, type WatchStore } from './frames'
 import { durationText, type Naming } from './labels'
 import { useStore } from './useWatch'
@@ -111,7 +111,7 @@ function HistoryTable({ slices, naming }: { slices: readonly ClassSlice[]; namin
       columns={[
         {
           title: 'Time',
-          cell: (slice) => new Date(slice.at * 1000).toLocaleTimeString(),
+          cell: (slice) => formatClock(slice.at * 1000),
           td: { style: { whiteSpace: 'nowrap' } },
         },
         {

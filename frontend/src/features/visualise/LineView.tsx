@@ -4,7 +4,7 @@ import type { EChartsCoreOption } from 'echarts/core'
 import { useMemo } from 'react'
 import { ChartFrame, type ChartTable } from '~/components/charts/Chart'
 import { SmallPrint } from '~/components/Dimmed'
-import { formatMetric, plural } from '~/lib/format'
+import { formatClock, formatMetric, plural } from '~/lib/format'
 import { type LineStep, thinned } from './frames'
 import classes from './LineView.module.css'
 import type { Naming } from './labels'
@@ -112,7 +112,7 @@ function tableOf(steps: readonly LineStep[], ids: readonly number[], naming: Nam
   return {
     columns: ['Time', 'Predictions', ...ids.map((id) => naming.nameOf(id))],
     rows: steps.map((step, row) => [
-      `${new Date(step.at * 1000).toLocaleTimeString()} (${row + 1})`,
+      `${formatClock(step.at * 1000)} (${row + 1})`,
       String(step.count),
       ...ids.map((_, index) => rangeOf(step, index)),
     ]),

@@ -3,7 +3,7 @@ import { Button, Group, Skeleton, Stack, Text, Title } from '@mantine/core'
 import { lazy, Suspense, useMemo, useState } from 'react'
 import { SmallPrint } from '~/components/Dimmed'
 import { RowTable } from '~/components/RowTable'
-import { formatMetric, formatPercent, plural } from '~/lib/format'
+import { formatClock, formatMetric, formatPercent, plural } from '~/lib/format'
 import type { PlacedPrediction } from './frames'
 import type { Naming } from './labels'
 import { useStore, type Watch } from './useWatch'
@@ -81,7 +81,7 @@ function PlaceTable({ places, naming }: { places: readonly PlacedPrediction[]; n
       rows={places.slice(-TABLE_ROWS).reverse()}
       rowKey={(place, index) => `${place.source}:${place.at}:${index}`}
       columns={[
-        { title: 'Time', cell: (place) => new Date(place.at * 1000).toLocaleTimeString() },
+        { title: 'Time', cell: (place) => formatClock(place.at * 1000) },
         { title: 'Place', cell: placeText },
         { title: 'Prediction', cell: (place) => answerText(place, naming) },
       ]}

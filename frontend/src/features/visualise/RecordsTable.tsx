@@ -3,7 +3,7 @@ import { Group, Text, Title } from '@mantine/core'
 import { TopicLink } from '~/components/ButtonLink'
 import { SmallPrint } from '~/components/Dimmed'
 import { RowTable } from '~/components/RowTable'
-import { formatMetric, formatPercent, includeText, NONE } from '~/lib/format'
+import { NONE, formatClock, formatMetric, formatPercent, includeText } from '~/lib/format'
 import type { PredictionRecord } from './frames'
 import type { Naming } from './labels'
 import { useStore, type Watch } from './useWatch'
@@ -32,7 +32,7 @@ export function RecordsTable({ watch, naming }: { watch: Watch; naming: Naming }
         rows={records}
         rowKey={(record) => record.place}
         columns={[
-          { title: 'Time', w: 112, cell: (record) => new Date(record.at * 1000).toLocaleTimeString() },
+          { title: 'Time', w: 112, cell: (record) => formatClock(record.at * 1000) },
           {
             title: kind === 'classification' ? 'Class' : 'Outputs',
             w: '24%',
