@@ -46,7 +46,7 @@ def test_a_user_is_added_changed_and_deleted(session: Session) -> None:
     delete(page, "ada")
 
 
-def test_a_cluster_is_entered_checked_changed_and_deleted(session: Session) -> None:
+def test_a_cluster_is_added_checked_changed_and_deleted(session: Session) -> None:
     session.findings.expected = {400}
     page = session.open("/clusters")
     page.get_by_role("button", name="Add a cluster").first.click()
@@ -55,14 +55,14 @@ def test_a_cluster_is_entered_checked_changed_and_deleted(session: Session) -> N
     dialog.get_by_label("Namespace").fill("kafka-ml-jobs")
     dialog.get_by_label("API address").fill("http://127.0.0.1:1")
     dialog.locator("input[type=password]").fill("a-token")
-    dialog.get_by_role("button", name="Enter").click()
+    dialog.get_by_role("button", name="Add").click()
     expect(dialog.get_by_label("API address")).to_have_attribute("aria-invalid", "true")
     # The platform's own machine is not for every admin to reach; the refusal is the API's.
     dialog.get_by_label("API address").fill("https://127.0.0.1:2")
-    dialog.get_by_role("button", name="Enter").click()
+    dialog.get_by_role("button", name="Add").click()
     expect(dialog).to_contain_text("KML_ALLOWED_CLUSTERS=127.0.0.1")
     dialog.get_by_label("API address").fill(f"https://{ENTERABLE_CLUSTER}")
-    dialog.get_by_role("button", name="Enter").click()
+    dialog.get_by_role("button", name="Add").click()
     expect(dialog).to_have_count(0)
     row = page.get_by_role("row").filter(has_text="edge-site")
     expect(row).to_contain_text("kept")

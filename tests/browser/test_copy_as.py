@@ -228,7 +228,7 @@ def test_records_of_a_topic_for_training(session: Session, populated: Platform, 
     page.get_by_role("option", name="0", exact=True).click()
     dialog.get_by_role("textbox", name="From offset").fill(start)
     dialog.get_by_role("textbox", name="To offset").fill(end)
-    dialog.get_by_label("Record format").fill(orjson.dumps(stream.input_config).decode())
+    dialog.get_by_label("Format settings").fill(orjson.dumps(stream.input_config).decode())
     dialog.get_by_role("button", name="Copy as…").click()
     before = len(populated.client.streams.list())
     for language in LANGUAGES:
