@@ -188,7 +188,7 @@ def test_4_the_result_answers_with_numbers_curves_and_samples(session: Session, 
 @pytest.mark.parametrize("framework", list(_MODELS))
 def test_5_the_model_is_served_and_answers_through_kafka(session: Session, made: Made, framework: str) -> None:
     page = session.open(f"/results/{made.results[framework]}")
-    page.get_by_role("link", name="Serve a model").first.click()
+    page.get_by_role("link", name="Serve", exact=True).first.click()
     expect(page.get_by_text(re.compile("from stream"))).to_be_visible()
     page.get_by_role("button", name="Serve", exact=True).click()
     made.inferences[framework] = _number_in(page, "/inference")
@@ -363,7 +363,7 @@ def test_13_each_tier_is_served_and_digits_leave_at_all_three(session: Session, 
     limits: list[float] = []
     for place, name in enumerate(_CHAIN):
         page = session.open(f"/results/{made.results[name]}")
-        page.get_by_role("link", name="Serve a model").first.click()
+        page.get_by_role("link", name="Serve", exact=True).first.click()
         # What fits the tiers that are served already is filled in.
         reads = f"ui-distributed-{'in' if place == 0 else name}"
         expect(page.locator("input").and_(page.get_by_label(re.compile("^Input topic")))).to_have_value(reads)
