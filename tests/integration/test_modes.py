@@ -200,11 +200,10 @@ class TrainsSeveral:
             models = [session.build() for session in sessions]
             with reading.result() as data:
                 for part, session, model in zip(parts, sessions, models, strict=True):
-                    part.warnings.add(
-                        *session.fit(
-                            data.training, None, on_progress=part.reporter.progress, on_epoch=part.reporter.epoch
-                        )
+                    fitted = session.fit(
+                        data.training, None, on_progress=part.reporter.progress, on_epoch=part.reporter.epoch
                     )
+                    part.warnings.add(*fitted.warnings)
                     predicted = session.predict_classes(data.test.features).classes
                     right = float((predicted == data.test.labels.array).mean())
                     metrics = {**session.evaluate(data.test), "right": right}
