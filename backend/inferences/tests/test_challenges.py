@@ -251,4 +251,4 @@ def test_an_inference_with_a_shadow_is_not_deleted(pinned: Inference, editor: AP
     Inference.objects.filter(pk=pinned.pk).update(state="stopped", desired="stopped")
     answer = editor.delete(f"/api/inferences/{pinned.pk}/")
     assert answer.status_code == 409
-    assert "has 1 shadows" in str(answer.json())
+    assert "has 1 shadow" in str(answer.json())

@@ -32,7 +32,12 @@ def test_a_valid_model_is_saved_with_its_report(editor: APIClient, executor: Fak
     assert answer.json()["report"] == REPORT
     assert answer.json()["code"] == "model = 1\n"
     assert executor.requests[0][0] == "/check"
-    assert executor.requests[0][2] == {"code": "model = 1\n", "imports": "import keras", "distributed": False}
+    assert executor.requests[0][2] == {
+        "code": "model = 1\n",
+        "imports": "import keras",
+        "distributed": False,
+        "ticket": "",
+    }
     entry = AuditEntry.objects.get(object_type="mlmodel")
     assert (entry.actor, entry.action, entry.before, len(entry.after)) == ("a-editor", "create", "", 64)
 
