@@ -25,7 +25,7 @@ docs: install; @scripts/build-docs
 # The seminar's notebooks, in the browser.
 notebooks: install; @scripts/notebooks
 # What the pages tell to type, typed; and the site in a browser: minutes.
-docs-test: docs; @scripts/install-chromium && $(RUN)/pytest -n 0 -m docs tests/docs $(ARGS)
+docs-test: docs; @scripts/install-chromium && $(RUN)/pytest -n 0 -m docs tests/docs tests/integration/test_platform_examples.py $(ARGS)
 bench: install; @$(RUN)/python -m benchmarks $(ARGS)
 screenshots: install; @scripts/install-chromium && $(RUN)/python -m tests.browser.screenshots
 openapi: install; @KML_STATE_DIR=$$(mktemp -d) $(RUN)/python -m backend.manage spectacular --format openapi-json --file frontend/openapi.json

@@ -35,6 +35,15 @@ _FRAMEWORKS = {
     "river_soft_sensor": "pytorch",
     "flights_malaga": "pytorch",
 }
+# Others go the same way, or a test of its own does (tiers, data sets): those are run by `make docs-test`.
+_OTHERS = (
+    "machines",
+    "MNIST_tiers",
+    "EUROSAT_RAW_format",
+    "SO2SAT_RAW_format",
+    "NO2SoftSensor_RAW_format",
+    "river_soft_sensor",
+)
 # So easy that a few samples and one epoch do.
 _BETTER_AT_ONCE = {"MNIST_RAW_format", "MNIST_online", "MNIST_tiers", "flights_malaga"}
 
@@ -62,7 +71,9 @@ def go(platform: Platform, example: Listed, served: list[Inference], framework: 
     return score
 
 
-@pytest.mark.parametrize("name", _FRAMEWORKS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(each, marks=pytest.mark.docs) if each in _OTHERS else each for each in _FRAMEWORKS]
+)
 def test_an_example_goes_its_whole_way(
     platform: Platform, served: list[Inference], name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -79,6 +90,7 @@ def test_an_example_goes_its_whole_way(
     assert any(f"/inference/{each.id}" in said for each in served)
 
 
+@pytest.mark.docs
 def test_what_the_edge_hands_up_are_its_64_numbers(platform: Platform) -> None:
     edges = [each for each in platform.client.inferences.list() if each.tier and "edge" in each.tier]
     edge = next(each for each in edges if each.upper_topic and each.upper_topic.startswith("mnist-"))
