@@ -5,6 +5,7 @@ Written by ``model_inference.dead_letters`` and the control logger, read by the 
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import NamedTuple
 
 from kafkaml.errors import KafkaMLError
@@ -14,6 +15,7 @@ __all__ = [
     "MAX_MESSAGE_BYTES",
     "VALUE_BYTES_HEADER",
     "Reason",
+    "Stage",
     "answered_topic",
     "dead_letter_topic",
     "reason_headers",
@@ -26,6 +28,14 @@ _MESSAGE_HEADER = "kml-error-message"
 VALUE_BYTES_HEADER = "kml-error-value-bytes"
 _SUFFIX = ".dlq"
 MAX_MESSAGE_BYTES = 1024
+
+
+class Stage(StrEnum):
+    """What could not be done with a record."""
+
+    DECODE = "decode"
+    PREDICT = "predict"
+    PUBLISH = "publish"
 
 
 class Reason(NamedTuple):

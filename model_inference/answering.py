@@ -18,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from kafkaml.errors import KafkaMLError
+from kafkaml.intake import Batch
 from kafkaml.logs import get_logger
 from kafkaml.records import format_source
-from model_inference.batches import Batch
 from model_inference.comparison import ComparisonCounter
 from model_inference.models import LoadedModel
 from model_inference.predicting import Prediction, SampleSpec

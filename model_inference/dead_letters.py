@@ -13,26 +13,16 @@ of ``provenance``:
 
 from __future__ import annotations
 
-from enum import StrEnum
-
-from kafkaml.dead_letters import VALUE_BYTES_HEADER, reason_headers
+from kafkaml.dead_letters import VALUE_BYTES_HEADER, Stage, reason_headers
 from kafkaml.errors import KafkaMLError
 from kafkaml.records import OutgoingRecord, Record
 from model_inference.output_topics import SOURCE_TIMESTAMP_HEADER
 from model_inference.provenance import Provenance
 
-__all__ = ["MAX_CUT_BYTES", "Stage", "dead_letter"]
+__all__ = ["MAX_CUT_BYTES", "dead_letter"]
 
 # Fits every broker: Kafka's default takes 1 MiB for a whole record.
 MAX_CUT_BYTES = 256 << 10
-
-
-class Stage(StrEnum):
-    """What could not be done with a record."""
-
-    DECODE = "decode"
-    PREDICT = "predict"
-    PUBLISH = "publish"
 
 
 def dead_letter(

@@ -14,14 +14,14 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from kafkaml.codecs.base import Codec, StateKey
+from kafkaml.dead_letters import Stage
 from kafkaml.errors import TransactionAborted
 from kafkaml.failpoints import failpoint
+from kafkaml.intake import Batch, BatchSize, Intake, Refused
 from kafkaml.logs import get_logger
 from kafkaml.records import PartitionKey, TransactionalLoopClient
 from model_inference.answering import Answered, Answers
-from model_inference.batches import Batch, BatchSize, Intake, Refused
 from model_inference.changelog import Changelog
-from model_inference.dead_letters import Stage
 from model_inference.predicting import MAX_IN_FLIGHT
 from model_inference.publishing import Published, Publisher
 from model_inference.stats import LoopStats

@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from kafkaml.answers import RECORD_OVERHEAD_BYTES
+from kafkaml.dead_letters import Stage
 from kafkaml.errors import BrokenError, KafkaMLError, RefusedError
+from kafkaml.intake import Batch, Refused
 from kafkaml.records import SOURCE_HEADER, OutgoingRecord, OutgoingRow, PartitionKey, TransactionalLoopClient
 from model_inference.answering import Answered
-from model_inference.batches import Batch, Refused
-from model_inference.dead_letters import Stage, dead_letter
+from model_inference.dead_letters import dead_letter
 from model_inference.output_topics import SOURCE_TIMESTAMP_HEADER, OutputTopics
 from model_inference.provenance import Provenance
 from model_inference.routing import Routed, Router

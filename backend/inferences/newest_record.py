@@ -1,6 +1,6 @@
 """Could a model answer the newest record of a topic? Asked before it is put into service, and by whoever wants to know.
 
-The record is read as a replica reads it (``model_inference.batches``), and its shape is held against what the model is
+The record is read as a replica reads it (``kafkaml.intake``), and its shape is held against what the model is
 known to take, as before a training. Nothing is written, and no model runs.
 """
 
@@ -19,13 +19,13 @@ from backend.records.browsing import open_browser
 from backend.records.decoding import Decoder, record_document
 from kafkaml.codecs import StreamCodec, codec_for
 from kafkaml.codecs.columns import contract_of
+from kafkaml.dead_letters import Stage
 from kafkaml.errors import DecodeError, KafkaMLError, StreamUnavailable
 from kafkaml.input_format import InputFormat
+from kafkaml.intake import Intake
 from kafkaml.named_inputs import are_numbers, input_shapes
 from kafkaml.records import ListBatch, Record
 from kafkaml.shapes import DataMismatch, ModelSignature, check_inputs, fit_feature_shape
-from model_inference.batches import Intake
-from model_inference.dead_letters import Stage
 
 __all__ = ["Verdict", "newest_record"]
 

@@ -1,4 +1,4 @@
-"""What a consumer group has committed, asked until Kafka answers; places as texts. For the loop client and the admin."""
+"""What a consumer group has committed, asked until Kafka answers; places as texts. Of the loop client and the admin."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from kafkaml.dead_letters import MAX_MESSAGE_BYTES
+from kafkaml.dead_letters import MAX_MESSAGE_BYTES, Stage
 from kafkaml.errors import DecodeError
 from kafkaml.records import Record
-from model_inference.dead_letters import MAX_CUT_BYTES, Stage, dead_letter
+from model_inference.dead_letters import MAX_CUT_BYTES, dead_letter
 from model_inference.provenance import Provenance
 
 PROVENANCE = Provenance(inference=5, result=12, version=1)

@@ -9,10 +9,10 @@ import pytest
 
 from kafkaml.answers import answer_bytes
 from kafkaml.errors import BrokerError, KafkaMLError
+from kafkaml.intake import Batch
 from kafkaml.records import ListBatch, Record
 from kafkaml.wire.choices import OutputTimestamps
 from model_inference.answering import Answered
-from model_inference.batches import Batch
 from model_inference.encoding import encode_outputs
 from model_inference.output_topics import OutputTopics, TopicLimits, TopicWatch
 from model_inference.predicting import Prediction

@@ -10,10 +10,10 @@ import orjson
 import pytest
 
 from kafkaml.errors import SettingsError
+from kafkaml.intake import Batch
 from kafkaml.records import ListBatch, Record
 from kafkaml.wire.distributed import Cascade, Scores
 from model_inference.answering import Answered
-from model_inference.batches import Batch
 from model_inference.output_topics import OutputTopics
 from model_inference.predicting import Prediction
 from model_inference.provenance import Provenance

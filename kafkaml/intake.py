@@ -1,4 +1,7 @@
-"""From polled records to a batch for the model: decode, and turn what does not decode into dead letters."""
+"""From polled records to a batch for the model: decode, and turn what does not decode into dead letters.
+
+Used by the replicas, and by the backend, which holds a topic's newest record against a model before it is served.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,9 @@ from typing import Any
 import numpy.typing as npt
 
 from kafkaml.codecs.base import Codec, StateKey
+from kafkaml.dead_letters import Stage
 from kafkaml.errors import KafkaMLError
 from kafkaml.records import PartitionKey, Record, RecordBatch, RecordColumns
-from model_inference.dead_letters import Stage
 
 __all__ = ["Batch", "BatchSize", "Intake", "Refused"]
 
