@@ -403,7 +403,7 @@ def test_13_each_tier_is_served_and_digits_leave_at_all_three(session: Session, 
     page.get_by_role("textbox", name="Sample as JSON").click()
     page.keyboard.insert_text(str(images[place].tolist()))
     page.get_by_role("button", name="Send through Kafka").click()
-    expect(page.get_by_text(re.compile("sure, left at ui-(fog|cloud)"))).to_be_visible(timeout=_LONG_MS)
+    expect(page.get_by_text(re.compile("answered at ui-(fog|cloud)"))).to_be_visible(timeout=_LONG_MS)
     expect(page.get_by_text(re.compile("was below its limit and handed it up to")).first).to_be_visible()
     # The limit changes while it runs.
     page.get_by_role("button", name=f"Limit {limits[0]}", exact=True).click()

@@ -76,6 +76,7 @@ const DAY_MS = 86_400_000
 
 /** Writes times of so many milliseconds as short as they can be told apart. */
 function timeText(span: number): (time: number) => string {
-  const options: Intl.DateTimeFormatOptions = span > 2 * DAY_MS ? { dateStyle: 'short' } : { timeStyle: 'short', hourCycle: 'h23' }
+  const options: Intl.DateTimeFormatOptions =
+    span > 2 * DAY_MS ? { dateStyle: 'short' } : { timeStyle: 'short', hourCycle: 'h23' }
   return (time) => new Date(time).toLocaleString(undefined, options)
 }
