@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import os
 import time
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
@@ -12,7 +14,7 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 
 from kafkaml.errors import DeadlineExceeded
 
-__all__ = ["Outgoing", "answers_of", "create_topic", "write"]
+__all__ = ["Outgoing", "add_bootstrap_servers", "answers_of", "create_topic", "write"]
 
 
 class Outgoing(Protocol):
@@ -26,6 +28,12 @@ class Outgoing(Protocol):
 
     @property
     def timestamp_ms(self) -> int: ...
+
+
+def add_bootstrap_servers(parser: argparse.ArgumentParser) -> None:
+    """Let a program be told where Kafka is; by default what KML_KAFKA_BOOTSTRAP_SERVERS names."""
+    servers = os.environ.get("KML_KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092")
+    parser.add_argument("--bootstrap-servers", default=servers, metavar="HOST:PORT", help=f"(default {servers})")
 
 
 def create_topic(bootstrap_servers: str, topic: str, *, partitions: int = 4) -> None:

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import metadata
@@ -82,6 +82,17 @@ def examine(state: StateDir, *, seminar: bool = False) -> Iterator[Finding]:
         except (KafkaMLError, OSError, subprocess.SubprocessError, psutil.Error) as error:
             hint = error.hint if isinstance(error, KafkaMLError) else ""
             yield Finding(check.__name__.strip("_"), Verdict.FAIL, str(error), hint)
+
+
+def _run(command: Sequence[str], *, seconds: float) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=seconds, check=False, stdin=subprocess.DEVNULL
+    )
+
+
+def _last_line(answer: subprocess.CompletedProcess[str]) -> str:
+    """Return why a command failed, as far as it says."""
+    return (answer.stderr.strip().splitlines() or ["it ended without a word"])[-1]
 
 
 def _python(_: StateDir) -> Finding:
@@ -178,16 +189,9 @@ def _gpu(_: StateDir) -> Finding:
 
 def _isolation(_: StateDir) -> Finding:
     with tempfile.TemporaryDirectory(prefix="kml-doctor-", ignore_cleanup_errors=True) as folder:
-        answer = subprocess.run(
-            [*python_module(sandbox), folder],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
+        answer = _run([*python_module(sandbox), folder], seconds=60)
     if answer.returncode:
-        reason = (answer.stderr.strip().splitlines() or ["it ended without a word"])[-1]
+        reason = _last_line(answer)
         fix = "allow user namespaces (sysctl user.max_user_namespaces), or use a kernel with Landlock (5.13 or newer)"
         return Finding("isolation", Verdict.FAIL, reason[-300:], fix)
     told = orjson.loads(answer.stdout)
@@ -265,12 +269,10 @@ def _containers(_: StateDir) -> Finding:
         return Finding(
             "containers", Verdict.WARN, "neither docker nor podman is there", "part 1.2 and 1.3: install one"
         )
-    answer = subprocess.run(
-        [engine, "info"], capture_output=True, text=True, timeout=30, check=False, stdin=subprocess.DEVNULL
-    )
+    answer = _run([engine, "info"], seconds=30)
     if answer.returncode:
-        reason = (answer.stderr.strip().splitlines() or ["it ended without a word"])[-1][-200:]
-        return Finding("containers", Verdict.WARN, f"{engine} is there and does not work: {reason}", f"start {engine}")
+        about = f"{engine} is there and does not work: {_last_line(answer)[-200:]}"
+        return Finding("containers", Verdict.WARN, about, f"start {engine}")
     return Finding("containers", Verdict.OK, f"{engine} works")
 
 
@@ -278,15 +280,7 @@ def _cluster(_: StateDir) -> Finding:
     fix = "part 1.4: make cluster-up (Linux, as root), minikube, kind or Docker Desktop"
     if shutil.which("kubectl") is None:
         return Finding("cluster", Verdict.WARN, "kubectl is not there", fix)
-    answer = subprocess.run(
-        ["kubectl", "get", "--raw", "/readyz", "--request-timeout", "10s"],
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
+    answer = _run(["kubectl", "get", "--raw", "/readyz", "--request-timeout", "10s"], seconds=30)
     if answer.returncode:
-        reason = (answer.stderr.strip().splitlines() or ["it ended without a word"])[-1][-200:]
-        return Finding("cluster", Verdict.WARN, f"kubectl reaches no cluster: {reason}", fix)
+        return Finding("cluster", Verdict.WARN, f"kubectl reaches no cluster: {_last_line(answer)[-200:]}", fix)
     return Finding("cluster", Verdict.OK, "kubectl reaches a cluster")

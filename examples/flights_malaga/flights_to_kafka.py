@@ -6,7 +6,6 @@ python examples/flights_malaga/flights_to_kafka.py --topic ertisdemo
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from examples.flights_malaga.data import Report, reports
-from examples.topics import write
+from examples.topics import add_bootstrap_servers, write
 
 _PAST_SECONDS = 15.0
 
@@ -35,8 +34,7 @@ def live(every_seconds: float, *, rounds: int | None, seed: int) -> Iterator[lis
 def main() -> None:
     """Send what the arguments say."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    servers = os.environ.get("KML_KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092")
-    parser.add_argument("--bootstrap-servers", default=servers, help=f"(default {servers})")
+    add_bootstrap_servers(parser)
     parser.add_argument("--topic", default="ertisdemo", help="(default ertisdemo)")
     parser.add_argument("--interval", type=float, default=3.0, help="seconds between two rounds (default 3)")
     parser.add_argument("--rounds", type=int, help="so many rounds (default: for a day)")

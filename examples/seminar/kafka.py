@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import os
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+
+from examples import topics
 
 __all__ = ["QUIET", "READER", "arguments", "create_topic"]
 
@@ -23,18 +23,16 @@ READER = {
 
 
 def arguments(about: str | None) -> argparse.ArgumentParser:
-    """Return a parser that knows ``--bootstrap-servers``: by default what KML_KAFKA_BOOTSTRAP_SERVERS names."""
+    """Return a parser that knows ``--bootstrap-servers``."""
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
-    servers = os.environ.get("KML_KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092")
-    parser.add_argument("--bootstrap-servers", default=servers, metavar="HOST:PORT", help=f"(default {servers})")
+    topics.add_bootstrap_servers(parser)
     return parser
 
 
 def create_topic(bootstrap_servers: str, name: str, partitions: int) -> bool:
     """Create a topic; returns whether it is new."""
-    admin = AdminClient({"bootstrap.servers": bootstrap_servers})
     try:
-        admin.create_topics([NewTopic(name, partitions)])[name].result(timeout=30)
+        topics.create_topic(bootstrap_servers, name, partitions=partitions)
     except KafkaException as error:
         if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
             raise

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
-from mlcode_executor.frameworks.best_epoch import BestEpoch, with_validation
+from mlcode_executor.frameworks.best_epoch import BestEpoch, BestWeights, Monitoring, with_validation
 from mlcode_executor.runtimes import Emit
 
-__all__ = ["FitPlace", "Pause", "ProgressEvents", "divergence_warnings", "fit_answer"]
+__all__ = ["FitPlace", "Pause", "ProgressEvents", "divergence_warnings", "end_epoch", "fit_answer"]
 
 # A person cannot follow more; each event costs a frame and a request to the backend.
 _PROGRESS_INTERVAL_SECONDS = 0.2
@@ -110,6 +110,38 @@ class ProgressEvents:
                 "best_epoch": best_epoch,
             },
         )
+
+
+def end_epoch(
+    place: FitPlace,
+    progress: ProgressEvents,
+    arguments: Monitoring,
+    best: BestWeights | None,
+    *,
+    epoch: int,
+    batches: int,
+    training: Mapping[str, float],
+    validation: Mapping[str, float],
+    validates: bool,
+    learning_rate: Mapping[str, float],
+) -> None:
+    """Note and report the end of an epoch, and keep its weights where it is the best and ``arguments`` want them.
+
+    ``place.best.stopped`` says afterwards whether it is the last. Raises as ``BestEpoch.epoch_done`` does.
+    """
+    place.epoch_done(epoch=epoch, batches=batches, training=training, validation=validation)
+    is_best = place.best.epoch_done(
+        arguments, epoch=epoch, training=training, validation=validation, validates=validates
+    )
+    if is_best and arguments.restores and best is not None:
+        best.keep()
+    progress.epoch_done(
+        epoch=epoch,
+        training=training,
+        validation=validation,
+        learning_rate=learning_rate,
+        best_epoch=place.best.epoch,
+    )
 
 
 def fit_answer(place: FitPlace, *, restores: bool, restored: bool) -> dict[str, Any]:

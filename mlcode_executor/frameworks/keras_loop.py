@@ -20,7 +20,7 @@ from kafkaml.frameworks.tensorflow import TENSORFLOW
 from mlcode_executor.frameworks.base import Array, batch_count, batches_of, flat_metrics
 from mlcode_executor.frameworks.batches import BatchStream
 from mlcode_executor.frameworks.best_epoch import BestWeights, Monitoring
-from mlcode_executor.frameworks.fit_progress import FitPlace, Pause, ProgressEvents
+from mlcode_executor.frameworks.fit_progress import FitPlace, Pause, ProgressEvents, end_epoch
 from mlcode_executor.frameworks.keras_inputs import tensors_of
 
 __all__ = ["FitArguments", "KerasLoop"]
@@ -129,18 +129,17 @@ class KerasLoop:
                         batch_size=arguments.validation_batch_size or batch_size,
                         steps=arguments.validation_steps,
                     )
-                place.epoch_done(epoch=epoch, batches=stream.batches_done, training=trained, validation=validated)
-                is_best = place.best.epoch_done(
-                    arguments, epoch=epoch, training=trained, validation=validated, validates=validation is not None
-                )
-                if is_best and arguments.restores:
-                    best.keep()
-                progress.epoch_done(
+                end_epoch(
+                    place,
+                    progress,
+                    arguments,
+                    best,
                     epoch=epoch,
+                    batches=stream.batches_done,
                     training=trained,
                     validation=validated,
+                    validates=validation is not None,
                     learning_rate=self.learning_rate(),
-                    best_epoch=place.best.epoch,
                 )
                 if self._model.stop_training or place.best.stopped:
                     break

@@ -20,7 +20,7 @@ from kafkaml.frameworks.pytorch import PYTORCH
 from mlcode_executor.frameworks.base import Array, batches_of, flat_metrics
 from mlcode_executor.frameworks.batches import BatchStream
 from mlcode_executor.frameworks.best_epoch import BestWeights, Monitoring
-from mlcode_executor.frameworks.fit_progress import FitPlace, Pause, ProgressEvents
+from mlcode_executor.frameworks.fit_progress import FitPlace, Pause, ProgressEvents, end_epoch
 from mlcode_executor.frameworks.pytorch_definitions import Definitions
 from mlcode_executor.frameworks.pytorch_forward import Forward
 from mlcode_executor.frameworks.pytorch_input import Preparation, device
@@ -161,18 +161,17 @@ class TorchLoop:
                 epoch, batches = epochs_before + engine.state.epoch, batches_before + engine.state.iteration
                 trained = metrics.compute()
                 validated = {} if validation is None else self.evaluate(validation, batch_size=batch_size)
-                place.epoch_done(epoch=epoch, batches=batches, training=trained, validation=validated)
-                is_best = place.best.epoch_done(
-                    arguments, epoch=epoch, training=trained, validation=validated, validates=validation is not None
-                )
-                if is_best and arguments.restores and best is not None:
-                    best.keep()
-                progress.epoch_done(
+                end_epoch(
+                    place,
+                    progress,
+                    arguments,
+                    best,
                     epoch=epoch,
+                    batches=batches,
                     training=trained,
                     validation=validated,
+                    validates=validation is not None,
                     learning_rate=self.learning_rate(),
-                    best_epoch=place.best.epoch,
                 )
                 if pause.due or place.best.stopped:
                     engine.terminate()
