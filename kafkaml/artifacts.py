@@ -16,7 +16,18 @@ from pathlib import Path
 
 from kafkaml.errors import ApiError, RefusedError
 
-__all__ = ["ArtifactCache", "check_artifact_name", "checkpoint_name", "is_checkpoint", "is_program", "sha256_of_file"]
+__all__ = [
+    "ONNX_FILE",
+    "ArtifactCache",
+    "check_artifact_name",
+    "checkpoint_name",
+    "is_checkpoint",
+    "is_program",
+    "sha256_of_file",
+]
+
+# The model as ONNX Runtime serves it, where it was converted.
+ONNX_FILE = "model.onnx"
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 # One path component without a leading dot: names come from the network and from user code's process.

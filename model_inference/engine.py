@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy.typing as npt
 
+from kafkaml.artifacts import ONNX_FILE
 from kafkaml.errors import BrokenError, DeadlineExceeded, FailedError, ModelProcessDied, SettingsError
 from kafkaml.frameworks import FRAMEWORKS
 from kafkaml.logs import get_logger
@@ -35,7 +36,6 @@ logger = get_logger(__name__)
 
 Array = npt.NDArray[Any]
 
-ONNX_ARTIFACT = "model.onnx"
 # What a model process imports to serve.
 _PACKAGES = {Runtime.ONNX: "onnxruntime", Runtime.TENSORFLOW: "tensorflow", Runtime.PYTORCH: "torch"}
 _LOAD_TIMEOUT_SECONDS = 120.0
@@ -54,14 +54,14 @@ class EngineChoice:
 
 def choose_engine(model: ServedModel) -> EngineChoice:
     """Return the fastest engine for the model's artifacts. Pure. SettingsError where there is none."""
-    if ONNX_ARTIFACT in model.artifacts:
-        return EngineChoice(Runtime.ONNX, ONNX_ARTIFACT, needs_code=False)
+    if ONNX_FILE in model.artifacts:
+        return EngineChoice(Runtime.ONNX, ONNX_FILE, needs_code=False)
     names = FRAMEWORKS[model.framework].artifacts
     artifact = next((name for name in names if name in model.artifacts), "")
     if not artifact:
         raise SettingsError(
             f"version {model.version} of result {model.result_id} has the artifacts {sorted(model.artifacts)}: "
-            f"expected {ONNX_ARTIFACT} or {names[0]}",
+            f"expected {ONNX_FILE} or {names[0]}",
             hint="train the model again",
         )
     return EngineChoice(Runtime(model.framework), artifact, needs_code=True)
@@ -73,7 +73,7 @@ def check_installed(model: ServedModel, choice: EngineChoice) -> None:
     if importlib.util.find_spec(package) is not None:
         return
     if choice.runtime is Runtime.ONNX:
-        what, extra = f"{ONNX_ARTIFACT} of version {model.version} needs {package}", "worker"
+        what, extra = f"{ONNX_FILE} of version {model.version} needs {package}", "worker"
     else:
         what = f"version {model.version} of {model.name} was not converted to ONNX and needs {package}"
         extra = f"{choice.runtime.value}{'-cpu' if choice.runtime is Runtime.TENSORFLOW else ''}"

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from kafkaml.artifacts import check_artifact_name
+from kafkaml.artifacts import ONNX_FILE, check_artifact_name
 from kafkaml.errors import BrokenError, DeadlineExceeded
 from kafkaml.shapes import Shape
 from kafkaml.wire.training import TrainingPlan
@@ -186,7 +186,7 @@ class TrainedModel:
 
     def export_onnx(self, folder: Path, sample: NDArray[Any]) -> OnnxExport:
         """Have the model converted and compared on ``sample``; a model that does not convert is no error."""
-        path = folder / "model.onnx"
+        path = folder / ONNX_FILE
         with SharedArray.allocate(sample.shape, sample.dtype) as features:
             features.array[...] = sample
             answer = self._write("export_onnx", path, {"features": features}, seconds=_EXPORT_SECONDS)

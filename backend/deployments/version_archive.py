@@ -12,15 +12,13 @@ from backend.api.errors import NotFound
 from backend.deployments import storage
 from backend.deployments.models import Artifact, ResultVersion, TrainingResult
 from backend.deployments.versions import artifacts_of
+from kafkaml.artifacts import ONNX_FILE
+from kafkaml.frameworks import FRAMEWORKS
 from kafkaml.wire.framework import Framework
 
 __all__ = ["archive_chunks", "file_stem"]
 
 _CHUNK_BYTES = 1 << 20
-_PACKAGES = {
-    Framework.TENSORFLOW: "tensorflow",
-    Framework.PYTORCH: "torch pytorch-ignite numpy safetensors",
-}
 _MODEL_PROGRAM = """from model import load
 
 model = load()
@@ -99,10 +97,10 @@ def _readme(version: ResultVersion, artifacts: Sequence[Artifact]) -> str:
         # Importing it runs the code of the model.
         parts += [
             "## With its code",
-            f"`pip install {_PACKAGES[Framework(model.framework)]}`, and in this folder:",
+            f"`pip install {' '.join(FRAMEWORKS[Framework(model.framework)].loads_with)}`, and in this folder:",
             f"```python\n{_MODEL_PROGRAM}```",
         ]
-    if "model.onnx" in names:
+    if ONNX_FILE in names:
         parts += ["## Without its framework", "`pip install onnxruntime`, and in this folder:"]
         parts.append(f"```python\n{_ONNX_PROGRAM}```")
     rows = [f"| {each.name} | {each.size:,} | {each.sha256} |" for each in artifacts]

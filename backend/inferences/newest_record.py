@@ -17,6 +17,7 @@ from backend.inferences.inputs import input_values, version_to_serve
 from backend.ml_models.signatures import signature_of
 from backend.records.browsing import open_browser
 from backend.records.decoding import Decoder, record_document
+from kafkaml.artifacts import ONNX_FILE
 from kafkaml.codecs import StreamCodec, codec_for
 from kafkaml.codecs.columns import contract_of
 from kafkaml.dead_letters import Stage
@@ -31,7 +32,6 @@ __all__ = ["Verdict", "newest_record"]
 
 _KAFKA_SECONDS = 8.0
 _MAX_BYTES = 1 << 20
-_ONNX = "model.onnx"
 
 
 class Verdict(StrEnum):
@@ -110,7 +110,7 @@ def _signature(served: ResultVersion) -> ModelSignature:
         if signature.names and (signature.exact or len(signature.names) > 1):
             return signature
     trained = served.outcome.get("input_shape")
-    if trained and _ONNX in served.outcome.get("artifacts", {}):
+    if trained and ONNX_FILE in served.outcome.get("artifacts", {}):
         return ModelSignature({"input": tuple(trained)}, {})
     return ModelSignature({}, {})
 

@@ -11,12 +11,12 @@ from backend.config.environment import environment
 from backend.inferences.models import Inference
 from backend.inferences.plans import inference_plan
 from backend.launchers.factory import worker_image
+from kafkaml.artifacts import ONNX_FILE
 from kafkaml.wire.framework import Framework
 
 __all__ = ["WorkerCommands", "worker_commands"]
 
 _LOOPBACK = ("127.", "localhost", "[::1]", "::1")
-_ONNX = "model.onnx"
 # By what serves it: the extra of the distribution, and the image.
 _EXTRAS = {"onnx": "worker", Framework.TENSORFLOW.value: "tensorflow-cpu", Framework.PYTORCH.value: "pytorch"}
 
@@ -41,7 +41,7 @@ def worker_commands(inference: Inference, token: str) -> WorkerCommands:
     """Return the commands for workers of an inference, with the addresses that programs elsewhere are told."""
     settings = environment()
     model = inference_plan(inference).model
-    runtime = "onnx" if _ONNX in model.artifacts else model.framework.value
+    runtime = "onnx" if ONNX_FILE in model.artifacts else model.framework.value
     url, servers = settings.backend_url, settings.sink_bootstrap_servers or settings.kafka.bootstrap_servers
     options = f"--url {shlex.quote(url)} --inference {inference.pk}"
     onnx = runtime == "onnx"

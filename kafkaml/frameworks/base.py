@@ -109,7 +109,8 @@ class FrameworkDescriptor:
     """One framework.
 
     ``library`` is what its training is called by (the Keras of TensorFlow). ``artifacts`` are names of files that it
-    serves from, the best first; ``packages`` the Python packages that user code finds, by the names that pip knows.
+    serves from, the best first; ``packages`` the Python packages that user code finds, by the names that pip knows;
+    ``loads_with`` those that a downloaded model and its code need.
     ``exact_inputs``: the report of a model names its inputs just as the model takes them. ``elsewhere`` are arguments
     that the library knows, and why they cannot be given. ``chain`` is what its distributed models can be compiled with.
     """
@@ -120,6 +121,7 @@ class FrameworkDescriptor:
     arguments: Mapping[Purpose, Arguments]
     artifacts: Sequence[str]
     packages: Sequence[str]
+    loads_with: Sequence[str]
     chain: ChainNames
     exact_inputs: bool = False
     elsewhere: Mapping[str, str] = field(default_factory=dict)

@@ -69,6 +69,7 @@ PYTORCH = FrameworkDescriptor(
     },
     artifacts=("model.safetensors",),
     packages=("torch", "pytorch-ignite", "numpy"),
+    loads_with=("torch", "pytorch-ignite", "numpy", "safetensors"),
     chain=ChainNames(
         optimizers=("adam", "adamw", "sgd", "rmsprop", "nadam", "adamax", "adagrad", "adadelta"),
         losses=(

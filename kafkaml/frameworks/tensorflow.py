@@ -95,6 +95,7 @@ TENSORFLOW = FrameworkDescriptor(
     # were kept.
     artifacts=("model.weights.h5", "model.keras"),
     packages=("tensorflow", "keras", "numpy"),
+    loads_with=("tensorflow",),
     chain=ChainNames(
         optimizers=(
             "adam",

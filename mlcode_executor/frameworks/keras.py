@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kafkaml.artifacts import ONNX_FILE
 from kafkaml.errors import ArgumentsError, BrokenError, UserCodeError
 from kafkaml.frameworks import Purpose
 from kafkaml.frameworks.tensorflow import TENSORFLOW
@@ -300,7 +301,7 @@ class KerasHandler(Handler):
             self._answer,
             features,
             self._compile_predict(features.dtype, features.shape[1:]),
-            request.files["model.onnx"],
+            request.files[ONNX_FILE],
         )
 
     def load(self, request: Request) -> dict[str, Any]:

@@ -10,9 +10,10 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
+from kafkaml.artifacts import ONNX_FILE
 from mlcode_executor.frameworks.base import Array, scratch_folder
 from mlcode_executor.frameworks.keras_inputs import specs_of
-from mlcode_executor.frameworks.onnx_check import MODEL_FILE, compare_and_write, not_converted
+from mlcode_executor.frameworks.onnx_check import compare_and_write, not_converted
 
 __all__ = ["export_onnx"]
 
@@ -39,7 +40,7 @@ def export_onnx(
         return answer(dict(zip(specs, tensors, strict=True)) if isinstance(specs, dict) else tensors[0])
 
     with scratch_folder() as folder:
-        path = folder / MODEL_FILE
+        path = folder / ONNX_FILE
         try:
             tf2onnx.convert.from_function(
                 _Traced(tf.function(named, input_signature=signature, autograph=False).get_concrete_function()),

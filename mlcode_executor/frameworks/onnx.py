@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
+from kafkaml.artifacts import ONNX_FILE
 from kafkaml.dtypes import shapes_up_to_unit_axis
 from kafkaml.errors import BrokenError, DecodeError, UserCodeError
 from kafkaml.named_inputs import dtype_from_json
 from mlcode_executor.frameworks.base import Array, Emit, Request, open_to_read
-from mlcode_executor.frameworks.onnx_check import MODEL_FILE, feed_of
+from mlcode_executor.frameworks.onnx_check import feed_of
 
 __all__ = ["PRELOAD", "OnnxHandler", "create_handler"]
 
@@ -63,12 +64,12 @@ class OnnxHandler:
         # Threads that spin between two batches would take the core from the runner.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
-        with open_to_read(request.files[MODEL_FILE]) as file:
+        with open_to_read(request.files[ONNX_FILE]) as file:
             model = file.read()
         try:
             self._session = onnxruntime.InferenceSession(model, options, providers=_providers())
         except Exception as error:
-            raise UserCodeError(f"{MODEL_FILE} cannot be loaded: {error}", kind="invalid") from error
+            raise UserCodeError(f"{ONNX_FILE} cannot be loaded: {error}", kind="invalid") from error
         inputs = self._session.get_inputs()
         self._input_names = [each.name for each in inputs]
         dtype = dtype_from_json(request.params["input"]["dtype"])
@@ -76,7 +77,7 @@ class OnnxHandler:
             return self._outputs_of_named(dtype)
         if len(inputs) != 1 or inputs[0].type not in _DTYPES:
             found = ", ".join(f"{each.name} {each.type}" for each in inputs)
-            raise UserCodeError(f"{MODEL_FILE} has the inputs {found}: expected one tensor of numbers", kind="invalid")
+            raise UserCodeError(f"{ONNX_FILE} has the inputs {found}: expected one tensor of numbers", kind="invalid")
         self._dtype = np.dtype(_DTYPES[inputs[0].type])
         shape = tuple(request.params["input"]["shape"])
         try:

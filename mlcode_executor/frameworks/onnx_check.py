@@ -11,9 +11,8 @@ import numpy as np
 from kafkaml.named_inputs import separated
 from mlcode_executor.frameworks.base import Array, write_to
 
-__all__ = ["MODEL_FILE", "compare_and_write", "feed_of", "not_converted"]
+__all__ = ["compare_and_write", "feed_of", "not_converted"]
 
-MODEL_FILE = "model.onnx"
 
 # Float32 sums in another order differ by this much; a wrong conversion differs by far more.
 _ABSOLUTE_TOLERANCE = 1e-4

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from kafkaml.artifacts import ONNX_FILE
 from kafkaml.errors import BrokenError, UserCodeError
 from kafkaml.frameworks import Purpose
 from kafkaml.frameworks.pytorch import PYTORCH
@@ -290,7 +291,7 @@ class PyTorchHandler(Handler):
                 return [each.numpy() for each in served(*given)]
 
         try:
-            return pytorch_export.export_onnx(served, features, predict, request.files["model.onnx"])
+            return pytorch_export.export_onnx(served, features, predict, request.files[ONNX_FILE])
         finally:
             model.to(device())
 

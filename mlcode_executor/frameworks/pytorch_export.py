@@ -13,8 +13,9 @@ from typing import Any
 
 import torch
 
+from kafkaml.artifacts import ONNX_FILE
 from mlcode_executor.frameworks.base import Array, scratch_folder
-from mlcode_executor.frameworks.onnx_check import MODEL_FILE, compare_and_write, not_converted
+from mlcode_executor.frameworks.onnx_check import compare_and_write, not_converted
 from mlcode_executor.frameworks.pytorch_named import tensors_of
 
 __all__ = ["export_onnx"]
@@ -35,7 +36,7 @@ def export_onnx(
     reasons = []
     for exporter in (_export_by_tracing, _export_by_dynamo):
         with scratch_folder() as folder:
-            path = folder / MODEL_FILE
+            path = folder / ONNX_FILE
             try:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
