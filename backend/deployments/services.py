@@ -16,7 +16,7 @@ from backend.datasets.services import announce_dataset
 from backend.deployments import checkpoints, storage
 from backend.deployments.models import Deployment, TrainingResult
 from backend.deployments.run_table import run_parameters
-from backend.deployments.stream_fits import misfit, stream_reason
+from backend.deployments.stream_fits import samples_reason, stream_reason
 from backend.events.services import publish
 from backend.ml_models.chains import chains_among
 from backend.ml_models.models import MLModel
@@ -129,7 +129,7 @@ def restart_result(
 
 def _check_fits(deployment: Deployment, stream: Announcement) -> None:
     message = stream.control_message()
-    if reason := stream_reason(deployment, message) or misfit(deployment.pk, message):
+    if reason := stream_reason(deployment, message) or samples_reason(deployment, message):
         raise InvalidField("stream", reason, hint="choose another stream, or make another deployment")
 
 

@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from backend.datasets.fitting import samples_problem
 from backend.deployments import selectors
-from backend.deployments.models import Deployment, TrainingResult
+from backend.deployments.models import Deployment
 from backend.ml_models.models import MLModel
 from backend.streams.addressees import unfit_reason
 from backend.streams.models import Announcement
@@ -16,13 +16,13 @@ from kafkaml.control import ControlMessage
 from kafkaml.input_format import InputFormat
 from kafkaml.wire.choices import Targets
 
-__all__ = ["misfit", "stream_fits", "stream_reason"]
+__all__ = ["misfit", "samples_reason", "stream_fits", "stream_reason"]
 
 
 def stream_fits(deployment: Deployment, *, limit: int) -> list[dict[str, Any]]:
     """Return the newest streams, each with why the deployment cannot learn it; empty where nothing is known to."""
     several_inputs = selectors.addressees().get(pk=deployment.pk).several_inputs
-    models = _models(deployment.pk)
+    models = _models(deployment)
     found = []
     for stream in Announcement.objects.order_by("-pk")[:limit]:
         message = stream.control_message()
@@ -38,10 +38,14 @@ def stream_reason(deployment: Deployment, message: ControlMessage) -> str:
     return _kind_reason(deployment, message, several_inputs=several_inputs)
 
 
+def samples_reason(deployment: Deployment, message: ControlMessage) -> str:
+    """Return why the models of a deployment are certain not to take a stream's samples; empty where they may."""
+    return samples_problem(message, _models(deployment), targets=Targets(deployment.targets))
+
+
 def misfit(number: int, message: ControlMessage) -> str:
     """See ``backend.streams.addressees.misfit``."""
-    deployment = Deployment.objects.get(pk=number)
-    return samples_problem(message, _models(number), targets=Targets(deployment.targets))
+    return samples_reason(Deployment.objects.get(pk=number), message)
 
 
 def _kind_reason(deployment: Deployment, message: ControlMessage, *, several_inputs: bool) -> str:
@@ -56,10 +60,10 @@ def _kind_reason(deployment: Deployment, message: ControlMessage, *, several_inp
     )
 
 
-def _models(number: int) -> list[MLModel]:
+def _models(deployment: Deployment) -> list[MLModel]:
     """Return the models that take the samples: of a chain the lowest one."""
     lowest = Q(tier=None) | Q(tier=0)
-    results = TrainingResult.objects.filter(lowest, deployment=number).select_related("model").order_by("pk")
+    results = deployment.results.filter(lowest).select_related("model").order_by("pk")
     return [result.model for result in results]
 
 
