@@ -29,3 +29,14 @@ test('a frame that is gone loads nothing more', async () => {
   )
   expect(steps).toEqual(['models'])
 })
+
+test('a room that is opened while its turn is awaited is left alone', async () => {
+  const steps: string[] = []
+  const models = page('models', steps)
+  await prefetch(
+    [models],
+    async () => models.preload?.(),
+    () => false,
+  )
+  expect(steps).toEqual(['models'])
+})

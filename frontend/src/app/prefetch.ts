@@ -20,7 +20,8 @@ export async function prefetch(
     if (!page?.preload) continue
     await idle()
     if (stopped()) return
-    await page.preload()
+    // Somebody may have opened the page meanwhile, which loads it.
+    await page.preload?.()
   }
 }
 
