@@ -7,6 +7,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
+from pathlib import Path
 
 from backend.system.old_addresses import present_address
 from datasources import RawSink
@@ -16,9 +17,10 @@ from scripts.documentation import api, metrics, sdk
 from scripts.documentation.commands import command_tree
 from scripts.documentation.commands import page as commands_page
 from scripts.documentation.markdown import Mark, anchors, blocks, links, replace_links
-from scripts.documentation.pages import GENERATED, ROOT, navigation, pages, resolved
+from scripts.documentation.pages import GENERATED, ROOT, lay_down, navigation, pages, resolved
+from scripts.documentation.recorded import as_shown, put, shape, shown
 from tests.docs.running import commands_of
-from tests.docs.test_pages import BY_HAND, IN_THE_CHECKOUT, ON_ONE_PLATFORM
+from tests.docs.test_pages import BY_HAND, DEMO, IN_THE_CHECKOUT, ON_ONE_PLATFORM
 
 # What people read in the repository; the site has all but README.md, whose place its first page takes.
 TEXTS = sorted({*(name for name in pages() if name.endswith(".md")), "README.md"})
@@ -51,6 +53,16 @@ def test_links_are_read_as_markdown_has_them() -> None:
     assert replace_links(text, lambda target: None if target == "b.md" else "x") == (
         "a `[c](d.md)`\n```\n[e](f.md)\n```\n[![g](x)](x) [k `l`](x)"
     )
+    assert replace_links("[a](b.py)", lambda _: None, unlinked=lambda words, target: f"{words}: {target}") == "a: b.py"
+
+
+def test_the_site_says_where_the_files_are_that_it_has_not(tmp_path: Path) -> None:
+    lay_down(tmp_path)
+    part = (tmp_path / "source/seminar/part-4.md").read_text(encoding="utf-8")
+    assert "model_pytorch.py (`examples/MNIST_RAW_format/model_pytorch.py`), as" in part
+    journey = (tmp_path / "source/journey.md").read_text(encoding="utf-8")
+    assert "A sink (`datasources/sink.py`) writes" in journey
+    assert "[all of them](examples/index.md)" in (tmp_path / "source/index.md").read_text(encoding="utf-8")
 
 
 def test_pages_of_the_site_are_in_its_contents_once() -> None:
@@ -126,7 +138,7 @@ def test_every_block_to_run_is_run() -> None:
         if block.mark is not None and block.mark.kind == "run"
     }
     followed = {(page, "") for each in ON_ONE_PLATFORM.values() for page in each}
-    assert marked == followed | {*IN_THE_CHECKOUT, BY_HAND}
+    assert marked == followed | {*IN_THE_CHECKOUT, BY_HAND, DEMO}
 
 
 def test_marks_are_of_the_next_block_only() -> None:
@@ -138,6 +150,23 @@ def test_marks_are_of_the_next_block_only() -> None:
         (10, "", "z\n"),
     ]
     assert [each.mark for each in found] == [Mark("run", "a"), None, Mark("needs", "a cluster")]
+
+
+def test_what_is_recorded_is_compared_without_its_figures() -> None:
+    one = (
+        "web  ready in 1.4 s\nbroker  ready in 3 s\n  2 images\n ##..\n 0 · 25\n 1 7 ·\nsuch as {'values': [-2e-05]} z"
+    )
+    other = "broker ready in 2 s\nweb ready in 11.5 s\n17 images\n 0 3\nsuch as\n{'values': [7]}   z"
+    assert shape("demo", one) == shape("demo", other)
+    assert shape("demo", one) != shape("demo", other.replace("images", "pictures"))
+    assert shape("doctor", "ok    java  version 17\nwarn  disk  little") == ["java", "disk"]
+    page = "a\n<!-- output:demo -->\n```\n  old\n```\n<!-- /output -->\nb"
+    assert shown(page, "demo") == "  old"
+    assert shown(put(page, "demo", "new\n"), "demo") == "new"
+    printed = "+ make demo\nStart the platform\n/tmp/s/x /login/abc"
+    assert as_shown("demo", printed, state=Path("/tmp/s"), root=ROOT) == (
+        "Start the platform\n~/.local/share/kafka-ml/x /login/..."
+    )
 
 
 def typed(name: str) -> Iterator[tuple[str, str]]:

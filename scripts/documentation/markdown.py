@@ -70,8 +70,13 @@ def links(text: str) -> Iterator[tuple[int, str]]:
             yield text.count("\n", 0, found.start()) + 1, found["target"]
 
 
-def replace_links(text: str, replaced: Callable[[str], str | None]) -> str:
-    """Return the page with other targets; None takes the link away and leaves its words."""
+def replace_links(
+    text: str,
+    replaced: Callable[[str], str | None],
+    *,
+    unlinked: Callable[[str, str], str] = lambda words, _target: words,
+) -> str:
+    """Return the page with other targets; where one is None, with what ``unlinked`` makes of words and old target."""
     plain = prose(text)
 
     def of(found: re.Match[str]) -> str:
@@ -79,8 +84,8 @@ def replace_links(text: str, replaced: Callable[[str], str | None]) -> str:
             return found[0]
         target = replaced(found["target"])
         # What a picture links to is in its text.
-        words = replace_links(found["text"], replaced)
-        return words if target is None else f"{found['image']}[{words}]({target})"
+        words = replace_links(found["text"], replaced, unlinked=unlinked)
+        return unlinked(words, found["target"]) if target is None else f"{found['image']}[{words}]({target})"
 
     return _LINK.sub(of, text)
 

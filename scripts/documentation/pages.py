@@ -110,7 +110,7 @@ def lay_down(folder: Path) -> None:
 
 
 def _with_links_of_the_site(name: str, target: str, known: Mapping[str, str]) -> str:
-    """Links to what the site does not have lose their address: the site has no sources."""
+    """A link to a file that the site does not have becomes that file's place in the repository."""
 
     def replaced(address: str) -> str | None:
         found = resolved(name, address)
@@ -127,7 +127,11 @@ def _with_links_of_the_site(name: str, target: str, known: Mapping[str, str]) ->
             return f"#{anchor}"
         return posixpath.relpath(page, posixpath.dirname(target) or ".") + (f"#{anchor}" if anchor else "")
 
-    text = replace_links((ROOT / name).read_text(encoding="utf-8"), replaced)
+    def unlinked(words: str, address: str) -> str:
+        found = resolved(name, address)
+        return words if found is None or found[0] in words else f"{words} (`{found[0]}`)"
+
+    text = replace_links((ROOT / name).read_text(encoding="utf-8"), replaced, unlinked=unlinked)
     return _NEEDS.sub(r"\1*Not typed by the project's tests, as it needs \2.*\n\n", text)
 
 

@@ -44,6 +44,8 @@ class Reader:
         kafka = {"KML_KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers} if bootstrap_servers else {}
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         self._env = {**env, **kafka, "PATH": path, "PYTHONPATH": str(ROOT)}
+        # All that was printed.
+        self.printed = ""
 
     def follow(self, page: str, session: str = "") -> int:
         """Write the files of a page and run its blocks of a session; return how many ran.
@@ -74,4 +76,5 @@ class Reader:
             timeout=_SECONDS,
             check=False,
         )
+        self.printed += done.stdout
         assert done.returncode == 0, f"{where} ended with {done.returncode}:\n{done.stdout}"

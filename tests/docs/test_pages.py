@@ -13,6 +13,7 @@ import pytest
 
 from kafkaml.local.state import StateDir
 from scripts.documentation.pages import ROOT
+from scripts.documentation.recorded import COLUMNS, COMMANDS, as_shown, shape, shown
 from tests.docs.running import Reader
 from tests.machines import send_readings
 from tests.platform import Platform
@@ -51,7 +52,9 @@ ON_ONE_PLATFORM: Mapping[str, Sequence[str]] = {
 }
 PREPARED: Mapping[str, Callable[[Platform], None]] = {"data sets": _machines}
 # Sessions of a page that start a platform themselves, or need none, typed in the folder of Kafka-ML.
-IN_THE_CHECKOUT = (("README.md", "demo"), ("docs/installation.md", "machine"), ("CONTRIBUTING.md", "contributing"))
+IN_THE_CHECKOUT = (("docs/installation.md", "machine"), ("CONTRIBUTING.md", "contributing"))
+# The same, and the page shows what it prints.
+DEMO = ("README.md", "demo")
 # In a folder with files of one's own.
 BY_HAND = ("README.md", "by hand")
 
@@ -60,7 +63,7 @@ BY_HAND = ("README.md", "by hand")
 def env(short_path: Path) -> Iterator[Mapping[str, str]]:
     """The environment of a state folder of one's own; whatever runs there is ended."""
     state = StateDir(short_path / "state")
-    env = {**os.environ, "KML_STATE_DIR": str(state.root), "COLUMNS": "160", "NO_COLOR": "1"}
+    env = {**os.environ, "KML_STATE_DIR": str(state.root), "COLUMNS": str(COLUMNS), "NO_COLOR": "1"}
     yield env
     subprocess.run([sys.executable, "-m", "kafka_ml_cli.main", "down"], env=env, check=False, timeout=300)
 
@@ -78,6 +81,19 @@ def test_what_a_page_says_can_be_typed(name: str, tmp_path: Path, short_path: Pa
 @pytest.mark.parametrize(("page", "session"), IN_THE_CHECKOUT)
 def test_a_checkout_does_what_a_page_says(page: str, session: str, env: Mapping[str, str]) -> None:
     assert Reader(ROOT, env).follow(page, session) > 0
+
+
+def test_the_demo_prints_what_the_page_shows(env: Mapping[str, str]) -> None:
+    """But for figures; ``scripts/record-output`` writes it anew."""
+    reader = Reader(ROOT, env)
+    assert reader.follow(*DEMO) > 0
+    page = (ROOT / DEMO[0]).read_text(encoding="utf-8")
+    for name, command in COMMANDS.items():
+        said = reader.printed
+        if name != "demo":
+            said = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=True).stdout
+        printed = as_shown(name, said, state=Path(env["KML_STATE_DIR"]), root=ROOT)
+        assert shape(name, printed) == shape(name, shown(page, name)), name
 
 
 def test_a_model_and_files_of_ones_own(tmp_path: Path, env: Mapping[str, str]) -> None:
