@@ -22,7 +22,7 @@ cluster-down:; @scripts/cluster/down $${CLUSTER_STATE:-build/cluster}
 cluster-e2e: install; @scripts/cluster-e2e $(ARGS)
 # The documentation, served by the platform under /docs/; `make up` and `make demo` build it too, beside the rest.
 docs: install; @scripts/build-docs
-# The seminar's notebooks, in the browser.
+# The notebooks of the examples and of the seminar, in the browser.
 notebooks: install; @scripts/notebooks
 # What the pages tell to type, typed; and the site in a browser: minutes.
 docs-test: docs; @scripts/install-chromium && $(RUN)/pytest -n 0 -m docs tests/docs tests/integration/test_platform_examples.py $(ARGS)

@@ -101,9 +101,20 @@ class Classic:
     def run(self, client: Client, effort: Effort) -> Sequence[Score]:
         """Go the whole way and say what comes; returns the score of each framework."""
         heading(f"{self.name}: what it learns from")
+        samples = self.samples(effort)
+        models = models_of(client, self.name, self.folder, effort, quick_code=self.quick_code)
+        deployment = self.deploy(client, models, samples, effort)
+        results = wait_all(client, deployment)
+        return self.serve(client, results, samples, effort)
+
+    def samples(self, effort: Effort) -> Samples:
+        """Load what is learnt from, and say what it is."""
         samples = self.load(offline=effort.offline, count=self.quick_count if effort.quick else self.most)
         console.print(f"  {samples.what}", markup=False)
-        models = models_of(client, self.name, self.folder, effort, quick_code=self.quick_code)
+        return samples
+
+    def deploy(self, client: Client, models: Sequence[Model], samples: Samples, effort: Effort) -> Deployment:
+        """Deploy models in one configuration for training, and send them the samples."""
         heading("Deploy them in one configuration, and stream the training data to them")
         deployment = client.deployments.create(
             configuration=new_configuration(client, self.name, models),
@@ -114,9 +125,13 @@ class Classic:
         )
         self.send(samples, deployment.id, client.kafka_settings().bootstrap_servers, self.topic)
         console.print(f"  {len(samples.labels):,} samples sent to topic {self.topic}, announced to {deployment.id}")
-        results = wait_all(client, deployment)
+        return deployment
+
+    def serve(self, client: Client, results: Sequence[TrainingResult], samples: Samples, effort: Effort) -> list[Score]:
+        """Serve what was trained, ask it about samples that it has not seen, and say how good it is."""
         asked = _QUICK_ASKED if effort.quick else self.asked
-        return serve(client, results, samples, prefix=f"{self.topic}-{deployment.id}", asked=asked, folder=self.folder)
+        prefix = f"{self.topic}-{time.strftime('%H%M%S')}"
+        return serve(client, results, samples, prefix=prefix, asked=asked, folder=self.folder)
 
 
 def new_configuration(client: Client, name: str, models: Sequence[Model]) -> int:

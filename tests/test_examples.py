@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import io
 import json
 import subprocess
@@ -48,7 +49,7 @@ PUBLIC = (
     "examples",
 )
 # Kafka's own client is what people's own programs have.
-LIBRARIES = ("numpy", "rich", "sklearn", "keras", "confluent_kafka", "PIL", "h5py")
+LIBRARIES = ("numpy", "rich", "sklearn", "keras", "confluent_kafka", "PIL", "h5py", "matplotlib")
 
 
 def test_bright_pixels_are_drawn_and_dark_ones_are_not() -> None:
@@ -103,6 +104,24 @@ def test_machines_are_proposed_as_their_models_take_them() -> None:
     assert shapes == {"": (10, 7)}
     assert f"Input({shapes['']})" in KERAS
     assert "LSTM(7, " in PYTORCH
+
+
+NOTEBOOKS = sorted(EXAMPLES.rglob("*.ipynb"))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: str(path.relative_to(EXAMPLES)))
+def test_notebooks_take_what_there_is_and_hold_no_output(path: Path) -> None:
+    """They are run by tests/test_seminar.py, and all of them by ``make docs-test``."""
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    assert "".join(cells[0]["source"]).startswith("# ")
+    assert all(not cell.get("outputs") for cell in cells)
+    code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    imported = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.ImportFrom)]
+    for node in imported:
+        # It needs Matplotlib, which is with the notebooks.
+        if node.module and node.module.startswith(("examples", "kafkaml")) and node.module != "examples.drawing":
+            module = importlib.import_module(node.module)
+            assert [each.name for each in node.names if not hasattr(module, each.name)] == []
 
 
 def test_each_example_has_its_files() -> None:

@@ -28,21 +28,24 @@ _MODELS = {"tensorflow": ("machines-keras", KERAS), "pytorch": ("machines-pytorc
 def run(client: Client, effort: Effort) -> Sequence[Score]:
     """Go the whole way; returns how often each model was right on live readings of later days."""
     heading("A topic of machines' readings (generated: there are no such machines)")
+    topic = topic_of_readings(client, effort)
+    dataset = dataset_of(client, topic)
+    results = train(client, models_of(client, effort), dataset, effort)
+    return serve(client, results, topic, effort)
+
+
+def topic_of_readings(client: Client, effort: Effort) -> str:
+    """Make a topic, write readings into it as JSON, and return its name."""
     kafka = client.kafka_settings().bootstrap_servers
     topic = f"machines-{time.strftime('%H%M%S')}"
     create_topic(kafka, topic)
     written = write(kafka, topic, readings(_QUICK_READINGS if effort.quick else _READINGS))
     console.print(f"  {written} readings in {topic}, as JSON")
-    dataset = _dataset(client, topic)
-    models = [
-        model_of(client, _MODELS[each][0], each, _MODELS[each][1], description="ten readings of a machine")
-        for each in effort.frameworks
-    ]
-    results = _train(client, models, dataset, epochs=1 if effort.quick else 4)
-    return _serve(client, results, kafka, topic, live=_QUICK_LIVE if effort.quick else _LIVE)
+    return topic
 
 
-def _dataset(client: Client, topic: str) -> Dataset:
+def dataset_of(client: Client, topic: str) -> Dataset:
+    """Look at a topic, and make a data set of windows of what is proposed."""
     proposal = client.topics.propose(topic)
     assert proposal.contract is not None, proposal.remarks
     contract = proposal.contract.to_json()
@@ -58,19 +61,30 @@ def _dataset(client: Client, topic: str) -> Dataset:
     return dataset
 
 
-def _train(client: Client, models: Sequence[Model], dataset: Dataset, *, epochs: int) -> list[TrainingResult]:
+def models_of(client: Client, effort: Effort) -> list[Model]:
+    """Return the models of the frameworks that are wanted, checked and kept."""
+    return [
+        model_of(client, _MODELS[each][0], each, _MODELS[each][1], description="ten readings of a machine")
+        for each in effort.frameworks
+    ]
+
+
+def train(client: Client, models: Sequence[Model], dataset: Dataset, effort: Effort) -> list[TrainingResult]:
+    """Train all models on a data set, and show how they do."""
     deployment = client.deployments.create(
         configuration=new_configuration(client, dataset.name, models),
         dataset=dataset.id,
         batch_size=64,
-        arguments=fit_arguments(models, epochs=epochs),
+        arguments=fit_arguments(models, epochs=1 if effort.quick else 4),
         seed=1,
     )
     return wait_all(client, deployment)
 
 
-def _serve(client: Client, results: Sequence[TrainingResult], kafka: str, topic: str, *, live: int) -> list[Score]:
+def serve(client: Client, results: Sequence[TrainingResult], topic: str, effort: Effort) -> list[Score]:
+    """Serve what was trained, and say how often it was right on live readings, which have no label."""
     heading("Serve both: live readings have no label, and the same contract reads them")
+    kafka = client.kafka_settings().bootstrap_servers
     source = f"{topic}-live"
     create_topic(kafka, source)
     inferences: list[Inference] = []
@@ -83,7 +97,7 @@ def _serve(client: Client, results: Sequence[TrainingResult], kafka: str, topic:
         )
         inferences.append(client.inferences.wait_for(inference.id, RunState.RUNNING, timeout_seconds=120))
         console.print(f"  inference {inference.id} runs: {source} -> {inference.output_topic}")
-    sent = list(readings(live, seed=2, labelled=False))
+    sent = list(readings(_QUICK_LIVE if effort.quick else _LIVE, seed=2, labelled=False))
     write(kafka, source, sent)
     # The first readings of a machine fill its window, and have no answer.
     expected = len(sent) - (WINDOW - 1) * MACHINES

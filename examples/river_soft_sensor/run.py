@@ -7,7 +7,7 @@ them out by SQL and scales by median and quartiles. Neither beats the median by 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from examples.topics import answers_of, create_topic, write
 from kafkaml.sdk import Client
 from kafkaml.sdk.types import Dataset, Model, TrainingResult
 
-_FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parent
 _COUNT, _QUICK_COUNT = 6000, 1000
 _LIVE, _QUICK_LIVE = 400, 40
 _EPOCHS = 8
@@ -59,40 +59,52 @@ def contract(*, careful: bool) -> dict[str, Any]:
 def run(client: Client, effort: Effort) -> Sequence[Score]:
     """Train the same models on both data sets, compare them with the median, and serve those of the careful one."""
     heading("River: a topic of measurements (GENERATED, as hard as the real ones)")
+    topic = topic_of_measurements(client, effort)
+    models = models_of(client, "river_soft_sensor", FOLDER, effort)
+    results: dict[str, list[TrainingResult]] = {}
+    for name, careful in (("0..1 as they come", False), ("absurd ones left out, robust", True)):
+        dataset = dataset_of(client, topic, careful=careful)
+        heading(f"Data set {dataset.id} of the same records: {name}")
+        results[name] = train(client, models, dataset, effort)
+    compare(results)
+    return serve(client, list(results.values())[-1], topic, effort)
+
+
+def topic_of_measurements(client: Client, effort: Effort) -> str:
+    """Make a topic, write measurements into it as JSON, and return its name."""
     kafka = client.kafka_settings().bootstrap_servers
     topic = f"river-{time.strftime('%H%M%S')}"
     create_topic(kafka, topic)
     written = write(kafka, topic, measurements(_QUICK_COUNT if effort.quick else _COUNT))
     console.print(f"  {written:,} measurements in {topic}, as JSON; a few have a value of millions")
-    models = models_of(client, "river_soft_sensor", _FOLDER, effort)
-    results: dict[str, list[TrainingResult]] = {}
-    for name, careful in (("0..1 as they come", False), ("absurd ones left out, robust", True)):
-        dataset = client.datasets.create(
-            name=f"{topic}-{'careful' if careful else 'as-it-comes'}",
-            topic=topic,
-            contract=contract(careful=careful),
-            test_rate=0.2,
-            description="measurements of rivers (generated)",
-        )
-        heading(f"Data set {dataset.id} of the same records: {name}")
-        results[name] = _train(client, models, dataset, epochs=1 if effort.quick else _EPOCHS)
-    _compare(results)
-    careful_results = list(results.values())[-1]
-    return _serve(client, careful_results, kafka, topic, live=_QUICK_LIVE if effort.quick else _LIVE)
+    return topic
 
 
-def _train(client: Client, models: Sequence[Model], dataset: Dataset, *, epochs: int) -> list[TrainingResult]:
+def dataset_of(client: Client, topic: str, *, careful: bool) -> Dataset:
+    """Make a data set of the topic, of its records as they come or ``careful``."""
+    return client.datasets.create(
+        name=f"{topic}-{'careful' if careful else 'as-it-comes'}",
+        topic=topic,
+        contract=contract(careful=careful),
+        test_rate=0.2,
+        description="measurements of rivers (generated)",
+    )
+
+
+def train(client: Client, models: Sequence[Model], dataset: Dataset, effort: Effort) -> list[TrainingResult]:
+    """Train all models on a data set, and show how they do."""
     deployment = client.deployments.create(
         configuration=new_configuration(client, dataset.name, models),
         dataset=dataset.id,
         batch_size=64,
-        arguments=fit_arguments(models, epochs=epochs),
+        arguments=fit_arguments(models, epochs=1 if effort.quick else _EPOCHS),
         seed=1,
     )
     return wait_all(client, deployment)
 
 
-def _compare(results: dict[str, list[TrainingResult]]) -> None:
+def compare(results: Mapping[str, Sequence[TrainingResult]]) -> None:
+    """Say how far off each model is on the test part, and how far the median."""
     heading("Mean absolute error of nitrate, mg/l, on the test part; and that of always answering the median")
     for name, each in results.items():
         for result in each:
@@ -103,8 +115,10 @@ def _compare(results: dict[str, list[TrainingResult]]) -> None:
             console.print(f"  {name:28} {result.framework:10} [bold]{error:.3f}[/]  median {median:.3f}")
 
 
-def _serve(client: Client, results: Sequence[TrainingResult], kafka: str, topic: str, *, live: int) -> list[Score]:
+def serve(client: Client, results: Sequence[TrainingResult], topic: str, effort: Effort) -> list[Score]:
+    """Serve what was trained, and say how far off it is on new measurements, which have no nitrate."""
     heading("Serve those of the careful data set: new measurements have no nitrate")
+    kafka = client.kafka_settings().bootstrap_servers
     source = f"{topic}-live"
     create_topic(kafka, source)
     inferences = [
@@ -114,8 +128,8 @@ def _serve(client: Client, results: Sequence[TrainingResult], kafka: str, topic:
         for each in results
     ]
     for each in inferences:
-        wait_running(client, each, _FOLDER)
-    sent = list(measurements(live, seed=2, labelled=False, absurd=False))
+        wait_running(client, each, FOLDER)
+    sent = list(measurements(_QUICK_LIVE if effort.quick else _LIVE, seed=2, labelled=False, absurd=False))
     write(kafka, source, sent)
     truth = {each.timestamp_ms: each.nitrate for each in sent}
     median = float(np.median([each.nitrate for each in measurements(_QUICK_COUNT)]))

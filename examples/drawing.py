@@ -1,0 +1,24 @@
+"""What notebooks draw with Matplotlib, which only JupyterLab's environment has (``make notebooks``)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+
+from kafkaml.sdk.types import TrainingResult
+
+__all__ = ["curves"]
+
+
+def curves(results: Sequence[TrainingResult]) -> None:
+    """Draw the loss of each training by epoch, of what is trained on and of what validates."""
+    figure, axes = plt.subplots(1, len(results), figsize=(5 * len(results), 3), squeeze=False)
+    for axis, result in zip(axes[0], results, strict=True):
+        epochs = [each.epoch for each in result.epochs]
+        axis.plot(epochs, [each.training.get("loss") for each in result.epochs], marker=".", label="training")
+        axis.plot(epochs, [each.validation.get("loss") for each in result.epochs], marker=".", label="validation")
+        axis.set(title=result.model_name, xlabel="epoch", ylabel="loss")
+        axis.legend()
+    figure.tight_layout()
+    plt.show()
