@@ -32,6 +32,7 @@ from backend.pipeline.views import PipelineView
 from backend.streams.views import StreamViewSet
 from backend.system import views as system
 from backend.system.documentation import documentation
+from backend.system.example_views import ExamplesView
 from backend.topics import views as topics
 from backend.visualisation.views import prediction_stream
 from backend.webhooks.views import WebhookViewSet
@@ -130,6 +131,7 @@ api_urls: list[URLPattern | URLResolver] = [
     path("events/", event_stream, name="events"),
     path("pipeline/", PipelineView.as_view(), name="pipeline"),
     path("heartbeats/", system.HeartbeatView.as_view(), name="heartbeats"),
+    path("examples/", ExamplesView.as_view(), name="examples"),
     path("system/", system.SystemView.as_view(), name="system"),
     path("health/live/", system.LiveView.as_view(), name="health-live"),
     path("health/ready/", system.ReadyView.as_view(), name="health-ready"),

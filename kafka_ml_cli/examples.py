@@ -5,27 +5,21 @@ from __future__ import annotations
 import contextlib
 import importlib
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from kafka_ml_cli.output import Column, JsonOption, console, print_json, print_table
 from kafka_ml_cli.session import client_of
+from platform_local.examples import catalogue
 
-if TYPE_CHECKING:
-    from types import ModuleType
-
-__all__ = ["app", "examples_root"]
+__all__ = ["app"]
 
 app = typer.Typer(
     name="examples", help="Worked examples: data, models in both frameworks, predictions.", no_args_is_help=True
 )
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="As `kafka-ml examples list` says.")]
-
-# In a clone beside this package, in an installed one inside it.
-_PLACES = (Path(__file__).resolve().parents[1], Path(__file__).resolve().parent / "packaged")
 
 
 @app.command("list")
@@ -37,7 +31,7 @@ def list_(json: JsonOption = False) -> None:
         ("data", lambda row: row["data"]),
         ("what it is", lambda row: row["about"]),
     ]
-    return print_table([_row(each) for each in _catalogue().EXAMPLES], columns, nothing="", json=json)
+    return print_table([_row(each) for each in catalogue().EXAMPLES], columns, nothing="", json=json)
 
 
 @app.command()
@@ -88,32 +82,10 @@ def run(
     print_json([vars(each) for each in scores])
 
 
-def examples_root() -> Path:
-    """Return the folder that has the package ``examples`` in it: the clone's, or the installed one's own."""
-    for each in _PLACES:
-        if (each / "examples" / "catalogue.py").is_file():
-            return each
-    from kafkaml.errors import RefusedError
-
-    raise RefusedError(
-        "the examples are not installed here",
-        hint="they are in the repository, folder examples/, and in the package that `pip install kafka-ml` brings",
-    )
-
-
-def _catalogue() -> ModuleType:
-    root = str(examples_root())
-    # Before others of this common name.
-    if root not in sys.path[:1]:
-        sys.path.insert(0, root)
-    return importlib.import_module("examples.catalogue")
-
-
 def _found(name: str) -> Any:
-    catalogue = _catalogue()
-    found = catalogue.find(name)
+    found = catalogue().find(name)
     if found is None:
-        names = ", ".join(each.name for each in catalogue.EXAMPLES)
+        names = ", ".join(each.name for each in catalogue().EXAMPLES)
         raise typer.BadParameter(f"there is no example {name!r}: expected one of {names}")
     return found
 

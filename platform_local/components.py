@@ -19,7 +19,7 @@ from kafkaml.frameworks import FRAMEWORKS
 from kafkaml.local.state import StateDir
 from kafkaml.settings import KafkaSettings
 from kafkaml.wire.framework import Framework
-from platform_local import setup
+from platform_local import examples, setup
 from platform_local.broker import EmbeddedBroker, broker_answers, java_environment
 from platform_local.commands import RUN_MODULE, python_module
 from platform_local.ports import LOOPBACK, free_port
@@ -91,7 +91,9 @@ def build_components(plan: PlatformPlan) -> list[Component]:
     set_up = setup.is_needed(plan.state)
     if set_up:
         components.append(_set_up(env))
-    components.append(_web(plan, env, after=("set-up",) if set_up else ()))
+    components.append(
+        _web(plan, env | {"KML_EXAMPLES": ",".join(examples.names())}, after=("set-up",) if set_up else ())
+    )
     # Importing a framework takes seconds of both cores: the API answers first.
     components += [_executor(plan, env, framework, port) for framework, port in ports.items()]
     components.append(_onnx(plan, env))

@@ -86,6 +86,9 @@ class BackendSettings(BaseSettings):
         description="comma-separated hosts that webhooks may tell, wherever they are; * for any outside, by https; "
         "empty: none",
     )
+    examples: str = Field(
+        "", description="comma-separated examples that editors may run by a click; `kafka-ml up` sets it"
+    )
     isolation: Isolation = "auto"
     job_token_seconds: int = Field(3600, ge=60, description="life of a job token; workers renew it every minute")
     # A worker that could not reach the backend for this long may still renew, so that a long training is not lost.

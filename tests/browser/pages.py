@@ -95,6 +95,7 @@ def page_addresses(demo: Demo) -> dict[str, list[str]]:
         "/visualise": ["/visualise"],
         "/visualise/$id": tabs(f"/visualise/{inference.id}", "setup"),
         "/system": ["/system"],
+        "/examples": ["/examples"],
         "/clusters": ["/clusters"],
         "/webhooks": ["/webhooks"],
         "/account": ["/account"],

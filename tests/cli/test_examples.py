@@ -8,10 +8,10 @@ import orjson
 import pytest
 from typer.testing import CliRunner
 
-from kafka_ml_cli import examples
 from kafka_ml_cli.exits import ExitCode
 from kafka_ml_cli.main import app
 from kafkaml.errors import RefusedError
+from platform_local import examples
 
 
 def test_list_and_show_say_where_each_example_is() -> None:
@@ -38,5 +38,6 @@ def test_what_there_is_not_is_refused(arguments: list[str], said: str) -> None:
 def test_without_the_examples_it_says_where_they_are(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(examples, "_PLACES", (tmp_path,))
     with pytest.raises(RefusedError, match="not installed here") as caught:
-        examples.examples_root()
+        examples.catalogue()
     assert "repository" in caught.value.hint
+    assert examples.names() == []

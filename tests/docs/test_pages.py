@@ -115,7 +115,7 @@ def jupyter() -> Path:
 
 
 def execute(jupyter: Path, notebook: Path, to: Path, env: Mapping[str, str]) -> None:
-    command = [jupyter, "nbconvert", "--execute", "--to", "notebook", "--output-dir", to, notebook]
+    command = [str(jupyter), "nbconvert", "--execute", "--to", "notebook", "--output-dir", str(to), str(notebook)]
     subprocess.run(command, env=dict(env), check=True, timeout=900)
 
 

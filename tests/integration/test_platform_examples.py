@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterator
+from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 
@@ -15,6 +17,7 @@ from examples.journey import Effort, Score
 from examples.MNIST_RAW_format.mnist_dataset_inference_example_v2 import handed_up
 from kafkaml.sdk.types import Inference, RunState
 from tests.platform import Platform
+from tests.support import eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
@@ -88,6 +91,28 @@ def test_an_example_goes_its_whole_way(
     # What is not the data set of the name is said to be something else.
     assert "generated" in said.lower() or "Not " in said
     assert any(f"/inference/{each.id}" in said for each in served)
+
+
+@pytest.mark.docs
+def test_one_click_runs_an_example(platform: Platform, served: list[Inference]) -> None:
+    """As the web UI's empty states do it: by the API alone, in a process that the platform starts."""
+    headers = {"Authorization": f"Bearer {platform.state.cli_token.read_text().strip()}"}
+    before = {each.id for each in platform.client.inferences.list()}
+    with httpx.Client(base_url=platform.status.url, headers=headers, timeout=60) as client:
+        assert client.post("/api/examples/", json={"name": "digits"}).status_code == 202
+        eventually(lambda: _last_run(client)["state"] != "running", 600)
+        ended = _last_run(client)
+    served += [each for each in platform.client.inferences.list() if each.id not in before]
+    assert ended["state"] == "finished", ended
+    assert len(served) == 2
+    assert all(f"/inference/{each.id}" in ended["output"] for each in served[:1])
+    assert "accuracy" in ended["output"].lower()
+    eventually(lambda: "example digits" not in str(platform.json("tokens", "list")), 60, what="its token is given back")
+
+
+def _last_run(client: httpx.Client) -> dict[str, Any]:
+    run: dict[str, Any] = client.get("/api/examples/").json()["run"]
+    return run
 
 
 @pytest.mark.docs

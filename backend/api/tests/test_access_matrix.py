@@ -62,6 +62,7 @@ MATRIX: dict[str, dict[str, Needs]] = {
     "api/health/ready/": {"GET": Needs.PUBLIC, "HEAD": Needs.PUBLIC},
     "api/schema/": READ,
     "api/system/": READ,
+    "api/examples/": READ | {"POST": E, "DELETE": E},
     "api/pipeline/": READ,
     "api/events/": {"GET": V},
     "api/frameworks/": READ,

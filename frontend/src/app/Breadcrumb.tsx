@@ -9,6 +9,7 @@ const WORDS: Record<string, { label: string; to?: string }> = {
   new: { label: 'New' },
   chain: { label: 'Chain' },
   compare: { label: 'Compare' },
+  examples: { label: 'Examples' },
   account: { label: 'Account' },
   users: { label: 'Users' },
   audit: { label: 'Audit trail' },

@@ -5,6 +5,7 @@ import { accountRoutes } from '~/features/account/routes'
 import { clusterRoutes } from '~/features/clusters/routes'
 import { configurationRoutes } from '~/features/configurations/routes'
 import { datasetRoutes } from '~/features/datasets/routes'
+import { exampleRoutes } from '~/features/examples/routes'
 import { homeRoutes } from '~/features/home/routes'
 import { inferenceRoutes } from '~/features/inference/routes'
 import { modelRoutes } from '~/features/models/routes'
@@ -32,6 +33,7 @@ const routeTree = rootRoute.addChildren([
   ...topicRoutes,
   ...visualiseRoutes,
   ...systemRoutes,
+  ...exampleRoutes,
   ...clusterRoutes,
   ...webhookRoutes,
   ...accountRoutes,

@@ -1,18 +1,22 @@
-/** A list without rows teaches: what belongs here, how to get the first one, and the same as a command. */
+/** A list without rows teaches: what belongs here, how to get the first one, as a command too, or by an example. */
 import { Code, Group, Stack, Text, Title } from '@mantine/core'
 import type { ReactNode } from 'react'
 import { CopyButton } from './CopyButton'
+import { type OfferedExample, RunExample } from './RunExample'
 
 export function EmptyState({
   title,
   children,
   action,
   command,
+  example,
 }: {
   title: string
   children?: ReactNode
   action?: ReactNode
   command?: string
+  /** The one that makes what belongs here, among all else. */
+  example?: OfferedExample
 }) {
   return (
     <Stack align="center" gap="sm" py={48} px="md" ta="center">
@@ -29,6 +33,7 @@ export function EmptyState({
           <CopyButton text={command} what="command" />
         </Group>
       )}
+      {example && <RunExample name={example} />}
     </Stack>
   )
 }

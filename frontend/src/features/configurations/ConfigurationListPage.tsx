@@ -114,6 +114,7 @@ export function ConfigurationListPage() {
       empty={
         <EmptyState
           title="No configurations yet"
+          example="digits"
           action={can('editor') && <ButtonLink to="/configurations/new">Group models</ButtonLink>}
           command="kafka-ml configurations create NAME --model 1 --model 2"
         >

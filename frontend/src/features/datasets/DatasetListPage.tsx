@@ -171,6 +171,7 @@ export function DatasetListPage() {
       empty={
         <EmptyState
           title="No data sets yet"
+          example="machines"
           action={can('editor') && <ButtonLink to="/datasets/new">Choose a topic</ButtonLink>}
           command="kafka-ml datasets infer TOPIC"
         >

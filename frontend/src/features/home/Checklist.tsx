@@ -6,6 +6,7 @@ import { useState } from 'react'
 import { ButtonLink } from '~/components/ButtonLink'
 import { CopyButton } from '~/components/CopyButton'
 import { Dimmed } from '~/components/Dimmed'
+import { RunExample } from '~/components/RunExample'
 import { useSession } from '~/lib/session'
 import type { Step } from './checklist'
 import classes from './picture.module.css'
@@ -50,6 +51,7 @@ export function Checklist({ steps }: { steps: readonly Step[] }) {
           <Dimmed>Or let an example do all of it, and look:</Dimmed>
           <Code>{EXAMPLE}</Code>
           <CopyButton text={EXAMPLE} what="command" />
+          <RunExample name="digits" />
         </Group>
       )}
     </section>

@@ -81,6 +81,7 @@ export function InferenceListPage() {
       empty={
         <EmptyState
           title="No model is served yet"
+          example="digits"
           action={create || undefined}
           command="kafka-ml inferences create RESULT --input digits-in --output digits-out"
         >

@@ -136,6 +136,7 @@ export function ModelListPage() {
       empty={
         <EmptyState
           title="No models yet"
+          example="digits"
           action={can('editor') && <ButtonLink to="/models/new">Create the first model</ButtonLink>}
           command="kafka-ml models create FILE --name NAME --framework tensorflow"
         >

@@ -137,6 +137,7 @@ export function StreamListPage() {
         empty={
           <EmptyState
             title="No streams yet"
+            example="digits"
             action={<ButtonLink to="/training">Choose a deployment to send data to</ButtonLink>}
             command="kafka-ml send samples.npz --deployment 1"
           >

@@ -88,6 +88,7 @@ export function TopicListPage() {
       empty={
         <EmptyState
           title="No topics yet"
+          example="machines"
           action={<ButtonLink to="/streams">How to send data</ButtonLink>}
           command="kafka-ml send samples.csv --topic samples"
         >

@@ -105,6 +105,7 @@ export function DeploymentList({
       empty={
         <EmptyState
           title="No deployments yet"
+          example="digits"
           action={deploy}
           command="kafka-ml deployments create 1 --confusion-matrix"
         >

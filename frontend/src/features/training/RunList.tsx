@@ -139,6 +139,7 @@ export function RunList({
       empty={
         <EmptyState
           title="No training runs yet"
+          example="digits"
           action={<ButtonLink to="/training/new">Deploy for training</ButtonLink>}
           command="kafka-ml results list"
         >

@@ -95,6 +95,7 @@ export function VisualiseListPage() {
       empty={
         <EmptyState
           title="No predictions yet"
+          example="digits"
           action={<ButtonLink to="/inference/new">Serve a model</ButtonLink>}
           command="kafka-ml inferences list"
         >

@@ -1,0 +1,38 @@
+"""Where the programs of the examples are, and which there are."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from kafkaml.errors import RefusedError
+
+__all__ = ["catalogue", "names"]
+
+_ROOT = Path(__file__).resolve().parents[1]
+# In a clone beside this package, in an installed one inside that of the command line.
+_PLACES = (_ROOT, _ROOT / "kafka_ml_cli" / "packaged")
+
+
+def catalogue() -> ModuleType:
+    """Return ``examples.catalogue`` of the clone or of the installed package; RefusedError where there is neither."""
+    for root in _PLACES:
+        if (root / "examples" / "catalogue.py").is_file():
+            # Before others of this common name.
+            if str(root) not in sys.path[:1]:
+                sys.path.insert(0, str(root))
+            return importlib.import_module("examples.catalogue")
+    raise RefusedError(
+        "the examples are not installed here",
+        hint="they are in the repository, folder examples/, and in the package that `pip install kafka-ml` brings",
+    )
+
+
+def names() -> list[str]:
+    """Return the names of the examples that can be run here; none where they are not installed."""
+    try:
+        return [each.name for each in catalogue().EXAMPLES]
+    except RefusedError:
+        return []
