@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,6 +23,9 @@ from kafka_ml_cli.runs import stop
 from kafka_ml_cli.session import asked, client_of
 from kafkaml.frameworks import FRAMEWORKS
 from kafkaml.wire.choices import Direction, Split, Targets
+
+if TYPE_CHECKING:
+    from kafkaml.sdk import types
 
 _ONLINE = "Incremental"
 _SEMI = "Semi-supervised"
@@ -53,6 +56,10 @@ def list_(
     )
 
 
+def _fits(row: types.StreamFit | types.DatasetFit) -> str:
+    return row.reason or "yes, as far as is known before its records are read"
+
+
 @app.command()
 def streams(
     context: typer.Context,
@@ -66,9 +73,30 @@ def streams(
         [
             ("stream", lambda row: row.stream),
             ("topics", lambda row: ", ".join(row.topics)),
-            ("fits", lambda row: row.reason or "yes, as far as is known before its records are read"),
+            ("fits", _fits),
         ],
         nothing="no streams yet; send one: kafka-ml send FILE --deployment N",
+        json=json,
+    )
+
+
+@app.command()
+def datasets(
+    context: typer.Context,
+    configuration: int,
+    limit: Annotated[int, typer.Option(min=1, max=200, help="How many of the newest data sets.")] = 20,
+    json: JsonOption = False,
+) -> None:
+    """List the newest data sets with whether the models of a configuration can learn them, or why not."""
+    return print_table(
+        client_of(context).deployments.datasets(configuration, limit=limit),
+        [
+            ("data set", lambda row: row.dataset),
+            ("name", lambda row: row.name),
+            ("version", lambda row: row.version),
+            ("fits", _fits),
+        ],
+        nothing="no data sets yet; look at a topic: kafka-ml datasets infer TOPIC",
         json=json,
     )
 

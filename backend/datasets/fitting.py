@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from backend.api.asked import problem_with
 from backend.api.errors import FieldProblem, InvalidField
-from backend.datasets.models import DatasetVersion
+from backend.datasets.models import Dataset, DatasetVersion
 from backend.datasets.previews import version_preview
 from backend.ml_models.models import MLModel
 from backend.ml_models.signatures import signature_of
@@ -22,7 +23,7 @@ from kafkaml.shapes import DataMismatch, ModelSignature, fit_feature_shape
 from kafkaml.wire.choices import Targets
 from kafkaml.wire.contract import Contract
 
-__all__ = ["check_models", "dataset_problems", "samples_problem", "seen_classes"]
+__all__ = ["check_models", "dataset_fits", "dataset_problems", "samples_problem", "seen_classes"]
 
 
 def dataset_problems(
@@ -59,8 +60,26 @@ def seen_classes(version: DatasetVersion, models: Iterable[MLModel]) -> Sequence
     return [each.value for each in found.balance] or None
 
 
+def dataset_fits(models: Sequence[MLModel], *, targets: Targets, limit: int) -> list[dict[str, Any]]:
+    """Return the versions of the newest data sets, each with why ``models`` cannot learn it, the newest first.
+
+    ``models`` are those that take samples; ``limit`` counts data sets.
+    """
+    newest = Dataset.objects.order_by("-pk").values_list("pk", flat=True)[:limit]
+    versions = DatasetVersion.objects.filter(dataset__in=list(newest)).select_related("dataset")
+    return [
+        {
+            "dataset": version.dataset_id,
+            "name": version.dataset.name,
+            "version": version.number,
+            "reason": samples_problem(version.control_message(), models, targets=targets),
+        }
+        for version in versions.order_by("-dataset_id", "-number")
+    ]
+
+
 def samples_problem(stream: ControlMessage, models: Iterable[MLModel], *, targets: Targets) -> str:
-    """Return why one of ``models`` is certain not to take the samples of a stream; empty where all may.
+    """Return why one of ``models`` is certain not to take the samples of a stream or data set; empty where all may.
 
     By what is declared: no record is read, and no registry asked.
     """

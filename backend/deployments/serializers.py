@@ -352,6 +352,23 @@ class StreamFitSerializer(serializers.Serializer[Any]):
     reason = serializers.CharField(allow_blank=True)
 
 
+class DatasetFitsQuerySerializer(serializers.Serializer[Any]):
+    """Whose models data sets are held against."""
+
+    configuration = serializers.PrimaryKeyRelatedField(queryset=Configuration.objects.all())
+    targets = serializers.ChoiceField(choices=_TARGETS, default=Targets.LABELS.value, help_text=_TARGETS_HELP)
+    limit = serializers.IntegerField(min_value=1, max_value=200, default=200, help_text="how many of the newest")
+
+
+class DatasetFitSerializer(serializers.Serializer[Any]):
+    """A version of a data set, and why models cannot learn it: ``reason`` is empty where nothing is known to."""
+
+    dataset = serializers.IntegerField()
+    name = serializers.CharField()
+    version = serializers.IntegerField()
+    reason = serializers.CharField(allow_blank=True)
+
+
 class DeploymentWriteSerializer(serializers.Serializer[Any]):
     """A deployment to make; arguments are written as in a call: ``epochs=5, shuffle=True``."""
 
@@ -395,6 +412,14 @@ class DeploymentWriteSerializer(serializers.Serializer[Any]):
         elif number is not None:
             raise serializers.ValidationError({"dataset_version": "expected the data set that it is a version of"})
         return attrs
+
+
+class DeploymentCheckRequestSerializer(DeploymentWriteSerializer):
+    """A deployment that may be made, and the stream that would be sent to it."""
+
+    stream = serializers.PrimaryKeyRelatedField(
+        queryset=Announcement.objects.all(), allow_null=True, default=None, help_text="null: one that is sent later"
+    )
 
 
 class FieldErrorSerializer(serializers.Serializer[Any]):

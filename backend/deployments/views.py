@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -22,7 +22,7 @@ from backend.api.deletion import DeletableViewSet, Deletion
 from backend.api.errors import Conflict, FieldProblem, NotFound, problem_of
 from backend.api.views import integer_parameter
 from backend.configurations.models import Configuration
-from backend.datasets.fitting import dataset_problems
+from backend.datasets.fitting import dataset_fits, dataset_problems
 from backend.datasets.models import DatasetVersion
 from backend.deployments import deleting, selectors, services
 from backend.deployments.arguments import argument_problems, checked_arguments, legible_texts
@@ -36,6 +36,9 @@ from backend.deployments.run_table import RunOrdering, annotate_run, tagged, whe
 from backend.deployments.semi_supervised import checked_semi_supervised, semi_supervised_problems
 from backend.deployments.serializers import (
     CellSamplesSerializer,
+    DatasetFitSerializer,
+    DatasetFitsQuerySerializer,
+    DeploymentCheckRequestSerializer,
     DeploymentCheckSerializer,
     DeploymentOptionsSerializer,
     DeploymentSerializer,
@@ -47,9 +50,9 @@ from backend.deployments.serializers import (
     RunAnnotationSerializer,
     StreamFitSerializer,
 )
-from backend.deployments.stream_fits import stream_fits
+from backend.deployments.stream_fits import stream_fits, stream_problems
 from backend.deployments.version_views import artifact_download
-from backend.ml_models.chains import chains_among
+from backend.ml_models.chains import takers_among
 from backend.ml_models.models import MLModel
 from backend.ml_models.serializers import FRAMEWORK_CHOICES
 from backend.runs.logs import read_log
@@ -101,13 +104,6 @@ class ResultFilter(filters.FilterSet):  # type: ignore[misc]
         return where(rows, value.split(","))
 
 
-def _lowest(models: Iterable[MLModel]) -> list[MLModel]:
-    """Return the models that take samples: the upper ones of a chain take what the one below gives."""
-    found = list(models)
-    upper = {each.pk for chain in chains_among(found) for each in chain[1:]}
-    return [each for each in found if each.pk not in upper]
-
-
 def _legible(body: object) -> dict[str, Any]:
     """Return what can be judged of a deployment that is refused for something else."""
     given = body if isinstance(body, Mapping) else {}
@@ -147,11 +143,11 @@ class DeploymentViewSet(DeletableViewSet[Deployment]):
         deployment = services.create_deployment(actor=self.actor, **values)
         return self.shown(deployment.pk, status=201)
 
-    @extend_schema(request=DeploymentWriteSerializer, responses=DeploymentCheckSerializer)
+    @extend_schema(request=DeploymentCheckRequestSerializer, responses=DeploymentCheckSerializer)
     @action(detail=False, methods=["post"])
     def check(self, request: Request) -> Response:
         """Say what would be refused, without making anything; quick enough to be asked while somebody types."""
-        serializer = DeploymentWriteSerializer(data=request.data)
+        serializer = DeploymentCheckRequestSerializer(data=request.data)
         problems: list[FieldProblem] = []
         if serializer.is_valid():
             values = serializer.validated_data
@@ -162,6 +158,11 @@ class DeploymentViewSet(DeletableViewSet[Deployment]):
         configuration = values.get("configuration")
         known = configuration if isinstance(configuration, Configuration) else None
         models = known.models.all() if known else MLModel.objects.none()
+        taken = {
+            "mode": values["mode"],
+            "semi_supervised": values["semi_supervised"] is not None,
+            "targets": Targets(values["targets"]),
+        }
         refused_fields = {each.field for each in problems}
         for each in [
             *argument_problems(known, values["arguments"], TrainingMode(values["mode"])),
@@ -170,11 +171,10 @@ class DeploymentViewSet(DeletableViewSet[Deployment]):
             *(chain_problems(values, models) if known else ()),
             *dataset_problems(
                 asked if isinstance(asked := values.get("dataset"), DatasetVersion) else None,
-                _lowest(models),
-                mode=values["mode"],
-                semi_supervised=values["semi_supervised"] is not None,
-                targets=Targets(values["targets"]),
+                takers_among(models),
+                **taken,
             ),
+            *stream_problems(values.get("stream"), takers_among(models), **taken),
         ]:
             problems += [each] if each.field not in refused_fields else []
         return Response({"valid": not problems, "errors": [asdict(each) for each in problems]})
@@ -184,6 +184,25 @@ class DeploymentViewSet(DeletableViewSet[Deployment]):
     def choices(self, _request: Request) -> Response:
         """Tell what can be chosen when making a deployment; arguments are those of the frameworks."""
         return Response({"modes": [each.value for each in TrainingMode]})
+
+    @extend_schema(
+        parameters=[DatasetFitsQuerySerializer],
+        responses=DatasetFitSerializer(many=True),
+        operation_id="deployments_datasets",
+        tags=["configurations", "datasets", "models"],
+        filters=False,
+    )
+    @action(detail=False, methods=["get"], pagination_class=None)
+    def datasets(self, request: Request) -> Response:
+        """List versions of the newest data sets with why a configuration's models cannot learn them.
+
+        As far as what is declared tells: no record is read.
+        """
+        query = DatasetFitsQuerySerializer(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        asked = query.validated_data
+        models = takers_among(asked["configuration"].models.order_by("pk"))
+        return Response(dataset_fits(models, targets=Targets(asked["targets"]), limit=asked["limit"]))
 
     def deletion_of(self, row: Deployment) -> Deletion:
         return deleting.deletion_of(row)

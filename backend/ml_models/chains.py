@@ -12,7 +12,7 @@ from backend.ml_models.models import MLModel
 from kafkaml.chains import exits_gap, outputs_gap, shape_gap
 from kafkaml.wire.framework import Framework
 
-__all__ = ["chain_of", "chains_among", "check_links", "check_shapes", "lock_chains", "lower_of"]
+__all__ = ["chain_of", "chains_among", "check_links", "check_shapes", "lock_chains", "lower_of", "takers_among"]
 
 _FIELD = "upper_model"
 _SHAPE_HINT = "change the code of one of the two; the sub-model below is asked for its outputs, the one above its input"
@@ -44,6 +44,13 @@ def chains_among(models: Iterable[MLModel]) -> list[list[MLModel]]:
             chain.insert(0, below)
         chains.append(chain)
     return chains
+
+
+def takers_among(models: Iterable[MLModel]) -> list[MLModel]:
+    """Return those of ``models`` that take samples: the upper ones of a chain take what the one below gives."""
+    found = list(models)
+    upper = {each.pk for chain in chains_among(found) for each in chain[1:]}
+    return [each for each in found if each.pk not in upper]
 
 
 def lock_chains() -> None:

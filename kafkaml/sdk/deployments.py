@@ -95,6 +95,15 @@ class Deployments(Collection[types.Deployment]):
         found = self._connection.request("GET", path, params={"limit": limit})
         return [types.StreamFit.model_validate(each) for each in found]
 
+    def datasets(self, configuration: int, *, targets: str = "labels", limit: int = 200) -> list[types.DatasetFit]:
+        """Return versions of the newest data sets with why the models of a configuration cannot learn them.
+
+        ``reason`` is empty where they may; ``limit`` counts data sets.
+        """
+        asked = {"configuration": configuration, "targets": targets, "limit": limit}
+        found = self._connection.request("GET", f"{self.path}datasets/", params=asked)
+        return [types.DatasetFit.model_validate(each) for each in found]
+
     def stop(self, identifier: int) -> None:
         """Stop the trainings of a deployment that have not ended."""
         self._act(identifier, "stop")

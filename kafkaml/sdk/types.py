@@ -679,6 +679,15 @@ class StreamFit(_Answer):
     reason: str = ""
 
 
+class DatasetFit(_Answer):
+    """A version of a data set, and why models cannot learn it: ``reason`` is empty where nothing is known to."""
+
+    dataset: int
+    name: str
+    version: int
+    reason: str = ""
+
+
 class InputMisfit(_Answer):
     """Why a record would become a dead letter: ``stage`` is decode or predict."""
 

@@ -77,6 +77,7 @@ MATRIX: dict[str, dict[str, Needs]] = {
     "api/deployments/": READ | {"POST": E},
     "api/deployments/check/": {"POST": E},
     "api/deployments/options/": READ,
+    "api/deployments/datasets/": READ,
     "api/deployments/deletion/": READ,
     "api/deployments/<id:pk>/": READ | {"DELETE": E},
     "api/deployments/<id:pk>/stop/": {"POST": E},

@@ -1,4 +1,4 @@
-"""Streams that a deployment cannot learn: told before, and refused, where what is declared is certain."""
+"""Streams and data sets that models cannot learn: told before, and refused, where what is declared is certain."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from backend.api.tests import builders
+from backend.datasets.models import Dataset, DatasetVersion
 from backend.deployments.models import Deployment
 from backend.streams.models import Announcement, OutboxMessage
 from kafkaml.control import ControlMessage
@@ -89,3 +90,63 @@ def test_training_anew_on_a_stream_of_another_shape_is_refused(editor: APIClient
     answer = editor.post(f"/api/results/{result.pk}/restart/", {"stream": of.pk})
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "stream")
     assert NOT_THREE in answer.json()["errors"][0]["detail"]
+
+
+def dataset(name: str, **contracts: dict[str, Any]) -> Dataset:
+    """A data set with a version of each contract, in their order."""
+    made = Dataset.objects.create(name=name)
+    for number, contract in enumerate(contracts.values(), 1):
+        DatasetVersion.objects.create(
+            dataset=made, number=number, ranges="t:0:0:9", validation_rate=0, test_rate=0, contract=contract
+        )
+    return made
+
+
+def test_data_sets_are_held_against_the_models_of_a_configuration(viewer: APIClient) -> None:
+    two = {**CONTRACT, "columns": [COLUMN, {"name": "b", "expression": "a * 2"}]}
+    older, newer = dataset("older", first=CONTRACT), dataset("newer", first=CONTRACT, second=two)
+    described = {"inputs": [{"name": "x", "shape": [None, 2], "dtype": "float32"}], "parameters": 1}
+    configuration = builders.make_configuration(builders.make_model(name="pumps", report=described))
+    rows = viewer.get("/api/deployments/datasets/", {"configuration": configuration.pk}).json()
+    assert [(row["dataset"], row["name"], row["version"]) for row in rows] == [
+        (newer.pk, "newer", 2),
+        (newer.pk, "newer", 1),
+        (older.pk, "older", 1),
+    ]
+    assert rows[0]["reason"] == ""
+    for row in rows[1:]:
+        assert row["reason"].startswith("pumps cannot learn it: the contract makes samples of the shape (1,)"), row
+    asked = {"configuration": configuration.pk, "limit": 1}
+    (newest,) = {row["name"] for row in viewer.get("/api/deployments/datasets/", asked).json()}
+    assert newest == "newer"
+
+
+def test_of_a_chain_the_lowest_sub_model_takes_the_data(viewer: APIClient) -> None:
+    dataset("rows", first=CONTRACT)
+    edge, *upper = builders.make_chain()
+    configuration = builders.make_configuration(edge, *upper)
+    (row,) = viewer.get("/api/deployments/datasets/", {"configuration": configuration.pk}).json()
+    assert row["reason"].startswith(f"{edge.name} cannot learn it: ")
+
+
+def test_data_sets_of_no_configuration_are_refused(viewer: APIClient) -> None:
+    answer = viewer.get("/api/deployments/datasets/")
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "configuration")
+
+
+def test_a_stream_is_held_against_a_deployment_before_it_is_made(editor: APIClient) -> None:
+    rows, digits = stream(InputFormat.RAW, ROWS), stream(InputFormat.RAW, DIGITS)
+    asked = {"configuration": takes(28, 28).configuration_id}
+
+    def errors(**more: Any) -> list[tuple[str, str]]:
+        answer = editor.post("/api/deployments/check/", {**asked, **more}).json()
+        return [(each["field"], each["detail"]) for each in answer["errors"]]
+
+    ((field, detail),) = errors(stream=rows.pk)
+    assert (field, NOT_THREE in detail) == ("stream", True)
+    assert errors(stream=digits.pk) == errors(stream=None) == errors() == []
+    ((field, detail),) = errors(stream=digits.pk, mode="incremental")
+    assert (field, detail) == (
+        "stream",
+        "the deployment learns an online stream, without an end (incremental), and this one has an end",
+    )

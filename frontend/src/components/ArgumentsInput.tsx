@@ -1,7 +1,7 @@
 /** A field for ``epochs=5, shuffle=True``: completes names and words as one types, and tells what each argument means. */
 import { Combobox, Group, ScrollArea, Text, TextInput, useCombobox } from '@mantine/core'
 import { type ReactNode, useRef, useState } from 'react'
-import { type AcceptedArgument, complete, completionAt } from './argumentCompletion'
+import { type AcceptedArgument, complete, completionAt, emptyMeaning } from './argumentCompletion'
 import { SmallPrint } from './Dimmed'
 
 export type { AcceptedArgument } from './argumentCompletion'
@@ -12,15 +12,16 @@ const ARGUMENTS_TEXT = { fontFamily: 'var(--mantine-font-family-monospace)', fon
 export function ArgumentsInput({
   label,
   description,
-  placeholder,
+  example,
   value,
   onChange,
   accepted,
   error,
 }: {
   label: string
-  description?: ReactNode
-  placeholder?: string
+  description: string
+  /** Some of the arguments, which stand for what an empty field means. */
+  example: string
   value: string
   onChange: (value: string) => void
   /** What can be given, the usual first. */
@@ -31,6 +32,7 @@ export function ArgumentsInput({
   const [caret, setCaret] = useState(value.length)
   const combobox = useCombobox({ onDropdownClose: () => combobox.resetSelectedOption() })
   const place = completionAt(value, caret, accepted)
+  const empty = emptyMeaning(example, accepted)
 
   const follow = () => setCaret(input.current?.selectionStart ?? value.length)
   const choose = (index: number) => {
@@ -47,14 +49,22 @@ export function ArgumentsInput({
     combobox.closeDropdown()
   }
   return (
-    <Combobox store={combobox} withinPortal={false} onOptionSubmit={(index) => choose(Number(index))}>
+    <Combobox
+      store={combobox}
+      withinPortal={false}
+      // Where it has no room below it makes some: above it would cover the error.
+      position="bottom"
+      middlewares={{ flip: false }}
+      onOptionSubmit={(index) => choose(Number(index))}
+    >
       <Combobox.Target>
         <TextInput
           ref={input}
           label={label}
-          description={description}
-          placeholder={placeholder}
+          description={empty ? `${description}. Empty means ${empty}.` : description}
           error={error}
+          // Over the field: under it is the list of what can be written.
+          inputWrapperOrder={['label', 'description', 'error', 'input']}
           value={value}
           autoCapitalize="off"
           spellCheck={false}

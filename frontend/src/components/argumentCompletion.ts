@@ -61,6 +61,17 @@ export function writtenArguments(text: string): Record<string, string> {
   return found
 }
 
+/** What a field without a text means: the arguments that ``example`` shows, as they are where nobody gives them. */
+export function emptyMeaning(example: string, accepted: readonly AcceptedArgument[]): string {
+  return Object.keys(writtenArguments(example))
+    .flatMap((name) => accepted.filter((each) => each.name === name))
+    .map(({ name, meaning, default: usual }) => {
+      const none = usual === 'None' ? /\bNone: ([^;]+)/.exec(meaning)?.[1] : undefined
+      return `${name}=${usual}${none ? ` (${none})` : ''}`
+    })
+    .join(', ')
+}
+
 /** What can be put where the caret is. */
 export function completionAt(text: string, caret: number, accepted: readonly AcceptedArgument[]): CompletionPlace {
   const part = splitArguments(text).find((each) => caret >= each.start && caret <= each.end)

@@ -1,26 +1,46 @@
-/** What is trained on: a stream that is sent to the deployment later, or a data set at once. */
-import { Group, Select } from '@mantine/core'
+/**
+ * What is trained on: a stream that is sent to the deployment later, or a data set at once. Those that the models cannot
+ * learn say why, and cannot be chosen.
+ */
+import { Group, Select, Stack, Text } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
 import { DatasetLink } from '~/components/ButtonLink'
 import { recordsWords } from '~/components/contract/words'
 import { SmallPrint } from '~/components/Dimmed'
-import { type Dataset, type DatasetVersion, datasetsListOptions, datasetsRetrieveOptions } from '~/lib/api'
+import {
+  type Dataset,
+  type DatasetFit,
+  type DatasetVersion,
+  datasetsListOptions,
+  datasetsRetrieveOptions,
+  deploymentsDatasetsOptions,
+  type TargetsEnum,
+} from '~/lib/api'
 import type { ChosenDataset } from './form'
 
 const STREAM = ''
 const MOST = 200
 
 export function DatasetChoice({
+  configuration,
+  targets,
   value,
   onChange,
   errorOf,
 }: {
+  /** Whose models learn it. */
+  configuration: number
+  targets: string
   value: ChosenDataset | null
   onChange: (chosen: ChosenDataset | null) => void
   errorOf: (field: string) => ReactNode
 }) {
   const list = useQuery(datasetsListOptions({ query: { limit: MOST, ordering: 'name' } }))
+  const fits = useQuery(
+    deploymentsDatasetsOptions({ query: { configuration, targets: targets as TargetsEnum, limit: MOST } }),
+  )
+  const versionsOf = (dataset: number) => (fits.data ?? []).filter((each) => each.dataset === dataset)
   const chosen = useChosen(value)
   const listed = list.data?.results ?? []
   // An old address may name one that the list no longer reaches.
@@ -38,10 +58,17 @@ export function DatasetChoice({
           nothingFoundMessage="No matching data set"
           data={[
             { value: STREAM, label: 'a stream, sent later' },
-            ...rows.map((each) => ({ value: String(each.id), label: each.name })),
+            ...rows.map((each) => ({
+              value: String(each.id),
+              label: each.name,
+              disabled: misfitOf(versionsOf(each.id)) !== undefined,
+            })),
           ]}
+          renderOption={({ option }) => (
+            <OptionText text={option.label} misfit={misfitOf(versionsOf(Number(option.value)))} />
+          )}
           value={value === null ? STREAM : String(value.id)}
-          onChange={(next) => onChange(next ? { id: Number(next), version: null } : null)}
+          onChange={(next) => onChange(next ? { id: Number(next), version: firstFit(versionsOf(Number(next))) } : null)}
           error={errorOf('dataset')}
         />
         {value !== null && (
@@ -49,10 +76,15 @@ export function DatasetChoice({
             label="Version"
             description="Versions never change"
             w={160}
-            data={[
-              { value: '', label: 'the newest' },
-              ...(chosen?.versions ?? []).map(({ number }) => ({ value: String(number), label: String(number) })),
-            ]}
+            comboboxProps={{ width: 'max-content', position: 'bottom-start' }}
+            data={['', ...(chosen?.versions ?? []).map(({ number }) => String(number))].map((number) => ({
+              value: number,
+              label: number || 'the newest',
+              disabled: misfitOf(numbered(versionsOf(value.id), number)) !== undefined,
+            }))}
+            renderOption={({ option }) => (
+              <OptionText text={option.label} misfit={misfitOf(numbered(versionsOf(value.id), option.value))} />
+            )}
             value={value.version === null ? '' : String(value.version)}
             onChange={(next) => onChange({ ...value, version: next ? Number(next) : null })}
             error={errorOf('dataset_version')}
@@ -69,6 +101,31 @@ export function DatasetChoice({
       )}
     </div>
   )
+}
+
+function OptionText({ text, misfit }: { text: string; misfit: string | undefined }) {
+  return (
+    <Stack gap={0} maw={420}>
+      <Text size="sm">{text}</Text>
+      {misfit && <SmallPrint>{misfit}.</SmallPrint>}
+    </Stack>
+  )
+}
+
+/** Why none of the versions, the newest first, can be learnt: what is said of the newest. */
+function misfitOf(versions: readonly DatasetFit[]): string | undefined {
+  return versions.every((each) => each.reason) ? versions[0]?.reason : undefined
+}
+
+/** The number of the first version that can be learnt; null where that is the newest. */
+function firstFit(versions: readonly DatasetFit[]): number | null {
+  const place = versions.findIndex((each) => !each.reason)
+  return place > 0 ? (versions[place]?.version ?? null) : null
+}
+
+/** The version of that number, the newest for ''. */
+function numbered(versions: readonly DatasetFit[], number: string): readonly DatasetFit[] {
+  return number === '' ? versions.slice(0, 1) : versions.filter((each) => String(each.version) === number)
 }
 
 /** The chosen data set, once it is known. */

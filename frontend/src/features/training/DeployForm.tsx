@@ -9,6 +9,7 @@ import { ArgumentsInput } from '~/components/ArgumentsInput'
 import { StreamLink } from '~/components/ButtonLink'
 import { CopyAs } from '~/components/CopyAs'
 import { Dimmed, SmallPrint } from '~/components/Dimmed'
+import { FieldError } from '~/components/FieldError'
 import { Advanced, FormActions, WhatWillHappen } from '~/components/FormParts'
 import { NumberField } from '~/components/NumberField'
 import { ProblemAlert } from '~/components/ProblemAlert'
@@ -81,17 +82,19 @@ export function DeployForm({
     frameworks.map(({ name }) => name),
     chains.flat().map(({ name }) => name),
   )
-  const [checked] = useDebouncedValue(request, 350)
+  // As a text: the object is another one each time.
+  const asked = JSON.stringify({ ...request, stream: stream ?? null })
+  const [checked] = useDebouncedValue(asked, 350)
   const check = useQuery({
-    // By the text of it: the object is another one each time.
-    queryKey: ['deployment check', JSON.stringify(checked)],
-    queryFn: async ({ signal }) => (await deploymentsCheckCreate({ body: checked, signal, throwOnError: true })).data,
+    queryKey: ['deployment check', checked],
+    queryFn: async ({ signal }) =>
+      (await deploymentsCheckCreate({ body: JSON.parse(checked), signal, throwOnError: true })).data,
     staleTime: 60_000,
     retry: false,
   })
   const found = Object.fromEntries((check.data?.errors ?? []).map((each) => [each.field, each]))
   // What was typed since the answer may be right by now.
-  const current = JSON.stringify(checked) === JSON.stringify(request)
+  const current = checked === asked
   const errorOf = (field: string) => {
     const error = current ? found[field] : undefined
     return error ? `${error.detail}${error.hint ? ` (${error.hint})` : ''}` : undefined
@@ -139,7 +142,7 @@ export function DeployForm({
         key={field}
         label={frameworks.length > 1 ? `${label} with ${title}` : label}
         description={about}
-        placeholder={example}
+        example={example}
         accepted={Object.entries(accepted).map(([argument, each]) => ({ name: argument, ...each }))}
         error={errorOf(field) ?? refused?.byField()[field]}
         value={argumentText(form.values, name, purpose)}
@@ -171,14 +174,19 @@ export function DeployForm({
         {source !== undefined && <Dimmed>Settings copied from deployment {source}.</Dimmed>}
         {stream === undefined ? (
           <DatasetChoice
+            configuration={configuration.id}
+            targets={form.values.targets}
             value={chosen}
             onChange={(next) => form.setFieldValue('dataset', next)}
             errorOf={(field) => errorOf(field) ?? refused?.byField()[field]}
           />
         ) : (
-          <Text size="sm">
-            Its data: <StreamLink id={stream}>stream {stream}</StreamLink>, sent to it as soon as it is created.
-          </Text>
+          <div>
+            <Text size="sm">
+              Its data: <StreamLink id={stream}>stream {stream}</StreamLink>, sent to it as soon as it is created.
+            </Text>
+            <FieldError error={errorOf('stream')} />
+          </div>
         )}
         <ModeChoice modes={modes} unfit={unfit.modes} {...form.getInputProps('mode')} />
         {chains.length > 0 && (
