@@ -94,12 +94,13 @@ export function ListPage<Row extends { id: number }>(props: ListPageProps<Row>) 
                   allRecordsSelectionCheckboxProps: { 'aria-label': 'Select all rows on this page' },
                 }
               : {})}
-            sortStatus={{
-              columnAccessor: (search.sort ?? '').replace(/^-/, ''),
-              direction: search.sort?.startsWith('-') ? 'desc' : 'asc',
-            }}
-            onSortStatusChange={({ columnAccessor, direction }) =>
-              onSearch({ sort: `${direction === 'desc' ? '-' : ''}${String(columnAccessor)}`, page: undefined })
+            sorting={
+              search.sort
+                ? { column: search.sort.replace(/^-/, ''), direction: search.sort.startsWith('-') ? 'desc' : 'asc' }
+                : undefined
+            }
+            onSort={({ column, direction }) =>
+              onSearch({ sort: `${direction === 'desc' ? '-' : ''}${column}`, page: undefined })
             }
           />
           {(count ?? 0) > PAGE_SIZE && (

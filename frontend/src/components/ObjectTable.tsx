@@ -3,9 +3,18 @@ import 'mantine-datatable/styles.css'
 import { DataTable, type DataTableColumn, type DataTableProps } from 'mantine-datatable'
 import classes from './cards.module.css'
 import { titled } from './RowTable'
+import { type SortDirection, SortTitle } from './SortTitle'
 
-type ObjectTableProps<Row> = Omit<DataTableProps<Row>, 'onRowClick'> & {
+/** By the accessor of a column. */
+export interface Sorting {
+  column: string
+  direction: SortDirection
+}
+
+type ObjectTableProps<Row> = Omit<DataTableProps<Row>, 'onRowClick' | 'sortStatus' | 'onSortStatusChange'> & {
   records: Row[]
+  sorting?: Sorting | undefined
+  onSort?: ((sorting: Sorting) => void) | undefined
   onRowClick?: ((row: Row) => void) | undefined
 }
 
@@ -16,7 +25,27 @@ function titleOf<Row>({ title, accessor }: DataTableColumn<Row>) {
   return words.charAt(0).toUpperCase() + words.slice(1)
 }
 
-export function ObjectTable<Row extends { id: number }>({ onRowClick, ...props }: ObjectTableProps<Row>) {
+export function ObjectTable<Row extends { id: number }>({
+  onRowClick,
+  sorting,
+  onSort,
+  ...props
+}: ObjectTableProps<Row>) {
+  const headed = (column: DataTableColumn<Row>) => {
+    const name = String(column.accessor)
+    if (!column.sortable || !onSort) return { sortable: false }
+    return {
+      sortable: false,
+      title: (
+        <SortTitle
+          title={titleOf(column)}
+          sorted={sorting?.column === name ? sorting.direction : null}
+          onSort={(direction) => onSort({ column: name, direction })}
+        />
+      ),
+      titleClassName: classes.sort,
+    }
+  }
   // The library's words for an empty table are there, unseen, below every full one: a screen reader would read them.
   const empty = props.records.length > 0 ? { emptyState: <span />, noRecordsText: undefined } : {}
   const table = {
@@ -38,7 +67,11 @@ export function ObjectTable<Row extends { id: number }>({ onRowClick, ...props }
     ...empty,
     className: classes.container,
     classNames: { table: `${classes.cards} ${classes.sortable}` },
-    columns: props.columns?.map((column) => ({ ...column, customCellAttributes: () => titled(titleOf(column)) })),
+    columns: props.columns?.map((column) => ({
+      ...column,
+      ...headed(column),
+      customCellAttributes: () => titled(titleOf(column)),
+    })),
   } as unknown as DataTableProps<Row>
   return <DataTable<Row> {...table} />
 }

@@ -1,0 +1,43 @@
+/**
+ * The title of a column by which rows can be sorted: a button in the cell, which stays the column's heading and says how
+ * its rows are sorted. The table's own makes the cell itself a button, which is no heading any more.
+ */
+import { UnstyledButton } from '@mantine/core'
+import { IconArrowDown, IconArrowsVertical, IconArrowUp } from '@tabler/icons-react'
+import { type ReactNode, useLayoutEffect, useRef } from 'react'
+import classes from './SortTitle.module.css'
+
+export type SortDirection = 'asc' | 'desc'
+
+export function SortTitle({
+  title,
+  sorted,
+  onSort,
+}: {
+  title: ReactNode
+  /** Null: by another column. */
+  sorted: SortDirection | null
+  onSort: (direction: SortDirection) => void
+}) {
+  const button = useRef<HTMLButtonElement>(null)
+  // The table passes no attributes on to its headings.
+  useLayoutEffect(() => {
+    const heading = button.current?.closest('th')
+    if (sorted) heading?.setAttribute('aria-sort', sorted === 'asc' ? 'ascending' : 'descending')
+    return () => heading?.removeAttribute('aria-sort')
+  }, [sorted])
+  const Icon = sorted === null ? IconArrowsVertical : sorted === 'asc' ? IconArrowUp : IconArrowDown
+  return (
+    <UnstyledButton
+      ref={button}
+      className={classes.title}
+      {...(sorted && { 'data-sorted': true })}
+      fz="inherit"
+      title={typeof title === 'string' ? title : undefined}
+      onClick={() => onSort(sorted === 'asc' ? 'desc' : 'asc')}
+    >
+      <span className={classes.text}>{title}</span>
+      <Icon className={classes.icon} size={16} stroke={1.5} aria-hidden />
+    </UnstyledButton>
+  )
+}
