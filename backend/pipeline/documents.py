@@ -83,5 +83,6 @@ class Pipeline(Message):
 
     facts: PipelineFacts
     totals: PipelineTotals
+    most: int = Field(description="boxes of a kind that are shown; where there are as many, there may be more")
     nodes: list[PipelineNode]
     edges: list[PipelineEdge]

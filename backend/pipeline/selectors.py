@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from typing import TypeVar
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeVar
 
 from django.db.models import Case, Count, IntegerField, Max, Min, Model, Q, QuerySet, Sum, Value, When
 
@@ -24,7 +26,7 @@ from backend.streams.models import Announcement
 from kafkaml.stream_range import parse_ranges
 from kafkaml.wire.state import RunState
 
-__all__ = ["PER_COLUMN", "pipeline"]
+__all__ = ["PER_COLUMN", "Only", "PictureSearch", "pipeline"]
 
 M = TypeVar("M", bound=Model)
 
@@ -34,16 +36,61 @@ _FOLDED_STREAMS = 5_000
 _LONG = ("code", "imports", "log_tail", "failed_confusion_matrix", "model__code", "model__imports", "model__report")
 
 
-def pipeline() -> Pipeline:
+class Only(StrEnum):
+    """What state boxes are looked for in."""
+
+    ACTIVE = "active"
+    FAILING = "failing"
+
+
+@dataclass(frozen=True)
+class PictureSearch:
+    """Text in names (of models, configurations and topics; "" for all), and a state (None for all)."""
+
+    text: str = ""
+    only: Only | None = None
+
+    def runs(self) -> Q:
+        """Return the condition of runs, which find their whole deployment: lines lead from box to box within it."""
+        state = {None: Q(), Only.ACTIVE: ~_ENDED, Only.FAILING: Q(state=RunState.FAILED)}[self.only]
+        return state & Q(deployment__in=self._deployments()) if self.text else state
+
+    def inferences(self) -> Q:
+        """Return the condition of inferences, as of their runs."""
+        failing = Q(state=RunState.FAILED) | Q(failing__isnull=False)
+        state = {None: Q(), Only.ACTIVE: ~_ENDED, Only.FAILING: failing}[self.only]
+        return state & Q(result__deployment__in=self._deployments()) if self.text else state
+
+    def _deployments(self) -> QuerySet[TrainingResult, Any]:
+        announced = ("stream__message__topic", "stream__message__unsupervised_topic")
+        named = _any_contains(self.text, "model__name", "deployment__configuration__name", *announced)
+        served = Inference.objects.filter(_any_contains(self.text, "input_topic", "output_topic"))
+        found = TrainingResult.objects.filter(named | Q(pk__in=served.values("result")))
+        return found.values("deployment")
+
+
+_ENDED = Q(state__in=ENDED_STATES)
+
+
+def _any_contains(text: str, *fields: str) -> Q:
+    found = Q()
+    for field in fields:
+        found |= Q(**{f"{field}__icontains": text})
+    return found
+
+
+def pipeline(search: PictureSearch) -> Pipeline:
     """Return facts, totals and the picture: 11 queries whatever there is."""
     facts, totals = _totals()
-    serving = _first(inferences(), active=True)
-    runs = _runs(serving)
+    serving = _first(inferences().filter(search.inferences()), active=True)
+    runs = _runs(serving, search)
     deployments = {run.deployment_id: run.deployment for run in runs}
-    streams, trained_on = _streams({run.stream_id for run in runs if run.stream_id}, serving)
+    streams, trained_on = _streams({run.stream_id for run in runs if run.stream_id}, serving, search.text)
     # Not deployed yet, but shown: making one must change the picture.
     idle = list(
-        Configuration.objects.filter(deployments__isnull=True).order_by("-id")[: max(PER_COLUMN - len(deployments), 0)]
+        Configuration.objects.filter(deployments__isnull=True, name__icontains=search.text).order_by("-id")[
+            : max(PER_COLUMN - len(deployments), 0)
+        ]
     )
     picture = picture_of(
         streams=streams,
@@ -53,18 +100,25 @@ def pipeline() -> Pipeline:
         runs=runs,
         serving=serving,
     )
-    return Pipeline(facts=facts, totals=totals, **picture)
+    return Pipeline(facts=facts, totals=totals, most=PER_COLUMN, **picture)
 
 
-def _runs(serving: Iterable[Inference]) -> list[TrainingResult]:
+def _runs(serving: Iterable[Inference], search: PictureSearch) -> list[TrainingResult]:
+    served = {each.result_id for each in serving}
     rows = TrainingResult.objects.select_related("model", "deployment__configuration").defer(*_LONG)
-    return _first(with_outcome(rows), active=True, wanted={each.result_id for each in serving})
+    # Without a condition all are found, and Django takes "none or served" for "served".
+    if found := search.runs():
+        rows = rows.filter(found | Q(pk__in=served))
+    return _first(with_outcome(rows), active=True, wanted=served)
 
 
-def _streams(wanted: set[int], serving: Iterable[Inference]) -> tuple[list[TopicStreams], Collection[Announcement]]:
+def _streams(
+    wanted: set[int], serving: Iterable[Inference], text: str
+) -> tuple[list[TopicStreams], Collection[Announcement]]:
     """Return the streams of each topic as one: first folded, then as many as a column shows; and the wanted ones.
 
-    Topics that runs were trained on come first, then those that inferences read, then the newest.
+    Topics that runs were trained on come first, then those that inferences read, then those with ``text`` in their
+    names, the newest before others.
     """
     newest = Q(pk__in=Announcement.objects.order_by("-pk").values("pk")[:_FOLDED_STREAMS])
     known = Announcement.objects.filter(newest | Q(pk__in=wanted)).order_by("-pk")
@@ -75,7 +129,11 @@ def _streams(wanted: set[int], serving: Iterable[Inference]) -> tuple[list[Topic
     read = {each.input_topic for each in serving}
 
     def rank(topics: tuple[str, ...]) -> int:
-        return 0 if not wanted.isdisjoint(members[topics]) else 1 if read.intersection(topics) else 2
+        if not wanted.isdisjoint(members[topics]):
+            return 0
+        if read.intersection(topics):
+            return 1
+        return 2 if any(text.lower() in each.lower() for each in topics) else 3
 
     # Stable: of one rank the newest is first.
     shown = sorted(members, key=rank)[:PER_COLUMN]

@@ -197,3 +197,39 @@ def test_a_topic_that_is_announced_and_served_is_one_box(viewer: APIClient) -> N
     box = f"stream:{result.stream_id}"
     assert edge(shown, box, f"inference:{inference.pk}")["kind"] == "reads"
     assert edge(shown, box, f"deployment:{result.deployment_id}")["kind"] == "trains"
+
+
+def search(client: APIClient, **asked: str) -> set[str]:
+    answer = client.get("/api/pipeline/", asked)
+    assert answer.status_code == 200, answer.content
+    return {each["key"] for each in answer.json()["nodes"]}
+
+
+def test_a_search_reaches_what_the_picture_has_no_room_for(viewer: APIClient) -> None:
+    model = builders.make_model(name="Turbine")
+    old = builders.make_finished(model)
+    served = builders.make_inference(old, input_topic="wind-in", output_topic="wind-out")
+    Inference.objects.filter(pk=served.pk).update(state="stopped")
+    lonely = builders.make_configuration(model)
+    calm = f"stream:{announce('calm')}"
+    for _ in range(PER_COLUMN):
+        run_inference(builders.make_inference())
+        announce(f"many-{builders.make_model().pk}")
+    chain = {f"run:{old.pk}", f"deployment:{old.deployment_id}", f"inference:{served.pk}", "output:wind-out"}
+    assert (chain | {calm}).isdisjoint(search(viewer))
+    for text in ("turbine", "wind-in", "WIND", old.deployment.configuration.name):
+        assert chain <= search(viewer, find=text), text
+    assert f"configuration:{lonely.pk}" in search(viewer, find=lonely.name)
+    assert calm in search(viewer, find="Calm")
+    assert chain.isdisjoint(search(viewer, find="turbine", only="active"))
+    assert viewer.get("/api/pipeline/").json()["most"] == PER_COLUMN
+
+
+def test_what_failed_long_ago_is_found(viewer: APIClient) -> None:
+    failed = builders.make_launched()
+    TrainingResult.objects.filter(pk=failed.pk).update(state="failed")
+    for _ in range(PER_COLUMN):
+        builders.make_finished()
+    assert f"run:{failed.pk}" not in search(viewer)
+    assert {f"run:{failed.pk}", f"deployment:{failed.deployment_id}"} <= search(viewer, only="failing")
+    assert viewer.get("/api/pipeline/", {"only": "sad"}).status_code == 400

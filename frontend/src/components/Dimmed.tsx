@@ -3,6 +3,7 @@ import { Text, type TextProps } from '@mantine/core'
 import type { ReactNode } from 'react'
 
 interface DimmedProps extends Omit<TextProps, 'c'> {
+  role?: string
   children: ReactNode
 }
 

@@ -1,7 +1,7 @@
 /** Home: the pipeline, alive. Boxes and lines, or a list on a phone, or a table; and the checklist until all is done. */
 import { Button, Group, SegmentedControl, Skeleton, Stack } from '@mantine/core'
 import { useElementSize } from '@mantine/hooks'
-import { useQuery } from '@tanstack/react-query'
+import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
 import { useMemo } from 'react'
 import { AnchorLink } from '~/components/ButtonLink'
@@ -15,7 +15,7 @@ import { oneOf } from '~/lib/listSearch'
 import { Checklist } from './Checklist'
 import { checklist } from './checklist'
 import { FailingNow } from './FailingNow'
-import { filtered, foldedText, foldRest, ONLY } from './folding'
+import { filtered, foldedText, foldRest, isFull, ONLY } from './folding'
 import { MIN_WIDTH } from './layout'
 import { PictureList } from './PictureList'
 import { PictureTable } from './PictureTable'
@@ -36,11 +36,18 @@ export function PipelinePage() {
   const data = pipeline.data
   const steps = data ? checklist(data) : []
   const isFiltered = find !== '' || only !== undefined
+  // The picture has what is active and the newest; a search reaches all.
+  const search = useQuery({
+    ...pipelineRetrieveOptions({ query: { find, ...(only && { only }) } }),
+    enabled: isFiltered,
+    placeholderData: keepPreviousData,
+  })
+  const found = isFiltered ? (search.data ?? data) : data
   const { shown, folded } = useMemo(() => {
-    if (data === undefined) return { shown: undefined, folded: [] }
-    const { shown: kept, folded: cut } = isFiltered || rest ? { shown: data, folded: [] } : foldRest(data)
-    return { shown: { ...data, ...filtered(kept, { text: find, only }) }, folded: cut }
-  }, [data, find, only, rest, isFiltered])
+    if (found === undefined) return { shown: undefined, folded: [] }
+    const { shown: kept, folded: cut } = isFiltered || rest ? { shown: found, folded: [] } : foldRest(found)
+    return { shown: { ...found, ...filtered(kept, { text: find, only }) }, folded: cut }
+  }, [found, find, only, rest, isFiltered])
   // Steps that are not done yet are of all that there is, not of what is looked for.
   const ghosts = isFiltered ? [] : steps
   const rate = (data?.nodes ?? []).reduce((sum, node) => sum + (node.kind === 'inference' ? (node.rate ?? 0) : 0), 0)
@@ -71,7 +78,8 @@ export function PipelinePage() {
         }
       />
       <ProblemAlert error={pipeline.error} onRetry={() => void pipeline.refetch()} />
-      {data === undefined || shown === undefined || width === 0 ? (
+      <ProblemAlert error={search.error} onRetry={() => void search.refetch()} />
+      {data === undefined || shown === undefined || (width === 0 && view !== 'table') ? (
         pipeline.error === null && <Skeleton height={320} role="status" aria-label="Loading" />
       ) : (
         <>
@@ -111,11 +119,14 @@ export function PipelinePage() {
               )}
             </Group>
           )}
-          {isFiltered && shown.nodes.length === 0 ? (
+          {isFiltered && isFull(shown) && (
             <Dimmed>
-              Nothing of what is active or newest fits. <AnchorLink to="/training">Training</AnchorLink> and{' '}
-              <AnchorLink to="/inference">Inference</AnchorLink> have all there is.
+              At most {shown.most} boxes of a kind are shown. <AnchorLink to="/training">Training</AnchorLink> and{' '}
+              <AnchorLink to="/inference">Inference</AnchorLink> list everything.
             </Dimmed>
+          )}
+          {isFiltered && shown.nodes.length === 0 ? (
+            <Dimmed role="status">{search.isPending || search.isPlaceholderData ? 'Searching' : 'No matches'}</Dimmed>
           ) : view === 'table' ? (
             <PictureTable pipeline={shown} />
           ) : width < MIN_WIDTH ? (

@@ -52,6 +52,13 @@ export function filtered(graph: Graph, { text, only }: PictureFilter): Graph {
   return cut(graph, new Set([...ahead, ...behind]))
 }
 
+/** Whether there are as many boxes of a kind as are shown at most. */
+export function isFull({ nodes, most }: Pick<Pipeline, 'nodes' | 'most'>): boolean {
+  const counts = new Map<string, number>()
+  for (const { kind } of nodes) counts.set(kind, (counts.get(kind) ?? 0) + 1)
+  return Math.max(...counts.values(), 0) >= most
+}
+
 /** 'Folded: 9 training runs, 3 topics'. */
 export function foldedText(folded: readonly PipelineNode[]): string {
   const count = (...kinds: PipelineNode['kind'][]) => folded.filter(({ kind }) => kinds.includes(kind)).length
