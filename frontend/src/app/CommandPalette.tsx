@@ -128,6 +128,7 @@ function useCommands(onSheet: () => void): Command[] {
     { label: 'Theme: dark', run: () => setColorScheme('dark') },
     { label: 'Theme: same as system', run: () => setColorScheme('auto') },
     go('Training runs', '/training?tab=runs', 'results'),
+    go('Examples', '/examples', 'run, digits, machines, demo'),
     go('Account and access tokens', '/account', 'password, profile'),
     ...(can('admin')
       ? [

@@ -8,5 +8,6 @@ describe('the documentation of a page', () => {
   })
   it('is the first page where a page is in no room', () => {
     expect(helpAddress('/account')).toBe('/docs/')
+    expect(helpAddress('/examples')).toBe('/docs/examples/')
   })
 })

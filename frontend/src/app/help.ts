@@ -16,6 +16,7 @@ const PAGES: Record<(typeof ROOMS)[number]['to'], string> = {
 
 /** The address of the documentation's page for the page at ``path``. */
 export function helpAddress(path: string): string {
+  if (path === '/examples') return '/docs/examples/'
   const room = ROOMS.find((each) => isIn(each.to, path))
   return `/docs/${room ? PAGES[room.to] : ''}`
 }
