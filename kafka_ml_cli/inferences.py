@@ -536,6 +536,7 @@ def history(
             ("lag", lambda row: row.lag),
             ("p50 ms", lambda row: None if row.p50_ms is None else f"{row.p50_ms:,.1f}"),
             ("p99 ms", lambda row: None if row.p99_ms is None else f"{row.p99_ms:,.1f}"),
+            ("confidence", lambda row: "" if row.confidence is None else f"{row.confidence:.1%}"),
             ("dead letters", lambda row: f"{row.dead_lettered:,}" if row.dead_lettered else ""),
             ("sent up", lambda row: f"{row.sent_up:,}" if row.sent_up else ""),
             ("restarts", lambda row: row.restarts or ""),

@@ -1,4 +1,5 @@
-"""How sure an exit is of its prediction. Pure; a tier decides by it, and training draws its curves with it.
+"""How sure a model is of its prediction. Pure; a tier decides by it, training draws its curves with it, and of what is
+served it is kept minute by minute.
 
 The confidence is the largest probability after temperature scaling (Guo et al., "On Calibration of Modern Neural
 Networks", 2017), in double precision; of a single sigmoid unit it is that of the likelier side.
@@ -13,7 +14,13 @@ import numpy.typing as npt
 
 from kafkaml.wire.distributed import Scores
 
-__all__ = ["confidences"]
+__all__ = ["are_distributions", "confidences", "confidences_of_answers"]
+
+# Probabilities in half precision add up to one only about.
+_SUM_TOLERANCE = 0.01
+_TOLERANCE = 1e-6
+# Rows of fewer numbers than these are reduced faster across than along.
+_FEW_CLASSES = 64
 
 
 def confidences(predictions: npt.NDArray[Any], *, scores: Scores, temperature: float = 1.0) -> npt.NDArray[np.float64]:
@@ -34,6 +41,54 @@ def confidences(predictions: npt.NDArray[Any], *, scores: Scores, temperature: f
             found = _of_classes(classes, scores, temperature)
     found[~finite] = np.nan
     return found
+
+
+def are_distributions(answers: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Whether each of ``answers`` (samples, numbers) is a choice between classes: two or more numbers from 0 to 1 that
+    add up to one.
+    """
+    if not _may_choose(answers):
+        return np.zeros(len(answers), bool)
+    by_class = _by_class(answers)
+    with np.errstate(invalid="ignore", over="ignore"):
+        sums = by_class.sum(axis=0)
+        # What is not finite is not within.
+        within = (by_class.min(axis=0) >= -_TOLERANCE) & (by_class.max(axis=0) <= 1 + _TOLERANCE)
+        result: npt.NDArray[np.bool_] = within & (np.abs(sums - 1) < _SUM_TOLERANCE)
+    return result
+
+
+def confidences_of_answers(answers: npt.NDArray[Any], *, classes: int | None) -> npt.NDArray[np.floating[Any]] | None:
+    """Return how sure a model is of each of ``answers`` (samples, ...); NaN for one that says nothing of it.
+
+    ``classes`` is of how many the model was trained to choose, 0 for numbers, None where nobody knows. Where it is
+    known, numbers that are no probabilities are scores, whose softmax is taken. None where no answer can say anything.
+    """
+    if classes == 0 or not _may_choose(answers):
+        return None
+    by_class = _by_class(answers)
+    highest: npt.NDArray[Any] = np.maximum.reduce(by_class)
+    # Asked of each batch that is served: the usual one is known by four numbers, of which no sum overflows.
+    if by_class.min() >= -_TOLERANCE and highest.max() <= 1 + _TOLERANCE:
+        sums = np.add.reduce(by_class)
+        if sums.min() > 1 - _SUM_TOLERANCE and sums.max() < 1 + _SUM_TOLERANCE:
+            return highest
+    proper = are_distributions(answers)
+    found = np.where(proper, highest, np.nan).astype(np.float64)
+    if classes == answers.shape[1]:
+        found[~proper] = confidences(answers[~proper], scores=Scores.LOGITS)
+    return found
+
+
+def _may_choose(answers: npt.NDArray[Any]) -> bool:
+    return answers.ndim == 2 and answers.shape[1] > 1 and len(answers) > 0 and answers.dtype.kind in "iuf"
+
+
+def _by_class(answers: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    if answers.dtype.itemsize < 4:
+        # Sums of a thousand numbers in half precision, or in a byte, are none.
+        answers = answers.astype(np.float32)
+    return np.ascontiguousarray(answers.T) if answers.shape[1] < _FEW_CLASSES else answers.T
 
 
 def _of_unit(unit: npt.NDArray[np.float64], scores: Scores, temperature: float) -> npt.NDArray[np.float64]:

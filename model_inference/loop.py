@@ -20,6 +20,7 @@ from kafkaml.failpoints import failpoint
 from kafkaml.intake import Batch, BatchSize, Intake, Refused
 from kafkaml.logs import get_logger
 from kafkaml.records import PartitionKey, TransactionalLoopClient
+from kafkaml.wire.replica import Confidence
 from model_inference.answering import Answered, Answers
 from model_inference.changelog import Changelog
 from model_inference.predicting import MAX_IN_FLIGHT
@@ -275,6 +276,7 @@ class _Transaction:
         self._restamped = 0
         self._sent_up = 0
         self._refusal = ""
+        self._confidence_answers, self._confidence_total = 0, 0.0
 
     @property
     def is_open(self) -> bool:
@@ -304,6 +306,8 @@ class _Transaction:
         self._restamped += published.restamped
         self._sent_up += published.sent_up
         self._refusal = published.refusal or self._refusal
+        self._confidence_answers += published.confidence_answers
+        self._confidence_total += published.confidence_total
 
     def count(self, stats: LoopStats, *, now: float, lag: int) -> None:
         polled = sum(len(batch.polled) for batch in self.batches)
@@ -318,4 +322,5 @@ class _Transaction:
             arrived_seconds=now - self.batches[0].arrived,
             lag=lag,
             refusal=self._refusal,
+            confidence=Confidence(answers=self._confidence_answers, total=self._confidence_total),
         )

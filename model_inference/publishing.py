@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Collection, Iterable, Sequence
 from itertools import repeat
 from typing import NamedTuple
 
@@ -26,13 +27,16 @@ __all__ = ["Published", "Publisher"]
 class Published(NamedTuple):
     """Of the records written for a batch: how many are dead letters, do not carry their record's time, went up.
 
-    ``refusal`` is why the last of the dead letters became one; "" without.
+    ``refusal`` is why the last of the dead letters became one; "" without. ``confidence_total``
+    is the sum of the confidences of so many predictions, ``confidence_answers``, as have one.
     """
 
     dead_lettered: int
     restamped: int
     sent_up: int = 0
     refusal: str = ""
+    confidence_answers: int = 0
+    confidence_total: float = 0.0
 
 
 class Publisher:
@@ -57,10 +61,12 @@ class Publisher:
 
         failures = dict(prediction.failures)
         restamped = sent_up = 0
+        confidence = (0, 0.0)
         if prediction.outputs:
             routed = self._router.route(prediction.outputs, batch.included)
             # The rows of those that failed before mean nothing, whatever the router thinks of them.
             failures = {**routed.failures, **failures}
+            confidence = _confidence(routed, failures)
             answers = self._answers(batch, answered, routed)
             timestamps_ms = batch.columns.timestamps_ms
             too_large = self._too_large(answers, prediction.outputs)
@@ -83,7 +89,8 @@ class Publisher:
         for each, provenance in refused:
             restamped += self._bury(each, provenance)
         refusal = refused[-1][0].error.message if refused else ""
-        return Published(len(refused), restamped if self._topics.counts_restamped else 0, sent_up, refusal)
+        restamped = restamped if self._topics.counts_restamped else 0
+        return Published(len(refused), restamped, sent_up, refusal, *confidence)
 
     def timestamp_refused(self) -> None:
         """Note that Kafka refused a record for its timestamp; what is written again carries another."""
@@ -170,6 +177,20 @@ class Publisher:
             cut=cut,
             restamp=restamp,
         )
+
+
+def _confidence(routed: Routed, failures: Collection[int]) -> tuple[int, float]:
+    """Return how many of the samples that could be predicted have a confidence, and their sum."""
+    found = routed.confidences
+    if found is None:
+        return 0, 0.0
+    if failures:
+        found = np.delete(found, list(failures))
+    total = float(found.sum())
+    if math.isnan(total):
+        found = found[~np.isnan(found)]
+        total = float(found.sum())
+    return len(found), total
 
 
 class _Targets(dict[PartitionKey, int]):

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kafkaml.answers import RECORD_OVERHEAD_BYTES, answer_bytes
-from kafkaml.confidence import confidences
+from kafkaml.confidence import confidences, confidences_of_answers
 from kafkaml.errors import KafkaMLError, RefusedError, SettingsError
 from kafkaml.wire.distributed import Cascade, Scores
 from model_inference.encoding import encode_outputs
@@ -31,12 +31,14 @@ _INTERMEDIATE = np.dtype("<f4")
 class Routed(NamedTuple):
     """For each sample of a batch, in order: the topic that its answer goes to, and the value.
 
-    Those in ``failures``, by index, have no answer; their topic and value mean nothing.
+    Those in ``failures``, by index, have no answer; their topic and value mean nothing. ``confidences`` (n,) are NaN
+    for answers that have none; None: no answer has one.
     """
 
     topics: Iterable[str]
     values: Sequence[bytes]
     failures: Mapping[int, KafkaMLError] = {}
+    confidences: npt.NDArray[np.floating[Any]] | None = None
 
 
 class Router(Protocol):
@@ -62,14 +64,15 @@ class Router(Protocol):
 class OutputRouter:
     """Every prediction goes to one topic. Of a tier without limit only the prediction does: it hands nothing up.
 
-    ``included_bytes``: the most that an answer carries of its record.
+    ``included_bytes``: the most that an answer carries of its record. ``classes``: see ``ServedModel``.
     """
 
     upper_topic = ""
 
-    def __init__(self, topic: str, *, tier: bool = False, included_bytes: int = 0) -> None:
+    def __init__(self, topic: str, *, tier: bool = False, included_bytes: int = 0, classes: int | None = None) -> None:
         self._topic = topic
         self._included_bytes = included_bytes
+        self._classes = classes
         self._written = slice(-1, None) if tier else slice(None)
 
     def record_bytes(self, outputs: Outputs) -> Mapping[str, int]:
@@ -78,7 +81,11 @@ class OutputRouter:
 
     def route(self, outputs: Sequence[Array], included: Sequence[bytes] = ()) -> Routed:
         """Return where each answer goes."""
-        return Routed(repeat(self._topic), encode_outputs(outputs[self._written], included))
+        return Routed(
+            repeat(self._topic),
+            encode_outputs(outputs[self._written], included),
+            confidences=confidences_of_answers(outputs[-1], classes=self._classes),
+        )
 
 
 class CascadeRouter:
@@ -125,7 +132,7 @@ class CascadeRouter:
         below = confidence < cascade.limit
         failures = {index: _no_confidence(prediction[index]) for index in np.flatnonzero(np.isnan(confidence)).tolist()}
         if not below.any():
-            return Routed(repeat(self._topic), encode_outputs([prediction]), failures)
+            return Routed(repeat(self._topic), encode_outputs([prediction]), failures, confidence)
         up = np.flatnonzero(below)
         topics, values = [self._topic] * len(below), [b""] * len(below)
         for index, value in zip(up.tolist(), _raw(intermediate[up]), strict=True):
@@ -134,7 +141,7 @@ class CascadeRouter:
         if len(stay):
             for index, value in zip(stay.tolist(), encode_outputs([prediction[stay]]), strict=True):
                 values[index] = value
-        return Routed(topics, values, failures)
+        return Routed(topics, values, failures, confidence)
 
 
 def _raw(rows: Array) -> list[bytes]:

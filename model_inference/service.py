@@ -481,4 +481,4 @@ def _router(plan: InferencePlan) -> OutputRouter | CascadeRouter:
         return CascadeRouter(plan.output_topic, plan.cascade)
     # Also where nothing is carried yet: that may change at any time.
     included = MAX_INCLUDED_BYTES if plan.input_format == InputFormat.COLUMNS else 0
-    return OutputRouter(plan.output_topic, tier=bool(plan.tier), included_bytes=included)
+    return OutputRouter(plan.output_topic, tier=bool(plan.tier), included_bytes=included, classes=plan.model.classes)

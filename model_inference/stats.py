@@ -22,7 +22,7 @@ from kafkaml.logs import get_logger
 from kafkaml.retry import is_transient
 from kafkaml.wire.failure import Failure
 from kafkaml.wire.inference import Wanted
-from kafkaml.wire.replica import Counts, Exits, ProcessCounts, ReplicaState, ReplicaStats, Totals
+from kafkaml.wire.replica import Confidence, Counts, Exits, ProcessCounts, ReplicaState, ReplicaStats, Totals
 from model_inference.swap_news import SwapNews
 
 __all__ = ["CountsFile", "LoopStats", "StatsReporter", "StatsSink"]
@@ -38,6 +38,7 @@ _COUNTS = struct.Struct("<64sQQQQQ")
 _SAMPLES_PER_COMMIT = 32
 # Characters of a reason that are told; the dead letter itself has more.
 _MAX_REFUSAL = 300
+_NO_CONFIDENCE = Confidence()
 
 
 class CountsFile:
@@ -98,6 +99,7 @@ class LoopStats:
         # The limit of a tier, and what had been predicted and sent up before it was that.
         self._limit: float | None = None
         self._before_limit = (0, 0)
+        self._confidence = _NO_CONFIDENCE
         self._lag = 0
         self._latencies: deque[float] = deque(maxlen=_MAX_LATENCIES)
         # None until something was measured: 0 ms would be a claim.
@@ -117,10 +119,11 @@ class LoopStats:
         sent_up: int = 0,
         warming_up: int = 0,
         refusal: str = "",
+        confidence: Confidence = _NO_CONFIDENCE,
     ) -> None:
         """Count answers that are committed now. ``arrived_seconds``: how long ago the oldest of them was polled.
 
-        ``refusal``: why the newest of the dead letters became one.
+        ``refusal``: why the newest of the dead letters became one. ``confidence``: how sure the model was of them.
         """
         now_ms = self._wall_clock() * 1000
         step = max(1, len(timestamps_ms) // _SAMPLES_PER_COMMIT)
@@ -138,6 +141,9 @@ class LoopStats:
                 warming_up=before.warming_up + warming_up,
             )
             self.keep(self._counts)
+            self._confidence = Confidence(
+                answers=self._confidence.answers + confidence.answers, total=self._confidence.total + confidence.total
+            )
             self._lag = lag
             self._last_refusal = refusal[:_MAX_REFUSAL] or self._last_refusal
             self._latencies.extend(latencies)
@@ -155,6 +161,12 @@ class LoopStats:
             predicted, sent_up = self._before_limit
             counts = self._counts
             return Exits(limit=self._limit, predicted=counts.predicted - predicted, sent_up=counts.sent_up - sent_up)
+
+    @property
+    def confidence(self) -> Confidence | None:
+        """How sure the model was of all that it answered; None where no answer says it."""
+        with self._lock:
+            return self._confidence if self._confidence.answers else None
 
     @property
     def last_refusal(self) -> str:
@@ -274,6 +286,7 @@ class StatsReporter:
             swap_failure=news.failure,
             comparison=news.comparison,
             exits=self._stats.exits(),
+            confidence=self._stats.confidence,
             last_refusal=self._stats.last_refusal,
             warnings=list(self.warnings()),
             error=self._failure,

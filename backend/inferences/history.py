@@ -15,6 +15,7 @@ __all__ = ["MAX_STEP_MINUTES", "history", "steps_of"]
 MAX_STEP_MINUTES = 60
 _KEPT = timedelta(days=1)
 _SUMMED = ("predicted", "dead_lettered", "sent_up", "warming_up", "restarts")
+_SURE = ("confidence_answers", "confidence_total")
 
 
 def history(inference: Inference, *, step_minutes: int) -> dict[str, Any]:
@@ -29,15 +30,16 @@ def steps_of(minutes: Iterable[ServingMinute], *, step_minutes: int, now: dateti
     """Sum minutes, oldest first, up to steps; a step in which nothing was told is left out.
 
     Counts are sums, latencies the slowest minute's, the lag is the last that was told, attempt and revision are the
-    newest. Rates are records a second over the step, of the one that goes on over its part until ``now``.
+    newest. The confidence is the mean of all answers that have one. Rates are records a second over the step, of the
+    one that goes on over its part until ``now``.
     """
     steps: dict[datetime, dict[str, Any]] = {}
     for minute in minutes:
         at = _begin_of_step(minute.at, step_minutes)
         step = steps.setdefault(
-            at, {"at": at, "lag": None, "p50_ms": None, "p99_ms": None, **dict.fromkeys(_SUMMED, 0)}
+            at, {"at": at, "lag": None, "p50_ms": None, "p99_ms": None, **dict.fromkeys((*_SUMMED, *_SURE), 0)}
         )
-        for name in _SUMMED:
+        for name in (*_SUMMED, *_SURE):
             step[name] += getattr(minute, name)
         for name in ("p50_ms", "p99_ms"):
             step[name] = max((each for each in (step[name], getattr(minute, name)) if each is not None), default=None)
@@ -47,6 +49,8 @@ def steps_of(minutes: Iterable[ServingMinute], *, step_minutes: int, now: dateti
         # In its first seconds a step says nothing yet of a rate.
         seconds = min(step_minutes * 60.0, max(1.0, (now - at).total_seconds()))
         step["rate"] = round(step["predicted"] / seconds, 3)
+        answers, total = (step.pop(name) for name in _SURE)
+        step["confidence"] = min(1.0, round(total / answers, 6)) if answers else None
     return list(steps.values())
 
 

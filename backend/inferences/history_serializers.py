@@ -23,7 +23,9 @@ class HistoryStepSerializer(serializers.Serializer[Any]):
     """What an inference did in the step that begins ``at``; ``rate`` is in records answered a second.
 
     ``lag`` is the last that was told in it, latencies are the slowest, in milliseconds; null: nothing was told.
-    ``restarts`` counts processes of replicas that began anew without having ended in order.
+    ``confidence`` is the mean over its answers of the highest probability, also of those that a tier handed up; null:
+    no answer was a choice between classes, or whoever gave it was too old to tell. ``restarts`` counts processes of
+    replicas that began anew without having ended in order.
     """
 
     at = serializers.DateTimeField()
@@ -38,6 +40,7 @@ class HistoryStepSerializer(serializers.Serializer[Any]):
     lag = serializers.IntegerField(allow_null=True)
     p50_ms = serializers.FloatField(allow_null=True)
     p99_ms = serializers.FloatField(allow_null=True)
+    confidence = serializers.FloatField(allow_null=True, help_text="from 0 to 1")
 
 
 class ServingHistorySerializer(serializers.Serializer[Any]):

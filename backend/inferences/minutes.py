@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from django.db.models import F
@@ -9,19 +10,21 @@ from django.utils import timezone
 
 from backend.inferences.health import RECENT, judge
 from backend.inferences.models import Inference, ReplicaStats, ServingMinute
-from kafkaml.wire.replica import Counts, Failing, Totals
+from kafkaml.wire.replica import Failing, Totals
 
 __all__ = ["add_counts", "look_at", "prune_minutes"]
 
 _KEPT = timedelta(days=1)
 _PRUNE_BATCH = 5_000
-_COUNTED = ("predicted", "dead_lettered", "sent_up", "warming_up")
+_COUNTED = ("predicted", "dead_lettered", "sent_up", "warming_up", "confidence_answers", "confidence_total")
 
 
-def add_counts(inference_id: int, *, attempt: int, revision: int, added: Counts) -> None:
-    """Count what was answered now. The inference is locked."""
+def add_counts(inference_id: int, *, attempt: int, revision: int, added: Mapping[str, float]) -> None:
+    """Count what was answered now, by the names of ``ServingMinute``. The inference is locked."""
     minute = _minute(inference_id, attempt, revision, timezone.now())
-    ServingMinute.objects.filter(pk=minute.pk).update(**{name: F(name) + getattr(added, name) for name in _COUNTED})
+    more = {name: F(name) + added[name] for name in _COUNTED if added.get(name)}
+    if more:
+        ServingMinute.objects.filter(pk=minute.pk).update(**more)
 
 
 def look_at(inference: Inference, *, restarted: bool, refusal: str) -> bool:

@@ -399,6 +399,8 @@ class ProcessCount(models.Model):
     restamped = models.BigIntegerField(default=0)
     sent_up = models.BigIntegerField(default=0)
     warming_up = models.BigIntegerField(default=0)
+    confidence_answers = models.BigIntegerField(default=0)
+    confidence_total = models.FloatField(default=0.0)
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
@@ -409,7 +411,8 @@ class ServingMinute(models.Model):
     """What one attempt did in one minute, which begins ``at``, while its replicas served one ``revision``.
 
     ``restarts`` counts processes of replicas that began anew without having ended in order. ``lag`` is that of all
-    replicas when one spoke last, latencies are the slowest of the minute, in milliseconds. Kept for a day.
+    replicas when one spoke last, latencies are the slowest of the minute, in milliseconds. ``confidence_total`` is the
+    sum of ``confidence_answers`` confidences (``kafkaml.wire.replica.Confidence``). Kept for a day.
     """
 
     inference = models.ForeignKey(Inference, on_delete=models.CASCADE, related_name="minutes")
@@ -420,6 +423,8 @@ class ServingMinute(models.Model):
     dead_lettered = models.BigIntegerField(default=0)
     sent_up = models.BigIntegerField(default=0)
     warming_up = models.BigIntegerField(default=0)
+    confidence_answers = models.BigIntegerField(default=0)
+    confidence_total = models.FloatField(default=0.0)
     restarts = models.PositiveIntegerField(default=0)
     lag = models.BigIntegerField(null=True)
     p50_ms = models.FloatField(null=True)

@@ -6,13 +6,15 @@ from backend.deployments.models import ResultVersion, TrainingResult
 from backend.deployments.plans import model_limits
 from backend.deployments.versions import artifacts_of
 from backend.inferences.models import Inference
-from backend.inferences.tiers import cascade_of, tier_of
+from backend.inferences.tiers import cascade_of, exit_of, tier_of
 from kafkaml.codecs import format_of
 from kafkaml.wire.choices import DeliveryGuarantee, OutputTimestamps
+from kafkaml.wire.distributed import Scores
+from kafkaml.wire.evaluation import BaselineKind
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.inference import Challenger, InferencePlan, ServedModel
 
-__all__ = ["inference_plan"]
+__all__ = ["classes_of", "inference_plan"]
 
 
 def inference_plan(inference: Inference) -> InferencePlan:
@@ -47,6 +49,20 @@ def inference_plan(inference: Inference) -> InferencePlan:
     )
 
 
+def classes_of(version: ResultVersion) -> int | None:
+    """Return of how many classes the model chooses one, 0 where it answers numbers; None where training did not tell.
+
+    Training names the classes where it knows them, and judges against the most frequent one or against a median.
+    """
+    found = exit_of(version)
+    if found is not None:
+        return 0 if found.scores is Scores.VALUES else found.classes
+    baseline = version.outcome.get("baseline") or {}
+    if version.outcome.get("labels"):
+        return len(version.outcome["labels"])
+    return 0 if baseline.get("kind") == BaselineKind.MEDIAN else None
+
+
 def _served_model(result: TrainingResult, version: ResultVersion) -> ServedModel:
     return ServedModel(
         result_id=result.pk,
@@ -58,4 +74,5 @@ def _served_model(result: TrainingResult, version: ResultVersion) -> ServedModel
         artifacts=dict(artifacts_of(version).values_list("name", "sha256")),
         preparation=version.outcome.get("preparation") or {},
         seed=result.deployment.seed,
+        classes=classes_of(version),
     )

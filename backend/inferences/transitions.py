@@ -119,7 +119,8 @@ def store_stats(inference_id: int, said: Stats, worker: Worker | None = None) ->
     # Also of an attempt that is over: what was answered was answered.
     if said.previous is not None:
         _count_process(inference_id, said.previous.run, said.previous, said)
-    fresh = _count_process(inference_id, said.run or f"{said.attempt}.{said.replica}", said, said)
+    process = said.run or f"{said.attempt}.{said.replica}"
+    fresh = _count_process(inference_id, process, said, said, confidence=said.confidence)
     with locked_for_report(Inference, inference_id, said.attempt) as inference:
         restarted = fresh and _served_before(inference, said.replica)
         document = said.model_dump(mode="json", include=set(wire.ReplicaStats.model_fields))
@@ -162,8 +163,26 @@ def _served_before(inference: Inference, replica: int) -> bool:
     return said is not None and said.document.get("state") != wire.ReplicaState.STOPPED
 
 
-def _count_process(inference_id: int, process: str, counts: wire.Counts, said: Stats) -> bool:
-    """Take the counts of one process of a replica since its start into the inference's totals and its minute.
+def _newly_sure(confidence: wire.Confidence | None, known: ProcessCount) -> dict[str, float]:
+    """Return what a process says of its confidence and had not said before."""
+    if confidence is None or confidence.answers <= known.confidence_answers:
+        return {}
+    return {
+        "confidence_answers": confidence.answers - known.confidence_answers,
+        "confidence_total": max(0.0, confidence.total - known.confidence_total),
+    }
+
+
+def _count_process(
+    inference_id: int,
+    process: str,
+    counts: wire.Counts,
+    said: Stats,
+    *,
+    confidence: wire.Confidence | None = None,
+) -> bool:
+    """Take the counts of one process of a replica since its start into the inference's totals and its minute, which
+    also keeps how sure the process was.
 
     May be told again, late, and of an attempt that is over: only what is new of that process is added. Returns whether
     the process was not known before.
@@ -175,10 +194,11 @@ def _count_process(inference_id: int, process: str, counts: wire.Counts, said: S
         known, fresh = ProcessCount.objects.get_or_create(inference=inference, process=process)
         added = {name: max(0, getattr(counts, name) - getattr(known, name)) for name in names}
         if any(added.values()):
+            sure = _newly_sure(confidence, known)
             revision = inference.revision if said.serving is None else said.serving.revision
-            add_counts(inference_id, attempt=said.attempt, revision=revision, added=wire.Counts(**added))
+            add_counts(inference_id, attempt=said.attempt, revision=revision, added={**added, **sure})
             ProcessCount.objects.filter(pk=known.pk).update(
-                **{name: F(name) + more for name, more in added.items()}, updated_at=timezone.now()
+                **{name: F(name) + more for name, more in {**added, **sure}.items()}, updated_at=timezone.now()
             )
             Inference.objects.filter(pk=inference_id).update(**{name: F(name) + more for name, more in added.items()})
             if said.attempt < inference.attempt and inference.counts_before is not None:

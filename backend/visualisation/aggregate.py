@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from backend.visualisation.options import WatchOptions
 from backend.visualisation.predictions import Prediction
+from kafkaml.confidence import are_distributions
 
 __all__ = ["MAX_CLASSES", "MAX_LINES", "MAX_PLACES", "Aggregator", "class_scores"]
 
@@ -215,8 +216,7 @@ def class_scores(values: Vector) -> tuple[int, Vector] | None:
 
 def _guess(values: Vector) -> Kind:
     """Outputs that add up to one are probabilities of classes; so may be a single number between zero and one."""
-    probabilities = bool(np.isfinite(values).all()) and values.size > 1 and values.min() >= 0
-    return "classification" if probabilities and abs(values.sum() - 1) < 0.01 else "regression"
+    return "classification" if are_distributions(values[np.newaxis])[0] else "regression"
 
 
 @dataclass

@@ -16,6 +16,7 @@ import orjson
 
 from kafkaml.answers import included_in
 from kafkaml.codecs.samples import SampleEncoder
+from kafkaml.confidence import are_distributions
 from kafkaml.dead_letters import dead_letter_topic, reason_of
 from kafkaml.errors import ApiError, BrokenError, DeadLettered, DeadlineExceeded, SampleError
 from kafkaml.exchange import Answer, Exchange, answers_to
@@ -27,9 +28,6 @@ __all__ = ["AnswersMissing", "Prediction", "Samples", "encode_samples", "exchang
 Array = npt.NDArray[Any]
 # An array has its samples along the first axis.
 Samples = Sequence[object] | Array
-
-# Probabilities in half precision add up to one only about.
-_TOLERANCE = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,9 +194,7 @@ def _likeliest(values: Array, labels: Sequence[str] | None) -> tuple[int | None,
     """Return the likeliest class and its probability, as the web UI tells classes from other numbers."""
     if values.ndim != 1 or len(values) < 2 or values.dtype.kind not in "iuf" or not np.isfinite(values).all():
         return None, None
-    probabilities = bool(
-        (values >= -1e-6).all() and (values <= 1 + 1e-6).all() and abs(float(values.sum()) - 1) < _TOLERANCE
-    )
+    probabilities = bool(are_distributions(values[np.newaxis])[0])
     if not probabilities and (labels is None or len(labels) != len(values)):
         return None, None
     index = int(values.argmax())

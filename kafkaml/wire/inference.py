@@ -46,7 +46,8 @@ class ServedModel(Message):
 
     ``artifacts`` maps names (``model.weights.h5``, ``model.onnx``, ...) to their sha256; a replica picks the fastest
     that its engine loads, and runs the code with the training's ``seed`` where that is needed. ``preparation`` is what
-    the training did to features before the model saw them.
+    the training did to features before the model saw them. ``classes``: of how many the model chooses one, 0 where it
+    answers numbers, None where the training did not tell.
     """
 
     result_id: int
@@ -58,6 +59,7 @@ class ServedModel(Message):
     artifacts: Mapping[str, str]
     preparation: Mapping[str, Any] = {}
     seed: int = 0
+    classes: Count | None = None
 
     @property
     def key(self) -> tuple[int, int]:

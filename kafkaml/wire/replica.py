@@ -15,6 +15,7 @@ from kafkaml.wire.message import Count, Message, Metric
 
 __all__ = [
     "Compared",
+    "Confidence",
     "Counts",
     "Exits",
     "Failing",
@@ -135,6 +136,17 @@ class Exits(Message):
         return 1 - self.sent_up / self.predicted if self.predicted else None
 
 
+class Confidence(Message):
+    """How sure the process of a replica was since it started: the ``total`` of so many ``answers``' confidences.
+
+    The confidence of an answer is its highest probability; what says nothing of it, as a number does, is not counted.
+    A tier's are all that it predicted, also what it handed up.
+    """
+
+    answers: Count = 0
+    total: Annotated[float, Field(ge=0)] = 0.0
+
+
 class Compared(Message):
     """One of two versions on records that both were given. ``labelled`` had a label as key, ``correct`` hit it.
 
@@ -206,8 +218,9 @@ class SwapFailure(Message):
 class ReplicaStats(Totals):
     """What one replica says of itself; ``error`` is why it ended.
 
-    ``last_refusal`` is why its newest dead letter became one: the first characters of that reason, "" for none yet.
-    ``swaps`` are those that were not told before, oldest first. ``swap_failure`` is of the newest revision.
+    ``confidence`` is None where no answer had one. ``last_refusal`` is why its newest dead letter became one: the first
+    characters of that reason, "" for none yet. ``swaps`` are those that were not told before, oldest first.
+    ``swap_failure`` is of the newest revision.
     """
 
     replica: Annotated[int, Field(ge=0, le=10_000)]
@@ -217,6 +230,7 @@ class ReplicaStats(Totals):
     swap_failure: SwapFailure | None = None
     comparison: LiveComparison | None = None
     exits: Exits | None = None
+    confidence: Confidence | None = None
     last_refusal: Annotated[str, Field(max_length=300), BeforeValidator(storable)] = ""
     warnings: Annotated[list[Annotated[str, Field(max_length=2000)]], Field(max_length=20)] = []
     error: Failure | None = None

@@ -63,7 +63,7 @@ CHAIN = {
 
 
 STEP = {"at": "2026-01-01T10:00:00Z", "attempt": 2, "revision": 1, "rate": 1234.56, "predicted": 740736}
-STEPS = [{**STEP, "dead_lettered": 4, "lag": 17, "p50_ms": 2.5}, {**STEP, "dead_lettered": 0}]
+STEPS = [{**STEP, "dead_lettered": 4, "lag": 17, "p50_ms": 2.5, "confidence": 0.934}, {**STEP, "dead_lettered": 0}]
 REASON = {"stage": "decode", "error": "DecodeError", "message": "not numbers of one shape"}
 LETTERS = {
     "topic": "out.dlq",
@@ -303,7 +303,7 @@ def test_dead_letters_are_told_by_their_reason(platform: Platform) -> None:
 def test_the_last_day_is_told_step_by_step(platform: Platform) -> None:
     done = run_cli("inferences", "history", "7", KML_URL=platform.url, KML_TOKEN="t")
     _, measured, silent = done.stdout.splitlines()
-    for told in ("740,736", "1,234.6", "17", "2.5", "4"):
+    for told in ("740,736", "1,234.6", "17", "2.5", "93.4%", "4"):
         assert told in measured.split()
     # Nothing was measured there: no zeros.
     assert silent.split()[2:] == ["740,736", "1,234.6", "2", "1"]

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from kafkaml.confidence import confidences
+from kafkaml.confidence import are_distributions, confidences, confidences_of_answers
 from kafkaml.wire.distributed import Scores
 
 P, L = Scores.PROBABILITIES, Scores.LOGITS
@@ -55,3 +55,33 @@ def test_what_is_not_finite_has_no_confidence(scores: Scores, temperature: float
 def test_values_are_refused() -> None:
     with pytest.raises(ValueError, match="values have no confidence"):
         confidences(np.zeros((1, 1)), scores=Scores.VALUES)
+
+
+def test_answers_that_are_a_choice_between_classes_are_told_by_their_values() -> None:
+    rows = [[0.7, 0.3], [0.0, 1.0], [0.5, 0.496], [0.6, 0.6], [1.5, -0.5], [math.nan, 1.0], [0.0, 0.0]]
+    assert are_distributions(np.array(rows, np.float32)).tolist() == [True] * 3 + [False] * 4
+    # Half precision adds up to one only about; many classes are read along their rows.
+    many = np.full((3, 1000), 0.001, np.float16)
+    assert are_distributions(many).all()
+    for not_classes in (np.ones((2, 1)), np.ones(2), np.ones((2, 2, 2)), np.array([["a", "b"]])):
+        assert not are_distributions(not_classes).any()
+
+
+def test_the_confidence_of_answers_is_their_highest_probability_where_they_have_one() -> None:
+    softmax = np.array([[0.1, 0.9], [0.5, 0.5]], np.float32)
+    for classes in (None, 2):
+        assert confidences_of_answers(softmax, classes=classes) == pytest.approx([0.9, 0.5])
+    scores = np.array([[2.0, 0.0], [0.1, 0.9], [math.nan, 0.0]], np.float32)
+    # Scores say it by their softmax, once it is known that they are of classes.
+    known = confidences_of_answers(scores, classes=2)
+    assert known == pytest.approx([math.exp(2) / (math.exp(2) + 1), 0.9, math.nan], nan_ok=True)
+    assert confidences_of_answers(scores, classes=None) == pytest.approx([math.nan, 0.9, math.nan], nan_ok=True)
+
+
+@pytest.mark.parametrize("answers", [np.ones((3, 1)), np.ones(3), np.ones((3, 2, 2)), np.array([["a", "b"]])])
+def test_what_is_no_choice_between_classes_has_no_confidence(answers: np.ndarray) -> None:
+    assert confidences_of_answers(answers, classes=None) is None
+
+
+def test_numbers_have_none_even_where_they_look_like_probabilities() -> None:
+    assert confidences_of_answers(np.array([[0.4, 0.6]]), classes=0) is None

@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 import pytest
 
-from kafkaml.errors import SettingsError
+from kafkaml.errors import KafkaMLError, SettingsError
 from kafkaml.intake import Batch
 from kafkaml.records import ListBatch, Record
 from kafkaml.wire.distributed import Cascade, Scores
@@ -81,6 +81,30 @@ def test_a_tier_without_limit_answers_with_its_prediction() -> None:
     assert OutputRouter("out", tier=True).route(outputs).values == [b'{"values":[0.25,0.75]}']
 
 
+@pytest.mark.parametrize(
+    ("classes", "answers", "expected"),
+    [
+        (None, [[0.9, 0.1], [0.6, 0.4]], (2, 1.5)),
+        # Of records that failed the rows are zeros.
+        (2, [[0.9, 0.1], [0.0, 0.0]], (1, 0.9)),
+        (0, [[0.9, 0.1], [0.6, 0.4]], (0, 0.0)),
+        (None, [[12.5], [0.5]], (0, 0.0)),
+    ],
+)
+def test_how_sure_the_model_is_goes_with_its_answers(
+    classes: int | None, answers: list[list[float]], expected: tuple[int, float]
+) -> None:
+    client = FakeLoopClient()
+    publisher = Publisher(client, router=OutputRouter("out", classes=classes), topics=OutputTopics("out", "out.dlq"))
+    polled = ListBatch([Record("in", 0, number, None, b"", (), 1) for number in range(2)])
+    batch = Batch(polled, range(2), polled.columns(), np.zeros((2, 1)), [], {("in", 0): 2}, 0.0, True)
+    failed: dict[int, KafkaMLError] = {1: SettingsError("it refuses it")} if answers[1] == [0.0, 0.0] else {}
+    prediction = Prediction([np.array(answers, np.float32)], failed)
+    client.begin()
+    found = publisher.publish(batch, Answered(prediction, Provenance(inference=5, result=12, version=2)))
+    assert found[4:] == pytest.approx(expected)
+
+
 def test_what_can_have_no_limit_is_refused() -> None:
     with pytest.raises(SettingsError, match="the model predicts values, which have no confidence"):
         router(0.5, Scores.VALUES)
@@ -99,11 +123,14 @@ def test_each_record_is_answered_or_handed_up_once_and_what_goes_up_keeps_what_i
     batch = Batch(polled, range(5), polled.columns(), np.zeros((5, 1)), [], {("in", 3): 5}, 0.0, True)
     scores = np.array([[1, 0], [0.5, 0.5], [math.nan, 0], [0, 0], [0.4, 0.6]], np.float32)
     outputs = [np.arange(10, dtype=np.float32).reshape(5, 2), scores]
-    failed = {3: SettingsError("the model refuses it")}
+    failed: dict[int, KafkaMLError] = {3: SettingsError("the model refuses it")}
     edge = Provenance(inference=5, result=12, version=2, tier="edge")
     client.begin()
 
-    assert publisher.publish(batch, Answered(Prediction(outputs, failed), edge))[:3] == (2, 0, 2)
+    published = publisher.publish(batch, Answered(Prediction(outputs, failed), edge))
+    assert published[:3] == (2, 0, 2)
+    # Also of what went up; neither of the sample without a confidence nor of the one that failed.
+    assert published[4:] == pytest.approx((3, 1 + 0.5 + 0.6))
 
     client.commit({("in", 3): 5})
 

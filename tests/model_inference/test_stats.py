@@ -7,7 +7,7 @@ from typing import Any
 
 from kafkaml.errors import ApiError
 from kafkaml.wire.failure import Failure, FailureCategory
-from kafkaml.wire.replica import Counts, Exits, ProcessCounts, Serving, Swap
+from kafkaml.wire.replica import Confidence, Counts, Exits, ProcessCounts, Serving, Swap
 from model_inference.stats import CountsFile, LoopStats, StatsReporter
 from model_inference.swap_news import SwapNews
 from tests.support import eventually
@@ -165,3 +165,21 @@ def test_exits_are_counted_from_when_a_limit_decides() -> None:
     found, counts = stats.exits(), stats.summary()
     assert found is not None
     assert (found.limit, found.share, counts.predicted, counts.sent_up) == (0.9, 0.0, 7, 3)
+
+
+def test_confidence_adds_up_and_is_told_once_an_answer_has_one() -> None:
+    sink, stats = RecordingSink(), LoopStats()
+    reporter = StatsReporter(sink, stats, replica=0, news=SwapNews(), interval_seconds=60)
+    committed(stats, 1, 2)
+    reporter.failed(Failure(category=FailureCategory.USER_CODE, cause="none"), deadline_seconds=0)
+    for answers, total in ((2, 1.5), (1, 0.9)):
+        stats.committed(
+            predicted=answers,
+            dead_lettered=0,
+            timestamps_ms=[1] * answers,
+            arrived_seconds=0,
+            lag=0,
+            confidence=Confidence(answers=answers, total=total),
+        )
+    reporter.failed(Failure(category=FailureCategory.USER_CODE, cause="none"), deadline_seconds=0)
+    assert [body["confidence"] for body in sink.bodies] == [None, {"answers": 3, "total": 2.4}]

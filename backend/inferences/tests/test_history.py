@@ -5,14 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
 from backend.api.tests import builders
+from backend.deployments.models import ResultVersion
 from backend.events.models import Event
 from backend.inferences import transitions
 from backend.inferences.history import steps_of
 from backend.inferences.models import SILENT_AFTER, Inference, ReplicaStats, ServingMinute
+from backend.inferences.plans import classes_of
 from backend.runs import transitions as runs
 from kafkaml.wire.report import Stats
 
@@ -42,6 +45,49 @@ def test_minutes_are_summed_up_to_steps_and_silence_is_a_gap() -> None:
     coarse = steps_of(rows, step_minutes=10, now=now)
     assert [(each["at"] - NOON).total_seconds() / 60 for each in coarse] == [0, 20]
     assert (coarse[0]["predicted"], coarse[0]["attempt"], coarse[0]["lag"], coarse[0]["rate"]) == (690, 2, 5, 1.15)
+
+
+def test_confidence_is_the_mean_of_all_answers_that_have_one(db: None, viewer: APIClient) -> None:
+    made = builders.make_inference(replicas=2)
+    first = runs.register_attempt(Inference, made.pk)
+    assert first is not None
+
+    def told(replica: int, predicted: int, answers: int, total: float) -> None:
+        words = {"attempt": first.attempt, "state": "running", "run": f"run {replica}", "replica": replica}
+        sure = {"answers": answers, "total": total} if answers else None
+        transitions.store_stats(made.pk, Stats(**words, predicted=predicted, confidence=sure))
+
+    def shown() -> float | None:
+        (step,) = viewer.get(f"/api/inferences/{made.pk}/history/", {"step": 60}).json()["steps"]
+        confidence: float | None = step["confidence"]
+        return confidence
+
+    # A replica from before confidence was kept, or one that answers numbers.
+    told(0, 10, 0, 0.0)
+    assert shown() is None
+    told(1, 300, 300, 270.0)
+    # Repeated, as after a lost answer: nothing counts twice.
+    told(1, 300, 300, 270.0)
+    assert shown() == 0.9
+    told(0, 110, 100, 50.0)
+    assert shown() == 0.8
+    told(1, 400, 400, 330.0)
+    assert shown() == round((50 + 330) / 500, 6)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "classes"),
+    [
+        ({"labels": ["a", "b", "c"]}, 3),
+        ({"labels": [], "baseline": {"kind": "median"}}, 0),
+        ({"labels": []}, None),
+        ({}, None),
+        ({"exit": {"scores": "logits", "classes": 10}}, 10),
+        ({"exit": {"scores": "values", "classes": 1}, "labels": []}, 0),
+    ],
+)
+def test_the_training_tells_of_how_many_classes_a_model_chooses(outcome: dict[str, Any], classes: int | None) -> None:
+    assert classes_of(ResultVersion(outcome=outcome)) == classes
 
 
 def test_a_report_that_changes_nothing_is_quiet(db: None) -> None:

@@ -1,4 +1,4 @@
-/** How an inference served in the last 24 hours: rate and lag, latencies, and what was not answered here. */
+/** How an inference served in the last 24 hours: rate and lag, latencies, confidence, and what was not answered here. */
 import { Skeleton, Stack, Title } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import type { EChartsCoreOption } from 'echarts/core'
@@ -7,13 +7,15 @@ import { ChartFrame } from '~/components/charts/Chart'
 import { SmallPrint } from '~/components/Dimmed'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { inferencesHistoryRetrieveOptions, type ServingHistory } from '~/lib/api'
-import { formatCount, formatMilliseconds, formatMoment, formatRate } from '~/lib/format'
-import { type Curve, curveOf, daySummary, marksOf } from './history'
+import { formatCount, formatMilliseconds, formatMoment, formatPercent, formatRate, NONE } from '~/lib/format'
+import { type Curve, curveOf, daySummary, hasConfidence, marksOf } from './history'
 
 /** 288 points of each curve: about as many as a chart has room for. */
 const STEP_MINUTES = 5
 const DAY_MS = 86_400_000
 const HEIGHT = 380
+/** What the curve of confidences takes. */
+const CONFIDENCE_HEIGHT = 96
 
 export function HistoryChart({ inference }: { inference: number }) {
   const query = useQuery({
@@ -45,17 +47,18 @@ export function HistoryChart({ inference }: { inference: number }) {
       title="Last 24 hours"
       name={`inference-${inference}-day`}
       label={`The last 24 hours: ${daySummary(found)}`}
-      height={HEIGHT}
+      height={HEIGHT + (hasConfidence(found) ? CONFIDENCE_HEIGHT : 0)}
       option={option}
       data={() => found}
       table={() => ({
-        columns: ['From', 'Rate', 'Lag', 'p50', 'p99', 'Dead letters', 'Sent up', 'Attempt', 'Revision'],
+        columns: ['From', 'Rate', 'Lag', 'p50', 'p99', 'Confidence', 'Dead letters', 'Sent up', 'Attempt', 'Revision'],
         rows: found.steps.map((each) => [
           formatMoment(each.at),
           formatRate(each.rate),
           formatCount(each.lag),
           formatMilliseconds(each.p50_ms),
           formatMilliseconds(each.p99_ms),
+          each.confidence === null ? NONE : formatPercent(each.confidence),
           formatCount(each.dead_lettered),
           formatCount(each.sent_up),
           String(each.attempt),
@@ -66,7 +69,12 @@ export function HistoryChart({ inference }: { inference: number }) {
   )
 }
 
-function optionOf(found: ServingHistory): EChartsCoreOption {
+const PERCENT = { formatter: (share: number) => formatPercent(share) }
+
+export function optionOf(found: ServingHistory): EChartsCoreOption {
+  const sure = hasConfidence(found)
+  // Bars are in the last of the pictures, below the confidence where there is one.
+  const last = sure ? 3 : 2
   const line = (name: string, curve: Curve, axis: number, yAxisIndex: number, dashed = false) => ({
     name,
     type: 'line',
@@ -82,8 +90,8 @@ function optionOf(found: ServingHistory): EChartsCoreOption {
     name,
     type: 'bar',
     stack: 'elsewhere',
-    xAxisIndex: 2,
-    yAxisIndex: 3,
+    xAxisIndex: last,
+    yAxisIndex: last + 1,
     data: curveOf(found, curve),
   })
   const handsUp = found.steps.some((each) => each.sent_up > 0)
@@ -93,7 +101,7 @@ function optionOf(found: ServingHistory): EChartsCoreOption {
     gridIndex,
     min: since,
     max: since + DAY_MS + found.step_minutes * 60_000,
-    axisLabel: { hideOverlap: true, show: gridIndex === 2 },
+    axisLabel: { hideOverlap: true, show: gridIndex === last },
   })
   return {
     legend: { top: 0, left: 'left', itemHeight: 8 },
@@ -102,14 +110,16 @@ function optionOf(found: ServingHistory): EChartsCoreOption {
     grid: [
       { left: 56, right: 56, top: 44, height: 110 },
       { left: 56, right: 56, top: 180, height: 74 },
-      { left: 56, right: 56, top: 280, height: 66 },
+      ...(sure ? [{ left: 56, right: 56, top: 280, height: 66 }] : []),
+      { left: 56, right: 56, top: 280 + (sure ? CONFIDENCE_HEIGHT : 0), height: 66 },
     ],
-    xAxis: [axis(0), axis(1), axis(2)],
+    xAxis: Array.from({ length: last + 1 }, (_, gridIndex) => axis(gridIndex)),
     yAxis: [
       { type: 'value', min: 0, gridIndex: 0, splitNumber: 3 },
       { type: 'value', min: 0, gridIndex: 0, splitLine: { show: false }, minInterval: 1, splitNumber: 3 },
       { type: 'value', min: 0, gridIndex: 1, splitNumber: 2, axisLabel: { formatter: '{value} ms' } },
-      { type: 'value', min: 0, gridIndex: 2, splitNumber: 2, minInterval: 1 },
+      ...(sure ? [{ type: 'value', gridIndex: 2, splitNumber: 2, scale: true, max: 1, axisLabel: PERCENT }] : []),
+      { type: 'value', min: 0, gridIndex: last, splitNumber: 2, minInterval: 1 },
     ],
     series: [
       {
@@ -125,6 +135,7 @@ function optionOf(found: ServingHistory): EChartsCoreOption {
       line('lag', 'lag', 0, 1, true),
       line('latency p50', 'p50_ms', 1, 2),
       line('latency p99', 'p99_ms', 1, 2, true),
+      ...(sure ? [line('mean confidence', 'confidence', 2, 3)] : []),
       bars('dead letters', 'dead_lettered'),
       ...(handsUp ? [bars('sent up', 'sent_up')] : []),
     ],

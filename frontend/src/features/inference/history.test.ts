@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import type { HistoryStep, ServingHistory } from '~/lib/api'
+import { optionOf } from './HistoryChart'
 import { curveOf, daySummary, marksOf } from './history'
 
 function step(minutes: number, change: Partial<HistoryStep> = {}): HistoryStep {
@@ -16,6 +17,7 @@ function step(minutes: number, change: Partial<HistoryStep> = {}): HistoryStep {
     lag: 1,
     p50_ms: null,
     p99_ms: null,
+    confidence: null,
     ...change,
   }
 }
@@ -49,4 +51,17 @@ test('another attempt and another revision are marked where they begin', () => {
 test('one sentence tells the day', () => {
   expect(daySummary(day(step(0, { dead_lettered: 1 }), step(5)))).toBe('1,200 records answered, 1 dead letter')
   expect(daySummary(day(step(0, { restarts: 2 })))).toBe('600 records answered, 0 dead letters, 2 restarts')
+})
+
+test('confidence is drawn where an answer has one, and takes no room where none has', () => {
+  const grids = (...steps: HistoryStep[]) => {
+    const { grid, xAxis, series } = optionOf(day(...steps)) as Record<'grid' | 'xAxis' | 'series', { name: string }[]>
+    return { grids: grid.length, axes: xAxis.length, curves: series.map((each) => each.name) }
+  }
+  const regression = grids(step(0), step(5))
+  expect([regression.grids, regression.axes]).toEqual([3, 3])
+  expect(regression.curves).not.toContain('mean confidence')
+  const classifier = grids(step(0), step(5, { confidence: 0.9 }))
+  expect([classifier.grids, classifier.axes]).toEqual([4, 4])
+  expect(classifier.curves).toContain('mean confidence')
 })

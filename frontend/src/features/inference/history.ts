@@ -2,7 +2,7 @@
 import type { HistoryStep, ServingHistory } from '~/lib/api'
 import { plural } from '~/lib/format'
 
-export type Curve = 'rate' | 'lag' | 'p50_ms' | 'p99_ms' | 'dead_lettered' | 'sent_up'
+export type Curve = 'rate' | 'lag' | 'p50_ms' | 'p99_ms' | 'confidence' | 'dead_lettered' | 'sent_up'
 
 /** Milliseconds since 1970, and the value; null interrupts the line. */
 export type CurvePoint = [at: number, value: number | null]
@@ -27,6 +27,11 @@ export function marksOf(steps: readonly HistoryStep[]): { at: number; text: stri
     if (before.revision !== each.revision) return [{ at: Date.parse(each.at), text: `revision ${each.revision}` }]
     return []
   })
+}
+
+/** Whether any answer was a choice between classes, so that there is a confidence to draw. */
+export function hasConfidence({ steps }: ServingHistory): boolean {
+  return steps.some((each) => each.confidence !== null)
 }
 
 /** What the day held, in one sentence for those who do not see the picture. */
