@@ -12,7 +12,7 @@ from backend.clusters.views import ClusterViewSet
 from backend.configurations.views import ConfigurationViewSet
 from backend.datasets.exports import export as dataset_export
 from backend.datasets.exports import export_stream
-from backend.datasets.views import DatasetViewSet, PreviewView
+from backend.datasets.views import DatasetViewSet, PreviewView, StreamStatisticsView
 from backend.deployments.version_views import (
     VersionArchiveView,
     VersionArtifactView,
@@ -115,6 +115,7 @@ api_urls: list[URLPattern | URLResolver] = [
     ),
     path("inferences/<id:pk>/predictions/", prediction_stream, name="inference-predictions"),
     path("datasets/<id:pk>/export/", dataset_export, name="dataset-export"),
+    path("streams/<id:pk>/statistics/", StreamStatisticsView.as_view(), name="stream-statistics"),
     path("streams/<id:pk>/export/", export_stream, name="stream-export"),
     path("datasets/preview/", PreviewView.as_view(), name="dataset-preview-asked"),
     path("", include(router.urls)),

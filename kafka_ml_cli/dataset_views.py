@@ -138,6 +138,7 @@ def print_preview(found: Preview, contract: Mapping[str, Any]) -> None:
                 ("becomes", _becomes),
                 ("missing", lambda row: f"{row.missing:.0%}" if row.missing else ""),
                 ("distinct", lambda row: row.distinct or ""),
+                ("mean", lambda row: "" if row.numbers is None else _number(row.numbers.mean)),
                 ("values", _values),
                 ("expression", lambda row: row.expression),
             ],

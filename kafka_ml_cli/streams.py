@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from kafka_ml_cli.dataset_views import print_preview
 from kafka_ml_cli.nouns import Identifier, add_delete_many, add_show
 from kafka_ml_cli.output import JsonOption, console, human_age, human_size, print_done, print_json, print_table
 from kafka_ml_cli.session import asked, client_of
 
 # Of a sample: what a line has room for.
 _MOST_NUMBERS = 6
+# More columns are told as the numbers that they are.
+_MOST_COLUMNS = 8
 
 app = typer.Typer(name="streams", help="Data streams that were announced.", no_args_is_help=True)
 
@@ -60,18 +64,41 @@ def preview(
     found = client_of(context).streams.preview(stream, limit=samples, offset=offset)
     if json:
         return print_json(found)
+    names = found.columns[:_MOST_COLUMNS]
+    whole = not names or len(found.columns) > len(names)
     print_table(
         found.samples,
         [
             ("record", lambda row: f"{row['topic']}[{row['partition']}]@{row['offset']}"),
             ("label", _label),
-            ("sample", lambda row: row["error"]["message"] if row["error"] else _numbers(row["features"])),
+            *((name, partial(_cell, place)) for place, name in enumerate(() if whole else names)),
+            ("sample" if whole else "", partial(_sample, whole=whole)),
         ],
         nothing="it holds no record",
     )
     for doubt in found.doubts:
         console().print(doubt, style="yellow")
     return None
+
+
+@app.command()
+def statistics(context: typer.Context, stream: Identifier, json: JsonOption = False) -> None:
+    """Show the columns of a stream with their statistics, and the balance of its labels.
+
+    Of 1,000 records spread over it.
+    """
+    found = client_of(context).streams.statistics(stream)
+    return print_json(found) if json else print_preview(found, {})
+
+
+def _cell(place: int, row: Mapping[str, Any]) -> str:
+    values = row["features"]["values"] if row["features"] else ()
+    return _number(values[place]) if place < len(values) else ""
+
+
+def _sample(row: Mapping[str, Any], *, whole: bool) -> str:
+    """Return why there is no sample; else the sample, where it is not told column by column."""
+    return row["error"]["message"] if row["error"] else _numbers(row["features"]) if whole else ""
 
 
 def _label(row: Mapping[str, Any]) -> str:

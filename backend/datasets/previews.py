@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from backend.api.errors import InvalidField
@@ -15,12 +16,17 @@ from backend.config.environment import environment
 from backend.datasets.models import DatasetVersion
 from backend.datasets.slices import Slice
 from backend.records.browsing import open_browser, open_sampler
+from backend.streams.models import Announcement
+from backend.streams.preview import ranges_now
+from kafkaml.codecs import codec_for
 from kafkaml.codecs.schema_registry import SchemaRegistry
 from kafkaml.confluent import TopicSample
+from kafkaml.input_format import InputFormat
+from kafkaml.stream_preview import stream_preview
 from kafkaml.stream_range import StreamRange, parse_ranges
 from kafkaml.wire.preview import Preview
 
-__all__ = ["MAX_SAMPLES", "PreviewQuery", "slice_preview", "version_preview"]
+__all__ = ["MAX_SAMPLES", "PreviewQuery", "slice_preview", "stream_statistics", "version_preview"]
 
 MAX_SAMPLES = 50
 _RECORDS = 1000
@@ -80,16 +86,32 @@ def version_preview(version: DatasetVersion, samples: int) -> Preview:
     return slice_preview(Slice(topic=version.ranges, since=since, online=True), query)
 
 
+def stream_statistics(stream: Announcement) -> Preview:
+    """Return what a sample of the records of an announced stream says of its columns and labels.
+
+    One that a data set announced is read by its contract. Raises DecodeError for a rule that contradicts itself,
+    StreamUnavailable for a topic that there is not, BrokerError.
+    """
+    message = stream.control_message()
+    key, ranges = ("stream", stream.pk), partial(ranges_now, stream)
+    if message.input_format == InputFormat.COLUMNS:
+        query = PreviewQuery(
+            contract=message.input_config.get("contract", {}),
+            validation_rate=message.validation_rate,
+            test_rate=message.test_rate,
+            online=message.incremental,
+        )
+        return _preview(key, ranges, query)
+    codec = codec_for(message.input_format, message.input_config)
+    sample = _kept_sample(key, ranges, together=False)
+    return stream_preview(sample.records, codec, available=sample.available)
+
+
 def _preview(key: tuple[Hashable, ...], ranges: Callable[[], Sequence[StreamRange]], query: PreviewQuery) -> Preview:
     # Polars takes 40 MB, which a platform that nobody asks this of need not have.
     from kafkaml.contract.preview import follows_keys, preview
 
-    together = follows_keys(query.contract)
-    key = (environment().kafka.bootstrap_servers, together, *key)
-    sample = _KEPT.get(key)
-    if sample is None:
-        sample = _sample(ranges(), together=together)
-        _KEPT.put(key, sample)
+    sample = _kept_sample(key, ranges, together=follows_keys(query.contract))
     return preview(
         sample.records,
         query.contract,
@@ -102,16 +124,41 @@ def _preview(key: tuple[Hashable, ...], ranges: Callable[[], Sequence[StreamRang
     )
 
 
+def _kept_sample(
+    key: tuple[Hashable, ...], ranges: Callable[[], Sequence[StreamRange]], *, together: bool
+) -> TopicSample:
+    key = (environment().kafka.bootstrap_servers, together, *key)
+    sample = _KEPT.get(key)
+    if sample is None:
+        sample = _sample(ranges(), together=together)
+        _KEPT.put(key, sample)
+    return sample
+
+
 def _sample(ranges: Sequence[StreamRange], *, together: bool) -> TopicSample:
-    # A slice is of one topic.
-    offsets = {each.partition: (each.start, each.end or 0) for each in ranges}
-    return open_sampler().sample(
-        ranges[0].topic,
-        offsets=offsets,
-        max_records=_RECORDS_TOGETHER if together else _RECORDS,
-        together=together,
-        timeout_seconds=_SAMPLE_SECONDS,
-    )
+    # A slice is of one topic; a stream may be of several, or of several pieces of a partition: one look at each.
+    looks: list[tuple[str, dict[int, tuple[int, int]]]] = []
+    for each in ranges:
+        look = next((span for topic, span in looks if topic == each.topic and each.partition not in span), None)
+        if look is None:
+            looks.append((each.topic, look := {}))
+        look[each.partition] = (each.start, each.end or 0)
+    sampler, deadline = open_sampler(), time.monotonic() + _SAMPLE_SECONDS
+    samples: list[TopicSample] = []
+    for topic, offsets in looks:
+        left = deadline - time.monotonic()
+        if samples and left <= 0:
+            break
+        most = max(1, (_RECORDS_TOGETHER if together else _RECORDS) // len(looks))
+        samples.append(
+            sampler.sample(topic, offsets=offsets, max_records=most, together=together, timeout_seconds=left)
+        )
+    if len(samples) == 1:
+        return samples[0]
+    spans = [span for sample in samples for span in sample.offsets.values()]
+    records = [record for sample in samples for record in sample.records]
+    # Partitions of several topics have the same numbers: here only the lengths of the spans count.
+    return TopicSample(records, dict(enumerate(spans)), any(sample.timed_out for sample in samples))
 
 
 @dataclass

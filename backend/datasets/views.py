@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -15,7 +16,7 @@ from backend.api.deletion import DeletableViewSet, Deletion
 from backend.datasets import selectors, services
 from backend.datasets.catalog import catalog, catalog_rows
 from backend.datasets.models import Dataset
-from backend.datasets.previews import PreviewQuery, slice_preview, version_preview
+from backend.datasets.previews import PreviewQuery, slice_preview, stream_statistics, version_preview
 from backend.datasets.serializers import (
     CatalogQuerySerializer,
     CatalogRowSerializer,
@@ -28,10 +29,11 @@ from backend.datasets.serializers import (
     PreviewVersionSerializer,
     TrainSerializer,
 )
+from backend.streams.selectors import streams
 from backend.streams.serializers import OfferedSerializer
 from kafkaml.wire.preview import Preview
 
-__all__ = ["DatasetViewSet", "PreviewView"]
+__all__ = ["DatasetViewSet", "PreviewView", "StreamStatisticsView"]
 
 
 class PreviewThrottle(UserRateThrottle):
@@ -137,3 +139,17 @@ class PreviewView(APIView):
         query.is_valid(raise_exception=True)
         asked = dict(query.validated_data)
         return Response(slice_preview(asked.pop("slice"), PreviewQuery(**asked)).to_json())
+
+
+class StreamStatisticsView(APIView):
+    """An announced stream as the data set that it is."""
+
+    throttle_classes = [PreviewThrottle]
+
+    @extend_schema(responses=Preview, operation_id="streams_statistics")
+    def get(self, _request: Request, pk: int) -> Response:
+        """Show columns with their statistics, and the balance of the labels, over 1,000 records spread over a stream.
+
+        One that a data set announced is shown as its contract takes it, with samples.
+        """
+        return Response(stream_statistics(get_object_or_404(streams(), pk=pk)).to_json())

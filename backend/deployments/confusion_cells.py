@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from backend.api.errors import InvalidField, NotFound
 from backend.api.samples import sample_document
 from backend.deployments import storage
 from backend.deployments.models import TrainingResult
+from kafkaml.codecs import codec_for, with_learnt
 from kafkaml.confusion_samples import CONFUSION_SAMPLES, ConfusionSamples
-from kafkaml.errors import RefusedError
+from kafkaml.errors import DecodeError, RefusedError
+from kafkaml.stream_preview import named_columns
 
 __all__ = ["cell_samples"]
 
@@ -37,11 +40,27 @@ def cell_samples(result: TrainingResult, actual: int, predicted: int) -> dict[st
         "predicted": predicted,
         "total": matrix[actual][predicted],
         "per_cell": kept.per_cell,
+        "columns": _columns(result, kept.features.shape[1:]),
         "samples": [
             {"sample": sample_document(features), "probability": _finite(probability)}
             for features, probability in zip(kept.features, kept.probability.tolist(), strict=True)
         ],
     }
+
+
+def _columns(result: TrainingResult, shape: Sequence[int]) -> tuple[str, ...]:
+    """Return what the numbers of a sample are called, by the stream that the result was trained from."""
+    version = result.current_version
+    stream = result.stream if version is None or version.stream is None else version.stream
+    if stream is None:
+        return ()
+    message = stream.control_message()
+    config = with_learnt(message.input_config, (result.outcome or {}).get("learnt") or {})
+    try:
+        return named_columns(codec_for(message.input_format, config).features, shape)
+    except DecodeError:
+        # It was trained all the same: nobody is kept from its samples by a schema that can be read no more.
+        return ()
 
 
 def _read(result: TrainingResult) -> ConfusionSamples:

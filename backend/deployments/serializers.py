@@ -22,6 +22,7 @@ from backend.ml_models.serializers import FRAMEWORK_CHOICES
 from backend.runs.models import STATE_CHOICES
 from backend.streams.addressees import unfit_reason
 from backend.streams.models import Announcement
+from backend.streams.serializers import COLUMNS_HELP
 from kafkaml.arguments import MAX_TEXT_LENGTH
 from kafkaml.frameworks import Purpose
 from kafkaml.input_format import InputFormat
@@ -470,4 +471,5 @@ class CellSamplesSerializer(serializers.Serializer[Any]):
     predicted = serializers.IntegerField()
     total = serializers.IntegerField()
     per_cell = serializers.IntegerField()
+    columns = serializers.ListField(child=serializers.CharField(), help_text=COLUMNS_HELP)
     samples = CellSampleSerializer(many=True)

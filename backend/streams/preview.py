@@ -16,9 +16,10 @@ from kafkaml.control import ControlMessage
 from kafkaml.errors import DecodeError, StreamUnavailable
 from kafkaml.label_doubts import number_doubt, text_doubt
 from kafkaml.records import Record
+from kafkaml.stream_preview import named_columns
 from kafkaml.stream_range import StreamRange
 
-__all__ = ["preview"]
+__all__ = ["preview", "ranges_now"]
 
 _PAGE_BYTES = 1 << 20
 _PAGE_SECONDS = 8.0
@@ -55,7 +56,18 @@ def preview(announcement: Announcement, *, offset: int, limit: int) -> dict[str,
         "next": place if place < total else None,
         "total": total,
         "doubts": _label_doubts(samples),
+        "columns": named_columns(codec.features, _shape(samples)),
     }
+
+
+def ranges_now(announcement: Announcement) -> list[StreamRange]:
+    """Return the ranges of a stream, all with an end: an online stream is what came of its topic by now."""
+    return [part for part, _ in _parts(open_browser(), announcement.control_message(), since_ms(announcement))]
+
+
+def _shape(samples: Sequence[Mapping[str, Any]]) -> Sequence[int]:
+    """Return the shape of the first that is one."""
+    return next((each["features"]["shape"] for each in samples if each["features"] is not None), (0,))
 
 
 def _parts(browser: TopicBrowser, message: ControlMessage, since_ms: int) -> list[tuple[StreamRange, int]]:

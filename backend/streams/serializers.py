@@ -18,6 +18,7 @@ from kafkaml.input_format import InputFormat
 from kafkaml.wire.choices import TrainingMode
 
 __all__ = [
+    "COLUMNS_HELP",
     "AnnouncementWriteSerializer",
     "FormatSerializer",
     "OfferSerializer",
@@ -275,6 +276,11 @@ class PreviewQuerySerializer(serializers.Serializer[Any]):
     offset = serializers.IntegerField(default=0, min_value=0, max_value=2**62)
 
 
+COLUMNS_HELP = (
+    "what the numbers of a sample are called, in their order; empty of pictures and others that are no rows of a table"
+)
+
+
 class StreamSampleSerializer(serializers.Serializer[Any]):
     """A sample and its label, which may be an array or a text; or why the record has none."""
 
@@ -297,6 +303,7 @@ class StreamPreviewSerializer(serializers.Serializer[Any]):
     next = serializers.IntegerField(allow_null=True)
     total = serializers.IntegerField()
     doubts = serializers.ListField(child=serializers.CharField())
+    columns = serializers.ListField(child=serializers.CharField(), help_text=COLUMNS_HELP)
 
 
 class Base64Field(serializers.CharField):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -159,11 +159,9 @@ class AvroCodec(Codec):
             sample_shape=sample_shape,
         )
 
-    def column_name(self, place: int) -> str:
+    def column_names(self) -> Sequence[str]:
         columns = self._schema.columns
-        if _is_wide(columns) or columns[0].many or place >= len(columns):
-            return super().column_name(place)
-        return columns[place].name
+        return () if _is_wide(columns) or columns[0].many else [column.name for column in columns]
 
     def _decode_fixed(self, values: Values) -> Array:
         assert self._fixed is not None

@@ -156,9 +156,14 @@ class Codec(ABC):
         """Return what is odd about ``rows``, the first of a stream, and what to do; None where nothing is."""
         return None
 
+    def column_names(self) -> Sequence[str]:
+        """Return the names of the elements of a sample that is a vector, in their order; empty where they have none."""
+        return ()
+
     def column_name(self, place: int) -> str:
         """Return how element ``place`` of a sample that is a vector is called in messages."""
-        return f"column {place} (counted from 0)"
+        names = self.column_names()
+        return names[place] if place < len(names) else f"column {place} (counted from 0)"
 
     def widened(self) -> Self | None:
         """Return the same codec with a type that holds what its own may not; None where the type is declared."""

@@ -104,6 +104,15 @@ class ColumnsCodec(Codec):
         too_large = max(map(len, decoded.included), default=0) > MAX_INCLUDED_BYTES
         return _bounded(found) if too_large else found
 
+    def column_names(self) -> Sequence[str]:
+        if self._learnt is None:
+            return ()
+        names, shapes = self._compiled.feature_names(), self._compiled.input_shapes()
+        if any(shape != (len(names[name]),) for name, shape in shapes.items()):
+            # Windows, lists and pictures.
+            return ()
+        return [each for name in shapes for each in names[name]]
+
     def encode(self, samples: Array) -> list[bytes]:
         raise DecodeError(
             f"a sample of the shape {samples.shape[1:]} is no record: expected an object with the contract's fields"

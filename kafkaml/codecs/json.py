@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -17,7 +17,7 @@ import orjson
 
 from kafkaml.codecs.base import NO_LABEL, Array, Codec, DecodedBatch, Values
 from kafkaml.codecs.envelopes import notes_of, unwrapped
-from kafkaml.codecs.field_names import FieldNames
+from kafkaml.codecs.field_names import FieldNames, path_text
 from kafkaml.codecs.framing import FRAME_BYTES, framed
 from kafkaml.codecs.json_numbers import MAX_EXACT, first_inexact, first_odd_value
 from kafkaml.codecs.looks import CSV_HINT, csv_line, shown, text_of
@@ -164,10 +164,8 @@ class JsonCodec(Codec):
             known["data_reshape"] = shape_to_wire(self.sample_shape) or "1"
         return known
 
-    def column_name(self, place: int) -> str:
-        if self._fields and place < len(self._fields):
-            return self._fields.text(place)
-        return super().column_name(place)
+    def column_names(self) -> Sequence[str]:
+        return () if self._fields is None else [path_text(path) for path in self._fields.paths]
 
     def widened(self) -> JsonCodec | None:
         return self._with(dtype=np.dtype(np.float64), widens=False) if self._widens else None

@@ -10,6 +10,7 @@ from typing import Any
 from kafkaml.sdk import types
 from kafkaml.sdk.collection import Collection, given
 from kafkaml.sdk.sample_files import download_samples
+from kafkaml.wire.preview import Preview
 
 __all__ = ["Streams"]
 
@@ -70,6 +71,12 @@ class Streams(Collection[types.Stream]):
             "GET", f"{self.path}{identifier}/preview/", params={"limit": limit, "offset": offset}
         )
         return types.StreamPreview.model_validate(answer)
+
+    def statistics(self, identifier: int) -> Preview:
+        """Return the columns of a stream with their statistics, and the balance of its labels, over 1,000 records
+        spread over it, as ``client.datasets.preview`` does for a data set.
+        """
+        return Preview.model_validate(self._connection.request("GET", f"{self.path}{identifier}/statistics/"))
 
     def export(self, identifier: int, path: Path, *, on_progress: Callable[[int], None] | None = None) -> int:
         """Write the samples of a stream that has an end to ``path``, as ``client.datasets.export`` does."""

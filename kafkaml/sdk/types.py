@@ -376,13 +376,15 @@ class Stream(_Answer):
 class StreamPreview(_Answer):
     """Samples of a stream with their labels, or the ``error`` of a record that has none; ``next`` goes on from there.
 
-    ``doubts``: what the labels let one ask. ``total`` are the offsets of all its ranges.
+    ``doubts``: what the labels let one ask. ``total`` are the offsets of all its ranges. ``columns``: what the numbers
+    of a sample are called, in their order; empty of pictures and others that are no rows of a table.
     """
 
     samples: Sequence[Mapping[str, Any]]
     next: int | None = None
     total: int = 0
     doubts: Sequence[str] = ()
+    columns: Sequence[str] = ()
 
 
 class UsedBy(_Answer):
@@ -737,8 +739,9 @@ class LetterGroup(_Answer):
 class HistoryStep(_Answer):
     """What an inference did in the step that begins ``at``: ``rate`` in records a second, latencies in milliseconds.
 
-    ``lag`` is the last that was told in it, latencies are the slowest; None: nothing was told. ``revision`` rises with
-    each change of version or limit.
+    ``lag`` is the last that was told in it, latencies are the slowest; None: nothing was told. ``confidence`` is the
+    mean over its answers of the highest probability, 0 to 1; None: no answer was a choice between classes. ``revision``
+    rises with each change of version or limit.
     """
 
     at: datetime
@@ -753,6 +756,7 @@ class HistoryStep(_Answer):
     lag: int | None = None
     p50_ms: float | None = None
     p99_ms: float | None = None
+    confidence: float | None = None
 
 
 class ServingHistory(_Answer):

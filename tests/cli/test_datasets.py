@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from kafka_ml_cli import datasets, streams
 from kafka_ml_cli.main import app
+from kafkaml.codecs import codec_for
 from kafkaml.contract.preview import preview
 from kafkaml.contract.proposal import propose
 from kafkaml.errors import RefusedError
@@ -23,6 +24,7 @@ from kafkaml.sdk.connection import Connection
 from kafkaml.sdk.datasets import Datasets
 from kafkaml.sdk.streams import Streams
 from kafkaml.sdk.topics import Topics
+from kafkaml.stream_preview import stream_preview
 from kafkaml.wire.contract import Contract
 from kafkaml.wire.proposal import Proposal
 from tests.machines import machine_records
@@ -139,6 +141,15 @@ def run(monkeypatch: pytest.MonkeyPatch, asked: list[dict[str, Any]]) -> Infer:
                 return httpx.Response(200, json=catalog)
             case "/api/streams/1/preview/":
                 return httpx.Response(200, json={"samples": samples, "total": 60, "doubts": ["are labels ids?"]})
+            case "/api/streams/2/preview/":
+                row = {**digit, "shape": [2], "values": [61, None]}
+                rows = [{**where, "offset": 8, "features": row, "label_sample": None, "label_text": "ill"}, samples[1]]
+                return httpx.Response(200, json={"samples": rows, "total": 2, "columns": ["age", "weight"]})
+            case "/api/streams/2/statistics/":
+                values = [json.dumps({"age": 40 + place, "weight": 70.5}).encode() for place in range(9)]
+                patients = [Record("patients", 0, place, b'"ill"', value) for place, value in enumerate(values)]
+                told = stream_preview(patients, codec_for("JSON", {}), available=5000)
+                return httpx.Response(200, json=told.to_json())
             case "/api/datasets/4/export/" | "/api/streams/1/export/":
                 return httpx.Response(200, content=b"PAR1")
             case "/api/datasets/preview/" | "/api/datasets/4/preview/":
@@ -194,6 +205,22 @@ def test_streams_are_looked_into_and_exported(run: Infer, asked: list[dict[str, 
     )
     assert "4 B" in run("export", "1", "--to", str(tmp_path / "digits.npz"), noun="streams")
     assert asked[-1] == {"format": "npz"}
+
+
+def test_a_stream_of_rows_is_told_column_by_column(run: Infer) -> None:
+    lines = [line.split() for line in run("preview", "2", noun="streams").splitlines()]
+    assert lines == [
+        ["record", "label", "age", "weight"],
+        ["mnist[0]@8", "ill", "61", "NaN"],
+        ["mnist[0]@9", "got", "3", "bytes"],
+    ]
+    told = run("statistics", "2", noun="streams")
+    (age,) = [line.split() for line in told.splitlines() if line.startswith("age")]
+    # Mean, least and greatest.
+    assert ("44" in age, "40" in age, "48" in age) == (True, True, True)
+    assert "records 9 of 5000 were looked at" in told
+    assert "label   ill 9" in told
+    assert json.loads(run("statistics", "2", "--json", noun="streams"))["balance"] == [{"value": "ill", "count": 9}]
 
 
 def test_a_preview_shows_where_a_contract_is_wrong(run: Infer, asked: list[dict[str, Any]], tmp_path: Path) -> None:

@@ -146,6 +146,7 @@ MATRIX: dict[str, dict[str, Needs]] = {
     "api/streams/deletion/": READ,
     "api/streams/<id:pk>/": READ | {"DELETE": E},
     "api/streams/<id:pk>/preview/": READ,
+    "api/streams/<id:pk>/statistics/": READ,
     "api/streams/<id:pk>/send/": {"POST": E},
     "api/streams/<id:pk>/export/": {"GET": V},
     "api/topics/": READ,

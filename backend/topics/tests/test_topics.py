@@ -161,6 +161,36 @@ def test_automatic_decoding_follows_the_stream_that_was_announced(viewer: APICli
     assert preview["doubts"] == []
 
 
+def test_a_stream_tells_columns_statistics_and_balance_as_data_sets_do(viewer: APIClient, broker: TestBroker) -> None:
+    first, second = broker.topic(2), broker.topic()
+    for place in range(6):
+        value = orjson.dumps({"age": 40 + place, "weight": 70.5})
+        topic, partition = (second, 0) if place > 3 else (first, place % 2)
+        write(broker, topic, [value], key=b'"ill"' if place else b'"well"', partition=partition)
+    message = ControlMessage(
+        # Of two topics, and of two pieces of a partition.
+        ranges=tuple(
+            StreamRange(topic, partition, start, end)
+            for topic, partition, start, end in (
+                (first, 0, 0, 1),
+                (first, 0, 1, 2),
+                (first, 1, 0, 2),
+                (second, 0, 0, 1),
+            )
+        ),
+        input_format=InputFormat.JSON,
+        input_config={},
+    )
+    stream = builders.make_stream(value=message.to_bytes())
+    assert viewer.get(f"/api/streams/{stream.pk}/preview/").json()["columns"] == ["age", "weight"]
+    found = viewer.get(f"/api/streams/{stream.pk}/statistics/").json()
+    assert (found["records"], found["sampled"]) == (5, 5)
+    age, weight, _ = found["columns"]
+    assert (age["name"], age["kind"], age["numbers"]["min"], age["numbers"]["max"]) == ("age", "integer", 40, 44)
+    assert (weight["kind"], weight["missing"]) == ("number", 0)
+    assert found["balance"] == [{"value": "ill", "count": 4}, {"value": "well", "count": 1}]
+
+
 def test_labels_that_look_like_ids_are_asked_about(viewer: APIClient, broker: TestBroker) -> None:
     topic = broker.topic()
     for device in (1001, 1002):
@@ -247,7 +277,13 @@ def test_kafka_being_away_is_503_with_a_hint(viewer: APIClient, monkeypatch: pyt
     monkeypatch.setenv("KML_KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1")
     monkeypatch.setattr(browsing, "REQUEST_SECONDS", 1.0)
     stream = builders.make_stream()
-    for path in ("topics/", "topics/a/", "topics/a/records/", f"streams/{stream.pk}/preview/"):
+    for path in (
+        "topics/",
+        "topics/a/",
+        "topics/a/records/",
+        f"streams/{stream.pk}/preview/",
+        f"streams/{stream.pk}/statistics/",
+    ):
         answer = viewer.get(f"/api/{path}")
         assert answer.status_code == 503
         assert "KML_KAFKA_BOOTSTRAP_SERVERS" in answer.json()["hint"]

@@ -10,15 +10,17 @@ export interface HistogramProps {
   top: readonly ValueCount[]
   /** Numbers are times, in milliseconds since 1970. */
   times?: boolean
+  /** So many of the most frequent values are told one by one. */
+  most?: number
 }
 
 const HEIGHT = 24
 const MOST_VALUES = 3
 
 /** Draws numbers unless there are so few different ones that they are told one by one. */
-export function Histogram({ label, numbers, top, times = false }: HistogramProps) {
+export function Histogram({ label, numbers, top, times = false, most = MOST_VALUES }: HistogramProps) {
   if (numbers && numbers.histogram.length > 1) return <Bars label={label} numbers={numbers} times={times} />
-  if (top.length > 0) return <Values label={label} top={top} />
+  if (top.length > 0) return <Values label={label} top={top} most={most} />
   if (numbers)
     return <span className={classes.text}>{times ? timeText(0)(numbers.min) : formatMetric(numbers.min)}</span>
   return null
@@ -49,9 +51,9 @@ function Bars({ label, numbers, times }: { label: string; numbers: Numbers; time
   )
 }
 
-function Values({ label, top }: { label: string; top: readonly ValueCount[] }) {
+function Values({ label, top, most }: { label: string; top: readonly ValueCount[]; most: number }) {
   const all = top.reduce((sum, each) => sum + each.count, 0)
-  const shown = top.slice(0, MOST_VALUES)
+  const shown = top.slice(0, most)
   return (
     <ul className={classes.values} aria-label={label}>
       {shown.map(({ value, count }) => (

@@ -9,8 +9,10 @@ import { ConfusionMatrix } from '~/components/charts/ConfusionMatrix'
 import { Dimmed, SmallPrint } from '~/components/Dimmed'
 import { EmptyState } from '~/components/EmptyState'
 import { ProblemAlert } from '~/components/ProblemAlert'
+import { RowTable } from '~/components/RowTable'
+import { columnsWidth, MOST_COLUMNS, sampleColumns } from '~/components/SampleColumns'
 import { SampleView } from '~/components/SampleView'
-import { type Result, resultsConfusionSamplesRetrieveOptions } from '~/lib/api'
+import { type CellSample, type Result, resultsConfusionSamplesRetrieveOptions } from '~/lib/api'
 import { formatPercent, plural } from '~/lib/format'
 import { hasEnded } from '~/lib/runs'
 import { saveUrl } from '~/lib/saveFile'
@@ -135,6 +137,24 @@ function CellSamples({
             <Skeleton key={index} width={96} height={118} />
           ))}
         </Group>
+      ) : found.columns.length > 0 ? (
+        <>
+          <RowTable
+            label="Rows of the cell"
+            minWidth={120 + columnsWidth(found.columns)}
+            rows={found.samples}
+            rowKey={(_, index) => index}
+            columns={[
+              { title: 'Probability', rowHead: true, cell: (each) => formatPercent(each.probability) },
+              ...sampleColumns<CellSample>(found.columns, (each) => each.sample),
+            ]}
+          />
+          {found.columns.length > MOST_COLUMNS && (
+            <SmallPrint>
+              The first {MOST_COLUMNS} of {found.columns.length} columns.
+            </SmallPrint>
+          )}
+        </>
       ) : (
         <Group gap="md" align="flex-start" component="ul" p={0} m={0} style={{ listStyle: 'none' }}>
           {found.samples.map((each, index) => (

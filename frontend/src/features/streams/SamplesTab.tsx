@@ -1,13 +1,15 @@
-/** Decoded samples of a stream, as training will see them; images drawn as images, each with its label. */
+/** Decoded samples of a stream, as training will see them: images as images, rows as a table, with their statistics. */
 import { Alert, Box, Button, Group, Skeleton, Stack, Text, Tooltip } from '@mantine/core'
 import { IconAlertTriangle, IconArrowRight } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { StreamLink, TopicLink } from '~/components/ButtonLink'
-import { Dimmed } from '~/components/Dimmed'
+import { Dimmed, SmallPrint } from '~/components/Dimmed'
 import { EmptyState } from '~/components/EmptyState'
 import { ProblemAlert } from '~/components/ProblemAlert'
+import { RowTable } from '~/components/RowTable'
+import { ColumnStatistics, columnsWidth, MOST_COLUMNS, sampleColumns } from '~/components/SampleColumns'
 import { SampleView } from '~/components/SampleView'
-import { type Stream, type StreamSample, streamsPreviewRetrieveOptions } from '~/lib/api'
+import { type Stream, type StreamSample, streamsPreviewRetrieveOptions, streamsStatisticsOptions } from '~/lib/api'
 import { formatExact, formatShape, formatValue, plural } from '~/lib/format'
 import type { StreamSearch } from './routes'
 import classes from './SamplesTab.module.css'
@@ -44,7 +46,7 @@ export function SamplesTab({
         </Text>
       </ProblemAlert>
     )
-  const { samples, next, total, doubts } = query.data
+  const { samples, next, total, doubts, columns } = query.data
   const failed = samples.filter((each) => each.error).length
   const reasons = reasonsOf(samples)
   const shape = samples.find((each) => each.features)?.features
@@ -98,32 +100,91 @@ export function SamplesTab({
           {doubt.charAt(0).toUpperCase() + doubt.slice(1)}.
         </Alert>
       ))}
-      <ul className={classes.grid}>
-        {samples.map((each, place) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: a packed record holds several samples; they never move
-          <li key={`${each.partition}:${each.offset}:${place}`}>
-            <SampleCard sample={each} />
-          </li>
-        ))}
-      </ul>
+      <Statistics stream={stream.id} columns={columns.length} />
+      {columns.length > 0 ? (
+        <SampleRows samples={samples} columns={columns} />
+      ) : (
+        <ul className={classes.grid}>
+          {samples.map((each, place) => (
+            <li key={placeOf(each, place)}>
+              <SampleCard sample={each} />
+            </li>
+          ))}
+        </ul>
+      )}
     </Stack>
   )
 }
 
+/** Columns and labels over many records: the page that is shown says little. */
+function Statistics({ stream, columns }: { stream: number; columns: number }) {
+  const query = useQuery({
+    ...streamsStatisticsOptions({ path: { id: String(stream) } }),
+    // The records do not change.
+    staleTime: Number.POSITIVE_INFINITY,
+    retry: false,
+  })
+  if (query.error)
+    return (
+      <ProblemAlert error={query.error} title="No statistics of the columns" onRetry={() => void query.refetch()} />
+    )
+  if (!query.data) return <Skeleton height={64 + 40 * Math.min(columns, 12)} aria-label="Loading statistics" />
+  return <ColumnStatistics statistics={query.data} />
+}
+
+function SampleRows({ samples, columns }: { samples: readonly StreamSample[]; columns: readonly string[] }) {
+  const labelled = samples.some((each) => labelOf(each) !== null)
+  return (
+    <>
+      <RowTable
+        label="Samples"
+        minWidth={160 + columnsWidth(columns)}
+        rows={samples}
+        rowKey={placeOf}
+        columns={[
+          {
+            title: 'Record',
+            rowHead: true,
+            cell: (sample) => (
+              <Group gap={6} wrap="nowrap">
+                <RecordLink sample={sample} />
+                {sample.error && <NotDecoded error={sample.error} size={16} />}
+              </Group>
+            ),
+          },
+          labelled && { title: 'Label', cell: (sample: StreamSample) => labelOf(sample) },
+          ...sampleColumns<StreamSample>(columns, (sample) => sample.features),
+        ]}
+      />
+      {columns.length > MOST_COLUMNS && (
+        <SmallPrint>
+          The first {MOST_COLUMNS} of {formatExact(columns.length)} columns.
+        </SmallPrint>
+      )}
+    </>
+  )
+}
+
+/** A packed record holds several samples; they never move. */
+function placeOf({ topic, partition, offset }: StreamSample, place: number): string {
+  return `${topic}:${partition}:${offset}:${place}`
+}
+
 function SampleCard({ sample }: { sample: StreamSample }) {
   const label = labelOf(sample)
-  const place = `${sample.topic}[${sample.partition}]@${sample.offset}`
   return (
     <Stack gap={2} align="center" style={{ minWidth: 0 }}>
       {sample.error ? (
-        <Tooltip label={`${sample.error.message}. ${sample.error.hint}`} multiline maw={400}>
-          <Box c="var(--kml-failed)" p="md">
-            <IconAlertTriangle size={24} role="img" aria-label={`Not decoded: ${sample.error.message}`} />
-          </Box>
-        </Tooltip>
+        <Box p="md">
+          <NotDecoded error={sample.error} size={24} />
+        </Box>
       ) : (
         sample.features && (
-          <SampleView sample={sample.features} size={72} label={label === null ? place : `Sample labelled ${label}`} />
+          <SampleView
+            sample={sample.features}
+            size={72}
+            label={label === null ? recordOf(sample) : `Sample labelled ${label}`}
+          />
         )
       )}
       {label !== null && (
@@ -131,20 +192,36 @@ function SampleCard({ sample }: { sample: StreamSample }) {
           {label}
         </Text>
       )}
-      <TopicLink
-        size="xs"
-        name={sample.topic}
-        search={{
-          from: 'offset',
-          offset: sample.offset,
-          partition: sample.partition,
-          record: `${sample.partition}:${sample.offset}`,
-        }}
-        aria-label={`The record ${place}`}
-      >
-        {sample.partition}:{sample.offset}
-      </TopicLink>
+      <RecordLink sample={sample} />
     </Stack>
+  )
+}
+
+function NotDecoded({ error, size }: { error: NonNullable<StreamSample['error']>; size: number }) {
+  return (
+    <Tooltip label={`${error.message}. ${error.hint}`} multiline maw={400}>
+      <Box component="span" c="var(--kml-failed)" lh={1}>
+        <IconAlertTriangle size={size} role="img" aria-label={`Not decoded: ${error.message}`} />
+      </Box>
+    </Tooltip>
+  )
+}
+
+function recordOf({ topic, partition, offset }: StreamSample): string {
+  return `${topic}[${partition}]@${offset}`
+}
+
+function RecordLink({ sample }: { sample: StreamSample }) {
+  const { topic, partition, offset } = sample
+  return (
+    <TopicLink
+      size="xs"
+      name={topic}
+      search={{ from: 'offset', offset, partition, record: `${partition}:${offset}` }}
+      aria-label={`The record ${recordOf(sample)}`}
+    >
+      {partition}:{offset}
+    </TopicLink>
   )
 }
 
