@@ -47,7 +47,9 @@ def page(address: str) -> Iterator[Page]:
     assert wrong == []
 
 
-@pytest.mark.parametrize("path", ["", "tutorial/", "reference/api/", "reference/sdk/", "licences/"])
+@pytest.mark.parametrize(
+    "path", ["", "tutorial/", "examples/", "seminar/part-3/", "reference/api/", "reference/sdk/", "licences/"]
+)
 def test_pages_ask_nobody_else(page: Page, address: str, path: str) -> None:
     page.goto(f"{address}/docs/{path}")
     expect(page.locator("h1").first).to_be_visible()
