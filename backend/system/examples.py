@@ -153,7 +153,8 @@ def _folder() -> Path:
 def _record() -> Record | None:
     try:
         return Record(**orjson.loads((_folder() / RECORD).read_bytes()))
-    except FileNotFoundError:
+    except (FileNotFoundError, TypeError):
+        # There was none yet, or it is another version's.
         return None
 
 
