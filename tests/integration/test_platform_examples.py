@@ -105,7 +105,7 @@ def test_one_click_runs_an_example(platform: Platform, served: list[Inference]) 
     served += [each for each in platform.client.inferences.list() if each.id not in before]
     assert ended["state"] == "finished", ended
     assert len(served) == 2
-    assert all(f"/inference/{each.id}" in ended["output"] for each in served[:1])
+    assert any(f"/inference/{each.id}" in ended["output"] for each in served)
     assert "accuracy" in ended["output"].lower()
     eventually(lambda: "example digits" not in str(platform.json("tokens", "list")), 60, what="its token is given back")
 
