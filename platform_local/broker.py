@@ -240,16 +240,8 @@ class EmbeddedBroker:
         also = self._also_port
         if also in (self.port, self._controller_port) or not is_free(also):
             also = 0
-        settings.write_text(
-            _PROPERTIES.format(
-                host=LOOPBACK,
-                port=self.port,
-                controller_port=self._controller_port,
-                also=f",ALSO://{LOOPBACK}:{also}" if also else "",
-                log_dir=self.data_dir / "log",
-            ),
-            encoding="utf-8",
-        )
+        text = self._settings_text(f",ALSO://{LOOPBACK}:{also}" if also else "")
+        settings.write_text(text, encoding="utf-8")
         if not (self.data_dir / "log" / "meta.properties").exists():
             self._format([java, "-XX:TieredStopAtLevel=1", *archive_options(java), "-cp", class_path], settings)
         options = [*_JAVA_OPTIONS, *archive_options(java), *self._java_options, *_LOG_OPTIONS]
@@ -293,9 +285,22 @@ class EmbeddedBroker:
         self._controller_port = controller_port if controller_port and is_free(controller_port) else free_port()
         (self.data_dir / _PORTS_FILE).write_bytes(orjson.dumps([self.port, self._controller_port]))
 
+    def _settings_text(self, also: str) -> str:
+        """Return the node's settings; ``also`` is a further listener, with a comma before it, or empty."""
+        return _PROPERTIES.format(
+            host=LOOPBACK,
+            port=self.port,
+            controller_port=self._controller_port,
+            also=also,
+            log_dir=self.data_dir / "log",
+        )
+
+    def _format_arguments(self) -> list[str]:
+        """Return how Kafka's tool is to format the data folder: as a new cluster of one node."""
+        return ["--standalone", "-t", _random_cluster_id()]
+
     def _format(self, java: Sequence[str], settings: Path) -> None:
-        command = [*java, "kafka.tools.StorageTool", "format", "--standalone", "-t", _random_cluster_id()]
-        command += ["-c", str(settings)]
+        command = [*java, "kafka.tools.StorageTool", "format", *self._format_arguments(), "-c", str(settings)]
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=60, check=False, env=java_environment(), cwd=self.data_dir
         )

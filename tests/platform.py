@@ -24,9 +24,17 @@ ENTERABLE_CLUSTER = "127.0.0.1:1"
 class Platform:
     """Started by ``kafka-ml up --detach`` on free ports; ``down`` ends it. A context manager that does both."""
 
-    def __init__(self, folder: Path, *, frameworks: Sequence[str] = ("tensorflow", "pytorch")) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        frameworks: Sequence[str] = ("tensorflow", "pytorch"),
+        env: Mapping[str, str] | None = None,
+    ) -> None:
         self.state = StateDir(folder / "state")
         self._frameworks = frameworks
+        # Further settings, for the platform and for the command line.
+        self._env = dict(env or {})
 
     def __enter__(self) -> Self:
         self.up()
@@ -56,7 +64,7 @@ class Platform:
     @property
     def env(self) -> Mapping[str, str]:
         """The environment that makes programs use this platform."""
-        return {**os.environ, "KML_STATE_DIR": str(self.state.root), "COLUMNS": "160", "NO_COLOR": "1"}
+        return {**os.environ, **self._env, "KML_STATE_DIR": str(self.state.root), "COLUMNS": "160", "NO_COLOR": "1"}
 
     def pid_of(self, component: str) -> int:
         """The process id of a component that runs."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AdminClient,
     AlterConfigOpType,
@@ -38,8 +38,17 @@ class KafkaAdmin:
 
     def cluster_id(self) -> str:
         """Return the cluster's own id, which no other cluster has."""
-        with kafka_errors("asking for the cluster", self._log):
+        with kafka_errors("asking for the cluster", self._log, self._client.poll):
             return str(self._client.list_topics(timeout=self._timeout_seconds).cluster_id)
+
+    def identity(self, names: Sequence[str]) -> str:
+        """Return the cluster's id and the topics' ids, as text: another topic of the same name has another."""
+        with kafka_errors(f"asking for the topics {', '.join(names)}", self._log, self._client.poll):
+            futures = self._client.describe_topics(TopicCollection(names), request_timeout=self._timeout_seconds)
+            descriptions = {name: future.result(self._timeout_seconds) for name, future in futures.items()}
+            # Asked for by name only after it is known to exist: the question may create a topic.
+            cluster_id = self._client.list_topics(names[0], timeout=self._timeout_seconds).cluster_id
+        return f"{cluster_id}:" + ",".join(f"{name}={descriptions[name].topic_id}" for name in names)
 
     def create_topic(
         self,
@@ -78,7 +87,8 @@ class KafkaAdmin:
             except KafkaException as exception:
                 error = error_of(exception)
                 if error.code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                    raise to_error(error, f"creating topic {name}", reason=self._log.last) from exception
+                    self._client.poll(0)
+                    raise to_error(error, f"creating topic {name}", self._log) from exception
         return created
 
     def add_partitions(self, name: str, count: int) -> None:
@@ -86,7 +96,7 @@ class KafkaAdmin:
         futures = self._client.create_partitions(
             [NewPartitions(check_topic_name(name), count)], request_timeout=self._timeout_seconds
         )
-        with kafka_errors(f"adding partitions to topic {name}", self._log):
+        with kafka_errors(f"adding partitions to topic {name}", self._log, self._client.poll):
             for future in futures.values():
                 future.result(self._timeout_seconds + 5)
 
@@ -98,7 +108,7 @@ class KafkaAdmin:
         futures = self._client.describe_configs(resources, request_timeout=self._timeout_seconds)
         found: dict[str, dict[str, str]] = {}
         for resource, future in futures.items():
-            with kafka_errors(f"asking for the settings of topic {resource.name}", self._log):
+            with kafka_errors(f"asking for the settings of topic {resource.name}", self._log, self._client.poll):
                 entries = future.result(self._timeout_seconds + 5)
             found[resource.name] = {name: entry.value for name, entry in entries.items() if entry.value is not None}
         return found
@@ -110,7 +120,7 @@ class KafkaAdmin:
         ]
         resource = ConfigResource(ResourceType.TOPIC, name, incremental_configs=entries)
         futures = self._client.incremental_alter_configs([resource], request_timeout=self._timeout_seconds)
-        with kafka_errors(f"changing the settings of topic {name}", self._log):
+        with kafka_errors(f"changing the settings of topic {name}", self._log, self._client.poll):
             for future in futures.values():
                 future.result(self._timeout_seconds + 5)
 
@@ -120,7 +130,7 @@ class KafkaAdmin:
 
     def partition_counts(self) -> dict[str, int]:
         """Return how many partitions each topic has."""
-        with kafka_errors("listing topics", self._log):
+        with kafka_errors("listing topics", self._log, self._client.poll):
             # Asking for all topics, because asking for one may create it.
             topics = self._client.list_topics(timeout=self._timeout_seconds).topics
         return {name: len(topic.partitions) for name, topic in topics.items()}
@@ -136,7 +146,7 @@ class KafkaAdmin:
         places = [TopicPartition(topic, partition) for partition in range(self.partition_count(topic))]
         consumer = Consumer(config)
         try:
-            with kafka_errors(f"asking where group {group} is to begin in {topic}", self._log):
+            with kafka_errors(f"asking where group {group} is to begin in {topic}", self._log, self._client.poll):
                 offsets = [self._start_of(consumer, place, start) for place in places]
                 consumer.commit(offsets=offsets, asynchronous=False)
         finally:
@@ -159,7 +169,7 @@ class KafkaAdmin:
     def groups(self) -> dict[str, str]:
         """Return all consumer groups with their states in Kafka's words, such as ``stable`` and ``empty``."""
         future = self._client.list_consumer_groups(request_timeout=self._timeout_seconds)
-        with kafka_errors("listing consumer groups", self._log):
+        with kafka_errors("listing consumer groups", self._log, self._client.poll):
             found = future.result(self._timeout_seconds + 5)
         return {each.group_id: each.state.name.lower() for each in found.valid}
 

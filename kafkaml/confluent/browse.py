@@ -218,7 +218,7 @@ class TopicBrowser:
         return {number: (low or 0, max(low or 0, high or 0)) for number, (low, high) in known.items()}
 
     def _metadata(self) -> Mapping[str, Any]:
-        with kafka_errors("listing topics", self._log):
+        with kafka_errors("listing topics", self._log, self._admin.poll):
             # Asking for all topics, because asking for one may create it.
             topics: Mapping[str, Any] = self._admin.list_topics(timeout=self._timeout_seconds).topics
         return topics
@@ -238,7 +238,8 @@ class TopicBrowser:
             try:
                 found[place.topic, place.partition] = future.result(self._timeout_seconds + 5).offset
             except KafkaException as exception:
-                problem = to_error(error_of(exception), "asking for offsets", reason=self._log.last)
+                self._admin.poll(0)
+                problem = to_error(error_of(exception), "asking for offsets", self._log)
         if problem is not None and not found:
             raise problem
         return found
@@ -289,7 +290,7 @@ class Look:
             return True
         if passes_by_itself(error):
             return False
-        raise to_error(error, f"reading {self._topic}[{message.partition()}]", reason=self._log.last)
+        raise to_error(error, f"reading {self._topic}[{message.partition()}]", self._log)
 
 
 def _forward(

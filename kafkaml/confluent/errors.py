@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from confluent_kafka import KafkaError, KafkaException
@@ -17,7 +19,16 @@ from kafkaml.errors import (
     TransactionAborted,
 )
 
-__all__ = ["ClientLog", "aborted", "error_of", "is_refused_record", "kafka_errors", "passes_by_itself", "to_error"]
+__all__ = [
+    "ClientLog",
+    "aborted",
+    "error_of",
+    "is_refused_record",
+    "kafka_errors",
+    "missing_topic",
+    "passes_by_itself",
+    "to_error",
+]
 
 _PASSING = frozenset(
     {
@@ -75,19 +86,60 @@ _REFUSED_RECORD = _TOO_LARGE | {
 }
 
 _UNREACHABLE_HINT = "check that the broker runs and that bootstrap_servers is right"
+_CLOSED_HINT = (
+    "it takes connections and closes them: check KML_KAFKA_BOOTSTRAP_SERVERS, and that KML_KAFKA_SECURITY_PROTOCOL is "
+    "what the broker expects (one with TLS or passwords closes plain connections)"
+)
+_ACCESS_HINTS = {
+    KafkaError._SSL: "check that KML_KAFKA_SSL_CA_LOCATION names the authority of the broker's certificate, that the "
+    "certificate has not expired, and that it is for this address",
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: "give the Kafka user the rights to read, write, create and describe "
+    "the topic",
+    KafkaError.GROUP_AUTHORIZATION_FAILED: "give the Kafka user the right to read the groups kafka-ml* and kml-*",
+    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: "give the Kafka user the rights to write and describe the "
+    "transactional ids kml-*",
+}
+_WHO_HINT = "check KML_KAFKA_SASL_USERNAME, KML_KAFKA_SASL_PASSWORD and KML_KAFKA_SASL_MECHANISM"
+_RIGHTS_HINT = "give the Kafka user the right to do that; docs/production.md lists all rights that it needs"
+
+# After this long, what a client complained of says nothing about why it waits now.
+_RECENT_SECONDS = 60.0
+# It says which try it was; the tries repeat.
+_TRY = re.compile(r" \(after \d+ms[^)]*\)")
 
 
 class ClientLog:
-    """Keeps the last thing that a client complained of by itself, so that a time-out can say why.
+    """Keeps the most telling thing that a client complained of by itself lately, so that a time-out can say why.
 
-    librdkafka retries lost connections for ever and only reports them; the call that then times out knows nothing.
+    librdkafka retries lost connections forever and only reports them; the call that then times out knows nothing.
     """
 
     def __init__(self) -> None:
-        self.last = ""
+        self._problem: KafkaError | None = None
+        self._at = 0.0
 
     def __call__(self, error: KafkaError) -> None:
-        self.last = error.str()
+        now = time.monotonic()
+        # That all are down follows each other complaint; a connection that is refused may follow a wrong password.
+        if self._problem is None or _telling(error) >= _telling(self._problem) or now - self._at > _RECENT_SECONDS:
+            self._problem, self._at = error, now
+
+    @property
+    def problem(self) -> KafkaError | None:
+        """The complaint; None where there is none."""
+        return self._problem
+
+    @property
+    def last(self) -> str:
+        """The complaint as text; empty where there is none."""
+        problem = self.problem
+        return "" if problem is None else _TRY.sub("", problem.str())
+
+
+def _telling(error: KafkaError) -> int:
+    if error.code() == KafkaError._ALL_BROKERS_DOWN:
+        return 0
+    return 2 if error.code() in _ACCESS_HINTS or error.code() in _REFUSED_ACCESS else 1
 
 
 def error_of(exception: KafkaException) -> KafkaError:
@@ -116,8 +168,11 @@ def passes_by_itself(error: KafkaError) -> bool:
     return error.retriable() or error.code() in _PASSING
 
 
-def to_error(error: KafkaError, doing: str, *, reason: str = "") -> KafkaMLError:
-    """Return our error for ``error``, which happened while ``doing`` something (a gerund, with the topic's name)."""
+def to_error(error: KafkaError, doing: str, log: ClientLog | None = None) -> KafkaMLError:
+    """Return our error for ``error``, which happened while ``doing`` something (a gerund, with the topic's name).
+
+    ``log`` is the client's, which says why it did not answer.
+    """
     code = error.code()
     what = f"{doing} failed: {error.str()}"
     if code in _FENCED:
@@ -125,8 +180,8 @@ def to_error(error: KafkaError, doing: str, *, reason: str = "") -> KafkaMLError
     if error.txn_requires_abort():
         return aborted(error, what)
     if code in _TIMED_OUT:
-        because = f" ({reason})" if reason else ""
-        return BrokerTimeout(f"{doing}: Kafka did not answer in time{because}", hint=_UNREACHABLE_HINT)
+        because = f" ({log.last})" if log and log.last else ""
+        return BrokerTimeout(f"{doing}: Kafka did not answer in time{because}", hint=_silence_hint(error, log))
     if code in _MISSING_TOPIC:
         return StreamUnavailable(f"{what}", hint="check the name of the topic, or create it first")
     if code in _TOO_LARGE:
@@ -135,14 +190,43 @@ def to_error(error: KafkaError, doing: str, *, reason: str = "") -> KafkaMLError
             hint="send smaller records, or raise message.max.bytes of the broker and max.message.bytes of the topic",
         )
     if code in _REFUSED_ACCESS:
-        return BrokerError(what, hint="check the Kafka user name, password and its rights (KML_KAFKA_SASL_*)")
+        return BrokerError(what, hint=_access_hint(error))
     return BrokerError(what, hint=_UNREACHABLE_HINT)
 
 
+def missing_topic(topic: str, error: KafkaError | None, *, hint: str = "create it first") -> KafkaMLError:
+    """Return our error for a topic of which Kafka tells no partitions; ``error`` is what it says instead."""
+    if error is not None and error.code() in _REFUSED_ACCESS:
+        return to_error(error, f"asking for the partitions of {topic}")
+    why = f": {error.str()}" if error is not None else ""
+    return StreamUnavailable(f"topic {topic} does not exist{why}", hint=hint)
+
+
+def _silence_hint(error: KafkaError, log: ClientLog | None) -> str:
+    problem = (log.problem if log else None) or error
+    if _telling(problem) > 1:
+        return _access_hint(problem)
+    # A broker that could not be reached is complained of by its address.
+    lost = problem.code() == KafkaError._ALL_BROKERS_DOWN or (problem, error.code()) == (error, KafkaError._TRANSPORT)
+    return _CLOSED_HINT if lost else _UNREACHABLE_HINT
+
+
+def _access_hint(error: KafkaError) -> str:
+    who = error.code() in (KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED)
+    return _WHO_HINT if who else _ACCESS_HINTS.get(error.code(), _RIGHTS_HINT)
+
+
 @contextmanager
-def kafka_errors(doing: str, log: ClientLog | None = None) -> Iterator[None]:
-    """Raise the client's errors inside the block as ours; ``log`` adds the client's own last complaint."""
+def kafka_errors(
+    doing: str, log: ClientLog | None = None, poll: Callable[[float], object] | None = None
+) -> Iterator[None]:
+    """Raise the client's errors inside the block as ours; ``log`` adds the client's own last complaint.
+
+    A client keeps its complaints until it is polled, which a block that only asks does not do: ``poll`` does it then.
+    """
     try:
         yield
     except KafkaException as exception:
-        raise to_error(error_of(exception), doing, reason=log.last if log else "") from exception
+        if poll is not None:
+            poll(0)
+        raise to_error(error_of(exception), doing, log) from exception

@@ -86,7 +86,7 @@ class KafkaExchange:
                 if problem is None:
                     yield to_record(message)
                 elif not passes_by_itself(problem):
-                    raise to_error(problem, f"reading {message.topic()}", reason=self._log.last)
+                    raise to_error(problem, f"reading {message.topic()}", self._log)
 
     def __enter__(self) -> Self:
         return self

@@ -65,7 +65,7 @@ class KafkaGroupReader:
             self._last_complaint = ""
             return to_record(message)
         if not passes_by_itself(error):
-            raise to_error(error, f"reading {message.topic() or 'topics'}", reason=self._log.last)
+            raise to_error(error, f"reading {message.topic() or 'topics'}", self._log)
         # The same complaint comes again and again while it lasts: once is enough.
         if error.str() != self._last_complaint:
             self._last_complaint = error.str()

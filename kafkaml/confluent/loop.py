@@ -348,7 +348,7 @@ class KafkaLoopClient:
 
     def _complain(self, error: KafkaError, message: Message) -> None:
         if error.fatal() or not passes_by_itself(error):
-            raise to_error(error, f"reading {message.topic() or 'the input'}", reason=self._log.last)
+            raise to_error(error, f"reading {message.topic() or 'the input'}", self._log)
         _logger.warning("reading the input: %s", error.str())
 
     def _rewind(self, offsets: Mapping[PartitionKey, int]) -> None:
@@ -548,5 +548,5 @@ class KafkaLoopClient:
             self._consumer.commit(offsets=places, asynchronous=False)
         except KafkaException as exception:
             self._rewind(dict(self._uncommitted))
-            problem = to_error(error_of(exception), "committing the start of the input", reason=self._log.last)
+            problem = to_error(error_of(exception), "committing the start of the input", self._log)
             raise TransactionAborted(problem.message) from exception

@@ -14,13 +14,12 @@ from typing import Any, Protocol
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from kafkaml.confluent.config import RecordSizes, producer_config
-from kafkaml.confluent.errors import ClientLog, aborted, error_of, kafka_errors, to_error
+from kafkaml.confluent.errors import ClientLog, aborted, error_of, kafka_errors, missing_topic, to_error
 from kafkaml.daemon_thread import in_daemon_thread
 from kafkaml.errors import (
     BrokerTimeout,
     ProducerFenced,
     RefusedError,
-    StreamUnavailable,
     TransactionAborted,
 )
 from kafkaml.failpoints import failpoint
@@ -88,7 +87,7 @@ class _ProducerOwner:
         except BufferError:
             self._produce_when_there_is_room(record)
         except KafkaException as exception:
-            raise to_error(error_of(exception), f"writing to {record.topic}", reason=self._log.last) from exception
+            raise to_error(error_of(exception), f"writing to {record.topic}", self._log) from exception
 
     def produce_all(self, records: Sequence[OutgoingRow]) -> list[tuple[int, RefusedError]]:
         refused: list[tuple[int, RefusedError]] = []
@@ -135,13 +134,13 @@ class _ProducerOwner:
     def _ask_partition_count(self, topic: str) -> int:
         deadline = time.monotonic() + _NEW_TOPIC_SECONDS
         while True:
-            with kafka_errors(f"asking for the partitions of {topic}", self._log):
+            with kafka_errors(f"asking for the partitions of {topic}", self._log, self._producer.poll):
                 metadata = self._producer.list_topics(topic, timeout=self._request_timeout_seconds).topics[topic]
             if metadata.partitions:
                 return len(metadata.partitions)
             # A topic that was created just now, perhaps by this very question.
             if time.monotonic() > deadline:
-                raise StreamUnavailable(f"topic {topic} does not exist: {metadata.error}", hint="create it first")
+                raise missing_topic(topic, metadata.error)
             time.sleep(0.05)
 
     def _discard_producer(self) -> None:
@@ -206,7 +205,7 @@ class TransactionalOutput(_ProducerOwner):
             failpoint("transaction.committed")
         except KafkaException as exception:
             error = error_of(exception)
-            problem = to_error(error, "committing a transaction", reason=self._log.last)
+            problem = to_error(error, "committing a transaction", self._log)
             if isinstance(problem, ProducerFenced):
                 raise problem from exception
             if error.txn_requires_abort():
@@ -242,7 +241,7 @@ class TransactionalOutput(_ProducerOwner):
             self._producer.abort_transaction(self._request_timeout_seconds)
             self._open = False
         except KafkaException as exception:
-            problem = to_error(error_of(exception), "aborting a transaction", reason=self._log.last)
+            problem = to_error(error_of(exception), "aborting a transaction", self._log)
             if isinstance(problem, ProducerFenced):
                 raise problem from exception
             self._replace_producer()
@@ -276,7 +275,7 @@ class TransactionalOutput(_ProducerOwner):
             except KafkaException as exception:
                 error = error_of(exception)
                 if not error.retriable() or left <= 0:
-                    raise to_error(error, "starting transactions", reason=self._log.last) from exception
+                    raise to_error(error, "starting transactions", self._log) from exception
 
 
 class AcknowledgedOutput(_ProducerOwner):
@@ -322,7 +321,7 @@ class AcknowledgedOutput(_ProducerOwner):
         if self._failure is None:
             return
         failure, self._failure = self._failure, None
-        problem = to_error(failure, "writing outputs", reason=self._log.last)
+        problem = to_error(failure, "writing outputs", self._log)
         self._discard_producer()
         self._failure = None
         self._producer = Producer(self._config)
@@ -337,7 +336,7 @@ class AcknowledgedOutput(_ProducerOwner):
                 consumer.commit(offsets=list(offsets), asynchronous=False)
         except KafkaException as exception:
             # The outputs are there; whoever reads the input again finds them by their source.
-            problem = to_error(error_of(exception), "committing input positions", reason=self._log.last)
+            problem = to_error(error_of(exception), "committing input positions", self._log)
             raise TransactionAborted(problem.message) from exception
         failpoint("transaction.committed")
 

@@ -35,7 +35,7 @@ def committed_positions(
                 answers: list[TopicPartition] = consumer.committed(list(places), timeout=request_timeout_seconds)
             # Taken for "nothing committed", the error of one partition would read its records twice.
             if error := next((each.error for each in answers if each.error), None):
-                raise to_error(error, "asking for the committed positions", reason=log.last)
+                raise to_error(error, "asking for the committed positions", log)
             return answers
         except BrokerError:
             if time.monotonic() > deadline:

@@ -9,11 +9,11 @@ import bisect
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from confluent_kafka import Consumer, KafkaError, Message, TopicCollection, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
+from kafkaml.confluent.admin import KafkaAdmin
 from kafkaml.confluent.batch import MessageBatch
-from kafkaml.confluent.config import client_config, consumer_config
+from kafkaml.confluent.config import consumer_config
 from kafkaml.confluent.errors import ClientLog, kafka_errors, to_error
 from kafkaml.errors import BrokerError, StreamUnavailable
 from kafkaml.records import PartitionKey, RecordBatch
@@ -85,18 +85,12 @@ class KafkaRecordReader:
 
     def identity(self, topics: Sequence[str]) -> str:
         """Return the cluster's id and the topics' ids, as text; see ``RecordReader.identity``."""
-        names = sorted(set(topics))
-        admin = AdminClient(client_config(self._settings, self._log))
-        with kafka_errors(f"asking for the topics {', '.join(names)}", self._log):
-            futures = admin.describe_topics(TopicCollection(names), request_timeout=self._request_timeout_seconds)
-            descriptions = {name: future.result(self._request_timeout_seconds) for name, future in futures.items()}
-            # Asked for by name only after it is known to exist: the question may create a topic.
-            cluster_id = admin.list_topics(names[0], timeout=self._request_timeout_seconds).cluster_id
-        return f"{cluster_id}:" + ",".join(f"{name}={descriptions[name].topic_id}" for name in names)
+        admin = KafkaAdmin(self._settings, timeout_seconds=self._request_timeout_seconds)
+        return admin.identity(sorted(set(topics)))
 
     def watermarks(self, topic: str) -> dict[int, tuple[int, int]]:
         """Return the first and the next offset of every partition; empty for a topic that does not exist."""
-        with kafka_errors(f"asking for the offsets of {topic}", self._log):
+        with kafka_errors(f"asking for the offsets of {topic}", self._log, self._poll):
             metadata = self._consumer.list_topics(topic, timeout=self._request_timeout_seconds).topics[topic]
             return {
                 partition: self._consumer.get_watermark_offsets(
@@ -104,6 +98,11 @@ class KafkaRecordReader:
                 )
                 for partition in metadata.partitions
             }
+
+    def _poll(self, timeout_seconds: float) -> None:
+        # Of what is assigned, a poll would take a record.
+        if not self._consumer.assignment():
+            self._consumer.poll(timeout_seconds)
 
     def read(
         self, ranges: Sequence[StreamRange], *, batch_records: int = 10_000, idle_timeout_seconds: float = 60.0
@@ -213,7 +212,7 @@ class KafkaRecordReader:
             elif error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
                 raise self._out_of_range(spans[key].ranges[0])
             elif not error.retriable() and error.code() not in (KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN):
-                raise to_error(error, f"reading {key[0]}[{key[1]}]", reason=self._log.last)
+                raise to_error(error, f"reading {key[0]}[{key[1]}]", self._log)
         return log_ends
 
     def _within(

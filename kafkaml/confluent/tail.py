@@ -13,8 +13,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartiti
 from kafkaml.closing import Closing
 from kafkaml.confluent.batch import to_record
 from kafkaml.confluent.config import consumer_config
-from kafkaml.confluent.errors import ClientLog, kafka_errors, to_error
-from kafkaml.errors import StreamUnavailable
+from kafkaml.confluent.errors import ClientLog, kafka_errors, missing_topic, to_error
 from kafkaml.records import Record
 from kafkaml.settings import KafkaSettings
 
@@ -43,10 +42,10 @@ class KafkaTail(Closing):
         self._consumer = Consumer(
             consumer_config(settings, self._log, group="kafka-ml-tail") | {"auto.offset.reset": "earliest"}
         )
-        with kafka_errors(f"asking for the partitions of {topic}", self._log):
+        with kafka_errors(f"asking for the partitions of {topic}", self._log, self._consumer.poll):
             metadata = self._consumer.list_topics(topic, timeout=request_timeout_seconds).topics[topic]
         if not metadata.partitions:
-            raise StreamUnavailable(f"topic {topic} does not exist: {metadata.error}", hint="kafka-ml inferences list")
+            raise missing_topic(topic, metadata.error, hint="kafka-ml inferences list")
         positions = []
         for partition in sorted(metadata.partitions):
             start = OFFSET_BEGINNING

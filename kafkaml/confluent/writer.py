@@ -12,8 +12,8 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from kafkaml.confluent.config import producer_config
-from kafkaml.confluent.errors import ClientLog, error_of, to_error
-from kafkaml.errors import BrokerTimeout, KafkaMLError, StreamUnavailable
+from kafkaml.confluent.errors import ClientLog, error_of, kafka_errors, missing_topic, to_error
+from kafkaml.errors import BrokerTimeout, KafkaMLError
 from kafkaml.records import OutgoingRecord, Position
 from kafkaml.settings import KafkaSettings
 
@@ -55,18 +55,13 @@ class KafkaRecordWriter:
         """
         deadline = time.monotonic() + min(self._timeout_seconds, 30.0)
         while True:
-            try:
-                left = max(0.1, deadline - time.monotonic())
+            left = max(0.1, deadline - time.monotonic())
+            with kafka_errors(f"asking for the partitions of {topic}", self._log, self._producer.poll):
                 metadata = self._producer.list_topics(topic, timeout=left).topics[topic]
-            except KafkaException as exception:
-                # Lets the client tell what it has to complain of; until then it is only noted inside it.
-                self._producer.poll(0)
-                doing = f"asking for the partitions of {topic}"
-                raise to_error(error_of(exception), doing, reason=self._log.last) from exception
             if metadata.partitions:
                 return len(metadata.partitions)
             if time.monotonic() > deadline:
-                raise StreamUnavailable(f"topic {topic} does not exist: {metadata.error}", hint="create it first")
+                raise missing_topic(topic, metadata.error)
             # A topic that the question itself created has its partitions a moment later.
             self._producer.poll(0.05)
 
@@ -101,7 +96,7 @@ class KafkaRecordWriter:
                 self._producer.poll(0.05)
                 self._raise_failure()
             except KafkaException as exception:
-                raise to_error(error_of(exception), f"writing to {record.topic}", reason=self._log.last) from exception
+                raise to_error(error_of(exception), f"writing to {record.topic}", self._log) from exception
 
     def write_batch(
         self,
@@ -143,7 +138,7 @@ class KafkaRecordWriter:
             if error is None:
                 continue
             if error.code() != KafkaError._QUEUE_FULL:
-                raise to_error(error, f"writing to {topic}", reason=self._log.last)
+                raise to_error(error, f"writing to {topic}", self._log)
             again.append(message)
         return again
 
@@ -167,7 +162,7 @@ class KafkaRecordWriter:
 
     def _delivery_failed(self, error: KafkaError, message: Message) -> None:
         if self._failure is None:
-            self._failure = to_error(error, f"writing to {message.topic()}", reason=self._log.last)
+            self._failure = to_error(error, f"writing to {message.topic()}", self._log)
 
     def _queue_stayed_full(self, topic: str) -> BrokerTimeout:
         return BrokerTimeout(

@@ -187,13 +187,13 @@ class InferenceUnderTest:
         self.backend.stop()
 
 
-def read_topic(bootstrap_servers: str, topic: str) -> list[Record]:
-    """Return all committed records of a topic, none where it does not exist.
+def read_topic(kafka: str | KafkaSettings, topic: str) -> list[Record]:
+    """Return all committed records of a topic of ``kafka``, or the one at that address; none where it does not exist.
 
     What is committed may still be hidden by an end of its transaction that the broker has not written there yet: it is
     waited for, as what the group's positions say is read already.
     """
-    settings = KafkaSettings(bootstrap_servers=bootstrap_servers)
+    settings = KafkaSettings(bootstrap_servers=kafka) if isinstance(kafka, str) else kafka
     partitions = range(KafkaAdmin(settings).partition_count(topic))
     if not partitions:
         return []
