@@ -41,7 +41,7 @@ class KafkaAdmin:
         with kafka_errors("asking for the cluster", self._log, self._client.poll):
             return str(self._client.list_topics(timeout=self._timeout_seconds).cluster_id)
 
-    def identity(self, names: Sequence[str]) -> str:
+    def identity(self, names: list[str]) -> str:
         """Return the cluster's id and the topics' ids, as text: another topic of the same name has another."""
         with kafka_errors(f"asking for the topics {', '.join(names)}", self._log, self._client.poll):
             futures = self._client.describe_topics(TopicCollection(names), request_timeout=self._timeout_seconds)

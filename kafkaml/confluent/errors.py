@@ -207,7 +207,8 @@ def _silence_hint(error: KafkaError, log: ClientLog | None) -> str:
     if _telling(problem) > 1:
         return _access_hint(problem)
     # A broker that could not be reached is complained of by its address.
-    lost = problem.code() == KafkaError._ALL_BROKERS_DOWN or (problem, error.code()) == (error, KafkaError._TRANSPORT)
+    unheard = problem is error and error.code() == KafkaError._TRANSPORT
+    lost = unheard or problem.code() == KafkaError._ALL_BROKERS_DOWN
     return _CLOSED_HINT if lost else _UNREACHABLE_HINT
 
 
