@@ -10,8 +10,8 @@ import { ConfirmDelete } from './ConfirmDelete'
 import { DeleteDialog } from './DeleteDialog'
 
 const STOPS = {
-  deployments: { noun: 'deployment', stop: deploymentsStopCreate, note: 'Trainings that are stopped begin anew.' },
-  results: { noun: 'training run', stop: resultsStopCreate, note: 'Trainings that are stopped begin anew.' },
+  deployments: { noun: 'deployment', stop: deploymentsStopCreate, note: 'You can train them again later.' },
+  results: { noun: 'training run', stop: resultsStopCreate, note: 'You can train them again later.' },
   inferences: {
     noun: 'inference',
     stop: inferencesStopCreate,
@@ -72,7 +72,7 @@ export function StopRowsButton({
         variant="default"
         leftSection={<IconPlayerStop size={14} aria-hidden />}
         disabled={going.length === 0}
-        title={going.length === 0 ? 'None of them runs or waits' : undefined}
+        title={going.length === 0 ? 'All of them have already ended' : undefined}
         onClick={() => setAsking(true)}
       >
         Stop…
@@ -94,13 +94,13 @@ export function StopRowsButton({
             </List>
             <Text size="sm">
               {note}
-              {rest > 0 && ` ${rest === 1 ? 'One has' : `${rest} have`} ended already.`}
+              {rest > 0 && ` ${rest === 1 ? 'One has' : `${rest} have`} already ended.`}
             </Text>
           </>
         }
         onDelete={async () => {
           await Promise.all(going.map((row) => stop({ path: { id: String(row.id) }, throwOnError: true })))
-          notifyDone(`${plural(going.length, noun)} ${going.length === 1 ? 'is' : 'are'} being stopped`)
+          notifyDone(`Stopping ${plural(going.length, noun)}`)
           await onDone()
         }}
       />

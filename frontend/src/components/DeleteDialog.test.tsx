@@ -54,7 +54,7 @@ test('one that others need is refused before anything is asked, with links to th
 test('of several it says which go and which stay, and asks once', async () => {
   const { written, done } = await opened([1, 2], GOES, STAYS)
   expect(await screen.findByText('Delete 1 model?')).toBeVisible()
-  expect(screen.getByText(/One stays/)).toBeVisible()
+  expect(screen.getByText(/One is in use and stays/)).toBeVisible()
   expect(screen.getByRole('link', { name: 'result 7' })).toBeVisible()
   fireEvent.change(screen.getByLabelText('Type 1 to confirm'), { target: { value: '1' } })
   fireEvent.click(screen.getByRole('button', { name: 'Delete' }))
@@ -68,4 +68,32 @@ test('one that came into use meanwhile says so, and those before it are gone', a
   expect(await screen.findByText('it is in use now')).toBeVisible()
   expect(written).toHaveLength(2)
   expect(done).not.toHaveBeenCalled()
+})
+
+test('of several that others need none is asked about, and many users are counted', async () => {
+  const users = [1, 2, 3, 4, 5].map((id) => ({ type: 'deployment', id, name: '' }))
+  const many = { detail: 'in use by 5 others', hint: 'delete or change them first', users }
+  await opened([2, 5], STAYS, { ...STAYS, id: 5, name: 'older', obstacle: many })
+  expect(await screen.findByText('None of 2 models can be deleted now')).toBeVisible()
+  const [, older] = screen.getAllByRole('listitem')
+  expect(older).toHaveTextContent('(deployment 1, deployment 2, deployment 3 and 2 more)')
+  expect(screen.queryByRole('button', { name: 'Delete' })).toBeNull()
+})
+
+test('an answer that did not come is asked for again', async () => {
+  const refused = vi.fn(() => new Refusal(503, 'the platform is starting'))
+  platform({ 'GET /api/models/deletion/': refused })
+  await show(<DeleteDialog kind="models" ids={[1]} onClose={() => {}} onDeleted={() => {}} />)
+  expect(await screen.findByText('the platform is starting')).toBeVisible()
+  fireEvent.click(screen.getByRole('button', { name: /again/i }))
+  await waitFor(() => expect(refused).toHaveBeenCalledTimes(2))
+})
+
+test('closing asks nothing and deletes nothing', async () => {
+  const close = vi.fn()
+  const written = platform({ 'GET /api/models/deletion/': [GOES] })
+  await show(<DeleteDialog kind="models" ids={[1]} onClose={close} onDeleted={() => {}} />)
+  fireEvent.click(await screen.findByRole('button', { name: 'Cancel' }))
+  expect(close).toHaveBeenCalled()
+  expect(written).toEqual([])
 })

@@ -39,7 +39,7 @@ export function DeleteDialog({ kind, ids, onClose, onDeleted }: DeleteDialogProp
         {query.error ? (
           <ProblemAlert error={query.error} onRetry={() => void query.refetch()} />
         ) : (
-          <Loader size="sm" aria-label="Asking what goes with it" />
+          <Loader size="sm" aria-label="Checking what will be deleted" />
         )}
       </Modal>
     )
@@ -75,7 +75,7 @@ export function DeleteDialog({ kind, ids, onClose, onDeleted }: DeleteDialogProp
           await query.refetch()
           throw error
         }
-        notifyDone(alone ? `${capital(called(kind, only))} is deleted` : `${plural(going.length, noun)} deleted`)
+        notifyDone(alone ? `${capital(called(kind, only))} deleted` : `${plural(going.length, noun)} deleted`)
         await onDeleted()
       }}
     />
@@ -101,8 +101,7 @@ function Staying({ kind, staying }: { kind: DeletableKind; staying: readonly Del
   return (
     <Stack gap={4}>
       <Text size="sm" fw={600}>
-        {staying.length === 1 ? 'One stays' : `${staying.length} stay`}, as others need{' '}
-        {staying.length === 1 ? 'it' : 'them'}:
+        {staying.length === 1 ? 'One is in use and stays' : `${staying.length} are in use and stay`}:
       </Text>
       <List size="sm" mah={260} style={{ overflowY: 'auto' }}>
         {staying.map((each) => (
@@ -128,7 +127,7 @@ function InUse({ kind, staying, onClose }: { kind: DeletableKind; staying: reado
           ? `${capital(called(kind, only))} cannot be deleted now`
           : staying.length > 1
             ? `None of ${plural(staying.length, KINDS[kind].noun)} can be deleted now`
-            : 'They are gone already'
+            : 'Already deleted'
       }
       centered
     >

@@ -35,7 +35,7 @@ export class Refusal {
 
 /**
  * Let ``answers`` be all that the platform says, by method and path (without query): values, or functions of what was
- * asked. Returns what is asked but for reading, in its order.
+ * asked, also ones that answer later. Returns what is asked but for reading, in its order.
  */
 export function platform(answers: Record<string, unknown>): Asked[] {
   const written: Asked[] = []
@@ -48,7 +48,7 @@ export function platform(answers: Record<string, unknown>): Asked[] {
       const asked = { method: request.method, path: pathname + search, body: text === '' ? null : JSON.parse(text) }
       if (asked.method !== 'GET') written.push(asked)
       const found = answers[`${asked.method} ${pathname}`]
-      const said = typeof found === 'function' ? found(asked) : found
+      const said = await (typeof found === 'function' ? found(asked) : found)
       if (said === undefined) throw new Error(`no answer to ${asked.method} ${pathname}`)
       if (said instanceof Refusal) return answer(said.status, said.document)
       return said === null ? new Response(null, { status: 204 }) : answer(200, said)

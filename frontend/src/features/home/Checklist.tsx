@@ -48,7 +48,7 @@ export function Checklist({ steps }: { steps: readonly Step[] }) {
       )}
       {!folded && done === 0 && (
         <Group gap={4} maw={720} mt="xs">
-          <Dimmed>Or let an example do all of it, and look:</Dimmed>
+          <Dimmed>Or run an example that does all of it:</Dimmed>
           <Code>{EXAMPLE}</Code>
           <CopyButton text={EXAMPLE} what="command" />
           <RunExample name="digits" />

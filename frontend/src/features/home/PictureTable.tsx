@@ -23,8 +23,8 @@ export function PictureTable({ pipeline }: { pipeline: Pipeline }) {
       .join('; ') || NONE
   return (
     <RowTable
-      label="What is active or newest"
-      caption="What is active or newest, and its sources"
+      label="Active and newest"
+      caption="Active and newest, with their sources"
       minWidth={760}
       rows={nodes}
       rowKey={(node) => node.key}

@@ -44,11 +44,9 @@ export function FilesTab({ result }: { result: Result }) {
             download
             leftSection={<IconFileZip size={14} aria-hidden />}
           >
-            All of them in one zip
+            Download all as a zip
           </Button>
-          <SmallPrint>
-            Under the names that they expect of each other, with a README that says how to load them.
-          </SmallPrint>
+          <SmallPrint>With the names that the files refer to each other by, and a README on loading them.</SmallPrint>
         </Group>
         <Group gap={4} mt="xs" wrap="nowrap">
           <Code style={{ overflowX: 'auto' }}>{`kafka-ml results download ${result.id} --to result-${result.id}`}</Code>
