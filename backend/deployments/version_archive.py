@@ -19,17 +19,8 @@ from kafkaml.wire.framework import Framework
 __all__ = ["archive_chunks", "file_stem"]
 
 _CHUNK_BYTES = 1 << 20
-_MODEL_PROGRAM = """from model import load
-
-model = load()
-print(model)
-"""
-_ONNX_PROGRAM = """import onnxruntime
-
-session = onnxruntime.InferenceSession("model.onnx", providers=["CPUExecutionProvider"])
-for each in session.get_inputs():
-    print(each.name, each.type, each.shape)
-"""
+# The model as its code builds it, and without its framework: the other files are parts of these.
+_LOADED = {"model.py": "With its code", ONNX_FILE: "Without its framework"}
 
 
 def file_stem(result: TrainingResult, version: ResultVersion | None) -> str:
@@ -89,20 +80,18 @@ class _Drain(io.RawIOBase):
 def _readme(version: ResultVersion, artifacts: Sequence[Artifact]) -> str:
     model = version.result.model
     names = {each.name for each in artifacts}
+    uses = FRAMEWORKS[Framework(model.framework)].files
     parts = [
         f"# {model.name}, version {version.number} of result {version.result_id}",
         f"Trained by Kafka-ML. {model.description}".strip(),
     ]
-    if "model.py" in names:
-        # Importing it runs the code of the model.
+    for name in (each for each in _LOADED if each in names):
+        use = uses[name]
         parts += [
-            "## With its code",
-            f"`pip install {' '.join(FRAMEWORKS[Framework(model.framework)].loads_with)}`, and in this folder:",
-            f"```python\n{_MODEL_PROGRAM}```",
+            f"## {_LOADED[name]}",
+            f"`pip install {' '.join(use.needs)}`, and in this folder:",
+            f"```python\n{use.program(name)}```",
         ]
-    if ONNX_FILE in names:
-        parts += ["## Without its framework", "`pip install onnxruntime`, and in this folder:"]
-        parts.append(f"```python\n{_ONNX_PROGRAM}```")
     rows = [f"| {each.name} | {each.size:,} | {each.sha256} |" for each in artifacts]
     parts += ["## Files", "\n".join(["| file | bytes | sha256 |", "|---|---|---|", *rows])]
     return "\n\n".join(parts) + "\n"

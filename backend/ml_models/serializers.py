@@ -60,6 +60,15 @@ class ChainNamesSerializer(serializers.Serializer[Any]):
     metrics = serializers.ListField(child=serializers.CharField())
 
 
+class FileUseSerializer(serializers.Serializer[Any]):
+    """What a file is for; ``python``, empty where another file loads it, loads the file called FILE there."""
+
+    purpose = serializers.CharField()
+    needs = serializers.ListField(child=serializers.CharField(), help_text="packages, as pip knows them")
+    python = serializers.CharField(allow_blank=True, trim_whitespace=False)
+    auxiliary = serializers.BooleanField(help_text="tells of the run, and is not the model")
+
+
 class FrameworkSerializer(serializers.Serializer[Any]):
     """A framework: how people call it, what its training is called by, its arguments, what its models are kept as."""
 
@@ -69,6 +78,7 @@ class FrameworkSerializer(serializers.Serializer[Any]):
     arguments = PurposesSerializer()
     artifacts = serializers.ListField(child=serializers.CharField(), help_text="what it serves from, the best first")
     packages = serializers.ListField(child=serializers.CharField(), help_text="which user code finds")
+    files = serializers.DictField(child=FileUseSerializer(), help_text="which a training leaves, by name")
     chain = ChainNamesSerializer()
 
 

@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Any
 
 from kafkaml.errors import ArgumentsError
+from kafkaml.frameworks.files import FileUse
 from kafkaml.metric_direction import known_direction
 from kafkaml.wire.framework import Framework
 
@@ -110,7 +111,7 @@ class FrameworkDescriptor:
 
     ``library`` is what its training is called by (the Keras of TensorFlow). ``artifacts`` are names of files that it
     serves from, the best first; ``packages`` the Python packages that user code finds, by the names that pip knows;
-    ``loads_with`` those that a downloaded model and its code need.
+    ``files`` are those that a training leaves, by name, with what they are for.
     ``exact_inputs``: the report of a model names its inputs just as the model takes them. ``elsewhere`` are arguments
     that the library knows, and why they cannot be given. ``chain`` is what its distributed models can be compiled with.
     """
@@ -121,7 +122,7 @@ class FrameworkDescriptor:
     arguments: Mapping[Purpose, Arguments]
     artifacts: Sequence[str]
     packages: Sequence[str]
-    loads_with: Sequence[str]
+    files: Mapping[str, FileUse]
     chain: ChainNames
     exact_inputs: bool = False
     elsewhere: Mapping[str, str] = field(default_factory=dict)

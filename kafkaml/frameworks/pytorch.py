@@ -21,6 +21,7 @@ from kafkaml.frameworks.base import (
     FrameworkDescriptor,
     Purpose,
 )
+from kafkaml.frameworks.files import COMMON_FILES, FileUse, loader
 from kafkaml.wire.framework import Framework
 
 __all__ = ["PYTORCH"]
@@ -69,7 +70,22 @@ PYTORCH = FrameworkDescriptor(
     },
     artifacts=("model.safetensors",),
     packages=("torch", "pytorch-ignite", "numpy"),
-    loads_with=("torch", "pytorch-ignite", "numpy", "safetensors"),
+    files={
+        "model.safetensors": FileUse(
+            purpose=(
+                "The weights of the PyTorch model. The format holds only numbers: loading it runs no code of the model."
+            ),
+            needs=("torch", "numpy", "safetensors"),
+            python="""from safetensors.torch import load_file
+
+weights = load_file("FILE")
+for name, tensor in weights.items():
+    print(name, tuple(tensor.shape))
+""",
+        ),
+        "model.py": loader("torch", "pytorch-ignite", "numpy", "safetensors"),
+        **COMMON_FILES,
+    },
     chain=ChainNames(
         optimizers=("adam", "adamw", "sgd", "rmsprop", "nadam", "adamax", "adagrad", "adadelta"),
         losses=(

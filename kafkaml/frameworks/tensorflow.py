@@ -25,6 +25,7 @@ from kafkaml.frameworks.base import (
     is_integer,
     is_number,
 )
+from kafkaml.frameworks.files import COMMON_FILES, FileUse, loader
 from kafkaml.wire.framework import Framework
 
 __all__ = ["TENSORFLOW"]
@@ -95,7 +96,34 @@ TENSORFLOW = FrameworkDescriptor(
     # were kept.
     artifacts=("model.weights.h5", "model.keras"),
     packages=("tensorflow", "keras", "numpy"),
-    loads_with=("tensorflow",),
+    files={
+        "model.keras": FileUse(
+            purpose="The whole Keras model: layers, weights and compile settings.",
+            needs=("tensorflow",),
+            python="""import keras
+
+# safe_mode refuses files that bring code along, as models with Lambda layers do. Functions and layers that are not of
+# Keras are given by name, such as custom_objects={"softmax_v2": tf.nn.softmax}. model.py needs neither.
+model = keras.saving.load_model("FILE", safe_mode=True, compile=False)
+model.summary()
+""",
+        ),
+        "model.weights.h5": FileUse(
+            purpose=(
+                "The weights of the Keras model, to load into the model that its code creates. The format holds only "
+                "numbers: loading it runs no code of the model."
+            ),
+            needs=("tensorflow",),
+            python="""# Save model.py of the same training beside it. Importing it runs its code: read it first.
+from model import load
+
+model = load("FILE")
+model.summary()
+""",
+        ),
+        "model.py": loader("tensorflow"),
+        **COMMON_FILES,
+    },
     chain=ChainNames(
         optimizers=(
             "adam",

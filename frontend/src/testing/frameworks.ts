@@ -21,6 +21,7 @@ function framework(
     },
     artifacts: [],
     packages: [],
+    files: {},
     chain: { optimizers: ['adam', 'sgd'], losses: ['mse'], metrics: ['accuracy'] },
   }
 }

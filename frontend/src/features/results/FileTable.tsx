@@ -5,29 +5,31 @@ import { CopyButton } from '~/components/CopyButton'
 import { RowTable } from '~/components/RowTable'
 import type { Artifact, Result } from '~/lib/api'
 import { formatBytes, formatExact } from '~/lib/format'
-import { savedName, usageOf } from './files'
+import { useFrameworks } from '~/lib/frameworks'
+import { inOrder, savedName } from './files'
 
 export function FileTable({
   result,
   version,
   files,
 }: {
-  result: Pick<Result, 'id' | 'model_name'>
+  result: Pick<Result, 'id' | 'model_name' | 'framework'>
   version: number
   files: readonly Artifact[]
 }) {
+  const frameworks = useFrameworks()
   const folder = `/api/results/${result.id}/versions/${version}/artifacts`
   return (
     <RowTable
       label="Files"
       minWidth={620}
-      rows={inOrder(files)}
-      rowKey={(file) => file.name}
+      rows={inOrder(files, frameworks, result.framework)}
+      rowKey={([file]) => file.name}
       columns={[
         {
           title: 'File',
           rowHead: true,
-          cell: (file) => (
+          cell: ([file]) => (
             <Anchor
               href={`${folder}/${encodeURIComponent(file.name)}/`}
               download={savedName(result, version, file.name)}
@@ -38,16 +40,16 @@ export function FileTable({
             </Anchor>
           ),
         },
-        { title: 'Purpose', cell: (file) => usageOf(file.name).what },
+        { title: 'Purpose', cell: ([, use]) => use.purpose },
         {
           title: 'Size',
           right: true,
-          cell: (file) => <span title={`${formatExact(file.size)} bytes`}>{formatBytes(file.size)}</span>,
+          cell: ([file]) => <span title={`${formatExact(file.size)} bytes`}>{formatBytes(file.size)}</span>,
           td: { style: { whiteSpace: 'nowrap' } },
         },
         {
           title: 'sha256',
-          cell: (file) => (
+          cell: ([file]) => (
             <Group gap={2} wrap="nowrap">
               <Code title={file.sha256}>{file.sha256.slice(0, 12)}…</Code>
               <CopyButton text={file.sha256} what={`the sha256 of ${file.name}`} />
@@ -56,12 +58,5 @@ export function FileTable({
         },
       ]}
     />
-  )
-}
-
-/** The model first, what only explains it last. */
-export function inOrder(files: readonly Artifact[]): Artifact[] {
-  return [...files].sort(
-    (a, b) => Number(usageOf(a.name).auxiliary ?? false) - Number(usageOf(b.name).auxiliary ?? false),
   )
 }

@@ -11,16 +11,17 @@ import { EmptyState } from '~/components/EmptyState'
 import { Facts } from '~/components/Facts'
 import { InferenceBadge } from '~/components/InferenceBadge'
 import { Section } from '~/components/Section'
-import { type Artifact, inferencesListOptions, type Result, streamsRetrieveOptions } from '~/lib/api'
+import { type Artifact, type FileUse, inferencesListOptions, type Result, streamsRetrieveOptions } from '~/lib/api'
 import { titleOf, useFrameworks } from '~/lib/frameworks'
 import { hasEnded } from '~/lib/runs'
 import { useSession } from '~/lib/session'
-import { FileTable, inOrder } from './FileTable'
-import { loadSnippet, savedName } from './files'
+import { FileTable } from './FileTable'
+import { inOrder, loadSnippet, savedName } from './files'
 import { FormatText } from './LineageTab'
 
 export function FilesTab({ result }: { result: Result }) {
   const { artifacts, current_version: version } = result
+  const frameworks = useFrameworks()
   if (version === null || artifacts.length === 0) {
     return hasEnded(result) ? (
       <EmptyState title="Nothing to download" command={`kafka-ml results logs ${result.id}`}>
@@ -55,8 +56,8 @@ export function FilesTab({ result }: { result: Result }) {
       </Section>
       <Section title="Loading them in Python">
         <Stack>
-          {inOrder(artifacts).map((file) => (
-            <Snippet key={file.name} result={result} version={version} file={file} />
+          {inOrder(artifacts, frameworks, result.framework).map(([file, use]) => (
+            <Snippet key={file.name} result={result} version={version} file={file} use={use} />
           ))}
         </Stack>
       </Section>
@@ -64,10 +65,10 @@ export function FilesTab({ result }: { result: Result }) {
   )
 }
 
-function Snippet({ result, version, file }: { result: Result; version: number; file: Artifact }) {
+function Snippet({ result, version, file, use }: { result: Result; version: number; file: Artifact; use: FileUse }) {
   // The program expects its own name and that of the weights, as the command line saves them.
   const saved = file.name === 'model.py' ? file.name : savedName(result, version, file.name)
-  const text = loadSnippet(file.name, saved)
+  const text = loadSnippet(use, saved)
   if (text === null) return null
   return (
     <Box>

@@ -1,0 +1,73 @@
+"""FileUse: what a file of a trained model is for, and the program that loads it.
+
+Told by the API, shown beside each file, and written into the README of a version's zip.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from kafkaml.artifacts import ONNX_FILE
+
+__all__ = ["COMMON_FILES", "FileUse", "loader"]
+
+_FILE = "FILE"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileUse:
+    """``python`` loads the file called FILE there, with the packages ``needs`` by the names that pip knows.
+
+    ``python`` is empty for a file that another one loads. ``auxiliary`` files tell of the run, and are not the model.
+    """
+
+    purpose: str
+    needs: Sequence[str] = ()
+    python: str = ""
+    auxiliary: bool = False
+
+    def program(self, path: str) -> str:
+        """Return the program for a file at ``path``."""
+        return self.python.replace(_FILE, path)
+
+
+def loader(*packages: str) -> FileUse:
+    """Return the use of the model's code, which loads the weights beside it with ``packages``."""
+    return FileUse(
+        purpose="The model's code with a function that loads the weights, which must be beside it by their name.",
+        needs=packages,
+        python="""# Importing it runs the code of the model: read it first.
+from model import load
+
+model = load()
+print(model)
+""",
+    )
+
+
+# Of every framework.
+COMMON_FILES: Mapping[str, FileUse] = {
+    ONNX_FILE: FileUse(
+        purpose="The same model in a format that runs without its framework, in Python, C++, Java or a browser.",
+        needs=("onnxruntime", "numpy"),
+        python="""import onnxruntime
+
+session = onnxruntime.InferenceSession("FILE", providers=["CPUExecutionProvider"])
+for each in session.get_inputs():
+    print(each.name, each.type, each.shape)
+# answers = session.run(None, {session.get_inputs()[0].name: samples})
+""",
+    ),
+    "confusion_samples.npz": FileUse(
+        purpose="The samples behind the cells of the confusion matrix.",
+        needs=("numpy",),
+        python="""import numpy as np
+
+with np.load("FILE", allow_pickle=False) as kept:
+    mistakes = kept["actual"] != kept["predicted"]
+    print(kept["features"][mistakes].shape)
+""",
+        auxiliary=True,
+    ),
+}
