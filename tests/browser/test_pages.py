@@ -11,6 +11,8 @@ from tests.browser.pages import Demo, declared_routes, page_addresses
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1800)]
 
 _PHONE_WIDTH = 390
+_CUT_WORDS = """() => [...document.querySelectorAll('nav[aria-label="Pages, bottom bar"] span')]
+    .filter((each) => each.scrollWidth > each.clientWidth + 1).map((each) => each.textContent)"""
 _SCHEME = "document.documentElement.dataset.mantineColorScheme"
 
 
@@ -22,6 +24,7 @@ def test_pages_are_accessible_and_silent_in_both_themes_and_on_phones(session: S
     addresses = [each for group in page_addresses(demo).values() for each in group]
     violations: list[str] = []
     wide: list[str] = []
+    cut: list[str] = []
     page = session.context.new_page()
     session.findings.watch(page)
     page.emulate_media(color_scheme="dark")
@@ -42,9 +45,10 @@ def test_pages_are_accessible_and_silent_in_both_themes_and_on_phones(session: S
         settle(page)
         if not _fits(page):
             wide.append(address)
+        cut += [f"{address}: {each}" for each in page.evaluate(_CUT_WORDS)]
         page.set_viewport_size({"width": 1440, "height": 900})
     assert not violations, "\n".join(violations)
-    assert wide == []
+    assert (wide, cut) == ([], [])
 
 
 def _fits(page: Page) -> bool:

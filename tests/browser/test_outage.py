@@ -1,0 +1,47 @@
+"""The platform's web server stands still, is killed, and comes back: pages stay, say how old they are, and go on."""
+
+from __future__ import annotations
+
+import re
+
+import psutil
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.chromium import Session, settle
+from tests.browser.pages import Demo
+from tests.platform import Platform
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(1800)]
+
+
+def test_pages_survive_a_web_server_that_stands_still_and_is_killed(
+    session: Session, populated: Platform, demo: Demo
+) -> None:
+    page = session.open(f"/inference/{demo.inferences[-1].id}")
+    expect(page.get_by_role("button", name="live", exact=True)).to_be_visible()
+    # Gone once the document is loaded anew.
+    page.evaluate("() => { window.keptSince = 'the first load' }")
+    web = psutil.Process(populated.pid_of("web"))
+    frozen = [web, *web.children(recursive=True)]
+    for each in frozen:
+        each.suspend()
+    try:
+        # No connection has ended, and yet nothing is heard.
+        expect(page.get_by_role("button", name=re.compile(r"^reconnecting, as of \d\d:\d\d:\d\d$"))).to_be_visible()
+        expect(page.locator("main")).to_have_attribute("data-stale", "true")
+        expect(page.get_by_role("heading", level=1)).to_contain_text(demo.inferences[-1].output_topic)
+        rooms = page.get_by_role("navigation", name="Pages")
+        # Nobody has been there, so there is nothing to show yet.
+        rooms.get_by_role("link", name="Configurations").click()
+        page.wait_for_url(re.compile("/configurations"))
+        expect(rooms).to_be_visible()
+    finally:
+        for each in frozen:
+            each.kill()
+    expect(page.get_by_role("heading", name="Configurations", level=1)).to_be_visible()
+    expect(page.locator(f'main a[href="/configurations/{demo.configuration}"]').first).to_be_visible()
+    expect(page.get_by_role("button", name="live", exact=True)).to_be_visible()
+    expect(page.locator("main")).not_to_have_attribute("data-stale", "true")
+    settle(page)
+    assert page.evaluate("() => window.keptSince") == "the first load"
