@@ -191,6 +191,34 @@ def test_a_stream_tells_columns_statistics_and_balance_as_data_sets_do(viewer: A
     assert found["balance"] == [{"value": "ill", "count": 4}, {"value": "well", "count": 1}]
 
 
+def test_a_stream_that_a_data_set_announced_is_told_by_its_contract(viewer: APIClient, broker: TestBroker) -> None:
+    topic = broker.topic()
+    write(broker, topic, [orjson.dumps({"load": place, "ok": place > 2}) for place in range(10)], key=b"m1")
+    contract = {
+        "format": "JSON",
+        "key": "text",
+        "fields": [{"path": ["load"], "kind": "integer"}, {"path": ["ok"], "kind": "boolean"}],
+        "columns": [{"name": "double", "expression": "load * 2"}],
+        "labels": [{"name": "ok", "expression": "ok", "kind": "class"}],
+        # Of which no record alone is a sample.
+        "window": {"length": 3, "stride": 1},
+        "split": "time",
+    }
+    message = ControlMessage(
+        ranges=(StreamRange(topic, 0, 0, 10),),
+        input_format=InputFormat.COLUMNS,
+        input_config={"contract": contract},
+        validation_rate=0.0,
+        test_rate=0.0,
+    )
+    stream = builders.make_stream(value=message.to_bytes())
+    found = viewer.get(f"/api/streams/{stream.pk}/statistics/").json()
+    assert (found["problems"], found["decodes"], found["parts"]["training"]) == ([], 1.0, 8)
+    assert (found["columns"][0]["name"], found["columns"][0]["numbers"]["max"]) == ("double", 18)
+    assert found["balance"] == [{"value": "true", "count": 7}, {"value": "false", "count": 3}]
+    assert found["samples"][0]["inputs"][0]["shape"] == [3, 1]
+
+
 def test_labels_that_look_like_ids_are_asked_about(viewer: APIClient, broker: TestBroker) -> None:
     topic = broker.topic()
     for device in (1001, 1002):

@@ -1,10 +1,10 @@
 /** What the contract of a version makes of a sample of its records. */
 import { Box, Skeleton } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
+import { PreviewContent } from '~/components/contract/PreviewContent'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { Section } from '~/components/Section'
 import { type Dataset, type DatasetVersion, datasetsVersionPreviewOptions } from '~/lib/api'
-import { PreviewContent } from './builder/PreviewPanel'
 
 export function SamplesTab({ dataset, version }: { dataset: Dataset; version: DatasetVersion }) {
   const query = useQuery({

@@ -68,3 +68,13 @@ test('of many columns some are told, and the others when they are asked for', as
   expect(within(table).getAllByRole('row')).toHaveLength(51)
   expect(screen.getByText('The first 40 of 50 columns.')).toBeVisible()
 })
+
+test('what a data set announced is shown as its contract takes it, and no record is blamed for being one of several', async () => {
+  platform({ 'GET /api/streams/4/statistics/': PREVIEW })
+  await show(<SamplesTab stream={{ ...STREAM, input_format: 'COLUMNS' }} search={{}} onSearch={() => {}} />)
+  expect(await screen.findByRole('table', { name: 'Columns of the samples' })).toBeVisible()
+  expect(screen.getByText(/They give 800 training, 100 validation and 100 test samples/)).toBeVisible()
+  const samples = within(screen.getByRole('table', { name: 'Samples' }))
+  expect(samples.getByRole('columnheader', { name: 'temperature' })).toBeVisible()
+  expect(samples.getByText('0.25')).toBeVisible()
+})

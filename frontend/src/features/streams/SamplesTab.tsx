@@ -3,28 +3,60 @@ import { Alert, Box, Button, Group, Skeleton, Stack, Text, Tooltip } from '@mant
 import { IconAlertTriangle, IconArrowRight } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { StreamLink, TopicLink } from '~/components/ButtonLink'
+import { PreviewContent } from '~/components/contract/PreviewContent'
 import { Dimmed, SmallPrint } from '~/components/Dimmed'
 import { EmptyState } from '~/components/EmptyState'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { RowTable } from '~/components/RowTable'
 import { ColumnStatistics, columnsWidth, MOST_COLUMNS, sampleColumns } from '~/components/SampleColumns'
 import { SampleView } from '~/components/SampleView'
+import { Section } from '~/components/Section'
 import { type Stream, type StreamSample, streamsPreviewRetrieveOptions, streamsStatisticsOptions } from '~/lib/api'
+import { COLUMNS } from '~/lib/datasets'
 import { formatExact, formatShape, formatValue, plural } from '~/lib/format'
 import type { StreamSearch } from './routes'
 import classes from './SamplesTab.module.css'
 
 const PAGE_SAMPLES = 48
 
-export function SamplesTab({
-  stream,
-  search,
-  onSearch,
-}: {
+interface SamplesTabProps {
   stream: Stream
   search: StreamSearch
   onSearch: (change: StreamSearch) => void
-}) {
+}
+
+export function SamplesTab(props: SamplesTabProps) {
+  return props.stream.input_format === COLUMNS ? <ContractSamples stream={props.stream.id} /> : <Pages {...props} />
+}
+
+/** What a data set announced: its contract may make a sample of several records, so they are not told one by one. */
+function ContractSamples({ stream }: { stream: number }) {
+  const query = useStatistics(stream)
+  if (query.error)
+    return <ProblemAlert error={query.error} title="The records cannot be read" onRetry={() => void query.refetch()} />
+  if (!query.data) return <Skeleton height={320} role="status" aria-label="Loading samples" />
+  const columns = query.data.columns.filter((each) => each.place.startsWith('columns.'))
+  return (
+    <Stack gap="md">
+      <ColumnStatistics statistics={{ ...query.data, columns }} />
+      <Section title="What the model gets">
+        <PreviewContent preview={query.data} />
+      </Section>
+    </Stack>
+  )
+}
+
+/** Columns and labels over many records: the page that is shown says little. */
+function useStatistics(stream: number) {
+  return useQuery({
+    ...streamsStatisticsOptions({ path: { id: String(stream) } }),
+    // The records do not change.
+    staleTime: Number.POSITIVE_INFINITY,
+    retry: false,
+  })
+}
+
+function Pages({ stream, search, onSearch }: SamplesTabProps) {
   const offset = search.at ?? 0
   const query = useQuery({
     ...streamsPreviewRetrieveOptions({ path: { id: String(stream.id) }, query: { limit: PAGE_SAMPLES, offset } }),
@@ -116,14 +148,8 @@ export function SamplesTab({
   )
 }
 
-/** Columns and labels over many records: the page that is shown says little. */
 function Statistics({ stream, columns }: { stream: number; columns: number }) {
-  const query = useQuery({
-    ...streamsStatisticsOptions({ path: { id: String(stream) } }),
-    // The records do not change.
-    staleTime: Number.POSITIVE_INFINITY,
-    retry: false,
-  })
+  const query = useStatistics(stream)
   if (query.error)
     return (
       <ProblemAlert error={query.error} title="No statistics of the columns" onRetry={() => void query.refetch()} />

@@ -1,6 +1,7 @@
 /** The fields of the records: what they hold, what was noticed of them, and which of them are learnt. */
 import { Badge, Button, Checkbox, Group, Text, VisuallyHidden } from '@mantine/core'
 import { useState } from 'react'
+import { Remarks } from '~/components/contract/Remarks'
 import { KINDS } from '~/components/contract/words'
 import { SmallPrint } from '~/components/Dimmed'
 import { Histogram } from '~/components/Histogram'
@@ -8,7 +9,6 @@ import { RowMenu } from '~/components/RowMenu'
 import { RowTable } from '~/components/RowTable'
 import type { FieldSummary, Proposal } from '~/lib/api'
 import { formatCount, formatPercent, formatShape, NONE } from '~/lib/format'
-import { Remarks } from './Remarks'
 import { type BuilderValues, columnOfField, columnsOfField, pathKey } from './values'
 
 /** More than these are shown when asked for. */

@@ -1,11 +1,11 @@
 /** Nothing can be proposed for a topic: why, and how to help. */
 import { Button, Group, Stack } from '@mantine/core'
 import { useState } from 'react'
+import { Remarks } from '~/components/contract/Remarks'
 import { EmptyState } from '~/components/EmptyState'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import type { ProposalQueryRequest, Remark } from '~/lib/api'
 import { FormatDialog } from './FormatDialog'
-import { Remarks } from './Remarks'
 
 export function NoContract({
   topic,

@@ -1,13 +1,9 @@
-/** What the contract makes of the records: how many become samples, the label's balance, the samples themselves. */
-import { Alert, Box, Code, Group, Loader, Skeleton, Stack, Text, Title } from '@mantine/core'
-import { SmallPrint } from '~/components/Dimmed'
-import { Histogram } from '~/components/Histogram'
+/** What the contract makes of the records, anew as somebody writes it. */
+import { Box, Group, Loader, Skeleton, Title } from '@mantine/core'
+import { PreviewContent } from '~/components/contract/PreviewContent'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import type { Preview } from '~/lib/api'
-import { formatCount, formatPercent, formatShape, plural } from '~/lib/format'
 import classes from './Builder.module.css'
-import { Remarks } from './Remarks'
-import { Samples } from './Samples'
 
 export function PreviewPanel({
   topic,
@@ -37,70 +33,5 @@ export function PreviewPanel({
         error === null && <Skeleton height={240} role="status" aria-label="Loading" />
       )}
     </Box>
-  )
-}
-
-/** ``topic``: whose remarks are put away together; without it all stay. */
-export function PreviewContent({ preview, topic }: { preview: Preview; topic?: string }) {
-  const { undecodable, inputs, balance, parts } = preview
-  const label = preview.columns.filter((each) => each.place.startsWith('labels.'))
-  return (
-    <Stack gap="md">
-      <Text size="sm">
-        {formatPercent(preview.decodes)} of {plural(preview.sampled, 'record')} sampled records can be decoded
-        {preview.records > preview.sampled && ` (of ${formatCount(preview.records)})`}.
-        {parts &&
-          ` They give ${formatCount(parts.training)} training, ${formatCount(parts.validation)} validation and ${formatCount(parts.test)} test samples.`}
-      </Text>
-      {undecodable && (
-        <Alert color="yellow" py={6} title={`${formatPercent(undecodable.share)} cannot be decoded`}>
-          <Text size="xs" style={{ overflowWrap: 'anywhere' }}>
-            {undecodable.place}: {undecodable.message}
-          </Text>
-          {undecodable.value && <Code style={{ overflowWrap: 'anywhere' }}>{undecodable.value}</Code>}
-        </Alert>
-      )}
-      <Remarks label="View" remarks={preview.remarks} {...(topic !== undefined && { name: topic })} />
-      {inputs.length > 0 && (
-        <div>
-          <Title order={3} mb={4}>
-            {inputs.length === 1 ? 'Input' : 'Inputs'}
-          </Title>
-          {inputs.map((each) => (
-            <Text size="sm" key={each.name}>
-              {each.name && `${each.name}: `}
-              {each.dtype}, {formatShape(each.shape)}
-            </Text>
-          ))}
-        </div>
-      )}
-      {label.length > 0 && (
-        <div>
-          <Title order={3} mb={4}>
-            {label.length === 1 ? 'Label' : 'Labels'}
-          </Title>
-          <Group gap="lg" align="flex-start">
-            {label.map((each) => (
-              <div key={each.place}>
-                <SmallPrint>{each.name}</SmallPrint>
-                <Histogram
-                  label={`Values of the label ${each.name}`}
-                  numbers={each.numbers}
-                  top={label.length === 1 && balance.length > 0 ? balance : each.top}
-                />
-              </div>
-            ))}
-          </Group>
-        </div>
-      )}
-      {preview.samples.length > 0 && (
-        <div>
-          <Title order={3} mb={4}>
-            Samples
-          </Title>
-          <Samples preview={preview} />
-        </div>
-      )}
-    </Stack>
   )
 }

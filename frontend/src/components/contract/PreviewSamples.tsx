@@ -3,16 +3,14 @@ import { Group, Text } from '@mantine/core'
 import { TopicLink } from '~/components/ButtonLink'
 import { SmallPrint } from '~/components/Dimmed'
 import { RowTable } from '~/components/RowTable'
+import { columnsWidth, sampleColumns } from '~/components/SampleColumns'
 import { SampleView } from '~/components/SampleView'
 import type { Preview, PreviewInput, PreviewSample, SampleInput } from '~/lib/api'
 import { formatMetric, formatShape, NONE } from '~/lib/format'
-import classes from './Builder.module.css'
+import classes from './Preview.module.css'
 import { WindowChart, WindowLegend } from './WindowChart'
 
 const PARTS = { training: 'trains', validation: 'validates', test: 'tests' }
-/** More columns than these nobody reads. */
-const MOST_FEATURES = 40
-
 export function Samples({ preview }: { preview: Preview }) {
   const { inputs, samples } = preview
   const [only] = inputs
@@ -34,11 +32,10 @@ export function Samples({ preview }: { preview: Preview }) {
 }
 
 function RowSamples({ input, samples }: { input: PreviewInput; samples: readonly PreviewSample[] }) {
-  const features = input.features.slice(0, MOST_FEATURES)
   return (
     <RowTable
       label="Samples"
-      minWidth={160 + 76 * features.length}
+      minWidth={160 + columnsWidth(input.features)}
       rows={samples}
       rowKey={placeOf}
       columns={[
@@ -46,11 +43,7 @@ function RowSamples({ input, samples }: { input: PreviewInput; samples: readonly
         ...(samples.some((each) => each.label !== null)
           ? [{ title: 'Label', cell: (sample: PreviewSample) => labelText(sample.label) }]
           : []),
-        ...features.map((name, place) => ({
-          title: name,
-          right: true,
-          cell: (sample: PreviewSample) => formatMetric(sample.inputs[0]?.values[place]),
-        })),
+        ...sampleColumns<PreviewSample>(input.features, (sample) => sample.inputs[0] ?? null),
         { title: 'Part', cell: (sample) => <SmallPrint>{PARTS[sample.part]}</SmallPrint> },
       ]}
     />

@@ -4,7 +4,7 @@ import { useLocalStorage } from '@mantine/hooks'
 import { IconAlertTriangle, IconCircleX, IconInfoCircle, IconX } from '@tabler/icons-react'
 import type { Remark } from '~/lib/api'
 import { plural } from '~/lib/format'
-import classes from './Builder.module.css'
+import classes from './Preview.module.css'
 
 const ICONS = { error: IconCircleX, warning: IconAlertTriangle, info: IconInfoCircle }
 const WORDS = { error: 'Error', warning: 'Warning', info: 'Note' }
