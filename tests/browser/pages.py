@@ -79,7 +79,7 @@ def page_addresses(demo: Demo) -> dict[str, list[str]]:
         ],
         "/training/$id": tabs(f"/training/{demo.deployment}", "settings"),
         "/training/compare": [f"/training/compare?results={result.id},{demo.results[0].id}"],
-        "/results/$id": tabs(f"/results/{result.id}", "metrics", "confusion", "versions", "logs", "lineage", "files"),
+        "/results/$id": tabs(f"/results/{result.id}", "confusion", "versions", "logs", "lineage", "files"),
         "/results/$id/versions/$number": [f"/results/{result.id}/versions/1"],
         "/inference": ["/inference"],
         "/inference/new": ["/inference/new", f"/inference/new?result={result.id}"],

@@ -22,7 +22,7 @@ _FOLDER = _ROOT / "build" / "screenshots"
 # Route and tab -> name in docs/images.
 _FOR_README = {
     "/": "pipeline",
-    "/results/$id?tab=metrics": "learning-curves",
+    "/results/$id": "learning-curves",
     "/results/$id?tab=confusion": "confusion-matrix",
     "/inference/$id?tab=try": "try-it",
 }

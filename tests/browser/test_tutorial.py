@@ -170,7 +170,7 @@ def test_3_both_models_train_from_one_stream(session: Session, platform: Platfor
 
 @pytest.mark.parametrize("framework", list(_MODELS))
 def test_4_the_result_answers_with_numbers_curves_and_samples(session: Session, made: Made, framework: str) -> None:
-    page = session.open(f"/results/{made.results[framework]}?tab=metrics")
+    page = session.open(f"/results/{made.results[framework]}")
     expect(page.get_by_role("img", name=re.compile("accuracy", re.IGNORECASE)).first).to_be_visible()
     page.get_by_role("tab", name="Confusion matrix").click()
     # A cell of the diagonal holds samples, and shows them.

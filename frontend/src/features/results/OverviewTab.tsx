@@ -1,4 +1,4 @@
-/** The answer first: how good the model is, or how far its training has come. */
+/** The answer first: how good the model is, or how far its training has come; then its curves, and each metric. */
 
 import { Alert, Box, Group, Progress, Stack, Text } from '@mantine/core'
 import { IconHourglass } from '@tabler/icons-react'
@@ -27,6 +27,7 @@ import { durationSeconds, hasEnded } from '~/lib/runs'
 import { scoreHeading } from '~/lib/scores'
 import { BestEpochStat, LearningRateStat } from './EpochStats'
 import { Hints } from './Hints'
+import { MetricValues } from './MetricValues'
 import { PseudoLabelRounds } from './PseudoLabelRounds'
 import { RunParts } from './RunParts'
 import { progressOf } from './state'
@@ -34,7 +35,18 @@ import { useCurveMarks } from './useCurveMarks'
 import { useCurves, useEpochs } from './useEpochs'
 import { WindowStats, WindowsChart } from './Windows'
 
-export function OverviewTab({ result, parts }: { result: Result; parts: readonly ResultRow[] }) {
+export function OverviewTab({
+  result,
+  parts,
+  epoch,
+  onEpoch,
+}: {
+  result: Result
+  parts: readonly ResultRow[]
+  /** Whose metrics are shown beside the last and the best. */
+  epoch: number | undefined
+  onEpoch: (epoch: number | undefined) => void
+}) {
   const epochs = useEpochs(result)
   const series = useCurves(result, epochs)
   const unit = unitOf(result.metrics)
@@ -49,11 +61,12 @@ export function OverviewTab({ result, parts }: { result: Result; parts: readonly
       <Hints result={result} />
       {epochs.length > 0 && (
         <Box>
-          <LearningCurves series={series} unit={unit} marks={marks} name={`result-${result.id}`} />
+          <LearningCurves series={series} unit={unit} marks={marks} height={300} name={`result-${result.id}`} />
         </Box>
       )}
       <PseudoLabelRounds outcome={hasEnded(result) ? result.outcome : null} epochs={epochs} />
       {unit === 'window' && <WindowsChart result={result} epochs={epochs} />}
+      {epochs.length > 0 && <MetricValues result={result} epochs={epochs} epoch={epoch} onEpoch={onEpoch} />}
     </Stack>
   )
 }

@@ -36,7 +36,6 @@ import { FilesTab } from './FilesTab'
 import { LimitsTab } from './LimitsTab'
 import { LineageTab } from './LineageTab'
 import { LogsTab } from './LogsTab'
-import { MetricsTab } from './MetricsTab'
 import { OverviewTab } from './OverviewTab'
 import { useRunParts } from './parts'
 import { RestartDialog } from './RestartDialog'
@@ -269,11 +268,17 @@ function Loaded({
         tab={search.tab}
         onTab={(tab) => onSearch({ tab: tab as NonNullable<ResultSearch['tab']> })}
         tabs={[
-          { value: 'overview', label: 'Overview', content: () => <OverviewTab result={result} parts={parts} /> },
           {
-            value: 'metrics',
-            label: 'Metrics',
-            content: () => <MetricsTab result={result} epoch={search.epoch} onEpoch={(epoch) => onSearch({ epoch })} />,
+            value: 'overview',
+            label: 'Overview',
+            content: () => (
+              <OverviewTab
+                result={result}
+                parts={parts}
+                epoch={search.epoch}
+                onEpoch={(epoch) => onSearch({ epoch })}
+              />
+            ),
           },
           {
             value: 'confusion',

@@ -1,7 +1,6 @@
-/** Learning curves, and each metric's last, best and chosen value. */
-import { Box, Stack, Text, Title } from '@mantine/core'
-import { PART_NAMES, summarise, type Unit, unitOf } from '~/components/charts/curves'
-import { LearningCurves } from '~/components/charts/LearningCurves'
+/** Each metric's last and best value, and that of a chosen epoch. */
+import { Box, Title } from '@mantine/core'
+import { PART_NAMES, summarise, unitOf } from '~/components/charts/curves'
 import { Sparkline } from '~/components/charts/Sparkline'
 import { Dimmed } from '~/components/Dimmed'
 import { NumberField } from '~/components/NumberField'
@@ -9,46 +8,19 @@ import { RowTable } from '~/components/RowTable'
 import type { EpochMetrics, Result } from '~/lib/api'
 import { formatMeasured, formatMetric, NONE } from '~/lib/format'
 import { scoreTitle } from '~/lib/scores'
-import { useCurveMarks } from './useCurveMarks'
-import { useCurves, useEpochs } from './useEpochs'
 
-export function MetricsTab({
-  result,
-  epoch,
-  onEpoch,
-}: {
-  result: Result
-  epoch: number | undefined
-  onEpoch: (epoch: number | undefined) => void
-}) {
-  const epochs = useEpochs(result)
-  const series = useCurves(result, epochs)
-  const marks = useCurveMarks(result, epochs)
-  if (epochs.length === 0) {
-    return <Text c="dimmed">No epoch has finished yet. The curves grow with each one.</Text>
-  }
-  const unit = unitOf(result.metrics)
-  return (
-    <Stack gap="xl">
-      <LearningCurves series={series} unit={unit} marks={marks} height={300} name={`result-${result.id}`} />
-      <MetricsTable result={result} epochs={epochs} unit={unit} epoch={epoch} onEpoch={onEpoch} />
-    </Stack>
-  )
-}
-
-function MetricsTable({
+export function MetricValues({
   result,
   epochs,
-  unit,
   epoch,
   onEpoch,
 }: {
   result: Result
   epochs: readonly EpochMetrics[]
-  unit: Unit
   epoch: number | undefined
   onEpoch: (epoch: number | undefined) => void
 }) {
+  const unit = unitOf(result.metrics)
   const last = epochs.at(-1)?.epoch ?? 1
   // Of very many windows not each is kept here: then the one before it is shown, under its own number.
   const chosen = epoch === undefined ? undefined : epochs.findLast((each) => each.epoch <= epoch)
