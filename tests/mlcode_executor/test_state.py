@@ -27,7 +27,7 @@ KERAS_LAYERS = """class Noise(keras.layers.Layer):
 model = keras.Sequential([
     keras.Input(shape=(8, 8)),
     Noise(),
-    keras.layers.GRU(16, dropout=0.1),
+    keras.layers.SimpleRNN(16, dropout=0.1),
     keras.layers.BatchNormalization(),
     keras.layers.Dropout(0.3),
     keras.layers.Dense(10, activation="softmax"),
@@ -255,12 +255,12 @@ def test_a_training_goes_on_elsewhere_to_the_last_bit(kind_of: Callable[[str], K
 @pytest.mark.parametrize("name", ["keras-layers", "torch-layers"])
 def test_the_best_epoch_and_the_patience_go_on_elsewhere(kind_of: Callable[[str], Kind], name: str) -> None:
     kind = kind_of(name)
-    # The loss falls, so the first epoch has the greatest: the best of two that are waited for in vain.
+    # The first epoch has the greatest loss: the best of two that are waited for in vain.
     arguments = {EPOCHS[kind.runtime]: 9, "monitor": "loss", "mode": "max", "early_stopping": 2}
     undisturbed = kind.build()
     whole = kind.fit(undisturbed, **arguments)
     losses = whole["history"]["loss"]
-    assert losses == sorted(losses, reverse=True)
+    assert max(losses) == losses[0]
     first = kind.build()
     assert kind.fit(first, pause_seconds=0, **arguments) == {"paused": True, "epoch": 1}
     assert kind.fit(first, pause_seconds=0, **arguments) == {"paused": True, "epoch": 2}
@@ -308,7 +308,7 @@ def test_a_state_of_another_model_is_refused_with_names_and_shapes(kind_of: Call
     wider = replace(kind, code=kind.code.replace("(16", "(17"))
     with pytest.raises(
         RefusedError,
-        match=r"another model: .*gru.* is \(8, 48\).* in the checkpoint and \(8, 51\)|"
+        match=r"another model: .*simple_rnn.* is \(8, 16\).* in the checkpoint and \(8, 17\)|"
         r"another model: .*layers.1.weight is \(16, 64\).* in the checkpoint and \(17, 64\)",
     ):
         wider.build(state)
