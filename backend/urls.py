@@ -33,6 +33,7 @@ from backend.streams.views import StreamViewSet
 from backend.system import views as system
 from backend.system.documentation import documentation
 from backend.system.example_views import ExamplesView
+from backend.system.metrics_view import metrics
 from backend.topics import views as topics
 from backend.visualisation.views import prediction_stream
 from backend.webhooks.views import WebhookViewSet
@@ -141,6 +142,7 @@ api_urls: list[URLPattern | URLResolver] = [
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("login/<str:secret>", accounts.login_by_link, name="login-link"),
+    path("metrics", metrics, name="metrics"),
     path("api/", include(api_urls)),
     re_path(r"^docs(?:/(?P<path>.*))?$", documentation, name="documentation"),
     re_path(r"^(?!api/|login/|static/)", system.index, name="index"),

@@ -19,12 +19,14 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from kafka_control_logger.announcements import HttpAnnouncements
 from kafka_control_logger.heartbeats import HttpHeartbeats
+from kafka_control_logger.prometheus import RelayMetrics
 from kafka_control_logger.relay import ControlRelay
 from kafkaml.confluent import KafkaAdmin, KafkaGroupReader, KafkaRecordWriter
 from kafkaml.control import DEFAULT_CONTROL_TOPICS, control_topics
 from kafkaml.dead_letters import dead_letter_topic
 from kafkaml.errors import BrokerError
 from kafkaml.logs import configure_logs, get_logger
+from kafkaml.prometheus import MetricsServer, ProcessMetrics
 from kafkaml.settings import KafkaSettings, default_state_dir
 from kafkaml.sign_of_life import SignOfLife
 
@@ -75,7 +77,11 @@ class ControlLoggerSettings(BaseSettings):
 
 
 def _run_once(
-    settings: ControlLoggerSettings, kafka: KafkaSettings, life: Callable[[str], None], stop: threading.Event
+    settings: ControlLoggerSettings,
+    kafka: KafkaSettings,
+    life: Callable[[str], None],
+    metrics: RelayMetrics,
+    stop: threading.Event,
 ) -> None:
     """Connect and relay until ``stop``; raises BrokerError when Kafka cannot be used (any more)."""
     admin = KafkaAdmin(kafka, timeout_seconds=_KAFKA_SECONDS)
@@ -95,11 +101,34 @@ def _run_once(
             dead_letters=writer,
             dead_letter_topic=settings.dead_letter_topic,
             on_progress=life,
+            metrics=metrics,
         ).run(stop)
     finally:
         announcements.close()
         writer.close()
         reader.close()
+
+
+def _relay(
+    settings: ControlLoggerSettings,
+    kafka: KafkaSettings,
+    life: Callable[[str], None],
+    metrics: RelayMetrics,
+    stop: threading.Event,
+) -> None:
+    """Relay until ``stop``; a Kafka that is away is waited for."""
+    pause = _FIRST_PAUSE_SECONDS
+    while not stop.is_set():
+        started = time.monotonic()
+        try:
+            _run_once(settings, kafka, life, metrics, stop)
+        except BrokerError as error:
+            if time.monotonic() - started > 60:
+                pause = _FIRST_PAUSE_SECONDS
+            life(f"waiting for Kafka: {error.message}")
+            logger.warning("Kafka cannot be used now, will try again", error=error.message, seconds=pause)
+            stop.wait(pause)
+            pause = min(pause * 2, _MAX_PAUSE_SECONDS)
 
 
 def main() -> None:
@@ -120,18 +149,9 @@ def main() -> None:
         file(what)
         heartbeats(what)
 
-    pause = _FIRST_PAUSE_SECONDS
-    while not stop.is_set():
-        started = time.monotonic()
-        try:
-            _run_once(settings, kafka, life, stop)
-        except BrokerError as error:
-            if time.monotonic() - started > 60:
-                pause = _FIRST_PAUSE_SECONDS
-            life(f"waiting for Kafka: {error.message}")
-            logger.warning("Kafka cannot be used now, will try again", error=error.message, seconds=pause)
-            stop.wait(pause)
-            pause = min(pause * 2, _MAX_PAUSE_SECONDS)
+    metrics = RelayMetrics()
+    with MetricsServer(ProcessMetrics("control-logger", [metrics]), state_dir=settings.state_dir):
+        _relay(settings, kafka, life, metrics, stop)
     heartbeats.close()
 
 

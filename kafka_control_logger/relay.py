@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 
 from kafka_control_logger.announcements import Announcements, NotAnAnnouncement
+from kafka_control_logger.prometheus import RelayMetrics
 from kafkaml.dead_letters import reason_headers
 from kafkaml.errors import BrokerError, KafkaMLError
 from kafkaml.failpoints import failpoint
@@ -43,12 +44,14 @@ class ControlRelay:
         dead_letters: RecordWriter,
         dead_letter_topic: str,
         on_progress: Callable[[str], None] = lambda _what: None,
+        metrics: RelayMetrics | None = None,
     ) -> None:
         self._reader = reader
         self._announcements = announcements
         self._dead_letters = dead_letters
         self._dead_letter_topic = dead_letter_topic
         self._on_progress = on_progress
+        self._metrics = metrics or RelayMetrics()
         self._complained = float("-inf")
         self._put_aside = 0
 
@@ -57,6 +60,7 @@ class ControlRelay:
         while not stop.is_set():
             self._on_progress("reading")
             record = self._reader.poll(_POLL_SECONDS)
+            self._metrics.polled()
             if record is None:
                 continue
             failpoint("logger.polled")
@@ -74,6 +78,7 @@ class ControlRelay:
             try:
                 self._register(record)
             except KafkaMLError as error:
+                self._metrics.became("failed")
                 self._on_progress(f"waiting: {error.message}")
                 logger.warning("not registered yet, will try again", record=record.place, error=error.message)
                 # Jitter, so that several loggers do not return to a restarted backend at once.
@@ -88,7 +93,9 @@ class ControlRelay:
             new = self._announcements.register(record)
         except NotAnAnnouncement as error:
             self._bury(record, error)
+            self._metrics.became("dead_lettered")
             return
+        self._metrics.became("registered" if new else "known")
         logger.info("stream registered" if new else "stream was registered already", record=record.place)
 
     def _bury(self, record: Record, error: NotAnAnnouncement) -> None:

@@ -40,7 +40,7 @@ class HttpReporter(Closing):
     ``running``, ``progress``, ``window`` and ``epoch`` return at once; ``upload``, ``version``, ``finished`` and
     ``failed`` return when the backend confirmed, after everything queued before them. An answer that ends the attempt
     (409: superseded, 403, 404) is raised as ApiError by the next call of any method, and handed to ``on_final`` from
-    the sender thread at once.
+    the sender thread at once. ``on_progress`` gets each progress and epoch, in the thread that reports it.
     """
 
     def __init__(
@@ -48,10 +48,12 @@ class HttpReporter(Closing):
         client: JobClient,
         *,
         on_final: Callable[[ApiError], None] = lambda _error: None,
+        on_progress: Callable[[Progress | EpochMetrics], None] = lambda _said: None,
         deadline_seconds: float = 24 * 3600.0,
     ) -> None:
         self._client = client
         self._on_final = on_final
+        self._on_progress = on_progress
         # A finished training is worth more than a day of waiting for the backend; a token does not live longer.
         self._deadline_seconds = deadline_seconds
         self._changed = threading.Condition()
@@ -74,9 +76,11 @@ class HttpReporter(Closing):
         self._put("running", {})
 
     def progress(self, progress: Progress) -> None:
+        self._on_progress(progress)
         self._put(_PROGRESS, progress.to_json())
 
     def epoch(self, metrics: EpochMetrics) -> None:
+        self._on_progress(metrics)
         self._put("epoch", metrics.to_json())
 
     def window(self, end: WindowEnd) -> None:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-__all__ = ["Isolation", "KafkaSettings", "default_state_dir", "given_variables"]
+__all__ = ["Isolation", "KafkaSettings", "MetricsSettings", "default_state_dir", "given_variables"]
 
 # What keeps user code from the rest of the machine; see mlcode_executor.sandbox.
 Isolation = Annotated[str, Field(pattern="^(auto|namespaces|landlock|off)$")]
@@ -78,3 +79,37 @@ class KafkaSettings(BaseSettings):
             for name in type(self).model_fields
             if name != "sasl_password" and getattr(self, name)
         }
+
+
+class MetricsSettings(BaseSettings):
+    """``KML_METRICS_*``: whoever reaches the address reads the metrics, so a network rule has to guard it."""
+
+    model_config = SettingsConfigDict(env_prefix="KML_METRICS_", extra="ignore", frozen=True, env_ignore_empty=True)
+
+    address: str = Field(
+        "",
+        description="host:port at which each process answers GET /metrics without a token, for itself and those that "
+        "share its state folder, e.g. 0.0.0.0:9464; guard it by a network rule; empty: at none",
+    )
+
+    @field_validator("address")
+    @classmethod
+    def _host_and_port(cls, value: str) -> str:
+        try:
+            parts = urlsplit(f"//{value}")
+            complete = not value or (bool(parts.hostname) and bool(parts.port) and parts.netloc == value)
+        except ValueError:
+            complete = False
+        if not complete or "@" in value:
+            raise ValueError(f"{value!r} is not an address to listen at: expected host:port, e.g. 127.0.0.1:9464")
+        return value
+
+    @property
+    def host(self) -> str:
+        """The host of ``address``; empty without."""
+        return urlsplit(f"//{self.address}").hostname or ""
+
+    @property
+    def port(self) -> int:
+        """The port of ``address``; 0 without."""
+        return urlsplit(f"//{self.address}").port or 0

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -15,6 +17,7 @@ __all__ = [
     "die_with_parent",
     "memory_kills",
     "signal_name",
+    "socket_address",
     "write_atomically",
 ]
 
@@ -35,6 +38,20 @@ def write_atomically(path: Path, content: bytes) -> None:
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
+
+
+@contextlib.contextmanager
+def socket_address(folder: Path, name: str) -> Iterator[str]:
+    """Yield an address of the socket ``name`` in ``folder`` that fits into the 108 bytes that the kernel allows."""
+    path = str(folder / name)
+    if len(os.fsencode(path)) < 100:
+        yield path
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{descriptor}/{name}"
+    finally:
+        os.close(descriptor)
 
 
 @cache

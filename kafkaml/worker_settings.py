@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from kafkaml.answers import DEFAULT_MAX_ANSWER_BYTES
 from kafkaml.codecs.schema_registry import SchemaRegistrySettings
 from kafkaml.logs import LogSettings
-from kafkaml.settings import Isolation, KafkaSettings, given_variables
+from kafkaml.settings import Isolation, KafkaSettings, MetricsSettings, given_variables
 
 __all__ = ["InferenceSettings", "TrainingSettings", "worker_environment"]
 
@@ -65,5 +65,5 @@ def worker_environment(kafka: KafkaSettings) -> dict[str, str]:
 
     Raises ValidationError for a value that workers would refuse.
     """
-    given = (TrainingSettings(), InferenceSettings(), LogSettings(), SchemaRegistrySettings())
+    given = (TrainingSettings(), InferenceSettings(), LogSettings(), MetricsSettings(), SchemaRegistrySettings())
     return kafka.to_env() | {name: value for each in given for name, value in given_variables(each).items()}

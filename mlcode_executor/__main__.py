@@ -24,11 +24,13 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from kafkaml.errors import KafkaMLError, SettingsError
 from kafkaml.frameworks import FRAMEWORKS
 from kafkaml.logs import configure_logs, get_logger, register_secret
-from kafkaml.settings import Isolation
+from kafkaml.prometheus import MetricsServer, ProcessMetrics
+from kafkaml.settings import Isolation, default_state_dir
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.limits import ResourceLimits
 from mlcode_executor.checks import Checker
 from mlcode_executor.process import ModelProcess, Runtime
+from mlcode_executor.prometheus import ExecutorMetrics
 from mlcode_executor.server_child import ForkServerChild
 from mlcode_executor.service import ExecutorService
 
@@ -55,6 +57,7 @@ class PlatformSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="KML_", extra="ignore", frozen=True)
 
     service_token_file: str = ""
+    state_dir: Path = Field(default_factory=default_state_dir)
     isolation: Isolation = "auto"
 
 
@@ -104,15 +107,20 @@ def _serve(options: argparse.Namespace, checks: CheckSettings, platform: Platfor
 
         checker = Checker(start, timeout_seconds=checks.timeout_seconds, spares=checks.spares)
         about = {"framework": str(options.framework), "versions": _versions(options.framework)}
+        metrics = ExecutorMetrics(str(options.framework))
         service = ExecutorService(
             checker,
             token=token,
             health=lambda: {**about, "isolation": fork_server.level},
             workers=checks.workers,
             queue=checks.queue,
+            metrics=metrics,
         )
+        metrics.pending, metrics.spares = lambda: service.pending, lambda: checker.ready
+        told = ProcessMetrics(f"executor-{options.framework}", [metrics])
         try:
-            return _run(service, options, fork_server)
+            with MetricsServer(told, state_dir=platform.state_dir):
+                return _run(service, options, fork_server)
         finally:
             service.close()
             checker.close()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -21,6 +22,7 @@ from pydantic import BaseModel, Field, ValidationError
 from kafkaml.errors import BrokenError, RefusedError
 from kafkaml.logs import get_logger
 from mlcode_executor.checks import Checker, Verdict
+from mlcode_executor.prometheus import ExecutorMetrics
 
 __all__ = ["MAX_BODY_BYTES", "ExecutorService"]
 
@@ -69,6 +71,7 @@ class ExecutorService:
         *,
         token: str,
         health: Callable[[], Mapping[str, Any]],
+        metrics: ExecutorMetrics,
         workers: int = 2,
         queue: int = 16,
     ) -> None:
@@ -77,6 +80,7 @@ class ExecutorService:
         self._health = health
         self._places = workers + queue
         self._taken = 0
+        self._metrics = metrics
         self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="check")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -130,10 +134,22 @@ class ExecutorService:
         if self._taken >= self._places:
             raise _Refusal(HTTPStatus.TOO_MANY_REQUESTS, f"{self._places} checks wait already", {"retry-after": "2"})
         self._taken += 1
+        began, outcome = time.perf_counter(), "broken"
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+            verdict = await asyncio.get_running_loop().run_in_executor(self._pool, work)
+            outcome = "valid" if verdict.error is None else "invalid"
+        except RefusedError:
+            outcome = "refused"
+            raise
         finally:
             self._taken -= 1
+            self._metrics.checked(outcome, seconds=time.perf_counter() - began)
+        return verdict
+
+    @property
+    def pending(self) -> int:
+        """How many checks are worked on or wait."""
+        return self._taken
 
 
 def _parse(kind: type[_Model], body: bytes) -> _Model:

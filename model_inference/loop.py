@@ -310,10 +310,10 @@ class _Transaction:
         self._confidence_total += published.confidence_total
 
     def count(self, stats: LoopStats, *, now: float, lag: int) -> None:
-        polled = sum(len(batch.polled) for batch in self.batches)
+        sizes = [len(batch.polled) for batch in self.batches]
         warming_up = sum(batch.warming_up for batch in self.batches)
         stats.committed(
-            predicted=polled - self._dead_lettered - warming_up,
+            predicted=sum(sizes) - self._dead_lettered - warming_up,
             dead_lettered=self._dead_lettered,
             warming_up=warming_up,
             restamped=self._restamped,
@@ -323,4 +323,5 @@ class _Transaction:
             lag=lag,
             refusal=self._refusal,
             confidence=Confidence(answers=self._confidence_answers, total=self._confidence_total),
+            batches=sizes,
         )

@@ -31,6 +31,7 @@ from kafkaml.input_format import InputFormat
 from kafkaml.job_client import Heartbeat, JobClient
 from kafkaml.log_copy import LogCopy
 from kafkaml.logs import get_logger, log_context
+from kafkaml.prometheus import MetricsServer, ProcessMetrics
 from kafkaml.retry import retried
 from kafkaml.settings import KafkaSettings
 from kafkaml.wire.choices import DeliveryGuarantee
@@ -48,6 +49,7 @@ from model_inference.loop import InferenceLoop, Models
 from model_inference.models import LoadedModel
 from model_inference.output_topics import OutputTopics, TopicWatch
 from model_inference.predicting import Outputs, RecoveringPredictor, SampleSpec
+from model_inference.prometheus import ReplicaMetrics
 from model_inference.publishing import Publisher
 from model_inference.room import check_room, free_bytes
 from model_inference.routing import CascadeRouter, OutputRouter
@@ -132,6 +134,13 @@ def serve(
         backend or JobClient(job, deadline_seconds=math.inf) as backend,
         Heartbeat(backend, on_final=stop.on_final),
         StatsReporter(backend, stats, replica=job.replica, news=news, on_final=stop.on_final, log=log) as reporter,
+        MetricsServer(
+            ProcessMetrics(
+                f"{job.name}-{job.replica}",
+                [ReplicaMetrics(stats, news, inference=job.inference_id, replica=job.replica)],
+            ),
+            state_dir=Path(job.state_dir),
+        ),
     ):
         try:
             plan = backend.inference_plan()

@@ -14,18 +14,19 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 from kafkaml.errors import ApiError
 from kafkaml.log_copy import LogCopy
 from kafkaml.logs import get_logger
+from kafkaml.prometheus import definitions
 from kafkaml.retry import is_transient
 from kafkaml.wire.failure import Failure
 from kafkaml.wire.inference import Wanted
 from kafkaml.wire.replica import Confidence, Counts, Exits, ProcessCounts, ReplicaState, ReplicaStats, Totals
 from model_inference.swap_news import SwapNews
 
-__all__ = ["CountsFile", "LoopStats", "StatsReporter", "StatsSink"]
+__all__ = ["CountsFile", "LoopStats", "Measured", "StatsReporter", "StatsSink"]
 
 logger = get_logger(__name__)
 
@@ -86,6 +87,16 @@ def _read_counts(path: Path) -> ProcessCounts | None:
     return ProcessCounts(run=name, **dict(zip(Counts.model_fields, counts, strict=True)))
 
 
+class Measured(NamedTuple):
+    """What was measured since the process began: latencies in seconds and batches in records as distributions tell."""
+
+    counts: Counts
+    commits: int
+    lag: int
+    latencies: tuple[list[tuple[str, float]], float]
+    batches: tuple[list[tuple[str, float]], float]
+
+
 class LoopStats:
     """Written by the loop, summed up by the reporter. Thread-safe. ``keep`` gets each change of the counts."""
 
@@ -101,7 +112,10 @@ class LoopStats:
         self._before_limit = (0, 0)
         self._confidence = _NO_CONFIDENCE
         self._lag = 0
+        self._commits = 0
         self._latencies: deque[float] = deque(maxlen=_MAX_LATENCIES)
+        self._all_latencies = definitions.REPLICA_LATENCY.distribution()
+        self._batches = definitions.REPLICA_BATCH.distribution()
         # None until something was measured: 0 ms would be a claim.
         self._percentiles: tuple[float | None, float | None] = (None, None)
         self._last_refusal = ""
@@ -120,10 +134,12 @@ class LoopStats:
         warming_up: int = 0,
         refusal: str = "",
         confidence: Confidence = _NO_CONFIDENCE,
+        batches: Sequence[int] = (),
     ) -> None:
         """Count answers that are committed now. ``arrived_seconds``: how long ago the oldest of them was polled.
 
         ``refusal``: why the newest of the dead letters became one. ``confidence``: how sure the model was of them.
+        ``batches``: how many records each batch had.
         """
         now_ms = self._wall_clock() * 1000
         step = max(1, len(timestamps_ms) // _SAMPLES_PER_COMMIT)
@@ -147,6 +163,12 @@ class LoopStats:
             self._lag = lag
             self._last_refusal = refusal[:_MAX_REFUSAL] or self._last_refusal
             self._latencies.extend(latencies)
+            self._commits += 1
+            self._batches.observe(batches)
+            # Each stands for those up to the next one.
+            self._all_latencies.observe([each / 1000 for each in latencies[:-1]], stands_for=step)
+            rest = len(timestamps_ms) - step * (len(latencies) - 1)
+            self._all_latencies.observe([each / 1000 for each in latencies[-1:]], stands_for=rest)
 
     def decides_by(self, limit: float) -> None:
         """Count exits anew: from now on a tier decides by this limit."""
@@ -173,6 +195,11 @@ class LoopStats:
         """Why the newest dead letter became one, cut; "" for none yet."""
         with self._lock:
             return self._last_refusal
+
+    def measured(self) -> Measured:
+        """Return what was measured since the start."""
+        with self._lock:
+            return Measured(self._counts, self._commits, self._lag, self._all_latencies.told(), self._batches.told())
 
     def summary(self) -> Totals:
         """Return the numbers; rates and latencies cover the time since the last call."""

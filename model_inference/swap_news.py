@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from kafkaml.wire.replica import LiveComparison, Serving, Swap, SwapFailure
 
-__all__ = ["SwapNews", "ToTell"]
+__all__ = ["SwapCounts", "SwapNews", "ToTell"]
 
 # A backend that is away for longer hears of the last ones only.
 _MOST_SWAPS = 100
@@ -24,6 +24,13 @@ class ToTell(NamedTuple):
     swaps: list[Swap]
     failure: SwapFailure | None
     comparison: LiveComparison | None
+
+
+class SwapCounts(NamedTuple):
+    """How many swaps there were since the process began."""
+
+    done: int
+    failed: int
 
 
 class SwapNews:
@@ -41,11 +48,17 @@ class SwapNews:
         self._serving: Serving | None = None
         self._swaps: list[Swap] = []
         self._failure: SwapFailure | None = None
+        self._counts = SwapCounts(0, 0)
 
     @property
     def wanted(self) -> int:
         """The newest revision that the backend asked for."""
         return self._wanted
+
+    @property
+    def counts(self) -> SwapCounts:
+        """How many swaps were done, and failed."""
+        return self._counts
 
     def want(self, revision: int) -> None:
         """Note which revision the backend asks for."""
@@ -68,12 +81,14 @@ class SwapNews:
             self._serving, self._failure = serving, None
             if swap is not None:
                 self._swaps = [*self._swaps, swap][-_MOST_SWAPS:]
+                self._counts = self._counts._replace(done=self._counts.done + 1)
         self.on_change()
 
     def failed(self, failure: SwapFailure) -> None:
         """Note why what was asked for does not answer."""
         with self._lock:
             self._failure = failure
+            self._counts = self._counts._replace(failed=self._counts.failed + 1)
         self.on_change()
 
     def to_tell(self) -> ToTell:

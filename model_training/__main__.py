@@ -21,6 +21,7 @@ from kafkaml.garbage import collect_garbage_seldom
 from kafkaml.http_reporter import HttpReporter
 from kafkaml.job_client import Heartbeat, JobClient
 from kafkaml.logs import configure_logs, get_logger, log_context
+from kafkaml.prometheus import MetricsServer, ProcessMetrics
 from kafkaml.reporter import ResultReporter
 from kafkaml.settings import KafkaSettings
 from kafkaml.wire.job import TrainingJob
@@ -33,6 +34,7 @@ from model_training.interrupts import Interrupted, Interrupts
 from model_training.modes import MODES
 from model_training.output_log import OutputLog
 from model_training.part import NothingServable
+from model_training.prometheus import TrainingMetrics
 from model_training.training_data import TrainingData
 
 logger = get_logger(__name__)
@@ -52,25 +54,28 @@ def main() -> WorkerExit:
     configure_logs("training")
     collect_garbage_seldom()
     job = TrainingJob.from_env(os.environ)
-    interrupts = Interrupts()
+    interrupts, metrics = Interrupts(), TrainingMetrics(attempt=job.attempt)
     with (
         log_context(result=job.result_id, attempt=job.attempt),
         JobClient(job) as client,
-        HttpReporter(client, on_final=interrupts.end) as reporter,
+        HttpReporter(client, on_final=interrupts.end, on_progress=metrics.of(job.result_id)) as reporter,
         Heartbeat(client, on_final=interrupts.end),
+        MetricsServer(ProcessMetrics(job.name, [metrics]), state_dir=Path(job.state_dir)),
     ):
         try:
             with interrupts:
-                return _attempt(job, client, reporter, interrupts)
+                return _attempt(job, client, reporter, interrupts, metrics)
         except Interrupted as interrupted:
             return _ended_from_outside(interrupted.error)
 
 
-def _attempt(job: TrainingJob, client: JobClient, reporter: ResultReporter, interrupts: Interrupts) -> WorkerExit:
+def _attempt(
+    job: TrainingJob, client: JobClient, reporter: ResultReporter, interrupts: Interrupts, metrics: TrainingMetrics
+) -> WorkerExit:
     try:
         plan = client.training_plan()
         with log_context(deployment=plan.deployment_id, model=plan.model_name):
-            _train(job, plan, client, reporter, interrupts)
+            _train(job, plan, client, reporter, interrupts, metrics)
     except ApiError as error:
         if error.status in _UNTELLABLE_STATUS:
             return _ended_from_outside(error)
@@ -81,7 +86,12 @@ def _attempt(job: TrainingJob, client: JobClient, reporter: ResultReporter, inte
 
 
 def _train(
-    job: TrainingJob, plan: TrainingPlan, client: JobClient, reporter: ResultReporter, interrupts: Interrupts
+    job: TrainingJob,
+    plan: TrainingPlan,
+    client: JobClient,
+    reporter: ResultReporter,
+    interrupts: Interrupts,
+    metrics: TrainingMetrics,
 ) -> None:
     logger.info("training starts", framework=str(plan.framework), stream=str(plan.stream.to_json()["topic"]))
     state_dir, kafka = Path(job.state_dir), KafkaSettings()
@@ -89,7 +99,11 @@ def _train(
         reporters = {plan.model_name: reporter}
         for each in plan.chain:
             if each.result_id != plan.result_id:
-                other = HttpReporter(client.of_result(each.result_id), on_final=interrupts.end)
+                other = HttpReporter(
+                    client.of_result(each.result_id),
+                    on_final=interrupts.end,
+                    on_progress=metrics.of(each.result_id),
+                )
                 reporters[each.model_name] = stack.enter_context(other)
 
         def open_reader() -> KafkaRecordReader:

@@ -26,6 +26,21 @@ class ServerLogger(Logger):  # type: ignore[misc]
         logging.getLogger("django.security.DisallowedHost").setLevel(logging.CRITICAL)
 
 
+def post_worker_init(worker: Any) -> None:
+    """Begin to tell the metrics of a process that serves; several of them go by their numbers."""
+    # Reads the settings of Django's, which the server itself has no need of.
+    from backend.config.prometheus import WEB
+
+    WEB.begin("web" if workers == 1 else f"web-{worker.age}")
+
+
+def worker_exit(_server: Any, _worker: Any) -> None:
+    """Tell them no more."""
+    from backend.config.prometheus import WEB
+
+    WEB.end()
+
+
 bind = os.environ.get("KML_WEB_BIND", "127.0.0.1:8000")
 worker_class = "asgi"
 # One process serves a laptop: live streams share one reader of the events. More only add database connections.

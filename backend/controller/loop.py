@@ -15,6 +15,7 @@ from django.db import DatabaseError, close_old_connections
 from backend.controller.actions import Launch
 from backend.controller.execute import Executor
 from backend.controller.leadership import Leadership
+from backend.controller.prometheus import RoundMetrics
 from backend.controller.reconcile import reconcile
 from backend.controller.relay import Relay
 from backend.controller.rows import Row, Subject
@@ -42,7 +43,7 @@ TOKEN_SECONDS = 1200.0
 class Controller:
     """Everything is received; ``housekeeping`` maps jobs to how often they run, in seconds.
 
-    ``on_round`` is called in every round with a word on what it does, for signs of life.
+    ``on_round`` is called in every round with a word on what it does, for signs of life; ``metrics`` measures rounds.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Controller:
         wakeup: WakeUp,
         housekeeping: Mapping[Callable[[], object], float],
         on_round: Callable[[str], None] = lambda _what: None,
+        metrics: RoundMetrics | None = None,
         interval_seconds: float = INTERVAL_SECONDS,
     ) -> None:
         self._store = store
@@ -66,6 +68,7 @@ class Controller:
         self._wakeup = wakeup
         self._housekeeping = dict(housekeeping)
         self._on_round = on_round
+        self._metrics = metrics or RoundMetrics()
         self._interval_seconds = interval_seconds
         self._due = dict.fromkeys(self._housekeeping, 0.0)
         self._looks: Mapping[str, int] = {}
@@ -80,7 +83,8 @@ class Controller:
         pause = 0.0
         while not stop.is_set():
             try:
-                acted = self._lead() and self.tick()
+                with self._metrics.round():
+                    acted = self._lead() and self.tick()
                 # What was done may make the next step possible at once.
                 wait = _SHORTEST_SECONDS if acted else self._interval_seconds
                 pause = 0.0
@@ -130,6 +134,7 @@ class Controller:
         elif not leads and not self._waits:
             logger.info("another controller leads; this one waits")
         self._leads, self._waits = leads, not leads
+        self._metrics.leads = leads
         return leads
 
     def _refresh_tokens(self) -> None:

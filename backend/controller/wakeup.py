@@ -9,11 +9,11 @@ import contextlib
 import os
 import signal
 import socket
-from collections.abc import Iterator
 from multiprocessing.connection import wait
 from pathlib import Path
 
 from backend.config.environment import environment
+from kafkaml.system import socket_address
 
 __all__ = ["WakeUp", "wake_controller"]
 
@@ -24,22 +24,8 @@ def wake_controller() -> None:
     """Make the controller look now. Never raises, never waits: it looks by itself soon anyway."""
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
         sender.setblocking(False)
-        with _address(environment().state_dir / "run") as address:
+        with socket_address(environment().state_dir / "run", _NAME) as address:
             sender.sendto(b"!", address)
-
-
-@contextlib.contextmanager
-def _address(folder: Path) -> Iterator[str]:
-    """Yield an address of the socket in ``folder`` that fits into the 108 bytes that the kernel allows."""
-    path = str(folder / _NAME)
-    if len(os.fsencode(path)) < 100:
-        yield path
-        return
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        yield f"/proc/self/fd/{descriptor}/{_NAME}"
-    finally:
-        os.close(descriptor)
 
 
 class WakeUp:
@@ -60,7 +46,7 @@ class WakeUp:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._path.unlink(missing_ok=True)
-            with _address(self._path.parent) as address:
+            with socket_address(self._path.parent, _NAME) as address:
                 receiver.bind(address)
         except OSError:
             receiver.close()

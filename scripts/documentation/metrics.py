@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Iterator
 
 from kafkaml.frameworks import FRAMEWORKS, Arguments, Purpose
+from kafkaml.prometheus.definitions import every_definition
 from kafkaml.wire.message import Message
 from kafkaml.wire.progress import EpochMetrics, Progress, WindowPlace
 from kafkaml.wire.replica import Compared, Counts, Exits, LiveComparison, ReplicaState, Totals
@@ -24,7 +25,7 @@ _OF_INFERENCE = (Counts, Totals, Exits, Compared, LiveComparison)
 
 def page() -> str:
     """Return the page."""
-    return _INTRODUCTION + "".join([*_scores(), *_frameworks(), *_messages()])
+    return _INTRODUCTION + "".join([*_scores(), *_frameworks(), *_messages(), *_prometheus()])
 
 
 def _scores() -> Iterator[str]:
@@ -60,6 +61,16 @@ def _messages() -> Iterator[str]:
     yield f"\n## An inference\nStates of a replica: {', '.join(f'`{each}`' for each in ReplicaState)}.\n"
     yield f"{_docstring(ReplicaState)}\n"
     yield from (_message(each) for each in _OF_INFERENCE)
+
+
+def _prometheus() -> Iterator[str]:
+    yield "\n## For Prometheus\nOf each process; [monitoring](../monitoring.md) says where they are.\n\n"
+    yield "| metric | kind | labels | |\n|---|---|---|---|\n"
+    for each in every_definition():
+        labels = ", ".join(f"`{label}`" for label in each.labels)
+        yield f"| `{each.name}` | {type(each).__name__.removesuffix('Of').lower()} | {labels} | {each.meaning} |\n"
+    yield "\nEach process also tells `process_cpu_seconds_total`, `process_resident_memory_bytes`, "
+    yield "`process_virtual_memory_bytes`, `process_open_fds`, `process_max_fds` and `process_start_time_seconds`.\n"
 
 
 def _message(kind: type[Message]) -> str:

@@ -12,11 +12,12 @@ from backend.controller.actions import BeginAttempt, Launch, MarkStopped, Stop
 from backend.controller.execute import Executor, work_spec
 from backend.controller.rows import Row, Subject
 from backend.controller.topics import TopicMaker
-from backend.controller.wakeup import WakeUp, _address
+from backend.controller.wakeup import WakeUp
 from backend.launchers.base import Autoscale, RestartPolicy
 from backend.launchers.names import RunKind
 from kafkaml.errors import BrokerTimeout
 from kafkaml.starts import Start, StartPlace
+from kafkaml.system import socket_address
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.job import InferenceJob, TrainingJob, job_from_env
 from kafkaml.wire.limits import ResourceLimits
@@ -191,7 +192,10 @@ def test_a_hint_arrives_however_long_the_path_is(tmp_path: Path, depth: int) -> 
     wakeup = WakeUp(state)
     wakeup.listen()
     started = time.monotonic()
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender, _address(state / "run") as address:
+    with (
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender,
+        socket_address(state / "run", "controller.sock") as address,
+    ):
         sender.sendto(b"!", address)
     wakeup.wait(60)
     assert time.monotonic() - started < 30

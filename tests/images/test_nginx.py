@@ -57,7 +57,7 @@ def test_no_body_that_the_backend_takes_is_refused() -> None:
     assert int(allowed[1]) << 20 >= _MAX_PIECE_BYTES
 
 
-@pytest.mark.parametrize("start", ["/api/", "/docs", "/login/"])
+@pytest.mark.parametrize("start", ["/api/", "/docs", "= /metrics", "/login/"])
 def test_the_backends_addresses_go_to_the_backend(start: str) -> None:
     assert "include proxy.conf;" in _location(start)
 

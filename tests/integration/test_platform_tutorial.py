@@ -12,9 +12,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import httpx
 import numpy as np
 import orjson
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from typer.testing import CliRunner
 
 from kafka_ml_cli.exits import ExitCode
@@ -164,10 +166,29 @@ def test_inference_answers_with_the_format_filled_in(
     said = platform.cli(*predict).stdout
     assert re.search(rf"1 +{predictions[0]['label']} +[01]", said), said
     assert all(len(each["value"]["values"]) == 10 for each in records)
+    _is_told_to_prometheus(platform, made["id"])
     assert platform.cli("inferences", "stop", str(made["id"])).returncode == 0
     stopped = platform.cli("inferences", "wait", str(made["id"]), "--state", "stopped", "--timeout", "240")
     assert stopped.returncode == 0, stopped.stderr
     assert platform.cli("inferences", "delete", str(made["id"])).returncode == 0
+
+
+def _is_told_to_prometheus(platform: Platform, inference: int) -> None:
+    """By one address, of all processes: the replica's own counts among them."""
+    token = platform.state.cli_token.read_text().strip()
+    answer = httpx.get(f"{platform.status.url}/metrics", headers={"authorization": f"Bearer {token}"}, trust_env=False)
+    assert answer.status_code == 200, answer.text
+    samples = [each for family in text_string_to_metric_families(answer.text) for each in family.samples]
+    replica = f"kml-infer-{inference}-a1-0"
+    processes = {"web", "controller", "control-logger", "executor-tensorflow", "executor-pytorch", replica}
+    assert processes <= {each.labels["process"] for each in samples if each.name == "process_open_fds"}
+    of_replica = {
+        (each.name, each.labels.get("outcome")): each.value for each in samples if each.labels["process"] == replica
+    }
+    assert of_replica["kafkaml_replica_records_total", "predicted"] >= 300
+    assert of_replica["kafkaml_replica_latency_seconds_count", None] >= 300
+    trained = [each.value for each in samples if each.labels.get("kind") == "training" and each.name == "kafkaml_runs"]
+    assert sum(trained) >= 2
 
 
 def test_a_stream_is_sent_again_to_another_deployment(platform: Platform, trained: Trained) -> None:

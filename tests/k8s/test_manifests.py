@@ -56,7 +56,9 @@ def name_of(obj: Mapping[str, Any]) -> str:
 
 def test_every_object_is_valid(objects: list[Manifest]) -> None:
     for each in objects:
-        kubernetes_validate.validate(each, KUBERNETES, strict=True)
+        # The Prometheus operator's own kind, which a cluster without it does not know either.
+        if each["kind"] != "PodMonitor":
+            kubernetes_validate.validate(each, KUBERNETES, strict=True)
 
 
 def test_every_pod_is_restricted(objects: list[Manifest]) -> None:

@@ -12,11 +12,11 @@ from backend.launchers.base import RestartPolicy, WorkSpec
 from backend.launchers.kubernetes.manifests import build_work
 from backend.launchers.kubernetes.settings import KubernetesSettings
 from tests.k8s.network import Network, Outside, Pod
-from tests.k8s.render import K8S, Manifest, find, render, render_with
+from tests.k8s.render import K8S, Manifest, find, platform_settings, render, render_with
 from tests.restricted import containers, pod_template
 
 # Every port that anything here listens on, and some that others do: DNS, http, https, PostgreSQL, API server, kubelet.
-PORTS = [("TCP", port) for port in (53, 80, 443, 5432, 6443, 8000, 8001, 8002, 8080)]
+PORTS = [("TCP", port) for port in (53, 80, 443, 5432, 6443, 8000, 8001, 8002, 8080, 9464)]
 PORTS += [("TCP", port) for port in (9000, 9092, 9093, 9094, 9095, 9098, 10250)] + [("UDP", 53)]
 
 Connection = tuple[str, str, str, int]
@@ -43,6 +43,11 @@ OTHERS: Peers = {
     "client": Pod(
         namespace="factory",
         namespace_labels={"kubernetes.io/metadata.name": "factory", "kafka-ml/kafka-client": "allowed"},
+        labels={},
+    ),
+    "prometheus": Pod(
+        namespace="monitoring",
+        namespace_labels={"kubernetes.io/metadata.name": "monitoring", "kafka-ml/monitoring": "allowed"},
         labels={},
     ),
     "outside": Outside(address="203.0.113.7"),
@@ -77,7 +82,7 @@ EXTERNAL: set[Connection] = {
 }  # fmt: skip
 
 
-def _worker() -> Manifest:
+def _worker(env: Mapping[str, str]) -> Manifest:
     spec = WorkSpec(
         name="kml-infer-3-a1",
         module="model_inference",
@@ -85,7 +90,12 @@ def _worker() -> Manifest:
         token="t" * 20,
         restart=RestartPolicy.ALWAYS,
     )
-    return build_work(spec, KubernetesSettings(), {}).owner
+    return build_work(spec, KubernetesSettings(), env).owner
+
+
+def _metrics(objects: Sequence[Manifest]) -> Mapping[str, str]:
+    """Return what of the platform's settings the controller passes on to workers, and gives them a port."""
+    return {name: value for name, value in platform_settings(objects).items() if name.startswith("KML_METRICS_")}
 
 
 def _peers(objects: Sequence[Manifest]) -> Peers:
@@ -94,7 +104,7 @@ def _peers(objects: Sequence[Manifest]) -> Peers:
         each["metadata"]["name"]: each["metadata"]["labels"] for each in objects if each["kind"] == "Namespace"
     }
     peers: dict[str, Pod | Outside] = dict(OTHERS)
-    for each in (*objects, _worker()):
+    for each in (*objects, _worker(_metrics(objects))):
         template = pod_template(each)
         if template is None:
             continue
@@ -151,6 +161,13 @@ def test_executors_call_nobody() -> None:
         ("postgresql", {("backend", target, "TCP", 5432) for target in ELSEWHERE}),
         ("ingress", set()),
         ("keda", set()),
+        (
+            "monitoring",
+            {
+                ("prometheus", target, "TCP", 9464)
+                for target in ("backend", "tfexecutor", "pthexecutor", "kafka-control-logger", "worker")
+            },
+        ),
         ("nodeport", set()),
         ("quota", set()),
         # Port 443 is open already, for the cluster's API.

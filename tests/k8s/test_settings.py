@@ -16,7 +16,7 @@ from backend.launchers.kubernetes.settings import KubernetesSettings
 from kafka_control_logger.__main__ import ControlLoggerSettings
 from kafkaml.codecs.schema_registry import SchemaRegistrySettings
 from kafkaml.logs import LogSettings
-from kafkaml.settings import KafkaSettings
+from kafkaml.settings import KafkaSettings, MetricsSettings
 from kafkaml.wire.framework import Framework
 from kafkaml.worker_settings import InferenceSettings, TrainingSettings
 from mlcode_executor.__main__ import CheckSettings, PlatformSettings
@@ -24,8 +24,9 @@ from tests.k8s.render import COMPONENTS, K8S, OVERLAYS, Manifest, find, platform
 from tests.restricted import containers, pod_template
 
 WORKERS = (TrainingSettings, InferenceSettings, SchemaRegistrySettings)
-BACKEND = (BackendSettings, LauncherSettings, KubernetesSettings, KafkaSettings, LogSettings, *WORKERS)
-EXECUTOR = (CheckSettings, PlatformSettings, LogSettings)
+COMMON = (LogSettings, MetricsSettings)
+BACKEND = (BackendSettings, LauncherSettings, KubernetesSettings, KafkaSettings, *COMMON, *WORKERS)
+EXECUTOR = (CheckSettings, PlatformSettings, *COMMON)
 # Of each container beside the ConfigMap, which all share.
 READ_BY: Mapping[str, tuple[type[BaseSettings], ...]] = {
     "set-up": BACKEND,
@@ -34,7 +35,7 @@ READ_BY: Mapping[str, tuple[type[BaseSettings], ...]] = {
     "make-secrets": (KubernetesSettings,),
     "tfexecutor": EXECUTOR,
     "pthexecutor": EXECUTOR,
-    "kafka-control-logger": (ControlLoggerSettings, KafkaSettings, LogSettings),
+    "kafka-control-logger": (ControlLoggerSettings, KafkaSettings, *COMMON),
     "frontend": (),
 }
 POD_NAMESPACE = "POD_NAMESPACE"

@@ -54,6 +54,7 @@ MATRIX: dict[str, dict[str, Needs]] = {
     PAGES: {"GET": Needs.PUBLIC, "HEAD": Needs.PUBLIC},
     "login/<str:secret>": {"GET": Needs.PUBLIC},
     DOCUMENTATION: {"GET": Needs.PUBLIC, "HEAD": Needs.PUBLIC},
+    "metrics": {"GET": V},
     "api/session/": {"GET": Needs.PUBLIC, "HEAD": Needs.PUBLIC},
     "api/session/password/": {"POST": V},
     "api/login/": {"POST": Needs.PUBLIC},

@@ -316,6 +316,7 @@ def _container(spec: WorkSpec, settings: KubernetesSettings, base_env: Mapping[s
         "imagePullPolicy": settings.image_pull_policy,
         "command": ["python", "-P", "-m", spec.module],
         "env": _environment(spec, settings, base_env),
+        **_metrics_port(base_env),
         "resources": _resources(spec, settings),
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -326,6 +327,12 @@ def _container(spec: WorkSpec, settings: KubernetesSettings, base_env: Mapping[s
         # Where the log's end is asked for after the pod is gone.
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }
+
+
+def _metrics_port(base_env: Mapping[str, str]) -> Manifest:
+    """Return the name of the port at which a worker tells its metrics, by which PodMonitors know it."""
+    _, _, port = base_env.get("KML_METRICS_ADDRESS", "").rpartition(":")
+    return {"ports": [{"name": "metrics", "containerPort": int(port)}]} if port else {}
 
 
 def _environment(spec: WorkSpec, settings: KubernetesSettings, base_env: Mapping[str, str]) -> list[Manifest]:

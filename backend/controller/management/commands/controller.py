@@ -19,6 +19,7 @@ from backend.controller.execute import Executor, work_spec
 from backend.controller.leadership import Leadership
 from backend.controller.loop import INTERVAL_SECONDS, Controller
 from backend.controller.outbox import OutboxRelay
+from backend.controller.prometheus import OnConnection, PlatformMetrics, RoundMetrics
 from backend.controller.topics import TopicMaker
 from backend.controller.wakeup import WakeUp
 from backend.controller.webhooks import WebhookRelay
@@ -28,13 +29,16 @@ from backend.inferences.minutes import prune_minutes
 from backend.inferences.models import Inference
 from backend.inferences.placements import placements
 from backend.inferences.services import ensure_topics
-from backend.launchers.factory import launcher_from_settings
+from backend.launchers.factory import LauncherSettings, launcher_from_settings
 from backend.launchers.names import RunKind
 from backend.launchers.routing import RoutingLauncher
 from backend.streams.services import prune_outbox
+from backend.system.documents import Gpu
+from backend.system.gpus import gpus
 from backend.system.services import heartbeat
 from kafkaml.confluent import KafkaAdmin, KafkaRecordWriter
 from kafkaml.logs import configure_logs
+from kafkaml.prometheus import MetricsServer, ProcessMetrics
 from kafkaml.settings import KafkaSettings
 from kafkaml.sign_of_life import SignOfLife
 
@@ -61,9 +65,13 @@ class Command(BaseCommand):
         wakeup = WakeUp(settings.state_dir)
         stop = threading.Event()
         _end_on_signals(stop, wakeup)
-        _controller(settings, wakeup, **{name: options[name] for name in ("interval_seconds", "lease_seconds")}).run(
-            stop
+        rounds = RoundMetrics()
+        controller = _controller(
+            settings, wakeup, rounds, **{name: options[name] for name in ("interval_seconds", "lease_seconds")}
         )
+        platform = OnConnection(PlatformMetrics(leads=lambda: rounds.leads, gpus=_gpus))
+        with MetricsServer(ProcessMetrics("controller", [rounds, platform]), state_dir=settings.state_dir):
+            controller.run(stop)
 
 
 def _end_on_signals(stop: threading.Event, wakeup: WakeUp) -> None:
@@ -75,8 +83,18 @@ def _end_on_signals(stop: threading.Event, wakeup: WakeUp) -> None:
         signal.signal(number, end)
 
 
+def _gpus() -> list[Gpu]:
+    """Return those of this machine, where workers run on it; those of a cluster belong to its nodes."""
+    return gpus()[0] if LauncherSettings().launcher == "process" else []
+
+
 def _controller(
-    settings: BackendSettings, wakeup: WakeUp, *, interval_seconds: float, lease_seconds: float
+    settings: BackendSettings,
+    wakeup: WakeUp,
+    rounds: RoundMetrics,
+    *,
+    interval_seconds: float,
+    lease_seconds: float,
 ) -> Controller:
     launcher = RoutingLauncher(own=launcher_from_settings(), connect=connect, placements=placements)
     topics = _Topics(settings.kafka)
@@ -117,6 +135,7 @@ def _controller(
             partial(launcher.prune, older_than_seconds=_LOG_RETENTION_SECONDS): _PRUNE_LOGS_SECONDS,
         },
         on_round=life,
+        metrics=rounds,
         interval_seconds=interval_seconds,
     )
 

@@ -1,0 +1,156 @@
+"""What the controller tells Prometheus: of its own rounds, and, while it leads, of the whole platform."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from django.db import close_old_connections
+from django.db.models import Count, Q
+from prometheus_client.core import Metric
+
+from backend.deployments.models import TrainingResult
+from backend.inferences.models import Inference, SwapRecord
+from backend.inferences.selectors import inferences
+from backend.streams.models import OutboxMessage
+from backend.system.documents import Gpu
+from backend.webhooks.models import Delivery
+from kafkaml.prometheus import Collector, definitions
+from kafkaml.wire.replica import FailingKind
+from kafkaml.wire.state import RunState
+
+__all__ = ["OnConnection", "PlatformMetrics", "RoundMetrics"]
+
+_OUTCOMES = ("predicted", "dead_lettered", "warming_up")
+
+
+class RoundMetrics:
+    """Set by the controller's loop. ``leads``: whether this controller is the one that acts."""
+
+    def __init__(self) -> None:
+        self.leads = False
+        self._seconds = definitions.CONTROLLER_ROUND.made()
+        self._last = definitions.CONTROLLER_LAST.made()
+        for outcome in ("done", "failed"):
+            self._seconds.labels(outcome)
+
+    @contextmanager
+    def round(self) -> Iterator[None]:
+        """Measure one round, which fails where it raises."""
+        began, outcome = time.perf_counter(), "failed"
+        try:
+            yield
+            outcome = "done"
+            self._last.set_to_current_time()
+        finally:
+            self._seconds.labels(outcome).observe(time.perf_counter() - began)
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the families."""
+        yield from self._seconds.collect()
+        yield from self._last.collect()
+        leads = definitions.CONTROLLER_LEADS.family()
+        leads.add_metric([], self.leads)
+        yield leads
+
+
+class PlatformMetrics:
+    """Looks into the database when it is asked: how many runs there are, how inferences do, what waits to be sent.
+
+    Told by the controller that ``leads``, so that each number is told once. ``gpus`` looks at those of this machine.
+    """
+
+    def __init__(self, *, leads: Callable[[], bool], gpus: Callable[[], list[Gpu]]) -> None:
+        self._leads = leads
+        self._gpus = gpus
+        # Two who ask at the same time must not look twice.
+        self._lock = threading.Lock()
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the families; none while another controller leads."""
+        if not self._leads():
+            return
+        with self._lock:
+            families = [*_runs(), *_inferences(), *_queues(), *_graphics(self._gpus())]
+        yield from families
+
+
+class OnConnection:
+    """Lets a collector use the database from whichever thread asks, of which the requests of Django know nothing."""
+
+    def __init__(self, collector: Collector) -> None:
+        self._collector = collector
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the families of the collector; a connection that is broken or old goes, before and after."""
+        close_old_connections()
+        try:
+            yield from list(self._collector.collect())
+        finally:
+            close_old_connections()
+
+
+def _runs() -> Iterator[Metric]:
+    runs = definitions.RUNS.family()
+    for kind, model in (("training", TrainingResult), ("inference", Inference)):
+        found = dict(model.objects.order_by().values_list("state").annotate(number=Count("pk")))
+        for state in RunState:
+            runs.add_metric([kind, state.value], found.get(state.value, 0))
+    yield runs
+
+
+def _inferences() -> Iterator[Metric]:
+    records, lag = definitions.INFERENCE_RECORDS.family(), definitions.INFERENCE_LAG.family()
+    latency, replicas = definitions.INFERENCE_LATENCY.family(), definitions.INFERENCE_REPLICAS.family()
+    failing = definitions.INFERENCE_FAILING.family()
+    for each in inferences():
+        labels, totals = [str(each.pk)], each.totals
+        for outcome in _OUTCOMES:
+            records.add_metric([*labels, outcome], getattr(totals, outcome))
+        if each.ended:
+            continue
+        replicas.add_metric([*labels, "wanted"], each.current_replicas)
+        replicas.add_metric([*labels, "ready"], each.ready_replicas)
+        kind = None if each.failing is None else each.failing["kind"]
+        for every in FailingKind:
+            failing.add_metric([*labels, every.value], kind == every.value)
+        if totals.lag is not None:
+            lag.add_metric(labels, totals.lag)
+        for quantile, milliseconds in (("0.5", totals.p50_ms), ("0.99", totals.p99_ms)):
+            if milliseconds is not None:
+                latency.add_metric([*labels, quantile], milliseconds / 1000)
+    yield from (records, lag, latency, replicas, failing)
+    swaps = definitions.INFERENCE_SWAPS.family()
+    told = SwapRecord.objects.order_by().values_list("inference")
+    for number, done, undone in told.annotate(
+        done=Count("pk", filter=Q(failure__isnull=True)), undone=Count("pk", filter=Q(failure__isnull=False))
+    ):
+        swaps.add_metric([str(number), "done"], done)
+        swaps.add_metric([str(number), "failed"], undone)
+    yield swaps
+
+
+def _queues() -> Iterator[Metric]:
+    for definition, pending in (
+        (definitions.OUTBOX, OutboxMessage.objects.filter(published_at=None)),
+        (definitions.WEBHOOKS, Delivery.objects.exclude(due_at=None)),
+    ):
+        family = definition.family()
+        family.add_metric([], pending.count())
+        yield family
+
+
+def _graphics(gpus: list[Gpu]) -> Iterator[Metric]:
+    memory, used = definitions.GPU_MEMORY.family(), definitions.GPU_MEMORY_USED.family()
+    use, temperature = definitions.GPU_USE.family(), definitions.GPU_TEMPERATURE.family()
+    for each in gpus:
+        labels = [str(each.index), each.name]
+        memory.add_metric(labels, each.memory_total)
+        used.add_metric(labels, each.memory_used)
+        if each.use is not None:
+            use.add_metric(labels, each.use / 100)
+        if each.temperature is not None:
+            temperature.add_metric(labels, each.temperature)
+    yield from (memory, used, use, temperature)

@@ -1,0 +1,34 @@
+"""RelayMetrics: what the control logger tells Prometheus."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prometheus_client.core import Metric
+
+from kafkaml.prometheus import definitions
+
+__all__ = ["RelayMetrics"]
+
+
+class RelayMetrics:
+    """Set by the relay, of each record and each look at Kafka."""
+
+    def __init__(self) -> None:
+        self._announcements = definitions.ANNOUNCEMENTS.made()
+        self._last = definitions.CONTROL_LAST.made()
+        for outcome in ("registered", "known", "dead_lettered", "failed"):
+            self._announcements.labels(outcome)
+
+    def became(self, outcome: str) -> None:
+        """Count what became of a record: registered, known, dead_lettered, or failed where it is tried again."""
+        self._announcements.labels(outcome).inc()
+
+    def polled(self) -> None:
+        """Note that Kafka was asked."""
+        self._last.set_to_current_time()
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the families."""
+        yield from self._announcements.collect()
+        yield from self._last.collect()

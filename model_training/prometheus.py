@@ -1,0 +1,66 @@
+"""TrainingMetrics: what one attempt tells Prometheus of its progress, from what it reports anyway."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+from prometheus_client.core import Metric
+
+from kafkaml.prometheus import definitions
+from kafkaml.wire.progress import EpochMetrics, Progress
+
+__all__ = ["TrainingMetrics"]
+
+
+class TrainingMetrics:
+    """Set by the reporters of all models of the attempt; asked in any thread."""
+
+    def __init__(self, *, attempt: int) -> None:
+        self._attempt = str(attempt)
+        self._epoch = definitions.TRAINING_EPOCH.made()
+        self._epochs = definitions.TRAINING_EPOCHS.made()
+        self._batch = definitions.TRAINING_BATCH.made()
+        self._batches = definitions.TRAINING_BATCHES.made()
+        self._remaining = definitions.TRAINING_REMAINING.made()
+        self._done = definitions.TRAINING_EPOCHS_DONE.made()
+        self._seconds = definitions.TRAINING_EPOCH_SECONDS.made()
+        self._lag = definitions.TRAINING_LAG.made()
+        self._records = definitions.TRAINING_WINDOW_RECORDS.made()
+
+    def of(self, result: int) -> Callable[[Progress | EpochMetrics], None]:
+        """Return what takes in the reports of one result."""
+        labels = (str(result), self._attempt)
+
+        def reported(said: Progress | EpochMetrics) -> None:
+            if isinstance(said, Progress):
+                self._progress(labels, said)
+            else:
+                self._learnt(labels, said)
+
+        return reported
+
+    def _progress(self, labels: tuple[str, str], said: Progress) -> None:
+        self._epoch.labels(*labels).set(said.epoch)
+        self._epochs.labels(*labels).set(said.epochs)
+        self._batch.labels(*labels).set(said.batch)
+        self._batches.labels(*labels).set(said.batches)
+        if said.remaining_seconds is not None:
+            self._remaining.labels(*labels).set(said.remaining_seconds)
+        else:
+            with suppress(KeyError):
+                self._remaining.remove(*labels)
+
+    def _learnt(self, labels: tuple[str, str], said: EpochMetrics) -> None:
+        self._done.labels(*labels).inc()
+        self._seconds.labels(*labels).inc(said.seconds)
+        if said.window is not None:
+            self._records.labels(*labels).inc(said.window.records)
+            if said.window.lag is not None:
+                self._lag.labels(*labels).set(said.window.lag)
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the families."""
+        for each in vars(self).values():
+            if not isinstance(each, str):
+                yield from each.collect()
