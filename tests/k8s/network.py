@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Network", "Outside", "Pod"]
+__all__ = ["Network", "Outside", "Pod", "matches_labels"]
 
 Object = Mapping[str, Any]
 
@@ -69,7 +69,7 @@ def _selects(policy: Object, pod: Pod, direction: str) -> bool:
     return (
         policy["metadata"]["namespace"] == pod.namespace
         and direction in directions
-        and _matches_labels(spec["podSelector"], pod.labels)
+        and matches_labels(spec["podSelector"], pod.labels)
     )
 
 
@@ -85,11 +85,11 @@ def _is_peer(peer: Object, policy: Object, other: Pod | Outside) -> bool:
     if isinstance(other, Outside):
         return False
     if "namespaceSelector" in peer:
-        if not _matches_labels(peer["namespaceSelector"], other.namespace_labels):
+        if not matches_labels(peer["namespaceSelector"], other.namespace_labels):
             return False
     elif other.namespace != policy["metadata"]["namespace"]:
         return False
-    return _matches_labels(peer.get("podSelector") or {}, other.labels)
+    return matches_labels(peer.get("podSelector") or {}, other.labels)
 
 
 def _in_block(block: Object, address: str) -> bool:
@@ -114,7 +114,7 @@ def _is_port(rule: Object, target: Pod | Outside, port: int, protocol: str) -> b
     return int(wanted) <= port <= int(rule.get("endPort", wanted))
 
 
-def _matches_labels(selector: Object, labels: Mapping[str, str]) -> bool:
+def matches_labels(selector: Object, labels: Mapping[str, str]) -> bool:
     for name, value in (selector.get("matchLabels") or {}).items():
         if labels.get(name) != value:
             return False

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
 import pytest
 import yaml
 
+from backend.launchers.base import RestartPolicy, WorkSpec
+from backend.launchers.kubernetes.manifests import build_work
 from backend.launchers.kubernetes.rights import rights
+from backend.launchers.kubernetes.settings import KubernetesSettings
 from platform_local.jars import KAFKA_VERSION
+from tests.k8s.network import matches_labels
 from tests.k8s.render import COMPONENTS, K8S, OVERLAYS, Manifest, find, platform_settings, render, render_with
 from tests.restricted import containers, hardening_violations, pod_template, restricted_violations
 
@@ -441,3 +447,36 @@ def test_kafka_keeps_its_data_in_a_folder_of_its_volume() -> None:
     for name in ("offsets.topic", "transaction.state.log", "share.coordinator.state.topic"):
         assert properties[f"{name}.replication.factor"] == "1"
     assert properties["transaction.state.log.min.isr"] == "1"
+
+
+def test_the_monitors_find_every_pod_that_tells_metrics_by_the_name_of_its_port(tmp_path: Path) -> None:
+    objects = render_with(tmp_path, "local", ["monitoring"])
+    told = platform_settings(objects)["KML_METRICS_ADDRESS"]
+    spec = WorkSpec(
+        name="kml-train-1-a1",
+        module="model_training",
+        env={"KML_JOB_FRAMEWORK": "pytorch"},
+        token="t" * 20,
+        restart=RestartPolicy.NEVER,
+    )
+    worker = build_work(spec, KubernetesSettings(), {"KML_METRICS_ADDRESS": told}).owner
+    found = {}
+    for monitor in (each for each in objects if each["kind"] == "PodMonitor"):
+        ((endpoint,), selector) = monitor["spec"]["podMetricsEndpoints"], monitor["spec"]["selector"]
+        for owner, pod in workloads([*objects, worker]):
+            if owner["metadata"]["namespace"] != monitor["metadata"]["namespace"] or not matches_labels(
+                selector, pod["metadata"]["labels"]
+            ):
+                continue
+            ports = [port for each in pod["spec"]["containers"] for port in each.get("ports") or ()]
+            (number,) = [port["containerPort"] for port in ports if port["name"] == endpoint["port"]]
+            found[owner["metadata"]["name"]] = (number, endpoint["path"])
+    names = ("backend", "tfexecutor", "pthexecutor", "kafka-control-logger", "kml-train-1-a1")
+    assert found == dict.fromkeys(names, (int(told.rpartition(":")[2]), "/metrics"))
+
+
+def test_the_dashboard_is_where_grafanas_sidecar_looks(tmp_path: Path) -> None:
+    objects = render_with(tmp_path, "local", ["monitoring"])
+    (config_map,) = [each for each in objects if each["metadata"]["labels"].get("grafana_dashboard") == "1"]
+    assert config_map["kind"] == "ConfigMap"
+    assert json.loads(config_map["data"]["kafka-ml.json"])["uid"] == "kafka-ml"

@@ -165,7 +165,6 @@ def _free_port() -> int:
 
 def test_at_an_address_everything_is_told_and_nothing_else(state_dir: Path, neighbour: subprocess.Popen[str]) -> None:
     settings = MetricsSettings(address=f"127.0.0.1:{_free_port()}")
-    # Two of one pod share the port: whichever is asked answers for both.
     with (
         MetricsServer(ProcessMetrics("controller", []), state_dir=state_dir, settings=settings),
         httpx.Client(base_url=f"http://{settings.address}", trust_env=False) as client,
@@ -176,6 +175,20 @@ def test_at_an_address_everything_is_told_and_nothing_else(state_dir: Path, neig
         assert b'process="controller"' in answer.content
         assert client.get("/").status_code == 404
         assert client.post("/metrics").status_code == 501
+
+
+def test_processes_of_a_pod_share_the_port_and_whichever_is_asked_answers_for_all(state_dir: Path) -> None:
+    settings = MetricsSettings(address=f"127.0.0.1:{_free_port()}")
+
+    def processes() -> set[str]:
+        text = httpx.get(f"http://{settings.address}/metrics", trust_env=False).content
+        return {each.labels["process"] for each in _parsed(text)["process_open_fds"].samples} & {"web", "controller"}
+
+    with MetricsServer(ProcessMetrics("web", []), state_dir=state_dir, settings=settings):
+        with MetricsServer(ProcessMetrics("controller", []), state_dir=state_dir, settings=settings):
+            # Which of the two is asked, the kernel chooses by the client's port.
+            assert [processes() for _ in range(8)] == [{"web", "controller"}] * 8
+        assert [processes() for _ in range(3)] == [{"web"}] * 3
 
 
 def test_a_process_works_on_where_nothing_can_be_told(tmp_path: Path) -> None:
