@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from kafka_control_logger.announcements import NotAnAnnouncement
+from kafka_control_logger.prometheus import RelayMetrics
 from kafka_control_logger.relay import ControlRelay
 from kafkaml.errors import ApiError, BrokerError
 from kafkaml.records import OutgoingRecord, Position, Record
@@ -23,6 +24,7 @@ class World:
         self.log: list[str] = []
         self.buried: list[OutgoingRecord] = []
         self.commit_error: BrokerError | None = None
+        self.metrics = RelayMetrics()
         self.stop = threading.Event()
         self.stop_after_a_post = False
         self._records = list(RECORDS)
@@ -56,7 +58,13 @@ class World:
         """Nothing is held."""
 
     def run(self) -> list[str]:
-        relay = ControlRelay(reader=self, announcements=self, dead_letters=self, dead_letter_topic="control.dlq")
+        relay = ControlRelay(
+            reader=self,
+            announcements=self,
+            dead_letters=self,
+            dead_letter_topic="control.dlq",
+            metrics=self.metrics,
+        )
         relay.run(self.stop)
         return self.log
 
@@ -96,3 +104,13 @@ def test_a_stop_while_the_backend_is_away_commits_nothing(world: World) -> None:
 def test_a_commit_that_fails_stops_nothing(world: World) -> None:
     world.commit_error = BrokerError("not a member")
     assert world.run()[-1] == "commit 2"
+
+
+def test_what_became_of_each_record_is_counted() -> None:
+    world = World()
+    world.answers = {0: [ApiError("away", status=503)], 1: [NotAnAnnouncement("a stranger's")]}
+    world.run()
+    told = [sample for family in world.metrics.collect() for sample in family.samples]
+    counted = {each.labels["outcome"]: each.value for each in told if "outcome" in each.labels}
+    assert counted == {"registered": 2, "known": 0, "dead_lettered": 1, "failed": 1}
+    assert max(each.value for each in told if each.name == "kafkaml_control_last_poll_timestamp_seconds") > 0
