@@ -45,7 +45,7 @@ def _machines(platform: Platform) -> None:
 ON_ONE_PLATFORM: Mapping[str, Sequence[str]] = {
     "tutorial": ("docs/tutorial.md", "docs/incremental.md", "docs/versions.md"),
     "distributed models": ("docs/distributed-models.md",),
-    "data sets": ("docs/datasets.md", "docs/coming-from-1.x.md"),
+    "data sets": ("docs/datasets.md", "docs/coming-from-1.x.md", "docs/monitoring.md"),
     "seminar, part 1": ("docs/seminar/part-1.md",),
     "seminar, part 2": ("docs/seminar/part-2.md",),
     "seminar, part 4": ("docs/seminar/part-4.md",),
