@@ -13,6 +13,7 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from socketserver import TCPServer
@@ -33,7 +34,8 @@ logger = get_logger(__name__)
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 _SUFFIX = ".sock"
 # A process that does not answer in this time is left out: the others are worth more than it.
-_NEIGHBOUR_SECONDS = 1.0
+_NEIGHBOUR_SECONDS = 3.0
+_MOST_AT_ONCE = 16
 # Of a client that takes its answer slowly, between two pieces.
 _CLIENT_SECONDS = 5.0
 _MOST_CLIENTS = 16
@@ -247,23 +249,28 @@ def neighbours(state_dir: Path, *, but: str = "") -> Iterator[bytes]:
     ``but``: the socket of whoever asks, as ``MetricsServer.socket_name`` says. Of two processes with the same name, as
     when one takes over from another, the newer counts.
     """
-    folder = _folder(state_dir)
-    found: dict[str, bytes] = {}
-    for path in sorted(_sockets(folder), key=_modified):
-        name = path.name.rsplit(".", 2)[0]
-        if path.name == but:
-            continue
-        try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-                connection.settimeout(_NEIGHBOUR_SECONDS)
-                with socket_address(folder, path.name) as address:
-                    connection.connect(address)
-                found[name] = _received(connection)
-        except ConnectionRefusedError:
-            path.unlink(missing_ok=True)
-        except OSError as error:
-            logger.info("a process does not tell its metrics", process=name, reason=str(error))
+    paths = [path for path in sorted(_sockets(_folder(state_dir)), key=_modified) if path.name != but]
+    if not paths:
+        return
+    with ThreadPoolExecutor(min(len(paths), _MOST_AT_ONCE), thread_name_prefix="metrics") as pool:
+        names = [path.name.rsplit(".", 2)[0] for path in paths]
+        found = {name: text for name, text in zip(names, pool.map(_text_of, paths), strict=True) if text}
     yield from found.values()
+
+
+def _text_of(path: Path) -> bytes:
+    """Return what the process behind a socket tells; nothing where it does not."""
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(_NEIGHBOUR_SECONDS)
+            with socket_address(path.parent, path.name) as address:
+                connection.connect(address)
+            return _received(connection)
+    except ConnectionRefusedError:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        logger.info("a process does not tell its metrics", socket=path.name, reason=str(error))
+    return b""
 
 
 def together(texts: Iterable[bytes]) -> bytes:

@@ -17,6 +17,7 @@ import numpy as np
 import orjson
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 from typer.testing import CliRunner
 
 from kafka_ml_cli.exits import ExitCode
@@ -24,6 +25,7 @@ from kafka_ml_cli.main import app
 from kafkaml.errors import ApiError, FailedError
 from kafkaml.sdk.types import RunState
 from tests.platform import Platform
+from tests.support import eventually
 
 pytestmark = [
     pytest.mark.integration,
@@ -176,12 +178,19 @@ def test_inference_answers_with_the_format_filled_in(
 def _is_told_to_prometheus(platform: Platform, inference: int) -> None:
     """By one address, of all processes: the replica's own counts among them."""
     token = platform.state.cli_token.read_text().strip()
-    answer = httpx.get(f"{platform.status.url}/metrics", headers={"authorization": f"Bearer {token}"}, trust_env=False)
-    assert answer.status_code == 200, answer.text
-    samples = [each for family in text_string_to_metric_families(answer.text) for each in family.samples]
     replica = f"kml-infer-{inference}-a1-0"
     processes = {"web", "controller", "control-logger", "executor-tensorflow", "executor-pytorch", replica}
-    assert processes <= {each.labels["process"] for each in samples if each.name == "process_open_fds"}
+    samples: list[Sample] = []
+
+    def all_tell() -> bool:
+        # One that a busy machine lets wait for seconds is left out of an answer.
+        headers = {"authorization": f"Bearer {token}"}
+        answer = httpx.get(f"{platform.status.url}/metrics", headers=headers, trust_env=False, timeout=60)
+        assert answer.status_code == 200, answer.text
+        samples[:] = [each for family in text_string_to_metric_families(answer.text) for each in family.samples]
+        return processes <= {each.labels["process"] for each in samples if each.name == "process_open_fds"}
+
+    eventually(all_tell)
     of_replica = {
         (each.name, each.labels.get("outcome")): each.value for each in samples if each.labels["process"] == replica
     }

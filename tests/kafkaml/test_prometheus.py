@@ -22,6 +22,7 @@ from kafkaml.prometheus import (
     MetricsServer,
     ProcessMetrics,
     definitions,
+    exposition,
     neighbours,
     together,
 )
@@ -155,6 +156,24 @@ def test_a_socket_that_a_dead_process_left_is_removed(state_dir: Path, neighbour
     short.rename(left)
     assert [b"kafkaml_test_answer" in text for text in neighbours(state_dir)] == [True]
     assert not left.exists()
+
+
+def test_a_process_that_hangs_is_left_out(
+    state_dir: Path, neighbour: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exposition, "_NEIGHBOUR_SECONDS", 0.2)
+    short = state_dir.parent / "h"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as hung:
+        hung.bind(str(short))
+        hung.listen()
+        path = short.rename(state_dir / "run" / "metrics" / "hung.1.sock")
+        assert not exposition._text_of(path)
+        # It is there still, so it may answer the next time.
+        assert path.exists()
+        monkeypatch.setattr(exposition, "_NEIGHBOUR_SECONDS", 60.0)
+        hung.close()
+    path.unlink()
+    assert len(list(neighbours(state_dir))) == 1
 
 
 def _free_port() -> int:
