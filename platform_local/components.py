@@ -91,9 +91,7 @@ def build_components(plan: PlatformPlan) -> list[Component]:
     set_up = setup.is_needed(plan.state)
     if set_up:
         components.append(_set_up(env))
-    components.append(
-        _web(plan, env | {"KML_EXAMPLES": ",".join(examples.names())}, after=("set-up",) if set_up else ())
-    )
+    components.append(_web(plan, env | {"KML_EXAMPLES": examples.offered()}, after=("set-up",) if set_up else ()))
     # Importing a framework takes seconds of both cores: the API answers first.
     components += [_executor(plan, env, framework, port) for framework, port in ports.items()]
     components.append(_onnx(plan, env))

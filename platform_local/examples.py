@@ -7,9 +7,12 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from kafkaml.errors import RefusedError
+import orjson
 
-__all__ = ["catalogue", "names"]
+from kafkaml.errors import RefusedError
+from kafkaml.wire.example import OfferedExample
+
+__all__ = ["catalogue", "offered"]
 
 _ROOT = Path(__file__).resolve().parents[1]
 # In a clone beside this package, in an installed one inside that of the command line.
@@ -30,9 +33,11 @@ def catalogue() -> ModuleType:
     )
 
 
-def names() -> list[str]:
-    """Return the names of the examples that can be run here; none where they are not installed."""
+def offered() -> str:
+    """Return the examples that can be run here, as JSON of ``OfferedExample``; none where they are not installed."""
     try:
-        return [each.name for each in catalogue().EXAMPLES]
+        found = catalogue().EXAMPLES
     except RefusedError:
-        return []
+        found = ()
+    fields = OfferedExample.model_fields
+    return orjson.dumps([{field: getattr(each, field) for field in fields} for each in found]).decode()

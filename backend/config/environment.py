@@ -19,6 +19,7 @@ from kafkaml.control import DEFAULT_CONTROL_TOPICS, control_topics
 from kafkaml.errors import SettingsError
 from kafkaml.frameworks import FRAMEWORKS
 from kafkaml.settings import Isolation, KafkaSettings, default_state_dir
+from kafkaml.wire.example import OfferedExample
 from kafkaml.wire.framework import Framework
 from kafkaml.worker_settings import InferenceSettings
 
@@ -86,8 +87,8 @@ class BackendSettings(BaseSettings):
         description="comma-separated hosts that webhooks may tell, wherever they are; * for any outside, by https; "
         "empty: none",
     )
-    examples: str = Field(
-        "", description="comma-separated examples that editors may run by a click; `kafka-ml up` sets it"
+    examples: tuple[OfferedExample, ...] = Field(
+        (), description="examples that editors may run by a click, as JSON; `kafka-ml up` sets it"
     )
     isolation: Isolation = "auto"
     job_token_seconds: int = Field(3600, ge=60, description="life of a job token; workers renew it every minute")

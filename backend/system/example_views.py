@@ -30,7 +30,7 @@ class ExamplesView(APIView):
 
     @extend_schema(responses=Examples)
     def get(self, _request: Request) -> Response:
-        """The names of the examples that this platform runs, and the last run with what it printed."""
+        """The examples that this platform runs, and the last run with what it printed."""
         return Response(examples().to_json())
 
     @extend_schema(request=ExampleStartSerializer, responses={202: Examples})

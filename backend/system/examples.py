@@ -30,6 +30,7 @@ from backend.system import example_keeper
 from backend.system.example_keeper import BUSY, RECORD, STARTED, Order, Record, output_path
 from kafkaml.errors import BrokenError
 from kafkaml.text import storable
+from kafkaml.wire.example import OfferedExample
 from kafkaml.wire.message import Message
 
 __all__ = ["ExampleRun", "Examples", "examples", "start_example", "stop_example"]
@@ -58,21 +59,21 @@ class ExampleRun(Message):
 
 
 class Examples(Message):
-    """What may be run by a click: ``names`` is empty where the platform has no examples, as in a cluster."""
+    """What may be run by a click: nothing where the platform has no examples, as in a cluster."""
 
-    names: list[str]
+    available: list[OfferedExample]
     run: ExampleRun | None
 
 
 def examples() -> Examples:
     """Return which examples this platform runs, and the last run."""
     record = _record()
-    return Examples(names=_names(), run=None if record is None else _shown(record))
+    return Examples(available=list(environment().examples), run=None if record is None else _shown(record))
 
 
 def start_example(name: str, *, actor: Actor, user: User, role: Role) -> None:
     """Start an example as ``user``; NotFound where there is none of this name, Conflict while another runs."""
-    names = _names()
+    names = [each.name for each in environment().examples]
     if name not in names:
         raise NotFound(
             f"this platform runs no example {name[:80]!r}: expected one of {', '.join(names) or '(none)'}",
@@ -140,10 +141,6 @@ def _keep(name: str, folder: Path, by: str, token: AccessToken, text: str) -> st
             f"example {name} did not start within {_START_SECONDS} s", hint="see the log of the web server"
         )
     return answer
-
-
-def _names() -> list[str]:
-    return [each for each in environment().examples.split(",") if each]
 
 
 def _folder() -> Path:

@@ -19,8 +19,8 @@ ROOT = Path(__file__).parents[2]
 # What only runs elsewhere: in the image of the other framework.
 # Data sets of columns ask for an extra of their own where they are not read by the platform itself.
 _COLUMNS = {"kafkaml/contract/", "kafkaml/dataset_export"}
-# Nor are commands that start a platform, or read files to send, of any use there.
-_COMMANDS = {"kafka_ml_cli/platform", "kafka_ml_cli/data", "kafka_ml_cli/files/"}
+# Nor are commands that start a platform, run examples, or read files to send, of any use there.
+_COMMANDS = {"kafka_ml_cli/platform", "kafka_ml_cli/examples", "kafka_ml_cli/data", "kafka_ml_cli/files/"}
 ELSEWHERE = {
     "tensorflow-cpu": {"mlcode_executor/frameworks/pytorch", *_COMMANDS},
     "pytorch": {"mlcode_executor/frameworks/keras", *_COMMANDS},

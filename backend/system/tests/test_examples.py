@@ -13,15 +13,21 @@ from rest_framework.test import APIClient
 from backend.accounts.models import AccessToken
 from backend.system import examples as module
 from backend.system.example_keeper import MAX_OUTPUT_BYTES
+from kafkaml.wire.example import OfferedExample
 from tests.support import eventually
 
 pytestmark = pytest.mark.django_db
+
+OFFERED = tuple(
+    OfferedExample(name=name, about=about, minutes=1, data="generated")
+    for name, about in (("digits", "handwritten digits"), ("machines", "windows"))
+)
 
 
 @pytest.fixture
 def offered(configure: Callable[..., None], viewer: APIClient) -> Iterator[None]:
     """A platform with two examples; whatever runs at the end is ended."""
-    configure(examples="digits,machines", backend_url="http://127.0.0.1:1")
+    configure(examples=OFFERED, backend_url="http://127.0.0.1:1")
     yield
     run = viewer.get("/api/examples/").json()["run"]
     if run and run["state"] == "running":
@@ -49,7 +55,7 @@ def ended(client: APIClient) -> dict[str, Any]:
 
 
 def test_without_the_programs_nothing_is_offered(editor: APIClient) -> None:
-    assert editor.get("/api/examples/").json() == {"names": [], "run": None}
+    assert editor.get("/api/examples/").json() == {"available": [], "run": None}
     answer = editor.post("/api/examples/", {"name": "digits"})
     assert answer.status_code == 404
     assert "runs no example 'digits'" in answer.json()["detail"]
@@ -63,6 +69,8 @@ def test_an_example_runs_with_a_token_of_its_own_and_says_what_it_did(
         "import os, sys; print(sys.argv[1], os.environ['KML_URL'], len(os.environ['KML_TOKEN']) > 20,"
         " sorted(each for each in os.environ if 'SECRET' in each or 'DATABASE' in each), '<b>\\x1b[1m\\0')"
     )
+    offered = admin.get("/api/examples/").json()["available"]
+    assert offered[1] == {"name": "machines", "about": "windows", "minutes": 1.0, "data": "generated"}
     answer = admin.post("/api/examples/", {"name": "machines"})
     assert answer.status_code == 202
     token = AccessToken.objects.get(name="example machines")

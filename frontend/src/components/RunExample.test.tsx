@@ -4,6 +4,8 @@ import { expect, test } from 'vitest'
 import { platform, show } from '~/testing/page'
 import { RunExample } from './RunExample'
 
+const example = (name: string) => ({ name, about: '', minutes: 1, data: 'generated' })
+
 const RUNNING = {
   name: 'machines',
   by: 'ann',
@@ -17,8 +19,8 @@ const RUNNING = {
 
 test('one click runs the example', async () => {
   const asked = platform({
-    'GET /api/examples/': { names: ['digits'], run: null },
-    'POST /api/examples/': { names: ['digits'], run: { ...RUNNING, name: 'digits' } },
+    'GET /api/examples/': { available: [example('digits')], run: null },
+    'POST /api/examples/': { available: [example('digits')], run: { ...RUNNING, name: 'digits' } },
   })
   await show(<RunExample name="digits" />)
   await userEvent.click(await screen.findByRole('button', { name: /handwritten digits/ }))
@@ -26,25 +28,25 @@ test('one click runs the example', async () => {
 })
 
 test('one that runs is shown in its place', async () => {
-  platform({ 'GET /api/examples/': { names: ['digits', 'machines'], run: RUNNING } })
+  platform({ 'GET /api/examples/': { available: [example('digits'), example('machines')], run: RUNNING } })
   await show(<RunExample name="digits" />)
   expect(await screen.findByRole('link', { name: /running: machines/ })).toHaveAttribute('href', '/examples')
 })
 
 test('nothing is offered to viewers, nor where there are no examples', async () => {
-  let names: string[] = []
+  let available: object[] = []
   let reads = 0
   platform({
     'GET /api/examples/': () => {
       reads += 1
-      return { names, run: null }
+      return { available, run: null }
     },
   })
   const { container, unmount } = await show(<RunExample name="digits" />)
   await waitFor(() => expect(reads).toBe(1))
   expect(container.querySelector('button, a')).toBeNull()
   unmount()
-  names = ['digits']
+  available = [example('digits')]
   const second = await show(<RunExample name="digits" />, { role: 'viewer' })
   expect(second.container.querySelector('button, a')).toBeNull()
   expect(reads).toBe(1)

@@ -4,6 +4,8 @@ import { expect, test } from 'vitest'
 import { platform, show } from '~/testing/page'
 import { ExamplesPage } from './ExamplesPage'
 
+const example = (name: string) => ({ name, about: `about ${name}`, minutes: 1, data: 'generated' })
+
 const FINISHED = {
   name: 'digits',
   by: 'ann',
@@ -17,25 +19,29 @@ const FINISHED = {
 
 test('the last run is shown as text, leads to what it made, and others can be started', async () => {
   const asked = platform({
-    'GET /api/examples/': { names: ['digits', 'machines'], run: FINISHED },
-    'POST /api/examples/': { names: ['digits', 'machines'], run: { ...FINISHED, state: 'running' } },
+    'GET /api/examples/': { available: [example('digits'), example('machines')], run: FINISHED },
+    'POST /api/examples/': {
+      available: [example('digits'), example('machines')],
+      run: { ...FINISHED, state: 'running' },
+    },
   })
   await show(<ExamplesPage />)
   expect(await screen.findByRole('link', { name: 'Training run 1' })).toHaveAttribute('href', '/results/1')
   expect(screen.getByText(/Accuracy <b>0.96<\/b>/)).toBeInTheDocument()
   expect(screen.queryByRole('button', { name: 'Stop' })).toBeNull()
-  await userEvent.click(screen.getByRole('button', { name: 'machines' }))
+  expect(screen.getByText('about machines')).toBeInTheDocument()
+  await userEvent.click(screen.getByRole('button', { name: 'Run machines' }))
   await waitFor(() => expect(asked[0]?.body).toEqual({ name: 'machines' }))
 })
 
 test('one that runs can be stopped, and no second one started', async () => {
   const asked = platform({
-    'GET /api/examples/': { names: ['digits'], run: { ...FINISHED, state: 'running', output: '' } },
+    'GET /api/examples/': { available: [example('digits')], run: { ...FINISHED, state: 'running', output: '' } },
     'DELETE /api/examples/': null,
   })
   await show(<ExamplesPage />)
   await userEvent.click(await screen.findByRole('button', { name: 'Stop' }))
   await waitFor(() => expect(asked[0]?.method).toBe('DELETE'))
-  expect(screen.getByRole('button', { name: 'digits' })).toBeDisabled()
+  expect(screen.getByRole('button', { name: 'Run digits' })).toBeDisabled()
   expect(screen.getByText('It has printed nothing yet.')).toBeInTheDocument()
 })

@@ -1,5 +1,5 @@
 /** Examples: which this platform runs by itself, and what the last one printed, while it goes and afterwards. */
-import { Alert, Box, Button, Group, Skeleton, Stack, Text } from '@mantine/core'
+import { Alert, Box, Button, Card, Group, Skeleton, Stack, Text } from '@mantine/core'
 import { IconPlayerPlay, IconPlayerStop } from '@tabler/icons-react'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Age } from '~/components/Age'
@@ -17,6 +17,7 @@ import {
   examplesRetrieveOptions,
   examplesRetrieveQueryKey,
 } from '~/lib/api'
+import { plural } from '~/lib/format'
 import { useSession } from '~/lib/session'
 import { pagesNamed } from './pagesNamed'
 
@@ -57,24 +58,37 @@ export function ExamplesPage() {
       <ProblemAlert error={examples.error ?? start.error ?? stop.error} />
       {data === undefined && examples.error === null && <Skeleton h={200} />}
       {data?.run && <Run run={data.run} />}
-      {data && data.names.length > 0 && can('editor') && (
+      {data && data.available.length > 0 && can('editor') && (
         <Section title="Run an example">
-          <Group gap="xs">
-            {data.names.map((name) => (
-              <Button
-                key={name}
-                size="xs"
-                variant="default"
-                leftSection={<IconPlayerPlay size={14} aria-hidden />}
-                disabled={running || start.isPending}
-                onClick={() => start.mutate({ body: { name } })}
-              >
-                {name}
-              </Button>
+          <Stack gap="xs">
+            {data.available.map((each) => (
+              <Card key={each.name} withBorder p="sm">
+                <Group justify="space-between" gap="xs">
+                  <Box miw={200} flex={1}>
+                    <Text fw={600} style={{ overflowWrap: 'anywhere' }}>
+                      {each.name}
+                    </Text>
+                    <Text size="sm">{each.about}</Text>
+                    <Dimmed>
+                      about {plural(each.minutes, 'minute')} · data: {each.data}
+                    </Dimmed>
+                  </Box>
+                  <Button
+                    size="xs"
+                    variant="default"
+                    leftSection={<IconPlayerPlay size={14} aria-hidden />}
+                    disabled={running || start.isPending}
+                    onClick={() => start.mutate({ body: { name: each.name } })}
+                    aria-label={`Run ${each.name}`}
+                  >
+                    Run
+                  </Button>
+                </Group>
+              </Card>
             ))}
-          </Group>
+          </Stack>
           <Dimmed mt="xs">
-            One at a time. What each is, and how many minutes it takes:{' '}
+            One at a time. Models, programs and what one learns of each:{' '}
             <a href="/docs/examples/" target="_blank" rel="noreferrer">
               the documentation
             </a>
@@ -82,10 +96,10 @@ export function ExamplesPage() {
           </Dimmed>
         </Section>
       )}
-      {data && data.names.length > 0 && data.run === null && !can('editor') && (
+      {data && data.available.length > 0 && data.run === null && !can('editor') && (
         <EmptyState title="No example has been run here yet">Editors can run one.</EmptyState>
       )}
-      {data?.names.length === 0 && (
+      {data?.available.length === 0 && (
         <EmptyState title="This platform runs no examples" command="kafka-ml examples run digits">
           Their programs are not where it runs. They can be run elsewhere against it, with KML_URL and KML_TOKEN.
         </EmptyState>

@@ -110,7 +110,7 @@ export const MODES: Record<string, { title: string; text: string }> = {
 }
 
 export const SPLITS: Record<string, string> = {
-  '': 'according to the arguments',
+  '': 'as the arguments say',
   content: 'random samples',
   time: 'the newest samples',
 }
