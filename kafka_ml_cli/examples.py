@@ -11,7 +11,6 @@ import typer
 
 from kafka_ml_cli.output import Column, JsonOption, console, print_json, print_table
 from kafka_ml_cli.session import client_of
-from platform_local.examples import catalogue
 
 __all__ = ["app"]
 
@@ -31,7 +30,7 @@ def list_(json: JsonOption = False) -> None:
         ("data", lambda row: row["data"]),
         ("what it is", lambda row: row["about"]),
     ]
-    return print_table([_row(each) for each in catalogue().EXAMPLES], columns, nothing="", json=json)
+    return print_table([_row(each) for each in _catalogue().EXAMPLES], columns, nothing="", json=json)
 
 
 @app.command()
@@ -83,9 +82,9 @@ def run(
 
 
 def _found(name: str) -> Any:
-    found = catalogue().find(name)
+    found = _catalogue().find(name)
     if found is None:
-        names = ", ".join(each.name for each in catalogue().EXAMPLES)
+        names = ", ".join(each.name for each in _catalogue().EXAMPLES)
         raise typer.BadParameter(f"there is no example {name!r}: expected one of {names}")
     return found
 
@@ -99,3 +98,10 @@ def _row(example: Any) -> dict[str, object]:
         "frameworks": list(example.frameworks),
         "folder": str(example.folder),
     }
+
+
+def _catalogue() -> Any:
+    # Imported here: images of workers have this command line, and no local platform.
+    from platform_local.examples import catalogue
+
+    return catalogue()
