@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import orjson
@@ -40,4 +42,9 @@ def test_without_the_examples_it_says_where_they_are(monkeypatch: pytest.MonkeyP
     with pytest.raises(RefusedError, match="not installed here") as caught:
         examples.catalogue()
     assert "repository" in caught.value.hint
-    assert examples.names() == []
+    assert examples.offered() == "[]"
+
+
+def test_the_command_line_of_a_workers_image_starts_without_the_local_platform() -> None:
+    program = "import sys; sys.modules['platform_local'] = None; import kafka_ml_cli.main"
+    subprocess.run([sys.executable, "-P", "-c", program], check=True, timeout=60)
