@@ -1,0 +1,335 @@
+"""Inferences, their replicas, their history and their dead letters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from pydantic import Field
+
+from kafkaml.sdk.types.base import Answer, FailureReport
+from kafkaml.wire.chain import ChainProposal
+from kafkaml.wire.inference import ChallengeEnd
+from kafkaml.wire.replica import Counts, Exits, Failing, LiveComparison, ReplicaReport, SwapFailure, Totals
+from kafkaml.wire.state import RunState
+
+__all__ = [
+    "ChainReport",
+    "ChallengeEndReport",
+    "ChallengerReport",
+    "ComparisonReport",
+    "CountsReport",
+    "DeadLetters",
+    "ExitsReport",
+    "FailingReport",
+    "HistoryStep",
+    "Inference",
+    "InputCheck",
+    "InputMisfit",
+    "LetterGroup",
+    "LetterGroups",
+    "ReplicaRecord",
+    "ServingHistory",
+    "SwapFailureReport",
+    "SwapReport",
+    "TotalsReport",
+    "Trial",
+    "WorkerCommands",
+    "WorkerTokenRecord",
+]
+
+
+class FailingReport(Failing, Answer):
+    """Why an inference fails without having ended, since when, and what to do; ``kind`` may be a newer platform's."""
+
+    kind: str  # type: ignore[assignment]
+
+
+class TotalsReport(Totals, Answer):
+    """How an inference serves: records a second, records not read yet, milliseconds, and counts of all its life."""
+
+
+class CountsReport(Counts, Answer):
+    """What an inference answered since it was started last."""
+
+
+class ReplicaRecord(ReplicaReport, Answer):
+    """What one replica said last; ``state`` may be one that only a newer platform knows."""
+
+    state: str  # type: ignore[assignment]
+    error: FailureReport | None = None
+
+
+class ChallengerReport(Answer):
+    """A version beside the one that is served; ``kind``: a ``canary`` answers ``share`` of the keys, a ``shadow`` all.
+
+    A shadow's answers are in a topic of their own. ``rule`` promotes or drops it by itself.
+    """
+
+    version: int
+    kind: str
+    share: float = 1.0
+    labelled: bool = False
+    rule: Mapping[str, Any] | None = None
+
+
+class ComparisonReport(LiveComparison, Answer):
+    """Champion and challenger side by side, on the records that both answered since the replicas began."""
+
+
+class ChallengeEndReport(ChallengeEnd, Answer):
+    """What became of the challenger before: ``promoted`` or not, ``by`` whom, and what had been ``found`` by then."""
+
+    kind: str  # type: ignore[assignment]
+    found: ComparisonReport
+
+
+class SwapFailureReport(SwapFailure, Answer):
+    """A version that could not be served, and why; the one before goes on."""
+
+    failure: FailureReport
+
+
+class ExitsReport(Exits, Answer):
+    """What a tier predicted since its replicas decide by ``limit``, and what of it was ``sent_up``; ``share`` left."""
+
+
+class ChainReport(ChainProposal, Answer):
+    """How a trained chain could be served: ``tiers`` from below, with free topics and limits of the curves."""
+
+
+class Inference(Answer):
+    """A trained model that answers on a topic.
+
+    ``stats`` sums rate, lag and latencies of its replicas up and counts what was answered in all its life, of that
+    ``attempt_counts`` since it was started last (None: not known);
+    ``replica_stats`` has the replicas one by one, with counts since each process started. ``output_timestamps``:
+    answers carry the time of their record (``source``) or of their writing (``written``). With
+    ``max_replicas`` the lag chooses between ``replicas`` and that number. ``cluster`` None: the platform's own.
+
+    ``failing`` says why it fails without having ended: its records become dead letters, its replicas end again and
+    again, or it falls behind; it goes by itself when that is over, and ``state`` says nothing of it.
+
+    ``version`` answers, or is to: ``swapped`` says whether all replicas have gone over. ``follows``: it goes over to
+    ``current_version`` when another one becomes that. ``swap_failure`` is why the last version asked for was given up.
+    ``challenger`` is what it is compared with, and ``comparison`` how; ``last_challenge`` is what became of the one
+    before. A shadow is ``shadow_of`` another inference.
+
+    ``tier`` is the name of the sub-model of a distributed model. With ``limit`` it hands what it is less sure of to
+    ``upper_topic``, at ``upper_bootstrap_servers`` ("": the platform's own); ``exits`` counts since it has that limit.
+    """
+
+    id: int
+    result: int
+    version: int | None = None
+    follows: bool = True
+    current_version: int | None = None
+    previous_version: int | None = None
+    revision: int = 0
+    swap_failure: SwapFailureReport | None = None
+    challenger: ChallengerReport | None = None
+    comparison: ComparisonReport | None = None
+    last_challenge: ChallengeEndReport | None = None
+    shadow_of: int | None = None
+    model_name: str = ""
+    input_topic: str
+    start: str = "beginning"
+    output_topic: str
+    input_format: str = ""
+    input_config: Mapping[str, Any] = Field(default_factory=dict)
+    include: Sequence[str] = ()
+    changelog_topic: str = ""
+    replicas: int = 1
+    max_replicas: int | None = None
+    guarantee: str = ""
+    output_timestamps: str = "source"
+    cluster: int | None = None
+    cluster_name: str = ""
+    state: RunState
+    failure: FailureReport | None = None
+    failing: FailingReport | None = None
+    warnings: Sequence[str] = ()
+    ready_replicas: int = 0
+    stats: TotalsReport = TotalsReport()
+    attempt_counts: CountsReport | None = None
+    replica_stats: Sequence[ReplicaRecord] = ()
+    tier: str = ""
+    limit: float | None = None
+    upper_topic: str = ""
+    upper_bootstrap_servers: str = ""
+    exits: ExitsReport | None = None
+    output_bootstrap_servers: str = ""
+    visualization: Mapping[str, Any] | None = None
+    created_at: datetime | None = None
+
+    @property
+    def shown_state(self) -> str:
+        """The word for people: ``failing`` where it fails without having ended, else the state."""
+        return str(self.state) if self.failing is None else "failing"
+
+    @property
+    def swapped(self) -> bool:
+        """Whether every replica that speaks answers with ``version``; false while none does."""
+        said = [each.serving for each in self.replica_stats if each.state not in ("silent", "stopped")]
+        return bool(said) and all(each is not None and each.revision == self.revision for each in said)
+
+
+class SwapReport(Answer):
+    """A replica went over to another version; with ``failure`` it could not. See ``kafkaml.wire.replica.Swap``."""
+
+    replica: int
+    revision: int
+    from_version: int | None = None
+    version: int
+    challenger: int | None = None
+    limit: float | None = None
+    at: datetime
+    positions: Mapping[str, Mapping[str, int]] = Field(default_factory=dict)
+    gap_seconds: float = 0.0
+    loading_seconds: float = 0.0
+    failure: FailureReport | None = None
+
+
+class Trial(Answer):
+    """What became of a sample that was tried: ``outcome`` is answered, passed_on, dead_lettered or no_answer.
+
+    ``input`` and ``output`` are topic, partition and offset of the record and its answer; ``reason`` says why it became
+    a dead letter. ``values_count`` is how many numbers the answer has, also where ``values`` are only its first.
+    ``include`` is what the answer carries of its record.
+    ``tier`` answered; ``way`` has the tiers that handed the sample up before, the lowest first.
+    """
+
+    outcome: str
+    seconds: float
+    values: Any = None
+    values_count: int | None = None
+    outputs: Any = None
+    include: Mapping[str, Any] | None = None
+    labels: Sequence[str] | None = None
+    reason: Mapping[str, str] | None = None
+    input: Mapping[str, Any] = Field(default_factory=dict)
+    output: Mapping[str, Any] | None = None
+    version: str | None = None
+    tier: str = ""
+    way: Sequence[Mapping[str, Any]] = ()
+    waiting_before: int | None = None
+
+
+class InputMisfit(Answer):
+    """Why a record would become a dead letter: ``stage`` is decode or predict."""
+
+    stage: str
+    error: str = ""
+    message: str
+    hint: str = ""
+
+
+class InputCheck(Answer):
+    """Whether a model could answer the newest ``record`` of a topic, read by ``input_format`` and ``input_config``.
+
+    ``verdict``: ``readable``; ``waits`` (it is read, and counts for a later sample of its key); ``unreadable``, for the
+    ``reason``; ``empty`` or ``no_topic`` where there is no record yet.
+    """
+
+    topic: str
+    verdict: str
+    input_format: str
+    input_config: Mapping[str, Any] = {}
+    record: Mapping[str, Any] | None = None
+    reason: InputMisfit | None = None
+
+
+class DeadLetters(Answer):
+    """Records that could not be answered, newest first; ``before`` is the cursor to older ones."""
+
+    topic: str
+    count: int
+    letters: Sequence[Mapping[str, Any]] = ()
+    before: str | None = None
+
+
+class LetterGroup(Answer):
+    """Dead letters of one ``reason`` (stage, error, message of the newest), which is the ``sample``.
+
+    Messages that differ only in values that they quote are one reason. Times are those of the records.
+    """
+
+    reason: Mapping[str, str]
+    count: int
+    first_at: datetime | None = None
+    last_at: datetime | None = None
+    sample: Mapping[str, Any]
+
+
+class HistoryStep(Answer):
+    """What an inference did in the step that begins ``at``: ``rate`` in records a second, latencies in milliseconds.
+
+    ``lag`` is the last that was told in it, latencies are the slowest; None: nothing was told. ``confidence`` is the
+    mean over its answers of the highest probability, 0 to 1; None: no answer was a choice between classes. ``revision``
+    rises with each change of version or limit.
+    """
+
+    at: datetime
+    attempt: int
+    revision: int
+    rate: float
+    predicted: int
+    dead_lettered: int
+    sent_up: int = 0
+    warming_up: int = 0
+    restarts: int = 0
+    lag: int | None = None
+    p50_ms: float | None = None
+    p99_ms: float | None = None
+    confidence: float | None = None
+
+
+class ServingHistory(Answer):
+    """The last 24 hours of an inference, oldest first, without the steps in which no replica told anything."""
+
+    since: datetime
+    step_minutes: int
+    steps: Sequence[HistoryStep] = ()
+
+
+class LetterGroups(Answer):
+    """The newest dead letters by reason, the most frequent first; ``complete``: those ``letters`` are all.
+
+    ``rest`` are of reasons that are not listed.
+    """
+
+    topic: str
+    letters: int
+    complete: bool
+    groups: Sequence[LetterGroup] = ()
+    rest: int = 0
+
+
+class WorkerCommands(Answer):
+    """What to type on a machine so that it serves an inference, by Python or by Docker.
+
+    ``install`` and ``build`` once, in a checkout of Kafka-ML. ``runtime`` is what serves the model there; ``notes`` say
+    what stands in the way of machines elsewhere.
+    """
+
+    runtime: str = ""
+    install: str = ""
+    python: str = ""
+    build: str = ""
+    docker: str = ""
+    notes: Sequence[str] = ()
+
+
+class WorkerTokenRecord(Answer):
+    """Lets machines serve one inference; ``token`` and ``commands`` are only in the answer that created it."""
+
+    id: int
+    name: str = ""
+    created_by: str = ""
+    created_at: datetime
+    expires_at: datetime
+    expired: bool = False
+    workers: int = 0
+    token: str = ""
+    commands: WorkerCommands | None = None
