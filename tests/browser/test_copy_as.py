@@ -115,6 +115,13 @@ def executed() -> set[tuple[str, str]]:
     return set()
 
 
+@pytest.fixture(scope="module")
+def quick(populated: Platform, demo: Demo) -> int:
+    """A configuration of one model that trains in a moment: what is trained is no matter here."""
+    name = f"quick-{uuid.uuid4().hex[:6]}"
+    return populated.client.configurations.create(name=name, models=[demo.results[1].model]).id
+
+
 @pytest.mark.parametrize("address", PAGES)
 def test_what_a_page_shows(
     reading: Reading, populated: Platform, demo: Demo, executed: set[tuple[str, str]], tmp_path: Path, address: str
@@ -166,10 +173,12 @@ def test_an_inference(session: Session, populated: Platform, demo: Demo, tmp_pat
         populated.client.inferences.stop(made.id)
 
 
-def test_a_stream_to_another_deployment(session: Session, populated: Platform, demo: Demo, tmp_path: Path) -> None:
+def test_a_stream_to_another_deployment(
+    session: Session, populated: Platform, demo: Demo, quick: int, tmp_path: Path
+) -> None:
     for language in LANGUAGES:
         # Each takes one stream.
-        made = populated.client.deployments.create(configuration=demo.configuration)
+        made = populated.client.deployments.create(configuration=quick)
         page = session.open(f"/streams/{demo.stream}?send=true")
         page.get_by_role("combobox", name="Deployment").click()
         page.get_by_role("option", name=re.compile(f"^{made.id}:")).click()
@@ -186,12 +195,10 @@ def test_a_sample_to_try(session: Session, populated: Platform, demo: Demo, tmp_
         _run(populated, language, text, tmp_path)
 
 
-def test_a_training_to_repeat(session: Session, populated: Platform, demo: Demo, tmp_path: Path) -> None:
+def test_a_training_to_repeat(session: Session, populated: Platform, demo: Demo, quick: int, tmp_path: Path) -> None:
     client = populated.client
     # Of its own: one that is served cannot be trained again.
-    made = client.deployments.create(
-        configuration=demo.configuration, tensorflow_fit_arguments="epochs=1", pytorch_fit_arguments=""
-    )
+    made = client.deployments.create(configuration=quick)
     client.streams.send(demo.stream, deployment=made.id)
     result = made.results[0].id
     client.results.wait_for(result, RunState.FINISHED, timeout_seconds=300)
