@@ -32,6 +32,26 @@ test('objects of all kinds and topics are found by name, and Enter goes to the f
   await waitFor(() => expect(router.state.location.pathname).toBe('/models/4'))
 })
 
+test('what is found later than commands is the first all the same, unless the arrows have gone on', async () => {
+  for (const moved of [false, true]) {
+    let answer = () => {}
+    const asked = new Promise<void>((resolve) => {
+      answer = resolve
+    })
+    platform({ ...found(), 'GET /api/models/': () => asked.then(() => page({ id: 4, name: 'theme-net' })) })
+    const { unmount } = await show(<CommandPalette openings={1} onSheet={() => {}} />)
+    const field = await screen.findByRole('textbox', { name: 'Search and commands' })
+    fireEvent.change(field, { target: { value: 'theme' } })
+    const selected = () => document.querySelector('[data-selected]')
+    await waitFor(() => expect(selected()).toHaveTextContent('Theme: light'))
+    if (moved) fireEvent.keyDown(field, { key: 'ArrowDown', code: 'ArrowDown' })
+    answer()
+    expect(await screen.findByText('theme-net')).toBeVisible()
+    await waitFor(() => expect(selected()).toHaveTextContent(moved ? 'Theme: dark' : 'theme-net'))
+    unmount()
+  }
+})
+
 test('a number finds what has it as its own, whatever it is called', async () => {
   const { type } = await opened({ results: [{ id: 12, model_name: 'digits', state: 'finished' }] })
   type('12')

@@ -33,10 +33,13 @@ export default function CommandPalette({ openings, onSheet }: { openings: number
   useEffect(() => {
     if (openings > 0) palette.open()
   }, [openings])
-  // What was found comes later than what was typed: Enter takes the first row all the same.
+  // What was found comes later than what was typed, before commands that are there already: Enter takes the first row
+  // all the same, unless the arrows have gone to another.
   useEffect(() => {
-    const list = document.getElementById(store.getState().listId)
-    if (objects.length === 0 || list === null || list.querySelector('[data-selected]') !== null) return
+    const { listId, selected } = store.getState()
+    const list = document.getElementById(listId)
+    if (objects.length === 0 || list === null || selected > 0) return
+    list.querySelector('[data-selected]')?.removeAttribute('data-selected')
     list.querySelector('[data-action]')?.setAttribute('data-selected', 'true')
     store.updateState((state) => ({ ...state, selected: 0 }))
   }, [objects])

@@ -1,9 +1,17 @@
 /** What jsdom lacks and Mantine asks for. */
 import '@testing-library/jest-dom/vitest'
+import { notifications } from '@mantine/notifications'
 import { cleanup, configure } from '@testing-library/react'
 import { afterEach } from 'vitest'
 
-afterEach(cleanup)
+afterEach(() => {
+  cleanup()
+  // One document serves many files: what libraries keep beside React would be the next one's.
+  notifications.clean()
+  notifications.cleanQueue()
+  document.body.replaceChildren()
+  document.title = ''
+})
 // A second otherwise, in which a busy machine may do nothing at all.
 configure({ asyncUtilTimeout: 20_000 })
 
