@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -193,7 +194,7 @@ def _names(text: str) -> list[str]:
     return [each.strip() for each in text.split(",") if each.strip()]
 
 
-_FURTHER = {
+_FURTHER: dict[str, Callable[..., Any]] = {
     "swap": swaps.swap,
     "rollback": swaps.rollback,
     "follow": swaps.follow,
