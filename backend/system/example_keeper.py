@@ -14,12 +14,13 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Self
 
 import orjson
-import psutil
 
+from backend.launchers.job_folder import ProcessId
 from kafkaml.system import write_atomically
 
 __all__ = ["BUSY", "MAX_OUTPUT_BYTES", "RECORD", "STARTED", "Order", "Record", "output_path"]
@@ -54,7 +55,7 @@ class Order:
 
 @dataclass(kw_only=True)
 class Record:
-    """A run as it is kept. ``pid`` and ``process_began`` are the keeper's own; ``exit_code`` is None until the end.
+    """A run as it is kept. ``keeper`` is the process that keeps it; ``exit_code`` is None until the end.
 
     ``ended_by`` is ``stop`` or ``time`` where the example did not end by itself. Times are seconds since 1970.
     """
@@ -62,20 +63,16 @@ class Record:
     name: str
     by: str
     started_at: float
-    pid: int = field(default_factory=os.getpid)
-    process_began: float = field(default_factory=lambda: psutil.Process().create_time())
+    keeper: ProcessId
     ended_at: float | None = None
     exit_code: int | None = None
     ended_by: str = ""
 
-    @property
-    def is_kept(self) -> bool:
-        """Whether the keeper lives; a number that another process has by now does not count."""
-        try:
-            process = psutil.Process(self.pid)
-            return bool(process.create_time() == self.process_began and process.status() != psutil.STATUS_ZOMBIE)
-        except psutil.Error:
-            return False
+    @classmethod
+    def from_json(cls, text: bytes) -> Self:
+        """Raises KeyError or TypeError where another version wrote it."""
+        document = orjson.loads(text)
+        return cls(**{**document, "keeper": ProcessId(**document["keeper"])})
 
 
 def main() -> None:
@@ -93,7 +90,9 @@ def main() -> None:
 
 
 def _keep(order: Order, folder: Path) -> None:
-    record = Record(name=order.name, by=order.by, started_at=time.time())
+    keeper = ProcessId.of(os.getpid())
+    assert keeper is not None
+    record = Record(name=order.name, by=order.by, started_at=time.time(), keeper=keeper)
     output_path(folder).write_bytes(b"")
     child = subprocess.Popen(
         order.command,

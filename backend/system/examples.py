@@ -99,10 +99,10 @@ def start_example(name: str, *, actor: Actor, user: User, role: Role) -> None:
 def stop_example() -> None:
     """End the run; Conflict where none runs. What it has made stays."""
     record = _record()
-    if record is None or record.ended_at is not None or not record.is_kept:
+    if record is None or record.ended_at is not None or not record.keeper.is_alive:
         raise Conflict("no example runs", hint="")
     with suppress(ProcessLookupError):
-        os.kill(record.pid, signal.SIGTERM)
+        os.kill(record.keeper.pid, signal.SIGTERM)
 
 
 def _keep(name: str, folder: Path, by: str, token: AccessToken, text: str) -> str:
@@ -149,8 +149,8 @@ def _folder() -> Path:
 
 def _record() -> Record | None:
     try:
-        return Record(**orjson.loads((_folder() / RECORD).read_bytes()))
-    except (FileNotFoundError, TypeError):
+        return Record.from_json((_folder() / RECORD).read_bytes())
+    except (FileNotFoundError, KeyError, TypeError):
         # There was none yet, or it is another version's.
         return None
 
@@ -158,7 +158,7 @@ def _record() -> Record | None:
 def _shown(record: Record) -> ExampleRun:
     state: Literal["running", "finished", "stopped", "failed"]
     reason = ""
-    if record.ended_at is None and record.is_kept:
+    if record.ended_at is None and record.keeper.is_alive:
         state = "running"
     elif record.ended_by == "stop":
         state = "stopped"
