@@ -115,25 +115,19 @@ class ClientLog:
     """
 
     def __init__(self) -> None:
-        self._problem: KafkaError | None = None
+        self.problem: KafkaError | None = None
         self._at = 0.0
 
     def __call__(self, error: KafkaError) -> None:
         now = time.monotonic()
         # That all are down follows each other complaint; a connection that is refused may follow a wrong password.
-        if self._problem is None or _telling(error) >= _telling(self._problem) or now - self._at > _RECENT_SECONDS:
-            self._problem, self._at = error, now
-
-    @property
-    def problem(self) -> KafkaError | None:
-        """The complaint; None where there is none."""
-        return self._problem
+        if self.problem is None or _telling(error) >= _telling(self.problem) or now - self._at > _RECENT_SECONDS:
+            self.problem, self._at = error, now
 
     @property
     def last(self) -> str:
         """The complaint as text; empty where there is none."""
-        problem = self.problem
-        return "" if problem is None else _TRY.sub("", problem.str())
+        return "" if self.problem is None else _TRY.sub("", self.problem.str())
 
 
 def _telling(error: KafkaError) -> int:
