@@ -87,7 +87,7 @@ class KafkaAdmin:
             except KafkaException as exception:
                 error = error_of(exception)
                 if error.code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                    self._client.poll(0)
+                    self._log.fetch(self._client.poll)
                     raise to_error(error, f"creating topic {name}", self._log) from exception
         return created
 

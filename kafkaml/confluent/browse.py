@@ -238,7 +238,7 @@ class TopicBrowser:
             try:
                 found[place.topic, place.partition] = future.result(self._timeout_seconds + 5).offset
             except KafkaException as exception:
-                self._admin.poll(0)
+                self._log.fetch(self._admin.poll)
                 problem = to_error(error_of(exception), "asking for offsets", self._log)
         if problem is not None and not found:
             raise problem

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from confluent_kafka import KafkaError, KafkaException
 
@@ -124,6 +124,14 @@ class ClientLog:
         if self.problem is None or _telling(error) >= _telling(self.problem) or now - self._at > _RECENT_SECONDS:
             self.problem, self._at = error, now
 
+    def fetch(self, poll: Callable[[float], object]) -> None:
+        """Let a client tell what it complains of, which it keeps until it is polled.
+
+        One that is beyond use raises its complaint, which is the caller's already.
+        """
+        with suppress(KafkaException):
+            poll(0)
+
     @property
     def last(self) -> str:
         """The complaint as text; empty where there is none."""
@@ -217,11 +225,11 @@ def kafka_errors(
 ) -> Iterator[None]:
     """Raise the client's errors inside the block as ours; ``log`` adds the client's own last complaint.
 
-    A client keeps its complaints until it is polled, which a block that only asks does not do: ``poll`` does it then.
+    ``poll`` is the client's, for blocks that do not poll it: see ``ClientLog.fetch``.
     """
     try:
         yield
     except KafkaException as exception:
-        if poll is not None:
-            poll(0)
+        if log is not None and poll is not None:
+            log.fetch(poll)
         raise to_error(error_of(exception), doing, log) from exception

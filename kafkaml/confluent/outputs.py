@@ -275,8 +275,7 @@ class TransactionalOutput(_ProducerOwner):
             except KafkaException as exception:
                 error = error_of(exception)
                 if not error.retriable() or left <= 0:
-                    # Nobody has polled this client yet, so it has kept to itself what it complains of.
-                    self._producer.poll(0)
+                    self._log.fetch(self._producer.poll)
                     raise to_error(error, "starting transactions", self._log) from exception
 
 

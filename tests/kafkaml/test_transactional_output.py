@@ -8,7 +8,7 @@ from confluent_kafka import TopicPartition
 
 from kafkaml.confluent import outputs
 from kafkaml.confluent.outputs import TransactionalOutput
-from kafkaml.errors import TransactionAborted
+from kafkaml.errors import BrokerTimeout, TransactionAborted
 from kafkaml.settings import KafkaSettings
 
 
@@ -61,3 +61,14 @@ def test_a_client_that_waits_forever_is_replaced_and_the_transaction_given_up(mo
     output.commit(offsets, consumer)  # type: ignore[arg-type]
     assert fresh.calls == ["init", "begin", "commit"]
     stuck.back.set()
+
+
+def test_a_start_without_a_broker_says_why() -> None:
+    with pytest.raises(BrokerTimeout, match=r"starting transactions.*Connection refused"):
+        TransactionalOutput(
+            KafkaSettings(bootstrap_servers="127.0.0.1:9"),
+            transactional_id="replica-0",
+            transaction_timeout_seconds=1,
+            request_timeout_seconds=0.5,
+            recovery_timeout_seconds=0.5,
+        )
