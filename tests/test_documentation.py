@@ -19,6 +19,7 @@ from scripts.documentation.commands import page as commands_page
 from scripts.documentation.markdown import Mark, anchors, blocks, links, replace_links
 from scripts.documentation.pages import GENERATED, ROOT, lay_down, navigation, pages, resolved
 from scripts.documentation.recorded import as_shown, put, shape, shown
+from tests.docs import test_node_red as node_red
 from tests.docs.running import commands_of
 from tests.docs.test_pages import BY_HAND, DEMO, IN_THE_CHECKOUT, ON_ONE_PLATFORM
 
@@ -138,7 +139,8 @@ def test_every_block_to_run_is_run() -> None:
         if block.mark is not None and block.mark.kind == "run"
     }
     followed = {(page, "") for each in ON_ONE_PLATFORM.values() for page in each}
-    assert marked == followed | {*IN_THE_CHECKOUT, BY_HAND, DEMO}
+    option = {(node_red.PAGE, each) for each in (node_red.INSTALL, node_red.SHOW)}
+    assert marked == followed | option | {*IN_THE_CHECKOUT, BY_HAND, DEMO}
 
 
 def test_marks_are_of_the_next_block_only() -> None:

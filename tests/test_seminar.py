@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from platform_local.ports import free_port
 from tests.conftest import TestBroker
 from tests.support import eventually
 
@@ -137,11 +138,6 @@ def _redis(listener: socket.socket) -> None:
             connection.sendall(b":%d\r\n" % count)
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
-
-
 def _get(address: str) -> tuple[int, str]:
     try:
         with urllib.request.urlopen(address, timeout=30) as answer:
@@ -161,8 +157,8 @@ def redis_port() -> Iterator[int]:
 @pytest.fixture
 def page(redis_port: int) -> Iterator[Mapping[str, str]]:
     """Addresses of the page with its database, and of one whose database is away."""
-    ports = {"with": _free_port(), "without": _free_port()}
-    redis = {"with": redis_port, "without": _free_port()}
+    ports = {"with": free_port(), "without": free_port()}
+    redis = {"with": redis_port, "without": free_port()}
     programs = [
         subprocess.Popen(
             [sys.executable, str(PROGRAMS / "hits" / "app.py")],

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
-from scripts.documentation.markdown import Block, blocks
+from scripts.documentation.markdown import Block, Mark, blocks
 from scripts.documentation.pages import ROOT
 
 __all__ = ["Reader", "commands_of"]
@@ -53,20 +55,18 @@ class Reader:
         AssertionError has what a block that failed has printed.
         """
         ran = 0
-        for block in blocks((ROOT / page).read_text(encoding="utf-8")):
-            mark = block.mark
-            if mark is not None and mark.kind == "file" and not session:
-                (self.folder / mark.what).write_text(block.text, encoding="utf-8")
-            if mark is not None and (mark.kind, mark.what) == ("run", session):
+        for block in _marked(page):
+            if block.mark == Mark("run", session):
                 self.run(commands_of(block), f"{page}:{block.line}")
                 ran += 1
+            elif block.mark is not None and block.mark.kind == "file" and not session:
+                (self.folder / block.mark.what).write_text(block.text, encoding="utf-8")
         return ran
 
     def run(self, commands: str, where: str) -> None:
         """Type commands; AssertionError with all they printed when one of them fails."""
-        servers = f" --bootstrap-servers {self._bootstrap_servers}" if self._bootstrap_servers else ""
         done = subprocess.run(
-            ["bash", "-c", "set -euxo pipefail\n" + _SENDER.sub(lambda found: found[1] + servers, commands)],
+            self._shell(commands),
             cwd=self.folder,
             env=self._env,
             stdin=subprocess.DEVNULL,
@@ -78,3 +78,39 @@ class Reader:
         )
         self.printed += done.stdout
         assert done.returncode == 0, f"{where} ended with {done.returncode}:\n{done.stdout}"
+
+    @contextmanager
+    def following(self, page: str, session: str) -> Iterator[None]:
+        """Type the one block of a session, whose commands go on: they are ended with the context.
+
+        AssertionError with what they printed when they have ended before; other errors have it as a note.
+        """
+        (block,) = (each for each in _marked(page) if each.mark == Mark("run", session))
+        output = self.folder / "printed"
+        with output.open("wb") as printed:
+            going = subprocess.Popen(
+                self._shell(commands_of(block)),
+                cwd=self.folder,
+                env=self._env,
+                stdin=subprocess.DEVNULL,
+                stdout=printed,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            yield
+            assert going.poll() is None, f"{page}:{block.line} ended with {going.returncode}"
+        except BaseException as error:
+            error.add_note(output.read_text(encoding="utf-8"))
+            raise
+        finally:
+            os.killpg(going.pid, signal.SIGTERM)
+            going.wait(60)
+
+    def _shell(self, commands: str) -> list[str]:
+        servers = f" --bootstrap-servers {self._bootstrap_servers}" if self._bootstrap_servers else ""
+        return ["bash", "-c", "set -euxo pipefail\n" + _SENDER.sub(lambda found: found[1] + servers, commands)]
+
+
+def _marked(page: str) -> Iterator[Block]:
+    return (each for each in blocks((ROOT / page).read_text(encoding="utf-8")) if each.mark is not None)
