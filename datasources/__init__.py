@@ -1,6 +1,6 @@
 """Send training data to Kafka-ML: one sink per encoding. Closing a sink announces its data to a deployment.
 
-The online ones are for incremental training: they announce a stream without end before its first sample.
+The online sinks are for incremental training: they announce an unbounded stream before its first sample.
 """
 
 from datasources.avro_sink import AvroSink

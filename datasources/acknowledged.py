@@ -1,7 +1,7 @@
 """AcknowledgedOffsets: which offsets of which partition hold the sink's own records. Pure.
 
-Offsets that the broker acknowledged are ours; whatever other producers and transaction markers put between them is
-not. So the announced ranges hold our records and nothing else.
+Records of other producers and transaction markers may lie between the acknowledged offsets. The announced ranges leave
+them out.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __all__ = ["AcknowledgedOffsets"]
 
 _logger = logging.getLogger(__name__)
 
-# A control message with more ranges than this would be unreadable, and slow to read by.
+# Upper bound for the ranges in one control message. Readers seek once per range, so more would slow them down.
 _MAX_RANGES = 1000
 
 
@@ -26,7 +26,7 @@ class AcknowledgedOffsets:
     def __init__(self, topic: str) -> None:
         self.topic = topic
         self.count = 0
-        # Runs [start, end) of each partition, sorted and apart from each other.
+        # Half-open runs [start, end) per partition, sorted, with a gap between any two.
         self._runs: dict[int, list[list[int]]] = {}
 
     def add(self, partition: int, offset: int) -> None:
@@ -43,8 +43,8 @@ class AcknowledgedOffsets:
     def ranges(self) -> tuple[StreamRange, ...]:
         """Return the ranges that hold the records, by partition and offset.
 
-        When records of others are mixed in so finely that there would be more than a thousand ranges, the smallest
-        gaps are closed, and a warning says so.
+        Closes the smallest gaps and logs a warning when foreign records would split the stream into over a thousand
+        ranges.
         """
         runs = [(partition, start, end) for partition in sorted(self._runs) for start, end in self._runs[partition]]
         if len(runs) > _MAX_RANGES:

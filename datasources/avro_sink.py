@@ -92,7 +92,7 @@ class AvroSink(Sink):
         self._send_encoded(value, None, unsupervised=True)
 
     def send_avro(self, data: Any, label: Any = None) -> None:
-        """The old library's name of ``send``."""
+        """Alias of ``send`` from Kafka-ML 1.0."""
         self.send(data, label)
 
     def send_array(self, data: Any, labels: Any = None) -> None:

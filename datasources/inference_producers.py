@@ -14,7 +14,7 @@ __all__ = ["InferenceProducer"]
 
 
 class InferenceProducer(Closing):
-    """Sends samples without labels, by a sink that announces nothing."""
+    """Sends samples without labels through a sink that announces nothing."""
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
@@ -22,11 +22,11 @@ class InferenceProducer(Closing):
         self.boostrap_servers = sink.boostrap_servers
 
     def send(self, data: Any) -> None:
-        """Send one sample to predict."""
+        """Send one sample to be predicted."""
         self._sink.send(data)
 
     def flush(self) -> None:
-        """Wait until the broker acknowledged all that was sent."""
+        """Wait until the broker has acknowledged every record."""
         self._sink.flush()
 
     def close(self) -> None:

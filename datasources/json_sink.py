@@ -18,11 +18,11 @@ __all__ = ["JsonSink"]
 
 
 class JsonSink(Sink):
-    """Sends samples and labels as JSON. The shape is found from the first sample; objects count by their sorted keys,
-    which are announced with the stream.
+    """Sends samples and labels as JSON. The first sample sets the shape. An object becomes a vector in the order of its
+    sorted keys, which the announcement lists.
 
-    ``data_type`` and ``label_type`` say what readers make of the numbers; without them features become float32, and
-    labels whole numbers where they are all whole. Labels may be text. For the other arguments see ``Sink``.
+    ``data_type`` and ``label_type`` are the types that readers convert to. By default features become float32; labels
+    become integers where all are whole numbers. Labels may be text. For the other arguments see ``Sink``.
     """
 
     def __init__(
@@ -80,10 +80,10 @@ class JsonSink(Sink):
             self.send(sample, None if keys is None else keys[index])
 
     def _check(self, data: Any, *, has_label: bool | None) -> None:
-        """Refuse what differs from the samples before; None where a label is not to be expected."""
+        """Refuse a value that differs from the samples before. Returns None where no label is expected."""
         self._check_keys(sorted(map(str, data)) if isinstance(data, dict) else None)
         numbers = to_array(list(data.values()) if isinstance(data, dict) else data)
-        # JSON knows neither NaN nor infinity.
+        # JSON has neither NaN nor infinity.
         if numbers.dtype.kind not in "biuf" or not np.isfinite(numbers).all():
             raise RefusedError(
                 f"data is a {type(data).__name__} of {numbers.dtype.name}: expected finite numbers, arrays of them or "
@@ -102,7 +102,9 @@ class JsonSink(Sink):
             )
 
     def _check_keys(self, keys: list[str] | None) -> None:
-        """Objects are taken by their keys: readers are told them, and all samples have the same."""
+        """Objects become vectors ordered by key. The announcement lists the keys, so all samples must have the same
+        ones.
+        """
         if self._shape is None:
             self._keys = keys
             self.input_config.pop("fields", None)

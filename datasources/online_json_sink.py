@@ -13,7 +13,7 @@ __all__ = ["OnlineJsonSink"]
 
 
 class OnlineJsonSink(OnlineSink, JsonSink):
-    """A JsonSink for incremental training: the stream is announced with its first sample, its shape and keys known."""
+    """A JsonSink for incremental training. The first sample sets shape and keys and triggers the announcement."""
 
     def __init__(
         self,

@@ -1,4 +1,6 @@
-"""OnlineSink: what sinks of streams without end share. Of ``OnlineRawSink``, ``OnlineAvroSink``, ``OnlineJsonSink``."""
+"""OnlineSink: the common base of the sinks of unbounded streams, ``OnlineRawSink``, ``OnlineAvroSink``,
+``OnlineJsonSink``.
+"""
 
 from __future__ import annotations
 
@@ -11,21 +13,22 @@ __all__ = ["OnlineSink"]
 
 
 class OnlineSink(Sink):
-    """Announces a stream without end before its first sample, by its topic alone; the first base of the online sinks.
+    """Announces an unbounded stream by its topic, without offsets, before its first sample.
 
-    The announcement is acknowledged before the first sample is written, so no sample is older than it: training begins
-    with the first. Every sample is sent at once. ``close`` waits for the acknowledgements and announces nothing more.
-    ``validation_rate`` is the share of each window that validates; a stream without end has no test samples.
+    Must be the first base class. The broker acknowledges the announcement before the first sample is written, so
+    training sees every sample. Samples are sent immediately. ``close`` waits for the acknowledgements and announces
+    nothing more. ``validation_rate`` is the share of each window that validates; a stream without end has no test
+    samples.
     """
 
     incremental = True
     _announced = False
 
     def send_online_control_msg(self) -> None:
-        """Announce the stream now, with what is known of its samples; once in the life of a sink.
+        """Announce the stream now, with what is known of its samples. Each sink announces once.
 
-        The first sample does it too. For callers of the old library, which announced declared types by this method
-        alone.
+        The first sample announces it automatically. This method serves callers of Kafka-ML 1.0, which declared types
+        and announced them explicitly.
         """
         if not self._announced:
             self._stream(unsupervised=False)

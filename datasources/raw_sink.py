@@ -18,7 +18,7 @@ __all__ = ["RawSink"]
 
 Array = npt.NDArray[Any]
 
-# Rows that are encoded at once by ``send_array``: their bytes stay in the processor's cache.
+# ``send_array`` encodes this many rows per step, few enough for their bytes to stay in the processor's cache.
 _SLAB_BYTES = 4 << 20
 
 
@@ -76,7 +76,7 @@ class RawSink(Sink):
         self._label = SampleFormat("label", label_type, label_reshape)
         self._has_labels: bool | None = None
         self._samples = 0
-        # Samples waiting until a record is full.
+        # Samples that wait until a record is full.
         self._waiting: list[tuple[bytes, bytes | None]] = []
         self._update_config()
 
@@ -144,7 +144,7 @@ class RawSink(Sink):
             self._send_many(values, [None] * len(values), unsupervised=True)
 
     def flush(self) -> None:
-        """Wait until the broker acknowledged all that was sent; raises BrokerError otherwise."""
+        """Wait until the broker has acknowledged every record; raises BrokerError when it does not."""
         self._send_waiting()
         super().flush()
 

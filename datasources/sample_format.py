@@ -19,7 +19,7 @@ Array = npt.NDArray[Any]
 def to_array(sample: object) -> Array:
     """Return ``sample`` (a number, a list, a NumPy array, or a tensor of a framework) as a NumPy array."""
     if not isinstance(sample, np.ndarray) and hasattr(sample, "numpy"):
-        # TensorFlow's and PyTorch's tensors, without importing either.
+        # Recognises tensors of TensorFlow and PyTorch without importing either.
         sample = sample.numpy()
     try:
         return np.asarray(sample)
@@ -32,7 +32,7 @@ def to_array(sample: object) -> Array:
 class SampleFormat:
     """Type and shape of one side of a stream (``what``: data or label); None until the first sample is seen.
 
-    What the person declared wins: samples are then converted where no number changes, and refused otherwise.
+    A declared type or shape wins. Samples are converted to it where no number changes, and refused otherwise.
     """
 
     def __init__(self, what: str, type_name: str | None, reshape: str | None) -> None:
@@ -98,7 +98,7 @@ class SampleFormat:
         numbers = samples.dtype.kind in "biuf"
         with np.errstate(over="ignore", invalid="ignore"):
             converted = samples.astype(self.dtype) if numbers else samples
-        # A fraction may lose digits in a narrower float; everything else stays what it was.
+        # Only fractions may lose digits, in a narrower float. All other numbers must stay exact.
         if numbers and samples.dtype.kind == "f" and self.dtype.kind == "f":
             same = np.isfinite(converted) == np.isfinite(samples)
         else:

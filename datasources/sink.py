@@ -24,7 +24,8 @@ __all__ = ["KafkaMLSink", "Servers", "Sink", "SinkWriter"]
 
 _logger = logging.getLogger(__name__)
 
-# Records are handed to the client in groups: of so many, or of so many bytes if that comes first.
+# Records go to the Kafka client in groups: at most this many records or this many bytes per group, whichever is reached
+# first.
 _GROUP_RECORDS = 500
 _GROUP_BYTES = 4 << 20
 
@@ -32,7 +33,7 @@ Servers = str | Sequence[str]
 
 
 class SinkWriter(Protocol):
-    """What a sink needs of Kafka; ``kafkaml.confluent.KafkaRecordWriter`` is the real one."""
+    """The part of Kafka that a sink uses; ``kafkaml.confluent.KafkaRecordWriter`` is the real one."""
 
     def partitions(self, topic: str) -> int: ...
 
@@ -57,10 +58,10 @@ class Sink:
 
     A context manager: leaving it by an exception announces nothing. ``boostrap_servers``, as the old library spelt it,
     and ``bootstrap_servers`` are the same: ``host:port``, comma-separated or a list. ``settings`` brings user, password
-    and certificates instead; without any of them the environment (``KML_KAFKA_*``) is asked. ``group_id`` is accepted
-    and not needed any more.
+    and certificates instead. Without any of them the environment (``KML_KAFKA_*``) is read. ``group_id`` is accepted
+    and ignored.
 
-    Raises RefusedError for arguments that cannot be right, BrokerError when Kafka does not take the records.
+    Raises RefusedError for invalid arguments and BrokerError when Kafka does not take the records.
     """
 
     incremental = False
@@ -101,8 +102,8 @@ class Sink:
         self.group_id = group_id
         self.boostrap_servers = _servers(boostrap_servers, bootstrap_servers, settings)
         self._settings = settings or KafkaSettings(bootstrap_servers=self.boostrap_servers)
-        # A sample that is written twice, because an acknowledgement was lost, is announced once. An announcement that
-        # is written twice would train twice, so it goes by a writer that cannot.
+        # A sample written twice, after a lost acknowledgement, is still announced once. An announcement written twice
+        # would train twice, so it goes through an idempotent writer.
         self._writer: SinkWriter = writer or KafkaRecordWriter(
             self._settings, timeout_seconds=timeout_seconds, idempotent=False
         )
@@ -126,7 +127,7 @@ class Sink:
     def send(self, data: Any, label: Any = None) -> None:
         """Send one record as it is: ``data`` becomes its value and ``label`` its key (None: no label).
 
-        Bytes and text, as the base class knows no encoding; the other sinks take samples here.
+        The base class has no encoding and takes bytes or text; the other sinks take samples here.
         """
         self._send_encoded(_to_bytes("data", data), None if label is None else _to_bytes("label", label))
 
@@ -139,7 +140,7 @@ class Sink:
         self._send_encoded(_to_bytes("data", data), None, unsupervised=True)
 
     def flush(self) -> None:
-        """Wait until the broker acknowledged all that was sent; raises BrokerError otherwise."""
+        """Wait until the broker has acknowledged every record; raises BrokerError when it does not."""
         for stream in self._streams.values():
             stream.write_out()
         self._writer.flush(self._timeout_seconds)
@@ -252,12 +253,12 @@ class Sink:
             )
 
 
-# The old library's name of the base class.
+# Alias of the base class from Kafka-ML 1.0.
 KafkaMLSink = Sink
 
 
 class _TopicStream:
-    """Records on their way to one topic, in groups that take turns between the partitions."""
+    """Buffers the records of one topic and sends them in groups, the partitions taking turns."""
 
     def __init__(self, topic: str, writer: SinkWriter) -> None:
         self.topic = topic
@@ -301,7 +302,7 @@ class _TopicStream:
 def _deployment_id(value: object) -> int | bytes:
     if isinstance(value, bytes) and value:
         return value
-    # Text would arrive as its characters' codes, so that "1" addressed deployment 49.
+    # The wire format takes bytes. Text would be encoded by character, so "1" would address deployment 49.
     if isinstance(value, str) and value.strip().isdecimal():
         _logger.warning("deployment_id is the text %r: taken as the number %d", value, int(value))
         value = int(value)
@@ -327,7 +328,7 @@ def _rates(validation_rate: float, test_rate: float) -> tuple[float, float]:
 
 
 def _servers(old: Servers | None, new: Servers | None, settings: KafkaSettings | None) -> str:
-    given = [each for each in (old, new) if each]
+    given = [servers for servers in (old, new) if servers]
     if len(given) > 1 and old != new:
         raise RefusedError(f"boostrap_servers is {old!r} and bootstrap_servers {new!r}: expected one of them")
     if not given:

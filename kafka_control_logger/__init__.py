@@ -1,1 +1,1 @@
-"""Registers what sinks announce on the control topic with the backend, each once. ``relay`` is the loop."""
+"""Registers each announcement from the control topic with the backend exactly once. ``relay`` is the loop."""

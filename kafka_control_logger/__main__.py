@@ -1,7 +1,8 @@
 """``python -m kafka_control_logger``: wires the relay from settings and runs it until SIGTERM.
 
-A Kafka that is absent, at the start or later, is waited for. Signs of life, every few seconds while the relay moves or
-waits: ``<state>/run/control-logger.json`` for probes of its own machine, and one to the backend for the system page.
+Waits for Kafka whenever it is unavailable, also at the start. Writes two signs of life every few seconds, while the
+relay moves or waits: ``<state>/run/control-logger.json`` for probes of its own machine, and one to the backend for the
+system page.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ class ControlLoggerSettings(BaseSettings):
         return Path(given) if given else self.state_dir / "secrets" / "service_token"
 
     def service_token(self) -> str:
-        """Read the secret, anew each time, so that it may change; raises OSError when it is not there."""
+        """Read the secret from its file at each call, so that it may change; raises OSError without the file."""
         return self.token_file.read_text(encoding="utf-8").strip()
 
     @property
@@ -72,7 +73,7 @@ class ControlLoggerSettings(BaseSettings):
 
     @property
     def dead_letter_topic(self) -> str:
-        """Where records of all control topics go that are no announcements."""
+        """The topic for records of all control topics that are not announcements."""
         return dead_letter_topic(self.control_topics[0])
 
 
@@ -83,7 +84,7 @@ def _run_once(
     metrics: RelayMetrics,
     stop: threading.Event,
 ) -> None:
-    """Connect and relay until ``stop``; raises BrokerError when Kafka cannot be used (any more)."""
+    """Connect and relay until ``stop``; raises BrokerError when Kafka is or becomes unusable."""
     admin = KafkaAdmin(kafka, timeout_seconds=_KAFKA_SECONDS)
     cluster = admin.cluster_id()
     for topic in (*settings.control_topics, settings.dead_letter_topic):
@@ -116,7 +117,7 @@ def _relay(
     metrics: RelayMetrics,
     stop: threading.Event,
 ) -> None:
-    """Relay until ``stop``; a Kafka that is away is waited for."""
+    """Relay until ``stop``; waits while Kafka is unavailable."""
     pause = _FIRST_PAUSE_SECONDS
     while not stop.is_set():
         started = time.monotonic()

@@ -19,21 +19,22 @@ __all__ = ["Announcements", "HttpAnnouncements", "NotAnAnnouncement", "service_c
 logger = get_logger(__name__)
 
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
-# The record is wrong, today and tomorrow. Every other refusal is about us or the backend and may pass.
+# Statuses that mean the record itself is wrong, for good. Every other refusal concerns this service or the backend and
+# may pass.
 _REFUSED = frozenset({httpx.codes.BAD_REQUEST, httpx.codes.REQUEST_ENTITY_TOO_LARGE, httpx.codes.UNPROCESSABLE_ENTITY})
 
 
 class NotAnAnnouncement(ControlMessageError):
-    """The backend says that this record is no announcement, for good."""
+    """The backend says that this record is not an announcement and never will be."""
 
 
 class Announcements(Protocol):
-    """Where announcements are registered."""
+    """The service that announcements are registered with."""
 
     def register(self, record: Record) -> bool:
-        """Register ``record``; whether it is new. Registering it again is no error.
+        """Register ``record`` and return whether it is new. Registering it again is allowed.
 
-        Raises NotAnAnnouncement when it never will be, ApiError when it cannot be registered now.
+        Raises NotAnAnnouncement when the record can never be registered, ApiError when it cannot be registered now.
         """
         ...
 
@@ -41,13 +42,13 @@ class Announcements(Protocol):
 def service_client(
     backend_url: str, *, token: Callable[[], str], timeout: httpx.Timeout, transport: httpx.BaseTransport | None = None
 ) -> httpx.Client:
-    """Return a client of the backend. ``token`` is asked for the service token at each request, as it may change."""
+    """Return a client of the backend. Each request calls ``token`` for the service token, which may change."""
 
     def authorized(request: httpx.Request) -> httpx.Request:
         request.headers["Authorization"] = f"Bearer {token()}"
         return request
 
-    # The backend is ours and near: a proxy meant for the internet must not see the token.
+    # The backend is on our own network. A proxy meant for the internet must not see the token.
     return httpx.Client(
         base_url=backend_url.rstrip("/"), timeout=timeout, trust_env=False, transport=transport, auth=authorized
     )
@@ -111,7 +112,7 @@ def _note(response: httpx.Response) -> str:
 
 
 def _detail(response: httpx.Response) -> str:
-    """Return what a problem document says, or the beginning of whatever came instead."""
+    """Return the text of a problem document, or the beginning of any other body."""
     problem = _document(response)
     if isinstance(problem, dict):
         problem = problem.get("detail") or problem.get("errors") or problem.get("title") or problem

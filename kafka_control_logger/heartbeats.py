@@ -1,4 +1,4 @@
-"""HttpHeartbeats: tells the backend, now and then, that the logger lives: ``POST /api/heartbeats/``."""
+"""HttpHeartbeats: reports to the backend every ten seconds that the logger is alive: ``POST /api/heartbeats/``."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ __all__ = ["HttpHeartbeats"]
 logger = get_logger(__name__)
 
 _PERIOD_SECONDS = 10.0
-# The relay waits for this: a backend that hangs must not hold up more than a backend that is away.
+# The relay waits for this request, so a hanging backend must not hold it up longer than an absent one.
 _TIMEOUT = httpx.Timeout(2.0)
 _MAX_DOING_CHARS = 200
 
 
 class HttpHeartbeats:
-    """Called in every round of the relay, with what it does; says so every ten seconds. Never raises.
+    """Called in every round of the relay with what it is doing; reports that every ten seconds. Never raises.
 
-    ``token`` is asked for the service token at each request, so that it may change.
+    Each request calls ``token`` for the service token, which may change.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class HttpHeartbeats:
     def __call__(self, what: str) -> None:
         if time.monotonic() - self._said < _PERIOD_SECONDS:
             return
-        # Also after a failure, or each round would wait for a backend that does not answer.
+        # Count failed attempts too. Otherwise every round would wait for a backend that does not answer.
         self._said = time.monotonic()
         body = {"component": "control-logger", "version": kafkaml.__version__, "doing": what[:_MAX_DOING_CHARS]}
         try:

@@ -1,4 +1,4 @@
-"""RelayMetrics: what the control logger tells Prometheus."""
+"""RelayMetrics: the control logger's metrics for Prometheus."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["RelayMetrics"]
 
 
 class RelayMetrics:
-    """Set by the relay, of each record and each look at Kafka."""
+    """Updated by the relay for each record and each poll of Kafka."""
 
     def __init__(self) -> None:
         self._announcements = definitions.ANNOUNCEMENTS.made()
@@ -21,11 +21,11 @@ class RelayMetrics:
             self._announcements.labels(outcome)
 
     def became(self, outcome: str) -> None:
-        """Count what became of a record: registered, known, dead_lettered, or failed where it is tried again."""
+        """Count the outcome of a record: registered, known, dead_lettered, or failed when it will be tried again."""
         self._announcements.labels(outcome).inc()
 
     def polled(self) -> None:
-        """Note that Kafka was asked."""
+        """Note that Kafka was polled."""
         self._last.set_to_current_time()
 
     def collect(self) -> Iterator[Metric]:

@@ -1,8 +1,9 @@
 """ControlRelay: reads announcements, registers them with the backend, commits. Step (3) of the journey of a sample.
 
-Commit after the effect, and the effect is idempotent by the record's place (cluster, topic, partition, offset): so
-whatever dies whenever, each announcement is registered exactly once. A backend that is away is waited for, for ever; a
-record that is no announcement goes to the dead letters with the reason. Nothing is ever dropped.
+Offsets are committed after the registration, which is idempotent by the record's place (cluster, topic, partition,
+offset). Each announcement is therefore registered exactly once, whichever process dies at whatever moment. The relay
+waits forever for an unavailable backend. A record that is not an announcement goes to the dead letters with the reason.
+Nothing is ever dropped.
 """
 
 from __future__ import annotations
@@ -28,13 +29,13 @@ _POLL_SECONDS = 0.5
 _FIRST_PAUSE_SECONDS = 0.1
 _MAX_PAUSE_SECONDS = 5.0
 _FLUSH_SECONDS = 30.0
-# "control" is a common name, so another program's records may come by the thousand: they are put aside one by one, and
-# spoken of once in this time.
+# "control" is a common topic name, so thousands of records may come from another program. Each becomes a dead letter,
+# but only one warning is logged per this many seconds.
 _COMPLAINT_SECONDS = 60.0
 
 
 class ControlRelay:
-    """Moves records one by one. ``on_progress`` is called often with a word on what it does, for signs of life."""
+    """Moves records one by one. Calls ``on_progress`` often with a short description of its state, for signs of life."""
 
     def __init__(
         self,
@@ -56,7 +57,7 @@ class ControlRelay:
         self._put_aside = 0
 
     def run(self, stop: threading.Event) -> None:
-        """Relay until ``stop``. Raises BrokerError when Kafka refuses; run it again with a new reader then."""
+        """Relay until ``stop``. Raises BrokerError when Kafka refuses; the caller then runs it again with a new reader."""
         while not stop.is_set():
             self._on_progress("reading")
             record = self._reader.poll(_POLL_SECONDS)
@@ -65,14 +66,14 @@ class ControlRelay:
                 continue
             failpoint("logger.polled")
             if not self._handle(record, stop):
-                # Stopped while the backend was away: not committed, so it is read again.
+                # Stopped while the backend was unavailable. The record is not committed, so it will be read again.
                 return
             failpoint("logger.before_commit")
             self._commit(record)
             failpoint("logger.committed")
 
     def _handle(self, record: Record, stop: threading.Event) -> bool:
-        """Register or dead-letter ``record``, however long that takes; False when told to stop before."""
+        """Register or dead-letter ``record``, however long that takes. Returns False when asked to stop first."""
         pause = _FIRST_PAUSE_SECONDS
         while True:
             try:
@@ -81,7 +82,7 @@ class ControlRelay:
                 self._metrics.became("failed")
                 self._on_progress(f"waiting: {error.message}")
                 logger.warning("not registered yet, will try again", record=record.place, error=error.message)
-                # Jitter, so that several loggers do not return to a restarted backend at once.
+                # Jitter keeps several loggers from returning to a restarted backend at the same moment.
                 if stop.wait(pause * random.uniform(0.75, 1.25)):  # noqa: S311 (no secret)
                     return False
                 pause = min(pause * 2, _MAX_PAUSE_SECONDS)
@@ -124,5 +125,5 @@ class ControlRelay:
         try:
             self._reader.commit(record)
         except BrokerError as error:
-            # It will be read again, by us or by another member, and then is registered already.
+            # The record will be read again, by this process or another member, which will find it registered.
             logger.warning("not committed", record=record.place, error=error.message)
