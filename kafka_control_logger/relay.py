@@ -35,7 +35,7 @@ _COMPLAINT_SECONDS = 60.0
 
 
 class ControlRelay:
-    """Moves records one by one. Calls ``on_progress`` often with a short description of its state, for signs of life."""
+    """Moves records one by one. Calls ``on_progress`` often with a short description of its state."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class ControlRelay:
         self._put_aside = 0
 
     def run(self, stop: threading.Event) -> None:
-        """Relay until ``stop``. Raises BrokerError when Kafka refuses; the caller then runs it again with a new reader."""
+        """Relay until ``stop``. Raises BrokerError when Kafka refuses; it can then run again with a new reader."""
         while not stop.is_set():
             self._on_progress("reading")
             record = self._reader.poll(_POLL_SECONDS)

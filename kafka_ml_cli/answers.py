@@ -261,9 +261,9 @@ def _answer(values: Any, labels: Any) -> Text | str:
 
     from kafkaml.terminal import styled
 
-    numbers = isinstance(values, list) and all(isinstance(each, (int, float)) for each in values)
+    numbers = isinstance(values, list) and all(isinstance(value, (int, float)) for value in values)
     if not numbers or len(values) < 2 or not labels or len(labels) != len(values):
         return orjson.dumps(values).decode()
     best = max(range(len(values)), key=values.__getitem__)
-    each = "  ".join(f"{label} {value:.4g}" for label, value in zip(labels, values, strict=True))
-    return styled("[bold cyan]{best}[/]  [dim]{each}[/]", best=labels[best], each=each)
+    scores = "  ".join(f"{label} {value:.4g}" for label, value in zip(labels, values, strict=True))
+    return styled("[bold cyan]{best}[/]  [dim]{scores}[/]", best=labels[best], scores=scores)

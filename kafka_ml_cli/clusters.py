@@ -171,10 +171,10 @@ def cluster_named(client: Client, name: str) -> ClusterName:
     from kafkaml.errors import ApiError
 
     clusters = client.clusters.names()
-    for each in clusters:
-        if name in (each.name, str(each.id)):
-            return each
-    known = ", ".join(each.name for each in clusters)
+    for cluster in clusters:
+        if name in (cluster.name, str(cluster.id)):
+            return cluster
+    known = ", ".join(cluster.name for cluster in clusters)
     raise ApiError(f"there is no cluster {name!r}: expected one of {known or 'none, for none was entered'}", status=404)
 
 

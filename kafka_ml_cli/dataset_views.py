@@ -48,7 +48,7 @@ def print_dataset(dataset: Dataset) -> None:
             ("made", lambda row: human_age(row.created_at)),
             ("split", _split),
             ("columns", lambda row: len(row.contract.columns)),
-            ("label", lambda row: ", ".join(each.name for each in row.contract.labels)),
+            ("label", lambda row: ", ".join(label.name for label in row.contract.labels)),
             ("slice", _slice),
         ],
         nothing="no versions",
@@ -87,14 +87,14 @@ def _split(version: DatasetVersion) -> str:
 
 
 def _shares(validation_rate: float, test_rate: float) -> str:
-    return "/".join(f"{each:.0%}" for each in (1 - validation_rate - test_rate, validation_rate, test_rate))
+    return "/".join(f"{rate:.0%}" for rate in (1 - validation_rate - test_rate, validation_rate, test_rate))
 
 
 def _print_contract(contract: Contract) -> None:
     out = console()
-    labels = [(each.name, each.expression, f"label ({each.kind.value})", "") for each in contract.labels]
-    columns = [(each.name, each.expression, column_text(each), each.input) for each in contract.columns]
-    inputs = any(each.input for each in contract.columns)
+    labels = [(label.name, label.expression, f"label ({label.kind.value})", "") for label in contract.labels]
+    columns = [(column.name, column.expression, column_text(column), column.input) for column in contract.columns]
+    inputs = any(column.input for column in contract.columns)
     print_table(
         [*columns, *labels],
         [
@@ -149,9 +149,9 @@ def print_preview(found: Preview, contract: Mapping[str, Any]) -> None:
     if found.undecodable is not None:
         out.print(f"        {found.undecodable.place}: {found.undecodable.message}", style="dim")
     if found.balance:
-        out.print("label   " + ", ".join(f"{each.value} {each.count}" for each in found.balance[:8]))
-    for each in found.inputs:
-        out.print(f"input   {each.name or '(the only one)'} {_shape(each.shape)} {each.dtype}")
+        out.print("label   " + ", ".join(f"{label.value} {label.count}" for label in found.balance[:8]))
+    for sample_input in found.inputs:
+        out.print(f"input   {sample_input.name or '(the only one)'} {_shape(sample_input.shape)} {sample_input.dtype}")
     if found.parts is not None:
         parts = found.parts
         out.print(f"samples {parts.training} train, {parts.validation} validate, {parts.test} test")
@@ -192,13 +192,15 @@ def print_remarks(remarks: Sequence[Remark]) -> None:
     """Print what was noticed, each with what to do."""
     from kafkaml.terminal import styled
 
-    for each in remarks:
-        style = _SEVERITIES[each.severity.value]
+    for remark in remarks:
+        style = _SEVERITIES[remark.severity.value]
         console().print(
-            styled("[" + style + "]{severity}[/] {message}", severity=f"{each.severity.value:7}", message=each.message)
+            styled(
+                "[" + style + "]{severity}[/] {message}", severity=f"{remark.severity.value:7}", message=remark.message
+            )
         )
-        if each.hint:
-            console().print(f"        {each.hint}", style="dim")
+        if remark.hint:
+            console().print(f"        {remark.hint}", style="dim")
 
 
 def _becomes(row: PreviewColumn) -> str:
@@ -224,7 +226,10 @@ def _print_samples(found: Preview) -> None:
             ("time", lambda row: _time(row.timestamp_ms)),
             ("part", lambda row: row.part.value),
             ("label", _label),
-            ("what the model gets", lambda row: "; ".join(_input(each, named=several) for each in row.inputs)),
+            (
+                "what the model gets",
+                lambda row: "; ".join(_input(sample_input, named=several) for sample_input in row.inputs),
+            ),
         ],
         nothing="",
     )
@@ -232,17 +237,17 @@ def _print_samples(found: Preview) -> None:
 
 def _label(sample: PreviewSample) -> str:
     label = sample.label
-    return label if isinstance(label, str) else ", ".join(f"{each:.4g}" for each in label or ())
+    return label if isinstance(label, str) else ", ".join(f"{number:.4g}" for number in label or ())
 
 
-def _input(each: SampleInput, *, named: bool) -> str:
+def _input(sample_input: SampleInput, *, named: bool) -> str:
     """Return the numbers of a sample, of a window those of its last record."""
-    width = each.shape[-1] if each.shape else 1
-    last = each.values[-width:] if len(each.shape) == 2 else each.values  # a window, or a list
+    width = sample_input.shape[-1] if sample_input.shape else 1
+    last = sample_input.values[-width:] if len(sample_input.shape) == 2 else sample_input.values  # a window, or a list
     more = ", ..." if len(last) > _MAX_NUMBERS else ""
-    shape = f"{_shape(each.shape)} ... " if math.prod(each.shape) > len(last) else ""
+    shape = f"{_shape(sample_input.shape)} ... " if math.prod(sample_input.shape) > len(last) else ""
     numbers = ", ".join(f"{value:.4g}" for value in last[:_MAX_NUMBERS])
-    return f"{each.name + ': ' if named else ''}{shape}[{numbers}{more}]"
+    return f"{sample_input.name + ': ' if named else ''}{shape}[{numbers}{more}]"
 
 
 def _shape(shape: Sequence[int]) -> str:
@@ -256,7 +261,7 @@ def _time(timestamp_ms: int) -> str:
 def frequent(top: Sequence[ValueCount], distinct: int) -> str:
     """Return the most frequent values."""
     more = ", ..." if distinct > MAX_VALUES else ""
-    return ", ".join(each.value[:20] for each in top[:MAX_VALUES]) + (more if top else "")
+    return ", ".join(counted.value[:20] for counted in top[:MAX_VALUES]) + (more if top else "")
 
 
 def bars(numbers: Numbers, *, time: bool = False) -> str:
@@ -265,7 +270,7 @@ def bars(numbers: Numbers, *, time: bool = False) -> str:
     pairs = [sum(counts[place : place + 2]) for place in range(0, len(counts), 2)]
     top = max(pairs)
     # A bin with few values is not shown as one without any.
-    drawn = "".join(" " if not each else _BARS[min(7, each * 8 // (top + 1))] for each in pairs)
+    drawn = "".join(" " if not count else _BARS[min(7, count * 8 // (top + 1))] for count in pairs)
     shown: Any = _day if time else _number
     return f"{shown(numbers.min)} {drawn} {shown(numbers.max)}"
 

@@ -306,7 +306,7 @@ def infer(
         "data_type": data_type,
         "data_reshape": data_reshape,
         "delimiter": delimiter,
-        "columns": [each.strip() for each in columns.split(",")] if columns else None,
+        "columns": [part.strip() for part in columns.split(",")] if columns else None,
     }
     query = {name: value for name, value in known.items() if value is not None}
     found = client_of(context).topics.propose(topic, label=label, records=records, **query)
@@ -319,7 +319,7 @@ def infer(
 
 def _print_proposal(found: Proposal) -> None:
     out, contract = console(), found.contract
-    columns = {} if contract is None else {each.expression: each for each in contract.columns}
+    columns = {} if contract is None else {column.expression: column for column in contract.columns}
     print_table(
         found.fields,
         [
@@ -337,7 +337,7 @@ def _print_proposal(found: Proposal) -> None:
     if contract is not None:
         out.print(f"format  {contract.format}; {found.decodes:.1%} of {found.sampled} records can be read")
     if found.label is not None:
-        balance = ", ".join(f"{each.value} {each.count}" for each in found.label.balance[:6])
+        balance = ", ".join(f"{label.value} {label.count}" for label in found.label.balance[:6])
         kind = "class" if found.label.kind == "class" else "number"
         out.print(
             f"label   {found.label.expression} ({kind}), because {found.label.why}", f"[{balance}]" if balance else ""
@@ -345,7 +345,10 @@ def _print_proposal(found: Proposal) -> None:
     if found.key is not None and found.key.distinct:
         out.print(f"key     {found.key.kind.value}, {found.key.distinct} different in the sample")
     if found.time is not None:
-        first, last = (datetime.fromtimestamp(each / 1000, UTC) for each in (found.time.first_ms, found.time.last_ms))
+        first, last = (
+            datetime.fromtimestamp(milliseconds / 1000, UTC)
+            for milliseconds in (found.time.first_ms, found.time.last_ms)
+        )
         out.print(f"time    {found.time.expression}, {first:%Y-%m-%d %H:%M:%S} to {last:%Y-%m-%d %H:%M:%S}")
     if contract is not None:
         out.print(f"split   by {contract.split.value}")

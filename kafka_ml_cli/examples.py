@@ -30,7 +30,7 @@ def list_(json: JsonOption = False) -> None:
         ("data", lambda row: row["data"]),
         ("what it is", lambda row: row["about"]),
     ]
-    return print_table([_row(each) for each in _catalogue().EXAMPLES], columns, nothing="", json=json)
+    return print_table([_row(example) for example in _catalogue().EXAMPLES], columns, nothing="", json=json)
 
 
 @app.command()
@@ -65,9 +65,9 @@ def run(
     """
     found = _found(name)
     wanted = tuple(framework or found.frameworks)
-    for each in wanted:
-        if each not in found.frameworks:
-            raise typer.BadParameter(f"{each!r}: {found.name} has {' and '.join(found.frameworks)}")
+    for wanted_framework in wanted:
+        if wanted_framework not in found.frameworks:
+            raise typer.BadParameter(f"{wanted_framework!r}: {found.name} has {' and '.join(found.frameworks)}")
     client = client_of(context)
     effort = importlib.import_module("examples.journey").Effort(wanted, quick=quick, offline=offline)
     if not json:
@@ -78,13 +78,13 @@ def run(
     # Progress is for people: the answer alone goes to the program that asked.
     with contextlib.redirect_stdout(sys.stderr):
         scores = found.run(client, effort)
-    print_json([vars(each) for each in scores])
+    print_json([vars(score) for score in scores])
 
 
 def _found(name: str) -> Any:
     found = _catalogue().find(name)
     if found is None:
-        names = ", ".join(each.name for each in _catalogue().EXAMPLES)
+        names = ", ".join(example.name for example in _catalogue().EXAMPLES)
         raise typer.BadParameter(f"there is no example {name!r}: expected one of {names}")
     return found
 

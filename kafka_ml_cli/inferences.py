@@ -191,7 +191,7 @@ def include(
 
 
 def _names(text: str) -> list[str]:
-    return [each.strip() for each in text.split(",") if each.strip()]
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 _FURTHER: dict[str, Callable[..., Any]] = {

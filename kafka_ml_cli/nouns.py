@@ -67,8 +67,8 @@ def add_delete_many(
     ) -> None:
         rows = collection(context)
         if dry_run:
-            for each in rows.deletion(*identifiers):
-                console().print(_told(noun_of(context), each), soft_wrap=True, markup=False)
+            for deletion in rows.deletion(*identifiers):
+                console().print(_told(noun_of(context), deletion), soft_wrap=True, markup=False)
             return
         for identifier in identifiers:
             found = remark(rows.get(identifier))
@@ -83,6 +83,6 @@ def add_delete_many(
 def _told(noun: str, deletion: Any) -> str:
     what = f"{noun.removesuffix('s')} {deletion.id}"
     if deletion.obstacle is None:
-        return "\n".join([f"{what} would go, and with it", *(f"  {each}" for each in deletion.losses)])
-    users = [f"  {each.type} {each.id} ({each.name})" for each in deletion.obstacle.users]
+        return "\n".join([f"{what} would go, and with it", *(f"  {loss}" for loss in deletion.losses)])
+    users = [f"  {user.type} {user.id} ({user.name})" for user in deletion.obstacle.users]
     return "\n".join([f"{what} stays: {deletion.obstacle.detail}; {deletion.obstacle.hint}", *users])

@@ -88,9 +88,9 @@ def _plain(value: object) -> object:
     if hasattr(value, "model_dump"):
         return value.model_dump(mode="json")
     if isinstance(value, Mapping):
-        return {str(key): _plain(each) for key, each in value.items()}
+        return {str(key): _plain(part) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(each) for each in value]
+        return [_plain(part) for part in value]
     return value
 
 
@@ -124,11 +124,11 @@ def print_object(value: BaseModel, *, long: Sequence[str] = (), without: Sequenc
     """Print an object field by field; the fields in ``long`` come last, as blocks of text."""
     from kafkaml.terminal import styled
 
-    fields = {name: each for name, each in value.model_dump(mode="json").items() if name not in without}
+    fields = {name: field for name, field in value.model_dump(mode="json").items() if name not in without}
     width = max(len(name) for name in fields)
-    for name, each in fields.items():
-        if name not in long and each not in (None, "", [], {}):
-            shown = styled_state(str(each)) if name == "state" else _compact(each)
+    for name, field in fields.items():
+        if name not in long and field not in (None, "", [], {}):
+            shown = styled_state(str(field)) if name == "state" else _compact(field)
             console().print(styled("[dim]{name}[/]  ", name=f"{name:{width}}"), shown, sep="", soft_wrap=True)
     for name in long:
         if text := fields.get(name):

@@ -181,7 +181,7 @@ def down(
 
     states = [session_of(context).state(state_dir)]
     if all_:
-        states += [each for each in platform.ephemeral_state_dirs() if each.root != states[0].root]
+        states += [state_dir for state_dir in platform.ephemeral_state_dirs() if state_dir.root != states[0].root]
     with console(error=True).status("stopping"):
         stopped = [state for state in states if platform.down(state)]
     for state in stopped:

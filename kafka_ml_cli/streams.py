@@ -108,7 +108,7 @@ def _label(row: Mapping[str, Any]) -> str:
 def _numbers(sample: Mapping[str, Any]) -> str:
     """Return shape and first numbers of a sample; of a label, which is one number, that."""
     values, shape = sample["values"], sample["shape"]
-    shown = ", ".join(_number(each) for each in values[:_MOST_NUMBERS])
+    shown = ", ".join(_number(value) for value in values[:_MOST_NUMBERS])
     if len(values) == 1:
         return shown
     return f"{sample['dtype']} {'x'.join(map(str, shape))} [{shown}{', ...' if len(values) > _MOST_NUMBERS else ''}]"

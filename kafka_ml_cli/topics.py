@@ -118,7 +118,7 @@ def produce(
     """Write one record to a topic, for a try; kafka-ml send writes whole files."""
     if (value is None) != tombstone:
         raise typer.BadParameter("expected a value, or --tombstone for a record without one")
-    headers = dict(_header(each) for each in header or ())
+    headers = dict(_header(option) for option in header or ())
     sent: str | bytes | None = sys.stdin.buffer.read() if value == "-" else value
     place = client_of(context).topics.produce(name, sent, key=key, headers=headers, partition=partition)
     if json:
@@ -208,7 +208,7 @@ def value_text(row: Mapping[str, Any]) -> str:
 
 
 def _numbers(values: list[float | None]) -> str:
-    text = " ".join("nan" if each is None else f"{each:g}" for each in values[:16])
+    text = " ".join("nan" if value is None else f"{value:g}" for value in values[:16])
     return text + (" ..." if len(values) > 16 else "")
 
 

@@ -161,7 +161,7 @@ def list_(
     json: JsonOption = False,
 ) -> None:
     """List the machines that serve an inference, or did since it was started."""
-    workers = [each for each in client_of(context).inferences.get(inference).replica_stats if each.worker]
+    workers = [replica for replica in client_of(context).inferences.get(inference).replica_stats if replica.worker]
     return print_table(
         workers,
         [

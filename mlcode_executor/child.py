@@ -86,7 +86,7 @@ def _dispatch(
 
 
 def _describe(error: BaseException) -> KafkaMLError:
-    if any(_is_out_of_memory(each) for each in _chain(error)):
+    if any(_is_out_of_memory(cause) for cause in _chain(error)):
         return out_of_memory(_first_line(error))
     if isinstance(error, KafkaMLError):
         return error

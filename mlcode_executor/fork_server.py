@@ -233,9 +233,9 @@ class Keeper:
                     self._warm, self._next = self._next or self._start(), None
                 self._step(self._warm)
         finally:
-            for each in (self._warm, self._next):
-                if each is not None:
-                    each.stop()
+            for server in (self._warm, self._next):
+                if server is not None:
+                    server.stop()
             for folder in self._folders:
                 shutil.rmtree(folder, ignore_errors=True)
 
@@ -249,15 +249,15 @@ class Keeper:
         return warm
 
     def _step(self, warm: WarmProcess) -> None:
-        both = [each for each in (warm, self._next) if each is not None]
-        readable, _, _ = select.select([self._wakeup, *(each.messages for each in both)], [], [])
+        both = [server for server in (warm, self._next) if server is not None]
+        readable, _, _ = select.select([self._wakeup, *(server.messages for server in both)], [], [])
         if self._wakeup in readable:
             os.read(self._wakeup, 4096)
         if warm.messages in readable:
             self._hear(warm)
         if self._next is not None and self._next.messages in readable:
             self._hear_successor(self._next)
-        _reap_orphans([each.pid for each in both])
+        _reap_orphans([server.pid for server in both])
 
     def _hear(self, warm: WarmProcess) -> None:
         message = warm.read()

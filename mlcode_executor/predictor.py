@@ -186,7 +186,7 @@ class Predictor(Closing):
         micro = int((self._timeout_seconds - whole) * 1e6)
         for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
             ours.setsockopt(socket.SOL_SOCKET, option, struct.pack("@ll", whole, micro))
-        arrays = {"input": self._input} | {f"output{index}": each for index, each in enumerate(self._outputs)}
+        arrays = {"input": self._input} | {f"output{index}": output for index, output in enumerate(self._outputs)}
         with theirs:
             self._process.begin_call(SERVE, about, arrays=arrays, files={"socket": theirs.fileno()})
         return ours
@@ -278,7 +278,7 @@ def _error_body(error: KafkaMLError) -> bytes:
 
 def _checked_outputs(described: Mapping[str, Any], max_batch: int) -> list[tuple[np.dtype[Any], tuple[int, ...]]]:
     try:
-        outputs = [(check_dtype(each["dtype"]), check_shape(each["shape"])) for each in described["outputs"]]
+        outputs = [(check_dtype(output["dtype"]), check_shape(output["shape"])) for output in described["outputs"]]
         if not 0 < len(outputs) <= 32:
             raise ValueError(f"{len(outputs)} outputs, expected 1 to 32")
         size = sum(math.prod(shape) * dtype.itemsize for dtype, shape in outputs) * max_batch * _SLOTS
@@ -294,7 +294,7 @@ def _bytes_per_sample(
 ) -> int:
     """Return what a sample of a batch takes outside of the model process: shared arrays, decoded copies, its answer."""
     taken = math.prod(shape) * dtype.itemsize
-    given = sum(math.prod(each_shape) * each.itemsize for each, each_shape in outputs)
+    given = sum(math.prod(each_shape) * dtype.itemsize for dtype, each_shape in outputs)
     answer = _JSON_BYTES * sum(math.prod(each_shape) for _, each_shape in outputs)
     return _SLOTS * (2 * taken + given) + _ANSWER_COPIES * answer
 

@@ -177,14 +177,14 @@ def plain_text(text: str) -> str:
 
 def plain_document(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return an answer of a model process with ``plain_text`` everywhere: user code chooses names and words in it."""
-    return {plain_text(name): _plain(each) for name, each in document.items()}
+    return {plain_text(name): _plain(part) for name, part in document.items()}
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, str):
         return plain_text(value)
     if isinstance(value, list):
-        return [_plain(each) for each in value]
+        return [_plain(part) for part in value]
     return plain_document(value) if isinstance(value, dict) else value
 
 

@@ -104,8 +104,8 @@ class WarmUp:
             return 1
         if size >= self._ceiling or self._measured[-1].seconds > _LONG_BATCH_SECONDS:
             return None
-        wanted = min(next((each for each in BUCKETS if each > size), self._ceiling), self._ceiling)
-        return next((each for each in _towards(size, wanted) if self._fits(each)), None)
+        wanted = min(next((bucket for bucket in BUCKETS if bucket > size), self._ceiling), self._ceiling)
+        return next((larger for larger in _towards(size, wanted) if self._fits(larger)), None)
 
     def _fits(self, size: int) -> bool:
         last = self._measured[-1]
@@ -127,8 +127,8 @@ class WarmUp:
         if len(self._measured) < 2:
             return most if size > 2 else last.growth_bytes
         before = self._measured[-2]
-        each = max(0, last.growth_bytes - before.growth_bytes) / (last.size - before.size)
-        return min(most, last.growth_bytes + _ALLOCATOR_FACTOR * each * (size - last.size))
+        bytes_per_sample = max(0, last.growth_bytes - before.growth_bytes) / (last.size - before.size)
+        return min(most, last.growth_bytes + _ALLOCATOR_FACTOR * bytes_per_sample * (size - last.size))
 
 
 def _towards(size: int, wanted: int) -> Iterator[int]:

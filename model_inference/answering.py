@@ -1,8 +1,8 @@
-"""Answers: one model, or a champion and a challenger that answers some or all records. Asked by the loop.
+"""Answers: one model, or a champion and a challenger that answers some or all records. Called by the loop.
 
-Which records a challenger answers is decided by their key alone, so that a key has one version on all replicas and
-after each restart: the first eight bytes of the key's BLAKE2b (digest of eight bytes, big-endian), as a fraction of
-2**64, are below the share. A record without key is taken by its place, ``topic/partition/offset``.
+A record's key alone decides whether the challenger answers it, so a key has one version on all replicas and after each
+restart. The challenger answers when the first eight bytes of the key's BLAKE2b (digest of eight bytes, big-endian), as
+a fraction of 2**64, are below the share. A record without a key is hashed by its place, ``topic/partition/offset``.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _WHOLE = 1 << 64
 
 @dataclass(frozen=True)
 class Answered:
-    """The answers to a batch; those of the samples in ``challenged`` are of ``challenger``, all others of ``model``."""
+    """The answers to a batch; ``challenger`` answered the samples in ``challenged``, ``model`` all others."""
 
     prediction: Prediction
     model: Provenance
@@ -45,12 +45,12 @@ class Answered:
     challenged: frozenset[int] = field(default_factory=frozenset)
 
     def provenance_of(self, index: int) -> Provenance:
-        """Return who answered sample ``index``, or could not."""
+        """Return the model that answered sample ``index`` or failed to."""
         return self.challenger if self.challenger is not None and index in self.challenged else self.model
 
 
 class Answers(Protocol):
-    """See ``RecoveringPredictor``, whose methods these are, for whole batches. One thread."""
+    """The methods of ``RecoveringPredictor``, which documents them, for whole batches. Used by one thread."""
 
     @property
     def max_batch(self) -> int | None: ...
@@ -59,7 +59,7 @@ class Answers(Protocol):
     def spec(self) -> SampleSpec | None: ...
 
     def submit(self, batch: Batch) -> None:
-        """Take the samples of a batch that has some."""
+        """Take the samples of a batch that is not empty."""
         ...
 
     def wait(self, timeout_seconds: float) -> bool: ...
@@ -72,7 +72,7 @@ class Answers(Protocol):
 
 
 class Alone:
-    """One model answers everything."""
+    """Lets one model answer everything."""
 
     def __init__(self, model: LoadedModel) -> None:
         self._provenance = model.provenance
@@ -109,11 +109,11 @@ class _Flight:
 
 
 class Challenge:
-    """The champion computes everything, the challenger what ``share`` gives it, and both are compared there.
+    """The champion computes everything and the challenger its ``share``; both are compared on that share.
 
-    With ``fallback``, as in a canary, a record that the challenger cannot answer is the champion's; without, as in a
-    shadow, it becomes a dead letter. ``lost`` is why the challenger answers no more, which ``on_lost`` is told: its
-    process could not be kept alive.
+    A record that the challenger cannot answer falls back to the champion with ``fallback`` (a canary), and becomes a
+    dead letter without it. ``lost`` is why the challenger stopped answering: its process could not be kept alive.
+    ``on_lost`` is called with it.
     """
 
     def __init__(
@@ -138,7 +138,7 @@ class Challenge:
     @property
     def max_batch(self) -> int | None:
         sizes = [self._champion.predictor.max_batch, self._challenger.predictor.max_batch]
-        return min((each for each in sizes if each is not None), default=None)
+        return min((size for size in sizes if size is not None), default=None)
 
     @property
     def spec(self) -> SampleSpec | None:
@@ -188,7 +188,9 @@ class Challenge:
         return Answered(Prediction([]), self._champion.provenance if self._fallback else self._challenger.provenance)
 
     def _without(self, champion: Prediction, flight: _Flight) -> Answered:
-        """The answers of the champion to what the challenger has lost, or none of them where it may not stand in."""
+        """Return the champion's answers to what the challenger lost, or failures where the champion may not
+        stand in.
+        """
         if self._fallback or self.lost is None:
             return Answered(champion, self._champion.provenance)
         failures = dict.fromkeys(range(flight.samples), self.lost)
@@ -236,7 +238,7 @@ def is_challenged(key: bytes | None, share: float, *, place: tuple[str, int, int
 def _merged(
     champion: Sequence[Array], challenger: Sequence[Array], flight: _Flight, places: Sequence[int]
 ) -> list[Array]:
-    """Put the challenger's answers to its ``places`` into those of the champion."""
+    """Replace the champion's answers at ``places`` by the challenger's."""
     if not challenger or not places:
         return list(champion)
     shapes: Mapping[int, Array] = dict(enumerate(champion))

@@ -1,8 +1,9 @@
-"""Changelog: what the contract keeps of each key, in a compacted topic. Called by the loop, and heard of by its client.
+"""Changelog: what the contract keeps of each key, in a compacted topic. Called by the loop, and by its client on each
+rebalance.
 
-Kafka Streams' way: the state of a key is written in the transaction of the answers that it led to, so both are there or
-neither is; whoever takes a partition over reads its state back before the first record. Partition n of the changelog
-holds the keys of partition n of the input.
+Works as in Kafka Streams. The state of a key is written in the transaction of the answers that it led to, so both are
+there or neither is. A replica that takes a partition over reads its state back before the first record. Partition n of
+the changelog holds the keys of partition n of the input.
 """
 
 from __future__ import annotations
@@ -21,15 +22,15 @@ __all__ = ["Changelog", "ReadState", "make_changelog"]
 
 logger = get_logger(__name__)
 
-# Reads all that is committed of some partitions of the changelog.
+# Reads the committed records of some partitions of the changelog.
 ReadState = Callable[[Collection[int]], Iterator[RecordBatch]]
 
-# How often keys are looked for that were not seen for long: it takes a moment where there are many.
+# Pause between two searches for keys that were not seen for long. A search takes a moment where there are many keys.
 _FORGET_SECONDS = 600.0
 
 
 class Topics(Protocol):
-    """What is needed of Kafka's administration: see ``kafkaml.confluent.KafkaAdmin``."""
+    """The part of Kafka's administration that the changelog uses: see ``kafkaml.confluent.KafkaAdmin``."""
 
     def partition_counts(self) -> Mapping[str, int]: ...
 
@@ -41,9 +42,9 @@ class Topics(Protocol):
 
 
 def make_changelog(topics: Topics, name: str, partitions: int, state: KeyedState) -> None:
-    """Make the changelog, or let it have as many partitions as the input where that has got more.
+    """Create the changelog, or grow it to the number of partitions that the input has now.
 
-    Raises RefusedError for one that was made by others and would not keep what is written.
+    Raises RefusedError for an existing topic that would not keep what is written.
     """
     size = changelog_record_bytes(state)
     known = topics.partition_counts().get(name, 0)
@@ -72,7 +73,7 @@ def make_changelog(topics: Topics, name: str, partitions: int, state: KeyedState
 
 
 class Changelog:
-    """Keeps ``state`` and its topic alike. A ``kafkaml.records.PartitionListener``; belongs to the loop's thread."""
+    """Keeps ``state`` and its topic in step. A ``kafkaml.records.PartitionListener``; belongs to the loop's thread."""
 
     def __init__(
         self,
@@ -89,7 +90,7 @@ class Changelog:
         self._client = client
         self._topic = topic
         self._read = read
-        # Whether this process is to end, which also ends ``read`` early.
+        # Whether this process should end; ``read`` then stops early.
         self._gives_up = gives_up
         self._clock = clock
         self._wall_clock = wall_clock
@@ -98,7 +99,9 @@ class Changelog:
         client.listener = self
 
     def taken(self, partitions: Collection[PartitionKey]) -> bool:
-        """Read the state of partitions back, whatever was known of them; False where this process is to end first."""
+        """Read the state of partitions back, replacing what was known of them. Returns False when this process should
+        end first.
+        """
         started, count = self._clock(), 0
         numbers = sorted(partition for _, partition in partitions)
         for number in numbers:
@@ -114,15 +117,15 @@ class Changelog:
         return True
 
     def lost(self, partitions: Collection[PartitionKey]) -> None:
-        """Forget partitions that others have now."""
+        """Forget partitions that now belong to other replicas."""
         for _, partition in partitions:
             self._state.drop(partition)
 
     def write(self, changes: Mapping[StateKey, bytes]) -> Mapping[PartitionKey, int]:
-        """Write what batches changed, and tombstones of keys that are to be forgotten, in the open transaction.
+        """Write what batches changed, and tombstones for keys to be forgotten, in the open transaction.
 
-        Returns positions to be committed beside those of the batches: a replica that was taken for dead must not
-        write a tombstone of what others have now, and only positions let Kafka refuse the transaction.
+        Returns positions to commit along with those of the batches. A replica that was taken for dead must not write
+        tombstones for keys that others own now, and Kafka refuses a transaction only by its positions.
         """
         rows = [_row(self._topic, key, value) for key, value in changes.items()]
         positions: Mapping[PartitionKey, int] = {}
@@ -136,7 +139,7 @@ class Changelog:
         return positions
 
     def committed(self, batches: int) -> None:
-        """Let what the oldest batches changed count: the transaction is committed."""
+        """Keep what the oldest batches changed, because their transaction is committed."""
         self._state.commit(batches)
         self._state.forget(self._forgetting)
         if self._forgetting:
@@ -144,7 +147,7 @@ class Changelog:
         self._forgetting = []
 
     def rolled_back(self) -> None:
-        """Forget what all batches changed that were not committed: they come again."""
+        """Forget what uncommitted batches changed, because their records will come again."""
         self._state.roll_back()
         self._forgetting = []
 

@@ -30,7 +30,9 @@ _TOLERANCE = 0.01
 
 
 class ComparisonCounter:
-    """Counts of one challenge since it began in this process. Thread-safe. ``labels`` decodes keys; None: no labels."""
+    """Counts for one challenge since it began in this process. Thread-safe. ``labels`` decodes keys; None:
+    no labels.
+    """
 
     def __init__(self, champion: int, challenger: int, *, labels: Codec | None) -> None:
         self._labels = labels
@@ -49,7 +51,7 @@ class ComparisonCounter:
         challenger_failed: Sequence[int] = (),
         seconds: tuple[float, float] = (0.0, 0.0),
     ) -> None:
-        """Take the last outputs (n, ...) of both to the same n records, whose keys these are.
+        """Count the last outputs (n, ...) of both models for the same n records, and the ``keys`` of those.
 
         The rows of ``*_failed`` mean nothing. ``seconds``: how long each took.
         """
@@ -57,7 +59,9 @@ class ComparisonCounter:
         for failed in (champion_failed, challenger_failed):
             both[list(failed)] = False
         rows = np.flatnonzero(both)
-        first, second = (each.reshape(len(each), -1)[rows].astype(np.float64) for each in (champion, challenger))
+        first, second = (
+            outputs.reshape(len(outputs), -1)[rows].astype(np.float64) for outputs in (champion, challenger)
+        )
         labels = _labels_of(self._labels, [keys[row] for row in rows.tolist()])
         with self._lock:
             self._compared += len(rows)
@@ -73,12 +77,12 @@ class ComparisonCounter:
                 side.add(values, labels)
 
     def saw(self, records: int) -> None:
-        """Count records that came, whether the challenger was given them or not."""
+        """Count records that arrived, whether or not the challenger got them."""
         with self._lock:
             self._records += records
 
     def failed(self, champion: int, challenger: int) -> None:
-        """Count records of a batch of which one of both could answer none."""
+        """Count the records of a batch that one of the two models could not answer at all."""
         with self._lock:
             self._champion.failed += champion
             self._challenger.failed += challenger
@@ -142,7 +146,7 @@ def _agreements(first: Array, second: Array) -> Array:
 
 
 def _labels_of(codec: Codec | None, keys: Sequence[bytes | None]) -> Array | None:
-    """Return the class that each key names, -1 where it names none; None where keys are no labels."""
+    """Return the class that each key names, -1 where it names none; None where keys are not labels."""
     if codec is None or not keys:
         return None
     decoded = codec.decode_each(keys)

@@ -1,8 +1,8 @@
-"""A worker elsewhere: a replica that somebody runs on a machine of their own. Called by ``kafka-ml worker run``.
+"""A worker elsewhere: a replica that a user runs on another machine. Called by ``kafka-ml worker run``.
 
-It serves as every replica does (``service``). Where a launcher would start it again, it does so itself: after another
-attempt began, and after failures that may pass. It ends when its inference does, when its token is not good any more,
-when another process takes its name over, and when told to.
+Serves like every replica (``service``). Restarts itself where a launcher would: after a new attempt began, and after
+failures that may pass. Ends with its inference, when its token is no longer valid, when another process takes over its
+name, and on a signal.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ logger = get_logger(__name__)
 
 _FIRST_PAUSE_SECONDS = 1.0
 _MAX_PAUSE_SECONDS = 60.0
-# So long without a failure, and the next one is the first again.
+# After this long without a failure, the next one counts as the first.
 _FORGIVEN_AFTER_SECONDS = 600.0
-# How long the platform is asked before a line says that it is away.
+# How long the platform may be unreachable before a log line says so.
 _PATIENCE_SECONDS = 5.0
 _MAY_PASS = (FailureCategory.INTERNAL, FailureCategory.TIME_LIMIT)
 
@@ -51,10 +51,11 @@ class WorkerOptions:
 
 
 def run_worker(options: WorkerOptions, *, log: LogCopy, kafka: KafkaSettings, settings: InferenceSettings) -> str:
-    """Serve until the end; returns why it came, in words. Called in the main thread, whose signals it takes over.
+    """Serve until the end and return the reason for it, as text. Called in the main thread, whose signals it takes
+    over.
 
-    Raises ApiError when the platform does not let it in (any more), FailedError and SettingsError for what cannot be
-    mended by trying again. ``kafka`` is what was set here: it goes before what the platform tells.
+    Raises ApiError when the platform refuses it, FailedError and SettingsError for what trying again cannot fix.
+    ``kafka`` holds the settings of this machine, which take precedence over the platform's.
     """
     stop = StopSignal()
     stop.install()
@@ -113,11 +114,11 @@ class _Worker:
                 self._pause(self._failure)
 
     def _join(self, stop: StopSignal) -> WorkerJob:
-        """Wait for the platform, and for the inference to be started; raises ApiError for what does not pass."""
+        """Wait for the platform, and for the inference to be started; raises ApiError for lasting errors."""
         logger.info("joining", url=self._options.url)
         shown = ""
         while True:
-            # What a signal raised may get lost where Python lets no exception through.
+            # Python swallows exceptions in some places, so what a signal raised may have been lost.
             if stop.asked():
                 raise Stopped
             try:
@@ -157,13 +158,13 @@ class _Worker:
         self._failure = failure
 
     def _pause(self, failure: Failure) -> None:
-        """Wait before the next try, longer each time; raises FailedError for what would fail again."""
+        """Wait before the next try, longer each time; raises FailedError where another try would fail too."""
         if not (failure.category.retryable or failure.category in _MAY_PASS):
             raise FailedError(failure.cause, hint=failure.hint)
         seconds = min(_FIRST_PAUSE_SECONDS * 2**self._failures, _MAX_PAUSE_SECONDS)
         self._failures = min(self._failures + 1, 16)
         logger.warning("trying again", seconds=seconds, cause=failure.cause)
-        # A signal ends it: before it serves, StopSignal raises.
+        # A signal ends the wait, because StopSignal raises before serving has begun.
         threading.Event().wait(seconds)
 
 
@@ -172,7 +173,9 @@ _REPLACED = "urn:kafka-ml:problem:worker_replaced"
 
 
 def broker_settings(told: BrokerAccess, own: KafkaSettings) -> KafkaSettings:
-    """Return how to reach Kafka: as set here, the rest as the platform tells. SettingsError without its user."""
+    """Return how to reach Kafka: this machine's settings, completed by the platform's. Raises SettingsError without
+    Kafka's user.
+    """
     said = {name: value for name, value in told.to_json().items() if name not in own.model_fields_set}
     settings = own.model_copy(update=said)
     if settings.sasl_mechanism and not settings.sasl_username:

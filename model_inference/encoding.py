@@ -23,7 +23,7 @@ Array = npt.NDArray[Any]
 def encode_outputs(outputs: Sequence[Array], included: Sequence[bytes] = ()) -> list[bytes]:
     """Return one JSON text for each sample; ``outputs`` are arrays (batch, ...), at least one.
 
-    ``included`` are the JSON texts that they carry, as many, or none at all.
+    ``included`` holds one JSON text per sample, or is empty.
     """
     answers = _encoded(outputs)
     if not included:
@@ -44,7 +44,7 @@ def _rows(output: Array) -> list[bytes]:
     samples = output.reshape(len(output), 1) if output.ndim == 1 else output
     if samples.ndim != 2 or not samples.size or not _is_native(samples):
         return [_dumps(sample) for sample in samples]
-    # One call for the batch, cut afterwards: six times as fast as a call for each sample.
+    # One call for the whole batch, cut afterwards, is six times as fast as a call for each sample.
     return [b"[%b]" % row for row in _dumps(samples)[2:-2].split(b"],[")]
 
 
@@ -61,5 +61,5 @@ def _dumps(array: Array) -> bytes:
 
 
 def _readable(value: object) -> object:
-    """Bytes are what a model with texts as outputs answers; anything else becomes its text."""
+    """Models that output text answer with bytes; anything else becomes its text."""
     return value.decode("utf-8", errors="replace") if isinstance(value, bytes) else str(value)

@@ -1,7 +1,7 @@
 """ModelEngine: the inference's model in an isolated process, loaded and warm. Made by ``__main__``'s wiring.
 
-The fastest engine that the artifacts allow: the model converted to ONNX at the end of training, else the framework,
-which runs the user's code as the training did and loads the weights.
+Chooses the fastest engine that the artifacts allow: the model converted to ONNX at the end of training, otherwise the
+framework, which runs the user's code as the training did and loads the weights.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ logger = get_logger(__name__)
 
 Array = npt.NDArray[Any]
 
-# What a model process imports to serve.
+# The modules that a model process imports to serve.
 _PACKAGES = {Runtime.ONNX: "onnxruntime", Runtime.TENSORFLOW: "tensorflow", Runtime.PYTORCH: "torch"}
 _LOAD_TIMEOUT_SECONDS = 120.0
 # A warm server forks in milliseconds; one that is being replaced is back within seconds.
@@ -45,7 +45,7 @@ _WARM_START_TIMEOUT_SECONDS = 15.0
 
 @dataclass(frozen=True)
 class EngineChoice:
-    """Which runtime serves, and the artifact that it loads. ``needs_code``: the user's code runs before loading."""
+    """Which runtime serves, and the artifact that it loads. With ``needs_code`` the user's code runs before loading."""
 
     runtime: Runtime
     artifact: str
@@ -84,7 +84,7 @@ def check_installed(model: ServedModel, choice: EngineChoice) -> None:
 
 
 class EngineStarter:
-    """Starts engines for one model, again and again if need be. The artifact lies at ``path``."""
+    """Starts engines for one model, as often as needed. The artifact lies at ``path``."""
 
     def __init__(
         self,
@@ -114,8 +114,8 @@ class EngineStarter:
     def __call__(self, spec: SampleSpec, most: int | None = None) -> ModelEngine:
         """Start a process, load the model, run it on zeros with every batch size that memory and time allow.
 
-        ``most`` bounds the batch further than the settings do. A process that dies of a size is started again for the
-        sizes below it.
+        ``most`` bounds the batch further than the settings do. A process that dies at one size is started again for
+        smaller ones.
         """
         most = min(most or self._max_batch, self._max_batch)
         while True:
@@ -186,7 +186,7 @@ class EngineStarter:
 
 
 def _is_too_much(error: FailedError) -> bool:
-    """Whether a smaller batch may be what the model can do."""
+    """Return whether the model may manage a smaller batch."""
     if isinstance(error, ModelProcessDied):
         return error.reason in (LimitReason.MEMORY, LimitReason.KILLED)
     return isinstance(error, DeadlineExceeded)
@@ -232,7 +232,7 @@ class ModelEngine:
         self._predictor.submit(len(samples))
 
     def wait(self, timeout_seconds: float) -> bool:
-        """Whether the oldest batch is answered, waiting for that at most so long."""
+        """Return whether the oldest batch is answered, waiting at most ``timeout_seconds`` for it."""
         if select.select([self._predictor], [], [], timeout_seconds)[0]:
             self._waiting_since = None
             return True

@@ -31,16 +31,17 @@ __all__ = ["InferenceLoop", "Models"]
 
 logger = get_logger(__name__)
 
-# How long an idle loop blocks for the first record, and so at most notices that it is to stop.
+# How long an idle loop blocks for the first record, and so the longest delay before it notices a stop.
 _IDLE_POLL_SECONDS = 0.25
-# A model that works for longer than this must not let the group think that the replica is dead.
+# Longest wait for the model before Kafka is polled, so that the group does not take a busy replica for dead.
 _KEEP_ALIVE_SECONDS = 0.5
-# Records of the first poll, where only they can tell the shape of a sample, and so how many the model can take.
+# Records in the first poll. Where only records can tell the shape of a sample, the batch size of the model is not known
+# before.
 _FIRST_RECORDS = 8
 
 
 class Models(Protocol):
-    """What answers, and what is to answer next. ``swapping.Swapper`` is one."""
+    """The models that answer now and next. ``swapping.Swapper`` implements it."""
 
     @property
     def serving(self) -> Answers:
@@ -49,13 +50,14 @@ class Models(Protocol):
 
     @property
     def due(self) -> Answers | None:
-        """What is to answer from the next transaction on; None while nothing is to change."""
+        """The models that should answer from the next transaction on; None while nothing is to change."""
         ...
 
     def switch(self, positions: Mapping[PartitionKey, int], gap_seconds: float) -> bool:
-        """Change to ``due``, with nothing in flight and all committed; whether there is such a model still.
+        """Change to ``due`` and return whether it was still wanted. Called with nothing in flight and everything
+        committed.
 
-        It answers from ``positions`` on. ``gap_seconds``: how long nothing was polled for it.
+        It answers from ``positions`` on. ``gap_seconds`` is how long polling paused for the change.
         """
         ...
 
@@ -82,7 +84,7 @@ class InferenceLoop:
         self._answers = models.serving
         self._publisher = publisher
         self._stats = stats
-        # Of what the codec keeps between batches; None where each record stands alone.
+        # The changelog of what the codec keeps between batches; None where each record stands alone.
         self._changelog = changelog
         self._commit_seconds = commit_seconds
         self._on_ready = on_ready
@@ -95,9 +97,10 @@ class InferenceLoop:
         self._transaction = _Transaction()
 
     def run(self, should_stop: Callable[[], bool]) -> None:
-        """Answer records until ``should_stop``, asked at least four times a second while the model is not busy.
+        """Answer records until ``should_stop``, which is called at least four times a second while the model is idle.
 
-        Raises what makes going on impossible: ProducerFenced, BrokerError, FailedError of a model that keeps dying.
+        Raises what makes it impossible to continue: ProducerFenced, BrokerError, FailedError of a model that keeps
+        dying.
         """
         while not should_stop():
             try:
@@ -109,7 +112,7 @@ class InferenceLoop:
         self._finish()
 
     def _switch(self) -> None:
-        """Let another model answer what was not polled yet, once all that was polled is answered and committed."""
+        """Let another model answer from here on, once everything polled is answered and committed."""
         started = self._clock()
         self._publish_and_commit()
         failpoint("swap.committed")
@@ -121,7 +124,8 @@ class InferenceLoop:
         batch = self._take()
         if batch is not None:
             self._submit(batch)
-        # Nothing else to do meanwhile, somebody waits for just this one, or the model has enough to work on.
+        # Wait for the answer when there is nothing else to do, when it is the one record that a client waits for, or
+        # when the model has enough queued.
         idle = batch is None or batch.drained
         while self._in_flight and (idle or len(self._in_flight) == MAX_IN_FLIGHT):
             self._publish_oldest()
@@ -142,7 +146,7 @@ class InferenceLoop:
         if not polled:
             return None
         failpoint("inference.polled")
-        # A short batch may only mean that the next fetch is on its way; the lag tells a backlog from a trickle.
+        # A short batch may only mean that the next fetch is still on its way. The lag tells a backlog from a trickle.
         drained = self._batch_size.is_careful or (len(polled) < most and self._lag() < most)
         return self._intake.batch(polled, drained=drained)
 
@@ -150,7 +154,8 @@ class InferenceLoop:
         if batch.samples is not None:
             self._answers.submit(batch)
             if self._intake.codec.sample_shape is None and self._answers.spec is not None:
-                # The first samples that the model took told the shape: every other one is a dead letter from now on.
+                # The first samples that the model accepted fix the shape. From now on, samples of other shapes become
+                # dead letters.
                 self._intake.codec = self._intake.codec.pinned(self._answers.spec.shape)
         self._in_flight.append(batch)
 
@@ -167,7 +172,7 @@ class InferenceLoop:
         self._transaction.add(batch, published, now=self._clock())
 
     def _collect(self, batch: Batch) -> Answered:
-        """Wait for the model; commit and serve the group meanwhile."""
+        """Wait for the model; commit and keep the group alive meanwhile."""
         if batch.samples is None:
             return self._answers.none()
         started = max(batch.arrived, self._last_collected)
@@ -215,7 +220,9 @@ class InferenceLoop:
         transaction.count(self._stats, now=self._clock(), lag=self._lag())
 
     def _start_over(self, error: TransactionAborted) -> None:
-        """The input was rewound to the last commit: what was polled since then comes again, here or elsewhere."""
+        """Drop what is in flight. The input was rewound to the last commit, so those records come again, here or on
+        another replica.
+        """
         logger.info("transaction aborted, reading again from the last commit", reason=error.message)
         if self._is_committed_all_the_same():
             self._committed()
@@ -230,25 +237,27 @@ class InferenceLoop:
         self._transaction = _Transaction()
 
     def _is_committed_all_the_same(self) -> bool:
-        """Whether the transaction whose outcome was unknown is committed, as Kafka told when it was asked since."""
+        """Return whether Kafka has since confirmed the transaction whose outcome was unknown."""
         if not self._transaction.committing:
             return False
         committed = self._client.positions()
         return all(committed.get(key, -1) >= offset for key, offset in self._transaction.positions.items())
 
     def _note_refusal(self, error: TransactionAborted) -> None:
-        """Kafka will never take something in this transaction: find it by smaller ones, then make it a dead letter."""
+        """Find the record that Kafka refuses in this transaction, by smaller transactions, and make it a
+        dead letter.
+        """
         if len(self._transaction.batches) == 1 == len(self._transaction.batches[0].polled):
             batch = self._transaction.batches[0]
             record = batch.polled[0]
-            # A dead letter already, and refused too: then as much of it as any broker takes.
+            # The dead letter was refused too, so cut it to a size that any broker takes.
             self._intake.refusals[record.partition, record.offset] = Refused(
                 record, error, Stage.PUBLISH, cut=bool(batch.refused)
             )
         self._batch_size.refused()
 
     def _finish(self) -> None:
-        """Answer and commit what was polled already; what cannot be is left to the next owner of the partitions."""
+        """Answer and commit what was already polled, and leave the rest to the next owner of the partitions."""
         try:
             self._publish_and_commit()
         except TransactionAborted as error:
@@ -284,7 +293,7 @@ class _Transaction:
 
     @property
     def changes(self) -> Mapping[StateKey, bytes]:
-        """What these batches changed of the codec's state: the last of each key."""
+        """The codec's state that these batches changed: the newest value of each key."""
         changes: dict[StateKey, bytes] = {}
         for batch in self.batches:
             changes |= batch.changes
@@ -292,7 +301,7 @@ class _Transaction:
 
     @property
     def positions(self) -> dict[PartitionKey, int]:
-        """Where the input goes on after these batches."""
+        """The positions at which the input continues after these batches."""
         positions: dict[PartitionKey, int] = {}
         for batch in self.batches:
             positions |= batch.positions

@@ -1,4 +1,4 @@
-"""LoadedModel: a model that answers or waits to. Made by ``service``, swapped by ``swapping``, asked by the loop."""
+"""LoadedModel: a model that answers or is ready to. Made by ``service``, swapped by ``swapping``, used by the loop."""
 
 from __future__ import annotations
 

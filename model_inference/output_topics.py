@@ -1,4 +1,4 @@
-"""OutputTopics: what the topics that are written to do with records, and how answers are written by that.
+"""OutputTopics: how the output topics treat records, and how answers are stamped because of it.
 
 Kafka counts the retention of a record from its timestamp, and refuses timestamps too far from its own time. An answer
 carries its record's time by default; where the topic would delete or refuse it for that, it is stamped with the time of
@@ -27,14 +27,14 @@ logger = get_logger(__name__)
 SOURCE_TIMESTAMP_HEADER = "kml-source-timestamp"
 
 _NEVER = 1 << 62
-# The broker looks a little later than we do, by a clock of its own.
+# Safety margin. The broker checks a little later than we do, and by its own clock.
 _CLOCK_MARGIN_MS = 60_000
 _REFRESH_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
 class TopicLimits:
-    """What a topic does with records: kept and taken by their timestamps (milliseconds), and how large they may be."""
+    """A topic's limits: which timestamps (milliseconds) it accepts and retains, and how large records may be."""
 
     retention_ms: int = _NEVER
     before_ms: int = _NEVER
@@ -43,7 +43,7 @@ class TopicLimits:
 
     @classmethod
     def of(cls, config: Mapping[str, str]) -> Self:
-        """Read Kafka's settings of a topic; what is missing bounds nothing."""
+        """Read Kafka's settings of a topic; a missing setting means no limit."""
 
         def number(name: str) -> int:
             text = config.get(name, "")
@@ -52,7 +52,7 @@ class TopicLimits:
 
         max_bytes = number("max.message.bytes")
         size = None if max_bytes == _NEVER else max_bytes
-        # The broker stamps records itself: ours do not count.
+        # The broker stamps records itself, so our timestamps do not matter.
         if config.get("message.timestamp.type") == "LogAppendTime":
             return cls(max_bytes=size)
         difference = number("message.timestamp.difference.max.ms")
@@ -64,7 +64,7 @@ class TopicLimits:
         )
 
     def window(self, now_ms: float) -> tuple[int, int]:
-        """Return the earliest and the latest timestamp that a record written now is taken and kept with."""
+        """Return the earliest and the latest timestamp with which the topic accepts and keeps a record written now."""
         before, after = (limit - min(_CLOCK_MARGIN_MS, limit // 2) for limit in (self.before_ms, self.after_ms))
         return int(now_ms) - min(self.retention_ms, before), int(now_ms) + after
 
@@ -72,7 +72,7 @@ class TopicLimits:
 class OutputTopics:
     """The limits of an inference's output topic and dead-letter topic, and a tier's upper topic. Thread-safe.
 
-    Until something is known of a topic nothing is changed for it.
+    A topic whose settings are not known yet counts as having no limits.
     """
 
     def __init__(
@@ -87,18 +87,18 @@ class OutputTopics:
     ) -> None:
         self.output = output
         self.dead_letters = dead_letters
-        # Those of answers and intermediates.
+        # The limits of the topics for answers and intermediates.
         self.answers = (output, upper) if upper else (output,)
         self._written = timestamps is OutputTimestamps.WRITTEN
         self._max_answer_bytes = max_answer_bytes
         self._wall_clock = wall_clock
         self._limits: Mapping[str, TopicLimits] = {}
-        # The most that a record can take, by topic; empty while that is not known.
+        # The largest record that the model can produce, in bytes by topic; empty while that is not known.
         self.expected: Mapping[str, int] = {}
         self._unknown = ""
-        # Timestamps that Kafka refused, though nothing was known to be wrong with them.
+        # Topics where Kafka refused a timestamp that their settings allow.
         self._distrusted = False
-        # Topics with what was met for them: records too old or too new, or times that Kafka refused.
+        # What was found per topic: records too old or too new, or timestamps that Kafka refused.
         self._met: set[tuple[str, str]] = set()
 
     @property
@@ -107,21 +107,21 @@ class OutputTopics:
         return [*self.answers, self.dead_letters]
 
     def max_bytes(self, topic: str) -> int | None:
-        """Return the largest record that a topic takes; None where that is not known."""
+        """Return the largest record that a topic takes, in bytes; None while that is not known."""
         return self._limits.get(topic, TopicLimits()).max_bytes
 
     @property
     def smallest_max_bytes(self) -> int | None:
         """The largest record that all topics take."""
-        sizes = [each.max_bytes for each in self._limits.values() if each.max_bytes is not None]
+        sizes = [limit.max_bytes for limit in self._limits.values() if limit.max_bytes is not None]
         return min(sizes, default=None)
 
     def takes(self, topic: str, answer_bytes: int) -> bool:
-        """Whether nothing is known that keeps an answer of so many bytes from being written there."""
+        """Return whether an answer of ``size`` bytes fits, as far as is known."""
         return answer_bytes <= min(self._max_answer_bytes, self.max_bytes(topic) or _NEVER)
 
     def obstacle(self, topic: str, answer_bytes: int) -> str:
-        """Return what an answer of so many bytes is too large for, and what to set."""
+        """Return which limit an answer of ``size`` bytes exceeds, and the setting to change."""
         found, remedies = [], []
         limit = self.max_bytes(topic) or _NEVER
         if answer_bytes > limit:
@@ -148,11 +148,13 @@ class OutputTopics:
         self.expected = dict(record_bytes)
 
     def refuses_timestamp(self) -> None:
-        """Note that Kafka refused a record for its timestamp: all are stamped with the time of writing from now on."""
+        """Note that Kafka refused a record for its timestamp: all records get the time of writing from now on."""
         self._distrusted = True
 
     def window(self, *topics: str) -> tuple[int, int]:
-        """Return the earliest and the latest timestamp that all topics keep; the first above the second for none."""
+        """Return the earliest and the latest timestamp that all topics keep; the first is above the second when none
+        suits all.
+        """
         bounds = [self._window(topic) for topic in topics]
         return max(earliest for earliest, _ in bounds), min(latest for _, latest in bounds)
 
@@ -163,7 +165,7 @@ class OutputTopics:
         return (-1, _NEVER) if limits is None else limits.window(self._wall_clock() * 1000)
 
     def restamps(self, topic: str, timestamp_ms: int) -> bool:
-        """Whether a record of ``topic`` must not carry this timestamp; it is noted for the warnings."""
+        """Return whether a record of ``topic`` must not carry this timestamp, and note that for the warnings."""
         if timestamp_ms <= 0:
             return False
         earliest, latest = self.window(topic)
@@ -175,11 +177,11 @@ class OutputTopics:
 
     @property
     def counts_restamped(self) -> bool:
-        """Whether another time than the record's is something to be counted: not where it was asked for."""
+        """Return whether restamping is to be counted: not where the user asked for it."""
         return not self._written
 
     def warnings(self) -> list[str]:
-        """Return what whoever looks after the inference should know."""
+        """Return warnings for the people who run the inference."""
         return [*self._timestamp_warnings(), *self._size_warnings(), *self._unknown_warnings()]
 
     def _timestamp_warnings(self) -> list[str]:
@@ -223,7 +225,7 @@ class OutputTopics:
 
 
 class TopicWatch:
-    """Reads the settings of the topics now and then, in a thread that does not keep the process alive."""
+    """Reads the settings of the topics every so often, in a daemon thread."""
 
     def __init__(
         self,
@@ -239,7 +241,7 @@ class TopicWatch:
         self._thread = threading.Thread(target=self._run, name="topic-settings", daemon=True)
 
     def look(self) -> None:
-        """Read the settings once; a Kafka that does not tell is no error."""
+        """Read the settings once; a Kafka that does not reveal them is not an error."""
         try:
             self._topics.update(self._read(self._topics.names))
         except KafkaMLError as error:

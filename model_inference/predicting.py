@@ -1,10 +1,10 @@
 """RecoveringPredictor: predictions that survive bad samples and a dying model process. Called by the loop.
 
-Two batches can be under way, so that one is computed while the runner handles the other. A batch that the model
-refuses is cut in halves until the samples to blame are alone; the others are answered. When the model process dies it
-is started again and the batch tried once more, then cut in the same way: a killer record costs itself, not the stream.
-A process that ran out of memory is started again for batches of half the size, which is kept to from then on; unless
-it turns out that one record alone is to blame.
+Two batches can be under way, so that one is computed while the runner handles the other. A batch that the model refuses
+is halved until the samples to blame are isolated; the others are answered. When the model process dies, it is restarted
+and the batch is tried once more, then halved in the same way, so a killer record costs only itself. A process that ran
+out of memory is restarted for batches of half the size, and that limit stays, unless one record alone turns out to be
+to blame.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ __all__ = ["Engine", "Outputs", "Prediction", "RecoveringPredictor", "SampleSpec
 logger = get_logger(__name__)
 
 Array = npt.NDArray[Any]
-# Type and shape of each output of one sample.
+# Type and shape of each output for one sample.
 Outputs = Sequence[tuple[np.dtype[Any], tuple[int, ...]]]
 
-# Batches under way at once: one computed, one waiting.
+# Batches under way at the same time: one computed, one waiting.
 MAX_IN_FLIGHT = 2
 _FIRST_PAUSE_SECONDS = 0.05
 _MAX_PAUSE_SECONDS = 1.0
 _START_TRIES = 5
-# A model that dies of every record is broken: going on would turn the whole stream into dead letters.
+# After this many deaths in a row the model counts as broken. Continuing would turn the whole stream into dead letters.
 _MAX_KILLERS_IN_A_ROW = 20
-# The model looked at the samples and said no; its process is well.
+# Errors by which the model refuses samples while its process stays healthy.
 _REFUSALS = (UserCodeError, RefusedError)
 
 
@@ -83,7 +83,9 @@ class Engine(Protocol):
         ...
 
     def wait(self, timeout_seconds: float) -> bool:
-        """Whether ``collect`` would not block, waiting for that at most so long. DeadlineExceeded ends the process."""
+        """Return whether ``collect`` would not block, after waiting at most ``timeout_seconds``. DeadlineExceeded ends
+        the process.
+        """
         ...
 
     def collect(self) -> list[Array]:
@@ -97,7 +99,7 @@ class StartEngine(Protocol):
     """Starts an engine for samples of one kind."""
 
     def __call__(self, spec: SampleSpec, most: int | None = None, /) -> Engine:
-        """Return a warm engine that takes ``most`` samples at once, or fewer."""
+        """Return a warm engine that takes at most ``most`` samples per batch."""
         ...
 
 
@@ -115,7 +117,7 @@ class Prediction:
 @dataclass
 class _Flight:
     samples: Array
-    # Whether the running engine has it; false after that engine died.
+    # Whether the running engine holds this batch; False after that engine died.
     submitted: bool = False
     prediction: Prediction | None = None
     error: KafkaMLError | None = None
@@ -141,21 +143,21 @@ class RecoveringPredictor:
         self._engine: Engine | None = None
         self._outputs: Outputs | None = None
         self._flights: deque[_Flight] = deque()
-        # What is left of the batch size after the process ran out of memory; None while it never did.
+        # The batch size allowed after the process ran out of memory; None if it never did.
         self._most: int | None = None
-        # What it was before the batch that is worked on now.
+        # The allowed batch size before the present batch.
         self._most_before: int | None = None
         self._deaths_in_a_row = 0
         self._killers_in_a_row = 0
 
     @property
     def max_batch(self) -> int | None:
-        """The most samples that the engine takes at once; None while none was started."""
+        """The most samples that the engine takes per batch; None before the first start."""
         return None if self._engine is None else self._engine.max_batch
 
     @property
     def spec(self) -> SampleSpec | None:
-        """What the engine was started for; None while only a sample can tell."""
+        """The samples that the engine was started for; None until a sample has shown it."""
         return self._spec
 
     @property
@@ -169,14 +171,16 @@ class RecoveringPredictor:
         return 0 if self._engine is None else self._engine.resident_bytes
 
     def prepare(self, spec: SampleSpec) -> None:
-        """Start the engine for samples like ``spec`` and warm it up; raises why it cannot serve them."""
+        """Start the engine for samples like ``spec`` and warm it up; raises the reason when it cannot serve them."""
         self._engine = self._start_engine(spec)
         self._spec = spec
         self._outputs = self._engine.outputs
         self._on_outputs(self._outputs)
 
     def submit(self, samples: Array) -> None:
-        """Take a batch (n, ...), n >= 1; at most two are under way. One above ``max_batch`` is cut, without overlap."""
+        """Take a batch (n, ...), n >= 1; at most two are under way. One above ``max_batch`` is split, and its parts are
+        not overlapped.
+        """
         flight = _Flight(samples)
         try:
             self._submit(flight)
@@ -187,7 +191,7 @@ class RecoveringPredictor:
         self._flights.append(flight)
 
     def wait(self, timeout_seconds: float) -> bool:
-        """Whether ``collect`` has an answer or an error to work on, waiting for that at most so long."""
+        """Return whether ``collect`` has an answer or an error to handle, after waiting at most ``timeout_seconds``."""
         flight = self._flights[0]
         if self._engine is None or not flight.submitted or flight.prediction or flight.error:
             return True
@@ -198,7 +202,7 @@ class RecoveringPredictor:
             return True
 
     def collect(self) -> Prediction:
-        """Return the oldest batch's answers; restarts and cuts as needed, which may take seconds.
+        """Return the oldest batch's answers; restarts the engine and halves batches as needed, which may take seconds.
 
         Raises FailedError when the model process cannot be kept alive, and BrokenError as the engine does.
         """
@@ -237,17 +241,17 @@ class RecoveringPredictor:
                 f"{self._spec.shape}, as those before",
                 hint="send what the model was trained on",
             )
-        # Behind a batch that the engine lost, this one has to wait for it: answers come in order.
+        # Answers come in order, so this batch waits for an earlier one that the engine lost.
         if (
             self._engine is not None
             and len(flight.samples) <= self._engine.max_batch
-            and all(each.prediction or (each.submitted and not each.error) for each in self._flights)
+            and all(flight.prediction or (flight.submitted and not flight.error) for flight in self._flights)
         ):
             self._engine.submit(flight.samples)
             flight.submitted = True
 
     def _settle_others(self) -> None:
-        """Take the answers of what else is under way, so that the engine is free for the cutting."""
+        """Collect the other batches under way, so that the engine is free for the halves."""
         for flight in self._flights:
             if not flight.submitted or flight.prediction or flight.error or self._engine is None:
                 continue
@@ -264,7 +268,7 @@ class RecoveringPredictor:
                 self._most = min(count, self.max_batch or count) // 2
                 logger.warning("batches are halved: the model process ran out of memory", most=self._most)
             else:
-                # The record is to blame, and not the number of those beside it.
+                # One record alone is to blame, not the size of the batch.
                 self._most = self._most_before
         for flight in self._flights:
             flight.submitted = False
@@ -283,7 +287,7 @@ class RecoveringPredictor:
         raise reason
 
     def _predict(self, samples: Array) -> Prediction:
-        """Predict in one go where that works, else in halves; nothing else may be under way."""
+        """Predict in one go where that works, otherwise in halves. Nothing else may be under way."""
         if len(samples) > (self.max_batch or 1):
             return self._halves(samples)
         try:
@@ -309,7 +313,7 @@ class RecoveringPredictor:
 
     def _run(self, samples: Array) -> list[Array]:
         assert self._engine is not None
-        # The engine has the others no more: what was under way was settled or died with it.
+        # The engine no longer holds the other batches, because they were settled or died with it.
         self._engine.submit(samples)
         outputs = self._engine.collect()
         self._succeeded()

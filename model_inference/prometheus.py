@@ -1,4 +1,4 @@
-"""ReplicaMetrics: what one replica tells Prometheus, of what its loop counts anyway. Called by ``service``."""
+"""ReplicaMetrics: one replica's metrics for Prometheus, taken from the counts of its loop. Called by ``service``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["ReplicaMetrics"]
 
 
 class ReplicaMetrics:
-    """Looks at the statistics when it is asked, so the loop has no work of it."""
+    """Reads the statistics when scraped, so that it costs the loop nothing."""
 
     def __init__(self, stats: LoopStats, news: SwapNews, *, inference: int, replica: int) -> None:
         self._stats = stats

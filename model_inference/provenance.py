@@ -6,7 +6,7 @@
 - ``kml-version``: version of that model
 - ``kml-tier``: name of the sub-model, where it is one of a distributed model
 
-They follow the record's own headers, which are kept. In a chain of inferences the last ``kml-source`` is the newest.
+They follow the record's own headers, which stay. In a chain of inferences the last ``kml-source`` is the newest.
 """
 
 from __future__ import annotations

@@ -25,10 +25,10 @@ __all__ = ["Published", "Publisher"]
 
 
 class Published(NamedTuple):
-    """Of the records written for a batch: how many are dead letters, do not carry their record's time, went up.
+    """Counts of the records written for a batch: dead letters, restamped ones, and ones sent to the next tier.
 
-    ``refusal`` is why the last of the dead letters became one; "" without. ``confidence_total``
-    is the sum of the confidences of so many predictions, ``confidence_answers``, as have one.
+    ``refusal`` is why the last dead letter became one; "" without any. ``confidence_total`` is the sum of the
+    confidences of the ``confidence_answers`` predictions that have one.
     """
 
     dead_lettered: int
@@ -40,9 +40,10 @@ class Published(NamedTuple):
 
 
 class Publisher:
-    """Called by the loop, inside a transaction. The answer to a record goes to the partition of the same number.
+    """Called by the loop, inside a transaction. The answer to a record goes to the partition with the same number.
 
-    (Modulo the number of partitions there.) So the order of a whole input partition is kept, not only that of a key.
+    The number is taken modulo the partitions of the output topic. This keeps the order of a whole input partition, not
+    only of a key.
     """
 
     def __init__(self, client: TransactionalLoopClient, *, router: Router, topics: OutputTopics) -> None:
@@ -54,7 +55,7 @@ class Publisher:
     def publish(self, batch: Batch, answered: Answered) -> Published:
         """Write one record for each record of ``batch``: an answer or a dead letter."""
         prediction = answered.prediction
-        refused = [(each, answered.model) for each in batch.refused]
+        refused = [(failed, answered.model) for failed in batch.refused]
 
         def refuse(index: int, error: KafkaMLError, stage: Stage) -> None:
             refused.append((Refused(batch.record(index), error, stage), answered.provenance_of(index)))
@@ -64,7 +65,7 @@ class Publisher:
         confidence = (0, 0.0)
         if prediction.outputs:
             routed = self._router.route(prediction.outputs, batch.included)
-            # The rows of those that failed before mean nothing, whatever the router thinks of them.
+            # Samples that failed earlier have meaningless rows, so the router's verdict on them is ignored.
             failures = {**routed.failures, **failures}
             confidence = _confidence(routed, failures)
             answers = self._answers(batch, answered, routed)
@@ -86,14 +87,14 @@ class Publisher:
                 refuse(kept[place], obstacle, Stage.PUBLISH)
         for index, error in failures.items():
             refuse(index, error, Stage.PREDICT)
-        for each, provenance in refused:
-            restamped += self._bury(each, provenance)
+        for failed, provenance in refused:
+            restamped += self._bury(failed, provenance)
         refusal = refused[-1][0].error.message if refused else ""
         restamped = restamped if self._topics.counts_restamped else 0
         return Published(len(refused), restamped, sent_up, refusal, *confidence)
 
     def timestamp_refused(self) -> None:
-        """Note that Kafka refused a record for its timestamp; what is written again carries another."""
+        """Note that Kafka refused a record for its timestamp; the retry carries another."""
         self._topics.refuses_timestamp()
 
     def _count_up(self, answers: Sequence[OutgoingRow]) -> int:
@@ -101,7 +102,7 @@ class Publisher:
         return sum(row[0] == upper for row in answers) if upper else 0
 
     def _answers(self, batch: Batch, answered: Answered, routed: Routed) -> list[OutgoingRow]:
-        """Return one answer, or intermediate, for each sample."""
+        """Return one answer or intermediate per sample."""
         if len(routed.values) != len(batch.kept):
             raise BrokenError(f"{len(routed.values)} answers to {len(batch.kept)} samples: expected as many")
         source_topic = batch.topic.encode()
@@ -120,14 +121,16 @@ class Publisher:
                 timestamp_ms if timestamp_ms > 0 else 0,
                 targets[topic, partition],
             )
-            # Topics and headers may be without end: one for all.
+            # Topics and headers may be infinite iterators that repeat one value.
             for topic, value, constant, partition, offset, key, headers, timestamp_ms in zip(
                 routed.topics, routed.values, constants, *batch.columns, strict=False
             )
         ]
 
     def _restamp(self, answers: list[OutgoingRow], timestamps_ms: Sequence[int]) -> int:
-        """Give answers whose record's time the topic does not bear the time of writing; returns how many."""
+        """Restamp the answers whose record's time the topic does not accept with the time of writing;
+        returns how many.
+        """
         earliest, latest = self._topics.window(*self._topics.answers)
         if not answers or (earliest <= min(timestamps_ms) and max(timestamps_ms) <= latest):
             return 0
@@ -143,14 +146,14 @@ class Publisher:
     def _too_large(
         self, answers: Sequence[OutgoingRow], outputs: Sequence[npt.NDArray[np.generic]]
     ) -> dict[int, RefusedError]:
-        """Return the answers, by index, that are known to be too large for their topic or for what we write."""
-        # Seldom so large: then the answers need not be looked at one by one.
-        sizes = self._router.record_bytes([(each.dtype, each.shape[1:]) for each in outputs])
+        """Return the answers, by index, that are known to exceed their topic's limit or the producer's."""
+        # Nearly always the largest answer fits, and no answer has to be checked individually.
+        sizes = self._router.record_bytes([(output.dtype, output.shape[1:]) for output in outputs])
         if all(self._topics.takes(topic, size) for topic, size in sizes.items()):
             return {}
         found: dict[int, RefusedError] = {}
         for index, (topic, value, key, headers, _, _) in enumerate(answers):
-            size = len(value or b"") + len(key or b"") + sum(len(name) + len(each or b"") for name, each in headers)
+            size = len(value or b"") + len(key or b"") + sum(len(name) + len(header or b"") for name, header in headers)
             if not self._topics.takes(topic, size + RECORD_OVERHEAD_BYTES):
                 obstacle = self._topics.obstacle(topic, size + RECORD_OVERHEAD_BYTES)
                 found[index] = RefusedError(f"the answer is {size:,} bytes, and {obstacle}")
@@ -180,7 +183,7 @@ class Publisher:
 
 
 def _confidence(routed: Routed, failures: Collection[int]) -> tuple[int, float]:
-    """Return how many of the samples that could be predicted have a confidence, and their sum."""
+    """Return the number of predicted samples that have a confidence, and the sum of those."""
     found = routed.confidences
     if found is None:
         return 0, 0.0
@@ -194,7 +197,9 @@ def _confidence(routed: Routed, failures: Collection[int]) -> tuple[int, float]:
 
 
 class _Targets(dict[PartitionKey, int]):
-    """The partition of a topic that takes the answers to an input partition; asked once, then a look-up."""
+    """The partition of a topic that takes the answers to an input partition; Kafka is asked once and the result is
+    cached.
+    """
 
     def __init__(self, client: TransactionalLoopClient) -> None:
         super().__init__()

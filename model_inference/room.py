@@ -12,13 +12,13 @@ from kafkaml.errors import FailedError
 
 __all__ = ["check_room", "free_bytes", "resident_bytes"]
 
-# For what the runner itself needs meanwhile.
+# Memory left free for the runner itself.
 _RESERVE_BYTES = 64 << 20
 _MEBIBYTE = 1 << 20
 
 
 def check_room(needed_bytes: int, free: int | None) -> None:
-    """Raise FailedError where a model process of ``needed_bytes`` finds no room in ``free``; None: nobody knows."""
+    """Raise FailedError where a model process of ``needed_bytes`` does not fit into ``free``; None means unknown."""
     if free is None or needed_bytes + _RESERVE_BYTES <= free:
         return
     raise FailedError(
@@ -31,7 +31,7 @@ def check_room(needed_bytes: int, free: int | None) -> None:
 
 def free_bytes(proc: Path = Path("/proc"), cgroup: Path = Path("/sys/fs/cgroup")) -> int | None:
     """Return how much memory is free on this machine or, where that is less, in this container."""
-    known = [each for each in (_of_machine(proc), _of_container(cgroup)) if each is not None]
+    known = [free for free in (_of_machine(proc), _of_container(cgroup)) if free is not None]
     return min(known, default=None)
 
 
@@ -41,7 +41,9 @@ def resident_bytes(pid: int, proc: Path = Path("/proc")) -> int:
         status = (proc / str(pid) / "status").read_text(encoding="ascii", errors="replace")
     except OSError:
         return 0
-    return sum(int(each) << 10 for each in re.findall(r"^Rss(?:Anon|Shmem):\s*(\d+) kB", status, re.MULTILINE))
+    return sum(
+        int(kibibytes) << 10 for kibibytes in re.findall(r"^Rss(?:Anon|Shmem):\s*(\d+) kB", status, re.MULTILINE)
+    )
 
 
 def _of_machine(proc: Path) -> int | None:
@@ -53,7 +55,7 @@ def _of_machine(proc: Path) -> int | None:
 
 
 def _of_container(cgroup: Path) -> int | None:
-    """Return what the container's limit leaves, files that can be dropped counted as free; None where none is set."""
+    """Return what the container's limit leaves, counting droppable file cache as free; None without a limit."""
     try:
         limit = (cgroup / "memory.max").read_text(encoding="ascii").strip()
         used = int((cgroup / "memory.current").read_text(encoding="ascii"))

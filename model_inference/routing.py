@@ -1,7 +1,7 @@
 """Where the answer to a record goes. Pure; called by the loop's publisher once for each batch.
 
-``OutputRouter`` is the plain case. ``CascadeRouter`` serves a tier of a distributed model: what the model is not sure
-of leaves for the next tier, as its intermediate.
+``OutputRouter`` is the plain case. ``CascadeRouter`` serves a tier of a distributed model: a sample that the model is
+not sure of goes to the next tier as an intermediate.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Router(Protocol):
 
     @property
     def upper_topic(self) -> str:
-        """The topic of what goes to the next tier; empty where nothing does."""
+        """The topic of the next tier's input; empty without a next tier."""
         ...
 
     def record_bytes(self, outputs: Outputs) -> Mapping[str, int]:
@@ -56,13 +56,13 @@ class Router(Protocol):
     def route(self, outputs: Sequence[Array], included: Sequence[bytes] = ()) -> Routed:
         """Return where each answer goes; ``outputs`` are the model's, arrays (batch, ...).
 
-        ``included`` are the texts that answers carry of their records, none where they carry nothing.
+        ``included`` are the texts that answers carry from their records; empty where they carry nothing.
         """
         ...
 
 
 class OutputRouter:
-    """Every prediction goes to one topic. Of a tier without limit only the prediction does: it hands nothing up.
+    """Every prediction goes to one topic. A tier without a limit hands nothing up.
 
     ``included_bytes``: the most that an answer carries of its record. ``classes``: see ``ServedModel``.
     """
@@ -93,7 +93,7 @@ class CascadeRouter:
 
     Exactly one of the two (Teerapittayanon et al., "Distributed Deep Neural Networks over the Cloud, the Edge and End
     Devices", 2017, with the confidence in the place of their entropy). The intermediate is float32, little-endian, in C
-    order and without any frame: what a RAW reader takes. A score that is not finite has no answer.
+    order and without any frame, as a RAW reader expects. A score that is not finite gets no answer.
     """
 
     def __init__(self, topic: str, cascade: Cascade) -> None:
@@ -128,7 +128,7 @@ class CascadeRouter:
         intermediate, prediction = outputs
         cascade = self._cascade
         confidence = confidences(prediction, scores=cascade.scores, temperature=cascade.temperature)
-        # In double precision, and no number is below a limit that it equals.
+        # Compared in double precision, so that a number is not below a limit that it equals.
         below = confidence < cascade.limit
         failures = {index: _no_confidence(prediction[index]) for index in np.flatnonzero(np.isnan(confidence)).tolist()}
         if not below.any():

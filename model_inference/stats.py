@@ -1,6 +1,7 @@
-"""What a replica tells about itself: counted by the loop, told to the backend every two seconds by a thread.
+"""A replica's statistics: counted by the loop, reported to the backend every two seconds by a thread.
 
-A backend that is away changes nothing: the replica goes on predicting and tells the newest numbers when it is back.
+An unavailable backend changes nothing. The replica continues to predict and reports the newest numbers when the backend
+is back.
 """
 
 from __future__ import annotations
@@ -33,20 +34,22 @@ logger = get_logger(__name__)
 _REPORT_SECONDS = 2.0
 # Latencies kept for the percentiles, newest last: enough for a p99, little to sort.
 _MAX_LATENCIES = 4096
-# The name of a process, and what it predicted, gave up, stamped with another time, sent up, and left to later samples.
+# The layout of the file: the name of a process, then its counts of records predicted, given up, restamped, sent up, and
+# deferred to later samples.
 _COUNTS = struct.Struct("<64sQQQQQ")
-# Of one transaction at most so many count, evenly chosen: else sorting them would cost as much as the work itself.
+# At most this many latencies per transaction are kept, evenly spaced, because sorting all of them would cost as much as
+# the work itself.
 _SAMPLES_PER_COMMIT = 32
-# Characters of a reason that are told; the dead letter itself has more.
+# Longest reason that is reported, in characters; the dead letter itself holds more.
 _MAX_REFUSAL = 300
 _NO_CONFIDENCE = Confidence()
 
 
 class CountsFile:
-    """The counts of this process in a file, so that the next process of the replica can tell them after a kill.
+    """Keeps the counts of this process in a file, so that the replica's next process can report them after a kill.
 
-    ``previous`` is what was found there: the counts of the process before, perhaps not told in full. Where the file
-    cannot be written nothing is kept.
+    ``previous`` holds the counts found there, those of the process before, perhaps not fully reported. Nothing is kept
+    where the file cannot be written.
     """
 
     def __init__(self, path: Path, run: str) -> None:
@@ -54,7 +57,7 @@ class CountsFile:
         self.previous = _read_counts(path)
         self._run = run.encode()
         self._memory: mmap.mmap | None = None
-        # A new file under the name, so that a predecessor which still runs does not write into ours.
+        # Replace the file, so that a predecessor that is still running does not write into ours.
         fresh = path.with_name(f".{path.name}.{os.getpid()}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -67,11 +70,11 @@ class CountsFile:
             logger.info("counts are not kept across a kill", reason=str(error))
 
     def remove(self) -> None:
-        """Forget the counts, which were told to the last."""
+        """Delete the counts after they were reported completely."""
         self._path.unlink(missing_ok=True)
 
     def write(self, counts: Counts | None = None) -> None:
-        """Note the counts: memory of the kernel's, which outlives this process."""
+        """Write the counts to mapped memory, which the kernel keeps after this process dies."""
         if self._memory is not None:
             _COUNTS.pack_into(self._memory, 0, self._run, *dict(counts or Counts()).values())
 
@@ -88,7 +91,7 @@ def _read_counts(path: Path) -> ProcessCounts | None:
 
 
 class Measured(NamedTuple):
-    """What was measured since the process began: latencies in seconds and batches in records as distributions tell."""
+    """Distributions measured since the process began: latencies in seconds and batch sizes in records."""
 
     counts: Counts
     commits: int
@@ -98,7 +101,9 @@ class Measured(NamedTuple):
 
 
 class LoopStats:
-    """Written by the loop, summed up by the reporter. Thread-safe. ``keep`` gets each change of the counts."""
+    """Written by the loop, summed up by the reporter. Thread-safe. ``keep`` is called with each change of
+    the counts.
+    """
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic, wall_clock: Callable[[], float] = time.time):
         self.keep: Callable[[Counts], None] = lambda _counts: None
@@ -107,7 +112,7 @@ class LoopStats:
         self._lock = threading.Lock()
         self._started_ms = wall_clock() * 1000
         self._counts = Counts()
-        # The limit of a tier, and what had been predicted and sent up before it was that.
+        # The present limit of a tier, and the counts predicted and sent up before it was set.
         self._limit: float | None = None
         self._before_limit = (0, 0)
         self._confidence = _NO_CONFIDENCE
@@ -136,9 +141,9 @@ class LoopStats:
         confidence: Confidence = _NO_CONFIDENCE,
         batches: Sequence[int] = (),
     ) -> None:
-        """Count answers that are committed now. ``arrived_seconds``: how long ago the oldest of them was polled.
+        """Count newly committed answers. ``arrived_seconds``: how long ago the oldest of them was polled.
 
-        ``refusal``: why the newest of the dead letters became one. ``confidence``: how sure the model was of them.
+        ``refusal``: why the newest dead letter became one. ``confidence``: how sure the model was of the answers.
         ``batches``: how many records each batch had.
         """
         now_ms = self._wall_clock() * 1000
@@ -165,18 +170,18 @@ class LoopStats:
             self._latencies.extend(latencies)
             self._commits += 1
             self._batches.observe(batches)
-            # Each stands for those up to the next one.
-            self._all_latencies.observe([each / 1000 for each in latencies[:-1]], stands_for=step)
+            # Each kept latency stands for those up to the next kept one.
+            self._all_latencies.observe([milliseconds / 1000 for milliseconds in latencies[:-1]], stands_for=step)
             rest = len(timestamps_ms) - step * (len(latencies) - 1)
-            self._all_latencies.observe([each / 1000 for each in latencies[-1:]], stands_for=rest)
+            self._all_latencies.observe([milliseconds / 1000 for milliseconds in latencies[-1:]], stands_for=rest)
 
     def decides_by(self, limit: float) -> None:
-        """Count exits anew: from now on a tier decides by this limit."""
+        """Restart the count of exits, because the tier decides by this limit from now on."""
         with self._lock:
             self._limit, self._before_limit = limit, (self._counts.predicted, self._counts.sent_up)
 
     def exits(self) -> Exits | None:
-        """Return what left and what went up by the present limit; None where there is none."""
+        """Return how many samples left and how many went up under the present limit; None without a limit."""
         with self._lock:
             if self._limit is None:
                 return None
@@ -186,13 +191,13 @@ class LoopStats:
 
     @property
     def confidence(self) -> Confidence | None:
-        """How sure the model was of all that it answered; None where no answer says it."""
+        """How sure the model was of all its answers; None where no answer has a confidence."""
         with self._lock:
             return self._confidence if self._confidence.answers else None
 
     @property
     def last_refusal(self) -> str:
-        """Why the newest dead letter became one, cut; "" for none yet."""
+        """Why the newest dead letter became one, cut; "" before the first."""
         with self._lock:
             return self._last_refusal
 
@@ -209,7 +214,7 @@ class LoopStats:
             seconds = now - since
             latencies = sorted(self._latencies)
             self._latencies.clear()
-            # Nothing since the last time: the last latencies are still the best that is known.
+            # Without new answers the last latencies are still the best known.
             if latencies:
                 self._percentiles = (latencies[len(latencies) // 2], latencies[len(latencies) * 99 // 100])
             return Totals(
@@ -227,18 +232,18 @@ def _rounded(milliseconds: float | None) -> float | None:
 
 
 class StatsSink(Protocol):
-    """What the reporter needs of ``kafkaml.job_client.JobClient``."""
+    """The part of ``kafkaml.job_client.JobClient`` that the reporter uses."""
 
     def post(self, action: str, body: dict[str, Any], *, deadline_seconds: float | None = None) -> dict[str, Any]: ...
 
 
 class StatsReporter:
-    """Tells the backend about one replica, every two seconds and at once when the state changes. A context manager.
+    """Reports one replica to the backend, every two seconds and immediately when the state changes. A context manager.
 
-    The answer says which revision of the plan is wanted, which ``news`` passes on.
-    ``on_final`` is called, from the reporter's thread, when the backend refuses for good. ``run`` names this process;
-    ``previous`` (what ``CountsFile`` found of the one before, told until it was heard), ``warnings`` and
-    ``on_last_heard`` may be set. ``log`` is told along, where nobody else reads it.
+    The backend's answer names the wanted revision of the plan, which goes to ``news``. ``on_final`` is called, from the
+    reporter's thread, when the backend refuses for good. ``run`` names this process; ``previous`` (the predecessor's
+    counts from ``CountsFile``, reported until acknowledged), ``warnings`` and ``on_last_heard`` may be set. ``log`` is
+    sent along where no launcher collects it.
     """
 
     def __init__(
@@ -252,7 +257,7 @@ class StatsReporter:
         on_final: Callable[[ApiError], None] = lambda _error: None,
         log: LogCopy | None = None,
     ) -> None:
-        # Tells this process's counts from those of the replica's earlier processes.
+        # Distinguishes this process's counts from those of the replica's earlier processes.
         self.run = uuid.uuid4().hex
         self.previous: ProcessCounts | None = None
         self.warnings: Callable[[], Sequence[str]] = tuple
@@ -272,13 +277,13 @@ class StatsReporter:
         news.on_change = self._changed.set
 
     def running(self) -> None:
-        """Say that the replica has its share of the partitions and polls."""
+        """Report that the replica has its share of the partitions and polls."""
         if self._state is ReplicaState.STARTING:
             self._state = ReplicaState.RUNNING
             self._changed.set()
 
     def failed(self, failure: Failure, *, deadline_seconds: float) -> bool:
-        """Say why the replica ends, trying for ``deadline_seconds``; whether the backend heard it."""
+        """Report why the replica ends, trying for ``deadline_seconds``; returns whether the backend got it."""
         self._state, self._failure = ReplicaState.FAILED, failure
         return self._report(deadline_seconds)
 
@@ -290,7 +295,8 @@ class StatsReporter:
         self._stop.set()
         self._changed.set()
         self._thread.join(timeout=5)
-        # The last numbers, else what was answered while stopping is counted by the next process only.
+        # Report the last numbers now. Otherwise what was answered while stopping is not counted before the next process
+        # starts.
         if self._state is ReplicaState.RUNNING:
             self._state = ReplicaState.STOPPED
             if self._report(0):

@@ -1,6 +1,6 @@
-"""SwapNews: what a replica has to tell of its swaps, and which revision it is asked for. Thread-safe.
+"""SwapNews: a replica's report of its swaps, and the revision that the backend wants. Thread-safe.
 
-Between the reporter, which tells and hears, and the ``Swapper``, which does.
+Passes both between the reporter, which talks to the backend, and the ``Swapper``, which acts.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from kafkaml.wire.replica import LiveComparison, Serving, Swap, SwapFailure
 
 __all__ = ["SwapCounts", "SwapNews", "ToTell"]
 
-# A backend that is away for longer hears of the last ones only.
+# How many swaps are remembered for a backend that is unavailable.
 _MOST_SWAPS = 100
 
 
 class ToTell(NamedTuple):
-    """What is to be told at one moment."""
+    """What is to be reported at one moment."""
 
     serving: Serving | None
     swaps: list[Swap]
@@ -34,9 +34,9 @@ class SwapCounts(NamedTuple):
 
 
 class SwapNews:
-    """``on_change`` is called when there is something new to tell, from the thread that did it.
+    """``on_change`` is called when there is something new to report, from the thread that caused it.
 
-    ``comparison`` is asked whenever something is told.
+    ``comparison`` is called for each report.
     """
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ class SwapNews:
 
     @property
     def wanted(self) -> int:
-        """The newest revision that the backend asked for."""
+        """The newest revision that the backend wants."""
         return self._wanted
 
     @property
@@ -61,7 +61,7 @@ class SwapNews:
         return self._counts
 
     def want(self, revision: int) -> None:
-        """Note which revision the backend asks for."""
+        """Note which revision the backend wants."""
         if revision > self._wanted:
             self._wanted = revision
             self._heard.set()
@@ -71,12 +71,12 @@ class SwapNews:
         self._heard.set()
 
     def wait(self, timeout_seconds: float | None) -> None:
-        """Return when a newer revision is asked for, and after ``timeout_seconds`` at the latest."""
+        """Return when a newer revision is wanted, and after ``timeout_seconds`` at the latest."""
         self._heard.wait(timeout_seconds)
         self._heard.clear()
 
     def serves(self, serving: Serving, *, swap: Swap | None = None) -> None:
-        """Note what answers from now on; the failure to change it is over."""
+        """Note what answers from now on, which clears an earlier failure."""
         with self._lock:
             self._serving, self._failure = serving, None
             if swap is not None:
@@ -85,18 +85,18 @@ class SwapNews:
         self.on_change()
 
     def failed(self, failure: SwapFailure) -> None:
-        """Note why what was asked for does not answer."""
+        """Note why the wanted revision cannot answer."""
         with self._lock:
             self._failure = failure
             self._counts = self._counts._replace(failed=self._counts.failed + 1)
         self.on_change()
 
     def to_tell(self) -> ToTell:
-        """Return all that is to be told."""
+        """Return everything to be reported."""
         with self._lock:
             return ToTell(self._serving, list(self._swaps), self._failure, self.comparison())
 
     def told(self, swaps: list[Swap]) -> None:
-        """Note that these swaps were heard."""
+        """Note that the backend got these swaps."""
         with self._lock:
-            self._swaps = [each for each in self._swaps if each not in swaps]
+            self._swaps = [swap for swap in self._swaps if swap not in swaps]

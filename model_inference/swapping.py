@@ -1,12 +1,14 @@
-"""Swapper: loads and warms another version beside the one that answers, and hands it to the loop. Made by ``service``.
+"""Swapper: loads and warms another version while the present one answers, and hands it to the loop. Made by
+``service``.
 
-A tier's new limit takes the same way, with nothing to load, and so does what answers carry of their records.
+A tier's new limit and the fields that answers carry from their records change in the same way, with nothing to load.
 
-Works in a thread of its own; the loop goes on answering meanwhile, and changes over between two transactions, when
-nothing is in flight. Whatever is wrong with the new version is found before that: the old one then goes on, and the
-reason is told. The old one is kept warm for a while, so that going back takes no longer than one transaction.
+Works in a thread of its own. Meanwhile the loop continues to answer; it changes over between two transactions, when
+nothing is in flight. A fault in the new version is found before that, in which case the old one continues and the
+reason is reported. The old version stays warm for a while, so that going back takes no longer than one transaction.
 
-A replica has two model processes at most: one that answers, and one that challenges it, is loaded or is kept warm.
+A replica has at most two model processes: one that answers, and one that challenges it, is being loaded or is kept
+warm.
 """
 
 from __future__ import annotations
@@ -44,10 +46,11 @@ _CLOSE_SECONDS = 5.0
 
 
 class LoadModel(Protocol):
-    """Loads a model beside the one that answers."""
+    """Loads a model while another one answers."""
 
     def __call__(self, model: ServedModel, beside: LoadedModel, /) -> LoadedModel:
-        """Return ``model``, loaded and warm for the samples that ``beside`` gets, if those are known; or raise why not.
+        """Return ``model``, loaded and warm for the samples that ``beside`` gets, if those are known; raises the reason
+        when it cannot.
 
         Takes seconds or minutes.
         """
@@ -55,7 +58,7 @@ class LoadModel(Protocol):
 
 
 class _Terms(NamedTuple):
-    """By what a tier hands up, and what answers carry of their records."""
+    """How a tier decides what to hand up, and what answers carry from their records."""
 
     cascade: Cascade | None
     include: tuple[str, ...]
@@ -63,7 +66,7 @@ class _Terms(NamedTuple):
 
 @dataclass(frozen=True)
 class _Lineup:
-    """Who answers by which revision of the plan, and on which ``terms``. ``loading_seconds``: how long the last of them
+    """The models that answer, the revision of the plan, and the ``terms``. ``loading_seconds``: how long the last model
     took to be ready. ``challenge`` is what is compared.
     """
 
@@ -90,9 +93,9 @@ class _Lineup:
 class Swapper:
     """``serving`` is what answers now; a context manager, whose end ends all model processes.
 
-    The loop asks ``due`` before each turn and calls ``switch`` when nothing is in flight; all else is done in the
-    swapper's own thread. What is asked for is reached in steps of one model each: a challenger that is not wanted any
-    more goes, then the served version changes, then another challenger comes.
+    The loop reads ``due`` before each turn and calls ``switch`` when nothing is in flight; everything else happens in
+    the swapper's own thread. A new plan is reached in steps of one model each: an unwanted challenger goes, then the
+    served version changes, then another challenger comes.
     """
 
     def __init__(
@@ -116,16 +119,17 @@ class Swapper:
         self._fetch_plan = fetch_plan
         self._load = load
         self._keep_warm_seconds = keep_warm_seconds
-        # Called by the loop when a tier hands up by something else than before.
+        # Called by the loop when the limit of the tier changes.
         self._on_cascade = on_cascade
-        # The same when answers are to carry something else of their records.
+        # Called by the loop when answers are to carry other fields of their records.
         self._on_include = on_include
         # Decodes keys that are labels; None where the format has none.
         self._labels = labels
         self._clock = clock
         self._now = self._lineup(revision, first, challenger, _Terms(cascade, tuple(include)))
         self.serving: Answers = self._now.answers
-        # What the loop is to change to; read without the lock, which is good enough to ask again later.
+        # The lineup that the loop should change to. Reading it without the lock is safe, because the loop asks again
+        # later.
         self.due: Answers | None = None
         self._offer: _Lineup | None = None
         # The newest revision that was done or given up.
@@ -140,9 +144,9 @@ class Swapper:
         news.serves(self._now.serving)
 
     def switch(self, positions: Mapping[PartitionKey, int], gap_seconds: float) -> bool:
-        """Let ``due`` answer from ``positions`` on; called by the loop with nothing in flight and nothing to commit.
+        """Let ``due`` answer from ``positions`` on. The loop calls this with nothing in flight and nothing to commit.
 
-        ``gap_seconds`` is how long the loop has read nothing for this. False where it is not wanted any more.
+        ``gap_seconds`` is how long the loop paused reading for this. Returns False where ``due`` is no longer wanted.
         """
         with self._lock:
             fresh = self._offer
@@ -151,9 +155,9 @@ class Swapper:
             old, self._now = self._now, fresh
             self.serving = fresh.answers
             self.due = self._offer = None
-            for each in old.models:
-                if each not in fresh.models:
-                    self._spare, self._spare_until = each, self._clock() + self._keep_warm_seconds
+            for model in old.models:
+                if model not in fresh.models:
+                    self._spare, self._spare_until = model, self._clock() + self._keep_warm_seconds
         cascade, include = fresh.terms
         if cascade is not None and cascade != old.terms.cascade:
             self._on_cascade(cascade)
@@ -195,11 +199,11 @@ class Swapper:
         self._ended = True
         self._news.wake()
         self._taken.set()
-        # A model that is being loaded ends with this process.
+        # The process of a model that is still being loaded ends with this one.
         self._thread.join(_CLOSE_SECONDS)
         offered = [] if self._offer is None else self._offer.models
-        for each in [*self._now.models, *offered, *([] if self._spare is None else [self._spare])]:
-            each.close()
+        for model in [*self._now.models, *offered, *([] if self._spare is None else [self._spare])]:
+            model.close()
 
     def _run(self) -> None:
         while not self._ended:
@@ -213,7 +217,7 @@ class Swapper:
         try:
             plan = self._fetch_plan()
         except ApiError as error:
-            # Whether this attempt is over is found by the reporter.
+            # The reporter finds out whether this attempt is over.
             logger.warning("the plan cannot be fetched", reason=error.message)
             self._news.wait(_AGAIN_SECONDS)
             return
@@ -265,7 +269,7 @@ class Swapper:
         return self._lineup(plan.revision, now.champion, (wanted, loaded), now.terms, loading_seconds=seconds)
 
     def _reached(self, plan: InferencePlan, model: ServedModel, challenge: Challenger | None) -> int:
-        """Return the revision that a lineup is of: the plan's where it is all that is wanted."""
+        """Return the revision of a lineup: the plan's when the lineup is everything that the plan wants."""
         done = model.key == plan.model.key and challenge == plan.challenger
         return plan.revision if done else self._now.revision
 
@@ -300,7 +304,7 @@ class Swapper:
         return _Lineup(revision, champion, model, challenge, answers, counter, terms, loading_seconds)
 
     def _lost(self, revision: int, challenge: Challenger, error: KafkaMLError) -> None:
-        """Tell that the challenger ended and cannot be kept alive; called by the loop."""
+        """Report that the challenger ended and cannot be kept alive; called by the loop."""
         failure = failure_of(error)
         self._news.failed(SwapFailure(revision=revision, version=challenge.model.version, failure=failure))
 
@@ -325,7 +329,7 @@ class Swapper:
         return fresh, self._clock() - started
 
     def _hand_over(self, lineup: _Lineup, plan: InferencePlan) -> None:
-        """Offer a lineup to the loop and wait until it has changed to it, or something else is wanted by now."""
+        """Offer a lineup to the loop, and wait until the loop has changed to it or the plan wants another one."""
         with self._lock:
             self._taken.clear()
             self.due, self._offer = lineup.answers, lineup
@@ -334,14 +338,14 @@ class Swapper:
                 return
 
     def _withdraw(self) -> bool:
-        """Take back what the loop has not changed to."""
+        """Withdraw an offer that the loop has not taken."""
         with self._lock:
             offered, self.due, self._offer = self._offer, None, None
             if offered is None:
                 return False
-            for each in offered.models:
-                if each not in self._now.models:
-                    self._spare, self._spare_until = each, self._clock() + self._keep_warm_seconds
+            for model in offered.models:
+                if model not in self._now.models:
+                    self._spare, self._spare_until = model, self._clock() + self._keep_warm_seconds
         return True
 
     def _compared(self) -> LiveComparison | None:
@@ -364,14 +368,14 @@ def _terms_of(plan: InferencePlan) -> _Terms:
 
 
 def _missing(plan: InferencePlan, now: _Lineup) -> ServedModel:
-    """Return the model of the plan that does not answer yet."""
+    """Return the model in the plan that does not answer yet."""
     if plan.challenger is None or now.champion.model.key != plan.model.key:
         return plan.model
     return plan.challenger.model
 
 
 def check_outputs(old: LoadedModel, fresh: LoadedModel) -> None:
-    """Refuse a model whose answers are of another shape: whoever reads them expects those of the old."""
+    """Refuse a model whose answers have another shape, because consumers expect the old one."""
     before, after = old.predictor.outputs, fresh.predictor.outputs
     if before is not None and after is not None and _shapes(before) != _shapes(after):
         raise SettingsError(

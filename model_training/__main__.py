@@ -1,7 +1,8 @@
 """``python -m model_training``: one attempt at one training, started by a launcher; ``KML_JOB_*`` say which.
 
-Everything is wired here, and here alone errors become a Failure and an exit code (``kafkaml.wire.state.WorkerExit``).
-Logs go to standard output, which the launcher keeps: our lines and, marked ``model``, what the user's code prints.
+Everything is wired here. Only here do errors become a Failure and an exit code (``kafkaml.wire.state.WorkerExit``).
+Logs go to standard output, which the launcher keeps. They hold our lines and the output of the user's code, marked
+``model``.
 """
 
 from __future__ import annotations
@@ -39,18 +40,18 @@ from model_training.training_data import TrainingData
 
 logger = get_logger(__name__)
 
-# Answers of the backend that mean: this attempt is of no more interest to anybody.
+# Answers of the backend that mean that this attempt is no longer wanted.
 _SUPERSEDED_STATUS = frozenset({404, 409, 410})
-# And those after which a failure could not be told to it either: it stayed away, or does not know us.
+# Answers after which reporting a failure would fail too, because the backend is unavailable or does not know us.
 _UNTELLABLE_STATUS = _SUPERSEDED_STATUS | {0, 401, 403, 500, 502, 503, 504}
 
 
-# How long the backend is asked who sent a SIGTERM, which is followed by a SIGKILL.
+# How long to ask the backend who wanted a SIGTERM, because a SIGKILL follows.
 _ASKING_SECONDS = 5.0
 
 
 def main() -> WorkerExit:
-    """Run the job that the environment describes; returns how the process should end."""
+    """Run the job that the environment describes; returns the process's exit code."""
     configure_logs("training")
     collect_garbage_seldom()
     job = TrainingJob.from_env(os.environ)
@@ -97,14 +98,14 @@ def _train(
     state_dir, kafka = Path(job.state_dir), KafkaSettings()
     with _scratch_folder(state_dir, job) as scratch, ExitStack() as stack:
         reporters = {plan.model_name: reporter}
-        for each in plan.chain:
-            if each.result_id != plan.result_id:
+        for part_plan in plan.chain:
+            if part_plan.result_id != plan.result_id:
                 other = HttpReporter(
-                    client.of_result(each.result_id),
+                    client.of_result(part_plan.result_id),
                     on_final=interrupts.end,
-                    on_progress=metrics.of(each.result_id),
+                    on_progress=metrics.of(part_plan.result_id),
                 )
-                reporters[each.model_name] = stack.enter_context(other)
+                reporters[part_plan.model_name] = stack.enter_context(other)
 
         def open_reader() -> KafkaRecordReader:
             return KafkaRecordReader(kafka)
@@ -133,7 +134,9 @@ def _train(
 
 
 def _stop_asked(client: JobClient) -> bool:
-    """Whether a person wants the training to end; a backend that cannot be asked will start another attempt."""
+    """Return whether a user stopped the training. An unreachable backend counts as no, because it will start another
+    attempt.
+    """
     try:
         return client.training_plan(deadline_seconds=_ASKING_SECONDS).stop_asked
     except ApiError as error:
@@ -161,7 +164,7 @@ def _model_process(job: TrainingJob, plan: TrainingPlan) -> Iterator[ModelProces
 
 @contextmanager
 def _scratch_folder(state_dir: Path, job: TrainingJob) -> Iterator[Path]:
-    """An empty folder for this attempt; leftovers of older attempts, which may have been killed, are removed."""
+    """Yield an empty folder for this attempt, after removing what killed attempts left."""
     parent = state_dir / "scratch"
     parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     for older in range(1, job.attempt + 1):

@@ -1,4 +1,4 @@
-"""What comes back from the model process, checked: user code runs there, and it can say anything.
+"""Checks what comes back from the model process, where user code runs and may return anything.
 
 Called by ModelSession and its kin; each function reads one part of an answer, or raises BrokenError.
 """
@@ -30,7 +30,7 @@ __all__ = [
     "whole",
 ]
 
-# A vector or matrix is one metric for each of its values.
+# A vector or matrix counts as one metric per value, up to this many.
 _MAX_METRICS = 1000
 _MAX_NAME_LENGTH = 100
 _MAX_WARNINGS = 50
@@ -41,7 +41,7 @@ _COLOURS = re.compile("\x1b\\[[0-9;]*m")
 
 
 def first_paragraph(text: str) -> str:
-    """Frameworks explain themselves over pages, in colours: the log has them, what comes first says what it is."""
+    """Return the beginning of a framework's message, which may fill pages in colours; the log has all of it."""
     return " ".join(_COLOURS.sub("", text).strip().split("\n\n", 1)[0].split())[:_MAX_REASON_LENGTH]
 
 
@@ -56,13 +56,13 @@ def metrics_of(values: object) -> dict[str, float]:
 
 
 def name_of(value: object) -> str:
-    """Return a name, cut to what people read."""
+    """Return a name, cut to a readable length."""
     return str(value)[:_MAX_NAME_LENGTH]
 
 
 def names_of(values: object) -> list[str]:
-    """Return a list of names; empty where it is none."""
-    return [name_of(each) for each in values[:_MAX_METRICS]] if isinstance(values, list) else []
+    """Return a list of names; empty where the value is not a list."""
+    return [name_of(value) for value in values[:_MAX_METRICS]] if isinstance(values, list) else []
 
 
 def whole(value: object) -> int:
@@ -73,7 +73,7 @@ def whole(value: object) -> int:
 
 
 def seconds_of(value: object) -> float:
-    """Return a duration; 0 for what is none."""
+    """Return a duration; 0 for anything else."""
     seconds = metrics_of({"seconds": value})["seconds"]
     return seconds if 0 <= seconds < math.inf else 0.0
 
@@ -81,11 +81,11 @@ def seconds_of(value: object) -> float:
 def warnings_of(answer: Mapping[str, Any]) -> list[str]:
     """Return the warnings of an answer."""
     given = answer.get("warnings")
-    return [str(each)[:_MAX_WARNING_LENGTH] for each in given[:_MAX_WARNINGS]] if isinstance(given, list) else []
+    return [str(warning)[:_MAX_WARNING_LENGTH] for warning in given[:_MAX_WARNINGS]] if isinstance(given, list) else []
 
 
 def preparation_of(answer: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the process does to features, a small object."""
+    """Return how the process prepares features, as a small JSON object."""
     given = answer.get("preparation") or {}
     if not isinstance(given, dict) or len(json.dumps(given)) > _MAX_PREPARATION_LENGTH:
         raise BrokenError(f"the model process reported the preparation {str(given)[:200]}: expected a small object")
@@ -121,7 +121,7 @@ class Best:
 
 
 def best_of(answer: Mapping[str, Any]) -> Best | None:
-    """Read what a fit answers of its best epoch."""
+    """Read a fit's answer about its best epoch."""
     given = answer.get("best")
     if not isinstance(given, Mapping):
         return None

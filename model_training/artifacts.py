@@ -1,7 +1,7 @@
-"""SavedFiles: what a training leaves behind, each file saved and uploaded by itself. Used by the modes.
+"""SavedFiles: the files that a training leaves behind, each saved and uploaded separately. Used by the modes.
 
-A file that cannot be made is a warning that names it and the reason: hours of training are not given up for one of
-several files.
+A file that cannot be made becomes a warning that names it and the reason, because hours of training are worth more than
+one of several files.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from model_training.trained_model import TrainedModel
 
 __all__ = ["SavedFiles", "in_order_of_worth"]
 
-# Answers of the backend that are about the one file: its size, its name, its content.
+# Answers of the backend that concern this one file: its size, its name, its content.
 _REFUSED_FILE_STATUS = frozenset({400, 413, 422})
 _WEIGHTS = (".safetensors", ".weights.h5")
 
 
 def in_order_of_worth(names: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return which files to save at once after training, weights first, and which may wait for what is less sure.
+    """Return which files to save right after training, weights first, and which to save last.
 
-    Whole models are made by the framework's own serialiser, which can end the process; they wait where weights and
-    program serve as well.
+    The framework's own serialiser writes whole models and can end the process. Whole models therefore come last where
+    weights and program can serve as well.
     """
     weights = [name for name in names if name.endswith(_WEIGHTS)]
     programs = [name for name in names if is_program(name)]
@@ -52,19 +52,19 @@ class SavedFiles:
                 self.add(path, serves=not is_program(name))
 
     def add(self, path: Path, *, serves: bool = False) -> None:
-        """Keep a file; ``serves`` says that the model can be served from it."""
+        """Keep a file; ``serves``: the model can be served from it."""
         self._paths[path.name] = path
         if serves:
             self._of_model.add(path.name)
 
     def serving(self, uploaded: Mapping[str, str]) -> bool:
-        """Whether the model can be served from what was uploaded."""
+        """Whether the model can be served from the uploaded files."""
         return bool(self._of_model & uploaded.keys())
 
     def upload(self, reporter: ResultReporter) -> Mapping[str, str]:
         """Send all files and return their hashes by name; one that the backend refuses is left out, with a warning.
 
-        Called when the model process is gone: nobody writes to the files any more.
+        Called after the model process has ended, so that nothing writes to the files any more.
         """
         hashes: dict[str, str] = {}
         for name, path in self._paths.items():

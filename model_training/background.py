@@ -1,4 +1,4 @@
-"""Run one function in a thread beside the caller, and have it end when the caller does. Used by RunContext."""
+"""Run one function in a thread next to the caller, and end it when the caller leaves. Used by RunContext."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ __all__ = ["in_background"]
 
 T = TypeVar("T")
 
-# How long a thread that was told to end is waited for; it is a daemon, so the process ends without it.
+# How long to wait for the thread after asking it to end. It is a daemon, so the process can end without it.
 _JOIN_SECONDS = 5.0
 
 
 class _Abandoned(Exception):
-    """Raised inside the thread, by its progress callback, after the caller left."""
+    """Raised inside the thread, by its progress callback, once the caller has left."""
 
 
 @contextmanager
 def in_background(function: Callable[[Callable[[int, int], None]], T]) -> Iterator[Future[T]]:
     """Start ``function(checkpoint)`` in a thread and yield its future.
 
-    The function must call ``checkpoint(done, total)`` now and then: it raises once the ``with`` block was left.
+    The function must call ``checkpoint(done, total)`` regularly, which raises once the ``with`` block has been left.
     """
     left = threading.Event()
     future: Future[T] = Future()
@@ -36,7 +36,7 @@ def in_background(function: Callable[[Callable[[int, int], None]], T]) -> Iterat
     def run() -> None:
         try:
             future.set_result(function(checkpoint))
-        except BaseException as error:  # noqa: BLE001 - handed to whoever asks for the result
+        except BaseException as error:  # noqa: BLE001 - raised in the caller by the future
             future.set_exception(error)
 
     thread = threading.Thread(target=run, name="background", daemon=True)

@@ -1,6 +1,6 @@
-"""A chain of sub-models in a plan: the names of its exits, and whose metrics are whose. Pure.
+"""A chain of sub-models in a plan: the names of its exits, and which metrics belong to which exit. Pure.
 
-Inside the process metrics are named ``{exit}_{metric}``, as Keras does; whose they are is told by whole names.
+Inside the process metrics are named ``{exit}_{metric}``, as in Keras. Exits are matched by their whole names.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ __all__ = ["TOTAL_LOSS", "ChainMetrics", "chain_params"]
 
 # The weighted sum of all exits' losses, among the metrics of the top.
 TOTAL_LOSS = "total_loss"
-# What a framework's layers can be called by.
+# Characters that may not appear in the name of a framework's layer.
 _UNNAMEABLE = re.compile(r"[^A-Za-z0-9_]+")
-# What follows the name of a metric with several numbers.
+# The suffix of a metric with several numbers.
 _OF_SEVERAL = re.compile(r"(_\d+)+|_mean|_min|_max")
 
 
@@ -27,22 +27,24 @@ def chain_params(plan: TrainingPlan) -> dict[str, Any]:
     training = plan.chain_training or ChainTraining()
     return {
         "chain": [
-            {"name": name, "code": each.code, "imports": each.imports, "loss_weight": each.loss_weight}
-            for name, each in zip(_exit_names(plan.chain), plan.chain, strict=True)
+            {"name": name, "code": part.code, "imports": part.imports, "loss_weight": part.loss_weight}
+            for name, part in zip(_exit_names(plan.chain), plan.chain, strict=True)
         ],
         "chain_training": training.to_json(),
     }
 
 
 class ChainMetrics:
-    """Metrics of a chain, taken apart: each exit's own, without its name."""
+    """The metrics of a chain, split by exit and without the exit's name."""
 
     def __init__(self, plan: TrainingPlan) -> None:
         self._names = _exit_names(plan.chain)
         self._metrics = ("loss", *(plan.chain_training or ChainTraining()).metrics)
 
     def of(self, number: int, metrics: Mapping[str, float]) -> dict[str, float]:
-        """Return those of exit ``number``, from below; ``loss`` is its own. The top has ``total_loss`` beside it."""
+        """Return the metrics of exit ``number``, counted from below; ``loss`` is its own. The top also has
+        ``total_loss``.
+        """
         if not metrics:
             return {}
         if len(self._names) == 1:
@@ -58,21 +60,21 @@ class ChainMetrics:
         return own
 
     def monitored(self, metrics: Mapping[str, float]) -> dict[str, float]:
-        """Return what decides about versions: the top's metrics, ``loss`` being that of the whole."""
+        """Return the metrics that decide about versions: the top's, with the ``loss`` of the whole chain."""
         found = self.of(len(self._names) - 1, metrics)
         return found | ({"loss": metrics["loss"]} if "loss" in metrics else {})
 
     @property
     def monitorable(self) -> list[str]:
-        """The names of what ``monitored`` returns."""
+        """Return the names of the metrics that ``monitored`` returns."""
         return [*self._metrics, *([TOTAL_LOSS] if len(self._names) > 1 else [])]
 
 
 def _exit_names(chain: Sequence[SubModel]) -> list[str]:
-    """Return a name for each exit that a layer can bear: that of its model where that is one, and no other's."""
+    """Return a name for each exit that is valid for a layer: its model's name where that is valid and unique."""
     names: list[str] = []
-    for each in chain:
-        plain = _UNNAMEABLE.sub("_", each.model_name).strip("_") or "exit"
+    for part in chain:
+        plain = _UNNAMEABLE.sub("_", part.model_name).strip("_") or "exit"
         name, number = plain, 2
         while name in names:
             name, number = f"{plain}_{number}", number + 1

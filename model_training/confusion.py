@@ -1,7 +1,7 @@
 """The confusion matrix, from labels and predicted classes as arrays. Called by the modes after evaluation.
 
-Knows the forms in which labels arrive (integers, one-hot rows, 0/1 or -1/1) and says why when there is no matrix:
-a regression is not an error, only something without classes.
+Knows the forms in which labels arrive (integers, one-hot rows, 0/1 or -1/1) and says why when there is no matrix: a
+regression has no classes, which is not an error.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 
 __all__ = ["MAX_CLASSES", "ConfusionMatrix", "NoConfusionMatrix", "classes_of", "confusion_matrix"]
 
-# Beyond this nobody reads the matrix, and the JSON of the result grows with its square.
+# Larger matrices are unreadable, and the JSON of the result grows with the square of the classes.
 MAX_CLASSES = 256
 
 
 class NoConfusionMatrix(Exception):
-    """These labels and predictions have no confusion matrix; the text says why, for the result's warnings."""
+    """Raised for labels and predictions without a confusion matrix. The text gives the reason for the result's
+    warnings.
+    """
 
 
 @dataclass(frozen=True)
@@ -40,9 +42,9 @@ def confusion_matrix(
 ) -> ConfusionMatrix:
     """Count ``predicted`` (n,) against ``labels``: (n,) or (n, 1) classes, or (n, classes) one-hot rows.
 
-    ``classes`` is the number of classes that the model can predict; labels may show more. ``names`` are those of the
-    first classes, where they have some. No samples give a matrix of zeros. Raises NoConfusionMatrix for values that are
-    no classes (regression, several labels at once) and above MAX_CLASSES.
+    ``classes`` is the number of classes that the model can predict; labels may show more. ``names`` are the names of
+    the first classes, where they have any. Without samples the matrix is zeros. Raises NoConfusionMatrix for values
+    that are not classes (regression, multi-label) and above MAX_CLASSES.
     """
     if len(labels) != len(predicted):
         raise NoConfusionMatrix(f"{len(labels)} labels and {len(predicted)} predictions cannot be compared")
@@ -51,7 +53,7 @@ def confusion_matrix(
     if size > MAX_CLASSES:
         raise NoConfusionMatrix(f"there are {size} classes and a confusion matrix is made for at most {MAX_CLASSES}")
     counts = np.bincount(actual * size + predicted, minlength=size * size).reshape(size, size)
-    numbers = [str(each) for each in range(size)]
+    numbers = [str(index) for index in range(size)]
     return ConfusionMatrix(signs or (*names, *numbers[len(names) :]), counts.astype(np.int64), actual)
 
 
@@ -60,7 +62,8 @@ def classes_of(
 ) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """Return each sample's class (n,), and names where they differ from the numbers.
 
-    NoConfusionMatrix where ``labels`` are no classes of a model with ``classes`` of them, or not below ``most``.
+    Raises NoConfusionMatrix where ``labels`` are not classes of a model with ``classes`` of them, or not below
+    ``most``.
     """
     if labels.ndim > 1 and labels.shape[1:] != (1,):
         return _one_hot_classes(labels), ()
@@ -71,7 +74,7 @@ def classes_of(
         raise NoConfusionMatrix("the labels are not whole numbers, so this is a regression and has no classes")
     if classes <= 2 and np.isin(flat, (-1, 1)).all() and (flat == -1).any():
         return (flat > 0).astype(np.int64), ("-1", "1")
-    # Compared before the cast to int64, in which a huge unsigned or float value would wrap.
+    # Compare before the cast to int64, where a huge unsigned or float value would wrap around.
     if len(flat) and (flat.min() < 0 or flat.max() >= most or (classes <= 2 and flat.max() > 1)):
         raise NoConfusionMatrix(
             f"labels between {flat.min():g} and {flat.max():g} are not classes of a model with {classes} of them"

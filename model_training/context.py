@@ -1,7 +1,8 @@
-"""RunContext: what a mode can do in one run: read its stream, start model processes, keep and report what they learn.
+"""RunContext: what a mode can do in a run. It reads the stream, starts model processes, keeps and reports what they
+learn.
 
-Wired by ``__main__``, one for each attempt. Holds the credentials' side of the work: user code runs in the model
-processes only.
+``__main__`` wires one for each attempt. It runs where the credentials are, so user code never runs here, only in the
+model processes.
 """
 
 from __future__ import annotations
@@ -44,10 +45,10 @@ class RunContext:
 
     ``reporters`` are those of the models that the run trains, by name. ``read_slice`` reads the announced stream (its
     callback raises when the run ends early), ``open_reader`` gives a reader of streams without end, ``start_process``
-    starts the model process of a plan; ``scratch`` is an empty folder that the caller removes. ``interrupts`` are how
-    the run is ended from outside; ``stop_asked`` says whether the backend wants its end, which a machine that goes away
-    does not. ``fetch_checkpoint`` gives the file of the plan's checkpoint; between two checkpoints of epochs there are
-    at least ``checkpoint_seconds``.
+    starts the model process of a plan; ``scratch`` is an empty folder that the caller removes. ``interrupts`` end the
+    run from outside. ``stop_asked`` says whether the backend wants its end, as opposed to a machine that shuts down.
+    ``fetch_checkpoint`` gives the file of the plan's checkpoint. Checkpoints after epochs are at least
+    ``checkpoint_seconds`` apart.
     """
 
     def __init__(
@@ -92,25 +93,27 @@ class RunContext:
         return Part(name, folder=folder, reporter=reporter)
 
     def last_checkpoint(self) -> Path | None:
-        """Return the file from which this attempt goes on, None where it begins."""
+        """Return the file from which this attempt continues, None where it starts afresh."""
         if self.plan.checkpoint is None or self._fetch_checkpoint is None:
             return None
         return self._fetch_checkpoint(self.plan.checkpoint)
 
     def read_checkpoint(self, path: Path) -> Contents:
-        """Return what a checkpoint of this run holds; RefusedError where it is torn, or of another training."""
+        """Return what a checkpoint of this run holds. Raises RefusedError where it is damaged or belongs to another
+        training.
+        """
         return read_checkpoint(path, self._scratch, self.plan)
 
     def keep_checkpoint(self, part: Part, contents: Contents, *, patience_seconds: float | None = None) -> Path:
-        """Keep a checkpoint, until the backend has confirmed it; returns its file, which takes the place of the last.
+        """Upload a checkpoint and wait for the backend's confirmation; returns its file, which replaces the last one.
 
-        The state's file is used up. Raises DiskFull, and ApiError after ``patience_seconds`` without the backend.
+        The file of the state is consumed. Raises DiskFull, and ApiError after ``patience_seconds`` without the backend.
         """
         path = write_checkpoint(part.folder, contents, self.plan)
         contents.state.unlink()
         failpoint("checkpoint.written")
         try:
-            # Whoever goes on there tells nothing of what came before, of any part.
+            # An attempt that continues from here must not repeat earlier reports, so every part sends its own now.
             for reporter in self._reporters.values():
                 if reporter is not part.reporter:
                     reporter.flush(patience_seconds=patience_seconds)
@@ -132,7 +135,9 @@ class RunContext:
 
     @contextmanager
     def slice(self) -> Iterator[Future[TrainingData]]:
-        """Read the announced slice in a thread beside the caller, who closes it; the thread ends with the block."""
+        """Read the announced slice in a thread next to the caller, who closes the slice. The thread ends with the
+        block.
+        """
         with in_background(self._read) as reading:
             yield reading
 
@@ -145,12 +150,12 @@ class RunContext:
         held_out: HeldOut,
         first_end: Mapping[PartitionKey, int] | None = None,
     ) -> Iterator[Windows]:
-        """Read the topics of the announced stream on and on, in windows; the reading ends with the block.
+        """Read the topics of the announced stream continuously, in windows. The reading ends with the block.
 
-        It begins in each partition with the first record that is not older than the plan's ``since_ms``, in partitions
-        that come later too, or goes on behind ``past``, which an earlier window had. The first window ends with
-        ``first_end`` where that is given, whatever the limits say. ``held_out`` is what a data set's contract chooses
-        those samples by that validate.
+        In each partition, also in partitions added later, reading begins with the first record not older than the
+        plan's ``since_ms``. With ``past``, the state of an earlier window, it continues after that. The first window
+        ends with ``first_end`` if given, whatever the limits say. ``held_out`` is how a data set's contract chooses
+        validation samples.
         """
         with closing(self._open_reader()) as reader:
             ends = Ends(reader)
@@ -175,9 +180,10 @@ class RunContext:
 
     @contextmanager
     def session(self, plan: TrainingPlan | None = None) -> Iterator[ModelSession]:
-        """Start a model process for the run's model, or for that of ``plan``; it ends with the block.
+        """Start a model process for the run's model, or for ``plan``'s. It ends with the block.
 
-        Several may be open at once; they share one deadline, the run's wall time from the first of them on.
+        Several may be open at the same time. They share one deadline: the run's wall time, counted from the first of
+        them.
         """
         wanted = plan or self.plan
         with self._start_process(wanted) as process:

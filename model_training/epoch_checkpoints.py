@@ -1,6 +1,6 @@
-"""EpochCheckpoints: a training that sees its samples again and again is kept at the end of an epoch, now and then.
+"""EpochCheckpoints: saves a training over many epochs at the end of some of them.
 
-What it costs is bounded, and a checkpoint that cannot be kept ends no training. Used by ``modes/classic.py``.
+The cost is bounded, and a checkpoint that cannot be kept does not end the training. Used by ``modes/classic.py``.
 """
 
 from __future__ import annotations
@@ -25,17 +25,19 @@ __all__ = ["Around", "EpochCheckpoints"]
 
 logger = get_logger(__name__)
 
-# A twentieth of the time is what checkpoints may take.
+# Checkpoints may take at most a twentieth of the training's time.
 _TRAINING_FOR_EACH_SECOND = 19.0
-# A backend that is away for longer has its checkpoint another time.
+# A backend that is unavailable for longer gets the next checkpoint instead.
 _PATIENCE_SECONDS = 30.0
-# Answers that are about the one file, as all later ones would be: its size, its name.
+# Answers that concern the file itself, its size or its name, and would be the same for every later one.
 _REFUSED_FILE_STATUS = frozenset({400, 413, 422})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Around:
-    """What surrounds a fit that is one of several: ``epochs`` are done before it, the others a checkpoint holds too."""
+    """The context of one fit among several: the ``epochs`` done before it, and other state that a
+    checkpoint must hold.
+    """
 
     epochs: int = 0
     document: Mapping[str, Any] = field(default_factory=dict)
@@ -43,7 +45,7 @@ class Around:
 
 
 class EpochCheckpoints:
-    """The pauses in which ``session`` is saved. ``slice_sha256`` names the samples that it learns.
+    """Saves ``session`` in pauses of the fit. ``slice_sha256`` names the samples that it learns.
 
     With ``checkpoint_seconds`` 0 it is saved after each epoch, whatever that costs.
     """
@@ -60,9 +62,9 @@ class EpochCheckpoints:
         self.seconds: float | None = context.checkpoint_seconds
 
     def resume(self) -> Contents | None:
-        """Let the session go on where the run's checkpoint is, if it has one, and return that.
+        """Restore the session from the run's checkpoint, if there is one, and return the checkpoint.
 
-        RefusedError where it does not fit.
+        Raises RefusedError where it does not fit.
         """
         path = self._context.last_checkpoint()
         if path is None:
@@ -81,11 +83,11 @@ class EpochCheckpoints:
 
     @property
     def run_seconds(self) -> float:
-        """How long the run has taken so far, with the attempts before on whose work it rests."""
+        """How long the run has taken so far, including the earlier attempts that it continues."""
         return self._before_seconds + time.monotonic() - self._context.started
 
     def between_fits(self) -> None:
-        """Keep the state before the next fit, unless it was kept a short time ago."""
+        """Keep the state before the next fit, unless it was kept recently."""
         if self.seconds is not None and time.monotonic() - self._kept_at >= self.seconds:
             self.paused(0)
 

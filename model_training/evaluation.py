@@ -1,6 +1,6 @@
-"""What a model must beat, and what its answers look like on the samples that tested it. Pure; called by ``finishing``.
+"""Baselines that a model must beat, and what its answers look like on the test samples. Pure; called by ``finishing``.
 
-Baselines, curves of two classes and residuals are of arrays alone, so one rule serves every framework.
+Everything is computed from arrays, so one rule serves every framework.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _QUANTILES = (0, 0.05, 0.5, 0.95, 1)
 
 
 def class_baseline(labels: NDArray[Any], *, classes: int, names: Sequence[str] = ()) -> Baseline | None:
-    """Return what always answering the most frequent class of ``labels`` would score; None without samples.
+    """Return the score of always answering the most frequent class of ``labels``; None without samples.
 
-    Raises NoConfusionMatrix where the labels are no classes.
+    Raises NoConfusionMatrix where the labels are not classes.
     """
     if not len(labels):
         return None
@@ -55,7 +55,7 @@ def value_baseline(labels: NDArray[Any]) -> Baseline | None:
             Score.MEAN_ABSOLUTE_ERROR: float(np.mean(np.abs(targets - median))),
             Score.ROOT_MEAN_SQUARED_ERROR: float(np.sqrt(np.mean(np.square(targets - targets.mean(axis=0))))),
         }
-    shown = ", ".join(f"{each:.6g}" for each in median[:MAX_OUTPUTS])
+    shown = ", ".join(f"{number:.6g}" for number in median[:MAX_OUTPUTS])
     answer = f"{shown}, ..." if len(median) > MAX_OUTPUTS else shown
     return Baseline(kind=BaselineKind.MEDIAN, answer=answer, scores=scores, samples=len(targets))
 
@@ -68,10 +68,11 @@ def curves(
     classes: int,
     names: Sequence[str] = (),
 ) -> Curves | None:
-    """Return the curves of two classes; None for other models, and where one class or a probability is missing.
+    """Return the ROC and precision-recall curves of two classes; None for other models, and where a class or a
+    probability is missing.
 
-    ``probability`` (n,) is that of the class ``predicted`` (n,). The area under the ROC curve counts ties as half
-    (Fawcett, "An introduction to ROC analysis", 2006). Raises NoConfusionMatrix where the labels are no classes.
+    ``probability`` (n,) belongs to the class ``predicted`` (n,). The area under the ROC curve counts ties as half
+    (Fawcett, "An introduction to ROC analysis", 2006). Raises NoConfusionMatrix where the labels are not classes.
     """
     if classes != 2 or not len(labels) or not np.isfinite(probability).all():
         return None
@@ -85,7 +86,7 @@ def curves(
         return None
     order = np.argsort(-scores, kind="stable")
     scores, actual = scores[order], actual[order]
-    # The last sample of each threshold: equal scores turn positive together.
+    # Take the last sample of each threshold, because equal scores turn positive together.
     last = np.flatnonzero(np.append(np.diff(scores) != 0, True))
     hits = np.cumsum(actual)[last]
     alarms = last + 1 - hits
@@ -101,15 +102,17 @@ def curves(
         average_precision=float(np.sum(np.diff(recall) * hits / (hits + alarms))),
         points=[
             ThresholdPoint(
-                threshold=float(scores[last[each]]), true_positives=int(hits[each]), false_positives=int(alarms[each])
+                threshold=float(scores[last[index]]),
+                true_positives=int(hits[index]),
+                false_positives=int(alarms[index]),
             )
-            for each in kept
+            for index in kept
         ],
     )
 
 
 def residuals(labels: NDArray[Any], predicted: NDArray[np.float32]) -> list[Residuals]:
-    """Return answers beside ``labels`` (n, ...) for each of the first numbers of ``predicted`` (n, width).
+    """Return pairs of ``labels`` (n, ...) and answers for each of the first numbers of ``predicted`` (n, width).
 
     Empty without samples, and where the labels hold another number of values than the model predicts.
     """
@@ -128,8 +131,8 @@ def residuals(labels: NDArray[Any], predicted: NDArray[np.float32]) -> list[Resi
             Residuals(
                 number=number,
                 samples=len(targets),
-                points=[(float(targets[each, number]), float(answers[each, number])) for each in kept],
-                quantiles=[float(each) for each in quantiles],
+                points=[(float(targets[index, number]), float(answers[index, number])) for index in kept],
+                quantiles=[float(quantile) for quantile in quantiles],
             )
         )
     return found

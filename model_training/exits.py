@@ -1,6 +1,6 @@
-"""What is found of an exit after training: what it answers, its temperature, and how sure and right it was.
+"""Facts about an exit after training: what it answers, its temperature, and how sure and right it was.
 
-Pure. From these numbers a limit is chosen: the confidence from which on an exit's answer is taken.
+Pure. The limit, the confidence from which an exit's answer is taken, is chosen from these numbers.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ __all__ = [
     "temperature",
 ]
 
-# Probabilities in half precision exceed one a little.
+# Tolerance for probabilities in half precision, which may slightly exceed one.
 _TOLERANCE = 0.01
-# Keras' own: what a probability of zero counts as.
+# Keras' epsilon, which replaces a probability of zero.
 _EPSILON = 1e-7
 _COLDEST, _HOTTEST = 0.1, 10.0
 _STEPS = 60
@@ -32,7 +32,7 @@ _WITH_CLASSES = (LabelKind.CLASSES, LabelKind.BINARY, LabelKind.ONE_HOT, LabelKi
 
 
 def scores_kind(scores: NDArray[Any], loss: LabelKind) -> Scores:
-    """Return what ``scores`` (n, width) are, told by their values; ``loss`` says whether there are classes at all."""
+    """Return what ``scores`` (n, width) are, judged by their values; ``loss`` says whether there are classes at all."""
     if loss not in _WITH_CLASSES:
         return Scores.VALUES
     inside = np.isfinite(scores).all() and (scores >= 0).all() and (scores <= 1 + _TOLERANCE).all()
@@ -40,7 +40,7 @@ def scores_kind(scores: NDArray[Any], loss: LabelKind) -> Scores:
 
 
 def predicted_classes(scores: NDArray[Any], kind: Scores) -> NDArray[np.int64]:
-    """Return the class of each of ``scores`` (n, width); of one unit 1 where it is the likelier side."""
+    """Return the class of each row of ``scores`` (n, width); with one unit, 1 where that side is likelier."""
     if scores.shape[1] == 1:
         return (scores[:, 0] > (0.0 if kind is Scores.LOGITS else 0.5)).astype(np.int64)
     classes: NDArray[np.int64] = scores.argmax(axis=1).astype(np.int64)
@@ -50,7 +50,7 @@ def predicted_classes(scores: NDArray[Any], kind: Scores) -> NDArray[np.int64]:
 def temperature(scores: NDArray[Any], classes: NDArray[np.int64], kind: Scores) -> float:
     """Return the temperature (Guo et al., 2017) that makes ``classes`` (n,) likeliest under ``scores`` (n, width).
 
-    From 0.1 to 10; 1 where there is nothing to tell it by.
+    From 0.1 to 10; 1 where there is nothing to estimate it from.
     """
     if kind is Scores.VALUES or not len(scores):
         return 1.0
@@ -66,7 +66,7 @@ def temperature(scores: NDArray[Any], classes: NDArray[np.int64], kind: Scores) 
         chosen = np.take_along_axis(scaled, classes[:, None], axis=1)[:, 0]
         return float(np.mean(np.log(np.exp(scaled).sum(axis=1)) - chosen))
 
-    # Convex in the inverse of the temperature: the golden section finds the least.
+    # The loss is convex in the inverse temperature, so a golden-section search finds the minimum.
     ratio = (5**0.5 - 1) / 2
     low, high = 1 / _HOTTEST, 1 / _COLDEST
     for _ in range(_STEPS):
@@ -87,7 +87,7 @@ def answered(
 
 
 def _logits(scores: NDArray[np.float64], kind: Scores) -> NDArray[np.float64]:
-    """Return (n, classes) numbers whose softmax are the probabilities; of one unit (n, 2)."""
+    """Return (n, classes) numbers whose softmax are the probabilities; (n, 2) for one unit."""
     if scores.shape[1] == 1:
         unit = scores
         if kind is Scores.PROBABILITIES:

@@ -1,7 +1,6 @@
-"""From a trained model to a result: its files, its metrics, what a person should know of it. Used by the modes.
+"""From a trained model to a result: its files, its metrics and warnings for its user. Used by the modes.
 
-A step that fails costs what it would have given and no more. What may end the model process comes last, of all models
-of a run.
+A step that fails loses only its own outcome. Steps that may end the model process come last, for all models of a run.
 """
 
 from __future__ import annotations
@@ -35,19 +34,19 @@ __all__ = ["Findings", "Finisher", "Learnt", "Trial", "outcome_of"]
 
 logger = get_logger(__name__)
 
-# Enough to compare the converted model's answers on, little enough to copy.
+# Number of samples on which the converted model is compared: enough to judge, few enough to copy.
 _ONNX_SAMPLES = 32
-# As many records as are likely to be answered together.
+# Number of records that serving is likely to answer together.
 _CHECKED_SAMPLES = 64
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """What a trained model is tried on.
+    """The samples that a trained model is tried on.
 
-    ``sample`` are features (n, *sample_shape) of its training. ``test`` gives the metrics; where it is None ``no_test``
-    says why. ``shown`` are the samples of the confusion matrix, ``decoded`` their features as they were decoded.
-    ``validation`` are samples that were not trained on; ``test`` may be these, by the name ``tested``.
+    ``sample`` are features (n, *sample_shape) of its training. ``test`` gives the metrics; ``no_test`` is the reason
+    when it is None. ``shown`` are the samples of the confusion matrix, ``decoded`` their features as they were decoded.
+    ``validation`` are samples held out of the training. ``test`` may be the same ones; ``tested`` names which.
     """
 
     sample: NDArray[Any]
@@ -63,7 +62,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Judgement:
-    """How the answers to the samples that tested are judged, by the platform's own rule; each may be missing."""
+    """The platform's own scores for the answers to the test samples; each may be missing."""
 
     scores: Mapping[Score, float] = field(default_factory=dict)
     baseline: Baseline | None = None
@@ -72,7 +71,9 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Findings:
-    """What the steps after training found; each may be missing. ``converts``: no conversion ended the model process."""
+    """The outcomes of the steps after training; each may be missing. ``converts``: no conversion ended the model
+    process.
+    """
 
     metrics: Mapping[str, float]
     matrix: ConfusionMatrix | None
@@ -130,7 +131,7 @@ class Finisher:
         self.part.files.save(self.model, at_once)
 
     def examine(self, *, with_matrix: bool) -> None:
-        """Evaluate the model, and have it answer samples as it will serve."""
+        """Evaluate the model, and let it answer samples as in serving."""
         attempt, test = self.part.steps.attempt, self._trial.test
         _check_answers(self.model, self._trial, self.part)
         if test is not None:
@@ -142,7 +143,7 @@ class Finisher:
             self._matrix = attempt("no confusion matrix", self._confusion_matrix)
 
     def convert(self, *, with_onnx: bool) -> Findings:
-        """Make the files whose making may end the model process; returns all that was found."""
+        """Make the files that may end the model process while being written; returns all outcomes."""
         self.part.files.save(self.model, self._later)
         difference: float | None = None
         if with_onnx and self.part.steps.ended_by is None:
@@ -154,15 +155,17 @@ class Finisher:
         return Findings(self._metrics, self._matrix, difference, converts=with_onnx, judgement=self._judgement)
 
     def _classes(self, samples: Samples) -> ClassPredictions:
-        """Ask for the classes of ``samples`` once: the score and the matrix are mostly of the same."""
+        """Predict the classes of ``samples`` and cache them, because the score and the matrix mostly use
+        the same ones.
+        """
         if self._predicted is None or self._predicted[0] is not samples:
             self._predicted = samples, self.model.predict_classes(samples.features)
         return self._predicted[1]
 
     def _judge(self, test: Samples) -> Judgement:
-        """Judge the answers to ``test``; nothing is said where the model answers neither one class nor its labels."""
+        """Score the answers to ``test``. Models that predict neither a class nor their labels get no score."""
         labels, width = test.labels.array, self.model.predicted_numbers
-        # How features that are the targets are prepared is each framework's own.
+        # Each framework prepares features that are targets in its own way.
         if not self._trial.has_labels or not self.model.answers_once:
             return Judgement()
         if self.model.label_kind is not LabelKind.NUMBERS:
@@ -177,7 +180,7 @@ class Finisher:
         return Judgement(value_scores(labels, answers), value_baseline(labels), found)
 
     def _confusion_matrix(self) -> ConfusionMatrix | None:
-        """Return the matrix; samples of its cells, as they were decoded, are added to the part's files."""
+        """Return the matrix; decoded samples of its cells are added to the part's files."""
         trial, samples = self._trial, self._trial.shown
         try:
             if not trial.has_labels:
@@ -222,7 +225,7 @@ def outcome_of(
     found: Findings,
     artifacts: Mapping[str, str],
 ) -> TrainingOutcome:
-    """Return what is told of a trained model whose files are uploaded as ``artifacts``."""
+    """Return the outcome of a trained model whose files are uploaded as ``artifacts``."""
     return TrainingOutcome(
         seconds=learnt.seconds,
         samples=learnt.samples,
@@ -252,7 +255,7 @@ def outcome_of(
 
 
 def _check_answers(model: TrainedModel, trial: Trial, part: Part) -> None:
-    """Put what would surprise in serving before all other warnings."""
+    """Put surprises in serving before all other warnings."""
     found = part.steps.attempt(
         "the trained model does not answer its own samples in batches",
         lambda: model.check_answers(trial.sample[:_CHECKED_SAMPLES]),

@@ -1,6 +1,6 @@
-"""From the samples of a stream to samples that the model takes: shapes, targets, labels. Called by the modes.
+"""Fits the samples of a stream to the model: shapes, targets, labels. Called by the modes.
 
-All that can be known before training is found here, and refused in words; what is only doubtful is handed on.
+Every mismatch that can be known before training is refused here with a reason; mere doubts are handed on.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ from model_training.window import Window
 
 __all__ = ["WindowFit", "blamed", "fit_to_model", "fit_windows_to_model"]
 
-# So many numbers of the features tell their range well enough.
+# This many numbers of the features are enough to estimate their range.
 _LOOKED_AT_VALUES = 1 << 20
-# Losses that no autoencoder over numbers has.
+# Losses that an autoencoder over numbers never has.
 _CLASS_KINDS = (LabelKind.CLASSES, LabelKind.ONE_HOT, LabelKind.SIGNS)
-# Asks the model process: one sample -> what the loss takes, and the signature with outputs.
+# Asks the model process about one sample: what the loss takes, and the signature with outputs.
 DescribeLoss = Callable[[SharedArray, ModelSignature], tuple[LossLabels, ModelSignature]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class WindowFit:
-    """How windows of a stream are handed to a model: samples in ``shape``, with the labels that ``labels`` allows.
+    """How windows of a stream are handed to a model: samples of ``shape``, with the labels that ``labels`` allows.
 
-    Without ``labels`` the features are the targets, in ``target_shape``. ``notes`` are for people, ``doubts`` are
+    Without ``labels`` the features are the targets, in ``target_shape``. ``notes`` are for the user; ``doubts`` are
     reasons (message, hint) to give if training fails.
     """
 
@@ -68,7 +68,7 @@ class WindowFit:
         return [*self.notes, *(f"{message}; it was trained all the same" for message, _ in self.doubts)]
 
     def arrays(self, window: Window) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Return features (n, *shape) and what is learnt of them (n, ...), of all samples of ``window``."""
+        """Return features (n, *shape) and targets (n, ...) of all samples of ``window``."""
         features = window.features.reshape(len(window), *self.shape)
         if self.labels is None:
             return features, features.reshape(len(window), *self.target_shape)
@@ -100,8 +100,8 @@ def fit_to_model(
 ) -> TrainingData:
     """Return the samples as the model takes them, to be closed apart from ``data``.
 
-    Files of labels that had to be numbered anew are written into ``folder``. Raises DataMismatch when stream and model
-    do not belong together, or nothing is left to train on.
+    Files of renumbered labels are written into ``folder``. Raises DataMismatch when stream and model do not belong
+    together, or nothing is left to train on.
     """
     _check_numbers(data)
     features = data.training.features
@@ -134,7 +134,7 @@ def fit_to_model(
 def fit_windows_to_model(
     window: Window, signature: ModelSignature, *, targets: Targets, describe_loss: DescribeLoss
 ) -> WindowFit:
-    """Return how windows are handed to the model, told by the first one with samples.
+    """Return how windows are handed to the model, decided by the first one with samples.
 
     Raises DataMismatch when stream and model do not belong together.
     """
@@ -177,7 +177,7 @@ def fit_windows_to_model(
 
 @dataclass(frozen=True)
 class _FitInputs:
-    """In which shape samples are handed to the model, and what it was seen to be."""
+    """The shape in which samples are handed to the model, and where it comes from."""
 
     shape: tuple[int, ...]
     doubts: Sequence[DataMismatch]
@@ -207,7 +207,7 @@ def _fit_inputs(
         shape, doubt = fit_feature_shape(sample_shape, signature)
     loss, signature = describe(shape, signature)
     if contract is not None:
-        # Now that vocabularies are learnt, outputs and the loss known: before the first epoch.
+        # Vocabularies are learnt and outputs and loss are known by now, so check them before the first epoch.
         check_contract(
             contract,
             signature,
@@ -225,7 +225,7 @@ def _fit_inputs(
 
 
 def blamed(error: UserCodeError, message: str, hint: str) -> DataMismatch:
-    """Return what to say of a training that failed with ``error`` where there was a doubt about stream and model."""
+    """Return the error to report for a training that failed with ``error`` after a doubt about stream and model."""
     return DataMismatch(message, hint=f"{hint} (training failed with: {error.message})")
 
 
@@ -234,7 +234,7 @@ def _texts(doubts: Sequence[DataMismatch]) -> tuple[tuple[str, str], ...]:
 
 
 def _without_labels(shape: tuple[int, ...], signature: ModelSignature, loss: LossLabels, targets: Targets) -> str:
-    """Return what to say of features that are the targets; raises DataMismatch where the model needs labels."""
+    """Return a note about features that are the targets; raises DataMismatch where the model needs labels."""
     if targets is Targets.FEATURES:
         return "the features are the targets, as the deployment says"
     if loss.kind in _CLASS_KINDS or not _answers_its_input(shape, signature):
@@ -298,7 +298,7 @@ def _labels(labels: SharedArray, plan: LabelPlan, path: Path) -> SharedArray:
 
 
 def _answers_its_input(shape: tuple[int, ...], signature: ModelSignature) -> bool:
-    """Whether the model's one output has as many numbers for a sample as the sample has."""
+    """Whether the model's single output has as many numbers as a sample."""
     return math.prod(shape) > 1 and _target_shape(shape, signature) is not None
 
 
@@ -309,14 +309,16 @@ def _target_shape(shape: tuple[int, ...], signature: ModelSignature) -> tuple[in
     ((_, output),) = signature.outputs.items()
     sizes = [size for size in output if size is not None]
     if len(sizes) == len(output):
-        # An image that the model flattens, or gives a channel axis, is the same numbers in the same order.
+        # An image that the model flattens, or that gets a channel axis, holds the same numbers in the same order.
         return tuple(sizes) if math.prod(sizes) == math.prod(shape) else None
     matches = len(output) == len(shape) and all(want in (None, got) for got, want in zip(shape, output, strict=True))
     return shape if matches else None
 
 
 def _unscaled(features: NDArray[Any], loss: LossLabels) -> list[str]:
-    """What to say where a loss that takes 0 to 1 will see more; by the first samples, because there may be many."""
+    """Return a note where a loss for values from 0 to 1 will see others. Judged by the first samples, because there may
+    be many.
+    """
     first = features[: max(1, _LOOKED_AT_VALUES // max(1, math.prod(features.shape[1:])))]
     if loss.kind is not LabelKind.BINARY or features.dtype == np.uint8 or not len(first):
         return []

@@ -1,7 +1,7 @@
-"""How a run is ended from outside: SIGTERM (somebody stopped it) and word of the backend (a newer attempt, deleted).
+"""Ends a run from outside: by SIGTERM (stopped) and by the backend's answer (a newer attempt, deleted).
 
-Both raise Interrupted in the main thread, wherever it waits, so that the ``with`` blocks on the way out clean up.
-Wired by ``__main__``; a mode that has something to keep holds a stop back until its step is done.
+Both raise Interrupted in the main thread, wherever it waits, so that the ``with`` blocks on the way out clean up. Wired
+by ``__main__``; a mode with something to keep delays a stop until its step is done.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Interrupted(BaseException):
 class Interrupts:
     """Turns SIGTERM and SIGINT, and ``end`` from any thread, into one Interrupted in the main thread.
 
-    A context manager around the run; only the first interrupt counts, so that cleaning up is not interrupted itself.
+    A context manager around the run; only the first interrupt counts, so that cleaning up is not interrupted.
     """
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class Interrupts:
         self.stopped = False
 
     def end(self, error: ApiError) -> None:
-        """End the run because of what the backend said; returns at once."""
+        """End the run because of the backend's answer; returns immediately."""
         self._error = error
         signal.pthread_kill(self._main_thread, signal.SIGTERM)
 
@@ -51,7 +51,7 @@ class Interrupts:
     def held(self) -> Iterator[None]:
         """Let a stop by a signal wait until the block is over; ``stopped`` says that one waits.
 
-        What the backend says is not held back: what such a run would keep nobody takes.
+        An end by the backend is not delayed, because the backend would refuse what such a run keeps.
         """
         self._holds += 1
         try:
@@ -62,7 +62,7 @@ class Interrupts:
             self._raise()
 
     def check(self) -> None:
-        """Raise Interrupted when a stop came that was held back, and what held it back did not end well."""
+        """Raise Interrupted when a stop was delayed and the delayed step failed."""
         with self.held():
             pass
 

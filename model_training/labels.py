@@ -1,9 +1,10 @@
-"""Can the model learn these labels as they are? Asked by ``training_data`` before anything is trained.
+"""Decides whether the model can learn these labels as they are. Called before anything is trained.
 
-A loss over classes takes the numbers 0 to n-1 and fails late, in words of its own, or trains nonsense on others. So
-labels that cannot be right as they are (from 1 on, negative, with gaps) are numbered anew with their names kept, where
-the model has an output for each; otherwise they are refused in words. Labels that can be right are never touched: a
-slice that lacks a class must not shift the others. Decided over all parts of the data together, whatever the seed.
+A loss over classes takes the numbers 0 to n-1. With others it fails late and obscurely, or trains nonsense. Labels that
+cannot be right as they are (from 1 on, negative, with gaps) are renumbered with their names kept, where the model has
+an output for each; otherwise they are refused with a reason. Labels that can be right are never touched, because a
+slice that lacks a class must not shift the others. The decision looks at all parts of the data together, independent of
+the seed.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ __all__ = ["MAX_NAMES", "LabelFacts", "LabelKind", "LabelPlan", "LabelRule", "Lo
 
 Labels = NDArray[Any]
 
-# More class names than these are kept by nobody: the result's JSON holds them.
+# Most class names that are kept, because the result's JSON holds them.
 MAX_NAMES = 10_000
 _MAX_NAME_LENGTH = 200
-# So many different labels are counted; more are "more than".
+# At most this many different labels are counted; beyond that messages say "more than".
 _MAX_DISTINCT = 10_000
 _CHUNK_VALUES = 1 << 20
 _SHOWN = 6
@@ -53,16 +54,16 @@ class LossLabels:
 
     @classmethod
     def from_report(cls, report: Mapping[str, Any]) -> Self:
-        """Read the model process's answer to ``describe_loss``; what is not understood is unknown."""
+        """Read the model process's answer to ``describe_loss``; anything unrecognised counts as unknown."""
         kind, ignored = report.get("kind"), report.get("ignored")
-        known = kind if isinstance(kind, str) and kind in {each.value for each in LabelKind} else ""
+        known = kind if isinstance(kind, str) and kind in {label_kind.value for label_kind in LabelKind} else ""
         return cls(LabelKind(known), ignored if isinstance(ignored, int) else None)
 
 
 @dataclass(frozen=True)
 class LabelFacts:
-    """What is known of all labels together, those that the loss ignores aside: ``count`` of them, their range, how many
-    are NaN or infinite, whether the others are whole numbers.
+    """Facts about all labels except those that the loss ignores: their ``count``, their range, how many are NaN or
+    infinite, and whether the others are whole numbers.
     """
 
     count: int
@@ -73,7 +74,7 @@ class LabelFacts:
 
     @classmethod
     def of(cls, parts: Sequence[Labels], ignored: int | None = None) -> LabelFacts:
-        """Look at all labels once, in pieces."""
+        """Scan all labels once, in pieces."""
         count = lost = 0
         smallest, largest, whole = np.inf, -np.inf, True
         for chunk in _chunks(parts, ignored):
@@ -84,7 +85,7 @@ class LabelFacts:
                 lost += len(chunk) - len(values)
                 whole = whole and bool((np.floor(values) == values).all())
             if len(values):
-                # As Python's numbers, in which whole ones of 64 bits stay exact.
+                # Kept as Python numbers, so that 64-bit integers stay exact.
                 smallest, largest = min(smallest, values.min().item()), max(largest, values.max().item())
         return cls(count, lost, smallest, largest, whole)
 
@@ -96,9 +97,10 @@ class LabelFacts:
 
 @dataclass(frozen=True)
 class LabelPlan:
-    """How labels are handed to the model. ``values[i]`` is what was sent for class i; None: they are taken as sent.
+    """How labels are handed to the model. ``values[i]`` is what was sent for class i; None when labels are used as
+    sent.
 
-    ``names`` are those of the classes, empty where the labels are no classes.
+    ``names`` are the names of the classes, empty where the labels are not classes.
     """
 
     values: NDArray[Any] | None = None
@@ -108,7 +110,7 @@ class LabelPlan:
     doubts: list[DataMismatch] = field(default_factory=list)
 
     def write(self, labels: Labels, path: Path) -> np.dtype[Any]:
-        """Write ``labels`` as numbers of classes; returns their type, which is that of the labels where they fit it."""
+        """Write ``labels`` as class numbers; returns their type, which is the labels' own where they fit."""
         assert self.values is not None
         dtype = labels.dtype
         if dtype.kind not in "iuf" or (dtype.kind != "f" and np.iinfo(dtype).max < len(self.values)):
@@ -130,7 +132,7 @@ def plan_labels(
     ``class_names[i]`` is the text that label i stands for, where labels were sent as text. Raises DataMismatch for
     labels that the model's loss cannot learn.
     """
-    arrays = [each for each in parts.values() if len(each)]
+    arrays = [part for part in parts.values() if len(part)]
     shape = arrays[0].shape[1:] if arrays else ()
     outputs = _class_outputs(shape, signature)
     kind = _kind_for(loss.kind, shape, signature)
@@ -171,10 +173,10 @@ def plan_labels(
 
 @dataclass(frozen=True, kw_only=True)
 class LabelRule:
-    """Which labels of a stream without end a model can learn. They are taken as the numbers that they are.
+    """Which labels of an unbounded stream a model can learn. They are used as the numbers that they are.
 
-    What comes later cannot be known, so nothing is numbered anew. ``dtype`` is the type in which they are handed over,
-    ``whole`` and the bounds say what they must be; ``names`` are those of the classes, where they are known.
+    Nothing is renumbered, because later labels are not known. ``dtype`` is the type in which they are handed over;
+    ``whole`` and the bounds say what they must be; ``names`` are the names of the classes, where known.
     """
 
     dtype: str
@@ -199,7 +201,7 @@ class LabelRule:
 
     @property
     def expected(self) -> str:
-        """What labels are expected to be, for people."""
+        """What labels are expected to be, for messages."""
         what = "whole numbers" if self.whole else "numbers"
         if self.smallest is None and self.largest is None:
             return what
@@ -214,7 +216,7 @@ def rule_of(
     may_be_whole: bool,
     class_names: Sequence[str] = (),
 ) -> LabelRule:
-    """Return the rule for a stream without end whose first labels are ``labels`` (n, *label_shape).
+    """Return the rule for an unbounded stream whose first labels are ``labels`` (n, *label_shape).
 
     ``class_names[i]`` is the text that label i stands for, where a contract numbered the classes.
     ``may_be_whole``: floats that are all whole stand for whole numbers, as JSON's do. Raises DataMismatch for labels
@@ -240,7 +242,7 @@ def rule_of(
     elif kind is LabelKind.SIGNS:
         rule = LabelRule(dtype=dtype.str, names=("-1", "1") if facts.smallest == -1 and facts.largest == 1 else ())
     elif kind is LabelKind.UNKNOWN:
-        # A loss of the user's own: whole numbers may be classes to it, which frameworks want as such.
+        # The user's own loss may take whole numbers as classes, which frameworks want as integers.
         whole = may_be_whole and facts.known and facts.whole
         names = _numbers(outputs) if within and outputs and outputs > 1 and not class_names else tuple(class_names)
         rule = LabelRule(dtype=as_whole if whole else dtype.str, whole=whole, names=names)
@@ -256,7 +258,7 @@ def rule_of(
 
 
 def _kind_for(kind: LabelKind, shape: tuple[int, ...], signature: ModelSignature) -> LabelKind:
-    """PyTorch's losses over classes also take a probability for each class."""
+    """Return the rule for PyTorch's losses over classes, which also take a probability per class."""
     ((_, output),) = signature.outputs.items() if len(signature.outputs) == 1 else (("", ()),)
     if kind is LabelKind.CLASSES and not signature.exact and shape and shape == output and output[0] != 1:
         return LabelKind.ONE_HOT
@@ -264,7 +266,7 @@ def _kind_for(kind: LabelKind, shape: tuple[int, ...], signature: ModelSignature
 
 
 def _class_outputs(shape: tuple[int, ...], signature: ModelSignature) -> int | None:
-    """Return the model's number of outputs over classes: Keras has them last, PyTorch first. None: not known."""
+    """Return the model's number of outputs over classes: Keras has them last, PyTorch first. None when unknown."""
     if len(signature.outputs) != 1:
         return None
     ((_, output),) = signature.outputs.items()
@@ -282,7 +284,7 @@ def _refuse_lost(facts: LabelFacts, kind: LabelKind) -> None:
     if not facts.lost:
         return
     text = f"{facts.lost} of the stream's {facts.count} labels are NaN or infinite"
-    # A loss of the user's own may leave them out.
+    # The user's own loss may ignore them.
     if kind is not LabelKind.UNKNOWN or not facts.known:
         raise DataMismatch(
             f"{text}: the loss, and with it every weight, would not be a number after the first of them",
@@ -315,7 +317,7 @@ def _common_warnings(facts: LabelFacts, kind: LabelKind, class_names: Sequence[s
 def _of_classes(
     arrays: Sequence[Labels], facts: LabelFacts, outputs: int | None, ignored: int | None, class_names: Sequence[str]
 ) -> Labels | None:
-    """Return the labels as sent in the order of their classes, None where they are numbers of classes already."""
+    """Return the labels as sent, in the order of their classes; None where they are class numbers already."""
     if not facts.whole:
         raise DataMismatch(
             f"the stream's labels are numbers between {facts.smallest:g} and {facts.largest:g} with fractions: the "
@@ -331,7 +333,7 @@ def _of_classes(
             )
         return None
     if facts.smallest >= 1 and facts.largest == outputs:
-        # Counted from one; a class that these samples lack keeps its place.
+        # The labels are counted from one. A class that these samples lack keeps its place.
         return np.arange(1, outputs + 1)
     values = _distinct(arrays, ignored, most=_MAX_DISTINCT)
     if len(values) > outputs or outputs == 1:
@@ -355,7 +357,7 @@ def _too_many(values: Labels, facts: LabelFacts, outputs: int, class_names: Sequ
 
 
 def _of_two(arrays: Sequence[Labels], facts: LabelFacts, class_names: Sequence[str]) -> Labels | None:
-    """As ``_of_classes``, for a loss that takes 0 and 1, and probabilities between them."""
+    """Like ``_of_classes``, for a loss that takes 0, 1 and probabilities between them."""
     if facts.smallest >= 0 and facts.largest <= 1:
         return None
     values = _distinct(arrays, None, most=_MAX_DISTINCT)
@@ -379,12 +381,12 @@ def _id_warnings(arrays: Sequence[Labels], facts: LabelFacts) -> list[str]:
     if facts.lost or facts.smallest < 0 or facts.smallest == facts.largest or any(array.ndim > 2 for array in arrays):
         return []
     values = _distinct(arrays, None, most=_MAX_DISTINCT)
-    doubt = number_doubt([int(each) for each in values], facts.count)
+    doubt = number_doubt([int(value) for value in values], facts.count)
     return [doubt] if doubt else []
 
 
 def _unseen(parts: Mapping[str, Labels], names: Sequence[str], values: Labels | None) -> list[str]:
-    """Classes that are tested or validated on and were not trained on."""
+    """Return a warning about classes that appear in validation or test but not in training."""
     present = {part: _present(labels, len(names), values) for part, labels in parts.items()}
     warnings = []
     for part, seen in present.items():
@@ -400,7 +402,7 @@ def _unseen(parts: Mapping[str, Labels], names: Sequence[str], values: Labels | 
 
 
 def _present(labels: Labels, classes: int, values: Labels | None) -> NDArray[np.bool_]:
-    """Return of each class whether any label is of it; (classes,)."""
+    """Return for each class whether any label has it; (classes,)."""
     present = np.zeros(classes, np.bool_)
     for chunk in _chunks([labels]):
         finite = chunk[np.isfinite(chunk)] if chunk.dtype.kind == "f" else chunk
@@ -410,7 +412,7 @@ def _present(labels: Labels, classes: int, values: Labels | None) -> NDArray[np.
 
 
 def _distinct(arrays: Sequence[Labels], ignored: int | None, *, most: int) -> Labels:
-    """Return the different values, sorted; somewhat more than ``most`` of them where there are more."""
+    """Return the distinct values, sorted; stops somewhat above ``most`` where there are more."""
     found: Labels | None = None
     for chunk in _chunks(arrays, ignored):
         unique = np.unique(chunk)
@@ -422,7 +424,7 @@ def _distinct(arrays: Sequence[Labels], ignored: int | None, *, most: int) -> La
 
 
 def _names(values: Labels | None, classes: int, class_names: Sequence[str], dtype: np.dtype[Any]) -> tuple[str, ...]:
-    """Return a name for each of ``classes`` outputs; those that no label stands for are named after their place."""
+    """Return a name for each of ``classes`` outputs; outputs without a label are named after their index."""
     if values is not None:
         names = _texts(values)
     elif class_names:
@@ -439,7 +441,7 @@ def _numbers(count: int) -> tuple[str, ...]:
 
 
 def _texts(values: Labels) -> tuple[str, ...]:
-    return tuple(str(int(each)) for each in values)
+    return tuple(str(int(value)) for value in values)
 
 
 def _bounded(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -461,7 +463,7 @@ def _shown(names: Sequence[str]) -> str:
 
 
 def _chunks(arrays: Sequence[Labels], ignored: int | None = None) -> Iterator[Labels]:
-    """Iterate over the values of labels in flat pieces, without those that are ``ignored``."""
+    """Iterate over label values in flat pieces, without the ``ignored`` one."""
     for array in arrays:
         flat = array.reshape(-1)
         for start in range(0, len(flat), _CHUNK_VALUES):

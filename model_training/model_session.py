@@ -1,7 +1,7 @@
 """ModelSession: the model process as a mode sees it, one typed method for each step of a training.
 
-Everything that comes back from the process is checked here, because user code runs there: it can say anything.
-All steps of a run share one deadline, its wall time.
+Everything that comes back from the process is checked here, because user code runs there and may return anything. All
+steps of a run share one deadline, its wall time.
 """
 
 from __future__ import annotations
@@ -55,11 +55,11 @@ class Pauses(Protocol):
 
     @property
     def seconds(self) -> float | None:
-        """How long to train until the next pause, at the end of an epoch then; None: to the end."""
+        """Seconds to train until the next pause, which comes at the end of an epoch; None: train to the end."""
         ...
 
     def paused(self, epoch: int) -> None:
-        """Called while the process waits, ``epoch`` epochs being done."""
+        """Called after ``epoch`` epochs, while the process waits."""
         ...
 
 
@@ -67,7 +67,7 @@ class Pauses(Protocol):
 class Samples(Closing):
     """Features (n, *sample_shape) and labels (n, *label_shape) of one part of the data.
 
-    ``targets_are_features``: the labels are the features once more, so whatever is done to these is done to them.
+    ``targets_are_features``: the labels are the features again, so both get the same preparation.
     """
 
     features: SharedArray
@@ -78,7 +78,7 @@ class Samples(Closing):
         return self.features.shape[0]
 
     def rows(self, start: int, stop: int) -> Samples:
-        """Return the samples from ``start`` to ``stop``, in the same memory, to be closed apart."""
+        """Return the samples from ``start`` to ``stop``, sharing memory, to be closed separately."""
         return Samples(
             self.features.rows(start, stop),
             self.labels.rows(start, stop),
@@ -93,10 +93,10 @@ class Samples(Closing):
 
 @dataclass(frozen=True)
 class BuiltModel:
-    """What the model process said of the model after running the user's code.
+    """What the model process reported about the model after running the user's code.
 
-    ``metrics`` names those of an evaluation, one that gives several numbers by what their names begin with; empty where
-    only an evaluation can tell.
+    ``metrics`` names those of an evaluation; a metric with several numbers appears by the common prefix of their names.
+    Empty where only an evaluation can tell.
     """
 
     signature: ModelSignature
@@ -107,7 +107,7 @@ class BuiltModel:
 
 @dataclass(frozen=True)
 class FitResult:
-    """The best epoch of a fit, None where none was, and what a person should know of it."""
+    """The best epoch of a fit, None where there was none, and warnings."""
 
     best: Best | None
     warnings: Sequence[str]
@@ -115,7 +115,7 @@ class FitResult:
 
 @dataclass(frozen=True)
 class PassResult:
-    """The metrics of one pass over the samples, the learning rate at its end, and what a person should know of it."""
+    """The metrics of one pass over the samples, the learning rate at its end, and warnings."""
 
     metrics: Mapping[str, float]
     learning_rate: Mapping[str, float]
@@ -123,7 +123,7 @@ class PassResult:
 
 
 class ModelSession(TrainedModel):
-    """The model of ``plan`` in one process, all of a chain where that is one."""
+    """The model of ``plan`` in one process; a chain is there as a whole."""
 
     def __init__(self, process: ModelCalls, plan: TrainingPlan, *, deadline: float) -> None:
         super().__init__(process, plan, deadline=deadline)
@@ -139,7 +139,7 @@ class ModelSession(TrainedModel):
         return self._loss.kind
 
     def build(self) -> BuiltModel:
-        """Run the user's code; raises UserCodeError when it does not give a model."""
+        """Run the user's code; raises UserCodeError when it does not define a model."""
         params: dict[str, Any] = {"seed": self._plan.seed}
         if self._plan.chain:
             params |= chain_params(self._plan)
@@ -163,7 +163,7 @@ class ModelSession(TrainedModel):
         return self._loss, signature
 
     def sub_model(self, number: int) -> SubModel:
-        """Return the sub-model ``number`` of a chain, from below; it is in the same process."""
+        """Return sub-model ``number`` of a chain, counted from below, in the same process."""
         return SubModel(self._process, self._plan, deadline=self._deadline, part=number, loss=self._loss.kind)
 
     def fit(
@@ -175,9 +175,9 @@ class ModelSession(TrainedModel):
         on_epoch: Callable[[EpochMetrics], None],
         pauses: Pauses | None = None,
     ) -> FitResult:
-        """Train, from the beginning or from the restored state on.
+        """Train from the beginning or from the restored state.
 
-        The callbacks run in this thread, and what they raise ends the call. In ``pauses`` the process waits, and other
+        The callbacks run in this thread, and their exceptions end the call. The process waits in ``pauses``, when other
         methods can be called.
         """
 
@@ -201,7 +201,7 @@ class ModelSession(TrainedModel):
         return FitResult(best_of(answer), warnings_of(answer))
 
     def partial_fit(self, samples: Samples) -> PassResult:
-        """Train for one pass over ``samples`` in their order, going on where the pass before it stopped."""
+        """Train for one pass over ``samples`` in their order, continuing where the previous pass stopped."""
         arrays = {"train_features": samples.features, "train_labels": samples.labels}
         answer = self._call("partial_fit", self._step(self._plan.fit_arguments, samples), arrays=arrays)
         self._preparation = preparation_of(answer)
@@ -209,7 +209,7 @@ class ModelSession(TrainedModel):
         return PassResult(metrics_of(answer.get("metrics")), learning_rate, warnings_of(answer))
 
     def evaluate(self, samples: Samples, *, champion: bool = False) -> Mapping[str, float]:
-        """Return the metrics on ``samples``, of the model as it is or as ``keep_champion`` kept it."""
+        """Return the metrics on ``samples``, of the present model or of the one that ``keep_champion`` kept."""
         arrays = {"features": samples.features, "labels": samples.labels}
         params = self._step(self._plan.evaluation_arguments, samples)
         params |= {"champion": champion, "fit_arguments": dict(self._plan.fit_arguments)}
@@ -220,19 +220,19 @@ class ModelSession(TrainedModel):
         self._call("keep_champion")
 
     def save_state(self, folder: Path) -> Path:
-        """Have all that training goes on from written into a file of ``folder``, replacing it; returns its path.
+        """Have the complete training state written into a file of ``folder``, replacing it; returns its path.
 
-        Comes after samples were seen, between two passes. The file's content is the process's own: nobody else reads
-        it. Raises UserCodeError for a model that no file can hold.
+        Called between two passes, after samples were seen. Only the model process reads the file. Raises UserCodeError
+        for a model that cannot be saved.
         """
         path = folder / STATE_FILE
         self._write("save_state", path, {}, name="state")
         return path
 
     def restore_state(self, path: Path) -> None:
-        """Go on, after ``build``, as the process that wrote ``path``.
+        """Restore, after ``build``, the state of the process that wrote ``path``.
 
-        The model is made ready by the samples that the file holds. RefusedError where it is torn or of another model.
+        The samples in the file make the model ready. Raises RefusedError where the file is damaged or of another model.
         """
         with path.open("rb") as file:
             answer = self._call("restore_state", files={"state": file.fileno()}, seconds=_BUILD_SECONDS)

@@ -1,4 +1,4 @@
-"""Newest: as many of the newest samples of a kind as are kept: those held out, those that came with a label."""
+"""Newest: a bounded number of the newest samples of one kind, held out or labelled."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from model_training.model_session import Samples
 
 __all__ = ["Newest", "share", "shared"]
 
-# Of a share of 0.8 the standard error is 0.009 then: a gain of 0.05 is told from chance.
+# With this many samples a share of 0.8 has a standard error of 0.009, so a gain of 0.05 is more than chance.
 _MAX_SAMPLES = 2000
 _MAX_BYTES = 64 << 20
 
@@ -23,7 +23,7 @@ _MAX_BYTES = 64 << 20
 class Newest:
     """Features (n, *sample_shape) and labels (n, *label_shape), from old to new.
 
-    Champion and challenger are compared on those that validated, which were never learnt.
+    Champion and challenger are compared on the held-out ones, which were never learnt.
     """
 
     features: NDArray[Any]
@@ -33,26 +33,26 @@ class Newest:
         return len(self.features)
 
     def newest(self) -> Self:
-        """Return copies of the newest, as many as are kept."""
-        bytes_each = sum(each.nbytes for each in (self.features, self.labels)) // max(1, len(self))
+        """Return copies of the newest samples, up to the bound."""
+        bytes_each = sum(array.nbytes for array in (self.features, self.labels)) // max(1, len(self))
         most = slice(-max(1, min(_MAX_SAMPLES, _MAX_BYTES // max(1, bytes_each))), None)
         return type(self)(self.features[most].copy(), self.labels[most].copy())
 
     @classmethod
     def joined(cls, older: Self | None, newer: Self) -> Self:
-        """Return the newest of ``older``, where there are some, and of ``newer``."""
+        """Return the newest samples of ``older``, if any, and ``newer``."""
         if older is None:
             return newer.newest()
         features = np.concatenate([older.features, newer.features])
         return cls(features, np.concatenate([older.labels, newer.labels])).newest()
 
     def arrays(self, kind: str) -> Mapping[str, NDArray[Any]]:
-        """Return what ``from_arrays`` takes, under names that begin with ``kind``."""
+        """Return the arrays that ``from_arrays`` takes, with ``kind`` as the prefix of their names."""
         return {f"{kind}_features": self.features, f"{kind}_labels": self.labels}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], kind: str) -> Self | None:
-        """Return what was kept under ``kind``, None where nothing was."""
+        """Return the samples kept under ``kind``; None if there are none."""
         names = [f"{kind}_{side}" for side in ("features", "labels")]
         return cls(*(arrays[name] for name in names)) if names[0] in arrays else None
 
@@ -60,17 +60,19 @@ class Newest:
 def share(
     features: NDArray[Any], labels: NDArray[Any], *, targets_are_features: bool, rows: NDArray[np.intp] | None = None
 ) -> Samples:
-    """Return copies of ``features`` and ``labels``, or of some ``rows``, for a model process, to be closed."""
+    """Return copies of ``features`` and ``labels``, or of some ``rows``, for a model process, which the
+    caller closes.
+    """
     return Samples(shared(features, rows), shared(labels, rows), targets_are_features=targets_are_features)
 
 
 def shared(array: NDArray[Any], rows: NDArray[np.intp] | None = None) -> SharedArray:
-    """Return a copy of ``array``, or of some ``rows``, for a model process, to be closed."""
+    """Return a copy of ``array``, or of some ``rows``, for a model process, which the caller closes."""
     count = len(array) if rows is None else len(rows)
     copy = SharedArray.allocate((count, *array.shape[1:]), array.dtype, writable=False)
     if rows is None:
         copy.array[...] = array
     else:
-        # Not "raise", which would gather into another buffer first.
+        # Mode "raise" would gather into another buffer first.
         np.take(array, rows, axis=0, out=copy.array, mode="clip")
     return copy

@@ -1,4 +1,4 @@
-"""What the user's code prints, as log lines while it runs. Fed by ModelProcess, from its own thread."""
+"""Logs what the user's code prints while it runs. Fed by ModelProcess, from its own thread."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["OutputLog"]
 
 logger = get_logger("model")
 
-# A progress bar never ends its line; longer lines are cut into pieces of this many characters.
+# Longer lines are cut into pieces of this many characters, because a progress bar never ends its line.
 _MAX_LINE_LENGTH = 2000
 
 
@@ -23,7 +23,7 @@ class OutputLog:
 
     def write(self, data: bytes) -> None:
         text = self._rest + self._decoder.decode(data)
-        # A carriage return is how progress bars start over.
+        # Progress bars start over with a carriage return.
         *lines, self._rest = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
         for line in lines:
             self._log(line)

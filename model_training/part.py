@@ -1,6 +1,6 @@
 """Part: one model of a run on its way to its result. Made by RunContext, used by the modes.
 
-Classic training has one part. A mode that trains several models has one for each, and one that keeps a model learning
+Classic training has one part. A mode that trains several models has one for each. A mode that keeps a model learning
 finishes several versions of a part.
 """
 
@@ -23,7 +23,7 @@ __all__ = ["NothingServable", "Part", "TrainedPart", "Whence"]
 
 
 class NothingServable(FailedError):
-    """The model was trained and no file of it could be kept. ``outcome`` is what is known all the same."""
+    """The model was trained, but none of its files could be kept. ``outcome`` is what is known nevertheless."""
 
     def __init__(self, reason: KafkaMLError, outcome: TrainingOutcome) -> None:
         super().__init__(reason.message, hint=reason.hint)
@@ -33,7 +33,9 @@ class NothingServable(FailedError):
 
 @dataclass(frozen=True, kw_only=True)
 class Whence:
-    """Where in a stream without end a version comes from: the window, the next offsets, what decided for it."""
+    """Where in an unbounded stream a version comes from: the window, the next offsets, and the comparison that promoted
+    it.
+    """
 
     step: int
     positions: Mapping[PartitionKey, int]
@@ -41,7 +43,7 @@ class Whence:
 
     @property
     def wire_positions(self) -> Positions:
-        """The next offsets as they are told."""
+        """The next offsets in the form of the report."""
         return by_topic(self.positions)
 
 
@@ -49,7 +51,7 @@ class Whence:
 class TrainedPart:
     """A version of the trained model ``model``, whose files are uploaded.
 
-    ``version`` is its number where the training goes on; the backend alone knows that of the last one.
+    ``version`` is its number while the training continues. Only the backend knows the number of the last one.
     """
 
     model: str
@@ -60,7 +62,7 @@ class TrainedPart:
 class Part:
     """One model of a run: its warnings, the steps after its training, its files and its reports.
 
-    ``folder`` is an empty folder of its own. ``reporter`` takes its progress and epochs; a part is ``finished`` once,
+    ``folder`` is an empty folder of its own. ``reporter`` takes its progress and epochs; ``finished`` is called once,
     after any number of ``version_finished``.
     """
 
@@ -72,14 +74,14 @@ class Part:
         self.begin_anew()
 
     def begin_anew(self) -> None:
-        """Forget the steps and files of the version before, or of a model process that is gone."""
+        """Forget the steps and files of the previous version, or of a model process that has ended."""
         self.steps = Steps(self.warnings)
         self.files = SavedFiles(self.folder, self.steps)
 
     def version_finished(self, outcome: TrainingOutcome, whence: Whence) -> TrainedPart:
-        """Report a version that is complete while the training goes on, and return it.
+        """Report a version that is complete while the training continues, and return it.
 
-        Its files stay with the backend; steps and files of the next version begin anew.
+        Its files stay with the backend; the next version starts with no steps and files.
         """
         self.check_servable(outcome)
         number = self.reporter.version(
@@ -89,7 +91,7 @@ class Part:
         return TrainedPart(model=self.model, outcome=outcome, version=number)
 
     def finished(self, outcome: TrainingOutcome, whence: Whence | None = None) -> TrainedPart:
-        """Report the end of this part until the backend confirmed it, and return its last version.
+        """Report the end of this part until the backend has confirmed it, and return its last version.
 
         Raises NothingServable, and reports nothing, when a step failed and no file is left to serve from.
         """

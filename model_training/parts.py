@@ -1,7 +1,7 @@
-"""Parts: the models that a run trains at once: one, or the sub-models of a chain, from below. Used by the modes.
+"""Parts: the models that a run trains together: one, or the sub-models of a chain from below. Used by the modes.
 
-What is told while training goes to each model's own result, the metrics taken apart. The last part leads: the run's
-warnings, checkpoints and windows are its own, and it is reported last.
+Reports during training go to each model's own result, with the metrics split. The last part leads: it holds the run's
+warnings, checkpoints and windows, and is reported last.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from model_training.trained_model import TrainedModel
 
 __all__ = ["Ended", "Parts"]
 
-# Enough to make a sub-model ready, and to see whether it answers.
+# Samples to build a sub-model with, and to see whether it answers.
 _DESCRIBED_SAMPLES = 64
 
 
@@ -56,11 +56,11 @@ class Parts:
     def __init__(self, context: RunContext) -> None:
         plan = context.plan
         self._plans: Sequence[TrainingPlan] = [
-            plan.model_copy(update=each.model_dump(include={"result_id", "model_name", "code", "imports"}))
-            for each in plan.chain
+            plan.model_copy(update=part_plan.model_dump(include={"result_id", "model_name", "code", "imports"}))
+            for part_plan in plan.chain
         ] or [plan]
         self._metrics = ChainMetrics(plan) if plan.chain else None
-        self._parts = [context.part(each.model_name) for each in self._plans]
+        self._parts = [context.part(plan.model_name) for plan in self._plans]
 
     @property
     def leader(self) -> Part:
@@ -68,12 +68,12 @@ class Parts:
         return self._parts[-1]
 
     def begin_anew(self) -> None:
-        """Forget the steps and files of the version before, or of a model process that is gone."""
+        """Forget the steps and files of the previous version, or of a model process that has ended."""
         for part in self._parts:
             part.begin_anew()
 
     def progress(self, progress: Progress) -> None:
-        """Report where the run is, to each part with its own metrics."""
+        """Report the run's progress, to each part with its own metrics."""
         for number, part in enumerate(self._parts):
             part.reporter.progress(progress.model_copy(update={"metrics": self._own(number, progress.metrics)}))
 
@@ -84,38 +84,40 @@ class Parts:
             part.reporter.epoch(metrics.model_copy(update=own))
 
     def monitored(self, metrics: Mapping[str, float]) -> Mapping[str, float]:
-        """Return those of an evaluation's metrics that can decide about versions."""
+        """Return the metrics of an evaluation that can decide about versions."""
         return metrics if self._metrics is None else self._metrics.monitored(metrics)
 
     def monitorable(self, names: Sequence[str]) -> Sequence[str]:
-        """Return the names of what ``monitored`` returns, ``names`` being those of an evaluation."""
+        """Return the names of the metrics that ``monitored`` returns; ``names`` are those of an evaluation."""
         return names if self._metrics is None else self._metrics.monitorable
 
     def finish(
         self, session: ModelSession, trial: Trial, *, with_matrix: bool, with_onnx: bool = True
     ) -> Sequence[Ended]:
-        """Save what serves of all models, then evaluate, then make the files that may end the model process."""
+        """Save the servable files of all models, then evaluate, then make the files that may end the model process."""
         finishers = self._finishers(session, trial)
-        for each in finishers:
-            each.keep()
-        for each in finishers:
-            each.examine(with_matrix=with_matrix)
-        exits = self._exits([each.model for each in finishers], trial)
+        for finisher in finishers:
+            finisher.keep()
+        for finisher in finishers:
+            finisher.examine(with_matrix=with_matrix)
+        exits = self._exits([finisher.model for finisher in finishers], trial)
         ended = []
-        for each, exit_ in zip(finishers, exits, strict=True):
-            found = each.convert(with_onnx=with_onnx)
+        for finisher, exit_ in zip(finishers, exits, strict=True):
+            found = finisher.convert(with_onnx=with_onnx)
             with_onnx = found.converts
-            ended.append(Ended(each.model, replace(found, exit=exit_)))
+            ended.append(Ended(finisher.model, replace(found, exit=exit_)))
         return ended
 
     @property
     def contract(self) -> Contract | None:
-        """By which the stream is read, where it is a data set of columns."""
+        """The contract by which the stream is read, where it is a data set of columns."""
         stream = self._plans[0].stream
         return contract_of(stream.input_config)[0] if stream.input_format == InputFormat.COLUMNS else None
 
     def keep_contract(self, learnt: Mapping[str, Any]) -> None:
-        """Add the contract of the stream, if it has one, with what was ``learnt`` to the files of every part."""
+        """Add the contract of the stream, if it has one, completed by what was ``learnt``, to the files of
+        every part.
+        """
         if self.contract is None:
             return
         contract, found = contract_of(with_learnt(self._plans[0].stream.input_config, learnt))
@@ -125,7 +127,7 @@ class Parts:
             part.files.add(path)
 
     def upload(self) -> Sequence[Mapping[str, str]]:
-        """Send the files of all parts; returns their hashes by name. Called when the model process is gone."""
+        """Send the files of all parts; returns their hashes by name. Called after the model process has ended."""
         return [part.files.upload(part.reporter) for part in self._parts]
 
     def version_finished(
@@ -136,7 +138,7 @@ class Parts:
         learnt: Learnt,
         whence: Whence,
     ) -> TrainedPart:
-        """Report a version of every model while the training goes on; returns the leader's."""
+        """Report a version of every model while the training continues; returns the leader's."""
         outcomes = self._outcomes(ended, artifacts, built, learnt)
         *_, last = [part.version_finished(outcome, whence) for part, outcome in zip(self._parts, outcomes, strict=True)]
         return last
@@ -149,14 +151,14 @@ class Parts:
         learnt: Learnt,
         whence: Whence | None = None,
     ) -> Sequence[TrainedPart]:
-        """Report the end of every part until the backend confirmed it, the leader's last."""
+        """Report the end of every part until the backend has confirmed it, the leader's last."""
         outcomes = self._outcomes(ended, artifacts, built, learnt)
         return [part.finished(outcome, whence) for part, outcome in zip(self._parts, outcomes, strict=True)]
 
     @property
     def ended_by(self) -> KafkaMLError | None:
-        """What ended the model process in a step after training; None while it is there."""
-        return next((each.steps.ended_by for each in self._parts if each.steps.ended_by is not None), None)
+        """What ended the model process in a step after training; None while it is alive."""
+        return next((part.steps.ended_by for part in self._parts if part.steps.ended_by is not None), None)
 
     def _own(self, number: int, metrics: Mapping[str, float]) -> Mapping[str, float]:
         return metrics if self._metrics is None else self._metrics.of(number, metrics)
@@ -168,25 +170,27 @@ class Parts:
         built: BuiltModel,
         learnt: Learnt,
     ) -> Sequence[TrainingOutcome]:
-        """Return what is told of each part, before any is: NothingServable where one of them cannot be served."""
+        """Return the outcomes of all parts before any is reported. Raises NothingServable where one of them cannot be
+        served.
+        """
         outcomes = [
             outcome_of(
                 part,
-                each.model,
+                outcome.model,
                 built,
                 plan,
-                # What is to be said of the data is said once.
+                # Warnings about the data are reported once.
                 learnt=learnt if part is self.leader else replace(learnt, warnings=()),
-                found=each.found,
+                found=outcome.found,
                 artifacts=files,
             )
-            for part, each, plan, files in zip(self._parts, ended, self._plans, artifacts, strict=True)
+            for part, outcome, plan, files in zip(self._parts, ended, self._plans, artifacts, strict=True)
         ]
         for part, outcome in zip(self._parts, outcomes, strict=True):
             try:
                 part.check_servable(outcome)
             except NothingServable as lost:
-                # The run is told of by its leader.
+                # The leader reports the run as a whole.
                 raise NothingServable(lost.reason, outcomes[-1]) from lost
         return outcomes
 
@@ -197,7 +201,7 @@ class Parts:
         told = self._metrics
 
         def evaluate(number: int, samples: Samples) -> Mapping[str, float]:
-            """All exits are evaluated at once."""
+            """All exits are evaluated together."""
             nonlocal whole
             if whole is None:
                 whole = session.evaluate(samples)
@@ -212,7 +216,7 @@ class Parts:
         return finishers
 
     def _exits(self, models: Sequence[TrainedModel], trial: Trial) -> Sequence[Exit | None]:
-        """Return what is known of each exit; what they answered to samples held out is added to the leader's files."""
+        """Return what is known of each exit, and add their answers to held-out samples to the leader's files."""
         known: list[Exit | None] = []
         answers: list[TierSamples] = []
         shown, of = (trial.test, trial.tested) if trial.test is not None else (trial.validation, "validation")
@@ -239,7 +243,9 @@ class Parts:
 
 
 def _described(model: SubModel, trial: Trial, part: Part) -> Exit:
-    """Return what ``model``'s exit answers, and its temperature, told by samples that validate where there are some."""
+    """Return what ``model``'s exit answers, and its temperature, estimated from validation samples where
+    there are any.
+    """
     validation = trial.validation if trial.validation is not None and len(trial.validation) else None
     classes: NDArray[np.int64] = np.zeros(0, np.int64)
     if validation is None:

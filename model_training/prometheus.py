@@ -1,4 +1,4 @@
-"""TrainingMetrics: what one attempt tells Prometheus of its progress, from what it reports anyway."""
+"""TrainingMetrics: one attempt's progress for Prometheus, taken from its reports."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["TrainingMetrics"]
 
 
 class TrainingMetrics:
-    """Set by the reporters of all models of the attempt; asked in any thread."""
+    """Updated by the reporters of all models of the attempt; read from any thread."""
 
     def __init__(self, *, attempt: int) -> None:
         self._attempt = str(attempt)
@@ -29,7 +29,7 @@ class TrainingMetrics:
         self._records = definitions.TRAINING_WINDOW_RECORDS.made()
 
     def of(self, result: int) -> Callable[[Progress | EpochMetrics], None]:
-        """Return what takes in the reports of one result."""
+        """Return the callback that takes the reports of one result."""
         labels = (str(result), self._attempt)
 
         def reported(said: Progress | EpochMetrics) -> None:
@@ -61,6 +61,6 @@ class TrainingMetrics:
 
     def collect(self) -> Iterator[Metric]:
         """Yield the families."""
-        for each in vars(self).values():
-            if not isinstance(each, str):
-                yield from each.collect()
+        for metric in vars(self).values():
+            if not isinstance(metric, str):
+                yield from metric.collect()

@@ -1,4 +1,4 @@
-"""When does a model that goes on learning take the place of the champion? Pure; asked by incremental training."""
+"""Decides when a model that keeps learning replaces the champion. Pure; called by incremental training."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["PromotionRule"]
 
 @dataclass(frozen=True, kw_only=True)
 class PromotionRule:
-    """The champion's place is taken by a model whose ``metric`` is better by ``improvement``, in its own unit."""
+    """A model replaces the champion when its ``metric`` is better by ``improvement``, in the metric's unit."""
 
     metric: str
     direction: Direction
@@ -24,7 +24,7 @@ class PromotionRule:
 
     @classmethod
     def of(cls, settings: Incremental, *, validation_rate: float) -> Self | None:
-        """Return the rule that was asked for, None where none was; SettingsError for what cannot decide anything."""
+        """Return the requested rule, None without one. Raises SettingsError for a rule that cannot decide anything."""
         metric = settings.monitoring_metric
         if not metric:
             return None

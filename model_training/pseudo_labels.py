@@ -1,6 +1,6 @@
-"""Pseudo-labels: unlabelled samples of which the model is sure, as labelled with the class that it predicts.
+"""Pseudo-labels: unlabelled samples that the model is sure of, labelled with the class that it predicts.
 
-Called by the modes in training that is semi-supervised (Lee, "Pseudo-Label", 2013). Validation and tests never see one.
+Called by the modes in semi-supervised training (Lee, "Pseudo-Label", 2013). Validation and tests never see one.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ __all__ = ["Chosen", "PseudoLabeller", "labels_of", "none_chosen", "unused_unlab
 
 logger = get_logger(__name__)
 
-# One class with more than this share of all is rarely what the data are like, and the next round learns it.
+# Warn when one class has more than this share. Data are rarely like that, and the next round would reinforce it.
 _MOST_OF_ONE_CLASS = 0.9
-# Fewer say nothing of a share.
+# Fewer samples say nothing about a share.
 _ENOUGH = 20
-# The counts of more classes are read by nobody.
+# Counts of more classes are not worth reporting.
 _MAX_COUNTED = 256
 _ROWS, _CLASSES = "pseudo_rows", "pseudo_classes"
 _HINT = "deploy the model without semi-supervised, or give it a loss over classes, for example a crossentropy"
@@ -53,7 +53,7 @@ class Chosen:
 
     @property
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """What ``from_arrays`` takes."""
+        """The arrays that ``from_arrays`` takes."""
         return {_ROWS: self.rows, _CLASSES: self.classes}
 
     @classmethod
@@ -62,9 +62,9 @@ class Chosen:
 
 
 class PseudoLabeller:
-    """Chooses with the model of ``session``, round by round; ``surest`` is the highest probability that it saw.
+    """Chooses with the model of ``session``, round by round; ``surest`` is the highest probability seen.
 
-    One class for nearly all of them is a warning, once.
+    Warns once when nearly all samples get the same class.
     """
 
     def __init__(self, terms: SemiSupervised, session: ModelSession, warnings: Warnings) -> None:
@@ -75,7 +75,9 @@ class PseudoLabeller:
         self.surest = 0.0
 
     def check(self, labels: NDArray[Any]) -> None:
-        """Refuse a model that predicts no single class, and ``labels`` (n, ...) that are no classes; DataMismatch."""
+        """Raise DataMismatch for a model that does not predict a single class, and for ``labels`` (n, ...) that are not
+        classes.
+        """
         if reason := self._why_not(labels):
             raise DataMismatch(f"unlabelled samples cannot be learnt: {reason}", hint=_HINT)
 
@@ -99,13 +101,14 @@ class PseudoLabeller:
         return ""
 
     def choose(self, features: SharedArray, before: Chosen, *, number: int) -> tuple[Chosen, int, PseudoLabels]:
-        """Return what the model is sure of among ``features``, of how many classes, and what is told of the round.
+        """Return the samples among ``features`` that the model is sure of, the number of classes, and the report of the
+        round.
 
-        ``before`` is what the round before chose.
+        ``before`` is what the previous round chose.
         """
         predicted = self._session.predict_classes(features)
         classes, probability = predicted.classes, predicted.probability
-        # In the probabilities' own precision: 0.9 as float32 is below 0.9. What is no number is never chosen.
+        # Compare in the probabilities' own precision, because 0.9 as float32 is below 0.9. NaN is never chosen.
         sure = probability >= probability.dtype.type(self._terms.confidence)
         rows = np.flatnonzero(sure)
         chosen = Chosen(rows, classes[rows])
@@ -139,7 +142,7 @@ class PseudoLabeller:
 
 
 def none_chosen(unlabelled: int, terms: SemiSupervised, surest: float) -> str:
-    """Return what to say where none of so many samples was ever learnt; ``surest`` is the highest probability seen."""
+    """Return a warning that none of ``count`` samples was ever learnt; ``surest`` is the highest probability seen."""
     return (
         f"none of {unlabelled} unlabelled samples was predicted with the confidence {terms.confidence:g}, the surest "
         f"with {_rounded_down(surest)}: they taught nothing; a lower confidence, or more labels, would let some be "
@@ -148,8 +151,8 @@ def none_chosen(unlabelled: int, terms: SemiSupervised, surest: float) -> str:
 
 
 def unused_unlabelled(plan: TrainingPlan) -> list[str]:
-    """Return what to say of a stream's unlabelled data where the training does not learn it."""
-    topics = ", ".join(dict.fromkeys(each.topic for each in plan.stream.unsupervised_ranges))
+    """Return a warning about a stream's unlabelled data that the training does not learn."""
+    topics = ", ".join(dict.fromkeys(stream_range.topic for stream_range in plan.stream.unsupervised_ranges))
     if not topics or plan.semi_supervised is not None:
         return []
     return [f"the unlabelled data in {topics} was not used: the deployment is not semi-supervised"]
@@ -174,5 +177,5 @@ def _counts(classes: NDArray[np.int64], count: int) -> list[int]:
 
 
 def _rounded_down(probability: float) -> str:
-    """As people read it, never up to a confidence that it did not reach."""
+    """Return the probability as text, rounded down so that it never shows a confidence it did not reach."""
     return f"{math.floor(probability * 1000) / 1000:g}"

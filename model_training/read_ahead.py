@@ -1,4 +1,4 @@
-"""ReadAhead: an iterator that works in a thread, one item ahead of whoever takes them. Used by RunContext."""
+"""ReadAhead: an iterator that works in a thread, one item ahead of its consumer. Used by RunContext."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ __all__ = ["ReadAhead"]
 
 T = TypeVar("T")
 
-# How long a thread that was told to end is waited for; it is a daemon, so the process ends without it.
+# How long to wait for the thread after asking it to end. It is a daemon, so the process can end without it.
 _JOIN_SECONDS = 10.0
 _WAITING_SECONDS = 1.0
 
 
 class ReadAhead(Generic[T]):
-    """Iterates over what ``make(is_left)`` generates, in a thread that holds one item at most.
+    """Iterates over what ``make(is_left)`` generates, in a thread that holds at most one item.
 
-    The generator should end, or yield, soon after ``is_left()`` is true: the caller has left. ``while_waiting`` is
-    called in the thread now and then, while nobody takes its item.
+    The generator should end, or yield, soon after ``is_left()`` becomes true, which means that the caller has left. The
+    thread calls ``while_waiting`` repeatedly while its item is not taken.
     """
 
     def __init__(
@@ -71,12 +71,12 @@ class ReadAhead(Generic[T]):
                     with self._changed:
                         self._items.append(item)
                         self._changed.notify_all()
-                        # The next is made when this one was taken, not before: two would lie here otherwise.
+                        # The next item is made only after this one was taken, so that the thread never holds two.
                         while not self._changed.wait_for(lambda: not self._items or self._left, _WAITING_SECONDS):
                             self._while_waiting()
                         if self._left:
                             return
-        except BaseException as error:  # noqa: BLE001 - handed to whoever asks for the next item
+        except BaseException as error:  # noqa: BLE001 - raised in the consumer by the next call
             self._error = error
         finally:
             with self._changed:

@@ -1,6 +1,6 @@
-"""Rounds: in each the model learns with the unlabelled samples of which it is sure, and then chooses anew (Lee, 2013).
+"""Rounds: in each the model learns with the unlabelled samples that it is sure of, and then chooses again (Lee, 2013).
 
-Driven by ``self_training.py``, on all samples of a slice, and by ``modes/incremental.py``, on those of a window.
+Driven by ``self_training.py`` on a whole slice, and by ``modes/incremental.py`` on a window.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ __all__ = ["Rounds"]
 
 
 class Rounds:
-    """The ``most`` rounds on ``unlabelled`` (n, *sample_shape), to be learnt while ``begin`` and ``end`` say so.
+    """At most ``most`` rounds on ``unlabelled`` (n, *sample_shape), learnt while ``begin`` and ``end`` return true.
 
     Round 0 has the labelled samples alone; ``first`` is the round to begin with. ``chosen`` are the unlabelled samples
-    of the present round, of ``classes`` classes; ``told`` the rounds that chose, the last of which may have found no
-    new sample.
+    of the present round, of ``classes`` classes; ``told`` the reports of the rounds that chose, the last of which may
+    have found no new sample.
     """
 
     def __init__(self, labeller: PseudoLabeller, unlabelled: SharedArray, *, most: int, first: int) -> None:
@@ -31,7 +31,7 @@ class Rounds:
         self._unlabelled = unlabelled
         self._most = most
         self._number = first
-        # Whether the samples of the round are yet to be chosen.
+        # Whether the samples of this round still have to be chosen.
         self._choosing = first > 0
         self._told: list[PseudoLabels] = []
         self.chosen = Chosen.none()
@@ -43,11 +43,11 @@ class Rounds:
 
     @property
     def left(self) -> int:
-        """How many may come after this one."""
+        """How many rounds may come after this one."""
         return self._most - self._number
 
     def begin(self) -> bool:
-        """Choose the samples of the round, unless they are; returns whether there is a new one to be learnt."""
+        """Choose the samples of the round, unless already chosen; returns whether there is a new one to learn."""
         if not self._choosing:
             return True
         chosen, classes, told = self._labeller.choose(self._unlabelled, self.chosen, number=self._number)
@@ -65,12 +65,12 @@ class Rounds:
         return True
 
     def to_json(self) -> dict[str, Any]:
-        """Return what ``restore`` takes, with ``arrays``."""
+        """Return the part of the state that ``restore`` takes along with ``arrays``."""
         return {
             "round": self._number,
             "choosing": self._choosing,
             "classes": self.classes,
-            "told": [each.to_json() for each in self._told],
+            "told": [round_.to_json() for round_ in self._told],
         }
 
     @property
@@ -78,9 +78,9 @@ class Rounds:
         return self.chosen.arrays
 
     def restore(self, contents: Contents) -> None:
-        """Go on where ``to_json`` and ``arrays`` were asked for."""
+        """Continue from the state that ``to_json`` and ``arrays`` returned."""
         document: Mapping[str, Any] = contents.document
         self._number, self._choosing = int(document["round"]), bool(document["choosing"])
         self.classes = int(document["classes"])
-        self._told = [PseudoLabels.model_validate(each) for each in document["told"]]
+        self._told = [PseudoLabels.model_validate(round_) for round_ in document["told"]]
         self.chosen = Chosen.from_arrays(contents.arrays)

@@ -1,6 +1,6 @@
 """Scores of a trained model on samples that it did not learn: one rule for all frameworks. Pure.
 
-Called by ``finishing`` with what the model answered; the frameworks' own metrics are told beside them.
+Called by ``finishing`` with what the model answered; the frameworks' own metrics are reported next to them.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ __all__ = ["class_scores", "value_scores"]
 def class_scores(labels: NDArray[Any], predicted: NDArray[np.int64], *, classes: int) -> Mapping[Score, float]:
     """Return the share of samples whose class, in any form that ``classes_of`` reads, is the one ``predicted`` (n,).
 
-    ``classes`` is how many the model can predict. No samples have no score. Raises NoConfusionMatrix where the labels
-    are no classes.
+    ``classes`` is how many the model can predict. None without samples. Raises NoConfusionMatrix where the labels are
+    not classes.
     """
     if not len(labels):
         return {}

@@ -1,7 +1,8 @@
-"""SelfTraining: classic training again and again, each time with the unlabelled samples that the model is sure of.
+"""SelfTraining: repeated classic training, each time with the unlabelled samples that the model is sure of.
 
-Used by ``modes/classic.py``. A round is a fit as the deployment asks for it, on the training samples and those chosen;
-weights go on. Its place is in every checkpoint: another attempt goes on in the same round with the same samples.
+Used by ``modes/classic.py``. A round is one fit with the deployment's settings, on the training samples and the chosen
+ones, starting from the present weights. Every checkpoint holds the round, so another attempt continues in the same
+round with the same samples.
 """
 
 from __future__ import annotations
@@ -30,14 +31,14 @@ __all__ = ["SelfTraining"]
 # Rows are copied in pieces of about this size.
 _CHUNK_BYTES = 4 << 20
 
-# Fits the samples once, as the deployment asks for it; returns how many epochs are done then, of all rounds.
+# Fits the samples once with the deployment's settings; returns the epochs done so far in all rounds.
 Fit = Callable[[Samples, "SelfTraining"], int]
 
 
 class SelfTraining:
     """The rounds of one training, on the labelled samples and those chosen.
 
-    ``told`` are those that chose something; ``untold`` the one that begins with the next epoch.
+    ``told`` are the reported rounds; ``untold`` is the round that will be reported with the next epoch.
     """
 
     def __init__(
@@ -69,11 +70,11 @@ class SelfTraining:
 
     @property
     def rounds_left(self) -> int:
-        """How many may come after this one."""
+        """How many rounds may come after this one."""
         return self._rounds.left
 
     def run(self, fit: Fit, resumed: Contents | None) -> None:
-        """Train to the last round, from the beginning or from where ``resumed`` stands."""
+        """Train to the last round, from the beginning or from ``resumed``."""
         self._labeller.check(self._labelled.labels.array)
         if resumed is not None:
             self._rounds.restore(resumed)
@@ -98,7 +99,7 @@ class SelfTraining:
 
     @contextmanager
     def _samples(self) -> Iterator[Samples]:
-        """The samples of the round; files, because they may be more than memory holds."""
+        """The samples of the round, in files because they may exceed memory."""
         chosen = self._rounds.chosen
         if not len(chosen):
             yield self._labelled
@@ -114,7 +115,7 @@ class SelfTraining:
     def _joined(
         self, name: str, first: NDArray[Any], others: NDArray[Any], rows: NDArray[np.int64], dtype: np.dtype[Any]
     ) -> SharedArray:
-        """Return ``first`` and behind it ``rows`` of ``others``, in a file that goes when it is closed."""
+        """Return ``first`` followed by ``rows`` of ``others``, in a file that is deleted on close."""
         path = self._folder / name
         size = max(1, _CHUNK_BYTES // max(1, first[:1].nbytes))
         try:
@@ -128,6 +129,6 @@ class SelfTraining:
             path.unlink(missing_ok=True)
 
     def _around(self, epochs: int | None = None) -> Around:
-        """Return what checkpoints hold of the round; ``epochs`` are done of all before it, where that has changed."""
+        """Return the state of the round for checkpoints; ``epochs`` were done before it, where that has changed."""
         before = self._checkpoints.around.epochs if epochs is None else epochs
         return Around(epochs=before, document=self._rounds.to_json(), arrays=self._rounds.arrays)

@@ -1,4 +1,4 @@
-"""Warnings, and the steps that follow training: one that fails costs what it would have given and no more.
+"""Warnings, and the steps that follow training. A step that fails loses only its own outcome.
 
 Used by the modes through ``model_training.part``, once for each part of a run.
 """
@@ -20,9 +20,9 @@ _MAX_TEXTS = 200
 
 
 class Warnings:
-    """What a person should know of a trained model, in the order in which it is shown; each text once.
+    """Warnings about a trained model, in the order in which they are shown; each text once.
 
-    Bounded, because a training without end goes on saying things.
+    Bounded, because a training without end keeps adding to them.
     """
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class Warnings:
         self._keep([*self._texts, *texts])
 
     def put_first(self, *texts: str) -> None:
-        """Show ``texts`` before all that is there."""
+        """Show ``texts`` before all present warnings."""
         self._keep([*texts, *self._texts])
 
     @property
@@ -44,7 +44,9 @@ class Warnings:
 
 
 class Steps:
-    """Runs the steps that follow training. One that fails is a warning; after the model process died none is tried."""
+    """Runs the steps that follow training. A failed step becomes a warning. No step is tried after the model process
+    died.
+    """
 
     def __init__(self, warnings: Warnings) -> None:
         self._warnings = warnings
@@ -53,18 +55,19 @@ class Steps:
 
     @property
     def first_error(self) -> KafkaMLError | None:
-        """Why the first step that failed did; None while none has."""
+        """The reason of the first failed step; None while none has failed."""
         return self._first_error
 
     @property
     def ended_by(self) -> KafkaMLError | None:
-        """What ended the model process, so that no step is tried any more; None while it is there."""
+        """What ended the model process, after which no step is tried; None while it is alive."""
         return self._ended_by
 
     def attempt(self, failing: str, step: Callable[[], T], *, warn: Callable[[str], None] | None = None) -> T | None:
         """Return what ``step`` returns, or None after it failed.
 
-        ``failing`` begins the warning, which goes to ``warn`` where it does not belong behind all others.
+        ``failing`` is the beginning of the warning. ``warn`` receives the warning where it should not be appended to
+        the others.
         """
         if self._ended_by is not None:
             return None

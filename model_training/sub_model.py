@@ -1,6 +1,6 @@
-"""SubModel: one sub-model of a trained chain, as it will serve: its files, and what it makes of samples of the stream.
+"""SubModel: one sub-model of a trained chain as it will serve: its files, and its answers to samples of the stream.
 
-The process gives it what the sub-models below make of the samples; here they are always those of the stream.
+The process feeds it the outputs of the sub-models below. Samples passed in here are always those of the stream.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ class SubModel(TrainedModel):
         self.seconds_per_sample = 0.0
 
     def describe(self, sample: NDArray[np.generic]) -> None:
-        """Make the sub-model ready, by a few samples (n, ...) of the stream; those below it were described before."""
+        """Build the sub-model with a few samples (n, ...) of the stream. The sub-models below it must be described
+        first.
+        """
         with SharedArray.allocate(sample.shape, sample.dtype) as features:
             features.array[...] = sample
             answer = self._call("describe_part", arrays={"features": features})
@@ -57,7 +59,7 @@ class SubModel(TrainedModel):
 
     @property
     def upper_bytes(self) -> int:
-        """How many bytes go up for one sample, as float32; 0 of the top."""
+        """Bytes handed up per sample, as float32; 0 for the top."""
         if len(self._output_shapes) < 2:
             return 0
         return _FLOAT32_BYTES * math.prod(size or 1 for size in self._output_shapes[0])

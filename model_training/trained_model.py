@@ -1,4 +1,4 @@
-"""TrainedModel: what is asked of a model once it is trained: its files, its answers. Base of the sessions.
+"""TrainedModel: what a trained model is asked for: its files and its answers. Base of the sessions.
 
 Everything that comes back from the process is checked, because user code runs there. All steps of a run share one
 deadline, its wall time.
@@ -27,19 +27,19 @@ from model_training.labels import LabelKind
 
 __all__ = ["NO_LIMIT_SECONDS", "ArtifactNames", "ClassPredictions", "ModelCalls", "OnnxExport", "TrainedModel"]
 
-# A run without a wall limit still ends some day: protects from a model process that hangs for ever.
+# Limit for a run without a wall time. Protects against a model process that hangs forever.
 NO_LIMIT_SECONDS = 30 * 24 * 3600.0
-# An exporter that hangs must not keep a trained model from being used.
+# Limit for an exporter, because a hanging one must not keep a trained model from being used.
 _EXPORT_SECONDS = 3600.0
 _MAX_ARTIFACTS = 16
-# Nobody tells more classes apart, and the scores of samples have to fit into memory.
+# Most classes that are handled, because the scores of all samples have to fit into memory.
 _MAX_SCORES = 1_000_000
 
 EventHandler = Callable[[str, dict[str, Any]], None]
 
 
 class ModelCalls(Protocol):
-    """What the session needs of ``mlcode_executor.process.ModelProcess``."""
+    """The part of ``mlcode_executor.process.ModelProcess`` that the session uses."""
 
     isolation_level: str
 
@@ -57,7 +57,7 @@ class ModelCalls(Protocol):
 
 @dataclass(frozen=True)
 class ArtifactNames:
-    """The names of the files that a trained model can be saved in, and what a person should know of them."""
+    """The names of the files that a trained model can be saved in, and warnings about them."""
 
     names: Sequence[str]
     warnings: Sequence[str]
@@ -74,7 +74,7 @@ class ClassPredictions:
 
 @dataclass(frozen=True)
 class OnnxExport:
-    """``path`` is None when the model does not convert, ``reason`` then says why."""
+    """``path`` is None when the model does not convert; ``reason`` is the explanation."""
 
     path: Path | None
     max_difference: float | None
@@ -84,8 +84,8 @@ class OnnxExport:
 class TrainedModel:
     """The model of ``plan`` in one process. Errors of ``ModelProcess.call`` pass through all methods.
 
-    From ``deadline`` on, by the monotonic clock, nothing is asked of the process any more. ``part`` is the sub-model
-    of a chain that is meant, numbered from below; None: the whole model.
+    After ``deadline``, by the monotonic clock, the process gets no more requests. ``part`` selects a sub-model of a
+    chain, numbered from below; None is the whole model.
     """
 
     def __init__(self, process: ModelCalls, plan: TrainingPlan, *, deadline: float, part: int | None = None) -> None:
@@ -104,7 +104,7 @@ class TrainedModel:
 
     @property
     def preparation(self) -> Mapping[str, Any]:
-        """What the process does to features before the model sees them; known after training."""
+        """How the process prepares features for the model; known after training."""
         return self._preparation
 
     @property
@@ -124,12 +124,12 @@ class TrainedModel:
 
     @property
     def answers_once(self) -> bool:
-        """Whether the model has one output alone, as far as is known."""
+        """Whether the model has a single output, as far as is known."""
         return len(self._output_shapes) < 2
 
     @property
     def predicted_numbers(self) -> int | None:
-        """How many numbers the model, or its exit, predicts for a sample; None where only a sample could tell."""
+        """How many numbers the model, or its exit, predicts per sample; None where only a sample could tell."""
         sizes = self._output_shapes[-1] if self._output_shapes else (None,)
         known = [size for size in sizes if size is not None]
         return math.prod(known) if len(known) == len(sizes) else None
@@ -142,17 +142,17 @@ class TrainedModel:
         with SharedArray.allocate((features.shape[0], width), np.float32, writable=True) as out:
             arrays = {"features": features, "out": out}
             self._call("predict_scores", {"batch_size": self._plan.batch_size}, arrays=arrays)
-            # A copy: the process can still write to what it was given.
+            # Copy them, because the process can still write to memory that it was given.
             return out.array.copy()
 
     def check_answers(self, sample: NDArray[Any]) -> Sequence[str]:
-        """Return why the trained model's answers would surprise in serving, asked on ``sample``; mostly nothing."""
+        """Return why the trained model's answers to ``sample`` would surprise in serving; usually nothing."""
         with SharedArray.allocate(sample.shape, sample.dtype) as features:
             features.array[...] = sample
             return warnings_of(self._call("check_answers", arrays={"features": features}))
 
     def predict_classes(self, features: SharedArray) -> ClassPredictions:
-        """Return the predicted class of each sample of ``features`` (n, ...), and how sure the model was of it."""
+        """Return the predicted class of each sample of ``features`` (n, ...), and the model's confidence in it."""
         count = features.shape[0]
         with (
             SharedArray.allocate((count,), np.int64, writable=True) as out,
@@ -161,7 +161,7 @@ class TrainedModel:
             confidence.array[:] = np.nan
             arrays = {"features": features, "out": out, "confidence": confidence}
             answer = self._call("predict_classes", {"batch_size": self._plan.batch_size}, arrays=arrays)
-            # Copies: the process can still write to what it was given.
+            # Copy them, because the process can still write to memory that it was given.
             predicted, probability = out.array.copy(), confidence.array.copy()
         classes = whole(answer.get("classes"))
         if len(predicted) and not 0 <= predicted.min() <= predicted.max() < classes:
@@ -169,7 +169,7 @@ class TrainedModel:
         return ClassPredictions(predicted, probability, classes)
 
     def artifact_names(self) -> ArtifactNames:
-        """Return the names of the files that ``save`` can write, and what a person should know of them."""
+        """Return the names of the files that ``save`` can write, and warnings about them."""
         answer = self._call("artifact_names")
         names = answer.get("names")
         if not isinstance(names, list) or not 0 < len(names) <= _MAX_ARTIFACTS:
@@ -185,7 +185,7 @@ class TrainedModel:
         return path
 
     def export_onnx(self, folder: Path, sample: NDArray[Any]) -> OnnxExport:
-        """Have the model converted and compared on ``sample``; a model that does not convert is no error."""
+        """Have the model converted and compared on ``sample``; a model that does not convert is not an error."""
         path = folder / ONNX_FILE
         with SharedArray.allocate(sample.shape, sample.dtype) as features:
             features.array[...] = sample
@@ -207,7 +207,7 @@ class TrainedModel:
         seconds: float = NO_LIMIT_SECONDS,
         name: str = "",
     ) -> dict[str, Any]:
-        """Have one file written; nothing is left of it when that fails."""
+        """Have one file written; a failure leaves no file behind."""
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
             return self._call(method, arrays=arrays, files={name or path.name: descriptor}, seconds=seconds)

@@ -1,7 +1,7 @@
 """TrainingData: the samples of a run, split and ready to be handed to the model process.
 
 Made from the stream's slice, which is read and decoded once and memory-mapped afterwards, so that samples larger than
-memory stay on disk all the way. Closing gives the descriptors back; the slice stays in the cache for others.
+memory stay on disk all the way. Closing releases the descriptors; the slice stays in the cache for others.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ __all__ = ["TrainingData", "reshaped"]
 class TrainingData(Closing):
     """Three parts of one slice, disjoint; ``validation`` and ``test`` may be empty.
 
-    ``slice_sha256`` names the decoded content, ``split`` says how it was divided; ``class_names[i]`` is the text that
-    label i stands for; ``learnt`` is what serving needs to know of the stream's records beyond their announcement.
-    Without ``has_labels`` the features stand in their place. ``unlabelled`` are features (n, *sample_shape) of none of
-    the parts, where the training learns such. ``contract`` is that of a data set. A context manager.
+    ``slice_sha256`` names the decoded content, ``split`` says how it was divided, and ``class_names[i]`` is the text of
+    label i. ``learnt`` is what serving needs to know about the stream's records beyond their announcement. Without
+    ``has_labels`` the features replace the labels. ``unlabelled`` are features (n, *sample_shape) outside the three
+    parts, where the training learns from such. ``contract`` is the data set's. A context manager.
     """
 
     training: Samples
@@ -68,10 +68,10 @@ class TrainingData(Closing):
         cache_dir: Path,
         on_progress: Callable[[int, int], None],
     ) -> TrainingData:
-        """Take the plan's slice from ``cache_dir``, or read it from Kafka into there, and split it.
+        """Take the plan's slice from ``cache_dir``, or read it from Kafka into it, and split it.
 
-        The reader is made and closed in this thread. Raises what ``StreamDataset.open`` raises, and DataMismatch for
-        unlabelled samples that are not like the labelled ones.
+        The reader is made and closed in this thread. Raises like ``StreamDataset.open``, and DataMismatch for
+        unlabelled samples that differ from the labelled ones.
         """
         options: dict[str, Any] = {"cache_dir": cache_dir, "seed": plan.seed, "on_progress": on_progress}
         with closing(open_reader()) as reader, ExitStack() as stack:
@@ -93,7 +93,7 @@ class TrainingData(Closing):
                 _check_alike(unlabelled.features, dataset.features)
             rates = {"validation_rate": plan.stream.validation_rate, "test_rate": plan.stream.test_rate}
             split = dataset.split(**rates)
-            # The same file twice where there are no labels: what is not needed is never read.
+            # Without labels the same file serves twice, because what is not needed is never read.
             features, labels = dataset.features, dataset.labels or dataset.features
             training, validation, test = (
                 Samples(_shared(features.rows(rows)), _shared(labels.rows(rows)))
@@ -123,7 +123,7 @@ class TrainingData(Closing):
         return {name: len(part) for name, part in self.parts.items()}
 
     def with_parts(self, parts: Mapping[str, Samples], unlabelled: SharedArray | None = None) -> TrainingData:
-        """Return the same with other samples, to be closed apart from this."""
+        """Return the same data with other samples, to be closed separately."""
         return replace(
             self,
             training=parts["training"],
@@ -145,7 +145,7 @@ def _by_contract(plan: TrainingPlan) -> bool:
 
 
 def _split_text(plan: TrainingPlan, split: SplitPlan) -> str:
-    """For people: the rule, and how many samples it gave to what."""
+    """A description for the user: the rule, and how many samples each part got."""
     contract = plan.stream.input_config.get("contract")
     if contract is not None:
         rule = contract.get("split", SplitBy.CONTENT)
@@ -156,19 +156,19 @@ def _split_text(plan: TrainingPlan, split: SplitPlan) -> str:
 
 
 def _unlabelled_stream(plan: TrainingPlan, reader: RecordReader, learnt: Mapping[str, Any]) -> ControlMessage:
-    """Return the plan's stream with an end to its unlabelled data, read as the labelled data was.
+    """Return the plan's stream with an end for its unlabelled data, which is read like the labelled data.
 
-    A topic without offsets is taken up to the announcement, so that every attempt reads the same.
+    A topic without offsets is read up to the time of the announcement, so that every attempt reads the same records.
     """
     ranges = []
-    for each in plan.stream.unsupervised_ranges:
-        if each.end is not None:
-            ranges.append(each)
+    for stream_range in plan.stream.unsupervised_ranges:
+        if stream_range.end is not None:
+            ranges.append(stream_range)
             continue
-        ends = reader.starts(each.topic, since_ms=plan.since_ms + 1)
-        starts = reader.starts(each.topic)
+        ends = reader.starts(stream_range.topic, since_ms=plan.since_ms + 1)
+        starts = reader.starts(stream_range.topic)
         ranges += [StreamRange(topic, place, start, ends[topic, place]) for (topic, place), start in starts.items()]
-    if not any(each.max_records for each in ranges):
+    if not any(stream_range.max_records for stream_range in ranges):
         raise StreamUnavailable(
             "the stream was announced without unlabelled data, and the deployment is semi-supervised",
             hint="send samples without labels by unsupervised_send of a sink with unsupervised_topic, or kafka-ml send "
@@ -197,7 +197,7 @@ def _name_of_both(labelled: StreamDataset, unlabelled: StreamDataset) -> str:
 def _warnings_of_unlabelled(plan: TrainingPlan, unlabelled: StreamDataset | None) -> list[str]:
     if unlabelled is None:
         return unused_unlabelled(plan)
-    return [f"of the unlabelled data: {each}" for each in unlabelled.warnings]
+    return [f"of the unlabelled data: {warning}" for warning in unlabelled.warnings]
 
 
 def _shared(rows: ArrayFile) -> SharedArray:
@@ -205,7 +205,7 @@ def _shared(rows: ArrayFile) -> SharedArray:
 
 
 def reshaped(array: SharedArray, sample_shape: tuple[int, ...], *, rows: int | None = None) -> SharedArray:
-    """Return the same memory, or its first ``rows``, under another shape of samples of as many elements.
+    """Return the same memory, or its first ``rows``, with another sample shape of the same size.
 
     It has a descriptor of its own.
     """

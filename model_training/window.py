@@ -1,4 +1,4 @@
-"""Window: samples of records that came together, and what they are made of on the way. Pure.
+"""Window: samples of records that arrived together, and the intermediate forms on the way there. Pure.
 
 Made by ``windows`` and ``window_decoding``, taken by the modes that keep a model learning.
 """
@@ -32,10 +32,10 @@ class HeldOut:
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
-    """What the first samples told, for all that follow: entries of an ``input_config``, and how samples are shaped.
+    """What the first samples decided for all later ones: entries of an ``input_config``, and the shape of samples.
 
-    ``features`` and ``labels`` are type (as JSON, see ``kafkaml.named_inputs``) and shape of a sample's; ``labels`` is
-    None where records have none. ``notes`` are for people.
+    ``features`` and ``labels`` are the type (as JSON, see ``kafkaml.named_inputs``) and shape of one sample's;
+    ``labels`` is None where records have none. ``notes`` are for the user.
     """
 
     settings: Mapping[str, Any]
@@ -44,7 +44,7 @@ class Told:
     notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Return what ``from_json`` reads."""
+        """Return the JSON that ``from_json`` reads."""
         return asdict(self)
 
     @classmethod
@@ -58,11 +58,12 @@ class Told:
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """How far a stream was read, and what its records told: with it another reading goes on as if it were this one.
+    """How far a stream was read, and what its records decided. Another reading can continue from it as if it were this
+    one.
 
     ``positions`` are the next offsets of all partitions. ``sha256`` names the samples so far, window by window.
-    ``early`` unlabelled samples came before the first labelled one, more of them than memory holds. ``state`` is what
-    is known of keys, where samples are made of several records of one (``WindowState.snapshot``).
+    ``early`` counts unlabelled samples that came before the first labelled one and did not fit into memory. ``state``
+    is what is known of keys, where a sample is made from several records of one key (``WindowState.snapshot``).
     """
 
     positions: Mapping[PartitionKey, int] = field(default_factory=dict)
@@ -75,13 +76,13 @@ class Reading:
 
     @property
     def warnings(self) -> list[str]:
-        """What to tell of how records were taken, and of those that were no samples."""
+        """Warnings about how records were read, and about those that were not samples."""
         early = f"{self.early} unlabelled samples came before the first labelled one and were not used"
         notes = self.told.notes if self.told else ()
         return [*notes, *([early] if self.early else []), *self.left_out.warnings(self.records)]
 
     def to_json(self) -> dict[str, Any]:
-        """Return what ``from_json`` reads, beside ``state``."""
+        """Return the JSON that ``from_json`` reads along with ``state``."""
         return {
             "positions": [[*key, offset] for key, offset in self.positions.items()],
             "records": self.records,
@@ -106,13 +107,14 @@ class Reading:
 
 @dataclass(frozen=True, kw_only=True)
 class Window:
-    """Samples of records that came together: ``features`` (n, *sample_shape), ``labels`` (n, *label_shape).
+    """Samples of records that arrived together: ``features`` (n, *sample_shape), ``labels`` (n, *label_shape).
 
-    ``labels`` is None where the records have no keys; ``whole_labels``: those that are all whole stand for whole
-    numbers. Of ``records`` those that are no samples were left out; a window may be empty. ``origins`` says of each
-    sample which record of ``places`` it comes from; ``reading`` is the state behind the window. ``unlabelled``
-    (m, *sample_shape) came beside them. ``validates`` (n,) are those that are held out, None where any may be.
-    ``contract`` is that of a data set of columns, ``class_names[i]`` the text that its label i stands for.
+    ``labels`` is None where the records have no keys. ``whole_labels``: float labels without fractions stand for
+    integers. ``records`` counts all records, including those left out because they were not samples; a window may be
+    empty. ``origins`` gives the record in ``places`` that each sample comes from. ``reading`` is the state after the
+    window. ``unlabelled`` (m, *sample_shape) arrived with them. ``validates`` (n,) marks the held-out samples, None
+    where any may be held out. ``contract`` is that of a data set of columns; ``class_names[i]`` is the text of its
+    label i.
     """
 
     features: NDArray[Any]
@@ -136,7 +138,7 @@ class Window:
         return place_text(self.places[int(self.origins[row])])
 
 
-# A record, as it is sorted: time in milliseconds, topic, partition, offset, key, value, headers.
+# A record as a sortable tuple: time in milliseconds, topic, partition, offset, key, value, headers.
 Row = tuple[int, str, int, int, bytes | None, bytes | None, Headers | None]
 
 
@@ -150,12 +152,12 @@ class Taken(NamedTuple):
     times_ms: Sequence[int] = ()
 
     def take(self, indices: Sequence[int]) -> Taken:
-        """Return some of them, in that order."""
+        """Return the records at ``rows``, in that order."""
         columns: Any = ([column[index] for index in indices] for column in self)
         return Taken(*columns)
 
     def joined(self, later: Taken) -> Taken:
-        """Return these and others behind them."""
+        """Return these records followed by others."""
         columns: Any = ([*mine, *theirs] for mine, theirs in zip(self, later, strict=True))
         return Taken(*columns) if self.places else later
 
@@ -171,7 +173,7 @@ class Taken(NamedTuple):
 
 
 def rows_of(batch: RecordBatch) -> list[Row]:
-    """Return the records of a batch as they are sorted."""
+    """Return the records of a batch as sortable tuples."""
     columns = batch.columns()
     places = batch.topics(), columns.partitions, columns.offsets
     return list(zip(columns.timestamps_ms, *places, columns.keys, batch.values(), columns.headers, strict=True))
@@ -179,13 +181,13 @@ def rows_of(batch: RecordBatch) -> list[Row]:
 
 def in_time(rows: list[Row]) -> Taken:
     """Return records in the order of their times."""
-    # No two are of one place, so keys and values are never compared.
+    # No two records share a place, so keys and values are never compared.
     times, topics, partitions, offsets, keys, values, headers = zip(*sorted(rows), strict=True) if rows else ((),) * 7
     return Taken(list(zip(topics, partitions, offsets, strict=True)), values, keys, headers, times)
 
 
 class Rows(NamedTuple):
-    """Samples on their way into a window, and which record of ``Taken`` each comes from."""
+    """Samples on their way into a window, and the record of ``Taken`` that each comes from."""
 
     features: NDArray[Any]
     labels: NDArray[Any] | None
@@ -194,24 +196,24 @@ class Rows(NamedTuple):
 
     @property
     def sides(self) -> list[tuple[str, NDArray[Any]]]:
-        """Features, and labels where there are some."""
+        """Features, and labels where there are any."""
         return [("features", self.features), *([] if self.labels is None else [("labels", self.labels)])]
 
     def where(self, mask: NDArray[Any]) -> Rows:
-        """Return those of the samples that ``mask`` says, or the ones at these places."""
+        """Return the samples selected by ``mask``, a boolean mask or an array of indices."""
         labels = None if self.labels is None else self.labels[mask]
         validates = None if self.validates is None else self.validates[mask]
         return Rows(self.features[mask], labels, self.origins[mask], validates)
 
 
-# Of a record that is no sample: its place among those taken, and why.
+# A record that is not a sample: its index among those taken, and the reason.
 Failures = list[tuple[int, DecodeError]]
 
 
 class RowSource(Protocol):
-    """How records become samples: by a codec (``window_decoding``), or by a contract (``window_contract``).
+    """Turns records into samples: by a codec (``window_decoding``) or by a contract (``window_contract``).
 
-    The first window needs ``least`` records, of which it learns what counts for all that follow.
+    The first window needs at least ``least`` records, from which it learns what applies to all later ones.
     """
 
     @property
@@ -228,7 +230,7 @@ class RowSource(Protocol):
 
     @property
     def state(self) -> Mapping[str, NDArray[Any]]:
-        """What is known of keys behind the records that were decoded last."""
+        """What is known of keys after the records decoded last."""
         ...
 
     def decode(self, taken: Taken, *, labelled: bool = True) -> tuple[Rows, Failures]:
@@ -236,5 +238,5 @@ class RowSource(Protocol):
         ...
 
     def tell(self, rows: Rows) -> Told:
-        """Return what the first samples, ``rows``, told, and go by it from now on."""
+        """Return what the first samples, ``rows``, decided, and apply it from now on."""
         ...

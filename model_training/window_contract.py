@@ -1,8 +1,8 @@
-"""ContractSource: a stream without end becomes samples by the contract of a data set. Called by ``window_decoding``.
+"""ContractSource: turns an unbounded stream into samples by the contract of a data set. Called by ``window_decoding``.
 
-What the contract learns (vocabularies, scales, classes) is learnt once, of those records of the first window that
-train, and stays so: later windows are read by it as serving reads its input, by the same code. Which records validate
-is told by their content, key or time, whatever window they are in.
+The contract learns its vocabularies, scales and classes once, from the training records of the first window. Later
+windows are read with these, by the same code that serving uses. A record's content, key or time decides whether it
+validates, independent of its window.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ __all__ = ["ContractSource"]
 
 
 class ContractSource:
-    """Records by the contract of ``stream``, going on behind ``past``. Not safe for several threads."""
+    """Reads records by the contract of ``stream``, continuing after ``past``. Not thread-safe."""
 
-    # Classes are numbered by their names, and numbers of a regression may have fractions.
+    # Classes are numbered by their names, and regression targets may have fractions, so floats stay floats.
     whole_labels = False
 
     def __init__(self, stream: ControlMessage, past: Reading, *, held_out: HeldOut, with_labels: bool) -> None:
@@ -48,7 +48,7 @@ class ContractSource:
         self._held_out = held_out
         self._notes: tuple[str, ...] = ()
         self._is_told = past.told is not None
-        # Records of which nothing may be learnt yet, because they make no sample.
+        # Records that the contract may not learn from yet, because they do not make a sample.
         self._early = Taken()
         self._learnt: Learnt | None = None
         self._compiled: CompiledContract | None = None
@@ -60,25 +60,25 @@ class ContractSource:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """The texts that labels stand for, none of numbers."""
+        """The texts that labels stand for; empty for numbers."""
         return () if self._learnt is None else self._learnt.classes
 
     @property
     def state(self) -> Mapping[str, NDArray[Any]]:
-        """What is known of keys behind the records that were decoded last."""
+        """What is known of keys after the records decoded last."""
         state = None if self._compiled is None else self._compiled.state
         return {} if state is None else state.snapshot()
 
     def decode(self, taken: Taken, *, labelled: bool = True) -> tuple[Rows, Failures]:
-        """Return the samples of records; windows end with a record, and begin with some that came before.
+        """Return the samples of records. The windows of the contract end with a record and may begin in earlier ones.
 
-        Raises DecodeError when nothing can be learnt of the first of them.
+        Raises DecodeError when nothing can be learnt from the first of them.
         """
         assert labelled, "a data set of columns has no topic without labels"
         early = len(self._early.places)
         everything = self._early.joined(taken)
         places = range(len(everything.places))
-        # Windows, and values that are carried on, go by offsets.
+        # Windows and carried-on values follow the order of offsets.
         order = sorted(places, key=everything.places.__getitem__) if self.contract.stateful else list(places)
         batch = (everything.take(order) if self.contract.stateful else everything).batch
         at = np.array(order, np.intp) - early
@@ -95,14 +95,14 @@ class ContractSource:
             rows = Rows(np.zeros(0), None, np.zeros(0, np.intp))
         self._early = Taken()
         if not self._is_told and self.contract.stateful and not len(rows.features):
-            # Another attempt, which goes on behind the last window with samples, has to learn of the same records.
+            # Another attempt continues after the last window with samples and must learn from the same records.
             self._early, self._compiled, self._learnt = everything, None, None
             self.least = 2 * len(everything.places)
-        # Those of early records were told.
+        # Failures of early records were reported already.
         return rows, [(int(at[index]), error) for index, error in failures if at[index] >= 0]
 
     def tell(self, rows: Rows) -> Told:
-        """Return what the first records told."""
+        """Return what the first records decided."""
         assert self._learnt is not None
         self._is_told = True
         return Told(
@@ -113,7 +113,7 @@ class ContractSource:
         )
 
     def _compile(self, learnt: Learnt | None) -> CompiledContract:
-        # Polars takes 40 MB, which trainings on other streams need not have.
+        # Import late, because Polars takes 40 MB that trainings on other streams do not need.
         from kafkaml.contract.compiled import CompiledContract
 
         return CompiledContract(
@@ -121,7 +121,7 @@ class ContractSource:
         )
 
     def _learn(self, batch: RecordBatch) -> Failures | None:
-        """Learn of the first records; returns why none of them can be read, if so."""
+        """Learn from the first records; returns the reason when none of them can be read."""
         try:
             compiled = self._compile(None)
             raw = compiled.raw(batch)
@@ -144,8 +144,8 @@ class ContractSource:
         return None
 
     def _rows(self, decoded: Decoded, batch: RecordBatch, at: NDArray[np.intp]) -> Rows:
-        """Return the samples; ``at`` are the places of the batch's records among those taken, rising where none of
-        them waits for others.
+        """Return the samples; ``at`` are the indices of the batch's records among those taken, ascending unless some
+        wait for others.
         """
         labels, origins = decoded.labels, at[decoded.kept]
         rows = Rows(in_one(decoded.inputs), labels, origins, self._validates(batch, decoded.kept))
@@ -159,7 +159,7 @@ class ContractSource:
         return rows.where(labelled)
 
     def _validates(self, batch: RecordBatch, kept: NDArray[np.intp]) -> NDArray[np.bool_]:
-        """Return which of the samples that end with the records ``kept`` validate: (kept,)."""
+        """Return which of the samples that end with the records ``kept`` are for validation: (kept,)."""
         rate = self._held_out.rate
         if self.contract.split == SplitBy.TIME:
             times = np.array(batch.columns().timestamps_ms, np.int64)[kept]
@@ -175,5 +175,5 @@ class ContractSource:
 
 
 def _drawn(text: bytes, seed: bytes) -> int:
-    """Return a number below 2^64 that depends on both alone."""
+    """Return a number below 2^64 that depends only on the two arguments."""
     return int.from_bytes(hashlib.blake2b(text, digest_size=8, key=seed).digest(), "big")

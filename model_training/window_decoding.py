@@ -1,4 +1,4 @@
-"""WindowDecoder: the records of each window become its samples, as the first ones told. Called by ``windows``."""
+"""WindowDecoder: turns the records of each window into samples shaped like the first ones. Called by ``windows``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["WindowDecoder"]
 
 
 class WindowDecoder:
-    """Decodes window by window; what only data can tell is settled by the first samples.
+    """Decodes window by window. The first samples settle what only data can tell.
 
     Records of the topics ``unlabelled`` are samples without a label, whatever their keys are.
     """
@@ -52,26 +52,30 @@ class WindowDecoder:
 
     @property
     def least(self) -> int:
-        """How many records the next window needs at least, however long they take to come."""
+        """The fewest records for the next window, however long they take to arrive."""
         return self._source.least if self._told is None else 0
 
     def usable(self, rows: list[Row]) -> int:
-        """Count those that may be learnt now: unlabelled ones not before a labelled one told how both are shaped."""
+        """Count the records that may be learnt now. Unlabelled ones count only after a labelled one has shown the shape
+        of both.
+        """
         if self._told is not None or not self._unlabelled_topics:
             return len(rows)
         return sum(row[1] not in self._unlabelled_topics for row in rows)
 
     def window(self, taken: Taken, positions: Mapping[PartitionKey, int]) -> Window:
-        """Return the samples of the records ``taken``, and the state behind them, where ``positions`` are next."""
+        """Return the samples of the records ``taken``, and the state after them, where ``positions`` are the next
+        offsets.
+        """
         labelled, others = self._parted(taken)
         before = self._left_out.total
         rows = self._samples(labelled)
-        # Behind the labelled ones, the first of which tell how all are shaped.
+        # Decode unlabelled records after the labelled ones, the first of which set the shape of all.
         unlabelled = self._unlabelled(others)
         self._records += len(taken.places)
-        # As many as are there: of a stream without end a few odd ones at its beginning say nothing.
+        # Tolerate any share of failures, because a few odd records at the beginning of an unbounded stream say nothing.
         self._left_out.check(self._records, self._records)
-        self._sha256 = _chained(self._sha256, [*(each for _, each in rows.sides), unlabelled])
+        self._sha256 = _chained(self._sha256, [*(side for _, side in rows.sides), unlabelled])
         return Window(
             features=rows.features,
             labels=rows.labels,
@@ -105,7 +109,7 @@ class WindowDecoder:
         return taken.take(parts[0]), taken.take(parts[1])
 
     def _samples(self, taken: Taken, *, labelled: bool = True) -> Rows:
-        """Return the samples of records; what is none is left out."""
+        """Return the samples of records; records that are not samples are left out."""
         if not taken.places:
             return self._no_samples(labelled=labelled)
         rows, failures = self._source.decode(taken, labelled=labelled)
@@ -114,7 +118,7 @@ class WindowDecoder:
         return self._as_told(taken, rows) if len(rows.features) else rows
 
     def _no_samples(self, *, labelled: bool) -> Rows:
-        """Return none, shaped as all are where that is known."""
+        """Return an empty set of samples, with the common shape where that is known."""
         told, origins = self._told, np.zeros(0, np.intp)
         if told is None:
             return Rows(np.zeros(0), None, origins)
@@ -125,13 +129,13 @@ class WindowDecoder:
 
     def _unlabelled(self, taken: Taken) -> NDArray[np.generic]:
         if self._told is None:
-            # Nothing has told how they are shaped, and no model learnt what could label them.
+            # The shape is not known yet, and no model has learnt to label them.
             self._early += len(taken.places)
             return np.zeros(0)
         return self._samples(taken, labelled=False).features
 
     def _as_told(self, taken: Taken, rows: Rows) -> Rows:
-        """Return the samples in the types of the first ones; none of them where they are shaped otherwise."""
+        """Return the samples in the types of the first ones; none where their shape differs."""
         for what, array in rows.sides:
             if not are_numbers(array.dtype):
                 raise DataMismatch(
@@ -159,7 +163,7 @@ class WindowDecoder:
 
 
 class _CodecSource:
-    """By a codec of the announcement, or of it and what the first samples told."""
+    """Decodes with the codec of the announcement, completed by what the first samples decided."""
 
     least = 0
     contract = None
@@ -178,12 +182,12 @@ class _CodecSource:
         return self._codec.whole_labels
 
     def decode(self, taken: Taken, *, labelled: bool = True) -> tuple[Rows, Failures]:
-        """Return the samples of records, those that are not finite left out."""
+        """Return the samples of records, without those that are not finite."""
         if self._told is None:
             self._codec = self._settled(taken)
         codec = self._codec if labelled else replace(self._codec, labels=None)
         features, labels, failed = codec.decode_each(taken.values, taken.keys)
-        failures = [(each.index, each.error) for each in failed]
+        failures = [(record.index, record.error) for record in failed]
         rows = Rows(features, labels, sample_origins(codec, taken.values, failed, len(features)))
         bad = not_finite(features, labels) if len(features) else None
         if bad is None:
@@ -194,7 +198,7 @@ class _CodecSource:
         return rows.where(~bad), failures
 
     def tell(self, rows: Rows) -> Told:
-        """Return what the first samples told."""
+        """Return what the first samples decided."""
         wider = self._codec.widened() if rows.features.dtype != self._codec.features.dtype else None
         codec = wider or self._codec
         codecs = [codec.features, *([] if codec.labels is None else [codec.labels])]
@@ -233,7 +237,7 @@ class _CodecSource:
 
 def _chained(before: str, arrays: Sequence[NDArray[np.generic]]) -> str:
     if not any(map(len, arrays)):
-        # Learnt again, such a window is part of the next one.
+        # Such a window becomes part of the next one when it is learnt again.
         return before
     digest = hashlib.sha256(bytes.fromhex(before))
     for array in arrays:

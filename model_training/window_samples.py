@@ -1,8 +1,8 @@
-"""The samples of a window as a model learns them: which of them can, which validate, in what order the others come.
+"""The samples of a window as a model learns them: which can be learnt, which validate, and the order of the others.
 
-Used by incremental training. By the seed and the step alone, so that another attempt learns a window as this one would.
-The copies that go to the model process take as long as a tenth of the learning: ``Ahead`` makes those of the next
-window meanwhile.
+Used by incremental training. Only the seed and the step decide, so another attempt learns a window in the same way.
+Copying samples to the model process takes a tenth as long as learning them, so ``Ahead`` copies the next window
+meanwhile.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from model_training.window import Window
 
 __all__ = ["Ahead", "Order", "Ordering", "WindowSamples"]
 
-# On so many samples of a window the model is tried before it learns them. All of a larger one would take a quarter of
-# the time that learning them takes, for a digit of the score that is chance.
+# At most this many samples per window are tried before the model learns them. Trying all of a larger window would take
+# a quarter of the learning time, for digits of the score that are chance.
 _MAX_TRIED = 2000
-# Apart from the numbers of passes, which seed the orders too.
+# Distinct from the numbers of passes, which seed orders too.
 _ROUNDS = 1 << 32
 
 
@@ -41,11 +41,11 @@ class Ordering:
 
 
 class Order:
-    """Which samples of a window validate, and in what order the others are learnt: by the seed and the step alone.
+    """Which samples of a window validate, and the order of the others. Only the seed and the step decide.
 
-    ``validates`` (count,) are those that are held out, or how many are to be. ``rows`` are those that validate, then
-    those that train; ``tried`` those on which the model is tried before it learns any, None where that are all.
-    ``round_`` (from 1 on) orders the samples of a round of their own.
+    ``validates`` (count,) marks the held-out samples, or is their number. ``rows`` lists validation samples, then
+    training samples. ``tried`` are the samples on which the model is tried before it learns any, None for all. Each
+    ``round_`` (from 1 on) has an order of its own.
     """
 
     def __init__(
@@ -86,8 +86,8 @@ class Order:
 class WindowSamples(Closing):
     """The samples of a window for step ``step``, in shared memory, to be closed.
 
-    ``samples`` are in the order of ``order``; ``tried`` are those that the model is tried on first, None for all.
-    ``wrong`` are rows of the window whose labels cannot be learnt, with these labels.
+    ``samples`` are in the order of ``order``. ``tried`` are the samples that the model is tried on first, None for all.
+    ``wrong`` holds the rows whose labels cannot be learnt, and these labels.
     """
 
     step: int
@@ -100,9 +100,9 @@ class WindowSamples(Closing):
     def of(
         cls, window: Window, fit: WindowFit, ordering: Ordering, *, step: int, validated: Callable[[int], int]
     ) -> Self:
-        """Copy what can be learnt of ``window``, of which ``validated`` says how many of so many validate.
+        """Copy the learnable samples of ``window``; ``validated(count)`` says how many of ``count`` samples validate.
 
-        Where the window tells which do, it is these.
+        Where the window marks its validation samples, those are used instead.
         """
         features, labels = fit.arrays(window)
         validates = window.validates
@@ -135,7 +135,7 @@ class WindowSamples(Closing):
 class Ahead:
     """Takes windows, and copies the samples of the next one in a thread while this one is learnt.
 
-    A context manager around that of the windows: the thread may wait for the next one until they are closed.
+    A context manager around that of the windows, because the thread may wait for the next window until they are closed.
     """
 
     def __init__(self) -> None:
@@ -155,7 +155,7 @@ class Ahead:
         self._thread.shutdown()
 
     def begin(self, windows: Iterator[Window], copy: Callable[[Window], WindowSamples]) -> None:
-        """Take the next window as soon as it is there, and ``copy`` its samples."""
+        """Take the next window as soon as it arrives, and ``copy`` its samples."""
 
         def take() -> tuple[Window | None, WindowSamples | None]:
             window = next(windows, None)
@@ -165,7 +165,7 @@ class Ahead:
             self._next = self._thread.submit(take)
 
     def take(self, windows: Iterator[Window]) -> tuple[Window | None, WindowSamples | None]:
-        """Return the next window, with its samples where these were begun; None when the stream is over."""
+        """Return the next window, with its samples where copying was begun; None when the stream is over."""
         if self._next is None:
             return next(windows, None), None
         taken = self._next.result()

@@ -1,7 +1,8 @@
-"""Windows of a stream without end: samples as they come, some at a time, each with the place behind it.
+"""Windows of an unbounded stream: samples in the order of arrival, some at a time, each window with the position after
+it.
 
-Made by RunContext for the modes that keep a model learning. Nothing is written to disk. Within a window records are in
-the order of their times, so that what it holds does not depend on the order of arrival.
+Made by RunContext for the modes that keep a model learning. Nothing is written to disk. Within a window records are
+sorted by time, so that its content does not depend on the order of arrival.
 """
 
 from __future__ import annotations
@@ -25,13 +26,13 @@ __all__ = ["Ends", "Limits", "Windows", "read_windows"]
 
 logger = get_logger(__name__)
 
-# How long one wait for records lasts; between waits the time limits are looked at.
+# How long one wait for records lasts; the time limits are checked between waits.
 _WAIT_SECONDS = 0.2
-# What the values of a window take at most, whatever their number: a window is in memory, and another one behind it.
+# Most bytes of values per window, because this window and the next one are both in memory.
 _MAX_WINDOW_BYTES = 256 << 20
-# How often it is looked whether a topic got more partitions.
+# How often to check whether a topic got more partitions.
 _PARTITIONS_SECONDS = 30.0
-# A broker that is away for longer when the stream seems to be over ends the attempt; another one goes on.
+# A broker that is unavailable for longer when the stream seems over ends this attempt; another one will continue.
 _AWAY_SECONDS = 600.0
 
 
@@ -39,7 +40,7 @@ _AWAY_SECONDS = 600.0
 class Limits:
     """A window is full with ``records``, or ends ``seconds`` after its first one.
 
-    Without a record for ``idle_seconds`` the stream is over; None: never.
+    The stream is over after ``idle_seconds`` without a record; None: never.
     """
 
     records: int
@@ -48,9 +49,9 @@ class Limits:
 
 
 class Ends:
-    """Where the partitions of a stream end, as the thread that reads it last heard; others may ask for it.
+    """The end offsets of a stream's partitions, as last seen by the reading thread. Other threads may read them.
 
-    The reader itself may not be asked by two threads: the client of Kafka would wait for itself.
+    The reader itself must not be used by two threads, because the Kafka client would deadlock.
     """
 
     def __init__(self, reader: RecordReader) -> None:
@@ -58,11 +59,11 @@ class Ends:
         self._ends: Mapping[PartitionKey, int] = {}
 
     def look(self) -> None:
-        """Look again; called by the thread that reads."""
+        """Update the ends; called by the reading thread."""
         self._ends = self._reader.ends()
 
     def behind(self, reading: Reading) -> int | None:
-        """Return how many records lie behind ``reading``; None before anything was heard."""
+        """Return how many records come after ``reading``; None before the first update."""
         ends = self._ends
         behind = [max(0, ends[key] - offset) for key, offset in reading.positions.items() if key in ends]
         return sum(behind) if behind else None
@@ -70,7 +71,7 @@ class Ends:
 
 @dataclass(frozen=True)
 class Windows:
-    """The windows of a stream, read in a thread one ahead of whoever takes them, and where the stream ends."""
+    """The windows of a stream, read in a thread one window ahead of the consumer, and the ends of the stream."""
 
     ahead: ReadAhead[Window]
     ends: Ends
@@ -95,9 +96,9 @@ def read_windows(
 ) -> Generator[Window]:
     """Yield the windows of ``stream``; see ``RunContext.windows``. Ends soon after ``is_left()`` is true.
 
-    ``look`` is called with each batch of records. ``with_unlabelled`` takes the stream's data without labels too.
+    ``look`` is called with each batch of records. ``with_unlabelled`` also reads the stream's unlabelled data.
 
-    Raises DataMismatch for features or labels that are text, DecodeError when too many records are no samples.
+    Raises DataMismatch for features or labels that are text, DecodeError when too many records are not samples.
     """
     past = past or Reading()
     unlabelled = stream.unsupervised_ranges if with_unlabelled else ()
@@ -113,7 +114,7 @@ def read_windows(
     ranges = [*stream.ranges, *unlabelled]
     stream_reader = _Following(ranges, reader, since_ms, past.positions, batch_records=limits.records)
     waiting = _Waiting(limits, wanted=stream_reader.announced, counted=decoder.usable, least=lambda: decoder.least)
-    # None of them may be there any more, which says nothing of the records to come.
+    # The records may all have expired, which says nothing about those to come.
     if first_end and (records := stream_reader.up_to(first_end)):
         yield decoder.window(in_time(records), stream_reader.positions)
     last = time.monotonic()
@@ -129,7 +130,7 @@ def read_windows(
                 left = waiting.add(left, stream_reader.positions)
                 if waiting.is_full:
                     yield decoder.window(waiting.take(), stream_reader.positions)
-                    # Waiting for whoever learns from our windows is not waiting for Kafka.
+                    # Time spent waiting for the consumer of the windows does not count as waiting for Kafka.
                     last = time.monotonic()
             idle = limits.idle_seconds is not None and time.monotonic() - last >= limits.idle_seconds
             over = not batch and idle and stream_reader.is_over()
@@ -141,10 +142,10 @@ def read_windows(
 
 
 class _Waiting:
-    """The records of the window to come, taken batch by batch: a call for each would cost as much as decoding it.
+    """Collects the records of the next window in batches, because a call per record would cost as much as decoding it.
 
-    Of those that it takes the ``wanted`` ones are kept. Those that are not ``counted`` fill no window, as long as
-    memory allows: they wait for others. However long it takes, it waits for as many as ``least`` says.
+    Only ``wanted`` records are kept. Records that are not ``counted`` do not fill a window; they wait for others, as
+    long as memory allows. A window always waits for at least ``least`` records.
     """
 
     def __init__(
@@ -167,7 +168,7 @@ class _Waiting:
         return len(self._rows)
 
     def add(self, batch: RecordBatch, positions: dict[PartitionKey, int]) -> RecordBatch:
-        """Take records until the window is full, and move ``positions`` behind them; returns those that are left."""
+        """Take records until the window is full, and advance ``positions``; returns the remaining records."""
         if not self._counted:
             self._first = time.monotonic()
         count = 0
@@ -180,19 +181,19 @@ class _Waiting:
         kept = self._wanted(rows)
         self._rows += kept
         self._counted += self._to_count(kept)
-        # In each partition the last one counts: offsets ascend.
+        # The last record per partition counts, because offsets ascend.
         behind = {(topic, partition): offset for _, topic, partition, offset, *_ in rows}
         positions |= {key: offset + 1 for key, offset in behind.items()}
         return batch[count:]
 
     @property
     def is_full(self) -> bool:
-        """Whether the window has as many records, or as much in them, as one may."""
+        """Whether the window has reached its limit of records or bytes."""
         return self._counted >= self._most or self._bytes >= _MAX_WINDOW_BYTES
 
     @property
     def too_long(self) -> bool:
-        """Whether the first one has waited for as long as a window may last."""
+        """Whether the first record has waited for as long as a window may last."""
         waited = time.monotonic() - self._first >= self._limits.seconds
         return waited and self._counted > 0 and self._counted >= self._least()
 
@@ -208,9 +209,9 @@ class _Waiting:
 
 
 class _Following:
-    """Reads all partitions of the topics of ``ranges``, those that they get later too; of a range with an end no more.
+    """Reads all partitions of the topics of ``ranges``, also later ones. A range with an end is read only to that end.
 
-    Old online sinks announce what they sent with labels as ranges, before they go on sending without.
+    Old online sinks announce their labelled records as ranges, then continue with unlabelled ones.
     """
 
     def __init__(
@@ -223,15 +224,15 @@ class _Following:
         batch_records: int,
     ) -> None:
         self._reader = reader
-        self._topics = _topics([each for each in ranges if each.end is None])
-        self._bounded = [each for each in ranges if each.max_records]
+        self._topics = _topics([stream_range for stream_range in ranges if stream_range.end is None])
+        self._bounded = [stream_range for stream_range in ranges if stream_range.max_records]
         self._since_ms = since_ms
         self._batch_records = batch_records
         self._looked = self._answered = time.monotonic()
         self.positions = self._starts() | dict(positions)
 
     def up_to(self, ends: Mapping[PartitionKey, int]) -> list[Row]:
-        """Read what lies between the positions and ``ends``, and stand there."""
+        """Read from the positions up to ``ends``, and leave the positions there."""
         ranges = [
             StreamRange(*key, self.positions[key], end)
             for key, end in ends.items()
@@ -239,11 +240,13 @@ class _Following:
         ]
         batches = self._reader.read(ranges, batch_records=self._batch_records, idle_timeout_seconds=_AWAY_SECONDS)
         rows = self.announced([row for batch in batches for row in rows_of(batch)])
-        self.positions |= {(each.topic, each.partition): each.end or 0 for each in ranges}
+        self.positions |= {
+            (stream_range.topic, stream_range.partition): stream_range.end or 0 for stream_range in ranges
+        }
         return rows
 
     def announced(self, rows: list[Row]) -> list[Row]:
-        """Return those that are of the stream: in a topic that goes on, or within a range."""
+        """Return the records that belong to the stream: in an unbounded topic, or within a range."""
         if not self._bounded:
             return rows
         return [row for row in rows if row[1] in self._topics or self._is_within(row)]
@@ -251,12 +254,13 @@ class _Following:
     def _is_within(self, row: Row) -> bool:
         _, topic, partition, offset, *_ = row
         return any(
-            (each.topic, each.partition) == (topic, partition) and each.start <= offset < (each.end or 0)
-            for each in self._bounded
+            (stream_range.topic, stream_range.partition) == (topic, partition)
+            and stream_range.start <= offset < (stream_range.end or 0)
+            for stream_range in self._bounded
         )
 
     def batches(self) -> Generator[RecordBatch]:
-        """Yield what comes, without end; empty batches while nothing does."""
+        """Yield arriving batches forever, and empty ones while nothing arrives."""
         while True:
             following = self._reader.follow(
                 self.positions, batch_records=self._batch_records, wait_seconds=_WAIT_SECONDS
@@ -267,7 +271,7 @@ class _Following:
                     break
 
     def is_over(self) -> bool:
-        """Whether Kafka says that there is no more; BrokerError when it has been away for long."""
+        """Return whether Kafka has no more records; raises BrokerError when it has been unavailable for long."""
         try:
             caught_up = self._reader.caught_up()
         except BrokerError:
@@ -279,14 +283,14 @@ class _Following:
 
     def _starts(self) -> dict[PartitionKey, int]:
         starts: dict[PartitionKey, int] = {}
-        for each in sorted(self._bounded, reverse=True):
-            starts[each.topic, each.partition] = each.start
+        for stream_range in sorted(self._bounded, reverse=True):
+            starts[stream_range.topic, stream_range.partition] = stream_range.start
         for topic in self._topics:
             starts |= self._reader.starts(topic, since_ms=self._since_ms)
         return starts
 
     def _has_grown(self) -> bool:
-        """Look now and then whether there are more partitions; they begin where the others did, nothing is missed."""
+        """Check regularly for new partitions. They are read from where the others began, so nothing is missed."""
         if time.monotonic() - self._looked < _PARTITIONS_SECONDS:
             return False
         self._looked = time.monotonic()
@@ -303,4 +307,4 @@ class _Following:
 
 
 def _topics(ranges: Sequence[StreamRange]) -> list[str]:
-    return list(dict.fromkeys(each.topic for each in ranges))
+    return list(dict.fromkeys(stream_range.topic for stream_range in ranges))

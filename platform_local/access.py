@@ -37,10 +37,10 @@ def login_link(state: StateDir, status: PlatformStatus) -> str:
 
 def _environment_of(state: StateDir, status: PlatformStatus) -> dict[str, str]:
     """The running web server's environment: this shell may name another database."""
-    for each in status.components:
-        if each.name == "web" and each.pid is not None:
+    for component in status.components:
+        if component.name == "web" and component.pid is not None:
             try:
-                return dict(psutil.Process(each.pid).environ())
+                return dict(psutil.Process(component.pid).environ())
             except psutil.Error as error:
                 raise BrokenError(f"the web server of {state.root} does not run", hint="kafka-ml status") from error
     raise BrokenError(f"the web server of {state.root} does not run", hint="kafka-ml status")

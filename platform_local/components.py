@@ -31,7 +31,7 @@ __all__ = ["BEFORE_WORKERS", "STOP_ORDER", "PlatformPlan", "build_components"]
 # The controller goes first, or it would start again what is being ended; the broker last, because all others use it.
 STOP_ORDER: Sequence[Sequence[str]] = (
     ("controller", "control-logger"),
-    (*(each.executor for each in FRAMEWORKS.values()), "fork-onnx"),
+    (*(framework.executor for framework in FRAMEWORKS.values()), "fork-onnx"),
     ("web", "set-up"),
     ("broker",),
 )

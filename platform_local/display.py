@@ -21,7 +21,7 @@ _ORDER = (
     "broker",
     "set-up",
     "web",
-    *(each.executor for each in FRAMEWORKS.values()),
+    *(framework.executor for framework in FRAMEWORKS.values()),
     "fork-onnx",
     "controller",
     "control-logger",
@@ -59,22 +59,22 @@ class StartDisplay:
 
     def on_change(self, status: PlatformStatus) -> None:
         """Show what is new in ``status``."""
-        for each in status.components:
-            if self._shown.get(each.name) == each.state:
+        for component in status.components:
+            if self._shown.get(component.name) == component.state:
                 continue
-            self._shown[each.name] = each.state
-            name = Text(f"{each.name:20} ", style=component_color(each.name))
-            if each.state == ComponentState.READY:
+            self._shown[component.name] = component.state
+            name = Text(f"{component.name:20} ", style=component_color(component.name))
+            if component.state == ComponentState.READY:
                 self._console.print(
-                    name, f"ready in {each.seconds_to_ready:.1f} s  ", Text(each.address, style="dim"), sep=""
+                    name, f"ready in {component.seconds_to_ready:.1f} s  ", Text(component.address, style="dim"), sep=""
                 )
-            elif each.state == ComponentState.FAILED:
-                self._console.print(name, Text(short_detail(each.detail), style="red"), sep="")
-            elif each.state == ComponentState.STOPPED and status.stopping:
+            elif component.state == ComponentState.FAILED:
+                self._console.print(name, Text(short_detail(component.detail), style="red"), sep="")
+            elif component.state == ComponentState.STOPPED and status.stopping:
                 self._console.print(name, "stopped", sep="")
-        waiting = [each.name for each in status.components if each.state != ComponentState.READY]
+        waiting = [component.name for component in status.components if component.state != ComponentState.READY]
         verb = "stopping" if status.stopping else "waiting for"
-        left = [each.name for each in status.components if each.state not in (ComponentState.STOPPED,)]
+        left = [component.name for component in status.components if component.state not in (ComponentState.STOPPED,)]
         self._spinner.update(f"{verb} {', '.join(left if status.stopping else waiting)}")
         if status.ready and not status.stopping:
             self._spinner.stop()

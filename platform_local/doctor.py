@@ -118,7 +118,7 @@ def _jars(_: StateDir) -> Finding:
 
 
 def _disk(state: StateDir) -> Finding:
-    existing = next(each for each in (state.root, *state.root.parents) if each.exists())
+    existing = next(parent for parent in (state.root, *state.root.parents) if parent.exists())
     free = shutil.disk_usage(existing).free
     detail = f"{free / _GIB:.1f} GiB free for {state.root}"
     fix = "free some space, or put the state elsewhere: --state-dir"
@@ -152,7 +152,7 @@ def _broker(state: StateDir) -> Finding:
     status = state.read_status()
     if status is None or not state.is_running():
         return Finding("broker", Verdict.WARN, "no platform runs, so there is no broker to ask", "run: kafka-ml up")
-    if any(each.name == "broker" for each in status.components):
+    if any(component.name == "broker" for component in status.components):
         answers = broker_answers(status.bootstrap_servers)
         return Finding(
             "broker",
@@ -206,9 +206,9 @@ def _platform(state: StateDir) -> Finding:
     if not state.is_running():
         return Finding("platform", Verdict.OK, f"not running; its state is kept in {state.root}")
     status = state.read_status()
-    failing = [each for each in (status.components if status else ()) if each.state == "failed"]
+    failing = [component for component in (status.components if status else ()) if component.state == "failed"]
     if failing:
-        details = "; ".join(f"{each.name} {each.detail}" for each in failing)
+        details = "; ".join(f"{component.name} {component.detail}" for component in failing)
         return Finding("platform", Verdict.FAIL, details, f"see {state.logs}")
     return Finding("platform", Verdict.OK, f"running at {status.url if status else '?'}")
 
@@ -240,9 +240,9 @@ def _frameworks(_: StateDir) -> Finding:
 
 
 def _version(*packages: str) -> str:
-    for each in packages:
+    for package in packages:
         try:
-            return metadata.version(each)
+            return metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
     return ""
@@ -264,7 +264,7 @@ def _notebooks(_: StateDir) -> Finding:
 
 
 def _containers(_: StateDir) -> Finding:
-    engine = next((each for each in ("docker", "podman") if shutil.which(each)), None)
+    engine = next((program for program in ("docker", "podman") if shutil.which(program)), None)
     if engine is None:
         return Finding(
             "containers", Verdict.WARN, "neither docker nor podman is there", "part 1.2 and 1.3: install one"

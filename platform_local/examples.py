@@ -40,4 +40,4 @@ def offered() -> str:
     except RefusedError:
         found = ()
     fields = OfferedExample.model_fields
-    return orjson.dumps([{field: getattr(each, field) for field in fields} for each in found]).decode()
+    return orjson.dumps([{field: getattr(example, field) for field in fields} for example in found]).decode()

@@ -213,7 +213,7 @@ def wait_until_ready(
             words = (seen.problem if seen is not None else "") or log_tail(state.logs / "supervisor.log")
             raise BrokenError(f"the platform ended while it started: {words}", hint=f"its logs are in {state.logs}")
         if time.monotonic() > deadline:
-            waiting = [each.name for each in (seen.components if seen else ()) if each.state != "ready"]
+            waiting = [component.name for component in (seen.components if seen else ()) if component.state != "ready"]
             raise DeadlineExceeded(
                 f"the platform was not ready within {timeout_seconds:g} s; not ready: {', '.join(waiting) or 'all'}",
                 hint=f"kafka-ml status shows it; its logs are in {state.logs}",
@@ -255,4 +255,4 @@ def down(state: StateDir, *, timeout_seconds: float = 60) -> bool:
 
 def ephemeral_state_dirs() -> Sequence[StateDir]:
     """Return the state folders of ephemeral platforms that exist, running or left behind."""
-    return [StateDir(each) for each in sorted(ephemeral_parent().glob("*/"))]
+    return [StateDir(path) for path in sorted(ephemeral_parent().glob("*/"))]

@@ -82,14 +82,15 @@ class Supervisor:
         strays: Callable[[], Iterable[psutil.Process]] | None = None,
     ) -> None:
         self._state = state
-        self._components = {each.name: each for each in components}
+        self._components = {component.name: component for component in components}
         self._stop_order = stop_order
         self._before_workers = set(before_workers)
         self._on_change = on_change
         self._end_workers_in_order = end_workers or (lambda: None)
         self._strays = strays or (lambda: ())
         self._statuses = {
-            each.name: ComponentStatus(each.name, ComponentState.WAITING, address=each.address) for each in components
+            component.name: ComponentStatus(component.name, ComponentState.WAITING, address=component.address)
+            for component in components
         }
         self._status = status
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -112,7 +113,9 @@ class Supervisor:
         self._ready = {name: asyncio.Event() for name in self._components}
         record_pid(self._state.supervisor_pid, os.getpid())
         self._publish()
-        tasks = [asyncio.create_task(self._keep(each), name=each.name) for each in self._components.values()]
+        tasks = [
+            asyncio.create_task(self._keep(component), name=component.name) for component in self._components.values()
+        ]
         housekeeping = asyncio.create_task(self._cut_logs())
         try:
             await self._stop.wait()
@@ -256,7 +259,7 @@ class Supervisor:
         known = self._others | {process.pid for process in self._processes.values()}
         orphans = [child for child in psutil.Process().children() if child.pid not in known]
         strays = [process for process in self._strays() if process.pid not in known]
-        end_processes({each.pid: each for each in [*orphans, *strays]}.values(), grace_seconds=5)
+        end_processes({orphan.pid: orphan for orphan in [*orphans, *strays]}.values(), grace_seconds=5)
 
     def _reap_orphans(self) -> None:
         """Collect the end of processes that were handed to us, so that none stays a zombie that looks alive."""

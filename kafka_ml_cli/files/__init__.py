@@ -26,7 +26,7 @@ def open_samples(path: Path, options: FileOptions) -> Samples:
 
     Raises RefusedError that says where (row, column), what was found and what to do.
     """
-    suffixes = [each.lower() for each in path.suffixes]
+    suffixes = [suffix.lower() for suffix in path.suffixes]
     suffix = suffixes[-2] if suffixes[-1:] == [".gz"] and len(suffixes) > 1 else "".join(suffixes[-1:])
     if suffix in _SHEETS:
         raise RefusedError(f"{path} is a spreadsheet", hint="save it as CSV (in Excel: CSV UTF-8) and send that")

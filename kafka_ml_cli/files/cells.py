@@ -126,7 +126,7 @@ def texts_of(column: pa.Array, reading: Reading) -> tuple[npt.NDArray[Any], npt.
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     if pa.types.is_floating(column.type):
-        column = pa.array([None if each is None else f"{each:.17g}" for each in column.to_pylist()], pa.string())
+        column = pa.array([None if number is None else f"{number:.17g}" for number in column.to_pylist()], pa.string())
     text = _trimmed(column.cast(pa.string()))
     missing = _missing(text, reading.missing_words(Kind.TEXT))
     return np.array(text.fill_null("").to_pylist(), object), missing

@@ -102,7 +102,7 @@ def _index_columns(table: Table, scans: list[ColumnScan], notes: list[str]) -> l
             left_out.append(scan.index)
             notes.append("column 1 was left out: it has no name and counts the rows")
         else:
-            rest = ",".join(each.name for each in scans if each.name and each is not scan)
+            rest = ",".join(other.name for other in scans if other.name and other is not scan)
             raise RefusedError(
                 f"{table.path}: column {scan.index + 1} has no name",
                 hint=f"name it, or leave it out: --features {rest}",

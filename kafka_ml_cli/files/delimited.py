@@ -183,7 +183,7 @@ class DelimitedFile:
     def _has_comments(self, rows: list[list[str]]) -> bool:
         """Whether ``#`` begins a comment: where the first column holds numbers or times, it cannot be a cell."""
         first = [row[0].strip() for row in rows[1:] if row[0].strip() and not row[0].lstrip().startswith("#")]
-        return bool(self._leading) or (bool(first) and all(_NUMBER.match(each) or _TIME.match(each) for each in first))
+        return bool(self._leading) or (bool(first) and all(_NUMBER.match(cell) or _TIME.match(cell) for cell in first))
 
     def _take_header(self, rows: list[list[str]]) -> list[str] | None:
         """Return the names of the columns, or None. A last comment above numbers counts, as NumPy writes it."""
@@ -388,7 +388,7 @@ def _delimiter_of(text: str) -> str:
             best, best_share = delimiter, share
     if not best_share and any(_DECIMAL_COMMA.match(line.strip()) for line in itertools.islice(io.StringIO(text), 10)):
         # One column of numbers with decimal commas: any delimiter that does not occur.
-        return next((each for each in _DELIMITERS if each not in text and each != ","), ",")
+        return next((delimiter for delimiter in _DELIMITERS if delimiter not in text and delimiter != ","), ",")
     return best
 
 

@@ -237,7 +237,7 @@ class _TableReader:
         features = len(self._features) if incomplete else 0
         for batch in self._table.batches(self._columns() if incomplete else self._choice.labels):
             cells = self._cells(batch, features)
-            holes = np.stack([each.missing for each in cells])
+            holes = np.stack([cell.missing for cell in cells])
             survey.add(holes)
             if as_classes and len(survey.classes) <= _MAX_CLASSES:
                 survey.count(self._label_array(cells[features:], np.logical_not(holes.any(axis=0))))
@@ -281,9 +281,9 @@ class _TableReader:
 
     def _without(self, scan: ColumnScan, *, labels: bool = False) -> str:
         """Return what to write to leave a column out, or to take it for the labels."""
-        rest = [each.name for each in self._features if each.kind.numeric and each.missing < each.rows]
-        rest = rest or [each.name for each in self._scans if each.kind is Kind.ARRAY][:1]
-        rest = [name for name in rest if name not in (scan.name, *(each.name for each in self._labels))]
+        rest = [feature.name for feature in self._features if feature.kind.numeric and feature.missing < feature.rows]
+        rest = rest or [scan.name for scan in self._scans if scan.kind is Kind.ARRAY][:1]
+        rest = [name for name in rest if name not in (scan.name, *(label.name for label in self._labels))]
         told = (
             [f"leave it out: --features {_quoted(','.join(rest[:20]))}{'...' if len(rest) > 20 else ''}"]
             if rest
@@ -332,7 +332,7 @@ class _TableReader:
         return np.dtype(np.float64 if wide else np.float32)
 
     def _refuse_huge(self, scans: list[ColumnScan]) -> None:
-        scan = next(each for each in scans if each.huge)
+        scan = next(scan for scan in scans if scan.huge)
         assert scan.huge is not None
         raise RefusedError(
             f"{self._table.path}: row {self._table.row_number(scan.huge[0])}, column {scan.name}: found "
@@ -346,7 +346,7 @@ class _TableReader:
         skip, limit = self._options.skip, self._options.limit
         for batch in self._table.batches(self._columns()):
             cells = self._cells(batch, len(self._features))
-            keep = np.logical_not(np.stack([each.missing for each in cells]).any(axis=0))
+            keep = np.logical_not(np.stack([cell.missing for cell in cells]).any(axis=0))
             x = self._matrix(cells[: len(self._features)], self._exact_type(self._feature_type))[keep]
             y = self._label_array(cells[len(self._features) :], keep)
             begin = min(skip, len(x))
@@ -366,7 +366,7 @@ class _TableReader:
         return np.dtype(np.int64 if whole else np.float64)
 
     def _matrix(self, cells: Sequence[Cells], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-        arrays = [np.zeros(len(each.missing)) if each.values is None else each.values for each in cells]
+        arrays = [np.zeros(len(cell.missing)) if cell.values is None else cell.values for cell in cells]
         if arrays[0].ndim > 1:
             return arrays[0].astype(dtype)
         table = np.empty((len(arrays[0]), len(arrays)), dtype)
@@ -412,8 +412,8 @@ def _hint_for(text: str, reading: Reading) -> str:
     if re.fullmatch(r"[+-]?[\d.]*,\d*", text) and reading.decimal == ".":
         return "if the comma is a decimal mark: --decimal ,"
     if re.fullmatch(r"[+-]?\d{1,3}([.,' ]\d{3})+([.,]\d+)?", text.replace("\u00a0", " ").replace("\u202f", " ")):
-        mark = next(each for each in text if not each.isdecimal() and each not in "+-")
-        rest = [each for each in text if each in ".," and each != mark]
+        mark = next(character for character in text if not character.isdecimal() and character not in "+-")
+        rest = [character for character in text if character in ".," and character != mark]
         return f"if {mark!r} separates thousands: --thousands {_quoted(mark)}" + (
             f" --decimal {rest[0]}" if rest else ""
         )

@@ -72,7 +72,7 @@ class JsonFile:
         self._objects = isinstance(sample[1], dict)
         if isinstance(sample[1], dict):
             self.columns = [str(name) for name in sample[1]]
-        elif isinstance(sample[1], list) and not any(isinstance(each, list) for each in sample[1]):
+        elif isinstance(sample[1], list) and not any(isinstance(number, list) for number in sample[1]):
             self.columns = [str(index) for index in range(len(sample[1]))]
         else:
             self.columns = ["value"]
@@ -159,5 +159,5 @@ def _column(values: list[Any]) -> pa.Array:
         return pa.array(values)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
         # Of several types: as text, in which numbers stay what they are.
-        texts = [each if isinstance(each, str) or each is None else orjson.dumps(each).decode() for each in values]
+        texts = [value if isinstance(value, str) or value is None else orjson.dumps(value).decode() for value in values]
         return pa.array(texts, pa.string())

@@ -187,8 +187,8 @@ class Handler(ABC):
 
     def _below(self, number: int, features: Array) -> Array:
         """Return what the sub-models below ``number`` make of ``features`` (n, ...)."""
-        for each in self._parts[:number]:
-            features = np.asarray(each.predict(features)[0], np.float32)
+        for part in self._parts[:number]:
+            features = np.asarray(part.predict(features)[0], np.float32)
         return features
 
     @contextmanager
@@ -397,9 +397,11 @@ def flat_metrics(name: str, value: Any) -> dict[str, float]:
     """
     if isinstance(value, Mapping):
         return {
-            part: number for key, each in value.items() for part, number in flat_metrics(f"{name}_{key}", each).items()
+            part: number
+            for key, metric in value.items()
+            for part, number in flat_metrics(f"{name}_{key}", metric).items()
         }
-    if isinstance(value, (list, tuple)) and any(isinstance(each, Mapping) for each in value):
+    if isinstance(value, (list, tuple)) and any(isinstance(element, Mapping) for element in value):
         return flat_metrics(name, dict(enumerate(value)))
     try:
         # Tensors of both frameworks; those of torch must leave their device and graph first.
@@ -413,7 +415,7 @@ def flat_metrics(name: str, value: Any) -> dict[str, float]:
     if found.size == 1:
         return {name: float(found.reshape(()))}
     if found.size > _MOST_VALUES:
-        return {f"{name}_{each}": float(getattr(np, each)(found)) for each in ("mean", "min", "max")}
+        return {f"{name}_{statistic}": float(getattr(np, statistic)(found)) for statistic in ("mean", "min", "max")}
     return {"_".join([name, *map(str, index)]): float(number) for index, number in np.ndenumerate(found)}
 
 

@@ -50,12 +50,12 @@ class ChainTerms:
     def of(cls, chain: Sequence[Mapping[str, Any]], training: Mapping[str, Any]) -> Self:
         """Read the parameters ``chain`` and ``chain_training`` of ``build``."""
         return cls(
-            names=[str(each["name"]) for each in chain],
-            weights=[float(each["loss_weight"]) for each in chain],
+            names=[str(part["name"]) for part in chain],
+            weights=[float(part["loss_weight"]) for part in chain],
             optimizer=str(training["optimizer"]),
             learning_rate=float(training["learning_rate"]),
             loss=str(training["loss"]),
-            metrics=[str(each) for each in training["metrics"]],
+            metrics=[str(metric) for metric in training["metrics"]],
         )
 
     @property
@@ -129,8 +129,8 @@ def are_probabilities(answers: Sequence[Array]) -> bool:
 
     A softmax adds up to one; a sigmoid stays within 0 and 1 whatever goes in, so samples far out of the ordinary tell.
     """
-    for each in answers:
-        rows = each.reshape(len(each), -1).astype(np.float64)
+    for answer in answers:
+        rows = answer.reshape(len(answer), -1).astype(np.float64)
         if not np.isfinite(rows).all() or (rows < 0).any() or (rows > 1 + _TOLERANCE).any():
             return False
     return True

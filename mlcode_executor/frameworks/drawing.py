@@ -67,7 +67,7 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         path: Sequence[str] | None = None,  # noqa: ARG002
         target: Any = None,  # noqa: ARG002
     ) -> importlib.machinery.ModuleSpec | None:
-        if not any(fullname == each or fullname.startswith(f"{each}.") for each in _PACKAGES):
+        if not any(fullname == package or fullname.startswith(f"{package}.") for package in _PACKAGES):
             return None
         frame = sys._getframe(1)
         while frame.f_back is not None and frame.f_code.co_filename.startswith("<frozen importlib"):
@@ -88,5 +88,5 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 def stand_in_for_drawing(files: Collection[str]) -> None:
     """From now on give code of these file names a stand-in for a package that draws."""
-    if not any(isinstance(each, _Finder) for each in sys.meta_path):
+    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.append(_Finder(files))

@@ -57,7 +57,7 @@ def findings(predict: Predict, features: Array, *, code: str, exact: bool = True
     except Exception as error:  # noqa: BLE001  whatever it raises, it was well with all of them
         return [
             f"the model predicts a batch of {count} records and fails with another number of them, as serving has: "
-            f"{type(error).__name__}: {str(error)[:300]}" + "".join(f"; {each}" for each in _mixing(code)[:2])
+            f"{type(error).__name__}: {str(error)[:300]}" + "".join(f"; {doubt}" for doubt in _mixing(code)[:2])
         ]
     if apart is None:
         return []
@@ -94,7 +94,7 @@ def _largest_apart(
         ("in another order", np.arange(count)[::-1], _copies(predict(np.ascontiguousarray(features[::-1])))),
         ("among fewer of them", np.arange(half), _copies(predict(features[:half]))),
     ]
-    ways += [("alone", np.array([each]), _copies(predict(features[each : each + 1]))) for each in alone]
+    ways += [("alone", np.array([index]), _copies(predict(features[index : index + 1]))) for index in alone]
     worst: tuple[str, float] | None = None
     for way, rows, answers in ways:
         expected = [output[rows] for output in together if output.ndim and len(output) == count]
@@ -121,7 +121,7 @@ def _by(difference: float) -> str:
 
 
 def _copies(outputs: Sequence[Array]) -> list[Array]:
-    return [np.array(each) for each in outputs]
+    return [np.array(output) for output in outputs]
 
 
 def _because(suspects: Sequence[str], otherwise: str) -> str:
@@ -132,7 +132,7 @@ def _mixing(code: str) -> list[str]:
     """Lines that take the batch for another axis, or the batch's own statistics."""
     found: list[str] = []
     for call, name in _calls(code):
-        given = {each.arg: each.value for each in call.keywords}
+        given = {keyword.arg: keyword.value for keyword in call.keywords}
         if name in (*_RECURRENT, *_ATTENTION) and _is_torch(call) and not _is_true(given.get("batch_first")):
             found.append(
                 f"line {call.lineno} makes nn.{name} without batch_first=True, so it takes the batch for the time"
@@ -156,7 +156,7 @@ def _changing(code: str) -> list[str]:
     """Lines that draw random numbers in evaluation, or keep something."""
     found: list[str] = []
     for call, name in _calls(code):
-        given = {each.arg: each.value for each in call.keywords}
+        given = {keyword.arg: keyword.value for keyword in call.keywords}
         if name in ("dropout", "dropout1d", "dropout2d", "alpha_dropout", "feature_alpha_dropout", "dropout3d"):
             if "training" not in given or _is_true(given["training"]):
                 found.append(
@@ -197,7 +197,7 @@ def _functions(code: str, names: Sequence[str]) -> Iterator[ast.FunctionDef]:
 
 
 def _within(code: str, call: ast.Call, names: Sequence[str]) -> bool:
-    return any(each.lineno <= call.lineno <= (each.end_lineno or 0) for each in _functions(code, names))
+    return any(function.lineno <= call.lineno <= (function.end_lineno or 0) for function in _functions(code, names))
 
 
 def _kept_attributes(code: str) -> Iterator[tuple[int, str]]:

@@ -43,7 +43,7 @@ class _Joint(keras.Model):  # type: ignore[misc]
     def get_metrics_result(self) -> dict[str, Any]:
         """Return the metrics by name, the loss of each exit among them."""
         found = dict(super().get_metrics_result())
-        for name in [each for each in found if each.endswith(_OWN_LOSS)]:
+        for name in [metric for metric in found if metric.endswith(_OWN_LOSS)]:
             found[f"{name.removesuffix(_OWN_LOSS)}loss"] = found.pop(name)
         return found
 
@@ -96,7 +96,7 @@ def _loss(name: str, *, logits: bool) -> Any:
 
 
 def _metrics(terms: ChainTerms, *, logits: bool) -> list[Any]:
-    found = [_metric(each, logits=logits) for each in terms.metrics]
+    found = [_metric(metric, logits=logits) for metric in terms.metrics]
     if len(terms.names) > 1:
         options = {"from_logits": True} if logits else {}
         found.append(keras.metrics.MeanMetricWrapper(keras.losses.get(terms.loss), name=_OWN_LOSS, **options))

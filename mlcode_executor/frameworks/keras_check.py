@@ -38,7 +38,7 @@ def saving_notes(model: Any, code: str) -> list[str]:
     notes = [
         f"line {line}: Keras does not train a tf.Variable inside a layer; write self.add_weight(...) to have it trained"
         for layer in _layers(model)
-        if any(isinstance(each, tf.Variable) for each in vars(layer).values())
+        if any(isinstance(attribute, tf.Variable) for attribute in vars(layer).values())
         and (line := _line(code, r"\btf\.Variable\(|\bK\.variable\(")) is not None
     ][:1]
     if not model.built:
@@ -71,9 +71,11 @@ def _line(code: str, pattern: str) -> int | None:
 
 
 def _check_numbers(inputs: list[Any], layers: list[Any], outputs: list[Any], code: str) -> None:
-    of_texts = [each for each in layers if isinstance(each, keras.layers.TextVectorization | keras.layers.StringLookup)]
-    if any(str(each.dtype) == "string" for each in inputs) or any(
-        not getattr(each, "invert", False) for each in of_texts
+    of_texts = [
+        layer for layer in layers if isinstance(layer, keras.layers.TextVectorization | keras.layers.StringLookup)
+    ]
+    if any(str(model_input.dtype) == "string" for model_input in inputs) or any(
+        not getattr(layer, "invert", False) for layer in of_texts
     ):
         culprit = f" (layer {of_texts[0].name!r})" if of_texts else ""
         raise UserCodeError(
@@ -83,7 +85,7 @@ def _check_numbers(inputs: list[Any], layers: list[Any], outputs: list[Any], cod
             hint="turn texts into numbers before they are sent (the same vectorising layer, outside of the model), and "
             "begin the model with keras.Input(shape=(length,), dtype='int32')",
         )
-    if of_texts or any(str(each.dtype) == "string" for each in outputs):
+    if of_texts or any(str(output.dtype) == "string" for output in outputs):
         raise UserCodeError(
             "the model answers with text: answers are numbers",
             line=_line(code, r"StringLookup|tf\.string|as_string"),
@@ -96,7 +98,7 @@ def _check_inputs(model: Any, inputs: list[Any], code: str, *, alone: bool) -> N
     line = _line(code, r"inputs?\s*=\s*[\[{(]|Model\(\s*[\[{]|def call\(")
     if len(inputs) > 1 and not alone:
         raise UserCodeError(
-            f"the sub-model has {len(inputs)} inputs ({', '.join(str(each.name) for each in inputs)}): each of a "
+            f"the sub-model has {len(inputs)} inputs ({', '.join(str(entry.name) for entry in inputs)}): each of a "
             "distributed model takes what the one below hands up, which is one array",
             line=line,
             kind="invalid",
@@ -120,12 +122,18 @@ def _call_arguments(model: Any) -> list[str]:
         return []
     parameters = inspect.signature(model.call).parameters.values()
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    required = [each.name for each in parameters if each.kind in kinds and each.default is inspect.Parameter.empty]
-    return [each for each in required if each not in ("training", "mask")]
+    required = [
+        parameter.name
+        for parameter in parameters
+        if parameter.kind in kinds and parameter.default is inspect.Parameter.empty
+    ]
+    return [name for name in required if name not in ("training", "mask")]
 
 
 def _check_any_batch(inputs: list[Any], code: str) -> None:
-    fixed = next((each for each in inputs if each.shape and each.shape[0] is not None), None)
+    fixed = next(
+        (model_input for model_input in inputs if model_input.shape and model_input.shape[0] is not None), None
+    )
     if fixed is None:
         return
     shape = tuple(fixed.shape[1:])
@@ -153,7 +161,9 @@ def _check_one_device(model: Any, code: str) -> None:
 
 def _check_no_state(layers: list[Any], code: str) -> None:
     recurrent = (keras.layers.RNN, keras.layers.Bidirectional)
-    stateful = next((each for each in layers if isinstance(each, recurrent) and getattr(each, "stateful", False)), None)
+    stateful = next(
+        (layer for layer in layers if isinstance(layer, recurrent) and getattr(layer, "stateful", False)), None
+    )
     if stateful is None:
         return
     raise UserCodeError(

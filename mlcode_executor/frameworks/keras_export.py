@@ -61,7 +61,7 @@ class _Traced:
     """
 
     def __init__(self, traced: Any) -> None:
-        if any(each.dtype != tf.resource for each in traced.captured_inputs):
+        if any(captured_input.dtype != tf.resource for captured_input in traced.captured_inputs):
             traced = convert_variables_to_constants_v2(traced, lower_control_flow=False, aggressive_inlining=True)
         self._traced = traced
 

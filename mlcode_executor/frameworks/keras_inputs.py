@@ -25,7 +25,7 @@ def tensors_of(features: Array) -> Any:
     # Views of a mapped file are not aligned as TensorFlow likes.
     if features.dtype.names is None:
         return tf.convert_to_tensor(np.ascontiguousarray(features))
-    return {name: tf.convert_to_tensor(np.ascontiguousarray(each)) for name, each in separated(features).items()}
+    return {name: tf.convert_to_tensor(np.ascontiguousarray(array)) for name, array in separated(features).items()}
 
 
 def specs_of(dtype: np.dtype[Any], shape: Sequence[int], *, name: str | None = None) -> Any:
@@ -33,15 +33,15 @@ def specs_of(dtype: np.dtype[Any], shape: Sequence[int], *, name: str | None = N
     if dtype.names is None:
         return tf.TensorSpec((None, *shape), tf.as_dtype(dtype), name=name)
     return {
-        name: tf.TensorSpec((None, *each), tf.as_dtype(dtype[name].base), name=name)
-        for name, each in input_shapes(dtype).items()
+        name: tf.TensorSpec((None, *input_shape), tf.as_dtype(dtype[name].base), name=name)
+        for name, input_shape in input_shapes(dtype).items()
     }
 
 
 def input_names(model: Any) -> list[str]:
     """Return the names of the inputs that a model declares; empty where it declares none."""
     try:
-        return [str(each.name) for each in flat(getattr(model, "inputs", None) or [])]
+        return [str(model_input.name) for model_input in flat(getattr(model, "inputs", None) or [])]
     except (AttributeError, ValueError):
         # Sequential raises instead of returning None while it is not built.
         return []

@@ -186,7 +186,7 @@ class KerasLoop:
             return "run_eagerly lets Python code run at each step: what that keeps by itself"
         for graph in self._graphs:
             definition = graph.as_graph_def()
-            nodes = (node for each in (definition, *definition.library.function) for node in _nodes(each))
+            nodes = (node for graph in (definition, *definition.library.function) for node in _nodes(graph))
             if found := next((node.op for node in nodes if node.op in _DRAWS), None):
                 return f"random numbers that operations of TensorFlow draw ({found}; those of keras.random are kept)"
         return ""
@@ -217,7 +217,7 @@ class KerasLoop:
         if step not in self._functions:
             self._functions[step] = self._make(self._model.train_step if step == "train" else self._model.test_step)
         # This is the one copy of the chunk.
-        tensors = [tensors_of(each) for each in (features, labels)]
+        tensors = [tensors_of(arrays) for arrays in (features, labels)]
         if weights is not None:
             tensors.append(tf.convert_to_tensor(weights))
         batches = batch_count(len(features), batch_size)
@@ -250,7 +250,9 @@ class KerasLoop:
 
         def run(tensors: tuple[Any, ...], batch_size: Any, batches: Any) -> Any:
             # One trace for every number of rows: chunks and the last batch of a pass differ in it.
-            specs = tf.nest.map_structure(lambda each: tf.TensorSpec((None, *each.shape[1:]), each.dtype), tensors)
+            specs = tf.nest.map_structure(
+                lambda tensor: tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype), tensors
+            )
             signature = tuple(tf.nest.flatten(specs))
             if signature not in by_signature:
                 number = tf.TensorSpec((), tf.int64)
@@ -266,7 +268,9 @@ class KerasLoop:
         if isinstance(logs, dict) and set(logs) != set(found):
             # A loss may still be one number for each sample of the step.
             found = {name: np.mean(value) if name == "loss" else value for name, value in logs.items()}
-        return {part: number for name, each in found.items() for part, number in flat_metrics(str(name), each).items()}
+        return {
+            part: number for name, metric in found.items() for part, number in flat_metrics(str(name), metric).items()
+        }
 
 
 def _nodes(definition: Any) -> Any:
@@ -283,7 +287,7 @@ def _eager_chunk(one_batch: Callable[..., Any], tensors: tuple[Any, ...], batch_
 
 def _part(tensors: tuple[Any, ...], rows: slice) -> Any:
     """Return some rows of features, of each input where there are several, labels and weights."""
-    return tf.nest.map_structure(lambda each: each[rows], tensors)
+    return tf.nest.map_structure(lambda tensor: tensor[rows], tensors)
 
 
 def _rows(samples: tuple[Array, Array], rows: slice) -> tuple[Array, Array]:
@@ -296,6 +300,6 @@ def _sample_weights(labels: Array, class_weight: Mapping[int, float] | None) -> 
         return None
     classes = labels.argmax(axis=-1) if labels.ndim > 1 and labels.shape[-1] != 1 else labels.reshape(len(labels))
     weights = np.ones(len(labels), dtype=keras.config.floatx())
-    for each, weight in class_weight.items():
-        weights[np.round(classes).astype(np.int64) == each] = weight
+    for class_number, weight in class_weight.items():
+        weights[np.round(classes).astype(np.int64) == class_number] = weight
     return weights

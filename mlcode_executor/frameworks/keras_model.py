@@ -33,7 +33,7 @@ def find_model(namespace: Mapping[str, Any], *, distributed: bool) -> tuple[str,
             kind="invalid",
             hint="is this the code of another framework?" if "torch" in type(model).__module__ else "",
         )
-    others = {id(each): name for name, each in namespace.items() if isinstance(each, keras.Model)}
+    others = {id(value): name for name, value in namespace.items() if isinstance(value, keras.Model)}
     if distributed and len(others) == 1:
         name = next(iter(others.values()))
         return name, namespace[name]
@@ -55,7 +55,7 @@ def find_model(namespace: Mapping[str, Any], *, distributed: bool) -> tuple[str,
 def cast_and_answer(model: Any, features: Array) -> list[Array]:
     """Return what ``model`` answers, output by output; creates its weights if it has none yet."""
     cast = cast_for(model, features)
-    return [np.asarray(each) for each in flat(model(cast(tensors_of(features)), training=False))]
+    return [np.asarray(output) for output in flat(model(cast(tensors_of(features)), training=False))]
 
 
 def make_repeatable() -> None:

@@ -65,8 +65,8 @@ def flat(structure: Any) -> Iterator[Any]:
     elif not isinstance(structure, (list, tuple)):
         yield structure
         return
-    for each in structure:
-        yield from flat(each)
+    for part in structure:
+        yield from flat(part)
 
 
 def declared_outputs(model: Any, structure: Any = None) -> list[Output]:
@@ -89,35 +89,39 @@ def plan_labels(model: Any, label_shape: tuple[int, ...], structure: Any = None)
     outputs = declared_outputs(model, structure)
     if len(outputs) < 2:
         return LabelPlan(None, None)
-    taking = [each for each in outputs if each.columns]
-    if len(label_shape) > 1 or any(each.width is None for each in taking):
+    taking = [output for output in outputs if output.columns]
+    if len(label_shape) > 1 or any(output.width is None for output in taking):
         return LabelPlan(structure, None)
     count = label_shape[0] if label_shape else 1
     if label_shape and (counts := _counts(outputs, count)):
         ends = list(itertools.accumulate(counts))
-        return LabelPlan(structure, [(end - each, end) for each, end in zip(counts, ends, strict=True)])
-    alike = {(each.columns, each.width) for each in taking}
+        return LabelPlan(structure, [(end - count, end) for count, end in zip(counts, ends, strict=True)])
+    alike = {(output.columns, output.width) for output in taking}
     if len(alike) == 1 and count in taking[0].columns:
-        names = ", ".join(repr(each.name) for each in taking)
+        names = ", ".join(repr(output.name) for output in taking)
         return LabelPlan(structure, None, [f"the outputs {names} all learn from the same labels"] * (len(taking) > 1))
-    needed = sum(each.columns[0] for each in taking)
+    needed = sum(output.columns[0] for output in taking)
     raise DecodeError(
         f"the labels hold {count} number{'s' * (count != 1)} for each record: the model's outputs take {needed}, in "
-        f"this order: {', '.join(each.wants for each in outputs)}",
+        f"this order: {', '.join(output.wants for output in outputs)}",
         hint=f"send labels of {needed} numbers (label_reshape '{needed}'), or change the model's outputs",
     )
 
 
 def column_note(outputs: Sequence[Output]) -> str:
     """Say which columns of the labels several outputs take; empty where that is not known."""
-    if len(outputs) < 2 or any(each.width is None for each in outputs) or not any(each.columns for each in outputs):
+    if (
+        len(outputs) < 2
+        or any(output.width is None for output in outputs)
+        or not any(output.columns for output in outputs)
+    ):
         return ""
     parts, column = [], 0
-    for each in outputs:
-        if each.columns:
-            last = column + each.columns[0] - 1
-            kind = " (the number of a class)" if each.columns[0] == 1 != each.width else ""
-            parts.append(f"{column if last == column else f'{column} to {last}'} to {each.name!r}{kind}")
+    for output in outputs:
+        if output.columns:
+            last = column + output.columns[0] - 1
+            kind = " (the number of a class)" if output.columns[0] == 1 != output.width else ""
+            parts.append(f"{column if last == column else f'{column} to {last}'} to {output.name!r}{kind}")
             column = last + 1
     numbers = f"{column} number{'s' * (column != 1)}"
     return f"labels are {numbers} for each record; columns go to the outputs: {', '.join(parts)}"
@@ -137,7 +141,7 @@ def check_by_name(model: Any, structure: Any = None) -> None:
     metrics = getattr(getattr(model, "_compile_metrics", None), "_user_metrics", None)
     for what, given in (("loss", model.loss), ("metrics", metrics)):
         if isinstance(given, Mapping):
-            if unknown := [each for each in given if each not in known]:
+            if unknown := [name for name in given if name not in known]:
                 raise UserCodeError(
                     f"{what} names the output {unknown[0]!r}: the model has {', '.join(names)}",
                     kind="invalid",
@@ -165,9 +169,11 @@ def _structure(model: Any) -> Any:
 
 def _names(structure: Any, leaves: Sequence[Any]) -> list[str]:
     if isinstance(structure, Mapping) and len(structure) == len(leaves):
-        return [str(each) for each in structure]
-    histories = [getattr(each, "_keras_history", None) for each in leaves]
-    return [f"output_{index}" if each is None else str(each.operation.name) for index, each in enumerate(histories)]
+        return [str(name) for name in structure]
+    histories = [getattr(leaf, "_keras_history", None) for leaf in leaves]
+    return [
+        f"output_{index}" if history is None else str(history.operation.name) for index, history in enumerate(histories)
+    ]
 
 
 def _width(leaf: Any) -> int | None:
@@ -206,13 +212,13 @@ def _is_of_keras(loss: Any) -> bool:
 
 def _counts(outputs: Sequence[Output], total: int) -> tuple[int, ...] | None:
     """Return how many columns each output takes so that all are used; None when that is impossible."""
-    choices: Iterable[tuple[int, ...]] = itertools.product(*(each.columns or (0,) for each in outputs))
-    return next((each for each in choices if sum(each) == total), None)
+    choices: Iterable[tuple[int, ...]] = itertools.product(*(output.columns or (0,) for output in outputs))
+    return next((choice for choice in choices if sum(choice) == total), None)
 
 
 def _packed(structure: Any, leaves: Iterator[Any]) -> Any:
     if isinstance(structure, Mapping):
-        return {name: _packed(each, leaves) for name, each in structure.items()}
+        return {name: _packed(part, leaves) for name, part in structure.items()}
     if isinstance(structure, (list, tuple)):
-        return [_packed(each, leaves) for each in structure]
+        return [_packed(part, leaves) for part in structure]
     return next(leaves)

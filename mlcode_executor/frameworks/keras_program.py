@@ -99,11 +99,11 @@ def write_program(
     samples = _described(sample)
     text = f"{imports}\n{code}"
     needed = [
-        each
-        for each, pattern in ((accept_integer_shapes, _INTEGER_SHAPE), (seed_generators, _UNSEEDED))
+        function
+        for function, pattern in ((accept_integer_shapes, _INTEGER_SHAPE), (seed_generators, _UNSEEDED))
         if pattern.search(text)
     ]
-    compatibility = "".join(f"\n\n{inspect.getsource(each)}\n\n{each.__name__}()\n" for each in needed)
+    compatibility = "".join(f"\n\n{inspect.getsource(function)}\n\n{function.__name__}()\n" for function in needed)
     return fill_program(
         _TEMPLATE,
         code,
@@ -123,13 +123,13 @@ def _described(sample: Any) -> str:
     if isinstance(sample, np.ndarray):
         return f"(n, {_shape(sample)}) as they were sent, trained with {sample.dtype}"
     if isinstance(sample, Mapping):
-        return "{" + ", ".join(f"{name!r}: {_described(each)}" for name, each in sample.items()) + "}"
+        return "{" + ", ".join(f"{name!r}: {_described(array)}" for name, array in sample.items()) + "}"
     return f"[{', '.join(map(_described, sample))}]"
 
 
 def _zeros(sample: Any) -> str:
     if isinstance(sample, Mapping):
-        return "{" + ", ".join(f"{name!r}: {_zeros(each)}" for name, each in sample.items()) + "}"
+        return "{" + ", ".join(f"{name!r}: {_zeros(array)}" for name, array in sample.items()) + "}"
     if not isinstance(sample, np.ndarray):
         return f"[{', '.join(map(_zeros, sample))}]"
     return f'np.zeros((1, {_shape(sample)}), "{sample.dtype}")'

@@ -58,15 +58,15 @@ def outputs_for(model: Any, cast: Callable[[Any], Any], features: Any) -> list[d
     declared = _outputs(model)
     if declared:
         # A Sequential that was built for one sample declares a batch of one.
-        return [{**asdict(each), "shape": (None, *each.shape[1:])} for each in declared]
+        return [{**asdict(output), "shape": (None, *output.shape[1:])} for output in declared]
     try:
         answers = keras.tree.flatten(model(cast(tensors_of(features[:1])), training=False))
     except Exception:  # noqa: BLE001  whatever it is, training will say it, with its line
         return []
     return [
-        asdict(TensorSpec(f"output_{index}", (None, *each.shape[1:]), str(each.dtype)))
-        for index, each in enumerate(answers)
-        if hasattr(each, "shape")
+        asdict(TensorSpec(f"output_{index}", (None, *answer.shape[1:]), str(answer.dtype)))
+        for index, answer in enumerate(answers)
+        if hasattr(answer, "shape")
     ]
 
 
@@ -106,7 +106,7 @@ def _outputs(model: Any) -> list[TensorSpec]:
     if structure is None:
         return [_spec(tensor, tensor._keras_history.operation.name) for tensor in _tensors(model, "outputs")]
     tensors = list(flat(structure))
-    names = [each.name for each in declared_outputs(model)]
+    names = [declared_output.name for declared_output in declared_outputs(model)]
     return [_spec(tensor, name) for tensor, name in zip(tensors, names, strict=True)]
 
 
@@ -129,7 +129,7 @@ def _count(weights: Any) -> int:
 def _metrics(model: Any) -> list[str]:
     """Return the names of what an evaluation gives, as far as they are certain: one output, one number a metric."""
     compiled = getattr(model, "_compile_metrics", None)
-    overridden = any(getattr(type(model), each) is not getattr(keras.Model, each) for each in _MEASURING)
+    overridden = any(getattr(type(model), method) is not getattr(keras.Model, method) for method in _MEASURING)
     if not model.compiled or overridden or len(_tensors(model, "outputs")) != 1:
         return []
     if getattr(compiled, "_user_weighted_metrics", None):
@@ -146,7 +146,7 @@ def _metrics(model: Any) -> list[str]:
 
 
 def _texts(given: Any) -> list[str]:
-    return [each for each in keras.tree.flatten(given) if isinstance(each, str)]
+    return [name for name in keras.tree.flatten(given) if isinstance(name, str)]
 
 
 def _check_known(text: str, what: str, look_up: Any, code: str) -> None:

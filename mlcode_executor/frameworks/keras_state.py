@@ -59,7 +59,7 @@ def averaged(model: Any) -> Iterator[None]:
 
 def copies(model: Any) -> list[Array]:
     """Return the values of the model's variables, which later ones do not change."""
-    return [np.array(each) for each in model.variables]
+    return [np.array(variable) for variable in model.variables]
 
 
 def put_copies(model: Any, values: list[Array]) -> None:
@@ -75,7 +75,7 @@ def put_copies(model: Any, values: list[Array]) -> None:
 
 def seeds(model: Any) -> list[Array]:
     """Return the states of the generators from which layers draw, in evaluation too: dropout in recurrent ones."""
-    return [np.asarray(each.state) for each in _seed_generators(model)]
+    return [np.asarray(seed_generator.state) for seed_generator in _seed_generators(model)]
 
 
 def set_seeds(model: Any, states: Sequence[Array]) -> None:
@@ -97,22 +97,22 @@ def own_generator_kept() -> Iterator[None]:
 def put_model(state: State, model: Any) -> None:
     """Keep all of a model that training changes, and its optimisers."""
     state["names"] = _names(model.variables)
-    state["weights"] = [np.asarray(each) for each in model.variables]
-    places = {id(each): place for place, each in enumerate(model.variables)}
+    state["weights"] = [np.asarray(variable) for variable in model.variables]
+    places = {id(variable): place for place, variable in enumerate(model.variables)}
     state["optimizers"] = [
         {
-            "of": [places[id(each)] for each in optimizer._trainable_variables],
+            "of": [places[id(trainable_variable)] for trainable_variable in optimizer._trainable_variables],
             "names": _names(optimizer.variables),
-            "values": [np.asarray(each) for each in optimizer.variables],
+            "values": [np.asarray(variable) for variable in optimizer.variables],
         }
         if optimizer.built
         else None
         for optimizer in _optimizers(model)
     ]
-    state["others"] = [each.numpy() for each in _other_variables(model)]
+    state["others"] = [variable.numpy() for variable in _other_variables(model)]
     shared = global_state.get_global_attribute(GLOBAL_SEED_GENERATOR)
     state["shared_generator"] = None if shared is None else np.asarray(shared.state)
-    state["generators"] = [generator_state(each) for each in _generators(model)]
+    state["generators"] = [generator_state(generator) for generator in _generators(model)]
 
 
 def take_model(state: State, model: Any) -> None:
@@ -143,7 +143,7 @@ def _averaging(model: Any) -> Any:
 
 @contextmanager
 def _same_after(variables: list[Any]) -> Iterator[None]:
-    before = [np.array(each) for each in variables]
+    before = [np.array(variable) for variable in variables]
     try:
         yield
     finally:
@@ -165,12 +165,15 @@ def _assign(variables: list[Any], names: list[tuple[str, str]], values: list[Arr
 
 def _names(variables: list[Any]) -> list[tuple[str, str]]:
     """Return names, none twice, and shapes: layers of the user's own may bear the same name."""
-    return [(f"{place}:{each.path}", f"{tuple(each.shape)} {each.dtype}") for place, each in enumerate(variables)]
+    return [
+        (f"{place}:{variable.path}", f"{tuple(variable.shape)} {variable.dtype}")
+        for place, variable in enumerate(variables)
+    ]
 
 
 def _seed_generators(model: Any) -> list[Any]:
     shared = global_state.get_global_attribute(GLOBAL_SEED_GENERATOR)
-    own = [each for layer in model._flatten_layers() for each in layer._seed_generators]
+    own = [seed_generator for layer in model._flatten_layers() for seed_generator in layer._seed_generators]
     return own if shared is None else [*own, shared]
 
 
@@ -186,20 +189,20 @@ def _kept(model: Any) -> Iterator[Any]:
 
 def _optimizers(model: Any) -> list[Any]:
     """The optimisers of the model: the one of ``compile``, and those that a step of the user's own uses."""
-    return [each for each in _kept(model) if isinstance(each, keras.optimizers.Optimizer)]
+    return [part for part in _kept(model) if isinstance(part, keras.optimizers.Optimizer)]
 
 
 def _other_variables(model: Any) -> list[Any]:
     """TensorFlow's own variables in layers' attributes, which Keras does not count."""
     return [
-        each.state if isinstance(each, tf.random.Generator) else each
-        for each in _kept(model)
-        if isinstance(each, tf.Variable | tf.random.Generator)
+        part.state if isinstance(part, tf.random.Generator) else part
+        for part in _kept(model)
+        if isinstance(part, tf.Variable | tf.random.Generator)
     ]
 
 
 def _generators(model: Any) -> list[Any]:
-    return [each for each in _kept(model) if generator_state(each) is not None]
+    return [part for part in _kept(model) if generator_state(part) is not None]
 
 
 def _to_array(value: Any) -> tuple[Array, Mapping[str, Any]] | None:

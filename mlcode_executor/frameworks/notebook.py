@@ -72,16 +72,20 @@ def _take(lines: list[str], index: int) -> str:
 def _with_main(text: str, tree: ast.Module) -> str:
     """Run what stands under ``if __name__ == "__main__":``, though the code is no program here."""
     lines = text.split("\n")
-    for each in tree.body:
-        if isinstance(each, ast.If) and _asks_for_main(each.test) and each.test.end_lineno == each.test.lineno:
-            line = lines[each.lineno - 1].encode()
-            first, end = each.test.col_offset, each.test.end_col_offset or 0
-            lines[each.lineno - 1] = (line[:first] + b"True" + line[end:]).decode()
+    for statement in tree.body:
+        if (
+            isinstance(statement, ast.If)
+            and _asks_for_main(statement.test)
+            and statement.test.end_lineno == statement.test.lineno
+        ):
+            line = lines[statement.lineno - 1].encode()
+            first, end = statement.test.col_offset, statement.test.end_col_offset or 0
+            lines[statement.lineno - 1] = (line[:first] + b"True" + line[end:]).decode()
     return "\n".join(lines)
 
 
 def _asks_for_main(test: ast.expr) -> bool:
     if not isinstance(test, ast.Compare) or len(test.ops) != 1 or not isinstance(test.ops[0], ast.Eq):
         return False
-    sides = {ast.unparse(each) for each in (test.left, test.comparators[0])}
+    sides = {ast.unparse(side) for side in (test.left, test.comparators[0])}
     return sides == {"__name__", "'__main__'"}

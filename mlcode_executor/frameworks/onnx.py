@@ -71,12 +71,12 @@ class OnnxHandler:
         except Exception as error:
             raise UserCodeError(f"{ONNX_FILE} cannot be loaded: {error}", kind="invalid") from error
         inputs = self._session.get_inputs()
-        self._input_names = [each.name for each in inputs]
+        self._input_names = [model_input.name for model_input in inputs]
         dtype = dtype_from_json(request.params["input"]["dtype"])
         if dtype.names is not None:
             return self._outputs_of_named(dtype)
         if len(inputs) != 1 or inputs[0].type not in _DTYPES:
-            found = ", ".join(f"{each.name} {each.type}" for each in inputs)
+            found = ", ".join(f"{model_input.name} {model_input.type}" for model_input in inputs)
             raise UserCodeError(f"{ONNX_FILE} has the inputs {found}: expected one tensor of numbers", kind="invalid")
         self._dtype = np.dtype(_DTYPES[inputs[0].type])
         shape = tuple(request.params["input"]["shape"])
@@ -132,7 +132,7 @@ class OnnxHandler:
 
 
 def _described(outputs: list[Array]) -> dict[str, Any]:
-    return {"outputs": [{"dtype": str(each.dtype), "shape": list(each.shape[1:])} for each in outputs]}
+    return {"outputs": [{"dtype": str(output.dtype), "shape": list(output.shape[1:])} for output in outputs]}
 
 
 def _providers() -> list[str]:

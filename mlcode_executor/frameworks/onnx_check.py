@@ -35,7 +35,7 @@ def compare_and_write(
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    names = [each.name for each in session.get_inputs()]
+    names = [model_input.name for model_input in session.get_inputs()]
     difference = 0.0
     # One sample alone too: a model whose batch axis was frozen in the conversion passes with one size only.
     for count in sorted({1, min(len(features), _SAMPLES)}):
@@ -62,7 +62,7 @@ def feed_of(features: Array, names: Sequence[str]) -> dict[str, Array]:
     """Return what a session whose inputs are ``names`` takes of features (n, ...): several of them by their names."""
     if features.dtype.names is None:
         return {names[0]: features}
-    return {name: np.ascontiguousarray(each) for name, each in separated(features).items()}
+    return {name: np.ascontiguousarray(array) for name, array in separated(features).items()}
 
 
 def not_converted(reason: str, difference: float | None = None) -> dict[str, Any]:

@@ -76,7 +76,7 @@ class Chain(nn.Module):
         with torch.no_grad(), undisturbed(self):
             tried = [self(inputs * scale if inputs.is_floating_point() else inputs) for scale in _SCALES]
         for name in self._terms.names:
-            answers = [each[name].detach().float().cpu().numpy() for each in tried]
+            answers = [batch[name].detach().float().cpu().numpy() for batch in tried]
             self._logits[name] = not are_probabilities(answers)
 
     def loss_fn(self) -> nn.Module:

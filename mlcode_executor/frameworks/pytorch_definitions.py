@@ -61,7 +61,7 @@ class Definitions:
         """Raise UserCodeError unless all three are there and of use."""
         missing = [name for name in EXAMPLES if getattr(self._model, name, None) is None]
         if missing:
-            others = [each for each in _ELSEWHERE[missing[0]] if hasattr(self._model, each)]
+            others = [name for name in _ELSEWHERE[missing[0]] if hasattr(self._model, name)]
             raise UserCodeError(
                 f"the model {type(self._model).__name__} has no method {', '.join(missing)}: expected the methods "
                 f"{', '.join(EXAMPLES)}",
@@ -109,9 +109,17 @@ def check_inputs(model: nn.Module, *, alone: bool) -> None:
         parameters = inspect.signature(model.forward).parameters.values()
     except (TypeError, ValueError):
         return
-    positional = [each for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
-    needed = [each.name for each in positional if each.default is each.empty]
-    needed += [each.name for each in parameters if each.kind is each.KEYWORD_ONLY and each.default is each.empty]
+    positional = [
+        parameter
+        for parameter in parameters
+        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+    ]
+    needed = [parameter.name for parameter in positional if parameter.default is parameter.empty]
+    needed += [
+        parameter.name
+        for parameter in parameters
+        if parameter.kind is parameter.KEYWORD_ONLY and parameter.default is parameter.empty
+    ]
     method = type(model).forward
     line = method.__code__.co_firstlineno if inspect.isfunction(method) else None
     if len(needed) > 1 and not alone:
@@ -123,7 +131,7 @@ def check_inputs(model: nn.Module, *, alone: bool) -> None:
             hint="give the model one input and split it inside the model: def forward(self, x): first, second = "
             "x[:, :3], x[:, 3:]",
         )
-    if not positional and not any(each.kind is each.VAR_POSITIONAL for each in parameters):
+    if not positional and not any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters):
         raise UserCodeError(
             "the model's forward takes no input: expected def forward(self, x)",
             line=line if method.__module__ == "model_code" else None,
@@ -138,8 +146,21 @@ def _computes_loss(given: Any) -> bool:
     except (TypeError, ValueError):
         # Functions written in C have no signature: none of them returns a loss function.
         return True
-    needed = [each for each in parameters if each.kind is not each.VAR_POSITIONAL and each.default is each.empty]
-    return len([each for each in needed if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]) >= 2
+    needed = [
+        parameter
+        for parameter in parameters
+        if parameter.kind is not parameter.VAR_POSITIONAL and parameter.default is parameter.empty
+    ]
+    return (
+        len(
+            [
+                parameter
+                for parameter in needed
+                if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+            ]
+        )
+        >= 2
+    )
 
 
 def _is_optimizer(value: Any) -> bool:
@@ -147,7 +168,7 @@ def _is_optimizer(value: Any) -> bool:
 
 
 def _are_metrics(value: Any) -> bool:
-    return isinstance(value, Mapping) and all(isinstance(each, Metric) for each in value.values())
+    return isinstance(value, Mapping) and all(isinstance(metric, Metric) for metric in value.values())
 
 
 def _kind(value: object) -> str:

@@ -42,7 +42,7 @@ class Forward:
             model.train(training)
         with torch.no_grad(), undisturbed(model):
             answer = ask(model, inputs)
-        self.outputs = [tuple(each.shape[1:]) if each.shape[:1] == (2,) else None for each in _tensors(answer)]
+        self.outputs = [tuple(tensor.shape[1:]) if tensor.shape[:1] == (2,) else None for tensor in _tensors(answer)]
 
     def __call__(self, inputs: Tensors) -> Any:
         """Return the model's answer for prepared ``inputs`` (batch, ...), one or several, in its own structure.
@@ -62,7 +62,7 @@ class Forward:
         # What does not work with one sample alone works with two, or tells why it does not.
         if answer is not None:
             return answer
-        return pytree.tree_map(_first, ask(self.model, mapped(lambda each: torch.cat([each, each]), inputs)))
+        return pytree.tree_map(_first, ask(self.model, mapped(lambda tensor: torch.cat([tensor, tensor]), inputs)))
 
     def _with_batch_axis(self, answer: Any) -> Any | None:
         """Return ``answer`` with (1, ...) tensors of the known shapes; None when they cannot be that."""
@@ -104,8 +104,8 @@ class Served(nn.Module):
         answers = zip(_tensors(ask(self._model, inputs)), self._outputs, strict=True)
         # The graph is the same for any number of samples, and one alone must keep its batch axis.
         return tuple(
-            (each if shape is None else each.reshape(-1, *shape)).to(_ARRAY_TYPES.get(each.dtype, each.dtype))
-            for each, shape in answers
+            (answer if shape is None else answer.reshape(-1, *shape)).to(_ARRAY_TYPES.get(answer.dtype, answer.dtype))
+            for answer, shape in answers
         )
 
 
@@ -137,13 +137,13 @@ def _named(answer: Any, name: str) -> Iterator[tuple[str, torch.Tensor]]:
     if isinstance(answer, torch.Tensor):
         yield name, answer
     elif isinstance(answer, Mapping):
-        for key, each in answer.items():
-            yield from _named(each, f"{name}_{key}" if name else str(key))
+        for key, part in answer.items():
+            yield from _named(part, f"{name}_{key}" if name else str(key))
     elif isinstance(answer, (list, tuple)):
         names: Sequence[str] = getattr(answer, "_fields", [str(index) for index in range(len(answer))])
         prefix = name or ("" if hasattr(answer, "_fields") else "output")
-        for key, each in zip(names, answer, strict=True):
-            yield from _named(each, f"{prefix}_{key}" if prefix else key)
+        for key, part in zip(names, answer, strict=True):
+            yield from _named(part, f"{prefix}_{key}" if prefix else key)
     else:
         raise UserCodeError(f"the model's forward returns {type(answer).__name__}: expected tensors", kind="invalid")
 

@@ -121,12 +121,12 @@ def device() -> torch.device:
 
 def device_of(model: nn.Module) -> torch.device:
     """Where the model is; where it would be put if it has no parameters."""
-    return next((each.device for each in model.parameters()), device())
+    return next((parameter.device for parameter in model.parameters()), device())
 
 
 def float_type(model: nn.Module) -> torch.dtype:
     """The type of the model's numbers."""
-    floats = (each.dtype for each in model.parameters() if each.is_floating_point())
+    floats = (parameter.dtype for parameter in model.parameters() if parameter.is_floating_point())
     return next(floats, torch.float32)
 
 
@@ -143,8 +143,8 @@ def guessed_type(model: nn.Module) -> torch.dtype:
 def has_lazy_parameters(model: nn.Module) -> bool:
     """Whether some sizes are known only once the model has seen a sample."""
     return any(
-        isinstance(each, (nn.parameter.UninitializedParameter, nn.parameter.UninitializedBuffer))
-        for each in (*model.parameters(), *model.buffers())
+        isinstance(parameter, (nn.parameter.UninitializedParameter, nn.parameter.UninitializedBuffer))
+        for parameter in (*model.parameters(), *model.buffers())
     )
 
 
@@ -201,7 +201,7 @@ def fitting_shape(model: nn.Module, shape: tuple[int, ...], preparation: Prepara
         )
     ):
         return preparation
-    same_axes = next((each for each in shapes if len(each) == len(preparation.sample)), None)
+    same_axes = next((shape for shape in shapes if len(shape) == len(preparation.sample)), None)
     # Recurrent and fully convolutional models take other sizes than those of their training.
     if same_axes is not None and sorted(same_axes) != sorted(preparation.sample):
         return replace(preparation, sample=same_axes)
@@ -235,14 +235,14 @@ def candidates(model: nn.Module, features: Array, *, to_tensor: bool, scaled: bo
     shape = features.shape[1:]
     plain = Preparation(sample=shape, dtype=str(float_type(model)).removeprefix("torch."))
     whole = replace(plain, dtype="int64")
-    forms = [replace(plain, channels=each) for each in _channels(shape)]
+    forms = [replace(plain, channels=channel) for channel in _channels(shape)]
     if not (to_tensor and features.dtype == np.uint8 and len(shape) in (2, 3)):
         # As sent first: other types are scaled and arranged by whoever sends them.
-        return [plain, whole, *(each for each in forms if each != plain)]
+        return [plain, whole, *(form for form in forms if form != plain)]
     if forms[0] != plain:
         forms.append(plain)
     # Rows of ids that happen to be bytes come last: a model that begins with an embedding takes no fractions.
-    return [*(replace(each, scaled=scaled, to_tensor=True) for each in forms), whole]
+    return [*(replace(form, scaled=scaled, to_tensor=True) for form in forms), whole]
 
 
 def dividing_line(code: str) -> int | None:
@@ -273,7 +273,7 @@ def _channels(shape: tuple[int, ...]) -> Sequence[str]:
 
 def _refusal(model: nn.Module, preparation: Preparation, features: Array) -> Exception | None:
     """Return why the model does not take two samples so prepared, None when it does."""
-    return tried(model, lambda each: each(preparation.tensor(features[:2], device_of(each))))
+    return tried(model, lambda candidate: candidate(preparation.tensor(features[:2], device_of(candidate))))
 
 
 def tried(model: nn.Module, ask: Callable[[nn.Module], Any]) -> Exception | None:
@@ -290,9 +290,9 @@ def tried(model: nn.Module, ask: Callable[[nn.Module], Any]) -> Exception | None
 def _copy(model: nn.Module) -> nn.Module:
     # Buffers without a size cannot be copied, and need not be.
     sizeless: dict[int, Any] = {
-        id(each): nn.parameter.UninitializedBuffer(device=each.device, dtype=each.dtype)  # type: ignore[call-arg]
-        for each in model.buffers()
-        if isinstance(each, nn.parameter.UninitializedBuffer)
+        id(buffer): nn.parameter.UninitializedBuffer(device=buffer.device, dtype=buffer.dtype)  # type: ignore[call-arg]
+        for buffer in model.buffers()
+        if isinstance(buffer, nn.parameter.UninitializedBuffer)
     }
     return deepcopy(model, sizeless)
 
@@ -300,7 +300,7 @@ def _copy(model: nn.Module) -> nn.Module:
 def _telling(errors: Sequence[Exception]) -> Exception:
     """The error to show: the first, unless it only says that whole numbers are wanted."""
     wanted = ("scalar type", "indices", "Long", "dtype")
-    return next((each for each in errors if not any(word in str(each) for word in wanted)), errors[0])
+    return next((error for error in errors if not any(word in str(error) for word in wanted)), errors[0])
 
 
 def refuse_fractions(features: Array) -> None:

@@ -42,7 +42,7 @@ def _leave_compilers_out() -> None:
     """
 
     def compiled(model: Any = None, *_: Any, **__: Any) -> Any:
-        return model if model is not None else (lambda each: each)
+        return model if model is not None else (lambda module: module)
 
     def keep_modules(original: Callable[..., Any]) -> Callable[..., Any]:
         def scripted(obj: Any, *arguments: Any, **options: Any) -> Any:
@@ -75,8 +75,8 @@ class _CpuInstead(TorchFunctionMode):
         del types
         if func is torch.Tensor.cuda:
             return args[0]
-        kwargs = {name: _here(each) for name, each in (kwargs or {}).items()}
-        return func(*(_here(each) for each in args), **kwargs)
+        kwargs = {name: _here(value) for name, value in (kwargs or {}).items()}
+        return func(*(_here(argument) for argument in args), **kwargs)
 
 
 def _here(value: Any) -> Any:

@@ -65,26 +65,26 @@ class NamedPreparation:
 
     @property
     def summary(self) -> str:
-        return "; ".join(f"{name}: {each.summary}" for name, each in self.inputs.items())
+        return "; ".join(f"{name}: {input_.summary}" for name, input_ in self.inputs.items())
 
     def to_json(self) -> dict[str, Any]:
-        inputs = {name: each.to_json() for name, each in self.inputs.items()}
+        inputs = {name: preparation.to_json() for name, preparation in self.inputs.items()}
         return {"inputs": inputs, "summary": self.summary}
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> NamedPreparation:
         """Read what ``to_json`` wrote."""
-        return cls({name: Preparation.from_json(each) for name, each in document["inputs"].items()})
+        return cls({name: Preparation.from_json(value) for name, value in document["inputs"].items()})
 
     def __call__(self, features: Tensors) -> dict[str, torch.Tensor]:
         """Return the tensors of the inputs as the model takes them."""
         assert isinstance(features, dict)
-        return {name: each(features[name]) for name, each in self.inputs.items()}
+        return {name: preparation(features[name]) for name, preparation in self.inputs.items()}
 
     def tensor(self, features: Array, on: torch.device) -> dict[str, torch.Tensor]:
         """Return what the model takes, by name, which it may write to."""
         parts = separated(features)
-        return {name: each.tensor(parts[name].copy(), on) for name, each in self.inputs.items()}
+        return {name: input_.tensor(parts[name].copy(), on) for name, input_ in self.inputs.items()}
 
 
 # How features are prepared, of one input or of several.
@@ -101,7 +101,7 @@ def tensors_of(features: Array, on: torch.device) -> Tensors:
     """Return features (n, ...) as they are, on a device; of several inputs those of each by its name."""
     if features.dtype.names is None:
         return tensor_of(features, on)
-    return {name: torch.from_numpy(each.copy()).to(on) for name, each in separated(features).items()}
+    return {name: torch.from_numpy(array.copy()).to(on) for name, array in separated(features).items()}
 
 
 def tensor_of(array: Array, on: torch.device) -> torch.Tensor:
@@ -113,13 +113,13 @@ def tensor_of(array: Array, on: torch.device) -> torch.Tensor:
 def mapped(function: Callable[[torch.Tensor], torch.Tensor], tensors: Tensors) -> Tensors:
     """Return the same with ``function`` of each tensor."""
     if isinstance(tensors, dict):
-        return {name: function(each) for name, each in tensors.items()}
+        return {name: function(tensor) for name, tensor in tensors.items()}
     return function(tensors)
 
 
 def rows_of(tensors: Tensors, rows: slice) -> Tensors:
     """Return some rows, of each input where there are several."""
-    return mapped(lambda each: each[rows], tensors)
+    return mapped(lambda tensor: tensor[rows], tensors)
 
 
 def prepared(preparation: AnyPreparation, features: Tensors) -> Tensors:
@@ -164,9 +164,15 @@ def fitting(
 def argument_names(model: nn.Module) -> tuple[list[str], list[str] | None]:
     """Return the arguments that ``forward`` cannot do without, and all that it takes; None: any name."""
     parameters = inspect.signature(model.forward).parameters.values()
-    named = [each for each in parameters if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)]
-    needed = [each.name for each in named if each.default is each.empty]
-    return needed, None if any(each.kind is each.VAR_KEYWORD for each in parameters) else [each.name for each in named]
+    named = [
+        parameter
+        for parameter in parameters
+        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+    ]
+    needed = [parameter.name for parameter in named if parameter.default is parameter.empty]
+    return needed, None if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters) else [
+        parameter.name for parameter in named
+    ]
 
 
 def _check_names(model: nn.Module, given: Sequence[str]) -> None:
@@ -187,7 +193,7 @@ def _choose_named(
     """Try each input in the forms of ``pytorch_input.choose``, all of them together, the likeliest first."""
     parts = separated(features)
     _check_names(model, list(parts))
-    forms = {name: candidates(model, each, to_tensor=to_tensor, scaled=scaled) for name, each in parts.items()}
+    forms = {name: candidates(model, part, to_tensor=to_tensor, scaled=scaled) for name, part in parts.items()}
     first: Exception | None = None
     for together in itertools.islice(_combinations(forms, parts), _MOST_TRIES):
         chosen = NamedPreparation(together)
@@ -199,29 +205,29 @@ def _choose_named(
         assert first is not None
         raise first
     warnings: list[str] = []
-    for name, each in chosen.inputs.items():
-        if each.dtype == "int64" and parts[name].dtype.kind == "f":
+    for name, preparation in chosen.inputs.items():
+        if preparation.dtype == "int64" and parts[name].dtype.kind == "f":
             refuse_fractions(parts[name])
-        warnings += [f"input {name}: {text}" for text in range_warnings(each, parts[name])]
-    summarised = {name: summary_of(each, parts[name].dtype) for name, each in chosen.inputs.items()}
+        warnings += [f"input {name}: {text}" for text in range_warnings(preparation, parts[name])]
+    summarised = {name: summary_of(preparation, parts[name].dtype) for name, preparation in chosen.inputs.items()}
     return NamedPreparation(summarised), warnings
 
 
 def _refusal(model: nn.Module, preparation: NamedPreparation, features: Array) -> Exception | None:
     """Return why the model does not take two samples so prepared, None when it does."""
-    return tried(model, lambda each: ask(each, preparation.tensor(features[:2], device_of(each))))
+    return tried(model, lambda candidate: ask(candidate, preparation.tensor(features[:2], device_of(candidate))))
 
 
 def _combinations(
     forms: Mapping[str, Sequence[Preparation]], parts: Mapping[str, Array]
 ) -> Iterator[dict[str, Preparation]]:
     """Iterate over a form for each input: the likeliest, ids of embeddings as such, then those that differ least."""
-    likeliest = {name: each[0] for name, each in forms.items()}
+    likeliest = {name: form[0] for name, form in forms.items()}
     yield likeliest
     ids = {
         name: form
-        for name, each in forms.items()
-        if (form := next((one for one in each if one.dtype == "int64"), None)) and _are_whole(parts[name])
+        for name, candidates_of_part in forms.items()
+        if (form := next((one for one in candidates_of_part if one.dtype == "int64"), None)) and _are_whole(parts[name])
     }
     yield {**likeliest, **ids}
     for count in range(1, len(forms) + 1):

@@ -40,11 +40,11 @@ def find_model(namespace: Mapping[str, Any]) -> Any:
     model = pytorch_machine.unwrapped(namespace.get("model"))
     if isinstance(model, nn.Module):
         return model
-    others = [name for name, each in namespace.items() if isinstance(each, nn.Module)]
+    others = [name for name, value in namespace.items() if isinstance(value, nn.Module)]
     classes = [
         name
-        for name, each in namespace.items()
-        if isinstance(each, type) and issubclass(each, nn.Module) and each.__module__ == "model_code"
+        for name, value in namespace.items()
+        if isinstance(value, type) and issubclass(value, nn.Module) and value.__module__ == "model_code"
     ]
     hint = f"write model = {others[0]} at the end" if others else ""
     hint = hint or (f"write model = {classes[-1]}() at the end" if classes else "")

@@ -100,7 +100,10 @@ def _predict(preparation: AnyPreparation | None) -> dict[str, str]:
             "sent": "they were sent to Kafka-ML",
             "given": _prepared("samples", preparation),
         }
-    given = [f"{name!r}: {_prepared(f'samples[{name!r}]', each)}" for name, each in preparation.inputs.items()]
+    given = [
+        f"{name!r}: {_prepared(f'samples[{name!r}]', preparation_of_input)}"
+        for name, preparation_of_input in preparation.inputs.items()
+    ]
     return {
         "samples": "a dictionary of arrays (n, ...), one for each input,",
         "sent": "the contract makes them",

@@ -49,7 +49,7 @@ def describe(model: Any, code: str, *, trial: bool, distributed: bool = False) -
     UserCodeError for weights that no file can hold, and for what is wrong in forward whatever the data are.
     """
     notes: list[str] = []
-    parameters = sum(each.numel() for each in model.parameters() if not _is_lazy(each))
+    parameters = sum(parameter.numel() for parameter in model.parameters() if not _is_lazy(parameter))
     if not has_lazy_parameters(model):
         # Better refused now than when all epochs are done.
         weights_of(model)
@@ -66,7 +66,7 @@ def describe(model: Any, code: str, *, trial: bool, distributed: bool = False) -
         outputs=outputs,
         parameters=parameters,
         trainable_parameters=sum(
-            each.numel() for each in model.parameters() if each.requires_grad and not _is_lazy(each)
+            parameter.numel() for parameter in model.parameters() if parameter.requires_grad and not _is_lazy(parameter)
         ),
         metrics=[] if definitions is None else list(dict.fromkeys([*definitions.metrics(), "loss"])),
         labels="" if definitions is None else describe_loss(definitions.loss_fn())["kind"],
@@ -109,7 +109,7 @@ def outputs_of(forward: Forward, features: Array) -> list[dict[str, Any]]:
     """Return the outputs for samples such as ``features`` (n, ...), as JSON."""
     with torch.no_grad(), undisturbed(forward.model):
         answer = forward(forward.preparation.tensor(features[[0, -1]], device_of(forward.model)))
-    return [asdict(each) for each in _output_specs(answer)]
+    return [asdict(output_spec) for output_spec in _output_specs(answer)]
 
 
 def _is_lazy(parameter: Any) -> bool:
@@ -130,14 +130,14 @@ def _input(model: Any, notes: list[str]) -> tuple[list[TensorSpec], list[tuple[i
     """Return what the first layer with parameters says of the input, and sample shapes to try."""
     names = [
         name
-        for name, each in inspect.signature(model.forward).parameters.items()
-        if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)
+        for name, parameter in inspect.signature(model.forward).parameters.items()
+        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
     ]
     needed, _ = argument_names(model)
     dtype = str(guessed_type(model)).removeprefix("torch.")
     if len(needed) > 1:
         notes.append(f"the inputs {', '.join(needed)} are columns of a data set's contract that name them")
-        return [TensorSpec(each, (), dtype) for each in needed], []
+        return [TensorSpec(name, (), dtype) for name in needed], []
     name = names[0] if names else "input"
     flattened = False
     for module in _leaves(model):
@@ -187,7 +187,9 @@ def _probe(
                 break
     if not taken:
         return None, []
-    return taken[0][0], [_common(each) for each in zip(*(specs for _, specs in taken), strict=False)]
+    return taken[0][0], [
+        _common(specs_of_output) for specs_of_output in zip(*(specs for _, specs in taken), strict=False)
+    ]
 
 
 def _takes(model: Any, length: int) -> bool:
@@ -204,7 +206,7 @@ def _takes(model: Any, length: int) -> bool:
 
 def _common(specs: tuple[TensorSpec, ...]) -> TensorSpec:
     """Return what is the same in descriptions of one output for samples of several sizes."""
-    sizes = zip(*(each.shape for each in specs), strict=False)
+    sizes = zip(*(spec.shape for spec in specs), strict=False)
     return replace(specs[0], shape=tuple(one[0] if len(set(one)) == 1 else None for one in sizes))
 
 
@@ -222,9 +224,9 @@ def output_of(model: Any, shape: tuple[int, ...]) -> Any:
 
 def _output_specs(answer: Any) -> list[TensorSpec]:
     return [
-        TensorSpec(name, (None, *each.shape[1:]), str(each.dtype).removeprefix("torch."))
-        for name, each in named_outputs(answer)
-        if each.ndim
+        TensorSpec(name, (None, *output.shape[1:]), str(output.dtype).removeprefix("torch."))
+        for name, output in named_outputs(answer)
+        if output.ndim
     ]
 
 
@@ -232,14 +234,14 @@ def _trial(model: Any, shape: tuple[int, ...] | None, code: str) -> list[str]:
     """Return what random samples tell of a small model: whether its answers depend on the batch."""
     if shape is None or has_lazy_parameters(model):
         return []
-    if sum(each.numel() for each in model.parameters()) * int(np.prod(shape)) > _MOST_TRIAL_WORK:
+    if sum(parameter.numel() for parameter in model.parameters()) * int(np.prod(shape)) > _MOST_TRIAL_WORK:
         return []
     random = np.random.default_rng(0)
     dtype = guessed_type(model)
     if dtype.is_floating_point:
         samples: Array = random.normal(size=(_TRIAL_SAMPLES, *shape))
     else:
-        embeddings = (each for each in model.modules() if isinstance(each, (nn.Embedding, nn.EmbeddingBag)))
+        embeddings = (module for module in model.modules() if isinstance(module, (nn.Embedding, nn.EmbeddingBag)))
         samples = random.integers(0, next(embeddings).num_embeddings, (_TRIAL_SAMPLES, *shape))
 
     preparation = Preparation(sample=shape, dtype=str(dtype).removeprefix("torch."))
@@ -254,7 +256,7 @@ def _summary(model: Any, parameters: int) -> str:
     rows = [("Layer", "Type", "Parameters")]
     for name, module in model.named_modules():
         if name and not list(module.children()):
-            count = sum(each.numel() for each in module.parameters(recurse=False) if not _is_lazy(each))
+            count = sum(parameter.numel() for parameter in module.parameters(recurse=False) if not _is_lazy(parameter))
             rows.append((name, str(module), f"{count:,}"))
     widths = [min(60, max(len(row[column]) for row in rows)) for column in range(3)]
     lines = [f"{row[0]:<{widths[0]}}  {row[1][:60]:<{widths[1]}}  {row[2]:>{widths[2]}}".rstrip() for row in rows]

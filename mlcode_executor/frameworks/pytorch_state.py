@@ -44,7 +44,9 @@ def new_state() -> State:
 
 def weights(model: nn.Module) -> dict[str, torch.Tensor]:
     """Return the parameters and buffers by name, those that ``state_dict`` leaves out too; they share their memory."""
-    return {name: each.detach() for named in (model.named_parameters(), model.named_buffers()) for name, each in named}
+    return {
+        name: tensor.detach() for named in (model.named_parameters(), model.named_buffers()) for name, tensor in named
+    }
 
 
 def put_weights(state: State, name: str, tensors: Mapping[str, torch.Tensor]) -> None:
@@ -56,7 +58,7 @@ def take_weights(state: State, name: str, model: nn.Module) -> dict[str, torch.T
     """Return the weights under ``name``; RefusedError unless they are of this model."""
     saved: dict[str, torch.Tensor] = state[name]
     own = weights(model)
-    refuse_other_model(*(((key, _shape(each)) for key, each in of.items()) for of in (saved, own)))
+    refuse_other_model(*(((key, _shape(tensor)) for key, tensor in of.items()) for of in (saved, own)))
     return saved
 
 
@@ -73,7 +75,7 @@ def exchanged(model: nn.Module, others: Mapping[str, torch.Tensor]) -> Iterator[
 
 def copies(model: nn.Module) -> dict[str, torch.Tensor]:
     """Return what ``weights`` does, in memory of its own."""
-    return {name: each.clone() for name, each in weights(model).items()}
+    return {name: weight.clone() for name, weight in weights(model).items()}
 
 
 def put_copies(model: nn.Module, values: Mapping[str, torch.Tensor]) -> None:
@@ -118,8 +120,8 @@ def _attributes(model: nn.Module) -> Iterator[tuple[str, dict[str, Any], str]]:
         for key in list(vars(module)):
             if key not in _OF_EVERY_MODULE:
                 yield f"attribute:{path}.{key}", vars(module), key
-        for key, each in list(module._buffers.items()):
-            if each is None:
+        for key, buffer in list(module._buffers.items()):
+            if buffer is None:
                 yield f"attribute:{path}.{key}", module._buffers, key
 
 

@@ -103,8 +103,12 @@ class _Broadcasts(TorchDispatchMode):  # type: ignore[no-untyped-call]
     ) -> Any:
         del types
         answer = func(*args, **(kwargs or {}))
-        given = {tuple(each.shape) for each in pytree.tree_leaves(args) if isinstance(each, torch.Tensor)}
-        made = [tuple(each.shape) for each in pytree.tree_leaves(answer) if isinstance(each, torch.Tensor)]
+        given = {
+            tuple(tree_leaf.shape) for tree_leaf in pytree.tree_leaves(args) if isinstance(tree_leaf, torch.Tensor)
+        }
+        made = [
+            tuple(tree_leaf.shape) for tree_leaf in pytree.tree_leaves(answer) if isinstance(tree_leaf, torch.Tensor)
+        ]
         self.found = self.found or (given >= self._shapes and self._result in made)
         return answer
 

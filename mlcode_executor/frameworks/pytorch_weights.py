@@ -91,13 +91,13 @@ def load_weights(model: Any, path: Any) -> None:
 
 def unsaved_modules(model: nn.Module) -> list[str]:
     """Return the attributes that hold modules or parameters which PyTorch does not see: ``net.layers``, ..."""
-    seen = {id(each) for each in (*model.modules(), *model.parameters())}
+    seen = {id(module) for module in (*model.modules(), *model.parameters())}
     return [
         f"{path}.{name}".lstrip(".")
         for path, module in model.named_modules()
         for name, value in vars(module).items()
         if not name.startswith("_")
-        and any(isinstance(each, (nn.Module, nn.Parameter)) and id(each) not in seen for each in _items(value))
+        and any(isinstance(item, (nn.Module, nn.Parameter)) and id(item) not in seen for item in _items(value))
     ]
 
 

@@ -75,10 +75,10 @@ def maker_of_model(namespace: Mapping[str, Any]) -> str:
     """Return what to write where only a function of the user's makes the model; empty where none does."""
     makers = [
         name
-        for name, each in namespace.items()
-        if isinstance(each, types.FunctionType)
-        and each.__module__ == MODULE_NAME
-        and ("model" in each.__code__.co_varnames or "model" in name.lower())
+        for name, value in namespace.items()
+        if isinstance(value, types.FunctionType)
+        and value.__module__ == MODULE_NAME
+        and ("model" in value.__code__.co_varnames or "model" in name.lower())
     ]
     return f"write model = {makers[-1]}() at the end, and let {makers[-1]} return the model" if makers else ""
 

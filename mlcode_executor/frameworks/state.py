@@ -90,11 +90,15 @@ class State:
         if value is None or isinstance(value, bool | int | float | str):
             return value
         if isinstance(value, list):
-            return [self._pack(each, f"{name}[{index}]") for index, each in enumerate(value)]
+            return [self._pack(element, f"{name}[{index}]") for index, element in enumerate(value)]
         if isinstance(value, tuple):
             return {"tuple": self._pack(list(value), name)}
         if isinstance(value, Mapping):
-            return {"dict": [[self._pack(key, name), self._pack(each, f"{name}.{key}")] for key, each in value.items()]}
+            return {
+                "dict": [
+                    [self._pack(key, name), self._pack(element, f"{name}.{key}")] for key, element in value.items()
+                ]
+            }
         if isinstance(value, np.ndarray) and value.dtype.names:
             return {"inputs": self._pack(separated(value), name)}
         if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "biufc":
@@ -114,7 +118,7 @@ class State:
 
     def _unpack(self, packed: Any) -> Any:
         if isinstance(packed, list):
-            return [self._unpack(each) for each in packed]
+            return [self._unpack(element) for element in packed]
         if not isinstance(packed, dict):
             return packed
         if "tuple" in packed:
@@ -122,7 +126,7 @@ class State:
         if "inputs" in packed:
             return joined(self._unpack(packed["inputs"]))
         if "dict" in packed:
-            return {self._unpack(key): self._unpack(each) for key, each in packed["dict"]}
+            return {self._unpack(key): self._unpack(element) for key, element in packed["dict"]}
         if "tensor" in packed:
             return self._from_array(self._arrays[packed["tensor"]], packed)
         return self._arrays[packed["number"]][()] if "number" in packed else self._arrays[packed["array"]]

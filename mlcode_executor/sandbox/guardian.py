@@ -60,8 +60,8 @@ def stand_by(warmth: Warmth, listener: socket.socket, lifeline: int, taken: int)
         guardian.prepare(lifeline)
         request = guardian.await_request(listener, lifeline)
         os.write(taken, b"t")
-        for each in (listener.fileno(), lifeline, taken):
-            os.close(each)
+        for inherited in (listener.fileno(), lifeline, taken):
+            os.close(inherited)
         guardian.serve(request)
     except _ServerGone:
         os._exit(0)
@@ -93,7 +93,7 @@ class _Guardian:
         """Fork the model process and wait until it stands by, its sandbox closed where that can be done early."""
         try:
             self._scratch = self._sandbox.open()
-            self._link, theirs = (Channel(each) for each in socket.socketpair())
+            self._link, theirs = (Channel(end) for end in socket.socketpair())
             # Its end tells the model process that the guardian is gone, should that happen before it dies with it.
             watch, self._alive = os.pipe2(os.O_CLOEXEC)
             self._pid = os.fork()

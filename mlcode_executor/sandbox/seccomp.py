@@ -121,12 +121,12 @@ def _case(number: int | None, conditions: Sequence[_When], otherwise: int) -> li
     if number is None:
         return []
     block: list[tuple[int, int, int, int]] = []
-    for each in conditions:
+    for condition in conditions:
         # Both supported machines are little-endian: the low half comes first.
-        block.append((_LD_WORD, 0, 0, _ARGUMENTS_OFFSET + 8 * each.index))
-        if each.mask != 0xFFFFFFFF:
-            block.append((_AND, 0, 0, each.mask))
-        block += [(_JEQ, 0, 1, each.value), (_RET, 0, 0, each.action)]
+        block.append((_LD_WORD, 0, 0, _ARGUMENTS_OFFSET + 8 * condition.index))
+        if condition.mask != 0xFFFFFFFF:
+            block.append((_AND, 0, 0, condition.mask))
+        block += [(_JEQ, 0, 1, condition.value), (_RET, 0, 0, condition.action)]
     block.append((_RET, 0, 0, otherwise))
     return [(_JEQ, 0, len(block), number), *block]
 

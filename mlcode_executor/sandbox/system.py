@@ -77,7 +77,7 @@ def _check(result: int, what: str) -> int:
 
 def raw_syscall(what: str, number: int, *arguments: ctypes.c_void_p | bytes | int | None) -> int:
     """Make a system call by number; pointers as ctypes objects or bytes."""
-    converted = [ctypes.c_long(each) if isinstance(each, int) else each for each in arguments]
+    converted = [ctypes.c_long(argument) if isinstance(argument, int) else argument for argument in arguments]
     return _check(_libc.syscall(ctypes.c_long(number), *converted), what)
 
 
@@ -138,7 +138,7 @@ def set_host_name(name: str) -> None:
 
 
 def _prctl(what: str, option: int, *arguments: int) -> None:
-    padded = [ctypes.c_ulong(each) for each in (*arguments, 0, 0, 0, 0)[:4]]
+    padded = [ctypes.c_ulong(argument) for argument in (*arguments, 0, 0, 0, 0)[:4]]
     _check(_libc.prctl(option, *padded), what)
 
 

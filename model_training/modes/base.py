@@ -12,12 +12,12 @@ __all__ = ["Mode"]
 
 
 class Mode(Protocol):
-    """One way to train; a module with ``run`` is one."""
+    """One way to train. Any module with ``run`` implements it."""
 
     def run(self, context: RunContext) -> Sequence[TrainedPart]:
-        """Do the whole run: read, train, evaluate, save and report, until the backend confirmed every part.
+        """Do the whole run: read, train, evaluate, save and report, until the backend has confirmed every part.
 
-        Called once, in the main thread. Returns what was trained: one part in classic training; of several models, and
-        of several versions, each. Whatever is raised ends the run, and the caller reports it.
+        Called once, in the main thread. Returns what was trained: one part in classic training, otherwise one per model
+        and version. Any exception ends the run, and the caller reports it.
         """
         ...

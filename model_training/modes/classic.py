@@ -1,7 +1,7 @@
-"""Classic training: all samples are there and the model sees them ``epochs`` times. Step (6) of a sample's journey.
+"""Classic training: the model sees a complete slice ``epochs`` times. Step (6) of a sample's journey.
 
-The order of ``run`` is the whole story: stream, splits, model process, training, weights, evaluation, other files,
-result. Once the model is trained, a step that fails costs what it would have given and no more.
+``run`` tells the whole story in order: stream, splits, model process, training, weights, evaluation, other files,
+result. Once the model is trained, a step that fails loses only its own outcome.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def run(context: RunContext) -> Sequence[TrainedPart]:
     """Train the plan's model, or its chain, on the whole slice; returns its one part, or one for each sub-model."""
     plan, parts = context.plan, Parts(context)
     part = parts.leader
-    # The stream is read while the model process starts: whichever fails first ends the run.
+    # The stream is read while the model process starts. Whichever fails first ends the run.
     with context.slice() as reading, context.session() as session:
         model = session.build()
         part.warnings.add(*model.warnings)
@@ -68,7 +68,7 @@ def run(context: RunContext) -> Sequence[TrainedPart]:
             failpoint("training.fitted")
             ended = parts.finish(session, _trial(read, data), with_matrix=plan.confusion_matrix)
             parts.keep_contract(data.learnt)
-    # The model process is gone: nobody writes to the files any more.
+    # The model process has ended, so nothing writes to the files any more.
     failpoint("training.saved")
     hashes = parts.upload()
     failpoint("training.uploaded")
@@ -87,9 +87,9 @@ def run(context: RunContext) -> Sequence[TrainedPart]:
 
 @dataclass
 class _Fitting:
-    """Fits the model once, or in several rounds whose epochs are counted on, validating after each epoch.
+    """Fits the model once, or in several rounds with continued epoch numbers, validating after each epoch.
 
-    ``best`` is of the last fit, whose model is the result.
+    ``best`` belongs to the last fit, whose model is the result.
     """
 
     plan: TrainingPlan
@@ -100,7 +100,7 @@ class _Fitting:
     best: BestEpoch | None = None
 
     def fit(self, samples: Samples, rounds: SelfTraining | None = None) -> int:
-        """Fit ``samples``; returns how many epochs are done then, with those of the rounds before."""
+        """Fit ``samples``; returns the epochs done by then, including earlier rounds."""
         before = done = self.checkpoints.around.epochs
         data, parts, remaining = self.data, self.parts, RemainingTime()
         given = FRAMEWORKS[self.plan.framework].arguments[Purpose.FIT].in_common_names(self.plan.fit_arguments)
@@ -158,7 +158,9 @@ class _Fitting:
 
 
 def _trial(read: TrainingData, data: TrainingData) -> Trial:
-    """Test samples are tried; the confusion matrix of a stream without any is that of the training samples."""
+    """Return the samples to try the model on: test samples, or for the confusion matrix the training samples where
+    there are none.
+    """
     shown = "test" if len(data.test) else "training"
     return Trial(
         sample=data.training.features.array,
