@@ -27,7 +27,8 @@ from kafkaml.stream_range import StreamRange
 from kafkaml.wire.contract import Contract, Learnt
 
 if TYPE_CHECKING:
-    from kafkaml.contract.compiled import Arrangement, CompiledContract
+    from kafkaml.contract.arrangement import Arrangement
+    from kafkaml.contract.compiled import CompiledContract
 
 __all__ = ["ArrangedSlice", "arranged_slice", "build_columns_slice"]
 

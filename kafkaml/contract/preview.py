@@ -13,9 +13,10 @@ from kafkaml.codecs.base import DELETION
 from kafkaml.codecs.field_names import Path, path_text
 from kafkaml.codecs.looks import shown, text_of
 from kafkaml.codecs.registry import SchemaLookup
+from kafkaml.contract.arrangement import Arrangement
 from kafkaml.contract.bounded_lookup import BoundedLookup
 from kafkaml.contract.columns import Array
-from kafkaml.contract.compiled import Arrangement, CompiledContract, Raw
+from kafkaml.contract.compiled import CompiledContract, Raw
 from kafkaml.contract.draft import Draft
 from kafkaml.contract.errors import ContractError
 from kafkaml.contract.field_statistics import value_counts

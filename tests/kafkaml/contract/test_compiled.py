@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from kafkaml.contract.compiled import Arrangement, CompiledContract
+from kafkaml.contract.arrangement import Arrangement
+from kafkaml.contract.compiled import CompiledContract
 from kafkaml.contract.errors import ContractError
 from kafkaml.records import ListBatch, Record
 from kafkaml.wire.contract import (
@@ -212,7 +213,8 @@ def test_windows_are_those_of_a_naive_loop(seed: int, length: int, stride: int, 
                 naive.append(([x for x, _ in run[end - length + 1 : end + 1]], label))
     compiled = CompiledContract(made)
     rows = rows_of(compiled, cut(records, [9]))
-    windows, unlabelled = compiled._labelled(rows, compiled._windows(rows))
+    arranged = compiled.arrange(rows, seed=0, validation_rate=0, test_rate=0)
+    windows, unlabelled = arranged.windows, arranged.unlabelled
     arrangement = Arrangement(windows, None, None, unlabelled)  # type: ignore[arg-type]
     inputs, labels = compiled.samples(rows, Learnt(), arrangement, np.arange(len(windows)))
     assert labels is not None

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kafkaml.contract.compiled import Arrangement, CompiledContract
+from kafkaml.contract.arrangement import Arrangement
+from kafkaml.contract.compiled import CompiledContract
 from kafkaml.contract.sequences import windows_of
 from kafkaml.contract.splits import Parts, by_time
 from kafkaml.errors import RefusedError
