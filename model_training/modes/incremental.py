@@ -8,45 +8,36 @@ next as this one would have.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from fractions import Fraction
 from pathlib import Path
-from typing import Any, NoReturn
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import NoReturn
 
 from kafkaml.checkpoints import Contents
-from kafkaml.errors import DecodeError, KafkaMLError, ModelProcessDied, StreamUnavailable, UserCodeError
+from kafkaml.errors import DecodeError, KafkaMLError, ModelProcessDied, StreamUnavailable
 from kafkaml.failpoints import failpoint
-from kafkaml.frameworks import FRAMEWORKS, Purpose
-from kafkaml.left_out import LeftOut
 from kafkaml.logs import get_logger
 from kafkaml.wire.checkpoint import WindowEnd, by_partition, by_topic
 from kafkaml.wire.contract import SplitBy
-from kafkaml.wire.incremental import Incremental
 from kafkaml.wire.progress import EpochMetrics, WindowPlace
-from kafkaml.wire.semi_supervised import PseudoLabels, SemiSupervised
-from kafkaml.wire.training import TrainingPlan
-from kafkaml.wire.version import Comparison
+from kafkaml.wire.semi_supervised import PseudoLabels
 from mlcode_executor.process import LimitReason
 from model_training.context import RunContext
 from model_training.finishing import Learnt, Trial
-from model_training.fitting import WindowFit, blamed, fit_windows_to_model
+from model_training.fitting import WindowFit, fit_windows_to_model
+from model_training.incremental_state import LearningState
+from model_training.incremental_terms import Terms
 from model_training.interrupts import Interrupted
 from model_training.model_session import Samples
-from model_training.newest import Newest, share, shared
+from model_training.newest import Newest, share
 from model_training.part import TrainedPart, Whence
 from model_training.parts import Ended, Parts
 from model_training.promotion import PromotionRule
-from model_training.pseudo_labels import PseudoLabeller, labels_of, none_chosen, unused_unlabelled
-from model_training.rounds import Rounds
-from model_training.window import HeldOut, Reading, Window
-from model_training.window_samples import Ahead, Order, Ordering, WindowSamples
-from model_training.windows import Limits, Windows
+from model_training.pseudo_labels import none_chosen, unused_unlabelled
+from model_training.window import Reading, Window
+from model_training.window_samples import Ahead, WindowSamples
+from model_training.window_trainer import WindowTrainer
+from model_training.windows import Windows
 
 __all__ = ["run"]
 
@@ -54,130 +45,11 @@ logger = get_logger(__name__)
 
 # What a trained model is tried on where nothing was held out: enough for its answers in a batch.
 _SAMPLE_ROWS = 64
-_SAMPLE, _HELD_OUT, _LABELLED, _KEYS = "sample", "held_out", "labelled", "keys_"
-# What usually keeps a loss a number.
-_STEADIER = "a smaller learning rate, features scaled to 0..1, or clipped gradients (clipnorm=1.0) usually help"
-# Arguments of fit that say something of windows, by the names that all frameworks know them by.
-_PASSES, _SHUFFLE = "epochs", "shuffle"
-_KNOWN_ARGUMENTS = frozenset({_PASSES, _SHUFFLE, "class_weight", "to_tensor", "verbose"})
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Terms:
-    """What was asked for: checked, and with the defaults filled in."""
-
-    limits: Limits
-    held_out: HeldOut
-    rule: PromotionRule | None
-    semi_supervised: SemiSupervised | None
-    passes: int
-    ordering: Ordering
-    ignored: Sequence[str]
-
-    @classmethod
-    def of(cls, plan: TrainingPlan) -> _Terms:
-        """Read the plan; raises SettingsError for what cannot be done."""
-        settings = plan.incremental or Incremental()
-        rate = plan.stream.validation_rate if settings.validation_rate is None else settings.validation_rate
-        given = FRAMEWORKS[plan.framework].arguments[Purpose.FIT].in_common_names(plan.fit_arguments)
-        return cls(
-            limits=Limits(
-                records=settings.window_records,
-                seconds=settings.message_poll_timeout / 1000,
-                idle_seconds=None if settings.indefinite else settings.stream_timeout / 1000,
-            ),
-            # As a fraction, because 0.29 of 100 is 28.999... in floating point.
-            held_out=HeldOut(rate=Fraction(rate).limit_denominator(1_000_000_000), seed=plan.seed % 2**64),
-            rule=PromotionRule.of(settings, validation_rate=rate),
-            semi_supervised=plan.semi_supervised,
-            passes=given.get(_PASSES, 1),
-            ordering=Ordering(seed=plan.seed % 2**64, shuffle=given.get(_SHUFFLE, True), batch_size=plan.batch_size),
-            ignored=sorted(set(given) - _KNOWN_ARGUMENTS),
-        )
-
-
-@dataclass
-class _State:
-    """Where the learning stands after ``step`` windows; with the model's own state it is all there is to go on from."""
-
-    step: int = 0
-    reading: Reading = field(default_factory=Reading)
-    fit: WindowFit | None = None
-    # Samples whose labels cannot be learnt, beside what the reading left out.
-    unlearnable: LeftOut = field(default_factory=LeftOut)
-    trained: int = 0
-    validated: int = 0
-    champion: int | None = None
-    comparison: Comparison | None = None
-    seconds: float = 0.0
-    # Whether the model may be converted to ONNX: once that ended the model process it is not tried again.
-    converts: bool = True
-    held_out: Newest | None = None
-    # Those that windows without any are learnt with, and what came of the unlabelled ones; where these are learnt.
-    labelled: Newest | None = None
-    unlabelled: int = 0
-    pseudo_labelled: int = 0
-    pseudo_labels: list[PseudoLabels] = field(default_factory=list)
-    sample: NDArray[Any] | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return all but the arrays."""
-        return {
-            "reading": self.reading.to_json(),
-            "fit": None if self.fit is None else self.fit.to_json(),
-            "unlearnable": self.unlearnable.to_json(),
-            "trained": self.trained,
-            "validated": self.validated,
-            "champion": self.champion,
-            "comparison": None if self.comparison is None else self.comparison.to_json(),
-            "seconds": self.seconds,
-            "converts": self.converts,
-            "unlabelled": self.unlabelled,
-            "pseudo_labelled": self.pseudo_labelled,
-            "pseudo_labels": [each.to_json() for each in self.pseudo_labels],
-        }
-
-    @property
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """The samples that are kept, those held out, the newest labelled ones and a few for trying the model, and what
-        is known of keys.
-        """
-        held_out = {} if self.held_out is None else self.held_out.arrays(_HELD_OUT)
-        labelled = {} if self.labelled is None else self.labelled.arrays(_LABELLED)
-        keys = {f"{_KEYS}{name}": array for name, array in self.reading.state.items()}
-        return {**held_out, **labelled, **keys, **({} if self.sample is None else {_SAMPLE: self.sample})}
-
-    @classmethod
-    def restored(cls, contents: Contents) -> _State:
-        """Return the state that ``to_json`` and ``arrays`` described."""
-        document, arrays = contents.document, contents.arrays
-        fit, comparison = document["fit"], document["comparison"]
-        return cls(
-            step=contents.step,
-            reading=Reading.from_json(
-                document["reading"],
-                {name.removeprefix(_KEYS): array for name, array in arrays.items() if name.startswith(_KEYS)},
-            ),
-            fit=None if fit is None else WindowFit.from_json(fit),
-            unlearnable=LeftOut.from_json(document["unlearnable"]),
-            trained=document["trained"],
-            validated=document["validated"],
-            champion=document["champion"],
-            comparison=None if comparison is None else Comparison.model_validate(comparison),
-            seconds=document["seconds"],
-            converts=document["converts"],
-            held_out=Newest.from_arrays(arrays, _HELD_OUT),
-            sample=arrays.get(_SAMPLE),
-            labelled=Newest.from_arrays(arrays, _LABELLED),
-            unlabelled=document["unlabelled"],
-            pseudo_labelled=document["pseudo_labelled"],
-            pseudo_labels=[PseudoLabels.model_validate(each) for each in document["pseudo_labels"]],
-        )
 
 
 def run(context: RunContext) -> Sequence[TrainedPart]:
     """Learn the plan's stream until it is over or stopped; returns the last version of each of its parts."""
-    terms = _Terms.of(context.plan)
+    terms = Terms.of(context.plan)
     parts = Parts(context)
     part = parts.leader
     if terms.ignored:
@@ -212,17 +84,15 @@ class _Learner:
     """Learns with one model process, from a checkpoint on if there is one."""
 
     def __init__(
-        self, context: RunContext, terms: _Terms, parts: Parts, kept: Path | None, begun: WindowEnd | None
+        self, context: RunContext, terms: Terms, parts: Parts, kept: Path | None, begun: WindowEnd | None
     ) -> None:
         self._context = context
         self._plan = context.plan
         self._terms = terms
         self._parts = parts
         self._part = parts.leader
-        self._state = _State()
+        self._state = LearningState()
         self._started = self._last_end = time.monotonic()
-        # Of the pass that was learnt last.
-        self._learning_rate: Mapping[str, float] = {}
         # The model's state behind the present window, where it was saved before the window's end.
         self._saved: Path | None = None
         self.kept, self.begun = kept, begun
@@ -232,8 +102,7 @@ class _Learner:
         """Learn to the end of the stream, or until a person stops it, and finish all parts."""
         with self._context.session() as self._session:
             self._model = self._session.build()
-            if self._terms.semi_supervised is not None:
-                self._labeller = PseudoLabeller(self._terms.semi_supervised, self._session, self._part.warnings)
+            self._trainer = WindowTrainer(self._session, self._terms, self._context.interrupts, self._part.warnings)
             self._part.warnings.add(*self._model.warnings)
             if self._terms.rule is not None:
                 self._terms.rule.check_built(self._parts.monitorable(self._model.metrics))
@@ -302,18 +171,13 @@ class _Learner:
         if self._context.interrupts.stopped:
             return
         self._ahead.begin(iter(windows), lambda following: self._copied(following, fit, step + 1))
-        rounds: list[PseudoLabels] = []
+        rounds: Sequence[PseudoLabels] = ()
         if terms.semi_supervised is None:
-            trained = self._train(samples, order, fit)
+            trained = self._trainer.train(samples, order, fit)
         else:
-            trained = self._train_in_rounds(samples, order, fit, unlabelled, rounds)
+            trained, rounds = self._trainer.train_in_rounds(samples, order, fit, unlabelled, state)
         failpoint("incremental.trained")
-        validation: Mapping[str, float] = {}
-        if validated:
-            with samples.rows(0, validated) as part:
-                validation = self._session.evaluate(part)
-                newest = Newest(part.features.array, part.labels.array)
-                state.held_out = Newest.joined(state.held_out, newest)
+        validation = self._validate(samples, validated)
         if state.sample is None:
             state.sample = samples.features.array[validated:][:_SAMPLE_ROWS].copy()
         state.step, state.reading = step, window.reading
@@ -325,16 +189,6 @@ class _Learner:
             ended_by = self._compare(terms.rule)
         now = time.monotonic()
         state.seconds += now - started
-        place = WindowPlace(
-            records=window.records,
-            trained=count - validated,
-            validated=validated,
-            left_out=window.left_out + len(window) - count,
-            lag=windows.ends.behind(window.reading),
-            rate=window.records / max(now - self._last_end, 1e-9),
-            ended_ms=int(time.time() * 1000),
-        )
-        self._last_end = now
         self._parts.epoch(
             EpochMetrics(
                 epoch=step,
@@ -342,14 +196,37 @@ class _Learner:
                 training=trained,
                 validation=validation,
                 before=before,
-                window=place,
+                window=self._place(window, windows, count, validated, now),
                 pseudo_labels=rounds[-1] if rounds else None,
-                learning_rate=self._learning_rate,
+                learning_rate=self._trainer.learning_rate,
             )
         )
         self._keep()
         if ended_by is not None:
             raise _NewProcessNeeded(ended_by.message) from ended_by
+
+    def _validate(self, samples: Samples, validated: int) -> Mapping[str, float]:
+        """Evaluate the first ``validated`` samples, and keep the newest of them for comparisons."""
+        if not validated:
+            return {}
+        with samples.rows(0, validated) as part:
+            metrics = self._session.evaluate(part)
+            newest = Newest(part.features.array, part.labels.array)
+            self._state.held_out = Newest.joined(self._state.held_out, newest)
+        return metrics
+
+    def _place(self, window: Window, windows: Windows, count: int, validated: int, now: float) -> WindowPlace:
+        """Return what is shown of a window of which ``count`` samples were learnt or ``validated``."""
+        since, self._last_end = self._last_end, now
+        return WindowPlace(
+            records=window.records,
+            trained=count - validated,
+            validated=validated,
+            left_out=window.left_out + len(window) - count,
+            lag=windows.ends.behind(window.reading),
+            rate=window.records / max(now - since, 1e-9),
+            ended_ms=int(time.time() * 1000),
+        )
 
     def _fit_to(self, window: Window) -> WindowFit | None:
         """Return how windows are handed to the model, which the first one with samples tells."""
@@ -357,8 +234,8 @@ class _Learner:
             self._state.fit = fit_windows_to_model(
                 window, self._model.signature, targets=self._plan.targets, describe_loss=self._session.describe_loss
             )
-            if self._terms.semi_supervised is not None:
-                self._labeller.check(self._state.fit.arrays(window)[1])
+            if self._trainer.labeller is not None:
+                self._trainer.labeller.check(self._state.fit.arrays(window)[1])
         return self._state.fit
 
     def _count_wrong(self, window: Window, fit: WindowFit, samples: WindowSamples) -> None:
@@ -375,76 +252,6 @@ class _Learner:
             self._state.unlearnable.add(window.place(row), error)
         records = window.reading.records
         self._state.unlearnable.check(records, records)
-
-    def _train(self, samples: Samples, order: Order, fit: WindowFit) -> Mapping[str, float]:
-        """Learn the samples behind those that validate; a stop leaves out passes that did not begin."""
-        metrics: Mapping[str, float] = {}
-        with samples.rows(order.validated, len(samples)) as training:
-            for number in range(self._terms.passes):
-                if number and self._context.interrupts.stopped:
-                    break
-                if number and self._terms.ordering.shuffle:
-                    order.mix_again(samples, number)
-                try:
-                    done = self._session.partial_fit(training)
-                except UserCodeError as error:
-                    if not fit.doubts:
-                        raise
-                    raise blamed(error, *fit.doubts[0]) from error
-                metrics, self._learning_rate = done.metrics, done.learning_rate
-                self._part.warnings.add(*done.warnings)
-        lost = [name for name, value in metrics.items() if not math.isfinite(value)]
-        if lost:
-            self._part.warnings.add(f"the training diverged: {', '.join(lost)} ceased to be a number; {_STEADIER}")
-        return metrics
-
-    def _train_in_rounds(
-        self,
-        samples: Samples,
-        order: Order,
-        fit: WindowFit,
-        unlabelled: NDArray[Any],
-        rounds: list[PseudoLabels],
-    ) -> Mapping[str, float]:
-        """As ``_train``, in rounds with the ``unlabelled`` samples of which the model is sure; ``rounds`` gets them."""
-        terms, state = self._terms, self._state
-        assert terms.semi_supervised is not None
-        own = Newest(samples.features.array[order.validated :], samples.labels.array[order.validated :])
-        metrics: Mapping[str, float] = {}
-        # A model that has learnt nothing is sure of anything.
-        labelled_alone = not state.trained or not len(unlabelled)
-        if len(own):
-            state.labelled = Newest.joined(state.labelled, own)
-            metrics = self._train(samples, order, fit) if labelled_alone else {}
-        labelled = own if len(own) else state.labelled
-        chosen = 0
-        if len(unlabelled) and labelled is not None:
-            with shared(unlabelled) as features:
-                driver = Rounds(self._labeller, features, most=terms.semi_supervised.rounds, first=1)
-                while not (driver.told and self._context.interrupts.stopped) and driver.begin():
-                    rows = driver.chosen.rows
-                    pseudo = labels_of(driver.chosen.classes, like=labelled.labels[:0], count=driver.classes)
-                    union = Newest(
-                        np.concatenate([labelled.features, unlabelled[rows]]),
-                        np.concatenate([labelled.labels, pseudo]),
-                    )
-                    metrics = self._train_union(union, fit, driver.told[-1].round)
-                    failpoint("incremental.round")
-                    if not driver.end():
-                        break
-            rounds += driver.told
-            chosen = len(driver.chosen)
-            state.unlabelled += len(unlabelled)
-            state.pseudo_labelled += chosen
-            state.pseudo_labels = rounds
-        if len(own) and not labelled_alone and not chosen:
-            metrics = self._train(samples, order, fit)
-        return metrics
-
-    def _train_union(self, union: Newest, fit: WindowFit, number: int) -> Mapping[str, float]:
-        order = Order(self._terms.ordering, step=self._state.step + 1, count=len(union), validates=0, round_=number)
-        with share(union.features, union.labels, rows=order.rows, targets_are_features=False) as samples:
-            return self._train(samples, order, fit)
 
     def _compare(self, rule: PromotionRule) -> KafkaMLError | None:
         """Compare with the champion on the held-out samples, and make a version of what is enough better.
@@ -498,7 +305,7 @@ class _Learner:
 
     def _restore(self, path: Path) -> None:
         contents = self._context.read_checkpoint(path)
-        self._state = _State.restored(contents)
+        self._state = LearningState.restored(contents)
         self._part.warnings.add(*contents.document["warnings"])
         if self._state.sample is not None:
             # As the first window did, before the state that followed it: the session learns the model's shapes.
@@ -540,11 +347,11 @@ class _Learner:
         tested = 0 if state.held_out is None else len(state.held_out)
         samples = {"training": state.trained, "validation": state.validated, "test": tested}
         warnings = [*fit.warnings, *state.reading.warnings, *state.unlearnable.warnings(state.reading.records)]
-        terms = self._terms.semi_supervised
-        if terms is not None:
+        terms, labeller = self._terms.semi_supervised, self._trainer.labeller
+        if terms is not None and labeller is not None:
             samples["pseudo_labelled"] = state.pseudo_labelled
             if not state.pseudo_labelled:
-                warnings.append(none_chosen(state.unlabelled, terms, self._labeller.surest))
+                warnings.append(none_chosen(state.unlabelled, terms, labeller.surest))
         return Learnt(
             seconds=state.seconds,
             samples=samples,
