@@ -7,7 +7,6 @@ Called by ``model_inference`` from one thread. Never decodes, never decides what
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -21,14 +20,14 @@ from confluent_kafka import (
     TopicPartition,
 )
 
+from kafkaml.confluent.assignment import Assignment, InputPositions
 from kafkaml.confluent.batch import MessageBatch
 from kafkaml.confluent.config import RecordSizes, consumer_config
-from kafkaml.confluent.errors import ClientLog, error_of, kafka_errors, passes_by_itself, to_error
+from kafkaml.confluent.errors import ClientLog, error_of, passes_by_itself, to_error
 from kafkaml.confluent.output_tail import OutputTail
 from kafkaml.confluent.outputs import ClusterTopics, Output, TransactionalOutput
-from kafkaml.confluent.positions import committed_positions, partitions_text, places_text
+from kafkaml.confluent.positions import committed_positions
 from kafkaml.confluent.spread_output import SpreadOutput
-from kafkaml.confluent.stalled import StalledPartitions
 from kafkaml.errors import BrokerError, KafkaMLError, ProducerFenced, RefusedError, TransactionAborted
 from kafkaml.records import OutgoingRecord, OutgoingRow, PartitionKey, PartitionListener, RecordBatch
 from kafkaml.settings import KafkaSettings
@@ -36,12 +35,6 @@ from kafkaml.settings import KafkaSettings
 __all__ = ["KafkaLoopClient"]
 
 _logger = logging.getLogger(__name__)
-
-# How long a poll asks for the committed positions of all partitions that are new here, and of each by itself when one
-# of them holds up the answer for all.
-_PLACE_ALL_SECONDS = 1.0
-_PLACE_ONE_SECONDS = 0.1
-_PLACE_EACH_SECONDS = 0.5
 
 
 class KafkaLoopClient:
@@ -64,22 +57,7 @@ class KafkaLoopClient:
         self._tail: OutputTail | None = None
         self._request_timeout_seconds = request_timeout_seconds
         self._recovery_timeout_seconds = recovery_timeout_seconds
-        # Next offset after what was polled, and the first offset that is not committed, both per partition.
-        self._polled: dict[PartitionKey, int] = {}
-        self._uncommitted: dict[PartitionKey, int] = {}
-        # What is committed of our partitions.
-        self._committed_here: dict[PartitionKey, int] = {}
-        self._assigned: set[PartitionKey] | None = None
-        # Partitions of ours that are not read yet, because what is committed of them is not known, with how often that
-        # was asked for; and since when there are such.
-        self._unplaced: dict[PartitionKey, int] = {}
-        self._unplaced_since = 0.0
-        self._stalled = StalledPartitions()
-        self._start = OFFSET_END if start == "latest" else OFFSET_BEGINNING
         self._unknown_tail: set[PartitionKey] = set()
-        # Counts the changes of the assignment.
-        self._generation = 0
-        self._paused = False
         self._closed = False
         self._interruption: KafkaMLError | None = None
         # What a wait for a cluster of the outputs is for; empty while there is none. Read by any thread.
@@ -98,6 +76,14 @@ class KafkaLoopClient:
         self._subscribed = False
         # Looks for the group's coordinator by itself; the group is joined by the first poll.
         self._consumer = Consumer(config)
+        self._positions = InputPositions()
+        self._assignment = Assignment(
+            self._consumer,
+            self._log,
+            self._positions,
+            start=OFFSET_END if start == "latest" else OFFSET_BEGINNING,
+            recovery_timeout_seconds=recovery_timeout_seconds,
+        )
 
     @classmethod
     def exactly_once(
@@ -183,7 +169,7 @@ class KafkaLoopClient:
     @property
     def assigned(self) -> bool:
         """Whether the group gave this member its share of the partitions (which may be none)."""
-        return self._assigned is not None
+        return self._assignment.keys is not None
 
     def poll(self, *, max_records: int, timeout_seconds: float) -> RecordBatch:
         """Block for the first record, then take what is already there, at most ``max_records``; may be empty.
@@ -196,8 +182,7 @@ class KafkaLoopClient:
                 self._topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
             )
             self._subscribed = True
-        if self._unplaced:
-            self._place()
+        self._assignment.place(self.listener)
         first = self._consumer.poll(timeout_seconds)
         messages: list[Message] = []
         drained = first is None
@@ -205,21 +190,20 @@ class KafkaLoopClient:
             # Noted before the next call, whose rebalance callback may take just this partition away.
             messages = self._accepted([first])
             if max_records > 1 and self._interruption is None:
-                generation = self._generation
+                generation = self._assignment.generation
                 more = self._consumer.consume(max_records - 1, 0)
                 drained = len(more) < max_records - 1
-                if generation != self._generation:
+                if generation != self._assignment.generation:
                     # What was taken from the queue just before the callback may belong to others now.
-                    assigned = self._assigned or set()
+                    assigned = self._assignment.keys or set()
                     more = [each for each in more if each.error() or (each.topic(), each.partition()) in assigned]
                 messages += self._accepted(more)
         if self._interruption is not None:
             interruption, self._interruption = self._interruption, None
-            self._rewind(dict(self._uncommitted))
+            self._rewind(dict(self._positions.uncommitted))
             raise interruption
-        if drained and not self._paused and (stalled := self._stalled.find(self._consumer)):
-            _logger.warning("nothing comes of %s though records wait there: read anew", places_text(stalled))
-            self._give_out_again(stalled)
+        if drained:
+            self._assignment.read_stalled_again()
         if self._tail is not None and messages:
             messages = self._unanswered(messages)
         return MessageBatch(messages)
@@ -259,7 +243,7 @@ class KafkaLoopClient:
 
     def commit(self, positions: Mapping[PartitionKey, int] | None = None) -> None:
         """Commit outputs and input positions together; see ``TransactionalLoopClient.commit``."""
-        offsets = dict(self._polled if positions is None else positions)
+        offsets = dict(self._positions.polled if positions is None else positions)
         metadata = self._tail.metadata() if self._tail else ""
         try:
             self._output.commit(
@@ -268,33 +252,23 @@ class KafkaLoopClient:
             )
         except TransactionAborted:
             # The commit may have happened all the same: only Kafka knows where to go on.
-            self._rewind(self._committed(self._uncommitted))
+            self._rewind(self._committed(self._positions.uncommitted))
             raise
         self._waited()
-        self._committed_here |= offsets
-        for key, offset in offsets.items():
-            if self._polled.get(key, 0) <= offset:
-                self._polled.pop(key, None)
-                self._uncommitted.pop(key, None)
-            else:
-                self._uncommitted[key] = offset
+        self._positions.commit(offsets)
 
     def abort(self) -> None:
         """Give up what was produced since ``begin`` and rewind the input to the last commit."""
         self._output.abort()
-        self._rewind(dict(self._uncommitted))
+        self._rewind(dict(self._positions.uncommitted))
 
     def pause(self) -> None:
         """Let ``poll`` return no records but serve the group."""
-        self._paused = True
-        with kafka_errors("pausing the input", self._log):
-            self._consumer.pause(self._consumer.assignment())
+        self._assignment.pause()
 
     def resume(self) -> None:
         """End ``pause``."""
-        self._paused = False
-        with kafka_errors("resuming the input", self._log):
-            self._consumer.resume(self._consumer.assignment())
+        self._assignment.resume()
 
     def lag(self) -> dict[PartitionKey, int]:
         """Records between the position and the end, per assigned partition, from what was last heard (no request)."""
@@ -308,7 +282,7 @@ class KafkaLoopClient:
 
     def positions(self) -> dict[PartitionKey, int]:
         """What is committed of each assigned partition, as far as anything is: the next offset to read (no request)."""
-        return dict(self._committed_here)
+        return dict(self._positions.committed)
 
     def close(self) -> None:
         """Leave the group; what was not committed is given up."""
@@ -319,7 +293,7 @@ class KafkaLoopClient:
             self._output.close()
         finally:
             # Leaving the group takes the partitions away, and there is nothing left to give up for them.
-            self._uncommitted.clear()
+            self._positions.uncommitted.clear()
             self._consumer.close()
 
     def _accepted(self, messages: Sequence[Message]) -> list[Message]:
@@ -338,13 +312,8 @@ class KafkaLoopClient:
         return accepted
 
     def _note(self, topic: str, partitions: list[int], offsets: list[int]) -> None:
-        """Note which positions were polled, and where those that are not committed begin."""
-        # Offsets rise within a partition, so the last pair of a partition wins: its highest, or read backwards lowest.
-        for partition, offset in dict(zip(partitions, offsets, strict=True)).items():
-            self._polled[topic, partition] = offset + 1
-            self._stalled.reading((topic, partition), offset + 1)
-        for partition, offset in dict(zip(reversed(partitions), reversed(offsets), strict=True)).items():
-            self._uncommitted.setdefault((topic, partition), offset)
+        for partition, end in self._positions.note(topic, partitions, offsets).items():
+            self._assignment.reading((topic, partition), end)
 
     def _complain(self, error: KafkaError, message: Message) -> None:
         if error.fatal() or not passes_by_itself(error):
@@ -353,83 +322,15 @@ class KafkaLoopClient:
 
     def _rewind(self, offsets: Mapping[PartitionKey, int]) -> None:
         """Read again from ``offsets``; partitions that are gone meanwhile are left to their new owner."""
-        self._polled.clear()
-        self._uncommitted.clear()
-        for (topic, partition), offset in offsets.items():
-            if self._assigned is None or (topic, partition) not in self._assigned:
-                continue
-            place = TopicPartition(topic, partition, offset)
-            try:
-                self._consumer.seek(place)
-            except KafkaException as exception:
-                if error_of(exception).code() != KafkaError._STATE:
-                    raise to_error(error_of(exception), f"rewinding {topic}[{partition}]") from exception
-                # Not being fetched yet: give it out again with the place to start from.
-                self._give_out_again([place])
-            self._stalled.reading((topic, partition), offset)
-            if self._tail is not None:
-                self._unknown_tail.add((topic, partition))
-
-    def _give_out_again(self, places: list[TopicPartition]) -> None:
-        with kafka_errors(f"reading {places_text(places)} anew", self._log):
-            self._consumer.incremental_unassign(places)
-            self._consumer.incremental_assign(places)
-            # The client keeps for each partition whether it is paused, also while it is not assigned.
-            (self._consumer.pause if self._paused else self._consumer.resume)(places)
-
-    def _place(self) -> None:
-        """Begin to read partitions that the group gave us, each from where the group has committed last.
-
-        The client could look for these positions by itself. But while a transaction of a replica that died holds one,
-        and the assignment changes meanwhile, it takes the position for never committed, and reads all records again
-        (librdkafka 2.16, ``rd_kafka_assignment_apply_offsets``: UNSTABLE_OFFSET_COMMIT).
-        """
-        new = [key for key, tries in self._unplaced.items() if not tries]
-        if new and self._place_some(new, _PLACE_ALL_SECONDS):
-            return
-        # One at a time: the client has no answer for any while it waits for one.
-        deadline = time.monotonic() + _PLACE_EACH_SECONDS
-        for key in sorted(self._unplaced, key=self._unplaced.__getitem__):
-            if time.monotonic() > deadline:
-                return
-            self._place_some([key], _PLACE_ONE_SECONDS)
-
-    def _place_some(self, keys: Sequence[PartitionKey], timeout_seconds: float) -> bool:
-        """Ask once for committed positions and begin to read there; whether that could be done."""
-        for key in keys:
-            self._unplaced[key] += 1
-        try:
-            places = committed_positions(
-                self._consumer,
-                [TopicPartition(*key) for key in keys],
-                self._log,
-                request_timeout_seconds=timeout_seconds,
-                recovery_timeout_seconds=0.0,
-            )
-        except BrokerError:
-            if time.monotonic() - self._unplaced_since > self._recovery_timeout_seconds:
-                raise
-            return False
-        if self.listener is not None and not self.listener.taken([(each.topic, each.partition) for each in places]):
-            return False
-        for place in places:
-            if place.offset < 0:
-                place.offset = self._start
-            else:
-                self._committed_here[place.topic, place.partition] = place.offset
-            del self._unplaced[place.topic, place.partition]
-            self._stalled.reading((place.topic, place.partition), place.offset)
-        with kafka_errors("beginning to read", self._log):
-            self._consumer.incremental_assign(places)
-            # One that was taken away while all were paused is paused still.
-            (self._consumer.pause if self._paused else self._consumer.resume)(places)
-        _logger.info("reading %s", places_text(places))
-        return True
+        self._positions.rewind()
+        if self._tail is not None:
+            self._unknown_tail |= offsets.keys() & (self._assignment.keys or set())
+        self._assignment.seek(offsets)
 
     def _committed(self, uncommitted: Mapping[PartitionKey, int]) -> dict[PartitionKey, int]:
         """Ask Kafka for the committed positions; where there are none yet, what is uncommitted here starts."""
         places = {key: place.offset for key, place in self._ask_committed(uncommitted).items()}
-        self._committed_here |= {key: offset for key, offset in places.items() if offset >= 0}
+        self._positions.committed |= {key: offset for key, offset in places.items() if offset >= 0}
         return {key: offset if offset >= 0 else uncommitted[key] for key, offset in places.items()}
 
     def _ask_committed(self, keys: Iterable[PartitionKey]) -> dict[PartitionKey, TopicPartition]:
@@ -443,17 +344,12 @@ class KafkaLoopClient:
         return {(each.topic, each.partition): each for each in answers}
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        keys = {(each.topic, each.partition) for each in partitions}
-        self._generation += 1
-        self._assigned = (self._assigned or set()) | keys
+        keys = {(place.topic, place.partition) for place in partitions}
+        self._assignment.add(keys)
         if self._tail is not None:
             self._unknown_tail |= keys
-        if not self._unplaced:
-            self._unplaced_since = time.monotonic()
-        self._unplaced |= dict.fromkeys(keys, 0)
         # The next poll places them; to wait here would hold up the whole group.
         consumer.incremental_assign([])
-        _logger.info("assigned: %s", partitions_text(keys))
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         consumer.incremental_unassign(self._give_up(partitions, "a rebalance moved"))
@@ -467,32 +363,25 @@ class KafkaLoopClient:
 
         Returns those of them that were read.
         """
-        read = [each for each in partitions if (each.topic, each.partition) not in self._unplaced]
-        keys = {(each.topic, each.partition) for each in partitions}
-        self._generation += 1
-        _logger.info("revoked: %s", partitions_text(keys))
-        if self._assigned is not None:
-            self._assigned -= keys
+        keys = {(place.topic, place.partition) for place in partitions}
+        read = self._assignment.remove(keys)
         self._unknown_tail -= keys
         if self.listener is not None:
             self.listener.lost(keys)
-        self._stalled.forget(keys)
-        for key in keys:
-            self._unplaced.pop(key, None)
-            self._committed_here.pop(key, None)
-        if keys & self._uncommitted.keys():
+        given_up = keys & self._positions.uncommitted.keys()
+        if given_up:
             try:
                 self._output.abort()
-                self._interruption = TransactionAborted(f"{why} {sorted(keys & self._uncommitted.keys())}")
+                self._interruption = TransactionAborted(f"{why} {sorted(given_up)}")
             except KafkaMLError as error:
                 # An exception must not fly through the client's C code.
                 self._interruption = error
-        return read
+        return [place for place in partitions if (place.topic, place.partition) in read]
 
     def _unanswered(self, messages: list[Message]) -> list[Message]:
         """Drop the messages that the outputs answer already, after looking for such in partitions that are new here."""
         assert self._tail is not None
-        new = self._unknown_tail & self._uncommitted.keys()
+        new = self._unknown_tail & self._positions.uncommitted.keys()
         if new:
             committed = self._ask_committed(new)
             # Where nothing was ever committed nobody can have answered: the first thing that is done is this commit.
@@ -521,9 +410,9 @@ class KafkaLoopClient:
             _logger.warning("waiting for a cluster that is written to: %s", missing.message)
         self.waits_for = missing.message
         if self._gives_up():
-            self._rewind(dict(self._uncommitted))
+            self._rewind(dict(self._positions.uncommitted))
             raise TransactionAborted(f"{missing.message}, and this worker is to end") from missing
-        paused = self._paused
+        paused = self._assignment.paused
         if not paused:
             self.pause()
         try:
@@ -543,10 +432,10 @@ class KafkaLoopClient:
         if not keys:
             return
         metadata = self._tail.metadata()
-        places = [TopicPartition(*key, self._uncommitted[key], metadata) for key in keys]
+        places = [TopicPartition(*key, self._positions.uncommitted[key], metadata) for key in keys]
         try:
             self._consumer.commit(offsets=places, asynchronous=False)
         except KafkaException as exception:
-            self._rewind(dict(self._uncommitted))
+            self._rewind(dict(self._positions.uncommitted))
             problem = to_error(error_of(exception), "committing the start of the input", self._log)
             raise TransactionAborted(problem.message) from exception

@@ -74,7 +74,7 @@ class Replica:
     @property
     def shares(self) -> bool:
         """Whether the group gave it some of the partitions, and not all."""
-        return 0 < len(self.client._assigned or ()) < _PARTITIONS
+        return 0 < len(self.client._assignment.keys or ()) < _PARTITIONS
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_partitions_move_while_a_dead_replica_holds_their_offsets(
 
     def owns_all() -> bool:
         first.poll()
-        return len(first.client._assigned or ()) == _PARTITIONS
+        return len(first.client._assignment.keys or ()) == _PARTITIONS
 
     eventually(owns_all, 60)
     # It asks for the offsets, in vain; then the second takes half of the partitions.

@@ -1,0 +1,213 @@
+"""Assignment: the partitions that the group gave this member, and from where each is read. Used by KafkaLoopClient."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from kafkaml.confluent.errors import ClientLog, error_of, kafka_errors, to_error
+from kafkaml.confluent.positions import committed_positions, partitions_text, places_text
+from kafkaml.confluent.stalled import StalledPartitions
+from kafkaml.errors import BrokerError
+from kafkaml.records import PartitionKey, PartitionListener
+
+__all__ = ["Assignment", "InputPositions"]
+
+_logger = logging.getLogger(__name__)
+
+# How long a poll asks for the committed positions of all partitions that are new here, and of each by itself when one
+# of them holds up the answer for all.
+_PLACE_ALL_SECONDS = 1.0
+_PLACE_ONE_SECONDS = 0.1
+_PLACE_EACH_SECONDS = 0.5
+
+
+@dataclass(slots=True)
+class InputPositions:
+    """Offsets by partition: ``polled``, the next after what was polled; ``uncommitted``, the first that is not
+    committed; ``committed``, what is committed of the partitions of this member.
+    """
+
+    polled: dict[PartitionKey, int] = field(default_factory=dict)
+    uncommitted: dict[PartitionKey, int] = field(default_factory=dict)
+    committed: dict[PartitionKey, int] = field(default_factory=dict)
+
+    def note(self, topic: str, partitions: list[int], offsets: list[int]) -> dict[int, int]:
+        """Note what was polled of a topic, in the order of offsets; returns the next offset of each partition."""
+        # Offsets rise within a partition, so the last pair of a partition wins: its highest, or read backwards lowest.
+        ends = {partition: offset + 1 for partition, offset in dict(zip(partitions, offsets, strict=True)).items()}
+        for partition, end in ends.items():
+            self.polled[topic, partition] = end
+        for partition, offset in dict(zip(reversed(partitions), reversed(offsets), strict=True)).items():
+            self.uncommitted.setdefault((topic, partition), offset)
+        return ends
+
+    def commit(self, offsets: Mapping[PartitionKey, int]) -> None:
+        """Note that everything before ``offsets`` is committed."""
+        self.committed |= offsets
+        for key, offset in offsets.items():
+            if self.polled.get(key, 0) <= offset:
+                self.polled.pop(key, None)
+                self.uncommitted.pop(key, None)
+            else:
+                self.uncommitted[key] = offset
+
+    def rewind(self) -> None:
+        """Forget what was polled and is not committed."""
+        self.polled.clear()
+        self.uncommitted.clear()
+
+
+class Assignment:
+    """Places, pauses and rewinds the partitions of one consumer; not safe for several threads.
+
+    ``keys`` is None before the group has given this member its share, which may be empty. ``generation`` counts the
+    changes.
+    """
+
+    def __init__(
+        self,
+        consumer: Consumer,
+        log: ClientLog,
+        positions: InputPositions,
+        *,
+        start: int,
+        recovery_timeout_seconds: float,
+    ) -> None:
+        self._consumer = consumer
+        self._log = log
+        self._positions = positions
+        self._start = start
+        self._recovery_timeout_seconds = recovery_timeout_seconds
+        self.keys: set[PartitionKey] | None = None
+        self.generation = 0
+        self.paused = False
+        # Partitions that are not read yet, because their committed position is not known, with how often it was asked
+        # for; and since when there are such.
+        self._unplaced: dict[PartitionKey, int] = {}
+        self._unplaced_since = 0.0
+        self._stalled = StalledPartitions()
+
+    def add(self, keys: set[PartitionKey]) -> None:
+        """Take partitions that the group gave; the next ``place`` begins to read them."""
+        self.generation += 1
+        self.keys = (self.keys or set()) | keys
+        if not self._unplaced:
+            self._unplaced_since = time.monotonic()
+        self._unplaced |= dict.fromkeys(keys, 0)
+        _logger.info("assigned: %s", partitions_text(keys))
+
+    def remove(self, keys: set[PartitionKey]) -> set[PartitionKey]:
+        """Forget partitions that the group took away; returns those of them that were read."""
+        self.generation += 1
+        _logger.info("revoked: %s", partitions_text(keys))
+        if self.keys is not None:
+            self.keys -= keys
+        read = keys - self._unplaced.keys()
+        self._stalled.forget(keys)
+        for key in keys:
+            self._unplaced.pop(key, None)
+            self._positions.committed.pop(key, None)
+        return read
+
+    def reading(self, key: PartitionKey, offset: int) -> None:
+        """Note that ``offset`` is the next to come of a partition."""
+        self._stalled.reading(key, offset)
+
+    def place(self, listener: PartitionListener | None) -> None:
+        """Begin to read the partitions that are new here, each from where the group has committed last.
+
+        The client could look for these positions by itself. But while a transaction of a replica that died holds one,
+        and the assignment changes meanwhile, it takes the position for never committed, and reads all records again
+        (librdkafka 2.16, ``rd_kafka_assignment_apply_offsets``: UNSTABLE_OFFSET_COMMIT).
+        """
+        if not self._unplaced:
+            return
+        new = [key for key, tries in self._unplaced.items() if not tries]
+        if new and self._place_some(new, listener, _PLACE_ALL_SECONDS):
+            return
+        # One at a time: the client has no answer for any while it waits for one.
+        deadline = time.monotonic() + _PLACE_EACH_SECONDS
+        for key in sorted(self._unplaced, key=self._unplaced.__getitem__):
+            if time.monotonic() > deadline:
+                return
+            self._place_some([key], listener, _PLACE_ONE_SECONDS)
+
+    def _place_some(
+        self, keys: Sequence[PartitionKey], listener: PartitionListener | None, timeout_seconds: float
+    ) -> bool:
+        """Ask once for committed positions and begin to read there; whether that could be done."""
+        for key in keys:
+            self._unplaced[key] += 1
+        try:
+            places = committed_positions(
+                self._consumer,
+                [TopicPartition(*key) for key in keys],
+                self._log,
+                request_timeout_seconds=timeout_seconds,
+                recovery_timeout_seconds=0.0,
+            )
+        except BrokerError:
+            if time.monotonic() - self._unplaced_since > self._recovery_timeout_seconds:
+                raise
+            return False
+        if listener is not None and not listener.taken([(place.topic, place.partition) for place in places]):
+            return False
+        for place in places:
+            key = (place.topic, place.partition)
+            if place.offset < 0:
+                place.offset = self._start
+            else:
+                self._positions.committed[key] = place.offset
+            del self._unplaced[key]
+            self._stalled.reading(key, place.offset)
+        with kafka_errors("beginning to read", self._log):
+            self._consumer.incremental_assign(places)
+            # One that was taken away while all were paused is paused still.
+            (self._consumer.pause if self.paused else self._consumer.resume)(places)
+        _logger.info("reading %s", places_text(places))
+        return True
+
+    def seek(self, offsets: Mapping[PartitionKey, int]) -> None:
+        """Read again from ``offsets``; partitions that are gone meanwhile are left to their new owner."""
+        for (topic, partition), offset in offsets.items():
+            if self.keys is None or (topic, partition) not in self.keys:
+                continue
+            place = TopicPartition(topic, partition, offset)
+            try:
+                self._consumer.seek(place)
+            except KafkaException as exception:
+                if error_of(exception).code() != KafkaError._STATE:
+                    raise to_error(error_of(exception), f"rewinding {topic}[{partition}]") from exception
+                # Not being fetched yet: give it out again with the place to start from.
+                self._give_out_again([place])
+            self._stalled.reading((topic, partition), offset)
+
+    def read_stalled_again(self) -> None:
+        """Read partitions again of which nothing comes though records wait; called when all fetched was given out."""
+        if not self.paused and (stalled := self._stalled.find(self._consumer)):
+            _logger.warning("nothing comes of %s though records wait there: reading it again", places_text(stalled))
+            self._give_out_again(stalled)
+
+    def _give_out_again(self, places: list[TopicPartition]) -> None:
+        with kafka_errors(f"reading {places_text(places)} again", self._log):
+            self._consumer.incremental_unassign(places)
+            self._consumer.incremental_assign(places)
+            # The client keeps for each partition whether it is paused, also while it is not assigned.
+            (self._consumer.pause if self.paused else self._consumer.resume)(places)
+
+    def pause(self) -> None:
+        """Give out no records, while the group is served."""
+        self.paused = True
+        with kafka_errors("pausing the input", self._log):
+            self._consumer.pause(self._consumer.assignment())
+
+    def resume(self) -> None:
+        """End ``pause``."""
+        self.paused = False
+        with kafka_errors("resuming the input", self._log):
+            self._consumer.resume(self._consumer.assignment())
