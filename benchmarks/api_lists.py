@@ -174,6 +174,22 @@ def _child(size: int, *, reference: bool) -> dict[str, Any]:
     return facts
 
 
+_CODE = "model = keras.Sequential([...])\n" * 30
+_REPORT = {"summary": "x" * 2_000, "parameters": 101_770, "inputs": [{"name": "x", "shape": [None, 28, 28]}]}
+_OUTCOME = {"seconds": 3.0, "test_metrics": {"loss": 0.1, "accuracy": 0.97}, "samples": {"training": 48_000}}
+_MESSAGE = {
+    "topic": "mnist:0:0:60000",
+    "input_format": "RAW",
+    "input_config": {"data_type": "uint8"},
+    "description": "digits",
+    "validation_rate": 0.1,
+    "test_rate": 0.1,
+    "total_msg": 60_000,
+    "incremental": False,
+    "unsupervised_topic": None,
+}
+
+
 def _make_rows(size: int) -> None:
     from django.db import transaction
 
@@ -184,25 +200,11 @@ def _make_rows(size: int) -> None:
     from backend.streams.models import Announcement
     from kafkaml.wire.state import RunState
 
-    code = "model = keras.Sequential([...])\n" * 30
-    report = {"summary": "x" * 2_000, "parameters": 101_770, "inputs": [{"name": "x", "shape": [None, 28, 28]}]}
-    outcome = {"seconds": 3.0, "test_metrics": {"loss": 0.1, "accuracy": 0.97}, "samples": {"training": 48_000}}
-    message = {
-        "topic": "mnist:0:0:60000",
-        "input_format": "RAW",
-        "input_config": {"data_type": "uint8"},
-        "description": "digits",
-        "validation_rate": 0.1,
-        "test_rate": 0.1,
-        "total_msg": 60_000,
-        "incremental": False,
-        "unsupervised_topic": None,
-    }
     numbers = range(1, size + 1)
-    result_values = {"code": code, "state": RunState.FINISHED, "attempt": 1, "outcome": outcome, "log_tail": code}
+    result_values = {"code": _CODE, "state": RunState.FINISHED, "attempt": 1, "outcome": _OUTCOME, "log_tail": _CODE}
     with transaction.atomic():
         MLModel.objects.bulk_create(
-            [MLModel(id=n, name=f"model {n}", framework="tensorflow", code=code, report=report) for n in numbers]
+            [MLModel(id=n, name=f"model {n}", framework="tensorflow", code=_CODE, report=_REPORT) for n in numbers]
         )
         Configuration.objects.bulk_create([Configuration(id=n, name=f"configuration {n}") for n in numbers])
         through = Configuration.models.through
@@ -212,7 +214,7 @@ def _make_rows(size: int) -> None:
         Deployment.objects.bulk_create([Deployment(id=n, configuration_id=n) for n in numbers])
         Announcement.objects.bulk_create(
             [
-                Announcement(id=n, cluster="c", topic="t", partition=0, offset=n, deployment_number=n, message=message)
+                Announcement(id=n, cluster="c", topic="t", partition=0, offset=n, deployment_number=n, message=_MESSAGE)
                 for n in numbers
             ]
         )

@@ -47,10 +47,10 @@ from model_inference.changelog import Changelog, make_changelog
 from model_inference.engine import EngineStarter, check_installed, choose_engine
 from model_inference.loop import InferenceLoop, Models
 from model_inference.models import LoadedModel
-from model_inference.output_topics import OutputTopics, TopicWatch
 from model_inference.predicting import Outputs, RecoveringPredictor, SampleSpec
 from model_inference.prometheus import ReplicaMetrics
 from model_inference.publishing import Publisher
+from model_inference.replica_topics import ReplicaTopics
 from model_inference.room import check_room, free_bytes
 from model_inference.routing import CascadeRouter, OutputRouter
 from model_inference.stats import CountsFile, LoopStats, StatsReporter
@@ -176,26 +176,10 @@ class _Replica:
         self._settings = settings
         self._kafka = kafka
         self._router = _router(plan)
-        # Where each topic that is written to lies.
-        self._clusters: dict[str, list[str]] = {}
-        for topic, servers in (
-            (plan.output_topic, plan.output_bootstrap_servers),
-            (plan.dead_letter_topic, plan.output_bootstrap_servers),
-            *([] if plan.cascade is None else [(plan.cascade.upper_topic, plan.cascade.upper_bootstrap_servers)]),
-        ):
-            self._clusters.setdefault(servers or kafka.bootstrap_servers, []).append(topic)
-        self._topics = OutputTopics(
-            plan.output_topic,
-            plan.dead_letter_topic,
-            upper=self._router.upper_topic,
-            timestamps=plan.output_timestamps,
-            max_answer_bytes=settings.max_answer_bytes,
+        self._topics = ReplicaTopics(
+            plan, kafka, upper_topic=self._router.upper_topic, max_answer_bytes=settings.max_answer_bytes
         )
-        self._watch = TopicWatch(self._topics, self._read_configs)
-        # The topics that were made by this process: their settings are ours to choose.
-        self._made: set[str] = set()
-        # The cluster that is asked at the start, and what keeps us from it; then the client tells what it waits for.
-        self._asked = kafka.bootstrap_servers
+        # What keeps us from Kafka at the start; later the client says what it waits for.
         self._waits_for = ""
         self._client: KafkaLoopClient | None = None
         # What the codec keeps of each key; None where each record stands alone.
@@ -223,7 +207,7 @@ class _Replica:
                 undo.callback(challenger[1].close)
             client = self._client = connecting.result()
             undo.callback(client.close)
-            self._enlarge_outputs()
+            self._topics.enlarge()
             collect_garbage_seldom()
             swapper = Swapper(
                 first,
@@ -246,7 +230,7 @@ class _Replica:
             loop = self._loop(client, codec, swapper, stats, reporter, stop)
             stop.serving()
             logger.info("serving", topic=self._plan.input_topic, output=self._plan.output_topic)
-            with self._watch, swapper:
+            with self._topics.watch, swapper:
                 loop.run(stop.asked)
 
     def _loop(
@@ -259,7 +243,7 @@ class _Replica:
         stop: StopSignal,
     ) -> InferenceLoop:
         most = self._settings.max_batch
-        publisher = Publisher(client, router=self._router, topics=self._topics)
+        publisher = Publisher(client, router=self._router, topics=self._topics.outputs)
         return InferenceLoop(
             client=client,
             codec=codec,
@@ -346,7 +330,8 @@ class _Replica:
     def _warnings(self) -> list[str]:
         """Return what the people who look after the inference should know now."""
         waits_for = self._waits_for if self._client is None else self._client.waits_for
-        return [f"waiting: {waits_for}", *self._topics.warnings()] if waits_for else self._topics.warnings()
+        warnings = self._topics.outputs.warnings()
+        return [f"waiting: {waits_for}", *warnings] if waits_for else warnings
 
     def _connect(self, stop: StopSignal) -> KafkaLoopClient:
         """Wait for Kafka, create the topics that are missing, and fence what a dead predecessor left open.
@@ -359,10 +344,10 @@ class _Replica:
                 raise BrokenError("the replica ended before Kafka was reached")
             try:
                 self._create_topics()
-                self._watch.look()
+                self._topics.watch.look()
                 client = self._loop_client(stop)
             except BrokerError as error:
-                self._waits_for = f"Kafka at {self._asked}: {error.message}"
+                self._waits_for = f"Kafka at {self._topics.asked}: {error.message}"
                 raise
             self._waits_for = ""
             return client
@@ -384,21 +369,7 @@ class _Replica:
         connecting.add_done_callback(close)
 
     def _create_topics(self) -> None:
-        plan = self._plan
-        self._asked = self._kafka.bootstrap_servers
-        admin = KafkaAdmin(self._kafka)
-        there = admin.partition_counts()
-        if plan.input_topic not in there:
-            admin.create_topic(plan.input_topic)
-        # As many partitions as the input: an answer goes to the partition of the same number.
-        partitions = there.get(plan.input_topic, 1)
-        for servers, topics in self._clusters.items():
-            self._asked = servers
-            if servers != self._kafka.bootstrap_servers:
-                admin = self._admin(servers)
-                there = admin.partition_counts()
-            self._made |= set(admin.create_topics({topic: partitions for topic in topics if topic not in there}))
-        self._asked = self._kafka.bootstrap_servers
+        partitions, plan = self._topics.create(), self._plan
         if self._state is not None:
             if plan.guarantee is not DeliveryGuarantee.EXACTLY_ONCE:
                 raise RefusedError(
@@ -408,44 +379,9 @@ class _Replica:
                 )
             make_changelog(KafkaAdmin(self._kafka), plan.changelog_topic, partitions, self._state)
 
-    def _read_configs(self, names: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
-        return {
-            topic: config
-            for servers, topics in self._clusters.items()
-            for topic, config in self._admin(servers).topic_configs([each for each in topics if each in names]).items()
-        }
-
-    def _settings_of(self, servers: str) -> KafkaSettings:
-        return self._kafka.model_copy(update={"bootstrap_servers": servers})
-
-    def _admin(self, servers: str) -> KafkaAdmin:
-        return KafkaAdmin(self._settings_of(servers))
-
     def _expect(self, outputs: Outputs) -> None:
         """Note what the model answers, as soon as it is known."""
         self._topics.expect(self._router.record_bytes(outputs))
-        self._enlarge_outputs()
-        for warning in self._topics.warnings():
-            logger.warning(warning)
-
-    def _enlarge_outputs(self) -> None:
-        """Let topics that were made here take what the model answers."""
-        changed = False
-        for servers, topics in self._clusters.items():
-            for topic in self._made.intersection(topics):
-                wanted = min(self._topics.expected.get(topic, 0), self._settings.max_answer_bytes)
-                takes = self._topics.max_bytes(topic)
-                if takes is not None and wanted > takes:
-                    changed = True
-                    self._enlarge(self._admin(servers), topic, wanted)
-        if changed:
-            self._watch.look()
-
-    def _enlarge(self, admin: KafkaAdmin, topic: str, record_bytes: int) -> None:
-        try:
-            admin.set_topic_config(topic, {"max.message.bytes": str(record_bytes)})
-        except BrokerError as error:
-            logger.warning("the topic cannot be made to take larger answers", topic=topic, reason=error.message)
 
     def _transactional_id(self) -> str:
         """The same for the next process of this replica on this machine (or in this pod), so that it fences this one.
@@ -456,13 +392,13 @@ class _Replica:
 
     def _loop_client(self, stop: StopSignal) -> KafkaLoopClient:
         plan, settings = self._plan, self._settings
-        sizes = RecordSizes(settings.max_answer_bytes, self._topics.smallest_max_bytes)
+        sizes = RecordSizes(settings.max_answer_bytes, self._topics.outputs.smallest_max_bytes)
         if plan.guarantee is DeliveryGuarantee.AT_LEAST_ONCE:
             return KafkaLoopClient.at_least_once(
                 self._kafka,
                 topics=[plan.input_topic],
                 group=plan.group,
-                outputs=[(self._settings_of(servers), topics) for servers, topics in self._clusters.items()],
+                outputs=self._topics.by_cluster,
                 session_timeout_seconds=settings.session_timeout_seconds,
                 sizes=sizes,
                 gives_up=stop.asked,

@@ -24,7 +24,7 @@ _LEAST_KAFKA_SECONDS = 10.0
 
 
 class Inferences(Runs[types.Inference]):
-    """Trained models that answer on topics."""
+    """Trained models that answer on topics. It has over 300 lines because each request of the API is a method of it."""
 
     path = "/inferences/"
     kind = types.Inference

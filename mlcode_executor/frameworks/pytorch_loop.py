@@ -159,8 +159,6 @@ class TorchLoop:
 
             def end(engine: Engine) -> None:
                 epoch, batches = epochs_before + engine.state.epoch, batches_before + engine.state.iteration
-                trained = metrics.compute()
-                validated = {} if validation is None else self.evaluate(validation, batch_size=batch_size)
                 end_epoch(
                     place,
                     progress,
@@ -168,8 +166,8 @@ class TorchLoop:
                     best,
                     epoch=epoch,
                     batches=batches,
-                    training=trained,
-                    validation=validated,
+                    training=metrics.compute(),
+                    validation={} if validation is None else self.evaluate(validation, batch_size=batch_size),
                     validates=validation is not None,
                     learning_rate=self.learning_rate(),
                 )

@@ -18,9 +18,10 @@ from kafkaml.errors import DecodeError, KafkaMLError, ModelProcessDied, StreamUn
 from kafkaml.failpoints import failpoint
 from kafkaml.logs import get_logger
 from kafkaml.wire.checkpoint import WindowEnd, by_partition, by_topic
-from kafkaml.wire.contract import SplitBy
+from kafkaml.wire.contract import Contract, SplitBy
 from kafkaml.wire.progress import EpochMetrics, WindowPlace
 from kafkaml.wire.semi_supervised import PseudoLabels
+from kafkaml.wire.training import TrainingPlan
 from mlcode_executor.process import LimitReason
 from model_training.context import RunContext
 from model_training.finishing import Learnt, Trial
@@ -352,28 +353,17 @@ class _Learner:
             samples["pseudo_labelled"] = state.pseudo_labelled
             if not state.pseudo_labelled:
                 warnings.append(none_chosen(state.unlabelled, terms, labeller.surest))
+        split = _split_text(self._terms, self._plan, self._parts.contract, state.step)
         return Learnt(
             seconds=state.seconds,
             samples=samples,
             slice_sha256=state.reading.sha256,
-            split=f"{self._split(state.step)}; the newest {tested} of these test",
+            split=f"{split}; the newest {tested} of these test",
             class_names=fit.class_names,
             settings=state.reading.told.settings,
             warnings=warnings,
             pseudo_labels=state.pseudo_labels,
         )
-
-    def _split(self, windows: int) -> str:
-        rate, seed = f"{float(self._terms.held_out.rate):g}", f"chosen by seed {self._plan.seed}"
-        contract = self._parts.contract
-        if contract is None:
-            return f"{rate} of each of {windows} windows validates, {seed}"
-        match contract.split:
-            case SplitBy.TIME:
-                return f"the newest {rate} of each of {windows} windows validates"
-            case SplitBy.KEY:
-                return f"about {rate} of the keys validate in all {windows} windows, {seed}"
-        return f"about {rate} of the records validate by their content, {seed}, in {windows} windows"
 
     def _whence(self) -> Whence:
         state = self._state
@@ -390,3 +380,15 @@ class _Learner:
             hint="start the deployment, then send; a sink that pauses for longer needs a longer stream_timeout, or an "
             "indefinite deployment",
         )
+
+
+def _split_text(terms: Terms, plan: TrainingPlan, contract: Contract | None, windows: int) -> str:
+    rate, seed = f"{float(terms.held_out.rate):g}", f"chosen by seed {plan.seed}"
+    if contract is None:
+        return f"{rate} of each of {windows} windows validates, {seed}"
+    match contract.split:
+        case SplitBy.TIME:
+            return f"the newest {rate} of each of {windows} windows validates"
+        case SplitBy.KEY:
+            return f"about {rate} of the keys validate in all {windows} windows, {seed}"
+    return f"about {rate} of the records validate by their content, {seed}, in {windows} windows"

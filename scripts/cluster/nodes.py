@@ -22,6 +22,7 @@ import orjson
 import psutil
 
 from kafkaml.errors import BrokenError, KafkaMLError, RefusedError
+from scripts.cluster.certificates import Authority, KeyPair
 from scripts.cluster.control_plane import ControlPlane, Endpoints
 from scripts.cluster.programs import Programs
 
@@ -236,33 +237,10 @@ class NodeCluster:
         )
         for image, user in (("pause", "65535:65535"), ("coredns", "0:0")):
             self._load_program(node, image, user)
-        kubelet_configuration = {
-            "apiVersion": "kubelet.config.k8s.io/v1beta1",
-            "kind": "KubeletConfiguration",
-            "authentication": {
-                "anonymous": {"enabled": False},
-                "webhook": {"enabled": True},
-                "x509": {"clientCAFile": str(control_plane.authority.certificate)},
-            },
-            "authorization": {"mode": "Webhook"},
-            "tlsCertFile": str(keys.certificate),
-            "tlsPrivateKeyFile": str(keys.key),
-            "containerRuntimeEndpoint": f"unix://{node.socket}",
-            "cgroupDriver": "cgroupfs",
-            "cgroupRoot": f"/{node.cgroup}",
-            "failCgroupV1": False,
-            "failSwapOn": False,
-            "clusterDNS": [_dns(node)],
-            "clusterDomain": "cluster.local",
-            "resolvConf": "",
-            "podPidsLimit": 4096,
-            "evictionHard": {"memory.available": "200Mi", "nodefs.available": "2%", "imagefs.available": "2%"},
-            # Images were loaded, not pulled: once collected they would be gone for good.
-            "imageGCHighThresholdPercent": 100,
-            "podLogsDir": str(node.folder / "logs"),
-        }
         configuration = node.folder / "kubelet.json"
-        configuration.write_bytes(orjson.dumps(kubelet_configuration, option=orjson.OPT_INDENT_2))
+        configuration.write_bytes(
+            orjson.dumps(_kubelet_configuration(node, control_plane.authority, keys), option=orjson.OPT_INDENT_2)
+        )
         _make_cgroups(node)
         programs.start(
             kubelet,
@@ -429,6 +407,34 @@ def _control_groups(name: str) -> Iterator[Path]:
 
 def _processes(group: Path) -> bool:
     return any(path.read_text().strip() for path in group.rglob("cgroup.procs"))
+
+
+def _kubelet_configuration(node: _Node, authority: Authority, keys: KeyPair) -> dict[str, object]:
+    return {
+        "apiVersion": "kubelet.config.k8s.io/v1beta1",
+        "kind": "KubeletConfiguration",
+        "authentication": {
+            "anonymous": {"enabled": False},
+            "webhook": {"enabled": True},
+            "x509": {"clientCAFile": str(authority.certificate)},
+        },
+        "authorization": {"mode": "Webhook"},
+        "tlsCertFile": str(keys.certificate),
+        "tlsPrivateKeyFile": str(keys.key),
+        "containerRuntimeEndpoint": f"unix://{node.socket}",
+        "cgroupDriver": "cgroupfs",
+        "cgroupRoot": f"/{node.cgroup}",
+        "failCgroupV1": False,
+        "failSwapOn": False,
+        "clusterDNS": [_dns(node)],
+        "clusterDomain": "cluster.local",
+        "resolvConf": "",
+        "podPidsLimit": 4096,
+        "evictionHard": {"memory.available": "200Mi", "nodefs.available": "2%", "imagefs.available": "2%"},
+        # Images were loaded, not pulled: once collected they would be gone for good.
+        "imageGCHighThresholdPercent": 100,
+        "podLogsDir": str(node.folder / "logs"),
+    }
 
 
 def _make_cgroups(node: _Node) -> None:

@@ -117,9 +117,14 @@ def exercise_pytorch(folder: Path) -> None:
     model.eval()
     save_model(model, str(folder / "model.safetensors"))
     load_model(model, folder / "model.safetensors")
+    _export_from_torch(model, features, folder / "model.onnx")
+
+
+def _export_from_torch(model: Any, features: Any, path: Path) -> None:
+    import torch
+
     with torch.no_grad():
         expected = model(features).numpy()
-    path = folder / "model.onnx"
     axes = {"features": {0: "batch"}, "output": {0: "batch"}}
     torch.onnx.export(
         model,

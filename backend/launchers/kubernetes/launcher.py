@@ -92,7 +92,8 @@ class KubernetesLauncher:
     """See Launcher. Making one starts nothing; the first ``observe`` begins to follow the cluster.
 
     ``base_env`` is every worker's environment beside its job's; below ``logs_dir`` are the logs, by the work's name.
-    With ``threads`` off nothing happens by itself: ``step`` follows the cluster and collects logs.
+    With ``threads`` off nothing happens by itself: ``step`` follows the cluster and collects logs. It has over
+    300 lines because all of its steps go by one view of the cluster; what is pure of them lies in other modules.
     """
 
     def __init__(
