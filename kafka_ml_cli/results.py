@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from kafkaml.sdk.types import Artifact, ConfusionReport, TrainingResult
     from kafkaml.wire.evaluation import Baseline
+    from kafkaml.wire.outcome import Outcome
     from kafkaml.wire.scores import Score
     from kafkaml.wire.semi_supervised import PseudoLabels
     from kafkaml.wire.version import Comparison
@@ -126,23 +127,7 @@ def show(context: typer.Context, result: int, json: JsonOption = False) -> None:
             )
         )
     if found.outcome:
-        if found.scores:
-            console().print(styled("\n[bold]score[/] {scores}", scores=_metrics(found.scores)))
-        if found.outcome.baseline:
-            console().print(_beside(found.outcome.baseline, found.scores), soft_wrap=True)
-        if found.evaluation and found.evaluation.curves:
-            two = found.evaluation.curves
-            areas = {"ROC AUC": two.roc_auc, "average precision": two.average_precision}
-            console().print(styled("[dim]{what}[/] {areas}", what=f"of {two.positive}", areas=_metrics(areas)))
-        console().print(styled("\n[bold]test[/] {metrics}", metrics=_metrics(found.test_metrics) or "no metrics"))
-        if summary := found.outcome.preparation.get("summary"):
-            console().print(styled("[dim]features[/] {summary}", summary=str(summary)), soft_wrap=True)
-        if best := found.outcome.best_epoch:
-            console().print(styled("[dim]best epoch[/] {text}", text=best_epoch_text(best)), soft_wrap=True)
-        if split := found.outcome.split:
-            console().print(styled("[dim]split[/] {split}", split=split), soft_wrap=True)
-        for each in found.outcome.pseudo_labels:
-            console().print(styled("[dim]pseudo-labels[/] {told}", told=_round(each)), soft_wrap=True)
+        _print_outcome(found, found.outcome)
     for warning in found.warnings:
         console().print(styled("[yellow]warning[/] {warning}", warning=warning), soft_wrap=True)
     for hint in found.hints:
@@ -160,6 +145,28 @@ def show(context: typer.Context, result: int, json: JsonOption = False) -> None:
             )
         )
     return None
+
+
+def _print_outcome(found: TrainingResult, outcome: Outcome) -> None:
+    from kafkaml.terminal import styled
+
+    if found.scores:
+        console().print(styled("\n[bold]score[/] {scores}", scores=_metrics(found.scores)))
+    if outcome.baseline:
+        console().print(_beside(outcome.baseline, found.scores), soft_wrap=True)
+    if found.evaluation and found.evaluation.curves:
+        two = found.evaluation.curves
+        areas = {"ROC AUC": two.roc_auc, "average precision": two.average_precision}
+        console().print(styled("[dim]{what}[/] {areas}", what=f"of {two.positive}", areas=_metrics(areas)))
+    console().print(styled("\n[bold]test[/] {metrics}", metrics=_metrics(found.test_metrics) or "no metrics"))
+    if summary := outcome.preparation.get("summary"):
+        console().print(styled("[dim]features[/] {summary}", summary=str(summary)), soft_wrap=True)
+    if best := outcome.best_epoch:
+        console().print(styled("[dim]best epoch[/] {text}", text=best_epoch_text(best)), soft_wrap=True)
+    if split := outcome.split:
+        console().print(styled("[dim]split[/] {split}", split=split), soft_wrap=True)
+    for each in outcome.pseudo_labels:
+        console().print(styled("[dim]pseudo-labels[/] {told}", told=_round(each)), soft_wrap=True)
 
 
 @app.command()
