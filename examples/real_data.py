@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import socket
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -33,8 +31,7 @@ def real_or_instead(name: str, real: Callable[[], T], instead: Callable[[], T], 
         _console.print(f"[yellow]Not {name}[/], as asked.")
         return instead()
     try:
-        with _short_patience():
-            return real()
+        return real()
     except Exception as error:  # noqa: BLE001  libraries raise plain Exception when a download fails
         reason = (str(error) or type(error).__name__).splitlines()[0][:150]
         _console.print(f"[yellow bold]Not {name}:[/] it cannot be had here ({reason}).", markup=True)
@@ -69,16 +66,3 @@ def cached_file(url: str, name: str) -> Path:
     finally:
         part.unlink(missing_ok=True)
     return path
-
-
-@contextmanager
-def _short_patience() -> Iterator[None]:
-    """Libraries that download have no time limit of their own."""
-    # TensorFlow's remarks about the machine would hide ours.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(_TIMEOUT_SECONDS)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)

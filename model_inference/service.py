@@ -7,6 +7,7 @@ time, and the group is joined when every batch size of the model has been run on
 from __future__ import annotations
 
 import math
+import os
 import signal
 import socket
 import threading
@@ -229,7 +230,8 @@ class _Replica:
                 stats.decides_by(self._plan.cascade.limit)
             loop = self._loop(client, codec, swapper, stats, reporter, stop)
             stop.serving()
-            logger.info("serving", topic=self._plan.input_topic, output=self._plan.output_topic)
+            topics = {"topic": self._plan.input_topic, "output": self._plan.output_topic}
+            logger.info("serving", **topics, process=os.getpid())
             with self._topics.watch, swapper:
                 loop.run(stop.asked)
 

@@ -8,6 +8,7 @@ import io
 import json
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 from zlib import crc32
@@ -32,6 +33,7 @@ from examples.NO2SoftSensor_RAW_format import no2_data
 from examples.real_data import cached_file, real_or_instead
 from examples.SO2SAT_RAW_format import so2sat_data
 from examples.TCN_NILM_RAW_format import nilm_data
+from examples.VGG16_CIFAR10_RAW_format import cifar10_data
 from kafkaml.contract.compiled import CompiledContract
 from kafkaml.contract.proposal import propose
 from kafkaml.records import ListBatch, Record
@@ -49,7 +51,7 @@ PUBLIC = (
     "examples",
 )
 # Kafka's own client is what people's own programs have.
-LIBRARIES = ("numpy", "rich", "sklearn", "keras", "confluent_kafka", "PIL", "h5py", "matplotlib")
+LIBRARIES = ("numpy", "rich", "sklearn", "psutil", "confluent_kafka", "PIL", "h5py", "matplotlib")
 
 
 def test_bright_pixels_are_drawn_and_dark_ones_are_not() -> None:
@@ -184,6 +186,27 @@ def test_eurosat_is_read_from_its_archive(tmp_path: Path) -> None:
     assert len(samples.held_out_labels) == 1
     with pytest.raises(ValueError, match="Moon"):
         eurosat_data.read_archive(archive("b.zip", "Moon"))
+
+
+def test_cifar10_is_read_from_its_archive(tmp_path: Path) -> None:
+    def add(file: tarfile.TarFile, name: str, label: int) -> None:
+        # Two pictures whose pixels are red 1, green 2, blue 3, but for the first of the second row: red 9.
+        picture = np.repeat(np.uint8([1, 2, 3]), 32 * 32)
+        picture[32] = 9
+        records = np.tile(np.concatenate([np.uint8([label]), picture]), 2).tobytes()
+        entry = tarfile.TarInfo(f"cifar-10-batches-bin/{name}.bin")
+        entry.size = len(records)
+        file.addfile(entry, io.BytesIO(records))
+
+    with tarfile.open(tmp_path / "cifar.tar.gz", "w:gz") as file:
+        for number in range(1, 6):
+            add(file, f"data_batch_{number}", number)
+        add(file, "test_batch", 7)
+    samples = cifar10_data.read_archive(tmp_path / "cifar.tar.gz", count=9)
+    assert (samples.features.shape, samples.features.dtype, samples.real) == ((9, 32, 32, 3), np.uint8, True)
+    assert samples.labels.tolist() == [[1], [1], [2], [2], [3], [3], [4], [4], [5]]
+    assert samples.held_out_labels.tolist() == [[7], [7]]
+    assert samples.features[8, 1, :2].tolist() == [[9, 2, 3], [1, 2, 3]]
 
 
 def test_so2sat_is_read_from_a_file_of_it(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""MNIST, downloaded by Keras where there is internet; scikit-learn's digits in MNIST's clothes where there is not."""
+"""MNIST, downloaded where there is internet; scikit-learn's digits in MNIST's clothes where there is not."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from examples.real_data import real_or_instead
+from examples.real_data import cached_file, real_or_instead
 from examples.samples import Samples
 
 _DIGITS = "scikit-learn's digits, enlarged to 28x28: 1,437 training and 360 test images"
 _MNIST = "MNIST: 60,000 training and 10,000 test images"
+# Keras has it there, and would import a whole framework to fetch it.
+_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
 
 
 class Dataset(NamedTuple):
@@ -33,10 +35,9 @@ def load(*, offline: bool = False, count: int | None = None) -> Samples:
 
 
 def _mnist() -> tuple[Dataset, Dataset, str]:
-    from keras.datasets import mnist
-
-    (x_train, y_train), (x_test, y_test) = mnist.load_data()
-    return Dataset(x_train, y_train), Dataset(x_test, y_test), _MNIST
+    with np.load(cached_file(_URL, "mnist.npz"), allow_pickle=False) as file:
+        train, test = (Dataset(file[f"x_{part}"], file[f"y_{part}"]) for part in ("train", "test"))
+    return train, test, _MNIST
 
 
 def _digits_like_mnist() -> tuple[Dataset, Dataset, str]:

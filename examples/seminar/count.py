@@ -1,4 +1,4 @@
-"""Counts the records of a topic, committed ones or all, and how many different readings they are:
+"""Counts the records of a topic, committed ones or all, and where they are readings, how many different ones:
 
 python examples/seminar/count.py alarms
 python examples/seminar/count.py alarms --uncommitted
@@ -35,20 +35,30 @@ def main() -> None:
     )
     left = set(consumer.list_topics(options.topic, timeout=30).topics[options.topic].partitions)
     consumer.subscribe([options.topic])
-    numbers = []
+    count, numbers = 0, set()
     while left:
         message = consumer.poll(30)
         if message is None:
             sys.exit("Kafka does not answer")
         error = message.error()
         if error is None:
-            numbers.append(json.loads(message.value() or b"{}")["number"])
+            count += 1
+            numbers |= _numbers(message.value() or b"")
         elif error.code() == KafkaError._PARTITION_EOF:
             left.discard(message.partition())
         else:
             sys.exit(str(error))
     consumer.close()
-    print(f"{len(numbers)} records of {len(set(numbers))} readings")
+    print(f"{count} records" + (f" of {len(numbers)} readings" if numbers else ""))
+
+
+def _numbers(record: bytes) -> set[int]:
+    """Return the number of the reading that a record is; none of another record."""
+    try:
+        reading = json.loads(record)
+    except ValueError:
+        return set()
+    return {reading["number"]} if isinstance(reading, dict) and "number" in reading else set()
 
 
 if __name__ == "__main__":
