@@ -20,6 +20,7 @@ from mlcode_executor import predictor
 from mlcode_executor.death import MEMORY_EXIT_CODE, out_of_memory
 from mlcode_executor.protocol import Channel, ChannelClosed, FrameError, error_to_json
 from mlcode_executor.runtimes import Handler
+from mlcode_executor.said import class_of, text_of
 from mlcode_executor.shared_array import map_array
 
 __all__ = ["serve"]
@@ -58,7 +59,12 @@ def _answer(handler: Handler, channel: Channel) -> None:
         try:
             channel.send(answer)
         except FrameError as error:
-            refusal = BrokenError(f"the answer to {request.get('method')!r} does not fit: {error}")
+            # Names and words in it are of the user's code.
+            refusal = UserCodeError(
+                f"what the model answers to {request.get('method')!r} cannot be told: {error}",
+                kind="invalid",
+                hint="give layers, inputs and metrics fewer and shorter names",
+            )
             channel.send({"error": error_to_json(refusal)})
     finally:
         for descriptor in descriptors:
@@ -93,10 +99,14 @@ def _describe(error: BaseException) -> KafkaMLError:
     if isinstance(error, FrameError):
         return BrokenError(str(error))
     # The handlers describe errors of user code with its line; this is what escaped them.
-    return UserCodeError(
-        f"{type(error).__name__}: {_first_line(error)}",
-        traceback_text="".join(traceback.format_exception(error)),
-    )
+    return UserCodeError(f"{class_of(error)}: {_first_line(error)}", traceback_text=_traceback(error))
+
+
+def _traceback(error: BaseException) -> str:
+    try:
+        return "".join(traceback.format_exception(error))
+    except Exception:  # noqa: BLE001  names of files and functions are the user's
+        return ""
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
@@ -116,10 +126,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _first_line(error: BaseException) -> str:
-    try:
-        text = error.message if isinstance(error, KafkaMLError) else str(error)
-    except Exception:  # noqa: BLE001  a user's __str__ may raise anything
-        return "(its text cannot be shown)"
+    text = error.message if isinstance(error, KafkaMLError) else text_of(error)
     return text.strip().split("\n", 1)[0][:2000]
 
 

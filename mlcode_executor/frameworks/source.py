@@ -19,6 +19,7 @@ from kafkaml.errors import KafkaMLError, UserCodeError
 from mlcode_executor.frameworks.drawing import Nothing, stand_in_for_drawing
 from mlcode_executor.frameworks.hints import hint_for, syntax_hint
 from mlcode_executor.frameworks.notebook import as_program
+from mlcode_executor.said import class_of, text_of
 
 __all__ = ["CODE_FILE", "IMPORTS_FILE", "MODULE_NAME", "execute", "maker_of_model", "runnable", "say", "user_code"]
 
@@ -110,19 +111,19 @@ def user_code() -> Iterator[None]:
         yield
     except KafkaMLError:
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:  # noqa: BLE001  also one that asks the interpreter to end
         raise _describe(error) from error
 
 
 def _describe(error: BaseException) -> UserCodeError:
-    if isinstance(error, SyntaxError) and error.filename in _SOURCES:
-        return _describe_syntax_error(error)
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in _SOURCES and frame.name]
+    if isinstance(error, SyntaxError) and (described := _describe_syntax_error(error)):
+        return described
+    frames = [frame for frame in _frames(error) if frame.name]
     message = _message(error)
     line, filename = None, CODE_FILE
     if frames:
         line, filename = frames[-1].lineno, frames[-1].filename
-    elif mentioned := _FRAME_IN_MESSAGE.findall(_text(error, whole=True)):
+    elif mentioned := _FRAME_IN_MESSAGE.findall(text_of(error)):
         # Raised while TensorFlow ran a graph: the frames of the user's code are in the text only.
         filename, line = mentioned[-1][0], int(mentioned[-1][1])
     return UserCodeError(
@@ -134,16 +135,26 @@ def _describe(error: BaseException) -> UserCodeError:
     )
 
 
-def _describe_syntax_error(error: SyntaxError) -> UserCodeError:
-    filename = str(error.filename)
-    shown = "".join(traceback.format_exception_only(error)).rstrip()
+def _frames(error: BaseException) -> traceback.StackSummary:
+    """Return the frames of the user's code, from the outermost. No other file is looked at: its name may be none."""
+    own = (each for each in traceback.walk_tb(error.__traceback__) if each[0].f_code.co_filename in _SOURCES)
+    return traceback.StackSummary.extract(own)
+
+
+def _describe_syntax_error(error: SyntaxError) -> UserCodeError | None:
+    """Describe what the compiler said of the code; None where it is about another, or is no word of the compiler's."""
+    filename, message, line, text = error.filename, error.msg, error.lineno, error.text
+    if not (type(filename) is type(message) is str and type(line) is int and isinstance(text, str | None)):
+        return None
+    if filename not in _SOURCES:
+        return None
     return UserCodeError(
-        f"{_of_whom(str(error.filename))}{type(error).__name__}: {error.msg}",
-        traceback_text=shown,
-        line=error.lineno,
+        f"{_of_whom(filename)}{class_of(error)}: {message}",
+        traceback_text="".join(traceback.format_exception_only(error)).rstrip(),
+        line=line,
         source=_SOURCES[filename],
         kind="syntax",
-        hint=syntax_hint(f"{type(error).__name__}: {error.msg}", error.text or ""),
+        hint=syntax_hint(f"{class_of(error)}: {message}", text or ""),
     )
 
 
@@ -159,21 +170,18 @@ def _traceback(frames: list[traceback.FrameSummary], message: str) -> str:
 
 def _message(error: BaseException) -> str:
     """Return ``Type: text`` without the frames that frameworks write into their messages."""
-    text = _text(error)
+    text = text_of(error, _reason)
     if 'File "' in text:
         text = _without_frames(text)
     if isinstance(error, SystemExit):
-        text = f"the code ended the program with exit status {error.code or 0}"
-    message = f"{type(error).__name__}: {text}" if text else type(error).__name__
+        text = f"the code ended the program with exit status {text_of(error, lambda end: end.code or 0)}"
+    message = f"{class_of(error)}: {text}" if text else class_of(error)
     return message if len(message) <= _MAX_MESSAGE else message[:_MAX_MESSAGE] + "..."
 
 
-def _text(error: BaseException, *, whole: bool = False) -> str:
-    try:
-        # TensorFlow's own errors carry a whole stack in str(), and the reason alone in .message.
-        return str((not whole and getattr(error, "message", None)) or error).strip()
-    except Exception:  # noqa: BLE001  a class of the user's own may raise anything
-        return "(its text cannot be shown)"
+def _reason(error: BaseException) -> object:
+    # TensorFlow's own errors carry a whole stack in str(), and the reason alone in .message.
+    return getattr(error, "message", None) or error
 
 
 def _without_frames(text: str) -> str:

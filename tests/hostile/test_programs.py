@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kafkaml.errors import BrokenError, DeadlineExceeded, ModelProcessDied, UserCodeError
+from kafkaml.errors import DeadlineExceeded, ModelProcessDied, UserCodeError
 from kafkaml.wire.limits import ResourceLimits
 from mlcode_executor.process import LimitReason, ModelProcess, Runtime
 from mlcode_executor.shared_array import SharedArray
@@ -151,7 +151,7 @@ def judge(program: Program, process: ModelProcess, code: str, tmp_path: Path) ->
     given.chmod(0o666)
     file = os.open(given, os.O_RDONLY)
     died: ModelProcessDied | None = None
-    refused: UserCodeError | BrokenError | None = None
+    refused: UserCodeError | None = None
     result = None
     try:
         with SharedArray.allocate((1000,), np.int64, writable=False) as array:
@@ -160,7 +160,7 @@ def judge(program: Program, process: ModelProcess, code: str, tmp_path: Path) ->
             )
     except ModelProcessDied as error:
         died = error
-    except (UserCodeError, BrokenError) as error:
+    except UserCodeError as error:
         refused = error
     except DeadlineExceeded:
         if not program.may_hang:
@@ -172,7 +172,7 @@ def judge(program: Program, process: ModelProcess, code: str, tmp_path: Path) ->
         assert died.reason in program.dies, f"{died.message}\n{process.output}"
         assert died.hint
     elif refused is not None:
-        assert program.refused, f"{refused.message}\n{getattr(refused, 'traceback_text', '')}"
+        assert program.refused, f"{refused.message}\n{refused.traceback_text}"
         assert len(refused.message) <= 8192
     elif result is not None:
         assert program.reports, f"it was expected to die or be refused, but answered {result}"

@@ -90,6 +90,48 @@ def test_what_cannot_run_is_refused_with_advice(code: str, line: int, hint: str)
     assert hint in caught.value.hint
 
 
-def test_an_error_whose_text_cannot_be_had_is_still_told() -> None:
-    with pytest.raises(UserCodeError, match=r"E: \(its text cannot be shown\)"):
-        execute("class E(Exception):\n    def __str__(self):\n        raise ValueError('no')\nraise E()", "", {})
+ANY = r"'\ud800 \0 \x1b[31m \u202e'"
+UNTOLD = "E: (its text cannot be shown)"
+TOLD = "\\ud800 \0 \x1b[31m \u202e"
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (f"raise ValueError({ANY})", f"ValueError: {TOLD}"),
+        (f"raise BaseException({ANY})", f"BaseException: {TOLD}"),
+        ("raise KeyboardInterrupt", "KeyboardInterrupt"),
+        ("raise GeneratorExit", "GeneratorExit"),
+        (f"import sys; sys.exit({ANY})", f"SystemExit: the code ended the program with exit status {TOLD}"),
+        # A file that no file system has: the frames of such code are not the person's.
+        ("exec(compile('raise ValueError(1)', '\\ud800', 'exec'))", "ValueError: 1"),
+        ("def f():\n    raise ValueError(1)\nf.__code__ = f.__code__.replace(co_name='\\ud800')\nf()", "ValueError: 1"),
+        # What the compiler says of a text is said by anybody.
+        (f"raise SyntaxError({ANY}, ({ANY}, 3, 4, {ANY}))", f"SyntaxError: {TOLD} ({TOLD}, line 3)"),
+        ("e = SyntaxError('x')\ne.filename = []\nraise e", "SyntaxError: x"),
+        ("raise SyntaxError('x', ('<code>', object(), 4, 't'))", "SyntaxError: x (<code>)"),
+        ("e = SyntaxError('x', ('<code>', 1, 1, 't'))\ne.msg = 5\nraise e", "SyntaxError: 5 (<code>, line 1)"),
+        ("class E(Exception):\n    def __str__(self):\n        raise ValueError\nraise E", UNTOLD),
+        ("class E(Exception):\n    def __str__(self):\n        raise BaseException\nraise E", UNTOLD),
+        ("class E(Exception):\n    def __str__(self):\n        raise SystemExit\nraise E", UNTOLD),
+        ("class E(Exception):\n    @property\n    def message(self):\n        raise BaseException\nraise E", UNTOLD),
+        (
+            "class S(str):\n    def strip(self, *_):\n        raise KeyError\n"
+            "class E(Exception):\n    def __str__(self):\n        return S('x')\nraise E",
+            "E: x",
+        ),
+        (
+            "class M(type):\n    @property\n    def __name__(self):\n        raise KeyError\n"
+            "class E(Exception, metaclass=M):\n    pass\nraise E('x')",
+            "E: x",
+        ),
+        (r"raise type('\xe9 \x1b[31m', (Exception,), {})('x')", "\xe9 \x1b[31m: x"),
+    ],
+)
+def test_whatever_an_error_says_of_itself_is_told_as_text(code: str, message: str) -> None:
+    with pytest.raises(UserCodeError) as caught:
+        execute(code, "", {})
+    told = caught.value
+    assert told.message == message
+    assert all(type(each) is str for each in (told.message, told.hint, told.traceback_text))
+    assert ".py" not in told.traceback_text
