@@ -17,11 +17,12 @@ import numpy as np
 import orjson
 from fastavro.schema import SchemaParseException, UnknownType
 
+from kafkaml.codecs.avro_bounds import refuse_boundless
 from kafkaml.codecs.field_names import path_text
 from kafkaml.dtypes import MAX_SAMPLE_ELEMENTS
 from kafkaml.errors import DecodeError
 
-__all__ = ["HINT", "AvroSchema", "Column", "plain_schema"]
+__all__ = ["HINT", "AvroSchema", "Column", "logical_schema", "plain_schema"]
 
 HINT = "expected an Avro record of numbers, booleans, enums, fixed or arrays of them; or of one text"
 _LEAVE_OUT_HINT = "leave the field out of the schema and of the records, or write a number in its place"
@@ -257,11 +258,18 @@ class AvroSchema:
 def _parsed(document: object, name: str) -> Any:
     """Return ``document`` as fastavro reads and writes with; raises DecodeError for what is no schema."""
     try:
-        return fastavro.parse_schema(document)  # type: ignore[arg-type]
+        parsed = fastavro.parse_schema(document)  # type: ignore[arg-type]
+        refuse_boundless(parsed, name)
+        return parsed
     except (
         SchemaParseException, UnknownType, ValueError, TypeError, KeyError, AttributeError, RecursionError,
     ) as error:  # fmt: skip
         raise DecodeError(f"the Avro schema of {name} is not valid: {error!r}"[:300], hint=HINT) from error
+
+
+def logical_schema(source: object, name: str) -> Any:
+    """Return a schema, as text or object, parsed with its logical types."""
+    return _parsed(_document(source, name), name)
 
 
 def plain_schema(source: object, name: str) -> Any:

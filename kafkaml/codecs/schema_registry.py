@@ -6,11 +6,14 @@ a stream: an announcement must not make a worker call addresses of its choice.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import httpx
+import orjson
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -22,6 +25,8 @@ __all__ = ["SchemaRegistry", "SchemaRegistrySettings"]
 # A schema is text for people; more would be something else.
 _MAX_ANSWER_BYTES = 4 << 20
 _MAX_IMPORTS = 100
+# An answer may take so many times as long as its next byte, with all that it refers to.
+_PATIENCE = 3
 
 
 class SchemaRegistrySettings(BaseSettings):
@@ -47,7 +52,9 @@ class SchemaRegistry:
             auth=(settings.username, password) if settings.username else None,
             verify=settings.ca_file or True,
             timeout=timeout_seconds,
+            headers={"accept-encoding": "identity"},
         )
+        self._seconds = _PATIENCE * timeout_seconds
 
     @classmethod
     def from_environment(cls) -> SchemaRegistry | None:
@@ -57,7 +64,8 @@ class SchemaRegistry:
 
     def __call__(self, schema_id: int) -> RegisteredSchema:
         """Raises DecodeError for an id that the registry does not know, BrokerError when it cannot be asked."""
-        document = self._get(f"schemas/ids/{schema_id}", f"schema {schema_id}")
+        deadline = time.monotonic() + self._seconds
+        document = self._get(f"schemas/ids/{schema_id}", f"schema {schema_id}", deadline)
         if document is None:
             raise DecodeError(
                 f"the Schema Registry does not know schema {schema_id}",
@@ -65,40 +73,48 @@ class SchemaRegistry:
             )
         # Registries that know Avro only name no kind.
         kind = document.get("schemaType") or SchemaKind.AVRO
-        if kind not in set(SchemaKind):
+        if not isinstance(kind, str) or kind not in set(SchemaKind):
             raise DecodeError(f"schema {schema_id} is one of {str(kind)[:40]}: expected {', '.join(SchemaKind)}")
-        return RegisteredSchema(self._text(document, f"id {schema_id}"), SchemaKind(kind), self._imports(document))
+        return RegisteredSchema(
+            self._text(document, f"id {schema_id}"), SchemaKind(kind), self._imports(document, deadline)
+        )
 
-    def _imports(self, document: dict[str, Any]) -> dict[str, str]:
+    def _imports(self, document: Mapping[str, Any], deadline: float) -> dict[str, str]:
         """Return the texts of what a schema refers to, and of what these refer to."""
         texts: dict[str, str] = {}
-        waiting = list(document.get("references") or [])
+        waiting = self._references(document)
         while waiting:
-            reference = waiting.pop()
-            try:
-                name, subject, version = reference["name"], str(reference["subject"]), int(reference["version"])
-            except (TypeError, KeyError, ValueError) as error:
-                raise BrokerError(f"the Schema Registry at {self._url} answered with an odd reference") from error
+            name, subject, version = waiting.pop()
             if name in texts:
                 continue
             if len(texts) >= _MAX_IMPORTS:
                 raise DecodeError(f"a schema refers to more than {_MAX_IMPORTS} others")
             path = f"subjects/{quote(subject, safe='')}/versions/{version}"
-            found = self._get(path, f"version {version} of {subject}")
+            found = self._get(path, f"version {version} of {subject}", deadline)
             if found is None:
                 raise DecodeError(f"a schema refers to version {version} of {subject!r}, which the registry lacks")
             texts[name] = self._text(found, subject)
-            waiting += found.get("references") or []
+            waiting += self._references(found)
         return texts
 
-    def _get(self, path: str, what: str) -> dict[str, Any] | None:
+    def _references(self, document: Mapping[str, Any]) -> list[tuple[str, str, int]]:
+        """Return name, subject and version of what a schema refers to."""
+        try:
+            found = [(each["name"], each["subject"], each["version"]) for each in document.get("references") or ()]
+        except (TypeError, KeyError, IndexError):
+            found = [(None, None, None)]
+        if not all(isinstance(each, kind) for row in found for each, kind in zip(row, (str, str, int), strict=True)):
+            raise BrokerError(f"the Schema Registry at {self._url} answered with an odd reference")
+        return found
+
+    def _get(self, path: str, what: str, deadline: float) -> dict[str, Any] | None:
         """Return a document, None for one that there is not."""
         try:
-            answer = self._client.get(f"{self._url}/{path}")
-            if answer.status_code == httpx.codes.NOT_FOUND:
-                return None
-            answer.raise_for_status()
-            document = answer.json() if len(answer.content) <= _MAX_ANSWER_BYTES else None
+            with self._client.stream("GET", f"{self._url}/{path}") as answer:
+                if answer.status_code == httpx.codes.NOT_FOUND:
+                    return None
+                answer.raise_for_status()
+                document = orjson.loads(_body(answer, deadline))
         except (httpx.HTTPError, ValueError) as error:
             raise BrokerError(
                 f"the Schema Registry at {self._url} did not answer for {what}: {error!r}",
@@ -106,8 +122,21 @@ class SchemaRegistry:
             ) from error
         return document if isinstance(document, dict) else {}
 
-    def _text(self, document: dict[str, Any], what: str) -> str:
+    def _text(self, document: Mapping[str, Any], what: str) -> str:
         schema = document.get("schema")
         if not isinstance(schema, str):
             raise BrokerError(f"the Schema Registry at {self._url} answered without a schema for {what}")
         return schema
+
+
+def _body(answer: httpx.Response, deadline: float) -> bytes:
+    """Return the body, ValueError where it is too long or does not come to its end in time."""
+    body = bytearray()
+    # As it is sent: what was packed could be any size when unpacked, and was not asked for.
+    for part in answer.iter_raw():
+        body += part
+        if len(body) > _MAX_ANSWER_BYTES:
+            raise ValueError(f"more than {_MAX_ANSWER_BYTES} bytes")
+        if time.monotonic() > deadline:
+            raise ValueError("it sends too slowly")
+    return bytes(body)

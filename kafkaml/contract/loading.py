@@ -16,8 +16,7 @@ import fastavro
 import numpy as np
 
 from kafkaml.codecs.avro import NO_RECORD
-from kafkaml.codecs.avro_schema import plain_schema
-from kafkaml.codecs.avro_text import has_free_items, logical_schema
+from kafkaml.codecs.avro_schema import logical_schema, plain_schema
 from kafkaml.codecs.envelopes import unwrapped
 from kafkaml.codecs.framing import FRAME_BYTES, schema_id_of
 from kafkaml.codecs.json import JsonCodec
@@ -180,16 +179,10 @@ class _AvroLoader:
 
 def _readable(scheme: object) -> Any:
     try:
-        schema = logical_schema(scheme, "the records")
-    except (
-        fastavro.schema.SchemaParseException, fastavro.schema.UnknownType, ValueError, TypeError, KeyError,
-        AttributeError, RecursionError,
-    ):  # fmt: skip
+        return logical_schema(scheme, "the records")
+    except DecodeError:
         # Says what is wrong with it, or reads it as numbers where only a logical type is.
-        schema = plain_schema(scheme, "the records")
-    if has_free_items(schema):
-        raise DecodeError("the Avro schema has arrays of items that take no bytes: such records have no bound")
-    return schema
+        return plain_schema(scheme, "the records")
 
 
 def _read(value: bytes, start: int, writer: Any, reader: Any) -> tuple[Any, int]:

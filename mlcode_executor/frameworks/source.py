@@ -111,7 +111,7 @@ def user_code() -> Iterator[None]:
         yield
     except KafkaMLError:
         raise
-    except BaseException as error:  # noqa: BLE001  also one that asks the interpreter to end
+    except BaseException as error:
         raise _describe(error) from error
 
 
@@ -174,9 +174,13 @@ def _message(error: BaseException) -> str:
     if 'File "' in text:
         text = _without_frames(text)
     if isinstance(error, SystemExit):
-        text = f"the code ended the program with exit status {text_of(error, lambda end: end.code or 0)}"
+        text = f"the code ended the program with exit status {text_of(error, _status)}"
     message = f"{class_of(error)}: {text}" if text else class_of(error)
     return message if len(message) <= _MAX_MESSAGE else message[:_MAX_MESSAGE] + "..."
+
+
+def _status(error: BaseException) -> object:
+    return getattr(error, "code", None) or 0
 
 
 def _reason(error: BaseException) -> object:

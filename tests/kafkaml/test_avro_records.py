@@ -20,6 +20,8 @@ from hypothesis import strategies as st
 
 from kafkaml.codecs import codec_for
 from kafkaml.codecs.base import Codec
+from kafkaml.codecs.registry import RegisteredSchema
+from kafkaml.contract.loading import loader_of
 from kafkaml.errors import DecodeError
 
 
@@ -233,6 +235,51 @@ def test_schemas_that_grow_with_each_use_of_a_name_are_refused_at_once(kind: str
     with pytest.raises(DecodeError):
         features(inner)
     assert time.monotonic() - began < 10
+
+
+def chain(levels: int) -> list[Any]:
+    """Types that each hold the one before, written side by side."""
+    return [record(x="int" if not level else f"T{level - 1}") | {"name": f"T{level}"} for level in range(levels)]
+
+
+@pytest.mark.parametrize(
+    "writer",
+    [
+        record(a="float", next=["null", "Row"]),
+        record(a="float", rest={"type": "array", "items": "Row"}),
+        record(a="float", rest={"type": "map", "values": "Row"}),
+        record(a="float", many={"type": "array", "items": "null"}),
+        record(a="float", many={"type": "array", "items": record() | {"name": "Nothing"}}),
+        record(a="float", many={"type": "array", "items": {"type": "fixed", "name": "None", "size": 0}}),
+        record(**{f"n{each}": "null" for each in range(200)}, a="float"),
+        [*chain(2000), record(a="T1999")],
+    ],
+    ids=["itself", "array-of-itself", "map-of-itself", "nulls", "empty-records", "no-bytes", "free-fields", "levels"],
+)
+def test_no_record_is_read_by_a_schema_that_bounds_nothing(writer: Any) -> None:
+    """fastavro would overflow its stack, or make billions of values of a few bytes, and the worker with it."""
+    text = json.dumps(writer)
+    codec = codec_for(
+        "AVRO", {"data_scheme": FLOATS, "confluent_framing": True}, schema_lookup=lambda _id: RegisteredSchema(text)
+    )
+    for body in (b"\x02" * 1_000_000, b"\xff\xff\xff\xff\x7f" * 10):
+        (failure,) = codec.features.decode_each([b"\x00\x00\x00\x00\x07" + body]).failures
+        assert "nothing would bound" in failure[1].message
+    with pytest.raises(DecodeError, match="nothing would bound"):
+        loader_of("AVRO", {"data_scheme": text}, None)
+
+
+def test_schemas_that_only_look_so_are_read() -> None:
+    point = record(x="float", gone="null") | {"name": "Point"}
+    writer = record(
+        x="float", y="float", some=["null", {"type": "array", "items": point}], more={"type": "map", "values": "Point"}
+    )
+    text = json.dumps(writer)
+    codec = codec_for(
+        "AVRO", {"data_scheme": FLOATS, "confluent_framing": True}, schema_lookup=lambda _id: RegisteredSchema(text)
+    )
+    value = encoded(writer, {"x": 1.0, "y": 2.0, "some": [{"x": 3.0, "gone": None}], "more": {}})
+    assert codec.features.decode([b"\x00\x00\x00\x00\x07" + value]).tolist() == [[1.0, 2.0]]
 
 
 def test_a_schema_that_is_nested_without_end_is_refused() -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
+import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import fastavro
@@ -14,6 +17,7 @@ import pytest
 from kafkaml.codecs import codec_for
 from kafkaml.codecs.schema_registry import SchemaRegistry, SchemaRegistrySettings
 from kafkaml.errors import BrokerError, DecodeError
+from tests.local_server import Answer, LocalServer
 
 READER = {"type": "record", "name": "d", "fields": [{"name": name, "type": "float"} for name in ("a", "b")]}
 WRITER = {"type": "record", "name": "d", "fields": [{"name": name, "type": "float"} for name in ("b", "a")]}
@@ -85,6 +89,96 @@ def test_an_unknown_id_is_the_records_fault(registry: SchemaRegistry) -> None:
 def test_an_answer_that_is_none_is_the_registrys_fault(registry: SchemaRegistry, schema_id: int) -> None:
     with pytest.raises(BrokerError):
         registry(schema_id)
+
+
+class HostileRegistry(LocalServer):
+    """Answers everything with one document."""
+
+    def __init__(self, body: bytes, status: int = 200, **headers: str) -> None:
+        super().__init__()
+        self.paths: list[str] = []
+        self._answer = Answer(status, body, headers)
+
+    def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        self.paths.append(path)
+        return self._answer
+
+
+AVRO = b'{"schema": "int", "references": %s}'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"\xff\xfe",
+        b"<html>",
+        b"[1]",
+        b"[" * 100_000,
+        b'{"schema": ' + b"[" * 100_000,
+        b'{"schema": 7}',
+        b'{"schema": "\\ud800"}',
+        b'{"schema": "int", "schemaType": [1]}',
+        b'{"schema": "int", "schemaType": "PICKLE"}',
+        *(
+            AVRO % each
+            for each in (
+                b"7", b'"abc"', b"[7]", b"[[]]", b'{"name": 1}', b"[{}]", b"[null]",
+                b'[{"name": [], "subject": "a", "version": 1}]', b'[{"name": "a", "subject": {}, "version": 1}]',
+                b'[{"name": "a", "subject": "a", "version": 1e999}]',
+                b'[{"name": "a", "subject": "a", "version": "x"}]',
+            )
+        ),
+        b'{"schema": "' + b"x" * (5 << 20) + b'"}',
+        gzip.compress(b'{"schema": "' + bytes(50 << 20) + b'"}', 1),
+    ],
+    ids=lambda body: repr(body[:60]),
+)  # fmt: skip
+def test_whatever_a_registry_answers_is_an_error_of_ours(body: bytes) -> None:
+    with HostileRegistry(body) as server, pytest.raises((BrokerError, DecodeError)):
+        SchemaRegistry(SchemaRegistrySettings(url=server.url), timeout_seconds=60)(7)
+
+
+def test_an_answer_is_not_unpacked() -> None:
+    packed = gzip.compress(AVRO % b"[]")
+    headers = {"Content-Encoding": "gzip"}
+    with HostileRegistry(packed, **headers) as server, pytest.raises(BrokerError):
+        SchemaRegistry(SchemaRegistrySettings(url=server.url), timeout_seconds=60)(7)
+
+
+def test_a_registry_leads_nowhere_else() -> None:
+    with HostileRegistry(AVRO % b"[]") as inside:
+        headers = {"Location": f"{inside.url}/secrets"}
+        with HostileRegistry(b"", 302, **headers) as server, pytest.raises(BrokerError, match="302"):
+            SchemaRegistry(SchemaRegistrySettings(url=server.url, username="me"), timeout_seconds=60)(7)
+    assert inside.paths == []
+
+
+def test_references_stay_below_the_registry_and_end() -> None:
+    names = b",".join(b'{"name": "n%d", "subject": "../../x?y#z", "version": 1}' % each for each in range(200))
+    with HostileRegistry(AVRO % (b"[%s]" % names)) as server, pytest.raises(DecodeError, match="more than 100"):
+        SchemaRegistry(SchemaRegistrySettings(url=server.url), timeout_seconds=60)(7)
+    assert set(server.paths) == {"/schemas/ids/7", "/subjects/..%2F..%2Fx%3Fy%23z/versions/1"}
+
+
+def test_a_registry_that_drips_is_left() -> None:
+    left = threading.Event()
+
+    def drip(connection: socket.socket) -> None:
+        connection.recv(4096)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+        with suppress(OSError):
+            while not left.wait(0.05):
+                connection.sendall(b" ")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=lambda: drip(listener.accept()[0]))
+        thread.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        with pytest.raises(BrokerError, match="too slowly"):
+            SchemaRegistry(SchemaRegistrySettings(url=url), timeout_seconds=0.5)(7)
+        left.set()
+        thread.join()
 
 
 def test_a_registry_that_is_away_is_no_fault_of_the_record() -> None:

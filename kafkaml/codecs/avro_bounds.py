@@ -1,0 +1,103 @@
+"""What reading one record of an Avro schema can take: whoever registers a schema and sends a record decides both.
+
+The reader of fastavro is compiled and asks nothing: records within records overflow its stack, and a billion items that
+take no bytes are a billion values. Such schemas are refused before a record is read by them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kafkaml.errors import DecodeError
+
+__all__ = ["refuse_boundless"]
+
+_MAX_DEPTH = 256
+# In one record, or in one item of an array: each byte that is sent would be worth so many values.
+_MAX_FREE = 100
+_BYTES = {"null": 0, "boolean": 1, "int": 1, "long": 1, "float": 4, "double": 8, "bytes": 1, "string": 1, "enum": 1}
+
+
+@dataclass(frozen=True)
+class _Need:
+    """Of one value: the fewest ``size`` bytes that it takes, values in it that take none, levels below it."""
+
+    size: int
+    free: int = 0
+    depth: int = 0
+
+
+def refuse_boundless(schema: Any, name: str) -> None:
+    """Raise DecodeError unless the bytes of a record bound what it takes to read it; ``schema`` as fastavro parsed it.
+
+    ``name`` says of what it is.
+    """
+    _Schema(name).need(schema)
+
+
+class _Schema:
+    def __init__(self, name: str) -> None:
+        self._name = name
+        # None while a type is being looked at.
+        self._named: dict[str, _Need | None] = {}
+
+    def need(self, schema: Any) -> _Need:
+        found = self._need(schema)
+        if found.depth > _MAX_DEPTH or found.free > _MAX_FREE:
+            raise self._refused("has too many levels, or too many values that take no bytes")
+        return found
+
+    def _need(self, schema: Any) -> _Need:
+        if isinstance(schema, list):
+            branches = [self.need(each) for each in schema]
+            return _Need(1, max((each.free for each in branches), default=0), _below(branches))
+        if not isinstance(schema, Mapping):
+            return self._of_name(str(schema))
+        kind = schema["type"]
+        match kind:
+            case "record" | "error":
+                return self._record(schema)
+            case "array" | "map":
+                return self._many(self.need(schema["items" if kind == "array" else "values"]), kind)
+            case "fixed":
+                return self._known(schema, _Need(schema["size"], int(schema["size"] == 0)))
+            case "enum":
+                return self._known(schema, _Need(_BYTES[kind]))
+        return self.need(kind)
+
+    def _of_name(self, name: str) -> _Need:
+        if name in _BYTES:
+            return _Need(_BYTES[name], int(_BYTES[name] == 0))
+        found = self._named[name]
+        if found is None:
+            raise self._refused(f"has the type {name[:80]}, which holds itself")
+        return found
+
+    def _record(self, schema: Mapping[str, Any]) -> _Need:
+        name = str(schema["name"])
+        self._named[name] = None
+        fields = [self.need(each["type"]) for each in schema["fields"]]
+        size = sum(each.size for each in fields)
+        # An empty record is a value as well.
+        return self._known(schema, _Need(size, sum(each.free for each in fields) + int(size == 0), _below(fields)))
+
+    def _known(self, schema: Mapping[str, Any], need: _Need) -> _Need:
+        self._named[str(schema["name"])] = need
+        return need
+
+    def _many(self, item: _Need, kind: str) -> _Need:
+        if item.size == 0 and kind == "array":
+            raise self._refused("has an array of items that take no bytes")
+        return _Need(1, 0, item.depth + 1)
+
+    def _refused(self, what: str) -> DecodeError:
+        return DecodeError(
+            f"the Avro schema of {self._name} {what}: nothing would bound what a record of it takes",
+            hint="write records by a schema whose types do not hold themselves, without null as the only type",
+        )
+
+
+def _below(parts: list[_Need]) -> int:
+    return 1 + max((each.depth for each in parts), default=0)
