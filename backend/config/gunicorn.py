@@ -42,12 +42,13 @@ def worker_exit(_server: Any, _worker: Any) -> None:
 
 
 bind = os.environ.get("KML_WEB_BIND", "127.0.0.1:8000")
-worker_class = "asgi"
+worker_class = "backend.config.connections.Worker"
 # One process serves a laptop: live streams share one reader of the events. More only add database connections.
 workers = int(os.environ.get("KML_WEB_WORKERS", "1"))
 preload_app = True
 timeout = 60
 graceful_timeout = 3
+# Also how long the headers of a request may take.
 keepalive = 15
 logger_class = ServerLogger
 control_socket_disable = True

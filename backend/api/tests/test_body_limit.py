@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from backend.config import asgi
 from backend.config.asgi import BodyLimit, Message, Receive, Send
 
 MEGABYTE = b"x" * (1 << 20)
@@ -54,3 +55,27 @@ async def status_of(path: str, method: str, megabytes: int, *, declared: bool) -
 )
 async def test_bodies_are_limited(path: str, method: str, megabytes: int, status: int, declared: bool) -> None:
     assert await status_of(path, method, megabytes, declared=declared) == status
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(("seconds", "status"), [(60, 200), (1000, 408)])
+async def test_a_body_that_does_not_come_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, status: int
+) -> None:
+    """4 MiB at once may take minutes; one client must not hold a place for hours."""
+    monkeypatch.setattr(asgi, "_seconds_since", lambda _began: seconds)
+    assert await status_of("/api/models/", "POST", 4, declared=True) == status
+
+
+@pytest.mark.asyncio
+async def test_a_websocket_is_refused() -> None:
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        raise AssertionError("nothing is read")
+
+    await BodyLimit(reads_all)({"type": "websocket", "path": "/api/events/"}, receive, send)
+    assert sent == [{"type": "websocket.close"}]

@@ -1,0 +1,31 @@
+"""The server's worker: it also bounds how long a connection may say nothing, and how many there are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gunicorn.asgi.protocol import ASGIProtocol
+from gunicorn.workers import gasgi
+
+__all__ = ["Worker"]
+
+
+class _Connection(ASGIProtocol):  # type: ignore[misc]
+    """A connection to the server, which waits for the first request no longer than for those that follow it."""
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        if self.worker.nr_conns > self.worker.worker_connections:
+            transport.abort()
+        else:
+            # The server waits for the first one for ever: a thousand clients that send a letter now and then would be
+            # all that it can hold. It ends the timer when a request's headers are there.
+            self._arm_keepalive_timer()
+
+
+# The server names no way to say which class is a connection's.
+gasgi.ASGIProtocol = _Connection
+
+
+class Worker(gasgi.ASGIWorker):  # type: ignore[misc]
+    """Named in the server's configuration, which thereby has connections of ours."""
