@@ -14,6 +14,10 @@ __all__ = ["AddressRefused", "addresses_of", "is_outside"]
 
 # IPv6 addresses that lead to the IPv4 address in their last four bytes.
 _TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
+# The part of IPv6 that is given to networks, and what in it is wrapped around an IPv4 address of anybody's choice.
+_GIVEN = ipaddress.ip_network("2000::/3")
+_WRAPPED = ipaddress.ip_network("2002::/16")
+_FOR_EXAMPLES = ipaddress.ip_network("3fff::/20")
 
 
 class AddressRefused(RefusedError):
@@ -40,4 +44,6 @@ def is_outside(text: str) -> bool:
             address = address.ipv4_mapped
         elif address in _TRANSLATED:
             address = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        elif address not in _GIVEN or address in _WRAPPED or address in _FOR_EXAMPLES:
+            return False
     return address.is_global and not address.is_multicast

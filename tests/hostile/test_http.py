@@ -1,4 +1,4 @@
-"""Hostile HTTP against the server that the platform runs: each request is refused, and the next one answered as ever."""
+"""Hostile HTTP against the server that the platform runs: each request is refused, the next one answered as ever."""
 
 from __future__ import annotations
 
