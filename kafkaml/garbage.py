@@ -1,4 +1,4 @@
-"""How workers, which hold many thousand records at a time, have Python's garbage collected."""
+"""How processes that hold many thousand records or rows at a time have Python's garbage collected."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from gunicorn.glogging import Logger
 
+from kafkaml.garbage import collect_garbage_seldom
 from kafkaml.logs import configure_logs
 
 __all__ = ["ServerLogger"]
@@ -24,6 +25,11 @@ class ServerLogger(Logger):  # type: ignore[misc]
         # Refused requests have their line already; these would repeat their addresses, one-time links included.
         logging.getLogger("django.request").setLevel(logging.ERROR)
         logging.getLogger("django.security.DisallowedHost").setLevel(logging.CRITICAL)
+
+
+def when_ready(_server: Any) -> None:
+    """Leave what was imported to itself: its pages stay shared with the workers, and no collection goes through it."""
+    collect_garbage_seldom()
 
 
 def post_worker_init(worker: Any) -> None:
