@@ -196,7 +196,7 @@ def _make_rows(size: int) -> None:
     from django.db.models import F
 
     from backend.configurations.models import Configuration
-    from backend.deployments.models import Artifact, Deployment, ResultVersion, TrainingResult
+    from backend.deployments.models import Deployment, ResultVersion, TrainingResult
     from backend.inferences.models import Inference, ReplicaStats
     from backend.ml_models.models import MLModel
     from backend.streams.models import Announcement
@@ -233,13 +233,7 @@ def _make_rows(size: int) -> None:
             ]
         )
         TrainingResult.objects.update(current_version=F("id"))
-        Artifact.objects.bulk_create(
-            [
-                Artifact(result_id=n, version_id=n, attempt=1, name=name, size=400_000, sha256="0" * 64)
-                for n in numbers
-                for name in ("model.keras", "model.onnx")
-            ]
-        )
+        _make_files(numbers)
         Inference.objects.bulk_create(
             [
                 Inference(id=n, result_id=n, input_topic="in", output_topic="out", input_format="RAW", attempt=1)
@@ -255,6 +249,18 @@ def _make_rows(size: int) -> None:
                 for replica in (0, 1)
             ]
         )
+
+
+def _make_files(numbers: range) -> None:
+    from backend.deployments.models import Artifact
+
+    Artifact.objects.bulk_create(
+        [
+            Artifact(result_id=n, version_id=n, attempt=1, name=name, size=400_000, sha256="0" * 64)
+            for n in numbers
+            for name in ("model.keras", "model.onnx")
+        ]
+    )
 
 
 def _reference_ms() -> float:
