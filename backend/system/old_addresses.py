@@ -1,4 +1,4 @@
-"""The REST addresses of Kafka-ML 1.0, at the server's root: a script that calls one is told the present one.
+"""The REST addresses of Kafka-ML 1.x, at the server's root: a script that calls one is told the present one.
 
 The web UI has pages at some of the same addresses, so browsers, which accept HTML, get those.
 """
@@ -22,6 +22,9 @@ _PRESENT: tuple[tuple[str, str, str], ...] = (
     ("", r"results/model/(\d+)", "/api/results/{0}/artifacts/NAME/"),
     ("", r"results/confusion_matrix/(\d+)", "/api/results/{0}/confusion_matrix.png"),
     ("", r"results/inference/(?:\d+)", "/api/inferences/"),
+    # Later versions handed models to devices, which fetch the file themselves now.
+    ("", r"results/inference-iot/(\d+)", "/api/results/{0}/artifacts/NAME/"),
+    ("", r"iot-devices(?:/.*)?", "/api/results/ID/artifacts/NAME/"),
     ("", r"(?:results/chart|results_metrics)/(\d+)", "/api/results/{0}/"),
     ("POST", r"inferences/(\d+)", "/api/inferences/{0}/stop/"),
     ("", r"datasources/kafka", "/api/streams/ID/send/"),

@@ -92,7 +92,7 @@ def index(request: HttpRequest) -> HttpResponse:
     if present is not None:
         problem = Problem(
             410,
-            f"{request.method} {request.path} was Kafka-ML 1.0's; this version has it at {present}",
+            f"{request.method} {request.path} was Kafka-ML 1.x's; this version has it at {present}",
             "moved_address",
             hint="send a token (kafka-ml tokens create) as Authorization: Bearer TOKEN; fields: /docs/coming-from-1.x/",
             headers={"Link": f'<{present}>; rel="successor-version"'},
