@@ -17,6 +17,7 @@ from typing import Any
 import fastavro
 import numpy as np
 
+from kafkaml.codecs.avro_bounds import read_datum
 from kafkaml.codecs.avro_schema import HINT, AvroSchema, Column, plain_schema
 from kafkaml.codecs.avro_text import avro_as_json
 from kafkaml.codecs.base import NO_LABEL, Array, Codec, DecodedBatch, Values
@@ -229,20 +230,15 @@ class AvroCodec(Codec):
 
     def _read(self, value: bytes, start: int, schema: Any) -> tuple[list[Any], int]:
         """Return the row of the record that begins at ``start``, and where it ends."""
-        buffer = io.BytesIO(value)
-        buffer.seek(start)
-        plain = self._schema.plain
-        datum = fastavro.schemaless_reader(buffer, schema, plain if schema is not plain else None)
+        datum, end = read_datum(value, start, schema, self._schema.plain)
         row: list[Any] = []
         self._schema.flatten(datum, row)
-        return row, buffer.tell()
+        return row, end
 
     def _check_whole(self, value: bytes, start: int, schema: Any, index: int) -> None:
-        buffer = io.BytesIO(value)
-        buffer.seek(start)
-        fastavro.schemaless_reader(buffer, schema, None)
-        if buffer.tell() != len(value):
-            raise self._too_long(value, len(value) - buffer.tell(), index)
+        _, end = read_datum(value, start, schema, schema)
+        if end != len(value):
+            raise self._too_long(value, len(value) - end, index)
 
     def _too_long(self, value: bytes, left: int, index: int) -> DecodeError:
         return self._unreadable(value, f"{self.name} have {left} bytes more than the Avro schema describes", index)
@@ -313,9 +309,8 @@ class AvroCodec(Codec):
         if self._lookup is None or schema_id == 0:
             return self._schema.plain, FRAME_BYTES
         if schema_id not in self._writer_schemas:
-            self._writer_schemas[schema_id] = plain_schema(
-                self._lookup(schema_id).text_of(SchemaKind.AVRO, schema_id), self.name
-            )
+            found = plain_schema(self._lookup(schema_id).text_of(SchemaKind.AVRO, schema_id), self.name)
+            self._writer_schemas[schema_id] = self._schema.plain if found == self._schema.plain else found
         return self._writer_schemas[schema_id], FRAME_BYTES
 
     def _fits(self, row: list[Any]) -> bool:

@@ -1,18 +1,22 @@
 """What reading one record of an Avro schema can take: whoever registers a schema and sends a record decides both.
 
-The reader of fastavro is compiled and asks nothing: records within records overflow its stack, and a billion items that
-take no bytes are a billion values. Such schemas are refused before a record is read by them.
+The reader of fastavro is compiled and asks nothing: records within records overflow its stack, a billion items that
+take no bytes are a billion values, and what is passed over may lie behind the record's end. Such schemas are refused
+before a record is read by them, and records are read whole before anything of them is passed over.
 """
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import fastavro
+
 from kafkaml.errors import DecodeError
 
-__all__ = ["refuse_boundless"]
+__all__ = ["read_datum", "refuse_boundless"]
 
 _MAX_DEPTH = 256
 # In one record, or in one item of an array: each byte that is sent would be worth so many values.
@@ -35,6 +39,21 @@ def refuse_boundless(schema: Any, name: str) -> None:
     ``name`` says of what it is.
     """
     _Schema(name).need(schema)
+
+
+def read_datum(value: bytes, start: int, writer: Any, reader: Any) -> tuple[Any, int]:
+    """Return the datum that begins at ``start``, resolved to the schema ``reader``, and where it ends.
+
+    Raises what fastavro raises for what is no datum of the schema ``writer``, and for schemas that do not fit.
+    """
+    buffer = io.BytesIO(value)
+    buffer.seek(start)
+    if writer is not reader:
+        # Items of a fixed size that are passed over are counted and not looked for: a few bytes claim any number.
+        fastavro.schemaless_reader(buffer, writer, None)
+        buffer.seek(start)
+    datum = fastavro.schemaless_reader(buffer, writer, None if writer is reader else reader)
+    return datum, buffer.tell()
 
 
 class _Schema:

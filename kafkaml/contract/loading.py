@@ -6,7 +6,6 @@ Used to find out what a topic holds, and by ``frames`` for records that are read
 from __future__ import annotations
 
 import csv
-import io
 import re
 import struct
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +15,7 @@ import fastavro
 import numpy as np
 
 from kafkaml.codecs.avro import NO_RECORD
+from kafkaml.codecs.avro_bounds import read_datum
 from kafkaml.codecs.avro_schema import logical_schema, plain_schema
 from kafkaml.codecs.envelopes import unwrapped
 from kafkaml.codecs.framing import FRAME_BYTES, schema_id_of
@@ -154,11 +154,11 @@ class _AvroLoader:
         start = FRAME_BYTES if self._framing else 0
         writer = self._writer(schema_id_of(value)) if self._framing else self._reader
         try:
-            datum, end = _read(value, start, writer, self._reader)
+            datum, end = read_datum(value, start, writer, self._reader)
         except NO_RECORD as error:
             try:
                 # A date or time outside of what Python knows is a number still.
-                datum, end = _read(value, start, self._plain if writer is self._reader else writer, self._plain)
+                datum, end = read_datum(value, start, self._plain if writer is self._reader else writer, self._plain)
             except NO_RECORD:
                 raise DecodeError(
                     f"it is no record of the Avro schema ({shown(value, 40)}, {repr(error)[:80]})",
@@ -173,7 +173,8 @@ class _AvroLoader:
         if self._lookup is None or schema_id == 0:
             return self._reader
         if schema_id not in self._writers:
-            self._writers[schema_id] = _readable(self._lookup(schema_id).text_of(SchemaKind.AVRO, schema_id))
+            found = _readable(self._lookup(schema_id).text_of(SchemaKind.AVRO, schema_id))
+            self._writers[schema_id] = self._reader if found == self._reader else found
         return self._writers[schema_id]
 
 
@@ -183,13 +184,6 @@ def _readable(scheme: object) -> Any:
     except DecodeError:
         # Says what is wrong with it, or reads it as numbers where only a logical type is.
         return plain_schema(scheme, "the records")
-
-
-def _read(value: bytes, start: int, writer: Any, reader: Any) -> tuple[Any, int]:
-    buffer = io.BytesIO(value)
-    buffer.seek(start)
-    datum = fastavro.schemaless_reader(buffer, writer, reader if reader is not writer else None)
-    return datum, buffer.tell()
 
 
 def _raw_loader(config: Mapping[str, Any]) -> Loader:

@@ -269,6 +269,26 @@ def test_no_record_is_read_by_a_schema_that_bounds_nothing(writer: Any) -> None:
         loader_of("AVRO", {"data_scheme": text}, None)
 
 
+@pytest.mark.parametrize(
+    "items",
+    ["double", "float", "boolean", {"type": "fixed", "name": "F", "size": 16}, "int", "string", "bytes"],
+    ids=str,
+)
+@pytest.mark.parametrize("claim", [b"\xff\xff\xff\xff\xff\x3f", b"\x03\x05", b"\x03\xff\xff\xff\xff\x3f"])
+def test_what_is_passed_over_is_there(items: Any, claim: bytes) -> None:
+    """A count of items that nobody looks for would be counted to its end, which is never."""
+    writer = record(rest={"type": "array", "items": items}, x="float", y="float")
+    text = json.dumps(writer)
+    codec = codec_for(
+        "AVRO", {"data_scheme": FLOATS, "confluent_framing": True}, schema_lookup=lambda _id: RegisteredSchema(text)
+    )
+    (failure,) = codec.features.decode_each([b"\x00\x00\x00\x00\x07" + claim]).failures
+    assert "no record of the Avro schema" in failure[1].message
+    config = {"data_scheme": json.dumps(FLOATS), "confluent_framing": True}
+    with pytest.raises(DecodeError, match="no record of the Avro schema"):
+        loader_of("AVRO", config, lambda _id: RegisteredSchema(text))(b"\x00\x00\x00\x00\x07" + claim)
+
+
 def test_schemas_that_only_look_so_are_read() -> None:
     point = record(x="float", gone="null") | {"name": "Point"}
     writer = record(
