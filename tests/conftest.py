@@ -126,6 +126,11 @@ _PLATFORM_TESTS = (
 _MODEL_PROCESS_TESTS = "tests/mlcode_executor/"
 
 
+def shares_platform(node: str) -> bool:
+    """Whether the tests of a file, named as pytest names them, use the fixture ``platform``."""
+    return node.startswith(_PLATFORM_TESTS)
+
+
 class _FileByFile(LoadScopeScheduling):
     """A file's tests stay on one worker, so that what they share is started once; all that share a platform or a
     cluster as well.
@@ -137,7 +142,7 @@ class _FileByFile(LoadScopeScheduling):
         path = nodeid.partition("::")[0]
         if path.startswith("tests/cluster/"):
             return "cluster"
-        return "platform" if path.startswith(_PLATFORM_TESTS) else path
+        return "platform" if shares_platform(path) else path
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -158,6 +163,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         starts_framework = item.nodeid.startswith(_MODEL_PROCESS_TESTS) or "fork_server_of" in fixtures
         others = len(kinds) + (1 if starts_framework else 2)
         rank = next((rank for rank, kind in enumerate(kinds, 1) if kind in names), others)
-        rank = 0 if item.nodeid.startswith(_PLATFORM_TESTS) else rank
+        rank = 0 if shares_platform(item.nodeid) else rank
         ranks[item.path] = min(rank, ranks.get(item.path, rank))
     items.sort(key=lambda item: (ranks[item.path], item.path))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Self
@@ -14,6 +15,7 @@ import orjson
 
 from kafkaml.local.state import PlatformStatus, StateDir
 from kafkaml.sdk import Client
+from kafkaml.sdk.types import Inference
 
 __all__ = ["ENTERABLE_CLUSTER", "Platform"]
 
@@ -93,6 +95,18 @@ class Platform:
     def _forget_client(self) -> None:
         if client := self.__dict__.pop("client", None):
             client.close()
+
+    @contextmanager
+    def stopping_inferences(self) -> Iterator[None]:
+        """Stop at the end what was not served at the beginning: replicas cost something until the platform ends."""
+        before = {inference.id for inference in self._served()}
+        yield
+        for inference in self._served():
+            if inference.id not in before:
+                self.client.inferences.stop(inference.id)
+
+    def _served(self) -> list[Inference]:
+        return [inference for inference in self.client.inferences.list() if not inference.state.ended]
 
     def cli(
         self, *arguments: str, env: Mapping[str, str] | None = None, timeout_seconds: float = 300

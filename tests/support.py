@@ -35,28 +35,36 @@ def has_ended(pid: int) -> bool:
         return True
 
 
+# The longest pause of ``eventually`` after a predicate that took long itself.
+_LONGEST_PAUSE_SECONDS = 1.0
+
+
 def eventually(
     predicate: Callable[[], T],
     timeout_seconds: float = 30,
     *,
     interval_seconds: float = 0.02,
+    eager: bool = False,
     what: str = "",
     ignoring: tuple[type[Exception], ...] = (),
 ) -> T:
     """Call ``predicate`` until it returns something true, and return that; AssertionError after the time limit.
 
-    It is asked once more after the limit: a busy machine may have held this process up since it was asked last.
-    Exceptions of the types in ``ignoring`` count as "not yet"; the last one is the failure's cause.
+    A pause is at least three times as long as the predicate took: one that asks the platform without a rest keeps it
+    from what is waited for. Not so where ``eager`` asks for a moment that passes. The predicate is called once more
+    after the limit: a busy machine may have held this process up since the last call. Exceptions of the types in
+    ``ignoring`` count as "not yet"; the last one is the failure's cause.
     """
     deadline = time.monotonic() + timeout_seconds
     while True:
-        is_late = time.monotonic() > deadline
-        last: object = None
+        asked_at = time.monotonic()
+        is_late = asked_at > deadline
+        last: T | None = None
         problem: Exception | None = None
         try:
             last = predicate()
             if last:
-                return last  # type: ignore[return-value]
+                return last
         except ignoring as error:
             problem = error
         if is_late:
@@ -64,4 +72,5 @@ def eventually(
             raise AssertionError(
                 f"{description} did not hold within {timeout_seconds:g} s; last: {last!r}"
             ) from problem
-        time.sleep(interval_seconds)
+        took = 0.0 if eager else time.monotonic() - asked_at
+        time.sleep(max(interval_seconds, min(_LONGEST_PAUSE_SECONDS, 3 * took)))

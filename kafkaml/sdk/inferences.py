@@ -234,7 +234,14 @@ class Inferences(Runs[types.Inference]):
             return inference if inference.swapped else None
 
         what = f"inference {identifier} to be swapped"
-        return wait_until(look, self._connection, topic=self.topic, what=what, timeout_seconds=timeout_seconds)
+        return wait_until(
+            look,
+            self._connection,
+            topic=self.topic,
+            number=identifier,
+            what=what,
+            timeout_seconds=timeout_seconds,
+        )
 
     def swaps(self, identifier: int, *, limit: int = 50, offset: int = 0) -> list[types.SwapReport]:
         """Return what replicas said of their swaps, the newest first: positions, times, failures."""

@@ -56,7 +56,9 @@ class Runs(Collection[Run]):
             return None
 
         what = f"{self.topic.removesuffix('s')} {identifier} to be {state}"
-        return wait_until(look, self._connection, topic=self.topic, what=what, timeout_seconds=timeout_seconds)
+        return wait_until(
+            look, self._connection, topic=self.topic, number=identifier, what=what, timeout_seconds=timeout_seconds
+        )
 
 
 def _ended_otherwise(topic: str, run: types.TrainingResult | types.Inference) -> FailedError:

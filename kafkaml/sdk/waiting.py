@@ -22,9 +22,9 @@ _RECONNECT_SECONDS = 1.0
 
 
 def wait_until(
-    look: Callable[[], T | None], connection: Connection, *, topic: str, what: str, timeout_seconds: float
+    look: Callable[[], T | None], connection: Connection, *, topic: str, number: int, what: str, timeout_seconds: float
 ) -> T:
-    """Call ``look`` now and after each event of ``topic`` until it returns something; return that.
+    """Call ``look`` now and after each event of ``topic`` about ``number`` until it returns something; return that.
 
     Exceptions of ``look`` pass, except that an unreachable API (ApiError of status 0) is tried again until the time
     is over. Raises DeadlineExceeded then.
@@ -32,7 +32,9 @@ def wait_until(
     deadline = time.monotonic() + timeout_seconds
     news: queue.SimpleQueue[None] = queue.SimpleQueue()
     stop = threading.Event()
-    listener = threading.Thread(target=_listen, args=(connection, topic, news, stop), daemon=True, name="sdk-events")
+    listener = threading.Thread(
+        target=_listen, args=(connection, topic, number, news, stop), daemon=True, name="sdk-events"
+    )
     listener.start()
     try:
         while True:
@@ -58,11 +60,15 @@ def wait_until(
         stop.set()
 
 
-def _listen(connection: Connection, topic: str, news: queue.SimpleQueue[None], stop: threading.Event) -> None:
+def _listen(
+    connection: Connection, topic: str, number: int, news: queue.SimpleQueue[None], stop: threading.Event
+) -> None:
     while not stop.is_set():
         with contextlib.suppress(ApiError, RuntimeError):
-            for _ in connection.events(topic, silence_timeout_seconds=30):
-                news.put(None)
+            for event in connection.events(topic, silence_timeout_seconds=30):
+                # Replicas of all inferences report every two seconds; a look for each would ask for the same again.
+                if event is None or event.data.get("id") == number:
+                    news.put(None)
                 if stop.is_set():
                     return
         stop.wait(_RECONNECT_SECONDS)

@@ -25,14 +25,15 @@ def browser() -> Iterator[Browser]:
         yield running
 
 
-@pytest.fixture(scope="session")
-def populated(platform: Platform) -> Platform:
+@pytest.fixture(scope="package")
+def populated(platform: Platform) -> Iterator[Platform]:
     """A platform with real models of both frameworks, trained from a real stream and serving."""
-    populate(platform)
-    return platform
+    with platform.stopping_inferences():
+        populate(platform)
+        yield platform
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def demo(populated: Platform) -> Demo:
     """What the demo made there."""
     return Demo.on(populated.client)

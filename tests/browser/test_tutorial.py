@@ -87,8 +87,9 @@ class Made:
 
 
 @pytest.fixture(scope="module")
-def made() -> Made:
-    return Made()
+def made(platform: Platform) -> Iterator[Made]:
+    with platform.stopping_inferences():
+        yield Made()
 
 
 @pytest.fixture

@@ -255,7 +255,9 @@ def test_a_stream_without_end_makes_versions_of_all_whoever_is_killed(platform: 
         for sample, label in zip(features, labels, strict=True):
             sink.send(sample, label)
         sink.flush()
-        eventually(lambda: "pass 15." in client.results.logs(follower).text, 180, what="the second window in part")
+        eventually(
+            lambda: "pass 15." in client.results.logs(follower).text, 180, eager=True, what="the second window in part"
+        )
         worker = JobFolder(platform.state.root / "jobs" / f"kml-train-{leader}-a1").state(0)
         assert worker is not None
         assert worker.worker is not None

@@ -100,7 +100,7 @@ def test_what_it_learns_is_what_it_would_have_learnt_undisturbed(platform: Platf
             sink.flush()
 
         send([0, 1])
-        eventually(lambda: is_at(15), 180, what="the second window to be learnt in part")
+        eventually(lambda: is_at(15), 180, eager=True, what="the second window to be learnt in part")
         assert is_learnt(1)
         worker = JobFolder(platform.state.root / "jobs" / f"kml-train-{pk}-a1").state(0)
         assert worker is not None
@@ -108,7 +108,7 @@ def test_what_it_learns_is_what_it_would_have_learnt_undisturbed(platform: Platf
         os.kill(worker.worker.pid, signal.SIGKILL)
         eventually(lambda: is_learnt(2), 180, what="the next attempt to have learnt the second window")
         send([2])
-        eventually(lambda: is_at(25), 60, what="the third window to be learnt in part")
+        eventually(lambda: is_at(25), 60, eager=True, what="the third window to be learnt in part")
         kill(platform, "controller")
         kill(platform, "broker")
         send([3, 4])

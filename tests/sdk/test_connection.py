@@ -116,15 +116,17 @@ def test_a_file_that_a_result_does_not_have_is_refused_with_those_it_has(tmp_pat
 
 
 class Training:
-    """An API whose result goes through states, one per look, and whose event stream tells of each."""
+    """An API whose result 4 goes through states, one per look, and whose event stream tells of each ``about`` one."""
 
-    def __init__(self, *states: str) -> None:
+    def __init__(self, *states: str, about: int = 4) -> None:
         self.states = list(states)
+        self.about = about
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         if request.url.path == "/api/events/":
             body = b": hello\n\n" + b"".join(
-                b"id: %d\nevent: results\ndata: {}\n\n" % number for number in range(len(self.states))
+                b'id: %d\nevent: results\ndata: {"id": %d}\n\n' % (number, self.about)
+                for number in range(len(self.states))
             )
             return httpx.Response(200, content=body)
         state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
@@ -139,6 +141,14 @@ def test_waiting_follows_the_events_and_shows_what_it_sees() -> None:
         found = client.results.wait_for(4, RunState.FINISHED, on_change=lambda each: seen.append(each.state))
     assert found.state == RunState.FINISHED
     assert seen == ["waiting", "running", "finished"]
+
+
+def test_events_of_other_runs_are_no_reason_to_look() -> None:
+    training = Training(*["running"] * 20, about=5)
+    with client_of(training) as client, pytest.raises(DeadlineExceeded):
+        client.results.wait_for(4, RunState.FINISHED, timeout_seconds=0.5)
+    # Looks of the start and the end, and one for the stream's own sign of life.
+    assert len(training.states) >= 20 - 4
 
 
 def test_waiting_ends_with_the_cause_when_it_fails() -> None:

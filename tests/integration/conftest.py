@@ -1,0 +1,20 @@
+"""What is served by the tests of one file on the shared platform is stopped at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conftest import shares_platform
+from tests.platform import Platform
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _serving_ends(request: pytest.FixtureRequest) -> Iterator[None]:
+    if not shares_platform(request.node.nodeid):
+        yield
+        return
+    platform: Platform = request.getfixturevalue("platform")
+    with platform.stopping_inferences():
+        yield
