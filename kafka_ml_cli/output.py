@@ -137,8 +137,13 @@ def print_object(value: BaseModel, *, long: Sequence[str] = (), without: Sequenc
 
 
 def _compact(value: object) -> str:
+    """Return a field in one line: names and values without what JSON needs around them, where nothing is nested."""
     import orjson
 
+    parts = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+    if parts and not any(isinstance(each, dict | list) for each in parts):
+        named = value.items() if isinstance(value, dict) else (("", each) for each in parts)
+        return ", ".join(f"{name} {_compact(each)}".strip() for name, each in named)
     return value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
 
 

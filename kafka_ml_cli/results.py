@@ -96,6 +96,9 @@ def show(context: typer.Context, result: int, json: JsonOption = False) -> None:
         without=(
             "epochs",
             "metrics",
+            # The table of epochs says the same.
+            "history",
+            "download_stem",
             "progress",
             "outcome",
             "artifacts",

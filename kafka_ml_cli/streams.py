@@ -61,7 +61,11 @@ def preview(
     json: JsonOption = False,
 ) -> None:
     """Show samples of a stream as training will see them, with their labels."""
-    found = client_of(context).streams.preview(stream, limit=samples, offset=offset)
+    streams = client_of(context).streams
+    if not json and streams.get(stream).input_config.get("contract", {}).get("window"):
+        # A record alone is no sample: the platform puts windows together, of records spread over the stream.
+        return print_preview(streams.statistics(stream), {})
+    found = streams.preview(stream, limit=samples, offset=offset)
     if json:
         return print_json(found)
     names = found.columns[:_MOST_COLUMNS]

@@ -49,7 +49,7 @@ def cell_samples(result: TrainingResult, actual: int, predicted: int) -> dict[st
 
 
 def _columns(result: TrainingResult, shape: Sequence[int]) -> tuple[str, ...]:
-    """Return what the numbers of a sample are called, by the stream that the result was trained from."""
+    """Return what the numbers of a sample, or of each record of a window, are called by the stream it is of."""
     version = result.current_version
     stream = result.stream if version is None or version.stream is None else version.stream
     if stream is None:
@@ -57,7 +57,8 @@ def _columns(result: TrainingResult, shape: Sequence[int]) -> tuple[str, ...]:
     message = stream.control_message()
     config = with_learnt(message.input_config, (result.outcome or {}).get("learnt") or {})
     try:
-        return named_columns(codec_for(message.input_format, config).features, shape)
+        features = codec_for(message.input_format, config).features
+        return named_columns(features, shape) or (tuple(features.record_names()) if len(shape) == 2 else ())
     except DecodeError:
         # It was trained all the same: nobody is kept from its samples by a schema that can be read no more.
         return ()

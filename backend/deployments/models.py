@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -117,6 +117,7 @@ class TrainingResult(Run):
     # Filled by selectors: files of the current version, and those of no version yet; what its stream announced.
     stored_artifacts: list[Artifact]
     stream_ranges: str | None
+    stream_dataset: Mapping[str, Any] | None
 
     deployment = models.ForeignKey(Deployment, on_delete=models.CASCADE, related_name="results")
     leader = models.ForeignKey("self", null=True, blank=True, on_delete=models.CASCADE, related_name="followers")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet, Subquery
-from django.db.models.fields.json import KeyTextTransform
+from django.db.models.fields.json import KeyTextTransform, KeyTransform
 
 from backend.api.uses import use_count
 from backend.deployments import history
@@ -170,7 +170,9 @@ def _keep_read(pk: int, documents: list[Mapping[str, Any]]) -> None:
 
 def _counted(rows: QuerySet[TrainingResult]) -> QuerySet[TrainingResult]:
     return rows.annotate(  # type: ignore[no-redef]  # declared by the model
-        version_count=use_count(TrainingResult, "versions"), stream_ranges=KeyTextTransform("topic", "stream__message")
+        version_count=use_count(TrainingResult, "versions"),
+        stream_ranges=KeyTextTransform("topic", "stream__message"),
+        stream_dataset=KeyTransform("dataset", KeyTransform("input_config", "stream__message")),
     )
 
 

@@ -17,6 +17,7 @@ from backend.datasets.models import Dataset
 from backend.datasets.selectors import version_of
 from backend.deployments.models import Checkpoint, Deployment, TrainingResult
 from backend.deployments.selectors import SHOWN_EPOCHS, aggregate_state, result_epochs, result_hints
+from backend.deployments.version_archive import file_stem
 from backend.deployments.version_documents import artifact_documents
 from backend.ml_models.serializers import FRAMEWORK_CHOICES
 from backend.runs.models import STATE_CHOICES
@@ -108,6 +109,14 @@ class ResultOfDeploymentSerializer(serializers.ModelSerializer[TrainingResult]):
         ]
 
 
+class StreamDatasetSerializer(serializers.Serializer[Any]):
+    """The version of a data set that a stream is of; it may be deleted since."""
+
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    version = serializers.IntegerField()
+
+
 class ResultRowSerializer(serializers.ModelSerializer[TrainingResult]):
     """A result in a list; ``metrics`` are of the last epoch, ``outcome`` and ``artifacts`` of the current version.
 
@@ -119,6 +128,7 @@ class ResultRowSerializer(serializers.ModelSerializer[TrainingResult]):
     framework = serializers.ChoiceField(source="model.framework", choices=FRAMEWORK_CHOICES, read_only=True)
     configuration_name = serializers.CharField(source="deployment.configuration.name", read_only=True)
     stream_topic = serializers.SerializerMethodField(help_text="the topic that it is trained on, the first of several")
+    stream_dataset = StreamDatasetSerializer(read_only=True, allow_null=True, help_text="null: a sink sent the stream")
     parameters = serializers.DictField(
         read_only=True, help_text="what it is trained with, by the names that all frameworks know"
     )
@@ -153,6 +163,7 @@ class ResultRowSerializer(serializers.ModelSerializer[TrainingResult]):
             "attempt",
             "stream",
             "stream_topic",
+            "stream_dataset",
             "failure",
             "progress",
             "metrics",
@@ -187,6 +198,7 @@ class ResultSerializer(ResultRowSerializer):
     confusion_matrix = MessageField(ConfusionMatrix)
     evaluation = MessageField(Evaluation)
     hints = serializers.SerializerMethodField(help_text="what the curves of a training that finished say")
+    download_stem = serializers.SerializerMethodField(help_text="what the names of its downloaded files begin with")
     _read: tuple[TrainingResult, Sequence[Mapping[str, Any]]] | None = None
 
     class Meta(ResultRowSerializer.Meta):
@@ -197,9 +209,14 @@ class ResultSerializer(ResultRowSerializer):
             "confusion_matrix",
             "evaluation",
             "hints",
+            "download_stem",
             "code",
             "imports",
         ]
+
+    @extend_schema_field(serializers.CharField())
+    def get_download_stem(self, result: TrainingResult) -> str:
+        return file_stem(result, result.current_version)
 
     @extend_schema_field(LastCheckpointSerializer(allow_null=True))
     def get_checkpoint(self, result: TrainingResult) -> Any:

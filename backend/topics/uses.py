@@ -59,7 +59,10 @@ def topic_uses() -> Uses:
 
 
 def decoder_for(topic: str) -> Decoder:
-    """Return how records of ``topic`` are read, by the newest stream or inference that says so; else by their looks."""
+    """Return how records of ``topic`` are read, by the newest stream or inference that says so; else by their looks.
+
+    An inference that fails says nothing: its format may be what is wrong.
+    """
     control = environment().control_topics
     if topic in (*control, dead_letter_topic(control[0])):
         return Decoder(DecoderKind.AUTO, origin="the control topic")
@@ -69,7 +72,7 @@ def decoder_for(topic: str) -> Decoder:
     if stream := _stream_decoder(topic):
         return stream
     dead_letters_of = answered_topic(topic)
-    inference = candidates.filter(input_topic=topic).first()
+    inference = candidates.filter(input_topic=topic, failing__isnull=True).first()
     if inference is None and dead_letters_of:
         inference = candidates.filter(output_topic=dead_letters_of).first()
     if inference is not None:
@@ -84,9 +87,12 @@ def _stream_decoder(topic: str) -> Decoder | None:
             message = announcement.control_message()
         except ControlMessageError:
             continue
+        if not any(each.topic == topic for each in message.ranges):
+            continue
         # Of what has columns the fields say more than the numbers that one record alone would be.
-        if message.input_format != InputFormat.COLUMNS and any(each.topic == topic for each in message.ranges):
-            return _of_rule(message.input_format, message.input_config, f"stream {announcement.pk}", labelled=True)
+        if message.input_format == InputFormat.COLUMNS:
+            return Decoder()
+        return _of_rule(message.input_format, message.input_config, f"stream {announcement.pk}", labelled=True)
     return None
 
 

@@ -160,6 +160,10 @@ class Codec(ABC):
         """Return the names of the elements of a sample that is a vector, in their order; empty where they have none."""
         return ()
 
+    def record_names(self) -> Sequence[str]:
+        """Return the names of the numbers of each record, of a sample that is a window of them; else empty."""
+        return ()
+
     def column_name(self, place: int) -> str:
         """Return how element ``place`` of a sample that is a vector is called in messages."""
         names = self.column_names()

@@ -113,9 +113,16 @@ class ColumnsCodec(Codec):
             return ()
         return [each for name in shapes for each in names[name]]
 
+    def record_names(self) -> Sequence[str]:
+        if self._learnt is None or self._contract.window is None:
+            return ()
+        shapes = self._compiled.input_shapes()
+        names = [each for name in shapes for each in self._compiled.feature_names()[name]]
+        return names if list(shapes.values()) == [(self._contract.window.length, len(names))] else ()
+
     def encode(self, samples: Array) -> list[bytes]:
         raise DecodeError(
-            f"a sample of the shape {samples.shape[1:]} is no record: expected an object with the contract's fields"
+            f"a sample of shape {samples.shape[1:]} is not a record: expected an object with the contract's fields"
         )
 
     def encode_object(self, sample: Mapping[str, Any]) -> bytes:

@@ -139,13 +139,17 @@ def run(monkeypatch: pytest.MonkeyPatch, asked: list[dict[str, Any]]) -> Infer:
                 return httpx.Response(201, json={**dataset, "versions": [made]})
             case "/api/datasets/catalog/":
                 return httpx.Response(200, json=catalog)
+            case "/api/streams/1/" | "/api/streams/2/" | "/api/streams/3/":
+                windowed = request.url.path == "/api/streams/3/"
+                config = {"contract": {"window": {"length": 10}}} if windowed else {}
+                return httpx.Response(200, json={"id": 1, "input_format": "RAW", "input_config": config})
             case "/api/streams/1/preview/":
                 return httpx.Response(200, json={"samples": samples, "total": 60, "doubts": ["are labels ids?"]})
             case "/api/streams/2/preview/":
                 row = {**digit, "shape": [2], "values": [61, None]}
                 rows = [{**where, "offset": 8, "features": row, "label_sample": None, "label_text": "ill"}, samples[1]]
                 return httpx.Response(200, json={"samples": rows, "total": 2, "columns": ["age", "weight"]})
-            case "/api/streams/2/statistics/":
+            case "/api/streams/2/statistics/" | "/api/streams/3/statistics/":
                 values = [json.dumps({"age": 40 + place, "weight": 70.5}).encode() for place in range(9)]
                 patients = [Record("patients", 0, place, b'"ill"', value) for place, value in enumerate(values)]
                 told = stream_preview(patients, codec_for("JSON", {}), available=5000)
@@ -205,6 +209,10 @@ def test_streams_are_looked_into_and_exported(run: Infer, asked: list[dict[str, 
     )
     assert "4 B" in run("export", "1", "--to", str(tmp_path / "digits.npz"), noun="streams")
     assert asked[-1] == {"format": "npz"}
+
+
+def test_windows_of_a_stream_are_shown_whole_not_record_by_record(run: Infer) -> None:
+    assert "records 9 of 5000 were looked at" in run("preview", "3", noun="streams")
 
 
 def test_a_stream_of_rows_is_told_column_by_column(run: Infer) -> None:

@@ -38,6 +38,7 @@ EPOCHS = [
     for epoch in (1, 2)
 ]
 RUNNING: dict[str, Any] = {"id": 7, "model": 3, "state": "running", "progress": PROGRESS.to_json()}
+RUNNING |= {"parameters": {"batch_size": 32, "shuffle": True}, "history": {"best": {"loss": 0.1}}}
 FINISHED = {**RUNNING, "state": "finished", "outcome": OUTCOME.to_json(), "epochs": [each.to_json() for each in EPOCHS]}
 
 
@@ -75,7 +76,10 @@ def run(*arguments: str) -> str:
 
 
 def test_a_training_that_runs_says_how_long_it_will_still_take(api: Api) -> None:
-    assert "epoch 3 of 9, at most 2 min 5 s left" in run("show", "7")
+    shown = run("show", "7")
+    assert "epoch 3 of 9, at most 2 min 5 s left" in shown
+    assert "batch_size 32, shuffle true" in shown
+    assert "history" not in shown
     assert "epoch 3 of 9, at most 2 min 5 s left" in run("list")
     api.result = FINISHED
     assert "left" not in run("show", "7")

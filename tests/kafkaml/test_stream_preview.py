@@ -126,4 +126,5 @@ def test_columns_of_a_contract_have_their_names_once_they_are_learnt() -> None:
     assert len(names) == len(row)
     assert "temperature" in names
     windowed = codec_for(InputFormat.COLUMNS, {"contract": {**contract.to_json(), "window": {"length": 3}}})
-    assert windowed.settled(values, [None] * len(values)).features.column_names() == ()
+    window = windowed.settled(values, [None] * len(values)).features
+    assert (window.column_names(), window.record_names()) == ((), names)

@@ -46,7 +46,11 @@ def test_curves_are_bounded_and_exact_all_the_same() -> None:
     probability = np.where(predicted == 1, positive, 1 - positive)
     found = curves(actual, predicted, probability, classes=2)
     assert found is not None
-    assert len(found.points) == MAX_POINTS
+    assert MAX_POINTS / 2 < len(found.points) <= MAX_POINTS
+    # At the threshold by which classes are predicted the counts are those of the confusion matrix.
+    at_half = [each for each in found.points if each.threshold >= 0.5][-1]
+    assert at_half.true_positives == int(predicted[actual == 1].sum())
+    assert at_half.false_positives == int(predicted[actual == 0].sum())
     assert (found.points[-1].true_positives, found.points[-1].false_positives) == (found.positives, found.negatives)
     higher = (positive[actual == 1][:, None] > positive[actual == 0][None, :]).mean()
     assert found.roc_auc == pytest.approx(float(higher), abs=1e-6)

@@ -23,7 +23,7 @@ from backend.api.actors import SYSTEM
 from backend.api.tests import builders
 from backend.records import browsing
 from backend.topics import selectors
-from backend.topics.uses import topic_uses
+from backend.topics.uses import decoder_for, topic_uses
 from kafkaml.confluent import KafkaAdmin, KafkaRecordWriter
 from kafkaml.control import ControlMessage
 from kafkaml.input_format import InputFormat
@@ -159,6 +159,14 @@ def test_automatic_decoding_follows_the_stream_that_was_announced(viewer: APICli
     assert (preview["total"], preview["next"]) == (1, None)
     assert preview["samples"][0]["features"]["values"] == [0.0, 1.0, 2.0, 3.0]
     assert preview["doubts"] == []
+
+
+def test_an_inference_that_cannot_read_a_topic_does_not_say_how_to_read_it() -> None:
+    reader = builders.make_inference(input_topic="machines", input_format="RAW", input_config={"data_type": "uint8"})
+    assert decoder_for("machines").origin == f"inference {reader.pk}"
+    reader.failing = {"reason": "dead_letters", "message": "none fits", "hint": "", "since": "2026-01-31T12:00:00Z"}
+    reader.save()
+    assert decoder_for("machines").origin == ""
 
 
 def test_a_stream_tells_columns_statistics_and_balance_as_data_sets_do(viewer: APIClient, broker: TestBroker) -> None:

@@ -4,7 +4,7 @@ import { EmptyState } from '~/components/EmptyState'
 
 export function NotFoundPage() {
   return (
-    <EmptyState title="Page not found" action={<ButtonLink to="/">Go to the pipeline</ButtonLink>}>
+    <EmptyState order={1} title="Page not found" action={<ButtonLink to="/">Go to the pipeline</ButtonLink>}>
       The address may be incomplete, or from another version.
     </EmptyState>
   )

@@ -83,7 +83,7 @@ function SignInForm({ onSignedIn, name }: { onSignedIn: (session: Session) => vo
           visibilityToggleButtonProps={{ 'aria-label': 'Show or hide the password' }}
           {...form.getInputProps('password')}
         />
-        <ProblemAlert error={login.error} />
+        <ProblemAlert error={login.error} title="You are not signed in" />
         <Button type="submit" loading={login.isPending}>
           Sign in
         </Button>

@@ -1,4 +1,4 @@
-import { fireEvent, screen, waitFor } from '@testing-library/react'
+import { fireEvent, screen, waitFor, within } from '@testing-library/react'
 import { expect, test, vi } from 'vitest'
 import { platform, Refusal, show } from '~/testing/page'
 import { DeleteButton, StopRowsButton } from './BatchActions'
@@ -38,6 +38,24 @@ test('a refusal stays in the dialog, and the rows stay ticked', async () => {
   expect(done).not.toHaveBeenCalled()
   fireEvent.click(screen.getByRole('button', { name: 'Keep them running' }))
   await waitFor(() => expect(screen.queryByText('it is being deleted')).toBeNull())
+})
+
+test('of several refusals it says how many there are, and why each row goes on', async () => {
+  platform({
+    'POST /api/inferences/1/stop/': {},
+    'POST /api/inferences/3/stop/': new Refusal(409, 'it is being deleted'),
+    'POST /api/inferences/4/stop/': new Refusal(403, 'it is not yours'),
+  })
+  await show(<StopRowsButton kind="inferences" rows={[1, 3, 4].map((id) => row(id, true))} onDone={vi.fn()} />)
+  fireEvent.click(screen.getByRole('button', { name: 'Stop…' }))
+  fireEvent.click(await screen.findByRole('button', { name: 'Stop' }))
+  const alert = await screen.findByRole('alert')
+  expect(alert).toHaveTextContent('2 of 3 inferences were not stopped')
+  expect(
+    within(alert)
+      .getAllByRole('listitem')
+      .map((each) => each.textContent),
+  ).toEqual(['inference 3 it is being deleted', 'inference 4 it is not yours'])
 })
 
 test('all ticked rows are asked about at once before they are deleted', async () => {

@@ -6,6 +6,7 @@ import { deploymentsStopCreate, inferencesStopCreate, resultsStopCreate } from '
 import type { DeletableKind } from '~/lib/deletion'
 import { plural } from '~/lib/format'
 import { notifyDone } from '~/lib/notify'
+import { Problem, problemOf } from '~/lib/problem'
 import { ConfirmDelete } from './ConfirmDelete'
 import { DeleteDialog } from './DeleteDialog'
 
@@ -42,6 +43,29 @@ export function DeleteButton({
       {asking && <DeleteDialog kind={kind} ids={ids} onClose={() => setAsking(false)} onDeleted={onDone} />}
     </>
   )
+}
+
+interface Refused {
+  name: string
+  problem: Problem
+}
+
+/** What is said where ``refused`` of ``asked`` rows were not stopped: how many, which, and why each. */
+function refusalOf(refused: readonly Refused[], asked: number, noun: string): Problem {
+  const [first] = refused
+  if (first && asked === 1) return first.problem
+  return new Problem({
+    type: 'about:blank',
+    title: 'Not all were stopped',
+    status: first?.problem.status ?? 0,
+    detail: `${refused.length} of ${plural(asked, noun)} ${refused.length === 1 ? 'was' : 'were'} not stopped`,
+    errors: refused.map(({ name, problem }) => ({
+      field: name,
+      detail: problem.document.detail,
+      code: '',
+      hint: problem.hint,
+    })),
+  })
 }
 
 interface Stoppable {
@@ -99,7 +123,11 @@ export function StopRowsButton({
           </>
         }
         onDelete={async () => {
-          await Promise.all(going.map((row) => stop({ path: { id: String(row.id) }, throwOnError: true })))
+          const asked = going.map((row) => stop({ path: { id: String(row.id) }, throwOnError: true }))
+          const refused = (await Promise.allSettled(asked)).flatMap((each, place) =>
+            each.status === 'rejected' ? [{ name: going[place]?.name ?? '', problem: problemOf(each.reason) }] : [],
+          )
+          if (refused.length > 0) throw refusalOf(refused, going.length, noun)
           notifyDone(`Stopping ${plural(going.length, noun)}`)
           await onDone()
         }}

@@ -3,7 +3,7 @@ import { Alert, Button, Group, List, Loader, Modal, Stack, Text } from '@mantine
 import { useQuery } from '@tanstack/react-query'
 import type { Deletion } from '~/lib/api'
 import { called, type DeletableKind, KINDS } from '~/lib/deletion'
-import { plural } from '~/lib/format'
+import { capital, plural, sentence } from '~/lib/format'
 import { notifyDone } from '~/lib/notify'
 import { ConfigurationLink, DeploymentLink, InferenceLink, ModelLink, ResultLink } from './ButtonLink'
 import { Caution } from './Caution'
@@ -189,12 +189,4 @@ function UserLink({ user }: { user: User }) {
 /** What is typed to confirm that one goes. */
 function wordOf(kind: DeletableKind, { id, name }: Deletion): string {
   return kind === 'models' ? name : String(id)
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1)
-}
-
-function sentence(text = ''): string {
-  return text && `${capital(text)}.`
 }

@@ -6,12 +6,15 @@ import { type OfferedExample, RunExample } from './RunExample'
 
 export function EmptyState({
   title,
+  order = 2,
   children,
   action,
   command,
   example,
 }: {
   title: string
+  /** 1 where there is nothing else on the page. */
+  order?: 1 | 2
   children?: ReactNode
   action?: ReactNode
   command?: string
@@ -20,7 +23,7 @@ export function EmptyState({
 }) {
   return (
     <Stack align="center" gap="sm" py={48} px="md" ta="center">
-      <Title order={2}>{title}</Title>
+      <Title order={order}>{title}</Title>
       {children && (
         <Text c="dimmed" maw={520} component="div">
           {children}

@@ -61,7 +61,7 @@ export function ListPage<Row extends { id: number }>(props: ListPageProps<Row>) 
         props.empty
       ) : (
         <>
-          <Group gap="sm" align="flex-end">
+          <Group gap="sm">
             {props.searchable !== false && <SearchField value={search.q ?? ''} onChange={(q) => onSearch({ q })} />}
             {props.filters}
             {selected && selected.length > 0 && (

@@ -3,8 +3,10 @@ import { Box, Group, Skeleton, Stack, Tabs, Text, Title } from '@mantine/core'
 import type { UseQueryResult } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
 import { usePageTitle } from '~/lib/pageTitle'
+import { problemOf } from '~/lib/problem'
 import { Age } from './Age'
 import { CopyButton } from './CopyButton'
+import { EmptyState } from './EmptyState'
 import { ProblemAlert } from './ProblemAlert'
 import { ActionMenu, type MenuAction } from './RowMenu'
 import { StatusBadge } from './StatusBadge'
@@ -58,6 +60,16 @@ export function ObjectPage({
   usePageTitle(known && typeof title === 'string' ? `${title} · ${what} ${id ?? ''}`.trim() : undefined)
   if (!known) {
     if (!query.error) return <ObjectSkeleton />
+    if (problemOf(query.error).status === 404) {
+      return (
+        <EmptyState
+          order={1}
+          title={`${what} ${id === undefined || Number.isNaN(id) ? '' : id} not found`.replace('  ', ' ')}
+        >
+          It may have been deleted, or the address is incomplete.
+        </EmptyState>
+      )
+    }
     const retry = () => void query.refetch()
     return <ProblemAlert error={query.error} title={`${what} ${id ?? ''} could not be loaded`} onRetry={retry} />
   }

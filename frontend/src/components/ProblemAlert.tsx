@@ -18,13 +18,15 @@ export function ProblemAlert({
 }) {
   if (error === null || error === undefined) return null
   const problem = problemOf(error)
+  // What the whole says already is not said again of its field.
+  const fields = problem.fields.filter((each) => each.detail !== problem.document.detail)
   return (
     <Alert role="alert" color="red" icon={<IconAlertTriangle aria-hidden />} title={title ?? problem.document.title}>
       <Stack gap="xs">
         <Text size="sm">{problem.document.detail}</Text>
-        {problem.fields.length > 0 && (
+        {fields.length > 0 && (
           <List size="sm">
-            {problem.fields.map((each) => (
+            {fields.map((each) => (
               <List.Item key={`${each.field}:${each.detail}`}>
                 <Code>{each.field}</Code> {each.detail}
                 {each.hint ? ` (${each.hint})` : ''}

@@ -1,9 +1,9 @@
 import { screen } from '@testing-library/react'
 import { expect, test } from 'vitest'
 import { show } from '~/testing/page'
-import { RunDeployment, RunStream } from './RunOrigin'
+import { RunData, RunDeployment, RunStream } from './RunOrigin'
 
-const RUN = { deployment: 11, configuration_name: 'mnist', stream: 13, stream_topic: 'digits' }
+const RUN = { deployment: 11, configuration_name: 'mnist', stream: 13, stream_topic: 'digits', stream_dataset: null }
 
 test('a run comes from things with names', async () => {
   const { unmount } = await show([<RunDeployment key="d" run={RUN} />, <RunStream key="s" run={RUN} />])
@@ -12,4 +12,10 @@ test('a run comes from things with names', async () => {
   unmount()
   const { container } = await show(<RunStream run={{ ...RUN, stream: null, stream_topic: null }} />)
   expect(container).not.toHaveTextContent('stream')
+})
+
+test('what was trained on a data set is named by it', async () => {
+  await show(<RunData run={{ ...RUN, stream_dataset: { id: 4, name: 'pumps', version: 2 } }} />)
+  const link = await screen.findByRole('link', { name: 'pumps · version 2', hidden: true })
+  expect(link).toHaveAttribute('href', '/datasets/4?version=2')
 })

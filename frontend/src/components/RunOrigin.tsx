@@ -1,14 +1,25 @@
 /** Where a training run comes from: its deployment and its stream, by their names. */
 import type { ResultRow } from '~/lib/api'
-import { DeploymentLink, StreamLink } from './ButtonLink'
+import { DatasetLink, DeploymentLink, StreamLink } from './ButtonLink'
 
-type Origin = Pick<ResultRow, 'deployment' | 'configuration_name' | 'stream' | 'stream_topic'>
+type Origin = Pick<ResultRow, 'deployment' | 'configuration_name' | 'stream' | 'stream_topic' | 'stream_dataset'>
 
 export function RunDeployment({ run }: { run: Origin }) {
   return (
     <DeploymentLink id={run.deployment}>
       {run.configuration_name} · {run.deployment}
     </DeploymentLink>
+  )
+}
+
+/** Its data, by what people call it: a version of a data set, or a stream that a sink sent. */
+export function RunData({ run }: { run: Origin }) {
+  const origin = run.stream_dataset
+  if (!origin) return <RunStream run={run} />
+  return (
+    <DatasetLink id={origin.id} search={{ version: origin.version }}>
+      {origin.name} · version {origin.version}
+    </DatasetLink>
   )
 }
 

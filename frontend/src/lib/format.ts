@@ -116,6 +116,15 @@ export function plural(count: number, one: string, many = `${one}s`): string {
   return `${formatCount(count)} ${count === 1 ? one : many}`
 }
 
+export function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1)
+}
+
+/** A message of the API between others: 'it is in use' -> 'It is in use.' */
+export function sentence(text = ''): string {
+  return text && `${capital(text)}.`
+}
+
 /** [null, 28, 28] -> 'any × 28 × 28'; a model's batch axis is not shown. */
 export function formatShape(shape: readonly (number | null)[], { batch = false } = {}): string {
   const sizes = batch ? shape.slice(1) : shape

@@ -2,8 +2,8 @@
 
 const millisecond = new Intl.DateTimeFormat(undefined, {
   year: 'numeric',
-  month: '2-digit',
-  day: '2-digit',
+  month: 'short',
+  day: 'numeric',
   hour: '2-digit',
   minute: '2-digit',
   second: '2-digit',
@@ -13,7 +13,7 @@ const millisecond = new Intl.DateTimeFormat(undefined, {
 
 /** A moment to the millisecond, in the reader's own zone. */
 export function formatMillisecond(at: string): string {
-  return millisecond.format(new Date(at)).replace(', ', ' ')
+  return millisecond.format(new Date(at))
 }
 
 /** Base64 -> bytes. */

@@ -142,6 +142,8 @@ class TrainingResult(Answer):
     favourite: bool = False
     configuration_name: str = ""
     stream_topic: str | None = None
+    stream_dataset: DatasetOfDeployment | None = None
+    download_stem: str = ""
     parameters: Mapping[str, Any] = {}
 
     @property

@@ -126,9 +126,10 @@ function Zero() {
   )
 }
 
-/** Two digits fit into a cell: 0.987 -> '99', below half a percent '<1'. */
+/** Few digits fit into a cell: 0.987 -> '99', 0.993 -> '99.3', 0.007 -> '0.7', below a tenth of a percent '<0.1'. */
 function shareText(fraction: number): string {
   const percent = fraction * 100
-  if (percent > 0 && percent < 0.5) return '<1'
-  return percent > 99 && percent < 100 ? percent.toFixed(1) : String(Math.round(percent))
+  if (percent > 0 && percent < 0.1) return '<0.1'
+  const nearEnd = (percent > 0 && percent < 1) || (percent > 99 && percent < 100)
+  return nearEnd ? percent.toFixed(1) : String(Math.round(percent))
 }

@@ -8,22 +8,28 @@ import { SampleView } from '~/components/SampleView'
 import type { Preview, PreviewInput, PreviewSample, SampleInput } from '~/lib/api'
 import { formatMetric, formatShape, NONE } from '~/lib/format'
 import classes from './Preview.module.css'
-import { WindowChart, WindowLegend } from './WindowChart'
+import { drawnFeatures, WindowChart, WindowLegend } from './WindowChart'
 
 const PARTS = { training: 'trains', validation: 'validates', test: 'tests' }
 export function Samples({ preview }: { preview: Preview }) {
   const { inputs, samples } = preview
   const [only] = inputs
   if (inputs.length === 1 && only && isRow(only)) return <RowSamples input={only} samples={samples} />
+  const drawn = new Map(
+    inputs.filter(isWindow).map(({ name, features }) => {
+      const windows = samples.flatMap((sample) => sample.inputs.filter((each) => each.name === name))
+      return [name, drawnFeatures(windows, features.length)] as const
+    }),
+  )
   return (
     <>
-      {inputs.filter(isWindow).map((each) => (
-        <WindowLegend key={each.name} features={each.features} />
+      {inputs.filter(isWindow).map(({ name, features }) => (
+        <WindowLegend key={name} features={features} drawn={drawn.get(name) ?? []} />
       ))}
       <ul className={classes.samples}>
         {samples.map((sample) => (
           <li key={placeOf(sample)}>
-            <SampleCard sample={sample} inputs={inputs} />
+            <SampleCard sample={sample} inputs={inputs} drawn={drawn} />
           </li>
         ))}
       </ul>
@@ -50,13 +56,28 @@ function RowSamples({ input, samples }: { input: PreviewInput; samples: readonly
   )
 }
 
-function SampleCard({ sample, inputs }: { sample: PreviewSample; inputs: readonly PreviewInput[] }) {
+/** Which features of the windows of an input are drawn. */
+type Drawn = ReadonlyMap<string, readonly number[]>
+
+function SampleCard({
+  sample,
+  inputs,
+  drawn,
+}: {
+  sample: PreviewSample
+  inputs: readonly PreviewInput[]
+  drawn: Drawn
+}) {
   return (
     <>
       <Group gap="xs" align="flex-end">
         {sample.inputs.map((given) => {
           const input = inputs.find((each) => each.name === given.name)
-          return input && <InputView key={given.name} input={input} given={given} several={inputs.length > 1} />
+          return (
+            input && (
+              <InputView key={given.name} input={input} given={given} drawn={drawn} several={inputs.length > 1} />
+            )
+          )
         })}
       </Group>
       <Group gap={6}>
@@ -72,13 +93,23 @@ function SampleCard({ sample, inputs }: { sample: PreviewSample; inputs: readonl
   )
 }
 
-function InputView({ input, given, several }: { input: PreviewInput; given: SampleInput; several: boolean }) {
+function InputView({
+  input,
+  given,
+  drawn,
+  several,
+}: {
+  input: PreviewInput
+  given: SampleInput
+  drawn: Drawn
+  several: boolean
+}) {
   const label = input.name ? `Input ${input.name}` : 'Sample'
   return (
     <div style={{ minWidth: 0 }}>
       {several && <SmallPrint>{input.name}</SmallPrint>}
       {isWindow(input) ? (
-        <WindowChart label={label} shape={given.shape} values={given.values} features={input.features} />
+        <WindowChart label={label} window={given} features={input.features} drawn={drawn.get(input.name) ?? []} />
       ) : (
         <SampleView label={label} sample={{ ...given, dtype: input.dtype, truncated: given.shown === 'first' }} />
       )}

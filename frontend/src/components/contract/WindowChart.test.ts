@@ -1,9 +1,15 @@
 import { expect, test } from 'vitest'
-import { linesOf } from './WindowChart'
+import { drawnFeatures, linesOf } from './WindowChart'
 
 test('a window is told feature by feature, in the order of its records', () => {
   expect(linesOf([3, 2], [1, 10, 2, 20, 3, 30])).toEqual([
     [1, 2, 3],
     [10, 20, 30],
   ])
+})
+
+test('of many features those are drawn that change within a window', () => {
+  // One hot columns of the key are the same in all records of a window.
+  const window = { shape: [2, 6], values: [1, 0, 0, 0, 5, 7, 1, 0, 0, 0, 6, 8] }
+  expect(drawnFeatures([window], 6)).toEqual([4, 5, 0, 1])
 })

@@ -1,4 +1,4 @@
-/** A window of records as lines, one for each feature, each in its own range: what comes first is on the left. */
+/** Windows of records as lines, one for each feature, each in its own range: what comes first is on the left. */
 import { Group, Text, useComputedColorScheme } from '@mantine/core'
 import { sparklinePoints } from '~/components/charts/Sparkline'
 import { SmallPrint } from '~/components/Dimmed'
@@ -10,38 +10,45 @@ const HEIGHT = 64
 /** More lines nobody tells apart. */
 const MOST = 4
 
-export function WindowChart({
-  label,
-  shape,
-  values,
-  features,
-}: {
-  label: string
+export interface WindowData {
   /** (records, features). */
   shape: readonly number[]
   /** Row-major. */
   values: readonly number[]
+}
+
+export function WindowChart({
+  label,
+  window: { shape, values },
+  features,
+  drawn,
+}: {
+  label: string
+  window: WindowData
   features: readonly string[]
+  /** Which of the features, see ``drawnFeatures``. */
+  drawn: readonly number[]
 }) {
   const scheme = useComputedColorScheme('light')
-  const lines = linesOf(shape, values).slice(0, MOST)
+  const lines = linesOf(shape, values)
+  const names = drawn.map((feature) => features[feature]).join(', ')
   return (
     <svg
       role="img"
       width={WIDTH}
       height={HEIGHT}
       viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
-      aria-label={`${label}: ${plural(shape[0] ?? 0, 'record')} of ${features.slice(0, MOST).join(', ')}`}
+      aria-label={`${label}: ${plural(shape[0] ?? 0, 'record')} of ${names}`}
       style={{ display: 'block', border: '1px solid var(--mantine-color-default-border)' }}
     >
-      {lines.map((line, feature) => (
+      {drawn.map((feature, place) => (
         <polyline
-          key={features[feature] ?? feature}
-          points={sparklinePoints(line, WIDTH, HEIGHT)
+          key={feature}
+          points={sparklinePoints(lines[feature] ?? [], WIDTH, HEIGHT)
             .map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`)
             .join(' ')}
           fill="none"
-          stroke={seriesColor(feature, scheme)}
+          stroke={seriesColor(place, scheme)}
           strokeWidth={1.3}
           strokeLinejoin="round"
         />
@@ -51,21 +58,33 @@ export function WindowChart({
 }
 
 /** Which line is which. */
-export function WindowLegend({ features }: { features: readonly string[] }) {
+export function WindowLegend({ features, drawn }: { features: readonly string[]; drawn: readonly number[] }) {
   const scheme = useComputedColorScheme('light')
   return (
     <Group gap="sm" mb={6}>
-      {features.slice(0, MOST).map((name, feature) => (
-        <Text key={name} size="xs" component="span" style={{ overflowWrap: 'anywhere' }}>
-          <span aria-hidden style={{ color: seriesColor(feature, scheme), fontWeight: 700 }}>
+      {drawn.map((feature, place) => (
+        <Text key={feature} size="xs" component="span" style={{ overflowWrap: 'anywhere' }}>
+          <span aria-hidden style={{ color: seriesColor(place, scheme), fontWeight: 700 }}>
             —
           </span>{' '}
-          {name}
+          {features[feature]}
         </Text>
       ))}
-      {features.length > MOST && <SmallPrint>and {features.length - MOST} more, not drawn</SmallPrint>}
+      {features.length > drawn.length && <SmallPrint>and {features.length - drawn.length} more, not drawn</SmallPrint>}
     </Group>
   )
+}
+
+/** The features that are drawn of windows of ``count`` of them: first those that change within some window. */
+export function drawnFeatures(windows: readonly WindowData[], count: number): number[] {
+  const changing = new Set<number>()
+  for (const { shape, values } of windows) {
+    for (const [feature, line] of linesOf(shape, values).entries()) {
+      if (line.some((each) => each !== line[0])) changing.add(feature)
+    }
+  }
+  const all = Array.from({ length: count }, (_, feature) => feature)
+  return [...all.filter((each) => changing.has(each)), ...all.filter((each) => !changing.has(each))].slice(0, MOST)
 }
 
 /** The values of each feature, in the order of the records. */

@@ -41,6 +41,8 @@ export const KINDS: Record<FieldKindEnum, string> = {
   bytes: 'bytes',
 }
 
+const KEYS: Record<Exclude<Contract['key'], 'none'>, string> = { text: 'texts', number: 'numbers', bytes: 'bytes' }
+
 /** Encodings whose numbers can be scaled, and whose gaps the mean can fill. */
 export const SCALABLE: ReadonlySet<EncodingEnum> = new Set(['number', 'numbers'])
 /** Encodings that have a shape. */
@@ -65,14 +67,15 @@ export function columnWords(column: Omit<Column, 'name' | 'expression'>): string
 }
 
 export function missingWords({ missing, constant }: Pick<Column, 'missing' | 'constant'>): string {
-  return missing === 'constant' ? `${String(constant)} instead` : MISSING[missing]
+  if (missing !== 'constant') return MISSING[missing]
+  return constant === '' ? 'an empty text instead' : `${String(constant)} instead`
 }
 
 /** One sentence for each part of a contract. */
 export function contractSentences(contract: Contract): readonly (readonly [part: string, text: string])[] {
   const { columns, labels, window } = contract
   return [
-    ['Records', `${contract.format}${contract.key === 'none' ? '' : `, with a key of ${contract.key}`}`],
+    ['Records', `${contract.format}${contract.key === 'none' ? '' : `, with ${KEYS[contract.key]} as keys`}`],
     ['Sample', sampleWords(contract)],
     [
       'Label',

@@ -36,10 +36,10 @@ export function VersionView({ version }: { version: DatasetVersion }) {
             [
               'Split',
               version.online
-                ? `${train} % train, ${validation} % validate; the validation samples also test`
-                : `${train} % train, ${validation} % validate, ${test} % test`,
+                ? `${train}% train, ${validation}% validate; the validation samples also test`
+                : `${train}% train, ${validation}% validate, ${test}% test`,
             ],
-            ['Made', formatMoment(version.created_at)],
+            ['Created', formatMoment(version.created_at)],
           ]}
         />
       </Section>

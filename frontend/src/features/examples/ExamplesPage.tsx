@@ -70,7 +70,8 @@ export function ExamplesPage() {
                     </Text>
                     <Text size="sm">{each.about}</Text>
                     <Dimmed>
-                      about {plural(each.minutes, 'minute')} · data: {each.data}
+                      about {each.minutes < 1 ? plural(60 * each.minutes, 'second') : plural(each.minutes, 'minute')} ·
+                      data: {each.data}
                     </Dimmed>
                   </Box>
                   <Button

@@ -21,7 +21,7 @@ export function ColumnTitle({ column, pipeline }: { column: Column; pipeline: Pi
   const shown = pipeline.nodes.reduce((sum, node) => sum + (node.kind === head.kind ? node.times : 0), 0)
   const rest = head.total ? pipeline.totals[head.total] - shown : 0
   return (
-    <Text component="h2" size="sm" fw={600} m={0}>
+    <Text component="h2" size="sm" fw={600} m={0} style={{ whiteSpace: 'nowrap' }}>
       {head.title}
       {rest > 0 && (
         <AnchorLink to={head.to} size="xs" fw={400} ml={6}>

@@ -59,7 +59,7 @@ export function GhostBox({ step, number }: { step: Step; number: number }) {
     <>
       <span className={classes.name}>
         <span className={classes.cut}>
-          {number}. {step.title}
+          {number}. {step.word}
         </span>
       </span>
       <span className={classes.second}>

@@ -5,6 +5,8 @@ import { shellQuote } from '~/lib/equivalents'
 export interface Step {
   key: 'model' | 'group' | 'deploy' | 'send' | 'serve' | 'watch'
   title: string
+  /** The same where there is little room. */
+  word: string
   /** What it is good for, one sentence. */
   why: string
   done: boolean
@@ -31,6 +33,7 @@ export function checklist({ facts, nodes, edges }: Pick<Pipeline, 'facts' | 'nod
     {
       key: 'model',
       title: 'Paste a model',
+      word: 'Paste a model',
       why: 'TensorFlow or PyTorch code. It is checked at once and shown as layers, shapes and parameters.',
       done: model !== null,
       column: 1,
@@ -41,6 +44,7 @@ export function checklist({ facts, nodes, edges }: Pick<Pipeline, 'facts' | 'nod
     {
       key: 'group',
       title: 'Create a configuration',
+      word: 'Configure',
       why: 'A configuration holds the models that train on the same data, so that you can compare them.',
       done: configuration !== null,
       column: 1,
@@ -53,6 +57,7 @@ export function checklist({ facts, nodes, edges }: Pick<Pipeline, 'facts' | 'nod
     {
       key: 'deploy',
       title: 'Deploy it for training',
+      word: 'Deploy',
       why: 'A deployment waits for its data, however long that takes.',
       done: deployment !== null,
       column: 1,
@@ -65,6 +70,7 @@ export function checklist({ facts, nodes, edges }: Pick<Pipeline, 'facts' | 'nod
     {
       key: 'send',
       title: 'Send data',
+      word: 'Send data',
       why: 'A CSV, Parquet, JSON or NumPy file, or your own producer: training starts as soon as the stream is announced.',
       done: facts.stream !== null,
       column: 0,
@@ -76,6 +82,7 @@ export function checklist({ facts, nodes, edges }: Pick<Pipeline, 'facts' | 'nod
     {
       key: 'serve',
       title: 'Serve it',
+      word: 'Serve',
       why: 'The trained model reads records from one topic and writes predictions to another.',
       done: inference !== null,
       column: 3,
@@ -88,6 +95,7 @@ export function checklist({ facts, nodes, edges }: Pick<Pipeline, 'facts' | 'nod
     {
       key: 'watch',
       title: 'Watch predictions',
+      word: 'Watch',
       why: 'Send records to the input topic and see the predictions live.',
       done: facts.predicted > 0,
       column: 4,

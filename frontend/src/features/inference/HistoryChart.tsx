@@ -90,6 +90,8 @@ export function optionOf(found: ServingHistory): EChartsCoreOption {
     name,
     type: 'bar',
     stack: 'elsewhere',
+    // A lone step would be as wide as half of the day.
+    barMaxWidth: 6,
     xAxisIndex: last,
     yAxisIndex: last + 1,
     data: curveOf(found, curve),

@@ -127,7 +127,8 @@ const COLUMNS: DataTableColumn<Inference>[] = [
           <TopicLink name={row.input_topic} />
         </div>
         <div style={ANYWHERE}>
-          <Dimmed>→</Dimmed> {row.output_bootstrap_servers ? row.output_topic : <TopicLink name={row.output_topic} />}
+          <Dimmed span>→</Dimmed>{' '}
+          {row.output_bootstrap_servers ? row.output_topic : <TopicLink name={row.output_topic} />}
         </div>
         <SmallPrint>{challengeLabel(row)}</SmallPrint>
       </>

@@ -83,7 +83,7 @@ export function InferencePage() {
       createdAt={inference.created_at}
       subtitle={
         <Text size="sm" component="div">
-          {inference.tier && 'tier '}
+          · {inference.tier && 'tier '}
           {inference.model_name} (<FrameworkTitle framework={inference.framework} />
           ),{' '}
           <ResultLink id={inference.result} underline="always">

@@ -1,11 +1,9 @@
 /** How samples are sent to an inference: a file of arrays, or records that the contract of its data set reads. */
 import { Code, Stack } from '@mantine/core'
-import { useQuery } from '@tanstack/react-query'
 import { SmallPrint } from '~/components/Dimmed'
-import { type Contract, topicsRecordsListOptions } from '~/lib/api'
-import { exampleRecord } from '~/lib/datasets'
+import type { Contract } from '~/lib/api'
 import { shellQuote } from '~/lib/equivalents'
-import { parseRanges } from '~/lib/ranges'
+import { useExampleRecord } from './useExampleRecord'
 
 export function SendHint({
   topic,
@@ -26,19 +24,9 @@ export function SendHint({
 }
 
 function RecordHint({ topic, contract, ranges }: { topic: string; contract: Contract; ranges: string }) {
-  const [first] = parseRanges(ranges)
-  const json = contract.format === 'JSON'
-  const page = useQuery({
-    ...topicsRecordsListOptions({
-      path: { name: first?.topic ?? '' },
-      query: { partition: first?.partition ?? 0, start: String(first?.start ?? 0), limit: 1, decoder: 'json' },
-    }),
-    enabled: json && first !== undefined,
-    staleTime: Number.POSITIVE_INFINITY,
-    retry: false,
-  })
+  const example = useExampleRecord(contract, ranges)
   const where = <Code>{topic || 'TOPIC'}</Code>
-  if (!json) {
+  if (contract.format !== 'JSON') {
     const names = contract.fields.map(({ path }) => path.join('.')).join(', ')
     return (
       <SmallPrint>
@@ -46,7 +34,7 @@ function RecordHint({ topic, contract, ranges }: { topic: string; contract: Cont
       </SmallPrint>
     )
   }
-  const record = JSON.stringify(exampleRecord(contract, parsed(page.data?.records[0]?.decoded.text)))
+  const record = JSON.stringify(example)
   const { window } = contract
   return (
     <Stack gap={4} maw={720}>
@@ -54,22 +42,20 @@ function RecordHint({ topic, contract, ranges }: { topic: string; contract: Cont
         Write JSON records to {where}
         {window && `, with the same key for the same source: a prediction needs ${window.length} of them`}. Such as:
       </SmallPrint>
-      <Code block aria-label="A valid record" style={{ maxHeight: 160, overflow: 'auto' }}>
+      <Code
+        block
+        tabIndex={0}
+        aria-label="A valid record"
+        style={{ maxHeight: 160, overflow: 'auto', whiteSpace: 'pre-wrap', overflowWrap: 'anywhere' }}
+      >
         {record}
       </Code>
       {!window && (
         <SmallPrint>
-          Once it is running: <Code>kafka-ml inferences try ID {shellQuote(record)}</Code>
+          Once it is running:{' '}
+          <Code style={{ overflowWrap: 'anywhere' }}>kafka-ml inferences try ID {shellQuote(record)}</Code>
         </SmallPrint>
       )}
     </Stack>
   )
-}
-
-function parsed(text: string | null | undefined): unknown {
-  try {
-    return JSON.parse(text ?? '')
-  } catch {
-    return null
-  }
 }

@@ -4,6 +4,7 @@ import { Alert, Box, Button, Group, SegmentedControl, SimpleGrid, Skeleton, Stac
 import { IconSend } from '@tabler/icons-react'
 import { useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
+import { TopicLink } from '~/components/ButtonLink'
 import { CodeEditor } from '~/components/CodeEditor'
 import { CopyAs } from '~/components/CopyAs'
 import { Dimmed, SmallPrint } from '~/components/Dimmed'
@@ -41,6 +42,22 @@ export function TryTab({ inference }: { inference: Inference }) {
     return <Dimmed>This writes a record to {inference.input_topic}, for which you need the editor role.</Dimmed>
   }
   if (source.loading) return <Skeleton height={280} />
+  if (source.contract?.window) {
+    return (
+      <Dimmed>
+        A prediction takes the last {source.contract.window.length} records of one key, so a single record gets no
+        answer. Write them to{' '}
+        <TopicLink name={inference.input_topic} inherit>
+          {inference.input_topic}
+        </TopicLink>
+        ; the predictions come to{' '}
+        <TopicLink name={inference.output_topic} inherit>
+          {inference.output_topic}
+        </TopicLink>
+        .
+      </Dimmed>
+    )
+  }
   return <TryPanel inference={inference} source={source} />
 }
 
@@ -49,17 +66,18 @@ function TryPanel({ inference, source }: { inference: Inference; source: SampleS
   const [asked, setMode] = useState<Mode | null>(null)
   const [drawn, setDrawn] = useState<SampleData | null>(null)
   const [picked, setPicked] = useState<{ key: string; sample: SampleData; label: string | null } | null>(null)
-  const [text, setText] = useState('')
+  const [typed, setTyped] = useState<string | null>(null)
   const [timeout, setTimeout] = useState<number | ''>(10)
   const [looking, setLooking] = useState<number | null>(null)
   const attempt = useMutation(inferencesTryMutation())
 
   const modes = [
-    ...(source.drawable ? [{ value: 'draw', label: 'Draw' }] : []),
+    ...(source.drawable && !source.contract ? [{ value: 'draw', label: 'Draw' }] : []),
     ...(source.samples.length > 0 ? [{ value: 'sample', label: 'Training sample' }] : []),
     { value: 'json', label: 'JSON' },
   ]
   const mode = (modes.find((each) => each.value === asked) ?? modes[0])?.value as Mode
+  const text = typed ?? (source.record ? JSON.stringify(source.record, null, 2) : '')
   const pasted = parseJson(text)
   const chosen = chosenOf(mode, source, drawn, picked, pasted)
   const send = async (what: Chosen) => {
@@ -134,12 +152,12 @@ function TryPanel({ inference, source }: { inference: Inference; source: SampleS
           )}
           {mode === 'json' && (
             <CodeEditor
-              label="Sample as JSON"
+              label={source.contract ? 'Record as JSON' : 'Sample as JSON'}
               language="json"
               description={`Expected: ${expectation(inference, source)}`}
               placeholder={exampleText(source.shape)}
               value={text}
-              onChange={setText}
+              onChange={setTyped}
               minHeight={140}
               maxHeight={300}
               onSubmit={() => chosen && void send(chosen)}
@@ -215,7 +233,7 @@ function chosenOf(
     return { sample: picked.sample.values, shape: [...picked.sample.shape], shown: picked.sample, truth: picked.label }
   }
   if (pasted === undefined) return null
-  const known = source.shape?.every((size) => size !== null) ? (source.shape as number[]) : null
+  const known = !source.contract && source.shape?.every((size) => size !== null) ? (source.shape as number[]) : null
   return { sample: pasted, shape: known, shown: null, truth: null }
 }
 
@@ -229,6 +247,7 @@ function parseJson(text: string): unknown {
 }
 
 function expectation(inference: Inference, source: SampleSource): string {
+  if (source.contract) return `an object with the fields ${Object.keys(source.record ?? {}).join(', ')}`
   const objects = inference.input_format === 'RAW' ? '' : ', or an object with the fields'
   const shape = source.shape ? ` of shape ${formatShape(source.shape)} (nested or flat)` : ''
   return `numbers${shape}, ${source.dtype}${objects}`

@@ -48,6 +48,13 @@ test('another attempt and another revision are marked where they begin', () => {
   ])
 })
 
+test('a lone step with dead letters is not drawn as wide as half of the day', () => {
+  const { series } = optionOf(day(step(0, { dead_lettered: 54 }))) as {
+    series: { name: string; barMaxWidth?: number }[]
+  }
+  expect(series.find(({ name }) => name === 'dead letters')?.barMaxWidth).toBeLessThan(10)
+})
+
 test('one sentence tells the day', () => {
   expect(daySummary(day(step(0, { dead_lettered: 1 }), step(5)))).toBe('1,200 records answered, 1 dead letter')
   expect(daySummary(day(step(0, { restarts: 2 })))).toBe('600 records answered, 0 dead letters, 2 restarts')

@@ -4,13 +4,16 @@ import { useMemo } from 'react'
 import { drawableShape, filledOfSamples, rangeOfSamples, rangeOfType, type ValueRange } from '~/components/drawing'
 import type { SampleData } from '~/components/SampleView'
 import {
+  type Contract,
   type Inference,
   modelsRetrieveOptions,
   resultsRetrieveOptions,
   streamsPreviewRetrieveOptions,
   streamsRetrieveOptions,
 } from '~/lib/api'
+import { contractOf } from '~/lib/datasets'
 import { formatValue } from '~/lib/format'
+import { useExampleRecord } from './useExampleRecord'
 
 const SAMPLES = 60
 
@@ -36,6 +39,10 @@ export interface SampleSource {
   filled: number | null
   stream: number | null
   samples: RealSample[]
+  /** By which records become samples; null: arrays are sent. */
+  contract: Contract | null
+  /** A record that the contract reads. */
+  record: Record<string, unknown> | null
 }
 
 export function useSampleSource(inference: Inference): SampleSource {
@@ -53,10 +60,12 @@ export function useSampleSource(inference: Inference): SampleSource {
     staleTime: 60_000,
     retry: false,
   })
-  // Only samples of the same format can be sent as they are.
+  const contract = contractOf(inference.input_format, inference.input_config)
+  const record = useExampleRecord(contract, stream.data?.topic ?? '')
+  // Only samples of the same format can be sent as they are, and what a contract has made of a record not at all.
   const preview = useQuery({
     ...streamsPreviewRetrieveOptions({ path: { id: String(streamId) }, query: { limit: SAMPLES } }),
-    enabled: stream.data?.input_format === inference.input_format,
+    enabled: contract === null && stream.data?.input_format === inference.input_format,
     staleTime: 600_000,
     retry: false,
   })
@@ -91,7 +100,7 @@ export function useSampleSource(inference: Inference): SampleSource {
     [samples, drawable, seen],
   )
   return {
-    loading: result.isPending || (result.data !== undefined && model.isPending && model.fetchStatus !== 'idle'),
+    loading: [result, model, stream].some((each) => each.isPending && each.fetchStatus !== 'idle'),
     declared,
     dtype,
     drawable,
@@ -101,6 +110,8 @@ export function useSampleSource(inference: Inference): SampleSource {
     filled,
     stream: streamId,
     samples,
+    contract,
+    record,
   }
 }
 

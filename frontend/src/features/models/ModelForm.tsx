@@ -72,10 +72,13 @@ export function ModelForm({
   const changed = JSON.stringify(values) !== JSON.stringify(initial)
   const [auto, setAuto] = useLocalStorage({ key: 'kml-check-as-i-type', defaultValue: true })
   const known: Report | null = saved && JSON.stringify(draft.start) === JSON.stringify(initial) ? saved.report : null
-  const { checked, current, problem, checking, began, check, cancel, refuse } = useVerdict(sourceOf(values), {
-    auto,
-    known,
-  })
+  const { checked, current, problem, checking, began, cancelled, check, cancel, refuse } = useVerdict(
+    sourceOf(values),
+    {
+      auto,
+      known,
+    },
+  )
   const [reveal, setReveal] = useState<{ source: string; line: number }>()
   const [saving, setSaving] = useState(false)
   const [refused, setRefused] = useState<unknown>(null)
@@ -306,11 +309,12 @@ export function ModelForm({
             {checked === null && !checking && problem === null ? (
               <Stack gap={4}>
                 <Text size="sm" fw={500}>
-                  The model's summary appears here
+                  {cancelled ? 'The check was cancelled' : "The model's summary appears here"}
                 </Text>
                 <Dimmed>
-                  Once there is code, it runs in isolation. Layers, shapes and parameters appear here, or the failing
-                  line is marked with the reason.
+                  {cancelled
+                    ? 'Nothing is known of this code. Validate checks it again, and so does saving.'
+                    : 'Once there is code, it runs in isolation. Layers, shapes and parameters appear here, or the failing line is marked with the reason.'}
                 </Dimmed>
               </Stack>
             ) : (

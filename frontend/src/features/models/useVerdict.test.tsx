@@ -6,10 +6,10 @@ import { useVerdict } from './useVerdict'
 const SOURCE = { framework: 'pytorch', code: 'while True: pass', imports: '', distributed: false } as const
 
 function Form() {
-  const { checking, checked, check, cancel } = useVerdict(SOURCE as never, { auto: false, known: null })
+  const { checking, checked, check, cancel, cancelled } = useVerdict(SOURCE as never, { auto: false, known: null })
   return (
     <>
-      <output>{checking ? 'checking' : checked ? 'checked' : 'unknown'}</output>
+      <output>{checking ? 'checking' : checked ? 'checked' : cancelled ? 'cancelled' : 'unknown'}</output>
       <button type="button" onClick={() => void check()}>
         Check
       </button>
@@ -44,12 +44,12 @@ test('a check that is cancelled ends in the executor, and leaves nothing known o
   expect(await screen.findByText('checking')).toBeVisible()
   await waitFor(() => expect(written).toHaveLength(1))
   fireEvent.click(screen.getByRole('button', { name: 'Cancel' }))
-  expect(screen.getByText('unknown')).toBeVisible()
+  expect(screen.getByText('cancelled')).toBeVisible()
   await waitFor(() => expect(written).toHaveLength(2))
   const [ticket] = tickets(written, '/api/models/validate/')
   expect(tickets(written, '/api/models/validate/cancel/')).toEqual([ticket])
   // What the cancelled one answers all the same is not taken for an answer.
-  expect(screen.getByText('unknown')).toBeVisible()
+  expect(screen.getByText('cancelled')).toBeVisible()
 })
 
 test('another check, and leaving the page, end the one before', async () => {

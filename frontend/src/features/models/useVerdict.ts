@@ -41,6 +41,7 @@ export function useVerdict(source: Source, { auto, known }: { auto: boolean; kno
   )
   const [problem, setProblem] = useState<unknown>(null)
   const [began, setBegan] = useState<number | null>(null)
+  const [cancelled, setCancelled] = useState('')
   const running = useRef<Check | null>(null)
   const latest = useRef(source)
   // What was asked about last, whatever came of it: an executor that is away is not asked again and again.
@@ -86,6 +87,7 @@ export function useVerdict(source: Source, { auto, known }: { auto: boolean; kno
   const cancel = useCallback(() => {
     end(running.current)
     running.current = null
+    setCancelled(asked.current)
     setBegan(null)
     setChecked(null)
     setProblem(null)
@@ -105,6 +107,8 @@ export function useVerdict(source: Source, { auto, known }: { auto: boolean; kno
   }, [])
 
   return {
+    /** Whether the check of what is in the form now was ended before it said anything. */
+    cancelled: cancelled === key && began === null && checked === null,
     checked: source.code.trim() === '' ? null : checked,
     /** Whether the verdict is about what is in the form now. */
     current: checked !== null && keyOf(checked.of) === key,

@@ -6,6 +6,7 @@ import { ButtonLink } from '~/components/ButtonLink'
 import { CopyButton } from '~/components/CopyButton'
 import type { Cell } from '~/components/charts/ConfusionMatrix'
 import { ConfusionMatrix } from '~/components/charts/ConfusionMatrix'
+import { drawnFeatures, WindowChart, WindowLegend } from '~/components/contract/WindowChart'
 import { Dimmed, SmallPrint } from '~/components/Dimmed'
 import { EmptyState } from '~/components/EmptyState'
 import { ProblemAlert } from '~/components/ProblemAlert'
@@ -13,13 +14,15 @@ import { RowTable } from '~/components/RowTable'
 import { columnsWidth, MOST_COLUMNS, sampleColumns } from '~/components/SampleColumns'
 import { SampleView } from '~/components/SampleView'
 import { type CellSample, type Result, resultsConfusionSamplesRetrieveOptions } from '~/lib/api'
-import { formatPercent, plural } from '~/lib/format'
+import { formatPercent, plural, sentence } from '~/lib/format'
 import { hasEnded } from '~/lib/runs'
 import { saveUrl } from '~/lib/saveFile'
 import type { ResultSearch } from './routes'
 import { cellOf } from './state'
 
 const SAMPLES_FILE = 'confusion_samples.npz'
+/** How a training begins to say why there is none. */
+const NO_MATRIX = 'no confusion matrix: '
 
 export function ConfusionTab({
   result,
@@ -137,6 +140,8 @@ function CellSamples({
             <Skeleton key={index} width={96} height={118} />
           ))}
         </Group>
+      ) : found.columns.length > 0 && found.samples[0]?.sample.shape.length === 2 ? (
+        <CellWindows samples={found.samples} features={found.columns} />
       ) : found.columns.length > 0 ? (
         <>
           <RowTable
@@ -177,6 +182,26 @@ function CellSamples({
   )
 }
 
+/** Samples that are windows of records. */
+function CellWindows({ samples, features }: { samples: readonly CellSample[]; features: readonly string[] }) {
+  const windows = samples.map(({ sample }) => ({ shape: sample.shape, values: sample.values.map(Number) }))
+  const drawn = drawnFeatures(windows, features.length)
+  return (
+    <>
+      <WindowLegend features={features} drawn={drawn} />
+      <Group gap="md" align="flex-start" component="ul" p={0} m={0} style={{ listStyle: 'none' }}>
+        {windows.map((window, index) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: a cell's samples have a fixed order
+          <Box component="li" key={index}>
+            <WindowChart label={`Sample ${index + 1}`} window={window} features={features} drawn={drawn} />
+            <SmallPrint>{formatPercent(samples[index]?.probability)}</SmallPrint>
+          </Box>
+        ))}
+      </Group>
+    </>
+  )
+}
+
 function NoMatrix({ result }: { result: Result }) {
   if (!hasEnded(result)) {
     return (
@@ -185,7 +210,8 @@ function NoMatrix({ result }: { result: Result }) {
       </Text>
     )
   }
-  const reason = result.outcome?.warnings.find((each) => each.startsWith('no confusion matrix'))
+  const reason = result.outcome?.warnings.find((each) => each.startsWith(NO_MATRIX))
+  if (reason) return <EmptyState title="No confusion matrix">{sentence(reason.slice(NO_MATRIX.length))}</EmptyState>
   return (
     <EmptyState
       title="No confusion matrix"
@@ -200,12 +226,8 @@ function NoMatrix({ result }: { result: Result }) {
       }
       command="kafka-ml deployments create CONFIGURATION --confusion-matrix"
     >
-      {reason ?? (
-        <>
-          Its deployment has it switched off (<Code>confusion_matrix</Code>). For each class, it shows what the model
-          predicted for its test samples, and the samples themselves.
-        </>
-      )}
+      Its deployment has it switched off (<Code>confusion_matrix</Code>). For each class, it shows what the model
+      predicted for its test samples, and the samples themselves.
     </EmptyState>
   )
 }

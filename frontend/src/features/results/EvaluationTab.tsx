@@ -1,14 +1,14 @@
 /** The answers to the test samples: two classes at every threshold, or a regression's answers beside the right ones. */
 import { Box, Group, Slider, Stack, Text, Title } from '@mantine/core'
 import type { EChartsCoreOption } from 'echarts/core'
-import { useMemo, useState } from 'react'
+import { Fragment, useMemo, useState } from 'react'
 import { ChartFrame } from '~/components/charts/Chart'
 import { ConfusionMatrix } from '~/components/charts/ConfusionMatrix'
 import { Dimmed } from '~/components/Dimmed'
 import { Stat } from '~/components/Stat'
 import type { Curves, Evaluation, Residuals } from '~/lib/api'
 import { formatCount, formatMetric, formatPercent, plural } from '~/lib/format'
-import { matrixAt, pointAt, prPoints, ratesAt, rocPoints } from './evaluation'
+import { errorsOf, matrixAt, pointAt, prPoints, ratesAt, rocPoints } from './evaluation'
 
 const SIZE = 280
 
@@ -23,12 +23,10 @@ export function EvaluationTab({ evaluation, result }: { evaluation: Evaluation; 
   return (
     <Group align="flex-start" gap="xl">
       {evaluation.residuals.map((each) => (
-        <PredictedAndTrue
-          key={each.number}
-          residuals={each}
-          result={result}
-          several={evaluation.residuals.length > 1}
-        />
+        <Fragment key={each.number}>
+          <PredictedAndTrue residuals={each} result={result} several={evaluation.residuals.length > 1} />
+          <Errors residuals={each} result={result} several={evaluation.residuals.length > 1} />
+        </Fragment>
       ))}
     </Group>
   )
@@ -138,10 +136,10 @@ function Curve({
 }) {
   const option = useMemo<EChartsCoreOption>(
     () => ({
-      grid: { left: 8, right: 16, top: 12, bottom: 20, outerBoundsMode: 'same' },
+      grid: { left: 24, right: 16, top: 12, bottom: 20, outerBoundsMode: 'same' },
       tooltip: { trigger: 'item', confine: true },
       xAxis: { type: 'value', min: 0, max: 1, name: x, nameLocation: 'middle', nameGap: 24 },
-      yAxis: { type: 'value', min: 0, max: 1, name: '' },
+      yAxis: { type: 'value', min: 0, max: 1, name: y, nameLocation: 'middle', nameGap: 32 },
       series: [
         { type: 'line', name: y, data: points, showSymbol: false },
         { type: 'line', name: 'chance', data: chance, showSymbol: false, lineStyle: { type: 'dashed', width: 1 } },
@@ -175,10 +173,10 @@ function PredictedAndTrue({ residuals, result, several }: { residuals: Residuals
     const values = points.flat().filter((each) => each !== null)
     const ends = [Math.min(...values), Math.max(...values)]
     return {
-      grid: { left: 8, right: 16, top: 12, bottom: 20, outerBoundsMode: 'same' },
+      grid: { left: 24, right: 16, top: 12, bottom: 20, outerBoundsMode: 'same' },
       tooltip: { trigger: 'item', confine: true },
-      xAxis: { type: 'value', scale: true, name: 'true', nameLocation: 'middle', nameGap: 24 },
-      yAxis: { type: 'value', scale: true, name: '' },
+      xAxis: { type: 'value', scale: true, name: 'actual', nameLocation: 'middle', nameGap: 24 },
+      yAxis: { type: 'value', scale: true, name: 'predicted', nameLocation: 'middle', nameGap: 40 },
       series: [
         { type: 'scatter', name: 'predicted', data: points, symbolSize: 5, itemStyle: { opacity: 0.6 } },
         {
@@ -214,6 +212,48 @@ function PredictedAndTrue({ residuals, result, several }: { residuals: Residuals
         Predicted minus actual, for {plural(samples, 'test sample')}: from {least} to {greatest}, nine of ten between{' '}
         {low} and {high}, half below {middle}.
       </Dimmed>
+    </Box>
+  )
+}
+
+/** How far predictions are from what was right, over what was right: errors that are not by chance have a shape. */
+function Errors({ residuals, result, several }: { residuals: Residuals; result: number; several: boolean }) {
+  const { points, number } = residuals
+  const title = several ? `Output ${number}: residuals` : 'Residuals'
+  const errors = useMemo(() => errorsOf(points), [points])
+  const option = useMemo<EChartsCoreOption>(
+    () => ({
+      grid: { left: 24, right: 16, top: 12, bottom: 20, outerBoundsMode: 'same' },
+      tooltip: { trigger: 'item', confine: true },
+      xAxis: { type: 'value', scale: true, name: 'actual', nameLocation: 'middle', nameGap: 24 },
+      yAxis: { type: 'value', name: 'predicted minus actual', nameLocation: 'middle', nameGap: 40 },
+      series: [
+        {
+          type: 'scatter',
+          name: 'residual',
+          data: errors,
+          symbolSize: 5,
+          itemStyle: { opacity: 0.6 },
+          markLine: { symbol: 'none', silent: true, label: { show: false }, data: [{ yAxis: 0 }] },
+        },
+      ],
+    }),
+    [errors],
+  )
+  return (
+    <Box w={440} maw="100%">
+      <ChartFrame
+        title={title}
+        name={`result-${result}-residuals-${number}`}
+        label={`${title}: predicted minus actual against actual, ${errors.length} test samples`}
+        height={SIZE}
+        option={option}
+        data={() => errors}
+        table={() => ({
+          columns: ['Sample', 'Actual', 'Residual'],
+          rows: errors.map(([actual, error], index) => [String(index + 1), formatMetric(actual), formatMetric(error)]),
+        })}
+      />
     </Box>
   )
 }

@@ -6,7 +6,7 @@ import { RowTable } from '~/components/RowTable'
 import type { Artifact, Result } from '~/lib/api'
 import { formatBytes, formatExact } from '~/lib/format'
 import { useFrameworks } from '~/lib/frameworks'
-import { inOrder, savedName } from './files'
+import { inOrder } from './files'
 
 export function FileTable({
   result,
@@ -32,7 +32,7 @@ export function FileTable({
           cell: ([file]) => (
             <Anchor
               href={`${folder}/${encodeURIComponent(file.name)}/`}
-              download={savedName(result, version, file.name)}
+              download
               size="sm"
               style={{ whiteSpace: 'nowrap' }}
             >

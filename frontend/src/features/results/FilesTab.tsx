@@ -16,7 +16,7 @@ import { titleOf, useFrameworks } from '~/lib/frameworks'
 import { hasEnded } from '~/lib/runs'
 import { useSession } from '~/lib/session'
 import { FileTable } from './FileTable'
-import { inOrder, loadSnippet, savedName } from './files'
+import { inOrder, loadSnippet } from './files'
 import { FormatText } from './LineageTab'
 
 export function FilesTab({ result }: { result: Result }) {
@@ -57,7 +57,7 @@ export function FilesTab({ result }: { result: Result }) {
       <Section title="Loading them in Python">
         <Stack>
           {inOrder(artifacts, frameworks, result.framework).map(([file, use]) => (
-            <Snippet key={file.name} result={result} version={version} file={file} use={use} />
+            <Snippet key={file.name} result={result} file={file} use={use} />
           ))}
         </Stack>
       </Section>
@@ -65,9 +65,9 @@ export function FilesTab({ result }: { result: Result }) {
   )
 }
 
-function Snippet({ result, version, file, use }: { result: Result; version: number; file: Artifact; use: FileUse }) {
+function Snippet({ result, file, use }: { result: Result; file: Artifact; use: FileUse }) {
   // The program expects its own name and that of the weights, as the command line saves them.
-  const saved = file.name === 'model.py' ? file.name : savedName(result, version, file.name)
+  const saved = file.name === 'model.py' ? file.name : `${result.download_stem}-${file.name}`
   const text = loadSnippet(use, saved)
   if (text === null) return null
   return (

@@ -118,23 +118,18 @@ function Loaded({
             <ModelLink id={result.model}>
               {result.name ? result.model_name : 'model'} {result.model}
             </ModelLink>
-            <span aria-hidden>·</span>
-            <RunDeployment run={result} />
+            <span>
+              · <RunDeployment run={result} />
+            </span>
             {result.stream !== null && !origin && (
-              <>
-                <span aria-hidden>·</span>
-                <span>
-                  on <RunStream run={result} />
-                </span>
-              </>
+              <span>
+                · on <RunStream run={result} />
+              </span>
             )}
             {origin && (
-              <>
-                <span aria-hidden>·</span>
-                <span>
-                  on <DatasetOriginLink origin={origin} />
-                </span>
-              </>
+              <span>
+                · on <DatasetOriginLink origin={origin} />
+              </span>
             )}
             <Tags tags={result.tags} />
             {result.attempt > 1 && (
@@ -280,11 +275,16 @@ function Loaded({
               />
             ),
           },
-          {
-            value: 'confusion',
-            label: 'Confusion matrix',
-            content: () => <ConfusionTab result={result} search={search} onSearch={onSearch} />,
-          },
+          // A regression has no classes to confuse.
+          ...(result.evaluation?.residuals.length && !result.confusion_matrix
+            ? []
+            : [
+                {
+                  value: 'confusion',
+                  label: 'Confusion matrix',
+                  content: () => <ConfusionTab result={result} search={search} onSearch={onSearch} />,
+                },
+              ]),
           ...(result.evaluation && evaluated
             ? [
                 {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Curves } from '~/lib/api'
-import { matrixAt, pointAt, prPoints, ratesAt, rocPoints } from './evaluation'
+import { errorsOf, matrixAt, pointAt, prPoints, ratesAt, rocPoints } from './evaluation'
 
 const CURVES: Curves = {
   positive: 'failing',
@@ -54,5 +54,17 @@ test('the curves begin where nothing is positive and end where all is', () => {
     [0.5, 0.5],
     [1, 2 / 3],
     [1, 0.5],
+  ])
+})
+
+test('a residual is what a prediction is above what was right', () => {
+  expect(
+    errorsOf([
+      [10, 12],
+      [5, 4],
+    ]),
+  ).toEqual([
+    [10, 2],
+    [5, -1],
   ])
 })

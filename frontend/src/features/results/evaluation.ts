@@ -1,7 +1,7 @@
 /** Two classes at a threshold, and the points of their curves, from the counts that the platform keeps. */
 
 import type { Matrix } from '~/components/charts/confusion'
-import type { Curves, ThresholdPoint } from '~/lib/api'
+import type { Curves, Residuals, ThresholdPoint } from '~/lib/api'
 
 const NOTHING: ThresholdPoint = { threshold: 1, true_positives: 0, false_positives: 0 }
 
@@ -52,4 +52,11 @@ export function prPoints(curves: Curves): [number, number][] {
     const { recall, precision } = ratesAt(curves, each)
     return precision === null ? [] : [[recall, precision] as [number, number]]
   })
+}
+
+/** [actual, predicted minus actual] of each point that has both. */
+export function errorsOf(points: Residuals['points']): [number, number][] {
+  return points.flatMap(([actual, predicted]) =>
+    actual === null || predicted === null ? [] : [[actual, predicted - actual] as [number, number]],
+  )
 }

@@ -1,5 +1,5 @@
 /** What the files of a training are for, as the platform tells it of their framework. */
-import type { Artifact, FileUse, Framework, Result } from '~/lib/api'
+import type { Artifact, FileUse, Framework } from '~/lib/api'
 
 const UNKNOWN: FileUse = { purpose: 'A file from the training.', needs: [], python: '', auxiliary: false }
 
@@ -16,12 +16,6 @@ export function inOrder(
 ): [Artifact, FileUse][] {
   const used = files.map((file): [Artifact, FileUse] => [file, useOf(frameworks, framework, file.name)])
   return used.sort(([, a], [, b]) => Number(a.auxiliary) - Number(b.auxiliary))
-}
-
-/** The name that the browser saves a version's file under; the API makes the same one. */
-export function savedName(result: Pick<Result, 'id' | 'model_name'>, version: number, name: string): string {
-  const plain = [...result.model_name].map((letter) => (/[\p{L}\p{N}]/u.test(letter) ? letter : '-')).join('')
-  return `${plain.slice(0, 40)}-${result.id}-v${version}-${name}`
 }
 
 /** The program for a file as it was saved; null where another file loads it. */

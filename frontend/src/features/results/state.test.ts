@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Framework } from '~/lib/api'
-import { loadSnippet, savedName, useOf } from './files'
+import { loadSnippet, useOf } from './files'
 import { cellOf, progressOf } from './state'
 
 const last = (epoch: number) => ({ epoch, window: null })
@@ -50,7 +50,6 @@ test('a cell of the address must be one of the matrix', () => {
 })
 
 test('files are loaded under the name they are saved as', () => {
-  expect(savedName({ id: 7, model_name: 'my model/2' }, 3, 'model.onnx')).toBe('my-model-2-7-v3-model.onnx')
   const onnx = { purpose: 'runs', needs: ['onnxruntime', 'numpy'], python: 'Session("FILE")\n', auxiliary: false }
   const frameworks = [{ name: 'pytorch', files: { 'model.onnx': onnx } }] as unknown as Framework[]
   const use = useOf(frameworks, 'pytorch', 'model.onnx')

@@ -48,7 +48,7 @@ const COLUMNS: DataTableColumn<Stream>[] = [
   { accessor: 'input_format', title: 'Format' },
   {
     accessor: 'total_msg',
-    title: 'Samples',
+    title: 'Records',
     textAlign: 'right',
     render: (row) => (
       <Text size="sm" component="span" title={formatExact(row.total_msg)}>

@@ -9,7 +9,7 @@ import { SmallPrint } from '~/components/Dimmed'
 import { failureTitle, isHeldUp } from '~/components/FailureAlert'
 import { FrameworkTitle } from '~/components/FrameworkMark'
 import { FavouriteStar, Tags } from '~/components/RunNotes'
-import { RunDeployment, RunStream } from '~/components/RunOrigin'
+import { RunData, RunDeployment } from '~/components/RunOrigin'
 import { StatusBadge } from '~/components/StatusBadge'
 import type { ResultRow } from '~/lib/api'
 import { baselineText, beats } from '~/lib/baseline'
@@ -114,7 +114,7 @@ export const STREAM: RunColumn = {
 export const CURVE: RunColumn = {
   accessor: 'history',
   title: 'Curve',
-  width: 85,
+  width: 105,
   render: (row) => <RunCurve row={row} />,
 }
 
@@ -192,7 +192,7 @@ function TrainedOn({ row }: { row: ResultRow }) {
     // Links below each other are apart enough for a finger.
     <Stack gap={6} style={{ overflowWrap: 'anywhere' }}>
       <RunDeployment run={row} />
-      <RunStream run={row} />
+      <RunData run={row} />
     </Stack>
   )
 }

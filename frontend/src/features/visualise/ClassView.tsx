@@ -2,7 +2,7 @@
 import { Box, Group, Stack, Table, Text, Title } from '@mantine/core'
 import { Dimmed, SmallPrint } from '~/components/Dimmed'
 import type { VisualizationRequest } from '~/lib/api'
-import { formatAge, formatCount, formatPercent, NONE } from '~/lib/format'
+import { formatAge, formatCount, formatPercent, NONE, plural } from '~/lib/format'
 import { ClassHistory } from './ClassHistory'
 import classes from './ClassView.module.css'
 import { durationText, type Naming } from './labels'
@@ -84,7 +84,7 @@ function Distribution({
     <section aria-label="Distribution" style={{ minWidth: 0 }}>
       <Group justify="space-between" gap="xs" mb={4}>
         <Title order={2}>Last {seconds}</Title>
-        <SmallPrint>{formatCount(window?.count ?? 0)} predictions</SmallPrint>
+        <SmallPrint>{plural(window?.count ?? 0, 'prediction')}</SmallPrint>
       </Group>
       {ids.length === 0 ? (
         <Dimmed>Nothing in the last {seconds}.</Dimmed>

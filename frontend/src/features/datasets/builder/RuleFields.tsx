@@ -95,7 +95,10 @@ export function RuleFields({
         size="sm"
         label="A sample is a window of several records with the same key"
         checked={window.on}
-        onChange={(on) => onChange({ window: { ...window, on } })}
+        onChange={(on) =>
+          // Windows share records: split at random they would be tested on what they were trained on.
+          onChange({ window: { ...window, on }, ...(on && values.split === 'content' ? { split: 'time' } : {}) })
+        }
       />
       {window.on && (
         <>
