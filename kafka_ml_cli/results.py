@@ -37,6 +37,24 @@ if TYPE_CHECKING:
 
 VersionOption = Annotated[int | None, typer.Option("--version", help="Number of a version; the current one.")]
 
+# Fields of a result that are not printed as they are: what follows them says the same for people.
+_TOLD_ELSEWHERE = (
+    "epochs",
+    "metrics",
+    "history",
+    "download_stem",
+    "progress",
+    "outcome",
+    "artifacts",
+    "failure",
+    "code",
+    "imports",
+    "confusion_matrix",
+    "checkpoint",
+    "evaluation",
+    "hints",
+)
+
 app = typer.Typer(name="results", help="Trainings, their metrics and the trained models.", no_args_is_help=True)
 
 
@@ -91,26 +109,7 @@ def show(context: typer.Context, result: int, json: JsonOption = False) -> None:
     found = client_of(context).results.get(result)
     if json:
         return print_json(found)
-    print_object(
-        found,
-        without=(
-            "epochs",
-            "metrics",
-            # The table of epochs says the same.
-            "history",
-            "download_stem",
-            "progress",
-            "outcome",
-            "artifacts",
-            "failure",
-            "code",
-            "imports",
-            "confusion_matrix",
-            "checkpoint",
-            "evaluation",
-            "hints",
-        ),
-    )
+    print_object(found, without=_TOLD_ELSEWHERE)
     if found.state == RunState.RUNNING and (where := progress_text(found.progress)):
         console().print(styled("[dim]progress[/] {where}", where=where))
     if found.failure:
