@@ -18,12 +18,10 @@ from typing import IO
 import orjson
 import psutil
 
+from kafkaml.process_id import ProcessId
 from kafkaml.system import die_with_parent, write_atomically
 
 __all__ = ["end_processes", "forget_pid", "read_pid", "record_pid", "spawn"]
-
-# Two clocks are compared (the kernel's boot time is rounded): the same process never differs by more than this.
-_START_TIME_TOLERANCE_SECONDS = 1.0
 
 
 def spawn(
@@ -55,21 +53,17 @@ def spawn(
 
 def record_pid(path: Path, pid: int) -> None:
     """Write a pid file for ``pid``; does nothing when the process is gone already."""
-    try:
-        started = psutil.Process(pid).create_time()
-    except psutil.NoSuchProcess:
-        return
-    write_atomically(path, orjson.dumps({"pid": pid, "started": started}))
+    process = ProcessId.of(pid)
+    if process is not None:
+        write_atomically(path, orjson.dumps(process))
 
 
 def read_pid(path: Path) -> psutil.Process | None:
     """Return the live process that a pid file names, None when it ended or the file is missing or unreadable."""
     try:
-        document = orjson.loads(path.read_bytes())
-        process = psutil.Process(int(document["pid"]))
-        same = abs(process.create_time() - float(document["started"])) <= _START_TIME_TOLERANCE_SECONDS
-        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
-    except (OSError, ValueError, KeyError, TypeError, psutil.NoSuchProcess):
+        process = ProcessId(**orjson.loads(path.read_bytes()))
+        return psutil.Process(process.pid) if process.is_alive else None
+    except (OSError, ValueError, TypeError, psutil.NoSuchProcess):
         return None
 
 

@@ -17,8 +17,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from backend.controller.models import Lease
-from backend.launchers.job_folder import ProcessId
 from kafkaml.failpoints import failpoint
+from kafkaml.process_id import ProcessId
 
 __all__ = ["Leadership"]
 

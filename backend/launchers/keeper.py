@@ -23,9 +23,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 
-from backend.launchers.job_folder import JobFolder, ProcessId, ReplicaState, read_json
+from backend.launchers.job_folder import JobFolder, ReplicaState, read_json
 from backend.launchers.replica_log import LogWriter
 from kafkaml.failpoints import failpoint
+from kafkaml.process_id import ProcessId
 from kafkaml.system import become_subreaper, die_with_parent, memory_kills, write_atomically
 
 __all__ = ["WorkerCommand", "keep"]

@@ -22,7 +22,7 @@ import orjson
 
 from backend.launchers.base import Observed, Phase, RestartPolicy, WorkSpec
 from backend.launchers.diagnosis import Ending, diagnose
-from backend.launchers.job_folder import JobFolder, ProcessId, ReplicaState, read_json
+from backend.launchers.job_folder import JobFolder, ReplicaState, read_json
 from backend.launchers.names import check_work_name, parse_work_name
 from backend.launchers.replica_log import (
     log_tail,
@@ -36,6 +36,7 @@ from backend.launchers.warm_start import WorkerServer, worker_base_environment
 from kafkaml.errors import BrokenError
 from kafkaml.failpoints import failpoint
 from kafkaml.logs import get_logger
+from kafkaml.process_id import ProcessId
 from kafkaml.system import write_atomically
 
 __all__ = ["ProcessLauncher", "suspend_all"]

@@ -20,7 +20,7 @@ from typing import Self
 
 import orjson
 
-from backend.launchers.job_folder import ProcessId
+from kafkaml.process_id import ProcessId
 from kafkaml.system import write_atomically
 
 __all__ = ["BUSY", "MAX_OUTPUT_BYTES", "RECORD", "STARTED", "Order", "Record", "output_path"]

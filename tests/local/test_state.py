@@ -93,7 +93,8 @@ def test_a_pid_file_never_names_a_later_process_of_the_same_number(tmp_path: Pat
     path = tmp_path / "x.pid"
     record_pid(path, os.getpid())
     assert read_pid(path) == psutil.Process()
-    path.write_bytes(path.read_bytes().replace(b'"started":', b'"started":1'))
+    path.write_bytes(path.read_bytes().replace(b'"started":"', b'"started":"1'))
+    assert b'"started":"1' in path.read_bytes()
     assert read_pid(path) is None
 
 

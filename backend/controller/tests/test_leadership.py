@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from backend.controller.leadership import Leadership
 from backend.controller.models import Lease
-from backend.launchers.job_folder import ProcessId
+from kafkaml.process_id import ProcessId
 
 pytestmark = pytest.mark.django_db
 
