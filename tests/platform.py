@@ -39,7 +39,12 @@ class Platform:
         self._env = dict(env or {})
 
     def __enter__(self) -> Self:
-        self.up()
+        try:
+            self.up()
+        except BaseException:
+            # Slow components may come yet, and nobody would end them.
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
