@@ -6,13 +6,13 @@ Each service has one settings class that inherits what it needs from here; nobod
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-__all__ = ["Isolation", "KafkaSettings", "MetricsSettings", "default_state_dir", "given_variables"]
+__all__ = ["Isolation", "KafkaSettings", "MetricsSettings", "TracingSettings", "default_state_dir", "given_variables"]
 
 # What keeps user code from the rest of the machine; see mlcode_executor.sandbox.
 Isolation = Annotated[str, Field(pattern="^(auto|namespaces|landlock|off)$")]
@@ -79,6 +79,18 @@ class KafkaSettings(BaseSettings):
             for name in type(self).model_fields
             if name != "sasl_password" and getattr(self, name)
         }
+
+
+class TracingSettings(BaseSettings):
+    """``KML_TRACING``; all else of it says the environment by OpenTelemetry's own names, ``OTEL_*``."""
+
+    model_config = SettingsConfigDict(env_prefix="KML_", extra="ignore", frozen=True, env_ignore_empty=True)
+
+    tracing: Literal["", "otlp"] = Field(
+        "",
+        description="otlp: inferences send spans to a collector, as OTEL_EXPORTER_OTLP_ENDPOINT and the other OTEL_* "
+        "say; needs kafka-ml[tracing]; empty: none",
+    )
 
 
 class MetricsSettings(BaseSettings):

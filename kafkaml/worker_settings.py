@@ -5,13 +5,15 @@ A setting that is not here does not reach a worker.
 
 from __future__ import annotations
 
+import os
+
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from kafkaml.answers import DEFAULT_MAX_ANSWER_BYTES
 from kafkaml.codecs.schema_registry import SchemaRegistrySettings
 from kafkaml.logs import LogSettings
-from kafkaml.settings import Isolation, KafkaSettings, MetricsSettings, given_variables
+from kafkaml.settings import Isolation, KafkaSettings, MetricsSettings, TracingSettings, given_variables
 
 __all__ = ["InferenceSettings", "TrainingSettings", "worker_environment"]
 
@@ -65,5 +67,20 @@ def worker_environment(kafka: KafkaSettings) -> dict[str, str]:
 
     Raises ValidationError for a value that workers would refuse.
     """
-    given = (TrainingSettings(), InferenceSettings(), LogSettings(), MetricsSettings(), SchemaRegistrySettings())
-    return kafka.to_env() | {name: value for each in given for name, value in given_variables(each).items()}
+    tracing = TracingSettings()
+    given = (
+        TrainingSettings(), InferenceSettings(), LogSettings(), MetricsSettings(), SchemaRegistrySettings(), tracing
+    )  # fmt: skip
+    variables = {name: value for each in given for name, value in given_variables(each).items()}
+    return kafka.to_env() | variables | (_of_opentelemetry() if tracing.tracing else {})
+
+
+def _of_opentelemetry() -> dict[str, str]:
+    """Return what is said by OpenTelemetry's own names. Headers hold credentials, which no manifest may: a collector
+    beside the workers adds them.
+    """
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith("OTEL_") and not name.endswith("_HEADERS") and value
+    }

@@ -20,6 +20,7 @@ from model_inference.dead_letters import dead_letter
 from model_inference.output_topics import SOURCE_TIMESTAMP_HEADER, OutputTopics
 from model_inference.provenance import Provenance
 from model_inference.routing import Routed, Router
+from model_inference.tracing import Tracing
 
 __all__ = ["Published", "Publisher"]
 
@@ -46,8 +47,16 @@ class Publisher:
     only of a key.
     """
 
-    def __init__(self, client: TransactionalLoopClient, *, router: Router, topics: OutputTopics) -> None:
+    def __init__(
+        self,
+        client: TransactionalLoopClient,
+        *,
+        router: Router,
+        topics: OutputTopics,
+        tracing: Tracing | None = None,
+    ) -> None:
         self._client = client
+        self._tracing = tracing
         self._router = router
         self._topics = topics
         self._targets = _Targets(client)
@@ -63,6 +72,7 @@ class Publisher:
         failures = dict(prediction.failures)
         restamped = sent_up = 0
         confidence = (0, 0.0)
+        answers: list[OutgoingRow] = []
         if prediction.outputs:
             routed = self._router.route(prediction.outputs, batch.included)
             # Samples that failed earlier have meaningless rows, so the router's verdict on them is ignored.
@@ -82,6 +92,9 @@ class Publisher:
                 timestamps_ms = [timestamps_ms[index] for index in kept]
             restamped = self._restamp(answers, timestamps_ms)
             sent_up = self._count_up(answers)
+        if self._tracing is not None:
+            self._tracing.published(batch, answers)
+        if answers:
             for place, obstacle in self._client.produce_all(answers):
                 sent_up -= answers[place][0] == self._router.upper_topic
                 refuse(kept[place], obstacle, Stage.PUBLISH)

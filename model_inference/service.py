@@ -57,6 +57,7 @@ from model_inference.routing import CascadeRouter, OutputRouter
 from model_inference.stats import CountsFile, LoopStats, StatsReporter
 from model_inference.swap_news import SwapNews
 from model_inference.swapping import Swapper, check_outputs
+from model_inference.tracing import Tracing
 
 __all__ = ["StopSignal", "Stopped", "serve"]
 
@@ -183,6 +184,7 @@ class _Replica:
         # What keeps us from Kafka at the start; later the client says what it waits for.
         self._waits_for = ""
         self._client: KafkaLoopClient | None = None
+        self._tracing: Tracing | None = None
         # What the codec keeps of each key; None where each record stands alone.
         self._state: KeyedState | None = None
         self._over = False
@@ -190,12 +192,15 @@ class _Replica:
     def run(self, stop: StopSignal, stats: LoopStats, reporter: StatsReporter, news: SwapNews) -> None:
         """Get ready, join the group, and answer records until ``stop``."""
         reporter.warnings = self._warnings
+        self._tracing = Tracing.from_environment(inference=self._plan.inference_id, group=self._plan.group)
         codecs = codec_for(self._plan.input_format, self._input_config())
         codec = codecs.features
         self._state = codec.state
         connecting = in_daemon_thread(partial(self._connect, stop), name="preparation")
         with ExitStack() as undo:
             undo.callback(self._let_go, connecting)
+            if self._tracing is not None:
+                undo.enter_context(self._tracing)
             first = self._model(self._plan.model)
             undo.callback(first.close)
             counts = CountsFile(self._counts_path(), reporter.run)
@@ -245,7 +250,7 @@ class _Replica:
         stop: StopSignal,
     ) -> InferenceLoop:
         most = self._settings.max_batch
-        publisher = Publisher(client, router=self._router, topics=self._topics.outputs)
+        publisher = Publisher(client, router=self._router, topics=self._topics.outputs, tracing=self._tracing)
         return InferenceLoop(
             client=client,
             codec=codec,
