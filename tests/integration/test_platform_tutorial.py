@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +16,7 @@ from typing import Any
 import httpx
 import numpy as np
 import orjson
+import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
@@ -277,6 +279,54 @@ def test_a_training_that_fails_says_why(platform: Platform) -> None:
     assert failure is not None
     assert failure.cause
     assert failure.hint
+
+
+def test_no_secret_is_anywhere_but_in_its_own_place(platform: Platform, trained: Trained) -> None:
+    """After all of this: twenty secrets, of people, tokens and the platform, are in no file, answer or command line."""
+    client, url, canary = platform.client, platform.status.url, f"canary{os.urandom(6).hex()}"
+    secrets = [f"{canary}-{number:02}-{os.urandom(9).hex()}" for number in range(17)]
+    people, guesses, bearers, queries, refused = (secrets[start : start + 3] for start in (0, 3, 6, 9, 12))
+    for number, password in enumerate(people):
+        client.users.create(username=f"{canary}{number}", password=password, role="viewer")
+    for guess in guesses:
+        httpx.post(f"{url}/api/session/", json={"username": f"{canary}0", "password": guess})
+    for bearer in bearers:
+        assert httpx.get(f"{url}/api/models/", headers={"authorization": f"Bearer {bearer}"}).status_code == 401
+    token = platform.state.cli_token.read_text().strip()
+    owner = {"authorization": f"Bearer {token}"}
+    for query in queries:
+        httpx.get(f"{url}/api/models/?token={query}&password={query}", headers=owner)
+    for password in refused:
+        body = {"username": "x" * 500, "password": password, "role": "nobody"}
+        assert httpx.post(f"{url}/api/users/", json=body, headers=owner).status_code == 400
+    made = httpx.post(
+        f"{url}/api/tokens/", json={"name": canary, "role": "viewer", "days": 1}, headers=owner
+    ).raise_for_status()
+    secrets += [made.json()["token"], token, *(each.read_text().strip() for each in platform.state.secrets.glob("*_*"))]
+    assert len(set(secrets)) >= 20
+    own = platform.state.secrets
+    files = [each for each in platform.state.root.rglob("*") if each.is_file() and own not in each.parents]
+    pages = [
+        line.removeprefix("api/") for line in ("models", "results", "users", "tokens", "audit", "inferences", "streams")
+    ]
+    said = b"".join(httpx.get(f"{url}/api/{page}/?page_size=100", headers=owner).content for page in pages)
+    said += " ".join(word for each in psutil.process_iter(["cmdline"]) for word in each.info["cmdline"] or ()).encode()
+    contents = {Path("answers and command lines"): said}
+    for path in files:
+        # Some come and go.
+        with suppress(FileNotFoundError):
+            contents[path] = path.read_bytes()
+    # What is no secret is found.
+    assert any(f"{canary}0".encode() in content for content in contents.values())
+    assert any("artifacts" in path.parts for path in contents)
+    assert any(path.suffix == ".log" for path in contents)
+    found = [
+        (path.name, secret[:12])
+        for path, content in contents.items()
+        for secret in secrets
+        if secret.encode() in content
+    ]
+    assert found == []
 
 
 def test_everything_can_be_listed_as_a_table_and_as_json(
