@@ -87,11 +87,13 @@ def read_checkpoint(path: Path, folder: Path, plan: TrainingPlan) -> Contents:
     """
     try:
         with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+            _refuse_packed(archive)
             manifest = json.loads(archive.read(_MANIFEST))
             if manifest["format"] != _FORMAT:
                 raise RefusedError(f"{path.name} is of format {manifest['format']}: expected {_FORMAT}", hint=_HINT)
             _refuse_other_training(path.name, manifest["training"], _identity(plan))
             with archive.open(_ARRAYS) as member, np.load(member, allow_pickle=False) as arrays:
+                _refuse_packed(arrays.zip)
                 kept = {name: arrays[name] for name in arrays.files}
             state = folder / _STATE
             with archive.open(_STATE) as member, disk_errors(folder), state.open("wb") as copy:
@@ -104,11 +106,19 @@ def read_checkpoint(path: Path, folder: Path, plan: TrainingPlan) -> Contents:
                 records=int(manifest["records"]),
                 positions=dict(manifest["positions"]),
             )
-    except (zipfile.BadZipFile, EOFError, KeyError, ValueError, TypeError, NotImplementedError) as error:
+    except (
+        zipfile.BadZipFile, EOFError, KeyError, ValueError, TypeError, NotImplementedError, MemoryError, RecursionError
+    ) as error:  # fmt: skip
         raise RefusedError(
             f"the checkpoint {path.name} cannot be read, it is torn or damaged: {type(error).__name__}: {error}",
             hint=_HINT,
         ) from error
+
+
+def _refuse_packed(archive: zipfile.ZipFile) -> None:
+    """A file that was not written here could unpack to any size."""
+    if any(each.compress_type != zipfile.ZIP_STORED for each in archive.infolist()):
+        raise ValueError("its members are packed")
 
 
 def _identity(plan: TrainingPlan) -> dict[str, str]:

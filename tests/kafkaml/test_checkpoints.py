@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import resource
 import zipfile
 from pathlib import Path
@@ -65,6 +66,28 @@ def test_a_torn_or_damaged_one_is_refused(tmp_path: Path, contents: Contents) ->
         with pytest.raises(RefusedError, match=r"checkpoint-12.zip cannot be read, it is torn or damaged") as caught:
             read(path, tmp_path)
         assert "anew" in caught.value.hint
+
+
+def test_one_that_would_unpack_to_more_than_it_is_is_refused(tmp_path: Path, contents: Contents) -> None:
+    path = write_checkpoint(tmp_path, contents, PLAN)
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    packed, claimed = io.BytesIO(), io.BytesIO()
+    np.savez_compressed(packed, bomb=np.zeros(1 << 20))
+    header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (1 << 50,)}".replace(b"1 << 50", b"%d" % (1 << 50))
+    with zipfile.ZipFile(claimed, "w") as archive:
+        archive.writestr("huge.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
+    for name, content, compression in [
+        ("state.npz", bytes(1 << 20), zipfile.ZIP_DEFLATED),
+        ("arrays.npz", packed.getvalue(), zipfile.ZIP_STORED),
+        ("arrays.npz", claimed.getvalue(), zipfile.ZIP_STORED),
+        ("manifest.json", b"[" * 100_000, zipfile.ZIP_STORED),
+    ]:
+        with zipfile.ZipFile(path, "w") as archive:
+            for each, kept in (members | {name: content}).items():
+                archive.writestr(each, kept, compression if each == name else zipfile.ZIP_STORED)
+        with pytest.raises(RefusedError, match="torn or damaged"):
+            read(path, tmp_path)
 
 
 @pytest.mark.parametrize(
