@@ -68,7 +68,7 @@ def add_delete_many(
         rows = collection(context)
         if dry_run:
             for deletion in rows.deletion(*identifiers):
-                console().print(_told(noun_of(context), deletion), soft_wrap=True, markup=False)
+                console().print(_deletion_text(noun_of(context), deletion), soft_wrap=True, markup=False)
             return
         for identifier in identifiers:
             found = remark(rows.get(identifier))
@@ -80,7 +80,7 @@ def add_delete_many(
     app.command(help=about)(delete)
 
 
-def _told(noun: str, deletion: Any) -> str:
+def _deletion_text(noun: str, deletion: Any) -> str:
     what = f"{noun.removesuffix('s')} {deletion.id}"
     if deletion.obstacle is None:
         return "\n".join([f"{what} would go, and with it", *(f"  {loss}" for loss in deletion.losses)])

@@ -1,4 +1,4 @@
-"""What is known of a model's answers before they are there: how large they can be, and the names of classes."""
+"""What is known about a model's answers in advance: their largest size, and the names of classes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = [
 KAFKA_DEFAULT_RECORD_BYTES = 1_048_588
 # The embedded broker takes as much.
 DEFAULT_MAX_ANSWER_BYTES = 16 << 20
-# What Kafka adds to key, value and headers, and our own headers.
+# Allowance for what Kafka adds to key, value and headers, and for our own headers.
 RECORD_OVERHEAD_BYTES = 512
 _BRACKETS_BYTES = 64
 # The most characters of one number with its comma, by kind and size: -1.1754944e-38, -2.2250738585072014e-308, ...
@@ -36,7 +36,7 @@ def answer_bytes(outputs: Sequence[tuple[np.dtype[np.generic], Sequence[int]]]) 
     """
     sizes = [
         _CHARACTERS.get(f"{dtype.kind}{dtype.itemsize}", _OTHER_CHARACTERS) * math.prod(shape)
-        # The brackets of nested lists are fewer than the numbers, but for axes of one.
+        # Nested lists have fewer brackets than numbers, except for axes of size one.
         + 2 * math.prod(shape[:-1])
         for dtype, shape in outputs
     ]
@@ -45,17 +45,17 @@ def answer_bytes(outputs: Sequence[tuple[np.dtype[np.generic], Sequence[int]]]) 
 
 
 def class_names(visualization: Mapping[str, Any] | None, labels: Sequence[str] | None) -> list[str] | None:
-    """Return the names of the classes in the order of the outputs; None where nobody gave them.
+    """Return the names of the classes in the order of the outputs; None without any.
 
-    By the view that was set for an inference, else by the ``labels`` of the training that it serves.
+    They come from the inference's view, otherwise from the ``labels`` of the training that it serves.
     """
     if visualization and visualization.get("type") == "classification" and visualization.get("labels"):
-        names = {each["id"]: each["label"] for each in visualization["labels"]}
+        names = {entry["id"]: entry["label"] for entry in visualization["labels"]}
         return [names.get(index, str(index)) for index in range(min(max(names), 9_999) + 1)]
     return list(labels) if labels else None
 
 
 def included_in(answer: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return what an answer carries of its record, by name; None where it carries nothing."""
+    """Return the fields that an answer carries from its record, by name; None where it carries nothing."""
     include = answer.get("include")
     return include if isinstance(include, dict) else None

@@ -14,7 +14,7 @@ from kafkaml.errors import ArgumentsError
 
 __all__ = ["MAX_TEXT_LENGTH", "parse_arguments"]
 
-# Protects the parser, which recurses, from a text made to exhaust it.
+# Protects the recursive parser against a text made to exhaust it.
 MAX_TEXT_LENGTH = 4096
 
 _EXAMPLE = "expected name=value pairs such as epochs=5, shuffle=True"
@@ -22,14 +22,15 @@ _LITERALS = "a number, text in quotes, True, False, None, or a list, tuple or di
 
 
 def parse_arguments(text: str) -> dict[str, Any]:
-    """Return the keyword arguments written in ``text``; an empty text is no arguments.
+    """Return the keyword arguments written in ``text``; an empty text gives no arguments.
 
     Values are Python literals; tuples become lists, so that the result is the same after a trip through JSON, except
     that dicts may have integer keys (``class_weight={0: 1.0}``). Raises ArgumentsError naming the column.
     """
     if len(text) > MAX_TEXT_LENGTH:
         raise ArgumentsError(f"the arguments are {len(text)} characters long: expected at most {MAX_TEXT_LENGTH}")
-    # One line, so that columns are those of the form's field, and without what would end or hide the call.
+    # Keep the text on one line, so that columns match the form's field, and without characters that would end or hide
+    # the call.
     line = " ".join(text.split("\n")).replace("\r", " ").replace("\t", " ")
     if not line.strip():
         return {}
@@ -43,7 +44,7 @@ def parse_arguments(text: str) -> dict[str, Any]:
         raise ArgumentsError(f"the arguments cannot be read ({error}); {_EXAMPLE}") from None
     call = tree.body
     if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "f"):
-        # For example "a=1)(b=2": a call of what the first call returns.
+        # For example "a=1)(b=2", which calls the result of the first call.
         raise ArgumentsError(f"{_shorten(text)} is more than a list of arguments; {_EXAMPLE}")
     if call.args:
         first = call.args[0]
@@ -75,7 +76,9 @@ def _literal(name: str, node: ast.expr, line: str, prefix: str) -> Any:
 
 
 def _plain(value: object) -> Any:
-    """Return ``value`` made of JSON's types only; ValueError for what JSON cannot hold (bytes, sets, complex)."""
+    """Return ``value`` made of JSON's types only; raises ValueError for what JSON cannot hold (bytes, sets,
+    complex).
+    """
     if value is None or isinstance(value, (bool, int, str)):
         return value
     if isinstance(value, float):
@@ -83,12 +86,12 @@ def _plain(value: object) -> Any:
             raise ValueError("the number is not finite")
         return value
     if isinstance(value, (list, tuple)):
-        return [_plain(each) for each in value]
+        return [_plain(element) for element in value]
     if isinstance(value, dict):
         wrong = [key for key in value if not isinstance(key, (int, str))]
         if wrong:
             raise ValueError(f"the key {wrong[0]!r} is neither text nor an integer")
-        return {key: _plain(each) for key, each in value.items()}
+        return {key: _plain(element) for key, element in value.items()}
     raise ValueError(f"{type(value).__name__} is not possible")
 
 

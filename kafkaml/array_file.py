@@ -14,13 +14,13 @@ import numpy.typing as npt
 
 __all__ = ["ArrayFile", "write_npy_header"]
 
-# Work on large arrays goes in pieces of about this size: small enough for the processor's cache, large enough for the
-# system to take memory for a file in big pages (writing 256 KiB at a time costs it six times as much).
+# Size of the pieces in which large arrays are processed: small enough for the processor's cache, large enough for the
+# kernel to use big pages for the file (writing 256 KiB at a time costs six times as much).
 _CHUNK_BYTES = 4 << 20
 
 
 def write_npy_header(file: BinaryIO, dtype: np.dtype[Any], shape: tuple[int, ...]) -> int:
-    """Write the header of a ``.npy`` file in C order and return its length: where the data begin."""
+    """Write the header of a ``.npy`` file in C order and return its length, the offset of the data."""
     header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(file, header)
     return file.tell()
@@ -45,7 +45,7 @@ class ArrayFile:
 
     @property
     def chunk_rows(self) -> int:
-        """How many rows make a piece of work."""
+        """How many rows make one piece."""
         return max(1, _CHUNK_BYTES // max(1, self.row_bytes))
 
     def rows(self, part: slice) -> ArrayFile:

@@ -26,11 +26,11 @@ __all__ = [
     "sha256_of_file",
 ]
 
-# The model as ONNX Runtime serves it, where it was converted.
+# The model for ONNX Runtime, where it was converted.
 ONNX_FILE = "model.onnx"
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-# One path component without a leading dot: names come from the network and from user code's process.
+# One path component without a leading dot, because names come from the network and from user code's process.
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 _CHECKPOINT = re.compile(r"checkpoint-[0-9]{1,16}\.zip")
 
@@ -45,17 +45,17 @@ def check_artifact_name(name: str) -> str:
 
 
 def is_program(name: str) -> bool:
-    """Whether an artifact is the program that loads the others, and no model itself."""
+    """Whether an artifact is the program that loads the others, not a model itself."""
     return name.endswith(".py")
 
 
 def checkpoint_name(step: int) -> str:
-    """Return the name of the artifact from which a training goes on after ``step``."""
+    """Return the name of the checkpoint from which a training continues after ``step``."""
     return f"checkpoint-{step}.zip"
 
 
 def is_checkpoint(name: str) -> bool:
-    """Whether an artifact is no part of the trained model, but a place in its training."""
+    """Whether an artifact is a checkpoint of the training rather than part of the trained model."""
     return _CHECKPOINT.fullmatch(name) is not None
 
 
@@ -68,8 +68,8 @@ def sha256_of_file(path: Path) -> str:
 class ArtifactCache:
     """Files named by their sha256 under ``folder`` (``<state dir>/cache/artifacts``), shared by processes.
 
-    ``fetch`` is called at the start of a worker; replicas that start together download once, because the others wait
-    on a lock. A download that was cut off goes on where it stopped.
+    ``fetch`` is called at the start of a worker; replicas that start together download once, because the others wait on
+    a lock. An interrupted download continues where it stopped.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -79,9 +79,9 @@ class ArtifactCache:
     def fetch(self, sha256: str, download: Callable[[int], tuple[int, Iterator[bytes]]]) -> Path:
         """Return the path of the file with this hash, downloading it when it is not here.
 
-        ``download(offset)`` is asked for the bytes from ``offset`` and answers with the offset that it starts at
-        (0 when it cannot resume) and an iterator of chunks. Errors of ``download`` pass through, and what arrived is
-        kept. Raises ApiError when the complete bytes have another hash.
+        ``download(offset)`` returns the offset that it really starts at (0 when it cannot resume) and an iterator of
+        chunks. Errors of ``download`` pass through, and what arrived is kept. Raises ApiError when the complete bytes
+        have another hash.
         """
         if not _SHA256.fullmatch(sha256):
             raise RefusedError(f"{sha256!r} is not a sha256: expected 64 lower-case hexadecimal digits")

@@ -1,4 +1,5 @@
-"""Chains of sub-models: names that their exits are compiled with, as people write them, and why two do not fit.
+"""Chains of sub-models: the names of losses, optimisers and metrics as users write them, and why two sub-models do not
+fit.
 
 Called by the API when models and deployments are saved, and by training when it builds a chain. Shapes are those of one
 sample, without the batch axis; None is a size that is not fixed.
@@ -21,16 +22,16 @@ Shape = Sequence[int | None]
 def known_name(text: str, names: Sequence[str]) -> str | None:
     """Return the one of ``names`` that ``text`` means, None where there is none. ``Adam`` is adam, as in Keras."""
     as_words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text.strip()).lower()
-    return next((each for each in (text.strip().lower(), as_words) if each in names), None)
+    return next((spelling for spelling in (text.strip().lower(), as_words) if spelling in names), None)
 
 
 def close_name(text: str, names: Sequence[str]) -> str:
-    """Return the one of ``names`` that is most like ``text``; empty where none is."""
+    """Return the closest match for ``text`` in ``names``; empty without one."""
     return next(iter(difflib.get_close_matches(text.lower(), names, n=1)), "")
 
 
 def outputs_gap(model: str, count: int, *, top: bool) -> str:
-    """Return why a sub-model with so many outputs has the wrong number of them; empty where it has the right one."""
+    """Return why a sub-model's number of outputs is wrong; empty where it is right."""
     if count == (1 if top else 2):
         return ""
     outputs = f"{count} output{'' if count == 1 else 's'}"
@@ -57,10 +58,10 @@ def _fits(one: Shape, other: Shape, *, flexible: bool) -> bool:
     same = len(one) == len(other) and all(None in pair or pair[0] == pair[1] for pair in zip(one, other, strict=True))
     if same or not flexible or len(other) != 1:
         return same
-    # What a first linear layer of PyTorch takes is all numbers of a flattened sample, or those along its last axis.
-    sizes = [each for each in one if each is not None]
+    # PyTorch's first linear layer takes all numbers of a flattened sample, or those along its last axis.
+    sizes = [size for size in one if size is not None]
     return other[0] is None or len(sizes) < len(one) or other[0] in (prod(sizes), sizes[-1] if sizes else None)
 
 
 def _text(shape: Shape) -> str:
-    return "(" + ", ".join("any" if each is None else str(each) for each in shape) + ")"
+    return "(" + ", ".join("any" if size is None else str(size) for size in shape) + ")"

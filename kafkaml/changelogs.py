@@ -14,6 +14,6 @@ def changelog_record_bytes(state: KeyedState) -> int:
 
 
 def changelog_config(record_bytes: int) -> dict[str, str]:
-    """Return Kafka's settings of a changelog whose records are so large at most: the last of each key is kept."""
+    """Return Kafka's settings for a compacted changelog with records of at most this size."""
     large = {"max.message.bytes": str(record_bytes)} if record_bytes > KAFKA_DEFAULT_RECORD_BYTES else {}
     return {"cleanup.policy": "compact", **large}

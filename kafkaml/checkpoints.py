@@ -1,7 +1,8 @@
-"""Checkpoints: one file with all that another attempt at a training goes on from. Written and read by the runner.
+"""Checkpoints: one file with everything that another attempt needs to continue a training. Written and read by the
+runner.
 
-A zip whose members are stored as they are: ``manifest.json`` says of what training and place it is, ``state.npz`` is
-the model process's own (``mlcode_executor/frameworks/state.py``), ``arrays.npz`` the mode's. A checksum guards each.
+A zip with uncompressed members. ``manifest.json`` names the training and the step, ``state.npz`` is the model process's
+own (``mlcode_executor/frameworks/state.py``), ``arrays.npz`` the mode's. A checksum guards each.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ __all__ = ["Contents", "read_checkpoint", "write_checkpoint"]
 
 _FORMAT = 1
 _MANIFEST, _STATE, _ARRAYS = "manifest.json", "state.npz", "arrays.npz"
-# What decides how a training goes; where it differs, the same weights could not come out of it.
+# Everything that decides the outcome of a training. Where it differs, continuing could not give the same weights.
 _DECIDING = (
     "framework",
     "mode",
@@ -48,7 +49,8 @@ _HINT = "start the training anew, without its checkpoint"
 
 @dataclass(frozen=True, kw_only=True)
 class Contents:
-    """What a checkpoint holds after ``step`` epochs or windows, for which ``records`` were read up to ``positions``.
+    """The content of a checkpoint after ``step`` epochs or windows, for which ``records`` were read up to
+    ``positions``.
 
     ``document`` (JSON) and ``arrays`` are the mode's, ``state`` is the file that the model process wrote.
     """
@@ -62,7 +64,9 @@ class Contents:
 
 
 def write_checkpoint(folder: Path, contents: Contents, plan: TrainingPlan) -> Path:
-    """Write a checkpoint of ``plan`` into ``folder``, whole or not at all; returns its path. DiskFull without room."""
+    """Write a checkpoint of ``plan`` into ``folder``, completely or not at all; returns its path. Raises DiskFull
+    without room.
+    """
     path = folder / checkpoint_name(contents.step)
     manifest = {
         "format": _FORMAT,
@@ -81,9 +85,9 @@ def write_checkpoint(folder: Path, contents: Contents, plan: TrainingPlan) -> Pa
 
 
 def read_checkpoint(path: Path, folder: Path, plan: TrainingPlan) -> Contents:
-    """Return what ``path`` holds, the model's state as a file in ``folder``.
+    """Return the checkpoint in ``path``, with the model's state as a file in ``folder``.
 
-    RefusedError where it is torn, or of a training that is not that of ``plan``.
+    Raises RefusedError where it is damaged, or belongs to another training than ``plan``.
     """
     try:
         with path.open("rb") as file, zipfile.ZipFile(file) as archive:
@@ -122,14 +126,14 @@ def _refuse_packed(archive: zipfile.ZipFile) -> None:
 
 
 def _identity(plan: TrainingPlan) -> dict[str, str]:
-    """Return a hash of each thing that decides how the training goes."""
+    """Return a hash of each input that decides the outcome of the training."""
     document = plan.to_json()
     names = (*_DECIDING, *(_DECIDING_CHAINS if plan.chain else ()))
     return {name: hashlib.sha256(json.dumps(document[name], sort_keys=True).encode()).hexdigest() for name in names}
 
 
 def _refuse_other_training(name: str, saved: Mapping[str, str], own: Mapping[str, str]) -> None:
-    other = [each for each in own if saved.get(each) != own[each]]
+    other = [name for name in own if saved.get(name) != own[name]]
     if other:
         raise RefusedError(
             f"the checkpoint {name} is of another training: it differs in {', '.join(other)}", hint=_HINT

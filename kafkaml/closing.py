@@ -1,4 +1,4 @@
-"""Closing: what is to be closed, as a context manager."""
+"""Closing: makes a class with ``close`` a context manager."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["Closing"]
 
 
 class Closing(ABC):
-    """Gives itself to a ``with`` statement, whose end closes it."""
+    """Returns itself to a ``with`` statement and is closed at its end."""
 
     @abstractmethod
     def close(self) -> None:

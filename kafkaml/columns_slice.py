@@ -50,8 +50,8 @@ def build_columns_slice(
 
     Samples of several inputs are records (``kafkaml.named_inputs``).
 
-    ``on_progress(records, at most)`` is called after each batch and may raise to give up. Raises DecodeError when too
-    many records do not fit the contract or none of them trains, StreamUnavailable when the ranges hold no record.
+    ``on_progress(records, at most)`` is called after each batch and may raise to stop. Raises DecodeError when too many
+    records do not fit the contract or none of them trains, StreamUnavailable when the ranges hold no record.
     """
     contract, _ = contract_of(config)
     if without_labels:
@@ -89,9 +89,9 @@ def build_columns_slice(
 
 @dataclass(frozen=True)
 class ArrangedSlice:
-    """All rows of a slice in the file at ``path``, which samples they make, and what was learnt of those that train.
+    """All rows of a slice in the file at ``path``, the samples they make, and what was learnt from the training part.
 
-    ``records`` were read, of which those ``left_out`` make no row.
+    ``records`` were read; those ``left_out`` do not make a row.
     """
 
     path: Path
@@ -122,10 +122,10 @@ def arranged_slice(
     on_progress: Callable[[int, int], None],
 ) -> ArrangedSlice:
     """Read ``ranges`` into a file in ``folder``, and arrange and learn; raises as ``build_columns_slice``."""
-    # Polars takes 40 MB, which trainings on other streams need not have.
+    # Import late, because Polars takes 40 MB that trainings on other streams do not need.
     from kafkaml.contract.compiled import CompiledContract
 
-    expected = sum(each.max_records or 0 for each in ranges)
+    expected = sum(stream_range.max_records or 0 for stream_range in ranges)
     left_out, records, count = LeftOut(), 0, 0
     path = folder / "rows.arrived"
     try:

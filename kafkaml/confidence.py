@@ -1,8 +1,8 @@
-"""How sure a model is of its prediction. Pure; a tier decides by it, training draws its curves with it, and of what is
-served it is kept minute by minute.
+"""How sure a model is of its prediction. Pure. Tiers decide by it, training draws curves with it, and serving keeps its
+average per minute.
 
 The confidence is the largest probability after temperature scaling (Guo et al., "On Calibration of Modern Neural
-Networks", 2017), in double precision; of a single sigmoid unit it is that of the likelier side.
+Networks", 2017), in double precision; for a single sigmoid unit, the probability of the likelier side.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from kafkaml.wire.distributed import Scores
 
 __all__ = ["are_distributions", "confidences", "confidences_of_answers"]
 
-# Probabilities in half precision add up to one only about.
+# Tolerance, because probabilities in half precision add up to one only approximately.
 _SUM_TOLERANCE = 0.01
 _TOLERANCE = 1e-6
 # Rows of fewer numbers than these are reduced faster across than along.
@@ -26,12 +26,12 @@ _FEW_CLASSES = 64
 def confidences(predictions: npt.NDArray[Any], *, scores: Scores, temperature: float = 1.0) -> npt.NDArray[np.float64]:
     """Return the confidence of each of ``predictions`` (samples, classes), or (samples, 1) and (samples,): one unit.
 
-    NaN where a score is not finite. At temperature 1 the confidence of probabilities is the very number that the model
-    answers, widened: float32 0.9 is 0.89999998. ValueError for values, which have none.
+    NaN where a score is not finite. At temperature 1 the confidence of probabilities is exactly the model's number,
+    widened: float32 0.9 is 0.89999998. Raises ValueError for regression values, which have no confidence.
     """
     if scores is Scores.VALUES:
         raise ValueError("values have no confidence: expected probabilities or logits")
-    # A row for each class: few classes of many samples are then reduced twice as fast.
+    # With one row per class, few classes of many samples are reduced twice as fast.
     classes = predictions.reshape(len(predictions), -1).T.astype(np.float64, order="C")
     finite = np.isfinite(classes).all(axis=0)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
@@ -52,23 +52,24 @@ def are_distributions(answers: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     by_class = _by_class(answers)
     with np.errstate(invalid="ignore", over="ignore"):
         sums = by_class.sum(axis=0)
-        # What is not finite is not within.
+        # Values that are not finite count as outside.
         within = (by_class.min(axis=0) >= -_TOLERANCE) & (by_class.max(axis=0) <= 1 + _TOLERANCE)
         result: npt.NDArray[np.bool_] = within & (np.abs(sums - 1) < _SUM_TOLERANCE)
     return result
 
 
 def confidences_of_answers(answers: npt.NDArray[Any], *, classes: int | None) -> npt.NDArray[np.floating[Any]] | None:
-    """Return how sure a model is of each of ``answers`` (samples, ...); NaN for one that says nothing of it.
+    """Return how sure a model is of each of ``answers`` (samples, ...); NaN for answers without a confidence.
 
-    ``classes`` is of how many the model was trained to choose, 0 for numbers, None where nobody knows. Where it is
-    known, numbers that are no probabilities are scores, whose softmax is taken. None where no answer can say anything.
+    ``classes`` is the number of classes that the model was trained on, 0 for regression, None when unknown. When it is
+    known, numbers that are not probabilities are logits, whose softmax is taken. Returns None where no answer can have
+    a confidence.
     """
     if classes == 0 or not _may_choose(answers):
         return None
     by_class = _by_class(answers)
     highest: npt.NDArray[Any] = np.maximum.reduce(by_class)
-    # Asked of each batch that is served: the usual one is known by four numbers, of which no sum overflows.
+    # This runs for each served batch, so the usual case is recognised by four numbers whose sum cannot overflow.
     if by_class.min() >= -_TOLERANCE and highest.max() <= 1 + _TOLERANCE:
         sums = np.add.reduce(by_class)
         if sums.min() > 1 - _SUM_TOLERANCE and sums.max() < 1 + _SUM_TOLERANCE:
@@ -86,7 +87,7 @@ def _may_choose(answers: npt.NDArray[Any]) -> bool:
 
 def _by_class(answers: npt.NDArray[Any]) -> npt.NDArray[Any]:
     if answers.dtype.itemsize < 4:
-        # Sums of a thousand numbers in half precision, or in a byte, are none.
+        # Do not sum a thousand numbers in half precision or in a byte.
         answers = answers.astype(np.float32)
     return np.ascontiguousarray(answers.T) if answers.shape[1] < _FEW_CLASSES else answers.T
 

@@ -1,6 +1,6 @@
 """Samples behind the cells of a confusion matrix: chosen and written by a training, read by the backend.
 
-The file is an NPZ without pickle. Whoever reads it trusts nothing in it: sizes are checked before memory is taken.
+The file is an NPZ without pickle. Its content is not trusted: sizes are checked before memory is allocated.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ __all__ = ["CONFUSION_SAMPLES", "MAX_PER_CELL", "ConfusionSamples", "choose_samp
 # Name of the artifact.
 CONFUSION_SAMPLES = "confusion_samples.npz"
 MAX_PER_CELL = 12
-# Of the features together; the file is compressed.
+# Limit for all features together, before compression.
 MAX_BYTES = 8 << 20
-# 256 classes have 65,536 cells: with tiny samples the bytes alone would not bound their number.
+# 256 classes have 65,536 cells, so with tiny samples the limit of bytes alone would not bound their number.
 MAX_SAMPLES = 20_000
-# What a reader takes: the features and the numbers beside them.
+# The largest file that is read: the features and the numbers along with them.
 _MAX_READ_BYTES = 2 * MAX_BYTES
 _MAX_HEADER_BYTES = 4096
 _MEMBERS = ("features", "actual", "predicted", "probability", "per_cell")
@@ -38,7 +38,7 @@ class ConfusionSamples:
     """``features`` (n, *sample_shape) as they were decoded, ``actual`` and ``predicted`` classes (n,) and the
     ``probability`` (n,) of the predicted class; at most ``per_cell`` of each cell, the most instructive first.
 
-    Those of several inputs are one behind the other, (n, numbers).
+    Several inputs are concatenated, (n, numbers).
     """
 
     features: NDArray[Any]
@@ -78,8 +78,8 @@ class ConfusionSamples:
                     _array(archive.read(f"{name}.npy")) for name in _MEMBERS
                 )
             if features.ndim < 1 or any(
-                each.shape != (len(features),) or each.dtype.kind not in "iuf"
-                for each in (actual, predicted, probability)
+                array.shape != (len(features),) or array.dtype.kind not in "iuf"
+                for array in (actual, predicted, probability)
             ):
                 raise RefusedError("its arrays do not belong together")
             return cls(
@@ -112,7 +112,8 @@ def choose_samples(
     size = int(max(actual.max(initial=0), predicted.max(initial=0))) + 1
     cells = actual * size + predicted
     sure = np.nan_to_num(probability.astype(np.float64), nan=0.5)
-    # By cell, then by how instructive a sample is; stable, so that a repeated run keeps the same ones.
+    # Sort by cell, then by how instructive a sample is. The sort is stable, so that a repeated run keeps the same
+    # samples.
     order = np.lexsort((np.where(actual == predicted, sure, -sure), cells))
     ordered = cells[order]
     begins = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]]) if len(order) else np.zeros(0, np.int64)
@@ -122,18 +123,18 @@ def choose_samples(
     if per_cell:
         rows = order[rank < per_cell]
     else:
-        # Not even one of each: mistakes are what people look for.
+        # There is not even room for one per cell, so mistakes come first, because users look for those.
         first = order[rank == 0]
         mistakes = actual[first] != predicted[first]
         rows = np.r_[first[mistakes], first[~mistakes]][:budget]
-    # A copy of these rows only: the features lie in a file that may be larger than memory.
+    # Copy only these rows, because the features are in a file that may be larger than memory.
     return ConfusionSamples(
         np.array(flattened(features[rows])), actual[rows], predicted[rows], probability[rows], per_cell
     )
 
 
 def _array(content: bytes) -> NDArray[Any]:
-    """Read an NPY whose data are all there, before anything is allocated for what its header claims."""
+    """Read an NPY after checking that all its data are there, so that nothing is allocated for a false header."""
     file = io.BytesIO(content)
     version = np.lib.format.read_magic(file)
     if version != (1, 0):

@@ -2,8 +2,8 @@
 
 Arrival order depends on partitions and timing, so two readings of one slice would split and train differently. Here
 each sample gets a 64-bit number from its bytes, the seed, and which copy it is among samples of the same content;
-sorted by that number the order is random to the eye and always the same. Copies are spread as if they were different,
-so that a data set of few distinct samples is mixed too. Which of several identical samples comes first cannot be seen.
+Sorted by that number, the order looks random and is always the same. Copies are spread as if they were different, so
+that a data set with few distinct samples is mixed too. Which of several identical samples comes first cannot be seen.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _MASK = (1 << 64) - 1
 def content_hashes(samples: npt.NDArray[Any], salt: int = 0) -> Hashes:
     """Return one number per sample of ``samples`` (batch, *shape), of its bytes only.
 
-    Zeros behind the last byte do not count, so that text arrays of different widths agree. Not for secrets: whoever
-    wants collisions finds them, and the order stays well defined all the same.
+    Zeros behind the last byte do not count, so that text arrays of different widths agree. Not for secrets: collisions
+    can be constructed, but the order stays well defined.
     """
     count = len(samples)
     if count == 0 or samples.size == 0:
@@ -50,12 +50,12 @@ def content_order(
 ) -> Rows:
     """Return the permutation that brings samples into their order.
 
-    ``differ(left, right)`` tells for pairs of rows whether their contents differ; ``content(row)`` is the row's bytes.
-    Both are asked only where hashes are equal.
+    ``differ(left, right)`` returns for pairs of rows whether their contents differ; ``content(row)`` is the row's
+    bytes. Both are called only where hashes are equal.
     """
     if not len(hashes):
         return np.empty(0, np.intp)
-    # Not stable: rows of one hash have one content, or are sorted by it below.
+    # The sort need not be stable, because rows with one hash have the same content, or are sorted by it below.
     by_hash = np.argsort(hashes)
     ordered = hashes[by_hash]
     same = ordered[1:] == ordered[:-1]
@@ -69,7 +69,7 @@ def content_order(
     places = np.argsort(keys)
     ordered_keys = keys[places]
     if np.any(ordered_keys[1:] == ordered_keys[:-1]):
-        # Of 64 bits two are hardly ever equal, but then every processor must order them alike.
+        # Two 64-bit numbers are hardly ever equal, but if they are, every processor must order them alike.
         places = np.argsort(keys, kind="stable")
     return by_hash[places]
 

@@ -30,7 +30,7 @@ CONTROL_TOPIC = "KAFKA_ML_CONTROL_TOPIC"
 # Sinks of 2020 to mid-2023, among them those of Kafka-ML 1.0, announce on "control".
 DEFAULT_CONTROL_TOPICS = f"{CONTROL_TOPIC},control"
 
-# A key is an integer of at most this many bytes: protects from a megabyte-long key becoming a giant integer.
+# A key is an integer of at most this many bytes, so that a megabyte-long key cannot become a giant integer.
 _MAX_KEY_BYTES = 8
 
 _KNOWN_FIELDS = frozenset(
@@ -65,7 +65,9 @@ def deployment_id_to_key(deployment_id: int | str | bytes) -> bytes:
 
 
 def deployment_id_from_key(key: bytes | None) -> int:
-    """Return the deployment id in a control record's key, of any width; ControlMessageError when there is none."""
+    """Return the deployment id in a control record's key, of any width; raises ControlMessageError when
+    there is none.
+    """
     if not key or len(key) > _MAX_KEY_BYTES:
         raise ControlMessageError(
             f"the key {key!r} is not a deployment id: expected a big-endian integer of 1 to {_MAX_KEY_BYTES} bytes",
@@ -77,16 +79,16 @@ def deployment_id_from_key(key: bytes | None) -> int:
 def text_in_key(deployment_id: int) -> str | None:
     """Return the digits that a sink wrote as text, where ``deployment_id`` is their codes; None for other numbers.
 
-    Old sinks write an id that is a text as it is: "1" arrives as the byte 0x31, which is 49.
+    Old sinks write an id that is text unchanged, so "1" arrives as the byte 0x31, which is 49.
     """
     digits = deployment_id.to_bytes((deployment_id.bit_length() + 7) // 8, "big")
     return digits.decode("ascii") if digits.isdigit() else None
 
 
 def control_topics(setting: str) -> tuple[str, ...]:
-    """Return the topics that are listened to, of a comma-separated list. Our own announcements go to the first.
+    """Return the topics in a comma-separated list, all of which are read. Our own announcements go to the first one.
 
-    Raises SettingsError when there is none, or a name is none.
+    Raises SettingsError when the list is empty or a name is invalid.
     """
     names = tuple(dict.fromkeys(name.strip() for name in setting.split(",") if name.strip()))
     try:
@@ -102,11 +104,11 @@ def control_topics(setting: str) -> tuple[str, ...]:
 class ControlMessage:
     """One data stream, announced to one deployment.
 
-    ``ranges`` hold labelled data, ``unsupervised_ranges`` data without labels. Of the samples the fraction
-    ``validation_rate`` validates, ``test_rate`` tests and the rest trains. ``total_msg`` is what the sink says it
-    sent; None for an online stream (``incremental``), which has no end. It begins with the records that are not older
-    than ``since_ms`` (Kafka's, since 1970); None, as of all sinks: than the announcement. ``extra`` keeps the fields
-    that this version does not know.
+    ``ranges`` hold labelled data, ``unsupervised_ranges`` data without labels. The fraction ``validation_rate`` of the
+    samples validates, ``test_rate`` tests and the rest trains. ``total_msg`` is what the sink says it sent; None for an
+    online stream (``incremental``), which has no end. An online stream begins with the records not older than
+    ``since_ms`` (Kafka's time, since 1970), or than the announcement if that is None, as from all sinks. ``extra``
+    keeps the fields that this version does not know.
     """
 
     ranges: tuple[StreamRange, ...]
@@ -168,7 +170,7 @@ class ControlMessage:
             except orjson.JSONDecodeError as error:
                 raise ControlMessageError(f"input_config {_shorten(config)} is not a JSON object") from error
         ranges = _ranges("topic", document.get("topic"), required=True)
-        online = [each for each in ranges if each.end is None]
+        online = [stream_range for stream_range in ranges if stream_range.end is None]
         incremental = document.get("incremental")
         if incremental is None:
             # Old online sinks say it only by writing the topic without a range.

@@ -3,7 +3,7 @@ Parquet for everything else.
 
 ``python -m kafkaml.dataset_export`` is a program of its own, because it may read for minutes and hold some 40 bytes a
 record in memory: the server starts it with an ``ExportOrder`` as its input, and its last line of output is an
-``ExportOutcome``. More than a memory holds can be exported; a file is there whole or not at all.
+``ExportOutcome``. The samples may exceed memory; the file appears complete or not at all.
 """
 
 from __future__ import annotations
@@ -54,28 +54,28 @@ def export_samples(
     reader: RecordReader,
     on_progress: Callable[[int, int], None] = lambda _done, _expected: None,
 ) -> ExportOutcome:
-    """Write the samples of a data set, or of a stream, to ``path``; its folder is for what is written on the way, too.
+    """Write the samples of a data set, or of a stream, to ``path``; its folder also takes intermediate files.
 
-    Samples are those that train, then validate, then test, in the order of a training with the seed 0. Raises as
-    ``columns_slice`` or ``slice_builder`` does, and DiskFull.
+    Samples are those that train, then validate, then test, in the order of a training with the seed 0. Raises like
+    ``columns_slice`` or ``slice_builder``, and DiskFull.
     """
     with disk_errors(path.parent):
         samples = _read(order, path.parent, reader, on_progress)
         _check_room(path.parent, samples)
         write = _write_npz if order.format == ExportFormat.NPZ else _write_parquet
         write(samples, path)
-        for each in samples.files:
-            each.unlink()
+        for file in samples.files:
+            file.unlink()
     return ExportOutcome(samples=len(samples), records=samples.records)
 
 
 @dataclass(frozen=True)
 class _Samples:
-    """Samples of a slice of ``records``, which ``pieces`` gives one after the other: inputs, labels and parts.
+    """Samples of a slice of ``records``, which ``pieces`` yields in turn: inputs, labels and parts.
 
     ``shapes`` and ``types`` are those of each input, ``features`` the names of what stands side by side in it, empty
-    where it is a whole; ``label_type`` and ``label_shape`` those of each label. ``document`` tells how samples were
-    made; ``files`` hold what they are made from.
+    where it is one array; ``label_type`` and ``label_shape`` those of each label. ``document`` describes how samples
+    were made; ``files`` hold their source.
     """
 
     shapes: Mapping[str, tuple[int, ...]]
@@ -160,7 +160,7 @@ def _announced(
     rows = min(features.chunk_rows, features.chunk_rows if labels is None else labels.chunk_rows)
 
     def pieces() -> Iterator[tuple[dict[str, Array], Array | None, Array]]:
-        # Mapped before the files lose their names.
+        # Map the files before their names are removed.
         samples, targets = features.array(), None if labels is None else labels.array()
         for start in range(0, len(samples), rows):
             piece = slice(start, start + rows)
@@ -178,7 +178,7 @@ def _announced(
         parts=parts,
         records=built.records,
         document=orjson.dumps(rule),
-        files=[each.path for each in (features, labels) if each is not None],
+        files=[array_file.path for array_file in (features, labels) if array_file is not None],
         pieces=pieces,
     )
 
@@ -189,7 +189,7 @@ def _parts(split: SplitPlan) -> Array:
 
 
 def _check_room(folder: Path, samples: _Samples) -> None:
-    # NPZ has each array as a file of its own before it is one.
+    # For NPZ each array is first written to a file of its own.
     wanted = 2 * len(samples) * (samples.sample_bytes + 16) + _RESERVE_BYTES
     free = shutil.disk_usage(folder).free
     if free < wanted:
@@ -223,13 +223,13 @@ def _write_npz(samples: _Samples, path: Path) -> None:
     finally:
         for file in files.values():
             file.close()
-    small: dict[str, Array] = {"part": samples.parts, "parts": np.array([each.value for each in _PARTS])}
+    small: dict[str, Array] = {"part": samples.parts, "parts": np.array([part.value for part in _PARTS])}
     if samples.classes:
         small["classes"] = np.array(samples.classes)
     for name, columns in samples.features.items():
         if columns:
             small[f"{names[name]}_columns"] = np.array(columns)
-    # Not packed: arrays of floats hardly shrink, and take their time.
+    # Do not compress, because arrays of floats hardly shrink and take long.
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for name, file in files.items():
             written = Path(file.name)
@@ -244,7 +244,9 @@ def _write_npz(samples: _Samples, path: Path) -> None:
 def _free_names(inputs: Iterable[str], taken: tuple[str, ...]) -> dict[str, str]:
     names: dict[str, str] = {}
     for name in inputs:
-        free = "".join(each if each.isalnum() or each in "-_." else "_" for each in name) or "features"
+        free = (
+            "".join(character if character.isalnum() or character in "-_." else "_" for character in name) or "features"
+        )
         while free in names.values() or free in taken:
             free += "_"
         names[name] = free
@@ -269,7 +271,7 @@ def _write_parquet(samples: _Samples, path: Path) -> None:
     def read(
         with_columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, batch_size: int | None
     ) -> Iterator[pl.DataFrame]:
-        # Nothing but all is asked of it here.
+        # The whole slice is read here.
         del with_columns, predicate, n_rows, batch_size
         for piece in samples.pieces():
             yield pl.DataFrame(columns.values(*piece), schema=schema)
@@ -288,12 +290,14 @@ class _ParquetColumns:
     def __init__(self, samples: _Samples) -> None:
         self._samples = samples
         taken: set[str] = set()
-        # Of an input whose columns stand side by side each is one here.
+        # Each column of an input with columns side by side becomes a column of the file.
         self._flat = {name: names for name, names in samples.features.items() if len(samples.shapes[name]) == 1}
         self._inputs: dict[str, list[str]] = {}
         for name in samples.shapes:
             within = self._flat.get(name) or [""]
-            self._inputs[name] = [_free(".".join(filter(None, (name, each))) or "features", taken) for each in within]
+            self._inputs[name] = [
+                _free(".".join(filter(None, (name, feature))) or "features", taken) for feature in within
+            ]
         self._labels = [_free(name or "label", taken) for name in samples.labels]
         self._part = _free("part", taken)
 
@@ -307,7 +311,7 @@ class _ParquetColumns:
             schema |= dict.fromkeys(columns, _column_type(self._samples.types[name], shape))
         found = self._samples
         label = pl.Enum(found.classes) if found.classes else _column_type(found.label_type, found.label_shape)
-        return schema | dict.fromkeys(self._labels, label) | {self._part: pl.Enum([each.value for each in _PARTS])}
+        return schema | dict.fromkeys(self._labels, label) | {self._part: pl.Enum([part.value for part in _PARTS])}
 
     def values(self, inputs: dict[str, Array], labels: Array | None, parts: Array) -> dict[str, Any]:
         """Return the columns of some samples."""
@@ -326,7 +330,7 @@ class _ParquetColumns:
                 values[name] = (
                     _enum(found, self._samples.classes) if self._samples.classes else np.ascontiguousarray(found)
                 )
-        return values | {self._part: _enum(parts, [each.value for each in _PARTS])}
+        return values | {self._part: _enum(parts, [part.value for part in _PARTS])}
 
 
 def _column_type(kind: np.dtype[Any], shape: tuple[int, ...]) -> Any:
@@ -357,7 +361,7 @@ def main() -> int:
     from kafkaml.confluent import KafkaRecordReader
     from kafkaml.settings import KafkaSettings
 
-    # People's requests come first.
+    # Lower the priority, so that users' requests come first.
     os.nice(10)
     order = ExportOrder.model_validate_json(sys.stdin.buffer.read())
     try:

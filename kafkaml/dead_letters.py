@@ -1,4 +1,4 @@
-"""What a dead letter says of itself: its topic, and the headers with the reason.
+"""Dead letters: their topic, and the headers with the reason.
 
 Written by ``model_inference.dead_letters`` and the control logger, read by the backend and by the SDK.
 """
@@ -31,7 +31,7 @@ MAX_MESSAGE_BYTES = 1024
 
 
 class Stage(StrEnum):
-    """What could not be done with a record."""
+    """The step that failed for a record."""
 
     DECODE = "decode"
     PREDICT = "predict"
@@ -57,7 +57,7 @@ def answered_topic(dead_letters: str) -> str | None:
 
 
 def reason_headers(stage: str, error: KafkaMLError) -> list[tuple[str, bytes | None]]:
-    """Return the headers of a dead letter that say why it became one."""
+    """Return the headers of a dead letter with the reason."""
     # Cut between characters, not inside one.
     message = error.message.encode("utf-8", errors="replace")[:MAX_MESSAGE_BYTES].decode("utf-8", errors="ignore")
     name = type(error).__name__
@@ -65,6 +65,6 @@ def reason_headers(stage: str, error: KafkaMLError) -> list[tuple[str, bytes | N
 
 
 def reason_of(letter: Record) -> Reason:
-    """Return why ``letter`` became one; empty where it does not say."""
+    """Return why ``letter`` became a dead letter; empty without a reason in it."""
     headers = {name: (value or b"").decode("utf-8", "replace") for name, value in letter.headers}
     return Reason(*(headers.get(name, "") for name in (_STAGE_HEADER, _ERROR_HEADER, _MESSAGE_HEADER)))

@@ -1,4 +1,4 @@
-"""A full disk told in words, and files that are there whole or not at all."""
+"""Errors for a full disk, and files that appear complete or not at all."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["disk_errors", "whole_file"]
 
 @contextmanager
 def disk_errors(place: Path | str) -> Iterator[None]:
-    """Raise DiskFull where the block finds no room for what it writes to ``place``."""
+    """Raise DiskFull where the block has no space to write to ``place``."""
     try:
         yield
     except OSError as error:
@@ -26,10 +26,10 @@ def disk_errors(place: Path | str) -> Iterator[None]:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """Write ``path`` anew: it is there, and whole, once the block has ended well; else it is as it was.
+    """Replace ``path``: it is complete once the block has succeeded, otherwise it stays unchanged.
 
-    Not waited for until it is on the disk, which takes longer than a window of a stream: meant for folders that are
-    emptied after the machine went down. Raises DiskFull where there is no room.
+    Does not wait for the data to reach the disk, which may take longer than a window of a stream. Meant for folders
+    that are emptied after the machine went down. Raises DiskFull where there is no room.
     """
     partial = path.with_name(f".{path.name}.part")
     with disk_errors(path.parent):

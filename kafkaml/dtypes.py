@@ -21,7 +21,7 @@ __all__ = [
     "shapes_up_to_unit_axis",
 ]
 
-# Protects readers from a shape such as "99999 99999 99999" in a control message.
+# Protects readers against a shape such as "99999 99999 99999" in a control message.
 MAX_SAMPLE_ELEMENTS = 1 << 28
 
 _WIRE_NAMES: dict[str, str] = {
@@ -37,7 +37,7 @@ _WIRE_NAMES: dict[str, str] = {
     "half": "<f2",
     "single": "<f4",
     "double": "<f8",
-    # What Java, C# and SQL call them. "int" is Python's: Java's has four bytes, and is int32 here.
+    # The names in Java, C# and SQL. "int" is Python's; Java's has four bytes and is int32 here.
     "byte": "|i1",
     "short": "<i2",
     "long": "<i8",
@@ -85,7 +85,7 @@ def dtype_to_wire(dtype: np.dtype[np.generic]) -> str:
 def shape_from_wire(text: str | Sequence[int] | int | None) -> tuple[int, ...]:
     """Parse a sample's shape: ``"28 28"``, ``"(28, 28)"``, ``[28, 28]`` -> (28, 28); ``""``, None and ``"1"`` -> ().
 
-    Raises DecodeError when an element is no positive integer or the sample would be absurdly large.
+    Raises DecodeError when an element is not a positive integer or the sample would be absurdly large.
     """
     if text is None:
         return ()
@@ -120,7 +120,7 @@ def shape_to_wire(shape: Sequence[int]) -> str:
 
 
 def shapes_up_to_unit_axis(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
-    """Return ``shape``, and what it is with an axis of size 1 more or less at either end.
+    """Return ``shape``, and its variants with an axis of size 1 added or removed at either end.
 
     An image (28, 28) is (28, 28, 1) to Keras and (1, 28, 28) to PyTorch: training and serving hand it over so.
     """

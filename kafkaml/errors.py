@@ -1,21 +1,15 @@
 """The exception tree. Every error that Kafka-ML raises on purpose is one of these.
 
-KafkaMLError
-├── RefusedError                 the input is wrong; nothing was started; the person who sent it can mend it
-│   ├── ControlMessageError      a record on the control topic is not an announcement
-│   ├── StreamRangeError         a range such as ``topic:0:10:20`` does not parse
-│   ├── DecodeError              a record's bytes do not fit the declared format
-│   ├── SampleError              a sample cannot be written in the declared format
-│   ├── ArgumentsError           fit / evaluation arguments that the framework does not accept
-│   └── SettingsError            a setting is missing or contradicts another
-├── FailedError                  the user's job failed
-│   ├── UserCodeError            the user's own code raised; carries their traceback and line
-│   ├── ModelProcessDied         the model process ended by a limit, a signal or a crash
-│   ├── DeadLettered             an inference could not answer a record
-│   ├── DeadlineExceeded         an answer did not come in time
-│   ├── DiskFull                 no room for a file
-│   └── StreamUnavailable        the slice is gone (retention) or never arrived
-└── BrokenError                  our side or the infrastructure failed
+KafkaMLError ├── RefusedError                 the input is wrong; nothing was started; its sender can fix it │   ├──
+ControlMessageError      a record on the control topic is not an announcement │   ├── StreamRangeError         a range
+such as ``topic:0:10:20`` does not parse │   ├── DecodeError              a record's bytes do not fit the declared
+format │   ├── SampleError              a sample cannot be written in the declared format │   ├── ArgumentsError
+fit / evaluation arguments that the framework does not accept │   └── SettingsError            a setting is missing or
+contradicts another ├── FailedError                  the user's job failed │   ├── UserCodeError            the user's
+own code raised; carries their traceback and line │   ├── ModelProcessDied         the model process ended by a limit, a
+signal or a crash │   ├── DeadLettered             an inference could not answer a record │   ├── DeadlineExceeded
+an answer did not come in time │   ├── DiskFull                 no room for a file │   └── StreamUnavailable        the
+slice is gone (retention) or never arrived └── BrokenError                  our side or the infrastructure failed
     ├── BrokerError              Kafka refused or could not be reached
     │   ├── BrokerTimeout        the outcome is unknown: for a transaction, throw the producer away
     │   ├── TransactionAborted   abort and try again
@@ -42,7 +36,7 @@ class KafkaMLError(Exception):
 
 
 class RefusedError(KafkaMLError):
-    """The input is wrong; its sender can mend it."""
+    """The input is wrong; its sender can fix it."""
 
 
 class ControlMessageError(RefusedError):
@@ -50,14 +44,14 @@ class ControlMessageError(RefusedError):
 
 
 class StreamRangeError(RefusedError):
-    """A text such as ``topic:0:10:20`` is not a range of a stream."""
+    """A text is not a range of a stream such as ``topic:0:10:20``."""
 
 
 class DecodeError(RefusedError):
     """Bytes of a record do not fit the declared format; ``index`` is the record's place in its batch, if it has one.
 
     ``gap`` names what a well-formed record lacks, such as ``null in weight``: records with gaps are counted by it and
-    left out. It is empty where the bytes are no record of the format at all.
+    left out. It is empty where the bytes are not a record of the format at all.
     """
 
     def __init__(self, message: str, *, index: int | None = None, hint: str = "", gap: str = "") -> None:
@@ -93,7 +87,7 @@ class FailedError(KafkaMLError):
 class UserCodeError(FailedError):
     """The user's own code raised, or lacks what it must define.
 
-    ``kind`` is ``syntax``, ``missing`` (no model, loss function, ...), ``invalid`` (defined, but of no use) or
+    ``kind`` is ``syntax``, ``missing`` (no model, loss function, ...), ``invalid`` (defined, but unusable) or
     ``runtime`` (everything else). ``traceback_text`` holds frames of the user's code only, ``line`` the 1-based line in
     ``source`` (``"imports"`` or ``"code"``), or None where the error has no place in it.
     """
@@ -124,9 +118,9 @@ class ModelProcessDied(FailedError):
 
 
 class DeadLettered(FailedError):
-    """An inference gave a record up to its dead letters.
+    """An inference moved a record to its dead letters.
 
-    ``stage`` is what could not be done with it (decode, predict or publish), ``error`` the class of what went wrong.
+    ``stage`` is the step that failed (decode, predict or publish), ``error`` the class of the error.
     """
 
     def __init__(self, message: str, *, stage: str, error: str, hint: str = "") -> None:
@@ -168,8 +162,8 @@ class BrokerTimeout(BrokerError):
 class TransactionAborted(BrokerError):
     """The transaction was aborted, and its input must be read again.
 
-    ``refused``: Kafka will never take one of its records (too large, a timestamp out of range), so the same again
-    would fail again. ``refused_timestamp``: it is the timestamp that Kafka does not take.
+    ``refused``: Kafka will never take one of its records (too large, a timestamp out of range), so a retry would fail
+    again. ``refused_timestamp``: it is the timestamp that Kafka does not take.
     """
 
     def __init__(self, message: str, *, refused: bool = False, refused_timestamp: bool = False, hint: str = "") -> None:

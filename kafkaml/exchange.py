@@ -1,7 +1,6 @@
 """Exchange: records sent to an inference, and the answers to them. Used by the backend's try-it and the SDK's predict.
 
-An answer and a dead letter name the record that they are of (``SOURCE_HEADER``), so each finds its question whatever
-else is in the topics.
+An answer or a dead letter names its record (``SOURCE_HEADER``), so it can be matched whatever else is in the topics.
 """
 
 from __future__ import annotations
@@ -16,9 +15,9 @@ __all__ = ["Answer", "Exchange", "answers_to"]
 
 
 class Exchange(Protocol):
-    """Kafka between one inference and whoever asks it. One thread.
+    """Kafka between one inference and one client. For one thread.
 
-    Where "now" is in the topics of answers, is settled when it is made. ``kafkaml.confluent.exchange`` is the real one.
+    Its creation fixes "now" in the topics of answers. ``kafkaml.confluent.exchange`` is the real one.
     """
 
     def send(self, values: Sequence[bytes], *, headers: Headers = ()) -> list[Position]:
@@ -34,7 +33,7 @@ class Exchange(Protocol):
 
 
 class Answer(NamedTuple):
-    """An answer or a dead letter, and the moment (``time.monotonic``) at which it was here.
+    """An answer or a dead letter, and the moment (``time.monotonic``) of its arrival.
 
     ``way`` are the intermediates that tiers handed up on the way to it, the lowest first.
     """
@@ -51,18 +50,18 @@ def answers_to(
     timeout_seconds: float,
     handed_up_in: Collection[str] = (),
 ) -> list[Answer | None]:
-    """Return the answer to, or the dead letter of, the record at each position; None where none came in time.
+    """Return the answer to, or the dead letter of, the record at each position; None where neither came in time.
 
-    What is found in one of the topics ``handed_up_in`` is the input of a tier above: its answer is waited for. The
+    A record in one of the topics ``handed_up_in`` is the input of a tier above, whose answer is waited for. The
     exchange reads these topics, and those of that tier's answers.
     """
     waiting: dict[Place, tuple[int, tuple[Record, ...]]] = {
-        (each.topic, each.partition, each.offset): (index, ()) for index, each in enumerate(positions)
+        (position.topic, position.partition, position.offset): (index, ()) for index, position in enumerate(positions)
     }
     answers: list[Answer | None] = [None] * len(positions)
     if not waiting:
         return answers
-    # Topics are read in no order: the answer of a tier above may be seen before what was handed up to it.
+    # Topics are read in no particular order, so the answer of a tier above may be seen before its intermediate.
     early: dict[Place, Record] = {}
     for arrived in exchange.arrivals(timeout_seconds=timeout_seconds):
         record: Record | None = arrived

@@ -1,7 +1,7 @@
-"""How sure and how right the exits of a chain were of the same samples, and what that says of limits. Pure.
+"""How sure and how right the exits of a chain were on the same samples, and the limits that follow. Pure.
 
-A training leaves the file; the backend draws from it what a limit costs and brings. Whoever reads it trusts nothing in
-it. Limits are compared as a tier compares them: a confidence below its limit goes up, an equal one stays.
+A training leaves the file; the backend draws from it what a limit costs and brings. Its content is not trusted. Limits
+are compared as a tier compares them: a confidence below its limit goes up, an equal one stays.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ __all__ = ["EXITS_FILE", "MAX_SAMPLES", "Cost", "ExitSamples", "Leaving", "TierS
 
 # Name of the artifact.
 EXITS_FILE = "exits.json"
-# So many tell a share to a percent.
+# This many samples give a share to one percent.
 MAX_SAMPLES = 5000
 
 _MAX_BYTES = 4 << 20
 _MAX_TIERS = 100
-# Of a curve; between two of them lies a hundredth of the samples.
+# Points of a curve, a hundredth of the samples apart.
 _POINTS = 100
-# How much of the best accuracy is given for less traffic.
+# How much accuracy may be traded for less traffic.
 _TOLERANCE = 0.005
 
 
@@ -61,23 +61,23 @@ class ExitSamples:
         """Return the file. Confidences are cut to four digits: a limit of four digits divides them as it did before."""
         tiers = [
             {
-                "model": each.model,
-                "confidence": (np.floor(np.nan_to_num(each.confidence, nan=0.0) * 1e4) / 1e4).tolist(),
-                "right": each.right.astype(int).tolist(),
+                "model": tier.model,
+                "confidence": (np.floor(np.nan_to_num(tier.confidence, nan=0.0) * 1e4) / 1e4).tolist(),
+                "right": tier.right.astype(int).tolist(),
             }
-            for each in self.tiers
+            for tier in self.tiers
         ]
         return orjson.dumps({"of": self.of, "samples": len(self.tiers[0].right), "tiers": tiers})
 
     @classmethod
     def read(cls, path: Path) -> ExitSamples:
-        """Read the file; raises RefusedError when it is none."""
+        """Read the file; raises RefusedError for anything else."""
         try:
             if path.stat().st_size > _MAX_BYTES * _MAX_TIERS:
                 raise ValueError("it is too large")
             document = orjson.loads(path.read_bytes())
             count = int(document["samples"])
-            tiers = tuple(_tier(each, count) for each in document["tiers"])
+            tiers = tuple(_tier(tier, count) for tier in document["tiers"])
             if not 0 < len(tiers) <= _MAX_TIERS:
                 raise ValueError(f"it has {len(tiers)} tiers")
             return cls(str(document["of"])[:20], tiers)
@@ -123,9 +123,9 @@ def leaving(tiers: Sequence[TierSamples], limits: Sequence[float], costs: Sequen
 def curve(
     tiers: Sequence[TierSamples], limits: Sequence[float], costs: Sequence[Cost], index: int
 ) -> tuple[LimitPoint, ...]:
-    """Return what each limit of tier ``index`` would do, the ``limits`` of the others being as they are.
+    """Return what each limit of tier ``index`` would do, with the ``limits`` of the others fixed.
 
-    The share sent up is of the samples that arrive there. Empty where none does.
+    The share sent up refers to the samples that arrive there. Empty when none do.
     """
     here = np.ones(len(tiers[0].right), dtype=bool)
     for tier, limit in zip(tiers[:index], limits, strict=False):
@@ -150,18 +150,18 @@ def proposed(
 ) -> tuple[float, ...]:
     """Return a limit for each tier but the last: what sends up least, at nearly the best accuracy (half a point less).
 
-    From above: each as if all samples came to its tier, those above it being chosen, or ``given``, before.
+    Chosen from above: each as if all samples came to its tier, with the tiers above already chosen or ``given``.
     """
     limits: list[float] = []
     for index in reversed(range(len(tiers) - 1)):
         above = [
-            each if chosen is None else chosen
-            for each, chosen in zip(limits, [*given, *[None] * len(tiers)][index + 1 :], strict=False)
+            limit if chosen is None else chosen
+            for limit, chosen in zip(limits, [*given, *[None] * len(tiers)][index + 1 :], strict=False)
         ]
         points = curve(tiers[index:], [0.0, *above], costs[index:], 0)
-        best = max((each.accuracy for each in points), default=0.0)
-        good = [each for each in points if each.accuracy >= best - _TOLERANCE]
-        limits.insert(0, min(good, key=lambda each: (each.sent_up, each.limit)).limit if good else 1.0)
+        best = max((point.accuracy for point in points), default=0.0)
+        good = [point for point in points if point.accuracy >= best - _TOLERANCE]
+        limits.insert(0, min(good, key=lambda point: (point.sent_up, point.limit)).limit if good else 1.0)
     return tuple(limits)
 
 
@@ -171,7 +171,7 @@ def _candidates(confidence: NDArray[np.float64], cost: Cost) -> list[float]:
         return []
     quantiles = np.quantile(confidence, np.linspace(0, 1, _POINTS + 1), method="higher")
     limits = np.unique(np.ceil(np.append(quantiles, 1.0) * 1e4 - 1e-6) / 1e4)
-    return [float(each) for each in limits if 1 / max(cost.classes, 2) < each <= 1]
+    return [float(limit) for limit in limits if 1 / max(cost.classes, 2) < limit <= 1]
 
 
 def _tier(document: dict[str, object], count: int) -> TierSamples:

@@ -1,11 +1,11 @@
 """Named places where a test makes this process die or raise, to prove what a fault at exactly that point does.
 
 Nothing happens unless ``KML_FAILPOINT`` is set: ``name:action[:count]``, several separated by commas. The action is
-``kill`` (SIGKILL to oneself, as a power cut would), ``raise`` (FailpointError) or ``sleep`` (hang for an hour);
-``count`` is the pass at which it acts in this process, 1 by default. With ``KML_FAILPOINT_LOG`` a line
-``name action pid`` is appended to that file before acting, so that a test can prove that the fault fell inside the
-window. The only module besides the settings classes that reads the environment: a settings class per fault would put
-test matters into every service.
+``kill`` (SIGKILL to this process, like a power cut), ``raise`` (FailpointError) or ``sleep`` (hang for an hour);
+``count`` is the pass at which it acts in this process, 1 by default. With ``KML_FAILPOINT_LOG`` a line ``name action
+pid`` is appended to that file before acting, so that a test can prove that the fault fell inside the window. The only
+module besides the settings classes that reads the environment: a settings class per fault would put test matters into
+every service.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ def failpoint(name: str) -> None:
     configured = os.environ.get(_VARIABLE)
     if not configured:
         return
-    for each in configured.split(","):
-        wanted, _, rest = each.strip().partition(":")
+    for part in configured.split(","):
+        wanted, _, rest = part.strip().partition(":")
         if wanted == name:
             action, _, count = rest.partition(":")
             _passes[name] = _passes.get(name, 0) + 1

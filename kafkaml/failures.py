@@ -1,4 +1,4 @@
-"""From an exception to the Failure that a person reads. The one place that decides; pure. Called by the workers."""
+"""Maps an exception to the Failure that users read. The only place that decides this; pure. Called by the workers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from kafkaml.wire.failure import Failure, FailureCategory
 
 __all__ = ["failure_of"]
 
-# The first that fits decides: the most specific come first.
+# The first match decides, so the most specific come first.
 _CATEGORIES: tuple[tuple[type[KafkaMLError], FailureCategory], ...] = (
     (UserCodeError, FailureCategory.USER_CODE),
     (ArgumentsError, FailureCategory.ARGUMENTS),
@@ -32,7 +32,7 @@ _CATEGORIES: tuple[tuple[type[KafkaMLError], FailureCategory], ...] = (
     (StreamUnavailable, FailureCategory.DATA),
     (DeadlineExceeded, FailureCategory.TIME_LIMIT),
     (BrokerError, FailureCategory.BROKER),
-    # What is left of these: no room on the disk.
+    # The remaining errors of this kind mean no space on the disk.
     (FailedError, FailureCategory.CONFIGURATION),
 )
 
@@ -53,7 +53,7 @@ _DEATHS: dict[str, tuple[FailureCategory, str]] = {
 
 
 def failure_of(error: BaseException) -> Failure:
-    """Return what to tell about ``error``; an unexpected one ends in an id, which the log has too."""
+    """Return the Failure for ``error``. For an unexpected one its text ends in an id that is also in the log."""
     if isinstance(error, UserCodeError):
         return Failure(
             category=FailureCategory.USER_CODE,

@@ -1,4 +1,4 @@
-"""How processes that hold many thousand records or rows at a time have Python's garbage collected."""
+"""Tunes Python's garbage collection for processes that hold many thousands of records or rows at a time."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import gc
 
 __all__ = ["collect_garbage_seldom"]
 
-# By default a collection comes with every 700 objects that are new, and goes through all that are young.
+# By default every 700 new objects trigger a collection, which scans all young objects.
 _THRESHOLDS = (50_000, 50, 100)
 
 
 def collect_garbage_seldom() -> None:
-    """Leave what is there, the imported modules, to itself, and collect what follows after 50,000 new objects."""
+    """Exempt existing objects, the imported modules, from collection, and collect after 50,000 new objects."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_THRESHOLDS)

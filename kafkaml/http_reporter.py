@@ -1,8 +1,8 @@
-"""HttpReporter: the ResultReporter that tells the backend, live while training and whatever happens to the backend.
+"""HttpReporter: the ResultReporter for the backend, live during training and robust against outages.
 
-Used by ``model_training.__main__``. Metrics go through a queue and one sender thread, so that training never waits
-for HTTP: what is queued while a request is under way leaves with the next one. A progress report is replaced by a
-newer one that comes before it is sent; epochs, artifacts and the end are never dropped.
+Used by ``model_training.__main__``. Metrics go through a queue and one sender thread, so that training never waits for
+HTTP: what is queued during a request leaves with the next one. A newer progress report replaces one that is not sent
+yet; epochs, artifacts and the end are never dropped.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = ["HttpReporter"]
 logger = get_logger(__name__)
 
 _PROGRESS = "progress"
-# Epochs waiting for a backend that is away; a run with more of them waits itself, which bounds the memory.
+# Most epochs that wait for an unavailable backend; beyond that the run itself waits, which bounds the memory.
 _MAX_QUEUED_EVENTS = 10_000
 _MAX_EVENTS_PER_REQUEST = 500
 
@@ -38,7 +38,7 @@ class HttpReporter(Closing):
     """Reports one attempt through ``client``; a context manager, which ends the sender thread.
 
     ``running``, ``progress``, ``window`` and ``epoch`` return at once; ``upload``, ``version``, ``finished`` and
-    ``failed`` return when the backend confirmed, after everything queued before them. An answer that ends the attempt
+    ``failed`` return when the backend has confirmed them and everything queued before. An answer that ends the attempt
     (409: superseded, 403, 404) is raised as ApiError by the next call of any method, and handed to ``on_final`` from
     the sender thread at once. ``on_progress`` gets each progress and epoch, in the thread that reports it.
     """
@@ -54,7 +54,7 @@ class HttpReporter(Closing):
         self._client = client
         self._on_final = on_final
         self._on_progress = on_progress
-        # A finished training is worth more than a day of waiting for the backend; a token does not live longer.
+        # How long to wait for the backend with a finished training, which is worth it. The token does not live longer.
         self._deadline_seconds = deadline_seconds
         self._changed = threading.Condition()
         self._queue: deque[tuple[str, Mapping[str, Any]]] = deque()
@@ -114,7 +114,7 @@ class HttpReporter(Closing):
             records=records,
             positions=positions or {},
         )
-        # Whoever goes on there tells nothing of what came before.
+        # An attempt that continues from there does not repeat earlier reports.
         self._flush(patience)
         self._client.post("checkpoint", {"checkpoint": saved.to_json()}, deadline_seconds=patience)
         return saved
@@ -151,7 +151,7 @@ class HttpReporter(Closing):
             self._wait(lambda: not self._queue and not self._sending, deadline_seconds)
 
     def _wait(self, ready: Callable[[], bool], deadline_seconds: float | None = None) -> None:
-        """Wait, with the lock held, until ``ready``; raises what the sender met."""
+        """Wait, with the lock held, until ``ready``; raises the sender's error."""
         seconds = self._deadline_seconds if deadline_seconds is None else deadline_seconds
         done = self._changed.wait_for(lambda: ready() or self._error is not None, timeout=seconds)
         self._raise_error()
@@ -180,19 +180,19 @@ class HttpReporter(Closing):
                 return
 
     def _send(self, batch: list[tuple[str, Mapping[str, Any]]]) -> ApiError | None:
-        """Post events until the backend took them; returns the error that ends the attempt, if one does."""
-        # Numbered once, before the first try: the backend ignores a number that it has seen from this attempt.
+        """Post events until the backend has taken them; returns the error that ends the attempt, if one does."""
+        # Number events once, before the first try, because the backend ignores numbers it has seen from this attempt.
         events = [{"seq": self._next_seq + i, "type": kind, "data": data} for i, (kind, data) in enumerate(batch)]
         self._next_seq += len(batch)
         try:
             self._client.post("events", {"events": events}, deadline_seconds=self._deadline_seconds)
         except ApiError as error:
             if error.status in (400, 422):
-                # One report that the backend cannot read is no reason to lose hours of training.
+                # Losing hours of training over one unreadable report would be worse than dropping it.
                 logger.exception("the backend refused metrics, going on without them", events=len(batch))
                 return None
             return error
-        except Exception as error:  # noqa: BLE001 - the thread's outermost call: whoever flushes must not wait for ever
+        except Exception as error:  # noqa: BLE001 - the thread's outermost call: a flush must not wait forever
             return ApiError(f"metrics could not be sent: {type(error).__name__}: {error}")
         return None
 

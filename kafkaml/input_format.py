@@ -1,6 +1,6 @@
 """The names of the formats that streams may have. What they mean is registered by ``kafkaml.codecs``.
 
-Apart from it, because many programs read announcements and few decode records: this imports nothing.
+A separate module that imports nothing, because many programs read announcements and few decode records.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _names: dict[str, None] = dict.fromkeys(map(str, InputFormat))
 
 
 def add_format_name(name: str) -> None:
-    """Let streams have the format ``name``; called where its codec is registered."""
+    """Allow streams to have the format ``name``; called where its codec is registered."""
     _names[name] = None
 
 
@@ -35,7 +35,7 @@ def format_names() -> tuple[str, ...]:
 
 
 def format_name(name: str) -> str:
-    """Return ``name`` when it is the name of a format; ValueError names those that are."""
+    """Return ``name`` when it is the name of a format; raises ValueError, which names the known ones."""
     if name not in _names:
         raise ValueError(f"{name!r} is not a format of streams: expected one of {', '.join(_names)}")
     return str(name)

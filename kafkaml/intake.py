@@ -1,6 +1,6 @@
-"""From polled records to a batch for the model: decode, and turn what does not decode into dead letters.
+"""From polled records to a batch for the model: decodes them, and turns failures into dead letters.
 
-Used by the replicas, and by the backend, which holds a topic's newest record against a model before it is served.
+Used by the replicas, and by the backend, which checks a topic's newest record against a model before it is served.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from kafkaml.records import PartitionKey, Record, RecordBatch, RecordColumns
 
 __all__ = ["Batch", "BatchSize", "Intake", "Refused"]
 
-# A batch that keeps the model busy for longer is cut: stopping, rebalancing and the records behind it wait for it.
+# Longest batch, in seconds of the model. Stopping, rebalancing and later records have to wait for it.
 _TARGET_SECONDS = 0.5
 
 
@@ -35,13 +35,13 @@ class Refused:
 
 @dataclass
 class Batch:
-    """Records polled together. ``samples`` (n, *sample_shape), None for none, and ``columns`` are of ``kept``, the
-    indices in ``polled`` of the records that are answered; of the others ``refused`` become dead letters, and
-    ``warming_up`` count for later samples of their key only. ``changes`` are of the codec's state.
+    """Records polled together. ``kept`` are the indices in ``polled`` of the records that get an answer. ``samples``
+    (n, *sample_shape), or None, and ``columns`` belong to these. ``refused`` records become dead letters, and
+    ``warming_up`` records only count for later samples of their key. ``changes`` are those of the codec's state.
 
-    ``positions`` is where the input goes on once the batch is answered. ``drained``: there was nothing more to poll.
-    ``included``: the JSON text that the answer to each sample carries, empty where answers carry none.
-    ``forgotten``: its transaction was aborted, so nobody waits for its answers any more.
+    ``positions`` is where the input continues once the batch is answered. ``drained``: there was nothing more to poll.
+    ``included``: the JSON text that the answer to each sample carries, empty where answers carry none. ``forgotten``:
+    its transaction was aborted, so its answers are no longer wanted.
     """
 
     polled: RecordBatch
@@ -79,7 +79,7 @@ class Intake:
         """Return ``polled``, not empty and of one topic, decoded; never raises for what is in a record."""
         arrived = self.clock()
         topic, columns = polled[0].topic, polled.columns()
-        # Offsets rise within a partition: the last one of each is what remains.
+        # Offsets ascend within a partition, so the dictionary keeps the last one of each.
         last = dict(zip(columns.partitions, columns.offsets, strict=True))
         positions = {(topic, partition): offset + 1 for partition, offset in last.items()}
         decoded = self.codec.decode_batch(polled)
@@ -102,7 +102,7 @@ class Intake:
             arrived,
             drained,
             included,
-            # One that Kafka refused with what it changed is a dead letter, whether it waits or not.
+            # A record whose changes Kafka refused becomes a dead letter, whether it waits or not.
             warming_up=len(polled) - len(kept) - len(refused),
             changes=decoded.changes,
         )
@@ -113,7 +113,7 @@ class Intake:
 
 
 class BatchSize:
-    """How many records to poll at most: fewer for slow models, and fewer while Kafka refuses a record among them.
+    """The most records to poll: fewer for slow models, and fewer while Kafka refuses a record among them.
 
     ``steps`` are the batch sizes that the model may be warmed up for, ascending; ``fit`` says which of them it was.
     """
@@ -124,7 +124,7 @@ class BatchSize:
         self._careful_limit = steps[-1]
 
     def fit(self, most: int) -> None:
-        """Keep to batches of ``most``: what the model can do is known now, or is less than before."""
+        """Limit batches to ``most``, because the model's capacity is known now, or has shrunk."""
         most = min(most, self._all_steps[-1])
         if most == self._steps[-1]:
             return
@@ -140,7 +140,7 @@ class BatchSize:
 
     @property
     def is_careful(self) -> bool:
-        """Whether each batch is to be committed alone, because one of the next records makes commits fail."""
+        """Whether to commit each batch on its own, because one of the next records makes commits fail."""
         return self._careful_limit < self._steps[-1]
 
     def took(self, records: int, seconds: float) -> None:

@@ -1,7 +1,8 @@
-"""``python -m kafkaml.is_alive FILE``: whether a service that has no port gave a sign of life lately (``SignOfLife``).
+"""``python -m kafkaml.is_alive FILE``: whether a service without a port has recently given a sign of life
+(``SignOfLife``).
 
 The probe of a container: ends with status 0, or with 1 and a line that says what was found. Imports next to nothing,
-because it runs again and again.
+because it runs often.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from pathlib import Path
 
 __all__ = ["problem"]
 
-# Signs come every five seconds, but a service may wait that long several times over for Kafka or the backend.
+# Signs come every five seconds, but a service may be held up several times that long by Kafka or the backend.
 _LONGEST_SECONDS = 60.0
 
 
 def problem(path: Path, *, now: float) -> str:
-    """Return what speaks against a living service that writes to ``path``; ``""`` when nothing does."""
+    """Return why the service that writes to ``path`` seems dead; ``""`` when it is alive."""
     try:
         at = float(json.loads(path.read_bytes())["at"])
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -30,7 +31,7 @@ def problem(path: Path, *, now: float) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Look once; returns the exit status."""
+    """Check once; returns the exit status."""
     if len(arguments) != 1:
         sys.stderr.write("usage: python -m kafkaml.is_alive FILE\n")
         return 2

@@ -46,12 +46,12 @@ _CLOSE_SECONDS = 1.0
 
 
 class _Token:
-    """A job's token, for all that speak in its name."""
+    """A job's token, shared by everything that acts for the job."""
 
     def __init__(self, value: str) -> None:
         self.lock = threading.Lock()
         self.take(value)
-        # What the file held last: where it cannot be written it stays behind the token in use.
+        # The last content of the file, which may be older than the token in use when the file is not writable.
         self.in_file = value
 
     def take(self, value: str) -> None:
@@ -63,9 +63,9 @@ class _Token:
 class JobClient(Closing):
     """One job's connection to the backend.
 
-    Every call retries transient errors (backend away, restarting, disk full) with jitter for ``deadline_seconds``, by
-    default the client's own (0: never, ``inf``: for ever), then raises the last ApiError. Status 409: a newer attempt
-    exists and this one must end; 403: not this job's; 401: the token expired.
+    Every call retries transient errors (backend unavailable, restarting, disk full) with jitter for
+    ``deadline_seconds``, by default the client's own (0: never, ``inf``: forever), then raises the last ApiError.
+    Status 409: a newer attempt exists and this one must end; 403: not this job's; 401: the token expired.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class JobClient(Closing):
     def of_result(self, result_id: int) -> JobClient:
         """Return the connection of another result that the same training makes: a sub-model's. This one is closed last.
 
-        It speaks with the same token and for the same attempt.
+        It uses the same token and attempt.
         """
         other = copy.copy(self)
         other._base = f"/api/jobs/training/{result_id}"
@@ -118,7 +118,7 @@ class JobClient(Closing):
 
         ``deadline_seconds`` 0 makes one try only (statistics that will be sent again anyway).
         """
-        # What user code raised may hold characters that neither JSON nor a database takes; the report must arrive.
+        # Errors of user code may hold characters that neither JSON nor a database takes, but the report must arrive.
         content = orjson.dumps({"attempt": self._job.attempt, **storable(body)}, option=orjson.OPT_SERIALIZE_NUMPY)
         response = self.request(
             "POST",
@@ -152,7 +152,9 @@ class JobClient(Closing):
                 self._token.in_file = self._token.value
 
     def _reread_token(self) -> bool:
-        """Take a token that someone else (launcher, sibling replica) left in the file; whether there is a new one."""
+        """Take a token that someone else (launcher, sibling replica) left in the file; returns whether there is a new
+        one.
+        """
         with self._token.lock:
             token = self._token_file.read_text(encoding="utf-8").strip()
             if not token or token == self._token.in_file:
@@ -166,7 +168,7 @@ class JobClient(Closing):
     def download_artifact(self, name: str, sha256: str, *, version: int | None = None) -> Path:
         """Return the local path of the artifact ``name``, from the machine's cache where it is there.
 
-        Of the ``version`` that an inference serves; None where the job has but one.
+        ``version`` selects the version that an inference serves; None where the job has only one.
         """
         return self._download(ArtifactCache(Path(self._job.state_dir) / "cache" / "artifacts"), name, sha256, version)
 
@@ -179,8 +181,8 @@ class JobClient(Closing):
         return self._retried(lambda: cache.fetch(sha256, lambda offset: self._stream(url, offset, version)))
 
     def _stream(self, url: str, offset: int, version: int | None) -> tuple[int, Iterator[bytes]]:
-        """Ask for the bytes of ``url`` from ``offset``; the first element is where the answer starts."""
-        # Offsets and hashes are of the plain bytes, so no compression on the way.
+        """Request the bytes of ``url`` from ``offset``; the first element is the offset that the answer starts at."""
+        # Disable compression, because offsets and hashes refer to the plain bytes.
         headers = self._headers({"accept-encoding": "identity"} | ({"range": f"bytes={offset}-"} if offset else {}))
         params = {"attempt": self._job.attempt, **({} if version is None else {"version": version})}
         request = self._http.build_request("GET", url, params=params, headers=headers)
@@ -189,7 +191,7 @@ class JobClient(Closing):
         except httpx.HTTPError as error:
             raise unreachable("GET", url, error) from error
         if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
-            # All bytes are here already and only the check is missing.
+            # All bytes are here and only the check is missing.
             response.close()
             return offset, iter(())
         if not response.is_success:
@@ -199,9 +201,9 @@ class JobClient(Closing):
         return start, _chunks(response, url)
 
     def upload_artifact(self, name: str, path: Path, *, deadline_seconds: float | None = None) -> str:
-        """Store ``path`` with the backend as ``name``, going on where an interrupted upload stopped.
+        """Store ``path`` with the backend as ``name``, continuing where an interrupted upload stopped.
 
-        Returns the sha256 that the backend confirmed. Sending the same bytes again is no error.
+        Returns the sha256 that the backend confirmed. Sending the same bytes again is allowed.
         """
         sha256, total = sha256_of_file(path), path.stat().st_size
         url = f"{self._base}/artifacts/{check_artifact_name(name)}/"
@@ -231,7 +233,8 @@ class JobClient(Closing):
                 return 0
             raise
         received = int(response.headers.get("x-bytes-received", "0"))
-        # All there but not confirmed: send the last chunk again, which makes the backend check and confirm.
+        # Everything was sent but not confirmed, so send the last chunk again, which makes the backend check and
+        # confirm.
         return received if received < total else max(0, total - _UPLOAD_CHUNK_BYTES)
 
     def _artifact(
@@ -256,7 +259,7 @@ class JobClient(Closing):
     def _once(self, method: str, url: str, **content: Any) -> httpx.Response:
         response = self._send(method, url, **content)
         if response.status_code == httpx.codes.UNAUTHORIZED:
-            # The token expired while the backend, or this machine, was away.
+            # The token expired while the backend was unavailable or this machine was asleep.
             if not self._reread_token():
                 self.renew_token()
             response = self._send(method, url, **content)
@@ -275,15 +278,15 @@ class JobClient(Closing):
     def _headers(self, more: Mapping[str, str]) -> dict[str, str]:
         with self._token.lock:
             token = self._token.value
-        # A file that was empty when this started makes no header: the answer 401 has it read again.
+        # Without a token there is no header. The answer 401 then makes the client read the file again.
         return {**({"authorization": f"Bearer {token}"} if token else {}), "accept": "application/json", **more}
 
 
 class Heartbeat:
     """Renews the job's token in the background, and notices when this attempt was superseded or deleted.
 
-    ``on_final`` is called once, from the background thread, with the ApiError that ends this attempt. A backend that
-    is merely away is asked again at the next beat.
+    ``on_final`` is called once, from the background thread, with the ApiError that ends this attempt. An unavailable
+    backend is tried again at the next beat.
     """
 
     def __init__(
@@ -317,9 +320,9 @@ class Heartbeat:
 
 
 def backend_http(url: str, transport: httpx.BaseTransport | None = None) -> httpx.Client:
-    """Return what speaks HTTP to the backend at ``url``."""
-    # The backend is ours: a proxy meant for the internet must not see the token.
-    # Without TLS there is nothing to verify, and loading the certificate authorities takes longer than a request.
+    """Return an HTTP client for the backend at ``url``."""
+    # A proxy meant for the internet must not see the token. Without TLS there is nothing to verify, and loading the
+    # certificate authorities takes longer than a request.
     return httpx.Client(
         base_url=url.rstrip("/"),
         timeout=_TIMEOUT,
@@ -330,7 +333,9 @@ def backend_http(url: str, transport: httpx.BaseTransport | None = None) -> http
 
 
 def close_http(http: httpx.Client) -> None:
-    """Close ``http``, without waiting for ever: a signal that raised within a call may have left its lock held."""
+    """Close ``http`` without waiting forever, because an exception raised by a signal within a call may have left its
+    lock held.
+    """
     with contextlib.suppress(TimeoutError):
         in_daemon_thread(http.close, name="closing").result(timeout=_CLOSE_SECONDS)
 
@@ -351,7 +356,7 @@ def _read(response: httpx.Response) -> None:
 
 
 def unreachable(method: str, url: str, error: httpx.HTTPError) -> ApiError:
-    """Return what to raise when there was no answer."""
+    """Return the error for a request without an answer."""
     return ApiError(
         f"{method} {url}: the backend cannot be reached ({type(error).__name__}: {error})",
         hint="check that the backend runs and that KML_JOB_BACKEND_URL is its address",
@@ -359,7 +364,7 @@ def unreachable(method: str, url: str, error: httpx.HTTPError) -> ApiError:
 
 
 def api_error(method: str, url: str, response: httpx.Response) -> ApiError:
-    """Return what to raise for an answer that is an error."""
+    """Return the error for an error response."""
     try:
         problem = orjson.loads(response.content)
     except (orjson.JSONDecodeError, httpx.ResponseNotRead):

@@ -50,9 +50,9 @@ class Joining(Closing):
     def join(self, *, deadline_seconds: float) -> WorkerJob:
         """Return the job of the inference's present attempt, with a fresh token.
 
-        Errors that pass (the backend is away, the inference is being started) are retried for ``deadline_seconds``.
-        Raises ApiError: 401 and 403, the token is not good for this; 409 ``inference_ended``; 409 ``worker_replaced``,
-        another process has joined under this name since this one did.
+        Passing errors (the backend is unavailable, the inference is being started) are retried for
+        ``deadline_seconds``. Raises ApiError: 401 and 403, the token is not valid for this; 409 ``inference_ended``;
+        409 ``worker_replaced``, another process has joined under this name since this one did.
         """
         job = retried(self._join, deadline_seconds=deadline_seconds)
         self._joined = True
@@ -71,7 +71,7 @@ class Joining(Closing):
 
 
 class WorkerClient(JobClient):
-    """See JobClient; its token comes from ``joining``, and a fresh one too. ``first`` is what was got there last."""
+    """See JobClient; its tokens come from ``joining``. ``first`` is the last answer from there."""
 
     def __init__(self, job: InferenceJob, joining: Joining, first: WorkerJob, *, deadline_seconds: float) -> None:
         self._joining = joining
@@ -82,7 +82,7 @@ class WorkerClient(JobClient):
         return self._first.token
 
     def renew_token(self) -> None:
-        """Exchange the worker token once more; raises ApiError 409 when another attempt has begun."""
+        """Exchange the worker token again; raises ApiError 409 when another attempt has begun."""
         job = self._joining.join(deadline_seconds=0)
         if job.attempt != self.attempt:
             raise ApiError(f"attempt {self.attempt} is over: the present one is {job.attempt}", status=409)

@@ -1,7 +1,7 @@
-"""Do labels look like the names of devices, customers or orders? Are they classes at all? Pure; asked by many.
+"""Detects labels that look like the names of devices, customers or orders, or are not classes at all. Pure.
 
-A sample's label is its record's key. Elsewhere a key says whose record it is, so a topic that was made for others
-trains on ids without a complaint. This only ever asks: ids cannot be told from labels for certain.
+A sample's label is its record's key. In other systems a key names the owner of a record, so a foreign topic would
+silently train on ids. The result is always a question, because ids and labels cannot be distinguished for certain.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ KEY_IS_LABEL = (
 
 # Smaller numbers are counts, grades and classes more often than ids.
 _SMALLEST_ID = 100
-# More different values than these are measurements.
+# More distinct values mean measurements.
 _MOST_IDS = 1000
 _SHOWN = 4
 # A name with a number behind it, a UUID, or the address of a network card.
@@ -30,7 +30,7 @@ _ID = re.compile(
 
 
 def no_classes_reason(kind: str) -> str:
-    """Return why a model whose loss takes labels of ``kind`` predicts no classes with a probability; or nothing.
+    """Return why a model whose loss takes labels of ``kind`` does not predict classes with a probability; or empty.
 
     ``kind`` is what the executor says of a loss: see ``mlcode_executor/frameworks/losses.py``.
     """
@@ -42,19 +42,19 @@ def no_classes_reason(kind: str) -> str:
 
 
 def number_doubt(values: Sequence[int], count: int, *, repeats: int = 20) -> str:
-    """Return a question about whole-number labels, of which ``values`` are the different ones of ``count``; or nothing.
+    """Return a question about integer labels, where ``values`` are the distinct ones of ``count``; or empty.
 
     ``repeats``: how often each must occur on average to be asked about.
     """
     few = 2 <= len(values) <= _MOST_IDS and count >= repeats * len(values)
     if not few or min(values) < _SMALLEST_ID:
         return ""
-    return _question([str(each) for each in values])
+    return _question([str(value) for value in values])
 
 
 def text_doubt(names: Sequence[str]) -> str:
-    """Return a question about labels sent as text, of which ``names`` are the different ones; or nothing."""
-    return _question(names) if len(names) > 1 and all(_ID.fullmatch(each) for each in names) else ""
+    """Return a question about labels sent as text, where ``names`` are the distinct ones; or empty."""
+    return _question(names) if len(names) > 1 and all(_ID.fullmatch(name) for name in names) else ""
 
 
 def _question(names: Sequence[str]) -> str:

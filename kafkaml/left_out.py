@@ -1,8 +1,8 @@
-"""LeftOut: the records of a stream that are no samples, counted by what is wrong with them. Used by ``slice_builder``.
+"""LeftOut: counts the records of a stream that are not samples, by reason. Used by ``slice_builder``.
 
-Three kinds, each with its own limit. Deletions (null values) are no samples by intent: any number. Records with a gap
-that has a name (null in a field, NaN, no label): up to a third, for a person to decide what to do with them. Bytes
-that are no record of the format at all: 1 %; more are a mistake in the sink, not line noise.
+Three kinds, each with its own limit. Deletions (null values) are intentional: any number is allowed. Records with a
+named gap (null in a field, NaN, no label): up to a third, because the user should decide what to do with them. Bytes
+that are not a record of the format at all: up to 1 %; beyond it the sink is at fault.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ __all__ = ["MAX_GAP_FRACTION", "MAX_UNDECODABLE_FRACTION", "LeftOut"]
 
 MAX_UNDECODABLE_FRACTION = 0.01
 MAX_GAP_FRACTION = 1 / 3
-# Above this many the verdict need not wait for the end of the stream.
+# Beyond this many records the verdict does not wait for the end of the stream.
 _EARLY = 1000
-# A stream can have as many gaps as columns.
+# Most gaps that are counted by name, because a stream can have as many gaps as columns.
 _MAX_GAPS = 50
 _MAX_TOLD = 6
 _OTHER_GAPS = "other gaps"
@@ -37,7 +37,7 @@ class _Group:
 
 @dataclass
 class LeftOut:
-    """Counts; each group keeps its first record's place and error."""
+    """Counts per group; each group keeps the place and error of its first record."""
 
     _groups: dict[str, _Group] = field(default_factory=dict)
 
@@ -61,7 +61,7 @@ class LeftOut:
         self._groups.setdefault(gap, _Group(0, place, error.message, error.hint)).count += count
 
     def check(self, records: int, expected: int | None = None) -> None:
-        """Raise DecodeError when too many of ``records`` are left out; ``expected`` is how many there may be at most,
+        """Raise DecodeError when too many of ``records`` are left out; ``expected`` is the upper bound of records,
         where some are still to be read.
         """
         if expected is not None and self.total <= _EARLY:
@@ -78,9 +78,9 @@ class LeftOut:
         gaps = self.total - self.undecodable - self.deletions
         if gaps > MAX_GAP_FRACTION * possible:
             names = self._gaps()
-            told = "; ".join(f"{self._count(name)} with {self._told(name)}" for name in names[:_MAX_TOLD])
+            warnings = "; ".join(f"{self._count(name)} with {self._first_of(name)}" for name in names[:_MAX_TOLD])
             raise DecodeError(
-                f"{gaps} of {records} records are no whole samples: {told}",
+                f"{gaps} of {records} records are no whole samples: {warnings}",
                 hint=f"{self._groups[names[0]].hint or 'fill the gaps in the producer, or leave out the field'}. Up to "
                 "a third of the records may have gaps and are left out",
             )
@@ -88,31 +88,33 @@ class LeftOut:
             raise DecodeError(f"all {records} records are deletions (null values): there is no sample among them")
 
     def warnings(self, records: int) -> list[str]:
-        """Return what to tell of the records that were left out of ``records``."""
-        told = []
+        """Return the warnings about records left out of ``records``."""
+        warnings = []
         if self.deletions:
-            told.append(
+            warnings.append(
                 f"{self.deletions} deletions (null values) left out, of {records} records (the first is "
                 f"{self._groups[DELETION].place})"
             )
         names = self._gaps()
-        told += [f"{self._count(name)} of {records} records left out: {self._told(name)}" for name in names[:_MAX_TOLD]]
+        warnings += [
+            f"{self._count(name)} of {records} records left out: {self._first_of(name)}" for name in names[:_MAX_TOLD]
+        ]
         if len(names) > _MAX_TOLD:
             rest = sum(self._count(name) for name in names[_MAX_TOLD:])
-            told.append(f"{rest} of {records} records left out: other gaps")
+            warnings.append(f"{rest} of {records} records left out: other gaps")
         if self.undecodable:
-            told.append(
+            warnings.append(
                 f"{self.undecodable} of {records} records could not be decoded and were left out, the first is "
                 f"{self._groups[_UNDECODABLE].place}: {self._groups[_UNDECODABLE].message}"
             )
-        return told
+        return warnings
 
     def copy(self) -> LeftOut:
-        """Return the same counts, which go on apart."""
+        """Return an independent copy of the counts."""
         return LeftOut({name: replace(group) for name, group in self._groups.items()})
 
     def to_json(self) -> dict[str, Any]:
-        """Return what ``from_json`` reads."""
+        """Return the JSON that ``from_json`` reads."""
         return {name: list(astuple(group)) for name, group in self._groups.items()}
 
     @classmethod
@@ -127,5 +129,5 @@ class LeftOut:
         names = [name for name in self._groups if name not in (DELETION, _UNDECODABLE)]
         return sorted(names, key=lambda name: (-self._groups[name].count, name))
 
-    def _told(self, name: str) -> str:
+    def _first_of(self, name: str) -> str:
         return f"{name} (the first is {self._groups[name].place})"

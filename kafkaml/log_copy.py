@@ -1,7 +1,7 @@
-"""LogCopy: the newest lines of a process's own log, for who tells them to the backend in pieces.
+"""LogCopy: the newest lines of a process's own log, to be sent to the backend in pieces.
 
-Filled by ``configure_logs(copy=...)``, emptied by the statistics of a worker elsewhere. What cannot be told for long
-is let go, oldest first.
+Filled by ``configure_logs(copy=...)``, emptied by the statistics of a worker elsewhere. Lines that cannot be sent for
+long are dropped, oldest first.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ class LogCopy:
             self._drop(len(self._text) - _KEPT_CHARACTERS)
 
     def piece(self) -> LogPiece | None:
-        """Return the oldest that was not told yet; None when all was."""
+        """Return the oldest piece that was not sent yet; None when everything was."""
         with self._lock:
             return LogPiece(offset=self._first, text=self._text[:_PIECE_CHARACTERS]) if self._text else None
 
-    def told(self, piece: LogPiece) -> None:
-        """Let go of what has arrived."""
+    def acknowledge(self, piece: LogPiece) -> None:
+        """Drop what has arrived."""
         with self._lock:
             self._drop(piece.offset + len(piece.text) - self._first)
 

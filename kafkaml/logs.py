@@ -1,4 +1,4 @@
-"""One log set-up for all services: structured lines, as JSON for machines or coloured text for people.
+"""One log set-up for all services: structured lines, as JSON for machines or coloured text for terminals.
 
 Each service's ``__main__`` calls ``configure_logs`` once; every module takes ``get_logger(__name__)``. Lines of the
 standard library's ``logging`` (Django, httpx) come out in the same form. Tokens and passwords never do: neither as
@@ -91,9 +91,9 @@ def _redacted(value: object) -> object:
     if isinstance(value, bytes):
         return redact_text(value.decode(errors="replace"))
     if isinstance(value, Mapping):
-        return {key: _REDACTED if _is_secret_key(str(key)) else _redacted(each) for key, each in value.items()}
+        return {key: _REDACTED if _is_secret_key(str(key)) else _redacted(element) for key, element in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [_redacted(each) for each in value]
+        return [_redacted(element) for element in value]
     if value is None or isinstance(value, (bool, int, float)):
         return value
     return redact_text(str(value))

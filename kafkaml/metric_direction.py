@@ -1,4 +1,4 @@
-"""Which way a metric goes when a model gets better, told by its name. Pure.
+"""The direction in which a metric improves, judged by its name. Pure.
 
 Used by workers, which look for the best epoch, and by the backend, which keeps the best values for lists.
 """
@@ -14,7 +14,7 @@ _HIGHER_IS_BETTER = ("acc", "precision", "recall", "auc", "f1", "iou", "r2", "si
 
 
 def known_direction(metric: str) -> Direction | None:
-    """Return which way a metric of this name goes when the model gets better; None where the name does not tell."""
+    """Return the direction in which a metric of this name improves; None where the name does not show it."""
     name = metric.lower()
     if any(word in name for word in _LOWER_IS_BETTER):
         return Direction.DOWN

@@ -1,8 +1,8 @@
 """Named inputs: samples of several arrays, as the records of one array.
 
 A model with one input gets an array of numbers (n, *shape); one with several gets an array (n,) of records that have a
-field for each input, ``(n, *shape)`` under its name. So whatever moves, cuts, mixes or keeps samples does the same to
-all inputs of a sample, and needs to know nothing of them; only who gives them to a model takes them apart. Pure.
+field for each input, ``(n, *shape)`` under its name. Code that moves, cuts, shuffles or stores samples therefore treats
+all inputs alike and need not know them. Only the code that passes samples to a model separates them. Pure.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ __all__ = ["are_numbers", "dtype_from_json", "dtype_to_json", "flattened", "in_o
 
 Array = npt.NDArray[Any]
 
-# More inputs than columns nobody has.
+# Most inputs; a model does not have more inputs than columns.
 _MAX_INPUTS = 1000
 _KINDS = "biuf"
 
 
 def record_type(inputs: Mapping[str, tuple[npt.DTypeLike, Sequence[int]]]) -> np.dtype[Any]:
     """Return the type of samples whose inputs have these types and shapes, in this order."""
-    # Aligned, so that views of one input are as libraries want them.
+    # Aligned, because libraries expect aligned views of an input.
     fields = [(name, np.dtype(dtype), tuple(shape)) for name, (dtype, shape) in inputs.items()]
     return np.dtype(fields, align=True)
 
@@ -34,14 +34,16 @@ def record_type(inputs: Mapping[str, tuple[npt.DTypeLike, Sequence[int]]]) -> np
 def joined(inputs: Mapping[str, Array]) -> Array:
     """Return (n,) samples of the arrays (n, *shape); their bytes depend on nothing else."""
     count = len(next(iter(inputs.values())))
-    samples = np.zeros(count, record_type({name: (each.dtype, each.shape[1:]) for name, each in inputs.items()}))
-    for name, each in inputs.items():
-        samples[name] = each
+    samples = np.zeros(
+        count, record_type({name: (model_input.dtype, model_input.shape[1:]) for name, model_input in inputs.items()})
+    )
+    for name, model_input in inputs.items():
+        samples[name] = model_input
     return samples
 
 
 def in_one(inputs: Mapping[str, Array]) -> Array:
-    """Return the samples of the arrays (n, *shape): the only one of them as it is, several joined."""
+    """Return the samples of the arrays (n, *shape): a single array unchanged, several combined."""
     return joined(inputs) if len(inputs) > 1 else next(iter(inputs.values()))
 
 
@@ -63,13 +65,13 @@ def are_numbers(dtype: np.dtype[Any]) -> bool:
 
 
 def flattened(samples: Array) -> Array:
-    """Return the numbers of all inputs of each sample, one input behind the other: (n, numbers). For people."""
-    parts = [each.reshape(len(samples), -1) for each in separated(samples).values()]
+    """Return the numbers of all inputs of each sample, concatenated: (n, numbers). For display."""
+    parts = [array.reshape(len(samples), -1) for array in separated(samples).values()]
     return np.concatenate(parts, axis=1) if parts else samples
 
 
 def dtype_to_json(dtype: np.dtype[Any]) -> Any:
-    """Return what ``dtype_from_json`` reads: a text, or a list of inputs."""
+    """Return the JSON that ``dtype_from_json`` reads: a text, or a list of inputs."""
     if dtype.names is None:
         return dtype.str
     return [[name, dtype[name].base.str, list(dtype[name].shape)] for name in dtype.names]
@@ -86,7 +88,7 @@ def dtype_from_json(document: Any) -> np.dtype[Any]:
     for entry in document[:_MAX_INPUTS]:
         name, kind, shape = entry
         dtype = np.dtype(str(kind))
-        whole = isinstance(shape, list) and all(isinstance(each, int) and each >= 0 for each in shape)
+        whole = isinstance(shape, list) and all(isinstance(size, int) and size >= 0 for size in shape)
         if not isinstance(name, str) or not whole or dtype.kind not in _KINDS or math.prod(shape) >= 1 << 40:
             raise ValueError(f"{str(entry)[:100]} describes no input")
         inputs[name] = (dtype, shape)

@@ -1,4 +1,4 @@
-"""What we need of Kafka and no more: records, and the protocols of reading and writing them.
+"""The part of Kafka that we use: records, and the protocols for reading and writing them.
 
 The real adapters are in ``kafkaml/confluent/`` (the only package that imports the Kafka client); tests use
 ``kafkaml.testing.InMemoryBroker``, which passes the same contract suite.
@@ -44,8 +44,8 @@ PartitionKey = tuple[str, int]
 # Topic, partition and offset.
 Place = tuple[str, int, int]
 
-# Header of every output and dead letter: which input record it answers. At-least-once restarts find by it what is
-# answered already.
+# Header of every output and dead letter: which input record it answers. A restart with at-least-once finds existing
+# answers by it.
 SOURCE_HEADER = "kml-source"
 # Which sub-model of a distributed model wrote a record: its name, UTF-8.
 TIER_HEADER = "kml-tier"
@@ -57,7 +57,7 @@ def format_source(topic: str, partition: int, offset: int) -> bytes:
 
 
 def parse_source(value: bytes | None) -> tuple[str, int, int] | None:
-    """Return topic, partition and offset of a ``SOURCE_HEADER``, or None when the text is something else's."""
+    """Return topic, partition and offset of a ``SOURCE_HEADER``, or None for any other text."""
     parts = (value or b"").split(b"/")
     try:
         topic, partition, offset = parts
@@ -90,7 +90,7 @@ class Record(NamedTuple):
         return place_text((self.topic, self.partition, self.offset))
 
 
-# In half of the time that the names of the fields take.
+# Unpacking takes half the time of access by name.
 _key_of, _value_of = (itemgetter(Record._fields.index(name)) for name in ("key", "value"))
 
 
@@ -119,7 +119,7 @@ class Position(NamedTuple):
 
 
 class RecordColumns(NamedTuple):
-    """What the answers to records need of them, column by column; as many of each, in order."""
+    """The parts of records that their answers need, as columns of equal length, in order."""
 
     partitions: Sequence[int]
     offsets: Sequence[int]
@@ -191,7 +191,7 @@ class ListBatch(RecordBatch):
 
 
 class RecordReader(Protocol):
-    """Reads bounded slices, or from a place on, without a consumer group."""
+    """Reads bounded slices, or from given offsets on, without a consumer group."""
 
     def read(
         self, ranges: Sequence[StreamRange], *, batch_records: int, idle_timeout_seconds: float
@@ -205,7 +205,7 @@ class RecordReader(Protocol):
         ...
 
     def starts(self, topic: str, *, since_ms: int = 0) -> Mapping[PartitionKey, int]:
-        """Return of each partition the first offset that is there and whose timestamp is not before ``since_ms``.
+        """Return for each partition the first available offset whose timestamp is not before ``since_ms``.
 
         The end of the partition where there is none yet. Raises StreamUnavailable for a topic that does not exist.
         """
@@ -216,31 +216,31 @@ class RecordReader(Protocol):
     ) -> Iterator[RecordBatch]:
         """Iterate over all records from ``starts`` on, without end, committed ones only; closing it ends the reading.
 
-        A batch is empty when nothing came for ``wait_seconds``. Whoever goes on later starts behind the last record of
-        each partition. Raises StreamUnavailable when a start was deleted by retention or lies behind the end;
-        BrokerError when Kafka refuses for good, not while it is away.
+        A batch is empty when nothing came for ``wait_seconds``. A later call continues after the last record of each
+        partition. Raises StreamUnavailable when a start was deleted by retention or lies behind the end; BrokerError
+        when Kafka refuses for good, not while it is unavailable.
         """
         ...
 
     def caught_up(self) -> bool:
-        """Whether ``follow`` handed out all that Kafka holds now, which is asked; BrokerError when it does not answer.
+        """Ask Kafka whether ``follow`` has handed out everything it holds now; raises BrokerError without an answer.
 
-        False also before the first batch.
+        Also False before the first batch.
         """
         ...
 
     def ends(self) -> Mapping[PartitionKey, int]:
-        """Return where the partitions that are followed end, from what was last heard (no request).
+        """Return the last known ends of the followed partitions (no request).
 
-        One of which nothing was heard yet is missing. The markers of transactions count as records.
+        A partition whose end is not known yet is missing. The markers of transactions count as records.
         """
         ...
 
     def identity(self, topics: Sequence[str]) -> str:
         """Return what offsets of ``topics`` refer to: the cluster's id and the topics' own.
 
-        Changes when a topic is deleted and made again under its name. Raises StreamUnavailable for a topic that does
-        not exist.
+        Changes when a topic is deleted and recreated under its name. Raises StreamUnavailable for a topic that does not
+        exist.
         """
         ...
 
@@ -281,14 +281,14 @@ class PartitionListener(Protocol):
     """Hears inside ``poll`` which partitions come and go; what it raises ``poll`` raises."""
 
     def taken(self, partitions: Collection[PartitionKey]) -> bool:
-        """Get ready for partitions that are read from now on: what was committed for them is known. May block.
+        """Get ready for partitions that are read from now on; their committed offsets are known. May block.
 
-        False where that was given up: nothing of them is read, and a later ``poll`` asks again.
+        Returns False where that was given up; the partitions are then not read, and a later ``poll`` tries again.
         """
         ...
 
     def lost(self, partitions: Collection[PartitionKey]) -> None:
-        """Let go of partitions that others get now, also such as were not taken yet. Never raises."""
+        """Release partitions that others get now, including ones that were not taken yet. Never raises."""
         ...
 
 
@@ -296,17 +296,18 @@ class TransactionalLoopClient(Protocol):
     """Consume, transform, produce, as one: the Kafka side of the inference loop.
 
     Exactly once when input and output are on one cluster; at least once otherwise (then ``commit`` is flush and offset
-    commit). One instance belongs to one thread. TransactionAborted from any method means: the outputs since the last
-    commit were given up and the input is rewound to it, so forget all records polled since then and go on polling.
-    ProducerFenced means that another process took this one's place; BrokerError that Kafka stayed away for too long.
+    commit). One instance belongs to one thread. TransactionAborted from any method means that the outputs since the
+    last commit were dropped and the input was rewound to it. The caller must forget all records polled since then and
+    continue polling. ProducerFenced means that another process took this one's place; BrokerError that Kafka was
+    unavailable for too long.
     """
 
-    # Told of partitions; set before the first poll.
+    # Called with changes of partitions; set before the first poll.
     listener: PartitionListener | None
 
     @property
     def assigned(self) -> bool:
-        """Whether the group gave this member its share of the partitions (which may be none)."""
+        """Whether the group has given this member its share of the partitions (which may be empty)."""
         ...
 
     def poll(self, *, max_records: int, timeout_seconds: float) -> RecordBatch:
@@ -328,7 +329,7 @@ class TransactionalLoopClient(Protocol):
         ...
 
     def produce_all(self, records: Sequence[OutgoingRow]) -> list[tuple[int, RefusedError]]:
-        """Queue records in order; returns the index of, and the reason for, each that ``produce`` would refuse."""
+        """Queue records in order; returns index and reason of each that ``produce`` would refuse."""
         ...
 
     def partition_for(self, topic: str, source_partition: int) -> int:
@@ -352,7 +353,9 @@ class TransactionalLoopClient(Protocol):
         ...
 
     def pause(self) -> None:
-        """Let ``poll`` return no records but serve the group, so that a slow model is not taken for a dead member."""
+        """Make ``poll`` return no records and only serve the group, so that a slow model is not taken for a dead
+        member.
+        """
         ...
 
     def resume(self) -> None:
@@ -360,13 +363,13 @@ class TransactionalLoopClient(Protocol):
         ...
 
     def lag(self) -> Mapping[tuple[str, int], int]:
-        """Records between the position and the end, per assigned partition, from what was last heard (no request)."""
+        """Records between the position and the end, per assigned partition, as last known (no request)."""
         ...
 
     def positions(self) -> Mapping[tuple[str, int], int]:
-        """What is committed of each assigned partition, as far as anything is: the next offset to read (no request)."""
+        """The committed position (next offset to read) of each assigned partition that has one (no request)."""
         ...
 
     def close(self) -> None:
-        """Leave the group; what was not committed is given up."""
+        """Leave the group; uncommitted outputs are dropped."""
         ...

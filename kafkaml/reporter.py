@@ -18,10 +18,11 @@ __all__ = ["ResultReporter"]
 
 
 class ResultReporter(Protocol):
-    """Tells the backend how one attempt goes. Metric calls may be dropped under back-pressure, the rest may not.
+    """Reports the progress of one attempt to the backend. Metric calls may be dropped under back-pressure, the rest may
+    not.
 
-    Every method returns only after the backend confirmed, retrying while the backend is away (until the job's own
-    deadline); ApiError with status 409 means that a newer attempt exists and this one must end.
+    Every method returns only after the backend has confirmed, retrying while the backend is unavailable (until the
+    job's own deadline); ApiError with status 409 means that a newer attempt exists and this one must end.
     """
 
     def running(self) -> None:
@@ -37,7 +38,9 @@ class ResultReporter(Protocol):
         ...
 
     def window(self, end: WindowEnd) -> None:
-        """Called when a window begins to be learnt; never dropped, and confirmed before all else that is told of it."""
+        """Called when a window begins to be learnt; never dropped, and confirmed before any other report about that
+        window.
+        """
         ...
 
     def upload(self, name: str, path: Path) -> str:
@@ -45,7 +48,7 @@ class ResultReporter(Protocol):
         ...
 
     def flush(self, *, patience_seconds: float | None = None) -> None:
-        """Return once all that was told is confirmed; ApiError after ``patience_seconds`` (None: as for the rest)."""
+        """Return once all reports are confirmed; ApiError after ``patience_seconds`` (None: as for the rest)."""
         ...
 
     def checkpoint(
@@ -57,9 +60,10 @@ class ResultReporter(Protocol):
         positions: Positions | None = None,
         patience_seconds: float | None = None,
     ) -> Checkpoint:
-        """Store the file of a checkpoint, and then say that another attempt goes on there: after all told before.
+        """Store the file of a checkpoint, then report that another attempt continues there. Ordered after all earlier
+        reports.
 
-        A backend that is away for ``patience_seconds`` (None: as long as for the rest) is given up with ApiError.
+        Raises ApiError when the backend is unavailable for ``patience_seconds`` (None: as long as for the rest).
         """
         ...
 
@@ -68,7 +72,7 @@ class ResultReporter(Protocol):
     ) -> int:
         """A version is complete while the training goes on, its artifacts are uploaded already; returns its number.
 
-        Told again of the same ``step`` (window) it is the same version.
+        A repeated report with the same ``step`` (window) means the same version.
         """
         ...
 
@@ -82,5 +86,7 @@ class ResultReporter(Protocol):
         ...
 
     def failed(self, failure: Failure, outcome: TrainingOutcome | None = None) -> None:
-        """The attempt failed; the process ends after this. ``outcome`` is what was found before it failed, if much."""
+        """The attempt failed; the process ends after this. ``outcome`` is what was found before it failed,
+        if anything.
+        """
         ...

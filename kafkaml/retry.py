@@ -1,7 +1,7 @@
-"""The one retry policy: which errors pass by themselves, and how long to wait between tries.
+"""The one retry policy: which errors are temporary, and how long to wait between tries.
 
-Used wherever a service calls another over HTTP. Kafka's own client retries by itself and is not wrapped again.
-Waits grow from 0.1 s to 5 s with jitter, so that a hundred workers do not return to a restarted backend at once.
+Used wherever a service calls another over HTTP. Kafka's own client has its own retries and is not wrapped. Waits grow
+from 0.1 s to 5 s with jitter, so that a hundred workers do not return to a restarted backend at once.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ __all__ = ["is_transient", "retried"]
 
 T = TypeVar("T")
 
-# 408 and 425: the server gave up waiting; 416: an upload must ask again where to go on; 429: come back later; the rest:
-# the server is restarting, overloaded or short of disk.
+# 408 and 425: the server gave up waiting; 416: an upload must ask again where to continue; 429: come back later; the
+# rest: the server is restarting, overloaded or short of disk.
 _TRANSIENT_STATUS = frozenset({0, 408, 416, 425, 429, 500, 502, 503, 504, 507})
 
 
@@ -31,8 +31,8 @@ def is_transient(error: BaseException) -> bool:
 
 
 def retried(call: Callable[[], T], *, deadline_seconds: float) -> T:
-    """Return what ``call`` returns, calling again after transient errors for ``deadline_seconds``: 0 never, ``inf`` for
-    ever.
+    """Return what ``call`` returns, calling again after transient errors for ``deadline_seconds``: 0 never, ``inf``
+    forever.
 
     An error that is not transient, or any error after that time, is raised as it is.
     """

@@ -1,6 +1,6 @@
 """Settings that services share, read once at start from the environment (prefix ``KML_``) into typed classes.
 
-Each service has one settings class that inherits what it needs from here; nobody reads ``os.environ`` in the middle.
+Each service has one settings class that inherits what it needs from here; no other code reads ``os.environ``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 __all__ = ["Isolation", "KafkaSettings", "MetricsSettings", "TracingSettings", "default_state_dir", "given_variables"]
 
-# What keeps user code from the rest of the machine; see mlcode_executor.sandbox.
+# The isolation of user code from the rest of the machine; see mlcode_executor.sandbox.
 Isolation = Annotated[str, Field(pattern="^(auto|namespaces|landlock|off)$")]
 
 
@@ -24,7 +24,7 @@ def default_state_dir() -> Path:
 
 
 def given_variables(settings: BaseSettings) -> dict[str, str]:
-    """Return the environment that gives another process the same settings; what nobody set is left out."""
+    """Return the environment that gives another process the same settings; unset values are left out."""
     prefix = settings.model_config.get("env_prefix", "")
     return {
         str(field.validation_alias or f"{prefix}{name}".upper()): str(getattr(settings, name))
@@ -94,7 +94,7 @@ class TracingSettings(BaseSettings):
 
 
 class MetricsSettings(BaseSettings):
-    """``KML_METRICS_*``: whoever reaches the address reads the metrics, so a network rule has to guard it."""
+    """``KML_METRICS_*``: anyone who reaches the address can read the metrics, so a network rule has to guard it."""
 
     model_config = SettingsConfigDict(env_prefix="KML_METRICS_", extra="ignore", frozen=True, env_ignore_empty=True)
 

@@ -1,10 +1,10 @@
-"""Do samples and model fit together? Asked when a data set is to be trained on, and before each training.
+"""Checks whether samples and model fit together: when a training is set up, and before each training.
 
-Frameworks fail late here and in their own words, or broadcast and train nonsense. What is certain is refused; where a
-model may be right after all (a loss of the user's own, a PyTorch model whose first layer is not what it begins with)
-there is a *doubt*: the reason to give if training fails, a warning if it does not. A missing or superfluous axis of
-size 1 at either end, as between images (28, 28) and an input (28, 28, 1) of Keras or (1, 28, 28) of PyTorch, is mended
-by a view; nothing else is guessed.
+Frameworks fail late here and in their own words, or broadcast and train nonsense. Certain mismatches are refused. Where
+a model may be right after all (a custom loss, a PyTorch model that does not begin with its first layer) there is a
+*doubt*: the reason to give if training fails, a warning if it does not. A missing or superfluous axis of size 1 at
+either end, as between images (28, 28) and an input (28, 28, 1) of Keras or (1, 28, 28) of PyTorch, is fixed by a view;
+nothing else is guessed.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class DataMismatch(RefusedError):
 class ModelSignature:
     """Shapes per sample (without the batch axis; None: any size) of the model's inputs and outputs, by name.
 
-    Empty where the framework cannot tell before it sees data. Keras knows its inputs (``exact``); of a PyTorch model
-    they are what its first layer tells, which may take samples of more axes or flatten them. ``names`` are those of all
+    Empty where the framework cannot tell before it sees data. Keras knows its inputs (``exact``); for a PyTorch model
+    they come from its first layer, which may take samples with more axes or flatten them. ``names`` are those of all
     inputs, also of those whose shape is not known. ``proven``: the model was seen to take vectors of no other length.
     """
 
@@ -57,7 +57,7 @@ class ModelSignature:
     def from_report(cls, report: Mapping[str, Any], *, exact: bool) -> ModelSignature:
         """Read the ``inputs`` and ``outputs`` of the model process's answer to ``build``."""
         inputs = report.get("inputs") or ()
-        names = tuple(str(each.get("name") or index) for index, each in enumerate(inputs))
+        names = tuple(str(name.get("name") or index) for index, name in enumerate(inputs))
         proven = report.get("proven") is True
         return cls(shapes_of(inputs), shapes_of(report.get("outputs")), exact, names, proven)
 
@@ -68,9 +68,9 @@ class ModelSignature:
 
 def shapes_of(described: Sequence[Mapping[str, Any]] | None) -> dict[str, Shape]:
     """Return the shapes of one sample, by name, of inputs or outputs as the model process describes them."""
-    # An unknown rank is written as null instead of a list; then there is nothing to compare with.
-    known = [each for each in described or () if each.get("shape")]
-    return {str(each.get("name") or index): tuple(each["shape"][1:]) for index, each in enumerate(known)}
+    # An unknown rank is null instead of a list, so there is nothing to compare with.
+    known = [tensor for tensor in described or () if tensor.get("shape")]
+    return {str(tensor.get("name") or index): tuple(tensor["shape"][1:]) for index, tensor in enumerate(known)}
 
 
 def fit_feature_shape(
@@ -78,8 +78,8 @@ def fit_feature_shape(
 ) -> tuple[tuple[int, ...], DataMismatch | None]:
     """Return the shape in which to hand samples of shape ``sample`` to the model, and a doubt about it.
 
-    The shape is the same but for an axis of size 1. Raises DataMismatch when the model takes several inputs or, as far
-    as can be known, another shape.
+    The shape is the same except for an axis of size 1. Raises DataMismatch when the model takes several inputs or, as
+    far as can be known, another shape.
     """
     if len(signature.names) > 1 or len(signature.inputs) > 1:
         names = signature.names or tuple(signature.inputs)
@@ -93,7 +93,8 @@ def fit_feature_shape(
     ((name, expected),) = signature.inputs.items()
     for candidate in shapes_up_to_unit_axis(sample):
         if _matches(candidate, expected):
-            # Where only a first layer is known, code before it may add the axis itself: the process finds out.
+            # Where only the first layer is known, code before it may add the axis itself, which the process will find
+            # out.
             added = bool(sample) and len(candidate) > len(sample)
             return (sample if added and not signature.exact else candidate), None
     same_size = None not in expected and math.prod(sample) == math.prod(size or 1 for size in expected)
@@ -134,14 +135,14 @@ def check_inputs(given: Mapping[str, Shape], signature: ModelSignature) -> None:
 
 
 def label_shape_doubt(label: tuple[int, ...], signature: ModelSignature) -> DataMismatch | None:
-    """Return a doubt when labels of shape ``label`` belong to no usual loss over the model's output.
+    """Return a doubt when labels of shape ``label`` do not fit any usual loss over the model's output.
 
     Usual are, for an output (..., k): the same shape, or without the last axis or with 1 there (numbers of classes).
     """
     if len(signature.outputs) != 1:
         return None
     ((name, output),) = signature.outputs.items()
-    if any(_matches(label, each) for each in (output, output[:-1], (*output[:-1], 1), (*output, 1))):
+    if any(_matches(label, shape) for shape in (output, output[:-1], (*output[:-1], 1), (*output, 1))):
         return None
     return DataMismatch(
         f"the stream's labels have the shape {shape_text(label)}: the model's output {name!r} has "
@@ -152,7 +153,7 @@ def label_shape_doubt(label: tuple[int, ...], signature: ModelSignature) -> Data
 
 
 def label_range_doubt(label: tuple[int, ...], largest: int, signature: ModelSignature) -> DataMismatch | None:
-    """Return a doubt when ``largest``, the greatest whole-number label, is no class of the model's output."""
+    """Return a doubt when ``largest``, the greatest integer label, is not a class of the model's output."""
     if len(signature.outputs) != 1 or label not in ((), (1,)):
         return None
     ((_, output),) = signature.outputs.items()
@@ -179,5 +180,5 @@ def _matches(shape: tuple[int, ...], expected: Shape) -> bool:
 
 
 def shape_text(shape: Shape) -> str:
-    """Return a shape as people read it: ``(28, any)``."""
+    """Return a shape as text: ``(28, any)``."""
     return f"({', '.join('any' if size is None else str(size) for size in shape)}{',' if len(shape) == 1 else ''})"

@@ -1,6 +1,6 @@
-"""SignOfLife: a service writes down, now and then, that it lives and what it does, for whoever must tell if it hangs.
+"""SignOfLife: a service regularly writes that it is alive and what it is doing, so that a hang can be detected.
 
-Read by probes of Kubernetes (``kafkaml.is_alive``); people who look at the machine see what it does.
+Read by probes of Kubernetes (``kafkaml.is_alive``); also readable for people on the machine.
 """
 
 from __future__ import annotations

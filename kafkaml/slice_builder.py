@@ -40,7 +40,7 @@ __all__ = [
 
 Array = npt.NDArray[Any]
 
-# Few enough that a batch's bytes stay in the processor's cache and the allocator's hands.
+# Records per batch, few enough for a batch's bytes to stay in the processor's cache and be reused by the allocator.
 BATCH_RECORDS = 4000
 _LABEL_SALT = 1
 _MASK = (1 << 64) - 1
@@ -51,9 +51,9 @@ class BuiltSlice:
     """What was written: arrays of equal length, and what there is to say about the records.
 
     ``class_names`` are the texts that the numbers in ``labels`` stand for, empty where labels are numbers themselves.
-    ``left_out`` counts the records that are no samples. ``notes`` say how records were taken, ``doubts`` what looks
-    wrong with them and what to do; ``learnt`` are entries of an ``input_config`` that the data told. ``hashes`` name
-    the content: those of the samples, in their order where that is told by time, sorted otherwise. ``warnings`` are of
+    ``left_out`` counts the records that are not samples. ``notes`` say how records were read, ``doubts`` what looks
+    wrong with them and what to do; ``learnt`` are entries of an ``input_config`` that the data decided. ``hashes`` name
+    the content: those of the samples, in their order where that follows time, otherwise sorted. ``warnings`` concern
     that order. ``split``: which rows train, validate and test, where the samples are in the order of these parts.
     """
 
@@ -72,11 +72,11 @@ class BuiltSlice:
 
 
 class _LabelledAfterAll(Exception):
-    """A record with a key follows records without one: the build starts again and knows it from the start."""
+    """A record with a key follows records without one. The build restarts with that knowledge."""
 
 
 class _WiderAfterAll(Exception):
-    """A whole number that the type of the records before does not hold: the build starts again with a wider one."""
+    """An integer does not fit into the type of the records before. The build restarts with a wider type."""
 
 
 @dataclass
@@ -113,9 +113,9 @@ def build_slice(
 ) -> BuiltSlice:
     """Write ``features.npy`` and ``labels.npy`` into ``folder`` and return what they hold.
 
-    Samples are in an order of their content and ``seed``, or from old to new with ``by_time``.
-    ``on_progress(records, at most)`` is called after each batch and may raise to give up. Raises DecodeError when too
-    many records do not fit the format, StreamUnavailable when the ranges hold no record.
+    Samples are in an order of their content and ``seed``, or from old to new with ``by_time``. ``on_progress(records,
+    at most)`` is called after each batch and may raise to stop. Raises DecodeError when too many records do not fit the
+    format, StreamUnavailable when the ranges hold no record.
     """
     labelled: bool | None = None
     while True:
@@ -125,7 +125,7 @@ def build_slice(
         except _LabelledAfterAll:
             labelled = True
         except _WiderAfterAll:
-            # Not twice: the wider type refuses what it does not hold.
+            # This happens at most once, because the wider type refuses what it cannot hold.
             codec = codec.widened() or codec
         else:
             return builder.finish()
@@ -158,7 +158,7 @@ class _Builder:
         self._features = _Column(folder / "features.arrived")
         self._labels = _Column(folder / "labels.arrived")
         self._hashes: list[Hashes] = []
-        self._times = TimeOrder(each.topic for each in ranges) if by_time else None
+        self._times = TimeOrder(stream_range.topic for stream_range in ranges) if by_time else None
         self._feature_sum = 0
         self._records = 0
         self._left_out = LeftOut()
@@ -167,7 +167,7 @@ class _Builder:
 
     def read(self, reader: RecordReader, idle_timeout_seconds: float, on_progress: Callable[[int, int], None]) -> None:
         """First pass: decode, hash, append."""
-        expected = sum(each.max_records or 0 for each in self._ranges)
+        expected = sum(stream_range.max_records or 0 for stream_range in self._ranges)
         with ExitStack() as files:
             features = files.enter_context(self._features.path.open("wb"))
             labels = files.enter_context(self._labels.path.open("wb"))
@@ -234,7 +234,7 @@ class _Builder:
         self._records += len(batch)
         for failure in failures:
             self._left_out.add(batch[failure.index].place, failure.error)
-        self._left_out.check(self._records, sum(each.max_records or 0 for each in self._ranges))
+        self._left_out.check(self._records, sum(stream_range.max_records or 0 for stream_range in self._ranges))
         if len(features) and features.dtype.kind == "f" and self._widens(features):
             raise _WiderAfterAll
         origins: Rows | None = None
@@ -253,14 +253,14 @@ class _Builder:
                 self._times.append(batch, np.bincount(origins, minlength=len(batch)))
 
     def _settle(self, values: Sequence[bytes | None], keys: Sequence[bytes | None]) -> None:
-        """Take from the first records with a value what only data can tell: keys of objects, shapes."""
+        """Learn from the first records with a value what only data can tell: keys of objects, shapes."""
         self._settled = any(value is not None for value in values)
         self._codec = self._codec.settled(values, keys)
         labels = self._codec.labels if self._labelled else None
         self._notes = tuple(dict.fromkeys((*self._codec.features.notes, *(labels.notes if labels else ()))))
 
     def _widens(self, features: Array) -> bool:
-        """Whether these are of a wider type than the codec's own, which the whole stream is to have then."""
+        """Whether these have a wider type than the codec's, which the whole stream must then have."""
         return features.dtype != self._codec.features.dtype and self._codec.widened() is not None
 
     def _leave_out(
@@ -270,10 +270,10 @@ class _Builder:
         for row in np.flatnonzero(bad).tolist():
             error = not_finite_error(self._codec, features[row], None if labels is None else labels[row])
             self._left_out.add(batch[int(origins[row])].place, error)
-        self._left_out.check(self._records, sum(each.max_records or 0 for each in self._ranges))
+        self._left_out.check(self._records, sum(stream_range.max_records or 0 for stream_range in self._ranges))
 
     def _doubt(self, features: Array, labels: Array | None) -> None:
-        """Look once whether the first samples' bytes are in the other order."""
+        """Check once whether the first samples' bytes are in the wrong order."""
         for codec, rows in ((self._codec.features, features), (self._codec.labels, labels)):
             if codec is not None and rows is not None:
                 doubt = codec.doubt(rows)
@@ -288,7 +288,7 @@ class _Builder:
                 hint=f"they look like lines of CSV: {CSV_HINT}" if is_csv else "encode texts as numbers in the sink",
             )
         hashes = content_hashes(features)
-        # The sum of the file to come, while the rows are at hand; see ``content_sum``.
+        # Compute the checksum of the future file while the rows are in memory; see ``content_sum``.
         self._feature_sum += int(hashes.sum(dtype=np.uint64))
         if not self._hashes:
             self._doubt(features, labels)
@@ -299,7 +299,7 @@ class _Builder:
         self._hashes.append(hashes)
 
     def _of_one_shape(self, batch: RecordBatch, features: Array, labels: Array | None) -> tuple[Array, Array | None]:
-        """Leave a batch out whose samples are not shaped as those before it, where nothing declares the shape."""
+        """Leave out a batch whose samples differ in shape from those before, where the shape is not declared."""
         for column, rows in ((self._features, features), (self._labels, labels)):
             if rows is None or column.dtype is None:
                 continue
@@ -340,22 +340,22 @@ def sample_origins(
 
 
 def not_finite_error(codec: StreamCodec, sample: Any, label: Any) -> DecodeError:
-    """Return why ``sample``, or its label, is none: it holds NaN or infinity."""
+    """Return why ``sample``, or its label, is unusable: it holds NaN or infinity."""
     numbers = np.asarray(sample)
     wrong = ~np.isfinite(numbers)
     if not wrong.any():
         return DecodeError(f"the label is {np.asarray(label)!s:.40}", gap="NaN or infinity in the label")
     first = np.argwhere(wrong)[0]
     token = "NaN" if np.isnan(numbers[tuple(first)]) else "infinity"
-    # Of an image each pixel would be a group of its own.
+    # For an image each pixel would be a group of its own.
     where = f" in {codec.features.column_name(int(first[0]))}" if numbers.ndim == 1 else ""
     return DecodeError(f"the sample holds {token}{where}", gap=f"{token}{where}")
 
 
 def not_finite(features: Array, labels: Array | None) -> npt.NDArray[np.bool_] | None:
-    """Return which samples hold NaN or infinity; None where none does."""
+    """Return which samples hold NaN or infinity; None if there are none."""
     sides = [features] if labels is None else [features, labels]
-    found = [bad for each in sides if (bad := _not_finite_rows(each)) is not None]
+    found = [bad for side in sides if (bad := _not_finite_rows(side)) is not None]
     return np.logical_or.reduce(found) if found else None
 
 
@@ -384,11 +384,11 @@ def _coded(texts: list[Array]) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:
 def _differ(arrays: Sequence[ArrayFile]) -> Callable[[Rows, Rows], npt.NDArray[np.bool_]]:
     def differ(left: Rows, right: Rows) -> npt.NDArray[np.bool_]:
         result = np.zeros(len(left), np.bool_)
-        for each in arrays:
-            # Bytes, because a NaN differs from itself.
-            rows = _as_bytes(each)
-            for start in range(0, len(left), each.chunk_rows):
-                part = slice(start, start + each.chunk_rows)
+        for array in arrays:
+            # Compare bytes, because a NaN differs from itself.
+            rows = _as_bytes(array)
+            for start in range(0, len(left), array.chunk_rows):
+                part = slice(start, start + array.chunk_rows)
                 result[part] |= np.any(rows[left[part]] != rows[right[part]], axis=1)
         return result
 
@@ -396,7 +396,7 @@ def _differ(arrays: Sequence[ArrayFile]) -> Callable[[Rows, Rows], npt.NDArray[n
 
 
 def _content(arrays: Sequence[ArrayFile]) -> Callable[[int], bytes]:
-    views = [_as_bytes(each) for each in arrays]
+    views = [_as_bytes(array) for array in arrays]
     return lambda row: b"".join(view[row].tobytes() for view in views)
 
 

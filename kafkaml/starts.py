@@ -1,4 +1,4 @@
-"""Starts: where a consumer group begins to read that has committed nothing. Pure; for backend and Kafka's client."""
+"""Starts: where a consumer group without committed offsets begins to read. Pure; for backend and Kafka's client."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MAX_OFFSET = (1 << 63) - 1
 
 
 class StartPlace(StrEnum):
-    """``NOW``: behind all records that are there."""
+    """``NOW``: after all existing records."""
 
     BEGINNING = "beginning"
     NOW = "now"
@@ -25,7 +25,9 @@ Start = StartPlace | int | datetime
 
 
 def parsed_start(text: str) -> Start:
-    """Return what ``beginning``, ``now``, an offset or a time (ISO 8601; no zone: UTC) means; RefusedError else."""
+    """Return what ``beginning``, ``now``, an offset or a time (ISO 8601; no zone: UTC) means; raises RefusedError for
+    anything else.
+    """
     try:
         return StartPlace(text)
     except ValueError:

@@ -1,6 +1,6 @@
-"""A stream that a sink announced, looked at as the data set that it is: an array a record, its label in the key. Pure.
+"""Previews a stream that a sink announced as a data set: one array per record, its label in the key. Pure.
 
-What data sets are told by, their columns and the balance of their labels, is told of it too.
+It has the same summary as a data set: columns and the balance of the labels.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from kafkaml.wire.preview import Preview, PreviewColumn, PreviewInput
 
 __all__ = ["named_columns", "stream_preview"]
 
-# A sample of more numbers is a picture or a signal: nobody reads it as a table.
+# A sample with more numbers is a picture or a signal, not a row of a table.
 _MAX_COLUMNS = 500
-# Packed records hold many samples: of so many numbers those of all are known.
+# Packed records hold many samples; this many numbers are enough for statistics.
 _MAX_NUMBERS = 4_000_000
-# Whole numbers of more different values are no classes.
+# Integers with more distinct values are not classes.
 _MAX_CLASSES = 50
 
 
 def named_columns(features: Codec, shape: Sequence[int]) -> tuple[str, ...]:
-    """Return what the numbers of a sample of this ``shape`` are called: by the stream, else ``column 1`` and so on.
+    """Return the names of the numbers in a sample of this ``shape``: the stream's, otherwise ``column 1`` and so on.
 
-    Empty where a sample is no row of a table: of two axes or more, or of more than 500 numbers.
+    Empty where a sample is not a row of a table, because it has two axes or more, or more than 500 numbers.
     """
     width = math.prod(shape)
     if len(shape) > 1 or not 0 < width <= _MAX_COLUMNS:
@@ -43,14 +43,14 @@ def named_columns(features: Codec, shape: Sequence[int]) -> tuple[str, ...]:
 
 
 def stream_preview(records: Sequence[Record], codec: StreamCodec, *, available: int) -> Preview:
-    """Return what ``records``, some of the ``available`` ones of a stream, tell of its columns and labels.
+    """Return columns and labels of a stream, judged by ``records``, some of its ``available`` ones.
 
-    ``columns`` are empty of samples that are no rows of a table; ``samples`` and ``parts`` are those of a training.
+    ``columns`` are empty for samples that are not rows of a table; ``samples`` and ``parts`` are those of a training.
     """
-    values, keys = [each.value for each in records], [each.key for each in records]
+    values, keys = [record.value for record in records], [record.key for record in records]
     codec = codec.settled(values, keys)
     rows, labels, failures = codec.decode_each(values, keys)
-    gaps = Counter(each.error.gap for each in failures)
+    gaps = Counter(failure.error.gap for failure in failures)
     rows, labels = _thinned(rows), None if labels is None else _thinned(labels)
     found: dict[str, Any] = {}
     columns: list[PreviewColumn] = []
@@ -62,9 +62,9 @@ def stream_preview(records: Sequence[Record], codec: StreamCodec, *, available: 
     if labels is not None and len(labels):
         label, found["balance"] = _label(labels, missing=gaps[NO_LABEL])
         columns.append(label)
-    first = next((each for each in failures if not each.error.gap), None)
+    first = next((failure for failure in failures if not failure.error.gap), None)
     if first is not None:
-        odd = sum(not each.error.gap for each in failures)
+        odd = sum(not failure.error.gap for failure in failures)
         found["undecodable"] = undecodable(records[first.index], first.error, odd / len(records))
     return Preview(
         records=max(available, len(records)),
@@ -80,7 +80,7 @@ def _thinned(rows: Array) -> Array:
 
 
 def _columns(rows: Array, names: Sequence[str], gaps: Counter[str]) -> list[PreviewColumn]:
-    # A record that lacks one number is no sample: it is missing there all the same.
+    # A record that lacks a number is not a sample, but counts as missing in that column.
     lacking = {name: sum(count for gap, count in gaps.items() if gap.endswith(f" in {name}")) for name in names}
     total = len(rows) + sum(lacking.values())
     columns = []
@@ -109,7 +109,7 @@ def _label(labels: Array, *, missing: int) -> tuple[PreviewColumn, tuple[Any, ..
     """Return the label as a column, and the balance of its classes, empty where it names none."""
     kind, counts, numbers = FieldKind.TEXT, Counter[str](), None
     if labels.dtype.kind in "US":
-        counts = Counter(str(each)[:200] for each in labels.reshape(-1).tolist())
+        counts = Counter(str(label)[:200] for label in labels.reshape(-1).tolist())
     else:
         kind, flat = FieldKind.NUMBERS, labels.reshape(len(labels), -1)
         if flat.shape[1] > 1 and ((flat == 0) | (flat == 1)).all() and (flat.sum(axis=1) == 1).all():
@@ -122,7 +122,9 @@ def _label(labels: Array, *, missing: int) -> tuple[PreviewColumn, tuple[Any, ..
             kind = FieldKind.INTEGER if whole else FieldKind.NUMBER
             classes, often = np.unique(finite, return_counts=True)
             if whole and len(classes) <= _MAX_CLASSES:
-                counts = Counter({str(int(each)): int(count) for each, count in zip(classes, often, strict=True)})
+                counts = Counter(
+                    {str(int(class_name)): int(count) for class_name, count in zip(classes, often, strict=True)}
+                )
             else:
                 numbers = numbers_summary(finite, whole=whole)
     balance = value_counts(counts, _MAX_CLASSES)

@@ -90,7 +90,7 @@ def parse_ranges(text: str) -> tuple[StreamRange, ...]:
     if not ranges:
         raise StreamRangeError(f"{text!r} holds no range: expected topic:partition:start:end, comma-separated")
     # Overlaps would show some records to the model twice as often as others, unseen.
-    ordered = sorted(ranges, key=lambda each: (each.topic, each.partition, each.start))
+    ordered = sorted(ranges, key=lambda stream_range: (stream_range.topic, stream_range.partition, stream_range.start))
     for left, right in itertools.pairwise(ordered):
         if (left.topic, left.partition) == (right.topic, right.partition) and (
             left.end is None or left.end > right.start
@@ -101,4 +101,4 @@ def parse_ranges(text: str) -> tuple[StreamRange, ...]:
 
 def format_ranges(ranges: Iterable[StreamRange]) -> str:
     """Write ranges in the wire form, comma-separated."""
-    return ",".join(str(each) for each in ranges)
+    return ",".join(str(stream_range) for stream_range in ranges)

@@ -1,4 +1,4 @@
-"""What the operating system is asked for by those who keep processes and files. Light enough for keepers."""
+"""Calls to the operating system for managing processes and files. Light enough for long-lived keeper processes."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ __all__ = [
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
-# Loaded once, and not in a child between fork and exec.
+# Load the library once, and not in a child between fork and exec.
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Replace ``path`` by a file (0600) that holds all of ``content``, or leave it as it is and raise OSError."""
+    """Replace ``path`` by a file (0600) with ``content``, or leave it unchanged and raise OSError."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
@@ -56,7 +56,7 @@ def socket_address(folder: Path, name: str) -> Iterator[str]:
 
 @cache
 def boot_id() -> str:
-    """Return a text that differs for each start of the machine; empty where it is not Linux."""
+    """Return an id of this boot of the machine; empty on other systems than Linux."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
@@ -81,14 +81,14 @@ def memory_kills() -> int:
 
 
 def become_subreaper() -> None:
-    """Have orphans of our children handed to us, not to the system's first process (Linux only)."""
+    """Become the parent of our children's orphans, instead of the init process (Linux only)."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def die_with_parent(number: int, parent: int) -> None:
     """Have the kernel send us ``number`` (a signal) when our parent, the process ``parent``, ends (Linux only)."""
     _prctl(_PR_SET_PDEATHSIG, number)
-    # It may have ended before the kernel was told.
+    # The parent may have ended before the request took effect.
     if os.getppid() != parent:
         os.kill(os.getpid(), number)
 

@@ -1,4 +1,4 @@
-"""What people wrote is shown as they wrote it: no text becomes a style, and none moves the cursor of a terminal.
+"""Shows users' texts literally in a terminal: no text becomes a style or moves the cursor.
 
 Names, labels, logs and messages reach a terminal only through ``SafeConsole``, which knows no markup; our own styles
 come by ``styled``.
@@ -17,7 +17,7 @@ from rich.text import Text
 
 __all__ = ["SafeConsole", "styled", "visible"]
 
-# Controls of both sets, marks that turn the direction of text, and halves of characters, which have no bytes.
+# Control characters of both sets, marks that change the direction of text, and lone surrogates.
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -32,7 +32,7 @@ def _escaped(found: re.Match[str]) -> str:
 
 
 def styled(template: str, **values: object) -> Text:
-    """Return ``template``, in rich's markup, with ``values`` in it as they are: ``styled("[dim]{a}[/]", a=...)``."""
+    """Return ``template``, in rich's markup, with ``values`` inserted literally: ``styled("[dim]{a}[/]", a=...)``."""
     return Text.from_markup(
         template.format(**{name: escape(visible(str(value))) for name, value in values.items()}), emoji=False
     )
@@ -45,7 +45,7 @@ class SafeConsole(Console):
         super().__init__(**options, markup=False, emoji=False, highlight=False)
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """Before rich, which drops some controls without a word."""
+        """Escape before rich, which silently drops some control characters."""
         return super().render_str(visible(text), **options)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:

@@ -8,7 +8,7 @@ from typing import Any
 
 __all__ = ["counted", "storable"]
 
-# No database takes a NUL in a text, and halves of surrogate pairs have no bytes in UTF-8.
+# No database takes a NUL in a text, and lone surrogates have no UTF-8 encoding.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -18,9 +18,11 @@ def counted(number: int, noun: str) -> str:
 
 
 def storable(value: Any) -> Any:
-    """Return ``value`` (text, or mappings and lists that hold some) with U+FFFD for the characters of no encoding."""
+    """Return ``value`` (text, or mappings and lists that hold some) with U+FFFD for characters that cannot
+    be encoded.
+    """
     if isinstance(value, str):
         return _UNSTORABLE.sub("\ufffd", value) if not value.isascii() or "\0" in value else value
     if isinstance(value, Mapping):
-        return {storable(name): storable(each) for name, each in value.items()}
-    return [storable(each) for each in value] if isinstance(value, (list, tuple)) else value
+        return {storable(name): storable(element) for name, element in value.items()}
+    return [storable(element) for element in value] if isinstance(value, (list, tuple)) else value

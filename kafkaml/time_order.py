@@ -29,18 +29,18 @@ class TimeOrder:
         self._offsets: list[npt.NDArray[np.int64]] = []
 
     def append(self, batch: RecordBatch, samples: Sequence[int] | npt.NDArray[np.intp]) -> None:
-        """Take the records of ``batch``, which hold so many samples each: 0 where a record was left out."""
+        """Take the records of ``batch``, with the number of samples in each; 0 where a record was left out."""
         columns = batch.columns()
         partitions = np.array(columns.partitions, np.int64)
         if len(self._topics) > 1:
-            # Only then: a record is made for each, which costs more than all the rest.
+            # Only in this case, because building a record for each costs more than all the rest.
             partitions += np.array([self._topics[record.topic] for record in batch], np.int64) << 32
         self._timestamps_ms.append(np.repeat(np.array(columns.timestamps_ms, np.int64), samples))
         self._partitions.append(np.repeat(partitions, samples))
         self._offsets.append(np.repeat(np.array(columns.offsets, np.int64), samples))
 
     def order(self) -> tuple[Rows, list[str]]:
-        """Return the permutation that brings the samples from old to new, and what to say about it."""
+        """Return the permutation that brings the samples from old to new, and warnings about it."""
         timestamps_ms, partitions, offsets = (
             np.concatenate(column) for column in (self._timestamps_ms, self._partitions, self._offsets)
         )
@@ -55,7 +55,7 @@ def _by_position(partitions: npt.NDArray[Any], offsets: npt.NDArray[Any]) -> tup
     """Order samples without times: the last part of each partition comes last."""
     rows = np.lexsort((offsets, partitions))
     _, sizes = np.unique(partitions, return_counts=True)
-    # From 0 to 1 through each partition.
+    # The relative position, from 0 to 1, in each partition.
     position = np.concatenate([(np.arange(size) + 0.5) / size for size in sizes])
     warnings = []
     if len(sizes) > 1:

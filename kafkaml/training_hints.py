@@ -1,6 +1,6 @@
-"""Hints: what the curves and the confusion matrix of a training that ended say. Pure; asked for what is shown.
+"""Hints: advice from the curves and the confusion matrix of a finished training. Pure; computed for display.
 
-Rules of thumb: they are silent where little was trained, and each says one thing to try first.
+Rules of thumb: there are none where little was trained, and each names one thing to try first.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from kafkaml.wire.progress import EpochMetrics
 __all__ = ["training_hints"]
 
 _LOSS = "loss"
-# Fewer epochs draw no curve, fewer samples no balance.
+# Fewer epochs do not make a curve, fewer samples do not show a balance.
 _MIN_EPOCHS = 4
 _MIN_SAMPLES = 20
 # A loss that never fell by this share of itself has not moved.
 _MOVED = 0.01
-# Validation that is so much worse than it was at its best.
+# How much worse than its best the validation must be.
 _WORSE = 0.1
-# The share of all that was gained which the last fifth of the epochs still gained.
+# The share of the total gain that the last fifth of the epochs still contributed.
 _STILL_FALLING = 0.03
 _NEAR_MAJORITY = 0.005
 
@@ -33,24 +33,24 @@ def training_hints(
 ) -> list[Hint]:
     """Return hints, the one that explains most first. ``epochs`` are of one training, in order, the first among them.
 
-    Those that show the curve are enough. ``best`` is the outcome's. Empty where nothing is to be said.
+    Those that show the curve are enough. ``best`` is the outcome's. Empty without any finding.
     """
     curves = [
-        # What came after the epoch whose weights are kept is not in the model.
-        each
-        for each in _of_curves(epochs)
-        if each.code != HintCode.OVERFITTING or best is None or not best.restored
+        # Epochs after the one whose weights are kept are not in the model.
+        epoch
+        for epoch in _of_curves(epochs)
+        if epoch.code != HintCode.OVERFITTING or best is None or not best.restored
     ]
-    # Who predicts one class does so because of what the curves tell, where they tell something.
+    # A hint from the curves, if any, also explains why only one class is predicted.
     return curves if curves and curves[0].code == HintCode.DIVERGED else [*_of_matrix(matrix), *curves]
 
 
 def _of_curves(epochs: Sequence[EpochMetrics]) -> Iterator[Hint]:
-    trained = [(each.epoch, each.training[_LOSS]) for each in epochs if _LOSS in each.training]
+    trained = [(epoch.epoch, epoch.training[_LOSS]) for epoch in epochs if _LOSS in epoch.training]
     if not trained:
         return
     (_, first), (last_epoch, last) = trained[0], trained[-1]
-    best_epoch, best = min(trained, key=lambda each: each[1] if math.isfinite(each[1]) else math.inf)
+    best_epoch, best = min(trained, key=lambda point: point[1] if math.isfinite(point[1]) else math.inf)
     odd = next((epoch for epoch, loss in trained if not math.isfinite(loss)), None)
     if odd is not None:
         yield Hint(
@@ -79,11 +79,11 @@ def _of_curves(epochs: Sequence[EpochMetrics]) -> Iterator[Hint]:
 
 
 def _of_validation(epochs: Sequence[EpochMetrics], best_epoch: int, last_epoch: int) -> Iterator[Hint]:
-    held_out = [(each.epoch, each.validation[_LOSS]) for each in epochs if _LOSS in each.validation]
-    told = [each for each in held_out if math.isfinite(each[1])]
-    if len(told) > 1:
-        turned, lowest = min(told, key=lambda each: each[1])
-        last = told[-1][1]
+    held_out = [(epoch.epoch, epoch.validation[_LOSS]) for epoch in epochs if _LOSS in epoch.validation]
+    finite = [point for point in held_out if math.isfinite(point[1])]
+    if len(finite) > 1:
+        turned, lowest = min(finite, key=lambda point: point[1])
+        last = finite[-1][1]
         # While the training loss fell on.
         if turned < best_epoch and turned <= 0.8 * last_epoch and last > lowest + abs(lowest) * _WORSE:
             yield Hint(
@@ -94,10 +94,10 @@ def _of_validation(epochs: Sequence[EpochMetrics], best_epoch: int, last_epoch: 
                 "dropout, or more data",
             )
             return
-    followed = told or [(each.epoch, each.training[_LOSS]) for each in epochs if _LOSS in each.training]
+    followed = finite or [(epoch.epoch, epoch.training[_LOSS]) for epoch in epochs if _LOSS in epoch.training]
     before = [loss for epoch, loss in followed if epoch <= 0.8 * last_epoch]
     if before and before[-1] - followed[-1][1] > (followed[0][1] - followed[-1][1]) * _STILL_FALLING > 0:
-        what = "validation loss" if told else "loss"
+        what = "validation loss" if finite else "loss"
         yield Hint(
             code=HintCode.STILL_IMPROVING,
             message=f"the {what} was still falling at the end ({before[-1]:.4g} to {followed[-1][1]:.4g} in the last "
@@ -114,7 +114,7 @@ def _of_matrix(matrix: ConfusionMatrix | None) -> Iterator[Hint]:
     truths, predictions = [sum(row) for row in counts], [sum(column) for column in zip(*counts, strict=True)]
     most = max(range(len(truths)), key=truths.__getitem__)
     share = truths[most] / total
-    right = sum(counts[each][each] for each in range(len(counts))) / total
+    right = sum(counts[index][index] for index in range(len(counts))) / total
     advice = "look whether the features say anything of the label, scale them, and weigh or sample rare classes more"
     if share == 1:
         return

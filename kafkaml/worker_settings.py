@@ -1,4 +1,4 @@
-"""Settings of workers. The workers read them; whoever starts workers passes on those that were given to the platform.
+"""Settings of workers. The workers read them; the launcher passes on those that were given to the platform.
 
 A setting that is not here does not reach a worker.
 """
@@ -39,7 +39,7 @@ class TrainingSettings(_WorkerSettings):
 
 
 class InferenceSettings(_WorkerSettings):
-    """What may be tuned of a replica, ``KML_INFERENCE_*``; the defaults suit all machines."""
+    """Tuning of replicas, ``KML_INFERENCE_*``; the defaults suit all machines."""
 
     model_config = SettingsConfigDict(env_prefix="KML_INFERENCE_")
 
@@ -58,12 +58,13 @@ class InferenceSettings(_WorkerSettings):
         600.0, ge=0, description="how long the version before is kept ready after a swap, so that going back is quick"
     )
     session_timeout_seconds: float = Field(10.0, ge=1, description="after this Kafka takes a silent replica for dead")
-    # Shorter than a broker's transaction.max.timeout.ms, longer than the longest stall that is worth surviving.
+    # Shorter than a broker's transaction.max.timeout.ms, and longer than the longest stall worth surviving.
     transaction_timeout_seconds: float = Field(15.0, ge=1)
 
 
 def worker_environment(kafka: KafkaSettings) -> dict[str, str]:
-    """Return the environment of every worker beside its job's: how it reaches Kafka, and what this process was given.
+    """Return the environment of every worker in addition to its job's: how it reaches Kafka, and this process's
+    settings.
 
     Raises ValidationError for a value that workers would refuse.
     """

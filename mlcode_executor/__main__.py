@@ -38,7 +38,7 @@ _logger = get_logger(__name__)
 
 
 class CheckSettings(BaseSettings):
-    """``KML_CHECK_*``: limits of one check and how many are worked on at a time."""
+    """``KML_CHECK_*``: limits of one check and how many run at the same time."""
 
     model_config = SettingsConfigDict(env_prefix="KML_CHECK_", extra="ignore", frozen=True)
 
@@ -65,7 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the service until SIGTERM or SIGINT; returns the exit status."""
     options = _parse(arguments)
     configure_logs(f"executor-{options.framework}")
-    # As an exception, so that children are ended wherever the signal arrives; uvicorn raises it again when it is done.
+    # Raise an exception, so that children are ended wherever the signal arrives. uvicorn raises it again when it has
+    # shut down.
     signal.signal(signal.SIGTERM, _stop)
     try:
         return _serve(options, CheckSettings(), PlatformSettings())
@@ -117,9 +118,9 @@ def _serve(options: argparse.Namespace, checks: CheckSettings, platform: Platfor
             metrics=metrics,
         )
         metrics.pending, metrics.spares = lambda: service.pending, lambda: checker.ready
-        told = ProcessMetrics(f"executor-{options.framework}", [metrics])
+        process_metrics = ProcessMetrics(f"executor-{options.framework}", [metrics])
         try:
-            with MetricsServer(told, state_dir=platform.state_dir):
+            with MetricsServer(process_metrics, state_dir=platform.state_dir):
                 return _run(service, options, fork_server)
         finally:
             service.close()
@@ -163,7 +164,8 @@ def _run(service: ExecutorService, options: argparse.Namespace, fork_server: For
 def _listen(host: str, port: int) -> socket.socket:
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        # With its protocol named: asyncio turns Nagle's algorithm off only then, which else costs 40 ms an answer.
+        # asyncio turns Nagle's algorithm off only for a socket with its protocol named. Otherwise it costs 40 ms per
+        # answer.
         listener = socket.socket(family, kind, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
@@ -190,7 +192,7 @@ def _read_token(path: str) -> str:
 
 
 def distributions(package: str) -> Sequence[str]:
-    """Return the names that a package may be installed by: TensorFlow for CPUs alone has another."""
+    """Return the names under which a package may be installed, because TensorFlow for CPUs has a name of its own."""
     return package, f"{package}-cpu"
 
 

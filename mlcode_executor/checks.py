@@ -1,4 +1,4 @@
-"""Checker: source code in, verdict out. Every check runs in a model process of its own; nothing is kept of it.
+"""Checker: source code in, verdict out. Every check runs in a model process of its own, and nothing of it is kept.
 
 Called by the HTTP service; knows nothing of HTTP.
 """
@@ -38,7 +38,7 @@ class Problem:
 
     @classmethod
     def from_error(cls, error: KafkaMLError) -> Problem:
-        """Describe an error that is the sender's to mend; others are raised again."""
+        """Describe an error that the sender can fix; others are raised again."""
         match error:
             case UserCodeError():
                 return cls(
@@ -83,13 +83,13 @@ class Checker:
         self._spares = SpareProcesses(start, count=spares)
         self._lock = threading.Lock()
         self._running: dict[str, ModelProcess] = {}
-        # The newest: a check that has not begun finds itself among them.
+        # The newest cancelled tickets, where a check that has not begun looks for its own.
         self._cancelled: deque[str] = deque(maxlen=_MAX_CANCELLED)
 
     def check(self, *, code: str, imports: str, distributed: bool, ticket: str = "") -> Verdict:
-        """Run the code and describe its model. Raises BrokenError when that could not be tried.
+        """Run the code and describe its model. Raises BrokenError when the check could not be run.
 
-        ``ticket`` is what it can be cancelled by, from another thread.
+        ``ticket`` identifies it for ``cancel``, from another thread.
         """
         if self._is_cancelled(ticket):
             return _CANCELLED
@@ -107,7 +107,7 @@ class Checker:
             return Verdict(report=report, output=process.output)
 
     def cancel(self, ticket: str) -> None:
-        """End the check of a ticket now; one that has not begun will not, and nothing happens to one that is over."""
+        """End the check of a ticket now. A check that has not begun never will; one that is over is left alone."""
         with self._lock:
             self._cancelled.append(ticket)
             process = self._running.get(ticket)

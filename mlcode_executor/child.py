@@ -1,4 +1,4 @@
-"""The program inside the model process: reads requests of the runner, passes them to the framework's handler, answers.
+"""The program inside the model process: reads the runner's requests, passes them to the framework's handler, answers.
 
 Runs after the sandbox has closed around it (``mlcode_executor/sandbox``). User code shares this process, so nothing
 here is a defence: the runner trusts no answer.
@@ -25,7 +25,7 @@ from mlcode_executor.shared_array import map_array
 
 __all__ = ["serve"]
 
-# What allocators say that do not raise MemoryError: libtorch, TensorFlow, C++.
+# Messages of allocators that do not raise MemoryError: libtorch, TensorFlow, C++.
 _OUT_OF_MEMORY = re.compile(
     r"can't allocate memory|cannot allocate memory|out of memory|OOM when allocating|std::bad_alloc|"
     r"failed to allocate memory|unable to allocate",

@@ -1,4 +1,6 @@
-"""Why a model process ended: from what its guardian saw, what it printed and what the kernel counted, to one reason."""
+"""Finds the one reason why a model process ended, from what its guardian saw, what it printed and what the kernel
+counted.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ from kafkaml.wire.limits import ResourceLimits
 
 __all__ = ["MEMORY_EXIT_CODE", "ExitReport", "LimitReason", "death", "out_of_memory"]
 
-# With it a model process says "out of memory" where not even an answer can be built any more.
+# Exit code for "out of memory, with too little left to send an error".
 MEMORY_EXIT_CODE = 86
 
 
@@ -39,7 +41,7 @@ _HINTS = {
     LimitReason.CRASHED: "see the output; the last lines often name the operation",
 }
 
-# Written by C++ and the allocators of TensorFlow and libtorch before they abort.
+# Messages that C++ and the allocators of TensorFlow and libtorch print before they abort.
 _MEMORY_WORDS = re.compile(
     r"std::bad_alloc|cannot allocate memory|can't allocate memory|out of memory|MemoryError", re.IGNORECASE
 )
@@ -47,7 +49,9 @@ _MEMORY_WORDS = re.compile(
 
 @dataclass(frozen=True)
 class ExitReport:
-    """What the guardian saw: exactly one of ``code`` and ``signal`` is set; ``reason`` where it killed by itself."""
+    """What the guardian saw: exactly one of ``code`` and ``signal`` is set; ``reason`` is set where the guardian killed
+    the process.
+    """
 
     code: int | None
     signal: int | None
@@ -57,7 +61,7 @@ class ExitReport:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> ExitReport:
-        """Read what ``to_json`` wrote."""
+        """Read the JSON that ``to_json`` wrote."""
         return cls(**{name: document[name] for name in cls.__dataclass_fields__})
 
 

@@ -3,8 +3,8 @@
 ``python -m mlcode_executor.fork_server --runtime tensorflow --socket PATH`` is a *keeper*: it owns the socket and
 starts the *warm* process, which has an empty environment, holds no credential and never runs an operation of the
 framework. The keeper replaces the warm process every few hundred requests and when it dies; requests wait in the
-socket's backlog meanwhile, and model processes that run are not touched. A runner without a server to go to starts a
-warm process of its own (``PrivateForkServer``).
+socket's backlog meanwhile, and running model processes are not touched. A runner without a server starts a warm process
+of its own (``PrivateForkServer``).
 """
 
 from __future__ import annotations
@@ -35,25 +35,26 @@ __all__ = ["PrivateForkServer", "connect", "main", "server_status"]
 
 # Requests wait here while the warm process is replaced.
 BACKLOG = 128
-# A fork inherits the parent's address layout: what one child learnt of it is worth nothing after these.
+# Requests after which the warm process is replaced. Every fork inherits its address layout, so what a hostile child
+# learnt about it becomes useless.
 RECYCLE_REQUESTS = 500
-# A killed warm process is replaced at once; one that cannot start is tried at this interval.
+# A killed warm process is replaced immediately; one that cannot start is retried at this interval.
 RESTART_SECONDS = 2.0
 _STOP_SECONDS = 5.0
 
 
 def warm_environment() -> dict[str, str]:
-    """Return all that the warm process gets to see: procfs shows a start environment to every child for ever."""
+    """Return the environment of the warm process. It is minimal, because procfs shows it to every child forever."""
     return {
         "PATH": "/usr/bin:/bin",
         "LANG": "C.UTF-8",
         "HOME": "/nonexistent",
-        # Where the checkout is not installed, the packages lie beside this one.
+        # In a checkout that is not installed, the packages lie next to this one.
         "PYTHONPATH": str(Path(__file__).resolve().parents[1]),
         "PYTHONDONTWRITEBYTECODE": "1",
-        # All children hash alike, so that the same seed gives the same training.
+        # Hashing is fixed, so that the same seed gives the same training in every child.
         "PYTHONHASHSEED": "0",
-        # These start threads, or write, at import otherwise.
+        # Without these settings the packages start threads, or write files, at import.
         "OPENBLAS_NUM_THREADS": "1",
         # By default OpenMP's threads spin while they wait for each other. With one other busy process on two cores that
         # made a PyTorch training 4 to 25 times slower (4-16 s for 0.4 s), sleeping only 2 times (0.7-0.9 s).
@@ -85,7 +86,7 @@ def connect(path: str, deadline: float) -> socket.socket:
 
 
 def server_status(path: str, *, timeout_seconds: float = 30) -> dict[str, Any]:
-    """Return what a fork server says about itself: runtime, isolation level, probes, requests served, versions."""
+    """Return a fork server's status: runtime, isolation level, probes, requests served, versions."""
     deadline = time.monotonic() + timeout_seconds
     with connect(path, deadline) as connection:
         channel = Channel(connection)
@@ -123,7 +124,7 @@ def _listen(path: Path) -> socket.socket:
 
 
 class WarmProcess:
-    """A warm process from the outside: it ends when told to, or with this process; lines come from it."""
+    """A handle on a warm process, which ends on request or with this process, and sends lines of text."""
 
     def __init__(
         self,
@@ -134,14 +135,14 @@ class WarmProcess:
         recycle_requests: int = RECYCLE_REQUESTS,
         log: IO[bytes] | None = None,
     ) -> None:
-        # Where its view hangs until it is entered, or its children's scratch folders lie.
+        # The folder where its view is mounted until it is entered, or where its children's scratch folders lie.
         self.folder = tempfile.mkdtemp(prefix="kml-warm-")
         alive, self._lifeline = os.pipe2(os.O_CLOEXEC)
         self.messages, status = os.pipe2(os.O_CLOEXEC)
         self.was_ready = False
         self._process = subprocess.Popen(
             [
-                # Neither the current folder nor the person's own packages may be imported from.
+                # Neither the current folder nor the user's own packages may be imported from.
                 *(sys.executable, "-P", "-s", "-m", "mlcode_executor.warm"),
                 *("--runtime", runtime, "--isolation", isolation, "--folder", self.folder),
                 f"--listen-fd={listener.fileno()}",
@@ -155,7 +156,7 @@ class WarmProcess:
             stdout=log,
             stderr=log,
             cwd="/",
-            # Ctrl-C in a terminal goes to the whole group; whoever started it decides when it ends.
+            # Ctrl-C in a terminal goes to the whole process group, but the parent decides when this process ends.
             start_new_session=True,
         )
         self.pid = self._process.pid
@@ -163,13 +164,13 @@ class WarmProcess:
         os.close(status)
 
     def read(self) -> str:
-        """Return what it says, waiting for it; ``""`` when it has died."""
+        """Wait for its next line and return it; ``""`` when it has died."""
         message = os.read(self.messages, 4096).decode()
         self.was_ready = self.was_ready or "ready" in message
         return message
 
     def stop(self) -> None:
-        """End it and the process that stands by; model processes that serve live on with their guardians."""
+        """End it and the process on standby; model processes in use live on with their guardians."""
         if self._lifeline < 0:
             return
         os.close(self._lifeline)
@@ -188,13 +189,14 @@ class PrivateForkServer:
 
     def __init__(self, runtime: Runtime, isolation: str) -> None:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the server
-        # One client is enough, so that nothing is left of the socket even if this process is killed.
+        # One client is enough. The socket's file is removed now, so that nothing is left even if this process is
+        # killed.
         with tempfile.TemporaryDirectory(prefix="kml-fork-") as folder, _listen(Path(folder) / "fork.sock") as listener:
             self._warm = WarmProcess(runtime, isolation, listener, log=self._log)
             self.connection = connect(f"{folder}/fork.sock", time.monotonic() + 1)
 
     def last_words(self) -> str:
-        """Return the end of what the server printed, for the message about its failure."""
+        """Return the tail of the server's output, for the message about its failure."""
         size = self._log.seek(0, os.SEEK_END)
         self._log.seek(max(0, size - 2000))
         return self._log.read().decode(errors="replace").strip()
@@ -244,7 +246,7 @@ class Keeper:
 
     def _start(self) -> WarmProcess:
         warm = WarmProcess(self._runtime, self._isolation, self._listener, recycle_requests=self._recycle_requests)
-        # Those that running processes still use when their server goes are removed at the end.
+        # Folders that running processes still use when their server ends are removed at the end.
         self._folders = [folder for folder in self._folders if Path(folder).exists()] + [warm.folder]
         return warm
 
@@ -265,7 +267,8 @@ class Keeper:
             warm.stop()
             self._warm = None
             if not warm.was_ready:
-                # Clients would wait for a process that cannot start; and trying without pause would burn the machine.
+                # Close the socket, or clients would wait for a process that cannot start. Pause, because trying without
+                # pause would load the machine.
                 self._refuse_waiting()
                 time.sleep(RESTART_SECONDS)
         elif "recycle" in message and self._next is None:
@@ -296,7 +299,7 @@ class Keeper:
 
 
 def _reap_orphans(not_these: Sequence[int]) -> None:
-    """Reap guardians that outlived their warm process; as subreaper the keeper inherits them."""
+    """Reap guardians that outlived their warm process; the keeper inherits them because it is their subreaper."""
     with contextlib.suppress(ChildProcessError):
         while True:
             found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)

@@ -1,4 +1,4 @@
-"""What the model process prints: read all the time so that it never blocks, kept in bounded memory, a flood noticed."""
+"""Reads what the model process prints: constantly, so that it never blocks, and in bounded memory. Notices a flood."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _TAIL_BYTES = 64 << 10
 # A training that prints a progress bar for days stays below the rate; an endless print passes the burst in a second.
 _BURST_BYTES = 16 << 20
 _BYTES_PER_SECOND = 256 << 10
-# What a process printed before its answer is in the pipe already; the thread that reads it needs a moment, and on a
-# busy machine a long one.
+# How long to wait for the reading thread. What a process printed before its answer is already in the pipe, but a busy
+# machine delays the thread.
 _SETTLE_SECONDS = 5.0
 
 
@@ -66,13 +66,13 @@ class OutputDrain:
         self._thread.start()
 
     def text(self) -> str:
-        """Return what is kept, newest last; a line says so where older output is missing.
+        """Return what is kept, newest last; a line marks missing older output.
 
         Holds all that was printed before this call.
         """
         with self._changed:
             if not self._ended:
-                # Counted now: a process that goes on printing is not waited for.
+                # Count the waiting bytes once, so as not to wait for a process that keeps printing.
                 printed = self._read_bytes + self._unread()
                 self._changed.wait_for(lambda: self._ended or self._read_bytes >= printed, _SETTLE_SECONDS)
             text = bytes(self._tail).decode(errors="replace")
@@ -104,14 +104,14 @@ class OutputDrain:
         try:
             self._on_output(data)
         except Exception:
-            # Who does not listen must not make the process block on a full pipe.
+            # A slow or failing listener must not make the process block on a full pipe.
             logger.exception("output of the model process cannot be passed on any more")
             self._on_output = None
 
     def _take(self, pipe: io.FileIO, wakeup: select.poll) -> bytes:
-        """Wait for output and keep it; b"" once nobody can write any more."""
+        """Wait for output and keep it; b"" once the last writer is gone."""
         wakeup.poll()
-        # Read inside the lock, so that what is not in the pipe is in the tail.
+        # Read inside the lock, so that output is always either in the pipe or in the tail.
         with self._changed:
             data = pipe.read(_TAIL_BYTES)
             self._ended = not data

@@ -41,15 +41,15 @@ PREPARE = "prepare_predictor"
 SERVE = "serve_predictions"
 
 _SLOTS = 2
-# Until then a run may hold compiling and first allocations: it is run again to know how long it takes.
+# Shorter runs are timed again, because the first run may include compilation and first allocations.
 _SURE_SECONDS = 0.05
-# A number as JSON takes about so much, and an answer lies in the runner more than once.
+# Bytes per number of an answer in the runner: about this much as JSON, held more than once.
 _JSON_BYTES = 16
 _ANSWER_COPIES = 3
 _REQUEST = struct.Struct("<II")  # slot, count
 _REPLY = struct.Struct("<III")  # 0 or 1 for an error, slot, count; JSON of the error follows
 _MAX_REPLY_BYTES = 64 << 10
-# Protects the runner from a model process that describes outputs of terabytes.
+# Protects the runner against a model process that describes outputs of terabytes.
 _MAX_OUTPUT_BYTES = 4 << 30
 
 
@@ -150,9 +150,9 @@ class Predictor(Closing):
         return self._answer(slot, count, size)
 
     def close(self) -> None:
-        """End the hot path; the process can take other calls afterwards."""
+        """End the hot path, after which the process takes other calls again."""
         self._socket.close()
-        # A process that died said so to ``collect`` already.
+        # ``collect`` has already reported a process that died.
         with contextlib.suppress(FailedError):
             self._process.finish_call(SERVE, deadline=time.monotonic() + 10, timeout_seconds=10)
         self._input.close()
@@ -181,7 +181,7 @@ class Predictor(Closing):
 
     def _attach(self, about: Mapping[str, Any]) -> socket.socket:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        # A time limit of the kernel's: Python's own costs a second system call for each batch.
+        # Use the kernel's timeout, because Python's costs a second system call per batch.
         whole = int(self._timeout_seconds)
         micro = int((self._timeout_seconds - whole) * 1e6)
         for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
@@ -248,7 +248,7 @@ def serve_predictions(
 ) -> None:
     """Answer batches until the runner closes its end. ``arrays``: input (2, max_batch, ...), output0, output1, ...
 
-    ``describe`` turns what the model raises into the error that the runner gets.
+    ``describe`` turns an exception of the model into the error for the runner.
     """
     max_batch = int(params["max_batch"])
     samples = arrays["input"]
@@ -270,7 +270,7 @@ def serve_predictions(
 
 def _error_body(error: KafkaMLError) -> bytes:
     document = error_to_json(error)
-    # Tracebacks are long, and these errors come by the thousand when a stream is poisoned.
+    # Drop tracebacks, because they are long and a poisoned stream causes thousands of these errors.
     return json.dumps(document | {"traceback_text": document.get("traceback_text", "")[-4096:]}).encode()[
         :_MAX_REPLY_BYTES
     ]
@@ -292,7 +292,7 @@ def _checked_outputs(described: Mapping[str, Any], max_batch: int) -> list[tuple
 def _bytes_per_sample(
     dtype: np.dtype[Any], shape: tuple[int, ...], outputs: Sequence[tuple[np.dtype[Any], tuple[int, ...]]]
 ) -> int:
-    """Return what a sample of a batch takes outside of the model process: shared arrays, decoded copies, its answer."""
+    """Return the bytes per sample outside the model process: shared arrays, decoded copies, its answer."""
     taken = math.prod(shape) * dtype.itemsize
     given = sum(math.prod(each_shape) * dtype.itemsize for dtype, each_shape in outputs)
     answer = _JSON_BYTES * sum(math.prod(each_shape) for _, each_shape in outputs)

@@ -32,11 +32,11 @@ __all__ = ["EventCallback", "LimitReason", "ModelProcess", "Runtime"]
 
 EventCallback = Callable[[str, dict[str, Any]], None]
 
-# How long a process that was told to die may take: large memory is torn down slowly.
+# How long a killed process may take to end, because large memory is freed slowly.
 _EXIT_SECONDS = 10.0
-# How long a process whose channel closed may take to be seen dead before it is killed.
+# How long to wait for the end of a process that closed its channel before killing it.
 _GRACE_SECONDS = 1.0
-# Honest handlers emit five progress events a second, and one for each epoch: on a tiny data set hundreds of them.
+# Honest handlers emit five progress events a second and one event per epoch, which may be hundreds on a tiny data set.
 _EVENT_BURST = 20_000
 _EVENTS_PER_SECOND = 2_000
 
@@ -89,14 +89,14 @@ class ModelProcess(Closing):
     ) -> Self:
         """Start a model process and return once it waits for calls.
 
-        ``fork_server`` is the path of a warm server's socket; with ``""`` one is started that ends with the process
-        (importing a framework takes seconds). ``on_output`` gets what the process prints as it comes, in a thread of
-        its own. ``isolation`` is auto, namespaces, landlock or off. Raises SandboxUnavailable, BrokenError if the
-        server cannot be reached, DeadlineExceeded.
+        ``fork_server`` is the path of a warm server's socket; with ``""`` a server is started that ends with the
+        process, which costs seconds to import the framework. ``on_output`` gets the process's output as it comes, in a
+        thread of its own. ``isolation`` is auto, namespaces, landlock or off. Raises SandboxUnavailable, BrokenError if
+        the server cannot be reached, DeadlineExceeded.
         """
         deadline = time.monotonic() + start_timeout_seconds
-        # A warm process that dies while a request is on its way takes it along; the server has a new one then. Nothing
-        # of the model has run, so asking once more is safe.
+        # A warm process that dies loses the request on its way to it, and the server then has a new process. Nothing of
+        # the model has run yet, so asking again is safe.
         attempts = 2 if fork_server else 1
         while True:
             attempts -= 1
@@ -173,10 +173,10 @@ class ModelProcess(Closing):
 
     @property
     def alive(self) -> bool:
-        """False once the process has ended, whoever ended it."""
+        """False once the process has ended, for whatever reason."""
         if self._state is _State.ENDED:
             return False
-        # The guardian speaks once, when the process has ended.
+        # The guardian sends only one message, when the process has ended.
         poller = select.poll()
         poller.register(self._connection, select.POLLIN)
         return not poller.poll(0)
@@ -277,7 +277,7 @@ class ModelProcess(Closing):
         if "error" in frame:
             error = error_from_json(frame["error"])
             if isinstance(error, ModelProcessDied):
-                # Out of memory: nothing about the process can be relied on any more.
+                # After running out of memory, the process cannot be relied on any more.
                 self.close()
             raise error
         result = frame.get("result")
@@ -297,12 +297,12 @@ class ModelProcess(Closing):
         try:
             on_event(event, data)
         except BaseException:
-            # Nobody will read the rest of this answer, so no other call could be understood.
+            # The rest of this answer will not be read, so later calls could not be matched to their answers.
             self.close()
             raise
 
     def explain_death(self, doing: str) -> KafkaMLError:
-        """Return the error that says why the process ended while ``doing`` something; ends it if it has not."""
+        """Return the reason, as an error, why the process ended while ``doing`` something; ends it if necessary."""
         if self._state is _State.RUNNING and not self._we_killed:
             self._read_report(time.monotonic() + _GRACE_SECONDS)
         self.close()

@@ -1,4 +1,4 @@
-"""ExecutorMetrics: what an executor's service tells Prometheus. Model processes know nothing of it."""
+"""ExecutorMetrics: an executor service's metrics for Prometheus. Model processes know nothing of it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["ExecutorMetrics"]
 
 
 class ExecutorMetrics:
-    """``pending`` and ``spares`` are asked for when they are told."""
+    """``pending`` and ``spares`` are called on each scrape."""
 
     def __init__(self, framework: str) -> None:
         self.pending: Callable[[], int] = lambda: 0
@@ -21,7 +21,7 @@ class ExecutorMetrics:
         self._seconds = definitions.EXECUTOR_CHECK.made()
 
     def checked(self, outcome: str, *, seconds: float) -> None:
-        """Count a check that came to ``outcome``: valid, invalid, refused or broken."""
+        """Count a check by its ``outcome``: valid, invalid, refused or broken."""
         self._seconds.labels(self._framework, outcome).observe(seconds)
 
     def collect(self) -> Iterator[Metric]:

@@ -45,7 +45,7 @@ __all__ = [
 MAX_FRAME_BYTES = 1 << 20
 # Linux takes 253 in one message; a request names a handful.
 MAX_DESCRIPTORS = 64
-# Protect whoever shows an error from a user's exception text of megabytes.
+# Limits that protect readers of an error from a user's exception text of megabytes.
 MAX_MESSAGE_CHARACTERS = 8 << 10
 MAX_TRACEBACK_CHARACTERS = 64 << 10
 
@@ -57,14 +57,14 @@ class ChannelClosed(Exception):
 
 
 class FrameError(Exception):
-    """What came is not a frame; the channel is of no more use."""
+    """The received bytes are not a frame; the channel is unusable from now on."""
 
 
 class Channel:
     """One end of a stream socket that carries frames.
 
     With ``accept_descriptors`` False, descriptors that the peer attaches are closed by the kernel on arrival. A
-    ``deadline`` is a reading of ``time.monotonic()``, None waits for ever; TimeoutError when it passes.
+    ``deadline`` is a reading of ``time.monotonic()``, None waits forever; TimeoutError when it passes.
     """
 
     def __init__(self, sock: socket.socket, *, accept_descriptors: bool = False) -> None:
@@ -78,7 +78,7 @@ class Channel:
     def send(
         self, document: Mapping[str, Any], descriptors: Sequence[int] = (), *, deadline: float | None = None
     ) -> None:
-        """Send one frame; raises FrameError if it is over 1 MiB or no JSON, ChannelClosed if nobody reads."""
+        """Send one frame; raises FrameError if it is over 1 MiB or not JSON, ChannelClosed if the peer is gone."""
         try:
             body = json.dumps(document, separators=(",", ":")).encode()
         except (TypeError, ValueError, RecursionError) as error:
@@ -171,12 +171,12 @@ def _parse(body: bytes) -> dict[str, Any]:
 
 
 def plain_text(text: str) -> str:
-    """Return ``text`` so that every file, database and reader takes it: lone surrogates and NULs as their escapes."""
+    """Return ``text`` in a form that every file, database and reader takes: lone surrogates and NULs are escaped."""
     return text.replace("\0", r"\x00").encode("utf-8", "backslashreplace").decode()
 
 
 def plain_document(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an answer of a model process with ``plain_text`` everywhere: user code chooses names and words in it."""
+    """Return an answer of a model process with ``plain_text`` everywhere: user code chooses names and texts in it."""
     return {plain_text(name): _plain(part) for name, part in document.items()}
 
 
@@ -202,7 +202,7 @@ _ERRORS: tuple[tuple[str, type[KafkaMLError]], ...] = (
 
 
 def error_to_json(error: KafkaMLError) -> dict[str, Any]:
-    """Return an error as ``error_from_json`` reads it, texts cut to what a frame can hold."""
+    """Return an error as JSON for ``error_from_json``, with texts cut to fit into a frame."""
     document: dict[str, Any] = {
         "kind": next((name for name, kind in _ERRORS if isinstance(error, kind)), "failed"),
         "message": error.message[:MAX_MESSAGE_CHARACTERS],
@@ -223,7 +223,7 @@ def error_to_json(error: KafkaMLError) -> dict[str, Any]:
 
 
 def error_from_json(document: Any) -> KafkaMLError:
-    """Return the error that a peer reported, each field checked; raises FrameError for what is none."""
+    """Return the error that a peer reported, each field checked; raises FrameError for anything else."""
     if not isinstance(document, dict):
         raise FrameError(f"error is a {type(document).__name__}, expected an object")
 
@@ -247,7 +247,7 @@ def error_from_json(document: Any) -> KafkaMLError:
     if kind == "arguments":
         return ArgumentsError(message, argument=text("argument"), hint=hint)
     if kind == "died":
-        # The only limit that a process can report about itself: it ran out of memory and lived to say so.
+        # The only limit that a process can report about itself, because it may survive running out of memory.
         return ModelProcessDied(message, reason="memory", hint=hint)
     with contextlib.suppress(KeyError):
         return dict(_ERRORS)[kind](message, hint=hint)

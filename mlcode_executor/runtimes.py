@@ -1,9 +1,9 @@
 """Which module runs inside a model process of each runtime, and what that module must offer.
 
-A runtime module (``mlcode_executor.frameworks.*``) has ``PRELOAD``, names of modules that the fork server imports
-beside it, and ``create_handler()``; importing it must not run an operation nor start a thread, or children hang. The
-handler's method ``warm_up`` is called in each process that stands by, inside its sandbox and before any request:
-there operations are welcome that a first call would otherwise wait for.
+A runtime module (``mlcode_executor.frameworks.*``) has ``PRELOAD``, names of modules that the fork server also imports,
+and ``create_handler()``; importing it must not run an operation nor start a thread, or children hang. The handler's
+method ``warm_up`` is called in each standby process, inside its sandbox and before any request. It may run slow first
+operations that a first call would otherwise wait for.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 if TYPE_CHECKING:
-    # Not for the keeper of a fork server, which is to stay small.
+    # Imported for types only, because the keeper of a fork server should stay small.
     import numpy as np
     import numpy.typing as npt
 

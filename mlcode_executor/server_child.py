@@ -1,4 +1,4 @@
-"""ForkServerChild: the warm fork server of a service: found where one listens, else started as a child."""
+"""ForkServerChild: the warm fork server of a service: found where one listens, otherwise started as a child."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ __all__ = ["ForkServerChild"]
 
 _logger = get_logger(__name__)
 
-# A cold import of TensorFlow on a machine that does other things at the same time.
+# Allows for a cold import of TensorFlow on a busy machine.
 _START_SECONDS = 180.0
 _STOP_SECONDS = 10.0
 _POLL_SECONDS = 0.05
 
-# A process of the runtime without a framework is there in a tenth of a second on an idle machine.
+# On an idle machine a process without a framework is ready in a tenth of a second.
 _PROBE_SECONDS = 30.0
 
 
@@ -71,7 +71,7 @@ class ForkServerChild:
 
     @property
     def ended(self) -> int | None:
-        """The exit status of a server that ended by itself, else None."""
+        """The exit status of a server that ended on its own, otherwise None."""
         return None if self._process is None or self._stopping else self._process.poll()
 
     def wait(self) -> int | None:
@@ -107,7 +107,7 @@ class ForkServerChild:
 
 
 def _require_isolation(isolation: str) -> None:
-    """Raise BrokenError now, where a fork server would go on trying."""
+    """Raise BrokenError now, where a fork server would keep trying."""
     if isolation == "off":
         _logger.warning("isolation is off: user code can do whatever this user can")
         return

@@ -28,7 +28,7 @@ __all__ = ["MAX_BODY_BYTES", "ExecutorService"]
 
 _logger = get_logger(__name__)
 
-# Both fields of the largest model anybody pasted fit into a tenth of it.
+# Both fields of the largest model seen so far fit into a tenth of this.
 MAX_BODY_BYTES = 1 << 20
 # A client that sends its request drop by drop must not hold a place in the queue.
 _BODY_SECONDS = 10.0
@@ -89,7 +89,7 @@ class ExecutorService:
         await _respond(send, status, body, headers)
 
     def close(self) -> None:
-        """Take no more work; checks that run are waited for."""
+        """Accept no more requests; waits for running checks."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     async def _answer(self, scope: Scope, receive: Receive) -> tuple[HTTPStatus, Any, Mapping[str, str]]:
@@ -99,7 +99,7 @@ class ExecutorService:
                 return HTTPStatus.OK, {"status": "ok", "spare_processes": self._checker.ready, **self._health()}, {}
             self._authenticate(scope)
             if route == "POST /cancel":
-                # Not in turn: what it ends may be all that is worked on.
+                # Cancel outside the queue, because the check to end may occupy it.
                 ticket = _parse(_CancelRequest, await _body(scope, receive)).ticket
                 await asyncio.get_running_loop().run_in_executor(None, self._checker.cancel, ticket)
                 return HTTPStatus.OK, {}, {}
@@ -124,7 +124,7 @@ class ExecutorService:
             )
 
     async def _work(self, route: str, scope: Scope, receive: Receive) -> Callable[[], Verdict]:
-        """Read the request; returns what is to be done for it."""
+        """Read the request; returns the action for it."""
         if route == "POST /check":
             check = _parse(_CheckRequest, await _body(scope, receive))
             return partial(self._checker.check, **check.model_dump())
@@ -148,7 +148,7 @@ class ExecutorService:
 
     @property
     def pending(self) -> int:
-        """How many checks are worked on or wait."""
+        """How many checks are running or waiting."""
         return self._taken
 
 

@@ -1,4 +1,4 @@
-"""Arrays that the runner and the model process both see, without copying: a descriptor and what lies in it.
+"""Arrays that the runner and the model process both see, without copying: a descriptor and the layout of its content.
 
 The runner makes them (from a file, or in memory) and passes them with a call. A model process cannot change what it
 got for reading, nor shrink what it may write, so the runner never meets changed data or a bus error.
@@ -102,7 +102,7 @@ class SharedArray(Closing):
 
     @property
     def array(self) -> npt.NDArray[Any]:
-        """The array itself, mapped; valid after ``close`` as long as somebody holds it."""
+        """The array itself, mapped; valid after ``close`` as long as it is referenced."""
         if self._array is None:
             self._array = _map(self.fd, self.dtype, self.shape, self.offset, writable=self.writable)
         return self._array
@@ -115,7 +115,7 @@ class SharedArray(Closing):
         return SharedArray(os.dup(self.fd), self.dtype, shape, offset=offset, writable=self.writable)
 
     def describe(self, index: int) -> dict[str, Any]:
-        """Return what a frame says about this array, its descriptor being the frame's ``index``-th."""
+        """Return the description of this array for a frame, where its descriptor is the ``index``-th."""
         return {
             "fd": index,
             "dtype": dtype_to_json(self.dtype),
@@ -133,7 +133,7 @@ class SharedArray(Closing):
 
 
 def map_array(description: Any, descriptors: Sequence[int]) -> npt.NDArray[Any]:
-    """Return the array that ``SharedArray.describe`` described; raises FrameError if the description does not hold."""
+    """Return the array that ``SharedArray.describe`` described; raises FrameError if the description is wrong."""
     try:
         fd = descriptors[description["fd"]]
         dtype = dtype_from_json(description["dtype"])

@@ -1,7 +1,7 @@
-"""SpareProcesses: model processes that are started and warmed up before anybody needs them.
+"""SpareProcesses: model processes that are started and warmed up before they are needed.
 
-Called by the checker, so that a person waits for the check alone and not for a fork, a sandbox and a first operation.
-A process is used for one piece of user code and then ended.
+Called by the checker, so that users wait only for the check and not for a fork, a sandbox and a first operation. A
+process is used for one piece of user code and then ended.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _logger = get_logger(__name__)
 
 # Longer than the import of any framework under load.
 _WARM_UP_SECONDS = 60.0
-# After a failed start the next attempt waits for this long or for the next request.
+# After a failed start, the next attempt waits this long or until the next request.
 _RETRY_SECONDS = 5.0
 
 
@@ -41,7 +41,7 @@ class SpareProcesses:
 
     @contextmanager
     def process(self) -> Iterator[ModelProcess]:
-        """A fresh process, ended soon afterwards; raises what ``start`` raises when none is ready."""
+        """Yield a fresh process, which is ended soon afterwards; raises like ``start`` when none is ready."""
         process = self._take()
         with self._changed:
             self._in_use += 1
@@ -50,7 +50,7 @@ class SpareProcesses:
         finally:
             with self._changed:
                 self._in_use -= 1
-                # Ended by the other thread: nobody need wait until the kernel took its memory apart.
+                # The other thread ends the process, so that the caller does not wait for the kernel to free its memory.
                 self._used.append(process)
                 self._changed.notify_all()
 
@@ -61,7 +61,7 @@ class SpareProcesses:
             return len(self._ready)
 
     def close(self) -> None:
-        """End all that wait, and the thread that starts and ends them."""
+        """End all waiting processes, and the thread that starts and ends them."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -92,7 +92,7 @@ class SpareProcesses:
 
     @property
     def _short(self) -> bool:
-        # Not while a check runs: it would share its core.
+        # Do not start one while a check runs, because it would share its core.
         return not self._in_use and len(self._ready) < self._count
 
     def _add(self, process: ModelProcess | None) -> None:
@@ -108,7 +108,7 @@ class SpareProcesses:
             process = self._start()
             process.call("warm_up", timeout_seconds=_WARM_UP_SECONDS)
         except KafkaMLError as error:
-            # A check starts its own process then, and tells its person what is wrong.
+            # A check then starts its own process and reports what is wrong to its user.
             _logger.warning("no spare model process", error=error.message)
             if process is not None:
                 process.close()

@@ -1,7 +1,7 @@
 """The warm process behind a fork server's socket: imports one framework, then only forks.
 
-Started by ``fork_server.py`` alone. It has one thread and never runs an operation of the framework: either would
-make children hang. Requests are taken by the guardians it forks, so no client can make the others wait.
+Started by ``fork_server.py`` alone. It has one thread and never runs an operation of the framework: either would make
+children hang. The guardians it forks take the requests, so one client cannot make the others wait.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from mlcode_executor.sandbox.levels import Sandbox
 
 __all__ = ["main"]
 
-# As the number of requests: see fork_server.RECYCLE_REQUESTS.
+# See fork_server.RECYCLE_REQUESTS, which limits the same by number of requests.
 RECYCLE_SECONDS = 3600.0
-# Less than the keeper waits before it kills.
+# Shorter than the keeper waits before it kills.
 _LEAVE_SECONDS = 4.0
 
 
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     module = import_runtime(options.runtime)
     _require_one_thread(options.runtime)
     gc.collect()
-    # Else the collector touches, and so copies, every page of the framework in each child.
+    # Freeze objects, because otherwise the collector touches, and so copies, every page of the framework in each child.
     gc.freeze()
     listener = socket.socket(fileno=options.listen_fd)
     warmth = Warmth(
@@ -94,7 +94,7 @@ class _Nursery:
 
     def run(self) -> None:
         """Fork until the lifeline closes."""
-        # Several processes wait on it; whoever comes late must not block in accept.
+        # Several processes wait on the socket, and a late one must not block in accept.
         self._listener.setblocking(False)
         self._say("ready")
         while True:
@@ -116,7 +116,7 @@ class _Nursery:
                 self._say("recycle")
 
     def _fork(self) -> None:
-        # Text that waits in a buffer would be printed by every child.
+        # Flush, because every child would print text that waits in a buffer.
         sys.stdout.flush()
         sys.stderr.flush()
         self._standing_by = os.fork()
@@ -136,13 +136,13 @@ class _Nursery:
             while pid := os.waitpid(-1, os.WNOHANG)[0]:
                 if pid != self._standing_by or select.select([self._taken], [], [], 0)[0]:
                     continue
-                # It died without a request: killed for memory, perhaps. Do not fork in a tight loop.
+                # The guardian died without a request, perhaps killed for memory. Do not fork in a tight loop.
                 self._standing_by = 0
                 self._failures += 1
                 time.sleep(min(5.0, 0.1 * 2**self._failures))
 
     def _reap_before_leaving(self) -> None:
-        """Wait for the guardian that stood by; those that serve live on, and are the keeper's to reap."""
+        """Wait for the guardian on standby. Serving ones live on, and the keeper reaps them."""
         deadline = time.monotonic() + _LEAVE_SECONDS
         taken = bool(select.select([self._taken], [], [], 0)[0])
         with contextlib.suppress(ChildProcessError):
@@ -156,7 +156,7 @@ class _Nursery:
         self._reap()
 
     def _say(self, word: str) -> None:
-        # Whoever started us may be gone; the lifeline says so.
+        # The parent may be gone; the lifeline shows that.
         with contextlib.suppress(BrokenPipeError):
             os.write(self._status, f"{word}\n".encode())
 
@@ -172,5 +172,5 @@ def _require_one_thread(runtime: Runtime) -> None:
 
 if __name__ == "__main__":
     main()
-    # Frameworks complain at length when their modules are torn down.
+    # Skip the interpreter's shutdown, because frameworks complain at length when their modules are torn down.
     os._exit(0)

@@ -1,7 +1,8 @@
-"""WarmUp: how large the batches of a model may be, from what the first ones took. Used by ``predictor.Predictor``.
+"""WarmUp: how large the batches of a model may be, judged by the cost of the first ones. Used by
+``predictor.Predictor``.
 
-A model is run once with each batch size before the first record. The sizes grow only while the next one is foreseen to
-need little memory and time: a batch of 1,024 is nothing for a small network and the end of a large one.
+A model is run once with each batch size before the first record. The sizes grow only while the next one is predicted to
+need little memory and time. A batch of 1,024 is nothing for a small network and too much for a large one.
 """
 
 from __future__ import annotations
@@ -18,19 +19,19 @@ from kafkaml.wire.limits import ResourceLimits
 
 __all__ = ["BUCKETS", "Growth", "Measured", "WarmBudget", "WarmUp", "bucket_for"]
 
-# A model sees these batch sizes only, and the largest that it is run with.
+# A model sees only these batch sizes and the largest one it is run with.
 BUCKETS = (1, 8, 32, 256, 1024)
-# How much the model process may grow by a batch, also where its limit would allow more: beyond a few hundred megabytes
-# larger batches are no faster, and a machine serves more than one model.
+# How much a batch may grow the model process, even where its limit allows more. Beyond a few hundred megabytes larger
+# batches are not faster, and a machine serves more than one model.
 _MOST_GROWTH_BYTES = 512 << 20
-# What the runner and the shared arrays may take for batches.
+# Memory that the runner and the shared arrays may use for batches.
 _MOST_SHARED_BYTES = 256 << 20
 # A batch that takes longer holds up stopping, rebalancing and the records behind it.
 _LONG_BATCH_SECONDS = 0.5
 _LONGEST_TRY_SECONDS = 1.5
-# The first answer of a slow model is to come within a minute.
+# The first answer of a slow model should come within a minute.
 _WARM_SECONDS = 40.0
-# What memory allocators add to what is foreseen.
+# Factor by which memory allocators exceed the prediction.
 _ALLOCATOR_FACTOR = 1.5
 _SAMPLING_SECONDS = 0.002
 _PAGE_BYTES = 4096
@@ -68,9 +69,9 @@ class Measured:
 
 
 class WarmUp:
-    """Chooses the sizes, ascending: ask ``next_size``, run it, ``note`` what it took, until there is none.
+    """Chooses the sizes, ascending: call ``next_size``, run it, ``note`` its cost, until there is none.
 
-    ``largest`` is the largest that was run; it survives a process that died of the next one.
+    ``largest`` is the largest that was run, and stays valid when the process died at the next one.
     """
 
     def __init__(
@@ -79,7 +80,7 @@ class WarmUp:
         self._ceiling = max_batch
         self._budget = budget or WarmBudget()
         self._clock = clock
-        # When the first size was asked for: starting the process and loading the model are before that.
+        # The time of the first ``next_size``, after starting the process and loading the model.
         self._began: float | None = None
         self._measured: list[Measured] = []
 
@@ -93,7 +94,7 @@ class WarmUp:
         self._measured.append(measured)
 
     def bound(self, bytes_per_sample: int) -> None:
-        """Note what the runner and the shared arrays take for each sample of a batch."""
+        """Note the memory per sample in the runner and the shared arrays."""
         self._ceiling = max(1, min(self._ceiling, self._budget.shared_bytes // max(1, bytes_per_sample)))
 
     def next_size(self) -> int | None:
@@ -118,9 +119,10 @@ class WarmUp:
         return self._growth_of(size) <= self._budget.growth_bytes
 
     def _growth_of(self, size: int) -> float:
-        """Foresee how far the process grows; after one size only, as if all that it took were its sample's.
+        """Predict how far the process grows. After only one size, all growth is attributed to its sample.
 
-        Most of that may be the framework's own, once: a batch of two tells, and is safe where one was.
+        Most of that growth may be a one-time cost of the framework. A batch of two shows this, and is safe where one
+        was.
         """
         last = self._measured[-1]
         most = last.growth_bytes * size / last.size
@@ -156,7 +158,7 @@ class Growth:
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """Look again and again until the block ends."""
+        """Sample the memory repeatedly until the block ends."""
         ended = threading.Event()
 
         def look() -> None:
@@ -173,7 +175,7 @@ class Growth:
             watcher.join(1)
 
     def upon(self, peak_bytes: int) -> int:
-        """Return the growth so far, given what the process says of its own peak (all of its life)."""
+        """Return the growth so far, given the process's own peak over its whole life."""
         self._counted.append(peak_bytes)
         if not self._base:
             return max(0, peak_bytes - self._counted[0])

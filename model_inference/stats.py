@@ -204,7 +204,9 @@ class LoopStats:
     def measured(self) -> Measured:
         """Return what was measured since the start."""
         with self._lock:
-            return Measured(self._counts, self._commits, self._lag, self._all_latencies.told(), self._batches.told())
+            return Measured(
+                self._counts, self._commits, self._lag, self._all_latencies.cumulative(), self._batches.cumulative()
+            )
 
     def summary(self) -> Totals:
         """Return the numbers; rates and latencies cover the time since the last call."""
@@ -341,7 +343,7 @@ class StatsReporter:
         if self.previous is previous:
             self.previous = None
         if self._log is not None and piece is not None:
-            self._log.told(piece)
-        self._news.told(news.swaps)
+            self._log.acknowledge(piece)
+        self._news.acknowledge(news.swaps)
         self._news.want(Wanted.model_validate(answer).revision)
         return True

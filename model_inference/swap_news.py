@@ -96,7 +96,7 @@ class SwapNews:
         with self._lock:
             return ToTell(self._serving, list(self._swaps), self._failure, self.comparison())
 
-    def told(self, swaps: list[Swap]) -> None:
+    def acknowledge(self, swaps: list[Swap]) -> None:
         """Note that the backend got these swaps."""
         with self._lock:
             self._swaps = [swap for swap in self._swaps if swap not in swaps]

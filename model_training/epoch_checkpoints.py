@@ -56,7 +56,7 @@ class EpochCheckpoints:
         self._part = part
         self._slice = slice_sha256
         self._before_seconds = 0.0
-        self._told = False
+        self._has_reported = False
         self._kept_at = time.monotonic()
         self.around = Around()
         self.seconds: float | None = context.checkpoint_seconds
@@ -119,8 +119,8 @@ class EpochCheckpoints:
         logger.info("checkpoint", epoch=epoch, seconds=round(cost, 3), next_after_seconds=self.seconds)
 
     def _warn(self, reason: str) -> None:
-        if not self._told:
+        if not self._has_reported:
             self._part.warnings.add(
                 f"a checkpoint could not be kept, an interrupted training would have begun further back: {reason}"
             )
-        self._told = True
+        self._has_reported = True

@@ -71,9 +71,9 @@ class Part:
         self.folder = folder
         self.reporter = reporter
         self.warnings = Warnings()
-        self.begin_anew()
+        self.reset()
 
-    def begin_anew(self) -> None:
+    def reset(self) -> None:
         """Forget the steps and files of the previous version, or of a model process that has ended."""
         self.steps = Steps(self.warnings)
         self.files = SavedFiles(self.folder, self.steps)
@@ -87,7 +87,7 @@ class Part:
         number = self.reporter.version(
             outcome, step=whence.step, positions=whence.wire_positions, comparison=whence.comparison
         )
-        self.begin_anew()
+        self.reset()
         return TrainedPart(model=self.model, outcome=outcome, version=number)
 
     def finished(self, outcome: TrainingOutcome, whence: Whence | None = None) -> TrainedPart:

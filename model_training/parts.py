@@ -67,10 +67,10 @@ class Parts:
         """The part of the run itself."""
         return self._parts[-1]
 
-    def begin_anew(self) -> None:
+    def reset(self) -> None:
         """Forget the steps and files of the previous version, or of a model process that has ended."""
         for part in self._parts:
-            part.begin_anew()
+            part.reset()
 
     def progress(self, progress: Progress) -> None:
         """Report the run's progress, to each part with its own metrics."""
@@ -198,14 +198,14 @@ class Parts:
         if self._metrics is None:
             return [Finisher(session, self.leader, trial, evaluate=session.evaluate)]
         whole: Mapping[str, float] | None = None
-        told = self._metrics
+        metrics = self._metrics
 
         def evaluate(number: int, samples: Samples) -> Mapping[str, float]:
             """All exits are evaluated together."""
             nonlocal whole
             if whole is None:
                 whole = session.evaluate(samples)
-            return told.of(number, whole)
+            return metrics.of(number, whole)
 
         finishers = []
         for number, part in enumerate(self._parts):

@@ -114,7 +114,7 @@ class PseudoLabeller:
         chosen = Chosen(rows, classes[rows])
         known = np.full(len(classes), -1)
         known[before.rows] = before.classes
-        told = PseudoLabels(
+        report = PseudoLabels(
             round=number,
             unlabelled=len(classes),
             chosen=len(chosen),
@@ -122,12 +122,12 @@ class PseudoLabeller:
             agreement=float((classes[before.rows] == before.classes).mean()) if len(before) else None,
             classes=_counts(chosen.classes, predicted.count) if predicted.count <= _MAX_COUNTED else [],
         )
-        logger.info("unlabelled samples are chosen", **told.to_json())
+        logger.info("unlabelled samples are chosen", **report.to_json())
         self.surest = max(self.surest, float(np.nanmax(probability, initial=0)))
-        self._warn(told, chosen)
-        return chosen, predicted.count, told
+        self._warn(report, chosen)
+        return chosen, predicted.count, report
 
-    def _warn(self, told: PseudoLabels, chosen: Chosen) -> None:
+    def _warn(self, report: PseudoLabels, chosen: Chosen) -> None:
         if self._warned or len(chosen) < _ENOUGH:
             return
         largest = int(np.bincount(chosen.classes).argmax())
@@ -135,7 +135,7 @@ class PseudoLabeller:
         if share > _MOST_OF_ONE_CLASS:
             self._warned = True
             self._warnings.add(
-                f"in round {told.round} {share:.0%} of {len(chosen)} unlabelled samples were taken for class "
+                f"in round {report.round} {share:.0%} of {len(chosen)} unlabelled samples were taken for class "
                 f"{largest}: where the data are not like that, the model confirms a mistake of its own; raise the "
                 "confidence, or send more labels of the other classes"
             )

@@ -22,7 +22,7 @@ class Rounds:
     """At most ``most`` rounds on ``unlabelled`` (n, *sample_shape), learnt while ``begin`` and ``end`` return true.
 
     Round 0 has the labelled samples alone; ``first`` is the round to begin with. ``chosen`` are the unlabelled samples
-    of the present round, of ``classes`` classes; ``told`` the reports of the rounds that chose, the last of which may
+    of the present round, of ``classes`` classes; ``reports`` are those of the rounds that chose, the last of which may
     have found no new sample.
     """
 
@@ -33,13 +33,13 @@ class Rounds:
         self._number = first
         # Whether the samples of this round still have to be chosen.
         self._choosing = first > 0
-        self._told: list[PseudoLabels] = []
+        self._reports: list[PseudoLabels] = []
         self.chosen = Chosen.none()
         self.classes = 0
 
     @property
-    def told(self) -> Sequence[PseudoLabels]:
-        return self._told
+    def reports(self) -> Sequence[PseudoLabels]:
+        return self._reports
 
     @property
     def left(self) -> int:
@@ -50,9 +50,9 @@ class Rounds:
         """Choose the samples of the round, unless already chosen; returns whether there is a new one to learn."""
         if not self._choosing:
             return True
-        chosen, classes, told = self._labeller.choose(self._unlabelled, self.chosen, number=self._number)
-        self._told.append(told)
-        if not told.added:
+        chosen, classes, reports = self._labeller.choose(self._unlabelled, self.chosen, number=self._number)
+        self._reports.append(reports)
+        if not reports.added:
             return False
         self.chosen, self.classes, self._choosing = chosen, classes, False
         return True
@@ -70,7 +70,7 @@ class Rounds:
             "round": self._number,
             "choosing": self._choosing,
             "classes": self.classes,
-            "told": [round_.to_json() for round_ in self._told],
+            "told": [round_.to_json() for round_ in self._reports],
         }
 
     @property
@@ -82,5 +82,5 @@ class Rounds:
         document: Mapping[str, Any] = contents.document
         self._number, self._choosing = int(document["round"]), bool(document["choosing"])
         self.classes = int(document["classes"])
-        self._told = [PseudoLabels.model_validate(round_) for round_ in document["told"]]
+        self._reports = [PseudoLabels.model_validate(round_) for round_ in document["told"]]
         self.chosen = Chosen.from_arrays(contents.arrays)

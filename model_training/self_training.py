@@ -38,7 +38,7 @@ Fit = Callable[[Samples, "SelfTraining"], int]
 class SelfTraining:
     """The rounds of one training, on the labelled samples and those chosen.
 
-    ``told`` are the reported rounds; ``untold`` is the round that will be reported with the next epoch.
+    ``reports`` are the reported rounds; ``unreported`` is the round that will be reported with the next epoch.
     """
 
     def __init__(
@@ -57,11 +57,11 @@ class SelfTraining:
         self._folder = part.folder
         self._checkpoints = checkpoints
         self._rounds = Rounds(self._labeller, self._unlabelled, most=terms.rounds, first=0)
-        self.untold: PseudoLabels | None = None
+        self.unreported: PseudoLabels | None = None
 
     @property
-    def told(self) -> Sequence[PseudoLabels]:
-        return self._rounds.told
+    def reports(self) -> Sequence[PseudoLabels]:
+        return self._rounds.reports
 
     @property
     def chosen(self) -> int:
@@ -88,13 +88,13 @@ class SelfTraining:
             self._checkpoints.between_fits()
             failpoint("training.round")
         if not self.chosen:
-            self._warnings.add(none_chosen(self.told[-1].unlabelled, self._terms, self._labeller.surest))
+            self._warnings.add(none_chosen(self.reports[-1].unlabelled, self._terms, self._labeller.surest))
 
     def _begin(self) -> bool:
-        before = len(self.told)
+        before = len(self.reports)
         begins = self._rounds.begin()
-        if begins and len(self.told) > before:
-            self.untold = self.told[-1]
+        if begins and len(self.reports) > before:
+            self.unreported = self.reports[-1]
         return begins
 
     @contextmanager

@@ -18,8 +18,19 @@ from kafkaml.left_out import LeftOut
 from kafkaml.records import Headers, ListBatch, PartitionKey, Place, Record, RecordBatch, place_text
 from kafkaml.wire.contract import Contract
 
-__all__ = ["Failures", "HeldOut", "Reading", "Row", "RowSource", "Rows", "Taken", "Told", "Window", "in_time",
-           "rows_of"]  # fmt: skip
+__all__ = [
+    "Decided",
+    "Failures",
+    "HeldOut",
+    "Reading",
+    "Row",
+    "RowSource",
+    "Rows",
+    "Taken",
+    "Window",
+    "in_time",
+    "rows_of",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +42,7 @@ class HeldOut:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
+class Decided:
     """What the first samples decided for all later ones: entries of an ``input_config``, and the shape of samples.
 
     ``features`` and ``labels`` are the type (as JSON, see ``kafkaml.named_inputs``) and shape of one sample's;
@@ -70,7 +81,7 @@ class Reading:
     records: int = 0
     left_out: LeftOut = field(default_factory=LeftOut)
     sha256: str = "0" * 64
-    told: Told | None = None
+    decided: Decided | None = None
     early: int = 0
     state: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
@@ -78,7 +89,7 @@ class Reading:
     def warnings(self) -> list[str]:
         """Warnings about how records were read, and about those that were not samples."""
         early = f"{self.early} unlabelled samples came before the first labelled one and were not used"
-        notes = self.told.notes if self.told else ()
+        notes = self.decided.notes if self.decided else ()
         return [*notes, *([early] if self.early else []), *self.left_out.warnings(self.records)]
 
     def to_json(self) -> dict[str, Any]:
@@ -88,7 +99,7 @@ class Reading:
             "records": self.records,
             "left_out": self.left_out.to_json(),
             "sha256": self.sha256,
-            "told": None if self.told is None else self.told.to_json(),
+            "told": None if self.decided is None else self.decided.to_json(),
             "early": self.early,
         }
 
@@ -99,7 +110,7 @@ class Reading:
             records=int(document["records"]),
             left_out=LeftOut.from_json(document["left_out"]),
             sha256=str(document["sha256"]),
-            told=None if document["told"] is None else Told.from_json(document["told"]),
+            decided=None if document["told"] is None else Decided.from_json(document["told"]),
             early=int(document["early"]),
             state=state or {},
         )
@@ -237,6 +248,6 @@ class RowSource(Protocol):
         """Return the samples of records (at least one) in the order of their times."""
         ...
 
-    def tell(self, rows: Rows) -> Told:
+    def tell(self, rows: Rows) -> Decided:
         """Return what the first samples, ``rows``, decided, and apply it from now on."""
         ...

@@ -24,7 +24,7 @@ from kafkaml.named_inputs import dtype_to_json, in_one
 from kafkaml.records import RecordBatch
 from kafkaml.shapes import DataMismatch
 from kafkaml.wire.contract import Contract, Learnt, SplitBy, fit_records_of
-from model_training.window import Failures, HeldOut, Reading, Rows, Taken, Told
+from model_training.window import Decided, Failures, HeldOut, Reading, Rows, Taken
 
 if TYPE_CHECKING:
     from kafkaml.contract.compiled import CompiledContract, Decoded
@@ -47,13 +47,13 @@ class ContractSource:
         self.least = fit_records_of(stream.input_config)
         self._held_out = held_out
         self._notes: tuple[str, ...] = ()
-        self._is_told = past.told is not None
+        self._has_decided = past.decided is not None
         # Records that the contract may not learn from yet, because they do not make a sample.
         self._early = Taken()
         self._learnt: Learnt | None = None
         self._compiled: CompiledContract | None = None
-        if past.told is not None:
-            self._learnt = Learnt.model_validate(past.told.settings["learnt"])
+        if past.decided is not None:
+            self._learnt = Learnt.model_validate(past.decided.settings["learnt"])
             self._compiled = self._compile(self._learnt)
             if self._compiled.state is not None:
                 self._compiled.state.take(past.state)
@@ -94,18 +94,18 @@ class ContractSource:
         else:
             rows = Rows(np.zeros(0), None, np.zeros(0, np.intp))
         self._early = Taken()
-        if not self._is_told and self.contract.stateful and not len(rows.features):
+        if not self._has_decided and self.contract.stateful and not len(rows.features):
             # Another attempt continues after the last window with samples and must learn from the same records.
             self._early, self._compiled, self._learnt = everything, None, None
             self.least = 2 * len(everything.places)
         # Failures of early records were reported already.
         return rows, [(int(at[index]), error) for index, error in failures if at[index] >= 0]
 
-    def tell(self, rows: Rows) -> Told:
+    def tell(self, rows: Rows) -> Decided:
         """Return what the first records decided."""
         assert self._learnt is not None
-        self._is_told = True
-        return Told(
+        self._has_decided = True
+        return Decided(
             settings={"learnt": self._learnt.to_json()},
             features=(dtype_to_json(rows.features.dtype), rows.features.shape[1:]),
             labels=None if rows.labels is None else (rows.labels.dtype.str, rows.labels.shape[1:]),

@@ -17,7 +17,7 @@ from kafkaml.named_inputs import are_numbers, dtype_from_json, dtype_to_json
 from kafkaml.records import PartitionKey, place_text
 from kafkaml.shapes import DataMismatch
 from kafkaml.slice_builder import not_finite, not_finite_error, sample_origins
-from model_training.window import Failures, HeldOut, Reading, Row, Rows, RowSource, Taken, Told, Window
+from model_training.window import Decided, Failures, HeldOut, Reading, Row, Rows, RowSource, Taken, Window
 from model_training.window_contract import ContractSource
 
 __all__ = ["WindowDecoder"]
@@ -41,11 +41,11 @@ class WindowDecoder:
         self._source: RowSource = (
             ContractSource(stream, past, held_out=held_out, with_labels=with_labels)
             if stream.input_format == InputFormat.COLUMNS
-            else _CodecSource(stream, past.told, with_labels=with_labels)
+            else _CodecSource(stream, past.decided, with_labels=with_labels)
         )
         self._unlabelled_topics = unlabelled
         self._early = past.early
-        self._told = past.told
+        self._decided = past.decided
         self._records = past.records
         self._left_out = past.left_out.copy()
         self._sha256 = past.sha256
@@ -53,13 +53,13 @@ class WindowDecoder:
     @property
     def least(self) -> int:
         """The fewest records for the next window, however long they take to arrive."""
-        return self._source.least if self._told is None else 0
+        return self._source.least if self._decided is None else 0
 
     def usable(self, rows: list[Row]) -> int:
         """Count the records that may be learnt now. Unlabelled ones count only after a labelled one has shown the shape
         of both.
         """
-        if self._told is not None or not self._unlabelled_topics:
+        if self._decided is not None or not self._unlabelled_topics:
             return len(rows)
         return sum(row[1] not in self._unlabelled_topics for row in rows)
 
@@ -89,7 +89,7 @@ class WindowDecoder:
                 records=self._records,
                 left_out=self._left_out.copy(),
                 sha256=self._sha256,
-                told=self._told,
+                decided=self._decided,
                 early=self._early,
                 state=self._source.state,
             ),
@@ -115,26 +115,26 @@ class WindowDecoder:
         rows, failures = self._source.decode(taken, labelled=labelled)
         for index, error in failures:
             self._left_out.add(place_text(taken.places[index]), error)
-        return self._as_told(taken, rows) if len(rows.features) else rows
+        return self._in_decided_types(taken, rows) if len(rows.features) else rows
 
     def _no_samples(self, *, labelled: bool) -> Rows:
         """Return an empty set of samples, with the common shape where that is known."""
-        told, origins = self._told, np.zeros(0, np.intp)
-        if told is None:
+        decided, origins = self._decided, np.zeros(0, np.intp)
+        if decided is None:
             return Rows(np.zeros(0), None, origins)
-        features = np.zeros((0, *told.features[1]), dtype_from_json(told.features[0]))
-        if not labelled or told.labels is None:
+        features = np.zeros((0, *decided.features[1]), dtype_from_json(decided.features[0]))
+        if not labelled or decided.labels is None:
             return Rows(features, None, origins)
-        return Rows(features, np.zeros((0, *told.labels[1]), told.labels[0]), origins)
+        return Rows(features, np.zeros((0, *decided.labels[1]), decided.labels[0]), origins)
 
     def _unlabelled(self, taken: Taken) -> NDArray[np.generic]:
-        if self._told is None:
+        if self._decided is None:
             # The shape is not known yet, and no model has learnt to label them.
             self._early += len(taken.places)
             return np.zeros(0)
         return self._samples(taken, labelled=False).features
 
-    def _as_told(self, taken: Taken, rows: Rows) -> Rows:
+    def _in_decided_types(self, taken: Taken, rows: Rows) -> Rows:
         """Return the samples in the types of the first ones; none where their shape differs."""
         for what, array in rows.sides:
             if not are_numbers(array.dtype):
@@ -145,10 +145,10 @@ class WindowDecoder:
                     if what == "labels"
                     else "encode texts as numbers in the sink",
                 )
-        if self._told is None:
-            self._told = self._source.tell(rows)
-        told = self._told
-        for (what, array), wanted in zip(rows.sides, (told.features, told.labels), strict=False):
+        if self._decided is None:
+            self._decided = self._source.tell(rows)
+        decided = self._decided
+        for (what, array), wanted in zip(rows.sides, (decided.features, decided.labels), strict=False):
             if wanted is not None and array.shape[1:] != wanted[1]:
                 error = DecodeError(
                     f"got {what} of the shape {array.shape[1:]}: expected {wanted[1]}, as in the first records"
@@ -156,10 +156,10 @@ class WindowDecoder:
                 for record in rows.origins.tolist():
                     self._left_out.add(place_text(taken.places[record]), error)
                 return rows.where(np.zeros(len(array), np.bool_))
-        features = rows.features.astype(dtype_from_json(told.features[0]), copy=False)
-        if rows.labels is None or told.labels is None:
+        features = rows.features.astype(dtype_from_json(decided.features[0]), copy=False)
+        if rows.labels is None or decided.labels is None:
             return rows._replace(features=features, labels=None)
-        return rows._replace(features=features, labels=rows.labels.astype(told.labels[0], copy=False))
+        return rows._replace(features=features, labels=rows.labels.astype(decided.labels[0], copy=False))
 
 
 class _CodecSource:
@@ -170,11 +170,11 @@ class _CodecSource:
     class_names: tuple[str, ...] = ()
     state: Mapping[str, NDArray[np.generic]] = {}
 
-    def __init__(self, stream: ControlMessage, told: Told | None, *, with_labels: bool) -> None:
+    def __init__(self, stream: ControlMessage, decided: Decided | None, *, with_labels: bool) -> None:
         self._stream = stream
         self._with_labels = with_labels
-        self._told = told
-        self._codec = self._codec_for(told)
+        self._decided = decided
+        self._codec = self._codec_for(decided)
 
     @property
     def whole_labels(self) -> bool:
@@ -183,7 +183,7 @@ class _CodecSource:
 
     def decode(self, taken: Taken, *, labelled: bool = True) -> tuple[Rows, Failures]:
         """Return the samples of records, without those that are not finite."""
-        if self._told is None:
+        if self._decided is None:
             self._codec = self._settled(taken)
         codec = self._codec if labelled else replace(self._codec, labels=None)
         features, labels, failed = codec.decode_each(taken.values, taken.keys)
@@ -197,7 +197,7 @@ class _CodecSource:
             failures.append((int(rows.origins[row]), not_finite_error(codec, features[row], label)))
         return rows.where(~bad), failures
 
-    def tell(self, rows: Rows) -> Told:
+    def tell(self, rows: Rows) -> Decided:
         """Return what the first samples decided."""
         wider = self._codec.widened() if rows.features.dtype != self._codec.features.dtype else None
         codec = wider or self._codec
@@ -207,14 +207,14 @@ class _CodecSource:
             for codec, (_, array) in zip(codecs, rows.sides, strict=False)
             if (doubt := codec.doubt(array))
         ]
-        self._told = Told(
+        self._decided = Decided(
             settings=codec.features.learnt(),
             features=(dtype_to_json(rows.features.dtype), rows.features.shape[1:]),
             labels=None if rows.labels is None else (rows.labels.dtype.str, rows.labels.shape[1:]),
             notes=tuple(dict.fromkeys([*(note for codec in codecs for note in codec.notes), *doubts])),
         )
-        self._codec = self._codec_for(self._told)
-        return self._told
+        self._codec = self._codec_for(self._decided)
+        return self._decided
 
     def _settled(self, taken: Taken) -> StreamCodec:
         codec = self._codec_for(None)
@@ -222,17 +222,19 @@ class _CodecSource:
             codec = replace(codec, labels=None)
         return codec.settled(taken.values, taken.keys)
 
-    def _codec_for(self, told: Told | None) -> StreamCodec:
+    def _codec_for(self, decided: Decided | None) -> StreamCodec:
         config = self._stream.input_config
-        codec = codec_for(self._stream.input_format, config if told is None else with_learnt(config, told.settings))
-        if not self._with_labels or (told is not None and told.labels is None):
+        codec = codec_for(
+            self._stream.input_format, config if decided is None else with_learnt(config, decided.settings)
+        )
+        if not self._with_labels or (decided is not None and decided.labels is None):
             codec = replace(codec, labels=None)
-        if told is None:
+        if decided is None:
             return codec
         labels = codec.labels
-        if labels is not None and told.labels is not None:
-            labels = labels.pinned(told.labels[1])
-        return replace(codec, features=codec.features.pinned(told.features[1]), labels=labels)
+        if labels is not None and decided.labels is not None:
+            labels = labels.pinned(decided.labels[1])
+        return replace(codec, features=codec.features.pinned(decided.features[1]), labels=labels)
 
 
 def _chained(before: str, arrays: Sequence[NDArray[np.generic]]) -> str:

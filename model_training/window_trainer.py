@@ -85,7 +85,7 @@ class WindowTrainer:
             return metrics, ()
         with shared(unlabelled) as features:
             rounds = Rounds(self.labeller, features, most=self._terms.semi_supervised.rounds, first=1)
-            while not (rounds.told and self._interrupts.stopped) and rounds.begin():
+            while not (rounds.reports and self._interrupts.stopped) and rounds.begin():
                 metrics = self._train_round(rounds, labelled, unlabelled, fit, step=state.step + 1)
                 failpoint("incremental.round")
                 if not rounds.end():
@@ -93,10 +93,10 @@ class WindowTrainer:
         chosen = len(rounds.chosen)
         state.unlabelled += len(unlabelled)
         state.pseudo_labelled += chosen
-        state.pseudo_labels = list(rounds.told)
+        state.pseudo_labels = list(rounds.reports)
         if len(own) and not labelled_alone and not chosen:
             metrics = self.train(samples, order, fit)
-        return metrics, rounds.told
+        return metrics, rounds.reports
 
     def _train_round(
         self, rounds: Rounds, labelled: Newest, unlabelled: NDArray[Any], fit: WindowFit, *, step: int
@@ -106,6 +106,6 @@ class WindowTrainer:
         union = Newest(
             np.concatenate([labelled.features, unlabelled[chosen.rows]]), np.concatenate([labelled.labels, pseudo])
         )
-        order = Order(self._terms.ordering, step=step, count=len(union), validates=0, round_=rounds.told[-1].round)
+        order = Order(self._terms.ordering, step=step, count=len(union), validates=0, round_=rounds.reports[-1].round)
         with share(union.features, union.labels, rows=order.rows, targets_are_features=False) as samples:
             return self.train(samples, order, fit)

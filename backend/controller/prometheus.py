@@ -123,8 +123,8 @@ def _inferences() -> Iterator[Metric]:
                 latency.add_metric([*labels, quantile], milliseconds / 1000)
     yield from (records, lag, latency, replicas, failing)
     swaps = definitions.INFERENCE_SWAPS.family()
-    told = SwapRecord.objects.order_by().values_list("inference")
-    for number, done, undone in told.annotate(
+    counts = SwapRecord.objects.order_by().values_list("inference")
+    for number, done, undone in counts.annotate(
         done=Count("pk", filter=Q(failure__isnull=True)), undone=Count("pk", filter=Q(failure__isnull=False))
     ):
         swaps.add_metric([str(number), "done"], done)

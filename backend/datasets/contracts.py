@@ -22,7 +22,7 @@ def contract_problems(contract: Contract) -> list[FieldProblem]:
     try:
         CompiledContract(contract)
     except ContractError as error:
-        return _told(error.problems)
+        return _field_problems(error.problems)
     except RefusedError as error:
         return [problem_with("contract", error.message, hint=error.hint)]
     return []
@@ -30,10 +30,10 @@ def contract_problems(contract: Contract) -> list[FieldProblem]:
 
 def endless_contract_problems(contract: Contract) -> list[FieldProblem]:
     """Return what a contract says that a data set without end cannot do."""
-    return _told(endless_problems(contract))
+    return _field_problems(endless_problems(contract))
 
 
-def _told(problems: Sequence[Problem]) -> list[FieldProblem]:
+def _field_problems(problems: Sequence[Problem]) -> list[FieldProblem]:
     return [
         problem_with(".".join(["contract", *map(str, each.place)]), each.error.message, hint=each.error.hint)
         for each in problems

@@ -158,8 +158,10 @@ class SliceSerializer(serializers.Serializer[Any]):
     def validate(self, attrs: dict[str, Any]) -> Slice:
         for name in ("partition", "start", "end", "until") if attrs["online"] else ("fit_records",):
             if attrs[name] is not None:
-                told = "expected since alone" if attrs["online"] else "expected online beside it"
-                raise serializers.ValidationError({name: f"it belongs to a slice with{_ENDS[attrs['online']]}: {told}"})
+                expected = "expected since alone" if attrs["online"] else "expected online beside it"
+                raise serializers.ValidationError(
+                    {name: f"it belongs to a slice with{_ENDS[attrs['online']]}: {expected}"}
+                )
         by_offset = [name for name in ("partition", "start", "end") if attrs[name] is not None]
         by_time = [name for name in ("since", "until") if attrs[name] is not None]
         if by_offset and by_time:

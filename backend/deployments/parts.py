@@ -59,15 +59,15 @@ def add_versions(run: TrainingResult, report: NewVersion | Finish) -> ResultVers
     Raises RefusedError when a file is not stored, or the same was not told of each follower before.
     """
     reports = [(part, _pending(part, report)) for part in run.companions()]
-    if missing := [part for part, told in reports if told is None]:
+    if missing := [part for part, report_of_part in reports if report_of_part is None]:
         names = ", ".join(f"{part.pk} ({part.model.name})" for part in missing)
         raise RefusedError(
             f"the same is not told of results {names} yet: expected it before that of result {run.pk}, which leads them"
         )
     promotes = report.comparison is None or report.comparison.promotes
-    for part, told in reports:
-        assert told is not None
-        versions.add_version(part, told, promotes=promotes)
+    for part, report_of_part in reports:
+        assert report_of_part is not None
+        versions.add_version(part, report_of_part, promotes=promotes)
         part.pending = part.failed_outcome = part.failed_confusion_matrix = None
         part.save()
     return versions.add_version(run, report, promotes=promotes)
@@ -83,10 +83,12 @@ def _pending(part: TrainingResult, report: NewVersion | Finish) -> NewVersion | 
     """Return what was told of a follower, where it is of the same window, or end, of the same attempt."""
     if part.pending is None:
         return None
-    told = type(report).model_validate(part.pending) if ("step" in part.pending) == hasattr(report, "step") else None
-    same = (
-        told is not None
-        and told.attempt == report.attempt
-        and getattr(told, "step", None) == getattr(report, "step", None)
+    report_of_part = (
+        type(report).model_validate(part.pending) if ("step" in part.pending) == hasattr(report, "step") else None
     )
-    return told if same else None
+    same = (
+        report_of_part is not None
+        and report_of_part.attempt == report.attempt
+        and getattr(report_of_part, "step", None) == getattr(report, "step", None)
+    )
+    return report_of_part if same else None

@@ -104,7 +104,7 @@ def restart_result(
     follow go over to the new one.
     """
 
-    def train_anew(locked: TrainingResult) -> None:
+    def train_again(locked: TrainingResult) -> None:
         parts = locked.parts()
         for part in parts:
             part.failed_outcome = part.failed_confusion_matrix = None
@@ -124,7 +124,7 @@ def restart_result(
                 part.save()
             storage.remove_attempts_before(part)
 
-    return restart(result, actor=actor, change=train_anew)
+    return restart(result, actor=actor, change=train_again)
 
 
 def _check_fits(deployment: Deployment, stream: Announcement) -> None:

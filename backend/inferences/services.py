@@ -86,13 +86,13 @@ def scale_inference(inference: Inference, *, actor: Actor, **changes: Any) -> In
             changed = "max_replicas" if "max_replicas" in changes else "replicas"
             _check_scale(locked, changed=changed)
         locked.save()
-        detail = ", ".join(_told(name, value) for name, value in sorted(changes.items()))
+        detail = ", ".join(_change_text(name, value) for name, value in sorted(changes.items()))
         record(actor, "change", locked, before=before, after=state_hash(locked), detail=detail)
         publish_run(locked)
     return locked
 
 
-def _told(name: str, value: Any) -> str:
+def _change_text(name: str, value: Any) -> str:
     if name == "limit":
         return f"limit {value:g}"
     return f"include {', '.join(value) or 'nothing'}" if name == "include" else name

@@ -100,7 +100,7 @@ class _Keeper:
         before = folder.state(replica)
         self._state = ReplicaState(keeper=me, restarts=before.restarts + 1 if before is not None else 0)
         self._log = LogWriter(folder.path, replica)
-        self._told_to_end = False
+        self._asked_to_end = False
         self._failures = 0
         self._wakeup_read, self._wakeup_write = os.pipe()
 
@@ -144,10 +144,10 @@ class _Keeper:
             signal.signal(number, signal.SIG_IGN)
 
     def _on_terminate(self, _number: int, _frame: FrameType | None) -> None:
-        self._told_to_end = True
+        self._asked_to_end = True
 
     def _must_end(self) -> bool:
-        return self._told_to_end or self._folder.must_stop(self._replica)
+        return self._asked_to_end or self._folder.must_stop(self._replica)
 
     def _fork_worker(self) -> tuple[int, int]:
         """Return (its output's descriptor, process id); 0 in the worker itself, -1 when it could not be started."""
@@ -256,7 +256,7 @@ class _Keeper:
             phase="ended",
             stopped=stopped,
             # A run that finished by itself while it was told to end has finished.
-            suspended=self._told_to_end and not stopped and self._state.exit_code != 0,
+            suspended=self._asked_to_end and not stopped and self._state.exit_code != 0,
             ended_at=self._state.ended_at or time.time(),
         )
         failpoint("keeper.before_exit_recorded")

@@ -215,8 +215,8 @@ def publish_run(run: Run, **more: Any) -> None:
 
 def publish_row(run: Run, **more: Any) -> None:
     """Tell pages what one row shows."""
-    told = {"id": run.pk, "state": run.state, "attempt": run.attempt, "failure": run.failure}
-    publish(run.events_topic, {**told, **run.shown(), **more})
+    change = {"id": run.pk, "state": run.state, "attempt": run.attempt, "failure": run.failure}
+    publish(run.events_topic, {**change, **run.shown(), **more})
 
 
 def _end(run: Run, log_tail: str) -> None:

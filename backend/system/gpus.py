@@ -38,19 +38,19 @@ def _gpu(nvml: Any, index: int) -> Gpu:
     memory = nvml.nvmlDeviceGetMemoryInfo(device)
     name = nvml.nvmlDeviceGetName(device)
 
-    def told(read: Any, *arguments: Any) -> Any:
+    def queried(read: Any, *arguments: Any) -> Any:
         # Virtual and partitioned devices do not tell everything.
         try:
             return read(device, *arguments)
         except nvml.NVMLError:
             return None
 
-    use = told(nvml.nvmlDeviceGetUtilizationRates)
+    use = queried(nvml.nvmlDeviceGetUtilizationRates)
     return Gpu(
         index=index,
         name=name.decode() if isinstance(name, bytes) else str(name),
         memory_total=int(memory.total),
         memory_used=int(memory.used),
         use=None if use is None else int(use.gpu),
-        temperature=told(nvml.nvmlDeviceGetTemperature, nvml.NVML_TEMPERATURE_GPU),
+        temperature=queried(nvml.nvmlDeviceGetTemperature, nvml.NVML_TEMPERATURE_GPU),
     )

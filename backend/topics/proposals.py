@@ -55,8 +55,8 @@ def proposal(name: str, query: ProposalQuery) -> Proposal:
             label=query.label,
         )
     except DecodeError as error:
-        told = next((each for each in ("data_scheme", "data_type") if each in query.config), "format")
-        raise InvalidField(told, error.message, hint=error.hint) from error
+        field = next((each for each in ("data_scheme", "data_type") if each in query.config), "format")
+        raise InvalidField(field, error.message, hint=error.hint) from error
     except RefusedError as error:
         raise InvalidField("label", error.message, hint=error.hint) from error
     expiring = _expiry(name, sample.records)

@@ -59,7 +59,7 @@ class PredictionSource:
         self._aggregator = Aggregator(options)
         self._places = _Places(inference, options.map) if options.map else None
         self._tail: KafkaTail | None = None
-        self._told_waiting = False
+        self._reported_waiting = False
         self._new_snapshot = False
         self._changed = False
         self._moving = False
@@ -92,9 +92,9 @@ class PredictionSource:
     def frames(self) -> Sequence[tuple[str, object]]:
         """Return what to send now; see ``Source.frames``."""
         if self._tail is None:
-            if self._told_waiting:
+            if self._reported_waiting:
                 return []
-            self._told_waiting = True
+            self._reported_waiting = True
             return [("waiting", {"topic": self._inference.output_topic})]
         idle_step = self._moving and time.monotonic() - self._sent_at >= _IDLE_FRAME_SECONDS
         if not (self._new_snapshot or self._changed or idle_step):
@@ -171,7 +171,7 @@ class PredictionSource:
     def _close_tail(self) -> None:
         if self._tail is not None:
             tail, self._tail = self._tail, None
-            self._told_waiting = False
+            self._reported_waiting = False
             tail.close()
 
 

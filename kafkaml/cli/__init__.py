@@ -1,1 +1,1 @@
-"""The address under which programs of others run the command line: ``python -m kafkaml.cli.main``."""
+"""The module name by which other programs run the command line: ``python -m kafkaml.cli.main``."""

@@ -1,4 +1,4 @@
-"""Encodings of records. Start at ``codec_for``; what a format is, says ``StreamFormat``."""
+"""Encodings of records. Start at ``codec_for``; ``StreamFormat`` defines what a format is."""
 
 # Imported for what they register.
 from kafkaml.codecs import avro, columns, json, raw, telegraf  # noqa: F401

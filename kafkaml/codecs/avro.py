@@ -3,7 +3,7 @@
 A schema whose records all have the same width (float, double, boolean, fixed) is a NumPy dtype: a batch is then one
 view. Everything else goes through fastavro, with the schema parsed once. Confluent framing (0x00 and the four-byte id
 of the writer's schema before the record) is expected with ``confluent_framing``, and accepted where a registry is
-configured; elsewhere it is named, and never read as numbers.
+configured; elsewhere it is an error that names it, because it must never be read as numbers.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _NANOSECONDS = ("timestamp-nanos", "local-timestamp-nanos")
 
 
 class AvroCodec(Codec):
-    """One schema. A record with one scalar field is a scalar when ``scalar`` (labels), else a vector of one."""
+    """One schema. A record with one scalar field is a scalar when ``scalar`` (labels), otherwise a vector of one."""
 
     def __init__(
         self,
@@ -93,7 +93,7 @@ class AvroCodec(Codec):
         try:
             return self._decode(values)
         except DecodeError:
-            # No plain records; then all of them are framed, or the first error is the one to tell.
+            # The records are not plain. Either all of them are framed, or the first error is reported.
             with suppress(DecodeError):
                 return self._framed.decode(values)
             raise
@@ -172,7 +172,7 @@ class AvroCodec(Codec):
             raise self._fixed_error(values, error) from error
 
     def _fixed_error(self, values: Values, error: DecodeError) -> DecodeError:
-        """Say of a record of another length what it is in terms of Avro."""
+        """Explain in terms of Avro why a record has another length."""
         value = values[error.index or 0]
         if error.gap or value is None or self._fixed is None:
             return error
@@ -186,10 +186,10 @@ class AvroCodec(Codec):
         assert self._fixed is not None
         names = self._fixed.names or ()
         types = [self._fixed[name] for name in names]
-        if len({each.base for each in types}) == 1:
-            # All fields are of one type, so the bytes are the columns already.
+        if len({column_type.base for column_type in types}) == 1:
+            # All fields have one type, so the bytes already are the columns.
             columns = np.ascontiguousarray(records).view(types[0].base)
-            columns = columns.reshape(len(records), sum(each.shape[0] for each in types))
+            columns = columns.reshape(len(records), sum(column_type.shape[0] for column_type in types))
             return columns if columns.dtype.kind != "b" else columns.view(np.uint8) != 0
         parts = [records[name] for name in names]
         return np.concatenate(
@@ -218,7 +218,7 @@ class AvroCodec(Codec):
                 index,
             ) from error
         except DecodeError as error:
-            # A null, by its field: whatever else is wrong with bytes that are no such record comes first.
+            # Report a null with its field, unless the bytes are not such a record at all, which is reported first.
             self._check_whole(value, start, schema, index)
             error.index = index
             if self.name != "features":
@@ -244,7 +244,7 @@ class AvroCodec(Codec):
         return self._unreadable(value, f"{self.name} have {left} bytes more than the Avro schema describes", index)
 
     def _unreadable(self, value: bytes, message: str, index: int) -> DecodeError:
-        """Return the error for a record that does not fit, in the words of what it looks like."""
+        """Return the error for a record that does not fit, which names the format it looks like."""
         if value.startswith(b"Obj\x01"):
             return DecodeError(
                 f"{self.name} are an Avro container file (Obj), not one record",
@@ -273,13 +273,15 @@ class AvroCodec(Codec):
         try:
             return self._read(value, FRAME_BYTES, self._schema.plain)[1] == len(value)
         except DecodeError as error:
-            # A null in a record that is one otherwise.
+            # A null in an otherwise valid record.
             return error.gap != ""
         except NO_RECORD:
             return False
 
     def _check_exact(self, rows: list[list[Any]], array: Array) -> None:
-        """Raise for whole numbers that floats round; times in nanoseconds are told of once instead (``notes``)."""
+        """Raise for integers that floats would round. For times in nanoseconds a note is given once instead
+        (``notes``).
+        """
         if self.dtype.kind != "f":
             return
         columns = self._schema.columns
@@ -305,7 +307,7 @@ class AvroCodec(Codec):
             schema_id = schema_id_of(value)
         except DecodeError as error:
             raise DecodeError(f"{self.name}: {error.message}", index=index) from error
-        # Id 0 is no registry's: our own sinks write it when they have none.
+        # No registry uses id 0; our own sinks write it when they have no registry.
         if self._lookup is None or schema_id == 0:
             return self._schema.plain, FRAME_BYTES
         if schema_id not in self._writer_schemas:
@@ -321,7 +323,8 @@ class AvroCodec(Codec):
         return True
 
 
-# What fastavro raises on bytes that are no such record. MemoryError: a length field that claims exabytes.
+# Exceptions of fastavro for bytes that are not such a record. MemoryError comes from a length field that claims
+# exabytes.
 NO_RECORD = (
     EOFError, IndexError, KeyError, TypeError, ValueError, OverflowError, MemoryError, RecursionError, AttributeError,
     AssertionError, struct.error, fastavro.read.SchemaResolutionError,
@@ -363,7 +366,7 @@ def _codecs(config: Mapping[str, Any], lookup: SchemaLookup | None) -> tuple[Cod
     framing = bool(config.get("confluent_framing", False))
     lookup = lookup or SchemaRegistry.from_environment()
     features = AvroCodec(config["data_scheme"], confluent_framing=framing, schema_lookup=lookup)
-    # Avro knows lists of numbers, not arrays of several axes: the shape may be told beside the schema.
+    # Avro has lists of numbers but no arrays of several axes, so the shape may be declared in addition to the schema.
     shape = declared_shape(config, "data_reshape")
     if shape is not None:
         features = features.pinned(shape)

@@ -1,7 +1,7 @@
 """AvroSchema: what an Avro schema means for models: its fields as columns, and how a record becomes a row of them.
 
-Logical types are taken as what lies under them: times as their whole number, decimals as numbers. What makes no number
-is refused when the schema is read, naming the field and its type.
+Logical types are read as the types below them: times as integers, decimals as numbers. A field that does not give a
+number is refused when the schema is read, with its name and type.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ HINT = "expected an Avro record of numbers, booleans, enums, fixed or arrays of 
 _LEAVE_OUT_HINT = "leave the field out of the schema and of the records, or write a number in its place"
 
 _MAX_SCHEMA_CHARACTERS = 1 << 20
-# Also of schemas that are valid: more levels would run out of stack, more columns out of memory.
+# Limits for valid schemas too. More levels would exhaust the stack, more columns the memory.
 _MAX_DEPTH = 64
 _MAX_COLUMNS = 100_000
 _MAX_DECIMAL_BYTES = 256
@@ -65,7 +65,7 @@ class Column:
         return path_text(self.path) or "the record"
 
     def encoded(self, value: Any) -> Any:
-        """Return what a writer of the schema takes for the number ``value``."""
+        """Return ``value`` in the form that a writer of the schema takes."""
         if self.kind in ("int", "long") and float(value).is_integer():
             return int(value)
         if self.kind == "enum":
@@ -79,7 +79,7 @@ class Column:
 
 
 class AvroSchema:
-    """A parsed schema. ``plain`` is what records are read with: the same without logical types."""
+    """A parsed schema. ``plain`` is the same schema without logical types, with which records are read."""
 
     def __init__(self, source: object, name: str) -> None:
         document = _document(source, name)
@@ -88,7 +88,7 @@ class AvroSchema:
         self._name = name
         self._named = dict(self.full.get("__named_schemas", {})) if isinstance(self.full, Mapping) else {}
         self.columns: list[Column] = []
-        # Types without columns count too: a few of them, each used twice by the next, could take for ever.
+        # Types without columns count too, because a few of them, each used twice by the next, could take forever.
         self._nodes = 0
         self.flatten = self._compiled(self.full, (), ())
         width = sum(column.width for column in self.columns)
@@ -98,7 +98,7 @@ class AvroSchema:
             self._check_columns()
 
     def nested(self, row: Sequence[Any]) -> dict[str, Any]:
-        """Return the record that has the numbers of ``row``; DecodeError where arrays or fixed are in it."""
+        """Return the record that has the numbers of ``row``; raises DecodeError for arrays or fixed."""
         if any(column.many or column.kind == "fixed" for column in self.columns) or self.columns[0].path == ():
             raise DecodeError(
                 f"arrays cannot be encoded with this schema of {self._name}: encode records instead", hint=HINT
@@ -133,7 +133,7 @@ class AvroSchema:
         )
 
     def _compiled(self, schema: Any, path: tuple[str, ...], above: tuple[str, ...]) -> Flatten:
-        """Add the columns of ``schema`` and return what appends the values of a datum to a row."""
+        """Add the columns of ``schema`` and return a function that appends the values of a datum to a row."""
         self._nodes += 1
         if len(path) + len(above) > _MAX_DEPTH or max(len(self.columns), self._nodes) > _MAX_COLUMNS:
             raise DecodeError(f"the Avro schema of {self._name} is nested too deep or has too many fields", hint=HINT)
@@ -143,7 +143,7 @@ class AvroSchema:
         if isinstance(kind, (Mapping, list)):
             return self._compiled(kind, path, above)
         if isinstance(kind, str) and kind in self._named and not isinstance(schema, Mapping):
-            # The name of a type that was defined before.
+            # The name of a type that was defined earlier.
             return self._compiled(self._named[kind], path, above)
         logical = str(schema.get("logicalType") or "") if isinstance(schema, Mapping) else ""
         if logical in _NO_NUMBERS and kind in ("string", "fixed"):
@@ -197,15 +197,15 @@ class AvroSchema:
         before = len(self.columns)
         item = self._compiled(schema["items"], path, above)
         items = self.columns[before:]
-        # Items of no width could be claimed by the billion in a few bytes.
+        # A few bytes could claim billions of items without width.
         if len(items) != 1 or items[0].text or items[0].many or items[0].kind == "fixed":
             raise self._refused(path, "array of what is no number")
         column = items[0]
         self.columns[before:] = [Column(path, column.kind, column.dtype, many=True, nullable=column.nullable)]
 
         def flatten(datum: Any, row: list[Any]) -> None:
-            for each in datum:
-                item(each, row)
+            for element in datum:
+                item(element, row)
 
         return flatten
 
@@ -225,7 +225,7 @@ class AvroSchema:
         return flatten
 
     def _union(self, branches: list[Any], path: tuple[str, ...], above: tuple[str, ...]) -> Flatten:
-        """Null and one type, or null and numbers: a null is a gap that names the field."""
+        """Null and one type, or null and numbers: a null becomes a gap that names the field."""
         others = [branch for branch in branches if branch != "null"]
         names = ", ".join(_type_name(branch) for branch in branches)[:80]
         if not others:
@@ -239,10 +239,20 @@ class AvroSchema:
             dtype = np.result_type(*(column.dtype for column in columns))
             columns = [Column(path, "long" if dtype.kind == "i" else "double", dtype)]
         nullable = len(others) < len(branches)
-        # A null, or the branch's number before it, takes a byte: such records have no fixed width.
+        # A null, or the number of the branch, takes a byte, so such records have no fixed width.
         self.columns[before:] = [
-            Column(each.path, each.kind, each.dtype, each.width, False, each.many, nullable, each.logical, each.symbols)
-            for each in columns
+            Column(
+                column.path,
+                column.kind,
+                column.dtype,
+                column.width,
+                False,
+                column.many,
+                nullable,
+                column.logical,
+                column.symbols,
+            )
+            for column in columns
         ]
         name, gap = path_text(path), f"null in {path_text(path)}"
         inner = parts[0]
@@ -256,7 +266,7 @@ class AvroSchema:
 
 
 def _parsed(document: object, name: str) -> Any:
-    """Return ``document`` as fastavro reads and writes with; raises DecodeError for what is no schema."""
+    """Return ``document`` parsed by fastavro; raises DecodeError for anything that is not a schema."""
     try:
         parsed = fastavro.parse_schema(document)  # type: ignore[arg-type]
         refuse_boundless(parsed, name)
@@ -302,7 +312,7 @@ def _without_logical_types(schema: object, depth: int = 0) -> object:
             # A default of a logical type is checked against the type under it.
             if key != "logicalType" and not str(key).startswith("__")
         }
-    return [_without_logical_types(each, depth + 1) for each in schema] if isinstance(schema, list) else schema
+    return [_without_logical_types(branch, depth + 1) for branch in schema] if isinstance(schema, list) else schema
 
 
 def _type_name(branch: object) -> str:

@@ -1,4 +1,4 @@
-"""Avro records as JSON for people: any record of a schema, also one that models cannot take. Pure."""
+"""Avro records as JSON for display: any record of a schema, also one that models cannot take. Pure."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ __all__ = ["avro_as_json"]
 
 
 def avro_as_json(value: bytes, config: Mapping[str, Any]) -> bytes | None:
-    """Return ``value`` as JSON by the schema in ``config``; None where it is no such record, or an id precedes it."""
+    """Return ``value`` as JSON by the schema in ``config``; None where it is not such a record, or starts with a schema
+    id.
+    """
     scheme = config.get("data_scheme")
     if not scheme or config.get("confluent_framing"):
         return None
-    # With dates as people read them; or as the numbers under them, where they are none.
+    # Show dates as text, or as their numbers where they are not valid dates.
     texts = (_avro_text(value, scheme, parse) for parse in (logical_schema, plain_schema))
     return next((text for text in texts if text is not None), None)
 
@@ -33,11 +35,12 @@ def _avro_text(value: bytes, scheme: object, parse: Callable[[object, str], Any]
         buffer = io.BytesIO(value)
         datum = fastavro.schemaless_reader(buffer, schema, None)
         if buffer.tell() != len(value):
-            # Records of another schema, or behind the id of one, would be shown as if they were of this.
+            # Leftover bytes mean another schema or a schema id in front, so the record must not be shown by this
+            # schema.
             return None
         return orjson.dumps(datum, default=repr, option=orjson.OPT_NON_STR_KEYS)
     except (
-        # What fastavro raises on bytes that are no such record, and orjson on what is nested too deep.
+        # Exceptions of fastavro for bytes that are not such a record, and of orjson for values nested too deep.
         EOFError, IndexError, KeyError, TypeError, ValueError, OverflowError, MemoryError, RecursionError,
         AttributeError, AssertionError, struct.error, DecodeError,
     ):  # fmt: skip

@@ -33,28 +33,28 @@ __all__ = [
 ]
 
 Array = npt.NDArray[Any]
-# Values of records; None is a record without value (a tombstone) or without key.
+# Values of records; None stands for a record without value (a tombstone) or without key.
 Values = Sequence[bytes | None]
 
-# The gaps of records that are no samples by intent: see ``DecodeError.gap``.
+# Gaps of records that intentionally are not samples; see ``DecodeError.gap``.
 DELETION = "a deletion (null value)"
 NO_LABEL = "no label (null key)"
-# That of a good record of which only several make a sample.
+# The gap of a good record that makes a sample only together with others.
 ALONE = "a record alone"
 
 
-# Of codecs with ``state``: keys are kept, and written beside the state of each.
+# Limit for codecs with ``state``, because keys are kept and written along with the state of each.
 MAX_KEY_BYTES = 64 << 10
 
 
-# Whose state it is: the partition of the input, and the key of its records.
+# The owner of a state: the partition of the input, and the key of its records.
 StateKey = tuple[int, bytes]
 
 
 class KeyedState(Protocol):
-    """What a codec keeps of each key between batches, because a sample is made of several records.
+    """The state that a codec keeps per key between batches, because a sample is made of several records.
 
-    What a batch changes counts once it is committed, in the order of the batches; later batches see it before.
+    Changes of a batch become permanent when it is committed, in the order of batches; later batches see them earlier.
     """
 
     @property
@@ -63,15 +63,15 @@ class KeyedState(Protocol):
         ...
 
     def commit(self, batches: int = 1) -> None:
-        """Let what the oldest ``batches`` that were not committed changed count."""
+        """Make the changes of the oldest ``batches`` uncommitted batches permanent."""
         ...
 
     def roll_back(self) -> None:
-        """Forget what was not committed: its batches come again."""
+        """Forget uncommitted changes, because their batches will come again."""
         ...
 
     def restore(self, partition: int, key: bytes, value: bytes | None) -> None:
-        """Take what was kept of a key elsewhere, None for one that was forgotten; the last of a key counts."""
+        """Take the stored state of a key, None for one that was forgotten; the last call per key counts."""
         ...
 
     def drop(self, partition: int) -> None:
@@ -88,10 +88,10 @@ class KeyedState(Protocol):
 
 
 class DecodedBatch(NamedTuple):
-    """What could be decoded of a batch: ``rows[i]`` comes from record ``kept[i]``; ``failures`` hold the rest.
+    """The decoded part of a batch: ``rows[i]`` comes from record ``kept[i]``; ``failures`` hold the rest.
 
-    ``included[i]`` is the JSON text that the answer to ``rows[i]`` carries; empty where answers carry none.
-    ``waiting`` records are good, but none is the last of a sample. ``changes`` are of the codec's ``state``.
+    ``included[i]`` is the JSON text that the answer to ``rows[i]`` carries; empty where answers carry none. ``waiting``
+    counts good records that do not complete a sample. ``changes`` are those of the codec's ``state``.
     """
 
     rows: Array
@@ -107,9 +107,9 @@ class Codec(ABC):
 
     ``dtype`` and ``sample_shape`` are the same for all batches; ``sample_shape`` is None where only the data can tell
     (JSON, and RAW without ``data_reshape``) until ``pinned`` or ``settled`` fixes it. ``name`` is used in messages.
-    ``notes`` say what a person should know of how the records are taken. ``narrows``: labels that are all whole numbers
-    are to be taken as such. ``keeps_numbers``: what is encoded need not be cast to ``dtype``. ``takes_texts``: samples
-    are texts. ``state`` is what ``decode_batch`` keeps of earlier batches, None where each record stands alone.
+    ``notes`` tell the user how the records are read. ``narrows``: labels that are all integers should become integers.
+    ``keeps_numbers``: values need not be cast to ``dtype`` before encoding. ``takes_texts``: samples are texts.
+    ``state`` is what ``decode_batch`` keeps of earlier batches, None where each record stands alone.
     """
 
     dtype: np.dtype[Any]
@@ -125,8 +125,8 @@ class Codec(ABC):
     def decode(self, values: Values) -> Array:
         """Return all of ``values`` as one array (batch, *sample_shape), which may be read-only.
 
-        An empty batch gives (0, *sample_shape). Raises DecodeError with the ``index`` of the first record that does
-        not fit; ``decode_each`` then tells the good ones from the bad.
+        An empty batch gives (0, *sample_shape). Raises DecodeError with the ``index`` of the first record that does not
+        fit; ``decode_each`` then separates the good ones from the bad.
         """
 
     @abstractmethod
@@ -139,21 +139,23 @@ class Codec(ABC):
 
     @abstractmethod
     def pinned(self, sample_shape: tuple[int, ...]) -> Codec:
-        """Return the same codec for samples of this shape only; DecodeError when it cannot be."""
+        """Return the same codec for samples of this shape only; raises DecodeError when that is impossible."""
 
     def settled(self, values: Values) -> Codec:  # noqa: ARG002 - for those that look at them
-        """Return the same codec with all fixed that nothing but data can tell, as most of ``values`` have it.
+        """Return the same codec with everything fixed that only data can tell, by the majority of ``values``.
 
-        Itself where there is nothing to fix, or where none of ``values`` can be read.
+        Returns itself where there is nothing to fix, or where none of ``values`` can be read.
         """
         return self
 
     def learnt(self) -> Mapping[str, Any]:
-        """Return what ``settled`` found, as entries of an ``input_config``, so that serving reads as training did."""
+        """Return the facts that ``settled`` found, as entries of an ``input_config``, so that serving reads like
+        training.
+        """
         return {}
 
     def doubt(self, rows: Array) -> tuple[str, str] | None:  # noqa: ARG002 - for those that look at them
-        """Return what is odd about ``rows``, the first of a stream, and what to do; None where nothing is."""
+        """Return what is odd about ``rows``, the first of a stream, and what to do; None if nothing is."""
         return None
 
     def column_names(self) -> Sequence[str]:
@@ -165,23 +167,23 @@ class Codec(ABC):
         return ()
 
     def column_name(self, place: int) -> str:
-        """Return how element ``place`` of a sample that is a vector is called in messages."""
+        """Return the name of element ``place`` of a vector sample for messages."""
         names = self.column_names()
         return names[place] if place < len(names) else f"column {place} (counted from 0)"
 
     def widened(self) -> Self | None:
-        """Return the same codec with a type that holds what its own may not; None where the type is declared."""
+        """Return the same codec with a wider type; None where the type is declared."""
         return None
 
     def decode_each(self, values: Values) -> DecodedBatch:
-        """Return what can be decoded of ``values``, and an error for each record that cannot."""
+        """Return the decodable records of ``values``, and an error for each other record."""
         try:
             return DecodedBatch(self.decode(values), list(range(len(values))), [])
         except DecodeError:
             return self._decode_one_by_one(values)
 
     def decode_batch(self, batch: RecordBatch) -> DecodedBatch:
-        """Return what can be decoded of whole records: of most formats only the values count."""
+        """Return the decodable ones of whole records. Most formats use only the values."""
         return self.decode_each(batch.values())
 
     def _decode_one_by_one(self, values: Values) -> DecodedBatch:
@@ -197,7 +199,8 @@ class Codec(ABC):
                 failures.append((index, error))
         if not rows:
             return DecodedBatch(np.empty((0, *(self.sample_shape or ())), self.dtype), [], failures)
-        # Where the shape is not declared the records vote: one odd record must not turn the others into odd ones.
+        # Where the shape is not declared, the majority of records decides it, so that one odd record does not make all
+        # others fail.
         usual = Counter(row.shape for row in rows).most_common(1)[0][0]
         odd = [place for place, row in enumerate(rows) if row.shape != usual]
         for place in reversed(odd):
@@ -221,7 +224,7 @@ class Codec(ABC):
 
 
 class PackableCodec(Codec):
-    """A codec whose samples may lie one behind the other in a record: each has the same number of bytes."""
+    """A codec whose samples can be concatenated in a record, because each has the same number of bytes."""
 
     @property
     @abstractmethod
@@ -230,7 +233,7 @@ class PackableCodec(Codec):
 
     @abstractmethod
     def rows_of(self, data: bytes) -> Array:
-        """Return the samples that lie one behind the other in ``data``: (samples, *sample_shape)."""
+        """Return the samples concatenated in ``data``: (samples, *sample_shape)."""
 
 
 def concatenate(rows: Sequence[Array]) -> Array:

@@ -1,6 +1,6 @@
-"""Do numbers look as if their bytes were read in the wrong order? Java writes the highest byte first. Pure.
+"""Detects numbers that look as if their bytes were read in the wrong order. Java writes the highest byte first. Pure.
 
-Asked once per stream, of its first records.
+Called once per stream, for its first records.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from kafkaml.codecs.base import Array
 
 __all__ = ["byte_order_doubt"]
 
-# So many numbers are enough to tell, and so few too few.
+# The most numbers that are examined, and the fewest that suffice.
 _MAX_NUMBERS = 20_000
 _MIN_NUMBERS = 8
 _MOST = 0.6
 _NEARLY_ALL = 0.95
-# Sizes that measured things have; bytes in the wrong order give the others nearly always.
+# The range of magnitudes of measured values. Bytes in the wrong order nearly always give others.
 _TINY, _HUGE = 1e-12, 1e12
 
 
 def byte_order_doubt(rows: Array, dtype: np.dtype[Any], name: str) -> tuple[str, str] | None:
-    """Return what is odd about ``rows``, the ``name`` read as ``dtype``, and what to do; None where nothing is."""
+    """Return what is odd about ``rows``, the ``name`` read as ``dtype``, and what to do; None if nothing is."""
     if dtype.itemsize == 1 or dtype.kind not in "iuf":
         return None
     numbers = rows.reshape(-1)[:_MAX_NUMBERS]
@@ -39,7 +39,7 @@ def byte_order_doubt(rows: Array, dtype: np.dtype[Any], name: str) -> tuple[str,
     code = f"{other}{dtype.str[1:]}"
     side = "data_type" if name == "features" else "label_type"
     with np.errstate(invalid="ignore"):
-        # Of the example that says most: the one farthest from what is usual.
+        # Choose the most telling example: the number farthest from usual magnitudes.
         example = int(np.argmax(np.nan_to_num(np.abs(np.log2(np.abs(numbers.astype(np.float64)))), posinf=9e9)))
     message = (
         f"the stream's {name} look as if they were {order}: read as {dtype.name} they are like "
@@ -50,18 +50,20 @@ def byte_order_doubt(rows: Array, dtype: np.dtype[Any], name: str) -> tuple[str,
 
 
 def _float_shares(numbers: Array, swapped: Array) -> tuple[float, float]:
-    """Return the shares of numbers that nothing measures, and of numbers that would be usual in the other order."""
+    """Return the share of numbers with implausible magnitudes, and of those that would be plausible in the
+    other order.
+    """
     with np.errstate(invalid="ignore", over="ignore"):
         shares = []
-        for each in (numbers, swapped):
-            size = np.abs(each.astype(np.float64))
-            # Written so that NaN counts as odd.
+        for candidate in (numbers, swapped):
+            size = np.abs(candidate.astype(np.float64))
+            # Negated, so that NaN counts as odd.
             shares.append(float(np.mean((size >= _TINY) & (size <= _HUGE))))
     return 1 - shares[0], shares[1]
 
 
 def _integer_shares(numbers: Array, swapped: Array) -> tuple[float, float]:
-    """Small numbers have their high bytes empty: in the wrong order the low ones are."""
+    """The high bytes of small integers are zero. In the wrong order the low ones are."""
     limit = 1 << (4 * numbers.dtype.itemsize)
     large, small = np.abs(numbers.astype(np.float64)) >= limit, np.abs(swapped.astype(np.float64)) < limit
     return float(np.mean(large)), float(np.mean(small))

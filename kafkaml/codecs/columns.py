@@ -1,8 +1,8 @@
-"""COLUMNS: records of any format, taken by the contract of a data set (``kafkaml.wire.contract``).
+"""COLUMNS: records of any format, read by the contract of a data set (``kafkaml.wire.contract``).
 
-``input_config`` holds the ``contract`` and, behind a training, what was ``learnt``; of an inference also what answers
-``include`` of their records. Without what was learnt a codec learns of the records that it is given: good for looking
-at them, while training and serving go by what the training told.
+``input_config`` holds the ``contract``; after a training also what was ``learnt``; for an inference also what answers
+``include`` from their records. Without ``learnt`` a codec learns from the records it gets, which is good enough for
+display. Training and serving use what the training learnt.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ _HINT = "make a data set of the topic: kafka-ml datasets infer TOPIC"
 
 
 class ColumnsCodec(Codec):
-    """Features of a contract: (n, features) or one list or picture a sample; of several inputs, records of them."""
+    """Features of a contract: (n, features), or one list or picture per sample; with several inputs, structured records
+    of them.
+    """
 
     name = "features"
 
@@ -42,7 +44,7 @@ class ColumnsCodec(Codec):
         *,
         include: Sequence[str] = (),
     ) -> None:
-        # Polars takes 40 MB, which those who read no data sets need not have.
+        # Import late, because Polars takes 40 MB that other streams do not need.
         try:
             from kafkaml.contract.compiled import CompiledContract
         except ImportError as error:
@@ -58,7 +60,7 @@ class ColumnsCodec(Codec):
             raise DecodeError(f"the contract cannot be used: {error.message}", hint=error.hint) from error
         self._learnt = learnt
         self.state = self._compiled.state
-        # Several inputs have shapes, and so a type of records, once they are learnt.
+        # Several inputs get their shapes, and so the structured type, only by learning.
         if learnt is not None:
             self.dtype, self.sample_shape = self._compiled.sample_type(), self._compiled.sample_shape()
         else:
@@ -66,7 +68,9 @@ class ColumnsCodec(Codec):
             self.notes = ("scales and vocabularies are those of the records that are looked at",)
 
     def include(self, names: Sequence[str]) -> None:
-        """Let answers carry ``names`` of their records from the next batch on; RefusedError for what cannot be."""
+        """Let answers carry the fields ``names`` of their records from the next batch on. Raises RefusedError for
+        unknown names.
+        """
         self._compiled.include(names)
 
     def decode(self, values: Values) -> Array:
@@ -83,7 +87,7 @@ class ColumnsCodec(Codec):
         return decoded.rows
 
     def decode_each(self, values: Values) -> DecodedBatch:
-        """Return what can be decoded of ``values``, which are of one key, one after the other, with none before."""
+        """Return the decodable records of ``values``, treated as consecutive records of one key with none before."""
         decoded = self.decode_batch(self._records(values))
         if self.state is not None:
             self.state.roll_back()
@@ -111,7 +115,7 @@ class ColumnsCodec(Codec):
         if any(shape != (len(names[name]),) for name, shape in shapes.items()):
             # Windows, lists and pictures.
             return ()
-        return [each for name in shapes for each in names[name]]
+        return [column_name for name in shapes for column_name in names[name]]
 
     def record_names(self) -> Sequence[str]:
         if self._learnt is None or self._contract.window is None:
@@ -171,10 +175,10 @@ def contract_of(config: Mapping[str, Any]) -> tuple[Contract, Learnt | None]:
 
 
 def _learnt_of(contract: Contract, batch: RecordBatch, lookup: SchemaLookup | None) -> Learnt:
-    """Return what these records tell; DecodeError where they tell nothing."""
+    """Return what can be learnt from these records; raises DecodeError if nothing can."""
     from kafkaml.contract.compiled import CompiledContract
 
-    # Only what the features say counts here, of each record: a few make no window.
+    # Judge each record by its features alone, because a few records do not make a window.
     features = {"labels": (), "split": SplitBy.CONTENT, "window": None}
     compiled = CompiledContract(contract.model_copy(update=features), lookup=lookup)
     raw = compiled.raw(batch)
@@ -199,7 +203,7 @@ def _bounded(decoded: DecodedBatch) -> DecodedBatch:
     return decoded._replace(
         rows=decoded.rows[good],
         kept=[decoded.kept[row] for row in good],
-        failures=sorted([*decoded.failures, *failures], key=lambda each: each[0]),
+        failures=sorted([*decoded.failures, *failures], key=lambda failure: failure[0]),
         included=[decoded.included[row] for row in good],
     )
 

@@ -15,16 +15,16 @@ CONNECT_NOTE = (
     "converter leaves the schema away)"
 )
 DEBEZIUM_NOTE = "records are Debezium's change events: the row after each change was taken"
-# The gap of an event of Debezium that is about something else than a row.
+# The gap of a Debezium event that does not concern a row.
 NO_ROW = "a change event without a row"
 
 _CREATED, _DELETED = ("c", "u", "r"), "d"
 
 
 def unwrapped(sample: object) -> object:
-    """Return what an envelope holds; ``sample`` itself where it is none.
+    """Return the content of an envelope; ``sample`` itself where it is not one.
 
-    Raises DecodeError with a gap for an envelope without a row: a deletion, or another of Debezium's events.
+    Raises DecodeError with a gap for an envelope without a row: a deletion, or another Debezium event.
     """
     if not isinstance(sample, dict):
         return sample
@@ -42,7 +42,7 @@ def unwrapped(sample: object) -> object:
 
 
 def notes_of(sample: object) -> tuple[str, ...]:
-    """Return what to tell a person of the envelopes around ``sample``."""
+    """Return a note about the envelopes around ``sample``."""
     notes = []
     if isinstance(sample, dict) and _is_connect(sample):
         notes.append(CONNECT_NOTE)

@@ -1,7 +1,7 @@
 """FieldNames: which keys the objects of a stream have, and in which order they are features. Pure.
 
-Objects are taken by name: what is missing or unknown is an error that names it. A number in the wrong place would
-otherwise be answered as if it were right.
+Objects are taken by name: a missing or unknown field is an error that names it. Otherwise a number in the wrong place
+would be answered as if it were right.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ __all__ = ["FieldNames", "Path", "path_text"]
 # The keys from the outermost object inwards.
 Path = tuple[str, ...]
 
-# Objects nested deeper are no samples; also protects from running out of stack.
+# Objects nested deeper are not samples. The limit also protects the stack.
 _MAX_DEPTH = 16
 _MAX_NAMES = 100_000
 _MAX_SHOWN = 6
 
 
 class FieldNames:
-    """The paths of all values of an object, in the order of features; none at all: samples are no objects."""
+    """The paths of all values of an object, in the order of features; none at all when samples are not objects."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self.paths = tuple(paths)
@@ -33,7 +33,7 @@ class FieldNames:
 
     @classmethod
     def usual(cls, samples: Sequence[object]) -> FieldNames | None:
-        """Return the names that most of the objects have, sorted key by key; of equally many the first sorted.
+        """Return the names that most of the objects have, sorted key by key. In a tie the first in sorted order wins.
 
         None where there is no object.
         """
@@ -47,7 +47,7 @@ class FieldNames:
     def from_json(cls, document: object) -> FieldNames:
         """Read the names of an ``input_config``: texts, or lists of texts for nested objects; raises DecodeError."""
         entries = document if isinstance(document, list) else None
-        paths = [[each] if isinstance(each, str) else each for each in entries or ()]
+        paths = [[entry] if isinstance(entry, str) else entry for entry in entries or ()]
         good = [path for path in paths if isinstance(path, list) and path and all(isinstance(key, str) for key in path)]
         names = cls([tuple(path) for path in good])
         if entries is None or not len(names) == len(entries) == len(names._set) <= _MAX_NAMES:
@@ -58,7 +58,7 @@ class FieldNames:
         return names
 
     def to_json(self) -> list[str | list[str]]:
-        """Return what ``from_json`` reads."""
+        """Return the JSON that ``from_json`` reads."""
         return [path[0] if len(path) == 1 else list(path) for path in self.paths]
 
     def __len__(self) -> int:
@@ -75,7 +75,7 @@ class FieldNames:
         raise self._mismatch(found.keys())
 
     def quick_row(self, sample: Mapping[str, Any]) -> list[Any] | None:
-        """Return what ``row`` does for an object that is not nested and has the keys; None for every other."""
+        """Return the same as ``row`` for a flat object with exactly these keys; None for all others."""
         if self._flat is None or len(sample) != len(self._flat):
             return None
         try:
@@ -84,11 +84,11 @@ class FieldNames:
             return None
 
     def text(self, place: int) -> str:
-        """Return the name of feature ``place`` as it is told."""
+        """Return the name of feature ``place`` for messages."""
         return path_text(self.paths[place])
 
     def listed(self) -> str:
-        """Return the names as they are told, not too many."""
+        """Return the names for messages, cut to a readable number."""
         return _listed(self.paths)
 
     def _mismatch(self, found: Any) -> DecodeError:
@@ -103,8 +103,8 @@ class FieldNames:
 
 
 def path_text(path: Path) -> str:
-    """Return a path as it is told: ``position.x``."""
-    return ".".join(each if len(each) <= 60 else f"{each[:57]}..." for each in path)
+    """Return a path as text: ``position.x``."""
+    return ".".join(key if len(key) <= 60 else f"{key[:57]}..." for key in path)
 
 
 def _listed(paths: Sequence[Path]) -> str:

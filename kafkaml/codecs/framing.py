@@ -21,7 +21,9 @@ def framed(value: bytes) -> bool:
 
 
 def schema_id_of(value: bytes) -> int:
-    """Return the id that a record begins with; DecodeError for one that has none. 0 stands for none: our sinks' own."""
+    """Return the id that a record begins with; raises DecodeError for one that has none. Our own sinks write 0 for no
+    id.
+    """
     if not framed(value):
         raise DecodeError("the record does not begin with 0x00 and the id of a schema: expected Confluent framing")
     found: int = FRAME.unpack_from(value)[1]

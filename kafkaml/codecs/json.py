@@ -1,8 +1,8 @@
 """JSON: a number, a (nested) array of numbers, or an object of numbers, which is taken by its keys.
 
-Keys count in sorted order, because producers in different languages write the same object in different orders; which
-keys there are is told by most of the first records (``settled``) or by ``fields`` of the announcement. Kafka Connect's
-and Debezium's envelopes are taken off. Labels may also be text.
+Keys are used in sorted order, because producers in different languages write the same object in different orders. The
+majority of the first records (``settled``) or ``fields`` in the announcement decides which keys there are. Envelopes of
+Kafka Connect and Debezium are removed. Labels may also be text.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ __all__ = ["JsonCodec", "Loads", "json_codecs"]
 Loads = Callable[[bytes | str], Any]
 T = TypeVar("T")
 
-# What JSON carries becomes this where no data_type is declared: the type that models compute in.
+# The type of numbers where no data_type is declared, the one that models compute in.
 _FEATURES = np.dtype("<f4")
-# Exact for all whole numbers that JSON readers agree on; data sets narrow it when the labels turn out to be whole.
+# Exact for all integers that JSON readers agree on. Data sets narrow it when the labels turn out to be integers.
 _LABELS = np.dtype("<f8")
 _HINT = "expected a JSON number, an array of numbers (all of the same shape), or an object of numbers"
-# So many records tell what all others are to be.
+# This many first records decide the form of all others.
 _MAX_VOTES = 1000
 _MAX_SHAPE_VOTES = 200
 _BOM = b"\xef\xbb\xbf"
@@ -55,7 +55,7 @@ _FRAME_NOTE = "records begin with 0x00 and the id of a schema: the JSON behind t
 class JsonCodec(Codec):
     """``text_allowed`` lets records be JSON texts too, as labels are; a batch is then all numbers or all texts.
 
-    ``fields`` are the keys of objects; with none of them samples are no objects, and None leaves it to the data. With
+    ``fields`` are the keys of objects. Empty means that samples are not objects, and None leaves it to the data. With
     ``widens`` a whole number that ``dtype`` cannot hold makes a batch float64; otherwise it is an error.
     """
 
@@ -108,7 +108,7 @@ class JsonCodec(Codec):
         try:
             return DecodedBatch(self.decode(values), list(range(len(values))), [])
         except DecodeError:
-            # Alone each record would tell its own keys and shape.
+            # Settle the form first, because alone each record would decide its own keys and shape.
             return self.settled(values)._decode_one_by_one(values)
 
     def encode(self, samples: Array) -> list[bytes]:
@@ -149,11 +149,11 @@ class JsonCodec(Codec):
         objects = FieldNames.usual(found)
         fields = self._fields
         if fields is None and found:
-            is_object = 2 * sum(isinstance(each, dict) for each in found) >= len(found)
+            is_object = 2 * sum(isinstance(sample, dict) for sample in found) >= len(found)
             fields = objects if is_object and objects is not None else FieldNames(())
         shape = self.sample_shape if self.sample_shape is not None else _usual_shape(found, fields)
-        told = tuple(note for note, count in notes.items() if 2 * count > len(found))
-        return self._with(fields=fields, sample_shape=shape, notes=told)
+        frequent_notes = tuple(note for note, count in notes.items() if 2 * count > len(found))
+        return self._with(fields=fields, sample_shape=shape, notes=frequent_notes)
 
     def learnt(self) -> Mapping[str, Any]:
         known: dict[str, Any] = {"data_type": self.dtype.name}
@@ -187,7 +187,7 @@ class JsonCodec(Codec):
         return loads(value)
 
     def parsed(self, value: bytes | None, notes: Counter[str] | None = None) -> Any:
-        """Return the JSON in ``value``, behind a byte order mark or a schema's id too."""
+        """Return the JSON in ``value``, also after a byte order mark or a schema id."""
         if value is None:
             raise self.missing_error(0)
         try:
@@ -208,7 +208,7 @@ class JsonCodec(Codec):
         raise self._unreadable(rest, failure)
 
     def _unreadable(self, value: bytes, failure: Exception) -> DecodeError:
-        """Return why ``value`` is no JSON, in the words of whoever wrote it."""
+        """Return why ``value`` is not JSON, naming what it looks like."""
         try:
             sample = unwrapped(self._load(value, _lenient))
             odd = first_odd_value(sample, self._fields)
@@ -244,7 +244,7 @@ class JsonCodec(Codec):
             rows = [_at(index, unwrapped, sample) for index, sample in enumerate(samples)]
             fields = FieldNames.usual(rows)
         for index, sample in enumerate(rows):
-            # Most objects are as expected: only the others can be envelopes.
+            # Most objects are as expected, and only the others can be envelopes.
             quick = fields.quick_row(sample) if fields and type(sample) is dict else None
             rows[index] = quick or _at(index, self._row, sample, fields)
         return rows, fields
@@ -274,10 +274,10 @@ class JsonCodec(Codec):
         raise self._first_odd(samples, fields)
 
     def _cast(self, rows: Array, samples: list[Any], values: Values) -> Array:
-        """Return ``rows`` as the declared type; raises where a number would become another one."""
+        """Return ``rows`` as the declared type; raises where a number would change its value."""
         dtype = self.dtype
         index = first_inexact(rows, samples, values, dtype, whole_floats=self._widens)
-        # A number beyond float32 altogether is an outlier, and no reason to take all others as float64.
+        # A number beyond the range of float32 is an outlier, not a reason to read all others as float64.
         if index is not None and self._widens and np.abs(rows).max() <= np.finfo(dtype).max:
             dtype = np.dtype(np.float64)
             index = first_inexact(rows, samples, values, dtype)
@@ -295,7 +295,7 @@ class JsonCodec(Codec):
         )
 
     def _first_odd(self, samples: list[Any], fields: FieldNames | None) -> DecodeError:
-        """Return the error for the first sample that is no array of numbers, or not of the usual shape."""
+        """Return the error for the first sample that is not an array of numbers, or not of the usual shape."""
         shapes = [_shape_of(sample) for sample in samples]
         expected = self.sample_shape
         if expected is None:
@@ -306,7 +306,7 @@ class JsonCodec(Codec):
                 return self._odd_sample(index, samples[index], fields)
             if shape != expected and np.prod(shape, dtype=int) != np.prod(expected, dtype=int):
                 return self.shape_error(index, shape, expected)
-        # All have as many elements, in different shapes: the first that differs is the odd one.
+        # All samples have the same number of elements in different shapes, so the first that differs is the odd one.
         index = next((index for index, shape in enumerate(shapes) if shape != expected), 0)
         return self.shape_error(index, shapes[index] or (), expected)
 
@@ -357,7 +357,7 @@ def _usual_shape(samples: list[object], fields: FieldNames | None) -> tuple[int,
 
 
 def _shape_of(sample: object) -> tuple[int, ...] | None:
-    """Return the shape of a sample; None for what is no array of numbers."""
+    """Return the shape of a sample; None for what is not an array of numbers."""
     try:
         array = np.array(sample)
     except (ValueError, OverflowError, RecursionError):
@@ -407,7 +407,7 @@ def json_codecs(
 
 
 def _labels(config: Mapping[str, Any]) -> Codec | None:
-    """Whether JSON streams have labels is seen from their keys, unless they are said to have none."""
+    """The keys of a JSON stream show whether it has labels, unless it is declared to have none."""
     if config.get("label_type") == NO_LABELS:
         return None
     dtype = declared_type(config, "label_type", _LABELS)
@@ -417,7 +417,7 @@ def _labels(config: Mapping[str, Any]) -> Codec | None:
     return JsonCodec(dtype, shape, name="labels", text_allowed=True, narrows=dtype.newbyteorder("=") == _LABELS)
 
 
-# Its records need no codec to be read by people.
+# Its records are readable without a codec.
 register(
     StreamFormat(
         name=InputFormat.JSON,

@@ -1,6 +1,7 @@
-"""Which numbers of JSON become others in a NumPy type, and where they are. Pure; asked by ``JsonCodec``.
+"""Finds JSON numbers that change their value in a NumPy type, and their place. Pure; called by ``JsonCodec``.
 
-NumPy rounds without a word: 16777217 is 16777216 in float32, and an identifier of 17 digits another one in float64.
+NumPy rounds silently: 16777217 becomes 16777216 in float32, and an identifier of 17 digits becomes another one in
+float64.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _MAX_DEPTH = 64
 
 
 class OddValue(NamedTuple):
-    """A value that is no number of the type, and its place as it is told: `` in weight``, or nothing."""
+    """A value that the type cannot hold, and its place for messages: `` in weight``, or nothing."""
 
     value: Any
     where: str
@@ -37,9 +38,9 @@ def first_inexact(
 ) -> int | None:
     """Return the index of the first sample with a number that ``dtype`` does not hold; None where it holds all.
 
-    ``rows`` are the ``samples`` as NumPy read them, ``values`` the bytes that they come from. Fractions may lose
-    digits, but not their size; whole numbers nothing at all. Whole numbers written as ``1.0`` count as fractions
-    unless ``whole_floats``.
+    ``rows`` are the ``samples`` as NumPy read them, ``values`` the bytes that they come from. Fractions may lose digits
+    but not overflow; integers must stay exact. Whole numbers written as ``1.0`` count as fractions unless
+    ``whole_floats``.
     """
     if rows.dtype.kind == "b" or not rows.size:
         return None
@@ -49,7 +50,7 @@ def first_inexact(
         wrong = np.asarray(rows.astype(dtype) != rows)
     index = _first_row(wrong)
     if index is None and rows.dtype.kind == "f" and _largest(rows) >= MAX_EXACT:
-        # A list of whole numbers and fractions was read as floats, and rounded before this could look.
+        # NumPy read a mixed list of integers and fractions as floats, so integers may already be rounded in ``rows``.
         return _first_long(samples, values, np.dtype(np.float64))
     return index
 
@@ -57,7 +58,7 @@ def first_inexact(
 def first_odd_value(
     sample: object, fields: FieldNames | None, *, inexact_in: np.dtype[Any] | None = None
 ) -> OddValue | None:
-    """Return the first value in ``sample`` that is no finite number, or none that ``inexact_in`` holds exactly.
+    """Return the first value in ``sample`` that is not a finite number, or that ``inexact_in`` does not hold exactly.
 
     ``sample`` is an object, or an array; with ``fields`` the row of an object with these keys.
     """
@@ -94,12 +95,12 @@ def _first_inexact_float(
 
 
 def _first_long(samples: Sequence[Any], values: Values, dtype: np.dtype[Any]) -> int | None:
-    """Return the first sample with a whole number that ``dtype`` rounds, looked at one by one."""
+    """Return the first sample with an integer that ``dtype`` rounds, checking each value."""
     for index, (sample, value) in enumerate(zip(samples, values, strict=True)):
-        for _, each in _values(sample):
-            if type(each) is int and not _is_held(each, dtype):
+        for _, number in _values(sample):
+            if type(number) is int and not _is_held(number, dtype):
                 return index
-            if type(each) is float and abs(each) >= 2.0**63 and _LONG_DIGITS.search(value or b""):
+            if type(number) is float and abs(number) >= 2.0**63 and _LONG_DIGITS.search(value or b""):
                 return index
     return None
 
@@ -118,7 +119,7 @@ def _is_held(value: float, dtype: np.dtype[Any]) -> bool:
 
 
 def _largest(rows: Array) -> float:
-    # Not abs: the least integer has none.
+    # Do not use abs, because the smallest integer has no positive counterpart.
     return max(float(rows.max()), -float(rows.min()))
 
 
@@ -129,7 +130,9 @@ def _first_row(wrong: Array) -> int | None:
 
 
 def _values(sample: object, place: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:
-    """Iterate over the leaves with their places; an object inside an array is a leaf, as it is no number."""
+    """Iterate over the leaves with their places; an object inside an array counts as a leaf, because it is not a
+    number.
+    """
     if len(place) > _MAX_DEPTH or not isinstance(sample, (list, dict)) or not sample:
         yield place, sample
         return
@@ -143,12 +146,12 @@ def _values(sample: object, place: tuple[str | int, ...] = ()) -> Iterator[tuple
 def _where(place: tuple[str | int, ...], fields: FieldNames | None) -> str:
     if not place:
         return ""
-    parts = [each if isinstance(each, int) else each[:60] for each in place]
+    parts = [key if isinstance(key, int) else key[:60] for key in place]
     if fields and isinstance(place[0], int) and place[0] < len(fields):
         parts[0] = fields.text(place[0])
     if len(place) == 1 and isinstance(parts[0], int):
         return f" in column {parts[0]} (counted from 0)"
-    names = [each for each in parts if isinstance(each, str)]
-    numbers = [each for each in parts if isinstance(each, int)]
+    names = [part for part in parts if isinstance(part, str)]
+    numbers = [part for part in parts if isinstance(part, int)]
     at = f"[{', '.join(map(str, numbers))}]" if numbers else ""
     return f" in {'.'.join(names)}{at}" if names else f" at {at}"

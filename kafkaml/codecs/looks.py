@@ -1,6 +1,6 @@
-"""What bytes look like that are no record of the announced format: a line of CSV, a framed record, text.
+"""Recognises bytes that are not a record of the announced format: a line of CSV, a framed record, text.
 
-Asked only for records that failed, to say what a person mistook; decides nothing.
+Called only for records that failed, to explain a mistake; decides nothing.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ _NUMBER = re.compile(r'\s*"?[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?"?\s*')
 
 
 def text_of(value: bytes) -> str | None:
-    """Return the beginning of ``value`` as text, or None where it is not text that people wrote."""
+    """Return the beginning of ``value`` as text, or None where it is not readable text."""
     try:
         text = value[:_MAX_LOOKED_AT].decode()
     except UnicodeDecodeError as error:
-        # A character that the cut split.
+        # The cut may have split a character.
         if error.start < _MAX_LOOKED_AT - 4:
             return None
         text = value[: error.start].decode()
-    return text if text and all(each.isprintable() or each in "\t\r\n" for each in text) else None
+    return text if text and all(character.isprintable() or character in "\t\r\n" for character in text) else None
 
 
 def csv_line(value: bytes) -> str | None:
@@ -43,6 +43,6 @@ def csv_line(value: bytes) -> str | None:
 
 
 def shown(value: object, limit: int = 60) -> str:
-    """Return the beginning of a text or bytes as it is quoted in messages."""
+    """Return the beginning of a text or bytes as quoted in messages."""
     text = repr(value)
     return text if len(text) <= limit else text[:limit] + "..."

@@ -1,7 +1,7 @@
-"""Packed records: many samples in one record, one behind the other, and as many labels in its key.
+"""Packed records: many samples concatenated in one record, and their labels in its key.
 
-Opt-in (``samples_per_record`` of the sinks), announced by ``input_config["packed"]``: readers of the old form cannot
-read it. The cost of a record is shared by its samples, which is what makes sending fast.
+Opt-in (``samples_per_record`` of the sinks), announced by ``input_config["packed"]``: old readers cannot read it.
+Samples share the cost of a record, which makes sending fast.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ _HINT = "check data_type, label_type, data_reshape and label_reshape in the sink
 def numbers_of(data: bytes, dtype: np.dtype[Any]) -> Array:
     """Return the numbers in ``data`` as a flat array in the machine's order of bytes, a view where possible."""
     if dtype.kind == "b":
-        # A byte other than 0 and 1 would make a boolean that is neither true nor false.
+        # A byte other than 0 and 1 would make an invalid boolean.
         return np.not_equal(np.frombuffer(data, np.uint8), 0)
     return np.frombuffer(data, dtype).astype(dtype.newbyteorder("="), copy=False)
 
@@ -44,7 +44,7 @@ def numbers_of(data: bytes, dtype: np.dtype[Any]) -> Array:
 class RawCodec(PackableCodec):
     """Numbers of one type. With ``sample_shape`` None a record of one element is a scalar, a longer one a vector.
 
-    ``wire_dtype`` is the type with its order of bytes in the records; arrays have the machine's.
+    ``wire_dtype`` is the type with the byte order of the records; arrays have the machine's order.
     """
 
     def __init__(self, dtype: np.dtype[Any], sample_shape: tuple[int, ...] | None, *, name: str = "features") -> None:
@@ -103,11 +103,13 @@ class RawCodec(PackableCodec):
         return settled
 
     def learnt(self) -> Mapping[str, Any]:
-        # A vector of one and a number are the same bytes: a number is what both are read as.
+        # A vector of one and a number are the same bytes, so both are read as a number.
         return {"data_reshape": shape_to_wire(self.sample_shape or ()) or "1"} if self._settled else {}
 
     def _decode_by_length(self, values: Values) -> DecodedBatch:
-        """Sort records by the one thing that can be wrong with them; much faster than trying each."""
+        """Separate records by their length, the only thing that can be wrong with them. Much faster than
+        trying each.
+        """
         good_bytes = self.sample_bytes
         if good_bytes is None:
             usual = self._usual_length(values)
@@ -124,7 +126,7 @@ class RawCodec(PackableCodec):
         return DecodedBatch(self._view(b"".join(good), len(good), good_bytes), kept, failures)
 
     def _usual_length(self, values: Values) -> int | None:
-        """Return how many bytes most records have, of those that can be samples."""
+        """Return the most frequent length of records, among lengths that can be samples."""
         lengths = Counter(len(value) for value in values if value is not None)
         usual = (length for length, _ in lengths.most_common() if self._shape_of(length) is not None)
         return next(usual, None)
@@ -135,7 +137,7 @@ class RawCodec(PackableCodec):
         return numbers_of(data, self.wire_dtype).reshape(count, *shape)
 
     def _shape_of(self, sample_bytes: int) -> tuple[int, ...] | None:
-        """Return the shape of a sample of so many bytes, or None when there is none."""
+        """Return the shape of a sample of ``size`` bytes, or None when there is none."""
         if self.sample_shape is not None:
             return self.sample_shape if sample_bytes == self.sample_bytes else None
         elements, rest = divmod(sample_bytes, self.dtype.itemsize)
@@ -159,7 +161,7 @@ class RawCodec(PackableCodec):
 
 
 class TextCodec(Codec):
-    """Text, as labels may be: UTF-8, or NumPy's own four bytes a character (``utf-32-le``)."""
+    """Text, for labels: UTF-8, or NumPy's four bytes per character (``utf-32-le``)."""
 
     takes_texts = True
 
@@ -208,7 +210,7 @@ def _side(config: Mapping[str, Any], side: str, name: str) -> Codec:
     dtype = dtype_from_wire(config[f"{side}_type"])
     if dtype.kind in "SU":
         return TextCodec(name=name, encoding="utf-8" if dtype.kind == "S" else "utf-32-le")
-    # Without a shape old readers take the record as it is: a number, or a vector of as many as there are.
+    # Without a shape old readers take the whole record as a number or a vector.
     return RawCodec(dtype, declared_shape(config, f"{side}_reshape"), name=name)
 
 

@@ -1,4 +1,4 @@
-"""The formats of streams: each codec's module registers what it reads, how records are shown, which settings it wants.
+"""The formats of streams: each codec's module registers what it reads, how its records are shown, and its settings.
 
 Every list of formats, in the API and in the pages, comes from here. A new format is a module that registers itself
 and an import in ``kafkaml.codecs``.
@@ -45,14 +45,16 @@ class SchemaKind(StrEnum):
 
 @dataclass(frozen=True)
 class RegisteredSchema:
-    """A schema as a registry has it. ``imports`` are the texts that it refers to, directly or not, by their names."""
+    """A schema from a registry. ``imports`` are the texts of all schemas that it refers to, directly or indirectly, by
+    name.
+    """
 
     text: str
     kind: SchemaKind = SchemaKind.AVRO
     imports: Mapping[str, str] = field(default_factory=dict)
 
     def text_of(self, kind: SchemaKind, schema_id: int) -> str:
-        """Return the text of a schema of this kind; DecodeError for one of another."""
+        """Return the text of a schema of this kind; raises DecodeError for another kind."""
         if self.kind != kind:
             raise DecodeError(
                 f"the record was written by schema {schema_id}, which is one of {self.kind}: expected {kind}",
@@ -66,12 +68,12 @@ SchemaLookup = Callable[[int], RegisteredSchema]
 
 # What old sinks write where no type is declared.
 NO_TYPE = (None, "", "None", "NoneType")
-# Said by a person: the key is no label. What old sinks write (above) says nothing of JSON's labels.
+# Set by a user to say that the key is not a label. The value of old sinks (above) says nothing about labels of JSON.
 NO_LABELS = "none"
 
 
 class SettingKind(StrEnum):
-    """How a person gives a setting."""
+    """How a user enters a setting."""
 
     TYPE = "type"
     SHAPE = "shape"
@@ -80,9 +82,9 @@ class SettingKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """An entry of ``input_config`` that a person may give; ``default`` where records cannot be read without it.
+    """An entry of ``input_config`` that a user may set; ``default`` where records cannot be read without it.
 
-    ``labels``: it says that keys are labels.
+    ``labels``: setting it means that keys are labels.
     """
 
     name: str
@@ -98,14 +100,14 @@ class Setting:
 class StreamFormat:
     """A format, by its ``name`` on the wire.
 
-    ``codecs`` makes the codecs of values and of keys (None: no labels) of an ``input_config``; DecodeError when that is
-    incomplete or contradicts itself. ``decoder`` is what it is called where people choose how records are read; empty
-    where that needs no codec. ``untold`` are entries of a serving's ``input_config`` where neither announcement nor
-    training says them: the first record that a replica sees must not decide.
+    ``codecs`` makes the codecs of values and of keys (None: no labels) of an ``input_config``; it raises DecodeError
+    when that is incomplete or contradictory. ``decoder`` is the format's name where users choose how records are shown;
+    empty where that needs no codec. ``untold`` are defaults for a serving's ``input_config`` that neither announcement
+    nor training sets, because the first record that a replica sees must not decide.
 
-    For people: without ``by_hand`` it is no choice in forms. Records that are ``text`` are shown as they are, beside
-    the sample. With ``wider`` a record that models cannot take is one of the format all the same;
-    ``as_json(value, input_config)`` is then its text, None where its bytes alone say what it is.
+    For users: without ``by_hand`` forms do not offer it. Records that are ``text`` are shown unchanged, next to the
+    sample. With ``wider`` the format also includes records that models cannot take; ``as_json(value, input_config)`` is
+    then their text, None where the bytes alone decide.
     """
 
     name: str
@@ -135,7 +137,7 @@ def formats() -> tuple[StreamFormat, ...]:
 
 
 def format_of(name: str) -> StreamFormat:
-    """Return the format of this name; DecodeError names those that there are."""
+    """Return the format of this name; raises DecodeError, which names the known ones."""
     if name not in _formats:
         raise DecodeError(f"input_format {name!r}: expected one of {', '.join(_formats)}")
     return _formats[name]

@@ -1,4 +1,5 @@
-"""From a sample as people and programs have it (numbers, lists, arrays, objects) to the bytes that an inference reads.
+"""Encodes a sample as users and programs have it (numbers, lists, arrays, objects) to the bytes that an inference
+reads.
 
 Used by the backend's try-it, by JSON, and by the SDK's predict. Pure.
 """
@@ -22,14 +23,14 @@ _LONG_INTEGER = re.compile(r"-?[0-9]{16,20}")
 
 
 class EncodedSample(NamedTuple):
-    """The value to write, and what a replica will read of it."""
+    """The value to write, and the sample that a replica will read from it."""
 
     value: bytes
     array: Array
 
 
 class SampleEncoder:
-    """Encodes samples as an inference of this format and these settings reads them. Raises SampleError."""
+    """Encodes samples for an inference with this format and these settings. Raises SampleError."""
 
     def __init__(self, input_format: str, input_config: Mapping[str, Any]) -> None:
         try:
@@ -40,8 +41,8 @@ class SampleEncoder:
     def encode(self, sample: Any, *, shape: Sequence[int] | None = None) -> EncodedSample:
         """Encode a number, a text, an array or (nested) lists, or for JSON and Avro an object.
 
-        ``shape`` is for flat lists; the format's own shape is taken where there is one. Raises SampleError that says
-        what was got and what is expected.
+        ``shape`` is for flat lists; the format's own shape is taken where there is one. Raises SampleError, which
+        states the actual and the expected form.
         """
         try:
             value = _encode(self._codec, sample, shape)
@@ -78,9 +79,13 @@ def _numbers(sample: Any) -> Array:
 
 
 def _exact(sample: Any) -> Any:
-    """Take digits as pages hold them where numbers would be rounded: as text, in a flat list of numbers."""
-    if isinstance(sample, list) and any(isinstance(each, str) for each in sample):
-        return [int(each) if isinstance(each, str) and _LONG_INTEGER.fullmatch(each) else each for each in sample]
+    """Convert digits in texts to numbers, in a flat list. Web pages send long integers as text, because they would
+    round the numbers.
+    """
+    if isinstance(sample, list) and any(isinstance(number, str) for number in sample):
+        return [
+            int(number) if isinstance(number, str) and _LONG_INTEGER.fullmatch(number) else number for number in sample
+        ]
     return sample
 
 
@@ -99,7 +104,9 @@ def _shaped(array: Array, codec: Codec, shape: Sequence[int] | None) -> Array:
 
 
 def _cast(array: Array, dtype: np.dtype[Any]) -> Array:
-    """Return ``array`` as ``dtype``; fractions may lose digits in a narrower float, everything else stays."""
+    """Return ``array`` as ``dtype``; fractions may lose digits in a narrower float; all other numbers must
+    stay exact.
+    """
     with np.errstate(over="ignore", invalid="ignore"):
         cast = array.astype(dtype)
         wrong = ~np.isfinite(cast) & np.isfinite(array) if dtype.kind == "f" else cast != array

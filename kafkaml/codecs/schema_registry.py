@@ -1,7 +1,7 @@
-"""SchemaRegistry: the writer's schema of records that carry a schema's id (Confluent framing).
+"""SchemaRegistry: finds the writer's schema of records with a schema id (Confluent framing).
 
-Asked by readers of records once for each id. Configured by the platform's owner (``KML_SCHEMA_REGISTRY_URL``), never by
-a stream: an announcement must not make a worker call addresses of its choice.
+Readers of records call it once per id. Configured by the platform's owner (``KML_SCHEMA_REGISTRY_URL``), never by a
+stream: an announcement must not make a worker call addresses of its choice.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from kafkaml.errors import BrokerError, DecodeError
 
 __all__ = ["SchemaRegistry", "SchemaRegistrySettings"]
 
-# A schema is text for people; more would be something else.
+# Largest schema that is accepted. A longer text is not a schema.
 _MAX_ANSWER_BYTES = 4 << 20
 _MAX_IMPORTS = 100
 # An answer may take so many times as long as its next byte, with all that it refers to.
@@ -30,7 +30,7 @@ _PATIENCE = 3
 
 
 class SchemaRegistrySettings(BaseSettings):
-    """How to reach a Schema Registry; without ``url`` there is none."""
+    """How to reach a Schema Registry; without ``url`` there is no registry."""
 
     model_config = SettingsConfigDict(env_prefix="KML_SCHEMA_REGISTRY_", extra="ignore", frozen=True)
 
@@ -43,7 +43,7 @@ class SchemaRegistrySettings(BaseSettings):
 
 
 class SchemaRegistry:
-    """Callable: schema id -> schema. Keeps nothing; its caller asks once for each id."""
+    """Callable: schema id -> schema. Caches nothing, because callers ask once per id."""
 
     def __init__(self, settings: SchemaRegistrySettings, *, timeout_seconds: float = 10.0) -> None:
         password = Path(settings.password_file).read_text(encoding="utf-8").strip() if settings.password_file else ""
@@ -71,7 +71,7 @@ class SchemaRegistry:
                 f"the Schema Registry does not know schema {schema_id}",
                 hint="the record may have no schema id at all, or come from a producer with another registry",
             )
-        # Registries that know Avro only name no kind.
+        # Registries that only know Avro do not name a kind.
         kind = document.get("schemaType") or SchemaKind.AVRO
         if not isinstance(kind, str) or kind not in set(SchemaKind):
             raise DecodeError(f"schema {schema_id} is one of {str(kind)[:40]}: expected {', '.join(SchemaKind)}")

@@ -41,7 +41,7 @@ class StreamCodec:
 
     @property
     def whole_labels(self) -> bool:
-        """Whether labels that are all whole numbers are to be taken as such."""
+        """Whether labels that are all integers should become integers."""
         return self.labels is not None and self.labels.narrows
 
     def decode(self, values: Values, keys: Values) -> tuple[Array, Array | None]:
@@ -59,7 +59,7 @@ class StreamCodec:
             raise _of_key(error, keys) from error
 
     def label_of(self, key: bytes) -> Array:
-        """Return the label in a record's key; DecodeError where it is none."""
+        """Return the label in a record's key; raises DecodeError where it is not a label."""
         assert self.labels is not None
         try:
             label: Array = self.labels.decode((key,))[0]
@@ -68,7 +68,7 @@ class StreamCodec:
         return label
 
     def settled(self, values: Values, keys: Values) -> StreamCodec:
-        """Return the same codec with all fixed that nothing but data can tell; see ``Codec.settled``."""
+        """Return the same codec with everything fixed that only data can tell; see ``Codec.settled``."""
         if self.packed:
             return self
         labels = None if self.labels is None else self.labels.settled([key for key in keys if key is not None])
@@ -80,7 +80,7 @@ class StreamCodec:
         return None if features is None else replace(self, features=features)
 
     def decode_each(self, values: Values, keys: Values) -> tuple[Array, Array | None, list[StreamFailure]]:
-        """Return what can be decoded of a batch, and one failure for each record that cannot, in order."""
+        """Return the decodable records of a batch, and one failure per other record, in order."""
         try:
             return (*self.decode(values, keys), [])
         except DecodeError:
@@ -112,7 +112,7 @@ class StreamCodec:
 
 
 def with_learnt(input_config: Mapping[str, Any], learnt: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``input_config`` with what the data told where it says nothing itself."""
+    """Return ``input_config`` completed by what the data decided."""
     said = {name: value for name, value in input_config.items() if value not in NO_TYPE}
     return {**input_config, **learnt, **said}
 
@@ -126,9 +126,9 @@ def codec_for(
 ) -> StreamCodec:
     """Return the codec that a control message declares.
 
-    ``feature_shape`` fixes the shape of samples where the message leaves it to the data, as serving must: there one
-    odd record may be a batch. ``schema_lookup`` finds the schemas of framed Avro records; by default the registry that
-    the environment configures. Raises DecodeError when the configuration is incomplete or contradicts itself.
+    ``feature_shape`` fixes the shape of samples where the message leaves it to the data, as serving must: there one odd
+    record may be a batch. ``schema_lookup`` finds the schemas of framed Avro records; by default the registry that the
+    environment configures. Raises DecodeError when the configuration is incomplete or contradictory.
     """
     features, labels = format_of(str(input_format)).codecs(input_config, schema_lookup)
     if feature_shape is not None:
@@ -140,7 +140,7 @@ def codec_for(
 
 
 def _of_key(error: DecodeError, keys: Values) -> DecodeError:
-    """Say of an error of labels that they are the records' keys, which those who key by device do not expect."""
+    """Add to an error about labels that they are the records' keys, which surprises users who key by device."""
     if error.gap:
         return error
     key = keys[error.index or 0]

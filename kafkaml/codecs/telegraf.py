@@ -17,7 +17,7 @@ __all__ = ["TelegrafCodec"]
 
 
 class TelegrafCodec(JsonCodec):
-    """JSON samples as Telegraf wraps them. Other fields of the metric, such as its tags, are ignored."""
+    """JSON samples wrapped by Telegraf. Other fields of the metric, such as its tags, are ignored."""
 
     def encode(self, samples: Array) -> list[bytes]:
         return [_wrapped(inner) for inner in super().encode(samples)]

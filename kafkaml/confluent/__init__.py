@@ -1,5 +1,5 @@
-"""The real adapters to Kafka, and the only package that imports its client. Everyone else depends on
-``kafkaml.records`` and receives one of these where the program is wired together.
+"""The real adapters to Kafka, and the only package that imports its client. All other code depends on
+``kafkaml.records`` and receives an adapter where the program is wired.
 """
 
 from kafkaml.confluent.admin import KafkaAdmin

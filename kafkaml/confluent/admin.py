@@ -1,4 +1,6 @@
-"""KafkaAdmin: topics and what groups have committed. Used by the backend, the platform's start and the command line."""
+"""KafkaAdmin: manages topics and reads what groups have committed. Used by the backend, the platform's start and the
+command line.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ __all__ = ["KafkaAdmin"]
 
 
 class KafkaAdmin:
-    """Asks and changes one cluster. Every method takes at most about ``timeout_seconds``, then raises BrokerTimeout."""
+    """Reads and changes one cluster. Every method takes about ``timeout_seconds`` at most, then raises
+    BrokerTimeout.
+    """
 
     def __init__(self, settings: KafkaSettings, *, timeout_seconds: float = 15.0) -> None:
         self._settings = settings
@@ -42,11 +46,11 @@ class KafkaAdmin:
             return str(self._client.list_topics(timeout=self._timeout_seconds).cluster_id)
 
     def identity(self, names: list[str]) -> str:
-        """Return the cluster's id and the topics' ids, as text: another topic of the same name has another."""
+        """Return the cluster's id and the topics' ids, as text. A recreated topic of the same name has another id."""
         with kafka_errors(f"asking for the topics {', '.join(names)}", self._log, self._client.poll):
             futures = self._client.describe_topics(TopicCollection(names), request_timeout=self._timeout_seconds)
             descriptions = {name: future.result(self._timeout_seconds) for name, future in futures.items()}
-            # Asked for by name only after it is known to exist: the question may create a topic.
+            # Ask for a topic by name only when it is known to exist, because the request may create it.
             cluster_id = self._client.list_topics(names[0], timeout=self._timeout_seconds).cluster_id
         return f"{cluster_id}:" + ",".join(f"{name}={descriptions[name].topic_id}" for name in names)
 
@@ -60,7 +64,7 @@ class KafkaAdmin:
     ) -> bool:
         """Create a topic; returns False when it exists already, with whatever partitions it has.
 
-        ``replication_factor`` -1 leaves it to the broker.
+        ``replication_factor`` -1 means the broker's default.
         """
         return name in self.create_topics({name: partitions}, replication_factor=replication_factor, config=config)
 
@@ -71,7 +75,9 @@ class KafkaAdmin:
         replication_factor: int = -1,
         config: Mapping[str, str] | None = None,
     ) -> set[str]:
-        """Create topics with so many partitions in one request; returns those that did not exist yet."""
+        """Create topics, by name with their number of partitions, in one request; returns those that did
+        not exist yet.
+        """
         new = [
             NewTopic(check_topic_name(name), count, replication_factor, config=dict(config or {}))
             for name, count in partitions.items()
@@ -92,7 +98,7 @@ class KafkaAdmin:
         return created
 
     def add_partitions(self, name: str, count: int) -> None:
-        """Let a topic have ``count`` partitions, which are more than it has."""
+        """Increase the number of a topic's partitions to ``count``."""
         futures = self._client.create_partitions(
             [NewPartitions(check_topic_name(name), count)], request_timeout=self._timeout_seconds
         )
@@ -116,7 +122,7 @@ class KafkaAdmin:
     def set_topic_config(self, name: str, config: Mapping[str, str]) -> None:
         """Change settings of a topic; the others stay as they are."""
         entries = [
-            ConfigEntry(each, value, incremental_operation=AlterConfigOpType.SET) for each, value in config.items()
+            ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET) for name, value in config.items()
         ]
         resource = ConfigResource(ResourceType.TOPIC, name, incremental_configs=entries)
         futures = self._client.incremental_alter_configs([resource], request_timeout=self._timeout_seconds)
@@ -131,12 +137,13 @@ class KafkaAdmin:
     def partition_counts(self) -> dict[str, int]:
         """Return how many partitions each topic has."""
         with kafka_errors("listing topics", self._log, self._client.poll):
-            # Asking for all topics, because asking for one may create it.
+            # Ask for all topics, because asking for one may create it.
             topics = self._client.list_topics(timeout=self._timeout_seconds).topics
         return {name: len(topic.partitions) for name, topic in topics.items()}
 
     def begin_at(self, group: str, topic: str, start: Start) -> None:
-        """Let a group that has committed nothing of ``topic`` begin there; one that has goes on where it is.
+        """Let a group that has committed nothing of ``topic`` begin at the given offsets; other groups keep their
+        positions.
 
         Offsets outside of the log mean its ends. Raises BrokerError, also where members of the group read already.
         """
@@ -171,15 +178,15 @@ class KafkaAdmin:
         future = self._client.list_consumer_groups(request_timeout=self._timeout_seconds)
         with kafka_errors("listing consumer groups", self._log, self._client.poll):
             found = future.result(self._timeout_seconds + 5)
-        return {each.group_id: each.state.name.lower() for each in found.valid}
+        return {group.group_id: group.state.name.lower() for group in found.valid}
 
     def committed(self, group: str, topic: str, *, partitions: int | None = None) -> dict[PartitionKey, int]:
         """Return the positions that a consumer group committed for ``topic``; empty for an unknown group.
 
-        ``partitions`` of the topic are asked for where they are not known.
+        The topic's partitions are looked up unless ``partitions`` is given.
         """
-        # A consumer that never joins, not list_consumer_group_offsets: librdkafka 2.16 follows a null pointer there
-        # when a coordinator that is still loading answers with an error, and takes the process with it.
+        # Use a consumer that never joins instead of list_consumer_group_offsets. There librdkafka 2.16 follows a null
+        # pointer, which kills the process, when a coordinator that is still loading answers with an error.
         config = client_config(self._settings, self._log) | {"group.id": group, "enable.auto.commit": False}
         places = [
             TopicPartition(topic, partition)
@@ -196,4 +203,4 @@ class KafkaAdmin:
             )
         finally:
             consumer.close()
-        return {(each.topic, each.partition): each.offset for each in answers if each.offset >= 0}
+        return {(answer.topic, answer.partition): answer.offset for answer in answers if answer.offset >= 0}

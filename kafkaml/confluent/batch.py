@@ -1,4 +1,4 @@
-"""MessageBatch: what the client polled, as a RecordBatch whose columns are read without making records."""
+"""MessageBatch: polled messages as a RecordBatch, whose columns are read without making records."""
 
 from __future__ import annotations
 

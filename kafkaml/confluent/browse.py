@@ -1,4 +1,4 @@
-"""TopicBrowser: what topics there are, and pages of their records, for people who look. Used by the backend.
+"""TopicBrowser: lists topics and pages of their records, for display. Used by the backend.
 
 Joins no group and commits nothing. Everything is bounded: a page by records, bytes and seconds. It ends by positions,
 never by waiting for a record: the last offsets of a partition may be transaction markers or aborted records.
@@ -19,7 +19,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 
 from kafkaml.confluent.batch import to_record
 from kafkaml.confluent.config import client_config, consumer_config
-from kafkaml.confluent.errors import ClientLog, error_of, kafka_errors, passes_by_itself, to_error
+from kafkaml.confluent.errors import ClientLog, error_of, is_temporary, kafka_errors, to_error
 from kafkaml.errors import KafkaMLError, StreamUnavailable
 from kafkaml.records import PartitionKey, Record
 from kafkaml.settings import KafkaSettings
@@ -36,16 +36,16 @@ __all__ = [
 ]
 
 MAX_LIMIT = 500
-# How long one wait for records lasts; between waits the time limit is looked at.
+# How long one wait for records lasts; the time limit is checked between waits.
 _WAIT_SECONDS = 0.1
-# The first look back from the end of a partition; how large its records are is known afterwards.
+# Records in the first window before the end of a partition, after which the size of its records is known.
 _FIRST_WINDOW = 64
-# So much further back each time that too few records were found.
+# Factor by which the window grows each time that too few records were found.
 _WINDOW_GROWTH = 4
 
 
 class PageStart(StrEnum):
-    """Where a page begins: with the last record, going back, or with the first, going on."""
+    """Where a page begins: at the last record, going backwards, or at the first, going forwards."""
 
     NEWEST = "newest"
     OLDEST = "oldest"
@@ -53,7 +53,9 @@ class PageStart(StrEnum):
 
 @dataclass(frozen=True)
 class TopicSummary:
-    """A topic; ``records`` is the most that it can hold (markers and gaps count), None where a leader is away."""
+    """A topic; ``records`` is the most that it can hold (markers and gaps count), None where a leader is
+    unavailable.
+    """
 
     name: str
     partitions: int
@@ -75,10 +77,10 @@ class PartitionState:
 
 @dataclass(frozen=True)
 class RecordPage:
-    """Records of a page, in the order that was asked for, and the offsets that it covers in each partition.
+    """The records of a page in the requested order, and the offsets that it covers in each partition.
 
     Older records: ``page(topic, before=page.starts)``; newer ones: ``page(topic, after=page.ends)``. ``at_oldest`` and
-    ``at_newest`` say that there are none. ``timed_out``: there may be more than was found in time.
+    ``at_newest`` say that there are none. ``timed_out``: there may be more records than were found in time.
     """
 
     records: Sequence[Record]
@@ -97,8 +99,8 @@ class RecordPage:
 
 
 class TopicBrowser:
-    """Looks into one cluster, for one thread. Requests take ``request_timeout_seconds`` at most,
-    then raise BrokerTimeout.
+    """Reads one cluster, for one thread. Requests take ``request_timeout_seconds`` at most, then raise
+    BrokerTimeout.
     """
 
     def __init__(self, settings: KafkaSettings, *, request_timeout_seconds: float = 10.0) -> None:
@@ -122,7 +124,7 @@ class TopicBrowser:
         return summaries
 
     def partitions(self, topic: str) -> list[PartitionState]:
-        """Return the partitions of ``topic`` in order; StreamUnavailable when there is no such topic."""
+        """Return the partitions of ``topic`` in order; raises StreamUnavailable when there is no such topic."""
         found = self._metadata().get(topic)
         if found is None or not found.partitions:
             raise StreamUnavailable(f"topic {topic} does not exist", hint="check the name, or create it first")
@@ -134,15 +136,17 @@ class TopicBrowser:
                 number,
                 lows.get((topic, number)),
                 highs.get((topic, number)),
-                leader=each.leader,
-                replicas=len(each.replicas),
-                in_sync=len(each.isrs),
+                leader=partition_metadata.leader,
+                replicas=len(partition_metadata.replicas),
+                in_sync=len(partition_metadata.isrs),
             )
-            for number, each in sorted(found.partitions.items())
+            for number, partition_metadata in sorted(found.partitions.items())
         ]
 
     def offsets_at(self, topic: str, timestamp_ms: int) -> dict[int, int]:
-        """Return the first offset of each partition whose record is of ``timestamp_ms`` or later, else its end."""
+        """Return for each partition the first offset whose record is of ``timestamp_ms`` or later,
+        otherwise its end.
+        """
         watermarks = self.watermarks(topic)
         places = [(topic, partition) for partition in watermarks]
         spec = OffsetSpec.for_timestamp(timestamp_ms)
@@ -167,11 +171,11 @@ class TopicBrowser:
     ) -> RecordPage:
         """Return at most ``limit`` committed records of about ``max_bytes``, of one partition or of all.
 
-        Begins at the first that is given of: ``before`` (partition -> offset; the records before, newest first),
-        ``after`` (the records from there on), ``timestamp_ms`` (from that time on), ``start`` (NEWEST: newest first;
-        OLDEST or an offset: from there on). Going on, records of several partitions are merged by their timestamps;
-        each partition's own order is kept. Offsets outside of the log mean its ends. Raises StreamUnavailable for a
-        topic or partition that does not exist.
+        Begins at the first given one of: ``before`` (partition -> offset; the records before, newest first), ``after``
+        (the records from there on), ``timestamp_ms`` (from that time on), ``start`` (NEWEST: newest first; OLDEST or an
+        offset: from there on). Records of several partitions are merged by their timestamps; each partition's own order
+        is kept. Offsets outside of the log mean its ends. Raises StreamUnavailable for a topic or partition that does
+        not exist.
         """
         limit = max(1, min(limit, MAX_LIMIT))
         deadline = time.monotonic() + timeout_seconds
@@ -181,12 +185,13 @@ class TopicBrowser:
         consumer = Consumer(
             consumer_config(self._settings, self._log, group="kafka-ml-browser")
             | {
-                # What retention deleted since we asked for the offsets is passed over.
+                # Records that retention deleted since the offsets were fetched are skipped.
                 "auto.offset.reset": "earliest",
-                # The end of a partition is told, so that markers before it cannot hang us, and told at once.
+                # The client signals the end of a partition, immediately, so that transaction markers before it cannot
+                # block us.
                 "enable.partition.eof": True,
                 "fetch.wait.max.ms": 10,
-                # Little is read ahead of what a page shows.
+                # Little is read beyond what a page shows.
                 "queued.min.messages": 1000,
                 "queued.max.messages.kbytes": 8 << 10,
                 "fetch.message.max.bytes": 1 << 20,
@@ -209,17 +214,17 @@ class TopicBrowser:
         """
         states = self.partitions(topic)
         if partition is not None:
-            states = [each for each in states if each.partition == partition]
+            states = [state for state in states if state.partition == partition]
             if not states:
                 raise StreamUnavailable(f"topic {topic} has no partition {partition}")
-        known = {each.partition: (each.low, each.high) for each in states if each.low is not None}
+        known = {state.partition: (state.low, state.high) for state in states if state.low is not None}
         if not known:
             raise StreamUnavailable(f"{topic} has no leader now", hint="a broker is away: try again when it is back")
         return {number: (low or 0, max(low or 0, high or 0)) for number, (low, high) in known.items()}
 
     def _metadata(self) -> Mapping[str, Any]:
         with kafka_errors("listing topics", self._log, self._admin.poll):
-            # Asking for all topics, because asking for one may create it.
+            # Ask for all topics, because asking for one may create it.
             topics: Mapping[str, Any] = self._admin.list_topics(timeout=self._timeout_seconds).topics
         return topics
 
@@ -256,21 +261,22 @@ class Look:
         self._topic = topic
         self._deadline = deadline
         self.limit = limit
-        # What the records of one partition may take in memory.
+        # Most bytes of records in memory per partition.
         self.share_bytes = share_bytes
 
     def read(self, windows: Mapping[int, tuple[int, int]], take: Callable[[Record], bool]) -> set[int]:
-        """Give the records of ``windows`` (partition -> first and next offset) to ``take``, as they come.
+        """Pass the records of ``windows`` (partition -> first and next offset) to ``take``, as they arrive.
 
-        A partition ends with its window, or when ``take`` returns False. Returns those that did before the deadline.
+        A partition ends with its window, or when ``take`` returns False. Returns the partitions that ended before the
+        deadline.
         """
         ends = {partition: end for partition, (start, end) in windows.items() if start < end}
         if ends:
             with kafka_errors(f"reading {self._topic}", self._log):
-                self._consumer.assign([TopicPartition(self._topic, each, windows[each][0]) for each in ends])
+                self._consumer.assign([TopicPartition(self._topic, end, windows[end][0]) for end in ends])
         while ends and time.monotonic() < self._deadline:
             with kafka_errors(f"reading {self._topic}", self._log):
-                # Waits for the first only: the others may be fewer than are asked for.
+                # Wait for the first record only, because there may be fewer others than requested.
                 first = self._consumer.poll(_WAIT_SECONDS)
                 others = [] if first is None else self._consumer.consume(min(self.limit, 100), 0)
             for message in others if first is None else [first, *others]:
@@ -288,7 +294,7 @@ class Look:
             return offset >= end or not take(to_record(message)) or offset + 1 >= end
         if error.code() == KafkaError._PARTITION_EOF:
             return True
-        if passes_by_itself(error):
+        if is_temporary(error):
             return False
         raise to_error(error, f"reading {self._topic}[{message.partition()}]", self._log)
 
@@ -315,7 +321,7 @@ def _forward(
         if shown[key] < len(mine):
             ends[key] = mine[shown[key]].offset
         elif key in finished and len(mine) < look.limit and sizes[key] < look.share_bytes:
-            # Markers and gaps behind the last record are passed over, too.
+            # Markers and gaps after the last record are skipped too.
             ends[key] = watermarks[key][1]
         else:
             ends[key] = mine[-1].offset + 1 if mine else starts[key]
@@ -327,17 +333,17 @@ def _backward(
 ) -> RecordPage:
     """Return the last records before ``before`` (before the end where it names no offset), newest first.
 
-    Kafka reads forward only: looks at windows that lie further and further back, until they held enough.
+    Kafka only reads forward, so windows further and further back are read until they hold enough.
     """
     ends = {key: min(max(before.get(key, high), low), high) for key, (low, high) in watermarks.items()}
-    kept = {key: _Kept(look, end) for key, end in ends.items()}
+    kept = {key: _Newest(look, end) for key, end in ends.items()}
     width = min(look.limit, _FIRST_WINDOW)
     timed_out = False
     while not timed_out:
         windows = {
-            key: (max(watermarks[key][0], each.start - each.bounded(width)), each.start)
-            for key, each in kept.items()
-            if each.start > watermarks[key][0] and not each.full
+            key: (max(watermarks[key][0], newest.start - newest.bounded(width)), newest.start)
+            for key, newest in kept.items()
+            if newest.start > watermarks[key][0] and not newest.full
         }
         if not windows:
             break
@@ -348,21 +354,21 @@ def _backward(
             kept[key].close(windows[key][0])
         timed_out = len(finished) < len(windows)
         width *= _WINDOW_GROWTH
-    merged = heapq.merge(*(each.newest_first() for each in kept.values()), key=lambda record: -record.timestamp_ms)
+    merged = heapq.merge(*(newest.newest_first() for newest in kept.values()), key=lambda record: -record.timestamp_ms)
     records = list(_within(merged, look.limit, max_bytes))
     shown = Counter(record.partition for record in records)
     starts = {}
-    for key, each in kept.items():
-        mine = each.newest_first()
+    for key, newest in kept.items():
+        mine = newest.newest_first()
         if shown[key] == len(mine):
-            starts[key] = each.start
+            starts[key] = newest.start
         else:
             starts[key] = mine[shown[key] - 1].offset if shown[key] else mine[0].offset + 1
     return RecordPage(records, starts, ends, watermarks, timed_out=timed_out)
 
 
-class _Kept:
-    """The newest records of a partition, found window by window; ``start`` is the first offset that was looked at."""
+class _Newest:
+    """The newest records of a partition, found window by window; ``start`` is the first offset covered."""
 
     def __init__(self, look: Look, end: int) -> None:
         self.start = end
@@ -377,18 +383,18 @@ class _Kept:
         return self._forgot or self._count >= self._look.limit or self._bytes >= self._look.share_bytes
 
     def bounded(self, width: int) -> int:
-        """Return ``width``, or fewer records where so many of the size seen so far would be too large."""
+        """Return ``width``, or less where that many records of the size seen so far would take too much memory."""
         if not self._count:
             return width
         mean_bytes = max(1, self._bytes // self._count)
         return max(1, min(width, (self._look.share_bytes - self._bytes) // mean_bytes + 1))
 
     def open(self) -> None:
-        """Begin with a window further back."""
+        """Start a window further back."""
         self._window, self._window_bytes, self._forgot = deque(), 0, False
 
     def take(self, record: Record) -> bool:
-        """Keep a record of the window, and forget its older ones where they are too many."""
+        """Keep a record of the window, and drop its older ones beyond the limit."""
         self._window.append(record)
         self._window_bytes += record_bytes(record)
         while len(self._window) > 1 and (

@@ -1,4 +1,4 @@
-"""KafkaChangelog: the compacted topic in which a replica keeps what it knows of keys. Used by ``model_inference``."""
+"""KafkaChangelog: the compacted topic in which a replica keeps its state per key. Used by ``model_inference``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _WAIT_SECONDS = 0.2
 class KafkaChangelog:
     """Reads partitions of ``topic`` to their end; fails after ``timeout_seconds`` without a record.
 
-    Where ``gives_up`` is true, asked several times a second, it ends before that.
+    Stops early when ``gives_up``, which is called several times a second, returns true.
     """
 
     def __init__(
@@ -46,14 +46,14 @@ class KafkaChangelog:
         self._log = ClientLog()
 
     def read(self, partitions: Collection[int]) -> Iterator[RecordBatch]:
-        """Iterate over all that is committed of ``partitions`` now.
+        """Iterate over all records of ``partitions`` that are committed now.
 
-        Also over what is being committed: the end is that of all records, so open transactions are waited for. A
-        transaction counts as committed before its last record can be read, and its positions may be seen first.
-        Raises StreamUnavailable where a partition does not exist, BrokerTimeout where a transaction does not end.
+        Records being committed are included: the end covers all records, so open transactions are waited for. This
+        matters because the positions of a transaction may be visible before its last record. Raises StreamUnavailable
+        where a partition does not exist, BrokerTimeout where a transaction does not end.
         """
         bounds = self._bounds(partitions)
-        ranges = [StreamRange(self._topic, each, low, high) for each, (low, high) in bounds.items() if low < high]
+        ranges = [StreamRange(self._topic, offset, low, high) for offset, (low, high) in bounds.items() if low < high]
         if not ranges:
             return
         reader = KafkaRecordReader(
@@ -71,8 +71,8 @@ class KafkaChangelog:
             reader.close()
 
     def _bounds(self, partitions: Collection[int]) -> Mapping[int, tuple[int, int]]:
-        """Return where the partitions begin, and end, records of open transactions included; nothing if given up."""
-        places = [TopicPartition(self._topic, each) for each in sorted(partitions)]
+        """Return where the partitions begin, and end, records of open transactions included; empty if given up."""
+        places = [TopicPartition(self._topic, partition) for partition in sorted(partitions)]
         admin = AdminClient(client_config(self._settings, self._log))
         found = []
         for spec in (OffsetSpec.earliest(), OffsetSpec.latest()):  # type: ignore[no-untyped-call]
@@ -85,6 +85,6 @@ class KafkaChangelog:
                 while wait(futures.values(), _WAIT_SECONDS).not_done:
                     if self._gives_up():
                         return {}
-                found.append({place.partition: each.result().offset for place, each in futures.items()})
+                found.append({place.partition: future.result().offset for place, future in futures.items()})
         starts, ends = found
-        return {each: (starts[each], ends[each]) for each in ends}
+        return {end: (starts[end], ends[end]) for end in ends}

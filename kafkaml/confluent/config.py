@@ -1,4 +1,4 @@
-"""Settings of the Kafka clients that all of this package share, each with the reason why it is not the default."""
+"""Settings of the Kafka clients that all of this package share, each with the reason for deviating from the default."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from kafkaml.settings import KafkaSettings
 
 __all__ = ["MAX_RECORD_BYTES", "RecordSizes", "client_config", "consumer_config", "producer_config"]
 
-# librdkafka writes to standard error by itself; this way its lines get our format and level.
+# librdkafka would write to standard error directly. This way its lines get our format and level.
 _logger = logging.getLogger("kafkaml.confluent.client")
 
-# A broker that is away is tried several times a second, and each try complains in the same words.
+# The client retries an unavailable broker several times a second, with the same complaint each time.
 _REPEAT_SECONDS = 30.0
 _CHANGING_WORDS = re.compile(r"\(after \d+ms|\[[^]]*\]|\d+ identical error")
 
@@ -33,7 +33,7 @@ class _OnceInAWhile(logging.Filter):
         now = time.monotonic()
         if now - self._last.get(text, -_REPEAT_SECONDS) < _REPEAT_SECONDS:
             return False
-        # Bounded: a client has few different complaints, a hundred are forgotten at once.
+        # Bound the set. A client has few different complaints, so beyond a hundred all are forgotten.
         if len(self._last) > 100:
             self._last.clear()
         self._last[text] = now
@@ -52,9 +52,10 @@ _MIN_BATCH_BYTES = 16 << 10
 
 @dataclass(frozen=True)
 class RecordSizes:
-    """How large records and batches of records may be for a producer; ``topic_bytes``: what their topic takes at once.
+    """How large records and batches of records may be for a producer; ``topic_bytes``: the largest batch that their
+    topic takes.
 
-    The broker measures batches, and the client does not cut one that is refused.
+    The broker measures batches, and the client does not split a refused one.
     """
 
     record_bytes: int = MAX_RECORD_BYTES
@@ -65,7 +66,7 @@ class RecordSizes:
         return {
             "message.max.bytes": self.record_bytes,
             "batch.size": max(_MIN_BATCH_BYTES, min(_BATCH_BYTES, batch)),
-            # Bounds the memory that unsent records take.
+            # Limits the memory of unsent records.
             "queue.buffering.max.kbytes": max(128 << 10, 2 * self.record_bytes >> 10),
         }
 
@@ -89,7 +90,7 @@ def client_config(settings: KafkaSettings, log: ClientLog) -> dict[str, Any]:
 
 
 def consumer_config(settings: KafkaSettings, log: ClientLog, *, group: str) -> dict[str, Any]:
-    """Return what every consumer needs: committed records only, positions committed by us only."""
+    """Return what every consumer needs: committed records only, positions committed explicitly only."""
     return {
         **client_config(settings, log),
         "group.id": group,
@@ -97,7 +98,7 @@ def consumer_config(settings: KafkaSettings, log: ClientLog, *, group: str) -> d
         "enable.auto.offset.store": False,
         "isolation.level": "read_committed",
         "allow.auto.create.topics": False,
-        # A full local queue is looked at again after this; at the default of a second the consumer idles.
+        # Pause before a full local queue is checked again. At the default of a second the consumer idles.
         "fetch.queue.backoff.ms": 5,
         "fetch.error.backoff.ms": 100,
         "fetch.message.max.bytes": 4 << 20,
@@ -114,6 +115,6 @@ def producer_config(settings: KafkaSettings, log: ClientLog, sizes: RecordSizes 
         "enable.idempotence": True,
         "acks": "all",
         "queue.buffering.max.messages": 1_000_000,
-        # The same partition for the same key as the Java client and the old sinks choose.
+        # Chooses the same partition for a key as the Java client and the old sinks.
         "partitioner": "murmur2_random",
     }

@@ -24,9 +24,9 @@ __all__ = [
     "aborted",
     "error_of",
     "is_refused_record",
+    "is_temporary",
     "kafka_errors",
     "missing_topic",
-    "passes_by_itself",
     "to_error",
 ]
 
@@ -60,7 +60,7 @@ _TIMED_OUT = frozenset(
         KafkaError._MSG_TIMED_OUT,
         KafkaError._TIMED_OUT_QUEUE,
         KafkaError.REQUEST_TIMED_OUT,
-        # The connection was lost while the answer was waited for.
+        # The connection was lost while waiting for the answer.
         KafkaError._TRANSPORT,
         KafkaError._ALL_BROKERS_DOWN,
         KafkaError._RESOLVE,
@@ -78,7 +78,7 @@ _REFUSED_ACCESS = frozenset(
     }
 )
 _TOO_LARGE = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE})
-# What is wrong with the record itself: the same again would be refused again.
+# Errors in the record itself, which a retry would meet again.
 _REFUSED_RECORD = _TOO_LARGE | {
     KafkaError.INVALID_TIMESTAMP,
     KafkaError.INVALID_RECORD,
@@ -102,16 +102,17 @@ _ACCESS_HINTS = {
 _WHO_HINT = "check KML_KAFKA_SASL_USERNAME, KML_KAFKA_SASL_PASSWORD and KML_KAFKA_SASL_MECHANISM"
 _RIGHTS_HINT = "give the Kafka user the right to do that; docs/production.md lists all rights that it needs"
 
-# After this long, what a client complained of says nothing about why it waits now.
+# A complaint older than this says nothing about why the client waits now.
 _RECENT_SECONDS = 60.0
-# It says which try it was; the tries repeat.
+# Complaints name the number of the try, which is removed to recognise repetitions.
 _TRY = re.compile(r" \(after \d+ms[^)]*\)")
 
 
 class ClientLog:
-    """Keeps the most telling thing that a client complained of by itself lately, so that a time-out can say why.
+    """Keeps the most telling recent complaint of a client, so that a time-out can name the reason.
 
-    librdkafka retries lost connections forever and only reports them; the call that then times out knows nothing.
+    librdkafka retries lost connections forever and only reports them. The call that then times out does not know the
+    reason.
     """
 
     def __init__(self) -> None:
@@ -120,14 +121,15 @@ class ClientLog:
 
     def __call__(self, error: KafkaError) -> None:
         now = time.monotonic()
-        # That all are down follows each other complaint; a connection that is refused may follow a wrong password.
+        # "All brokers are down" follows every other complaint, and "connection refused" may follow a wrong password, so
+        # neither replaces a better one.
         if self.problem is None or _telling(error) >= _telling(self.problem) or now - self._at > _RECENT_SECONDS:
             self.problem, self._at = error, now
 
     def fetch(self, poll: Callable[[float], object]) -> None:
-        """Let a client tell what it complains of, which it keeps until it is polled.
+        """Poll a client for its complaints, which it otherwise keeps.
 
-        One that is beyond use raises its complaint, which is the caller's already.
+        A client in a fatal state raises its complaint, which the caller already has.
         """
         with suppress(KafkaException):
             poll(0)
@@ -152,12 +154,12 @@ def error_of(exception: KafkaException) -> KafkaError:
 
 
 def is_refused_record(error: KafkaError) -> bool:
-    """Whether Kafka will never take the record that this is about."""
+    """Whether the error means that Kafka will never take the record."""
     return error.code() in _REFUSED_RECORD
 
 
 def aborted(error: KafkaError, message: str) -> TransactionAborted:
-    """Return that a transaction was given up for ``error``."""
+    """Return the error for a transaction that was aborted because of ``error``."""
     return TransactionAborted(
         message,
         refused=is_refused_record(error),
@@ -165,15 +167,17 @@ def aborted(error: KafkaError, message: str) -> TransactionAborted:
     )
 
 
-def passes_by_itself(error: KafkaError) -> bool:
-    """Whether a consumer that meets ``error`` goes on by itself: the topic is not there yet, or the broker is away."""
+def is_temporary(error: KafkaError) -> bool:
+    """Whether a consumer recovers from ``error`` on its own: the topic does not exist yet, or the broker is
+    unavailable.
+    """
     return error.retriable() or error.code() in _PASSING
 
 
 def to_error(error: KafkaError, doing: str, log: ClientLog | None = None) -> KafkaMLError:
     """Return our error for ``error``, which happened while ``doing`` something (a gerund, with the topic's name).
 
-    ``log`` is the client's, which says why it did not answer.
+    ``log`` is the client's, which may hold the reason.
     """
     code = error.code()
     what = f"{doing} failed: {error.str()}"
@@ -197,7 +201,7 @@ def to_error(error: KafkaError, doing: str, log: ClientLog | None = None) -> Kaf
 
 
 def missing_topic(topic: str, error: KafkaError | None, *, hint: str = "create it first") -> KafkaMLError:
-    """Return our error for a topic of which Kafka tells no partitions; ``error`` is what it says instead."""
+    """Return our error for a topic without partitions in Kafka's answer; ``error`` is what Kafka reports instead."""
     if error is not None and error.code() in _REFUSED_ACCESS:
         return to_error(error, f"asking for the partitions of {topic}")
     why = f": {error.str()}" if error is not None else ""
@@ -208,7 +212,7 @@ def _silence_hint(error: KafkaError, log: ClientLog | None) -> str:
     problem = (log.problem if log else None) or error
     if _telling(problem) > 1:
         return _access_hint(problem)
-    # A broker that could not be reached is complained of by its address.
+    # A complaint about an unreachable broker begins with its address.
     unheard = problem is error and error.code() == KafkaError._TRANSPORT
     lost = unheard or problem.code() == KafkaError._ALL_BROKERS_DOWN
     return _CLOSED_HINT if lost else _UNREACHABLE_HINT

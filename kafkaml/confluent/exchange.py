@@ -1,6 +1,6 @@
 """KafkaExchange: records to an inference and their answers, through Kafka; see ``kafkaml.exchange``.
 
-Joins no group and commits nothing. The work is bounded by its time limit, whatever the topics' traffic is.
+Joins no group and commits nothing. The effort is bounded by the time limit, whatever the traffic of the topics.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from confluent_kafka import Consumer, TopicPartition
 from kafkaml.confluent.batch import to_record
 from kafkaml.confluent.browse import TopicBrowser
 from kafkaml.confluent.config import consumer_config
-from kafkaml.confluent.errors import ClientLog, kafka_errors, passes_by_itself, to_error
+from kafkaml.confluent.errors import ClientLog, is_temporary, kafka_errors, to_error
 from kafkaml.confluent.writer import KafkaRecordWriter
 from kafkaml.records import Headers, OutgoingRecord, Position, Record
 from kafkaml.settings import KafkaSettings
@@ -47,15 +47,15 @@ class KafkaExchange:
         self._timeout_seconds = timeout_seconds
         self._log = ClientLog()
         browser = TopicBrowser(settings, request_timeout_seconds=timeout_seconds)
-        # Asked first: writing to a topic that does not exist would make it, or wait for it.
+        # Check first that the topic exists, because writing would create it or wait for it.
         partitions = browser.partitions(input_topic)
-        self._partitions = [each.partition for each in partitions if each.high is not None] or [-1]
+        self._partitions = [partition.partition for partition in partitions if partition.high is not None] or [-1]
         browser = TopicBrowser(output_settings or settings, request_timeout_seconds=timeout_seconds)
         places = [
-            TopicPartition(topic, each.partition, each.high)
+            TopicPartition(topic, partition.partition, partition.high)
             for topic in answer_topics
-            for each in browser.partitions(topic)
-            if each.high is not None
+            for partition in browser.partitions(topic)
+            if partition.high is not None
         ]
         self._consumer = Consumer(
             consumer_config(output_settings or settings, self._log, group="kafka-ml-watch")
@@ -68,7 +68,7 @@ class KafkaExchange:
     def send(self, values: Sequence[bytes], *, headers: Headers = ()) -> list[Position]:
         """See ``kafkaml.exchange.Exchange``."""
         written: dict[int, Position] = {}
-        # Not always the first one: single records are spread as well.
+        # Start at a random partition, so that single records are spread as well.
         first = secrets.randbelow(len(self._partitions))
         for index, value in enumerate(values):
             partition = self._partitions[(first + index) % len(self._partitions)]
@@ -85,7 +85,7 @@ class KafkaExchange:
                 problem = message.error()
                 if problem is None:
                     yield to_record(message)
-                elif not passes_by_itself(problem):
+                elif not is_temporary(problem):
                     raise to_error(problem, f"reading {message.topic()}", self._log)
 
     def __enter__(self) -> Self:

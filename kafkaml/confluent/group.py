@@ -12,7 +12,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from kafkaml.confluent.batch import to_record
 from kafkaml.confluent.config import consumer_config
-from kafkaml.confluent.errors import ClientLog, kafka_errors, passes_by_itself, to_error
+from kafkaml.confluent.errors import ClientLog, is_temporary, kafka_errors, to_error
 from kafkaml.records import Record
 from kafkaml.settings import KafkaSettings
 
@@ -24,10 +24,10 @@ _logger = logging.getLogger(__name__)
 class KafkaGroupReader:
     """Reads committed records of ``topics`` from the first on, or from where ``group`` committed last.
 
-    ``max_poll_interval_seconds`` is how long the caller may work on one record (such as waiting for a backend that is
-    away) before the group takes it for dead; a process that dies is noticed by its missing heartbeats, much earlier.
-    ``instance`` is a lasting name of this member: one that died and starts again gets its partitions back at once
-    instead of after ``session_timeout_seconds``. Two that run under one name put each other out.
+    ``max_poll_interval_seconds`` is how long the caller may work on one record (such as waiting for an unavailable
+    backend) before the group takes it for dead. A dead process is noticed much earlier, by its missing heartbeats.
+    ``instance`` is a permanent name of this member. A restarted member gets its partitions back immediately instead of
+    after ``session_timeout_seconds``. Two members under one name fence each other.
     """
 
     def __init__(
@@ -64,9 +64,9 @@ class KafkaGroupReader:
         if error is None:
             self._last_complaint = ""
             return to_record(message)
-        if not passes_by_itself(error):
+        if not is_temporary(error):
             raise to_error(error, f"reading {message.topic() or 'topics'}", self._log)
-        # The same complaint comes again and again while it lasts: once is enough.
+        # Log a complaint once, because it repeats while the problem lasts.
         if error.str() != self._last_complaint:
             self._last_complaint = error.str()
             _logger.warning("waiting for Kafka: %s", error.str())

@@ -23,7 +23,7 @@ from confluent_kafka import (
 from kafkaml.confluent.assignment import Assignment, InputPositions
 from kafkaml.confluent.batch import MessageBatch
 from kafkaml.confluent.config import RecordSizes, consumer_config
-from kafkaml.confluent.errors import ClientLog, error_of, passes_by_itself, to_error
+from kafkaml.confluent.errors import ClientLog, error_of, is_temporary, to_error
 from kafkaml.confluent.output_tail import OutputTail
 from kafkaml.confluent.outputs import ClusterTopics, Output, TransactionalOutput
 from kafkaml.confluent.positions import committed_positions
@@ -319,7 +319,7 @@ class KafkaLoopClient:
             self._assignment.reading((topic, partition), end)
 
     def _complain(self, error: KafkaError, message: Message) -> None:
-        if error.fatal() or not passes_by_itself(error):
+        if error.fatal() or not is_temporary(error):
             raise to_error(error, f"reading {message.topic() or 'the input'}", self._log)
         _logger.warning("reading the input: %s", error.str())
 

@@ -1,8 +1,8 @@
-"""OutputTail: which input records are answered already, found in the outputs behind the last commit.
+"""OutputTail: finds input records that are answered already, by reading the outputs after the last commit.
 
 Used by ``loop.KafkaLoopClient`` where input and outputs are on several clusters, which no transaction spans. A worker
-that died between its outputs and its commit left answers that the commit does not cover; they carry their source in
-``SOURCE_HEADER``, and every commit notes how far the outputs were known then, so only what is behind is searched.
+that died between its outputs and its commit left answers that the commit does not cover; They carry their source in
+``SOURCE_HEADER``. Every commit notes how far the outputs were known then, so only later ones are searched.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ from kafkaml.stream_range import StreamRange
 
 __all__ = ["OutputTail"]
 
-# Brokers refuse longer metadata by default (offset.metadata.max.bytes). Without it the whole output is searched.
+# Brokers refuse longer metadata by default (offset.metadata.max.bytes). Without the metadata the whole output is
+# searched.
 _MAX_METADATA_BYTES = 4000
-# A cluster that does not answer within this is away, which whoever asks waits for by himself.
+# A cluster that does not answer within this time counts as unavailable; callers do the waiting themselves.
 _ANSWER_SECONDS = 5.0
 
 
@@ -31,7 +32,7 @@ class OutputTail:
     """Knows the answered offsets of the input partitions it was asked to ``look`` for.
 
     ``marks`` maps output partitions to the offset after the last record known there; shared with the output, which
-    moves it on with every acknowledgement.
+    advances it with every acknowledgement.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class OutputTail:
         self._answered: dict[PartitionKey, set[int]] = {}
 
     def metadata(self) -> str:
-        """Return what a commit notes: the marks, as JSON."""
+        """Return the metadata of a commit: the marks, as JSON."""
         by_topic: dict[str, dict[str, int]] = {}
         for (topic, partition), offset in self._marks.items():
             by_topic.setdefault(topic, {})[str(partition)] = offset
@@ -55,9 +56,9 @@ class OutputTail:
         return text.decode() if len(text) <= _MAX_METADATA_BYTES else ""
 
     def look(self, committed: Mapping[PartitionKey, TopicPartition]) -> None:
-        """Search the outputs for answers to the given input partitions behind their committed positions.
+        """Search the outputs for answers to the given input partitions after their committed positions.
 
-        Raises BrokerError, nothing being known of them then, when a cluster does not answer.
+        Raises BrokerError, after which nothing is known about these partitions, when a cluster does not answer.
         """
         for key in committed:
             self._answered.pop(key, None)
@@ -89,7 +90,7 @@ class OutputTail:
             reader.close()
 
     def is_answered(self, message: Message) -> bool:
-        """Whether the outputs hold an answer to ``message`` already."""
+        """Whether the outputs already hold an answer to ``message``."""
         if not self._answered:
             return False
         key = (message.topic() or "", message.partition() or 0)
@@ -97,7 +98,7 @@ class OutputTail:
 
 
 def _mark(metadata: str | None, topic: str, partition: int) -> int:
-    """Return the mark in a commit's metadata; 0, so everything is searched, where there is none."""
+    """Return the mark in a commit's metadata; 0 where there is none, so that everything is searched."""
     try:
         return int(orjson.loads(metadata or "")["marks"][topic][str(partition)])
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):

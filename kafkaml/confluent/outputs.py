@@ -28,15 +28,15 @@ from kafkaml.settings import KafkaSettings
 
 __all__ = ["AcknowledgedOutput", "ClusterTopics", "Output", "TransactionalOutput"]
 
-# At the client's default of 100 ms every transaction that follows another at once waits so long for the coordinator.
+# With the client's default of 100 ms every transaction directly after another waits that long for the coordinator.
 _RETRY_BACKOFF_MS = 2
-# What a call may take beyond the time limit that it was given, before it is left alone.
+# How long a call may exceed its time limit before it is abandoned.
 _GRACE_SECONDS = 2.0
-# How long an abort waits for what is on its way to the output cluster.
+# How long an abort waits for records on their way to the output cluster.
 _IN_FLIGHT_SECONDS = 5.0
-# How long a cluster that acknowledges nothing is waited for before ``wait`` is asked whether to go on.
+# How long to wait for acknowledgements before ``wait`` decides whether to continue.
 _PATIENCE_SECONDS = 5.0
-# How long a new topic may take to be known to all of the cluster.
+# How long a new topic may take to become known in the whole cluster.
 _NEW_TOPIC_SECONDS = 5.0
 # Long enough to fill batches under load; a commit flushes without waiting for it.
 _LINGER_MS = 1
@@ -54,11 +54,13 @@ class Output(Protocol):
     def produce(self, record: OutgoingRecord) -> None: ...
 
     def produce_all(self, records: Sequence[OutgoingRow]) -> list[tuple[int, RefusedError]]:
-        """Returns the index of, and the reason for, each record that is refused."""
+        """Returns index and reason of each refused record."""
         ...
 
     def commit(self, offsets: Sequence[TopicPartition], consumer: Consumer) -> None:
-        """Raises TransactionAborted when the outputs are given up, or may be: ask for the committed positions then."""
+        """Raises TransactionAborted when the outputs are, or may be, aborted; the caller then has to fetch the
+        committed positions.
+        """
         ...
 
     def abort(self) -> None:
@@ -71,7 +73,7 @@ class Output(Protocol):
 
 
 class _ProducerOwner:
-    """A producer that is thrown away and made anew when its state is not known any more."""
+    """A producer that is replaced when its state is no longer known."""
 
     def __init__(self, config: Mapping[str, Any], log: ClientLog, *, request_timeout_seconds: float) -> None:
         self._config = dict(config)
@@ -91,15 +93,15 @@ class _ProducerOwner:
 
     def produce_all(self, records: Sequence[OutgoingRow]) -> list[tuple[int, RefusedError]]:
         refused: list[tuple[int, RefusedError]] = []
-        # The whole loop in one frame: at this many records, a call more for each would be felt.
+        # The whole loop is in one function, because another call per record would be measurable.
         produce = self._producer.produce
         for index, record in enumerate(records):
             topic, value, key, headers, timestamp_ms, partition = record
             try:
-                # The client would take texts too, and lists of more kinds are not lists of fewer.
+                # The client would take texts too, and lists are invariant in their type.
                 produce(topic, value, key, partition=partition, timestamp=timestamp_ms, headers=headers)  # type: ignore[arg-type]
             except (BufferError, KafkaException):
-                # Rare; again, with the waiting and the errors of one record.
+                # The queue is full, which is rare. Retry this record with waiting and error handling.
                 try:
                     self.produce(OutgoingRecord(*record))
                 except RefusedError as error:
@@ -138,15 +140,15 @@ class _ProducerOwner:
                 metadata = self._producer.list_topics(topic, timeout=self._request_timeout_seconds).topics[topic]
             if metadata.partitions:
                 return len(metadata.partitions)
-            # A topic that was created just now, perhaps by this very question.
+            # The topic was created just now, perhaps by this request.
             if time.monotonic() > deadline:
                 raise missing_topic(topic, metadata.error)
             time.sleep(0.05)
 
     def _discard_producer(self) -> None:
-        """Forget all that the producer holds, so that nothing of it is sent later."""
+        """Drop all records that the producer holds, so that none is sent later."""
         self._producer.purge()
-        # A producer that is beyond use complains here once more, which changes nothing.
+        # A producer in a fatal state complains here again, which can be ignored.
         with suppress(KafkaException):
             self._producer.poll(0)
         del self._producer
@@ -161,8 +163,8 @@ class TransactionalOutput(_ProducerOwner):
     """Exactly once: outputs and input positions in one transaction. Input and output are on the same cluster.
 
     librdkafka lacks KIP-890, so after a commit or an abort whose outcome is not known a late request could end the
-    *next* transaction. The producer is then replaced: ``init_transactions`` fences whatever is still under way, and
-    only after that the committed positions mean something.
+    *next* transaction. The producer is then replaced. ``init_transactions`` fences everything still under way, and only
+    after that the committed positions are reliable.
     """
 
     def __init__(
@@ -211,15 +213,17 @@ class TransactionalOutput(_ProducerOwner):
             if error.txn_requires_abort():
                 self.abort()
             else:
-                # The outcome is unknown, or the producer is beyond use.
+                # The outcome is unknown, or the producer is in a fatal state.
                 self._replace_producer()
             raise aborted(error, problem.message) from exception
         self._open = False
 
     def _send_offsets(self, offsets: list[TopicPartition], consumer: Consumer) -> None:
-        """As the client does, which may wait forever for a group's coordinator that was away (librdkafka 5456, 5511).
+        """Call the client in a thread, because it may wait forever for a group's coordinator that was unavailable
+        (librdkafka 5456, 5511).
 
-        Its producer is then left to the thread that waits: to destroy it would wait too. The next one fences it.
+        The producer is then left to the waiting thread, because destroying it would wait too. The next producer fences
+        it.
         """
         send, limit = self._producer.send_offsets_to_transaction, self._request_timeout_seconds
         metadata = consumer.consumer_group_metadata()
@@ -236,7 +240,7 @@ class TransactionalOutput(_ProducerOwner):
         if not self._open:
             return
         try:
-            # Drops what is queued by itself; to purge it here would leave a gap in the sequence numbers, and the next
+            # The abort drops queued records. Purging them here would leave a gap in the sequence numbers, and the next
             # transaction would fail.
             self._producer.abort_transaction(self._request_timeout_seconds)
             self._open = False
@@ -249,7 +253,7 @@ class TransactionalOutput(_ProducerOwner):
     def close(self) -> None:
         if not self._closed:
             try:
-                # Who took over ended the transaction already.
+                # The process that took over has already ended the transaction.
                 with suppress(ProducerFenced):
                     self.abort()
             finally:
@@ -282,12 +286,12 @@ class TransactionalOutput(_ProducerOwner):
 class AcknowledgedOutput(_ProducerOwner):
     """At least once: outputs are acknowledged, then input positions committed. Input and output may be two clusters.
 
-    With the positions goes, as their metadata, up to where the outputs were known then (``marks``), so that after a
-    restart only the outputs behind that are searched for what is answered already.
+    The metadata of the positions notes up to where the outputs were known then (``marks``). After a restart only the
+    outputs after that are searched for existing answers.
 
-    A cluster that is away is waited for as long as ``wait``, which is called every few seconds with what is missing,
-    does not raise TransactionAborted. The producer is kept meanwhile: what it sent before may still arrive, and only
-    its own sequence numbers tell the cluster that a second copy is one.
+    An unavailable cluster is waited for until ``wait``, which is called every few seconds with what is missing, raises
+    TransactionAborted. The producer is kept meanwhile. Records that it sent earlier may still arrive, and the cluster
+    recognises a second copy only by this producer's sequence numbers.
     """
 
     def __init__(
@@ -302,7 +306,7 @@ class AcknowledgedOutput(_ProducerOwner):
         config = producer_config(settings, log, sizes) | {
             "linger.ms": _LINGER_MS,
             "on_delivery": self._delivered,
-            # No record is given up for the time that it takes: see ``wait``.
+            # No record is dropped for taking too long; see ``wait``.
             "message.timeout.ms": 0,
         }
         self.wait: Callable[[BrokerTimeout], None] = _wait_no_longer
@@ -315,7 +319,9 @@ class AcknowledgedOutput(_ProducerOwner):
         self._producer.poll(0)
 
     def flush(self) -> None:
-        """Wait until all is acknowledged; raises TransactionAborted when something was refused, or ``wait`` gave up."""
+        """Wait until everything is acknowledged; raises TransactionAborted when something was refused, or ``wait`` gave
+        up.
+        """
         while (waiting := self._producer.flush(_PATIENCE_SECONDS)) and self._failure is None:
             why = f" ({self._log.last})" if self._log.last else ""
             self.wait(BrokerTimeout(f"{waiting} records are not acknowledged by Kafka at {self._servers}{why}"))
@@ -336,15 +342,15 @@ class AcknowledgedOutput(_ProducerOwner):
             if offsets:
                 consumer.commit(offsets=list(offsets), asynchronous=False)
         except KafkaException as exception:
-            # The outputs are there; whoever reads the input again finds them by their source.
+            # The outputs are written; a replica that reads the input again finds them by their source.
             problem = to_error(error_of(exception), "committing input positions", self._log)
             raise TransactionAborted(problem.message) from exception
         failpoint("transaction.committed")
 
     def abort(self) -> None:
-        """Let what was queued arrive: it is found by its source when the input is read again, by us or by others.
+        """Let queued records arrive. They are found by their source when the input is read again, here or elsewhere.
 
-        To drop it is no better (some may be on its way), and would leave a gap in the sequence numbers.
+        Dropping them is not better, because some may be on their way and it would leave a gap in the sequence numbers.
         """
         waiting = self._producer.flush(_IN_FLIGHT_SECONDS)
         if waiting or self._failure is not None:

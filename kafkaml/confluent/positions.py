@@ -1,4 +1,6 @@
-"""What a consumer group has committed, asked until Kafka answers; places as texts. Of the loop client and the admin."""
+"""Committed positions of a consumer group, requested until Kafka answers; places as texts. Used by the loop client and
+the admin.
+"""
 
 from __future__ import annotations
 
@@ -26,15 +28,16 @@ def committed_positions(
 ) -> list[TopicPartition]:
     """Return ``places`` with the offsets that the consumer's group committed; negative where there is none.
 
-    A broker that starts refuses in many ways for a while: BrokerError only after ``recovery_timeout_seconds``.
+    Raises BrokerError only after ``recovery_timeout_seconds``, because a starting broker refuses in many ways for a
+    while.
     """
     deadline = time.monotonic() + recovery_timeout_seconds
     while places:
         try:
             with kafka_errors("asking for the committed positions", log):
                 answers: list[TopicPartition] = consumer.committed(list(places), timeout=request_timeout_seconds)
-            # Taken for "nothing committed", the error of one partition would read its records twice.
-            if error := next((each.error for each in answers if each.error), None):
+            # If the error of one partition counted as "nothing committed", its records would be read twice.
+            if error := next((answer.error for answer in answers if answer.error), None):
                 raise to_error(error, "asking for the committed positions", log)
             return answers
         except BrokerError:
@@ -48,8 +51,8 @@ def places_text(places: Iterable[TopicPartition]) -> str:
     """``mnist-in partition 0 from offset 12, mnist-in partition 1 from the beginning``."""
     starts = {OFFSET_BEGINNING: "the beginning", OFFSET_END: "the end"}
     return ", ".join(
-        f"{each.topic} partition {each.partition} from {starts.get(each.offset, f'offset {each.offset}')}"
-        for each in places
+        f"{place.topic} partition {place.partition} from {starts.get(place.offset, f'offset {place.offset}')}"
+        for place in places
     )
 
 

@@ -22,11 +22,11 @@ from kafkaml.stream_range import StreamRange
 
 __all__ = ["KafkaRecordReader"]
 
-# How long one wait for records lasts; between waits the time limit is looked at.
+# How long one wait for records lasts; the time limit is checked between waits.
 _WAIT_SECONDS = 0.2
-# So many records of others between two ranges of ours are read over; to start again behind more of them is quicker.
+# Up to this many foreign records between two ranges are skipped by reading; seeking past more of them is quicker.
 _MAX_SWEPT_GAP = 20_000
-# Long enough for a broker that is there.
+# Long enough for an available broker.
 _ANSWER_SECONDS = 5.0
 # A batch of large records is cut to about this size, so that no stream needs more memory than another.
 _BATCH_BYTES = 16 << 20
@@ -35,12 +35,12 @@ _FIRST_BATCH_RECORDS = 100
 
 
 class _Span:
-    """Ranges of one partition that are read in one sweep; what lies between them is read too, and dropped."""
+    """Ranges of one partition that are read in one sweep; records between them are read and dropped."""
 
     def __init__(self, ranges: Sequence[StreamRange]) -> None:
         self.ranges = ranges
-        self._starts = [each.start for each in ranges]
-        self._ends = [each.end or 0 for each in ranges]
+        self._starts = [stream_range.start for stream_range in ranges]
+        self._ends = [stream_range.end or 0 for stream_range in ranges]
         self.start, self.end = self._starts[0], self._ends[-1]
 
     def holds(self, offset: int) -> bool:
@@ -51,7 +51,7 @@ class _Span:
 class KafkaRecordReader:
     """Reads bounded slices; see ``kafkaml.records.RecordReader``. One instance belongs to one thread.
 
-    ``read`` ends before the ends of its ranges where ``gives_up`` is true, asked several times a second.
+    ``read`` ends early when ``gives_up``, which is called several times a second, returns true.
     """
 
     def __init__(
@@ -65,18 +65,19 @@ class KafkaRecordReader:
         self._gives_up = gives_up
         self._request_timeout_seconds = request_timeout_seconds
         self._log = ClientLog()
-        # Of what is followed: up to where all was handed out, by the partitions whose end was met.
+        # For ``follow``: the offset up to which everything was handed out, per partition whose end was reached.
         self._met_ends: dict[PartitionKey, int] = {}
         self._followed: list[PartitionKey] = []
-        # The group is never joined; the client asks for a name all the same.
+        # The group is never joined, but the client needs a name.
         self._consumer = Consumer(
             consumer_config(settings, self._log, group="kafka-ml-reader")
             | {
                 # A start that retention deleted is an error, not another start.
                 "auto.offset.reset": "error",
-                # The end of a partition is told, so that a marker or a gap before a range's end cannot hang us.
+                # The client signals the end of a partition, so that a marker or a gap before a range's end cannot block
+                # us.
                 "enable.partition.eof": True,
-                # Room for what arrives while a batch is decoded.
+                # Space for records that arrive while a batch is decoded.
                 "queued.min.messages": 200_000,
                 "queued.max.messages.kbytes": 64 << 10,
                 "check.crcs": False,
@@ -100,7 +101,7 @@ class KafkaRecordReader:
             }
 
     def _poll(self, timeout_seconds: float) -> None:
-        # Of what is assigned, a poll would take a record.
+        # Remove the assignment first, because this poll would take one of its records.
         if not self._consumer.assignment():
             self._consumer.poll(timeout_seconds)
 
@@ -112,7 +113,7 @@ class KafkaRecordReader:
             yield from self._read_round(spans, batch_records, idle_timeout_seconds)
 
     def starts(self, topic: str, *, since_ms: int = 0) -> dict[PartitionKey, int]:
-        """Return where records since a time begin; see ``RecordReader.starts``."""
+        """Return the offsets of the first records since a time; see ``RecordReader.starts``."""
         marks = self.watermarks(topic)
         if not marks:
             raise StreamUnavailable(f"topic {topic} does not exist", hint="check the name of the topic")
@@ -121,7 +122,7 @@ class KafkaRecordReader:
                 [TopicPartition(topic, partition, since_ms) for partition in marks],
                 timeout=self._request_timeout_seconds,
             )
-        # Where no record is as young, the end as it was before the question: what came since is not passed over.
+        # Without such a record, take the end from before the request, so that records since then are not skipped.
         return {
             (topic, place.partition): place.offset if place.offset >= 0 else marks[place.partition][1]
             for place in found
@@ -150,7 +151,7 @@ class KafkaRecordReader:
             self._consumer.unassign()
 
     def caught_up(self) -> bool:
-        """Ask whether all was handed out; see ``RecordReader.caught_up``."""
+        """Return whether everything was handed out; see ``RecordReader.caught_up``."""
         with kafka_errors("asking for the ends of the partitions that are read", self._log):
             return all(
                 self._consumer.get_watermark_offsets(TopicPartition(*key), timeout=_ANSWER_SECONDS)[1]
@@ -159,9 +160,11 @@ class KafkaRecordReader:
             )
 
     def ends(self) -> dict[PartitionKey, int]:
-        """Return the ends as they were last heard; see ``RecordReader.ends``."""
-        told = {key: self._consumer.get_watermark_offsets(TopicPartition(*key), cached=True) for key in self._followed}
-        return {key: marks[1] for key, marks in told.items() if marks is not None and marks[1] >= 0}
+        """Return the last known ends; see ``RecordReader.ends``."""
+        watermarks = {
+            key: self._consumer.get_watermark_offsets(TopicPartition(*key), cached=True) for key in self._followed
+        }
+        return {key: marks[1] for key, marks in watermarks.items() if marks is not None and marks[1] >= 0}
 
     def close(self) -> None:
         self._consumer.close()
@@ -177,7 +180,7 @@ class KafkaRecordReader:
             count = min(batch_records, _FIRST_BATCH_RECORDS)
             missing = sum(span.end - span.start for span in spans.values())
             while ends and not self._gives_up():
-                # Asking for more than can come would wait for it in vain, at the end of every slice.
+                # Asking for more than can come would only end with the time-out, at the end of every slice.
                 with kafka_errors("reading", self._log):
                     messages = self._consumer.consume(max(1, min(count, missing)), _WAIT_SECONDS)
                 reached_ends = self._take_events(messages, spans)
@@ -189,7 +192,7 @@ class KafkaRecordReader:
                     if messages:
                         yield MessageBatch(messages)
                         count = _next_count(messages, batch_records)
-                        # Waiting for the reader of our batches is not waiting for Kafka.
+                        # Time spent in the consumer of our batches does not count as waiting for Kafka.
                         last_arrival = time.monotonic()
                 missing = self._finish(ends, reached_ends) or missing
                 if ends and time.monotonic() - last_arrival > idle_timeout_seconds:
@@ -198,7 +201,7 @@ class KafkaRecordReader:
             self._consumer.unassign()
 
     def _take_events(self, messages: Sequence[Message], spans: Mapping[PartitionKey, _Span]) -> dict[PartitionKey, int]:
-        """Return the log ends that the client told among ``messages``; raise what is no such event."""
+        """Return the log ends that the client signalled among ``messages``; raise other errors."""
         log_ends: dict[PartitionKey, int] = {}
         if not any(map(Message.error, messages)):
             return log_ends
@@ -218,7 +221,9 @@ class KafkaRecordReader:
     def _within(
         self, messages: list[Message], ends: Mapping[PartitionKey, int], spans: Mapping[PartitionKey, _Span]
     ) -> list[Message]:
-        """Drop what lies between the ranges, and behind the ends. Positions tell in one call whether anything can."""
+        """Drop records between the ranges and after the ends. One call for the positions shows whether there can be
+        any.
+        """
         if any(len(spans[key].ranges) > 1 for key in ends):
             wanted = {key: spans[key] for key in ends}
             return [message for message in messages if _is_wanted(message, wanted)]
@@ -277,18 +282,18 @@ class KafkaRecordReader:
 
 
 def _rounds(ranges: Sequence[StreamRange]) -> list[dict[PartitionKey, _Span]]:
-    """Return what to read one after the other: a partition can be read at one place at a time only."""
+    """Return the sweeps in order, because a partition can only be read at one place at a time."""
     spans: dict[PartitionKey, list[list[StreamRange]]] = {}
-    for each in sorted(ranges, key=lambda each: (each.topic, each.partition, each.start)):
-        if each.end is None:
-            raise StreamUnavailable(f"range {each} has no end: an online stream cannot be read as a whole")
-        if each.start == each.end:
+    for stream_range in sorted(ranges, key=lambda range_: (range_.topic, range_.partition, range_.start)):
+        if stream_range.end is None:
+            raise StreamUnavailable(f"range {stream_range} has no end: an online stream cannot be read as a whole")
+        if stream_range.start == stream_range.end:
             continue
-        groups = spans.setdefault((each.topic, each.partition), [])
-        if groups and each.start - (groups[-1][-1].end or 0) <= _MAX_SWEPT_GAP:
-            groups[-1].append(each)
+        groups = spans.setdefault((stream_range.topic, stream_range.partition), [])
+        if groups and stream_range.start - (groups[-1][-1].end or 0) <= _MAX_SWEPT_GAP:
+            groups[-1].append(stream_range)
         else:
-            groups.append([each])
+            groups.append([stream_range])
     most = max(map(len, spans.values()), default=0)
     return [
         {key: _Span(groups[place]) for key, groups in spans.items() if place < len(groups)} for place in range(most)
@@ -301,7 +306,7 @@ def _is_wanted(message: Message, spans: Mapping[PartitionKey, _Span]) -> bool:
 
 
 def _next_count(messages: Sequence[Message], most: int) -> int:
-    """Return how many records to ask for next, by the size of the values of some of those that came."""
+    """Return how many records to request next, judged by the sizes of some received values."""
     some = messages[:: max(1, len(messages) // 50)]
     mean_bytes = sum(map(len, some)) / len(some)
     return max(1, min(most, int(_BATCH_BYTES / max(1.0, mean_bytes))))

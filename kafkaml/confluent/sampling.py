@@ -1,7 +1,7 @@
-"""TopicSampler: some hundred records spread over a whole topic, for whoever wants to know what is in it.
+"""TopicSampler: a few hundred records spread over a whole topic, to show what is in it.
 
-Every partition is read at several places between its first and its last record, a few records at each: a topic often
-begins with tests, and changes on its way. Joins no group and commits nothing.
+Every partition is read at several places between its first and its last record, a few records at each, because a topic
+often begins with tests and changes over time. Joins no group and commits nothing.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from kafkaml.settings import KafkaSettings
 
 __all__ = ["TopicSample", "TopicSampler"]
 
-# In how many places a topic is read, one after the other: each costs some 10 ms. Two partitions at once take longer
-# than one after the other, as the client reads on in one while the other is awaited.
+# The number of places in a topic that are read, one after the other; each costs about 10 ms. Reading two partitions in
+# parallel takes longer, because the client continues in one while the other is awaited.
 _PLACES = 40
-# Less at a place would ask for a batch of thousands to keep one.
+# Fewer records per place would fetch a batch of thousands to keep one.
 _MIN_RECORDS = 8
 
 Slice = Mapping[int, tuple[int, int]]
@@ -32,9 +32,9 @@ Slice = Mapping[int, tuple[int, int]]
 
 @dataclass(frozen=True)
 class TopicSample:
-    """Records by partition and offset, and the offsets (first, next) that they were taken from in each partition.
+    """Records by partition and offset, and the range of offsets (first, next) that each partition was sampled from.
 
-    ``timed_out``: there would have been more places to look at.
+    ``timed_out``: not all places were read.
     """
 
     records: Sequence[Record]
@@ -48,7 +48,7 @@ class TopicSample:
 
     @property
     def bytes(self) -> int:
-        """What the records take, about."""
+        """The approximate size of the records."""
         return sum(map(record_bytes, self.records))
 
 
@@ -75,10 +75,9 @@ class TopicSampler:
     ) -> TopicSample:
         """Return about ``max_records`` committed records of ``topic``, from its start to its end.
 
-        ``offsets`` (partition -> first and next offset) leaves out what lies outside. A partition is given as many as
-        its share of the slice; all records where there are no more. ``together``: those of a partition follow each
-        other, and are its newest. Raises StreamUnavailable for a topic that does not
-        exist.
+        ``offsets`` (partition -> first and next offset) limits the slice. Each partition contributes its share of the
+        slice, or all records if there are not more. ``together``: those of a partition follow each other, and are its
+        newest. Raises StreamUnavailable for a topic that does not exist.
         """
         deadline = time.monotonic() + timeout_seconds
         wanted = self._within(topic, offsets)
@@ -92,7 +91,7 @@ class TopicSampler:
                 "auto.offset.reset": "earliest",
                 "enable.partition.eof": True,
                 "fetch.wait.max.ms": 10,
-                # Nothing is read ahead: the next place is elsewhere. The broker sends one batch at least.
+                # Do not read ahead, because the next place is elsewhere. The broker sends at least one batch.
                 "queued.min.messages": 1,
                 "queued.max.messages.kbytes": 1 << 10,
                 "fetch.message.max.bytes": 16 << 10,
@@ -102,11 +101,11 @@ class TopicSampler:
         timed_out = False
         try:
             for windows in plan:
-                # Also of large records the end of the topic is seen, not the start only.
+                # Limit bytes per place, so that with large records the end of the topic is sampled too.
                 share_bytes = max(1, left_bytes * len(windows) // places)
                 places -= len(windows)
                 taken = _Taken(windows, share_bytes)
-                read = look.read({key: (each.start, each.limit) for key, each in windows.items()}, taken.take)
+                read = look.read({key: (window.start, window.limit) for key, window in windows.items()}, taken.take)
                 found += taken.records
                 left_bytes -= taken.bytes
                 timed_out = len(read) < len(windows)
@@ -131,7 +130,7 @@ class TopicSampler:
 
 @dataclass(frozen=True)
 class _Window:
-    """``count`` records from ``start`` on, before ``limit``: gaps of compaction are read over up to there."""
+    """Up to ``count`` records from ``start`` on and before ``limit``, skipping gaps of compaction."""
 
     start: int
     limit: int
@@ -139,10 +138,10 @@ class _Window:
 
 
 class _Taken:
-    """What was taken in one round of windows."""
+    """The records taken in one round of windows."""
 
     def __init__(self, windows: Mapping[int, _Window], max_bytes: int) -> None:
-        self._left = {key: each.count for key, each in windows.items()}
+        self._left = {key: window.count for key, window in windows.items()}
         self._max_bytes = max(1, max_bytes // len(windows))
         self._sizes = dict.fromkeys(windows, 0)
         self.records: list[Record] = []
@@ -161,15 +160,15 @@ class _Taken:
 
 
 def _plan(offsets: Slice, max_records: int, places: int) -> list[dict[int, _Window]]:
-    """Return what to read one round after the other, a first look at each partition first; about ``places`` in all."""
+    """Return the rounds of windows, beginning with one window per partition; about ``places`` in total."""
     sizes = {key: end - start for key, (start, end) in offsets.items() if end > start}
     total = sum(sizes.values())
     windows = {key: _windows(offsets[key][0], size, size / total, max_records, places) for key, size in sizes.items()}
     looks = [
-        (key, each[place])
+        (key, window[place])
         for place in range(max(map(len, windows.values()), default=0))
-        for key, each in windows.items()
-        if place < len(each)
+        for key, window in windows.items()
+        if place < len(window)
     ]
     rounds: list[dict[int, _Window]] = []
     # Of very many partitions several are read in a round.
@@ -189,4 +188,4 @@ def _windows(start: int, size: int, share: float, max_records: int, places: int)
     last = start + size - counts[-1]
     starts = [start + (last - start) * place // (count - 1) for place in range(count)] if count > 1 else [last]
     limits = [*starts[1:], start + size]
-    return [_Window(*each) for each in zip(starts, limits, counts, strict=True)]
+    return [_Window(*bounds) for bounds in zip(starts, limits, counts, strict=True)]

@@ -1,6 +1,6 @@
 """SpreadOutput: outputs in topics of several clusters, which no transaction can span. Used by ``loop.KafkaLoopClient``.
 
-Of a tier of a distributed model, whose answers and intermediates go to different places.
+For a tier of a distributed model whose answers and intermediates go to different clusters.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ class SpreadOutput:
             self._of |= dict.fromkeys(topics, output)
 
     def wait_by(self, wait: Callable[[BrokerTimeout], None]) -> None:
-        """Let ``wait`` decide how long a cluster that is away is waited for; see ``AcknowledgedOutput``."""
-        for each in self._outputs:
-            each.wait = wait
+        """Let ``wait`` decide how long to wait for an unavailable cluster; see ``AcknowledgedOutput``."""
+        for output in self._outputs:
+            output.wait = wait
 
     def begin(self) -> None:
-        for each in self._outputs:
-            each.begin()
+        for output in self._outputs:
+            output.begin()
 
     def produce(self, record: OutgoingRecord) -> None:
         self._of[record.topic].produce(record)
@@ -63,21 +63,21 @@ class SpreadOutput:
     def commit(self, offsets: Sequence[TopicPartition], consumer: Consumer) -> None:
         first, *others = self._outputs
         try:
-            for each in others:
-                each.flush()
+            for other in others:
+                other.flush()
             first.commit(offsets, consumer)
         except TransactionAborted:
-            # What is on its way to the others arrives before anyone looks for what is answered already.
+            # Let records on their way to the other clusters arrive before existing answers are searched.
             self.abort()
             raise
 
     def abort(self) -> None:
-        for each in self._outputs:
-            each.abort()
+        for output in self._outputs:
+            output.abort()
 
     def partition_count(self, topic: str) -> int:
         return self._of[topic].partition_count(topic)
 
     def close(self) -> None:
-        for each in self._outputs:
-            each.close()
+        for output in self._outputs:
+            output.close()

@@ -1,8 +1,8 @@
-"""StalledPartitions: which partitions are not read though records wait in them. Used by KafkaLoopClient.
+"""StalledPartitions: finds partitions that are not read although records wait in them. Used by KafkaLoopClient.
 
-Seen with librdkafka 2.16: a partition that is sought in while the assignment changes is at times not fetched any more.
-The client tells nothing of it, and only the next rebalance ends it. Its issue 5591 has the like: what is to pause or
-resume a partition around a rebalance is dropped where it is overtaken.
+Seen with librdkafka 2.16: after a seek during a change of assignment, a partition is sometimes not fetched any more.
+The client does not report it, and only the next rebalance ends it. Issue 5591 there is similar: a pause or resume
+around a rebalance is dropped when it is overtaken.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from kafkaml.records import PartitionKey
 
 __all__ = ["StalledPartitions"]
 
-# How long nothing may come of a partition before it is looked at. The time doubles with each look that changes nothing.
+# How long a partition may give nothing before it is checked. The time doubles with each check without a finding.
 _FIRST_LOOK_SECONDS = 10.0
 _LAST_LOOK_SECONDS = 300.0
 _REQUEST_SECONDS = 1.0
@@ -28,34 +28,34 @@ class _Reading:
     next: int
     look_at: float
     patience: float = _FIRST_LOOK_SECONDS
-    # Whether records were waiting at the last look already.
+    # Whether records were already waiting at the last check.
     behind: bool = False
 
 
 class StalledPartitions:
-    """What is read next of each partition, and since when nothing came of it. Not safe for several threads."""
+    """Tracks the next offset of each partition, and since when it has given nothing. Not thread-safe."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._readings: dict[PartitionKey, _Reading] = {}
 
     def reading(self, key: PartitionKey, offset: int) -> None:
-        """Note that ``offset`` is the next to come: the record before it came, or it is read from there now."""
+        """Note that ``offset`` is next, because the record before it came or reading starts there."""
         self._readings[key] = _Reading(offset, self._clock() + _FIRST_LOOK_SECONDS)
 
     def forget(self, keys: Iterable[PartitionKey]) -> None:
-        """Leave out partitions that are not read here any more."""
+        """Forget partitions that are no longer read here."""
         for key in keys:
             self._readings.pop(key, None)
 
     def find(self, consumer: Consumer) -> list[TopicPartition]:
-        """Return the partitions in which records waited at two looks, each with the offset to read next.
+        """Return the partitions in which records waited at two checks, each with the next offset to read.
 
-        Called when everything that ``consumer`` fetched was given out: what waits is then not on its way. Costs a
-        request when nothing came of a partition for a while, and nothing otherwise.
+        Called when everything that ``consumer`` fetched was handed out, so that waiting records are not on their way.
+        Costs a request when nothing came of a partition for a while, and nothing otherwise.
         """
         now = self._clock()
-        # Read from "the end" again, what came meanwhile would be passed over.
+        # A partition read from "the end" would skip what came meanwhile.
         looked_at = {
             key: reading
             for key, reading in self._readings.items()
@@ -80,7 +80,7 @@ class StalledPartitions:
 
     @staticmethod
     def _ends(consumer: Consumer, keys: Iterable[PartitionKey]) -> dict[PartitionKey, int]:
-        """Ask for the ends of partitions; those that the broker does not tell in time are left out."""
+        """Return the ends of partitions, without those that the broker does not return in time."""
         try:
             # The time of OFFSET_END stands for the end (ListOffsets of Kafka's protocol).
             answers = consumer.offsets_for_times(
@@ -88,4 +88,4 @@ class StalledPartitions:
             )
         except KafkaException:
             return {}
-        return {(each.topic, each.partition): each.offset for each in answers if not each.error}
+        return {(answer.topic, answer.partition): answer.offset for answer in answers if not answer.error}

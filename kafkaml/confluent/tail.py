@@ -1,4 +1,4 @@
-"""KafkaTail: what arrives in a topic, as it arrives, for people and scripts that watch. Used by the command line.
+"""KafkaTail: the records of a topic as they arrive, for users and scripts that watch it. Used by the command line.
 
 Joins no group and commits nothing, so watching never changes what is watched.
 """
@@ -25,8 +25,8 @@ _PASSING = frozenset({KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, Kafka
 class KafkaTail(Closing):
     """Committed records of ``topic`` from now on, or from its beginning; a context manager, for one thread.
 
-    Where "now" is, is settled before the constructor returns: what is written afterwards will be seen. Raises
-    StreamUnavailable when the topic does not exist, BrokerError when Kafka cannot be reached.
+    The constructor fixes "now" before it returns, so records written afterwards will be seen. Raises StreamUnavailable
+    when the topic does not exist, BrokerError when Kafka cannot be reached.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class KafkaTail(Closing):
                 raise to_error(problem, f"reading {self._topic}")
 
     def take(self, max_records: int, timeout_seconds: float) -> list[Record]:
-        """Return what is there, at most ``max_records``; waits for the first ``timeout_seconds`` at most."""
+        """Return what is there, at most ``max_records``; waits at most ``timeout_seconds`` for the first."""
         with kafka_errors(f"reading {self._topic}", self._log):
             first = self._consumer.poll(timeout_seconds)
             messages = [] if first is None else [first, *self._consumer.consume(max_records - 1, 0)]

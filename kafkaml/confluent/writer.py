@@ -19,19 +19,19 @@ from kafkaml.settings import KafkaSettings
 
 __all__ = ["KafkaRecordWriter"]
 
-# Acknowledgements are taken in after so many records: often enough to keep the client's queue of them short.
+# Acknowledgements are processed after this many records, often enough to keep the client's queue of them short.
 _SERVE_EVERY = 1000
 
 
 class KafkaRecordWriter:
     """Writes records, each once and in order; see ``kafkaml.records.RecordWriter``. One thread.
 
-    Without ``idempotent`` a record whose acknowledgement was lost may lie in the topic twice; the place that is told is
-    then one of the two. That is enough for those who announce only places that were told, starts half a second sooner
-    and costs the broker less.
+    Without ``idempotent`` a record whose acknowledgement was lost may be in the topic twice, and the reported place is
+    one of the two. That is enough for callers that announce only reported places, starts half a second sooner and costs
+    the broker less.
 
-    The queue is bounded (128 MiB): ``write`` blocks while it is full, at most ``timeout_seconds``. A record that is
-    not acknowledged within ``timeout_seconds`` is given up, and the next ``write`` or ``flush`` says so.
+    The queue is bounded (128 MiB): ``write`` blocks while it is full, at most ``timeout_seconds``. A record that is not
+    acknowledged within ``timeout_seconds`` is dropped, which the next ``write`` or ``flush`` reports.
     """
 
     def __init__(self, settings: KafkaSettings, *, timeout_seconds: float = 120.0, idempotent: bool = True) -> None:
@@ -49,7 +49,7 @@ class KafkaRecordWriter:
         )
 
     def partitions(self, topic: str) -> int:
-        """Return how many partitions ``topic`` has; a broker that creates topics by itself creates it now.
+        """Return how many partitions ``topic`` has; a broker with automatic topic creation creates it now.
 
         Raises StreamUnavailable when it does not exist, BrokerError when Kafka cannot be reached.
         """
@@ -62,7 +62,7 @@ class KafkaRecordWriter:
                 return len(metadata.partitions)
             if time.monotonic() > deadline:
                 raise missing_topic(topic, metadata.error)
-            # A topic that the question itself created has its partitions a moment later.
+            # A topic that this request created gets its partitions a moment later.
             self._producer.poll(0.05)
 
     def write(self, record: OutgoingRecord, on_acknowledged: Callable[[Position], None] | None = None) -> None:
@@ -131,7 +131,7 @@ class KafkaRecordWriter:
             self._producer.poll(0.01)
 
     def _refused(self, topic: str, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Return the messages that found no room, to be queued again; raises for any other reason."""
+        """Return the messages that did not fit, to be queued again; raises for any other reason."""
         again = []
         for message in messages:
             error = message.pop("_error", None)
@@ -155,7 +155,7 @@ class KafkaRecordWriter:
             )
 
     def close(self) -> None:
-        """Give up what is not acknowledged yet; call ``flush`` first to wait for it."""
+        """Drop what is not acknowledged yet; call ``flush`` first to wait for it."""
         self._producer.purge()
         self._producer.poll(0)
         self._failure = None

@@ -1,4 +1,4 @@
-"""BoundedLookup: a Schema Registry that is asked a few times only, however many ids bytes seem to hold."""
+"""BoundedLookup: limits requests to a Schema Registry, however many ids the bytes seem to hold."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _MAX_UNKNOWN = 10
 
 
 class BoundedLookup:
-    """Asks ``lookup`` once for each id; no more once it did not answer, or did not know ten of them."""
+    """Calls ``lookup`` once per id, and not again once it failed to answer or did not know ten ids."""
 
     def __init__(self, lookup: SchemaLookup) -> None:
         self._lookup = lookup
@@ -20,7 +20,7 @@ class BoundedLookup:
         self._unknown = 0
 
     def __call__(self, schema_id: int) -> RegisteredSchema:
-        """As ``SchemaRegistry``; what failed once fails again without being asked."""
+        """Same contract as ``SchemaRegistry``. An id that failed once fails again without a request."""
         if schema_id not in self._known:
             self._known[schema_id] = self._asked(schema_id)
         found = self._known[schema_id]

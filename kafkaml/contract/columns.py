@@ -1,7 +1,7 @@
 """Columns: the expressions of a contract over a frame, as rows of fixed width that can be appended to a file.
 
-A row holds what a record says, before anything is learnt: numbers as float64 (NaN where missing), texts as codes
-(``texts``), lists and pictures as they are. Training and serving make the same rows of the same records.
+A row holds the values of a record before anything is learnt: numbers as float64 (NaN where missing), texts as codes
+(``texts``), lists and pictures as they are. Training and serving make the same rows from the same records.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ _SHOWN = 6
 class CompiledColumn:
     """A column, or a label, and the place ``field`` of its values in rows of ``dtype``.
 
-    ``spare``: what it lacks leaves the record in, as a label that only some records of a window need. ``closed``: a
-    text that its dictionary lacks is no more known to it than none.
+    ``spare``: a missing value does not drop the record, as with a label that only some records of a window need.
+    ``closed``: a text outside its dictionary counts as missing.
     """
 
     name: str
@@ -72,7 +72,7 @@ class CompiledColumn:
 
     @property
     def plain(self) -> str | None:
-        """The column of a frame that ``expr`` gives as it is; None where there is something to be worked out."""
+        """The column of a frame that ``expr`` merely names; None where something is computed."""
         expr, kind = self.expression.expr, self.expression.kind
         as_it_is = (
             kind == FieldKind.TEXT if self.coded else self.encoding != Encoding.BOOLEAN or kind == FieldKind.BOOLEAN
@@ -81,7 +81,7 @@ class CompiledColumn:
 
     @property
     def expr(self) -> pl.Expr:
-        """The expression as it is asked of Polars, under the name of ``field``."""
+        """The expression for Polars, named ``field``."""
         expr, kind = self.expression.expr, self.expression.kind
         if self.coded:
             expr = number_text(expr) if kind == FieldKind.NUMBER else expr.cast(pl.String)
@@ -91,7 +91,7 @@ class CompiledColumn:
 
 
 def compile_columns(columns: Sequence[Column], fields: Mapping[Path, FieldKind]) -> list[CompiledColumn]:
-    """Return the features compiled; ContractError names all that is wrong with them."""
+    """Return the features compiled; raises ContractError with all problems."""
     problems: list[Problem] = []
     compiled: list[CompiledColumn] = []
     names = [column.name for column in columns]
@@ -117,7 +117,7 @@ def compile_columns(columns: Sequence[Column], fields: Mapping[Path, FieldKind])
 
 
 def compile_labels(labels: Sequence[Label], fields: Mapping[Path, FieldKind], *, spare: bool) -> list[CompiledColumn]:
-    """Return the labels compiled; ContractError names all that is wrong with them."""
+    """Return the labels compiled; raises ContractError with all problems."""
     problems: list[Problem] = []
     compiled: list[CompiledColumn] = []
     if len(labels) > 1 and any(label.kind == LabelKind.CLASS for label in labels):
@@ -146,7 +146,9 @@ def compile_labels(labels: Sequence[Label], fields: Mapping[Path, FieldKind], *,
 def _wrong_classes(label: Label) -> str:
     if label.classes and label.kind == LabelKind.NUMBER:
         return "a number has no classes: expected the kind class"
-    twice = next((each for place, each in enumerate(label.classes) if each in label.classes[:place]), None)
+    twice = next(
+        (class_name for place, class_name in enumerate(label.classes) if class_name in label.classes[:place]), None
+    )
     return "" if twice is None else f"the class {twice!r} is named twice"
 
 
@@ -156,7 +158,7 @@ def _dtype(encoding: Encoding, column: Column) -> np.dtype[Any]:
     if encoding == Encoding.IMAGE:
         return np.dtype(("|u1", column.shape))
     if encoding == Encoding.NUMBERS:
-        # Large values that are scaled need the digits until they are.
+        # Large values need all their digits until they are scaled.
         kind = "<f4" if column.scaling == Scaling.NONE else "<f8"
         return np.dtype((kind, (math.prod(column.shape),)))
     return np.dtype("<f8")
@@ -173,7 +175,7 @@ def _check_kind(expression: CompiledExpression, encoding: Encoding) -> None:
         FieldKind.BYTES: "take it as an image",
     }
     what = "nothing but NULL" if kind is None else f"{kind.value}"
-    expected = " or ".join(each.value for each in _TAKES[encoding])
+    expected = " or ".join(kind.value for kind in _TAKES[encoding])
     raise ExpressionError(
         f"the expression gives {what}: as {encoding.value} expected {expected}",
         start=0,
@@ -183,7 +185,7 @@ def _check_kind(expression: CompiledExpression, encoding: Encoding) -> None:
 
 
 def _contradiction(column: Column) -> tuple[str, str] | None:
-    """Return the part of a column that contradicts the others, and how."""
+    """Return the part of a column that contradicts the others, and the reason."""
     encoding, missing, scaling = column.encoding, column.missing, column.scaling
     listed = encoding in (Encoding.NUMBERS, Encoding.IMAGE)
     if listed != bool(column.shape):
@@ -234,7 +236,7 @@ class RowColumns:
     columns: Sequence[CompiledColumn]
     texts: Mapping[str, Texts]
     _exprs: dict[str, pl.Expr] = field(init=False)
-    # A query takes as long as all else that a small batch needs: the columns that are fields as they are need none.
+    # A query takes as long as everything else for a small batch, so columns that merely name a field skip it.
     _fields: dict[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -243,13 +245,13 @@ class RowColumns:
         self._exprs = {column.field: column.expr for column in self.columns if column.field not in self._fields}
 
     def values(self, data: pl.DataFrame, count: int) -> pl.DataFrame:
-        """Return what the expressions give for ``data`` of ``count`` rows, among other columns, by ``field``."""
+        """Return the results of the expressions for ``data`` of ``count`` rows, by ``field``."""
         return _with_rows(data, count).with_columns(**self._series(data, count))
 
     def _series(self, data: pl.DataFrame, count: int) -> dict[str, pl.Series]:
-        found = {name: data.get_column(each) for name, each in self._fields.items()}
+        found = {name: data.get_column(name_of_field) for name, name_of_field in self._fields.items()}
         if self._exprs:
-            # In sequence: to hand columns to other threads takes longer than to work them out.
+            # Collect in sequence, because handing columns to other threads takes longer than computing them.
             worked_out = _with_rows(data, count).with_columns_seq(*self._exprs.values())
             found |= {name: worked_out.get_column(name) for name in self._exprs}
         return found
@@ -257,22 +259,22 @@ class RowColumns:
     def fill(self, data: pl.DataFrame, rows: Array) -> tuple[Flags | None, Failures]:
         """Write the columns of ``data`` into the fields of ``rows``, one for each of its rows.
 
-        Returns which rows are none (None: all are good), and for each of those, by its place, why.
+        Returns a mask of the bad rows (None: all are good), and the reason for each by its index.
         """
         found = self._series(data, len(rows))
         good: Flags | None = None
         failures: dict[int, DecodeError] = {}
         for column in self.columns:
-            each = self._values(column, found[column.field])
-            rows[column.field] = each.values
-            if each.bad is None or each.error is None or not each.bad.any():
+            values = self._values(column, found[column.field])
+            rows[column.field] = values.values
+            if values.bad is None or values.error is None or not values.bad.any():
                 continue
             good = np.ones(len(rows), np.bool_) if good is None else good
-            good &= ~each.bad
-            for row in np.flatnonzero(each.bad).tolist():
+            good &= ~values.bad
+            for row in np.flatnonzero(values.bad).tolist():
                 if row not in failures:
-                    failures[row] = each.error(row)
-        return good, sorted(failures.items(), key=lambda each: each[0])
+                    failures[row] = values.error(row)
+        return good, sorted(failures.items(), key=lambda failure: failure[0])
 
     def _values(self, column: CompiledColumn, series: pl.Series) -> _Found:
         if column.coded:
@@ -301,7 +303,7 @@ class RowColumns:
 
 
 def _with_rows(data: pl.DataFrame, count: int) -> pl.DataFrame:
-    """Return ``data``, beside a column of its own where it has none: an expression without fields then has rows too."""
+    """Return ``data``, with an added column where it has none, so that an expression without fields has rows too."""
     return data if data.width else pl.select(pl.int_range(count).alias(""))
 
 
@@ -338,7 +340,9 @@ def _numbers(column: CompiledColumn, series: pl.Series) -> _Found:
 
 
 def _not_held(values: Array, missing: Flags | None) -> Flags | None:
-    """Return which values float32 does not hold; None where it holds all, which two passes tell."""
+    """Return a mask of the values that float32 does not hold; None where it holds all, which takes two
+    passes to see.
+    """
     if not len(values):
         return None
     if missing is None:
@@ -420,7 +424,7 @@ def _drops(column: CompiledColumn) -> bool:
 
 
 def _missing(column: CompiledColumn, missing: Flags | None) -> tuple[Flags | None, Callable[[int], DecodeError] | None]:
-    """Return what ``_Found`` needs of rows without a value: nothing where the contract puts something in its place."""
+    """Return the errors of rows without a value; none where the contract fills in a value."""
     if missing is None or not _drops(column):
         return None, None
     return missing, lambda _row: _null(column)

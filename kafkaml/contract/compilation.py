@@ -1,4 +1,4 @@
-"""Compilation: the columns and labels of a contract compiled, or all that is wrong with it at once. Pure."""
+"""Compilation: the columns and labels of a contract compiled, or all its problems together. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["compiled_parts"]
 def compiled_parts(
     contract: Contract, fields: Mapping[Path, FieldKind]
 ) -> tuple[list[CompiledColumn], list[CompiledColumn]]:
-    """Return columns and labels; raises ContractError, with all that is wrong."""
+    """Return columns and labels; raises ContractError with all problems."""
     problems = _contradictions(contract)
     columns: list[CompiledColumn] = []
     labels: list[CompiledColumn] = []
@@ -34,7 +34,7 @@ def compiled_parts(
 
 
 def _contradictions(contract: Contract) -> list[Problem]:
-    """Return what contradicts itself across columns."""
+    """Return contradictions between columns."""
     window, problems = contract.window, list[Problem]()
     if contract.key == KeyKind.NONE and (contract.stateful or contract.split == SplitBy.KEY):
         problems.append(

@@ -1,4 +1,4 @@
-"""Draft: a contract while somebody writes it. What is wrong is noted, and left out of what goes on being used. Pure."""
+"""Draft: a contract that is being written. Wrong parts are noted and left out, and the rest stays usable. Pure."""
 
 from __future__ import annotations
 
@@ -23,32 +23,32 @@ __all__ = ["Draft"]
 Place = tuple[str | int, ...]
 
 _LISTS = ("columns", "labels", "fields")
-# Stands where no column is right, so that the rest can be read.
+# Placeholder when no column is valid, so that the rest can be read.
 _NOTHING = {"name": "nothing", "expression": "NULL"}
 
 
 class Draft:
-    """A contract of which what is wrong was left out, and compiled."""
+    """A contract without its wrong parts, compiled."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self._problems: list[ContractProblem] = []
         self._asked_labels = bool(document.get("labels"))
-        # Where what is left of each list stood.
+        # The original index of each remaining element, by list.
         self._at = {name: list(range(len(found))) for name in _LISTS if isinstance(found := document.get(name), list)}
         self._contract = self._read(document)
 
     @property
     def problems(self) -> tuple[ContractProblem, ...]:
-        """All problems that were met so far, in the order of their places in the document as it was given."""
-        return tuple(sorted(self._problems, key=lambda each: _order(each.place)))
+        """All problems found so far, in the order of their places in the document as it was given."""
+        return tuple(sorted(self._problems, key=lambda problem: _order(problem.place)))
 
     @property
     def contract(self) -> Contract | None:
-        """What is left; None where it cannot be used at all."""
+        """The remaining contract; None where it cannot be used at all."""
         return self._contract
 
     def compiled(self, lookup: SchemaLookup | None) -> CompiledContract | None:
-        """Return what is left compiled; None where no record can be read by it."""
+        """Return the remaining contract compiled; None where no record can be read with it."""
         while self._contract is not None:
             try:
                 return CompiledContract(self._contract, lookup=lookup)
@@ -61,18 +61,18 @@ class Draft:
         return None
 
     def place(self, kind: str, index: int) -> str:
-        """Return the place of a column or label that is left."""
+        """Return the original place of a remaining column or label."""
         return f"{kind}.{self._at[kind][index]}"
 
     def note(self, problems: Iterable[Problem]) -> None:
-        """Note what is wrong, though it can be used."""
+        """Note a problem in something that can still be used."""
         for problem in problems:
             self._note(problem)
 
     def leave_out(self, error: ContractError) -> None:
-        """Note all problems, and go on without what has them."""
+        """Note all problems and drop the parts that have them."""
         for problem in error.problems:
-            # Without the labels that were wrong, a forecast lacks one: that is told already.
+            # A forecast whose wrong labels were dropped lacks one, which is not another problem.
             if problem.place[0] != "window" or not self._asked_labels:
                 self._note(problem)
         self._contract = None if self._contract is None else self._without(self._contract, error.problems)
@@ -92,17 +92,19 @@ class Draft:
                 if not self._drop_invalid(given, error):
                     return None
                 continue
-            if bare and not any(each.place.startswith("columns") for each in self._problems):
+            if bare and not any(problem.place.startswith("columns") for problem in self._problems):
                 self._add(("columns",), "there is no column: a model needs at least one")
             return contract.model_copy(update={"columns": ()}) if bare else contract
 
     def _drop_invalid(self, given: dict[str, Any], error: ValidationError) -> bool:
-        """Note what cannot be read and drop it from ``given``; False where nothing can be read without it."""
+        """Note what cannot be parsed and drop it from ``given``; returns False where nothing can be parsed
+        without it.
+        """
         dropped: dict[str, set[int]] = {}
-        for each in error.errors(include_url=False, include_input=False):
-            loc: Place = each["loc"]
-            # Behind these come the names of kinds that were tried.
-            self._add(loc[: 3 if loc[0] in _LISTS else 2], _message(each))
+        for detail in error.errors(include_url=False, include_input=False):
+            loc: Place = detail["loc"]
+            # The remaining parts are names of kinds that pydantic tried.
+            self._add(loc[: 3 if loc[0] in _LISTS else 2], _message(detail))
             name = str(loc[0])
             if len(loc) > 1 and isinstance(loc[1], int) and name in self._at:
                 dropped.setdefault(name, set()).add(loc[1])
@@ -113,7 +115,7 @@ class Draft:
                 return False
         for name, places in dropped.items():
             if name in given:
-                given[name] = [each for place, each in enumerate(given[name]) if place not in places]
+                given[name] = [element for place, element in enumerate(given[name]) if place not in places]
                 self._at[name] = [at for place, at in enumerate(self._at[name]) if place not in places]
         return True
 
@@ -123,8 +125,8 @@ class Draft:
         columns = contract.columns
         if ("key",) in places:
             columns = tuple(
-                each.model_copy(update={"missing": Missing.DROP}) if each.missing == Missing.LAST else each
-                for each in columns
+                column.model_copy(update={"missing": Missing.DROP}) if column.missing == Missing.LAST else column
+                for column in columns
             )
             changes |= {"window": None, "split": SplitBy.CONTENT}
         if ("split",) in places:
@@ -144,14 +146,14 @@ class Draft:
         if len(place) > 1 and isinstance(place[1], int):
             place = (place[0], self._at[str(place[0])][place[1]], *place[2:])
         if isinstance(error, ExpressionError):
-            told = {"start": error.start, "end": error.end, "known": error.known, "meant": error.meant}
-            self._add(place, error.message, error.hint, **told)
+            details = {"start": error.start, "end": error.end, "known": error.known, "meant": error.meant}
+            self._add(place, error.message, error.hint, **details)
         else:
             self._add(place, error.message, error.hint)
 
-    def _add(self, place: Place, message: str, hint: str = "", **told: Any) -> None:
+    def _add(self, place: Place, message: str, hint: str = "", **details: Any) -> None:
         path = ".".join(map(str, place))
-        problem = ContractProblem(place=path, message=message, hint=hint, **told)
+        problem = ContractProblem(place=path, message=message, hint=hint, **details)
         if problem not in self._problems:
             self._problems.append(problem)
 

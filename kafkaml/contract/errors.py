@@ -1,4 +1,4 @@
-"""ContractError: what is wrong with a contract, place by place, so that a form can say it where it is."""
+"""ContractError: the problems of a contract, each with its place, so that a form can show it there."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Sums and quantiles of many numbers that do not depend on their order or on how they are cut into pieces. Pure.
 
-What is learnt of a training part must be the same to the last bit, however its records arrived, or the same data set
-would train differently on another day.
+What is learnt from a training part must be the same to the last bit, in whatever order its records arrived. Otherwise
+the same data set would train differently on another day.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ __all__ = ["ExactSum", "order_statistics"]
 Array = npt.NDArray[Any]
 
 _LEAST_EXPONENT = -1074
-# Half a mantissa each: a thousand million of them still fit 64 bits.
+# Each part has half a mantissa, so that a billion of them still fit into 64 bits.
 _HALF_BITS = 26
 _DIGIT_BITS = 16
 
 
 class ExactSum:
-    """Adds up float64 numbers without rounding: whole numbers, by exponent."""
+    """Adds up float64 numbers without rounding, as integers grouped by exponent."""
 
     def __init__(self) -> None:
-        # By exponent: of some two thousand a sum has a few.
+        # Sums by exponent. Of about two thousand exponents only a few occur.
         self._high: defaultdict[int, int] = defaultdict(int)
         self._low: defaultdict[int, int] = defaultdict(int)
         self.count = 0

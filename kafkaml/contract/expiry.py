@@ -1,4 +1,4 @@
-"""What Kafka deletes of a topic before somebody learns from it: records whose own times are old. Pure."""
+"""Warns of records that Kafka deletes before a model learns from them, because their own times are old. Pure."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _DAY_MS, _HOUR_MS = 86_400_000, 3_600_000
 
 
 def expiry_remark(records: Sequence[Record], topic_config: Mapping[str, str], now_ms: int) -> Remark | None:
-    """Return a warning where records of a sample are older than the topic keeps them; None where none is.
+    """Return a warning where records of a sample are older than the topic keeps them; None where there are none.
 
-    Retention goes by the records' own times: who sends old data again with their times loses them within minutes.
+    Retention goes by the records' own times, so old data that are sent again with their times disappear within minutes.
     """
     retention_ms = int(topic_config.get("retention.ms", "-1"))
     if retention_ms < 0 or "delete" not in topic_config.get("cleanup.policy", "delete"):

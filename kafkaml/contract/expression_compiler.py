@@ -32,7 +32,7 @@ NAMES = {
     None: "NULL",
 }
 
-# For people, in the order in which they look for them.
+# Shown to users, in the order in which they look for them.
 FUNCTIONS = (
     "ABS", "SIGN", "SQRT", "CBRT", "EXP", "LN", "LOG", "POWER", "MOD", "FLOOR", "CEIL", "TRUNC", "ROUND", "SIN", "COS",
     "TAN", "ASIN", "ACOS", "ATAN", "ATAN2", "DEGREES", "RADIANS", "PI", "GREATEST", "LEAST", "COALESCE", "NULLIF",
@@ -54,7 +54,7 @@ Nodes = Mapping[type[exp.Expr], tuple[Build, frozenset[str]]]
 
 
 class Compiler:
-    """Compiles a tree. ``nodes`` tell of each kind of node what compiles it and which arguments that understands.
+    """Compiles a tree. ``nodes`` map each kind of node to its compiler and the arguments that it understands.
 
     ``used`` are the fields that the compiled nodes use.
     """
@@ -88,9 +88,9 @@ class Compiler:
         self, node: exp.Expr, message: str, *, hint: str = "", known: Sequence[str] = (), meant: Sequence[str] = ()
     ) -> ExpressionError:
         """Return an error at the place of ``node``."""
-        spans = [(each.meta["start"], each.meta["end"] + 1) for each in node.walk() if "start" in each.meta]
+        spans = [(part.meta["start"], part.meta["end"] + 1) for part in node.walk() if "start" in part.meta]
         start, end = (min(one for one, _ in spans), max(one for _, one in spans)) if spans else (0, len(self._text))
-        # What the parser keeps of a call ends before its last bracket.
+        # The parser's span of a call ends before its last bracket.
         while end < len(self._text) and self._text.count("(", start, end) > self._text.count(")", start, end):
             end += 1
         return ExpressionError(message, start=start, end=end, hint=hint, known=known, meant=meant)
@@ -113,16 +113,16 @@ class Compiler:
 
     def alike(self, node: exp.Expr, nodes: Sequence[Any]) -> tuple[list[pl.Expr], FieldKind | None]:
         """Return values converted to the one kind that holds them all."""
-        values = [self.compile(each) for each in nodes]
+        values = [self.compile(node) for node in nodes]
         kinds = {value.kind for value in values} - {None}
         if kinds == {INTEGER, NUMBER}:
             kinds = {NUMBER}
         if kinds == {TIME, TEXT}:
-            values = [self._as_time(each, value) for each, value in zip(nodes, values, strict=True)]
+            values = [self._as_time(node, value) for node, value in zip(nodes, values, strict=True)]
             kinds = {TIME}
         if len(kinds) > 1:
             odd = next(
-                each for each, value in zip(nodes, values, strict=True) if value.kind not in (None, values[0].kind)
+                node for node, value in zip(nodes, values, strict=True) if value.kind not in (None, values[0].kind)
             )
             first, other = (NAMES[kind] for kind in (values[0].kind, self.compile(odd).kind))
             raise self.error(
@@ -166,19 +166,19 @@ class Compiler:
 
     def _no_field(self, node: exp.Expr, path: Path) -> ExpressionError:
         name = path_text(path)
-        known = sorted(map(path_text, self._fields), key=lambda each: (each.startswith("_"), each))
+        known = sorted(map(path_text, self._fields), key=lambda candidate: (candidate.startswith("_"), candidate))
         listed = ", ".join(known[:_MAX_KNOWN]) + (
             f" and {len(known) - _MAX_KNOWN} more" if len(known) > _MAX_KNOWN else ""
         )
-        inner = [each for each in known if each.startswith(f"{name}.")]
+        inner = [candidate for candidate in known if candidate.startswith(f"{name}.")]
         if inner:
             return self.error(
                 node, f"{name} is an object: name one of its fields", known=known, meant=inner[:3], hint=f"{inner[0]}"
             )
-        lower = {each.lower(): each for each in known}
+        lower = {candidate.lower(): candidate for candidate in known}
         near = _nearest(name.lower(), lower)
-        near += [each.lower() for each in known if each.rpartition(".")[2].lower() == name.lower()]
-        meant = list(dict.fromkeys(lower[each] for each in near))[:3]
+        near += [candidate.lower() for candidate in known if candidate.rpartition(".")[2].lower() == name.lower()]
+        meant = list(dict.fromkeys(lower[candidate] for candidate in near))[:3]
         hint = f"did you mean {' or '.join(meant)}?" if meant else "texts stand in single quotation marks: 'ok'"
         return self.error(
             node,
@@ -207,16 +207,20 @@ class Compiler:
 
 def _nearest(name: str, known: Iterable[str]) -> list[str]:
     """Return the names that resemble ``name`` most, about equally."""
-    ratios = {each: difflib.SequenceMatcher(None, name, each).ratio() for each in known}
+    ratios = {candidate: difflib.SequenceMatcher(None, name, candidate).ratio() for candidate in known}
     best = max(ratios.values(), default=0.0)
-    return sorted((each for each, ratio in ratios.items() if ratio >= max(0.6, best - 0.05)), key=lambda x: -ratios[x])
+    return sorted(
+        (value for value, ratio in ratios.items() if ratio >= max(0.6, best - 0.05)), key=lambda x: -ratios[x]
+    )
 
 
 def _spelled(node: exp.Expr) -> str:
     if isinstance(node, exp.Func):
         return node.sql_name().replace("_", " ")[:40]
     name = type(node).__name__
-    return "".join(f" {each}" if each.isupper() and place else each for place, each in enumerate(name)).upper()[:40]
+    return "".join(
+        f" {character}" if character.isupper() and place else character for place, character in enumerate(name)
+    ).upper()[:40]
 
 
 def _cast_hint(got: FieldKind | None, expected: FieldKind) -> str:

@@ -125,7 +125,8 @@ def remainder(compiler: Compiler, node: Any) -> Value:
     left, right = compiler.compile(node.this), compiler.compile(node.expression)
     if left.kind == right.kind == INTEGER:
         one, other = left.expr, right.expr
-        # The sign of Polars' is the divisor's. The least integer divided by -1 has no quotient to go through.
+        # Polars' remainder has the divisor's sign. The smallest integer divided by -1 overflows, so the quotient cannot
+        # be used.
         floored = pl.when((other != 0) & (other != -1)).then(one % other)
         exact = pl.when((floored != 0) & ((one < 0) != (other < 0))).then(floored - other).otherwise(floored)
         return Value(pl.when(other == -1).then(pl.lit(0, dtype=pl.Int64)).otherwise(exact), INTEGER)
@@ -142,7 +143,7 @@ def power(one: pl.Expr, other: pl.Expr) -> pl.Expr:
 def function(
     operate: Callable[[pl.Expr], pl.Expr], domain: Callable[[pl.Expr], pl.Expr] | None = None
 ) -> Callable[[Compiler, Any], Value]:
-    """Return what compiles a function of one number, which is NULL outside its ``domain``."""
+    """Return the compiler for a function of one number that is NULL outside its ``domain``."""
 
     def build(compiler: Compiler, node: Any) -> Value:
         number = compiler.take(node.this, NUMBER)
@@ -191,14 +192,14 @@ def comparison(operate: Callable[[pl.Expr, pl.Expr], pl.Expr]) -> Callable[[Comp
 
 def distinct(one: pl.Expr, other: pl.Expr) -> pl.Expr:
     """Return whether two values are different, NULL being like NULL."""
-    # Not Polars' own, which makes one for all rows where the first value is a literal.
+    # Avoid Polars' own function, which gives a single value for all rows when the first argument is a literal.
     gone, also = one.is_null(), other.is_null()
     return pl.when(gone | also).then(gone != also).otherwise(one != other)
 
 
 def logic(operate: Callable[[pl.Expr, pl.Expr], pl.Expr]) -> Callable[[Compiler, Any], Value]:
     def build(compiler: Compiler, node: Any) -> Value:
-        left, right = (compiler.take(each, BOOLEAN) for each in (node.this, node.expression))
+        left, right = (compiler.take(side, BOOLEAN) for side in (node.this, node.expression))
         return Value(operate(left, right), BOOLEAN)
 
     return build
@@ -236,7 +237,7 @@ def member(compiler: Compiler, node: Any) -> Value:
         raise compiler.error(node, f"{NAMES[kind]} cannot be compared")
     if kind is None:
         return Value(pl.lit(None, dtype=pl.Boolean), BOOLEAN)
-    # Not one behind the other, which would nest as deep as the list is long.
+    # Combine them as a balanced tree, because a chain would nest as deep as the list is long.
     return Value(pl.any_horizontal([value == other for other in others]), BOOLEAN)
 
 
@@ -259,14 +260,14 @@ def _like_regex(pattern: str) -> str:
     """Return a pattern of LIKE as a regular expression, which Polars matches in linear time."""
     parts: list[str] = []
     escaped = False
-    for each in pattern:
-        if not escaped and each == "\\":
+    for character in pattern:
+        if not escaped and character == "\\":
             escaped = True
             continue
-        if not escaped and each in "%_":
-            parts.append(".*" if each == "%" else ".")
+        if not escaped and character in "%_":
+            parts.append(".*" if character == "%" else ".")
         else:
-            parts.append(f"\\x{{{ord(each):x}}}")
+            parts.append(f"\\x{{{ord(character):x}}}")
         escaped = False
     return "^" + "".join(parts) + "$"
 
@@ -274,12 +275,12 @@ def _like_regex(pattern: str) -> str:
 def cases(compiler: Compiler, node: Any) -> Value:
     subject = node.this
     ifs = node.args.get("ifs") or []
-    results = [each.args["true"] for each in ifs] + [node.args.get("default") or exp.Null()]
+    results = [branch.args["true"] for branch in ifs] + [node.args.get("default") or exp.Null()]
     values, kind = compiler.alike(node, results)
     if subject is None:
-        conditions = [compiler.take(each.this, BOOLEAN) for each in ifs]
+        conditions = [compiler.take(branch.this, BOOLEAN) for branch in ifs]
     else:
-        (value, *others), compared = compiler.alike(node, [subject, *(each.this for each in ifs)])
+        (value, *others), compared = compiler.alike(node, [subject, *(branch.this for branch in ifs)])
         if compared in (NUMBERS, BYTES):
             raise compiler.error(node, f"{NAMES[compared]} cannot be compared")
         conditions = [pl.lit(None, dtype=pl.Boolean) if compared is None else value == other for other in others]
@@ -313,9 +314,9 @@ def coalesced(compiler: Compiler, node: Any) -> Value:
     values, kind = compiler.alike(node, choices)
     if kind is None or len(values) == 1:
         return Value(values[0], kind)
-    if all(each.find(exp.Column) is not None for each in choices):
+    if all(choice.find(exp.Column) is not None for choice in choices):
         return Value(pl.coalesce(values), kind)
-    # Of a value without fields Polars' own makes one for all rows.
+    # For a value without fields Polars' own function gives a single value for all rows.
     return Value(_chosen([value.is_not_null() for value in values], values), kind)
 
 

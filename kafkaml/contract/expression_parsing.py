@@ -15,14 +15,14 @@ __all__ = ["MAX_DEPTH", "ExpressionError", "check_size", "parsed"]
 
 _MAX_CHARACTERS = 2000
 _MAX_TOKENS = 700
-# Of brackets, and of operators inside one another; the parser and Polars both work through them recursively.
+# Deepest nesting of brackets and operators, because the parser and Polars both recurse through them.
 MAX_DEPTH = 60
-# An operator that looks at what is below it several times makes a nest of such operators exponential.
+# Limit of operations. Operators that evaluate an operand several times make nesting exponential.
 _MAX_WORK = 10_000
-# A record may be large already: of more copies of its texts memory would run out.
+# Limit of copies of a text. A record may already be large, so more copies would exhaust memory.
 _MAX_PIECES = 32
 
-# How often an operator looks at what is below it, where that is more than once.
+# How often an operator evaluates its operands, where more than once.
 _TIMES: dict[type[exp.Expr], int] = {
     exp.Div: 2,
     exp.Mod: 8,
@@ -68,20 +68,22 @@ class ExpressionError(RefusedError):
 
 
 def parsed(text: str) -> exp.Expr:
-    """Return the tree of ``text``; ExpressionError for what is no SQL, or no single expression."""
+    """Return the tree of ``text``; raises ExpressionError for text that is not SQL, or not a single expression."""
     if len(text) > _MAX_CHARACTERS:
         raise ExpressionError(
             f"the expression has {len(text)} characters: expected at most {_MAX_CHARACTERS}",
             start=_MAX_CHARACTERS,
             end=len(text),
         )
-    odd = next((place for place, each in enumerate(text) if not (each.isprintable() or each in "\t\r\n")), None)
+    odd = next(
+        (place for place, character in enumerate(text) if not (character.isprintable() or character in "\t\r\n")), None
+    )
     if odd is not None:
         raise ExpressionError(f"the character {text[odd]!r} has no place in it", start=odd, end=odd + 1)
     end = len(text)
     try:
         _check_tokens(text)
-        # As a condition: a statement may begin with words that are names of fields, such as load.
+        # Parse it as a condition, because a statement may begin with words that are names of fields, such as load.
         tree = sqlglot.parse_one(text, dialect="postgres", into=exp.Condition)
     except TokenError as error:
         raise ExpressionError(
@@ -138,7 +140,7 @@ def _offset(text: str, line: Any, column: Any, mark: str) -> int:
 
 
 def check_size(text: str, tree: exp.Expr) -> None:
-    """Refuse what costs too much time or memory for what it says."""
+    """Refuse expressions that cost too much time or memory."""
     work, pieces = _size(tree, MAX_DEPTH)
     if work > _MAX_WORK:
         raise ExpressionError(
@@ -149,18 +151,18 @@ def check_size(text: str, tree: exp.Expr) -> None:
 
 
 def _size(node: exp.Expr, depth: int) -> tuple[int, int]:
-    """Return how many operations ``node`` takes at most, and of how many fields a text of it may consist."""
+    """Return the most operations of ``node``, and of how many copies of fields its text may consist."""
     if depth < 0:
-        # Refused for its depth in a moment.
+        # It will be refused for its depth.
         return 1, 1
     children = [child for child in node.iter_expressions() if not isinstance(child, (exp.Identifier, exp.DataType))]
     sizes = [_size(child, depth - 1) for child in children]
-    work = 1 + _TIMES.get(type(node), 1) * sum(each for each, _ in sizes)
+    work = 1 + _TIMES.get(type(node), 1) * sum(size for size, _ in sizes)
     if isinstance(node, (exp.In, exp.Case)) and node.this is not None:
-        # Compared with each of the others.
+        # The value is compared with each of the others.
         work += len(children) * sizes[children.index(node.this)][0]
     work = min(work, 2 * _MAX_WORK)
     if isinstance(node, exp.Column):
         return work, 1
-    pieces = [each for _, each in sizes]
+    pieces = [size for _, size in sizes]
     return work, sum(pieces) if isinstance(node, (exp.DPipe, exp.Concat, exp.Array)) else max(pieces, default=0)

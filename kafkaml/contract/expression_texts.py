@@ -34,12 +34,12 @@ def text_function(operate: Callable[[pl.Expr], pl.Expr], kind: FieldKind = TEXT)
 
 
 def concatenated(compiler: Compiler, node: Any) -> Value:
-    parts = [compiler.take(each, TEXT) for each in (node.this, node.expression)]
+    parts = [compiler.take(side, TEXT) for side in (node.this, node.expression)]
     return Value(pl.concat_str(parts), TEXT)
 
 
 def concat(compiler: Compiler, node: Any) -> Value:
-    parts = [compiler.take(each, TEXT) for each in node.expressions]
+    parts = [compiler.take(expression, TEXT) for expression in node.expressions]
     # As in PostgreSQL: NULL counts as nothing here.
     return Value(pl.concat_str(parts, ignore_nulls=True), TEXT)
 
@@ -65,7 +65,7 @@ def replaced(compiler: Compiler, node: Any) -> Value:
     new_node = node.args.get("replacement")
     new = compiler.compile(new_node).literal if new_node is not None else ""
     if not isinstance(new, str) or len(new) > len(old):
-        # REPLACE inside REPLACE would multiply a text by a thousand each time.
+        # Nested REPLACE would multiply a text by a thousand at each level.
         raise compiler.error(
             node, "REPLACE puts a text in single quotation marks that is no longer than what it replaces"
         )
@@ -185,7 +185,7 @@ def element(compiler: Compiler, node: Any) -> Value:
     numbers = compiler.take(node.this, NUMBERS)
     if len(node.expressions) != 1:
         raise compiler.error(node, "one place in brackets was expected: field[1] is the first")
-    # The parser counts from 0 already.
+    # The parser already counts from 0.
     place = compiler.constant(node.expressions[0], "the place in a list, counted from 1", 0, 1_000_000)
     return Value(numbers.list.get(place, null_on_oob=True), NUMBER)
 
@@ -197,5 +197,5 @@ def length_of_list(compiler: Compiler, node: Any) -> Value:
 def listing(compiler: Compiler, node: Any) -> Value:
     if not node.expressions:
         raise compiler.error(node, "an empty list")
-    parts = [compiler.take(each, NUMBER) for each in node.expressions]
+    parts = [compiler.take(expression, NUMBER) for expression in node.expressions]
     return Value(pl.concat_list(parts), NUMBERS)

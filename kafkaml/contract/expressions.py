@@ -1,13 +1,13 @@
 """Expressions: SQL over the fields of a record, checked and compiled to Polars.
 
-The text comes from strangers. sqlglot parses it; each node of the tree is compiled by a function of this module, and
-what has none is refused: there are no tables, files, aggregates or sub-queries to reach. The text itself goes nowhere
-else, so no second parser can understand it differently. Expressions see one record at a time, and their results are
-bounded: nothing repeats, pads or grows a text.
+The text comes from strangers. sqlglot parses it; each node of the tree is compiled by a function of this module, and a
+node without one is refused: there are no tables, files, aggregates or sub-queries to reach. The text itself goes
+nowhere else, so no second parser can understand it differently. Expressions see one record at a time, and their results
+are bounded: nothing repeats, pads or grows a text.
 
 The dialect is PostgreSQL's, with these decisions:
 - Arithmetic is in float64: ``1 / 2`` is 0.5, also of integers. Comparing, ``%`` and texts of integers are exact.
-- What has no value is NULL and no error: ``x / 0``, ``SQRT(-1)``, ``LN(0)``, ``CAST('hot' AS DOUBLE)``.
+- What has no value is NULL, not an error: ``x / 0``, ``SQRT(-1)``, ``LN(0)``, ``CAST('hot' AS DOUBLE)``.
 - CAST to an integer cuts the fraction off; ROUND takes halves away from zero; ``%`` has the sign of the dividend.
 - Times are UTC; the difference of two is in seconds.
 """
@@ -57,7 +57,7 @@ def compile_expression(text: str, fields: Mapping[Path, FieldKind]) -> CompiledE
 _PAIR = frozenset({"this", "expression"})
 _ONE = frozenset({"this"})
 
-# Each node that an expression may have: what compiles it, and which of its arguments that understands.
+# The nodes that an expression may have, each with its compiler and the arguments that it understands.
 _NODES: dict[type[exp.Expr], tuple[Build, frozenset[str]]] = {
     exp.Column: (numbers.column, frozenset({"this", "table", "db", "catalog"})),
     exp.Dot: (numbers.dot, _PAIR),

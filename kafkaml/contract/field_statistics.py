@@ -1,4 +1,4 @@
-"""Statistics of a field's values, as they are told. Pure."""
+"""Statistics of a field's values, for reports. Pure."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def numbers_summary(numbers: Floats, *, whole: bool) -> Numbers | None:
     if not len(finite):
         return None
     low, high = float(finite.min()), float(finite.max())
-    # Sums of what is nearly too large would be infinite.
+    # Sums of nearly too large numbers would be infinite.
     size = max(abs(low), abs(high), 1e-300)
     scaled = finite / size
     quartiles = np.percentile(scaled, (25, 50, 75)) * size

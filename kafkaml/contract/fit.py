@@ -1,7 +1,7 @@
-"""Can a model learn by a contract? Asked when a data set is to be trained on, and again before its first epoch.
+"""Checks whether a model can learn by a contract: when a training is set up, and again before its first epoch.
 
-What only the training part tells (vocabularies, and so the width of one-hot columns and the number of classes) is not
-known before: the training then asks with what it learnt. Pure; imports no Polars.
+Only the training part shows the vocabularies, and so the width of one-hot columns and the number of classes. The
+training therefore checks again with what it learnt. Pure; imports no Polars.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _SHOWN = 6
 
 
 def declared_shapes(contract: Contract) -> dict[str, Shape]:
-    """Return the shape of one sample of each input, None for sizes that only the training part tells."""
+    """Return the shape of one sample of each input, None for sizes that only the training part shows."""
     window: Shape = () if contract.window is None else (contract.window.length,)
     shapes: dict[str, Shape] = {}
     for name in dict.fromkeys(column.input for column in contract.columns):
@@ -73,8 +73,8 @@ def check_contract(
 ) -> None:
     """Raise DataMismatch where the model of ``signature`` cannot learn by the contract.
 
-    ``loss`` is the kind of labels that its loss takes, empty where nobody knows. ``shapes`` of samples, by input, and
-    ``classes`` are what the training part told, or some that records were seen to have; None where nobody looked.
+    ``loss`` is the kind of labels that its loss takes, empty when unknown. ``shapes`` of samples, by input, and
+    ``classes`` come from the training part or from some records; None when not known yet.
     """
     shapes = shapes or declared_shapes(contract)
     if len(shapes) > 1:
@@ -93,7 +93,9 @@ def check_contract(
 
 
 def asks_for_classes(contract: Contract, signature: ModelSignature, loss: str) -> bool:
-    """Whether the model of ``signature`` may have too few outputs for the classes of the label, which no kind tells."""
+    """Whether the model of ``signature`` may have too few outputs for the classes of the label, which the kind of the
+    field does not limit.
+    """
     outputs = list(signature.outputs.values())
     return (
         loss in (_BINARY, _CLASSES)
@@ -125,7 +127,7 @@ def _check_sample(contract: Contract, sample: Shape, signature: ModelSignature) 
     forms = {sample, (*sample, 1), (1, *sample)}
     forms |= {sample[:-1]} if sample[-1:] == (1,) else set()
     forms |= {sample[1:]} if sample[:1] == (1,) else set()
-    if any(fits(each, expected) for each in forms):
+    if any(fits(form, expected) for form in forms):
         return
     columns = [column.name for column in contract.columns]
     made = f"{len(columns)} column{'' if len(columns) == 1 else 's'} ({_some(columns)})"
@@ -187,7 +189,7 @@ def _check_classes(label: str, output: Shape | None, loss: str, classes: Sequenc
 
 
 def _known_classes(contract: Contract) -> Sequence[str] | None:
-    """Return the classes that any record can have, where the kind of the label's field tells."""
+    """Return the classes that any record can have, where the kind of the label's field limits them."""
     label = contract.labels[0]
     if label.classes:
         return label.classes

@@ -1,6 +1,4 @@
-"""FormatGuess: in which format the records of a sample are, with the settings that the format wants. Pure, but for the
-Schema Registry that is given to it.
-"""
+"""FormatGuess: the format of a sample of records, and its settings. Pure, except for the given Schema Registry."""
 
 from __future__ import annotations
 
@@ -32,14 +30,14 @@ from kafkaml.wire.proposal import Remark, RemarkCode, Severity
 
 __all__ = ["FormatGuess", "guess_format"]
 
-# So many records tell the format.
+# This many records are enough to guess the format.
 _VOTES = 200
 _MAX_SCHEMAS = 8
 _MAX_CSV_COLUMNS = 1000
-# The comma last: where another one is in all lines, it is in numbers or texts.
+# The comma comes last. Where another delimiter is in all lines, commas are part of numbers or texts.
 _DELIMITERS = (";", "\t", "|", ",")
 _NEARLY_ALL = 0.9
-# In both orders of bytes: Java writes the other one.
+# Both byte orders, because Java writes big-endian.
 _FLOATS = ("float32", "float64", ">f4", ">f8")
 _MIN_SIDE = 8
 _SAY_FORMAT = "say the format and its settings: AVRO with a schema, RAW with a type and a shape, JSON or CSV"
@@ -47,8 +45,8 @@ _SAY_FORMAT = "say the format and its settings: AVRO with a schema, RAW with a t
 
 @dataclass
 class FormatGuess:
-    """``name`` and ``config`` go into a contract; ``load`` is None where the records cannot be read: a remark says why.
-    It leaves envelopes around what they hold.
+    """``name`` and ``config`` go into a contract; ``load`` is None where the records cannot be read, for the reason in
+    a remark. It does not remove envelopes.
 
     ``header``: the names of the columns are those of a line of the topic.
     """
@@ -67,10 +65,10 @@ def guess_format(
     config: Mapping[str, Any] | None = None,
     lookup: SchemaLookup | None = None,
 ) -> FormatGuess:
-    """Return the format of most of ``records``, or ``input_format`` where that is given, with what else it wants.
+    """Return the format of most of ``records``, or ``input_format`` where given, with its settings.
 
-    ``config`` are settings that are known. Raises DecodeError for a format that is not known, or settings that
-    contradict themselves.
+    ``config`` are the known settings. Raises DecodeError for a format that is not known, or settings that contradict
+    themselves.
     """
     known = dict(config or {})
     values = [record.value for record in records if record.value][:: max(1, len(records) // _VOTES)]
@@ -88,17 +86,17 @@ def guess_format(
         case InputFormat.RAW if not known.get("data_type"):
             guess = _raw(values, known)
         case _ if name == CSV:
-            # All of them: the line of names is one of many.
+            # Look at all records, because the line of names is one of many.
             guess = _csv([record.value for record in records if record.value], known)
         case _:
             guess = FormatGuess(name, known)
-    if not guess.remarks or all(each.severity != Severity.ERROR for each in guess.remarks):
+    if not guess.remarks or all(noted.severity != Severity.ERROR for noted in guess.remarks):
         guess.load = document_loader(guess.name, guess.config, lookup)
     return guess
 
 
 def _name_of(values: Sequence[bytes], config: Mapping[str, Any]) -> str:
-    """Return the format that most of ``values`` look like; empty where they look like none."""
+    """Return the format that most of ``values`` look like; empty without one."""
     if config.get("data_scheme"):
         # Avro's schemas are JSON.
         return InputFormat.AVRO if str(config["data_scheme"]).lstrip()[:1] in ("{", "[", '"') else PROTOBUF
@@ -140,7 +138,7 @@ def _look(value: bytes) -> str:
 
 
 def _is_flat(value: bytes) -> bool:
-    """Whether bytes look like an array: many zeros at its start are a margin, and no id of a schema."""
+    """Whether bytes look like an array: many zeros at the start are a margin of a picture, not a schema id."""
     return value[:5] == b"\0\0\0\0\0" or schema_id_of(value) > 1 << 24
 
 
@@ -158,7 +156,7 @@ def _unknown(values: Sequence[bytes]) -> FormatGuess:
 
 
 def _avro(values: Sequence[bytes], config: dict[str, Any], lookup: SchemaLookup | None) -> FormatGuess:
-    """Return Avro with the schema that was given, or else what the registry says of the records' ids."""
+    """Return Avro with the given schema, or the format that the registry gives for the records' ids."""
     if not config.get("data_scheme"):
         return _framed(values, config, lookup)
     config.setdefault("confluent_framing", _is_framed(values, InputFormat.AVRO, config, lookup))
@@ -181,15 +179,17 @@ def _framed(values: Sequence[bytes], config: dict[str, Any], lookup: SchemaLooku
     if not found:
         guess.remarks.append(_without_schema(ids, problem, asked=lookup is not None))
         return guess
-    kinds = Counter({kind: sum(ids[each] for each in found if found[each].kind == kind) for kind in SchemaKind})
+    kinds = Counter(
+        {kind: sum(ids[schema_id] for schema_id in found if found[schema_id].kind == kind) for kind in SchemaKind}
+    )
     kind = kinds.most_common(1)[0][0]
-    # Registries count up: records of older schemas are resolved to the newest.
-    newest = max(each for each in found if found[each].kind == kind)
+    # Ids increase, so records of older schemas are resolved to the newest.
+    newest = max(schema_id for schema_id in found if found[schema_id].kind == kind)
     config["confluent_framing"] = True
     if kind != SchemaKind.JSON:
         config["data_scheme"] = found[newest].text
     if kind == SchemaKind.PROTOBUF:
-        _add_message(config, found[newest], next(each for each in values if schema_id_of(each) == newest))
+        _add_message(config, found[newest], next(value for value in values if schema_id_of(value) == newest))
     guess = FormatGuess(PROTOBUF if kind == SchemaKind.PROTOBUF else str(kind), config)
     if len(found) > 1:
         listed = ", ".join(map(str, sorted(found)))
@@ -231,7 +231,7 @@ def _without_schema(ids: Mapping[int, int], problem: str, *, asked: bool) -> Rem
 
 
 def _is_framed(values: Sequence[bytes], name: str, config: Mapping[str, Any], lookup: SchemaLookup | None) -> bool:
-    """Whether more records can be read behind the id of a schema than without one."""
+    """Whether more records can be read with a schema id in front than without."""
     counts = {
         framing: _readable(values, name, {**config, "confluent_framing": framing}, lookup) for framing in (False, True)
     }
@@ -252,7 +252,7 @@ def _readable(values: Sequence[bytes], name: str, config: Mapping[str, Any], loo
 
 
 def _raw(values: Sequence[bytes], config: dict[str, Any]) -> FormatGuess:
-    """Return pictures as such, and for bytes of one length the type that makes sane numbers of them."""
+    """Return the image format for pictures, and for bytes of one length the type that gives plausible numbers."""
     guess = FormatGuess(InputFormat.RAW, config)
     if values and sum(image_shape(value) is not None for value in values) >= _NEARLY_ALL * len(values):
         return guess
@@ -297,7 +297,7 @@ def _raw(values: Sequence[bytes], config: dict[str, Any]) -> FormatGuess:
 
 
 def _picture_shape(length: int) -> tuple[int, ...] | None:
-    """Return the shape of a square picture of so many bytes, grey or in colour; None where there is none."""
+    """Return the shape of a square picture of ``size`` bytes, grey or in colour; None where there is none."""
     for channels in (1, 3):
         side = round((length / channels) ** 0.5)
         if side >= _MIN_SIDE and side * side * channels == length:
@@ -348,7 +348,7 @@ def _parts(value: bytes, delimiter: str) -> list[str] | None:
 
 
 def _delimiter(values: Sequence[bytes]) -> str | None:
-    """Return what separates the columns of most lines, None where they are no lines of CSV.
+    """Return the delimiter of most lines; None where they are not lines of CSV.
 
     A line has numbers among its columns, or all lines have equally many columns of short texts.
     """
@@ -380,7 +380,7 @@ def _decimal(rows: Sequence[Sequence[str]], delimiter: str) -> str:
 def _header(rows: Sequence[Sequence[str]], decimal: str) -> list[str] | None:
     """Return the names that a line of the sample has for the columns, None where there is none.
 
-    It is the line, one of a kind, that has texts where nearly all others have numbers.
+    It is a unique line with texts where nearly all others have numbers.
     """
     if len(rows) < 2:
         return None

@@ -1,4 +1,6 @@
-"""FramedKeys: keys that serializers of a Schema Registry wrote, as texts. Called by ``frames`` and by the proposal."""
+"""FramedKeys: turns keys written by Schema Registry serializers into texts. Called by ``frames`` and by the
+proposal.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +20,15 @@ from kafkaml.errors import DecodeError, KafkaMLError
 
 __all__ = ["KEY_FRAMING", "FramedKeys"]
 
-# The setting of a format that says so.
+# The setting of a format that marks such keys.
 KEY_FRAMING = "key_confluent_framing"
 
 
 class FramedKeys:
-    """Callable: key -> text. Of a key with one field it is the field's, of one with more the JSON of all of them.
+    """Callable: key -> text. The text of a key with one field is that field; the text of one with several is their
+    JSON.
 
-    Keys are grouped by their bytes all the same, as Kafka puts them into partitions.
+    Keys are still grouped by their bytes, as in Kafka's partitioning.
     """
 
     def __init__(self, lookup: SchemaLookup | None) -> None:
@@ -33,7 +36,7 @@ class FramedKeys:
         self._readers: dict[int, Callable[[bytes], Any]] = {}
 
     def __call__(self, key: bytes) -> str:
-        """Raises DecodeError for a key that is none of its schema."""
+        """Raises DecodeError for a key that does not match its schema."""
         schema_id = schema_id_of(key)
         if schema_id not in self._readers:
             self._readers[schema_id] = self._reader(schema_id)
@@ -73,7 +76,7 @@ class FramedKeys:
                     if places not in loaders:
                         name = compiled.at(places).full_name
                         config = {"data_scheme": schema.text, "imports": schema.imports, "message": name}
-                        # By the writer's own schema: nothing is to be resolved, so the frame is taken off here.
+                        # The writer's own schema is used, so nothing has to be resolved and the frame is removed here.
                         loaders[places] = ProtobufLoader(config, None)
                     return loaders[places](key[start:])
 

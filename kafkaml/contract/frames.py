@@ -1,8 +1,8 @@
 """Frames: records of any format as a Polars frame with a column for each field that a contract reads.
 
-Whether a record is one of the format, and what its fields are, depends on that record alone, never on those beside it:
-a batch is read at once where all of it can be, and sorted out record by record where not. A field that a record lacks
-is null; one of another kind makes the record a failure that names it.
+Whether a record is valid, and what its fields are, depends on that record alone, never on others in the batch. A batch
+is read as a whole where possible, otherwise record by record. A field that a record lacks is null; one of another kind
+makes the record a failure that names it.
 """
 
 from __future__ import annotations
@@ -50,12 +50,12 @@ TIMESTAMP: Path = ("_timestamp",)
 PARTITION: Path = ("_partition",)
 
 _KEY_KINDS = {KeyKind.TEXT: FieldKind.TEXT, KeyKind.NUMBER: FieldKind.NUMBER, KeyKind.BYTES: FieldKind.BYTES}
-# What serializers of whole numbers write.
+# Lengths that integer serializers write.
 _KEY_BYTES = (4, 8)
 
 
 def record_fields(key: KeyKind) -> dict[Path, FieldKind]:
-    """Return the names that expressions may use of any record, whatever is in its value."""
+    """Return the names that expressions may use for any record, whatever its value holds."""
     kinds = {TIMESTAMP: FieldKind.TIME, PARTITION: FieldKind.INTEGER}
     return kinds if key == KeyKind.NONE else {KEY: _KEY_KINDS[key], **kinds}
 
@@ -85,7 +85,7 @@ class FixedReader(ValueReader):
 
 
 class FramedReader(ValueReader):
-    """Takes Confluent framing off values, whose fields ``inner`` then reads: JSON needs no schema."""
+    """Removes Confluent framing from values and passes them to ``inner``. JSON needs no schema."""
 
     def __init__(self, inner: ValueReader) -> None:
         super().__init__(inner.fields, inner.spare)
@@ -106,12 +106,12 @@ class FramedReader(ValueReader):
                 failures.append((index, _at(index, error)))
         frame = self._inner.read(bare)
         failures += [(places[index], _at(places[index], error)) for index, error in frame.failures]
-        failures.sort(key=lambda each: each[0])
+        failures.sort(key=lambda failure: failure[0])
         return Frame(frame.data, np.array(places, np.intp)[frame.kept], failures)
 
 
 class FrameReader:
-    """Reads whole records: the ``fields`` of their values, and ``used`` of what else a record has."""
+    """Reads whole records: the ``fields`` of their values, and the ``used`` metadata of the record."""
 
     def __init__(
         self,
@@ -132,10 +132,10 @@ class FrameReader:
         self._headers = [path[1] for path in used if path[0] == HEADERS]
 
     def read(self, batch: RecordBatch) -> Frame:
-        """Return the frame of a batch; never raises for what is in a record."""
+        """Return the frame of a batch; never raises for the content of a record."""
         values = batch.values()
         if self._values is None:
-            # Nothing of the value is used; deletions are none all the same.
+            # The value is not used, but deletions still are not samples.
             kept = np.array([index for index, value in enumerate(values) if value is not None], np.intp)
             failures = [(index, _at(index, deletion())) for index, value in enumerate(values) if value is None]
             frame = Frame(pl.DataFrame(), kept, failures)
@@ -161,7 +161,7 @@ class FrameReader:
                     failures.append((index, _at(index, error)))
         data = frame.data if len(good) == len(frame.kept) else frame.data[good]
         series = pl.Series(KEY[0], read, dtype=DTYPES[_KEY_KINDS[self._key]])
-        return Frame(_beside(data, [series]), frame.kept[good], sorted(failures, key=lambda each: each[0]))
+        return Frame(_beside(data, [series]), frame.kept[good], sorted(failures, key=lambda failure: failure[0]))
 
     def _key_of(self, key: bytes | None) -> Any:
         if key is not None and self._framed_keys is not None and self._key != KeyKind.BYTES:
@@ -189,7 +189,7 @@ class FrameReader:
 
 
 def _beside(data: pl.DataFrame, series: Sequence[pl.Series]) -> pl.DataFrame:
-    # A frame without columns has no rows that others could stand beside.
+    # A frame without columns has no rows to attach others to.
     return data.with_columns(series) if data.width else pl.DataFrame(series)
 
 
@@ -223,9 +223,9 @@ def _key_of(key: bytes | None, kind: KeyKind) -> Any:
 
 
 def _header(headers: Any, name: str) -> str | None:
-    """Return the last header of this name as text; None where there is none, or it is no text."""
-    for each, value in reversed(headers or ()):
-        if each == name:
+    """Return the last header of this name as text; None where there is none, or it is not text."""
+    for header, value in reversed(headers or ()):
+        if header == name:
             try:
                 return None if value is None else value.decode()
             except UnicodeDecodeError:
@@ -257,7 +257,7 @@ def _fixed_avro(config: Mapping[str, Any], fields: Mapping[Path, FieldKind]) -> 
     try:
         columns = AvroSchema(config.get("data_scheme"), "the records").columns
     except DecodeError:
-        # One with texts or lists, which are read one by one.
+        # The schema has texts or lists, whose records are read individually.
         return None
     kinds = {"float": FieldKind.NUMBER, "double": FieldKind.NUMBER, "boolean": FieldKind.BOOLEAN}
     known = {column.path: kinds.get(column.kind) for column in columns if not column.logical}

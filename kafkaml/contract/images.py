@@ -1,4 +1,4 @@
-"""Pictures (PNG, JPEG) as arrays. Input of strangers: nothing is unpacked whose size is not the declared one."""
+"""Pictures (PNG, JPEG) as arrays. The input is not trusted: nothing is unpacked unless its size is the declared one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 def picture(data: bytes, shape: tuple[int, ...], column: str) -> npt.NDArray[Any]:
     """Return the picture in ``data`` as uint8 of ``shape``: (height, width) or (height, width, channels).
 
-    Grey becomes coloured and the other way round; another size is a DecodeError.
+    Converts between grey and colour; raises DecodeError for another size.
     """
     from PIL import Image
 

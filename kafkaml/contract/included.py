@@ -1,6 +1,6 @@
-"""Included: chosen columns and fields of a record, as a JSON text that stands beside its answer.
+"""Included: chosen columns and fields of a record, as a JSON text that goes with its answer.
 
-Values are those of the record, before anything that the contract does to make numbers of them. Made by ``compiled``.
+Values are the record's own, before the contract turns them into numbers. Made by ``compiled``.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from kafkaml.wire.contract import Contract, FieldKind
 
 __all__ = ["Included"]
 
-# What Kafka calls the time of a record is a number; times in its value are texts.
+# Kafka's timestamp of a record becomes a number; times in its value become texts.
 _TIMESTAMP = "_timestamp"
-# Names of what every record has and expressions may not use.
+# Fields of every record that expressions may not use.
 _KEY, _OFFSET = "_key", "_offset"
 _NULL = b"null"
 _WRITTEN_AS = orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY
@@ -40,7 +40,7 @@ def _as_it_is(value: pl.Expr) -> pl.Expr:
 
 
 def _finite(value: pl.Expr) -> pl.Expr:
-    # JSON has no other numbers.
+    # JSON numbers are always finite.
     return pl.when(value.is_finite()).then(value)
 
 
@@ -53,9 +53,9 @@ _WRITTEN: Mapping[FieldKind, Callable[[pl.Expr], pl.Expr]] = {
 
 
 class Included:
-    """``names`` are fields (``reading.temperature``, ``_key``, ``_headers.x``) or, where there is none, columns.
+    """``names`` are fields (``reading.temperature``, ``_key``, ``_headers.x``) or otherwise columns.
 
-    A column is what its expression gives. Fields need not be declared in the contract: of a format whose records may
+    A column has the value of its expression. Fields need not be declared in the contract: of a format whose records may
     have any, such as JSON, a name that is neither is taken for one, and is null where a record has none. Raises
     RefusedError for a name that no record of the format can have.
     """
@@ -74,7 +74,7 @@ class Included:
         there = () if (VALUE,) in fields else field_names(contract.format, contract.format_config, lookup)
         used: set[Path] = set()
         self._exprs: list[pl.Expr] = []
-        # Read from the records once more, as they are no columns of a frame.
+        # Read these from the records again, because they are not columns of a frame.
         self._undeclared: list[str] = []
         self._of_record: list[str] = []
         for name in names:
@@ -112,10 +112,12 @@ class Included:
         if self._of_record:
             columns = batch.columns()
             parts.append([_object(self._place_of(columns.keys[i], columns.offsets[i])) for i in kept.tolist()])
-        return parts[0] if len(parts) == 1 else [_joined(each) for each in zip(*parts, strict=True)]
+        return (
+            parts[0] if len(parts) == 1 else [_joined(parts_of_record) for parts_of_record in zip(*parts, strict=True)]
+        )
 
     def _of_frame(self, data: pl.DataFrame, count: int) -> list[bytes]:
-        # An expression without fields gives a value for each row only beside a column.
+        # An expression without fields gives a value per row only when the frame has a column.
         found = data if data.width else pl.select(pl.int_range(count).alias(""))
         document = found.select([pl.int_range(pl.len()).alias("\0"), *self._exprs]).drop("\0").write_ndjson()
         return document.encode().splitlines()
@@ -125,7 +127,7 @@ class Included:
         try:
             record = self._load(value or b"")
         except DecodeError:
-            # What is only carried costs no record its answer.
+            # A record must not lose its answer over a field that is only carried along.
             record = None
         return [(name, _json(_found(record, name))) for name in self._undeclared]
 
@@ -134,7 +136,7 @@ class Included:
 
 
 def _text(key: bytes | None) -> str | bytes | None:
-    """Return a key of which the contract says nothing as a text, or as it is where it is none."""
+    """Return a key that the contract does not describe: as text, or unchanged where it is not text."""
     try:
         return None if key is None else key.decode()
     except UnicodeDecodeError:
@@ -147,10 +149,10 @@ def _found(record: Any, name: str) -> Any:
         return None
     if name in record:
         return record[name]
-    for each in name.split("."):
+    for part in name.split("."):
         if not isinstance(record, Mapping):
             return None
-        record = record.get(each)
+        record = record.get(part)
     return record
 
 
@@ -158,7 +160,7 @@ def _json(value: Any) -> bytes:
     try:
         return orjson.dumps(value, _plain, _WRITTEN_AS)
     except (TypeError, ValueError):
-        # Nested too deep, or a whole number that JSON's readers do not hold.
+        # The value is nested too deep, or an integer too large for JSON readers.
         return _NULL
 
 
@@ -175,7 +177,7 @@ def _object(pairs: Iterable[tuple[str, bytes]]) -> bytes:
 
 
 def _joined(objects: Sequence[bytes]) -> bytes:
-    return b"{" + b",".join(each[1:-1] for each in objects) + b"}"
+    return b"{" + b",".join(json_object[1:-1] for json_object in objects) + b"}"
 
 
 def _unknown(name: str, known: Sequence[str]) -> RefusedError:

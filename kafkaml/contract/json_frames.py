@@ -1,8 +1,8 @@
 """JsonReader: JSON objects as a frame, read by msgspec. Called by ``frames``.
 
-A decoder made for the fields of a contract reads what is in order, and skips all else in a record. What it does not
-take, and what may be an envelope, is read as Python objects, which either finds the same values or says what is wrong.
-A test holds the two against each other. Of a key that is there twice the last counts, as in Python and JavaScript.
+A decoder made for the fields of a contract reads regular records and skips all other fields. Records that it refuses,
+or that may be envelopes, are read as Python objects, which either gives the same values or reports the error. A test
+compares the two. The last of duplicate keys wins, as in Python and JavaScript.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from kafkaml.wire.contract import FieldKind
 __all__ = ["JsonReader"]
 
 _Int64 = Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
-# What is read of a field at once. The others of ``_CONVERTED`` are made what they are afterwards.
+# Types that msgspec reads directly. Those in ``_CONVERTED`` are converted afterwards.
 _TYPES: Mapping[FieldKind, Any] = {
     FieldKind.NUMBER: float,
     FieldKind.INTEGER: _Int64,
@@ -42,7 +42,7 @@ _TYPES: Mapping[FieldKind, Any] = {
     FieldKind.BYTES: str,
 }
 _CONVERTED = (FieldKind.TIME, FieldKind.BYTES)
-# Only objects with one of these can be envelopes. No value is of this type, so the decoder refuses those objects.
+# Only objects with one of these keys can be envelopes. No value has this type, so the decoder refuses such objects.
 _ENVELOPES = {"payload": Literal["\0"], "op": Literal["\0"]}
 # msgspec reads no fields with such characters in their names.
 _ESCAPED = re.compile(r'[\\"\x00-\x1f]')
@@ -51,7 +51,7 @@ _UNREADABLE = (msgspec.MsgspecError, TypeError, ValueError, RecursionError)
 
 
 class JsonReader(ObjectReader):
-    """With ``telegraf`` the object is the JSON text in ``fields.value`` of the record's."""
+    """With ``telegraf`` the object is the JSON text in ``fields.value`` of the record."""
 
     def __init__(self, fields: Mapping[Path, FieldKind], spare: AbstractSet[Path], *, telegraf: bool = False) -> None:
         super().__init__(InputFormat.TELEGRAF_STR_JSON if telegraf else InputFormat.JSON, {}, fields, spare)
@@ -101,7 +101,7 @@ class _PlainObjects:
 
     def __init__(self, fields: Mapping[Path, FieldKind]) -> None:
         self._paths = list(fields)
-        # What is inside what: a kind, or the fields of an object.
+        # The nesting of fields: a kind, or the fields of an object.
         tree: dict[str, Any] = {}
         for path, kind in fields.items():
             inner = tree
@@ -109,19 +109,19 @@ class _PlainObjects:
                 inner = inner.setdefault(name, {})
             inner[path[-1]] = kind
         self._getters: dict[Path, Callable[[Any], Any]] = {}
-        # Objects without fields by their place, each after the one that it is in.
+        # Empty objects by path, each after its parent.
         self._empty: dict[Path, Any] = {}
         outermost = self._struct(tree, (), _ENVELOPES)
         self._decoder = msgspec.json.Decoder(outermost)
 
     def _struct(self, tree: Mapping[str, Any], way: Path, types: Mapping[str, Any]) -> Any:
-        """Return the type of the object at ``way``, which has fields of ``types`` beside those in ``tree``."""
+        """Return the type of the object at ``way``, which has the fields ``types`` in addition to those in ``tree``."""
         inside = {
-            name: (self._struct(each, (*way, name), {}) if isinstance(each, dict) else _TYPES[each]) | None
-            for name, each in tree.items()
+            name: (self._struct(value, (*way, name), {}) if isinstance(value, dict) else _TYPES[value]) | None
+            for name, value in tree.items()
         }
-        # Fields have any names, attributes have not.
-        named = {f"f{place}": each for place, each in enumerate({**types, **inside}.items())}
+        # Fields may have any name, attributes may not.
+        named = {f"f{place}": item for place, item in enumerate({**types, **inside}.items())}
         self._getters |= {(*way, name): attrgetter(attribute) for attribute, (name, _) in named.items()}
         made = msgspec.defstruct(
             "_Object",
@@ -133,18 +133,20 @@ class _PlainObjects:
         return made
 
     def read(self, values: Values) -> tuple[list[list[Any]], set[int]]:
-        """Return the values of each field, None where a record lacks it, and which records are left to others."""
+        """Return the values of each field, None where a record lacks it, and which records are left to the other
+        reader.
+        """
         odd: set[int] = set()
         rows = self._lines(values) or [self._one(index, value, odd) for index, value in enumerate(values)]
         levels: dict[Path, list[Any]] = {(): rows}
         for way, empty in self._empty.items():
             if way:
                 found = map(self._getters[way], levels[way[:-1]])
-                levels[way] = [empty if each is None else each for each in found]
+                levels[way] = [empty if inner is None else inner for inner in found]
         return [list(map(self._getters[path], levels[path[:-1]])) for path in self._paths], odd
 
     def _lines(self, values: Values) -> list[Any] | None:
-        """Return the objects of values that are one line each, in two thirds of the time that they take one by one.
+        """Return the objects of values that are one line each, in two thirds of the time of individual reads.
 
         None where one of them is something else, or cannot be read.
         """
@@ -153,7 +155,7 @@ class _PlainObjects:
             # NumPy counts several times faster than bytes do.
             if np.count_nonzero(np.frombuffer(joined, np.uint8) == _NEWLINE) == len(values) - 1:
                 rows = self._decoder.decode_lines(joined)
-                # Lines without anything in them vanish.
+                # Empty lines vanish.
                 return rows if len(rows) == len(values) else None
         except _UNREADABLE:
             pass
@@ -168,7 +170,7 @@ class _PlainObjects:
 
 
 def _convert(column: list[Any], kind: FieldKind, odd: set[int]) -> None:
-    """Make times and bytes of the texts and numbers that they were read as."""
+    """Convert texts and numbers to times and bytes."""
     for index, value in enumerate(column):
         if value is not None:
             try:
@@ -180,7 +182,7 @@ def _convert(column: list[Any], kind: FieldKind, odd: set[int]) -> None:
 def _series(name: str, column: Sequence[Any], kind: FieldKind) -> pl.Series:
     dtype = DTYPES[kind]
     if kind == FieldKind.NUMBERS:
-        lengths = {-1 if each is None else len(each) for each in column}
+        lengths = {-1 if value is None else len(value) for value in column}
         if len(lengths) == 1 and (length := lengths.pop()) > 0:
             # Lists of one length are read several times faster as one array.
             flat = np.fromiter(chain.from_iterable(column), np.float64, len(column) * length)
@@ -189,4 +191,4 @@ def _series(name: str, column: Sequence[Any], kind: FieldKind) -> pl.Series:
         return pl.Series(name, column, dtype=dtype, strict=True)
     except TypeError:
         # Numbers count as texts too.
-        return pl.Series(name, [None if each is None else converted(each, kind) for each in column], dtype=dtype)
+        return pl.Series(name, [None if value is None else converted(value, kind) for value in column], dtype=dtype)

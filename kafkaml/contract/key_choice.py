@@ -1,4 +1,4 @@
-"""What the keys and the times of a sample are good for: windows, splits, labels. Pure."""
+"""Decides what the keys and times of a sample can be used for: windows, splits, labels. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from kafkaml.wire.proposal import KeySummary, TimeSummary
 
 __all__ = ["Keys", "time_of"]
 
-# Records of one key, usually, that make it worth while to look at them one after the other.
+# The typical number of records per key that makes sequences worthwhile.
 _MIN_REPEATS = 5
 _NEARLY_ALL = 0.95
 _TIME_NAMES = (
@@ -28,9 +28,9 @@ _TIME_NAMES = (
 
 
 class Keys:
-    """The keys of ``records``; ``profile`` (None where they are no texts) has those of the ``samples``' records.
+    """The keys of ``records``; ``profile`` (None where they are not texts) describes those of the ``samples``.
 
-    ``read`` gives the text of a key, None of one that is none.
+    ``read`` gives the text of a key, None for one that is not text.
     """
 
     def __init__(
@@ -59,13 +59,13 @@ class Keys:
             if record.key is not None:
                 places[record.key].add(record.partition)
         wide = [key for key in present if len(places[key]) > 1]
-        # One that is on several partitions; empty where none is.
+        # A key that is on several partitions; empty without one.
         self.spread = (texts[wide[0]] or wide[0].hex())[:60] if len(wide) > 0.02 * len(present) else ""
         self._counts = Counter({key[:100]: count for key, count in counts.items()})
 
     @property
     def repeat(self) -> bool:
-        """Whether each key has many records, as those of machines and people have."""
+        """Whether each key has many records, like the keys of machines or people."""
         return self.missing < 1 - _NEARLY_ALL and self.distinct > 0 and self.repeats >= _MIN_REPEATS
 
     def is_class(self, *, arrays: bool) -> bool:
@@ -77,12 +77,12 @@ class Keys:
             return True
         # machine-7 and s-12 are names of things; 0, 1, 2 and setosa are classes.
         return found.distinct <= MAX_CLASSES and (
-            _counted(found) or not any(each.isdigit() for text in found.counts for each in text)
+            _counted(found) or not any(character.isdigit() for text in found.counts for character in text)
         )
 
     @property
     def summary(self) -> KeySummary:
-        """What is told of the keys."""
+        """The summary of the keys."""
         return KeySummary(
             kind=self.kind,
             missing=max(0.0, self.missing),
@@ -101,13 +101,15 @@ def _counted(found: FieldProfile) -> bool:
 
 
 def time_of(profile: Profile, records: Sequence[Record]) -> TimeSummary | None:
-    """Return the time that records have: a field, by its name and how often it is there, or else Kafka's own."""
+    """Return the records' time: a field, chosen by name and frequency, or Kafka's timestamp."""
     fields = [
-        each for each in profile.fields if each.kind == FieldKind.TIME and each.numbers is not None and not each.trouble
+        field
+        for field in profile.fields
+        if field.kind == FieldKind.TIME and field.numbers is not None and not field.trouble
     ]
-    able = [each for each in fields if each.missing < 0.1 and expression_of(each.path)]
+    able = [field for field in fields if field.missing < 0.1 and expression_of(field.path)]
     if able:
-        found = min(able, key=lambda each: (_time_rank(each), len(each.path)))
+        found = min(able, key=lambda field: (_time_rank(field), len(field.path)))
         assert found.numbers is not None
         return _summary(expression_of(found.path) or "", found.numbers, records)
     stamps = np.array([record.timestamp_ms if record.timestamp_ms > 0 else np.nan for record in records])

@@ -1,4 +1,4 @@
-"""What the kinds of fields are in columns: types, names of columns, times in their spellings. Pure."""
+"""The kinds of fields as columns: types, names of columns, spellings of times. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kafkaml.wire.contract import FieldKind
 
 __all__ = ["DTYPES", "HEADERS", "column_name", "number_text", "parsed_time", "time_of_number", "time_of_text"]
 
-# The object that the headers of a record are in.
+# The object that holds the headers of a record.
 HEADERS = "_headers"
 
 DTYPES: dict[FieldKind, pl.DataType] = {
@@ -26,8 +26,8 @@ DTYPES: dict[FieldKind, pl.DataType] = {
 }
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# Times as numbers say nothing of their unit: from 1e11 on they are milliseconds (1973 in those, 5138 in seconds), from
-# 1e14 on microseconds and from 1e17 on nanoseconds.
+# Numeric times do not name their unit, so it is guessed by size: milliseconds from 1e11 (1973, or 5138 in seconds),
+# microseconds from 1e14, nanoseconds from 1e17.
 _UNITS = ((1e17, 1000, 1), (1e14, 1, 1), (1e11, 1, 1000), (0.0, 1, 1_000_000))
 _MAX_MICROSECONDS = 8_000_000_000_000_000_000
 _EXACT = 2.0**53
@@ -39,14 +39,14 @@ def column_name(path: Path) -> str:
 
 
 def number_text(number: pl.Expr) -> pl.Expr:
-    """Return numbers as texts: whole ones without a point, so that 1 and 1.0 are one class; NaN as NULL."""
+    """Return numbers as texts. Integers have no point, so that 1 and 1.0 are one class; NaN becomes NULL."""
     whole = (number == number.floor()) & (number.abs() <= _EXACT)
     text = pl.when(whole).then(number.cast(pl.Int64, strict=False).cast(pl.String)).otherwise(number.cast(pl.String))
     return pl.when(number.is_not_nan()).then(text)
 
 
 def parsed_time(text: str | None) -> datetime | None:
-    """Return a time written as ISO 8601, or as a number since 1970 (``time_of_number``); None for what is neither.
+    """Return a time written as ISO 8601, or as a number since 1970 (``time_of_number``); None for anything else.
 
     Without a zone it is UTC.
     """
@@ -64,7 +64,7 @@ def parsed_time(text: str | None) -> datetime | None:
 
 
 def time_of_text(text: pl.Expr) -> pl.Expr:
-    """Return texts as times; NULL for those that are none."""
+    """Return texts as times; NULL for texts that are not times."""
     return text.map_batches(_times, return_dtype=DTYPES[FieldKind.TIME], is_elementwise=True)
 
 
@@ -73,7 +73,7 @@ def _times(texts: pl.Series) -> pl.Series:
 
 
 def time_of_number(number: float) -> datetime | None:
-    """Return the time so many seconds, or milli-, micro- or nanoseconds (by its size), after 1970."""
+    """Return the time ``number`` seconds, milliseconds, microseconds or nanoseconds (judged by its size) after 1970."""
     if not math.isfinite(number):
         return None
     divisor, factor = next((divisor, factor) for least, divisor, factor in _UNITS if abs(number) >= least)

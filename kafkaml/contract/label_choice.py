@@ -1,4 +1,4 @@
-"""Which field of a topic people want to predict, by its name and by its values; and what gives it away. Pure."""
+"""Chooses the field that users probably want to predict, by name and values; finds columns that give it away. Pure."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ __all__ = ["MAX_CLASSES", "ChosenLabel", "Leak", "choose_label", "label_kind", "
 
 Classes = npt.NDArray[np.object_]
 
-# Whole numbers of more different values are a quantity.
+# Integers with more distinct values are a quantity.
 MAX_CLASSES = 20
-# A class of fewer examples proves nothing about a column.
+# A class with fewer examples proves nothing about a column.
 _MIN_EXAMPLES = 10
 _LEAK = 0.995
 
-# By how surely a name is that of a label; of several fields the surest is taken.
+# Names of labels, ranked by certainty; of several fields the most certain wins.
 _NAMES = {
     100: ("label", "labels", "target", "class", "y", "ground_truth", "target_class", "class_label"),
     90: ("failure", "failed", "fail", "fault", "faulty", "anomaly", "anomalous", "outcome", "churn", "churned", "fraud",
@@ -39,7 +39,7 @@ _LABEL_KINDS = (FieldKind.NUMBER, FieldKind.INTEGER, FieldKind.BOOLEAN, FieldKin
 
 @dataclass(frozen=True)
 class ChosenLabel:
-    """A field that is the label, or the key of the records (``field`` None), and why."""
+    """The label: a field, or the key of the records (``field`` None), and the reason."""
 
     field: FieldProfile | None
     why: str
@@ -47,7 +47,7 @@ class ChosenLabel:
 
 @dataclass(frozen=True)
 class Leak:
-    """A column that tells the label nearly by itself. ``same``: each of its values stands for one label only."""
+    """A column that determines the label nearly alone. ``same``: each of its values has only one label."""
 
     field: FieldProfile
     accuracy: float
@@ -55,16 +55,16 @@ class Leak:
 
 
 def choose_label(fields: Sequence[FieldProfile], *, last_is_label: bool = False) -> ChosenLabel | None:
-    """Return the field that is most likely the label; None where nothing says so.
+    """Return the field that is most likely the label; None without evidence.
 
-    ``last_is_label``: as in files of CSV, the last column is it where no name and no value says another.
+    ``last_is_label``: as in CSV files, the last column is the label unless names or values suggest another.
     """
-    able = [each for each in fields if each.kind in _LABEL_KINDS and each.present and not each.trouble]
-    ranked = [(rank, -place, each) for place, each in enumerate(able) if (rank := _rank(each))]
+    able = [field for field in fields if field.kind in _LABEL_KINDS and field.present and not field.trouble]
+    ranked = [(rank, -place, field) for place, field in enumerate(able) if (rank := _rank(field))]
     if ranked:
         _, _, best = max(ranked, key=lambda item: item[:2])
         return ChosenLabel(best, f"its name, {best.name}, is that of a label")
-    two = [each for each in able if each.distinct == 2]
+    two = [field for field in able if field.distinct == 2]
     if len(two) == 1 and len(able) > 1:
         first, second = sorted(two[0].counts)
         return ChosenLabel(two[0], f"it is the only field with two values, {first} and {second}")
@@ -86,7 +86,7 @@ def label_kind(field: FieldProfile) -> LabelKind:
 def _rank(field: FieldProfile) -> int:
     name = words_of(field.path[-1])
     bare = re.sub(r"^(is|has|was|will)_", "", name)
-    # Of records about a thing that is told apart by objects, the outermost name counts too: label.value.
+    # In nested records the outermost name counts too: label.value.
     first = words_of(field.path[0])
     rank = max(_RANKS.get(name, 0), _RANKS.get(bare, 0) - 1, _RANKS.get(first, 0) - 15 if len(field.path) > 1 else 0)
     parts = name.split("_")
@@ -99,13 +99,13 @@ def _rank(field: FieldProfile) -> int:
         and not field.text_numbers
         and field.distinct > max(MAX_CLASSES, field.present // 5)
     ):
-        # Nobody predicts what is nearly always another text.
+        # A text that is nearly always different is not something to predict.
         return 0
     return rank
 
 
 def leaks(label: FieldProfile, kind: LabelKind, columns: Sequence[FieldProfile]) -> Iterator[Leak]:
-    """Iterate over the columns that tell the label nearly alone."""
+    """Iterate over the columns that determine the label nearly alone."""
     if kind == LabelKind.NUMBER:
         yield from _leaks_of_number(label, columns)
         return
@@ -142,18 +142,18 @@ def _leaks_of_number(label: FieldProfile, columns: Sequence[FieldProfile]) -> It
 
 
 def _accuracy_of_values(column: FieldProfile, classes: Classes) -> float:
-    """Return how well the most frequent class of each value does, classes of any size counting alike."""
+    """Return how well the most frequent class per value predicts, with equal weight for each class."""
     pairs = [(str(value), label) for value, label in zip(column.values, classes, strict=True) if label is not None]
     if column.distinct > len(pairs) // 5:
-        # Nearly each value is another one: that says nothing.
+        # Nearly all values are distinct, which proves nothing.
         return 0.0
     return _balanced(Counter(pairs))
 
 
 def _accuracy_of_cuts(numbers: Floats, classes: Classes) -> float:
-    """Return how well intervals of a number do: as many as there are classes, cut where the class changes most."""
+    """Return how well intervals of a number predict: one per class, cut where the class changes most."""
     known = np.array([label is not None for label in classes])
-    # A value that is missing is a value as well.
+    # A missing value counts as a value too.
     place = np.nan_to_num(numbers[known], nan=-np.finfo(np.float64).max)
     labels = classes[known]
     names, codes = np.unique(labels.astype(str), return_inverse=True)
@@ -162,7 +162,8 @@ def _accuracy_of_cuts(numbers: Floats, classes: Classes) -> float:
     sorted_codes = codes[np.argsort(place, kind="stable")]
     changes = np.count_nonzero(sorted_codes[1:] != sorted_codes[:-1])
     if changes > len(names) + 2 * (1 - _LEAK) * len(names) * len(place):
-        # Each that is told wrong takes two changes at most: no cuts can do well enough.
+        # Each wrong prediction causes at most two changes of class, so with this many changes no cuts can do well
+        # enough.
         return 0.0
     cuts: list[float] = []
     for _ in range(len(names) - 1):
@@ -180,7 +181,7 @@ def _best_cut(
     count: int,
     cuts: Sequence[float],
 ) -> float | None:
-    """Return where to cut one of the intervals between ``cuts`` so that the classes are told apart best."""
+    """Return where to cut one of the intervals between ``cuts`` so that the classes are separated best."""
     groups = np.searchsorted(np.array(sorted(cuts)), place, side="left")
     best: tuple[float, float] | None = None
     weights = 1 / np.bincount(codes, minlength=count)
@@ -203,7 +204,7 @@ def _best_cut(
 
 
 def _balanced(pairs: Counter[tuple[str, str]]) -> float:
-    """Return the mean share of each class that the heaviest class of its group would tell right."""
+    """Return the mean share per class that is right when each group predicts its heaviest class."""
     sizes: Counter[str] = Counter()
     for (_, label), count in pairs.items():
         sizes[label] += count

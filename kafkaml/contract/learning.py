@@ -1,4 +1,4 @@
-"""Learning: what the training part tells of a contract's columns. Reads rows in pieces, several times over.
+"""Learning: what a contract's columns learn from the training part. Reads rows in pieces, several times.
 
 The result depends on the set of rows alone, to the last bit (``exact_sums``).
 """
@@ -22,7 +22,7 @@ from kafkaml.wire.contract import Encoding, LearntColumn, Missing, Scaling
 
 __all__ = ["MAX_CLASSES", "Chunk", "class_names", "learn"]
 
-# Of more places in an array nobody could learn anything.
+# No model could learn from an array with more elements.
 _MAX_ONE_HOT = 1000
 _MAX_CATEGORIES = 100_000
 MAX_CLASSES = 10_000
@@ -30,7 +30,7 @@ _QUARTILES = (0.25, 0.5, 0.75)
 
 
 class Chunk(Protocol):
-    """Some rows of the training part: their values of a field."""
+    """A chunk of the training part: the values of a field."""
 
     def __getitem__(self, field: str, /) -> Array: ...
 
@@ -38,9 +38,9 @@ class Chunk(Protocol):
 def learn(
     columns: Sequence[CompiledColumn], chunks: Iterable[Chunk], texts: Mapping[str, Texts]
 ) -> Mapping[str, LearntColumn]:
-    """Return what the rows in ``chunks``, which can be iterated over again, tell of ``columns``.
+    """Return what ``columns`` learn from the rows in ``chunks``, which must be iterable repeatedly.
 
-    Raises ContractError for columns that nothing can be learnt of.
+    Raises ContractError for columns that cannot be learnt.
     """
     learnt: dict[str, LearntColumn] = {}
     problems: list[Problem] = []
@@ -128,7 +128,7 @@ def _of_numbers(column: CompiledColumn, chunks: Iterable[Chunk]) -> LearntColumn
 
 
 def _scale(spread: float) -> float:
-    # A constant column becomes 0, not infinite.
+    # A constant column becomes 0 instead of infinite.
     return spread if spread > 0 and math.isfinite(spread) else 1.0
 
 
@@ -141,7 +141,7 @@ def _deviation(numbers: _Numbers, mean: float, count: int) -> float:
 
 
 def _quartiles(numbers: _Numbers, count: int) -> list[float]:
-    """Return the quartiles as NumPy has them by default: between two numbers in proportion."""
+    """Return the quartiles by NumPy's default method, interpolated between two numbers."""
     places = [Fraction(share) * (count - 1) for share in _QUARTILES]
     ranks = {rank for place in places for rank in (math.floor(place), math.ceil(place))}
     found = order_statistics(lambda: numbers, ranks)

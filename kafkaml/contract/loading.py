@@ -45,10 +45,10 @@ __all__ = [
 CSV = "CSV"
 # Messages of a ``message`` of the .proto text ``data_scheme``, with the texts of its ``imports`` by name.
 PROTOBUF = "PROTOBUF"
-# What expressions call a value that has no fields: an array, a picture.
+# The name in expressions for a value without fields: an array, a picture.
 VALUE = "_value"
 
-# The value of a record -> what it holds; DecodeError for what is none of the format.
+# Maps the value of a record to its content; raises DecodeError for what is not of the format.
 Loader = Callable[[bytes], Any]
 
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
@@ -57,7 +57,7 @@ _PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 
 
 def loader_of(input_format: str, config: Mapping[str, Any], lookup: SchemaLookup | None = None) -> Loader:
-    """Return what loads records of a format, without the envelopes of Connect and Debezium.
+    """Return the loader for records of a format, which removes the envelopes of Connect and Debezium.
 
     Raises DecodeError for a format that is not known or lacks settings.
     """
@@ -66,7 +66,7 @@ def loader_of(input_format: str, config: Mapping[str, Any], lookup: SchemaLookup
 
 
 def document_loader(input_format: str, config: Mapping[str, Any], lookup: SchemaLookup | None = None) -> Loader:
-    """Return the same for records as they are, in their envelopes."""
+    """Return the loader that keeps envelopes."""
     match input_format:
         case InputFormat.JSON:
             parsed = JsonCodec(np.dtype(np.float64)).parsed
@@ -80,7 +80,7 @@ def document_loader(input_format: str, config: Mapping[str, Any], lookup: Schema
         case _ if input_format == CSV:
             return _csv_loader(config)
         case _ if input_format == PROTOBUF:
-            # Few topics hold such records.
+            # Import late, because few topics hold such records.
             from kafkaml.contract.protobuf_loading import ProtobufLoader
 
             return ProtobufLoader(config, lookup)
@@ -93,9 +93,9 @@ def document_loader(input_format: str, config: Mapping[str, Any], lookup: Schema
 def field_names(
     input_format: str, config: Mapping[str, Any], lookup: SchemaLookup | None = None
 ) -> Sequence[str] | None:
-    """Return the names of the fields that records have, without those inside of others; None where any may be there.
+    """Return the names of the records' top-level fields; None where any may exist.
 
-    Raises as ``loader_of`` does.
+    Raises like ``loader_of``.
     """
     match input_format:
         case InputFormat.AVRO:
@@ -112,7 +112,7 @@ def field_names(
 
 
 def _outside_envelopes(names: Sequence[str]) -> Sequence[str] | None:
-    # Of a row inside, the names are those of another record.
+    # The names inside an envelope's row belong to another record.
     return None if {"schema", "payload"}.issubset(names) or "op" in names else names
 
 
@@ -125,9 +125,9 @@ def _unframed(load: Loader) -> Loader:
 
 
 class _AvroLoader:
-    """Loads Avro records with logical types as Python has them: times, decimals.
+    """Loads Avro records with logical types as Python objects: times, decimals.
 
-    What the registry says of an id (its errors are passed on) is read as a record of ``data_scheme``.
+    A record of the registry's schema is resolved to ``data_scheme``. Errors of the registry pass through.
     """
 
     def __init__(self, config: Mapping[str, Any], lookup: SchemaLookup | None) -> None:
@@ -145,10 +145,10 @@ class _AvroLoader:
 
     @property
     def names(self) -> Sequence[str]:
-        """The fields of a record; none of what is no record."""
+        """The fields of a record; empty for anything else."""
         schema = fastavro.parse_schema(self._plain)
         fields = schema.get("fields", ()) if isinstance(schema, dict) else ()
-        return [str(each["name"]) for each in fields]
+        return [str(field["name"]) for field in fields]
 
     def __call__(self, value: bytes) -> Any:
         start = FRAME_BYTES if self._framing else 0
@@ -157,7 +157,7 @@ class _AvroLoader:
             datum, end = read_datum(value, start, writer, self._reader)
         except NO_RECORD as error:
             try:
-                # A date or time outside of what Python knows is a number still.
+                # A date or time beyond Python's range stays a number.
                 datum, end = read_datum(value, start, self._plain if writer is self._reader else writer, self._plain)
             except NO_RECORD:
                 raise DecodeError(
@@ -169,7 +169,7 @@ class _AvroLoader:
         return datum
 
     def _writer(self, schema_id: int) -> Any:
-        # Id 0 is no registry's: our own sinks write it when they have none.
+        # No registry uses id 0; our own sinks write it when they have no registry.
         if self._lookup is None or schema_id == 0:
             return self._reader
         if schema_id not in self._writers:
@@ -188,7 +188,7 @@ def _readable(scheme: object) -> Any:
 
 def _raw_loader(config: Mapping[str, Any]) -> Loader:
     if config.get("data_type") in (None, ""):
-        # Pictures: what is in them is found out by whoever opens them.
+        # The bytes of a picture are returned as they are; a later step opens them.
         return _picture
     dtype = declared_type(config, "data_type", dtype_from_wire("uint8"))
     if dtype.kind in "SU":
@@ -207,7 +207,7 @@ def _picture(value: bytes) -> bytes:
 
 
 def image_shape(value: bytes) -> tuple[int, ...] | None:
-    """Return (height, width, channels) of a PNG or JPEG, as its header says; None for what is neither."""
+    """Return (height, width, channels) of a PNG or JPEG, as its header says; None for anything else."""
     try:
         if value.startswith(_PNG) and value[12:16] == b"IHDR":
             width, height, _, color = struct.unpack_from(">IIBB", value, 16)
@@ -245,7 +245,7 @@ def _csv_loader(config: Mapping[str, Any]) -> Loader:
 
 
 def csv_parts(value: bytes, delimiter: str) -> list[str]:
-    """Return the parts of one line of CSV; DecodeError for what is no such line."""
+    """Return the parts of one line of CSV; raises DecodeError for anything else."""
     if len(value) > _MAX_LINE:
         raise DecodeError(f"the line has {len(value)} bytes: expected at most {_MAX_LINE}")
     try:
@@ -258,7 +258,7 @@ def csv_parts(value: bytes, delimiter: str) -> list[str]:
 
 
 def number_of(text: str, decimal: str = ".") -> float | int | None:
-    """Return the number that a text is, None for all other texts; not those of odd meaning, such as 00123 and nan."""
+    """Return the number in a text, otherwise None. Ambiguous texts, such as 00123 and nan, are not numbers."""
     if decimal == ",":
         text = text.replace(",", ".") if "." not in text else ""
     if len(text) > 60 or _NUMBER.fullmatch(text) is None or not text.isascii():

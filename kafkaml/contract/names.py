@@ -16,12 +16,12 @@ _SIMPLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 @lru_cache(4096)
 def expression_of(path: Path) -> str | None:
-    """Return the expression that is the field ``path``, in quotation marks where need be; None where there is none."""
+    """Return the expression for the field ``path``, quoted where necessary; None where there is none."""
     quoted = ".".join('"' + part.replace('"', '""') + '"' for part in path)
     plain = ".".join(path) if all(map(_SIMPLE.fullmatch, path)) else quoted
     for text in dict.fromkeys((plain, quoted)):
         try:
-            # Words of SQL are no names, and which they are the parser knows best.
+            # Words of SQL are not valid names, and the parser knows best which those are.
             compiled = compile_expression(text, {path: FieldKind.TEXT})
         except ExpressionError:
             continue

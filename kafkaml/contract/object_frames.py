@@ -51,7 +51,9 @@ class ObjectReader(ValueReader):
         return Frame(self.frame_of(columns), np.array(kept, np.intp), failures)
 
     def row(self, value: bytes | None) -> list[Any]:
-        """Return the fields of a record as Polars takes them, None where it lacks one; DecodeError for a wrong one."""
+        """Return the fields of a record in the form for Polars, None for a missing one. Raises DecodeError for a wrong
+        one.
+        """
         if value is None:
             raise deletion()
         record = self.loaded(value)
@@ -67,11 +69,11 @@ class ObjectReader(ValueReader):
         return row
 
     def loaded(self, value: bytes) -> Any:
-        """Return what a record holds, without its envelope; DecodeError for what is none of the format."""
+        """Return the content of a record, without its envelope. Raises DecodeError for what is not of the format."""
         return self._load(value)
 
     def frame_of(self, columns: Sequence[Sequence[Any]]) -> pl.DataFrame:
-        """Return the frame of the values of each field, which are what Polars takes."""
+        """Return a frame of the values of each field, already in the form for Polars."""
         return pl.DataFrame(
             [
                 pl.Series(name, list(column), dtype=dtype, strict=True)

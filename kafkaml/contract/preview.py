@@ -1,4 +1,4 @@
-"""Preview: what a contract, as far as it is written, makes of a sample of records. Pure; called as somebody types."""
+"""Preview: what an unfinished contract makes of a sample of records. Pure; called while the user types."""
 
 from __future__ import annotations
 
@@ -36,21 +36,21 @@ from kafkaml.wire.proposal import RemarkCode, Undecodable
 
 __all__ = ["follows_keys", "preview"]
 
-# Rows of pictures and lists take memory: so many elements of them are looked at.
+# At most this many elements are examined, because rows of pictures and lists take memory.
 _MAX_ELEMENTS = 20_000_000
 _MAX_FEATURES = 500
 _MAX_CLASSES = 50
-# Of all samples together: what a page can draw.
+# Limit for all samples together, which a page can draw.
 _MAX_VALUES = 150_000
-# Whatever the label is, these are known before.
+# Columns that are known before any label.
 _ALWAYS_KNOWN = frozenset({KEY, TIMESTAMP, PARTITION})
 
 
 def follows_keys(document: Mapping[str, Any]) -> bool:
-    """Whether a contract makes samples of several records of a key: then those of the sample must follow each other."""
+    """Whether a contract makes a sample from several records of a key, which then must be consecutive in the sample."""
     columns = document.get("columns")
     entries = columns if isinstance(columns, list) else []
-    carried = any(isinstance(each, Mapping) and each.get("missing") == Missing.LAST for each in entries)
+    carried = any(isinstance(entry, Mapping) and entry.get("missing") == Missing.LAST for entry in entries)
     return carried or document.get("window") is not None
 
 
@@ -65,11 +65,11 @@ def preview(
     endless: bool = False,
     lookup: SchemaLookup | None = None,
 ) -> Preview:
-    """Return what the contract in ``document``, whatever is wrong with it, makes of ``records``.
+    """Return what the contract in ``document``, despite any errors in it, makes of ``records``.
 
     Records are by partition and offset; ``available`` is how many the slice holds, which has no end where it is
-    ``endless``. ``samples`` of those that they make are shown, spread over all. ``lookup`` asks a Schema Registry, and
-    may raise what cannot be asked.
+    ``endless``. ``samples`` is how many samples are shown, spread over all. ``lookup`` queries a Schema Registry, and
+    its errors pass through.
     """
     lookup = None if lookup is None else BoundedLookup(lookup)
     draft = Draft(document)
@@ -103,16 +103,16 @@ class _Previewing:
         self._balance: Counter[str] = Counter()
 
     def look(self) -> None:
-        """See what each column and label gives."""
+        """Preview each column and label."""
         compiled = self._compiled
         frame = compiled.examine(self._batch)
         for kind, columns in (("columns", compiled.columns), ("labels", compiled.labels)):
             for index, column in enumerate(columns):
-                each = column_preview(column, frame.data[column.field], self._draft.place(kind, index))
+                previewed = column_preview(column, frame.data[column.field], self._draft.place(kind, index))
                 if kind == "labels":
-                    each = each.model_copy(update={"width": 0})
-                self._columns.append(each)
-                self._about_column(each, column.expression.fields)
+                    previewed = previewed.model_copy(update={"width": 0})
+                self._columns.append(previewed)
+                self._about_column(previewed, column.expression.fields)
         for label in compiled.labels:
             if label.coded:
                 self._balance = text_counts(frame.data[label.field])
@@ -125,11 +125,11 @@ class _Previewing:
         raw = self._compiled.raw(self._batch)
         failures = [(index, error) for index, error in raw.failures if error.gap != DELETION]
         self._about_records(raw, failures)
-        told: dict[str, Any] = {}
+        parts_of_preview: dict[str, Any] = {}
         while self._compiled.columns and len(raw.rows):
             arrangement = self._arranged(raw.rows, rates)
             parts = arrangement.parts
-            told["parts"] = SampleParts(
+            parts_of_preview["parts"] = SampleParts(
                 training=len(parts.training),
                 validation=len(parts.validation),
                 test=len(parts.test),
@@ -142,7 +142,7 @@ class _Previewing:
             try:
                 learnt = self._compiled.learn(raw.rows, arrangement)
             except ContractError as error:
-                # Of a column that nothing can be learnt of, all but the samples is shown.
+                # A column that cannot be learnt is shown without samples.
                 self._draft.leave_out(error)
                 compiled = self._draft.compiled(lookup)
                 if compiled is None:
@@ -151,7 +151,7 @@ class _Previewing:
                 continue
             self._widen(learnt)
             self._remarks_of(arrangement)
-            told |= {
+            parts_of_preview |= {
                 "inputs": self._inputs(learnt),
                 "samples": self._samples(raw, learnt, arrangement, samples),
             }
@@ -165,35 +165,40 @@ class _Previewing:
             balance=value_counts(self._balance, _MAX_CLASSES),
             problems=self._draft.problems,
             remarks=tuple(self._remarks.all),
-            **told,
+            **parts_of_preview,
         )
 
     # --- records and columns ------------------------------------------------------------------------------------------
 
-    def _about_column(self, each: PreviewColumn, fields: frozenset[Path]) -> None:
-        """Remark what tells nothing, and what tells the label."""
-        value = each.top[0].value if each.top else "" if each.numbers is None else f"{each.numbers.min:g}"
-        if each.distinct == 1 and not each.missing and len(self._records) > 1 and each.place.startswith("columns"):
+    def _about_column(self, column: PreviewColumn, fields: frozenset[Path]) -> None:
+        """Add remarks about columns without information, and about columns that reveal the label."""
+        value = column.top[0].value if column.top else "" if column.numbers is None else f"{column.numbers.min:g}"
+        if (
+            column.distinct == 1
+            and not column.missing
+            and len(self._records) > 1
+            and column.place.startswith("columns")
+        ):
             self._remarks.warning(
-                RemarkCode.CONSTANT, f"{each.name} is always {value}: no model learns from it", "leave it out"
+                RemarkCode.CONSTANT, f"{column.name} is always {value}: no model learns from it", "leave it out"
             )
         window = self._compiled.contract.window
         if window is not None and window.horizon:
-            # What is foretold may be told by its own past.
+            # A forecast label may be predicted from its own past.
             return
         for label in self._compiled.labels:
             shared = (fields & label.expression.fields) - _ALWAYS_KNOWN
-            if shared and each.place.startswith("columns"):
+            if shared and column.place.startswith("columns"):
                 self._remarks.warning(
                     RemarkCode.LABEL_LEAK,
-                    f"{each.name} is made of {path_text(min(shared))}, as the label {label.name} is: is it known "
+                    f"{column.name} is made of {path_text(min(shared))}, as the label {label.name} is: is it known "
                     "before the label is?",
                     "leave it out where it is written after the fact",
                     min(shared),
                 )
 
     def _about_keys(self) -> None:
-        """Remark keys whose records are on several partitions, where samples are made of several of them."""
+        """Add a remark about keys with records on several partitions, where a sample is made from several records."""
         contract = self._compiled.contract
         if not follows_keys(contract.to_json()):
             return
@@ -254,12 +259,12 @@ class _Previewing:
         )
 
     def _widen(self, learnt: Learnt) -> None:
-        """Say how wide columns are with the vocabulary of the training part."""
+        """Set the widths of columns by the vocabulary of the training part."""
         widths = {
             self._draft.place("columns", index): width for index, width in enumerate(self._compiled.widths(learnt))
         }
         self._columns = [
-            each.model_copy(update={"width": widths.get(each.place, each.width)}) for each in self._columns
+            column.model_copy(update={"width": widths.get(column.place, column.width)}) for column in self._columns
         ]
 
     def _inputs(self, learnt: Learnt) -> tuple[PreviewInput, ...]:
@@ -312,7 +317,7 @@ def _label(value: Array, learnt: Learnt) -> str | tuple[float, ...]:
 
 
 def _bounded(records: Sequence[Record], contract: Contract) -> Sequence[Record]:
-    """Return as many of the records as their samples can be held of; with windows, those that follow each other."""
+    """Return as many records as memory allows samples for; with windows, consecutive ones."""
     size = sum(math.prod(column.shape) for column in contract.columns)
     most = max(1, _MAX_ELEMENTS // max(1, size))
     if len(records) <= most:

@@ -1,4 +1,4 @@
-"""What the expression of one column gives over a sample of records. Pure."""
+"""The values of one column over a sample of records. Pure."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from kafkaml.wire.preview import PreviewColumn
 __all__ = ["column_preview", "text_counts"]
 
 _QUOTED = 200
-# Statistics of some of the numbers of long lists are those of all.
+# Part of the numbers of long lists is enough for statistics.
 _MAX_NUMBERS = 400_000
 
 
 def text_counts(series: pl.Series) -> Counter[str]:
-    """Return how often each of its values, as text, is there; null is none."""
+    """Return the count of each value as text, without null."""
     counts: Counter[str] = Counter()
     for value, count in series.drop_nulls().cast(pl.String).value_counts().iter_rows():
         counts[value[:_QUOTED]] += count
@@ -29,7 +29,7 @@ def text_counts(series: pl.Series) -> Counter[str]:
 
 
 def column_preview(column: CompiledColumn, series: pl.Series, place: str) -> PreviewColumn:
-    """Return what is told of a column's values, null where they are missing; as wide as they would make it."""
+    """Return the preview of a column's values, null where missing, with the width they would give it."""
     whole = PreviewColumn(
         place=place,
         name=column.name,
@@ -54,5 +54,5 @@ def column_preview(column: CompiledColumn, series: pl.Series, place: str) -> Pre
         present = present.gather_every(max(1, len(present) * whole.width // _MAX_NUMBERS)).explode().drop_nulls()
     numbers = present.cast(pl.Float64).to_numpy()
     finite = numbers[np.isfinite(numbers)]
-    told = numbers_summary(numbers, whole=bool((finite == np.floor(finite)).all()))
-    return whole.model_copy(update={"numbers": told, "distinct": 0 if listed else len(np.unique(finite))})
+    summary = numbers_summary(numbers, whole=bool((finite == np.floor(finite)).all()))
+    return whole.model_copy(update={"numbers": summary, "distinct": 0 if listed else len(np.unique(finite))})

@@ -1,4 +1,4 @@
-"""Arrays as a page can show them: of large ones a part. Pure."""
+"""Arrays for display on a page; large ones are thinned out. Pure."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ __all__ = ["plain_numbers", "shown_input"]
 
 
 def plain_numbers(values: Array) -> list[float]:
-    """Return numbers in row-major order, as short as their type allows: 0.1 of float32, not 0.10000000149."""
+    """Return numbers in row-major order, with the fewest digits for their type: 0.1 of float32, not 0.10000000149."""
     flat = np.ascontiguousarray(values).reshape(-1)
     read: list[Any] = orjson.loads(orjson.dumps(flat, option=orjson.OPT_SERIALIZE_NUMPY))
     return read
 
 
 def shown_input(name: str, values: Array, *, window_axes: int, most: int) -> SampleInput:
-    """Return ``values``, one sample of an input, or so much of them that there are ``most`` numbers.
+    """Return ``values``, one sample of an input, cut to at most ``most`` numbers.
 
-    Of pictures (uint8), whose rows and columns are behind ``window_axes``, every n-th row and column is left.
+    Pictures (uint8), whose rows and columns come after ``window_axes``, keep every n-th row and column.
     """
     shown = ShownPart.WHOLE
     if values.size > most and values.dtype == np.uint8:

@@ -1,4 +1,4 @@
-"""Profile: which fields the records of a sample have, of which kind, and what their values are. Pure.
+"""Profile: the fields in a sample of records, their kinds and their values. Pure.
 
 A field is known by its path. A list is one field, whatever it holds; the names inside objects are fields of their own.
 """
@@ -26,7 +26,7 @@ from kafkaml.wire.contract import FieldKind
 __all__ = ["MAX_FIELDS", "FieldProfile", "Path", "Profile", "profile_of", "words_of"]
 
 Path = tuple[str, ...]
-# What more fields there are, nobody looks at; the wire has a bound too.
+# Most fields in a profile; more are not useful, and the wire format has a bound too.
 MAX_FIELDS = 500
 _MAX_DEPTH = 16
 _MAX_NAME = 200
@@ -35,7 +35,7 @@ _MAX_AXES = 4
 _MAX_ELEMENTS = 10_000_000
 _MAX_COUNTED = 200
 _QUOTED = 60
-# Of so many values of a kind, fewer are another one's.
+# Share of values that must have a kind, so that the others count as odd.
 _NEARLY_ALL = 0.98
 
 _ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?\s?(Z|[+-]\d\d:?(\d\d)?)?)?")
@@ -50,13 +50,13 @@ _NEAR_MS = 7 * 86_400_000
 
 @dataclass
 class FieldProfile:
-    """A field, and its value in each record (None where it is missing, or of another kind than usual).
+    """A field and its value in each record; None where it is missing, or not of the usual kind.
 
     ``numbers``: its finite numbers as they are there, record by record, NaN where there is none; also of numbers in
     texts (``text_numbers``, with ``decimal`` between whole and fraction), of times in milliseconds since 1970, and of
     booleans. ``shape`` is that of lists of numbers and of pictures. ``odd_places`` are the records that have another
-    kind. ``large`` is one of its whole numbers that float64 does not hold. ``trouble``: it holds what no column is made
-    of. ``counts`` has the most frequent of the ``distinct`` values; neither is of lists.
+    kind. ``large`` is one of its integers that float64 cannot hold. ``trouble``: why no column can be made from it.
+    ``counts`` has the most frequent of the ``distinct`` values; lists have neither.
     """
 
     path: Path
@@ -89,22 +89,23 @@ class FieldProfile:
 
     @property
     def odd(self) -> float:
-        """The share of records where it is of another kind."""
+        """The share of records where it has another kind."""
         return len(self.odd_places) / max(1, len(self.values))
 
 
 @dataclass(frozen=True)
 class Profile:
-    """All fields in the order in which they are first met; ``left_out`` more have no place in a profile."""
+    """All fields in order of first appearance; ``left_out`` counts those beyond the limit."""
 
     fields: Sequence[FieldProfile]
     left_out: int = 0
 
 
 def profile_of(samples: Sequence[Any], timestamps_ms: Sequence[int], *, texts: bool = False) -> Profile:
-    """Return the fields of ``samples``, which are objects, or arrays and bytes: these are one field, ``VALUE``.
+    """Return the fields of ``samples``: those of objects; arrays and bytes are one field, ``VALUE``.
 
-    ``timestamps_ms`` are Kafka's. ``texts``: all values come as texts (CSV), so numbers and booleans in them are such.
+    ``timestamps_ms`` are Kafka's. ``texts``: all values come as texts (CSV), so texts with numbers and booleans count
+    as those.
     """
     rows: dict[Path, list[Any]] = {}
     for place, sample in enumerate(samples):
@@ -141,16 +142,19 @@ def _leaves(sample: Mapping[Any, Any], above: Path) -> Iterator[tuple[Path, Any]
 
 
 def _drop_clashes(rows: dict[Path, list[Any]]) -> None:
-    """Keep of a name that is a value here and an object there what it is more often."""
+    """For a name that is sometimes a value and sometimes an object, keep the more frequent."""
     inner: dict[Path, list[Path]] = {}
     for path in rows:
         for length in range(1, len(path)):
             inner.setdefault(path[:length], []).append(path)
     for path in [path for path in inner if path in rows]:
         own = sum(value is not None for value in rows[path])
-        below = max((sum(value is not None for value in rows[each]) for each in inner[path] if each in rows), default=0)
-        for each in inner[path] if own > below else [path]:
-            rows.pop(each, None)
+        below = max(
+            (sum(value is not None for value in rows[inner_path]) for inner_path in inner[path] if inner_path in rows),
+            default=0,
+        )
+        for inner_path in inner[path] if own > below else [path]:
+            rows.pop(inner_path, None)
 
 
 def _field(path: Path, values: list[Any], timestamps_ms: Sequence[int], *, texts: bool) -> FieldProfile:
@@ -183,7 +187,7 @@ _GROUPS = {type(None): "", bool: "boolean", int: "number", float: "number", str:
 
 
 def _group(value: Any) -> str:
-    """Return the word for what a value is: the kinds that one field may have together are one."""
+    """Return the group of kinds that a value belongs to; one field may mix kinds within a group."""
     known = _GROUPS.get(type(value))
     if known is not None:
         return known
@@ -237,7 +241,7 @@ def _fill_texts(found: FieldProfile, timestamps_ms: Sequence[int], texts: bool) 
             _fill_epochs(found, timestamps_ms)
         return
     present = max(1, found.present)
-    if texts and {each.lower() for each in found.counts} <= {"true", "false"}:
+    if texts and {count.lower() for count in found.counts} <= {"true", "false"}:
         found.kind = FieldKind.BOOLEAN
         found.take([None if value is None else value.lower() == "true" for value in found.values])
         _fill_booleans(found, timestamps_ms, texts)
@@ -279,7 +283,7 @@ def _fill_bytes(found: FieldProfile, _timestamps_ms: Sequence[int], _texts: bool
     shapes = Counter(image_shape(bytes(value)) for value in found.values if value is not None)
     shape, count = shapes.most_common(1)[0]
     if shape is not None and count >= _NEARLY_ALL * found.present and math.prod(shape) <= _MAX_ELEMENTS:
-        # Grey ones have no axis of colours.
+        # Grey pictures have no colour axis.
         found.shape = shape[:2] if shape[2] == 1 else shape
     else:
         found.trouble = "it is bytes, and no picture of one size (PNG, JPEG)"
@@ -311,7 +315,7 @@ def _fill_lists(found: FieldProfile, _timestamps_ms: Sequence[int], _texts: bool
     found.odd_places |= _lost(found.values, kept)
     found.take(kept)
     same = [array for array in arrays if array is not None and array.shape == shape]
-    # Statistics of some of them are those of all.
+    # Some of the numbers are enough for statistics.
     budget = max(1, 400_000 // math.prod(shape))
     stacked = np.stack(same[:: max(1, len(same) // budget)])
     found.numbers = stacked.reshape(-1)
@@ -325,7 +329,7 @@ def _lost(before: Sequence[Any], after: Sequence[Any]) -> set[int]:
 
 
 def _array(value: Any) -> Floats | None:
-    """Return a (nested) list of numbers as an array, None for what is none: booleans and texts are no numbers."""
+    """Return a (nested) list of numbers as an array, None for anything else; booleans and texts are not numbers."""
     if isinstance(value, np.ndarray):
         array = value.astype(np.float64)
     else:
@@ -344,7 +348,7 @@ def _only_numbers(value: Any, depth: int) -> bool:
     kinds = set(map(type, value))
     if kinds <= {int, float, Decimal}:
         return True
-    return kinds <= {list, tuple} and all(_only_numbers(each, depth + 1) for each in value)
+    return kinds <= {list, tuple} and all(_only_numbers(element, depth + 1) for element in value)
 
 
 _FILLERS = {
@@ -362,7 +366,7 @@ def _fill_large(found: FieldProfile) -> None:
 
 
 def _fill_epochs(found: FieldProfile, timestamps_ms: Sequence[int]) -> None:
-    """Take numbers as times since 1970 where the name says so, or where they are near Kafka's own."""
+    """Read numbers as times since 1970 where the name suggests it, or where they are near Kafka's timestamps."""
     if found.numbers is None or not found.whole:
         return
     numbers = found.numbers[np.isfinite(found.numbers)]
@@ -392,7 +396,7 @@ def _plain(value: Any) -> Any:
 
 
 def _floats(values: Sequence[Any]) -> Floats:
-    """Return ``values`` as numbers; NaN for None and for what is too large."""
+    """Return ``values`` as numbers; NaN for None and for numbers that are too large."""
     try:
         # None becomes NaN.
         found = np.array(values, np.float64)
@@ -433,13 +437,13 @@ def _milliseconds(value: Any) -> float | None:
 
 
 def _text(value: Any) -> str:
-    """Return a value as it is told and counted, not too long."""
+    """Return a value as the text that is shown and counted, cut to a limit."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (bytes, bytearray)):
         return f"{len(value)} bytes: {bytes(value[:12]).hex()}"
     if isinstance(value, int) and abs(value) >= 10**40:
-        # More digits would take long to write.
+        # More digits would take long to format.
         return "a whole number of more than 40 digits"
     text = storable(str(value))
     return text if len(text) <= _QUOTED else f"{text[:_QUOTED]}... ({len(text)} characters, {crc32(text.encode()):08x})"

@@ -1,6 +1,6 @@
-"""Proposal: a sample of a topic's records -> what they hold, and the contract that makes samples of them. Pure.
+"""Proposal: from a sample of a topic's records to their content and a contract that makes samples from them. Pure.
 
-Nothing here decides for good: a person sees the proposal and changes it.
+Nothing here is final, because the user sees the proposal and can change it.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from kafkaml.wire.proposal import LabelChoice, Proposal, RemarkCode, TimeSummary
 
 __all__ = ["NO_LABEL", "propose"]
 
-# Asked for: the contract has no label.
+# Requests a contract without a label.
 NO_LABEL = "none"
 
 _KEY = "_key"
 _WINDOW = Window(length=10)
-# Clocks of many machines go apart a little.
+# Tolerance for clocks that differ slightly between machines.
 _SORTED = 0.98
-# Pictures are unpacked to see whether they can be: so many points of them.
+# At most this many pixels are unpacked to check whether pictures can be read.
 _MAX_ELEMENTS = 50_000_000
 
 
@@ -50,12 +50,12 @@ def propose(
     lookup: SchemaLookup | None = None,
     label: str = "",
 ) -> Proposal:
-    """Return what ``records``, a sample of a topic by partition and offset, suggest.
+    """Return the proposal for ``records``, a sample of a topic by partition and offset.
 
-    ``input_format`` and ``config`` are what is known of their format already, ``lookup`` asks a Schema Registry.
-    ``label`` is the field that is the label (``a.b`` of a nested one, ``_key``), ``NO_LABEL`` for none; found out where
-    it is empty. Raises RefusedError for a label or a format that there is not, and for settings that contradict
-    themselves; whatever the records hold is no error.
+    ``input_format`` and ``config`` are what is already known about the format; ``lookup`` queries a Schema Registry.
+    ``label`` names the label's field (``a.b`` of a nested one, ``_key``), ``NO_LABEL`` for none; empty means that it is
+    guessed. Raises RefusedError for an unknown label or format and for contradictory settings; the content of the
+    records never raises.
     """
     lookup = None if lookup is None else BoundedLookup(lookup)
     guess = guess_format(records, input_format=input_format, config=config, lookup=lookup)
@@ -79,7 +79,7 @@ class _Proposing:
         self._remarks = Remarks(guess.remarks)
 
     def _key_reader(self, records: Sequence[Record]) -> Callable[[bytes], str | None]:
-        """Return what reads keys; notes in the contract's settings where a registry's serializers wrote them."""
+        """Return the reader of keys; notes in the contract's settings when a registry's serializers wrote them."""
         keys = {record.key for record in records if record.key is not None}
         framed_keys = FramedKeys(self._lookup)
         if self._lookup is None or not keys or not all(map(framed_keys.can_read, keys)):
@@ -110,7 +110,7 @@ class _Proposing:
         if label is not None and kind is not None:
             self._remarks.about_label(_name(label), self._values_of(label), kind, choice.leaks)
         time = time_of(self._profile, self._loaded.records)
-        # What has many records in order of time: a machine, a person; not a class that is the key.
+        # A key with many records in order of time stands for a machine or a person, not for a class.
         things = self._keys.repeat and self._keys.kind == KeyKind.TEXT and (label is None or label.field is not None)
         series = things and self._is_sorted(time)
         window = self._window(choice) if series else None
@@ -139,10 +139,10 @@ class _Proposing:
             if keys.profile is None:
                 raise RefusedError("the records have no keys that are texts: they cannot be the label")
             return ChosenLabel(None, "it was asked for")
-        nameable = [each for each in self._profile.fields if expression_of(each.path)]
+        nameable = [field for field in self._profile.fields if expression_of(field.path)]
         if asked:
             return ChosenLabel(_asked_field(nameable, asked), "it was asked for")
-        arrays = [each.path for each in self._profile.fields] == [(VALUE,)]
+        arrays = [field.path for field in self._profile.fields] == [(VALUE,)]
         csv = self._guess.name == CSV
         chosen = choose_label(nameable, last_is_label=csv and not keys.is_class(arrays=True))
         if chosen is None and keys.profile is not None and keys.is_class(arrays=arrays or csv):
@@ -207,7 +207,7 @@ class _Proposing:
             format=self._guess.name,
             format_config=self._guess.config,
             key=key,
-            fields=tuple(RecordField(path=path, kind=each) for path, each in choice.used.items()),
+            fields=tuple(RecordField(path=path, kind=value) for path, value in choice.used.items()),
             columns=tuple(choice.columns),
             labels=labels,
             split=split,
@@ -224,7 +224,9 @@ class _Proposing:
         )
 
     def _tried(self, contract: Contract) -> float:
-        """Return which share of the records the contract makes samples of; remarks why others are none."""
+        """Return the share of records that the contract makes samples of; adds remarks on why others are
+        not samples.
+        """
         size = sum(math.prod(column.shape) for column in contract.columns)
         records = self._loaded.records[:: max(1, len(self._loaded.records) * size // _MAX_ELEMENTS)]
         raw = CompiledContract(contract, lookup=self._lookup).raw(ListBatch(records))
@@ -234,13 +236,13 @@ class _Proposing:
 
 def _asked_field(fields: Sequence[FieldProfile], asked: str) -> FieldProfile:
     """Return the field of this name, or of which it is the last part; RefusedError where there is none."""
-    able = [each for each in fields if not each.trouble and not each.shape]
-    names = [[each for each in able if each.name == asked], [each for each in able if each.path[-1] == asked]]
+    able = [field for field in fields if not field.trouble and not field.shape]
+    names = [[field for field in able if field.name == asked], [field for field in able if field.path[-1] == asked]]
     found = next((some[0] for some in names if len(some) == 1), None)
     if found is None:
         raise RefusedError(
             f"the records have no field {asked[:80]!r} that can be a label: expected one of "
-            f"{listed(each.name for each in able)}",
+            f"{listed(field.name for field in able)}",
             hint="name one of them, _key for the key of the records, or none",
         )
     return found

@@ -1,7 +1,7 @@
 """ProtobufLoader: Protobuf records as Python objects. Called by ``loading``.
 
-Fields without a value are what the language says: zero, an empty text or list; None where presence is told (messages,
-``optional``, ``oneof``). Enumerations are their names. Timestamps are times, durations seconds, wrappers their values.
+Unset fields get the language's default: zero, an empty text or list; None where presence is tracked (messages,
+``optional``, ``oneof``). Enumerations become their names, timestamps times, durations seconds, wrappers their values.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _VARINT_BYTES = 10
 class ProtobufLoader:
     """Reads records as the ``message`` of ``data_scheme``, the first one where none is named.
 
-    With Confluent framing the registry tells by which schema a record was written: one whose message is another, or
-    has a field that means something else, is refused.
+    With Confluent framing the registry gives the schema that a record was written with. A record of another message, or
+    with a field of another meaning, is refused.
     """
 
     def __init__(self, config: Mapping[str, Any], lookup: SchemaLookup | None) -> None:
@@ -67,7 +67,7 @@ class ProtobufLoader:
     def _behind_frame(self, value: bytes) -> int:
         schema_id = schema_id_of(value)
         places, start = message_places(value, FRAME_BYTES)
-        # Few writers: their records need not be looked at again.
+        # Cache the verdict per writer, because there are few of them.
         writer = (schema_id, places)
         if writer not in self._writers:
             self._writers[writer] = self._trouble(schema_id, places)
@@ -77,7 +77,7 @@ class ProtobufLoader:
         return start
 
     def _trouble(self, schema_id: int, places: tuple[int, ...]) -> DecodeError | None:
-        """Return why records of a writer cannot be read, None where they can; errors of the registry are passed on."""
+        """Return why records of a writer cannot be read, None where they can; errors of the registry pass through."""
         schema = self._schema
         if self._lookup is not None and schema_id:
             registered = self._lookup(schema_id)
@@ -105,7 +105,7 @@ class ProtobufLoader:
 
 
 def message_places(value: bytes, start: int) -> tuple[tuple[int, ...], int]:
-    """Return which message a framed record is, and where it begins; 0 alone stands for the first one.
+    """Return which message a framed record is, and where it begins; a single 0 stands for the first one.
 
     https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-develop/index.html#wire-format
     """
@@ -143,7 +143,7 @@ def _field(message: Any, field: FieldDescriptor, depth: int) -> Any:
         entries = getattr(message, field.name)
         return {str(key): _value(entries[key], inner, depth) for key in entries}
     if field.is_repeated:
-        return [_value(each, field, depth) for each in getattr(message, field.name)]
+        return [_value(element, field, depth) for element in getattr(message, field.name)]
     if field.has_presence and not message.HasField(field.name):
         return None
     return _value(getattr(message, field.name), field, depth)

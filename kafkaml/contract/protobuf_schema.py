@@ -1,4 +1,4 @@
-"""ProtobufSchema: the messages that the text of a .proto file describes, compiled by protoc.
+"""ProtobufSchema: the messages in the text of a .proto file, compiled by protoc.
 
 Language: https://protobuf.dev/reference/protobuf/proto3-spec/, and proto2 and editions, as protoc reads them.
 """
@@ -23,13 +23,13 @@ from kafkaml.errors import DecodeError
 
 __all__ = ["ProtobufSchema", "conflict"]
 
-# What protoc calls the file without a name of its own; no import may be called so.
+# The name for protoc of the file without a name; no import may have it.
 _FILE = "kafka-ml-schema.proto"
 _TIMEOUT_SECONDS = 30.0
 _MAX_TEXT = 1 << 20
-# Clients write a schema as a text of bytes too, which some registries give back as it is: a FileDescriptorProto.
+# Some clients register a schema as an encoded FileDescriptorProto, which some registries return unchanged.
 _BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
-# Kinds that are the same on the wire and mean the same: those read each other's records.
+# Kinds that are equal on the wire and in meaning, and so can read each other's records.
 _WIRE = {
     FieldDescriptor.TYPE_INT32: "integer",
     FieldDescriptor.TYPE_INT64: "integer",
@@ -47,8 +47,8 @@ class ProtobufSchema:
 
     def __init__(self, files: descriptor_pb2.FileDescriptorSet) -> None:
         pool = descriptor_pool.DescriptorPool()
-        for each in files.file:
-            pool.Add(each)
+        for description in files.file:
+            pool.Add(description)
         file = pool.FindFileByName(_FILE)
         self._outermost = list(file.message_types_by_name.values())
         self.messages: dict[str, Descriptor] = {}
@@ -56,14 +56,14 @@ class ProtobufSchema:
 
     @classmethod
     def compiled(cls, text: str, imports: Mapping[str, str]) -> ProtobufSchema:
-        """Compile a text; what it imports is found in ``imports``, by name, and among what protoc brings itself.
+        """Compile a text. Its imports are found in ``imports``, by name, and among protoc's own files.
 
         Each is the text of a file, or its FileDescriptorProto in base64. Raises DecodeError with what protoc says.
         """
         return _compiled(text, tuple(sorted(imports.items())))
 
     def named(self, name: str) -> Descriptor:
-        """Return a message, the first one without a name; DecodeError where there is none."""
+        """Return a message, the first one without a name; raises DecodeError where there is none."""
         if not name and self._outermost:
             return self._outermost[0]
         if name not in self.messages:
@@ -87,22 +87,22 @@ class ProtobufSchema:
         return found
 
     def _add(self, messages: Sequence[Descriptor]) -> None:
-        for each in messages:
+        for message in messages:
             # Entries of maps are messages on the wire only.
-            if not each.GetOptions().map_entry:
-                self.messages[each.full_name] = each
-                self._add(list(each.nested_types))
+            if not message.GetOptions().map_entry:
+                self.messages[message.full_name] = message
+                self._add(list(message.nested_types))
 
 
 def message_class(descriptor: Descriptor) -> Any:
-    """Return the class that reads a message."""
+    """Return the class for reading a message."""
     return message_factory.GetMessageClass(descriptor)
 
 
 def conflict(writer: Descriptor, reader: Descriptor) -> str:
-    """Say which field of ``writer``'s records ``reader`` would take for something else; empty where there is none.
+    """Return the field of ``writer``'s records that ``reader`` would misread; empty without one.
 
-    A field that one of them lacks is none: the reader passes over it, or finds it unset. Names may differ.
+    A field that one of them lacks is harmless, because the reader skips it or finds it unset. Names may differ.
     """
     numbers = {field.number: field for field in reader.fields}
     for theirs in writer.fields:
@@ -131,17 +131,19 @@ def _compiled(text: str, imports: tuple[tuple[str, str], ...]) -> ProtobufSchema
     with tempfile.TemporaryDirectory(prefix="kafka-ml-proto-") as name:
         folder = Path(name)
         ready = descriptor_pb2.FileDescriptorSet()
-        for each, content in (*imports, (_FILE, text)):
-            path = PurePosixPath(each)
+        for file_name, content in (*imports, (_FILE, text)):
+            path = PurePosixPath(file_name)
             if path.is_absolute() or ".." in path.parts or not path.parts:
-                raise DecodeError(f"a Protobuf schema cannot be imported as {each[:80]!r}: expected a relative path")
+                raise DecodeError(
+                    f"a Protobuf schema cannot be imported as {file_name[:80]!r}: expected a relative path"
+                )
             if _BASE64.fullmatch(content):
-                ready.file.append(_descriptor(each, content))
+                ready.file.append(_descriptor(file_name, content))
                 continue
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_text(content, encoding="utf-8")
         out = folder / "descriptors"
-        # A process of its own: protoc is made to end when it has said what is wrong.
+        # Run protoc in a process of its own, because it exits after reporting an error.
         command = [sys.executable, "-I", "-m", "grpc_tools.protoc", f"-I{folder}", f"--descriptor_set_out={out}"]
         if ready.file:
             (folder / "ready").write_bytes(ready.SerializeToString())
@@ -175,7 +177,7 @@ def _descriptor(name: str, content: str) -> descriptor_pb2.FileDescriptorProto:
 
 def _said(output: str) -> str:
     """Return what protoc says, without its warnings."""
-    told = [line.partition(f"{_FILE}:") for line in output.splitlines()]
+    reported = [line.partition(f"{_FILE}:") for line in output.splitlines()]
     # Other lines are of its log.
-    lines = [f"line {rest}" for _, here, rest in told if here and rest[:1].isdigit() and "warning:" not in rest]
+    lines = [f"line {rest}" for _, here, rest in reported if here and rest[:1].isdigit() and "warning:" not in rest]
     return "; ".join(lines)[:500] or output[-500:].strip() or "protoc gives no reason"

@@ -31,7 +31,7 @@ class Wrong(Exception):
 
 
 def converted(value: Any, kind: FieldKind) -> Any:
-    """Return ``value``, which is not None, as Polars takes the kind; raises Wrong for one of another kind."""
+    """Return ``value``, which is not None, in Polars' form of the kind; raises Wrong for one of another kind."""
     return _CONVERTERS[kind](value)
 
 

@@ -1,4 +1,4 @@
-"""Remarks: what there is to say of a topic before a model learns from it, each with what to do. Pure."""
+"""Remarks: findings about a topic before a model learns from it, each with advice. Pure."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ __all__ = ["Remarks", "listed"]
 
 _FEW = 50
 _IMBALANCED = 0.95
-# More of one kind are not read.
+# Nobody reads more of one kind.
 _MAX_PER_CODE = 10
-# Of so few records of another kind nothing is said.
+# Share of records of another kind below which there is no remark.
 _MIN_GROUP = 0.02
 
-# How ``frames`` tells of fields of another kind than usual.
+# The error of ``frames`` for fields of another kind than usual.
 _ODD = "another kind in "
 _FORMATS = {"": "of a known format", CSV: "lines of CSV", InputFormat.TELEGRAF_STR_JSON: "Telegraf's JSON"}
 _KINDS = {
@@ -44,19 +44,19 @@ class Remarks:
         self.all = list(remarks)
 
     def error(self, code: RemarkCode, message: str, hint: str, path: tuple[str, ...] = ()) -> None:
-        """Remark what leaves nothing to learn from."""
+        """Add an error, which leaves nothing to learn from."""
         self._add(code, Severity.ERROR, message, hint, path)
 
     def warning(self, code: RemarkCode, message: str, hint: str, path: tuple[str, ...] = ()) -> None:
-        """Remark what a person should look at."""
+        """Add a warning, which the user should look at."""
         self._add(code, Severity.WARNING, message, hint, path)
 
     def info(self, code: RemarkCode, message: str, hint: str = "", path: tuple[str, ...] = ()) -> None:
-        """Remark what is good to know."""
+        """Add a note that is good to know."""
         self._add(code, Severity.INFO, message, hint, path)
 
     def about_records(self, name: str, loaded: LoadedSample) -> None:
-        """Remark how many of the records are none of the format ``name``, or no samples."""
+        """Add remarks on how many records are not of the format ``name``, or not samples."""
         if loaded.looked_at < _FEW:
             self.warning(
                 RemarkCode.FEW_RECORDS,
@@ -85,19 +85,19 @@ class Remarks:
         self._about_schemas(loaded.samples)
 
     def about_fields(self, profile: Profile, choice: ColumnChoice) -> None:
-        """Remark what speaks against fields, and how the others are read."""
+        """Add remarks on unsuitable fields, and on how the others are read."""
         if profile.left_out:
             self.warning(
                 RemarkCode.TOO_MANY_FIELDS,
                 f"the records have {profile.left_out} fields more than are looked at ({len(profile.fields)})",
                 "fields that are named by data (a key for each device) are values: send them as such",
             )
-        for each in profile.fields:
-            self._about_values(each, choice.roles[each.path])
-            self._about_numbers(each, choice.roles[each.path])
+        for field in profile.fields:
+            self._about_values(field, choice.roles[field.path])
+            self._about_numbers(field, choice.roles[field.path])
 
     def about_label(self, name: str, label: FieldProfile, kind: LabelKind, leaks: Sequence[Leak]) -> None:
-        """Remark a label that there is little to learn about, and the columns that tell it."""
+        """Add remarks on a label with little to learn, and on columns that reveal it."""
         if kind == LabelKind.CLASS and label.counts:
             self.about_balance(name, label.counts, label.present, label.path)
         for leak in leaks:
@@ -110,7 +110,7 @@ class Remarks:
             )
 
     def about_balance(self, name: str, counts: Counter[str], present: int, path: tuple[str, ...] = ()) -> None:
-        """Remark classes of which there is nearly one only among the ``present`` records that have one."""
+        """Add a remark when nearly all of the ``present`` labelled records have one class."""
         (value, count), *others = counts.most_common(2)
         share = count / max(1, present)
         if not others:
@@ -130,31 +130,31 @@ class Remarks:
             )
 
     def about_samples(self, samples: int, failures: Sequence[DecodeError], *, of_another_kind: bool = False) -> None:
-        """Remark why records that can be read make no samples; of fields ``of_another_kind`` if that is told nowhere
-        else.
+        """Add remarks on why readable records do not make samples, including fields ``of_another_kind`` unless reported
+        elsewhere.
         """
-        told_here = [error for error in failures if of_another_kind or not error.gap.startswith(_ODD)]
-        reasons = Counter(error.gap or error.message[:100] for error in told_here)
-        told = ", ".join(f"{reason} ({count})" for reason, count in reasons.most_common(5))
+        reported = [error for error in failures if of_another_kind or not error.gap.startswith(_ODD)]
+        reasons = Counter(error.gap or error.message[:100] for error in reported)
+        top = ", ".join(f"{reason} ({count})" for reason, count in reasons.most_common(5))
         if not samples:
             self.error(
                 RemarkCode.NO_SAMPLES,
-                f"no record has all that the columns and the label want: {told or listed(map(str, failures[:3]))}",
+                f"no record has all that the columns and the label want: {top or listed(map(str, failures[:3]))}",
                 "choose another label, or another slice",
             )
         elif reasons:
             self.warning(
                 RemarkCode.INCOMPLETE,
-                f"{_percent(sum(reasons.values()) / (samples + len(failures)))} of the records make no sample: {told}",
+                f"{_percent(sum(reasons.values()) / (samples + len(failures)))} of the records make no sample: {top}",
                 "they are left out; a column can have something put in the place of what is missing",
             )
 
     def _add(self, code: RemarkCode, severity: Severity, message: str, hint: str, path: tuple[str, ...]) -> None:
-        if sum(each.code == code for each in self.all) < _MAX_PER_CODE:
+        if sum(remark.code == code for remark in self.all) < _MAX_PER_CODE:
             self.all.append(Remark(code=code, severity=severity, message=message, hint=hint, path=path))
 
     def _about_schemas(self, samples: Sequence[Any]) -> None:
-        """Remark records of different kinds in one topic: groups that have few fields in common."""
+        """Add a remark when a topic mixes different kinds of records: groups that have few fields in common."""
         names = Counter(frozenset(map(str, sample)) for sample in samples if isinstance(sample, dict))
         total = sum(names.values())
         groups: list[tuple[frozenset[str], int]] = []
@@ -165,7 +165,7 @@ class Remarks:
                     break
             else:
                 groups.append((keys, count))
-        large = sorted((each for each in groups if each[1] >= _MIN_GROUP * total), key=lambda each: -each[1])
+        large = sorted((group for group in groups if group[1] >= _MIN_GROUP * total), key=lambda group: -group[1])
         if len(large) > 1:
             (first, _), (second, count) = large[:2]
             self.warning(
@@ -175,66 +175,66 @@ class Remarks:
                 "records without the fields of a contract are left out; send each kind to a topic of its own",
             )
 
-    def _about_values(self, each: FieldProfile, role: FieldRole) -> None:
-        if role != FieldRole.LABEL and each.distinct == 1 and not each.missing and len(each.values) > 1:
-            zero = each.numbers is not None and not np.nan_to_num(each.numbers).any()
+    def _about_values(self, field: FieldProfile, role: FieldRole) -> None:
+        if role != FieldRole.LABEL and field.distinct == 1 and not field.missing and len(field.values) > 1:
+            zero = field.numbers is not None and not np.nan_to_num(field.numbers).any()
             self.warning(
                 RemarkCode.CONSTANT,
-                f"{each.name} is always {next(iter(each.counts))}: no model learns from it",
+                f"{field.name} is always {next(iter(field.counts))}: no model learns from it",
                 "it is left out; a sensor that is always 0 may be broken" if zero else "it is left out",
-                each.path,
+                field.path,
             )
-        if each.odd_places:
+        if field.odd_places:
             self.warning(
                 RemarkCode.MIXED_KINDS,
-                f"{each.name} is of another kind in {_percent(each.odd)} of the records: mostly it is "
-                f"{_KINDS.get(each.kind, f'a {each.kind}')}",
+                f"{field.name} is of another kind in {_percent(field.odd)} of the records: mostly it is "
+                f"{_KINDS.get(field.kind, f'a {field.kind}')}",
                 "such records are left out; let producers agree on one kind",
-                each.path,
+                field.path,
             )
-        if each.missing >= 0.5 and not each.trouble:
+        if field.missing >= 0.5 and not field.trouble:
             self.warning(
                 RemarkCode.MOSTLY_MISSING,
-                f"{each.name} is missing in {_percent(each.missing)} of the records",
+                f"{field.name} is missing in {_percent(field.missing)} of the records",
                 "leave it out, or say what stands in for it",
-                each.path,
+                field.path,
             )
 
-    def _about_numbers(self, each: FieldProfile, role: FieldRole) -> None:
-        if each.large is not None:
+    def _about_numbers(self, field: FieldProfile, role: FieldRole) -> None:
+        if field.large is not None:
             self.warning(
                 RemarkCode.LARGE_INTEGERS,
-                f"{each.name} holds whole numbers above 2^53, such as {str(each.large)[:40]}: as numbers they would be "
-                "rounded",
+                f"{field.name} holds whole numbers above 2^53, such as {str(field.large)[:40]}: as numbers they would "
+                "be rounded",
                 "leave it out; where each is a name, take it as a category: CAST(... AS TEXT)",
-                each.path,
+                field.path,
             )
         if role != FieldRole.COLUMN:
             return
-        if each.text_numbers:
+        if field.text_numbers:
             self.info(
                 RemarkCode.NUMBERS_AS_TEXT,
-                f"{each.name} holds numbers as texts: they are read by {number_expression(each)}",
-                path=each.path,
+                f"{field.name} holds numbers as texts: they are read by {number_expression(field)}",
+                path=field.path,
             )
-        if are_bytes(each):
+        if are_bytes(field):
             self.info(
                 RemarkCode.UNSCALED,
-                f"{each.name} goes from 0 to 255, as bytes do: a dense model learns badly from such numbers",
+                f"{field.name} goes from 0 to 255, as bytes do: a dense model learns badly from such numbers",
                 "it is scaled to 0..1",
-                each.path,
+                field.path,
             )
 
 
 def listed(names: Iterable[object]) -> str:
-    """Return names as they are told, not too many."""
+    """Return names for messages, cut to a readable number."""
     some = sorted(map(str, names))
     text = ", ".join(name[:60] for name in some[:8])
     return text + (f" and {len(some) - 8} more" if len(some) > 8 else "") or "none"
 
 
 def _percent(share: float) -> str:
-    """Return a share as people read it: never 100 % of what is not all, and never 0 % of what is some."""
+    """Return a share as text: never 100 % when it is not all, and never 0 % when it is not none."""
     for digits in range(4):
         text = f"{share:.{digits}%}"
         if (float(text[:-1]) > 0 or share == 0) and (float(text[:-1]) < 100 or share == 1):

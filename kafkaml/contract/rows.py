@@ -30,9 +30,9 @@ _RECORD_FIELDS = (KEY, TIMESTAMP, PARTITION)
 
 @dataclass(frozen=True)
 class Raw:
-    """``rows[i]`` is of record ``kept[i]`` of the batch, rising; ``failures`` are the other records.
+    """``rows[i]`` comes from record ``kept[i]`` of the batch, ascending; ``failures`` are the other records.
 
-    ``included[i]`` is what the answer to it carries; empty where answers carry nothing.
+    ``included[i]`` is what its answer carries; empty where answers carry nothing.
     """
 
     rows: Array
@@ -61,7 +61,7 @@ class RowReader:
     ) -> None:
         needed = {path for column in columns if not column.spare for path in column.expression.fields}
         used = {path for column in columns for path in column.expression.fields}
-        # What is only included is null where it cannot be read, and costs no record its answer.
+        # A field that is only carried along becomes null where it cannot be read, so that no record loses its answer.
         used |= frozenset() if included is None else included.fields
         of_record = {path for path in used if path in _RECORD_FIELDS or path[0] == HEADERS}
         self._frames = FrameReader(
@@ -112,7 +112,7 @@ class RowReader:
             failures.append((error.index, error))
         included = self._texts(frame.data, kept, batch)
         chosen = [included[row] for row in np.flatnonzero(good).tolist()] if included else ()
-        return Raw(rows[good], kept[good], sorted(failures, key=lambda each: each[0]), chosen)
+        return Raw(rows[good], kept[good], sorted(failures, key=lambda failure: failure[0]), chosen)
 
     def _texts(self, data: pl.DataFrame, kept: Rows, batch: RecordBatch) -> Sequence[bytes]:
         return () if self._included is None else self._included.texts(data, kept, batch)
@@ -120,7 +120,7 @@ class RowReader:
 
 @dataclass
 class RunBook:
-    """Numbers the runs of records as a slice is read, and carries values on.
+    """Numbers the runs of records while a slice is read, and carries values forward.
 
     ``run_keys[run]`` is the code of its key in ``keys``.
     """
@@ -158,7 +158,7 @@ class RunBook:
             return raw
         lost = [(indices[row], lacking_error(indices[row])) for row in np.flatnonzero(lacking).tolist()]
         failures = [*raw.failures, *lost]
-        return Raw(rows[~lacking], raw.kept[~lacking], sorted(failures, key=lambda each: each[0]))
+        return Raw(rows[~lacking], raw.kept[~lacking], sorted(failures, key=lambda failure: failure[0]))
 
     def _groups_of(self, batch: RecordBatch, indices: Sequence[int]) -> list[int]:
         topics, keys = batch.topics(), batch.keys()
@@ -166,20 +166,20 @@ class RunBook:
         known = self._groups
         groups = []
         for index in indices:
-            each = (topics[index], partitions[index], keys[index] or b"")
-            group = known.get(each)
+            identity = (topics[index], partitions[index], keys[index] or b"")
+            group = known.get(identity)
             if group is None:
-                group = known[each] = len(known)
+                group = known[identity] = len(known)
                 self._ended_ms.append(NEVER)
                 self._run.append(-1)
-                # Each byte as a character: any key is a text then, and no two are the same.
-                self._keys.append(int(self.keys.codes([each[2].decode("latin-1")])[0]))
+                # Map each byte to a character, so that any key becomes a unique text.
+                self._keys.append(int(self.keys.codes([identity[2].decode("latin-1")])[0]))
             groups.append(group)
         return groups
 
     def _number(self, rows: Array, order: Rows, groups: Array, start: Rows, goes_on: Array) -> None:
         numbers = np.empty(len(order), np.int64)
-        # In this order a run that goes on comes before those of its group that begin here.
+        # In this order a continued run comes before the runs of its group that begin here.
         for place in np.flatnonzero(start == np.arange(len(order))).tolist():
             group = int(groups[order[place]])
             if not goes_on[place]:

@@ -1,4 +1,4 @@
-"""LoadedSample: the records of a sample as objects, and what became of those that are none. Pure."""
+"""LoadedSample: the records of a sample as objects, and what happened to the others. Pure."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from kafkaml.wire.proposal import Undecodable
 
 __all__ = ["LoadedSample", "undecodable"]
 
-# A sample of so many values has no more to tell.
+# A sample with this many values is enough.
 _MAX_VALUES = 150_000
-# Deeper ones are no fields.
+# Values nested deeper are not fields.
 _MAX_DEPTH = 16
 
 
@@ -41,7 +41,7 @@ class LoadedSample:
 
     @classmethod
     def of(cls, records: Sequence[Record], load: Loader | None) -> LoadedSample:
-        """Load ``records``, of large ones not all; without ``load`` nothing but deletions is told apart."""
+        """Load ``records``, only some of large ones; without ``load`` only deletions are recognised."""
         loaded = cls()
         found: list[tuple[Record, Any]] = []
         values = 0
@@ -72,14 +72,14 @@ class LoadedSample:
 
     @property
     def undecodable(self) -> Undecodable | None:
-        """What is told of the failures."""
+        """The report about the failures."""
         if not self.failures:
             return None
         return undecodable(*self.failures[0], len(self.failures) / self.looked_at)
 
 
 def undecodable(record: Record, error: KafkaMLError, share: float) -> Undecodable:
-    """Return what is told of the ``share`` of records that are no samples, of which ``record`` is the first."""
+    """Return the report about the ``share`` of records that are not samples, with ``record`` as the first of them."""
     value = record.value or b""
     return Undecodable(
         share=share,
@@ -90,7 +90,7 @@ def undecodable(record: Record, error: KafkaMLError, share: float) -> Undecodabl
 
 
 def _spread(records: Sequence[Record]) -> Iterator[Record]:
-    """Iterate over the records so that any number of the first ones lie spread over all."""
+    """Iterate over the records in an order in which any prefix is spread over all."""
     for start in (0, 4, 2, 6, 1, 5, 3, 7):
         yield from records[start::8]
 
@@ -102,6 +102,6 @@ def _size(sample: Any, depth: int = 0) -> int:
     if depth >= _MAX_DEPTH or not isinstance(sample, (dict, list)) or not sample:
         return 1
     if isinstance(sample, dict):
-        return sum(_size(each, depth + 1) for each in sample.values())
+        return sum(_size(value, depth + 1) for value in sample.values())
     # The items of a list are mostly alike.
     return len(sample) * _size(sample[0], depth + 1)

@@ -1,4 +1,4 @@
-"""Samples: rows and what was learnt become the arrays that a model gets. The same function trains and serves."""
+"""Samples: turns rows, with what was learnt, into the arrays for a model. Training and serving share this code."""
 
 from __future__ import annotations
 
@@ -37,12 +37,14 @@ class Input:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """uint8 of pictures, float32 of all else."""
+        """uint8 for pictures, float32 for everything else."""
         return np.dtype(np.uint8 if self.columns[0].encoding == Encoding.IMAGE else np.float32)
 
 
 def inputs_of(columns: Sequence[CompiledColumn]) -> list[Input]:
-    """Return the inputs that columns name, in the order of their first columns; ContractError for what does not fit."""
+    """Return the inputs that columns name, in the order of their first columns; raises ContractError for
+    contradictions.
+    """
     names = list(dict.fromkeys(column.column.input for column in columns))
     problems = [
         Problem(
@@ -53,7 +55,7 @@ def inputs_of(columns: Sequence[CompiledColumn]) -> list[Input]:
             ),
         )
         for place, column in enumerate(columns)
-        if column.encoding == Encoding.IMAGE and sum(each.column.input == column.column.input for each in columns) > 1
+        if column.encoding == Encoding.IMAGE and sum(other.column.input == column.column.input for other in columns) > 1
     ]
     if len(names) > 1 and "" in names:
         problems += [
@@ -73,7 +75,8 @@ def inputs_of(columns: Sequence[CompiledColumn]) -> list[Input]:
 
 
 def places_in(vocabulary: Sequence[str], texts: Texts, first: int) -> npt.NDArray[np.int64]:
-    """Return for each code of ``texts`` its place in ``vocabulary``, counted from ``first``; ``first`` - 1 for none.
+    """Return for each code of ``texts`` its place in ``vocabulary``, counted from ``first``; ``first`` - 1 for texts
+    that are not in it.
 
     The last two entries are those of UNKNOWN and MISSING.
     """
@@ -82,7 +85,7 @@ def places_in(vocabulary: Sequence[str], texts: Texts, first: int) -> npt.NDArra
 
 
 class Sampler:
-    """Makes the arrays of ``inputs``. ``learnt`` has an entry for each column that has something to be learnt."""
+    """Makes the arrays of ``inputs``. ``learnt`` has an entry for each column that learns something."""
 
     def __init__(self, inputs: Sequence[Input], learnt: Mapping[str, LearntColumn], texts: Mapping[str, Texts]) -> None:
         self._inputs = inputs
@@ -92,23 +95,23 @@ class Sampler:
         self._places: dict[str, npt.NDArray[np.int64]] = {}
 
     def width(self, column: CompiledColumn) -> int:
-        """Return how many numbers a column is of."""
+        """Return how many numbers a column gives."""
         if column.encoding == Encoding.ONE_HOT:
             return len(self._learnt[column.name].vocabulary) + 1
         return math.prod(column.column.shape)
 
-    def shape(self, each: Input) -> tuple[int, ...]:
+    def shape(self, model_input: Input) -> tuple[int, ...]:
         """Return the shape of one row's part of an input."""
-        if each.alone is not None:
-            return each.alone.column.shape
-        return (sum(self.width(column) for column in each.columns),)
+        if model_input.alone is not None:
+            return model_input.alone.column.shape
+        return (sum(self.width(column) for column in model_input.columns),)
 
-    def feature_names(self, each: Input) -> list[str]:
-        """Return what the places of the last axis are where columns stand side by side, else none."""
-        if each.alone is not None:
+    def feature_names(self, model_input: Input) -> list[str]:
+        """Return the names along the last axis where columns are side by side, otherwise empty."""
+        if model_input.alone is not None:
             return []
         names: list[str] = []
-        for column in each.columns:
+        for column in model_input.columns:
             if column.encoding == Encoding.ONE_HOT:
                 values = ("other", *self._learnt[column.name].vocabulary)
                 names += [f"{column.name}={value[:60]}" for value in values]
@@ -121,14 +124,17 @@ class Sampler:
     def arrays(self, rows: Array) -> dict[str, Array]:
         """Return the inputs by name, (*rows.shape, *shape), of ``rows``: (n,), or (n, length) of windows."""
         flat = rows.reshape(-1)
-        return {each.name: self._array(each, flat).reshape(*rows.shape, *self.shape(each)) for each in self._inputs}
+        return {
+            model_input.name: self._array(model_input, flat).reshape(*rows.shape, *self.shape(model_input))
+            for model_input in self._inputs
+        }
 
-    def _array(self, each: Input, rows: Array) -> Array:
-        if each.dtype == np.uint8:
-            return np.ascontiguousarray(rows[each.columns[0].field])
-        result = np.zeros((len(rows), math.prod(self.shape(each))), np.float32)
+    def _array(self, model_input: Input, rows: Array) -> Array:
+        if model_input.dtype == np.uint8:
+            return np.ascontiguousarray(rows[model_input.columns[0].field])
+        result = np.zeros((len(rows), math.prod(self.shape(model_input))), np.float32)
         start = 0
-        for column in each.columns:
+        for column in model_input.columns:
             width = self.width(column)
             self._write(column, rows, result[:, start : start + width])
             start += width
@@ -150,9 +156,9 @@ class Sampler:
             return
         if learnt.fill is not None:
             values = np.where(np.isnan(values), learnt.fill, values)
-        # An outlier of a column that is nearly constant stays a number.
+        # Clip, so that an outlier in a nearly constant column stays finite.
         scaled = (values - learnt.offset) / learnt.scale
-        # As np.clip does, in a third of its time where there are few.
+        # Like np.clip, in a third of its time where few values are clipped.
         target[:] = np.minimum(np.maximum(scaled, -_MAX_FLOAT32), _MAX_FLOAT32)
 
     def _places_of(self, column: CompiledColumn) -> npt.NDArray[np.int64]:

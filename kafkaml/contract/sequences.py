@@ -1,8 +1,8 @@
-"""Records of one key in their order: runs of them, windows over runs, and values that are carried on. Pure.
+"""Records of one key in their order: runs, windows over runs, and values that are carried forward. Pure.
 
 A run is all records of one key of one partition, in the order of their offsets, as long as none comes more than
-``forget_ms`` after the one before it: state that is not used for so long is given up when serving, so a training does
-not see across the gap either.
+``forget_ms`` after the one before it: serving drops state that is unused for that long, so training does not look
+across the gap either.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ Rows = npt.NDArray[np.intp]
 Flags = npt.NDArray[np.bool_]
 
 FORGET_MS = 7 * 86_400_000
-# The time before the first record of a key, and that of a record that has none.
+# The time before the first record of a key, and the time of a record without one.
 NEVER, _UNTIMED = -2, -1
 
 
 @dataclass(frozen=True)
 class Runs:
-    """``order`` brings rows together by group, then by arrival; all else is in that order.
+    """``order`` sorts rows by group, then by arrival; everything else is in that order.
 
     ``group`` is the place of a row's group among ``groups``, ``start`` where its run begins, ``goes_on`` whether that
     run began before these rows. ``lasts`` are the last rows of the groups, ``ended_ms`` their times.
@@ -47,7 +47,7 @@ class Runs:
 def runs_of(groups: Array, times_ms: Array, *, before_ms: Array | None = None, forget_ms: int = FORGET_MS) -> Runs:
     """Return the runs of rows, given in the order of arrival, of ``groups`` (n,) and ``times_ms`` (n,).
 
-    ``before_ms`` (distinct groups, sorted) are the times of the records before these, NEVER where there are none.
+    ``before_ms`` (distinct groups, sorted) are the times of the records before these, NEVER where there is none.
     """
     order = np.argsort(groups, kind="stable")
     by_group, times = groups[order], np.asarray(times_ms)[order]
@@ -76,7 +76,7 @@ def is_missing(values: Array) -> Flags:
 
 
 def carried(rows: Array, runs: Runs, fields: Sequence[str], before: Array) -> tuple[Flags, Array]:
-    """Put the last value of the same run where one of ``fields`` is missing, in place.
+    """Fill missing values of ``fields`` with the last value of the same run, in place.
 
     ``before`` (distinct groups,) holds the last values before these rows. Returns which rows still lack a value, in
     their order of arrival, and the last values behind these rows.
@@ -128,7 +128,7 @@ class Windows:
     def extremes(self, ranks: Array) -> tuple[Array, Array]:
         """Return the least and the greatest of ``ranks`` (rows,) among the rows of each sample, and of its label."""
         least = greatest = ranks[self.order]
-        # Of twice as many rows each time, so that long windows cost their length's logarithm.
+        # Double the number of rows at each step, so that the cost is the logarithm of the window's length.
         have = 1
         while have < self.length:
             step = min(have, self.length - have)

@@ -1,7 +1,7 @@
-"""Splits: which samples train, validate and test, so that nothing of a test is known from the training. Pure.
+"""Splits: which samples train, validate and test, so that nothing in a test is known from the training. Pure.
 
-By time no record is in two parts, neither in a window nor as a label: windows across a border are left out. By key no
-key is in two parts.
+A split by time puts no record into two parts, neither in a window nor as a label, so windows across a border are left
+out. A split by key puts no key into two parts.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Rows = npt.NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Parts:
-    """Samples of each part in their order, disjoint; ``left_out`` lie across a border."""
+    """Samples of each part in their order, disjoint; ``left_out`` counts those across a border."""
 
     training: Rows
     validation: Rows
@@ -33,12 +33,12 @@ class Parts:
 
     def __str__(self) -> str:
         """For results and logs."""
-        told = f"training {len(self.training)}, validation {len(self.validation)}, test {len(self.test)}"
-        return told + (f", {self.left_out} across a border left out" if self.left_out else "")
+        text = f"training {len(self.training)}, validation {len(self.validation)}, test {len(self.test)}"
+        return text + (f", {self.left_out} across a border left out" if self.left_out else "")
 
 
 def in_order(order: Rows, *, validation_rate: float, test_rate: float) -> Parts:
-    """Split samples that follow each other in ``order``."""
+    """Split samples into consecutive sections of ``order``."""
     plan = SplitPlan.of(len(order), validation_rate=validation_rate, test_rate=test_rate)
     return Parts(order[plan.training_rows], order[plan.validation_rows], order[plan.test_rows])
 
@@ -67,8 +67,8 @@ def by_time(windows: Windows, ranks: Array, *, validation_rate: float, test_rate
 def by_key(keys: Array, order: Rows, seed_hashes: Array, *, validation_rate: float, test_rate: float) -> Parts:
     """Split so that all samples of one of ``keys`` (samples,) are in one part; ``order`` is that of the samples.
 
-    ``seed_hashes`` (samples,) bring keys into a random order, the same for samples of one key. Raises RefusedError
-    where there are fewer keys than parts.
+    ``seed_hashes`` (samples,) order keys randomly, with equal hashes for samples of one key. Raises RefusedError where
+    there are fewer keys than parts.
     """
     plan = SplitPlan.of(len(keys), validation_rate=validation_rate, test_rate=test_rate)
     distinct, first, inverse, counts = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
@@ -85,7 +85,7 @@ def by_key(keys: Array, order: Rows, seed_hashes: Array, *, validation_rate: flo
     for key in np.argsort(seed_hashes[first], kind="stable").tolist():
         count = int(counts[key])
         for place, target in enumerate(targets):
-            # Until one more would lead further away from the target than to stop.
+            # Stop when one more key would lead further away from the target.
             if target and (not sizes[place] or sizes[place] + count / 2 <= target):
                 sizes[place] += count
                 part[key] = place + 1

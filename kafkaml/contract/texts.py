@@ -14,7 +14,7 @@ __all__ = ["MISSING", "UNKNOWN", "Texts"]
 
 MISSING, UNKNOWN = -1, -2
 
-# Texts of which nearly each is another one, such as ids, are no categories, and would fill the memory.
+# Limit of distinct texts. Nearly unique texts, such as ids, are not categories and would fill the memory.
 MAX_TEXTS = 1_000_000
 _HASH_BYTES = 8
 
@@ -22,7 +22,8 @@ _HASH_BYTES = 8
 class Texts:
     """Codes are places in ``names``, in the order of arrival; with ``learnt`` all other texts are UNKNOWN.
 
-    A code says nothing outside of this dictionary: whatever must not depend on the order of arrival goes by ``hashes``.
+    A code means nothing outside this dictionary. Use ``hashes`` where the result must not depend on the order of
+    arrival.
     """
 
     def __init__(self, column: str, names: Sequence[str] = (), *, learnt: bool = False) -> None:
@@ -34,7 +35,7 @@ class Texts:
         self._hashes = np.empty(0, np.uint64)
 
     def codes(self, texts: Sequence[str | None]) -> npt.NDArray[np.int32]:
-        """Return the code of each text; MISSING for None. DecodeError when there are too many of them."""
+        """Return the code of each text; MISSING for None. Raises DecodeError for too many distinct texts."""
         known = self._codes
         if self._learnt:
             return np.array([known.get(text, UNKNOWN) for text in texts], np.int32)
@@ -61,5 +62,5 @@ class Texts:
                 hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=_HASH_BYTES).digest() for name in new
             )
             self._hashes = np.concatenate([self._hashes, np.frombuffer(digests, "<u8")])
-        # Behind them those of UNKNOWN and MISSING.
+        # The hashes of UNKNOWN and MISSING come last.
         return np.append(self._hashes, np.array([1, 0], np.uint64))[codes]

@@ -39,7 +39,7 @@ class Frame:
 
 
 class ValueReader(ABC):
-    """Reads the values of records of one format. ``spare`` fields are null where they are of another kind."""
+    """Reads the values of records of one format. ``spare`` fields become null where they have another kind."""
 
     def __init__(self, fields: Mapping[Path, FieldKind], spare: AbstractSet[Path]) -> None:
         self.fields = dict(fields)
@@ -57,7 +57,9 @@ def deletion() -> DecodeError:
 
 
 def field_of(record: Any, path: Path) -> Any:
-    """Return the value at ``path`` in a record; None where it lacks one, Wrong where it is no object on the way."""
+    """Return the value at ``path`` in a record; None where it is missing. Raises Wrong where a parent is
+    not an object.
+    """
     if path == (VALUE,):
         return record
     for name in path:

@@ -1,7 +1,7 @@
 """WindowState: what serving keeps of each key, the last records of its window and the values to be carried on.
 
-All of a key is one element of an array, whose bytes go into a compacted changelog as they are. What a batch changes is
-seen by the next at once, and undone by a roll-back until it is committed with the batch's answers.
+The state of a key is one element of an array, whose bytes go unchanged into a compacted changelog. The next batch sees
+the changes of the one before immediately. A roll-back undoes them until they are committed with the batch's answers.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ _FIRST_SLOTS = 64
 
 @dataclass(frozen=True)
 class Advance:
-    """What a batch of rows gives: ``windows`` (samples, length) of rows, each ending with row ``ends[i]`` of the batch.
+    """The outcome of a batch of rows: ``windows`` (samples, length) of rows, each ending with row ``ends[i]`` of the
+    batch.
 
     ``waiting`` rows have no answer, as there are too few before them, or the stride leaves them out; ``lacking`` rows
     lack a value that nothing before them has. ``changes`` are for the changelog.
@@ -42,7 +43,7 @@ class Advance:
 class WindowState:
     """``row`` is the type of rows, ``carry`` the fields of it whose last values stand in for missing ones.
 
-    ``layout`` (8 bytes) names what rows mean: state of another layout is not understood and counts as none.
+    ``layout`` (8 bytes) names what rows mean: state with another layout is ignored.
     """
 
     def __init__(
@@ -61,8 +62,8 @@ class WindowState:
         self._stride = stride
         self._carry = list(carry)
         self._forget_ms = forget_ms
-        # The time of the last record, how many records its run has, the values to be carried on, and the last rows of
-        # the run, the newest at the end.
+        # The state of a key: time of the last record, length of its run, carried values, and the last rows of the run,
+        # the newest at the end.
         self._type = np.dtype(
             [
                 ("layout", "<u8"),
@@ -72,7 +73,7 @@ class WindowState:
                 ("tail", row, (length - 1,)),
             ]
         )
-        # Where each key is, by partition; where none is any more; and what batches changed that were not committed.
+        # The slot of each key by partition, the free slots, and the changes of uncommitted batches.
         self._slots: dict[int, dict[bytes, int]] = {}
         self._free: list[int] = []
         self._values = np.zeros(0, self._type)
@@ -92,7 +93,7 @@ class WindowState:
     def advance(
         self, partitions: Sequence[int], keys: Sequence[bytes], times_ms: Sequence[int], rows: Array
     ) -> Advance:
-        """Take rows in the order of arrival; ``rows`` are changed where values are carried on."""
+        """Take rows in the order of arrival; ``rows`` is modified where values are carried forward."""
         groups = self._slots_of(partitions, keys)
         slots, firsts = np.unique(groups, return_index=True)
         before = _taken(self._values, slots)
@@ -113,7 +114,7 @@ class WindowState:
         return Advance(windows, taken.order[ready], np.sort(taken.order[~ready]), np.flatnonzero(lacking), changes)
 
     def commit(self, batches: int = 1) -> None:
-        """Let what the oldest ``batches`` that were not committed changed count."""
+        """Make the changes of the oldest ``batches`` uncommitted batches permanent."""
         del self._undo[:batches]
 
     def roll_back(self) -> None:
@@ -123,7 +124,7 @@ class WindowState:
             _whole(self._values)[slots] = _whole(values)
 
     def restore(self, partition: int, key: bytes, value: bytes | None) -> None:
-        """Take a record of the changelog, None for a key that was forgotten; the last one of a key counts."""
+        """Take a record of the changelog, None for a key that was forgotten; the last one per key counts."""
         read = np.frombuffer(value, self._type) if value is not None and len(value) == self._type.itemsize else None
         if read is None or read["layout"][0] != self._layout:
             self.forget([(partition, key)])
@@ -131,8 +132,8 @@ class WindowState:
             self._values[self._slots_of([partition], [key])] = read
 
     def snapshot(self) -> dict[str, Array]:
-        """Return a copy of all that is known, which ``take`` reads: ``partitions`` (n,), ``keys`` (all bytes, one key
-        behind the other), ``key_ends`` (n,) and ``values`` (n, ``value_bytes``).
+        """Return a copy of the whole state: ``partitions`` (n,), ``keys`` (the bytes of all keys, concatenated),
+        ``key_ends`` (n,) and ``values`` (n, ``value_bytes``).
         """
         known = [(partition, key, slot) for partition, table in self._slots.items() for key, slot in table.items()]
         slots = np.array([slot for _, _, slot in known], np.intp)
@@ -144,7 +145,7 @@ class WindowState:
         }
 
     def take(self, snapshot: Mapping[str, Array]) -> None:
-        """Go on where ``snapshot`` was made; an empty one knows nothing."""
+        """Continue from a ``snapshot``; an empty one holds no state."""
         if not snapshot:
             return
         keys, start = snapshot["keys"].tobytes(), 0
@@ -155,15 +156,15 @@ class WindowState:
             start = end
 
     def drop(self, partition: int) -> None:
-        """Forget a partition that another replica has now."""
+        """Forget a partition that now belongs to another replica."""
         self.forget([(partition, key) for key in self._slots.get(partition, ())])
         self._slots.pop(partition, None)
 
     def expired(self, now_ms: int) -> list[StateKey]:
-        """Return the keys that were not seen for too long, and are in no batch that was not committed.
+        """Return the keys that were not seen for too long, and are in no uncommitted batch.
 
-        Time is that of the newest record of their partition, at most ``now_ms``: old records that are read again, or
-        one with a time far in the future, make nobody forget what comes next.
+        The clock is the newest record of their partition, at most ``now_ms``. Neither old records that are read again
+        nor one with a time far in the future lead to wrong expiry.
         """
         under_way = np.concatenate([np.empty(0, np.intp), *(slots for slots, _ in self._undo)])
         found: list[StateKey] = []
@@ -176,7 +177,7 @@ class WindowState:
         return found
 
     def forget(self, keys: Iterable[StateKey]) -> None:
-        """Forget keys, of which the changelog has a tombstone now."""
+        """Forget keys that now have a tombstone in the changelog."""
         gone = [slot for partition, key in keys if (slot := self._slots.get(partition, {}).pop(key, None)) is not None]
         self._free += gone
         # Another key may have the slot when these are rolled back.
@@ -189,8 +190,8 @@ class WindowState:
         return times
 
     def _slots_of(self, partitions: Sequence[int], keys: Sequence[bytes]) -> Rows:
-        """Return where keys are; new ones get a place, and nothing is known of them."""
-        tables = {each: self._slots.setdefault(each, {}) for each in set(partitions)}
+        """Return the slots of keys; new keys get an empty one."""
+        tables = {partition: self._slots.setdefault(partition, {}) for partition in set(partitions)}
         found = [tables[partition].get(key, -1) for partition, key in zip(partitions, keys, strict=True)]
         slots = np.array(found, np.intp)
         for index in np.flatnonzero(slots < 0).tolist():
@@ -204,7 +205,7 @@ class WindowState:
         if not self._free:
             used = len(self._values)
             more = max(_FIRST_SLOTS, used // 8)
-            # In place, where the system can: all states twice would be much. No view of it is kept anywhere.
+            # Grow in place where possible, because a second copy of all states would be large. No views of it exist.
             self._values.resize(used + more, refcheck=False)
             self._free.extend(range(used + more - 1, used - 1, -1))
         slot = self._free.pop()
@@ -212,7 +213,7 @@ class WindowState:
         return slot
 
     def _laid(self, before: Array, rows: Array, taken: _Taken) -> tuple[Array, Rows]:
-        """Lay the rows of each key behind those that are kept of it; returns where those that are taken are."""
+        """Append the rows of each key to its stored ones; returns the positions of the new rows."""
         olds = np.minimum(before["count"], self._length - 1)
         place = np.arange(len(taken.order)) + np.cumsum(olds)[taken.group]
         laid = np.empty(int(olds.sum()) + len(taken.order), self._row)
@@ -224,10 +225,10 @@ class WindowState:
         return laid, place
 
     def _after(self, before: Array, runs: Runs, last: Array, taken: _Taken, laid: Array, place: Rows) -> Array:
-        """Return the state behind the batch."""
+        """Return the state after the batch."""
         after = before.copy()
         after["layout"], after["time"], after["last"] = self._layout, runs.ended_ms, last
-        # A run of which nothing was taken, and that does not go on, has nothing.
+        # A run that took no row and does not continue has no state.
         after["count"][~runs.goes_on[runs.lasts]] = 0
         ends = taken.last_of_groups(runs)
         groups = taken.group[ends]
@@ -235,7 +236,7 @@ class WindowState:
         ago = np.arange(2 - self._length, 1)
         tail = before["tail"].copy()
         _whole(tail)[groups] = _whole(laid)[np.maximum(place[ends][:, None] + ago, 0)]
-        # Nothing of other runs or keys goes into the changelog.
+        # Clear the rest, so that nothing from other runs or keys gets into the changelog.
         _whole(tail)[-ago >= after["count"][:, None]] = bytes(self._row.itemsize)
         after["tail"] = tail
         return after
@@ -243,7 +244,7 @@ class WindowState:
 
 @dataclass(frozen=True)
 class _Taken:
-    """The rows that have a place in a window, by group and arrival: those that lack a value have one in time only.
+    """The rows that may be in a window, by group and arrival. Rows that lack a value only count for the time.
 
     ``count`` is how many rows of its run a row ends, from 1 on.
     """

@@ -1,4 +1,4 @@
-"""Each framework, described once: what is known of it by name is looked up here. A new one is a line of the list."""
+"""Each framework, described once and looked up here by name. A new one is a line in the list."""
 
 from __future__ import annotations
 
@@ -11,4 +11,4 @@ from kafkaml.wire.framework import Framework
 
 __all__ = ["BEST_EPOCH", "FRAMEWORKS", "Argument", "Arguments", "ChainNames", "FrameworkDescriptor", "Kind", "Purpose"]
 
-FRAMEWORKS: Mapping[Framework, FrameworkDescriptor] = {each.name: each for each in (TENSORFLOW, PYTORCH)}
+FRAMEWORKS: Mapping[Framework, FrameworkDescriptor] = {framework.name: framework for framework in (TENSORFLOW, PYTORCH)}

@@ -1,8 +1,8 @@
-"""FrameworkDescriptor: what the house needs to know of a machine learning framework, without importing it.
+"""FrameworkDescriptor: everything the platform needs to know about a machine learning framework, without importing it.
 
 One for the model processes that use its arguments and files, the backend that checks the arguments, the engine that
-chooses among the files, and pages and commands that offer both. The syntax of the arguments' text is
-``kafkaml.arguments``' business.
+chooses among the files, and pages and commands that offer both. ``kafkaml.arguments`` handles the syntax of the
+arguments' text.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Purpose(StrEnum):
 
 @dataclass(frozen=True)
 class Kind:
-    """A type of argument: ``expected`` completes "expected ..." for people."""
+    """A type of argument: ``expected`` completes "expected ..." in messages."""
 
     expected: str
     accepts: Callable[[Any], bool]
@@ -63,7 +63,7 @@ class Kind:
 class Argument:
     """One argument; ``default`` as it is written, ``alias_of`` the name that means the same.
 
-    ``known_as`` is what other frameworks call it, so that runs can be compared; empty where that is its own name.
+    ``known_as`` is what other frameworks call it, so that runs can be compared; empty where it has the same name.
     """
 
     kind: Kind
@@ -87,18 +87,18 @@ class Arguments:
     first: str = ""
 
     def own_names(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return ``values`` under the names that the framework itself knows, without those that have no effect."""
+        """Return ``values`` under the framework's own names, without those that have no effect."""
         return {self.accepted[name].alias_of or name: value for name, value in values.items() if name != "verbose"}
 
     def in_common_names(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return those that are accepted, under the names that all frameworks know them by."""
+        """Return the accepted ones, under the names common to all frameworks."""
         own = {name: self.accepted[name].alias_of or name for name in values if name in self.accepted}
-        return {self.accepted[each].known_as or each: values[name] for name, each in own.items()}
+        return {self.accepted[value].known_as or value: values[name] for name, value in own.items()}
 
 
 @dataclass(frozen=True, kw_only=True)
 class ChainNames:
-    """What a chain of sub-models can be compiled with, by the names that Keras knows them by."""
+    """The choices for compiling a chain of sub-models, by Keras' names."""
 
     optimizers: Sequence[str]
     losses: Sequence[str]
@@ -111,9 +111,9 @@ class FrameworkDescriptor:
 
     ``library`` is what its training is called by (the Keras of TensorFlow). ``artifacts`` are names of files that it
     serves from, the best first; ``packages`` the Python packages that user code finds, by the names that pip knows;
-    ``files`` are those that a training leaves, by name, with what they are for.
-    ``exact_inputs``: the report of a model names its inputs just as the model takes them. ``elsewhere`` are arguments
-    that the library knows, and why they cannot be given. ``chain`` is what its distributed models can be compiled with.
+    ``files`` are those that a training leaves, by name, with what they are for. ``exact_inputs``: the report of a model
+    gives the exact names and shapes of its inputs. ``elsewhere`` maps arguments of the library that cannot be given to
+    the reason. ``chain`` holds the choices for its distributed models.
     """
 
     name: Framework
@@ -168,12 +168,12 @@ class FrameworkDescriptor:
 
 
 def is_integer(value: object, least: int) -> bool:
-    """Whether ``value`` is a whole number of at least ``least``; True and False are none."""
+    """Whether ``value`` is an integer of at least ``least``; True and False do not count."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
 def is_number(value: object) -> bool:
-    """Whether ``value`` is a number; True and False are none."""
+    """Whether ``value`` is a number; True and False do not count."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
@@ -191,7 +191,7 @@ _DIRECTION = Kind("'auto', 'min' or 'max'", lambda value: value in ("auto", "min
 _DELTA = Kind("a number of at least 0", lambda value: is_number(value) and 0 <= value < math.inf)
 _OPTIONAL_BOOLEAN = Kind("True, False or None", lambda value: value is None or isinstance(value, bool))
 
-# Which epoch is the best, and what is done with it: named as Keras' EarlyStopping names it, and alike everywhere.
+# Arguments about the best epoch, with the names of Keras' EarlyStopping in all frameworks.
 BEST_EPOCH: Mapping[str, Argument] = {
     "early_stopping": Argument(
         OPTIONAL_POSITIVE, "epochs without a better one after which training stops (patience); None: never", "None"

@@ -1,6 +1,6 @@
 """FileUse: what a file of a trained model is for, and the program that loads it.
 
-Told by the API, shown beside each file, and written into the README of a version's zip.
+Returned by the API, shown next to each file, and written into the README of a version's zip.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ _FILE = "FILE"
 class FileUse:
     """``python`` loads the file called FILE there, with the packages ``needs`` by the names that pip knows.
 
-    ``python`` is empty for a file that another one loads. ``auxiliary`` files tell of the run, and are not the model.
+    ``python`` is empty for a file that another one loads. ``auxiliary`` files describe the run and are not part of the
+    model.
     """
 
     purpose: str
@@ -33,7 +34,7 @@ class FileUse:
 
 
 def loader(*packages: str) -> FileUse:
-    """Return the use of the model's code, which loads the weights beside it with ``packages``."""
+    """Return the use of the model's code, which loads the weights next to it with ``packages``."""
     return FileUse(
         purpose="The model's code with a function that loads the weights, which must be beside it by their name.",
         needs=packages,

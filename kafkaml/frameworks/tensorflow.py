@@ -39,7 +39,9 @@ def _is_class(value: object) -> bool:
 _FRACTION = Kind("a number from 0 to below 1", lambda value: is_number(value) and 0 <= value < 1)
 _FREQUENCY = Kind(
     "a whole number of at least 1, or a list of epochs",
-    lambda value: is_integer(value, 1) or (isinstance(value, list) and all(is_integer(each, 1) for each in value)),
+    lambda value: (
+        is_integer(value, 1) or (isinstance(value, list) and all(is_integer(element, 1) for element in value))
+    ),
 )
 _CLASS_WEIGHT = Kind(
     "a weight for each class number, such as {0: 1.0, 1: 2.5}, or None",
@@ -92,8 +94,7 @@ TENSORFLOW = FrameworkDescriptor(
             },
         ),
     },
-    # The whole model is for those whose code does not give it again, and for results that were trained before weights
-    # were kept.
+    # The whole model serves when the code does not reproduce it, and for results trained before weights were kept.
     artifacts=("model.weights.h5", "model.keras"),
     packages=("tensorflow", "keras", "numpy"),
     files={

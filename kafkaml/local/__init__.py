@@ -1,1 +1,1 @@
-"""What the platform on one machine writes down of itself, and whoever talks to it reads."""
+"""The files by which a local platform describes itself to its clients."""

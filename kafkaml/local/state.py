@@ -1,7 +1,6 @@
-"""StateDir: the one folder that holds everything a local platform keeps, and what a running platform says of itself.
+"""StateDir: the one folder that holds everything a local platform keeps, and the status of a running one.
 
-Written by the supervisor; read by the command line, the SDK and the tests. The folder and all in it belong to the
-person alone.
+Written by the supervisor; read by the command line, the SDK and the tests. Only its owner can access the folder.
 """
 
 from __future__ import annotations
@@ -25,13 +24,13 @@ from kafkaml.wire.framework import Framework
 
 __all__ = ["ComponentState", "ComponentStatus", "PlatformStatus", "StateDir", "ephemeral_parent", "find_state_dir"]
 
-# What the kernel takes (sun_path), less the final NUL.
+# The kernel's limit (sun_path), without the final NUL.
 _MAX_SOCKET_PATH_BYTES = 107
 _FOLDERS = ("kafka", "secrets", "artifacts", "run", "logs", "jobs", "slices", "cache")
 
 
 class ComponentState(StrEnum):
-    """Where a component of the platform is. FAILED: gave up, or between two attempts after several crashes."""
+    """The state of a component. FAILED: gave up, or is between two attempts after several crashes."""
 
     WAITING = "waiting"
     STARTING = "starting"
@@ -55,7 +54,7 @@ class ComponentStatus:
 
 @dataclass(frozen=True)
 class PlatformStatus:
-    """What a platform says of itself, as it is written to ``run/status.json``."""
+    """The status of a platform, as written to ``run/status.json``."""
 
     supervisor_pid: int
     url: str
@@ -73,10 +72,11 @@ class PlatformStatus:
 
     @classmethod
     def from_bytes(cls, value: bytes) -> PlatformStatus:
-        """Parse what ``to_bytes`` wrote; ValueError or KeyError for anything else."""
+        """Parse the output of ``to_bytes``; ValueError or KeyError for anything else."""
         document = orjson.loads(value)
         components = tuple(
-            ComponentStatus(**{**each, "state": ComponentState(each["state"])}) for each in document.pop("components")
+            ComponentStatus(**{**component, "state": ComponentState(component["state"])})
+            for component in document.pop("components")
         )
         return cls(**document, components=components)
 
@@ -123,7 +123,9 @@ class StateDir:
                 write_atomically(path, secrets.token_urlsafe(48).encode())
 
     def lock(self) -> IO[bytes] | None:
-        """Take the right to run this platform, held while the returned file is open; None when another holds it."""
+        """Take the lock for running this platform, held while the returned file is open; None when another process
+        holds it.
+        """
         file = (self.run / "supervisor.lock").open("wb")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -143,7 +145,7 @@ class StateDir:
         return False
 
     def access(self) -> tuple[str, str] | None:
-        """Return address of the platform that runs here, and its owner's token (empty where there is none to read)."""
+        """Return the address of the platform that runs here, and its owner's token (empty where it is not readable)."""
         status = self.read_status() if self.is_running() else None
         if status is None:
             return None
@@ -157,7 +159,7 @@ class StateDir:
         write_atomically(self.status_file, status.to_bytes())
 
     def read_status(self) -> PlatformStatus | None:
-        """Return what was published last, also by a supervisor that is gone; None when there is nothing readable."""
+        """Return the last published status, even of a supervisor that is gone; None when nothing is readable."""
         try:
             return PlatformStatus.from_bytes(self.status_file.read_bytes())
         except (OSError, ValueError, KeyError, TypeError):
@@ -177,7 +179,7 @@ def ephemeral_parent() -> Path:
 
 
 def find_state_dir(given: Path | None) -> StateDir:
-    """Return the state folder that commands mean: the given one, else the default.
+    """Return the state folder for commands: the given one, otherwise the default.
 
     When the default is not running and exactly one ephemeral platform is, that one is meant.
     """
@@ -186,7 +188,7 @@ def find_state_dir(given: Path | None) -> StateDir:
     default = StateDir(default_state_dir())
     if not default.is_running():
         parent = Path(tempfile.gettempdir()) / f"kafka-ml-{os.getuid()}"
-        running = [each for each in map(StateDir, sorted(parent.glob("*/"))) if each.is_running()]
+        running = [state_dir for state_dir in map(StateDir, sorted(parent.glob("*/"))) if state_dir.is_running()]
         if len(running) == 1:
             return running[0]
     return default

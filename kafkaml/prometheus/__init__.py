@@ -1,6 +1,6 @@
-"""Metrics for Prometheus: what each is and means (``definitions``), and how a process tells them (``exposition``).
+"""Metrics for Prometheus: their meaning (``definitions``), and how a process exposes them (``exposition``).
 
-Processes only set them. Nothing here is for user code: the process that runs it is another one, without a socket.
+Processes only set them. User code cannot reach them, because it runs in another process without a socket.
 """
 
 from kafkaml.prometheus import definitions

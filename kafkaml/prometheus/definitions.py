@@ -1,8 +1,8 @@
 """Every metric of the platform: name, kind, meaning, labels. Names follow Prometheus' conventions.
 
 (Base units, ``_total`` of counters, ``kafkaml_`` in front; https://prometheus.io/docs/practices/naming/.) Each sample
-also carries ``process``, the process that tells it: see ``exposition``. Labels are numbers and words of ours, never
-texts of users, so there are as many series as there is work.
+also carries ``process``, the process that exposes it: see ``exposition``. Labels are numbers and words of ours, never
+texts of users, so the number of series follows the number of runs.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ from kafkaml.prometheus.distribution import Distribution
 
 __all__ = ["CounterOf", "Definition", "GaugeOf", "HistogramOf", "every_definition"]
 
-# A second series of each counter that says when it began; ``process_start_time_seconds`` says it once.
+# Disable the extra ``_created`` series per counter, because ``process_start_time_seconds`` gives the time once.
 prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 @dataclass(frozen=True)
 class Definition:
-    """One metric. ``made`` is for a process that counts as it goes, ``family`` for one that looks when it is asked."""
+    """One metric. ``made`` is for a process that counts continuously, ``family`` for one that collects on
+    each scrape.
+    """
 
     name: str
     meaning: str
@@ -32,7 +34,7 @@ class Definition:
 
 
 class CounterOf(Definition):
-    """What only grows, until its process begins anew."""
+    """A value that only grows, until its process restarts."""
 
     def made(self) -> Counter:
         """Return a counter to be increased."""
@@ -66,13 +68,13 @@ class HistogramOf(Definition):
         return Histogram(self.name, self.meaning, self.labels, buckets=self.buckets, registry=None)
 
     def distribution(self) -> Distribution:
-        """Return what takes many observations at once."""
+        """Return a distribution, which takes many observations per call."""
         return Distribution(self.buckets)
 
     def family(
         self, labels: Sequence[str], buckets: Sequence[tuple[str, float]], total: float
     ) -> HistogramMetricFamily:
-        """Return the family of one distribution, as ``Distribution.told`` tells it."""
+        """Return the family of one distribution, from ``Distribution.told``."""
         family = HistogramMetricFamily(self.name, self.meaning, labels=self.labels)
         family.add_metric(labels, buckets, total)
         return family
@@ -84,7 +86,7 @@ _REPLICA = ("inference", "replica")
 _OF_INFERENCE = ("inference",)
 _OF_TRAINING = ("result", "attempt")
 
-# --- replicas of inferences, each by itself ------------------------------------------------------------------------
+# --- individual replicas of inferences -----------------------------------------------------------------------------
 REPLICA_RECORDS = CounterOf(
     "kafkaml_replica_records_total",
     "Records that are done with, by what became of them: predicted, dead_lettered, or warming_up, which have no answer "
@@ -227,4 +229,4 @@ GPU_TEMPERATURE = GaugeOf("kafkaml_gpu_temperature_celsius", "Temperature of a G
 
 def every_definition() -> list[Definition]:
     """Return all metrics in the order of this page."""
-    return [each for each in globals().values() if isinstance(each, Definition)]
+    return [value for value in globals().values() if isinstance(value, Definition)]

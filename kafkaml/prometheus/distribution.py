@@ -1,4 +1,4 @@
-"""Distribution: a histogram that takes many observations at once, for loops that must not be slowed by it."""
+"""Distribution: a histogram that takes many observations per call, for loops that must not be slowed down."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["Distribution"]
 
 
 class Distribution:
-    """Counts observations by upper bounds. Not thread-safe: its owner has a lock anyway."""
+    """Counts observations by upper bounds. Not thread-safe, because its owner has a lock anyway."""
 
     def __init__(self, bounds: Sequence[float]) -> None:
         """``bounds`` rise; what is above the last counts, too."""
@@ -25,7 +25,7 @@ class Distribution:
             counts[bisect_left(bounds, value)] += stands_for
             self._sum += value * stands_for
 
-    def told(self) -> tuple[list[tuple[str, float]], float]:
+    def cumulative(self) -> tuple[list[tuple[str, float]], float]:
         """Return (upper bound, how many are not above it) for each bound and +Inf, and the sum of all observations."""
         totals = accumulate(self._counts)
         return [

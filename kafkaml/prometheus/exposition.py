@@ -1,8 +1,10 @@
-"""How a process tells its metrics: to its neighbours by a socket in the state folder, and at an address if one is set.
+"""How a process exposes its metrics: to its neighbours by a socket in the state folder, and at an address if one is
+set.
 
 Processes that share a state folder (those of a laptop; the web server and the controller in a pod) find each other by
-``run/metrics/<process>.<pid>.sock``: who connects there gets the text and nothing else. So one of them can answer for
-all, and none needs a port of its own. Each sample carries ``process``, the name of the process that tells it.
+``run/metrics/<process>.<pid>.sock``: a client of the socket gets the text and nothing else. One process can therefore
+answer for all, and none needs a port of its own. Each sample carries ``process``, the name of the process that exposes
+it.
 """
 
 from __future__ import annotations
@@ -33,25 +35,25 @@ logger = get_logger(__name__)
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 _SUFFIX = ".sock"
-# A process that does not answer in this time is left out: the others are worth more than it.
+# A process that does not answer within this time is left out, so that it does not hold up the others.
 _NEIGHBOUR_SECONDS = 3.0
 _MOST_AT_ONCE = 16
-# Of a client that takes its answer slowly, between two pieces.
+# Longest pause of a slow client between two pieces of its answer.
 _CLIENT_SECONDS = 5.0
 _MOST_CLIENTS = 16
-# Of one process: thousands of series. Protects who collects them from a neighbour gone mad.
+# Limit per process, enough for thousands of series. Protects the collecting process against a runaway neighbour.
 _MAX_TEXT_BYTES = 16 << 20
 _NO_NAME = re.compile(r"[^A-Za-z0-9_-]")
 
 
 class Collector(Protocol):
-    """What tells metrics when it is asked, in any thread: all instruments of ``prometheus_client`` do."""
+    """Returns metrics on request, in any thread. All instruments of ``prometheus_client`` implement it."""
 
     def collect(self) -> Iterable[Metric]: ...
 
 
 class ProcessMetrics:
-    """What one process tells: of itself (memory, descriptors, processor time) and by ``collectors``."""
+    """The metrics of one process: its own (memory, descriptors, processor time) and those of ``collectors``."""
 
     def __init__(self, process: str, collectors: Iterable[Collector]) -> None:
         self.process = process
@@ -62,7 +64,7 @@ class ProcessMetrics:
         return generate_latest(cast("CollectorRegistry", self))
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the families, of which each sample names the process. A collector that fails is left out."""
+        """Yield the families, with the process named in each sample. A collector that fails is left out."""
         for collector in self._collectors:
             try:
                 families = list(collector.collect())
@@ -72,15 +74,15 @@ class ProcessMetrics:
             for family in families:
                 named = Metric(family.name, family.documentation, family.type)
                 named.samples = [
-                    each._replace(labels={**each.labels, "process": self.process}) for each in family.samples
+                    sample._replace(labels={**sample.labels, "process": self.process}) for sample in family.samples
                 ]
                 yield named
 
 
 class MetricsServer:
-    """Tells the metrics of a process while it is open, from threads of its own. A context manager.
+    """Exposes the metrics of a process while it is open, from threads of its own. A context manager.
 
-    Nothing here keeps a process from its work: where a socket cannot be had, that is logged.
+    Failures never stop the process: a socket that cannot be created is logged.
     """
 
     def __init__(self, metrics: ProcessMetrics, *, state_dir: Path, settings: MetricsSettings | None = None) -> None:
@@ -130,13 +132,14 @@ class MetricsServer:
             self._web = None
 
     def everything(self) -> bytes:
-        """Return what this process and those beside it tell."""
+        """Return the metrics of this process and its neighbours."""
         return together([self._metrics.text(), *neighbours(self._state_dir, but=self.socket_name)])
 
     def _listen(self) -> socket.socket:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        # Under its name only when it listens: who finds a socket where nobody does takes it for a dead process's.
+        # Rename the socket into place only when it listens, because others take a socket without a listener for a dead
+        # process's.
         fresh = f".{self.socket_name}"
         try:
             with socket_address(self._folder, fresh) as address:
@@ -162,7 +165,7 @@ class MetricsServer:
 
 
 class _HttpServer(ThreadingHTTPServer):
-    """Answers ``GET /metrics``. Processes of one state folder share the port: whichever is asked answers for all."""
+    """Answers ``GET /metrics``. Processes of one state folder share the port, and any of them answers for all."""
 
     daemon_threads = True
     # Answers under way are not waited for.
@@ -185,7 +188,7 @@ class _HttpServer(ThreadingHTTPServer):
         self._thread.start()
 
     def end(self) -> None:
-        """Answer no more. At once, unlike ``serve_forever``, which looks twice a second whether it is to end."""
+        """Stop answering, immediately, unlike ``serve_forever``, which checks twice a second whether to end."""
         self._over = True
         with contextlib.suppress(OSError):
             self.socket.shutdown(socket.SHUT_RDWR)
@@ -198,7 +201,8 @@ class _HttpServer(ThreadingHTTPServer):
 
     def server_bind(self) -> None:
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        # Not HTTPServer's own, which asks for this machine's name: a pod that may not ask would wait for seconds.
+        # Replace HTTPServer's own method, which looks up this machine's name. A pod without DNS access would wait for
+        # seconds.
         TCPServer.server_bind(self)
         self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
 
@@ -246,8 +250,8 @@ def _folder(state_dir: Path) -> Path:
 def neighbours(state_dir: Path, *, but: str = "") -> Iterator[bytes]:
     """Yield the texts of the processes that share ``state_dir``; sockets that processes left behind are removed.
 
-    ``but``: the socket of whoever asks, as ``MetricsServer.socket_name`` says. Of two processes with the same name, as
-    when one takes over from another, the newer counts.
+    ``but`` is the caller's own socket, from ``MetricsServer.socket_name``. The newer one counts of two processes with
+    the same name, as when one takes over from another.
     """
     paths = [path for path in sorted(_sockets(_folder(state_dir)), key=_modified) if path.name != but]
     if not paths:
@@ -259,7 +263,7 @@ def neighbours(state_dir: Path, *, but: str = "") -> Iterator[bytes]:
 
 
 def _text_of(path: Path) -> bytes:
-    """Return what the process behind a socket tells; nothing where it does not."""
+    """Return the metrics of the process behind a socket; empty where it does not answer."""
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(_NEIGHBOUR_SECONDS)
@@ -274,7 +278,7 @@ def _text_of(path: Path) -> bytes:
 
 
 def together(texts: Iterable[bytes]) -> bytes:
-    """Return the texts of several processes as one, in which all samples of a metric stand together."""
+    """Return the texts of several processes as one, with all samples of a metric grouped."""
     families: dict[bytes, list[bytes]] = {}
     for text in texts:
         lines: list[bytes] = []

@@ -19,7 +19,7 @@ class Users(Collection[types.User]):
         return self._create({"username": username, "password": password, "role": role})
 
     def update(self, identifier: int, **changes: object) -> types.User:
-        """Change role, password or whether the person may log in."""
+        """Change role, password or whether the user may log in."""
         return self._patch(identifier, changes)
 
 

@@ -62,12 +62,12 @@ class Client(Closing):
         self._connection.close()
 
     def system(self) -> dict[str, Any]:
-        """Return what the platform says of itself: components, versions, isolation, broker."""
+        """Return the state of the platform: components, versions, isolation, broker."""
         document: dict[str, Any] = self._connection.request("GET", "/system/")
         return document
 
     def kafka_settings(self) -> KafkaSettings:
-        """Return how Kafka is reached from here: by ``KML_KAFKA_*``, else at the address that the platform tells."""
+        """Return how Kafka is reached from here: by ``KML_KAFKA_*``, otherwise at the address from the platform."""
         settings = KafkaSettings()
         if "bootstrap_servers" in settings.model_fields_set:
             return settings
@@ -76,8 +76,8 @@ class Client(Closing):
         return settings.model_copy(update={"bootstrap_servers": self._bootstrap_servers})
 
     def audit(self, **filters: object) -> list[types.AuditEntry]:
-        """Return who did what, newest first."""
-        return [types.AuditEntry.model_validate(each) for each in self._connection.pages("/audit/", filters)]
+        """Return the audit trail, newest first."""
+        return [types.AuditEntry.model_validate(page) for page in self._connection.pages("/audit/", filters)]
 
     def events(self, topics: Sequence[str], *, last_id: str = "") -> Iterator[ServerSentEvent]:
         """Iterate over live events of ``topics`` (results, inferences, ...) until the server closes the stream."""

@@ -11,15 +11,15 @@ __all__ = ["Clusters"]
 
 
 class Clusters(Collection[types.Cluster]):
-    """Other Kubernetes clusters that inferences may run in (admins only, but for their names)."""
+    """Other Kubernetes clusters that inferences may run in (admins only, except for their names)."""
 
     path = "/clusters/"
     kind = types.Cluster
 
     def names(self) -> Sequence[types.ClusterName]:
-        """Return what there is to choose from; for everybody."""
+        """Return the clusters to choose from; for all roles."""
         answer = self._connection.request("GET", f"{self.path}names/")
-        return [types.ClusterName.model_validate(each) for each in answer]
+        return [types.ClusterName.model_validate(cluster) for cluster in answer]
 
     def create(
         self,
@@ -35,7 +35,7 @@ class Clusters(Collection[types.Cluster]):
         gpu_resource: str = "",
         keda: bool = False,
     ) -> types.Cluster:
-        """Enter a cluster; the token of its service account is kept and never given out again."""
+        """Register a cluster; the token of its service account is stored and never returned."""
         return self._create(locals())
 
     def update(self, identifier: int, **changes: object) -> types.Cluster:

@@ -1,4 +1,4 @@
-"""Collection: what all nouns of the SDK have in common. The base of each noun's class."""
+"""Collection: the base class of all nouns of the SDK."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T = TypeVar("T", bound=BaseModel)
 
 
 class Collection(Generic[T]):
-    """What all nouns have in common."""
+    """The methods that all nouns share."""
 
     path: str
     kind: type[T]
@@ -27,10 +27,10 @@ class Collection(Generic[T]):
 
     def list(self, **filters: object) -> list[T]:
         """Return all that match, following pages; filters are those of the API (``search``, ``ordering``, ...)."""
-        return [self.kind.model_validate(each) for each in self._connection.pages(self.path, filters)]
+        return [self.kind.model_validate(page) for page in self._connection.pages(self.path, filters)]
 
     def get(self, identifier: int | str) -> T:
-        """Return one; ApiError with status 404 when there is none."""
+        """Return one; raises ApiError with status 404 when there is none."""
         return self.kind.model_validate(self._connection.request("GET", f"{self.path}{identifier}/"))
 
     def delete(self, identifier: int | str) -> None:
@@ -38,14 +38,14 @@ class Collection(Generic[T]):
         self._connection.request("DELETE", f"{self.path}{identifier}/")
 
     def deletion(self, *identifiers: int) -> builtins.list[types.Deletion]:
-        """Tell what deleting these would do, without doing it; those that are gone already are left out.
+        """Return what deleting these would do, without doing it; those already deleted are left out.
 
         For models, configurations, data sets, deployments, results, inferences and streams; at most 100 at once.
         """
         answer = self._connection.request(
             "GET", f"{self.path}deletion/", params={"ids": ",".join(map(str, identifiers))}
         )
-        return [types.Deletion.model_validate(each) for each in answer]
+        return [types.Deletion.model_validate(deletion) for deletion in answer]
 
     def _create(self, fields: Mapping[str, object]) -> T:
         """Make one. ``fields`` may be the ``locals()`` of a method whose parameters are the API's fields."""
@@ -57,7 +57,7 @@ class Collection(Generic[T]):
         return self.kind.model_validate(answer)
 
     def _replace(self, identifier: int | str, body: Mapping[str, object]) -> T:
-        """Change fields, to nothing where None is given."""
+        """Change fields; None clears a field."""
         return self.kind.model_validate(self._connection.request("PATCH", f"{self.path}{identifier}/", body=body))
 
     def _act(self, identifier: int | str, action: str, body: Mapping[str, object] | None = None) -> Any:

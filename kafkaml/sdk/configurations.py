@@ -17,7 +17,7 @@ class Configurations(Collection[types.Configuration]):
     kind = types.Configuration
 
     def create(self, *, name: str, models: Sequence[int], description: str = "") -> types.Configuration:
-        """Group models; of a distributed model any sub-model stands for all, and ``note`` names those added."""
+        """Group models. Any sub-model stands for its whole distributed model, and ``note`` names those added."""
         return self._create({"name": name, "models": list(models), "description": description})
 
     def update(self, identifier: int, **changes: object) -> types.Configuration:

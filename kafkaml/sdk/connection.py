@@ -1,4 +1,4 @@
-"""HTTP to the platform's API: where it is, who we are, and problems as errors. Used by the nouns of ``Client``."""
+"""HTTP to the platform's API: the address, the token, and problems as errors. Used by the nouns of ``Client``."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class ServerSentEvent:
 
 
 class Connection(Closing):
-    """Sends requests as one person and turns what goes wrong into ApiError."""
+    """Sends requests as one user and turns problems into ApiError."""
 
     def __init__(self, url: str, token: str, *, transport: httpx.BaseTransport | None = None) -> None:
         self.url = url
@@ -118,7 +118,7 @@ class Connection(Closing):
     ) -> int:
         """Write a body to ``target``, complete or not at all; return its size in bytes.
 
-        ``on_progress`` is told how many bytes have come so far.
+        ``on_progress`` gets the number of bytes received so far.
         """
         partial = target.with_name(f".{target.name}.part")
         chosen = {name: value for name, value in (params or {}).items() if value is not None}
@@ -204,7 +204,7 @@ def _raise_for_problem(response: httpx.Response) -> None:
 
 
 def _describe(problem: Mapping[str, Any]) -> str:
-    """One sentence per field that is wrong; else what is wrong with the whole, and who is in the way."""
+    """One sentence per wrong field; otherwise the problem as a whole, and what is in the way."""
     messages = []
     for error in problem.get("errors") or []:
         place = str(error.get("field") or "")
@@ -214,7 +214,7 @@ def _describe(problem: Mapping[str, Any]) -> str:
     if messages:
         return "; ".join(messages)
     users = ", ".join(
-        f"{each.get('type')} {each.get('id')} ({each.get('name')})" for each in problem.get("users") or []
+        f"{user.get('type')} {user.get('id')} ({user.get('name')})" for user in problem.get("users") or []
     )
     detail = str(problem.get("detail") or "")
     return f"{detail}: {users}" if users else detail

@@ -30,7 +30,7 @@ class Datasets(Collection[types.Dataset]):
         it to other deployments and exports it.
         """
         pages = self._connection.pages(f"{self.path}catalog/", given({"search": search or None, "kind": kind}))
-        return [types.CatalogRow.model_validate(each) for each in pages]
+        return [types.CatalogRow.model_validate(page) for page in pages]
 
     def create(
         self,
@@ -100,7 +100,7 @@ class Datasets(Collection[types.Dataset]):
     ) -> Preview:
         """Return what ``contract`` makes of a sample of ``topic``: columns, samples as a model gets them, problems.
 
-        Other arguments as of ``create``. A contract that is wrong is no error: ``problems`` say where.
+        Other arguments as of ``create``. A wrong contract is not an error: ``problems`` list its mistakes.
         """
         body = {**_version(locals()), "samples": samples}
         return Preview.model_validate(self._connection.request("POST", f"{self.path}preview/", body=body))
@@ -125,8 +125,8 @@ class Datasets(Collection[types.Dataset]):
 
         ``path`` ends with ``.parquet`` (a row for each sample) or ``.npz`` (arrays for ``numpy.load``). Samples are as
         a model gets them, with labels and the part that each is in. The server may read for minutes before the first
-        byte comes; ``on_progress`` is told how many came. A version without end needs ``until``, the time before which
-        records are exported.
+        byte comes; ``on_progress`` gets the number received. A version without end needs ``until``, the time before
+        which records are exported.
         """
         return download_samples(
             self._connection,
@@ -138,13 +138,13 @@ class Datasets(Collection[types.Dataset]):
         )
 
     def train(self, identifier: int, *, deployment: int, version: int | None = None) -> dict[str, Any]:
-        """Let a deployment that waits train on a version, the newest unless one is named."""
+        """Let a waiting deployment train on a version, by default the newest."""
         answer: dict[str, Any] = self._act(identifier, "train", {"deployment": deployment, "version": version})
         return answer
 
 
 def _version(fields: Mapping[str, Any]) -> dict[str, object]:
-    """Return the body of a version of the ``locals()`` of a method that makes one."""
+    """Return the body of a version from the ``locals()`` of a method that makes one."""
     contract = fields["contract"]
     times = {name: None if fields[name] is None else fields[name].isoformat() for name in ("since", "until")}
     places = {name: fields[name] for name in ("topic", "partition", "start", "end", "fit_records")}

@@ -18,4 +18,6 @@ class Frameworks:
 
     def list(self) -> builtins.list[types.Framework]:
         """Return all frameworks, with the arguments that each of them takes."""
-        return [types.Framework.model_validate(each) for each in self._connection.request("GET", "/frameworks/")]
+        return [
+            types.Framework.model_validate(framework) for framework in self._connection.request("GET", "/frameworks/")
+        ]

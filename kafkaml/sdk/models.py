@@ -37,6 +37,6 @@ class Models(Collection[types.Model]):
         return self._patch(identifier, changes)
 
     def validate(self, *, framework: str, code: str, imports: str = "", distributed: bool = False) -> types.Validation:
-        """Check a source without keeping it."""
+        """Check a source without storing it."""
         body = {"framework": framework, "code": code, "imports": imports, "distributed": distributed}
         return types.Validation.model_validate(self._connection.request("POST", f"{self.path}validate/", body=body))

@@ -32,11 +32,11 @@ Samples = Sequence[object] | Array
 
 @dataclass(frozen=True, kw_only=True)
 class Prediction:
-    """What a model said of one sample.
+    """A model's answer to one sample.
 
     ``values`` is its output for that sample, (*output_shape) and at least one axis, NaN where it was not finite; of a
     model with several it is the last one, and ``outputs`` has all. ``class_index``, ``label`` and ``probability`` (0 to
-    1) are of the likeliest class: None where the output is no choice between classes, ``probability`` also where the
+    1) are of the likeliest class: None where the output is not a choice between classes, ``probability`` also where the
     model gives other scores. ``version`` is that of the model which answered, trained as ``result``. ``seconds`` went
     by between the sending and the answer. ``source`` and ``place`` say where the sample's record and the answer are:
     ``topic[partition]@offset``. ``tier`` is the sub-model of a distributed model that answered, empty for others.
@@ -81,7 +81,7 @@ class AnswersMissing(DeadlineExceeded):
         try:
             hint = _why_missing(ask(identifier))
         except ApiError as error:
-            # Nor is what came in time lost with a platform that is gone.
+            # Answers that came in time must not be lost because the platform is gone.
             hint = f"why, is not known: {error.message}"
         return cls(
             f"{missing} of {len(answers)} answers did not come from inference {identifier} within "
@@ -92,7 +92,7 @@ class AnswersMissing(DeadlineExceeded):
 
 
 def _why_missing(now: Inference) -> str:
-    """What is known of an inference that did not answer, and what to do."""
+    """Explain why an inference did not answer, and what to do."""
     waiting = now.stats.lag or 0
     if now.state.ended:
         cause = f" ({now.failure.cause})" if now.failure else ""
@@ -125,11 +125,11 @@ def exchange_samples(
     timeout_seconds: float,
     tiers: Sequence[Inference] = (),
 ) -> list[Prediction | DeadLettered | None]:
-    """Send ``values`` and return what became of each, in order; None where nothing did in time.
+    """Send ``values`` and return the outcome of each, in order; None where there was none in time.
 
     ``tiers`` are the inferences above, to which this one, and they, hand up what they are not sure of.
     """
-    handed_up_in = {each.input_topic for each in tiers}
+    handed_up_in = {tier.input_topic for tier in tiers}
     began = time.monotonic()
     positions = exchange.send(values)
     left = timeout_seconds - (time.monotonic() - began)
@@ -182,7 +182,7 @@ def _read(
 
 
 def _array(values: object) -> Array:
-    """Numbers with null for those that are not finite; texts and lists of unequal length stay objects."""
+    """Return numbers, with NaN for null; texts and lists of unequal length stay objects."""
     try:
         array = np.asarray(values)
         return array.astype(np.float64) if array.dtype.kind == "O" else array
@@ -191,7 +191,7 @@ def _array(values: object) -> Array:
 
 
 def _likeliest(values: Array, labels: Sequence[str] | None) -> tuple[int | None, float | None]:
-    """Return the likeliest class and its probability, as the web UI tells classes from other numbers."""
+    """Return the likeliest class and its probability, by the same rule as the web UI."""
     if values.ndim != 1 or len(values) < 2 or values.dtype.kind not in "iuf" or not np.isfinite(values).all():
         return None, None
     probabilities = bool(are_distributions(values[np.newaxis])[0])

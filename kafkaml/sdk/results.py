@@ -1,4 +1,4 @@
-"""``client.results``: trainings and what came of them."""
+"""``client.results``: trainings and their results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Results"]
 
 
 class Results(Runs[types.TrainingResult]):
-    """Trainings and what came of them. The last one of a deployment is deleted with it."""
+    """Trainings and their results. The last one of a deployment is deleted with it."""
 
     path = "/results/"
     kind = types.TrainingResult
@@ -35,7 +35,7 @@ class Results(Runs[types.TrainingResult]):
         tags: Sequence[str] | None = None,
         favourite: bool | None = None,
     ) -> types.TrainingResult:
-        """Write something beside a run: what is None stays. ``tags`` are in place of those before.
+        """Annotate a run; None leaves a field unchanged. ``tags`` replace the previous ones.
 
         ``list`` finds it by ``tag``, ``favourite`` and ``search``; by numbers too, as in
         ``where="score.accuracy>=0.9,parameter.epochs=10"`` and ``ordering="-score.accuracy"``.
@@ -53,8 +53,8 @@ class Results(Runs[types.TrainingResult]):
     ) -> list[Path]:
         """Write the trained model's files (all, or ``names``) into ``folder``; return their paths.
 
-        They are those of the current version, or of another ``version``. ``on_progress`` is told of the file under way
-        and how many of its bytes have come.
+        They are those of the current version, or of another ``version``. ``on_progress`` gets the current file and the
+        number of its bytes received.
         """
         if version is None:
             where, what = f"{self.path}{identifier}/", f"result {identifier}"
@@ -62,9 +62,10 @@ class Results(Runs[types.TrainingResult]):
         else:
             where, what = self._version(identifier, version), f"version {version} of result {identifier}"
             found = [
-                types.Artifact.model_validate(each.to_json()) for each in self.version(identifier, version).artifacts
+                types.Artifact.model_validate(artifact.to_json())
+                for artifact in self.version(identifier, version).artifacts
             ]
-        artifacts = {each.name: each for each in found}
+        artifacts = {artifact.name: artifact for artifact in found}
         folder.mkdir(parents=True, exist_ok=True)
         paths = []
         for name in list(names) or artifacts:
@@ -94,9 +95,9 @@ class Results(Runs[types.TrainingResult]):
     def exits(self, identifier: int, limits: Sequence[float | None] = ()) -> types.ExitCurvesReport:
         """Return what ``limits`` would do in the chain of a result: from below, None for one that is proposed.
 
-        ApiError with status 404 for an ordinary model, or one that is not trained.
+        Raises ApiError with status 404 for an ordinary model, or one that is not trained.
         """
-        texts = ["" if each is None else str(each) for each in limits]
+        texts = ["" if limit is None else str(limit) for limit in limits]
         answer = self._connection.request(
             "GET", f"{self.path}{identifier}/exits/", params={"limits": ",".join(texts)} if texts else None
         )
@@ -105,7 +106,7 @@ class Results(Runs[types.TrainingResult]):
     def versions(self, identifier: int) -> list[types.VersionRecord]:
         """Return the versions that are kept, the newest first."""
         pages = self._connection.pages(f"{self.path}{identifier}/versions/")
-        return [types.VersionRecord.model_validate(each) for each in pages]
+        return [types.VersionRecord.model_validate(page) for page in pages]
 
     def version(self, identifier: int, number: int) -> types.VersionRecord:
         """Return one version; ApiError with status 404 when it is not kept."""
@@ -118,7 +119,7 @@ class Results(Runs[types.TrainingResult]):
         return types.VersionRecord.model_validate(answer)
 
     def pin(self, identifier: int, number: int, *, pinned: bool = True) -> types.VersionRecord:
-        """Keep a version when the oldest go, or no longer."""
+        """Pin a version so that it stays when the oldest are deleted, or unpin it."""
         answer = self._connection.request("PATCH", self._version(identifier, number), body={"pinned": pinned})
         return types.VersionRecord.model_validate(answer)
 

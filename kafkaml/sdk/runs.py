@@ -16,7 +16,7 @@ Run = TypeVar("Run", types.TrainingResult, types.Inference)
 
 
 class Runs(Collection[Run]):
-    """Trainings and inferences: what runs, can be stopped and waited for."""
+    """Trainings and inferences, which run, can be stopped and waited for."""
 
     topic: str
 
@@ -41,8 +41,8 @@ class Runs(Collection[Run]):
     ) -> Run:
         """Wait until it is in ``state`` and return it; each version seen on the way goes to ``on_change``.
 
-        Raises FailedError with cause and hint when it fails or ends otherwise first, DeadlineExceeded when it takes
-        too long. Driven by live events, with a look every few seconds in case one was missed.
+        Raises FailedError with cause and hint when it fails or ends otherwise first, DeadlineExceeded when it takes too
+        long. Driven by live events, with a check every few seconds in case one was missed.
         """
 
         def look() -> Run | None:

@@ -25,7 +25,7 @@ def download_samples(
     until: datetime | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> int:
-    """Write what ``address`` exports to ``path``, as the kind of file that its name says; return its bytes.
+    """Write what ``address`` exports to ``path``, in the format given by its extension; return its size in bytes.
 
     ``version`` and ``until``: see ``Datasets.export``.
     """

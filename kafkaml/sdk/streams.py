@@ -41,12 +41,12 @@ class Streams(Collection[types.Stream]):
         since_ms: int | None = None,
         unlabelled_topic: str = "",
     ) -> dict[str, Any]:
-        """Announce records that are in ``topic`` already: of one partition from ``start`` up to ``end``, else all; to a
-        deployment that learns online those not older than ``since_ms`` (since 1970; None: from now on) and all that
-        will come.
+        """Announce records that are in ``topic`` already: of one partition from ``start`` up to ``end``, otherwise all;
+        to a deployment that learns online those not older than ``since_ms`` (since 1970; None: from now on) and all
+        that will come.
 
-        For a semi-supervised deployment all of ``unlabelled_topic`` is announced beside it, as samples without labels.
-        Asked again for the same, it announces nothing more. ApiError says what does not fit.
+        For a semi-supervised deployment all of ``unlabelled_topic`` is announced with it, as samples without labels. A
+        repeated call for the same records announces nothing more. ApiError explains what does not fit.
         """
         body = {
             "topic": topic,
@@ -85,4 +85,4 @@ class Streams(Collection[types.Stream]):
     def refused(self) -> builtins.list[types.RefusedAnnouncement]:
         """Return announcements that could not be taken, newest first."""
         pages = self._connection.pages(f"{self.path}refused/", {})
-        return [types.RefusedAnnouncement.model_validate(each) for each in pages]
+        return [types.RefusedAnnouncement.model_validate(page) for page in pages]

@@ -15,7 +15,7 @@ __all__ = ["Topics"]
 
 
 class Topics:
-    """Topics of the platform's cluster, and their committed records as people read them."""
+    """Topics of the platform's cluster, and their committed records in readable form."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -26,7 +26,7 @@ class Topics:
         while True:
             params = {"search": search, "internal": internal, "limit": 500, "offset": len(found)}
             page = self._connection.request("GET", "/topics/", params=params)
-            found += [types.Topic.model_validate(each) for each in page["results"]]
+            found += [types.Topic.model_validate(topic) for topic in page["results"]]
             if not page["results"] or len(found) >= page["count"]:
                 return found
 
@@ -58,7 +58,7 @@ class Topics:
         Texts are written as UTF-8. Without ``partition`` the key decides. For data of any size use the sinks.
         """
         body: dict[str, Any] = {"partition": partition}
-        body["headers"] = [{"name": each, "value": text} for each, text in (headers or {}).items()]
+        body["headers"] = [{"name": value, "value": text} for value, text in (headers or {}).items()]
         for field, given in (("key", key), ("value", value)):
             if isinstance(given, bytes):
                 body[field], body[f"{field}_encoding"] = base64.b64encode(given).decode(), "base64"
@@ -68,12 +68,12 @@ class Topics:
         return types.RecordPlace.model_validate(self._connection.request("POST", path, body=body))
 
     def groups(self, name: str) -> types.OtherGroups:
-        """Return the consumer groups that read a topic and are no inference's, with their lag."""
+        """Return the consumer groups that read a topic and do not belong to an inference, with their lag."""
         path = f"/topics/{quote(name, safe='')}/groups/"
         return types.OtherGroups.model_validate(self._connection.request("GET", path))
 
     def settings(self, name: str) -> types.TopicSettings:
-        """Return how long and how much Kafka keeps of a topic, and what else it is told of it."""
+        """Return Kafka's settings of a topic, such as its retention."""
         path = f"/topics/{quote(name, safe='')}/settings/"
         return types.TopicSettings.model_validate(self._connection.request("GET", path))
 

@@ -1,4 +1,4 @@
-"""``client.webhooks``: other systems that are told when a version becomes the current one."""
+"""``client.webhooks``: other systems that are notified when a version becomes the current one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LOOK_EVERY_SECONDS = 0.5
 
 
 class Webhooks(Collection[types.Webhook]):
-    """Addresses that are told of events by signed requests (admins only)."""
+    """Addresses that receive events as signed requests (admins only)."""
 
     path = "/webhooks/"
     kind = types.Webhook
@@ -23,7 +23,7 @@ class Webhooks(Collection[types.Webhook]):
     def create(
         self, *, url: str, events: Sequence[str] = ("version.promoted",), secret: str | None = None
     ) -> types.Webhook:
-        """Enter an address whose host ``KML_WEBHOOK_HOSTS`` allows.
+        """Register an address whose host ``KML_WEBHOOK_HOSTS`` allows.
 
         Without ``secret`` (``whsec_`` and 24 to 64 bytes as base64) the platform makes one. The answer is the only
         place where it can be read.
@@ -33,7 +33,7 @@ class Webhooks(Collection[types.Webhook]):
     def update(self, identifier: int, **changes: object) -> types.Webhook:
         """Change ``url``, ``events``, ``enabled`` or ``secret``; with another ``url`` the secret must be given again.
 
-        What waits for one that is switched off is dropped.
+        Events waiting for a disabled webhook are dropped.
         """
         return self._patch(identifier, changes)
 

@@ -149,7 +149,7 @@ class InMemoryBroker:
     def fetch(self, key: PartitionKey, offset: int, most: int) -> tuple[list[Record], int]:
         """Return at most ``most`` committed records from ``offset`` on, and the next offset to read."""
         partition = self._topics[key[0]][key[1]]
-        # Once: another thread may append meanwhile, and what it appended would be passed over.
+        # Read the end once, because another thread may append meanwhile, and its records would be skipped.
         end = partition.stable_end
         found: list[Record] = []
         for record in partition.committed(max(offset, partition.start), end):
@@ -165,7 +165,9 @@ class InMemoryBroker:
         return self._topics[topic][number]
 
     def topic_id(self, topic: str) -> int:
-        """Return what tells a topic from an earlier one of its name; StreamUnavailable when there is none."""
+        """Return the id that distinguishes a topic from an earlier one of its name; StreamUnavailable when there is
+        none.
+        """
         self.partition(topic, 0)
         return self._topic_ids[topic]
 
@@ -184,12 +186,12 @@ class InMemoryBroker:
     def exchange(
         self, input_topic: str, answer_topics: Sequence[str], *, meanwhile: Callable[[], object] = lambda: None
     ) -> InMemoryExchange:
-        """Return an Exchange; ``meanwhile`` is what others do while answers are waited for."""
+        """Return an Exchange; ``meanwhile`` simulates what others do while answers are awaited."""
         return InMemoryExchange(self, input_topic, answer_topics, meanwhile)
 
 
 class InMemoryReader:
-    """See ``kafkaml.records.RecordReader``. Waits for nothing: what is not there is missing at once."""
+    """See ``kafkaml.records.RecordReader``. Never waits: a record that is not there counts as missing."""
 
     def __init__(self, broker: InMemoryBroker) -> None:
         self._broker = broker
@@ -202,20 +204,20 @@ class InMemoryReader:
     def read(
         self, ranges: Sequence[StreamRange], *, batch_records: int = 10_000, idle_timeout_seconds: float = 60.0
     ) -> Iterator[RecordBatch]:
-        for each in ranges:
-            if each.end is None:
-                raise StreamUnavailable(f"range {each} has no end")
-            partition = self._broker.partition(each.topic, each.partition)
-            if each.start < each.end and each.start < partition.start:
-                raise StreamUnavailable(f"{each} is not in the log any more: it begins at {partition.start}")
-            records = list(partition.committed(each.start, each.end))
+        for stream_range in ranges:
+            if stream_range.end is None:
+                raise StreamUnavailable(f"range {stream_range} has no end")
+            partition = self._broker.partition(stream_range.topic, stream_range.partition)
+            if stream_range.start < stream_range.end and stream_range.start < partition.start:
+                raise StreamUnavailable(f"{stream_range} is not in the log any more: it begins at {partition.start}")
+            records = list(partition.committed(stream_range.start, stream_range.end))
             self.records_read += len(records)
             for first in range(0, len(records), batch_records):
                 yield ListBatch(records[first : first + batch_records])
-            if partition.stable_end < each.end:
+            if partition.stable_end < stream_range.end:
                 raise StreamUnavailable(
-                    f"{each.topic}[{each.partition}] ended before offset {each.end}: nothing arrived for "
-                    f"{idle_timeout_seconds:g} s"
+                    f"{stream_range.topic}[{stream_range.partition}] ended before offset {stream_range.end}: "
+                    f"nothing arrived for {idle_timeout_seconds:g} s"
                 )
 
     def starts(self, topic: str, *, since_ms: int = 0) -> dict[PartitionKey, int]:
@@ -335,7 +337,7 @@ class InMemoryGroupReader:
 
 
 class InMemoryExchange:
-    """See ``kafkaml.exchange.Exchange``. When nothing has come, others work once more; then the time is over."""
+    """See ``kafkaml.exchange.Exchange``. When nothing has come, ``meanwhile`` runs once more; then the time is over."""
 
     def __init__(
         self,

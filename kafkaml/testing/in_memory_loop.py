@@ -40,7 +40,7 @@ class InMemoryGroup:
             self.rebalance()
 
     def rebalance(self) -> None:
-        """Deal the partitions out anew: first taken away, then given, as the cooperative protocol does."""
+        """Distribute the partitions again: first revoke, then assign, like the cooperative protocol."""
         keys = [(topic, number) for topic in self.topics for number in range(self.broker.partition_count(topic))]
         shares = {
             id(member): {key for place, key in enumerate(keys) if place % len(self.members) == index}
@@ -158,7 +158,7 @@ class InMemoryLoopClient:
         self._group.leave(self)
 
     def assign(self, keys: set[PartitionKey]) -> None:
-        """Called by the group: give up what went away, before anyone else gets it."""
+        """Called by the group: release revoked partitions before another member gets them."""
         lost = (self.assignment - keys) & self._polled.keys()
         if lost:
             if self._transaction is not None:

@@ -23,7 +23,7 @@ class RecordingReporter:
         self.epochs: list[EpochMetrics] = []
         self.windows: list[WindowEnd] = []
         self.artifacts: dict[str, bytes] = {}
-        # By the window that they follow: the outcome, and what decided for it.
+        # Versions by the window that they follow: the outcome, and the comparison that decided.
         self.versions: dict[int, tuple[TrainingOutcome, Comparison | None]] = {}
         self.checkpoints: list[Checkpoint] = []
         self.outcome: TrainingOutcome | None = None

@@ -14,8 +14,8 @@ __all__ = ["BestEpoch"]
 class BestEpoch(Message):
     """``epoch`` (1-based) had the best ``value`` of the metric ``monitor``, which has ``val_`` before it if validated.
 
-    ``trained`` epochs were learnt of the ``epochs`` asked for: fewer where training stopped early. ``restored``: the
-    result has the weights of ``epoch``, not those of the last. Of a distributed model all this is of the whole.
+    ``trained`` epochs were learnt of the ``epochs`` requested: fewer where training stopped early. ``restored``: the
+    result has the weights of ``epoch``, not those of the last. For a distributed model all this concerns the whole.
     """
 
     epoch: Annotated[int, Field(ge=1, le=2**31 - 1)]

@@ -1,6 +1,6 @@
 """ModelCard: all that is known of one version, in one document that can leave the platform with the model.
 
-After Mitchell and others, "Model Cards for Model Reporting", 2019; what a person writes of purpose and limits is in the
+After Mitchell and others, "Model Cards for Model Reporting", 2019; what users write about purpose and limits is in the
 model's description.
 """
 
@@ -59,7 +59,9 @@ class CardTraining(Message):
 
 
 class CardClass(Message):
-    """How well one class was told from the others, in test samples. No number where there is nothing to divide by."""
+    """How well one class was distinguished from the others, on test samples. Null where there is nothing to
+    divide by.
+    """
 
     label: Name
     samples: Count
@@ -83,7 +85,7 @@ class CardLineage(Message):
 class ModelCard(Message):
     """One version of a result: what it is, how well it does, and what it was made from.
 
-    Metrics, seed, split, packages, preparation and warnings are in ``version.outcome``; what decided for it is
+    Metrics, seed, split, packages, preparation and warnings are in ``version.outcome``; what promoted it is in
     ``version.comparison``.
     """
 

@@ -1,4 +1,4 @@
-"""How a chain could be served: what is proposed for each of its tiers before anybody deploys it."""
+"""How a chain could be served: a proposal for each of its tiers before it is deployed."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class TierProposal(Message):
 
     ``served_by`` is the inference whose topics these are, where a proposal joins tiers that are served already.
 
-    ``limit`` is the one that sends up least at nearly the best accuracy, told by the samples that its training held
-    out; None also where there are none, and a person has to choose.
+    ``limit`` is the one that sends up least at nearly the best accuracy, judged by the samples that its training held
+    out; None where there are none, and the user has to choose.
     """
 
     result: int

@@ -1,4 +1,4 @@
-"""Checkpoint: a place in a training from which another attempt goes on. WindowEnd: how far it learns at once then."""
+"""Checkpoint: a place in a training from which another attempt continues. WindowEnd: where its first window ends."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from kafkaml.wire.message import Count, Message, Name, Sha256
 
 __all__ = ["Checkpoint", "Positions", "WindowEnd", "by_partition", "by_topic"]
 
-# Of each topic the next offset of each partition, whose number is text because JSON's keys are.
+# The next offset by topic and partition, whose number is text because JSON's keys are.
 Positions = Annotated[Mapping[Name, Mapping[Name, Count]], Field(max_length=1000)]
 
 
 class Checkpoint(Message):
-    """One file with all that a training needs to go on as if nothing had happened.
+    """One file with everything that a training needs to continue as if nothing had happened.
 
     ``step`` counts what the file holds: epochs of a classic training, windows of an incremental one. ``records`` were
     read for it, up to ``positions``. The file is the artifact ``name`` of ``attempt``, with this hash.
@@ -34,8 +34,8 @@ class Checkpoint(Message):
 class WindowEnd(Message):
     """Where window ``step`` of a training that follows its stream ends: the next offset of each partition.
 
-    Where a window ends is a matter of what came first. It is told before the window is, so that whoever learns it again
-    learns the same records.
+    The end of a window depends on what arrived first. It is reported before the window is learnt, so that another
+    attempt learns the same records.
     """
 
     step: Count
@@ -43,13 +43,13 @@ class WindowEnd(Message):
 
 
 def by_topic(offsets: Mapping[tuple[str, int], int]) -> Positions:
-    """Return offsets by topic and partition as they are told."""
-    told: dict[str, dict[str, int]] = {}
+    """Return offsets by topic and partition in wire form."""
+    positions: dict[str, dict[str, int]] = {}
     for (topic, partition), offset in offsets.items():
-        told.setdefault(topic, {})[str(partition)] = offset
-    return told
+        positions.setdefault(topic, {})[str(partition)] = offset
+    return positions
 
 
 def by_partition(positions: Positions) -> dict[tuple[str, int], int]:
-    """Return what ``by_topic`` was given."""
-    return {(topic, int(each)): offset for topic, offsets in positions.items() for each, offset in offsets.items()}
+    """Return the inverse of ``by_topic``."""
+    return {(topic, int(value)): offset for topic, offsets in positions.items() for value, offset in offsets.items()}

@@ -1,6 +1,6 @@
-"""What can be chosen of a training or an inference: closed sets, in words that people read too.
+"""What can be chosen of a training or an inference: closed sets, in words that users read too.
 
-Apart from the plans that hold them: the command line names them before anything is imported that takes time.
+Separate from the plans that hold them, because the command line lists them before any slow import.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ __all__ = ["DeliveryGuarantee", "Direction", "OutputTimestamps", "Split", "Targe
 
 
 class TrainingMode(StrEnum):
-    """How a deployment trains. Further modes are strategies beside ``model_training/modes/classic.py``."""
+    """How a deployment trains. Further modes are modules next to ``model_training/modes/classic.py``."""
 
     CLASSIC = "classic"
     INCREMENTAL = "incremental"

@@ -42,13 +42,14 @@ __all__ = [
 
 # The artifact of a trained model that says how records become its samples.
 CONTRACT_FILE = "contract.json"
-# The entry of an ``input_config`` that says of how many records a stream without end learns vocabularies and scales.
+# The entry of an ``input_config`` with the number of records from which an unbounded stream learns vocabularies and
+# scales.
 FIT_RECORDS = "fit_records"
 DEFAULT_FIT_RECORDS, MAX_FIT_RECORDS = 1000, 100_000
 
 Expression = Annotated[str, Field(min_length=1, max_length=2000)]
 ClassName = Annotated[str, Field(max_length=1000)]
-# What nobody means stays out: a sample of more numbers than this is an error in the contract.
+# A sample with more numbers than this is an error in the contract.
 Length = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
@@ -97,9 +98,9 @@ class Encoding(StrEnum):
 
 
 class Missing(StrEnum):
-    """What becomes of a record whose expression is null.
+    """What happens to a record whose expression is null.
 
-    ``drop``: it is no sample (counted; when serving, a dead letter). ``last``: the last value of the same key, and
+    ``drop``: it is not a sample (counted; when serving, a dead letter). ``last``: the last value of the same key, and
     dropped where there is none yet. ``mean``: that of the training part.
     """
 
@@ -148,8 +149,8 @@ class LabelKind(StrEnum):
 class Label(Message):
     """What is to be predicted: one class, or one or several numbers (a contract then has as many labels).
 
-    ``classes`` are the texts of all classes, in the order of their numbers: a record of any other one is no sample.
-    Empty: those that the training part has.
+    ``classes`` are the texts of all classes, in the order of their numbers: a record with any other one is not a
+    sample. Empty: those of the training part.
     """
 
     name: Name
@@ -199,11 +200,13 @@ class Contract(Message):
     @property
     def stateful(self) -> bool:
         """Whether a sample depends on the records of its key before it."""
-        return self.window is not None or any(each.missing == Missing.LAST for each in self.columns)
+        return self.window is not None or any(column.missing == Missing.LAST for column in self.columns)
 
 
 class LearntColumn(Message):
-    """What the training part told of a column: ``(value - offset) / scale``; ``fill`` stands in for what is missing."""
+    """What a column learnt from the training part: ``(value - offset) / scale``; ``fill`` stands in for what is
+    missing.
+    """
 
     vocabulary: tuple[str, ...] = ()
     offset: float = 0.0
@@ -212,7 +215,7 @@ class LearntColumn(Message):
 
 
 class Learnt(Message):
-    """What the training part told. ``classes[i]`` is the text that label i stands for, empty for numbers."""
+    """What was learnt from the training part. ``classes[i]`` is the text that label i stands for, empty for numbers."""
 
     columns: Mapping[Name, LearntColumn] = {}
     classes: tuple[str, ...] = ()

@@ -45,7 +45,7 @@ class SubModel(Message):
 
 
 class Scores(StrEnum):
-    """What the prediction of an exit is, so that its confidence can be told.
+    """What the prediction of an exit is, which decides how its confidence is computed.
 
     The confidence is the largest probability; of one sigmoid unit, that of the likelier side.
     """
@@ -58,8 +58,8 @@ class Scores(StrEnum):
 class Exit(Message):
     """What training found of one exit. ``upper_bytes``: of one intermediate, 0 at the top.
 
-    ``temperature`` divides the logits (of probabilities: their logarithms) before the confidence is told; it is the one
-    that gives the validation samples the least negative log-likelihood (Guo et al., 2017), 1 where there are none.
+    ``temperature`` divides the logits (of probabilities: their logarithms) before the confidence is computed; it is the
+    one that gives the validation samples the least negative log-likelihood (Guo et al., 2017), 1 where there are none.
     ``seconds_per_sample`` is the time of this sub-model alone, in batches of one.
     """
 
@@ -95,7 +95,7 @@ class LimitPoint(Message):
 
 
 class TierCurve(Message):
-    """What limits of one tier would do, those of the others being as they are; ``result`` is that of its ``model``.
+    """What limits of one tier would do, with those of the others fixed; ``result`` is that of its ``model``.
 
     ``limit`` is the one asked about, ``proposed`` the one that sends up least at nearly the best accuracy (half a point
     less); both are None at the top, which answers what comes to it. ``alone`` is the accuracy of this exit on all
@@ -114,7 +114,7 @@ class TierCurve(Message):
 
 
 class ExitCurves(Message):
-    """Where samples would leave a chain, told by those that its training held out: ``of`` test, or of validation.
+    """Where samples would leave a chain, judged by those that its training held out: ``of`` test, or of validation.
 
     ``tiers`` from below. Accuracy, bytes and seconds are of the chain with the limits of ``tiers``.
     """

@@ -1,6 +1,6 @@
-"""How a trained model is judged beside its metrics: what it must beat, and what its answers look like. All bounded.
+"""How a trained model is judged in addition to its metrics: baselines, and what its answers look like. All bounded.
 
-All of it is of the samples that tested, and computed by the platform, by the same rule for every framework.
+The platform computes all of it on the test samples, by the same rule for every framework.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ __all__ = [
     "ThresholdPoint",
 ]
 
-# Of each curve: more than a chart has pixels are no use.
+# Points per curve; more than a chart has pixels are useless.
 MAX_POINTS = 201
 MAX_RESIDUALS = 500
-# Of a model that answers more numbers, the first ones.
+# Most outputs per model; of more, the first ones.
 MAX_OUTPUTS = 8
 
 
 class BaselineKind(StrEnum):
-    """What answers the same whatever it is asked: the most frequent class, or the median of each number."""
+    """What always gives the same answer: the most frequent class, or the median of each number."""
 
     MAJORITY = "majority"
     MEDIAN = "median"
@@ -54,7 +54,7 @@ class Baseline(Message):
     samples: Count
 
     def beaten_by(self, scores: Mapping[Score, float]) -> bool | None:
-        """Whether a model with these scores is better in any that both have; None where there is none."""
+        """Whether a model with these scores is better in any that both have; None without a common one."""
         both = [(SCORE_DIRECTIONS[name], value, scores[name]) for name, value in self.scores.items() if name in scores]
         better = [ours > value if way is Direction.UP else ours < value for way, value, ours in both]
         return any(better) if both else None
@@ -86,7 +86,7 @@ class Curves(Message):
 
 
 class Residuals(Message):
-    """A regression's answers beside the right ones, ``[actual, predicted]``, chosen evenly of ``samples``.
+    """A regression's answers next to the right ones, ``[actual, predicted]``, chosen evenly from ``samples``.
 
     Of a model with several numbers, those of output ``number``. ``quantiles`` are of predicted - actual over all
     samples: least, 5 %, 50 %, 95 %, greatest.

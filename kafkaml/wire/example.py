@@ -1,4 +1,4 @@
-"""OfferedExample: an example that a platform runs by a click. Told by ``kafka-ml up``, answered by the API."""
+"""OfferedExample: an example that a platform runs by a click. Published by ``kafka-ml up``, returned by the API."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["OfferedExample"]
 
 
 class OfferedExample(Message):
-    """What people read before they run an example."""
+    """What users read before they run an example."""
 
     name: str
     about: str

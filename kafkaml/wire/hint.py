@@ -1,4 +1,6 @@
-"""Hint: what the curves of a training say, and one thing to try. Made by ``kafkaml.training_hints``, never stored."""
+"""Hint: a finding from the curves of a training, and one thing to try. Made by ``kafkaml.training_hints``, never
+stored.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ __all__ = ["Hint", "HintCode"]
 
 
 class HintCode(StrEnum):
-    """What a hint is about; people hide hints by it."""
+    """What a hint is about; users hide hints by it."""
 
     DIVERGED = "diverged"
     NOT_LEARNING = "not_learning"

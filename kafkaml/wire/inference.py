@@ -31,13 +31,13 @@ __all__ = [
     "changelog_topic",
 ]
 
-# What answers carry beside their values is to be an id or a time, and no copy of the record.
+# Limit for what answers carry in addition to their values: an id or a time, not a copy of the record.
 MAX_INCLUDED = 20
 MAX_INCLUDED_BYTES = 8 << 10
 
 
 def changelog_topic(group: str) -> str:
-    """Return where the replicas of a consumer group keep what they know of each key."""
+    """Return the topic where the replicas of a consumer group keep their state per key."""
     return f"{group}-changelog"
 
 
@@ -45,9 +45,9 @@ class ServedModel(Message):
     """One version of a trained model, with all that it takes to load it.
 
     ``artifacts`` maps names (``model.weights.h5``, ``model.onnx``, ...) to their sha256; a replica picks the fastest
-    that its engine loads, and runs the code with the training's ``seed`` where that is needed. ``preparation`` is what
-    the training did to features before the model saw them. ``classes``: of how many the model chooses one, 0 where it
-    answers numbers, None where the training did not tell.
+    that its engine loads, and runs the code with the training's ``seed`` where that is needed. ``preparation`` is how
+    the training prepared features for the model. ``classes``: the number of classes to choose from, 0 for a regression,
+    None where the training did not report it.
     """
 
     result_id: int
@@ -63,12 +63,12 @@ class ServedModel(Message):
 
     @property
     def key(self) -> tuple[int, int]:
-        """What tells it from every other one: result and version."""
+        """Its identity: result and version."""
         return self.result_id, self.version
 
 
 class ChallengeKind(StrEnum):
-    """What becomes of a challenger's answers.
+    """What happens to a challenger's answers.
 
     ``canary``: they are the answers to its share of the keys, and the champion's stand in where it has none.
     ``shadow``: they are the answers of an inference of its own, which nobody downstream reads; the champion only serves
@@ -82,7 +82,7 @@ class ChallengeKind(StrEnum):
 class Challenger(Message):
     """A version that is compared with the one that is served. ``share`` of the keys is its, by their hash.
 
-    ``labelled``: keys of records are the right answers, so that accuracy can be told.
+    ``labelled``: keys of records are the right answers, so that accuracy can be computed.
     """
 
     model: ServedModel
@@ -92,7 +92,7 @@ class Challenger(Message):
 
 
 class RuleMetric(StrEnum):
-    """What a rule looks at: the share of records on which both agree, or how much more often the challenger is right.
+    """What a rule compares: the share of records on which both agree, or how much more often the challenger is right.
 
     Accuracy needs keys that are labels.
     """
@@ -102,7 +102,7 @@ class RuleMetric(StrEnum):
 
 
 class ChallengeRule(Message):
-    """Decides once both have answered ``records`` (for accuracy: with labels): promote at ``at_least``, else drop.
+    """Decides once both have answered ``records`` (for accuracy: with labels): promote at ``at_least``, otherwise drop.
 
     ``at_least`` is a share from 0 to 1 for agreement; for accuracy by how much the challenger's is the higher one.
     """
@@ -113,9 +113,9 @@ class ChallengeRule(Message):
 
 
 class ChallengeEnd(Message):
-    """What became of a challenger: it was promoted, or ``champion`` went on without it, or another version came.
+    """The outcome of a challenger: it was promoted, or ``champion`` went on without it, or another version came.
 
-    ``why`` is in words, empty where ``by``, a person, gave no reason. ``found`` is what had been compared by then.
+    ``why`` is a text, empty where ``by``, a user, gave no reason. ``found`` is the comparison by then.
     """
 
     version: Count
@@ -131,11 +131,10 @@ class ChallengeEnd(Message):
 class InferencePlan(Message):
     """What one inference does; served by ``GET /api/jobs/inference/<inference>/``.
 
-    ``revision`` rises with each change of what answers, by which limit and with what of its record; everything else
-    stays for the life of an attempt. ``tier`` is the name of the sub-model of a distributed model, empty for others;
-    with ``cascade`` it hands up what it is not sure of. ``group`` is the consumer group and the prefix of the
-    transactional ids: one per inference, never shared. ``include``: columns and fields of each record that its answer
-    carries.
+    ``revision`` increases with each change of the models, the limit, or the included fields; everything else stays for
+    the life of an attempt. ``tier`` is the name of the sub-model of a distributed model, empty for others; with
+    ``cascade`` it hands up what it is not sure of. ``group`` is the consumer group and the prefix of the transactional
+    ids: one per inference, never shared. ``include``: columns and fields of each record that its answer carries.
     """
 
     inference_id: int
@@ -163,7 +162,7 @@ class InferencePlan(Message):
 
     @property
     def changelog_topic(self) -> str:
-        """Where replicas keep the last records of each key, if samples are made of several."""
+        """Where replicas keep the last records of each key, if samples are made from several."""
         return changelog_topic(self.group)
 
 

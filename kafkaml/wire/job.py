@@ -49,7 +49,7 @@ class _Job(Message):
         try:
             return cls.model_validate({name: env[variable] for name, variable in variables.items() if variable in env})
         except ValidationError as error:
-            wrong = [variables[str(each["loc"][0])] for each in error.errors()]
+            wrong = [variables[str(problem["loc"][0])] for problem in error.errors()]
             raise SettingsError(
                 "job environment is incomplete or malformed: "
                 + ", ".join(f"{variable}={env.get(variable)!r}" for variable in wrong),

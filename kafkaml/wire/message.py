@@ -1,6 +1,6 @@
 """Message: what everything on the wire shares, and the bounds of what it holds.
 
-Workers run next to user code, so nothing of theirs is taken on trust: what is longer than here is refused.
+Workers run next to user code, so nothing from them is trusted, and anything beyond these bounds is refused.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ __all__ = ["Count", "Message", "Metric", "Metrics", "Name", "Sha256", "Text"]
 
 
 class Message(BaseModel):
-    """Base of all messages: never changed once made. Additional fields, as of a newer sender, are no error."""
+    """Base of all messages: never changed once made. Additional fields, such as those of a newer sender,
+    are ignored.
+    """
 
     model_config = ConfigDict(frozen=True)
 

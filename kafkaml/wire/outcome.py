@@ -28,17 +28,17 @@ class Outcome(Message):
 
     ``samples`` counts those trained on, validated and tested: keys ``training``, ``validation``, ``test``; those that
     were learnt without a label, none of the others, are ``pseudo_labelled``. ``pseudo_labels`` are the rounds that
-    chose them; of incremental training those of the newest window that had unlabelled samples.
-    ``labels`` names the classes of every classification. ``artifacts`` maps the names uploaded to their sha256.
-    ``split`` says the rule and the rates, ``isolation`` the level at which the user's code ran. ``preparation`` is what
-    the model process did to the features before the model saw them, its ``summary`` for people; serving gives it back.
-    Empty: nothing but a cast. ``learnt`` are entries of an ``input_config`` that the stream's records told (the keys of
-    objects, shape, type; of a data set the scales and vocabularies): with them serving reads records as training did.
-    ``input_shape`` and ``output_shapes`` are what the model took and answers for one sample (null: any size), empty
-    where that is not known. ``exit`` is of a sub-model of a distributed model, None for ordinary ones. ``scores`` are
-    computed by the platform on the samples of ``test_metrics``, so that frameworks can be compared; empty where a model
-    predicts neither one class nor numbers, or nothing tested it. ``baseline`` is what scores must beat there.
-    ``best_epoch`` is None for windows of a stream, and where no epoch had a number to judge by.
+    chose them; of incremental training those of the newest window that had unlabelled samples. ``labels`` names the
+    classes of every classification. ``artifacts`` maps the names uploaded to their sha256. ``split`` says the rule and
+    the rates, ``isolation`` the level at which the user's code ran. ``preparation`` is what the model process did to
+    the features before the model saw them, its ``summary`` for people; serving gives it back. Empty: nothing but a
+    cast. ``learnt`` are entries of an ``input_config`` that the stream's records decided (keys of objects, shape, type;
+    for a data set scales and vocabularies). With them serving reads records as training did. ``input_shape`` and
+    ``output_shapes`` are what the model took and answers for one sample (null: any size), empty where that is not
+    known. ``exit`` is of a sub-model of a distributed model, None for ordinary ones. ``scores`` are computed by the
+    platform on the samples of ``test_metrics``, so that frameworks can be compared; empty where a model predicts
+    neither one class nor numbers, or nothing tested it. ``baseline`` is what scores must beat there. ``best_epoch`` is
+    None for windows of a stream, and where no epoch had a number to judge by.
     """
 
     seconds: Annotated[float, Field(ge=0)]

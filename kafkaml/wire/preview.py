@@ -49,7 +49,7 @@ class PreviewColumn(Message):
     """A column, or a label, over the records that can be read: what its expression gives, before anything is scaled.
 
     ``place`` is ``columns.2`` or ``labels.0``. ``missing`` is the share of records where it is NULL. Of numbers (also
-    those of lists, all together) ``numbers`` is told, of categories, classes and booleans ``top``, the most frequent
+    those of lists, all together) ``numbers`` is given, of categories, classes and booleans ``top``, the most frequent
     of ``distinct`` values; of pictures neither. ``width`` is how many numbers of a sample it becomes (0 of labels),
     ``shape`` that of lists and pictures. ``input`` names the model's input that it goes to.
     """

@@ -80,8 +80,8 @@ class FieldSummary(Message):
 
     ``expression`` reads it in a contract. ``missing`` is the share of records that lack it or hold null, ``odd`` that
     of records where it is of another kind. ``distinct`` is counted up to a bound: ``more`` says that there are more.
-    ``top`` are the values that are there most often, of texts, booleans and numbers of few values. ``shape`` is that
-    of lists. ``reason`` says of a field that is no column why.
+    ``top`` are the values that are there most often, of texts, booleans and numbers of few values. ``shape`` is that of
+    lists. ``reason`` explains why a field is not a column.
     """
 
     path: Annotated[tuple[Name, ...], Field(max_length=20)]
@@ -128,7 +128,7 @@ class TimeSummary(Message):
 
 
 class Undecodable(Message):
-    """How many records of the sample are no samples, and the first of them."""
+    """How many records of the sample are not samples, and the first of them."""
 
     share: Share
     place: Text

@@ -1,4 +1,4 @@
-"""How a replica of an inference is, as it says itself every two seconds, and what is made of it."""
+"""The state of an inference's replica, as it reports every two seconds, and what is derived from it."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ __all__ = [
 class ReplicaState(StrEnum):
     """How a replica is; ``running`` means assigned to its share of the partitions and polling.
 
-    ``stopped`` is one that ended in order. ``silent`` is what the platform says of a worker elsewhere that it has not
-    heard of for a while: it may serve on without reaching us, or be gone.
+    ``stopped`` is one that ended in order. ``silent`` is the platform's word for a worker elsewhere that has not
+    reported for a while: it may still serve without reaching us, or be gone.
     """
 
     STARTING = "starting"
@@ -68,7 +68,7 @@ class Counts(Message):
 
 
 class ProcessCounts(Counts):
-    """What an earlier process of a replica had answered when it ended, perhaps without telling."""
+    """What an earlier process of a replica had answered when it ended, perhaps without reporting it."""
 
     run: Annotated[str, Field(min_length=1, max_length=64)]
 
@@ -101,8 +101,8 @@ class FailingKind(StrEnum):
 class Failing(Message):
     """An inference that is to run does not do what it is for, though nothing has ended it.
 
-    ``reason`` says what was seen and ``hint`` what to do, both for people. It ends by itself when what is seen is well
-    again.
+    ``reason`` says what was seen and ``hint`` what to do, both for people. It ends automatically when the cause is
+    gone.
     """
 
     kind: FailingKind
@@ -137,7 +137,7 @@ class Exits(Message):
 
 
 class Confidence(Message):
-    """How sure the process of a replica was since it started: the ``total`` of so many ``answers``' confidences.
+    """How sure the process of a replica was since it started: the ``total`` of the confidences of ``answers`` answers.
 
     The confidence of an answer is its highest probability; what says nothing of it, as a number does, is not counted.
     A tier's are all that it predicted, also what it handed up.
@@ -193,7 +193,7 @@ class Swap(Message):
 
     ``positions`` are the first offsets that the new one answers, of the partitions that the replica had; the others
     change with the replicas that have them. ``gap_seconds`` is how long nothing was read for it, ``loading_seconds``
-    how long the new one took to be loaded and warm, beside the old: 0 where it was still warm.
+    how long loading and warming the new one took, while the old one answered; 0 where it was still warm.
     """
 
     revision: Count
@@ -208,7 +208,7 @@ class Swap(Message):
 
 
 class SwapFailure(Message):
-    """A version that a replica could not go over to, and why. It goes on with the one it has."""
+    """A version that a replica could not change over to, and why. It continues with the one it has."""
 
     revision: Count
     version: Count
@@ -216,11 +216,11 @@ class SwapFailure(Message):
 
 
 class ReplicaStats(Totals):
-    """What one replica says of itself; ``error`` is why it ended.
+    """The report of one replica; ``error`` is why it ended.
 
     ``confidence`` is None where no answer had one. ``last_refusal`` is why its newest dead letter became one: the first
-    characters of that reason, "" for none yet. ``swaps`` are those that were not told before, oldest first.
-    ``swap_failure`` is of the newest revision.
+    characters of that reason, "" for none yet. ``swaps`` are those not reported before, oldest first. ``swap_failure``
+    is of the newest revision.
     """
 
     replica: Annotated[int, Field(ge=0, le=10_000)]
@@ -237,7 +237,7 @@ class ReplicaStats(Totals):
 
 
 class ReplicaReport(ReplicaStats):
-    """What one replica said last, and when. ``worker`` names one that somebody runs elsewhere, on ``host``."""
+    """The last report of one replica, and when. ``worker`` names one that runs elsewhere, on ``host``."""
 
     updated_at: datetime
     worker: str = ""

@@ -61,7 +61,7 @@ class EpochEvent(_Event):
 
 
 class WindowEvent(_Event):
-    """A window begins to be learnt. Comes before all else that is told of the window."""
+    """A window begins to be learnt. Sent before any other report about the window."""
 
     type: Literal["window"]
     data: WindowEnd
@@ -77,7 +77,7 @@ class Events(_Report):
 
 
 class Saved(_Report):
-    """A checkpoint whose file is uploaded: from now on another attempt goes on there."""
+    """A checkpoint whose file is uploaded: from now on another attempt continues there."""
 
     checkpoint: Checkpoint
 
@@ -85,7 +85,7 @@ class Saved(_Report):
 class NewVersion(_Report):
     """A version is complete while its training goes on; its files are uploaded. ``step`` is the window it follows.
 
-    Told again with the same ``step`` it is the same version. ``comparison`` is what decided for it.
+    A repeated report with the same ``step`` means the same version. ``comparison`` is what promoted it.
     """
 
     step: Count
@@ -110,7 +110,7 @@ class Fail(_Report):
 
 
 class Stats(_Report, ReplicaStats):
-    """What one replica of an inference says of itself; ``run`` names its process, whose counts these are.
+    """The report of one replica of an inference; ``run`` names its process, whose counts these are.
 
     ``log`` is what is new in the log of a worker elsewhere; those of launched replicas are read where they run.
     """

@@ -1,4 +1,4 @@
-"""Scores: what the platform itself computes of a trained model, by the same rule for every framework.
+"""Scores: computed by the platform for a trained model, by the same rule for every framework.
 
 Metrics of a framework are named and defined by it, so two of them are not compared; these have one name, one meaning
 and one direction. They are of the samples that tested, those of ``Outcome.test_metrics``.

@@ -1,7 +1,7 @@
-"""SemiSupervised: how samples without labels are learnt beside the labelled ones, and what came of it.
+"""SemiSupervised: how samples without labels are learnt along with the labelled ones, and the outcome.
 
 By self-training with pseudo-labels (Lee, "Pseudo-Label: The Simple and Efficient Semi-Supervised Learning Method",
-2013): the model labels those of which it is sure, and learns them too.
+2013): the model labels those that it is sure of, and learns them too.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ __all__ = ["PseudoLabels", "SemiSupervised"]
 
 
 class SemiSupervised(Message):
-    """In each of ``rounds`` at most, the unlabelled samples are learnt whose most probable class has ``confidence``.
+    """In each of at most ``rounds`` rounds, unlabelled samples whose most probable class has ``confidence`` are learnt.
 
-    They count as of that class, until the next round chooses anew. A round that chooses nothing new is the last.
+    They count as that class until the next round chooses again. A round that chooses nothing new is the last.
     """
 
     rounds: Annotated[int, Field(ge=1, le=100)] = 5

@@ -8,9 +8,9 @@ __all__ = ["RunState", "WorkerExit"]
 
 
 class RunState(StrEnum):
-    """Where a training result or an inference is; these words are what the API, the commands and the page say.
+    """Where a training result or an inference is; the API, the commands and the web UI use these words.
 
-    WAITING is for data, or for the next try; STOPPED is a person's wish, FAILED carries a Failure.
+    WAITING is for data, or for the next try; STOPPED is a user's wish; FAILED carries a Failure.
     """
 
     CREATED = "created"
@@ -26,15 +26,15 @@ class RunState(StrEnum):
 
 
 class WorkerExit(IntEnum):
-    """How a worker ends, for the launcher that sees nothing but the code. Others mean that the process was lost."""
+    """How a worker ends, for a launcher that sees only the exit code. Others mean that the process was lost."""
 
     # The backend confirmed the outcome.
     FINISHED = 0
     # The backend confirmed a Failure that says more than this code.
     FAILURE_REPORTED = 10
-    # It failed and the backend could not be told: the log holds the reason.
+    # It failed and could not report that to the backend; the log holds the reason.
     FAILURE_NOT_REPORTED = 11
     # A newer attempt exists, or the run was deleted: nothing to do.
     SUPERSEDED = 12
-    # By SIGTERM, as a shell would say it.
+    # Ended by SIGTERM, in a shell's numbering.
     STOPPED = 143

@@ -40,11 +40,11 @@ class TrainingPlan(Message):
     framework alike. ``split`` is the rule as it was decided, the fit arguments' ``shuffle`` looked at. A stream without
     end begins with the records that are not older than ``since_ms`` (Kafka's, since 1970), which is when it was
     announced, unless that said otherwise. ``semi_supervised`` is how unlabelled data is learnt; None: not at all.
-    ``checkpoint`` is where an earlier attempt stopped: the attempt goes on there. ``begun`` is the window behind it
-    that an earlier attempt began: this one cuts the stream at the same place. ``stop_asked``: a person wants the
-    training to end by now, with what it learnt. ``chain`` are the sub-models of a distributed model, from below, the
-    top last, trained together as ``chain_training`` says; the plan's own result, name and code are then the top's.
-    Empty (None): an ordinary model.
+    ``checkpoint`` is where an earlier attempt stopped and this one continues. ``begun`` is the window after it that an
+    earlier attempt began; this one cuts the stream at the same place. ``stop_asked``: a user wants the training to end
+    now, with what it has learnt. ``chain`` are the sub-models of a distributed model, from below, the top last, trained
+    together as ``chain_training`` says; the plan's own result, name and code are then the top's. Empty (None): an
+    ordinary model.
     """
 
     result_id: int

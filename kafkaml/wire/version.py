@@ -1,4 +1,4 @@
-"""Versions of a trained model, and why one took the place of another."""
+"""Versions of a trained model, and why one replaced another."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ from kafkaml.wire.outcome import Outcome
 
 __all__ = ["Artifact", "Comparison", "Promotion", "PromotionReason", "Version", "VersionReason"]
 
-# Frameworks compute metrics as float32: a gain that is short of what was asked for by no more than their rounding is
-# as much.
+# Frameworks compute metrics as float32, so a gain that misses the required one only by rounding counts.
 _ROUNDING = 1e-6
 
 
@@ -29,7 +28,7 @@ class VersionReason(StrEnum):
 
 
 class PromotionReason(StrEnum):
-    """Why a version became the current one: as in VersionReason, or because a person chose it."""
+    """Why a version became the current one: as in VersionReason, or because a user chose it."""
 
     TRAINED = "trained"
     IMPROVED = "improved"
@@ -37,10 +36,10 @@ class PromotionReason(StrEnum):
 
 
 class Comparison(Message):
-    """What decided whether a model takes the place of the champion: one metric on the same held-out samples.
+    """The comparison that decides whether a model replaces the champion: one metric on the same held-out samples.
 
-    ``champion`` is the number of the version compared with, None for the first. ``improvement`` is what was asked for,
-    in the metric's own unit; the gain is ``challenger_value - champion_value``, or its opposite for ``down``.
+    ``champion`` is the number of the version compared with, None for the first. ``improvement`` is the required one, in
+    the metric's own unit; the gain is ``challenger_value - champion_value``, or its opposite for ``down``.
     """
 
     metric: Name
@@ -53,12 +52,12 @@ class Comparison(Message):
 
     @property
     def promotes(self) -> bool:
-        """Whether the challenger takes the champion's place, or is the first; equal to what was asked for does."""
+        """Whether the challenger replaces the champion, or is the first. A gain equal to the required one is enough."""
         challenger, champion = self.challenger_value, self.champion_value
         if self.champion is None:
             return True
         if champion is None or not (math.isfinite(challenger) and math.isfinite(champion)):
-            # Any number is better than none.
+            # Any number is better than NaN.
             return math.isfinite(challenger)
         gain = challenger - champion if self.direction is Direction.UP else champion - challenger
         return gain >= self.improvement - _ROUNDING * max(abs(challenger), abs(champion))
@@ -74,11 +73,11 @@ class Artifact(Message):
 
 
 class Version(Message):
-    """One version (from 1 on) of a result: what was trained, on what, and what decided for it.
+    """One version (from 1 on) of a result: what was trained, on what, and why it was made.
 
     It followed window ``step`` while its training went on; None: its training ended with it. ``positions`` is where in
-    the stream its training stood, empty for a stream with an end. ``current`` is the one that inferences follow.
-    One that is ``pinned`` is kept until somebody unpins it.
+    the stream its training stood, empty for a stream with an end. ``current`` is the one that inferences follow. A
+    ``pinned`` one is kept until it is unpinned.
     """
 
     number: Annotated[int, Field(ge=1)]
@@ -95,10 +94,10 @@ class Version(Message):
 
 
 class Promotion(Message):
-    """A version became the current one of its result. Told at least once, each time with the same ``id``.
+    """A version became the current one of its result. Sent at least once, each time with the same ``id``.
 
-    ``previous`` is the number of the version before, None for the first. ``by`` is who chose it and ``why`` what they
-    said, both empty where a training decided. ``metrics`` are those of the version's test samples.
+    ``previous`` is the number of the version before, None for the first. ``by`` is the user who chose it and ``why``
+    their reason, both empty where a training decided. ``metrics`` are those of the version's test samples.
     """
 
     id: Name

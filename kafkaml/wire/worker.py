@@ -1,4 +1,4 @@
-"""A worker elsewhere: a replica that somebody runs on a machine of their own, and what it exchanges to be one.
+"""A worker elsewhere: a replica that a user runs on another machine, and the messages by which it joins.
 
 A launched replica gets its job from a launcher. A worker elsewhere has a *worker token*, good for one inference, and
 exchanges it at ``POST /api/jobs/workers/`` for a job of its own: again and again, since a job's token is short-lived.
@@ -25,10 +25,11 @@ _MAX_PIECE_CHARACTERS = 1 << 16
 
 
 class Join(Message):
-    """A machine wants to serve ``inference``. ``name`` tells it from the others and stays over restarts.
+    """A machine wants to serve ``inference``. ``name`` distinguishes it from others and stays the same over restarts.
 
-    ``session`` names its process. The newest one that joins takes the name over; ``again`` is for who joined before
-    and only wants a fresh job token: refused once the name was taken over. ``host`` is what it says of its machine.
+    ``session`` names its process. The newest one that joins takes the name over; ``again`` marks a worker that joined
+    before and only wants a fresh job token, which is refused once its name was taken over. ``host`` is what it says of
+    its machine.
     """
 
     inference: Annotated[int, Field(ge=1, le=2**53)]
@@ -39,7 +40,7 @@ class Join(Message):
 
 
 class BrokerAccess(Message):
-    """How Kafka is reached from elsewhere. Names and passwords are not told: the machine has its own."""
+    """How Kafka is reached from elsewhere. Names and passwords are not sent, because the machine has its own."""
 
     bootstrap_servers: str
     security_protocol: str

@@ -45,7 +45,7 @@ Array = npt.NDArray[Any]
 
 # The confusion matrix of twelve classes.
 _MOST_VALUES = 144
-# What is done beside the training: whether and when it is done changes no weight.
+# Methods that must not influence the training: calling them changes no weight and no random number.
 _ASIDE = frozenset(
     {
         "evaluate",
@@ -59,7 +59,7 @@ _ASIDE = frozenset(
         "predict_scores",
     }
 )
-# What is asked of the model as it would serve.
+# Methods that need the model as it would serve.
 _AS_SERVED = _ASIDE - {"save_state"} | {"keep_champion"}
 
 
@@ -74,11 +74,11 @@ class TensorSpec:
 
 @dataclass(frozen=True)
 class ModelReport:
-    """What is known of a model once its code ran. ``warnings`` need a look, ``notes`` only say what is known.
+    """Facts about a model once its code ran. ``warnings`` need attention, ``notes`` only inform.
 
     ``metrics`` names what an evaluation will give; empty where only an evaluation can tell. ``labels`` is what the loss
-    takes as labels, as ``losses.describe_loss`` calls it; empty where nobody knows. ``proven``: the one input is a
-    vector, and one of another length was tried and refused.
+    takes as labels, as ``losses.describe_loss`` calls it; empty when unknown. ``proven``: the single input is a vector,
+    and another length was tried and refused.
     """
 
     summary: str
@@ -99,7 +99,9 @@ class ModelReport:
 
 @dataclass(frozen=True)
 class Request:
-    """One call: plain parameters, arrays by name (mapped, mostly read-only), and writable or readable descriptors."""
+    """One call: plain parameters, arrays by name (mapped, mostly read-only), and open descriptors for reading or
+    writing.
+    """
 
     params: Mapping[str, Any] = field(default_factory=dict)
     arrays: Mapping[str, Array] = field(default_factory=dict)
@@ -135,7 +137,7 @@ class Handler(ABC):
     ArgumentsError for arguments, DecodeError for data that no model takes, BrokenError for calls out of order.
     """
 
-    # What ``keep_champion`` kept, as the framework's exchange of weights takes it.
+    # The weights that ``keep_champion`` kept, in the framework's own form.
     _champion: Any = None
     # The handlers of the sub-models, from below, where the model is a chain of them.
     _parts: Sequence[Handler] = ()
@@ -143,9 +145,9 @@ class Handler(ABC):
     def call(
         self, method: str, params: Mapping[str, Any], arrays: Mapping[str, Array], files: Mapping[str, int], emit: Emit
     ) -> dict[str, Any]:
-        """Run one method by name; with the parameter ``part``, that of the sub-model so numbered from below.
+        """Run one method by name; with the parameter ``part``, on that sub-model, numbered from below.
 
-        Its ``features`` are then what the sub-models below make of those given.
+        Its ``features`` are then the outputs of the sub-models below for the given ones.
         """
         if method not in self._methods:
             raise BrokenError(f"the model process has no method {method!r}: expected one of {', '.join(self._methods)}")
@@ -186,14 +188,14 @@ class Handler(ABC):
         }
 
     def _below(self, number: int, features: Array) -> Array:
-        """Return what the sub-models below ``number`` make of ``features`` (n, ...)."""
+        """Return the outputs of the sub-models below ``number`` for ``features`` (n, ...)."""
         for part in self._parts[:number]:
             features = np.asarray(part.predict(features)[0], np.float32)
         return features
 
     @contextmanager
     def same_random_numbers(self) -> Iterator[None]:
-        """Leave the generators of random numbers as they were before the block, whatever it draws."""
+        """Restore the random number generators after the block, whatever it draws."""
         before = self.random_numbers()
         try:
             yield
@@ -201,7 +203,7 @@ class Handler(ABC):
             self.set_random_numbers(before)
 
     def served_weights(self) -> AbstractContextManager[None]:
-        """Let the model have the weights that it would serve with until the block ends, if it trains with others."""
+        """Give the model the weights it would serve with for the block, if it trains with others."""
         return nullcontext()
 
     def _kept_champion(self) -> Any:
@@ -214,12 +216,12 @@ class Handler(ABC):
         return {"python": random.getstate(), "numpy": np.random.get_state(legacy=False)}
 
     def set_random_numbers(self, states: Mapping[str, Any]) -> None:
-        """Set what ``random_numbers`` returned."""
+        """Restore the states that ``random_numbers`` returned."""
         random.setstate(states["python"])
         np.random.set_state(states["numpy"])
 
     def warm_up(self, request: Request) -> dict[str, Any]:  # noqa: ARG002
-        """Do what the first operation in a process would spend its time on; for processes that wait for a check."""
+        """Run a first operation, which is slow in a new process. For processes that wait for a check."""
         return {}
 
     def check(self, request: Request) -> dict[str, Any]:
@@ -231,14 +233,14 @@ class Handler(ABC):
         """``{code, imports, seed?, distributed?}`` -> the model's report as JSON; keeps the model.
 
         A chain of sub-models instead: ``{chain: [{name, code, imports, loss_weight}], chain_training, seed?}``, from
-        below. All methods then act on the whole, whose metrics are ``loss``, the weighted sum, and
-        ``{name}_{metric}`` of each exit where there are several; with ``part`` they act on one sub-model.
+        below. All methods then act on the whole, whose metrics are ``loss``, the weighted sum, and ``{name}_{metric}``
+        of each exit where there are several; with ``part`` they act on one sub-model.
         """
 
     def describe_loss(self, request: Request) -> dict[str, Any]:  # noqa: ARG002
         """The array ``features`` (1, ...) -> ``{kind, ignored, outputs}``: see ``losses.describe_loss``.
 
-        ``outputs`` are the model's ``[{name, shape, dtype}]`` for such samples, empty where they cannot be told.
+        ``outputs`` are the model's ``[{name, shape, dtype}]`` for such samples, empty where they are unknown.
         """
         return {"kind": "", "ignored": None, "outputs": []}
 
@@ -250,22 +252,22 @@ class Handler(ABC):
         ``best`` is the best epoch, ``{epoch, monitor, value, restored}``; null where none had a number to judge by. The
         model ends with its weights where the arguments ask for that, and they are part of a saved state.
 
-        With ``pause_seconds`` it stops after the first epoch that ends so long after its beginning, unless that is the
-        last: ``{paused: true, epoch}``. The next ``fit``, given the same, goes on there; so does one in another process
-        where the state was restored.
+        With ``pause_seconds`` it stops at the end of the first epoch after this time, unless that is the last:
+        ``{paused: true, epoch}``. The next ``fit`` with the same arguments continues there, also in another process
+        with the restored state.
 
         Emits ``progress`` at most five times a second and ``epoch`` after each epoch. Features are given to the model
-        as they were sent, types being cast as it needs them; what else is done to them is in ``preparation``, an
-        object that ``load`` takes. With ``targets_are_features`` the labels are the features once more, and the same
-        is done to them.
+        as they were sent, types being cast as it needs them; any other preparation is described in ``preparation``, an
+        object that ``load`` takes. With ``targets_are_features`` the labels are the features again, and get the same
+        preparation.
         """
 
     @abstractmethod
     def partial_fit(self, request: Request) -> dict[str, Any]:
         """``{batch_size, arguments}``, arrays ``train_*`` -> ``{metrics: {name: float}, learning_rate, warnings}``.
 
-        Trains for one pass, in the order given, and goes on where the pass before it stopped: weights and the state of
-        the optimiser stay. ``arguments`` are those of ``fit``; what they say of epochs and of the order has no effect.
+        Trains for one pass in the given order. It continues where the previous pass stopped, with its weights and
+        optimiser state. ``arguments`` are those of ``fit``; what they say of epochs and of the order has no effect.
         Otherwise as ``fit``, ``preparation`` and ``targets_are_features`` included; emits nothing.
         """
 
@@ -273,8 +275,8 @@ class Handler(ABC):
     def evaluate(self, request: Request) -> dict[str, Any]:
         """``{batch_size, arguments, fit_arguments?, champion?}``, arrays ``features``, ``labels`` -> ``{metrics}``.
 
-        Of the weights that ``keep_champion`` kept, where ``champion`` is true. Before training the ``fit_arguments``
-        tell how samples will be prepared. ``metrics`` are floats by name.
+        Evaluates the weights that ``keep_champion`` kept where ``champion`` is true. Before training, the
+        ``fit_arguments`` decide how samples are prepared. ``metrics`` are floats by name.
         """
 
     @abstractmethod
@@ -288,26 +290,26 @@ class Handler(ABC):
     def save_state(self, request: Request) -> dict[str, Any]:
         """Write the file ``state``: weights, optimiser, random numbers, champion, where ``fit`` stands -> ``{}``.
 
-        From there a fresh process of the same code goes on as this one does, on a CPU to the last bit. Comes after
-        samples were seen. Raises UserCodeError for what no file can hold.
+        A fresh process with the same code continues from it exactly as this one would, bit by bit on a CPU. Called
+        after samples were seen. Raises UserCodeError for a state that cannot be saved.
         """
 
     @abstractmethod
     def restore_state(self, request: Request) -> dict[str, Any]:
         """Take over the file ``state``, after ``build`` -> ``{preparation}``.
 
-        RefusedError where it is torn or of another model; the model may then be of no more use.
+        Raises RefusedError where it is damaged or of another model; the model may then be unusable.
         """
 
     @abstractmethod
     def keep_champion(self, request: Request) -> dict[str, Any]:
-        """Keep the weights as they are, instead of those kept before, for ``evaluate`` with ``champion`` -> ``{}``."""
+        """Keep the present weights, replacing those kept before, for ``evaluate`` with ``champion`` -> ``{}``."""
 
     @abstractmethod
     def artifact_names(self, request: Request) -> dict[str, Any]:
-        """-> ``{names, warnings?}``: the files that ``save`` writes, and what a person must know of them.
+        """-> ``{names, warnings?}``: the files that ``save`` writes, and warnings about them.
 
-        Asked after training: here it is found out which files give the trained model again.
+        Called after training, to find out which files reproduce the trained model.
         """
 
     @abstractmethod
@@ -319,7 +321,7 @@ class Handler(ABC):
         """Write ``model.onnx`` and compare its answers on the array ``features`` -> ``{converted, ...}``.
 
         ``max_difference`` is the largest absolute difference to the framework's answers, ``reason`` says why
-        ``converted`` is false. A model that does not convert is no error.
+        ``converted`` is false. A model that does not convert is not an error.
         """
 
     @abstractmethod
@@ -331,24 +333,26 @@ class Handler(ABC):
         """
 
     def check_answers(self, request: Request) -> dict[str, Any]:  # noqa: ARG002
-        """The array ``features``, samples of the training -> ``{warnings}``: why answers in serving would surprise.
+        """The array ``features``, samples of the training -> ``{warnings}``: reasons why answers in serving would
+        surprise.
 
-        Asked after training and before the model is kept: whether an answer depends on the records beside it.
+        Called after training and before the model is kept, to find out whether an answer depends on the other records
+        in the batch.
         """
         return {"warnings": []}
 
     def describe_part(self, request: Request) -> dict[str, Any]:  # noqa: ARG002
         """The array ``features``, a few samples -> ``{input, outputs, preparation, seconds_per_sample}``.
 
-        Of a sub-model, from below one after the other, before anything else is asked of it: makes it ready. ``input``
-        is the shape of one sample, ``outputs`` are ``[{name, shape, dtype}]``.
+        Builds a sub-model. Called for each one, from below, before any other method. ``input`` is the shape of one
+        sample, ``outputs`` are ``[{name, shape, dtype}]``.
         """
         raise BrokenError("the model is no chain of sub-models")
 
     def predict_scores(self, request: Request) -> dict[str, Any]:
         """``{part?, batch_size}``, arrays ``features`` (n, ...), ``out`` (n, scores) float32 -> ``{}``; fills ``out``.
 
-        With the prediction of that sub-model, or of the whole model, flattened, as it answers it.
+        Fills in the raw prediction of that sub-model or of the whole model, flattened.
         """
         features, out, number = request.array("features"), request.array("out"), request.params.get("part")
         if number is None:
@@ -365,7 +369,9 @@ class Handler(ABC):
         return {}
 
     def _predict_of(self, features: Array) -> Callable[[Array], list[Array]]:  # noqa: ARG002
-        """Return what answers batches of samples like ``features`` (n, ...), as ``predict`` does once it is loaded."""
+        """Return a function that answers batches of samples like ``features`` (n, ...), as ``predict`` does after
+        loading.
+        """
         return self.predict
 
     @abstractmethod
@@ -392,8 +398,8 @@ def batches_of(count: int, size: int) -> Iterator[slice]:
 def flat_metrics(name: str, value: Any) -> dict[str, float]:
     """Return a metric's value as numbers by name: ``f1_0, f1_1`` of a vector, ``name_0_1`` of a matrix, ``name_key``.
 
-    A number, or an array of one, keeps its name. Of more values than a person can look at only the mean, the least
-    and the greatest are kept. Raises UserCodeError for what is no number.
+    A number, or an array of one, keeps its name. Of too many values to read, only the mean, minimum and maximum are
+    kept. Raises UserCodeError for values that are not numbers.
     """
     if isinstance(value, Mapping):
         return {
@@ -404,7 +410,7 @@ def flat_metrics(name: str, value: Any) -> dict[str, float]:
     if isinstance(value, (list, tuple)) and any(isinstance(element, Mapping) for element in value):
         return flat_metrics(name, dict(enumerate(value)))
     try:
-        # Tensors of both frameworks; those of torch must leave their device and graph first.
+        # Covers tensors of both frameworks. Those of torch must leave their device and graph first.
         found = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value).astype(np.float64)
     except (TypeError, ValueError) as error:
         raise UserCodeError(
@@ -426,7 +432,7 @@ def common_versions() -> dict[str, str]:
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """A folder that is gone afterwards, for libraries that write to paths only."""
+    """A temporary folder, for libraries that can only write to paths."""
     with tempfile.TemporaryDirectory(prefix="model-") as folder:
         yield Path(folder)
 

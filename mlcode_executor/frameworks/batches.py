@@ -1,4 +1,4 @@
-"""BatchStream: what a training loop eats: chunks of whole batches, in an order that a seed decides.
+"""BatchStream: feeds a training loop with chunks of whole batches, in an order that a seed decides.
 
 Arrays may be memory-mapped and larger than memory: only chunks are ever gathered, one ahead in a thread, so that the
 disk works while the model does. How large the chunks are changes no result.
@@ -21,7 +21,7 @@ __all__ = ["BatchStream", "Chunk"]
 
 # One chunk is gathered while another is in use: bounds the memory of both.
 _MAX_CHUNK_BYTES = 32 << 20
-# A chunk of this duration lets progress be reported smoothly and hides the cost of a chunk.
+# Target duration of a chunk: short enough for smooth progress, long enough to hide its overhead.
 _AIM_SECONDS = 0.15
 _FIRST_CHUNK_BATCHES = 8
 
@@ -38,10 +38,10 @@ class Chunk:
 class BatchStream:
     """Endless passes over samples; each pass holds every sample once, in batches as ``batches_of`` makes them.
 
-    ``shuffle`` True permutes the samples of each pass, ``"batch"`` only inside its batches; the same ``seed`` gives
-    the same order. ``drop_last`` leaves out what fills no batch, other samples in each pass where they are shuffled;
-    ArgumentsError when that is all there is. It goes on as if ``batches_done`` had been handed out already. Use it as a
-    context manager: it owns a thread.
+    ``shuffle`` True permutes the samples of each pass, ``"batch"`` only inside its batches; the same ``seed`` gives the
+    same order. ``drop_last`` leaves out an incomplete last batch, which holds other samples in each shuffled pass.
+    Raises ArgumentsError when nothing else is left. The stream starts as if ``batches_done`` had been handed out
+    already. Use it as a context manager: it owns a thread.
     """
 
     def __init__(
@@ -99,18 +99,20 @@ class BatchStream:
 
     @property
     def batches_left(self) -> int:
-        """How many batches end the current pass; those of the next one at its end."""
+        """How many batches the current pass has left; at its end, those of the next pass."""
         return self.batches_per_pass - self.batches_done % self.batches_per_pass
 
     def next_chunk(self, most_batches: int) -> Chunk:
-        """Return 1 to ``most_batches`` next batches of this pass, beginning another pass when this one is used up."""
+        """Return the next 1 to ``most_batches`` batches of this pass, beginning another pass when this one is
+        exhausted.
+        """
         self._adapt()
         if self.at_end_of_pass:
             self._start_pass()
         chunk = self._ahead.result() if self._ahead is not None else self._gather(self._rows_ahead())
         self._ahead = None
         if chunk.batches > most_batches:
-            # Gathered before it was known that an epoch would end inside it.
+            # This chunk was gathered before it was known that an epoch would end inside it.
             rows = most_batches * self.batch_size
             chunk = Chunk(chunk.features[:rows], chunk.labels[:rows], most_batches)
         self._position += len(chunk.features)
@@ -132,7 +134,7 @@ class BatchStream:
 
     def _rows_ahead(self) -> slice:
         stop = self._position + self._chunk_batches * self.batch_size
-        # One sample is no batch: it belongs to the one before.
+        # A single sample does not make a batch; it joins the one before.
         alone = self.batch_size > 1 and self._count - stop == 1
         return slice(self._position, self._count if alone else min(stop, self._count))
 

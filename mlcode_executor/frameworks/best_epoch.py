@@ -1,7 +1,7 @@
-"""The best epoch of a ``fit``: which one it is, when to wait no longer for a better one, and its weights.
+"""The best epoch of a ``fit``: which one it is, when to stop waiting for a better one, and its weights.
 
-One rule for all frameworks, that of ``keras.callbacks.EarlyStopping``. Ignite's handler of that name has another: it
-takes a value that is not a number for the best, and does not know of which epoch it is. Used by the loops.
+One rule for all frameworks, that of ``keras.callbacks.EarlyStopping``. Ignite's handler of that name differs: it takes
+NaN for the best value, and does not know which epoch it belongs to. Used by the loops.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class BestEpoch:
         """Take an epoch; returns whether it is the best so far. ``stopped`` says afterwards whether it is the last.
 
         An epoch that was not validated, where the others are, neither counts nor ends anything. ``validates``: the
-        training has samples for it. Raises ArgumentsError where no epoch can have the metric.
+        training has validation samples. Raises ArgumentsError where no epoch can have the metric.
         """
         values = with_validation(training, validation)
         if arguments.monitor is None:
@@ -70,7 +70,7 @@ class BestEpoch:
             if self.monitor not in values:
                 raise _unknown_metric(self.monitor, values, validates=validates)
         if self.monitor not in values:
-            # A model without a loss, of which nobody said what to look at.
+            # The model has no loss, and the user did not name a metric to monitor.
             return False
         value = values[self.monitor]
         if self._is_better(value, arguments):
@@ -99,11 +99,11 @@ class BestWeights:
         self.kept: Any = None
 
     def keep(self) -> None:
-        """Keep the weights as they are now, instead of those before."""
+        """Keep the present weights, replacing those kept before."""
         self.kept = self._copy()
 
     def restore(self) -> bool:
-        """Give the model the weights that were kept, and let go of them; returns whether there were any."""
+        """Give the model the kept weights and release them; returns whether there were any."""
         if self.kept is None:
             return False
         self._put(self.kept)

@@ -1,7 +1,7 @@
-"""A chain of sub-models as one network with several exits: what both frameworks' handlers need of it.
+"""A chain of sub-models as one network with several exits: the parts that both frameworks' handlers share.
 
-Every exit but the top's sub-model answers ``(to_upper, prediction)``; all are trained at once on the same labels, the
-losses being summed with a weight for each (BranchyNet: Teerapittayanon et al., 2016).
+Every exit but the top's sub-model answers ``(to_upper, prediction)``; all are trained together on the same labels, with
+a weighted sum of the losses (BranchyNet: Teerapittayanon et al., 2016).
 """
 
 from __future__ import annotations
@@ -30,14 +30,16 @@ __all__ = [
     "seconds_per_sample",
 ]
 
-# Probabilities in half precision add up to one only about.
+# Tolerance, because probabilities in half precision add up to one only approximately.
 _TOLERANCE = 0.01
 _TIMED_ANSWERS = 30
 
 
 @dataclass(frozen=True, kw_only=True)
 class ChainTerms:
-    """What a chain is compiled with. ``names`` are the exits' from below, ``weights`` those of their losses."""
+    """The settings of a chain's training. ``names`` are the exits from below, ``weights`` the weights of
+    their losses.
+    """
 
     names: Sequence[str]
     weights: Sequence[float]
@@ -60,7 +62,7 @@ class ChainTerms:
 
     @property
     def evaluated(self) -> list[str]:
-        """The names of what an evaluation gives; of one exit alone, as of an ordinary model."""
+        """The metric names of an evaluation; a single exit has those of an ordinary model."""
         if len(self.names) == 1:
             return ["loss", *self.metrics]
         return ["loss", *(f"{name}_{metric}" for name in self.names for metric in ("loss", *self.metrics))]
@@ -87,7 +89,7 @@ def chain_report(
 
 @contextmanager
 def of_sub_model(name: str, about: str = "") -> Iterator[None]:
-    """Say in errors of the user's code of which sub-model's it is, with ``about`` it in brackets."""
+    """Name the sub-model in errors of its code, with ``about`` in brackets."""
     try:
         yield
     except UserCodeError as error:
@@ -103,7 +105,7 @@ def of_sub_model(name: str, about: str = "") -> Iterator[None]:
 
 
 def exit_outputs(name: str, outputs: Sequence[Any], *, is_top: bool) -> tuple[Any, Any]:
-    """Return what goes up (None of the top) and the prediction; UserCodeError for another number of outputs."""
+    """Return what goes up (None for the top) and the prediction. Raises UserCodeError for another number of outputs."""
     if gap := outputs_gap(name, len(outputs), top=is_top):
         raise UserCodeError(gap, kind="invalid")
     return (None if is_top else outputs[0]), outputs[-1]
@@ -125,9 +127,9 @@ def check_reports(names: Sequence[str], reports: Sequence[ModelReport], framewor
 
 
 def are_probabilities(answers: Sequence[Array]) -> bool:
-    """Whether ``answers`` (each (n, classes)) of one exit are probabilities, told by their values.
+    """Whether ``answers`` (each (n, classes)) of one exit are probabilities, judged by their values.
 
-    A softmax adds up to one; a sigmoid stays within 0 and 1 whatever goes in, so samples far out of the ordinary tell.
+    A softmax adds up to one. A sigmoid stays within 0 and 1 for any input, which extreme samples show.
     """
     for answer in answers:
         rows = answer.reshape(len(answer), -1).astype(np.float64)
@@ -137,7 +139,7 @@ def are_probabilities(answers: Sequence[Array]) -> bool:
 
 
 def seconds_per_sample(predict: Callable[[Array], Any], features: Array) -> float:
-    """Return how long one answer takes, in batches of one: the median of some, after one that warms up."""
+    """Return how long one answer takes in batches of one: the median of a few, after a warm-up."""
     sample = np.ascontiguousarray(features[:1])
     predict(sample)
     times = []

@@ -11,14 +11,14 @@ from mlcode_executor.frameworks.base import Array, Request, batches_of
 
 __all__ = ["write_classes"]
 
-# Probabilities in half precision add up to one only about.
+# Tolerance, because probabilities in half precision add up to one only approximately.
 _TOLERANCE = 0.01
 
 
 def write_classes(request: Request, predict: Callable[[Array], Array], *, logits: bool) -> dict[str, Any]:
     """Answer ``predict_classes``: fill the array ``out`` and, where it was passed, ``confidence``.
 
-    ``predict`` gives the scores of one batch; ``logits`` says that a single score is one, with its threshold at 0.
+    ``predict`` gives the scores of one batch; ``logits``: a single score is a logit, with its threshold at 0.
     """
     features, out = request.array("features"), request.array("out")
     confidence = request.arrays.get("confidence")
@@ -37,7 +37,7 @@ def write_classes(request: Request, predict: Callable[[Array], Array], *, logits
 
 
 def _confidence(scores: Array, predicted: Array, *, logits: bool) -> Array:
-    """Return the probability of each row's predicted class, (n,); not a number where the scores are none."""
+    """Return the probability of each row's predicted class, (n,); NaN where the scores are not numbers."""
     with np.errstate(all="ignore"):
         if scores.shape[1] == 1:
             positive = 1 / (1 + np.exp(-scores[:, 0])) if logits else scores[:, 0]
@@ -52,5 +52,5 @@ def _confidence(scores: Array, predicted: Array, *, logits: bool) -> Array:
 def _is_probabilities(scores: Array, *, logits: bool) -> bool:
     if not (scores >= 0).all() or not (scores <= 1 + _TOLERANCE).all():
         return False
-    # A model may end in a softmax whatever its loss expects; one with a sigmoid per class adds up to anything.
+    # A model may end in a softmax whatever its loss expects. One sigmoid per class may add up to anything.
     return not logits or bool((np.abs(scores.sum(axis=1) - 1) <= _TOLERANCE).all())

@@ -1,6 +1,6 @@
-"""Stand-ins for packages that draw, or belong to a notebook: nobody looks at a screen where models run.
+"""Stand-ins for packages that draw or belong to a notebook, because there is no screen where models run.
 
-Only an import of the user's own code gets one, and only where the package is not installed. What it is told is lost.
+Only an import of the user's own code gets one, and only where the package is not installed. Its calls have no effect.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class _Module(types.ModuleType):
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Asked last, when nobody else knows the package."""
+    """An import finder that comes last, after all others have failed to find the package."""
 
     def __init__(self, files: Collection[str]) -> None:
         self._files = files
@@ -87,6 +87,6 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 def stand_in_for_drawing(files: Collection[str]) -> None:
-    """From now on give code of these file names a stand-in for a package that draws."""
+    """Give code from these files a stand-in for packages that draw, from now on."""
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.append(_Finder(files))

@@ -1,4 +1,4 @@
-"""Where ``fit`` stands, when it pauses, what it tells while it goes, and what to say of how it went."""
+"""The progress of ``fit``: where it stands, when it pauses, the events it emits, and its final report."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from mlcode_executor.runtimes import Emit
 
 __all__ = ["FitPlace", "Pause", "ProgressEvents", "divergence_warnings", "end_epoch", "fit_answer"]
 
-# A person cannot follow more; each event costs a frame and a request to the backend.
+# Users cannot follow more, and each event costs a frame and a request to the backend.
 _PROGRESS_INTERVAL_SECONDS = 0.2
 
 
 @dataclass
 class FitPlace:
-    """Where ``fit`` stands: after ``epoch`` (1-based) and so many batches, with the metrics of each epoch so far.
+    """Where ``fit`` stands: after ``epoch`` (1-based) and ``batch`` batches, with the metrics of each epoch so far.
 
     ``best`` is the best of these epochs.
     """
@@ -30,7 +30,7 @@ class FitPlace:
     best: BestEpoch = field(default_factory=BestEpoch)
 
     def to_json(self) -> dict[str, Any]:
-        """Return what ``from_json`` reads."""
+        """Return the JSON that ``from_json`` reads."""
         return asdict(self)
 
     @classmethod
@@ -47,7 +47,7 @@ class FitPlace:
 
 
 class Pause:
-    """Says at the end of an epoch whether ``fit`` stops there for now: ``seconds`` after it began; None never."""
+    """Decides at the end of an epoch whether ``fit`` pauses: after ``seconds``, or never with None."""
 
     def __init__(self, seconds: float | None) -> None:
         self._until = math.inf if seconds is None else time.monotonic() + seconds
@@ -75,7 +75,7 @@ class ProgressEvents:
 
     @property
     def due(self) -> bool:
-        """Whether ``batch_done`` would emit: metrics need not be computed otherwise."""
+        """Whether ``batch_done`` would emit, because metrics need not be computed otherwise."""
         return time.monotonic() - self._last >= _PROGRESS_INTERVAL_SECONDS
 
     def batch_done(self, *, epoch: int, batch: int, batches: int, metrics: Mapping[str, float]) -> None:
@@ -145,7 +145,7 @@ def end_epoch(
 
 
 def fit_answer(place: FitPlace, *, restores: bool, restored: bool) -> dict[str, Any]:
-    """Return what ``fit`` answers of a training that is done: its history, its best epoch, and what to say of it."""
+    """Return the answer of ``fit`` for a finished training: its history, its best epoch, and warnings."""
     best, warnings = place.best, divergence_warnings(place.history)
     if restores and not restored:
         warnings.append(f"no epoch was the best, {best.monitor or 'loss'} being no number: the last weights are kept")
@@ -154,9 +154,9 @@ def fit_answer(place: FitPlace, *, restores: bool, restored: bool) -> dict[str, 
 
 
 def divergence_warnings(history: Mapping[str, Sequence[float]]) -> list[str]:
-    """Return what to say when metrics of an epoch are not finite, by the first such epoch; nothing when all are.
+    """Return a warning about the first epoch with metrics that are not finite; empty when all are.
 
-    A loss that is lost takes the weights with it; another metric may be lost by itself.
+    A loss that is not finite ruins the weights; another metric may be affected alone.
     """
     lost = {
         name: next(place for place, value in enumerate(values) if not math.isfinite(value))

@@ -1,6 +1,6 @@
-"""Advice under errors of user code: most of it what to write today instead of an idiom of an older framework.
+"""Advice below errors of user code, mostly what to write today instead of an idiom of an older framework.
 
-What fits which error is a table of texts, ``hints.txt``.
+The table ``hints.txt`` maps errors to advice.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from pathlib import Path
 
 __all__ = ["hint_for", "syntax_hint"]
 
-# What the message matches, what the line of the code matches, what to do.
+# Pattern for the message, pattern for the line of code, advice.
 _Hint = tuple[re.Pattern[str], re.Pattern[str], str]
 
 
@@ -41,7 +41,9 @@ def hint_for(message: str, line: str = "") -> str:
 
 
 def syntax_hint(message: str, line: str) -> str:
-    """Return what to do about a ``line`` that is no Python, for which it says ``message``; empty without advice."""
+    """Return the advice about a ``line`` that is not Python, for which Python reports ``message``; empty without
+    advice.
+    """
     return _first("syntax", message, line)
 
 

@@ -1,4 +1,4 @@
-"""Does the answer for a record depend on the records beside it, or on those before? Asked before a model is served.
+"""Finds out whether the answer for a record depends on other records in its batch or before it. Called before serving.
 
 Records that happen to arrive together are predicted in one batch, so such a model would answer one record differently
 from time to time. Works for every framework: all it needs is a function that predicts.
@@ -17,11 +17,12 @@ __all__ = ["findings", "largest_difference"]
 
 _SAMPLES = 64
 _ALONE = 4
-# Sums in another order differ by less, of the largest answer; half precision and GPUs by more.
+# Tolerance relative to the largest answer. Sums in another order differ by less; half precision and GPUs differ by
+# more.
 _TOLERANCE = 1e-3
 _LOOSE_TOLERANCE = 2e-2
 _FLOOR = 1e-5
-# Whole numbers, such as classes, may tip over for a few samples whose scores are nearly equal.
+# Integer answers, such as classes, may flip for a few samples whose scores are nearly equal.
 _TIPPED_SHARE = 0.1
 
 _RECURRENT = ("LSTM", "GRU", "RNN")
@@ -36,10 +37,10 @@ Predict = Callable[[Array], Sequence[Array]]
 
 
 def findings(predict: Predict, features: Array, *, code: str, exact: bool = True) -> list[str]:
-    """Return warnings, at most one, about the answers for up to 64 of ``features`` (n, ...); [] where all is well.
+    """Return at most one warning about the answers for up to 64 of ``features`` (n, ...); [] where all is well.
 
-    ``code`` is where the likely line is looked for; without ``exact`` larger differences count as noise. What
-    ``predict`` raises for the whole batch passes; a model that takes no other number of samples is a finding.
+    The warning names the likely line of ``code``. Without ``exact`` larger differences count as noise. An exception of
+    ``predict`` for the whole batch passes through; a model that takes no other number of samples is a finding.
     """
     features = np.ascontiguousarray(features[:_SAMPLES])
     count = len(features)
@@ -70,7 +71,7 @@ def findings(predict: Predict, features: Array, *, code: str, exact: bool = True
 
 
 def largest_difference(first: Sequence[Array], second: Sequence[Array], *, exact: bool = True) -> float | None:
-    """Return by how much two answers for the same samples differ, None when by no more than noise."""
+    """Return by how much two answers for the same samples differ; None when only by noise."""
     worst = None
     if len(first) != len(second):
         return float("inf")
@@ -86,7 +87,7 @@ def largest_difference(first: Sequence[Array], second: Sequence[Array], *, exact
 def _largest_apart(
     predict: Predict, features: Array, together: Sequence[Array], *, exact: bool
 ) -> tuple[str, float] | None:
-    """Return the way of asking for the same records whose answers differ most, and by how much."""
+    """Try several ways of batching the same records. Return the one whose answers differ most, and the difference."""
     count = len(features)
     half = count // 2
     alone = sorted({0, half, count - 1, count // 3})[:_ALONE]
@@ -129,7 +130,7 @@ def _because(suspects: Sequence[str], otherwise: str) -> str:
 
 
 def _mixing(code: str) -> list[str]:
-    """Lines that take the batch for another axis, or the batch's own statistics."""
+    """Find lines that treat the batch as another axis, or use the batch's own statistics."""
     found: list[str] = []
     for call, name in _calls(code):
         given = {keyword.arg: keyword.value for keyword in call.keywords}
@@ -148,12 +149,12 @@ def _mixing(code: str) -> list[str]:
                 found.append(f"line {call.lineno} takes {name} over axis 0, which is the batch")
         elif name == "train" and not call.args and _within(code, call, ("forward", "call")):
             found.append(f"line {call.lineno} sets the model to training while it answers")
-    # Recurrent and attention layers first: they are what people forget.
+    # Recurrent and attention layers first, because users overlook those.
     return sorted(found, key=lambda text: "batch_first" not in text)
 
 
 def _changing(code: str) -> list[str]:
-    """Lines that draw random numbers in evaluation, or keep something."""
+    """Find lines that draw random numbers in evaluation, or keep state."""
     found: list[str] = []
     for call, name in _calls(code):
         given = {keyword.arg: keyword.value for keyword in call.keywords}
@@ -183,7 +184,7 @@ def _tree(code: str) -> ast.AST:
 
 
 def _calls(code: str) -> Iterator[tuple[ast.Call, str]]:
-    """Every call in the code and the last part of the name of what it calls."""
+    """Every call in the code, with the last part of the called name."""
     for node in ast.walk(_tree(code)):
         if isinstance(node, ast.Call):
             name = getattr(node.func, "attr", getattr(node.func, "id", ""))
@@ -208,7 +209,7 @@ def _kept_attributes(code: str) -> Iterator[tuple[int, str]]:
 
 
 def _is_torch(call: ast.Call) -> bool:
-    # Keras has layers of the same names, whose batch is always first.
+    # Keras layers of the same names always have the batch axis first.
     owner = getattr(call.func, "value", None)
     return "layers" not in (getattr(owner, "attr", ""), getattr(owner, "id", ""))
 

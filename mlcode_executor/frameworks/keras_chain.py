@@ -1,7 +1,7 @@
-"""A chain of Keras sub-models as one model with several exits, compiled with what the deployment says.
+"""A chain of Keras sub-models as one model with several exits, compiled with the deployment's settings.
 
-Sub-models stay whole and are called as layers, so training the joint model trains them; each is then saved and served
-by itself. Called by the handler, inside the model process.
+Sub-models stay whole and are called as layers, so training the joint model trains them. Each is then saved and served
+on its own. Called by the handler, inside the model process.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from mlcode_executor.frameworks.keras_outputs import flat
 
 __all__ = ["Chain", "join"]
 
-# Losses that take scores before a softmax or sigmoid too, when told so.
+# Losses with an option to take scores before a softmax or sigmoid.
 _WITH_LOGITS = {
     "sparse_categorical_crossentropy": keras.losses.SparseCategoricalCrossentropy,
     "categorical_crossentropy": keras.losses.CategoricalCrossentropy,
@@ -28,17 +28,17 @@ _WITH_LOGITS = {
     "categorical_focal_crossentropy": keras.losses.CategoricalFocalCrossentropy,
     "binary_focal_crossentropy": keras.losses.BinaryFocalCrossentropy,
 }
-# Activations whose values are certain; of all others the values themselves tell.
+# Activations with a known range of values; for all others the values themselves decide.
 _PROBABILITIES = ("softmax", "softmax_v2", "sigmoid")
-# Far out of the ordinary and ordinary: a sigmoid stays within 0 and 1 for all of them.
+# Scales of random samples, extreme and ordinary. A sigmoid stays within 0 and 1 for all of them.
 _SCALES = (1.0, 100.0, 10_000.0)
 _TRIED_SAMPLES = 16
-# No metric that can be chosen has this name.
+# A name that no selectable metric has.
 _OWN_LOSS = "own loss"
 
 
 class _Joint(keras.Model):  # type: ignore[misc]
-    """The joint model. Keras takes the mean of an exit's loss over batches, however small; here it is over samples."""
+    """The joint model. Keras averages an exit's loss over batches, however small; this class averages over samples."""
 
     def get_metrics_result(self) -> dict[str, Any]:
         """Return the metrics by name, the loss of each exit among them."""
@@ -50,7 +50,7 @@ class _Joint(keras.Model):  # type: ignore[misc]
 
 @dataclass(frozen=True)
 class Chain:
-    """The joint ``model``, compiled, and what a person should know of it."""
+    """The joint ``model``, compiled, and warnings about it."""
 
     model: Any
     notes: Sequence[str]
@@ -62,7 +62,7 @@ def join(models: Sequence[Any], terms: ChainTerms) -> Chain:
     UserCodeError where sub-models do not belong together.
     """
     for name, model in zip(terms.names, models, strict=True):
-        # Two sub-models may bear the same name, which one graph does not allow.
+        # Two sub-models may have the same name, which Keras does not allow in one graph.
         model.name = name
     lowest, last = models[0], len(models) - 1
     if not getattr(lowest, "inputs", None):
@@ -83,7 +83,7 @@ def join(models: Sequence[Any], terms: ChainTerms) -> Chain:
             {"class_name": terms.optimizer, "config": {"learning_rate": terms.learning_rate}}
         ),
         loss={name: _loss(terms.loss, logits=name in logits) for name in terms.names},
-        # Objects of its own for each exit: one that two exits share would mix them.
+        # Each exit gets metric objects of its own, because shared ones would mix the exits.
         metrics={name: _metrics(terms, logits=name in logits) for name in terms.names},
         loss_weights=dict(zip(terms.names, terms.weights, strict=True)),
     )
@@ -105,7 +105,7 @@ def _metrics(terms: ChainTerms, *, logits: bool) -> list[Any]:
 
 def _metric(name: str, *, logits: bool) -> Any:
     if name in ("accuracy", "acc"):
-        # Which one, Keras tells by the shapes.
+        # Keras chooses the variant by the shapes.
         return name
     if name == "binary_accuracy" and logits:
         return keras.metrics.BinaryAccuracy(name=name, threshold=0.0)
@@ -113,7 +113,7 @@ def _metric(name: str, *, logits: bool) -> Any:
 
 
 def _logits(joint: Any, exits: dict[str, Any], terms: ChainTerms) -> list[str]:
-    """Return the exits that answer scores before a softmax or sigmoid, where the loss asks for probabilities."""
+    """Return the exits that answer logits where the loss expects probabilities."""
     if terms.loss not in _WITH_LOGITS:
         return []
     return [name for name in terms.names if not _answers_probabilities(joint, name, exits[name])]
@@ -132,7 +132,7 @@ def _answers_probabilities(joint: Any, name: str, exit_: Any) -> bool:
 
 
 def _trial(joint: Any, name: str) -> list[Array] | None:
-    """Return the exit's answers to random samples, None where the model takes no such."""
+    """Return the exit's answers to random samples; None where the model does not take them."""
     shape = tuple(size or _TRIED_SAMPLES for size in joint.inputs[0].shape[1:])
     noise = np.random.default_rng(0).normal(size=(_TRIED_SAMPLES, *shape)).astype(np.float32)
     try:

@@ -1,4 +1,4 @@
-"""What no stream can feed or no inference can answer is refused when a Keras model is checked, in plain words."""
+"""Refuses, when a Keras model is checked, what no stream can feed or no inference can answer."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def check_servable(model: Any, code: str, *, alone: bool) -> None:
 
 
 def saving_notes(model: Any, code: str) -> list[str]:
-    """Say what of the model Keras itself cannot keep. It is trained and served all the same, by its code."""
+    """Return warnings about parts of the model that Keras cannot save. Its code still trains and serves it."""
     notes = [
         f"line {line}: Keras does not train a tf.Variable inside a layer; write self.add_weight(...) to have it trained"
         for layer in _layers(model)
@@ -57,7 +57,7 @@ def _tensors(model: Any, which: str) -> list[Any]:
     try:
         return list(flat(getattr(model, which, None) or []))
     except (AttributeError, ValueError):
-        # Sequential raises instead of returning None while it is not built.
+        # Sequential raises instead of returning None until it is built.
         return []
 
 
@@ -117,7 +117,7 @@ def _check_inputs(model: Any, inputs: list[Any], code: str, *, alone: bool) -> N
 
 
 def _call_arguments(model: Any) -> list[str]:
-    """Return the arguments that a ``call`` of the user's own cannot do without."""
+    """Return the required arguments of the user's ``call``."""
     if type(model).__module__.startswith("keras."):
         return []
     parameters = inspect.signature(model.call).parameters.values()

@@ -1,4 +1,4 @@
-"""What old code asks of TensorFlow that is done already, or means nothing here: taken, with a line in the output."""
+"""Accepts calls of old code that are done already or mean nothing here, with a line in the output."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SET_UP = {
     tf.config.experimental: ("set_memory_growth", "set_virtual_device_configuration", "set_visible_devices"),
     tf.config.threading: ("set_inter_op_parallelism_threads", "set_intra_op_parallelism_threads"),
 }
-# Graphs of TensorFlow 1: what is written with Keras needs none.
+# Graphs of TensorFlow 1, which Keras code does not need.
 _MODES = ("disable_eager_execution", "disable_v2_behavior", "disable_v2_tensorshape", "disable_resource_variables")
 
 

@@ -54,10 +54,10 @@ def export_onnx(
 
 
 class _Traced:
-    """What tf2onnx asks of a tf.function: the traced one, in which constants of the user's are constants.
+    """Provides what tf2onnx expects of a tf.function, for a traced one in which the user's constants stay constants.
 
-    Tensors that layers keep beside their weights (``tf.constant``, statistics of ``Normalization``) would become
-    inputs of the converted model, which nobody could feed.
+    Tensors that layers keep in addition to their weights (``tf.constant``, statistics of ``Normalization``) would
+    become inputs of the converted model, which nobody could feed.
     """
 
     def __init__(self, traced: Any) -> None:

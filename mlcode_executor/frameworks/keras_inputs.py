@@ -1,4 +1,4 @@
-"""Features as a Keras model takes them: one tensor, or for a model with several inputs a tensor for each by its name.
+"""Features as a Keras model takes them: one tensor, or a tensor per named input.
 
 Called by the handler, inside the model process.
 """
@@ -29,7 +29,7 @@ def tensors_of(features: Array) -> Any:
 
 
 def specs_of(dtype: np.dtype[Any], shape: Sequence[int], *, name: str | None = None) -> Any:
-    """Return the specs of what ``tensors_of`` gives for any number of samples; ``name`` is that of a single one."""
+    """Return the specs of the tensors from ``tensors_of`` for any number of samples; ``name`` names a single input."""
     if dtype.names is None:
         return tf.TensorSpec((None, *shape), tf.as_dtype(dtype), name=name)
     return {
@@ -48,11 +48,11 @@ def input_names(model: Any) -> list[str]:
 
 
 def cast_for(model: Any, features: Array) -> Callable[[Any], Any]:
-    """Return what must be done to what ``tensors_of`` gives before the model takes it.
+    """Return the cast that the tensors from ``tensors_of`` need before the model takes them.
 
-    Models with declared inputs cast by themselves. A model that only has a ``call`` gets integers as they are if it
-    can use them (embeddings), as float32 otherwise (images sent as uint8). Raises DecodeError where samples and model
-    have inputs of other names.
+    Models with declared inputs cast on their own. A model that only has a ``call`` gets integers as they are if it can
+    use them (embeddings), as float32 otherwise (images sent as uint8). Raises DecodeError where samples and model have
+    inputs of other names.
     """
     if features.dtype.names is not None:
         return _by_name(model, features.dtype.names)
@@ -77,6 +77,6 @@ def _by_name(model: Any, given: Sequence[str]) -> Callable[[Any], Any]:
         )
     structure = getattr(model, "_inputs_struct", None)
     if structure is None:
-        # One with a call of its own gets them as a dictionary.
+        # A model with its own ``call`` gets them as a dictionary.
         return lambda tensors: tensors
     return lambda tensors: keras.tree.pack_sequence_as(structure, [tensors[name] for name in names])

@@ -1,4 +1,4 @@
-"""Training and evaluating a Keras model over arrays: many batches for each call into TensorFlow.
+"""Trains and evaluates a Keras model over arrays, with many batches per call into TensorFlow.
 
 Keras' own ``fit`` builds a tf.data pipeline and returns to Python after every batch; one graph call for a chunk of
 batches is two to three times as fast for small models. The model's own ``train_step`` and ``test_step`` run inside,
@@ -25,9 +25,9 @@ from mlcode_executor.frameworks.keras_inputs import tensors_of
 
 __all__ = ["FitArguments", "KerasLoop"]
 
-# Evaluation and prediction read in steps of this size, whatever is memory-mapped behind the array.
+# Evaluation and prediction read in steps of this size, whether or not the array is memory-mapped.
 _MAX_CHUNK_BYTES = 32 << 20
-# Operations whose random numbers depend on how often they ran in this process.
+# Operations whose random numbers depend on how often they have run in this process.
 _DRAWS = frozenset(
     {
         "Multinomial",
@@ -60,7 +60,7 @@ class FitArguments(Monitoring):
 
     @classmethod
     def from_literals(cls, arguments: Mapping[str, Any]) -> FitArguments:
-        """Read checked arguments; ``verbose`` is accepted and does nothing, for there is no terminal."""
+        """Read checked arguments; ``verbose`` is accepted and ignored, because there is no terminal."""
         values = TENSORFLOW.arguments[Purpose.FIT].own_names(arguments)
         if weights := values.get("class_weight"):
             values["class_weight"] = {int(key): float(weight) for key, weight in weights.items()}
@@ -102,7 +102,8 @@ class KerasLoop:
         pause: Pause,
         best: BestWeights,
     ) -> bool:
-        """Train as ``keras.Model.fit`` would, from ``place`` on and moving it; returns whether all is done.
+        """Train as ``keras.Model.fit`` would, starting at ``place`` and advancing it; returns whether training is
+        complete.
 
         ``best`` keeps the weights of the best epoch, where the arguments ask for them.
         """
@@ -152,10 +153,10 @@ class KerasLoop:
     def partial_fit(
         self, training: tuple[Array, Array], *, batch_size: int, arguments: FitArguments
     ) -> dict[str, float]:
-        """Train for one more pass, in the order given, and return its metrics.
+        """Train for one more pass in the given order, and return its metrics.
 
-        Averages of weights (use_ema) stay in the optimiser: put into the model they would disturb the next pass. The
-        model as it would serve has them (``keras_state.averaged``).
+        Averages of weights (use_ema) stay in the optimiser, because they would disturb the next pass. The serving model
+        gets them (``keras_state.averaged``).
         """
         features, labels = training
         once = FitArguments(class_weight=arguments.class_weight)
@@ -175,13 +176,13 @@ class KerasLoop:
         return self._metrics(logs)
 
     def learning_rate(self) -> dict[str, float]:
-        """Return the learning rate that the optimiser has come to, by name; empty where it has none."""
+        """Return the optimiser's present learning rate, by name; empty where it has none."""
         rate = getattr(self._model.optimizer, "learning_rate", None)
         return {} if rate is None else flat_metrics("learning_rate", keras.ops.convert_to_numpy(rate))
 
     @property
     def unsaved(self) -> str:
-        """What of the training no state holds, so that one that goes on elsewhere may differ; empty if nothing."""
+        """Return what a saved state does not hold, so that a restored training may differ; empty if nothing."""
         if self._model.run_eagerly:
             return "run_eagerly lets Python code run at each step: what that keeps by itself"
         for graph in self._graphs:
@@ -196,7 +197,8 @@ class KerasLoop:
     ) -> dict[str, float]:
         """Train until the pass over the data ends, or after ``steps_per_epoch`` batches.
 
-        As in Keras the next epoch goes on where this one stopped, and an epoch is short when the data ends inside it.
+        As in Keras, the next epoch continues where this one stopped, and an epoch is short when the data ends inside
+        it.
         """
         batches = min(arguments.steps_per_epoch or stream.batches_per_pass, stream.batches_per_pass)
         self._model.stop_training = False
@@ -216,7 +218,7 @@ class KerasLoop:
         """Run all batches of one chunk; returns the logs of the last."""
         if step not in self._functions:
             self._functions[step] = self._make(self._model.train_step if step == "train" else self._model.test_step)
-        # This is the one copy of the chunk.
+        # The only copy of the chunk is made here.
         tensors = [tensors_of(arrays) for arrays in (features, labels)]
         if weights is not None:
             tensors.append(tf.convert_to_tensor(weights))
@@ -242,14 +244,14 @@ class KerasLoop:
 
             zero = tf.constant(0, tf.int64)
             tf.while_loop(lambda index: index < last, body, (zero,), parallel_iterations=1)
-            # Outside the loop, because a loop could not return logs whose structure is not known beforehand.
+            # The last batch runs outside the loop, because a loop cannot return logs of unknown structure.
             return compiled(*_part(tensors, slice(last * batch_size, None)))
 
         traced = tf.function(all_batches, autograph=False)
         by_signature: dict[Any, Any] = {}
 
         def run(tensors: tuple[Any, ...], batch_size: Any, batches: Any) -> Any:
-            # One trace for every number of rows: chunks and the last batch of a pass differ in it.
+            # Trace once for any number of rows, because chunks and the last batch of a pass differ in size.
             specs = tf.nest.map_structure(
                 lambda tensor: tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype), tensors
             )
@@ -266,7 +268,7 @@ class KerasLoop:
         """Return metrics as floats: the model's own state, or what a step of the user's own returned."""
         found = self._model.get_metrics_result()
         if isinstance(logs, dict) and set(logs) != set(found):
-            # A loss may still be one number for each sample of the step.
+            # A loss may still have one number per sample of the step.
             found = {name: np.mean(value) if name == "loss" else value for name, value in logs.items()}
         return {
             part: number for name, metric in found.items() for part, number in flat_metrics(str(name), metric).items()

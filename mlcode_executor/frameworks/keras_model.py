@@ -1,4 +1,4 @@
-"""From a namespace to a Keras model that is ready: which variable it is, what it answers, what repeats.
+"""From a namespace to a ready Keras model: finds the variable, asks for outputs, makes runs repeatable.
 
 Called by the handler, inside the model process.
 """
@@ -23,7 +23,7 @@ __all__ = ["cast_and_answer", "find_model", "is_serialisable", "make_repeatable"
 
 
 def find_model(namespace: Mapping[str, Any], *, distributed: bool) -> tuple[str, Any]:
-    """Return the name and value of the global ``model``; of a sub-model, of the one keras.Model left."""
+    """Return the name and value of the global ``model``; for a sub-model, of the only keras.Model left over."""
     model = namespace.get("model")
     if isinstance(model, keras.Model):
         return "model", model
@@ -59,19 +59,19 @@ def cast_and_answer(model: Any, features: Array) -> list[Array]:
 
 
 def make_repeatable() -> None:
-    """The same seed on the same data gives the same metrics; without a GPU, to the last bit."""
+    """Make the same seed on the same data give the same metrics, bit by bit without a GPU."""
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
-        # Else the first process takes all of its memory; too late once it was used.
+        # Otherwise the first process takes all of the GPU's memory. The setting cannot be changed after first use.
         if not tf.config.experimental.get_memory_growth(gpu):
             tf.config.experimental.set_memory_growth(gpu, True)
     if not gpus:
-        # Costs a little on a CPU and a lot on a GPU, where repeatability is not promised.
+        # Deterministic operations cost little on a CPU and a lot on a GPU, where repeatability is not promised.
         tf.config.experimental.enable_op_determinism()
 
 
 def is_serialisable(value: object) -> bool:
-    """Whether Keras needs ``value``, of the user's code, to load a model."""
+    """Whether Keras needs ``value`` from the user's code to load a model."""
     if inspect.isclass(value):
         return issubclass(value, (keras.layers.Layer, keras.losses.Loss, keras.metrics.Metric)) and (
             value.__module__ == "model_code"

@@ -1,7 +1,7 @@
 """A Keras model's outputs in the order in which the model declares them, and which labels belong to which.
 
-A stream carries one array of labels per record. Of several outputs each takes its own columns of it: one for numbers
-of classes, as many as it has units otherwise. Nothing goes by the alphabet, which Keras puts dictionaries in.
+A stream carries one array of labels per record. Each of several outputs takes its own columns: one for class numbers,
+otherwise as many as it has units. The order is never alphabetical, although Keras sorts dictionaries that way.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["LabelPlan", "Output", "check_by_name", "column_note", "declared_outp
 
 @dataclass(frozen=True)
 class Output:
-    """One output. ``width`` is its number of units, None where it is no vector.
+    """One output. ``width`` is its number of units, None where it is not a vector.
 
     ``columns`` lists how many columns of labels its loss may take, the likeliest first; empty without a loss.
     """
@@ -29,7 +29,7 @@ class Output:
 
     @property
     def wants(self) -> str:
-        """What its labels are, in words."""
+        """A description of its labels, for messages."""
         if not self.columns:
             return f"{self.name!r} none (it has no loss)"
         count = self.columns[0]
@@ -84,7 +84,9 @@ def declared_outputs(model: Any, structure: Any = None) -> list[Output]:
 
 
 def plan_labels(model: Any, label_shape: tuple[int, ...], structure: Any = None) -> LabelPlan:
-    """Decide which labels of shape ``label_shape`` (one record's) go where; DecodeError when they fit in no way."""
+    """Assign the columns of labels with ``label_shape`` (per record) to outputs. Raises DecodeError when
+    nothing fits.
+    """
     structure = _structure(model) if structure is None else structure
     outputs = declared_outputs(model, structure)
     if len(outputs) < 2:
@@ -109,7 +111,7 @@ def plan_labels(model: Any, label_shape: tuple[int, ...], structure: Any = None)
 
 
 def column_note(outputs: Sequence[Output]) -> str:
-    """Say which columns of the labels several outputs take; empty where that is not known."""
+    """Describe which columns of the labels several outputs take; empty while unknown."""
     if (
         len(outputs) < 2
         or any(output.width is None for output in outputs)
@@ -128,9 +130,10 @@ def column_note(outputs: Sequence[Output]) -> str:
 
 
 def check_by_name(model: Any, structure: Any = None) -> None:
-    """Raise UserCodeError when losses or metrics are not given in the way in which the outputs are.
+    """Raise UserCodeError when losses or metrics are not structured like the outputs.
 
-    Keras would pair a list with a dictionary of outputs by the alphabet, and find unknown names when training begins.
+    Keras would pair a list with a dictionary of outputs alphabetically, and find unknown names only when training
+    begins.
     """
     structure = _structure(model) if structure is None else structure
     leaves = [] if structure is None else list(flat(structure))
@@ -195,7 +198,7 @@ def _columns(loss: Any, width: int | None) -> tuple[int, ...]:
         return (1,)
     if isinstance(loss, str) or _is_of_keras(loss):
         return (units,)
-    # A loss of the user's own may take the units' values or the number of a class.
+    # The user's own loss may take values per unit or a class number.
     return tuple(dict.fromkeys((units, 1)))
 
 

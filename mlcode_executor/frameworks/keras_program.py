@@ -92,9 +92,9 @@ def write_program(
     declares_input: bool,
     versions: Mapping[str, str],
 ) -> str:
-    """Return the text of ``model.py``. ``sample`` is one sample as the model took it, None where none was seen.
+    """Return the text of ``model.py``. ``sample`` is one sample as the model took it, None if none was seen.
 
-    Of several inputs it is an array for each, in the model's own structure.
+    With several inputs it holds one array each, in the model's own structure.
     """
     samples = _described(sample)
     text = f"{imports}\n{code}"
@@ -117,7 +117,7 @@ def write_program(
 
 
 def _described(sample: Any) -> str:
-    """Say what samples are, as one array or several."""
+    """Describe samples, as one array or several."""
     if sample is None:
         return "(n, ...) as they were sent, trained with numbers"
     if isinstance(sample, np.ndarray):

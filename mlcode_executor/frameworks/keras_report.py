@@ -1,4 +1,4 @@
-"""What can be said of a Keras model once its code ran: shapes, parameters, and what deserves a warning."""
+"""The report of a Keras model once its code ran: shapes, parameters and warnings."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["check_compiled", "describe", "outputs_for", "versions"]
 
 # What a rich console assumes without a terminal; a wider table would lose its last column.
 _SUMMARY_WIDTH = 80
-# A model with one of these of its own measures what it likes.
+# A model that overrides one of these methods defines its own metrics.
 _MEASURING = ("train_step", "test_step", "compute_metrics", "get_metrics_result", "metrics")
 
 
@@ -54,7 +54,7 @@ def describe(model: Any, *, distributed: bool, code: str) -> ModelReport:
 
 
 def outputs_for(model: Any, cast: Callable[[Any], Any], features: Any) -> list[dict[str, Any]]:
-    """Return the outputs of a built model, as JSON: declared, or seen by asking it for one sample; [] if it refuses."""
+    """Return the outputs of a built model, as JSON: declared, or observed on one sample; [] if it refuses that."""
     declared = _outputs(model)
     if declared:
         # A Sequential that was built for one sample declares a batch of one.
@@ -71,7 +71,7 @@ def outputs_for(model: Any, cast: Callable[[Any], Any], features: Any) -> list[d
 
 
 def check_compiled(model: Any, code: str) -> None:
-    """Raise UserCodeError when the model cannot be trained: not compiled, or with a loss or metric nobody knows.
+    """Raise UserCodeError when the model cannot be trained: not compiled, or with an unknown loss or metric.
 
     Keras itself looks texts such as ``loss="mse"`` up only when training begins.
     """
@@ -114,7 +114,7 @@ def _tensors(model: Any, which: str) -> list[Any]:
     try:
         return list(keras.tree.flatten(getattr(model, which, None) or []))
     except (AttributeError, ValueError):
-        # Sequential raises instead of returning None while it is not built.
+        # Sequential raises instead of returning None until it is built.
         return []
 
 
@@ -127,7 +127,7 @@ def _count(weights: Any) -> int:
 
 
 def _metrics(model: Any) -> list[str]:
-    """Return the names of what an evaluation gives, as far as they are certain: one output, one number a metric."""
+    """Return the metric names of an evaluation where they are certain: with one output, and one number per metric."""
     compiled = getattr(model, "_compile_metrics", None)
     overridden = any(getattr(type(model), method) is not getattr(keras.Model, method) for method in _MEASURING)
     if not model.compiled or overridden or len(_tensors(model, "outputs")) != 1:

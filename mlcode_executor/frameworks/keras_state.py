@@ -1,6 +1,6 @@
-"""The state of a Keras model: its variables, those of its optimisers, and what its layers keep beside them.
+"""The state of a Keras model: its variables, those of its optimisers, and other state in its layers.
 
-Called by the handler, inside the model process. ``keras_artifacts`` holds the part of it that serves.
+Called by the handler, inside the model process. ``keras_artifacts`` handles the part that serving needs.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ __all__ = [
 
 
 def new_state() -> State:
-    """Return an empty state that takes arrays of every type of Keras'."""
+    """Return an empty state that takes arrays of every Keras type."""
     return State("tensorflow", to_array=_to_array, from_array=_from_array)
 
 
 @contextmanager
 def exchanged(model: Any, others: list[Array]) -> Iterator[None]:
-    """Let the model have the variables ``others`` until the block ends; they stay as they are."""
+    """Give the model the variables ``others`` for the block; they stay unchanged."""
     with _same_after(model.variables):
         _set(model.variables, others)
         yield
@@ -47,7 +47,7 @@ def exchanged(model: Any, others: list[Array]) -> Iterator[None]:
 
 @contextmanager
 def averaged(model: Any) -> Iterator[None]:
-    """Let the model have the averages of its weights until the block ends, where its optimiser keeps any (use_ema)."""
+    """Give the model the averages of its weights for the block, where its optimiser keeps any (use_ema)."""
     averaging = _averaging(model)
     if averaging is None:
         yield
@@ -58,12 +58,14 @@ def averaged(model: Any) -> Iterator[None]:
 
 
 def copies(model: Any) -> list[Array]:
-    """Return the values of the model's variables, which later ones do not change."""
+    """Return copies of the model's variables."""
     return [np.array(variable) for variable in model.variables]
 
 
 def put_copies(model: Any, values: list[Array]) -> None:
-    """Give the model what ``copies`` returned; averages of its weights become these too, for they would serve."""
+    """Restore the variables that ``copies`` returned. Averages of weights are overwritten too, because they would
+    serve.
+    """
     _set(model.variables, values)
     averaging = _averaging(model)
     if averaging is not None:
@@ -74,19 +76,19 @@ def put_copies(model: Any, values: list[Array]) -> None:
 
 
 def seeds(model: Any) -> list[Array]:
-    """Return the states of the generators from which layers draw, in evaluation too: dropout in recurrent ones."""
+    """Return the states of the layers' random generators. Recurrent dropout draws from them even in evaluation."""
     return [np.asarray(seed_generator.state) for seed_generator in _seed_generators(model)]
 
 
 def set_seeds(model: Any, states: Sequence[Array]) -> None:
-    """Set what ``seeds`` returned; generators that came since stay as they are."""
+    """Restore the states that ``seeds`` returned; newer generators stay as they are."""
     for generator, state in zip(_seed_generators(model), states, strict=False):
         generator.state.assign(state)
 
 
 @contextmanager
 def own_generator_kept() -> Iterator[None]:
-    """Keep the generator of layers that have none of their own, which ``clear_session`` would forget."""
+    """Preserve Keras' global generator, for layers without their own, which ``clear_session`` would drop."""
     generator = global_state.get_global_attribute(GLOBAL_SEED_GENERATOR)
     try:
         yield
@@ -95,7 +97,7 @@ def own_generator_kept() -> Iterator[None]:
 
 
 def put_model(state: State, model: Any) -> None:
-    """Keep all of a model that training changes, and its optimisers."""
+    """Save everything in a model and its optimisers that training changes."""
     state["names"] = _names(model.variables)
     state["weights"] = [np.asarray(variable) for variable in model.variables]
     places = {id(variable): place for place, variable in enumerate(model.variables)}
@@ -116,7 +118,9 @@ def put_model(state: State, model: Any) -> None:
 
 
 def take_model(state: State, model: Any) -> None:
-    """Give the model and its optimisers what ``put_model`` kept; RefusedError unless they are of this model."""
+    """Restore into the model and its optimisers what ``put_model`` saved. Raises RefusedError for another model's
+    state.
+    """
     _assign(model.variables, state["names"], state["weights"])
     for optimizer, saved in zip(_optimizers(model), state["optimizers"], strict=True):
         if saved is not None:
@@ -133,7 +137,7 @@ def take_model(state: State, model: Any) -> None:
 def _averaging(model: Any) -> Any:
     """Return the model's optimiser that keeps averages of its weights (use_ema); None where there are none yet."""
     optimizer = getattr(model, "optimizer", None)
-    # One that scales the loss has the optimiser that averages inside.
+    # An optimiser that scales the loss wraps the one that averages.
     averaging = getattr(optimizer, "inner_optimizer", optimizer)
     # Before the first step the averages are zeros.
     if averaging is None or not averaging.use_ema or not averaging.built or not int(averaging.iterations):
@@ -157,14 +161,14 @@ def _set(variables: list[Any], values: list[Array]) -> None:
 
 def _assign(variables: list[Any], names: list[tuple[str, str]], values: list[Array]) -> None:
     own = _names(variables)
-    # A name may be another each time that the code runs.
+    # Names may differ each time the code runs.
     if [shape for _, shape in names] != [shape for _, shape in own]:
         refuse_other_model(names, own)
     _set(variables, values)
 
 
 def _names(variables: list[Any]) -> list[tuple[str, str]]:
-    """Return names, none twice, and shapes: layers of the user's own may bear the same name."""
+    """Return unique names with shapes, because the user's own layers may share a name."""
     return [
         (f"{place}:{variable.path}", f"{tuple(variable.shape)} {variable.dtype}")
         for place, variable in enumerate(variables)
@@ -178,7 +182,7 @@ def _seed_generators(model: Any) -> list[Any]:
 
 
 def _kept(model: Any) -> Iterator[Any]:
-    """Yield what the layers keep in attributes, each thing once."""
+    """Yield the values in layers' attributes, each once."""
     seen: set[int] = set()
     for layer in model._flatten_layers():
         for value in list(vars(layer).values()):
@@ -188,7 +192,7 @@ def _kept(model: Any) -> Iterator[Any]:
 
 
 def _optimizers(model: Any) -> list[Any]:
-    """The optimisers of the model: the one of ``compile``, and those that a step of the user's own uses."""
+    """The optimisers of the model: the one from ``compile``, and those of a custom training step."""
     return [part for part in _kept(model) if isinstance(part, keras.optimizers.Optimizer)]
 
 

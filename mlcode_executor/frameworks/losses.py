@@ -1,6 +1,6 @@
-"""What a loss takes as labels, by its name: asked by the runner before it hands labels over. Imports no framework.
+"""What a loss takes as labels, by its name. Called before labels are handed over. Imports no framework.
 
-Only losses of the frameworks themselves are known. What a loss of the user's own takes, nobody can tell.
+Only losses of the frameworks themselves are known. What the user's own loss takes cannot be known.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _ONE_HOT = "one_hot"
 _SIGNS = "signs"
 _NUMBERS = "numbers"
 
-# Names without underscores, in lower case: functions and classes of a loss share them.
+# Names in lower case without underscores, which a loss's function and class share.
 _KERAS = {
     "sparsecategoricalcrossentropy": _CLASSES,
     "binarycrossentropy": _BINARY,
@@ -39,7 +39,7 @@ _PYTORCH = {
     "multilabelsoftmarginloss": _BINARY,
     "softmarginloss": _SIGNS,
     "hingeembeddingloss": _SIGNS,
-    # Take several labels, or labels of a form of their own.
+    # Losses that take several labels, or labels of a special form.
     "multilabelmarginloss": "",
     "ctcloss": "",
 }
@@ -52,7 +52,7 @@ _PYTORCH_LOGITS = frozenset(
         "multilabelsoftmarginloss",
     }
 )
-# What torch's functions leave out of the loss unless told otherwise; its classes say it in an attribute.
+# The label that torch's functions ignore by default; its classes name it in an attribute.
 _PYTORCH_IGNORED = -100
 
 
@@ -60,7 +60,7 @@ def describe_loss(loss: Any) -> dict[str, Any]:
     """Return ``{kind, ignored}``: ``kind`` of the labels that ``loss`` takes, ``ignored`` the label that it leaves out.
 
     ``classes``: numbers from 0 on, one output for each; ``binary``: 0 and 1; ``one_hot``: a row for each sample;
-    ``signs``: -1 and 1; ``numbers``: any. Empty for a loss that nobody knows, or several of them.
+    ``signs``: -1 and 1; ``numbers``: any. Empty for an unknown loss, or several of them.
     """
     if isinstance(loss, str):
         # Keras takes names, of its own losses only.

@@ -1,4 +1,4 @@
-"""Take code as notebooks and web pages leave it: their commands are skipped, everything else is Python's to judge.
+"""Takes code as copied from notebooks and web pages. Their commands are skipped; Python judges the rest.
 
 Line numbers stay as they are, because errors name them.
 """
@@ -12,24 +12,25 @@ import textwrap
 __all__ = ["as_program"]
 
 _BYTE_ORDER_MARK = "\ufeff"
-# Commands of Jupyter's, prompts of a shell inside a cell, and the fence around code in a chat or a README.
+# Jupyter commands, shell prompts inside a cell, and the fence around code in a chat or a README.
 _COMMAND = re.compile(r"^(?P<indent>\s*)(?P<command>(%{1,2}|!{1,2})\w.*|\?{1,2}[\w.]+|[\w.]+\?{1,2}|```\w*)\s*$")
 # The rest of the line is Python.
 _TIMED = re.compile(r"^(?P<indent>\s*)%time\s+(?P<rest>\S.*)$")
-# Cells in another language: their lines are no Python and nothing to skip.
+# Cells in another language, whose lines are neither Python nor to be skipped.
 _OTHER_LANGUAGE = re.compile(r"^\s*%%(bash|sh|script|html|javascript|js|latex|markdown|perl|ruby|sql|R|svg)\b")
 
 
 def as_program(text: str, *, name: str = "code") -> tuple[str, list[str]]:
-    """Return ``text`` as Python runs it, line for line, and what was left out of it (one sentence each).
+    """Return ``text`` as Python runs it, line for line, and one sentence for each part left out.
 
-    ``name`` is the field's, for the sentences. Text that is no Python either way is returned as far as it got.
+    ``name`` is the name of the field, for the sentences. Text that still is not Python is returned as far as it was
+    converted.
     """
     notes: list[str] = []
     text = text.removeprefix(_BYTE_ORDER_MARK).replace(f"\n{_BYTE_ORDER_MARK}", "\n")
     tree = _parsed(text)
     if isinstance(tree, IndentationError) and (dedented := textwrap.dedent(text)) != text:
-        # Copied from inside of something else.
+        # The text was copied from inside an indented block.
         text, tree = dedented, _parsed(dedented)
     lines = text.split("\n")
     while isinstance(tree, SyntaxError) and (taken := _take(lines, (tree.lineno or 0) - 1)):
@@ -45,12 +46,12 @@ def _parsed(text: str) -> ast.Module | SyntaxError | None:
     except SyntaxError as error:
         return error
     except (ValueError, RecursionError, MemoryError):
-        # NUL bytes, or expressions without end: compiling says so.
+        # NUL bytes or endless expressions; compiling will report them.
         return None
 
 
 def _take(lines: list[str], index: int) -> str:
-    """Replace the command in ``lines[index]``; returns what became of it, empty where there is none."""
+    """Replace the command in ``lines[index]``; returns a sentence about it, empty without a command."""
     if not 0 <= index < len(lines):
         return ""
     line = lines[index].rstrip("\r")
@@ -64,13 +65,13 @@ def _take(lines: list[str], index: int) -> str:
         lines[index] = f"{found['indent']}pass"
         index += 1
         line = lines[index].rstrip("\r")
-    # A statement, in case that it is all that an ``if`` holds.
+    # Insert a statement, in case the command was the only line of an ``if``.
     lines[index] = f"{found['indent']}pass"
     return f"skipped: {found['command'][:60]}"
 
 
 def _with_main(text: str, tree: ast.Module) -> str:
-    """Run what stands under ``if __name__ == "__main__":``, though the code is no program here."""
+    """Run the body of ``if __name__ == "__main__":``, although the code is not the main program here."""
     lines = text.split("\n")
     for statement in tree.body:
         if (

@@ -90,14 +90,14 @@ class OnnxHandler:
         return _described(outputs)
 
     def _outputs_of_named(self, dtype: np.dtype[Any]) -> dict[str, Any]:
-        """Find out that the model takes samples of several inputs; returns what ``load`` does."""
+        """Find out that the model takes samples of several inputs; returns the answer of ``load``."""
         names = list(dtype.names or ())
         if sorted(names) != sorted(self._input_names):
             raise DecodeError(
                 f"the samples have the inputs {', '.join(names)}: the model's are {', '.join(self._input_names)}",
                 hint="serve it with the contract of the data set that trained it",
             )
-        # Given as they are: the graph casts, as it did when it was made.
+        # Inputs are passed unchanged, because the graph contains the casts.
         self._dtype = dtype
         try:
             return _described(self.predict(np.zeros(1, dtype)))

@@ -29,7 +29,7 @@ def compare_and_write(
     """
     import onnxruntime
 
-    # It warns of every device that the sandbox does not show, in the log that the user reads.
+    # Silence ONNX Runtime, which otherwise warns about every device hidden by the sandbox, in the user's log.
     onnxruntime.set_default_logger_severity(3)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
@@ -37,7 +37,7 @@ def compare_and_write(
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     names = [model_input.name for model_input in session.get_inputs()]
     difference = 0.0
-    # One sample alone too: a model whose batch axis was frozen in the conversion passes with one size only.
+    # Try one sample too, because a model whose batch axis was frozen by the conversion passes with one size only.
     for count in sorted({1, min(len(features), _SAMPLES)}):
         part = np.ascontiguousarray(features[:count])
         expected = predict(part)
@@ -59,7 +59,7 @@ def compare_and_write(
 
 
 def feed_of(features: Array, names: Sequence[str]) -> dict[str, Array]:
-    """Return what a session whose inputs are ``names`` takes of features (n, ...): several of them by their names."""
+    """Return features (n, ...) as a session takes them whose inputs are ``names``."""
     if features.dtype.names is None:
         return {names[0]: features}
     return {name: np.ascontiguousarray(array) for name, array in separated(features).items()}

@@ -1,4 +1,4 @@
-"""What the downloadable programs of all frameworks share: the user's two fields, as they can stand in one file."""
+"""The common part of all frameworks' downloadable programs: the user's two fields, combined in one file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FUTURE = re.compile(r"^from __future__ import .*$", re.MULTILINE)
 def fill_program(template: str, code: str, imports: str, **values: object) -> str:
     """Return ``template`` with ``{future}``, ``{imports}``, ``{code}`` and ``values`` put in.
 
-    The fields are those that ran: without a notebook's commands, which are no Python.
+    The fields are those that ran, without a notebook's commands, which are not Python.
     """
     imports, code = runnable(imports), runnable(code)
     # Python wants these before everything else.

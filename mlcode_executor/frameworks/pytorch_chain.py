@@ -1,7 +1,7 @@
-"""A chain of PyTorch sub-models as one module with several exits, trained with what the deployment says.
+"""A chain of PyTorch sub-models as one module with several exits, trained with the deployment's settings.
 
 ``Chain`` has ``loss_fn``, ``optimizer`` and ``metrics`` as models of users have them, so the loop trains it like one of
-these. Losses and metrics bear the names and meanings that Keras gives them. Called by the handler.
+these. Losses and metrics have the names and meanings of Keras. Called by the handler.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ _OPTIMIZERS: Mapping[str, Any] = {
     "adagrad": optim.Adagrad,
     "adadelta": optim.Adadelta,
 }
-# What Keras keeps probabilities from 0 and 1 by, before it takes their logarithm.
+# Keras' epsilon, which keeps probabilities away from 0 and 1 before taking logarithms.
 _EPSILON = 1e-7
 _TOP_K = 5
-# Far out of the ordinary and ordinary: a sigmoid stays within 0 and 1 for all of them.
+# Scales of random samples, extreme and ordinary. A sigmoid stays within 0 and 1 for all of them.
 _SCALES = (1.0, 100.0, 10_000.0)
 
-# From predictions (n, ...) and labels, and whether the predictions are scores before a softmax or sigmoid, to (n, ...).
+# Maps predictions (n, ...), labels, and whether the predictions are logits, to values (n, ...).
 Values = Callable[[torch.Tensor, torch.Tensor, bool], torch.Tensor]
 
 
@@ -49,7 +49,7 @@ class Chain(nn.Module):
         super().__init__()
         self.sub_models = nn.ModuleList(models)
         self._terms = terms
-        # By exit, whether it answers scores before a softmax or sigmoid; known once samples were seen.
+        # Whether each exit answers logits; known once samples were seen.
         self._logits: dict[str, bool] = dict.fromkeys(terms.names, True)
 
     def forward(self, features: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -72,7 +72,7 @@ class Chain(nn.Module):
                 raise error
 
     def look(self, inputs: torch.Tensor) -> None:
-        """Find out, by prepared ``inputs`` (n, ...), what the exits answer: probabilities, or scores before them."""
+        """Find out with prepared ``inputs`` (n, ...) whether each exit answers probabilities or logits."""
         with torch.no_grad(), undisturbed(self):
             tried = [self(inputs * scale if inputs.is_floating_point() else inputs) for scale in _SCALES]
         for name in self._terms.names:
@@ -100,7 +100,7 @@ class Chain(nn.Module):
     def values(self, name: str, metric: str, prediction: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Return the loss, or the metric ``metric``, of each sample at the exit ``name``, (n, 1)."""
         find = _VALUES[self._terms.loss if metric == "loss" else metric]
-        # A batch axis that a squeeze took is put back where there are labels for it.
+        # Restore a batch axis that a squeeze removed, where the labels have one.
         found = find(prediction.reshape(len(labels), -1), labels, self._logits[name])
         return found.reshape(len(labels), -1).mean(dim=1, keepdim=True)
 
@@ -112,12 +112,12 @@ class Chain(nn.Module):
         return _Root(of_batch) if metric == "root_mean_squared_error" else Average(of_batch)
 
     def weighted(self) -> Iterator[tuple[str, float]]:
-        """Yield exits and the weights of their losses."""
+        """Yield the exits with the weights of their losses."""
         yield from zip(self._terms.names, self._terms.weights, strict=True)
 
 
 class _WeightedSum(nn.Module):
-    """The loss of a chain: takes predictions by exit, and the labels that all of them get."""
+    """The loss of a chain. Takes predictions by exit, and the labels that all exits share."""
 
     def __init__(self, chain: Chain) -> None:
         super().__init__()
@@ -154,7 +154,7 @@ def _like(labels: torch.Tensor, prediction: torch.Tensor) -> torch.Tensor:
 def _log_probabilities(prediction: torch.Tensor, logits: bool) -> torch.Tensor:
     if logits:
         return functional.log_softmax(prediction, dim=1)
-    # As Keras does, which makes them add up to one.
+    # Normalise the scores to a sum of one, as Keras does.
     return (prediction / prediction.sum(dim=1, keepdim=True)).clamp(_EPSILON, 1 - _EPSILON).log()
 
 
@@ -198,7 +198,7 @@ def _binary_accuracy(prediction: torch.Tensor, labels: torch.Tensor, logits: boo
 
 
 def _accuracy(prediction: torch.Tensor, labels: torch.Tensor, logits: bool) -> torch.Tensor:
-    """By the shapes, as Keras chooses."""
+    """Choose the variant by the shapes, like Keras."""
     if prediction.shape[1] == 1:
         return _binary_accuracy(prediction, labels, logits)
     one_hot = labels.numel() == prediction.numel()

@@ -1,7 +1,8 @@
-"""What a PyTorch model says of its training: loss, optimiser, metrics, and that its forward takes one array.
+"""A PyTorch model's own definitions for training: loss, optimiser and metrics. Also checks that its forward takes one
+array.
 
-People write them as methods that return them, as attributes, or the loss as a method that computes it: whatever is
-certain is taken.
+Users write them as methods that return them, as attributes, or the loss as a method that computes it. Any unambiguous
+form is accepted.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ EXAMPLES = {
     "optimizer": "def optimizer(self): return torch.optim.Adam(self.parameters(), lr=0.001)",
     "metrics": 'def metrics(self): return {"accuracy": Accuracy(), "loss": Loss(self.loss_fn())}',
 }
-# Names by which other trainers know the same.
+# Names that other trainers use for the same.
 _ELSEWHERE = {
     "loss_fn": ("criterion", "loss", "loss_function"),
     "optimizer": ("configure_optimizers", "optim", "get_optimizer"),
@@ -33,7 +34,7 @@ _ELSEWHERE = {
 
 
 class Definitions:
-    """The three definitions of one model. Each call asks the model anew; what users' code raises passes."""
+    """The three definitions of one model. Each call asks the model again; exceptions of user code pass through."""
 
     def __init__(self, model: nn.Module) -> None:
         self._model = model
@@ -53,12 +54,12 @@ class Definitions:
         return given if _is_optimizer(given) else given()
 
     def metrics(self) -> Any:
-        """Return Ignite's metrics by name. Those of an attribute are used again: whoever attaches them resets them."""
+        """Return Ignite's metrics by name. Metrics in an attribute are reused, because attaching them resets them."""
         given: Any = self._model.metrics
         return given if isinstance(given, Mapping) else given()
 
     def check(self) -> None:
-        """Raise UserCodeError unless all three are there and of use."""
+        """Raise UserCodeError unless all three are defined and usable."""
         missing = [name for name in EXAMPLES if getattr(self._model, name, None) is None]
         if missing:
             others = [name for name in _ELSEWHERE[missing[0]] if hasattr(self._model, name)]
@@ -140,11 +141,11 @@ def check_inputs(model: nn.Module, *, alone: bool) -> None:
 
 
 def _computes_loss(given: Any) -> bool:
-    """Whether ``given`` takes a prediction and a target, rather than being asked for something that does."""
+    """Whether ``given`` takes a prediction and a target itself, rather than returning something that does."""
     try:
         parameters = inspect.signature(given).parameters.values()
     except (TypeError, ValueError):
-        # Functions written in C have no signature: none of them returns a loss function.
+        # Functions written in C have no signature, and none of them returns a loss function.
         return True
     needed = [
         parameter

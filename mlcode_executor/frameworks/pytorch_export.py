@@ -21,7 +21,7 @@ from mlcode_executor.frameworks.pytorch_named import tensors_of
 __all__ = ["export_onnx"]
 
 _OPSET = 18
-# The thorough exporter takes ten seconds for a small model and has no end for some.
+# The thorough exporter takes ten seconds for a small model and never ends for some.
 _DYNAMO_SECONDS = 90.0
 
 
@@ -52,7 +52,7 @@ def export_onnx(
 
 def _sample(features: Array) -> dict[str, torch.Tensor]:
     """Return what ``served`` is given, in its order, by the names of the inputs."""
-    # Two samples: exporters take an axis of size one for a constant.
+    # Use two samples, because exporters treat an axis of size one as a constant.
     tensors = tensors_of(features[[0, -1]], torch.device("cpu"))
     return tensors if isinstance(tensors, dict) else {"features": tensors}
 

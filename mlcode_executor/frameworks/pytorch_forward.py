@@ -20,7 +20,7 @@ from mlcode_executor.frameworks.pytorch_named import AnyPreparation, NamedPrepar
 
 __all__ = ["Forward", "Served", "named_outputs", "to_arrays"]
 
-# Types of tensors that NumPy does not have.
+# Tensor types that NumPy does not have.
 _ARRAY_TYPES = {torch.bfloat16: torch.float32}
 
 
@@ -47,7 +47,7 @@ class Forward:
     def __call__(self, inputs: Tensors) -> Any:
         """Return the model's answer for prepared ``inputs`` (batch, ...), one or several, in its own structure.
 
-        ``squeeze()`` takes the batch axis away from a batch of one: it is put back.
+        ``squeeze()`` removes the batch axis of a single sample, which is restored.
         """
         if len(next(iter(inputs.values())) if isinstance(inputs, dict) else inputs) != 1:
             return ask(self.model, inputs)
@@ -59,7 +59,7 @@ class Forward:
             answer = self._with_batch_axis(ask(self.model, inputs))
         except (RuntimeError, IndexError, ValueError, TypeError):
             answer = None
-        # What does not work with one sample alone works with two, or tells why it does not.
+        # Models that fail with a single sample work with two, or raise a clearer error.
         if answer is not None:
             return answer
         return pytree.tree_map(_first, ask(self.model, mapped(lambda tensor: torch.cat([tensor, tensor]), inputs)))
@@ -88,7 +88,7 @@ class Forward:
 class Served(nn.Module):
     """The model as it is served: features as they were sent in, a tuple of outputs out.
 
-    Those of several inputs are arguments in the order of ``names``.
+    Several inputs are arguments in the order of ``names``.
     """
 
     def __init__(self, forward: Forward) -> None:
@@ -102,7 +102,7 @@ class Served(nn.Module):
         given = dict(zip(self.names, features, strict=True)) if self.names else features[0]
         inputs = prepared(self._preparation, given)
         answers = zip(_tensors(ask(self._model, inputs)), self._outputs, strict=True)
-        # The graph is the same for any number of samples, and one alone must keep its batch axis.
+        # The graph serves any number of samples, so a single one must keep its batch axis.
         return tuple(
             (answer if shape is None else answer.reshape(-1, *shape)).to(_ARRAY_TYPES.get(answer.dtype, answer.dtype))
             for answer, shape in answers
@@ -118,7 +118,7 @@ def named_outputs(answer: Any) -> list[tuple[str, torch.Tensor]]:
 
 
 def to_arrays(answer: Any) -> list[Array]:
-    """Return an answer's tensors as arrays; UserCodeError for those that are no real numbers."""
+    """Return an answer's tensors as arrays; raises UserCodeError for those that are not real numbers."""
     arrays: list[Array] = []
     for name, tensor in named_outputs(answer):
         if tensor.is_complex() or tensor.is_quantized:

@@ -1,9 +1,9 @@
-"""What is done to features before a PyTorch model sees them, and how that is found out.
+"""How features are prepared for a PyTorch model, and how that is found out.
 
 Called by the handler: ``choose`` before training, ``Preparation`` in every step that runs the model: training,
 evaluation, serving, the converted model and, as source text, the program that is downloaded. Images of bytes are given
-as torchvision's ``ToTensor`` gives them, because nearly all PyTorch code is written for that. What the model refuses in
-one form is tried in the next; never is a fraction cut off because some layer wants whole numbers.
+as torchvision's ``ToTensor`` gives them, because nearly all PyTorch code is written for that. Features that the model
+refuses in one form are tried in the next. Fractions are never cut off because some layer wants integers.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ __all__ = [
     "undisturbed",
 ]
 
-# As many channels as pictures have: grey, colour, colour with transparency.
+# Numbers of channels that pictures have: grey, colour, colour with transparency.
 _CHANNELS = (1, 3, 4)
-# What code divides bytes by.
+# Divisors by which code scales bytes.
 _BYTE_SCALES = (255, 256, 127.5, 128)
-# From here on float32 has no place for every whole number.
+# From here on float32 cannot hold every integer.
 _EXACT_IN_FLOAT32 = 1 << 24
 _SCANNED_ROWS = 1 << 16
 
@@ -66,8 +66,8 @@ class Preparation:
     """How samples of the shape ``sample`` become what the model takes.
 
     ``channels``: ``kept``; ``added`` before (height, width) or (length,); ``moved`` from the last axis to the first.
-    ``scaled`` divides by 255. ``dtype`` is the type of tensor that the model gets. ``to_tensor`` says that this is
-    torchvision's convention; ``summary`` says all of it to people.
+    ``scaled`` divides by 255. ``dtype`` is the type of tensor that the model gets. ``to_tensor``: this follows
+    torchvision's convention. ``summary`` describes it all for the user.
     """
 
     sample: tuple[int, ...]
@@ -82,7 +82,7 @@ class Preparation:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Preparation:
-        """Read what ``to_json`` wrote; fields of a later version are ignored."""
+        """Read the JSON of ``to_json``; fields of a later version are ignored."""
         return cls(
             sample=tuple(document["sample"]),
             dtype=str(document["dtype"]),
@@ -99,7 +99,7 @@ class Preparation:
 
     @property
     def given(self) -> tuple[int, ...]:
-        """The shape of a sample as the model gets it."""
+        """The shape of a sample as the model receives it."""
         if self.channels == "moved":
             return (self.sample[-1], *self.sample[:-1])
         return (1, *self.sample) if self.channels == "added" else self.sample
@@ -108,7 +108,7 @@ class Preparation:
         return prepare(features, scaled=self.scaled, channels=self.channels, dtype=self.torch_type)
 
     def tensor(self, features: Array, on: torch.device) -> torch.Tensor:
-        """Return what the model takes, which it may write to: the array may be mapped read-only."""
+        """Return the tensor for the model. It is writable, although the array may be mapped read-only."""
         given = torch.from_numpy(features)
         prepared = self(given.to(on))
         return prepared.clone() if prepared.data_ptr() == given.data_ptr() else prepared
@@ -120,7 +120,7 @@ def device() -> torch.device:
 
 
 def device_of(model: nn.Module) -> torch.device:
-    """Where the model is; where it would be put if it has no parameters."""
+    """The device of the model; without parameters, the device it would be put on."""
     return next((parameter.device for parameter in model.parameters()), device())
 
 
@@ -131,7 +131,9 @@ def float_type(model: nn.Module) -> torch.dtype:
 
 
 def guessed_type(model: nn.Module) -> torch.dtype:
-    """The type to guess without data: int64 for a model that begins with an embedding, else its numbers' type."""
+    """The type to guess without data: int64 for a model that begins with an embedding, otherwise its
+    parameters' type.
+    """
     for module in model.modules():
         if isinstance(module, (nn.Embedding, nn.EmbeddingBag)):
             return torch.int64
@@ -149,12 +151,12 @@ def has_lazy_parameters(model: nn.Module) -> bool:
 
 
 def choose(model: nn.Module, features: Array, *, to_tensor: bool, code: str = "") -> tuple[Preparation, list[str]]:
-    """Return how ``features`` (n, ...) are given to ``model``, and what must be said of it.
+    """Return how ``features`` (n, ...) are given to ``model``, and warnings about that.
 
     ``code`` made the model: where it divides by 255 itself, bytes are not divided twice.
 
-    The model, on its device, is tried with two samples in each form; the first that it takes counts. The model is left
-    as it was. Raises DecodeError when only cutting off fractions would help, or the error with which the model refused
+    The model, on its device, is tried with two samples in each form; the first accepted one is used. The model is left
+    unchanged. Raises DecodeError when only cutting off fractions would help, or the error with which the model refused
     the likeliest form.
     """
     dividing = dividing_line(code)
@@ -179,7 +181,8 @@ def choose(model: nn.Module, features: Array, *, to_tensor: bool, code: str = ""
 
 
 def fitting_shape(model: nn.Module, shape: tuple[int, ...], preparation: Preparation | None) -> Preparation:
-    """Return the preparation for served samples of ``shape``, an axis of size 1 more or less being no difference.
+    """Return the preparation for served samples of ``shape``, where an additional or missing axis of size 1 does not
+    matter.
 
     Without one (a model trained before preparations were kept) values stay as they are. Raises DecodeError when the
     samples cannot be those that the model was trained on.
@@ -202,7 +205,7 @@ def fitting_shape(model: nn.Module, shape: tuple[int, ...], preparation: Prepara
     ):
         return preparation
     same_axes = next((shape for shape in shapes if len(shape) == len(preparation.sample)), None)
-    # Recurrent and fully convolutional models take other sizes than those of their training.
+    # Recurrent and fully convolutional models take other sizes than in training.
     if same_axes is not None and sorted(same_axes) != sorted(preparation.sample):
         return replace(preparation, sample=same_axes)
     raise DecodeError(
@@ -215,7 +218,7 @@ def fitting_shape(model: nn.Module, shape: tuple[int, ...], preparation: Prepara
 def undisturbed(model: nn.Module) -> Iterator[None]:
     """Run the model in evaluation, and leave attributes, modes and random numbers as they were before.
 
-    A forward that keeps something in ``self`` would otherwise begin the training with what a trial left there.
+    Otherwise a forward that keeps state in ``self`` would begin the training with what a trial left there.
     """
     before = [(module, dict(vars(module)), dict(module._buffers)) for module in model.modules()]
     model.eval()
@@ -237,16 +240,16 @@ def candidates(model: nn.Module, features: Array, *, to_tensor: bool, scaled: bo
     whole = replace(plain, dtype="int64")
     forms = [replace(plain, channels=channel) for channel in _channels(shape)]
     if not (to_tensor and features.dtype == np.uint8 and len(shape) in (2, 3)):
-        # As sent first: other types are scaled and arranged by whoever sends them.
+        # Try values as sent first, because senders scale and arrange types other than bytes themselves.
         return [plain, whole, *(form for form in forms if form != plain)]
     if forms[0] != plain:
         forms.append(plain)
-    # Rows of ids that happen to be bytes come last: a model that begins with an embedding takes no fractions.
+    # Unscaled bytes come last, for rows of ids, because a model that begins with an embedding takes no fractions.
     return [*(replace(form, scaled=scaled, to_tensor=True) for form in forms), whole]
 
 
 def dividing_line(code: str) -> int | None:
-    """Return the line of ``code`` that brings bytes to 0..1 or -1..1 by itself, None where none does."""
+    """Return the line of ``code`` that scales bytes to 0..1 or -1..1 itself; None without one."""
     try:
         tree = ast.parse(code)
     except (SyntaxError, ValueError):
@@ -263,7 +266,7 @@ def dividing_line(code: str) -> int | None:
 
 
 def _channels(shape: tuple[int, ...]) -> Sequence[str]:
-    """Where the axis of channels comes from, the likeliest first."""
+    """Possible origins of the channel axis, the likeliest first."""
     if len(shape) in (1, 2):
         return ("added",)
     if len(shape) != 3 or (shape[0] in _CHANNELS and shape[-1] not in _CHANNELS):
@@ -277,7 +280,9 @@ def _refusal(model: nn.Module, preparation: Preparation, features: Array) -> Exc
 
 
 def tried(model: nn.Module, ask: Callable[[nn.Module], Any]) -> Exception | None:
-    """Return what ``ask`` raises of the model, or of a copy where that would give it sizes; None when nothing."""
+    """Return the exception that ``ask`` raises for the model, None without one. Uses a copy where the call would fix
+    lazy sizes.
+    """
     asked = _copy(model) if has_lazy_parameters(model) else model
     try:
         with torch.no_grad(), undisturbed(asked):
@@ -288,7 +293,7 @@ def tried(model: nn.Module, ask: Callable[[nn.Module], Any]) -> Exception | None
 
 
 def _copy(model: nn.Module) -> nn.Module:
-    # Buffers without a size cannot be copied, and need not be.
+    # Buffers without a size cannot be copied, and do not need to be.
     sizeless: dict[int, Any] = {
         id(buffer): nn.parameter.UninitializedBuffer(device=buffer.device, dtype=buffer.dtype)  # type: ignore[call-arg]
         for buffer in model.buffers()
@@ -317,7 +322,7 @@ def refuse_fractions(features: Array) -> None:
 
 
 def _exact(model: nn.Module, chosen: Preparation, features: Array) -> tuple[Preparation, list[str]]:
-    """Return a preparation that rounds no whole number, if the model takes one; else a warning."""
+    """Return a preparation that does not round integers, if the model takes one, otherwise a warning."""
     if chosen.dtype == "int64" or not _rounded(features, chosen.torch_type):
         return chosen, []
     whole = replace(chosen, dtype="int64")
@@ -358,7 +363,7 @@ def range_warnings(chosen: Preparation, features: Array) -> list[str]:
 
 
 def summary_of(chosen: Preparation, dtype: np.dtype[Any]) -> Preparation:
-    """Return the same with what it says to people."""
+    """Return the same preparation with its ``summary``."""
     return replace(chosen, summary=_summary(chosen, dtype, None))
 
 

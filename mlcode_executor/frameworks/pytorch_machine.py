@@ -1,7 +1,7 @@
-"""Code written for another machine: what it asks of a GPU or a compiler that is not there is taken as harmless.
+"""Lets code written for another machine run: requests for a missing GPU or compiler are ignored.
 
-The platform puts the model on the GPU where there is one, and trains and saves the module itself. Called by the
-handler before the user's code runs; the process is for that code alone, so what is replaced stays replaced.
+The platform puts the model on the GPU where there is one, and trains and saves the module itself. Called by the handler
+before the user's code runs; the process runs only that code, so replacements are never undone.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ _ACCELERATORS = re.compile(r"""\b(cuda|mps|xpu|hpu)\b""")
 
 
 def accept(text: str) -> None:
-    """Prepare this process for code ``text``: devices that are not here become the CPU, compilers are left out."""
+    """Prepare this process for code ``text``: missing devices become the CPU, compilers are skipped."""
     _leave_compilers_out()
     if _ACCELERATORS.search(text) and not torch.cuda.is_available():
         _use_cpu()
 
 
 def unwrapped(model: Any) -> Any:
-    """Return the module inside what distributes or compiles it."""
+    """Return the module inside a wrapper that distributes or compiles it."""
     while isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
         model = model.module
     return model
@@ -38,7 +38,7 @@ def unwrapped(model: Any) -> Any:
 def _leave_compilers_out() -> None:
     """``torch.compile`` and TorchScript return modules and functions unchanged: compiled ones hide the user's methods.
 
-    The isolated process has no C++ compiler for the former, and the weights get other names.
+    The isolated process has no C++ compiler for ``torch.compile``, and compilation renames the weights.
     """
 
     def compiled(model: Any = None, *_: Any, **__: Any) -> Any:
@@ -64,9 +64,9 @@ def _use_cpu() -> None:
 
 
 class _CpuInstead(TorchFunctionMode):
-    """Every function of PyTorch that is asked for another device works on the CPU.
+    """Makes every PyTorch function that is asked for another device work on the CPU.
 
-    Each call costs about a microsecond more, so this is there only where the code names a device.
+    Each call costs about a microsecond more, so it is active only where the code names a device.
     """
 
     def __torch_function__(

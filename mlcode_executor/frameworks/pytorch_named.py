@@ -1,6 +1,6 @@
 """Features of several inputs for a PyTorch model whose ``forward`` takes several arguments, each by its name.
 
-``NamedPreparation`` stands where ``pytorch_input.Preparation`` does for one input, and is one of those for each.
+``NamedPreparation`` replaces ``pytorch_input.Preparation`` and holds one of those per input.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ __all__ = [
 Tensors = torch.Tensor | dict[str, torch.Tensor]
 # Each input has a few forms: more combinations than these are not worth the time.
 _MOST_TRIES = 200
-# So many samples tell whether an input has fractions.
+# This many samples show whether an input has fractions.
 _LOOKED_AT_ROWS = 4096
 
 
@@ -73,7 +73,7 @@ class NamedPreparation:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> NamedPreparation:
-        """Read what ``to_json`` wrote."""
+        """Read the JSON of ``to_json``."""
         return cls({name: Preparation.from_json(value) for name, value in document["inputs"].items()})
 
     def __call__(self, features: Tensors) -> dict[str, torch.Tensor]:
@@ -82,23 +82,23 @@ class NamedPreparation:
         return {name: preparation(features[name]) for name, preparation in self.inputs.items()}
 
     def tensor(self, features: Array, on: torch.device) -> dict[str, torch.Tensor]:
-        """Return what the model takes, by name, which it may write to."""
+        """Return writable tensors for the model, by name."""
         parts = separated(features)
         return {name: input_.tensor(parts[name].copy(), on) for name, input_ in self.inputs.items()}
 
 
-# How features are prepared, of one input or of several.
+# A preparation of one input or of several.
 AnyPreparation = Preparation | NamedPreparation
 
 
 def preparation_from_json(document: Mapping[str, Any]) -> AnyPreparation:
-    """Read what ``to_json`` of either wrote."""
+    """Read the JSON of either kind."""
     kind = NamedPreparation if "inputs" in document else Preparation
     return kind.from_json(document)
 
 
 def tensors_of(features: Array, on: torch.device) -> Tensors:
-    """Return features (n, ...) as they are, on a device; of several inputs those of each by its name."""
+    """Return features (n, ...) unchanged on a device; several inputs by name."""
     if features.dtype.names is None:
         return tensor_of(features, on)
     return {name: torch.from_numpy(array.copy()).to(on) for name, array in separated(features).items()}
@@ -111,14 +111,14 @@ def tensor_of(array: Array, on: torch.device) -> torch.Tensor:
 
 
 def mapped(function: Callable[[torch.Tensor], torch.Tensor], tensors: Tensors) -> Tensors:
-    """Return the same with ``function`` of each tensor."""
+    """Return the same structure with ``function`` applied to each tensor."""
     if isinstance(tensors, dict):
         return {name: function(tensor) for name, tensor in tensors.items()}
     return function(tensors)
 
 
 def rows_of(tensors: Tensors, rows: slice) -> Tensors:
-    """Return some rows, of each input where there are several."""
+    """Return some rows; of every input where there are several."""
     return mapped(lambda tensor: tensor[rows], tensors)
 
 
@@ -136,7 +136,7 @@ def ask(model: nn.Module, inputs: Tensors) -> Any:
 
 
 def choose(model: nn.Module, features: Array, *, to_tensor: bool, code: str = "") -> tuple[AnyPreparation, list[str]]:
-    """Return how ``features`` (n, ...) are given to ``model``, and what must be said of it.
+    """Return how ``features`` (n, ...) are given to ``model``, and warnings about that.
 
     See ``pytorch_input.choose``; several inputs go by their names.
     """
@@ -162,7 +162,7 @@ def fitting(
 
 
 def argument_names(model: nn.Module) -> tuple[list[str], list[str] | None]:
-    """Return the arguments that ``forward`` cannot do without, and all that it takes; None: any name."""
+    """Return the required arguments of ``forward``, and all that it accepts; None means any name."""
     parameters = inspect.signature(model.forward).parameters.values()
     named = [
         parameter
@@ -190,7 +190,7 @@ def _check_names(model: nn.Module, given: Sequence[str]) -> None:
 def _choose_named(
     model: nn.Module, features: Array, *, to_tensor: bool, scaled: bool
 ) -> tuple[NamedPreparation, list[str]]:
-    """Try each input in the forms of ``pytorch_input.choose``, all of them together, the likeliest first."""
+    """Try combinations of the forms in ``pytorch_input.choose`` for all inputs, the likeliest first."""
     parts = separated(features)
     _check_names(model, list(parts))
     forms = {name: candidates(model, part, to_tensor=to_tensor, scaled=scaled) for name, part in parts.items()}

@@ -93,7 +93,7 @@ def write_program(
 
 
 def _predict(preparation: AnyPreparation | None) -> dict[str, str]:
-    """Return what the program's ``predict`` is given, and gives to the model."""
+    """Return the expressions for what the program's ``predict`` receives and passes to the model."""
     if not isinstance(preparation, NamedPreparation):
         return {
             "samples": "samples (n, ...)",

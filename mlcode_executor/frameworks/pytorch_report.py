@@ -1,4 +1,4 @@
-"""What can be said of a PyTorch model once its code ran: what it defines, shapes as far as known, parameters."""
+"""The report of a PyTorch model once its code ran: its definitions, shapes as far as known, parameters."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = ["describe", "output_of", "outputs_for", "outputs_of", "rebuild_warnin
 
 # Sizes of images to try a convolutional network with: its code does not say which it takes.
 _IMAGE_SIZES = (28, 32, 64, 96, 128, 224)
-# Of a model of this many parameters times numbers in a sample, samples are tried in milliseconds.
+# Up to this product of parameters and numbers per sample, trying samples takes milliseconds.
 _MOST_TRIAL_WORK = 200_000_000
 _TRIAL_SAMPLES = 6
 _CONVOLUTIONS: Mapping[Any, int] = {nn.Conv1d: 1, nn.Conv2d: 2, nn.Conv3d: 3}
@@ -45,13 +45,13 @@ def versions() -> dict[str, str]:
 def describe(model: Any, code: str, *, trial: bool, distributed: bool = False) -> ModelReport:
     """Return the report of a model made by ``code``, whose definitions are complete unless it is ``distributed``.
 
-    With ``trial`` random samples tell whether its answers depend on the batch; trained, they tell that better.
-    UserCodeError for weights that no file can hold, and for what is wrong in forward whatever the data are.
+    With ``trial``, random samples show whether its answers depend on the batch; samples of the training show it better
+    later. Raises UserCodeError for weights that cannot be saved, and for errors in forward that no data can avoid.
     """
     notes: list[str] = []
     parameters = sum(parameter.numel() for parameter in model.parameters() if not _is_lazy(parameter))
     if not has_lazy_parameters(model):
-        # Better refused now than when all epochs are done.
+        # Refuse now rather than after all epochs.
         weights_of(model)
     inputs, probes = _input(model, notes)
     shape, outputs = _probe(model, probes, every=distributed)
@@ -82,7 +82,7 @@ def describe(model: Any, code: str, *, trial: bool, distributed: bool = False) -
 
 
 def rebuild_warning(model: Any, difference: float) -> str:
-    """Return what to say when the code and the weights alone do not give the trained model's answers."""
+    """Return a warning when the code and the weights alone do not reproduce the trained model's answers."""
     hidden = unsaved_modules(model)
     return (
         f"what was trained cannot be made again: the code run anew, with the weights loaded, answers up to "
@@ -117,9 +117,9 @@ def _is_lazy(parameter: Any) -> bool:
 
 
 def _leaves(model: Any) -> Iterator[Any]:
-    """Modules without children, in the order in which the code defines them; a loss in an attribute is none."""
+    """Modules without children, in the order in which the code defines them; a loss in an attribute does not count."""
     for name, module in model.named_modules():
-        # What weight_norm and its like put beside a layer is part of the layer.
+        # Modules that weight_norm and the like add count as part of their layer.
         inside = "parametrizations" in name.split(".")
         has_layers = any(child != "parametrizations" for child, _ in module.named_children())
         if not inside and not has_layers and not type(module).__module__.endswith("modules.loss"):
@@ -148,7 +148,7 @@ def _input(model: Any, notes: list[str]) -> tuple[list[TensorSpec], list[tuple[i
                 notes.append(f"samples of any shape with {size} elements: the model flattens them")
             return [TensorSpec(name, (None, size), dtype)], [(size,)]
         for kind, axes in _CONVOLUTIONS.items():
-            # One that is lazy has no channels before it sees a sample.
+            # A lazy layer has no channels before it sees a sample.
             if isinstance(module, kind) and module.in_channels:
                 channels = int(module.in_channels)
                 notes.append(f"samples of {channels} channels; their size is not in the code")
@@ -169,17 +169,17 @@ def _probe(
 ) -> tuple[tuple[int, ...] | None, list[TensorSpec]]:
     """Return the first of ``shapes`` that the model takes, and its outputs for that, without changing the model.
 
-    With ``every`` one that it takes, sizes of outputs in which these differ are not fixed.
+    With ``every``, all accepted shapes are tried, and output sizes that differ between them count as not fixed.
     """
     taken: list[tuple[tuple[int, ...], list[TensorSpec]]] = []
     with undisturbed(model):
         for shape in shapes:
-            # On the meta device shapes are computed and numbers are not: the first real operation takes longer than
-            # all the rest of a check.
+            # The meta device computes shapes but no numbers. The first real operation takes longer than all the rest of
+            # a check.
             try:
                 taken.append((shape, _output_specs(output_of(model, shape))))
             except (AttributeError, NameError):
-                # Wrong for every input, so better told now than when training starts.
+                # The error occurs for every input, so raise it now rather than when training starts.
                 raise
             except Exception:  # noqa: BLE001, S112  the shape is a guess: only real data can tell whether this is one
                 continue
@@ -193,7 +193,7 @@ def _probe(
 
 
 def _takes(model: Any, length: int) -> bool:
-    """Whether the model takes vectors of this length; shapes alone are computed."""
+    """Whether the model takes vectors of this length; only shapes are computed."""
     if length < 1:
         return False
     try:
@@ -205,7 +205,7 @@ def _takes(model: Any, length: int) -> bool:
 
 
 def _common(specs: tuple[TensorSpec, ...]) -> TensorSpec:
-    """Return what is the same in descriptions of one output for samples of several sizes."""
+    """Return the common part of one output's descriptions for samples of several sizes."""
     sizes = zip(*(spec.shape for spec in specs), strict=False)
     return replace(specs[0], shape=tuple(one[0] if len(set(one)) == 1 else None for one in sizes))
 
@@ -231,7 +231,7 @@ def _output_specs(answer: Any) -> list[TensorSpec]:
 
 
 def _trial(model: Any, shape: tuple[int, ...] | None, code: str) -> list[str]:
-    """Return what random samples tell of a small model: whether its answers depend on the batch."""
+    """Return warnings, found with random samples, when a small model's answers depend on the batch."""
     if shape is None or has_lazy_parameters(model):
         return []
     if sum(parameter.numel() for parameter in model.parameters()) * int(np.prod(shape)) > _MOST_TRIAL_WORK:

@@ -1,6 +1,6 @@
 """The state of a PyTorch model: parameters, buffers, what its modules keep in attributes, its optimiser.
 
-Called by the handler, inside the model process. ``pytorch_weights`` holds the part of it that serves.
+Called by the handler, inside the model process. ``pytorch_weights`` handles the part that serving needs.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def new_state() -> State:
 
 
 def weights(model: nn.Module) -> dict[str, torch.Tensor]:
-    """Return the parameters and buffers by name, those that ``state_dict`` leaves out too; they share their memory."""
+    """Return the parameters and buffers by name, including those that ``state_dict`` omits, sharing their memory."""
     return {
         name: tensor.detach() for named in (model.named_parameters(), model.named_buffers()) for name, tensor in named
     }
@@ -55,7 +55,7 @@ def put_weights(state: State, name: str, tensors: Mapping[str, torch.Tensor]) ->
 
 
 def take_weights(state: State, name: str, model: nn.Module) -> dict[str, torch.Tensor]:
-    """Return the weights under ``name``; RefusedError unless they are of this model."""
+    """Return the weights under ``name``; raises RefusedError unless they are of this model."""
     saved: dict[str, torch.Tensor] = state[name]
     own = weights(model)
     refuse_other_model(*(((key, _shape(tensor)) for key, tensor in of.items()) for of in (saved, own)))
@@ -64,7 +64,7 @@ def take_weights(state: State, name: str, model: nn.Module) -> dict[str, torch.T
 
 @contextmanager
 def exchanged(model: nn.Module, others: Mapping[str, torch.Tensor]) -> Iterator[None]:
-    """Let the model have the weights ``others`` until the block ends; they stay as they are."""
+    """Give the model the weights ``others`` for the block; they stay unchanged."""
     before = copies(model)
     put_copies(model, others)
     try:
@@ -74,32 +74,32 @@ def exchanged(model: nn.Module, others: Mapping[str, torch.Tensor]) -> Iterator[
 
 
 def copies(model: nn.Module) -> dict[str, torch.Tensor]:
-    """Return what ``weights`` does, in memory of its own."""
+    """Return copies of ``weights``."""
     return {name: weight.clone() for name, weight in weights(model).items()}
 
 
 def put_copies(model: nn.Module, values: Mapping[str, torch.Tensor]) -> None:
-    """Give the model what ``copies`` returned."""
+    """Restore the weights that ``copies`` returned."""
     with torch.no_grad():
         for name, own in weights(model).items():
             own.copy_(values[name])
 
 
 def put_model(state: State, model: nn.Module, optimizer: Any) -> None:
-    """Keep all of a model that training changes, and its optimiser."""
+    """Save everything in a model and its optimiser that training changes."""
     put_weights(state, "weights", weights(model))
     state["optimizer"] = None if optimizer is None else optimizer.state_dict()
     for name, holder, key in _attributes(model):
         value = holder[key]
         if value is optimizer:
             continue
-        # What cannot be kept is made by the code again: functions, other modules, constants of its own classes.
+        # Values that cannot be saved are recreated by the code: functions, other modules, constants of its own classes.
         with suppress(Unsavable, RecursionError):
             state[name] = _kept(value)
 
 
 def take_model(state: State, model: nn.Module, new_optimizer: Callable[[], Any]) -> None:
-    """Give the model what ``put_model`` kept, and a new optimiser what the other had, if there was one."""
+    """Restore into the model what ``put_model`` saved, and into a new optimiser the saved optimiser state, if any."""
     put_copies(model, take_weights(state, "weights", model))
     optimizer, of_optimizer = None, state["optimizer"]
     if of_optimizer is not None:
@@ -111,7 +111,7 @@ def take_model(state: State, model: nn.Module, new_optimizer: Callable[[], Any])
 
 
 def _attributes(model: nn.Module) -> Iterator[tuple[str, dict[str, Any], str]]:
-    """Yield what modules of the user's keep beside parameters, buffers and modules: name, holder, key."""
+    """Yield name, holder and key of what user modules keep in addition to parameters, buffers and modules."""
     for path, module in model.named_modules():
         if type(module).__module__.startswith("torch."):
             continue
@@ -126,7 +126,7 @@ def _attributes(model: nn.Module) -> Iterator[tuple[str, dict[str, Any], str]]:
 
 
 class _ExtraState:
-    """What a module keeps by ``get_extra_state``."""
+    """The value that a module saves through ``get_extra_state``."""
 
     def __init__(self, module: nn.Module) -> None:
         self._module = module
@@ -161,7 +161,7 @@ def _restore(holder: dict[str, Any], key: str, saved: Any) -> None:
     elif generator_state(own) is not None:
         set_generator_state(own, saved)
     elif isinstance(own, torch.Tensor) and isinstance(saved, torch.Tensor) and _shape(own) == _shape(saved):
-        # In place: it may share its memory with a parameter.
+        # Write in place, because the tensor may share its memory with a parameter.
         own.data.copy_(saved)
     else:
         holder[key] = saved

@@ -26,11 +26,11 @@ class Targets:
     """Labels for one loss function.
 
     Losses over classes get int64 (or float probabilities, when labels have the shape of the prediction); other losses
-    of PyTorch get floats in the shape of the prediction, (batch,) becoming (batch, 1), because broadcasting would
-    train on nonsense silently. A loss of the user's own gets int64 or float32, whichever the labels are, as they were
-    sent, unless it would broadcast them so and does not in the prediction's shape.
+    of PyTorch get floats in the shape of the prediction, (batch,) becoming (batch, 1), because broadcasting would train
+    on nonsense silently. The user's own loss gets the labels as sent, as int64 or float32, unless it would broadcast
+    them and does not in the prediction's shape.
 
-    ``prepare`` is given where the features are their own labels: what is done to them is done to these.
+    ``prepare`` is given where the features are their own labels, which then get the same preparation.
     """
 
     def __init__(
@@ -41,11 +41,11 @@ class Targets:
         self._of_classes = isinstance(loss_fn, _CLASS_LOSSES) or loss_fn in _CLASS_FUNCTIONS
         modules = (type(loss_fn).__module__, getattr(loss_fn, "__module__", None))
         self._of_pytorch = any(str(module).startswith("torch.nn") for module in modules)
-        # Of a loss of the user's own: whether labels get the prediction's shape; None before both were seen.
+        # For the user's own loss: whether labels get the prediction's shape; None before both were seen.
         self._reshapes: bool | None = None
 
     def check(self, labels: Array, outputs: Sequence[tuple[int, ...] | None]) -> None:
-        """Raise DecodeError for labels (n, ...) that a loss over classes would have to cut off."""
+        """Raise DecodeError for labels (n, ...) with fractions that a loss over classes would cut off."""
         probabilities = labels.ndim > 1 and len(outputs) == 1 and labels.shape[1:] == outputs[0]
         if not self._of_classes or probabilities or self._prepare is not None or labels.dtype.kind != "f":
             return

@@ -1,8 +1,7 @@
 """What a PyTorch model has learnt, as one safetensors file, and back. Called by the handler, inside the model process.
 
-Tensors that share memory are saved once, views as tensors of their own: any ``state_dict`` can be saved, whatever the
-model is made of. ``load_weights`` is also written into the program that is downloaded, so it needs torch and
-safetensors only.
+Tensors that share memory are saved once, views as tensors of their own: any ``state_dict`` can be saved.
+``load_weights`` is also written into the program that is downloaded, so it needs torch and safetensors only.
 """
 
 from __future__ import annotations
@@ -23,16 +22,17 @@ __all__ = ["load_weights", "save_weights", "unsaved_modules", "weights_of"]
 
 
 def save_weights(model: nn.Module, path: Path) -> None:
-    """Write the model's state into ``path``. UserCodeError for what no file of weights can hold."""
+    """Write the model's state into ``path``. Raises UserCodeError for weights that cannot be saved."""
     tensors, about = weights_of(model)
     save_file(tensors, path, about)
 
 
 def weights_of(model: nn.Module) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
-    """Return what ``save_weights`` writes: tensors by name, none sharing memory, and the file's metadata.
+    """Return the content of the file: tensors by name, none sharing memory, and metadata.
 
-    The metadata names, for a tensor that is another's twin, that other. ``extra:`` begins the names of what modules
-    keep by ``get_extra_state``, ``attribute:`` those of plain tensors in attributes, ``complex:`` those of pairs.
+    The metadata maps a tensor that shares another's memory to that other one. Names with the prefix ``extra:`` come
+    from ``get_extra_state``, those with ``attribute:`` are plain tensors in attributes, and those with ``complex:`` are
+    pairs of real numbers.
     """
     tensors: dict[str, torch.Tensor] = {}
     about = {"format": "pt"}
@@ -61,9 +61,9 @@ def weights_of(model: nn.Module) -> tuple[dict[str, torch.Tensor], dict[str, str
 
 
 def load_weights(model: Any, path: Any) -> None:
-    """Load a file of weights into a model that the same code made."""
+    """Load a file of weights into a model made by the same code."""
     with safe_open(str(path), framework="pt") as file:
-        saved = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  it is no mapping
+        saved = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a mapping
         about = file.metadata() or {}
     for name in list(saved):
         if f"complex:{name}" in about:
@@ -71,7 +71,7 @@ def load_weights(model: Any, path: Any) -> None:
     attributes = {name: saved.pop(name) for name in list(saved) if name.startswith("attribute:")}
     state, unused = {}, set(saved)
     for name, own in model.state_dict().items():
-        # A compiled module names its parts otherwise.
+        # A compiled module names its parts differently.
         plain = name.replace("_orig_mod.", "")
         source = plain if plain in saved else about.get(plain)
         if source in saved:
@@ -80,7 +80,7 @@ def load_weights(model: Any, path: Any) -> None:
         elif not isinstance(own, torch.Tensor):
             text = about.get(f"extra:{plain}")
             state[name] = own if text is None else json.loads(text)
-    # Strict: what the code's model lacks or has too much is an error.
+    # Load strictly: a missing or superfluous tensor is an error.
     model.load_state_dict({**state, **{name: saved[name] for name in unused}})
     for path_of, module in model.named_modules():
         for name, own in vars(module).items():
@@ -90,7 +90,7 @@ def load_weights(model: Any, path: Any) -> None:
 
 
 def unsaved_modules(model: nn.Module) -> list[str]:
-    """Return the attributes that hold modules or parameters which PyTorch does not see: ``net.layers``, ..."""
+    """Return the attributes that hold modules or parameters which PyTorch does not register: ``net.layers``, ..."""
     seen = {id(module) for module in (*model.modules(), *model.parameters())}
     return [
         f"{path}.{name}".lstrip(".")
@@ -102,7 +102,7 @@ def unsaved_modules(model: nn.Module) -> list[str]:
 
 
 def _attributes(model: nn.Module) -> dict[str, torch.Tensor]:
-    """Plain tensors in attributes: neither parameters nor buffers, and nothing that was computed from those."""
+    """Plain tensors in attributes that are neither parameters nor buffers, nor computed from those."""
     return {
         f"attribute:{path}.{name}": value
         for path, module in model.named_modules()
@@ -115,7 +115,7 @@ def _extra_state(name: str, value: Any) -> dict[str, str]:
     try:
         return {f"extra:{name}": json.dumps(value)}
     except (TypeError, ValueError):
-        # Whatever it is, only the code can make it again; whether that is enough, the trained model's answers tell.
+        # Only the code can recreate such a value. Whether that is enough is tested on the trained model's answers.
         return {}
 
 

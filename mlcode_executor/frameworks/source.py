@@ -1,4 +1,4 @@
-"""Run the user's two fields in one fresh module, and tell their errors apart from everyone else's.
+"""Run the user's two fields in one fresh module, and distinguish their errors from all others.
 
 Called by the frameworks' handlers, inside the model process only: this is the one place where user code is executed.
 """
@@ -25,14 +25,14 @@ __all__ = ["CODE_FILE", "IMPORTS_FILE", "MODULE_NAME", "execute", "maker_of_mode
 
 IMPORTS_FILE = "<imports>"
 CODE_FILE = "<code>"
-# The fields by the names of files; those of sub-models are added, with whose they are.
+# The fields by file name; those of sub-models are added, with the sub-model's name.
 _SOURCES = {IMPORTS_FILE: "imports", CODE_FILE: "code"}
 _SUB_MODELS: dict[str, str] = {}
 
 # Registered in sys.modules, because dataclasses, typing and serialisers look classes up by their module.
 MODULE_NAME = "model_code"
 
-# A message may quote a whole tensor; what is shown to a person stays readable.
+# A message may quote a whole tensor, so it is cut to a readable length.
 _MAX_MESSAGE = 4000
 
 _FRAME_IN_MESSAGE = re.compile(r'File "(<(?:imports|code)(?: of \w+)?>)", line (\d+)')
@@ -43,7 +43,7 @@ _MARKER = re.compile(r"^[\s~^]+$")
 def execute(code: str, imports: str, names: Mapping[str, Any], *, of: str = "") -> dict[str, Any]:
     """Run ``imports`` and then ``code`` in one new module that holds ``names``; returns its namespace.
 
-    Where several codes run in one process ``of`` says whose this is: errors name it, also those of a later step.
+    Where several codes run in one process, ``of`` names the owner of this one in errors, also in those of a later step.
     Commands of a notebook are skipped, with a line in the output. Raises UserCodeError, with the line, for whatever
     goes wrong.
     """
@@ -54,7 +54,7 @@ def execute(code: str, imports: str, names: Mapping[str, Any], *, of: str = "") 
     if "get_ipython" in code + imports:
         namespace["get_ipython"] = Nothing()
     sys.modules[MODULE_NAME] = module
-    # A program of one's own reads its command line; ours is not for it.
+    # A user's program may read its command line and must not see ours.
     sys.argv = ["model.py"]
     stand_in_for_drawing(_SOURCES)
     for plain, text in ((IMPORTS_FILE, imports), (CODE_FILE, code)):
@@ -73,7 +73,7 @@ def execute(code: str, imports: str, names: Mapping[str, Any], *, of: str = "") 
 
 
 def maker_of_model(namespace: Mapping[str, Any]) -> str:
-    """Return what to write where only a function of the user's makes the model; empty where none does."""
+    """Return a hint where only a function of the user makes the model; empty without one."""
     makers = [
         name
         for name, value in namespace.items()
@@ -85,12 +85,12 @@ def maker_of_model(namespace: Mapping[str, Any]) -> str:
 
 
 def say(note: str) -> None:
-    """Put a line of ours between what the user's code prints."""
+    """Print a line of ours into the output of the user's code."""
     sys.stdout.write(f"[Kafka-ML] {note}\n")
 
 
 def runnable(text: str) -> str:
-    """Return a field as ``execute`` runs it."""
+    """Return a field in the form that ``execute`` runs."""
     return as_program(text)[0]
 
 
@@ -99,14 +99,14 @@ def _run(text: str, filename: str, namespace: dict[str, Any]) -> None:
     try:
         exec(program, namespace)  # noqa: S102  the purpose of the isolated process
     except SystemExit as end:
-        # ``sys.exit()`` after all was done, as programs end; before that it is an error like any other.
+        # A program may end with ``sys.exit()`` after everything is done. Before that it is an error like any other.
         if end.code not in (None, 0) or "model" not in namespace:
             raise
 
 
 @contextmanager
 def user_code() -> Iterator[None]:
-    """Turn whatever the block raises into a UserCodeError; errors of Kafka-ML itself pass unchanged."""
+    """Turn every exception of the block into a UserCodeError; errors of Kafka-ML itself pass unchanged."""
     try:
         yield
     except KafkaMLError:

@@ -1,7 +1,7 @@
-"""State: what a model and its training are at one moment, as one file, from which a fresh process goes on alike.
+"""State: a model and its training at one moment, as one file from which a fresh process continues identically.
 
-NumPy's npz: arrays, and a JSON document that says what they are. Nothing is pickled, for the file may come from anyone.
-Called by the handlers, inside the model process.
+NumPy's npz: arrays, and a JSON document that says what they are. Nothing is pickled, because the file may come from
+anyone. Called by the handlers, inside the model process.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from mlcode_executor.frameworks.base import open_to_read
 __all__ = ["State", "Unsavable", "generator_state", "refuse_other_model", "set_generator_state"]
 
 _Array = npt.NDArray[Any]
-# A tensor of the framework -> its bytes and what else tells it from others; None for what is none.
+# Maps a tensor of the framework to its bytes and its metadata; None for other values.
 ToArray = Callable[[Any], tuple[_Array, Mapping[str, Any]] | None]
 FromArray = Callable[[_Array, Mapping[str, Any]], Any]
 
@@ -57,7 +57,7 @@ class State:
         self._values[name] = self._pack(value, name)
 
     def __getitem__(self, name: str) -> Any:
-        """Return the value ``name``; RefusedError when the file lacks it, or holds nonsense."""
+        """Return the value ``name``; raises RefusedError when the file lacks it or is malformed."""
         try:
             return self._unpack(self._values[name])
         except (KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
@@ -71,7 +71,7 @@ class State:
             np.savez(file, **{_ABOUT: document}, **self._arrays)  # type: ignore[arg-type]
 
     def read(self, descriptor: int) -> Self:
-        """Take over the values of a file; RefusedError unless it is whole and of this framework."""
+        """Take over the values of a file. Raises RefusedError unless it is complete and of this framework."""
         try:
             with open_to_read(descriptor) as file, np.load(file, allow_pickle=False) as arrays:
                 self._arrays = {name: arrays[name] for name in arrays.files}
@@ -142,7 +142,7 @@ def generator_state(value: Any) -> Any | None:
 
 
 def set_generator_state(value: Any, state: Any) -> None:
-    """Set what ``generator_state`` returned."""
+    """Restore the state that ``generator_state`` returned."""
     if isinstance(value, random.Random):
         value.setstate(state)
     elif isinstance(value, np.random.Generator):
@@ -152,7 +152,7 @@ def set_generator_state(value: Any, state: Any) -> None:
 
 
 def refuse_other_model(saved: Iterable[tuple[str, object]], own: Iterable[tuple[str, object]]) -> None:
-    """Raise RefusedError unless both are the same names and shapes, in the same order."""
+    """Raise RefusedError unless both have the same names and shapes in the same order."""
     there, here = list(saved), list(own)
     if there == here:
         return

@@ -1,7 +1,8 @@
 """The trusted process between the fork server and one model process: starts it, ends it with its runner, reports.
 
-One stands by with a model process ready, and takes the next request from the fork server's socket; another is forked
-then. Lives as long as its model process, and holds the connection to the runner, whose end is the order to kill.
+One guardian stands by with a model process ready and takes the next request from the fork server's socket, upon which
+another is forked. It lives as long as its model process and holds the connection to the runner. When that closes, it
+kills the process.
 """
 
 from __future__ import annotations
@@ -33,12 +34,12 @@ _SCRATCH_CHECK_SECONDS = 0.2
 
 @dataclass
 class Warmth:
-    """What a warm process hands to the guardians that it forks."""
+    """The context that a warm process passes to the guardians it forks."""
 
     runtime: Runtime
     module: RuntimeModule
     sandbox: Sandbox
-    # Descriptors of the fork server's own business.
+    # Descriptors that belong to the fork server alone.
     private_descriptors: tuple[int, ...] = ()
     import_seconds: float = 0.0
     served: int = 0
@@ -47,8 +48,8 @@ class Warmth:
 def stand_by(warmth: Warmth, listener: socket.socket, lifeline: int, taken: int) -> NoReturn:
     """Prepare a model process, wait for the request that takes it, and see it to its end; never returns.
 
-    Writes a byte to ``taken`` when a request has come, for the next guardian to be forked; goes away without having
-    served when ``lifeline`` ends.
+    Writes a byte to ``taken`` when a request has come, so that the next guardian is forked. Exits without having served
+    when ``lifeline`` ends.
     """
     os.setsid()
     for descriptor in warmth.private_descriptors:
@@ -69,7 +70,7 @@ def stand_by(warmth: Warmth, listener: socket.socket, lifeline: int, taken: int)
 
 
 class _ServerGone(Exception):
-    """The fork server ends, or is being replaced: a guardian without a request has nothing to live for."""
+    """The fork server ends or is being replaced, so a guardian without a request must exit."""
 
 
 @dataclass
@@ -86,7 +87,7 @@ class _Guardian:
         self._scratch = ""
         self._pid = 0
         self._reason = ""
-        # Why there is no model process; told to whoever asks for one.
+        # Why there is no model process; sent to the client that asks for one.
         self._problem: KafkaMLError | None = None
 
     def prepare(self, lifeline: int) -> None:
@@ -94,7 +95,8 @@ class _Guardian:
         try:
             self._scratch = self._sandbox.open()
             self._link, theirs = (Channel(end) for end in socket.socketpair())
-            # Its end tells the model process that the guardian is gone, should that happen before it dies with it.
+            # A pipe whose end shows the model process that the guardian is gone, even before the kernel kills the
+            # process for it.
             watch, self._alive = os.pipe2(os.O_CLOEXEC)
             self._pid = os.fork()
             if self._pid == 0:
@@ -186,7 +188,7 @@ class _Guardian:
         return limits
 
     def _watch(self, channel: Channel, limits: Limits) -> dict[str, Any]:
-        """Wait for the process to end, or end it; returns what is known of its end."""
+        """Wait for the process to end, or end it; returns what is known about its end."""
         process = os.pidfd_open(self._pid)
         poller = select.poll()
         poller.register(process, select.POLLIN)
@@ -200,7 +202,7 @@ class _Guardian:
             if process in ready:
                 break
             if ready:
-                # The runner says nothing more: it closed its side, or died.
+                # The runner closed its side or died.
                 self._end(process, "")
                 break
             if deadline is not None and time.monotonic() >= deadline:
@@ -215,14 +217,14 @@ class _Guardian:
 
     def _end(self, process: int, reason: str) -> None:
         self._reason = reason
-        # It may have ended by itself this moment.
+        # The process may have ended on its own just now.
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(process, signal.SIGKILL)
 
     def _report(self, limits: Limits, status: int, cpu_seconds: float, max_rss_bytes: int) -> dict[str, Any]:
         code = os.waitstatus_to_exitcode(status)
         if not self._reason and code in (-signal.SIGKILL, -signal.SIGXCPU) and limits.cpu_seconds:
-            # The kernel counts in ticks; a kill this close to the limit is the limit's.
+            # The kernel counts in ticks, so a kill this close to the limit was caused by the limit.
             self._reason = "cpu_time" if cpu_seconds >= limits.cpu_seconds * 0.95 else ""
         return {
             "code": code if code >= 0 else None,
@@ -238,7 +240,7 @@ def _overfull(scratch: str, limits: Limits) -> bool:
     for folder, _, names in os.walk(scratch):
         for name in names:
             files += 1
-            # Removed between listing and looking.
+            # The file was removed between listing and inspection.
             with contextlib.suppress(OSError):
                 size += os.lstat(f"{folder}/{name}").st_blocks * 512
             if size > limits.scratch_bytes or files > limits.scratch_files:

@@ -1,4 +1,4 @@
-"""Landlock: rules on files, TCP and signals that a process lays on itself for ever, without privilege."""
+"""Landlock: rules on files, TCP and signals that a process imposes on itself forever, without privilege."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 _REMOVE_DIR, _REMOVE_FILE, _MAKE_DIR, _MAKE_REG, _MAKE_SYM = 1 << 4, 1 << 5, 1 << 7, 1 << 8, 1 << 12
 _REFER, _TRUNCATE, _IOCTL_DEV = 1 << 13, 1 << 14, 1 << 15
 _FIRST_ABI = (1 << 13) - 1
-# By the ABI version that brought it.
+# Rights by the ABI version that introduced them.
 _LATER_RIGHTS = {2: _REFER, 3: _TRUNCATE, 5: _IOCTL_DEV}
 _TCP_SINCE, _BIND_AND_CONNECT_TCP = 4, 0b11
 _SCOPES_SINCE, _ABSTRACT_SOCKETS_AND_SIGNALS = 6, 0b11
@@ -58,7 +58,7 @@ class Rules:
     devices: Iterable[str] = ()
 
     def enforce(self) -> None:
-        """Lay the rules on this thread and all it starts; paths that do not exist are left out.
+        """Impose the rules on this thread and everything it starts; paths that do not exist are left out.
 
         Needs ``no_new_privs``. Raises OSError where Landlock is missing.
         """

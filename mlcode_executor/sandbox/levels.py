@@ -41,23 +41,23 @@ _HINT = (
 
 @dataclass
 class Sandbox:
-    """One fork server's way of isolating: chosen once, used for every process it forks."""
+    """One fork server's isolation, chosen once and used for every process it forks."""
 
     level: Level
     landlock_abi: int
     # What the self-test found, by probe: True where the attempt was stopped.
     probes: dict[str, bool] = field(default_factory=dict)
-    # Why a better level was not taken.
+    # Why a better level was not chosen.
     notes: list[str] = field(default_factory=list)
-    # This server's own; at level 2 it holds the scratch folders, at level 1 it is gone once the view is entered.
+    # The server's own folder. At level 2 it holds the scratch folders; at level 1 it is gone once the view is entered.
     folder: Path = Path()
 
     @classmethod
     def prepare(cls, isolation: str, folder: Path) -> Sandbox:
         """Choose a level and put this process where its children need it to be; SandboxUnavailable if none works.
 
-        Must be called before any thread starts. ``isolation`` is auto, namespaces, landlock or off; ``folder`` is
-        empty and this server's own; ``leave`` removes it as far as nobody uses it.
+        Must be called before any thread starts. ``isolation`` is auto, namespaces, landlock or off; ``folder`` is empty
+        and this server's own; ``leave`` removes it unless a process still uses it.
         """
         abi = landlock.abi_version()
         scratch = folder / "scratch"
@@ -81,7 +81,7 @@ class Sandbox:
 
     @property
     def name(self) -> str:
-        """The level as people see it."""
+        """The level as shown to users."""
         return str(self.level)
 
     @property
@@ -117,7 +117,7 @@ class Sandbox:
             namespaces.resize_scratch(limits)
 
     def close(self, scratch: str, *, gpu: bool) -> None:
-        """In the model process: give up everything that its work does not need. There is no way back."""
+        """In the model process: give up everything that it does not need. This is irreversible."""
         if self.level is Level.NAMESPACES:
             namespaces.finish_inside(show_process=self.landlock_abi > 0)
         os.chdir(scratch)
@@ -132,14 +132,14 @@ class Sandbox:
         seccomp.install(seccomp.build_filter(os.getpid(), gpu=gpu))
 
     def clean(self, scratch: str) -> None:
-        """In the guardian, after the process has ended: remove what it left."""
+        """In the guardian, after the process has ended: remove its remains."""
         if self.level is not Level.NAMESPACES:
             shutil.rmtree(scratch, ignore_errors=True)
-            # The server may have gone before; while it is there, its own folder keeps this one.
+            # The server may have ended before. While it runs, its own folder must not be removed with this one.
             remove_if_unused(self.folder)
 
     def self_test(self) -> None:
-        """Try in a forked process what must be impossible; SandboxUnavailable if anything of it works."""
+        """Try in a forked process what must be impossible. Raises SandboxUnavailable if any of it works."""
         if self.level is Level.OFF:
             return
         self.probes = probes.run(self._enter_for_probes)
@@ -159,7 +159,7 @@ class Sandbox:
         self.close(scratch, gpu=False)
 
     def describe(self) -> Mapping[str, object]:
-        """Return what people and the system page are told."""
+        """Return the facts for users and the system page."""
         return {
             "isolation": self.name,
             "landlock_abi": self.landlock_abi,
@@ -178,7 +178,7 @@ def remove_if_unused(folder: Path) -> None:
 
 def _rules(scratch: str, *, gpu: bool) -> landlock.Rules:
     devices = [*namespaces.DEVICES, *(namespaces.gpu_devices() if gpu else [])]
-    # One's own entry only; the rest of procfs shows other processes at level 2.
+    # Only the process's own entry, because the rest of procfs shows other processes at level 2.
     readable = [
         *namespaces.readable_trees(),
         "/proc/self",
@@ -193,7 +193,7 @@ def _rules(scratch: str, *, gpu: bool) -> landlock.Rules:
 
 
 def _leave_root(folder: Path, scratch: Path) -> None:
-    """Give up root as far as the interpreter stays readable; ``scratch`` in ``folder`` goes to whoever we are then."""
+    """Give up root as far as the interpreter stays readable; ``scratch`` in ``folder`` goes to the new user."""
     if os.getuid() != 0:
         return
     if probes.attempt(_try_nobody) is None:
@@ -201,7 +201,8 @@ def _leave_root(folder: Path, scratch: Path) -> None:
         os.chown(scratch, namespaces.NOBODY, namespaces.NOBODY)
         namespaces.drop_to_nobody()
     else:
-        # The interpreter lies in a folder of root's alone; without capabilities root is a user like any other.
+        # The interpreter lies in a folder that only root can read, so stay root. Without capabilities root is an
+        # ordinary user.
         system.drop_capabilities()
 
 

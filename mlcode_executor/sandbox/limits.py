@@ -22,7 +22,7 @@ _MAX_DESCRIPTORS = 512
 
 @dataclass(frozen=True)
 class Limits:
-    """``ResourceLimits`` as the kernel takes them; 0 means none.
+    """``ResourceLimits`` in the kernel's units; 0 means unlimited.
 
     ``memory_bytes`` bounds what the process allocates beyond the framework that it shares with the fork server.
     """
@@ -36,7 +36,7 @@ class Limits:
 
     @classmethod
     def of(cls, limits: ResourceLimits) -> Limits:
-        """Derive all limits from those a plan names."""
+        """Derive all limits from those in a plan."""
         # Scratch lies in memory at level 1, so it follows the memory limit.
         scratch = max(_MIN_SCRATCH_BYTES, limits.memory_bytes // 4) if limits.memory_bytes else 0
         scratch = min(
@@ -51,9 +51,9 @@ class Limits:
         )
 
     def apply(self, shared_bytes: int) -> None:
-        """Set them for this process; they cannot be raised again without privilege.
+        """Set the limits for this process, which cannot raise them again without privilege.
 
-        ``shared_bytes`` is what ``private_memory`` said before the request came.
+        ``shared_bytes`` is the value of ``private_memory`` before the request came.
         """
         _set(resource.RLIMIT_CORE, 0)
         _set(resource.RLIMIT_NOFILE, _MAX_DESCRIPTORS)
@@ -76,7 +76,7 @@ def _set(which: int, value: int) -> None:
 
 
 def private_memory(otherwise: int = 0) -> int:
-    """Return how many bytes of private memory this process has mapped, ``otherwise`` where procfs is not shown."""
+    """Return how many bytes of private memory this process has mapped, ``otherwise`` where procfs is not visible."""
     try:
         status = Path("/proc/self/status").read_text(encoding="utf-8")
     except OSError:

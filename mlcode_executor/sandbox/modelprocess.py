@@ -29,14 +29,14 @@ __all__ = ["run"]
 
 
 def run(module: RuntimeModule, sandbox: Sandbox, scratch: str, link: int, guardian: int) -> NoReturn:
-    """Stand by, then serve; whatever happens, nothing returns into the guardian's code.
+    """Stand by, then serve. Never returns into the guardian's code.
 
     ``link`` is the socket to the guardian, ``guardian`` a pipe that ends with it.
     """
     try:
         _isolate_descriptors(link, guardian)
         channel = Channel(socket.socket(fileno=link), accept_descriptors=True)
-        # With a GPU the order decides which devices stay open; without, everything can be done ahead.
+        # With a GPU the request decides which devices stay open. Without one, everything can be done ahead.
         early = not sandbox.has_gpu
         try:
             _new_environment(scratch)
@@ -50,7 +50,7 @@ def run(module: RuntimeModule, sandbox: Sandbox, scratch: str, link: int, guardi
                 handler.call("warm_up", {}, {}, {}, _ignore)
                 shared = private_memory(otherwise=shared)
             channel.send({"standing_by": True})
-        except Exception as error:  # noqa: BLE001  the guardian tells it to whoever asks for a process
+        except Exception as error:  # noqa: BLE001  the guardian reports it to the next client
             known = error if isinstance(error, KafkaMLError) else SandboxUnavailable(f"cannot isolate: {error}")
             channel.send({"failed": error_to_json(known)})
             os._exit(1)
@@ -69,11 +69,11 @@ def run(module: RuntimeModule, sandbox: Sandbox, scratch: str, link: int, guardi
 
 
 def _ignore(_event: str, _data: object) -> None:
-    """Nobody listens to events yet."""
+    """There is no listener for events yet."""
 
 
 def _isolate_descriptors(link: int, guardian: int) -> None:
-    # A group of its own: a signal to its group must not reach the guardian.
+    # Use a process group of its own, so that a signal to the group does not reach the guardian.
     os.setsid()
     null = os.open("/dev/null", os.O_RDONLY)
     os.dup2(null, 0)
@@ -83,7 +83,7 @@ def _isolate_descriptors(link: int, guardian: int) -> None:
 
 
 def _take_output(output: int) -> None:
-    """Print to ``output`` from now on; until here it was the fork server's log."""
+    """Print to ``output`` from now on, instead of the fork server's log."""
     sys.stdout.flush()
     sys.stderr.flush()
     os.dup2(output, 1)
@@ -106,7 +106,7 @@ def _new_environment(scratch: str) -> None:
         LOGNAME="model",
         CUDA_VISIBLE_DEVICES="",
     )
-    # Found by somebody in the fork server, for another folder.
+    # Reset it, because code in the fork server cached it for another folder.
     tempfile.tempdir = None
     # Every child would draw the same numbers otherwise.
     random.seed()

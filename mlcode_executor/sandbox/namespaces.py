@@ -1,4 +1,4 @@
-"""Isolation level 1: a read-only view of what Python needs, and namespaces of one's own for everything else.
+"""Isolation level 1: a read-only view of what Python needs, and separate namespaces for everything else.
 
 The fork server enters the view once (``enter_view``), so it holds no other file either; each guardian then opens
 namespaces (``open_namespaces``) around the one process that it starts, which completes them from inside
@@ -33,14 +33,14 @@ NOBODY = 65534
 SCRATCH = "/scratch"
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 
-# What a process may write before its limits are known: caches of its framework.
+# How much a process may write before its limits are known, for caches of its framework.
 _STANDBY_BYTES = 64 << 20
 _STANDBY_FILES = 1024
 _SCRATCH_FLAGS = system.MS_NOSUID | system.MS_NODEV | system.MS_NOEXEC
 
 _PACKAGES = ("kafkaml", "mlcode_executor")
 _SYSTEM_TREES = ("/usr", "/lib", "/lib32", "/lib64", "/libx32", "/bin", "/sbin")
-# How many cores there are and how they hang together: read by OpenMP, TensorFlow and the C library.
+# The number and topology of cores, which OpenMP, TensorFlow and the C library read.
 _HARDWARE = ("/sys/devices/system/cpu", "/sys/devices/system/node")
 _ETC_FILES = ("ld.so.cache", "localtime")
 _ACCOUNTS = {
@@ -50,7 +50,7 @@ _ACCOUNTS = {
 
 
 def python_trees() -> list[str]:
-    """Return the folders that Python and the packages here are read from, each once and none within another."""
+    """Return the folders that Python and the packages here are read from, without duplicates or nested folders."""
     packages = Path(__file__).resolve().parents[2]
     trees = {sys.prefix, sys.base_prefix, *(str(packages / name) for name in _PACKAGES)}
     trees |= {os.path.realpath(tree) for tree in trees}
@@ -59,7 +59,7 @@ def python_trees() -> list[str]:
 
 
 def readable_trees() -> list[str]:
-    """Return all that a model process may read, besides procfs and devices."""
+    """Return all paths that a model process may read, except procfs and devices."""
     etc = [f"/etc/{name}" for name in _ETC_FILES]
     return [tree for tree in (*_SYSTEM_TREES, *python_trees(), *_HARDWARE, *etc) if os.path.exists(tree)]  # noqa: PTH110
 
@@ -84,7 +84,7 @@ def enter_view(folder: Path, *, remove: bool = False) -> None:
     system.make_mounts_private()
     system.mount("view", hook, "tmpfs", system.MS_NOSUID | system.MS_NODEV, "mode=755,size=16m")
     _fill(hook)
-    # The way back to it, once everything else of the old root is out of reach.
+    # Keeps the folder accessible once the rest of the old root is out of reach.
     above = os.open(folder.parent.parent, os.O_PATH | os.O_DIRECTORY)
     system.pivot_into(hook)
     if remove:
@@ -96,7 +96,7 @@ def enter_view(folder: Path, *, remove: bool = False) -> None:
 
 
 def drop_to_nobody() -> None:
-    """Become nobody, for ever, keeping no group of root's."""
+    """Become nobody forever, without any group of root."""
     os.setgroups([])
     os.setresgid(NOBODY, NOBODY, NOBODY)
     os.setresuid(NOBODY, NOBODY, NOBODY)
@@ -127,9 +127,9 @@ def _fill(view: str) -> None:
     for device in devices:
         system.bind_mount(device, view + device)
         system.set_mount_attributes(view + device, system.MOUNT_ATTR_NOSUID | system.MOUNT_ATTR_NOEXEC, recursive=False)
-    # Writable, because the user map is written there; each process later gets a procfs of its own on top.
+    # procfs is writable, because the user map is written there. Each process later mounts its own procfs on top.
     system.bind_mount("/proc", f"{view}/proc")
-    # For the fork server itself: frameworks make cache folders when they are imported.
+    # Scratch space for the fork server itself, because frameworks make cache folders when they are imported.
     system.mount("scratch", f"{view}{SCRATCH}", "tmpfs", _SCRATCH_FLAGS, f"size={_STANDBY_BYTES},mode=1777")
 
 
@@ -176,7 +176,8 @@ def resize_scratch(limits: Limits) -> None:
 
 
 def finish_inside(*, show_process: bool) -> None:
-    """In the model process, the first of its process namespace: a procfs that shows nobody else, or none.
+    """In the model process, the first of its process namespace: mount a procfs that shows no other process, or none at
+    all.
 
     Through procfs a process can open again, for writing, what was passed to it for reading; only Landlock forbids
     that. So ``show_process`` must be False where there is no Landlock.

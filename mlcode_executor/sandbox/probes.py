@@ -1,4 +1,4 @@
-"""Tries things in a forked process: whether a level can be had here, and whether it stops what it must stop."""
+"""Tries in a forked process whether an isolation level is available, and whether it stops what it must stop."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _reads_no_host_file() -> bool:
 
 
 def _lists_nothing(path: str) -> bool:
-    """Whether ``path`` shows nothing but the way to the interpreter, which a view must have."""
+    """Whether ``path`` shows only the path to the interpreter, which a view must contain."""
     way = {tree.split("/")[2] for tree in (sys.prefix, sys.base_prefix) if tree.startswith(f"{path}/")}
     with suppress(OSError):
         return set(os.listdir(path)) <= way  # noqa: PTH208
@@ -81,7 +81,7 @@ PROBES: Mapping[str, Callable[[], bool]] = {
 
 
 def attempt(action: Callable[[], None]) -> str | None:
-    """Run ``action`` in a forked process; None if it succeeded, else what went wrong."""
+    """Run ``action`` in a forked process; None if it succeeded, otherwise what went wrong."""
 
     def report() -> dict[str, object]:
         action()
@@ -92,7 +92,7 @@ def attempt(action: Callable[[], None]) -> str | None:
 
 
 def run(enter: Callable[[], None]) -> dict[str, bool]:
-    """Call ``enter`` in a forked process and try every probe after it; returns which were stopped."""
+    """Call ``enter`` in a forked process and try every probe after it; returns which attempts were stopped."""
 
     def try_all() -> dict[str, object]:
         enter()

@@ -1,7 +1,7 @@
 """The filter on system calls, as a BPF program written here: no library is needed, and none can be missing.
 
-An allow list: one process of many threads that computes, and works on files. No new process or program, no socket,
-no signal to anybody else, no kernel feature that computing does not need.
+An allow list: one process of many threads that computes, and works on files. It allows no new process or program, no
+socket, no signal to other processes, and no kernel feature that computing does not need.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _INSTRUCTION = struct.Struct("<HBBI")
 
 _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 22, 2
 
-# Of clone's flags: a thread has both; a process has not.
+# Flags of clone. A thread has both; a new process does not.
 _CLONE_VM_AND_THREAD = 0x00000100 | 0x00010000
 _MAP_SHARED_AND_ANONYMOUS = 0x01 | 0x20
 _O_ACCMODE_AND_TRUNC = os.O_ACCMODE | os.O_TRUNC
@@ -41,7 +41,7 @@ _REFUSED_FCNTL = (8, 10, 15, 1024, 1026)
 _ALLOWED_PRCTL = (3, 15, 16, 21, 23, 39, 0x53564D41)
 # TCGETS (isatty), TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX.
 _ALLOWED_IOCTL = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
-# TIOCSTI and TIOCLINUX put words into somebody else's mouth.
+# TIOCSTI and TIOCLINUX fake another process's terminal input.
 _REFUSED_IOCTL_WITH_GPU = (0x5412, 0x541C)
 
 
@@ -95,15 +95,15 @@ def build_filter(own_pid: int, *, gpu: bool, architecture: str = "") -> bytes:
 
 def _conditional(own_pid: int, *, gpu: bool) -> Iterable[tuple[str, Sequence[_When], int]]:
     denied = _refuse(errno.EPERM)
-    # Reading with O_TRUNC empties a file that may only be read where Landlock is older than version 3.
+    # Before version 3, Landlock lets O_TRUNC empty a file that may only be read.
     truncating = _When(1, os.O_TRUNC, denied, _O_ACCMODE_AND_TRUNC)
     yield "open", [truncating], _RET_ALLOW
     yield "openat", [_When(2, truncating.value, denied, truncating.mask)], _RET_ALLOW
-    # Shared memory without a file is counted by no limit; the driver of a GPU needs it.
+    # No limit counts anonymous shared memory, so only GPUs, whose driver needs it, may use it.
     shared = _When(3, _MAP_SHARED_AND_ANONYMOUS, _refuse(errno.ENOMEM), _MAP_SHARED_AND_ANONYMOUS)
     yield "mmap", [] if gpu else [shared], _RET_ALLOW
     yield "clone", [_When(0, _CLONE_VM_AND_THREAD, _RET_ALLOW, _CLONE_VM_AND_THREAD)], denied
-    # Its flags lie in memory, where no filter can look; C libraries then use clone.
+    # The flags of clone3 lie in memory, where a filter cannot look. C libraries then fall back to clone.
     yield "clone3", [], _refuse(errno.ENOSYS)
     yield "fcntl", [_When(1, command, denied) for command in _REFUSED_FCNTL], _RET_ALLOW
     if gpu:
@@ -122,7 +122,7 @@ def _case(number: int | None, conditions: Sequence[_When], otherwise: int) -> li
         return []
     block: list[tuple[int, int, int, int]] = []
     for condition in conditions:
-        # Both supported machines are little-endian: the low half comes first.
+        # The low half comes first, because both supported machines are little-endian.
         block.append((_LD_WORD, 0, 0, _ARGUMENTS_OFFSET + 8 * condition.index))
         if condition.mask != 0xFFFFFFFF:
             block.append((_AND, 0, 0, condition.mask))
@@ -136,7 +136,7 @@ class _Program(ctypes.Structure):
 
 
 def install(program: bytes) -> None:
-    """Lay the filter on this thread and all it starts, for ever. Needs ``no_new_privs``."""
+    """Impose the filter on this thread and everything it starts, forever. Needs ``no_new_privs``."""
     libc = ctypes.CDLL(None, use_errno=True)
     described = _Program(len(program) // _INSTRUCTION.size, program)
     if libc.prctl(_PR_SET_SECCOMP, ctypes.c_ulong(_SECCOMP_MODE_FILTER), ctypes.byref(described), 0, 0) != 0:

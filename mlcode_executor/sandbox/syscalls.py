@@ -14,10 +14,10 @@ def _names(text: str) -> list[str]:
     return text.split()
 
 
-# Allowed whatever the arguments. What is in no list does not exist for the process (ENOSYS), so that C libraries
-# fall back from calls newer than this file.
+# Calls allowed with any arguments. A call in no list does not exist for the process (ENOSYS), so that C libraries fall
+# back from calls newer than this file.
 ALLOWED = _names(
-    # Reading, writing and arranging files: which ones is Landlock's and the mounts' business.
+    # Reading, writing and arranging files: Landlock and the mounts decide which ones.
     "read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 close close_range lseek stat fstat "
     "lstat newfstatat statx statfs fstatfs access faccessat faccessat2 readlink readlinkat getdents getdents64 getcwd "
     "chdir fchdir mkdir mkdirat rmdir unlink unlinkat rename renameat renameat2 link linkat symlink symlinkat "
@@ -38,17 +38,17 @@ ALLOWED = _names(
     # Who and where one is.
     "gettid getpid getppid getuid geteuid getgid getegid getgroups getresuid getresgid getpgid getpgrp getsid "
     "getrusage getrlimit setrlimit sysinfo uname getrandom arch_prctl capget "
-    # The one socket that the process has, and those it cannot get.
+    # Use of the one socket that the process has, and calls on sockets that it cannot get.
     "sendto recvfrom sendmsg recvmsg shutdown getsockopt getsockname getpeername "
 )
 
-# Succeed without doing anything: libraries make them for tidiness, and on a file that the runner passed they would
-# reach beyond the process.
+# Calls that succeed without effect. Libraries make them for tidiness, but on a file from the runner they would reach
+# beyond the process.
 PRETENDED = _names(
     "chmod fchmod fchmodat fchmodat2 chown fchown lchown fchownat utime utimes utimensat futimesat flock "
 )
 
-# Refused with EPERM, which says more than ENOSYS.
+# Calls refused with EPERM, which explains more than ENOSYS.
 REFUSED = _names(
     "socket socketpair connect bind listen accept accept4 setsockopt execve execveat fork vfork ptrace "
     "process_vm_readv process_vm_writev memfd_create shmget semget msgget mq_open tkill rt_sigqueueinfo "

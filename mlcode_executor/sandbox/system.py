@@ -76,7 +76,7 @@ def _check(result: int, what: str) -> int:
 
 
 def raw_syscall(what: str, number: int, *arguments: ctypes.c_void_p | bytes | int | None) -> int:
-    """Make a system call by number; pointers as ctypes objects or bytes."""
+    """Make a system call by number; pointers are ctypes objects or bytes."""
     converted = [ctypes.c_long(argument) if isinstance(argument, int) else argument for argument in arguments]
     return _check(_libc.syscall(ctypes.c_long(number), *converted), what)
 
@@ -110,7 +110,7 @@ class _MountAttributes(ctypes.Structure):
 
 
 def set_mount_attributes(target: str, attributes: int, *, recursive: bool) -> None:
-    """Add attributes (read-only, ...) to a mount; those it has stay, which is what a user namespace demands."""
+    """Add attributes (read-only, ...) to a mount; existing ones stay, as a user namespace demands."""
     change = _MountAttributes(attr_set=attributes)
     raw_syscall(
         f"set attributes of {target}",
@@ -124,7 +124,7 @@ def set_mount_attributes(target: str, attributes: int, *, recursive: bool) -> No
 
 
 def pivot_into(folder: str) -> None:
-    """Make the mount at ``folder`` the root, and let go of the old one."""
+    """Make the mount at ``folder`` the root, and release the old one."""
     os.chdir(folder)
     # The new root over the old: no folder for the old one is needed.
     raw_syscall("pivot_root", _PIVOT_ROOT[machine()], b".", b".")
@@ -153,12 +153,12 @@ def die_with_parent(number: int) -> None:
 
 
 def make_dumpable() -> None:
-    """Own one's files in procfs again after a change of user, as writing the user map needs."""
+    """Regain ownership of this process's files in procfs after a change of user, which writing the user map needs."""
     _prctl("make dumpable", _PR_SET_DUMPABLE, 1)
 
 
 def forbid_new_privileges() -> None:
-    """Make set-user-id programs harmless, for ever; seccomp and Landlock demand it."""
+    """Make set-user-id programs harmless forever; seccomp and Landlock demand it."""
     _prctl("no_new_privs", _PR_SET_NO_NEW_PRIVS, 1)
 
 
@@ -168,7 +168,8 @@ def drop_capabilities() -> None:
         try:
             _prctl("drop from bounding set", _PR_CAPBSET_DROP, capability)
         except OSError:
-            # Past the last one, or not ours to drop: without privilege the bounding set is of no use anyway.
+            # This is past the last capability, or one that we may not drop. Without privilege the bounding set is
+            # useless anyway.
             break
     _prctl("clear ambient set", _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)

@@ -79,7 +79,7 @@ def run(context: RunContext) -> Sequence[TrainedPart]:
         split=data.split,
         class_names=data.class_names,
         settings=data.learnt,
-        pseudo_labels=() if rounds is None else rounds.told,
+        pseudo_labels=() if rounds is None else rounds.reports,
         best_epoch=fitting.best,
     )
     return parts.finished(ended, hashes, model, learnt)
@@ -125,7 +125,7 @@ class _Fitting:
             best = None if metrics.best_epoch is None else before + metrics.best_epoch
             more: dict[str, Any] = {"epoch": done, "best_epoch": best}
             if rounds is not None:
-                more["pseudo_labels"], rounds.untold = rounds.untold, None
+                more["pseudo_labels"], rounds.unreported = rounds.unreported, None
             parts.epoch(metrics.model_copy(update=more))
             failpoint("training.epoch")
 

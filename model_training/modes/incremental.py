@@ -74,7 +74,7 @@ def run(context: RunContext) -> Sequence[TrainedPart]:
         except _NewProcessNeeded as needed:
             logger.warning("making a version ended the model process, going on in another one", cause=str(needed))
         kept, begun = learner.kept, learner.begun
-        parts.begin_anew()
+        parts.reset()
 
 
 class _NewProcessNeeded(Exception):
@@ -321,7 +321,7 @@ class _Learner:
         state, fit = self._state, self._state.fit
         assert fit is not None
         assert state.sample is not None
-        assert state.reading.told is not None
+        assert state.reading.decided is not None
         held_out = state.held_out or Newest(state.sample[:0], state.sample[:0])
         with self._held_out(held_out) as samples:
             trial = Trial(
@@ -329,7 +329,7 @@ class _Learner:
                 test=samples if len(held_out) else None,
                 no_test="no sample was held out, because none validates",
                 shown=samples,
-                decoded=held_out.features.reshape(len(held_out), *state.reading.told.features[1]),
+                decoded=held_out.features.reshape(len(held_out), *state.reading.decided.features[1]),
                 has_labels=fit.labels is not None,
                 class_names=fit.class_names,
                 validation=samples if len(held_out) else None,
@@ -337,14 +337,14 @@ class _Learner:
             )
             wants_matrix = self._plan.confusion_matrix and len(held_out) > 0
             ended = self._parts.finish(self._session, trial, with_matrix=wants_matrix, with_onnx=state.converts)
-        self._parts.keep_contract(state.reading.told.settings)
+        self._parts.keep_contract(state.reading.decided.settings)
         state.converts = all(each.found.converts for each in ended)
         return ended
 
     def _learnt(self) -> Learnt:
         state, fit = self._state, self._state.fit
         assert fit is not None
-        assert state.reading.told is not None
+        assert state.reading.decided is not None
         tested = 0 if state.held_out is None else len(state.held_out)
         samples = {"training": state.trained, "validation": state.validated, "test": tested}
         warnings = [*fit.warnings, *state.reading.warnings, *state.unlearnable.warnings(state.reading.records)]
@@ -360,7 +360,7 @@ class _Learner:
             slice_sha256=state.reading.sha256,
             split=f"{split}; the newest {tested} of these test",
             class_names=fit.class_names,
-            settings=state.reading.told.settings,
+            settings=state.reading.decided.settings,
             warnings=warnings,
             pseudo_labels=state.pseudo_labels,
         )

@@ -18,10 +18,10 @@ def test_what_was_told_is_let_go_and_the_rest_is_told_from_its_place() -> None:
     copy.write("two")
     # Not heard: it is told again, with what came since.
     assert copy.piece() == LogPiece(offset=0, text="one\ntwo\n")
-    copy.told(first)
+    copy.acknowledge(first)
     assert copy.piece() == LogPiece(offset=4, text="two\n")
     # Heard twice.
-    copy.told(first)
+    copy.acknowledge(first)
     assert copy.piece() == LogPiece(offset=4, text="two\n")
 
 
@@ -35,7 +35,7 @@ def test_the_oldest_is_let_go_when_nobody_hears_for_long() -> None:
     assert len(piece.text) <= 1 << 15
     while (each := copy.piece()) is not None:
         piece = each
-        copy.told(each)
+        copy.acknowledge(each)
     assert piece.text.endswith(f"299 {'x' * 1000}\n")
 
 

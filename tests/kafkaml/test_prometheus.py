@@ -58,7 +58,7 @@ def test_a_distribution_counts_up_to_its_bounds() -> None:
     seconds = Distribution((0.1, 1.0))
     seconds.observe([0.1, 0.5])
     seconds.observe([7.0], stands_for=10)
-    assert seconds.told() == ([("0.1", 1.0), ("1.0", 2.0), ("+Inf", 12.0)], pytest.approx(70.6))
+    assert seconds.cumulative() == ([("0.1", 1.0), ("1.0", 2.0), ("+Inf", 12.0)], pytest.approx(70.6))
 
 
 def _parsed(text: bytes) -> dict[str, Metric]:

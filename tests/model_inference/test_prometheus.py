@@ -11,7 +11,7 @@ from model_inference.stats import LoopStats
 from model_inference.swap_news import SwapNews
 
 
-def told(metrics: ReplicaMetrics) -> dict[str, float]:
+def acknowledge(metrics: ReplicaMetrics) -> dict[str, float]:
     """Samples by name and the labels that differ."""
     found = {}
     for family in metrics.collect():
@@ -36,7 +36,7 @@ def test_counts_sizes_and_latencies_are_told() -> None:
         batches=[64, 36],
     )
     stats.committed(predicted=1, dead_lettered=0, timestamps_ms=[1_000_000], arrived_seconds=9, lag=0, batches=[1])
-    found = told(ReplicaMetrics(stats, SwapNews(), inference=3, replica=1))
+    found = acknowledge(ReplicaMetrics(stats, SwapNews(), inference=3, replica=1))
     assert found["kafkaml_replica_records_total/predicted"] == 91
     assert found["kafkaml_replica_records_total/dead_lettered"] == 7
     assert found["kafkaml_replica_records_total/warming_up"] == 3
@@ -58,7 +58,7 @@ def test_counts_sizes_and_latencies_are_told() -> None:
 def test_a_commit_without_answers_measures_nothing() -> None:
     stats = LoopStats()
     stats.committed(predicted=0, dead_lettered=5, timestamps_ms=[], arrived_seconds=1, lag=0, batches=[5])
-    found = told(ReplicaMetrics(stats, SwapNews(), inference=3, replica=1))
+    found = acknowledge(ReplicaMetrics(stats, SwapNews(), inference=3, replica=1))
     assert (found["kafkaml_replica_latency_seconds_count"], found["kafkaml_replica_batch_records_count"]) == (0, 1)
 
 
@@ -68,9 +68,9 @@ def test_swaps_are_counted_also_after_they_were_told() -> None:
     news.serves(Serving(revision=1, version=1))
     swap = Swap(revision=2, from_version=1, version=2, at=datetime.now(tz=UTC), gap_seconds=0.1)
     news.serves(Serving(revision=2, version=2), swap=swap)
-    news.told([swap])
+    news.acknowledge([swap])
     failure = Failure(category=FailureCategory.USER_CODE, cause="no model")
     news.failed(SwapFailure(revision=3, version=3, failure=failure))
-    found = told(metrics)
+    found = acknowledge(metrics)
     assert (found["kafkaml_replica_swaps_total/done"], found["kafkaml_replica_swaps_total/failed"]) == (1, 1)
     assert found["kafkaml_replica_model_version"] == 2

@@ -122,7 +122,7 @@ def world() -> Iterator[World]:
         yield world
 
 
-def told(world: World) -> Any:
+def acknowledge(world: World) -> Any:
     serving, swaps, failure, _ = world.news.to_tell()
     assert serving is not None
     return (serving.revision, serving.version), [(each.from_version, each.version) for each in swaps], failure
@@ -137,7 +137,7 @@ def test_the_loop_changes_when_the_other_version_is_warm(world: World) -> None:
 
     assert world.turn(offset=42) == 2
 
-    assert told(world) == ((1, 2), [(1, 2)], None)
+    assert acknowledge(world) == ((1, 2), [(1, 2)], None)
     (swap,) = world.news.to_tell().swaps
     assert swap.positions == {"in": {"0": 42}}
     assert swap.gap_seconds == 0.25
@@ -152,7 +152,7 @@ def test_going_back_needs_no_loading(world: World) -> None:
 
     assert world.loads == [2]
     assert world.factories[1].starts == 1
-    assert told(world) == ((2, 1), [(1, 2), (2, 1)], None)
+    assert acknowledge(world) == ((2, 1), [(1, 2), (2, 1)], None)
     world.want(2, 3)
     assert world.turn() == 2
     assert world.loads == [2]
@@ -196,7 +196,7 @@ def test_a_version_that_does_not_load_changes_nothing_and_says_why(
     world.want(2, 1)
     eventually(lambda: world.news.to_tell().failure, 60)
 
-    serving, swaps, failure = told(world)
+    serving, swaps, failure = acknowledge(world)
     assert (serving, swaps) == ((0, 1), [])
     assert (failure.revision, failure.version, failure.failure.category) == (1, 2, category)
     assert world.swapper.due is None
@@ -205,7 +205,7 @@ def test_a_version_that_does_not_load_changes_nothing_and_says_why(
     world.want(3, 2)
     assert world.turn() == 3
     assert world.loads == [2, 3]
-    assert told(world) == ((2, 3), [(1, 3)], None)
+    assert acknowledge(world) == ((2, 3), [(1, 3)], None)
 
 
 def test_a_version_with_answers_of_another_shape_is_refused(world: World) -> None:
@@ -214,7 +214,7 @@ def test_a_version_with_answers_of_another_shape_is_refused(world: World) -> Non
     world.want(2, 1)
     eventually(lambda: world.news.to_tell().failure, 60)
 
-    failure = told(world)[2].failure
+    failure = acknowledge(world)[2].failure
     assert failure.cause == "version 2 answers [(3,)], version 1 [(1,)]: expected the same shapes"
     assert world.factories[2].closed == 1
 
@@ -226,7 +226,7 @@ def test_what_is_not_wanted_any_more_does_not_answer(world: World) -> None:
     eventually(lambda: world.swapper.due is None, 60)
 
     assert not world.swapper.switch({}, 0.0)
-    eventually(lambda: told(world) == ((2, 1), [], None), 60)
+    eventually(lambda: acknowledge(world) == ((2, 1), [], None), 60)
 
 
 def test_a_backend_that_is_away_is_asked_again(world: World) -> None:
@@ -251,8 +251,8 @@ def test_swaps_are_told_until_they_were_heard() -> None:
         heard = world.news.to_tell().swaps
         world.want(1, 2)
         world.turn()
-        world.news.told(heard)
-    assert told(world)[1] == [(2, 1)]
+        world.news.acknowledge(heard)
+    assert acknowledge(world)[1] == [(2, 1)]
 
 
 def serving(world: World) -> tuple[int, int, int | None]:
@@ -335,9 +335,9 @@ def test_another_limit_is_taken_between_two_transactions_with_nothing_to_load(wo
     world.turn()
     assert (world.decided, world.loads) == ([first, second], [])
     assert world.swapper.serving is answered
-    told = world.news.to_tell()
-    assert told.serving == Serving(revision=2, version=1, limit=0.75)
-    assert [(each.from_version, each.version, each.limit) for each in told.swaps] == [(1, 1, 0.5), (1, 1, 0.75)]
+    acknowledge = world.news.to_tell()
+    assert acknowledge.serving == Serving(revision=2, version=1, limit=0.75)
+    assert [(each.from_version, each.version, each.limit) for each in acknowledge.swaps] == [(1, 1, 0.5), (1, 1, 0.75)]
 
 
 def test_answers_carry_something_else_between_two_transactions_with_nothing_to_load(world: World) -> None:
@@ -347,6 +347,6 @@ def test_answers_carry_something_else_between_two_transactions_with_nothing_to_l
         world.turn()
     assert (world.carried, world.loads) == ([("machine",), ()], [])
     assert world.swapper.serving is answered
-    told = world.news.to_tell()
+    acknowledge = world.news.to_tell()
     # The version is as before: no swap to tell of.
-    assert (told.serving, told.swaps) == (Serving(revision=2, version=1), [])
+    assert (acknowledge.serving, acknowledge.swaps) == (Serving(revision=2, version=1), [])

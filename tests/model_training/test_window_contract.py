@@ -82,8 +82,8 @@ def windows(broker: InMemoryBroker, contract: Any = CONTRACT, *, fit_records: in
 
 
 def learnt_of(window: Window) -> Learnt:
-    assert window.reading.told is not None
-    return Learnt.model_validate(window.reading.told.settings["learnt"])
+    assert window.reading.decided is not None
+    return Learnt.model_validate(window.reading.decided.settings["learnt"])
 
 
 def records_of(broker: InMemoryBroker, window: Window) -> list[Record]:
@@ -200,8 +200,8 @@ def test_a_class_that_the_first_records_lack_is_left_out_and_named(broker: InMem
     send(broker, 5, first=60, state="broken")
     *_, last = windows(broker)
     assert (len(last), last.left_out) == (0, 5)
-    (told,) = [each for each in last.reading.warnings if "another class" in each]
-    assert told.startswith("5 of 65 records left out: another class in state")
+    (decided,) = [each for each in last.reading.warnings if "another class" in each]
+    assert decided.startswith("5 of 65 records left out: another class in state")
     label = {"name": "state", "expression": "state", "kind": "class", "classes": ["good", "bad", "broken"]}
     *_, last = windows(broker, {**CONTRACT, "labels": [label]})
     assert last.class_names == ("good", "bad", "broken")

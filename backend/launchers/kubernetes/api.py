@@ -190,7 +190,7 @@ class KubernetesApi:
                     raise _error(int(status.get("code") or 500), status, {}, f"{what} in {self._namespace}")
                 yield event["type"], event["object"]
         except (HTTPError, OSError, ValueError, KeyError) as error:
-            raise Unreachable(f"{what} in {self._namespace} broke off: {_told(error)}") from error
+            raise Unreachable(f"{what} in {self._namespace} broke off: {_text_of(error)}") from error
         finally:
             response.response.close()
 
@@ -251,7 +251,7 @@ class KubernetesApi:
             if not follow:
                 raise Unreachable(f"the log of pod {name} in {self._namespace} stopped coming") from error
         except (HTTPError, OSError) as error:
-            raise Unreachable(f"the log of pod {name} in {self._namespace} broke off: {_told(error)}") from error
+            raise Unreachable(f"the log of pod {name} in {self._namespace} broke off: {_text_of(error)}") from error
         finally:
             response.response.close()
 
@@ -293,7 +293,7 @@ class KubernetesApi:
             answer = orjson.loads(response.read())
         except (HTTPError, OSError, ValueError) as error:
             response.response.close()
-            raise Unreachable(f"the answer to {method} {path} broke off: {_told(error)}") from error
+            raise Unreachable(f"the answer to {method} {path} broke off: {_text_of(error)}") from error
         if not isinstance(answer, dict):
             raise Unreachable(f"the answer to {method} {path} is no object: is this the API of a cluster?")
         return answer
@@ -316,7 +316,7 @@ class KubernetesApi:
             response = connection.request(method, path, query, body, content_type, read_seconds)
         except (HTTPError, OSError) as error:
             raise Unreachable(
-                f"{method} {connection.host}{path}: no answer: {_told(error)}",
+                f"{method} {connection.host}{path}: no answer: {_text_of(error)}",
                 hint="check that the cluster's API can be reached from here, and its certificate's authority",
             ) from error
         if 200 <= response.status < 300:
@@ -471,6 +471,6 @@ def _retry_after(status: Mapping[str, Any], headers: Mapping[str, str]) -> float
     return min(max(float(told), 0.0), _MAX_RETRY_SECONDS)
 
 
-def _told(error: Exception) -> str:
+def _text_of(error: Exception) -> str:
     """Return an error's text without the addresses of objects that urllib3 puts before it."""
     return str(error).rpartition(">: ")[2] or type(error).__name__

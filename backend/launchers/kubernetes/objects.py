@@ -50,9 +50,9 @@ def made_at(pod: Mapping[str, Any]) -> tuple[str, int]:
 def replica_of(pod: Mapping[str, Any]) -> int:
     """Return the replica's number: the pod's in its StatefulSet, 0 for a Job's."""
     labels = pod["metadata"].get("labels") or {}
-    told = labels.get("apps.kubernetes.io/pod-index", "")
-    if told.isdigit():
-        return int(told)
+    index = labels.get("apps.kubernetes.io/pod-index", "")
+    if index.isdigit():
+        return int(index)
     owners = pod["metadata"].get("ownerReferences") or ()
     match = _ORDINAL.fullmatch(pod["metadata"]["name"]) if any(e["kind"] == "StatefulSet" for e in owners) else None
     return int(match[1]) if match else 0

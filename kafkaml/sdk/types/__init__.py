@@ -1,7 +1,7 @@
 """What the API answers with, as objects. Fields that a newer platform adds are kept and shown, never refused.
 
-What workers tell the platform is answered as they told it: those classes are ``kafkaml.wire``'s. Metrics that are not
-finite are NaN in all of them.
+Reports of workers are returned unchanged, as classes of ``kafkaml.wire``. Metrics that are not finite are NaN in all of
+them.
 """
 
 from __future__ import annotations

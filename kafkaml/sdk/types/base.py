@@ -1,4 +1,4 @@
-"""What all answers have in common, and what more than one kind of them holds."""
+"""The base of all answers, and the parts that several of them share."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class FailureReport(Failure, Answer):
 
 
 class LogPart(BaseModel):
-    """A part of a log and the byte offset to go on from. ``stored``: only the end of it was kept."""
+    """A part of a log and the byte offset to continue from. ``stored``: only the end of it was kept."""
 
     text: str
     offset: int = 0

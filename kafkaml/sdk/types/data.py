@@ -116,8 +116,8 @@ class Stream(Answer):
 class StreamPreview(Answer):
     """Samples of a stream with their labels, or the ``error`` of a record that has none; ``next`` goes on from there.
 
-    ``doubts``: what the labels let one ask. ``total`` are the offsets of all its ranges. ``columns``: what the numbers
-    of a sample are called, in their order; empty of pictures and others that are no rows of a table.
+    ``doubts``: questions about the labels. ``total`` are the offsets of all its ranges. ``columns``: what the numbers
+    of a sample are called, in their order; empty for pictures and other samples that are not rows of a table.
     """
 
     samples: Sequence[Mapping[str, Any]]
@@ -128,7 +128,7 @@ class StreamPreview(Answer):
 
 
 class RefusedAnnouncement(Answer):
-    """An announcement that could not be taken, with the reason; ``value`` is the beginning of its record."""
+    """An announcement that was refused, with the reason; ``value`` is the beginning of its record."""
 
     id: int
     deployment: int | None = None
@@ -170,7 +170,7 @@ class Topic(Answer):
 
 
 class TopicSettings(Answer):
-    """What Kafka is told of a topic; None: without limit, or not told. ``retention_bytes`` are of each partition."""
+    """Kafka's settings of a topic; None: unlimited, or not set. ``retention_bytes`` are of each partition."""
 
     cleanup_policy: str
     compression: str = ""

@@ -1,4 +1,4 @@
-"""Models, configurations, frameworks, and what is in the way of deleting them."""
+"""Models, configurations, frameworks, and obstacles to deleting them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ __all__ = ["Configuration", "Deletion", "Framework", "FrameworkArguments", "Mode
 class Model(Answer):
     """The source of a model; ``report`` holds its summary, inputs, outputs and parameter count.
 
-    A sub-model of a distributed model (``distributed``) sends what it is not sure of to ``upper_model``, None at the
-    top, and gets what ``lower_model`` sends.
+    A sub-model of a distributed model (``distributed``) sends samples that it is not sure of to ``upper_model``, None
+    at the top, and receives those of ``lower_model``.
     """
 
     id: int
@@ -50,13 +50,13 @@ class Configuration(Answer):
     description: str = ""
     models: Sequence[int] = ()
     deployments: int = 0
-    # Sub-models that were added by the call, as their chains are whole.
+    # Sub-models that the call added to complete their chains.
     note: str = ""
     created_at: datetime | None = None
 
 
 class UsedBy(Answer):
-    """Something that needs what was to be deleted; ``name`` as it is known among its kind."""
+    """Something that needs what was to be deleted; ``name`` identifies it among its kind."""
 
     type: str
     id: int

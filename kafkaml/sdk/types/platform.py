@@ -1,4 +1,4 @@
-"""Clusters, webhooks, people and what they did."""
+"""Clusters, webhooks, users and what they did."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class ClusterCheck(Answer):
 
 
 class Webhook(Answer):
-    """An address that is told of ``events``, as administrators see it. ``waiting`` are to be sent, or sent again.
+    """An address that receives ``events``, as administrators see it. ``waiting`` are still to be sent, or sent again.
 
     ``error`` is why the last try failed, empty once one went well. ``secret`` is there only where it was made just now.
     """
@@ -63,7 +63,7 @@ class Webhook(Answer):
 
 
 class User(Answer):
-    """A person with a role: viewer, editor or admin."""
+    """A user with a role: viewer, editor or admin."""
 
     id: int
     username: str

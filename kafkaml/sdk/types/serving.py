@@ -55,16 +55,17 @@ class CountsReport(Counts, Answer):
 
 
 class ReplicaRecord(ReplicaReport, Answer):
-    """What one replica said last; ``state`` may be one that only a newer platform knows."""
+    """The last report of one replica; ``state`` may be one that only a newer platform knows."""
 
     state: str  # type: ignore[assignment]
     error: FailureReport | None = None
 
 
 class ChallengerReport(Answer):
-    """A version beside the one that is served; ``kind``: a ``canary`` answers ``share`` of the keys, a ``shadow`` all.
+    """A version that runs next to the served one; ``kind``: a ``canary`` answers ``share`` of the keys, a ``shadow``
+    all.
 
-    A shadow's answers are in a topic of their own. ``rule`` promotes or drops it by itself.
+    A shadow's answers are in a topic of their own. ``rule`` promotes or drops it automatically.
     """
 
     version: int
@@ -79,20 +80,24 @@ class ComparisonReport(LiveComparison, Answer):
 
 
 class ChallengeEndReport(ChallengeEnd, Answer):
-    """What became of the challenger before: ``promoted`` or not, ``by`` whom, and what had been ``found`` by then."""
+    """The outcome of the previous challenger: ``promoted`` or not, ``by`` whom, and the comparison
+    ``found`` by then.
+    """
 
     kind: str  # type: ignore[assignment]
     found: ComparisonReport
 
 
 class SwapFailureReport(SwapFailure, Answer):
-    """A version that could not be served, and why; the one before goes on."""
+    """A version that could not be served, and why; the previous one continues."""
 
     failure: FailureReport
 
 
 class ExitsReport(Exits, Answer):
-    """What a tier predicted since its replicas decide by ``limit``, and what of it was ``sent_up``; ``share`` left."""
+    """What a tier has predicted since its replicas decide by ``limit``, and how much was ``sent_up``; ``share`` left
+    here.
+    """
 
 
 class ChainReport(ChainProposal, Answer):
@@ -108,11 +113,11 @@ class Inference(Answer):
     answers carry the time of their record (``source``) or of their writing (``written``). With
     ``max_replicas`` the lag chooses between ``replicas`` and that number. ``cluster`` None: the platform's own.
 
-    ``failing`` says why it fails without having ended: its records become dead letters, its replicas end again and
-    again, or it falls behind; it goes by itself when that is over, and ``state`` says nothing of it.
+    ``failing`` says why it fails without having ended: its records become dead letters, its replicas end repeatedly, or
+    it falls behind. It disappears automatically when that is over, and does not affect ``state``.
 
-    ``version`` answers, or is to: ``swapped`` says whether all replicas have gone over. ``follows``: it goes over to
-    ``current_version`` when another one becomes that. ``swap_failure`` is why the last version asked for was given up.
+    ``version`` answers, or is to: ``swapped`` says whether all replicas have gone over. ``follows``: it changes over to
+    ``current_version`` whenever that changes. ``swap_failure`` is why the last version asked for was given up.
     ``challenger`` is what it is compared with, and ``comparison`` how; ``last_challenge`` is what became of the one
     before. A shadow is ``shadow_of`` another inference.
 
@@ -165,14 +170,14 @@ class Inference(Answer):
 
     @property
     def shown_state(self) -> str:
-        """The word for people: ``failing`` where it fails without having ended, else the state."""
+        """The state for display: ``failing`` where it fails without having ended, otherwise the state."""
         return str(self.state) if self.failing is None else "failing"
 
     @property
     def swapped(self) -> bool:
-        """Whether every replica that speaks answers with ``version``; false while none does."""
-        said = [each.serving for each in self.replica_stats if each.state not in ("silent", "stopped")]
-        return bool(said) and all(each is not None and each.revision == self.revision for each in said)
+        """Whether every reporting replica answers with ``version``; False while there is none."""
+        said = [replica.serving for replica in self.replica_stats if replica.state not in ("silent", "stopped")]
+        return bool(said) and all(replica is not None and replica.revision == self.revision for replica in said)
 
 
 class SwapReport(Answer):
@@ -192,7 +197,7 @@ class SwapReport(Answer):
 
 
 class Trial(Answer):
-    """What became of a sample that was tried: ``outcome`` is answered, passed_on, dead_lettered or no_answer.
+    """The outcome of a sample that was tried: ``outcome`` is answered, passed_on, dead_lettered or no_answer.
 
     ``input`` and ``output`` are topic, partition and offset of the record and its answer; ``reason`` says why it became
     a dead letter. ``values_count`` is how many numbers the answer has, also where ``values`` are only its first.
@@ -265,9 +270,9 @@ class LetterGroup(Answer):
 class HistoryStep(Answer):
     """What an inference did in the step that begins ``at``: ``rate`` in records a second, latencies in milliseconds.
 
-    ``lag`` is the last that was told in it, latencies are the slowest; None: nothing was told. ``confidence`` is the
+    ``lag`` is the last one reported in it, latencies are the slowest; None: nothing was reported. ``confidence`` is the
     mean over its answers of the highest probability, 0 to 1; None: no answer was a choice between classes. ``revision``
-    rises with each change of version or limit.
+    increases with each change of version or limit.
     """
 
     at: datetime
@@ -286,7 +291,7 @@ class HistoryStep(Answer):
 
 
 class ServingHistory(Answer):
-    """The last 24 hours of an inference, oldest first, without the steps in which no replica told anything."""
+    """The last 24 hours of an inference, oldest first, without the steps in which no replica reported anything."""
 
     since: datetime
     step_minutes: int
@@ -296,7 +301,7 @@ class ServingHistory(Answer):
 class LetterGroups(Answer):
     """The newest dead letters by reason, the most frequent first; ``complete``: those ``letters`` are all.
 
-    ``rest`` are of reasons that are not listed.
+    ``rest`` counts those with reasons that are not listed.
     """
 
     topic: str
@@ -309,8 +314,8 @@ class LetterGroups(Answer):
 class WorkerCommands(Answer):
     """What to type on a machine so that it serves an inference, by Python or by Docker.
 
-    ``install`` and ``build`` once, in a checkout of Kafka-ML. ``runtime`` is what serves the model there; ``notes`` say
-    what stands in the way of machines elsewhere.
+    ``install`` and ``build`` once, in a checkout of Kafka-ML. ``runtime`` is what serves the model there; ``notes``
+    name obstacles for machines elsewhere.
     """
 
     runtime: str = ""

@@ -92,7 +92,7 @@ class Artifact(StoredFile, Answer):
 
 
 class VersionRecord(Version, Answer):
-    """One version of a result: what was trained, on what, and what decided for it."""
+    """One version of a result: what was trained, on what, and why it was made."""
 
     # One that only a newer platform knows.
     reason: str  # type: ignore[assignment]
@@ -103,7 +103,7 @@ class Card(ModelCard, Answer):
 
 
 class TrainingResult(Answer):
-    """One model of a deployment: its state, its metrics and what came of it.
+    """One model of a deployment: its state, its metrics and its outcome.
 
     ``metrics`` are those of the last epoch; lists of results leave ``epochs``, ``confusion_matrix``
     and ``evaluation`` out.
@@ -158,7 +158,7 @@ class TrainingResult(Answer):
 
     @property
     def warnings(self) -> Sequence[str]:
-        """What a person should know of a training that went well all the same; empty until finished."""
+        """Warnings about a successful training; empty until finished."""
         return self.outcome.warnings if self.outcome else ()
 
 
