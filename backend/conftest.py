@@ -34,8 +34,8 @@ def configure(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 @pytest.fixture(autouse=True)
 def _clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
-    """Each test has its own state folder, and nobody was throttled before."""
-    # Every client makes the middleware anew, which otherwise looks through all files of the web UI: 40 ms a request.
+    """Each test has its own state folder and fresh throttles."""
+    # Every client creates the middleware again, which otherwise scans all files of the web UI, 40 ms per request.
     settings.WHITENOISE_AUTOREFRESH = True
     # A hash that costs as much as it should takes a third of a second.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -18,7 +18,7 @@ def state_hash(instance: Model | None) -> str:
     """Return a sha256 over an object's fields; empty for None. Secrets are covered as the hashes they are stored as."""
     if instance is None:
         return ""
-    values = {each.attname: getattr(instance, each.attname) for each in instance._meta.concrete_fields}
+    values = {field.attname: getattr(instance, field.attname) for field in instance._meta.concrete_fields}
     return hashlib.sha256(to_json_bytes(sorted(values.items()))).hexdigest()
 
 

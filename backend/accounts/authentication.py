@@ -31,12 +31,12 @@ __all__ = [
 ]
 
 _SCHEME = "Bearer"
-# Longer credentials are none of ours; protects the hash and the signature check.
+# Our credentials are never longer than this. Protects the hash and the signature check.
 _MAX_TOKEN_LENGTH = 512
 
 
 def token_digest(token: str) -> str:
-    """Return what is stored of a random token."""
+    """Return the hash that is stored for a random token."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
@@ -47,7 +47,7 @@ def effective_role(request: Request) -> Role | None:
         return None
     role = Role(user.role)
     if isinstance(request.auth, AccessToken):
-        role = min(role, Role(request.auth.role), key=lambda each: each.rank)
+        role = min(role, Role(request.auth.role), key=lambda candidate: candidate.rank)
     return role
 
 
@@ -63,7 +63,7 @@ def bearer_token(request: Request) -> str | None:
 
 
 class BearerAuthentication(BaseAuthentication):
-    """Base of what reads ``Authorization: Bearer ...``."""
+    """Base of the classes that read ``Authorization: Bearer ...``."""
 
     def authenticate_header(self, _request: Request) -> str:
         return _SCHEME
@@ -110,7 +110,9 @@ class JobTokenAuthentication(BearerAuthentication):
 
 
 class RenewalAuthentication(JobTokenAuthentication):
-    """Takes a job token for a while after it expired: a backend that was away must not cost a long training."""
+    """Accepts a job token for a while after it expired, so that an unavailable backend does not cost a long
+    training.
+    """
 
     def __init__(self) -> None:
         self.grace_seconds = environment().job_token_renewal_seconds
@@ -130,7 +132,7 @@ class ServiceTokenAuthentication(BearerAuthentication):
 
 
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """Base of how they are described."""
+    """Base of their descriptions in the schema."""
 
     target_class: type[BaseAuthentication] = AccessTokenAuthentication
     name = "accessToken"

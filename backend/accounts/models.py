@@ -11,7 +11,7 @@ __all__ = ["AccessToken", "AuditEntry", "LoginLink", "Role", "User"]
 
 
 class Role(models.TextChoices):
-    """What a person may do; each role includes the ones before it."""
+    """What a user may do; each role includes the ones before it."""
 
     VIEWER = "viewer"
     EDITOR = "editor"
@@ -23,7 +23,7 @@ class Role(models.TextChoices):
 
 
 class User(AbstractUser):
-    """A person. Django's own groups, permissions and staff flags are not used; ``role`` decides."""
+    """A user. Django's own groups, permissions and staff flags are not used; ``role`` decides."""
 
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.VIEWER)
 

@@ -100,7 +100,8 @@ class PasswordSerializer(serializers.Serializer[Any]):
 class SessionSerializer(serializers.Serializer[Any]):
     """Who is signed in, and the token to send back as ``X-CSRFToken`` with every write.
 
-    ``last_event_id``: whoever reads something from now on, and listens to events after this one, misses no change.
+    ``last_event_id``: a client that reads something from now on, and listens to events after this one, misses no
+    change.
     """
 
     user = UserSerializer(allow_null=True)

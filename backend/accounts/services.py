@@ -66,7 +66,7 @@ def update_user(user: User, *, actor: Actor, password: str | None = None, **chan
 
 
 def change_password(user: User, *, actor: Actor, present: str, password: str) -> User:
-    """Change the person's own password; refuses without the present one, and records the refusal."""
+    """Change the user's own password; refuses without the present one, and records the refusal."""
     if user.has_usable_password() and not user.check_password(present):
         record(actor, "change", user, result="denied", detail="own password")
         raise InvalidField("present", "this is not your present password")
@@ -137,7 +137,8 @@ def redeem_login_link(text: str, *, address: str) -> User | None:
     """Return the user of a link and use it up; None when it is unknown, used or expired."""
     with transaction.atomic():
         link = LoginLink.objects.select_related("user").filter(digest=token_digest(text)).first()
-        # Deleting decides who was first: of two requests with one link exactly one deletes the row.
+        # The deletion decides which request was first, because of two requests with one link exactly one deletes the
+        # row.
         if link is None or not LoginLink.objects.filter(pk=link.pk).delete()[0]:
             return None
         if link.expires_at <= timezone.now() or not link.user.is_active:
@@ -158,7 +159,7 @@ def _set_password(user: User, password: str) -> None:
 
 
 def _require_an_admin(changed: User) -> None:
-    """Refuse when after the change nobody could manage users any more."""
+    """Refuse a change after which nobody could manage users any more."""
     if changed.is_active and changed.role == Role.ADMIN:
         return
     others = User.objects.filter(role=Role.ADMIN, is_active=True).exclude(pk=changed.pk)

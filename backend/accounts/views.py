@@ -56,7 +56,7 @@ __all__ = [
 
 
 class WrongCredentials(APIException):
-    """Says no more than that, or names could be tried out."""
+    """The answer says no more, or names could be guessed."""
 
     status_code = 401
     default_detail = "name or password is wrong"
@@ -75,7 +75,7 @@ class LoginThrottle(SimpleRateThrottle):
 
 
 class PasswordThrottle(SimpleRateThrottle):
-    """Slows guessing of the present password down, per person."""
+    """Slows guessing of the present password down, per user."""
 
     scope = "login"
 
@@ -86,7 +86,7 @@ class PasswordThrottle(SimpleRateThrottle):
 class SessionView(APIView):
     """The present session."""
 
-    # Open to all, or a page could not find out that nobody is signed in; says nothing else.
+    # Open to all, because a page must be able to find out that nobody is signed in. Reveals nothing else.
     permission_classes = [AllowAny]
 
     @extend_schema(responses=SessionSerializer)
@@ -137,9 +137,9 @@ class PasswordView(APIView):
 
     @extend_schema(request=PasswordSerializer, responses=SessionSerializer)
     def post(self, request: Request) -> Response:
-        """Change it, knowing the present one. The person's other sessions, tokens and links end; this one stays."""
+        """Change it, knowing the present one. The user's other sessions, tokens and links end; this one stays."""
         user = request.user
-        # Else a token that was lost could take the whole account.
+        # Otherwise a stolen token could take over the whole account.
         if not isinstance(user, User) or request.auth is not None:
             raise Conflict("a token cannot change the password: expected a signed-in person", hint="use the web UI")
         serializer = PasswordSerializer(data=request.data)
@@ -173,7 +173,7 @@ def login_by_link(request: HttpRequest, secret: str) -> HttpResponse:
             "login_link",
             hint="'kafka-ml login' prints a new one",
         )
-        # A person who clicked is shown the page, which says so; programs get the problem as it is.
+        # A user who clicked sees the page, which shows the problem; programs get the problem document.
         if "text/html" in request.headers.get("accept", ""):
             return HttpResponseRedirect("/?link=used")
         return problem_response(request, problem)

@@ -1,4 +1,4 @@
-"""Who asks for a change: a person, a job, or the platform itself. ``accounts.audit`` writes it down."""
+"""Who asks for a change: a user, a job, or the platform itself. ``accounts.audit`` records it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["SYSTEM", "Actor", "actor_of"]
 
 @dataclass(frozen=True)
 class Actor:
-    """Who asked for a change: a name for the trail, the client's address, and the user's id if it is one."""
+    """Who asked for a change: a name for the trail, the client's address, and the user's id if there is one."""
 
     name: str
     address: str = ""

@@ -1,6 +1,8 @@
-"""Addresses that people enter could point at anything inside: where a host's name leads, and whether that is outside.
+"""Guards against addresses that point inside: resolves a host's name, and decides whether the result is on the
+internet.
 
-Asked when an address is entered, and again whenever it is connected to, because a name may mean another place by then.
+Called when an address is entered, and again on each connection, because the name may resolve to another address by
+then.
 """
 
 from __future__ import annotations
@@ -25,19 +27,19 @@ class AddressRefused(RefusedError):
 
 
 def addresses_of(host: str, port: int) -> list[str]:
-    """Return the addresses that a host's name means now; raises AddressRefused when there is none."""
+    """Return the addresses that a host's name resolves to now; raises AddressRefused when there is none."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         raise AddressRefused(
             f"there is no address for {host[:100]!r}", hint="look for a typing error; the platform must resolve it"
         ) from None
-    # A link-local address carries its interface behind a percent sign.
-    return sorted({str(each[4][0]).partition("%")[0] for each in found})
+    # A link-local address carries its interface after a percent sign.
+    return sorted({str(info[4][0]).partition("%")[0] for info in found})
 
 
 def is_outside(text: str) -> bool:
-    """Whether an address is on the internet: no private, local or other special one."""
+    """Whether an address is on the internet, not private, local or otherwise special."""
     address = ipaddress.ip_address(text)
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped is not None:

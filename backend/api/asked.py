@@ -1,4 +1,4 @@
-"""Settings of a deployment that arrive as one document: read, with a problem for each field that is not accepted."""
+"""Reads settings of a deployment that arrive as one document, with a problem for each field that is not accepted."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ T = TypeVar("T", bound=Message)
 
 
 def read_settings(kind: type[T], given: Mapping[str, Any], *, field: str) -> tuple[T | None, list[FieldProblem]]:
-    """Return what ``given`` asks for, None where it cannot be read, and what is wrong with it.
+    """Return the parsed settings, None where they cannot be read, and the problems in ``given``.
 
-    Problems name ``field`` and, behind a dot, the setting.
+    Problems name ``field`` and, after a dot, the setting.
     """
     problems = []
     for name in given:
@@ -31,9 +31,9 @@ def read_settings(kind: type[T], given: Mapping[str, Any], *, field: str) -> tup
     try:
         return kind.model_validate(given), problems
     except ValidationError as error:
-        known = {each.field for each in problems}
-        for each in error.errors(include_url=False, include_input=False):
-            problem = problem_with(".".join([field, *map(str, each["loc"])]), each["msg"])
+        known = {problem.field for problem in problems}
+        for fault in error.errors(include_url=False, include_input=False):
+            problem = problem_with(".".join([field, *map(str, fault["loc"])]), fault["msg"])
             problems += [problem] if problem.field not in known else []
         return None, problems
 

@@ -1,6 +1,6 @@
-"""What deleting would do, told before it is done: what goes along, or what keeps the object.
+"""What deleting would do, shown in advance: what is lost with it, or what keeps the object.
 
-Each service says it once, as a ``Deletion``: the address that tells it and the deletion itself both go by that.
+Each service defines it once, as a ``Deletion``, for the preview and for the deletion itself.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _MAX_IDS = 100
 
 @dataclass(frozen=True, kw_only=True)
 class Deletion:
-    """What goes when an object is deleted, one line each, or why it cannot be now.
+    """What is lost when an object is deleted, one line each, or why it cannot be deleted now.
 
-    ``careful``: what goes is hard to make again, so that a person is asked to type what it is.
+    ``careful``: what is lost is hard to make again, so the user has to type its name.
     """
 
     losses: Sequence[str] = ()
@@ -66,7 +66,7 @@ class DeletionSerializer(serializers.Serializer[Any]):
 
 
 class DeletableViewSet(ResourceViewSet[M]):
-    """Objects that people delete: what that would do can be asked before, of many at once."""
+    """Objects that users delete, with a preview for many at a time."""
 
     def deletion_of(self, row: M) -> Deletion:
         """Return what deleting ``row`` would do now."""
@@ -79,16 +79,16 @@ class DeletableViewSet(ResourceViewSet[M]):
     )
     @action(detail=False, methods=["get"], pagination_class=None, search_fields=())
     def deletion(self, request: Request) -> Response:
-        """Tell what deleting these would do, without doing it. Those that are gone already are left out."""
+        """Show what deleting these would do, without doing it. Those already deleted are left out."""
         rows = self.get_queryset().filter(pk__in=_ids(request.query_params.get("ids", "")))
         found = [{"id": row.pk, "name": str(row), **vars(self.deletion_of(row))} for row in rows]
         return Response(DeletionSerializer(found, many=True).data)
 
 
 def _ids(text: str) -> list[int]:
-    words = [each.strip() for each in text.split(",") if each.strip()]
-    if not words or not all(each.isascii() and each.isdigit() and len(each) < 19 for each in words):
+    words = [part.strip() for part in text.split(",") if part.strip()]
+    if not words or not all(word.isascii() and word.isdigit() and len(word) < 19 for word in words):
         raise InvalidField("ids", f"ids is {text[:40]!r}: expected numbers with commas between, as in 3,4")
     if len(words) > _MAX_IDS:
         raise InvalidField("ids", f"{len(words)} ids: expected at most {_MAX_IDS} at once")
-    return [int(each) for each in words]
+    return [int(word) for word in words]

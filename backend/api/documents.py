@@ -1,6 +1,7 @@
-"""JSON documents inside rows that are no messages of ``kafkaml.wire``, described: executors' reports, and histories.
+"""Descriptions of JSON documents inside rows that are not messages of ``kafkaml.wire``: executors' reports and
+histories.
 
-The rows keep them as they came; these serializers only say their shape in the API's description.
+The rows keep them unchanged; these serializers only describe their shape in the API's schema.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class BestSerializer(serializers.Serializer[Any]):
 
 
 class CurveSerializer(serializers.Serializer[Any]):
-    """One metric over the epochs, thinned out to few points: for a line beside a row."""
+    """One metric over the epochs, thinned out to few points: for a line next to a row."""
 
     metric = serializers.CharField()
     part = serializers.ChoiceField(choices=[("training", "training"), ("validation", "validation")])

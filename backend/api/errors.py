@@ -1,6 +1,6 @@
 """Errors to HTTP, once: every error of the API is a problem document (RFC 9457) made here.
 
-refused (the sender can mend it) is 400 or 409, failed (the user's job) 422, broken (ours) 502 or 503. Nothing of an
+refused (the sender can fix it) is 400 or 409, failed (the user's job) 422, broken (ours) 502 or 503. Nothing of an
 unexpected error's text leaves the server; its ``request_id`` finds it in the log.
 """
 
@@ -81,7 +81,7 @@ class FieldProblem:
 
 
 class InvalidField(RefusedError):
-    """A field's value is refused for a reason that its type does not tell."""
+    """A field's value is refused for a reason beyond its type."""
 
     def __init__(self, field_name: str, message: str, *, code: str = "invalid", hint: str = "") -> None:
         super().__init__(message, hint=hint)
@@ -93,7 +93,7 @@ class InvalidFields(RefusedError):
     """Several fields' values are refused."""
 
     def __init__(self, problems: Sequence[FieldProblem]) -> None:
-        super().__init__("; ".join(f"{each.field}: {each.detail}" for each in problems))
+        super().__init__("; ".join(f"{problem.field}: {problem.detail}" for problem in problems))
         self.problems = tuple(problems)
 
 
@@ -106,7 +106,7 @@ class NotFound(RefusedError):
 
 
 class NotYet(RefusedError):
-    """What is asked for is being got ready; the same request will do later."""
+    """The requested thing is being prepared; the same request will succeed later."""
 
 
 class StaleAttempt(Conflict):
@@ -118,7 +118,7 @@ class WrongJob(RefusedError):
 
 
 class RangeNotSatisfiable(RefusedError):
-    """A piece of an upload does not go on where the stored part ends."""
+    """A piece of an upload does not continue where the stored part ends."""
 
 
 class InUse(Conflict):
@@ -152,8 +152,8 @@ class Problem:
             document["hint"] = self.hint
         if self.errors:
             document["errors"] = [
-                {name: value for name, value in asdict(each).items() if value not in ("", None) or name == "field"}
-                for each in self.errors
+                {name: value for name, value in asdict(error).items() if value not in ("", None) or name == "field"}
+                for error in self.errors
             ]
         if request_id:
             document["request_id"] = request_id
@@ -259,17 +259,17 @@ def _of_kafkaml(error: KafkaMLError) -> Problem:
         case RangeNotSatisfiable():
             return Problem(416, error.message, "range", error.hint)
         case InvalidField():
-            each = FieldProblem(field=error.field, code=error.code, detail=error.message, hint=error.hint)
-            return Problem(400, error.message, "validation", error.hint, errors=(each,))
+            field_problem = FieldProblem(field=error.field, code=error.code, detail=error.message, hint=error.hint)
+            return Problem(400, error.message, "validation", error.hint, errors=(field_problem,))
         case InvalidFields():
             return Problem(400, error.message, "validation", errors=error.problems)
         case ArgumentsError():
-            each = FieldProblem(field=error.argument, code="arguments", detail=error.message, hint=error.hint)
-            return Problem(400, error.message, "validation", error.hint, errors=(each,))
+            field_problem = FieldProblem(field=error.argument, code="arguments", detail=error.message, hint=error.hint)
+            return Problem(400, error.message, "validation", error.hint, errors=(field_problem,))
         case RefusedError():
             return Problem(422, error.message, name, error.hint)
         case UserCodeError():
-            each = FieldProblem(
+            field_problem = FieldProblem(
                 field=error.source or "code",
                 code=error.kind,
                 detail=error.message,
@@ -280,7 +280,7 @@ def _of_kafkaml(error: KafkaMLError) -> Problem:
             # What the code printed, where the executor caught it.
             printed = getattr(error, "output", "")
             extra = {"output": printed} if printed else {}
-            return Problem(422, error.message, "user_code", error.hint, errors=(each,), extra=extra)
+            return Problem(422, error.message, "user_code", error.hint, errors=(field_problem,), extra=extra)
         case DeadlineExceeded():
             return Problem(504, error.message, name, error.hint)
         case FailedError():

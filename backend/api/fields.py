@@ -26,7 +26,7 @@ __all__ = [
     "TopicNameConverter",
 ]
 
-# Terminal escapes and line breaks have no place in a name that tables and logs show.
+# Terminal escapes and line breaks must not be in a name that tables and logs show.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
@@ -37,10 +37,10 @@ class IdConverter(IntConverter):
 
 
 class FormatField(serializers.ChoiceField):
-    """The name of a format of streams; one of those that are registered when a request comes."""
+    """The name of a format of streams; one of those registered at the time of the request."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(choices=[(each.name, each.name) for each in formats()], **kwargs)
+        super().__init__(choices=[(format_.name, format_.name) for format_ in formats()], **kwargs)
 
 
 class FormatConfigField(serializers.DictField):
@@ -110,7 +110,7 @@ class BootstrapServersField(serializers.CharField):
 
 
 class StartField(serializers.CharField):
-    """Where a consumer group begins to read that has committed nothing."""
+    """Where a consumer group without committed offsets begins to read."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=MAX_START, **kwargs)

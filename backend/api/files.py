@@ -20,7 +20,7 @@ __all__ = ["DOWNLOAD_HEADERS", "attachment", "file_body", "streamed_attachment"]
 _CHUNK_BYTES = 1 << 20
 DOWNLOAD_HEADERS = {
     "X-Content-Type-Options": "nosniff",
-    # Even opened by hand, it runs nothing and has no origin.
+    # Even when opened directly, the file cannot run scripts and has no origin.
     "Content-Security-Policy": "sandbox; default-src 'none'",
 }
 _RANGE = re.compile(r"bytes=(\d{1,16})-(\d{0,16})")

@@ -21,7 +21,7 @@ logger = get_logger("backend.requests")
 
 # A link that signs someone in, once.
 _LOGIN_LINKS = "/login/"
-# What components and workers tell us all the time.
+# Addresses of the frequent reports of components and workers.
 _REPORTS = ("/api/jobs/", "/api/heartbeats/", "/api/announcements/")
 _READS = ("GET", "HEAD", "OPTIONS")
 _METHODS = (*_READS, "POST", "PUT", "PATCH", "DELETE")
@@ -45,8 +45,8 @@ class RequestMiddleware:
     """Gives each request an id, its response the policy headers and ``X-Request-ID``, and ``no-store`` where nothing is
     said of caching. Takes the body away from answers to HEAD, which the server would drop with a warning.
 
-    Measures how long it took, by the pattern of its address. Logs what people write at INFO, what is only read or
-    reported at DEBUG, and never a query, which may hold anything.
+    Measures the duration, by the pattern of the address. Logs users' writes at INFO and reads and reports at DEBUG, but
+    never the query string, which may hold anything.
     """
 
     sync_capable = True
@@ -59,7 +59,7 @@ class RequestMiddleware:
 
     def __call__(self, request: HttpRequest) -> _Response:
         began = time.perf_counter()
-        # Never taken from the client, who could forge another's.
+        # Never take the id from the client, who could forge another's.
         request.request_id = uuid.uuid4().hex  # type: ignore[attr-defined]
         response = self._get_response(request)
         if isinstance(response, HttpResponseBase):
@@ -84,7 +84,7 @@ def _finish(request: HttpRequest, response: HttpResponseBase, began: float) -> H
     seconds = time.perf_counter() - began
     match = request.resolver_match
     REQUESTS.labels(
-        # Addresses are by the thousand, methods whatever a client writes: neither may make series.
+        # There are thousands of addresses, and clients may send any method, so neither may create series.
         request.method if request.method in _METHODS else "other",
         "unknown" if match is None else match.route,
         str(response.status_code),

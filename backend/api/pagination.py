@@ -8,7 +8,7 @@ from rest_framework.request import Request
 
 __all__ = ["PAGE", "LimitOffset"]
 
-# Of lists that are no viewset's, for the description of the API.
+# Parameters of lists outside viewsets, for the schema.
 PAGE = [
     OpenApiParameter("limit", int, description="Number of results to return per page."),
     OpenApiParameter("offset", int, description="The initial index from which to return the results."),

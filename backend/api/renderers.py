@@ -12,7 +12,7 @@ from rest_framework.renderers import BaseRenderer
 
 __all__ = ["OrjsonRenderer", "StrictJSONParser", "to_json_bytes"]
 
-# Nesting that no request of ours needs; protects what walks the document recursively.
+# More nesting than any valid request needs. Protects code that walks the document recursively.
 _MAX_DEPTH = 32
 
 

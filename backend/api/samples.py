@@ -1,4 +1,4 @@
-"""Samples as pages show them: one array each, small enough to draw. Used wherever decoded data is looked at."""
+"""Samples for display on pages: one array each, small enough to draw. Used wherever decoded data is shown."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class SampleSerializer(serializers.Serializer[Any]):
 def sample_document(array: npt.NDArray[Any]) -> dict[str, Any]:
     """Return ``array`` (any shape; numbers or booleans) as SampleSerializer describes it; not finite becomes None.
 
-    Of a sample with several inputs the numbers are one input behind the other.
+    Of a sample with several inputs the inputs are concatenated.
     """
     if array.dtype.names:
         array = flattened(np.asarray(array).reshape(-1))[0]
@@ -51,7 +51,7 @@ def sample_document(array: npt.NDArray[Any]) -> dict[str, Any]:
     if not np.isfinite(numbers).all():
         values = [value if np.isfinite(value) else None for value in numbers.tolist()]
     elif flat.dtype.kind in "iu" and flat.size and np.abs(numbers).max() >= _MAX_EXACT:
-        values = [each if abs(each) <= _MAX_EXACT else str(each) for each in flat.tolist()]
+        values = [number if abs(number) <= _MAX_EXACT else str(number) for number in flat.tolist()]
     return {
         "shape": list(array.shape),
         "dtype": array.dtype.name,

@@ -112,12 +112,13 @@ class ProblemSchema(AutoSchema):
         return bodies
 
 
-# Of these an answer may lack fields; of all others it has every field.
+# Answers may lack fields of these; all others are always complete.
 _PARTIAL = {"Report"}
 
 
 def complete(result: dict[str, Any], **_: object) -> dict[str, Any]:
-    """drf-spectacular's post-processing hook: the problem document, and the addresses that are no REST framework views.
+    """drf-spectacular's post-processing hook: the problem document, and the addresses that are not REST framework
+    views.
 
     Also says that answers hold all their fields: the generator knows defaults of writing only.
     """

@@ -1,4 +1,4 @@
-"""Secrets that people enter: files that only the platform's user reads, never rows, so no dump or log shows one."""
+"""Secrets that users enter: files that only the platform's user reads, never rows, so no dump or log shows one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["write_secret"]
 
 
 def write_secret(path: Path, text: str) -> None:
-    """Write a file in place of the one before, whole or not at all; raises BrokenError when it cannot be written."""
+    """Replace a file, completely or not at all; raises BrokenError when it cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         # mkstemp makes the file 0600 before anything is in it.

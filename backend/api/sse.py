@@ -1,9 +1,9 @@
 """Server-sent events, once for all streams: who may listen, framing, signs of life, and live readings of Kafka.
 
 A stream of what a blocking reader finds (a topic's tail, an inference's predictions) is a ``Source``: a thread of its
-own polls it, and at most so many times a second asks it for what to send. Between two frames, and while a slow page
-has not taken the last one, the source only takes in and sums up, so memory and traffic stay bounded. Whatever ends the
-stream - the page goes away, loses its rights, or takes nothing for a minute - closes the source.
+own polls it, and asks it for frames at a limited rate. Between two frames, and while a slow page has not taken the last
+one, the source only aggregates, so memory and traffic stay bounded. The source is closed when the stream ends, because
+the page disconnects, loses its rights, or takes nothing for a minute.
 """
 
 from __future__ import annotations
@@ -47,16 +47,16 @@ logger = get_logger(__name__)
 Frame = tuple[str, object]
 
 HEARTBEAT_SECONDS = 15.0
-# Who was signed out or lost their role stops seeing anything after at most this long.
+# A user who was signed out or lost their role stops seeing anything after at most this long.
 CHECK_SECONDS = 30.0
 ALIVE = b": alive\n\n"
 # How soon a page that lost the connection tries again, in milliseconds.
 RETRY = b"retry: 2000\n: connected\n\n"
 _RETRY_AFTER_PROBLEM = b"retry: 5000\n"
 _IDLE_POLL_SECONDS = 0.25
-# A page that vanished without a word takes nothing any more: four signs of life.
+# A page that silently vanished takes nothing any more; this is four signs of life.
 _ABANDONED_SECONDS = 60.0
-# Each is a thread and a connection to Kafka.
+# Most streams per process, because each needs a thread and a connection to Kafka.
 _MAX_SOURCES = 40
 _open_sources = 0
 
@@ -69,11 +69,11 @@ class Source(Protocol):
     """
 
     def poll(self, timeout_seconds: float) -> None:
-        """Take in what is there; return as soon as something was, at the latest after ``timeout_seconds``."""
+        """Read what is available; return as soon as something was, at the latest after ``timeout_seconds``."""
         ...
 
     def frames(self) -> Sequence[Frame]:
-        """Return what to send now, empty for nothing new: all that was taken in since the last call, summed up."""
+        """Return the frames to send now, empty without news: everything read since the last call, aggregated."""
         ...
 
     def close(self) -> None:
@@ -93,13 +93,13 @@ def event_stream_response(chunks: AsyncIterator[bytes]) -> HttpResponseBase:
     return StreamingHttpResponse(
         chunks,
         content_type="text/event-stream",
-        # The last one is for proxies, which would otherwise collect events until their buffer is full.
+        # The last header stops proxies from buffering events.
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
 
 async def refusal(request: HttpRequest) -> HttpResponse | None:
-    """Return the answer to who may not listen; None when ``request`` may."""
+    """Return the refusal for a client that may not listen; None when ``request`` may."""
     if request.method != "GET":
         return problem_response(request, Problem(405, "only GET is possible here", "method_not_allowed"))
     problem = await sync_to_async(_identity_problem)(request)
@@ -107,14 +107,14 @@ async def refusal(request: HttpRequest) -> HttpResponse | None:
 
 
 class ListenerCheck:
-    """Asks again from time to time whether the listener still may listen."""
+    """Checks regularly whether the listener still has the right to listen."""
 
     def __init__(self, request: HttpRequest) -> None:
         self._request = request
         self._checked = time.monotonic()
 
     async def passes(self) -> bool:
-        """Whether the stream may go on; reads session and user afresh when the last time is long ago."""
+        """Whether the stream may go on; reads session and user again when the last check is long ago."""
         if time.monotonic() - self._checked <= CHECK_SECONDS:
             return True
         self._checked = time.monotonic()
@@ -142,10 +142,10 @@ async def source_stream(
 def source_response(
     request: HttpRequest, open_source: Callable[[], Source], *, frames_per_second: float = 20.0
 ) -> HttpResponseBase:
-    """Return the stream of a source, or 503 when this process serves as many as it should.
+    """Return the stream of a source, or 503 when this process serves as many as allowed.
 
-    ``open_source`` is called in the source's own thread and may block; it must not use the database. Ask ``refusal``
-    before.
+    ``open_source`` is called in the source's own thread and may block; it must not use the database. Call ``refusal``
+    first.
     """
     if _open_sources >= _MAX_SOURCES:
         problem = Problem(
@@ -162,7 +162,7 @@ def source_response(
 async def _source_chunks(
     request: HttpRequest, open_source: Callable[[], Source], interval_seconds: float
 ) -> AsyncIterator[bytes]:
-    # Counted here and not before: a stream that nobody begins to read would never be counted off.
+    # Count the stream only when reading begins, because one that is never read would never be uncounted.
     global _open_sources
     _open_sources += 1
     bridge = _Bridge(open_source, interval_seconds)
@@ -201,7 +201,7 @@ class _Bridge:
         self._thread.start()
 
     def stop(self) -> None:
-        """Let the thread end and close the source; returns at once."""
+        """Ask the thread to end and close the source; returns immediately."""
         self._stopped.set()
 
     async def take(self) -> bytes | None:

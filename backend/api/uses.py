@@ -1,4 +1,4 @@
-"""Who uses a row: rows on a floor above, which are known here by the name of their relation alone."""
+"""Who uses a row: rows of apps on higher floors, which are known here only by the name of their relation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MAX_USERS = 100
 
 
 def users(kind: str, rows: QuerySet[Any]) -> list[dict[str, Any]]:
-    """Return at most a hundred of ``rows``, which are of a ``kind``, as ``InUse`` names them."""
+    """Return at most a hundred of ``rows``, all of one ``kind``, in the form of ``InUse``."""
     return [{"type": kind, "id": row.pk, "name": str(row)} for row in rows[:_MAX_USERS]]
 
 

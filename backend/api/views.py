@@ -1,4 +1,4 @@
-"""Base of the API's views for people."""
+"""Base of the API's views for users."""
 
 from __future__ import annotations
 

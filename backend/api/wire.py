@@ -1,4 +1,4 @@
-"""Messages of ``kafkaml.wire`` in the API: as fields of answers, and in its description.
+"""Messages of ``kafkaml.wire`` in the API: as fields of answers, and in its schema.
 
 Nothing of a message is written again here: its fields, bounds and documentation are those of its class.
 """
@@ -20,9 +20,9 @@ __all__ = ["MessageField"]
 
 
 class MessageField(serializers.JSONField):
-    """A document inside a row, answered as it is kept: it was checked when it came. ``message`` is what wrote it.
+    """A document inside a row, returned unchanged, because it was checked on arrival. ``message`` is its class.
 
-    Where it is not only read, it is any object here: who takes it holds it against the message.
+    Where it can be written, any object is accepted here, and the receiver checks it against the message.
     """
 
     default_error_messages = {"not_an_object": "expected an object"}
@@ -91,14 +91,16 @@ class MessageExtension(PydanticExtension):  # type: ignore[no-untyped-call]  # o
 
 def _in_place(schema: dict[str, Any], enums: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """Return the schema of a message without its title, and with the enums in place of references to them."""
-    properties = {name: _with_enums(each, enums) for name, each in schema.get("properties", {}).items()}
+    properties = {
+        name: _with_enums(property_schema, enums) for name, property_schema in schema.get("properties", {}).items()
+    }
     return {**{name: value for name, value in schema.items() if name != "title"}, "properties": properties}
 
 
 def _with_enums(schema: dict[str, Any], enums: dict[str, dict[str, Any]]) -> dict[str, Any]:
     if "anyOf" in schema:
         # An enum or null.
-        return {**schema, "anyOf": [_with_enums(each, enums) for each in schema["anyOf"]]}
+        return {**schema, "anyOf": [_with_enums(option, enums) for option in schema["anyOf"]]}
     if schema.get("$ref") not in enums:
         return schema
     others = {name: value for name, value in schema.items() if name != "$ref"}

@@ -1,6 +1,7 @@
-"""Which addresses of clusters are allowed: an address that somebody enters could point at anything inside.
+"""Decides which addresses of clusters are allowed, because an entered address could point at anything inside.
 
-Asked when an address is entered, and again whenever it is connected to, because a name may mean another place by then.
+Called when an address is entered, and again on each connection, because the name may resolve to another address by
+then.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _HTTPS_PORT = 443
 
 
 def check_address(url: str) -> None:
-    """Raise AddressRefused for what is no https address, and for one inside that no setting allows."""
+    """Raise AddressRefused for anything but an https address, and for an inside one that no setting allows."""
     if not _FORM.fullmatch(url):
         raise AddressRefused(f"{url[:100]!r} is not an address of a cluster's API: expected https://host:port")
     try:
@@ -26,7 +27,7 @@ def check_address(url: str) -> None:
         host, port = (parts.hostname or "").lower(), parts.port or _HTTPS_PORT
     except ValueError:
         raise AddressRefused(f"{url[:100]!r} has no host, or no port from 1 to 65535") from None
-    allowed = {each.strip().lower() for each in environment().allowed_clusters.split(",")}
+    allowed = {part.strip().lower() for part in environment().allowed_clusters.split(",")}
     if "*" in allowed or host in allowed or f"{host}:{port}" in allowed:
         return
     inside = [address for address in addresses_of(host, port) if not is_outside(address)]

@@ -1,4 +1,4 @@
-"""check_cluster: connects to another cluster as the launcher would, and says what works there and what does not."""
+"""check_cluster: connects to another cluster like the launcher, and reports what works there and what does not."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from kafkaml.errors import KafkaMLError
 __all__ = ["check_cluster"]
 
 _REQUEST_SECONDS = 3.0
-# A server that sends its answer byte by byte is not waited for.
+# Limit for a server that sends its answer byte by byte.
 _WHOLE_SECONDS = 10.0
 _POOL = ThreadPoolExecutor(4, thread_name_prefix="cluster-check")
 _QUESTIONS_AT_ONCE = 8
@@ -73,7 +73,7 @@ def _check(cluster: Cluster, findings: _Findings) -> None:
         findings.steps.append(_failed("connection", error))
         return
     try:
-        # What is missing at one step would only be said again by those after it.
+        # Stop, because later steps would only repeat what is missing here.
         for step in _steps(api, cluster, findings):
             findings.steps.append(step)
             if step.needed and not step.ok:
@@ -127,7 +127,7 @@ def _namespace(api: KubernetesApi, name: str) -> Step:
             hint=f"kubectl create namespace {name}",
         )
     except ApiRefused:
-        # A token that can do no more than it needs; its rights there, asked for below, show whether it exists.
+        # A minimal token may not read this; the rights checked below show whether the namespace exists.
         return Step(name="namespace", ok=True, detail=f"the token may not look at {name} itself, which is not needed")
     return Step(name="namespace", ok=True, detail=f"{name} is there")
 
@@ -157,7 +157,7 @@ def _rights(api: KubernetesApi, cluster: Cluster) -> list[Step]:
     by_resource: dict[str, dict[Right, bool | ClusterError]] = {}
     for right, answer in answers.items():
         by_resource.setdefault(right.resource, {})[right] = answer
-    return [_resource_step(cluster.namespace, resource, each) for resource, each in by_resource.items()]
+    return [_resource_step(cluster.namespace, resource, value) for resource, value in by_resource.items()]
 
 
 def _may(api: KubernetesApi, namespace: str, right: Right) -> bool | ClusterError:

@@ -12,7 +12,7 @@ from kafkaml.errors import RefusedError
 
 __all__ = ["NoToken", "settings_of"]
 
-# Less than the controller's own cluster gets: work there waits, nothing else does.
+# Shorter than for the controller's own cluster, because only work in that cluster waits.
 _REQUEST_SECONDS = 5.0
 
 
@@ -23,8 +23,8 @@ class NoToken(RefusedError):
 def settings_of(cluster: Cluster, *, request_seconds: float = _REQUEST_SECONDS) -> KubernetesSettings:
     """Return the platform's settings with this cluster in place of its own.
 
-    Of the platform's settings, those that name things in its own cluster (nodes, classes, queues, pull secrets) do not
-    count there. Raises AddressRefused for an address that is not allowed any more, and NoToken.
+    Of the platform's settings, those that name things in its own cluster (nodes, classes, queues, pull secrets) are
+    dropped. Raises AddressRefused for an address that is not allowed any more, and NoToken.
     """
     check_address(cluster.host)
     if not has_token(cluster.pk):

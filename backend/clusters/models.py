@@ -9,7 +9,7 @@ __all__ = ["Cluster"]
 
 
 class Cluster(models.Model):
-    """How another cluster is reached, and how its pods reach us. Its token is no field: ``token_files`` keeps it.
+    """How another cluster is reached, and how its pods reach us. Its token is not a field; ``token_files`` keeps it.
 
     ``host`` is the https address of its API, ``ca`` the PEM text of the authority behind its certificate (empty: the
     system's). ``kafka_bootstrap_servers`` and ``backend_url`` are the addresses of our Kafka and our API as seen from
@@ -33,7 +33,7 @@ class Cluster(models.Model):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
     created_at = models.DateTimeField(auto_now_add=True)
-    # Also of its token: whoever has it connected connects anew after it.
+    # Changes with the token too, and tells the controller to reconnect.
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:

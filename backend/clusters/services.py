@@ -17,7 +17,7 @@ from kafkaml.wire.state import RunState
 
 __all__ = ["create_cluster", "delete_cluster", "update_cluster"]
 
-# Work that runs could not be found again where these lead to.
+# Fields that must not change while inferences run, because their work could not be found again.
 _PLACE = ("host", "namespace")
 
 
@@ -33,7 +33,7 @@ def create_cluster(*, actor: Actor, token: str, **values: Any) -> Cluster:
 
 
 def update_cluster(cluster: Cluster, *, actor: Actor, token: str = "", **values: Any) -> Cluster:
-    """Change fields, and the token where a new one is given; the controller connects anew.
+    """Change fields, and the token where a new one is given; the controller reconnects.
 
     Raises InUse for another place while inferences run at the present one.
     """

@@ -28,7 +28,7 @@ def has_token(cluster_id: int) -> bool:
 
 
 def store_token(cluster_id: int, token: str) -> None:
-    """Keep ``token`` in place of the one before; raises BrokenError and leaves that one when it cannot be written."""
+    """Replace the stored token; raises BrokenError and keeps the old one when it cannot be written."""
     write_secret(token_path(cluster_id), token)
 
 
@@ -45,7 +45,7 @@ def store_ca(cluster_id: int, pem: str) -> Path:
 
 
 def remove_token(cluster_id: int) -> None:
-    """Remove what is kept of a cluster; nothing kept is no error."""
+    """Remove what is kept of a cluster; it is not an error if nothing is stored."""
     token_path(cluster_id).unlink(missing_ok=True)
     ca_path(cluster_id).unlink(missing_ok=True)
 

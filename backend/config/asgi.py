@@ -27,7 +27,7 @@ _MAX_PIECE_BYTES = 64 << 20
 _PATIENCE_SECONDS = 30.0
 _BYTES_PER_SECOND = 16 << 10
 
-# Statuses, and bodies as the API's own problems.
+# Statuses, and bodies in the form of the API's problem documents.
 _TOO_LARGE = (
     413,
     b"""{"type":"urn:kafka-ml:problem:too_large","title":"Too large","status":413,\
@@ -77,7 +77,7 @@ class BodyLimit:
                 refusal = _TOO_LARGE
             elif message.get("more_body") and _seconds_since(began) > _PATIENCE_SECONDS + received / _BYTES_PER_SECOND:
                 refusal = _TOO_SLOW
-            # For Django it is as if the client had gone away.
+            # Django sees this as a client that disconnected.
             return {"type": "http.disconnect"} if refusal else message
 
         async def noted(message: Message) -> None:
@@ -101,6 +101,6 @@ async def _refuse(send: Send, status: int, body: bytes) -> None:
 
 
 _django = cast(Application, get_asgi_application())
-# Imported now, or the first request would wait for all views to be.
+# Import now, because the first request would otherwise wait for the import of all views.
 import_module(settings.ROOT_URLCONF)
 application = BodyLimit(_django)

@@ -18,12 +18,12 @@ class _Connection(ASGIProtocol):  # type: ignore[misc]
         if self.worker.nr_conns > self.worker.worker_connections:
             transport.abort()
         else:
-            # The server waits for the first one for ever: a thousand clients that send a letter now and then would be
-            # all that it can hold. It ends the timer when a request's headers are there.
+            # The server would wait forever for the first request, so a thousand clients that send a byte occasionally
+            # would exhaust it. The server stops the timer when a request's headers have arrived.
             self._arm_keepalive_timer()
 
 
-# The server names no way to say which class is a connection's.
+# The server has no setting for the class of its connections.
 gasgi.ASGIProtocol = _Connection
 
 

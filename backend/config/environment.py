@@ -27,7 +27,7 @@ __all__ = ["BackendSettings", "environment"]
 
 
 def _executor_urls() -> dict[Framework, str]:
-    return {each.name: os.environ.get(each.executor_setting, "") for each in FRAMEWORKS.values()}
+    return {framework.name: os.environ.get(framework.executor_setting, "") for framework in FRAMEWORKS.values()}
 
 
 class BackendSettings(BaseSettings):
@@ -65,7 +65,7 @@ class BackendSettings(BaseSettings):
     executor_urls: Mapping[Framework, str] = Field(
         default_factory=_executor_urls,
         description="address of the framework's executor",
-        json_schema_extra={"variables": [each.executor_setting for each in FRAMEWORKS.values()]},
+        json_schema_extra={"variables": [framework.executor_setting for framework in FRAMEWORKS.values()]},
     )
     executor_timeout_seconds: float = Field(120.0, gt=0)
     control_topic: str = Field(
@@ -140,7 +140,7 @@ class BackendSettings(BaseSettings):
 
     @property
     def max_answer_bytes(self) -> int:
-        """The largest answer that a replica may give, for which topics are made."""
+        """The largest answer that a replica may give; topics are created for it."""
         return InferenceSettings().max_answer_bytes
 
     def executor_url(self, framework: Framework) -> str:

@@ -22,7 +22,7 @@ class ServerLogger(Logger):  # type: ignore[misc]
         configure_logs("web")
         for log in (self.error_log, self.access_log):
             log.handlers, log.propagate = [], True
-        # Refused requests have their line already; these would repeat their addresses, one-time links included.
+        # Refused requests are logged already. These lines would repeat their addresses, including one-time links.
         logging.getLogger("django.request").setLevel(logging.ERROR)
         logging.getLogger("django.security.DisallowedHost").setLevel(logging.CRITICAL)
 
@@ -33,7 +33,7 @@ def when_ready(_server: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Begin to tell the metrics of a process that serves; several of them go by their numbers."""
+    """Begin to expose the metrics of a serving process; several processes are distinguished by number."""
     # Reads the settings of Django's, which the server itself has no need of.
     from backend.config.prometheus import WEB
 
@@ -49,7 +49,8 @@ def worker_exit(_server: Any, _worker: Any) -> None:
 
 bind = os.environ.get("KML_WEB_BIND", "127.0.0.1:8000")
 worker_class = "backend.config.connections.Worker"
-# One process serves a laptop: live streams share one reader of the events. More only add database connections.
+# One process is enough for a laptop, because live streams share one reader of events. More processes only add database
+# connections.
 workers = int(os.environ.get("KML_WEB_WORKERS", "1"))
 preload_app = True
 timeout = 60

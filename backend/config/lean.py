@@ -1,4 +1,4 @@
-"""Imports Django REST framework without what it imports in case somebody uses it, which is a quarter of a start."""
+"""Imports Django REST framework without its optional dependencies, whose import takes a quarter of the start."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ _UNUSED = ("django.contrib.postgres.fields", "requests", "yaml")
 
 
 def import_rest_framework() -> None:
-    """Import its ``compat``, which tries them all; to it, none of them is installed. Nobody else notices."""
+    """Import its ``compat``, which tries them all; so that it finds none of them installed. Other code is
+    not affected.
+    """
     hidden = [name for name in _UNUSED if name not in sys.modules]
     # What is None there cannot be imported.
     sys.modules.update(dict.fromkeys(hidden, cast("ModuleType", None)))

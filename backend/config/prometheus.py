@@ -1,4 +1,4 @@
-"""What the web server tells Prometheus of itself. Set by the middleware, begun by the server in each process."""
+"""The web server's metrics for Prometheus. Set by the middleware, started by the server in each process."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class WebMetrics:
         self._server: MetricsServer | None = None
 
     def begin(self, process: str) -> None:
-        """Tell its neighbours from now on, under the name of ``process``."""
+        """Expose the metrics from now on, under the name of ``process``."""
         self._server = self._made(process)
         self._server.open()
 
@@ -28,7 +28,7 @@ class WebMetrics:
             self._server = None
 
     def everything(self) -> bytes:
-        """Return what this process and all beside it tell."""
+        """Return the metrics of this process and its neighbours."""
         return (self._server or self._made("web")).everything()
 
     def _made(self, process: str) -> MetricsServer:

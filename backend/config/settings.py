@@ -70,7 +70,7 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 USE_I18N = False
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-# A URL without its slash is a 404, not a redirect that would lose the body of a POST.
+# A URL without its slash is a 404 instead of a redirect, which would lose the body of a POST.
 APPEND_SLASH = False
 
 _database_url = _env.database_url.get_secret_value()
@@ -100,7 +100,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 
-# Cookies ignore the port, so two platforms on one machine would sign each other's users out under a common name.
+# Cookies ignore the port, so with a common name two platforms on one machine would sign out each other's users.
 _instance = hashlib.sha256(str(_state).encode()).hexdigest()[:8]
 _prefix = "__Host-" if _env.https else ""
 SESSION_COOKIE_NAME = f"{_prefix}kml-session-{_instance}"
@@ -134,7 +134,7 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 1
 
 STATIC_URL = "static/"
 STATIC_ROOT = Path(__file__).resolve().parent.parent / "web"
-# Built by scripts/build-docs; apart, because a build of the web UI empties its own folder.
+# Built by scripts/build-docs; in a separate folder, because a build of the web UI empties its own.
 DOCUMENTATION_ROOT = STATIC_ROOT.with_name("documentation")
 WHITENOISE_USE_FINDERS = False
 WHITENOISE_AUTOREFRESH = False
@@ -159,7 +159,8 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "backend.api.schema.ProblemSchema",
     "EXCEPTION_HANDLER": "backend.api.errors.exception_handler",
     "DEFAULT_THROTTLE_RATES": {"login": "20/min", "proposal": "60/min", "preview": "240/min"},
-    # Whose X-Forwarded-For counts: nobody's without a proxy, or each guess would name another address.
+    # The proxies whose X-Forwarded-For is trusted. Without a proxy none is, or each guess of a password could claim
+    # another address.
     "NUM_PROXIES": 1 if _env.behind_proxy else 0,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",

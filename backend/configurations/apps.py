@@ -1,4 +1,4 @@
-"""The configurations' app: what they do when a model on the floor below changes."""
+"""The configurations' app: its reactions to changes of models, on a lower floor."""
 
 from __future__ import annotations
 

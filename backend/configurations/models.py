@@ -18,7 +18,7 @@ class Configuration(Model):
 
     name = CharField(max_length=100, unique=True)
     description = TextField(blank=True)
-    # PROTECT of a many-to-many does not exist: services.py refuses to delete a model that is in use.
+    # Many-to-many fields do not support PROTECT, so services.py refuses to delete a model that is in use.
     models = ManyToManyField(MLModel, related_name="configurations")
     created_by = ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=SET_NULL, related_name="+")
     created_at = DateTimeField(auto_now_add=True)

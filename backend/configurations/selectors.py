@@ -16,7 +16,7 @@ def configurations() -> QuerySet[Configuration]:
     models = (
         MLModel.objects.only("id", "name", "framework", "distributed", "upper_model_id")
         # Parts of the report, so that its long summary is not read.
-        .annotate(**{each: F(f"report__{each}") for each in ("inputs", "outputs", "parameters", "metrics")})
+        .annotate(**{part: F(f"report__{part}") for part in ("inputs", "outputs", "parameters", "metrics")})
         .order_by("id")
     )
     return (

@@ -66,7 +66,9 @@ class ConfigurationSerializer(serializers.ModelSerializer[Configuration]):
 
     def get_note(self, configuration: Configuration) -> str:
         asked = self.context.get("asked")
-        added = [each.name for each in configuration.model_rows if asked is not None and each.pk not in asked]
+        added = [
+            model_row.name for model_row in configuration.model_rows if asked is not None and model_row.pk not in asked
+        ]
         if not added:
             return ""
         return f"{' and '.join(added)} added: a chain of sub-models is trained as a whole"

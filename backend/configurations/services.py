@@ -30,10 +30,10 @@ __all__ = [
 
 def with_chains(models: Sequence[MLModel]) -> list[MLModel]:
     """Return the models with all sub-models of the chains that any of them is part of: a chain trains as a whole."""
-    whole = {each.pk: each for each in models}
+    whole = {model.pk: model for model in models}
     for model in models:
         if model.distributed:
-            whole |= {each.pk: each for each in chain_of(model)}
+            whole |= {member.pk: member for member in chain_of(model)}
     return list(whole.values())
 
 
@@ -77,7 +77,7 @@ def complete_chains(model: MLModel, *, actor: Actor, **_signal: Any) -> None:
 
 
 def deletion_of(configuration: Configuration) -> Deletion:
-    """Tell what deleting a configuration would do: one with deployments stays."""
+    """Return what deleting a configuration would do; one with deployments stays."""
     if deployed := users("deployment", configuration.deployments.all()):
         message = f"configuration {configuration.name!r} is in use by {counted(len(deployed), 'deployment')}"
         return Deletion(obstacle=InUse(message, users=deployed, hint="delete them first"))

@@ -23,7 +23,9 @@ __all__ = ["ConfigurationViewSet"]
 
 
 class _ModelsField(ModelMultipleChoiceField):  # type: ignore[misc]
-    """Models by id. A number that no database column holds is no model's, which Django asks the database itself."""
+    """Models by id. Numbers too large for the database's integers match no model; Django would pass them to the
+    database.
+    """
 
     def clean(self, value: Any) -> Any:
         try:
@@ -95,7 +97,7 @@ class ConfigurationViewSet(DeletableViewSet[Configuration]):
     def _shown_for(self, values: Mapping[str, Any], pk: int, *, status: int = 200) -> Response:
         """Answer with the configuration, and say which models it has that were not asked for."""
         models: Sequence[MLModel] | None = values.get("models")
-        self._asked = None if models is None else {each.pk for each in models}
+        self._asked = None if models is None else {model.pk for model in models}
         return self.shown(pk, status=status)
 
     def get_serializer_context(self) -> dict[str, Any]:

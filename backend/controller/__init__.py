@@ -1,1 +1,1 @@
-"""The controller: makes what runs equal to what is wanted. ``reconcile`` decides, ``loop`` carries it out."""
+"""The controller: makes the running work equal to the wanted work. ``reconcile`` decides, ``loop`` carries it out."""

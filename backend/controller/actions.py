@@ -1,7 +1,7 @@
 """What the controller can do: small values that ``reconcile`` decides on and ``execute`` carries out, those of the rows
 by the store.
 
-Each may be carried out twice, or be interrupted and decided again, without harm.
+Each action is idempotent: carrying it out twice, or interrupting and repeating it, does no harm.
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ class _OfAttempt:
 
 @dataclass(frozen=True)
 class BeginAttempt(_OfAttempt):
-    """Write down that ``attempt`` is intended; everything older is refused from now on."""
+    """Record that ``attempt`` is intended; reports of older ones are refused from now on."""
 
 
 @dataclass(frozen=True)
 class Launch(_OfAttempt):
-    """Start the work of an intended attempt, or adopt it; changes the scale of an inference that runs."""
+    """Start the work of an intended attempt, or adopt it; also changes the scale of a running inference."""
 
 
 @dataclass(frozen=True)
 class MarkLaunched(_OfAttempt):
-    """The launcher took the attempt, and was told the greatest number of replicas that the lag may ask for."""
+    """The launcher took the attempt, with the greatest number of replicas that the autoscaler may choose."""
 
     max_replicas: int | None
 
@@ -64,7 +64,7 @@ class Stop:
 
 @dataclass(frozen=True)
 class Forget:
-    """Remove what the launcher keeps of ended work."""
+    """Remove what the launcher still holds of ended work."""
 
     subject: Subject
     name: str
@@ -84,19 +84,19 @@ class MarkRunning(_OfAttempt):
 
 @dataclass(frozen=True)
 class ShowObstacle(_OfAttempt):
-    """The training cannot start yet, and ``failure`` says why; it goes on waiting."""
+    """The training cannot start yet, and ``failure`` says why; it keeps waiting."""
 
     failure: Failure
 
 
 @dataclass(frozen=True)
 class ForgiveTries(_OfAttempt):
-    """The attempt has run for so long that earlier failures count no more."""
+    """The attempt has run for long enough that earlier failures no longer count."""
 
 
 @dataclass(frozen=True)
 class ShowReady(_OfAttempt):
-    """So many replicas of an inference serve now; with none, ``failure`` says why where that is known."""
+    """The number of replicas of an inference that serve now; with none, ``failure`` is the reason if known."""
 
     replicas: int
     failure: Failure | None = None
@@ -105,14 +105,14 @@ class ShowReady(_OfAttempt):
 
 @dataclass(frozen=True)
 class ShowScale(_OfAttempt):
-    """The lag asks for so many replicas of an inference now."""
+    """The number of replicas that the autoscaler wants for an inference now."""
 
     replicas: int
 
 
 @dataclass(frozen=True)
 class MarkStopped(_OfAttempt):
-    """What the person wanted to stop has stopped."""
+    """The run that the user wanted to stop has stopped."""
 
     log_tail: str
 
@@ -127,7 +127,7 @@ class MarkFailed(_OfAttempt):
 
 @dataclass(frozen=True)
 class Retry(_OfAttempt):
-    """The attempt failed by something that may pass; a new one is due at ``at`` (seconds since 1970)."""
+    """The attempt failed for a temporary reason; a new one is due at ``at`` (seconds since 1970)."""
 
     failure: Failure
     at: float

@@ -25,7 +25,7 @@ class ControllerConfig(AppConfig):
 
 
 def _wake_after_commit(instance: Any, **_more: object) -> None:
-    # The progress of a training, several times a second, changes nothing that is wanted.
+    # Progress of a training, several times a second, does not change what is wanted.
     if getattr(instance, "progress", None) is not None and instance.desired == "run" and instance.state == "running":
         return
     transaction.on_commit(wake_controller)

@@ -32,7 +32,7 @@ from kafkaml.wire.state import RunState
 
 __all__ = ["DjangoStore"]
 
-# A replica that says nothing any more changes no row: its silence is noticed by looking again.
+# A silent replica does not change any row, so its silence is only noticed by reading again.
 _KEPT_SECONDS = 1.0
 
 
@@ -46,7 +46,9 @@ class DjangoStore:
         self._rows_at = 0.0
 
     def rows(self, subjects: Collection[Subject]) -> Sequence[Row]:
-        """See Store. Three queries at most, whatever the rows; for a second none where the database did not change."""
+        """See Store. At most three queries, independent of the number of rows, and none within a second where the
+        database did not change.
+        """
         version = _database_version()
         of = (version, frozenset(subjects))
         if version is None or of != self._rows_of or time.monotonic() - self._rows_at > _KEPT_SECONDS:
@@ -97,7 +99,7 @@ class DjangoStore:
                 self._ensure_topics(inference)
 
     def _training_rows(self, numbers: Collection[int]) -> Iterable[Row]:
-        # Results that merely wait for their stream are not looked at, however many there are.
+        # Results that merely wait for their stream are not read, however many there are.
         idle = Q(stream=None, desired=DesiredState.RUN, attempt=0)
         active = ~Q(state__in=ENDED_STATES) & ~idle
         rows = TrainingResult.objects.filter(leader=None)
@@ -117,15 +119,19 @@ class DjangoStore:
         )
         stats: dict[int, list[ReplicaStats]] = defaultdict(list)
         said = ReplicaStats.objects.select_related("worker").defer("worker__log_tail")
-        for each in said.filter(inference__in=[row.pk for row in found]) if found else ():
-            stats[each.inference_id].append(each)
+        for replica in said.filter(inference__in=[row.pk for row in found]) if found else ():
+            stats[replica.inference_id].append(replica)
         oldest = timezone.now() - SILENT_AFTER
         for inference in found:
             fresh = [
-                each for each in stats[inference.pk] if each.attempt == inference.attempt and each.updated_at > oldest
+                replica
+                for replica in stats[inference.pk]
+                if replica.attempt == inference.attempt and replica.updated_at > oldest
             ]
             current = [
-                each.report for each in fresh if not each.elsewhere and each.replica < inference.current_replicas
+                replica.report
+                for replica in fresh
+                if not replica.elsewhere and replica.replica < inference.current_replicas
             ]
             yield replace(
                 _row(inference, inference.result.model.framework, gpu=inference.gpu),
@@ -136,10 +142,14 @@ class DjangoStore:
                 cluster=inference.cluster.name if inference.cluster else "",
                 backend_url=inference.cluster.backend_url if inference.cluster else "",
                 ready_replicas_shown=inference.ready_replicas,
-                replicas_serving=sum(each.state is ReplicaState.RUNNING for each in current),
-                workers_serving=sum(each.report.state is ReplicaState.RUNNING for each in fresh if each.elsewhere),
+                replicas_serving=sum(report.state is ReplicaState.RUNNING for report in current),
+                workers_serving=sum(
+                    replica.report.state is ReplicaState.RUNNING for replica in fresh if replica.elsewhere
+                ),
                 replica_failures=tuple(
-                    each.error for each in current if each.state is ReplicaState.FAILED and each.error is not None
+                    report.error
+                    for report in current
+                    if report.state is ReplicaState.FAILED and report.error is not None
                 ),
             )
 
@@ -169,7 +179,7 @@ def _row(run: Run, framework: str, *, gpu: int) -> Row:
         wanted=run.desired == DesiredState.RUN,
         state=RunState(run.state),
         attempt=run.attempt,
-        # An inference that serves has its tries forgiven, yet its attempt has begun.
+        # A serving inference has its tries reset, although its attempt has begun.
         tries=max(run.tries, 1) if launched else run.tries,
         launched=launched,
         failure=_failure(run.failure),
@@ -186,7 +196,7 @@ def _autoscale(inference: Inference) -> Autoscale | None:
 
 
 def _failure(document: object) -> Failure | None:
-    """Read a failure; None also for one that another version wrote and this one does not understand."""
+    """Read a failure; None also for one written by another version that this one does not understand."""
     if not document:
         return None
     try:
@@ -200,11 +210,11 @@ def _database_version() -> tuple[int, int] | None:
     if connection.vendor != "sqlite":
         return None
     with connection.cursor() as cursor:
-        # A microsecond, where the queries of a look take milliseconds: several times a second, on an idle laptop too.
+        # This takes a microsecond, while the queries take milliseconds several times a second, even on an idle laptop.
         cursor.execute("PRAGMA data_version")
         version: int = cursor.fetchone()[0]
     return version, connection.connection.total_changes
 
 
 def _numbers(subjects: Collection[Subject], kind: RunKind) -> list[int]:
-    return [each.number for each in subjects if each.kind is kind]
+    return [subject.number for subject in subjects if subject.kind is kind]

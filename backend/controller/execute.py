@@ -1,4 +1,4 @@
-"""Executor: carries actions out, each on its own, so that one that fails does not hold up the others."""
+"""Executor: carries out actions independently, so that a failing one does not hold up the others."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ logger = get_logger(__name__)
 
 _FIRST_PAUSE_SECONDS = 0.5
 _MAX_PAUSE_SECONDS = 30.0
-# A training without end that is stopped finishes its window, and stores its model, before it leaves.
+# A stopped incremental training finishes its window and stores its model before it ends.
 _LEARNER_GRACE_SECONDS = 120
-# One refusal may pass by itself, such as that of an API server which restarts.
+# A single refusal may be temporary, such as that of a restarting API server.
 _SHOWN_FROM = 2
 
 
@@ -56,8 +56,8 @@ class Executor:
     ) -> int:
         """Carry out ``actions`` in order and return how many succeeded, up to where ``may_act`` says no.
 
-        After a failure the rest of the same subject's actions are left out, and the subject rests for a while, longer
-        each time; what is still to be done will be decided again.
+        After a failure the subject's other actions are skipped, and the subject pauses, longer each time. The remaining
+        actions will be decided again.
         """
         done = 0
         skipped: set[Subject] = set()
@@ -98,14 +98,14 @@ class Executor:
             id=subject.number,
             error=str(error),
             seconds=pause,
-            # What we raise on purpose explains itself.
+            # Errors raised on purpose explain themselves, so no traceback is needed.
             exc_info=None if isinstance(error, KafkaMLError) else error,
         )
         if isinstance(action, Launch) and isinstance(error, KafkaMLError) and count >= _SHOWN_FROM:
             self._show(subject, action.attempt, error)
 
     def _show(self, subject: Subject, attempt: int, error: KafkaMLError) -> None:
-        """Tell the person why the work is not launched; it will be tried again."""
+        """Show the user why the work is not launched; it will be tried again."""
         obstacle = Failure(category=FailureCategory.CONFIGURATION, cause=error.message, hint=error.hint)
         try:
             self._store.apply(ShowObstacle(subject, attempt, obstacle))
@@ -125,7 +125,7 @@ class Executor:
                 self._launcher.forget(name)
                 applied = True
             case _:
-                # Nobody is left to keep a log for when the row is gone; it may be forgotten then.
+                # If the row is gone, the log is not needed any more and may be forgotten.
                 applied = self._store.apply(action) or isinstance(action, KeepLog)
         failpoint(f"controller.after_{type(action).__name__}")
         return applied
@@ -156,7 +156,7 @@ def work_spec(
         attempt=attempt,
         framework=row.framework,
         backend_url=row.backend_url or backend_url,
-        # Where the token lies is the launcher's business, which overrides this.
+        # The launcher decides where the token is stored, and overrides this.
         token_file="",
         state_dir=str(state_dir),
         fork_server=_fork_server(state_dir, row.framework),

@@ -1,7 +1,8 @@
-"""Leadership: at most one controller acts. A row in the database says who; the others wait for it to end.
+"""Leadership: at most one controller acts. A row in the database names it; the others wait for its end.
 
-Takes over at once when the holder was a process of this machine that is gone, otherwise when it has not renewed for
-``lease_seconds``. Even two leaders for a moment do no harm: attempts are fenced in the database, work by its name.
+Takes over immediately when the holder was a process of this machine that is gone, otherwise when it has not renewed for
+``lease_seconds``. Two leaders for a moment do no harm, because attempts are fenced in the database and work by its
+name.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Leadership:
 
     @property
     def is_held(self) -> bool:
-        """Whether this process may act, from what it knows without asking; with a margin for slow clocks."""
+        """Whether this process may act, judged locally, with a margin for slow clocks."""
         return time.monotonic() - self._renewed < self._lease_seconds * 0.6
 
     def acquire(self) -> bool:
@@ -74,7 +75,7 @@ class Leadership:
         return True
 
     def release(self) -> None:
-        """Let another take the lead at once."""
+        """Release the lead, so that another can take it immediately."""
         self._renewed = float("-inf")
         Lease.objects.filter(name=self._name, holder=self._me.to_text()).update(holder="")
 

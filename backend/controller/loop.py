@@ -1,7 +1,7 @@
 """Controller: the loop that leads, looks, decides, acts and waits. Wired by ``manage.py controller``.
 
-One thread decides and acts; relays, each in another, carry outside what requests left. The stop condition is an
-argument, so tests run it too.
+One thread decides and acts. Relays, each in its own thread, send out what requests left in the database. The stop
+condition is an argument, so tests run it too.
 """
 
 from __future__ import annotations
@@ -31,19 +31,21 @@ __all__ = ["Controller"]
 
 logger = get_logger(__name__)
 
-# A hint makes it look at once; at this pace it notices what no hint tells, such as the end of a process.
+# A hint triggers a round immediately. At this pace the loop notices changes without a hint, such as the end of a
+# process.
 INTERVAL_SECONDS = 0.15
-# Hints come in swarms; looking more often than this would only cost processor time.
+# Hints come in bursts, and more frequent rounds would only cost processor time.
 _SHORTEST_SECONDS = 0.01
 _MAX_PAUSE_SECONDS = 5.0
-# Well below the life of a job's token, for replicas that start again after a long time.
+# Well below the lifetime of a job's token, for replicas that restart after a long time.
 TOKEN_SECONDS = 1200.0
 
 
 class Controller:
     """Everything is received; ``housekeeping`` maps jobs to how often they run, in seconds.
 
-    ``on_round`` is called in every round with a word on what it does, for signs of life; ``metrics`` measures rounds.
+    ``on_round`` is called in every round with a short description of it, for signs of life; ``metrics`` measures
+    rounds.
     """
 
     def __init__(
@@ -85,7 +87,7 @@ class Controller:
             try:
                 with self._metrics.round():
                     acted = self._lead() and self.tick()
-                # What was done may make the next step possible at once.
+                # An action may have made the next step possible, so start the next round immediately.
                 wait = _SHORTEST_SECONDS if acted else self._interval_seconds
                 pause = 0.0
                 self._on_round("leading" if self._leads else "waiting to lead")
@@ -102,11 +104,11 @@ class Controller:
         self._end()
 
     def tick(self) -> bool:
-        """Look once and do what is to be done; whether anything was done."""
+        """Run one round; returns whether anything was done."""
         try:
             return self._look_and_act()
         finally:
-            # Also while the runtime is away: that the controller lives, and waits, is told then too.
+            # Report a sign of life while the runtime is unavailable too, because the controller is alive and waiting.
             self._keep_house()
 
     def _look_and_act(self) -> bool:
@@ -117,8 +119,8 @@ class Controller:
         rows = self._store.rows(present)
         decision = reconcile(rows, observed, now=time.time(), looks=self._looks)
         self._looks = decision.looks
-        # A leader that was held up for long, by a suspended laptop or by a cluster that lets every request time out,
-        # must not act on what it saw before.
+        # A leader that was held up for long, by a suspended laptop or by requests that time out, must not act on old
+        # observations.
         done = self._executor.execute(decision.actions, _by_subject(rows), may_act=lambda: self._leadership.is_held)
         return bool(done)
 
@@ -138,7 +140,7 @@ class Controller:
         return leads
 
     def _refresh_tokens(self) -> None:
-        """Give the replicas of all inferences fresh tokens, first of all after the controller itself was away."""
+        """Give the replicas of all inferences fresh tokens, especially after an outage of the controller itself."""
         if time.monotonic() - self._tokens_at < TOKEN_SECONDS:
             return
         self._tokens_at = time.monotonic()

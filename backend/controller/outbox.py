@@ -1,7 +1,7 @@
 """OutboxRelay: writes the records that requests left in the database to Kafka, exactly as a sink would.
 
 Oldest first, marked only after Kafka acknowledged; a crash in between writes a record twice, which its reader must
-bear (an announced stream is given to the results that wait for one, once).
+tolerate (an announced stream is given to the waiting results only once).
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ class OutboxRelay(Relay):
     def relay(self) -> int:
         """Write what is pending; return how many records were.
 
-        Raises the KafkaMLError of the first that could not be written: it and the others of its topic stay pending.
+        Raises the KafkaMLError of the first record that could not be written; it and the others of its topic stay
+        pending.
         """
         written = 0
         refused: dict[str, KafkaMLError] = {}

@@ -1,4 +1,4 @@
-"""What the controller tells Prometheus: of its own rounds, and, while it leads, of the whole platform."""
+"""The controller's metrics for Prometheus: of its own rounds, and, while it leads, of the whole platform."""
 
 from __future__ import annotations
 
@@ -57,15 +57,16 @@ class RoundMetrics:
 
 
 class PlatformMetrics:
-    """Looks into the database when it is asked: how many runs there are, how inferences do, what waits to be sent.
+    """Reads the database on each scrape: the number of runs, the state of inferences, pending deliveries.
 
-    Told by the controller that ``leads``, so that each number is told once. ``gpus`` looks at those of this machine.
+    Only the controller that ``leads`` exposes them, so that each number appears once. ``gpus`` reads those of this
+    machine.
     """
 
     def __init__(self, *, leads: Callable[[], bool], gpus: Callable[[], list[Gpu]]) -> None:
         self._leads = leads
         self._gpus = gpus
-        # Two who ask at the same time must not look twice.
+        # Two scrapes at the same time must not read twice.
         self._lock = threading.Lock()
 
     def collect(self) -> Iterator[Metric]:
@@ -78,13 +79,13 @@ class PlatformMetrics:
 
 
 class OnConnection:
-    """Lets a collector use the database from whichever thread asks, of which the requests of Django know nothing."""
+    """Lets a collector use the database from any thread, outside Django's requests."""
 
     def __init__(self, collector: Collector) -> None:
         self._collector = collector
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the families of the collector; a connection that is broken or old goes, before and after."""
+        """Yield the families of the collector; closes broken or old connections before and after."""
         close_old_connections()
         try:
             yield from list(self._collector.collect())
@@ -105,15 +106,15 @@ def _inferences() -> Iterator[Metric]:
     records, lag = definitions.INFERENCE_RECORDS.family(), definitions.INFERENCE_LAG.family()
     latency, replicas = definitions.INFERENCE_LATENCY.family(), definitions.INFERENCE_REPLICAS.family()
     failing = definitions.INFERENCE_FAILING.family()
-    for each in inferences():
-        labels, totals = [str(each.pk)], each.totals
+    for inference in inferences():
+        labels, totals = [str(inference.pk)], inference.totals
         for outcome in _OUTCOMES:
             records.add_metric([*labels, outcome], getattr(totals, outcome))
-        if each.ended:
+        if inference.ended:
             continue
-        replicas.add_metric([*labels, "wanted"], each.current_replicas)
-        replicas.add_metric([*labels, "ready"], each.ready_replicas)
-        kind = None if each.failing is None else each.failing["kind"]
+        replicas.add_metric([*labels, "wanted"], inference.current_replicas)
+        replicas.add_metric([*labels, "ready"], inference.ready_replicas)
+        kind = None if inference.failing is None else inference.failing["kind"]
         for every in FailingKind:
             failing.add_metric([*labels, every.value], kind == every.value)
         if totals.lag is not None:
@@ -145,12 +146,12 @@ def _queues() -> Iterator[Metric]:
 def _graphics(gpus: list[Gpu]) -> Iterator[Metric]:
     memory, used = definitions.GPU_MEMORY.family(), definitions.GPU_MEMORY_USED.family()
     use, temperature = definitions.GPU_USE.family(), definitions.GPU_TEMPERATURE.family()
-    for each in gpus:
-        labels = [str(each.index), each.name]
-        memory.add_metric(labels, each.memory_total)
-        used.add_metric(labels, each.memory_used)
-        if each.use is not None:
-            use.add_metric(labels, each.use / 100)
-        if each.temperature is not None:
-            temperature.add_metric(labels, each.temperature)
+    for gpu in gpus:
+        labels = [str(gpu.index), gpu.name]
+        memory.add_metric(labels, gpu.memory_total)
+        used.add_metric(labels, gpu.memory_used)
+        if gpu.use is not None:
+            use.add_metric(labels, gpu.use / 100)
+        if gpu.temperature is not None:
+            temperature.add_metric(labels, gpu.temperature)
     yield from (memory, used, use, temperature)

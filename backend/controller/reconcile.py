@@ -1,18 +1,18 @@
 """reconcile: desired rows and observed work -> actions. Pure, so every decision of the controller is a test's value.
 
-Level-triggered: it looks at what is, never at what changed, so it may be interrupted anywhere and asked again. The
+Level-triggered: it compares states and never uses changes, so it may be interrupted anywhere and called again. The
 rules in short:
 
 - an attempt is written down before its work is launched, and work is launched under the attempt's name;
 - at most one attempt of a row is alive: a new one begins when the work of all others has ended;
 - work without a row, and work of an older attempt, is stopped, then forgotten;
-- work that ended without a report is looked at twice (the report may be on its way), then the row fails with the
-  diagnosis; what may pass by itself is tried again (``retries``);
+- work that ended without a report is observed twice (the report may be on its way), then the row fails with the
+  diagnosis; temporary failures are tried again (``retries``);
 - an end is forgotten only after the row holds its log;
-- what keeps a training from starting is shown and never ends it: a wait takes nothing from anyone, what is missing may
-  come, and the person can stop it;
-- between the two numbers of replicas that the person gave, the autoscaler chooses, and its choice is only shown;
-- what the launcher does not know (``Phase.UNKNOWN``) decides nothing; why it does not know may be shown.
+- an obstacle to the start of a training is shown and never ends it, because waiting costs nothing, the obstacle may go,
+  and the user can stop the training;
+- between the user's two numbers of replicas the autoscaler chooses, and its choice is only shown;
+- a state unknown to the launcher (``Phase.UNKNOWN``) decides nothing; the reason may be shown.
 """
 
 from __future__ import annotations
@@ -46,17 +46,17 @@ from kafkaml.wire.state import RunState
 
 __all__ = ["Decision", "reconcile"]
 
-# How often an end without a report is seen before it counts.
+# How often an end without a report must be observed before it counts.
 LOOKS = 2
 # How long a worker may take to leave after it reported its end.
 LINGER_SECONDS = 30.0
-# An inference whose replicas keep crashing for a reason that does not pass fails after so many restarts.
+# An inference whose replicas keep crashing for a lasting reason fails after this many restarts.
 MAX_CRASHES = 5
 
 
 @dataclass(frozen=True)
 class Decision:
-    """``actions`` in the order in which they are to be carried out; ``looks`` is to be given to the next call."""
+    """``actions`` in the order in which they are to be carried out; ``looks`` must be passed to the next call."""
 
     actions: tuple[Action, ...] = ()
     looks: Mapping[str, int] = field(default_factory=dict)
@@ -79,7 +79,7 @@ def reconcile(
     for row in rows:
         attempts = work.pop(row.subject, {})
         actions += _old_attempts(row, attempts)
-        look = _Look(row, attempts, now, looks or {}, new_looks)
+        look = _RowDecision(row, attempts, now, looks or {}, new_looks)
         actions += look.decide()
     for subject, attempts in work.items():
         for seen in attempts.values():
@@ -88,7 +88,7 @@ def reconcile(
 
 
 def _end(subject: Subject, seen: Observed) -> list[Action]:
-    """Get rid of work that nobody wants any more."""
+    """Stop and forget work that is not wanted any more."""
     if seen.phase in (Phase.UNKNOWN, Phase.STOPPING):
         return []
     return [Forget(subject, seen.name)] if seen.phase.ended else [Stop(subject, seen.name)]
@@ -100,7 +100,7 @@ def _old_attempts(row: Row, attempts: Mapping[int, Observed]) -> list[Action]:
     ]
 
 
-class _Look:
+class _RowDecision:
     """One look at one row."""
 
     def __init__(
@@ -133,7 +133,9 @@ class _Look:
         return self._training() if self._subject.kind is RunKind.TRAINING else self._inference()
 
     def _unknown(self, seen: Observed) -> list[Action]:
-        """Show why nobody knows, unless replicas say that they serve: they reach us where we do not reach them."""
+        """Show why the state is unknown, unless replicas report that they serve, because they may reach us when we
+        cannot reach them.
+        """
         row = self._row
         waits = row.wanted and not row.state.ended and row.next_retry_at is None
         silent = self._subject.kind is RunKind.INFERENCE and not (row.replicas_serving or row.workers_serving)
@@ -152,7 +154,8 @@ class _Look:
 
     def _ended(self) -> list[Action]:
         if self._seen is not None and not self._seen.phase.ended:
-            # A failed inference's replicas would otherwise go on in circles; a worker that reported leaves by itself.
+            # A failed inference's replicas would otherwise restart endlessly. A worker that reported its failure ends
+            # on its own.
             overdue = self._now - (self._row.ended_at or 0) > LINGER_SECONDS
             if overdue or self._subject.kind is RunKind.INFERENCE:
                 return _end(self._subject, self._seen)
@@ -171,7 +174,7 @@ class _Look:
         if self._seen is not None:
             if self._seen.phase.ended:
                 return self._keep_and_forget()
-            # Before the time is up, a worker that reported its failure may still be leaving.
+            # Until then a worker that reported its failure may still be ending.
             return _end(self._subject, self._seen) if due else []
         if not due or not self._row.ready or self._others_alive:
             return []
@@ -195,7 +198,7 @@ class _Look:
         return self._after_looks(self._unreported_end(seen))
 
     def _obstacle(self, seen: Observed) -> list[Action]:
-        # Shown until the training runs: an image that is asked for again and again is missing in between, too.
+        # Show it until the training runs, because between two pulls of a missing image the obstacle disappears briefly.
         if seen.phase is not Phase.STARTING or seen.failure is None or seen.failure == self._row.failure:
             return []
         return [ShowObstacle(self._subject, self._row.attempt, seen.failure)]
@@ -214,7 +217,7 @@ class _Look:
         if seen is not None and seen.phase is Phase.STOPPING:
             return []
         if seen is None or not self._row.may_have(seen.replicas) or self._bounds_changed:
-            # Vanished, or to be scaled: launching is adopting.
+            # The work vanished or has to be scaled. Launching again adopts existing work.
             return [Launch(self._subject, self._row.attempt)]
         if (failure := self._hopeless(seen)) is not None:
             return [
@@ -225,7 +228,7 @@ class _Look:
 
     @property
     def _bounds_changed(self) -> bool:
-        """Whether the launcher is still to be told between which numbers of replicas the lag may choose."""
+        """Whether the launcher does not know yet between which numbers of replicas the lag may choose."""
         return self._row.max_replicas != self._row.launched_max_replicas
 
     def _show_scale(self, seen: Observed) -> list[Action]:
@@ -234,13 +237,13 @@ class _Look:
         return [ShowScale(self._subject, self._row.attempt, seen.replicas)]
 
     def _show_ready(self, seen: Observed) -> list[Action]:
-        # A replica that was killed cannot say that it serves no more.
+        # A killed replica cannot report that it stopped serving.
         launched = min(self._row.replicas_serving, seen.ready_replicas)
-        # Also while others serve: why it is two of three is asked before why it is none.
+        # Show it while others serve too, because users want to know why only two of three serve.
         failure = seen.failure if launched < max(1, seen.replicas) else None
         serving = launched + self._row.workers_serving
         if not serving and failure is None:
-            # What was known to be wrong stays until something serves.
+            # A known failure stays until something serves.
             failure = self._row.failure
         state = RunState.RUNNING if serving else RunState.WAITING
         shown = (self._row.ready_replicas_shown, self._row.state, self._row.failure)

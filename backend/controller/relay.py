@@ -1,4 +1,4 @@
-"""Relay: a thread of the controller that carries outside what requests left in the database."""
+"""Relay: a thread of the controller that sends out what requests left in the database."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ logger = get_logger(__name__)
 
 _FIRST_PAUSE_SECONDS = 0.5
 _MAX_PAUSE_SECONDS = 15.0
-# How long nobody looks when no hint comes.
+# The pause between two rounds without a hint.
 _LOOK_SECONDS = 1.0
 
 
@@ -25,7 +25,7 @@ class Relay(ABC):
     """Runs between ``start`` and ``close``, by the one controller that ``may_act``."""
 
     name: str
-    # How long what is under way may take at the end.
+    # How long a transfer under way may take at the end.
     end_seconds: float
 
     def __init__(self, *, may_act: Callable[[], bool]) -> None:
@@ -36,13 +36,13 @@ class Relay(ABC):
 
     @abstractmethod
     def relay(self) -> int:
-        """Carry what is due; return how much was. Raises KafkaMLError where it is to be tried again after a pause."""
+        """Send what is due; return how much that was. Raises KafkaMLError to be tried again after a pause."""
 
     def start(self) -> None:
         self._thread.start()
 
     def hint(self) -> None:
-        """There may be something to carry."""
+        """Wake the relay, because there may be something to send."""
         self._news.set()
 
     def close(self) -> None:

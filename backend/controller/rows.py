@@ -1,4 +1,4 @@
-"""Desired state as values: what the controller has to know of a training result or an inference, and no more."""
+"""Desired state as values: exactly what the controller has to know about a training result or an inference."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Row", "Subject"]
 
 @dataclass(frozen=True, order=True)
 class Subject:
-    """Whose state it is: one training result or one inference."""
+    """The owner of a state: one training result or one inference."""
 
     kind: RunKind
     number: int
@@ -31,20 +31,19 @@ class Subject:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One row, as the person and the workers left it.
+    """One row, as the user and the workers left it.
 
-    ``wanted``: the person wants it to run. ``ready``: everything it needs is there (for a training: its stream).
-    ``attempt`` 0: never begun. ``tries`` counts attempts since the person last asked, or since one ran for long; 0: a
-    new one is to begin.
-    ``launched`` is False while the attempt is only intended. Times are seconds since 1970. ``failure`` is what the last
-    attempt reported or was found to have died of, or what keeps the present one from starting. ``replica_failures`` are
-    what live replicas of this attempt say keeps them from serving. ``workers_serving`` counts those elsewhere, which no
-    launcher knows of.
+    ``wanted``: the user wants it to run. ``ready``: everything it needs is there (for a training: its stream).
+    ``attempt`` 0: never begun. ``tries`` counts attempts since the user last started it, or since one ran for long; 0:
+    a new one should begin. ``launched`` is False while the attempt is only intended. Times are seconds since 1970.
+    ``failure`` is the reported or diagnosed failure of the last attempt, or the obstacle to the start of the present
+    one. ``replica_failures`` are reported by live replicas that cannot serve. ``workers_serving`` counts workers
+    elsewhere, which no launcher knows.
 
     ``cluster`` names another cluster to run in, and ``backend_url`` is where we are reached from there; empty: our own.
     ``endless`` work is never too long. With ``autoscale``, ``replicas`` is the least number of replicas;
-    ``launched_max_replicas`` is the greatest that the launcher was told, and ``scaled_to_shown`` how many the person
-    sees that the lag asks for.
+    ``launched_max_replicas`` is the greatest number that the launcher knows, and ``scaled_to_shown`` the replica count
+    that the UI currently shows as wanted by the autoscaler.
     """
 
     subject: Subject
@@ -74,11 +73,11 @@ class Row:
 
     @property
     def max_replicas(self) -> int | None:
-        """The greatest number of replicas that the lag may ask for; None where it asks for nothing."""
+        """The greatest number of replicas that the autoscaler may choose; None without autoscaling."""
         return None if self.autoscale is None else self.autoscale.max_replicas
 
     def may_have(self, replicas: int) -> bool:
-        """Whether so many replicas are right."""
+        """Whether ``replicas`` is an allowed number."""
         return self.replicas <= replicas <= max(self.replicas, self.max_replicas or 0)
 
     @property

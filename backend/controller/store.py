@@ -16,8 +16,8 @@ __all__ = ["Store"]
 class Store(Protocol):
     """Rows of trainings and inferences.
 
-    Every write names the attempt that it is about and does nothing, returning False, when the row is gone, has another
-    attempt by now, or (for marks) has ended; so a decision on a stale row does no harm.
+    Every write names its attempt and returns False, without effect, when the row is gone, has another attempt by now,
+    or (for marks) has ended. A decision on a stale row therefore does no harm.
     """
 
     def rows(self, subjects: Collection[Subject]) -> Sequence[Row]:
@@ -33,5 +33,5 @@ class Store(Protocol):
         ...
 
     def prepare_launch(self, subject: Subject) -> None:
-        """Make what the work needs before it starts (the topics of an inference); raises BrokenError."""
+        """Create what the run needs before it starts (the topics of an inference); raises BrokenError."""
         ...

@@ -1,4 +1,4 @@
-"""TopicMaker: makes topics without holding up the controller while Kafka is away."""
+"""TopicMaker: creates topics without holding up the controller while Kafka is unavailable."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from kafkaml.starts import Start
 
 __all__ = ["TopicMaker", "Topics"]
 
-# A healthy cluster answers in milliseconds; the controller has other things to do than to wait for a sick one.
+# A healthy cluster answers in milliseconds, and the controller should not wait for an unhealthy one.
 _PATIENCE_SECONDS = 2.0
 
 
 class Topics(Protocol):
-    """What is needed of ``kafkaml.confluent.KafkaAdmin``."""
+    """The part of ``kafkaml.confluent.KafkaAdmin`` that is used."""
 
     def partition_count(self, name: str) -> int: ...
 
@@ -27,7 +27,7 @@ class Topics(Protocol):
 
 
 class TopicMaker:
-    """Calls Kafka in a thread of its own; what takes too long goes on there and is picked up when asked for again."""
+    """Calls Kafka in a thread of its own; a slow call continues there, and the next request picks up its result."""
 
     def __init__(self, connect: Callable[[], Topics]) -> None:
         self._connect = connect
@@ -43,13 +43,13 @@ class TopicMaker:
         return self._in_time(f"topic {topic} is not made yet", self._ensure, topic, partitions, max_record_bytes)
 
     def begin_at(self, group: str, topic: str, start: Start) -> None:
-        """Let a group that has committed nothing of ``topic`` begin there. Raises BrokerError."""
+        """Let a group without committed offsets for ``topic`` begin at the given start. Raises BrokerError."""
         self._in_time(f"group {group} has no place in topic {topic} yet", self._begin_at, group, topic, start)
 
     def _in_time(self, lacks: str, action: Callable[..., int], *arguments: Any) -> int:
         future = self._under_way.get(lacks)
         if future is None:
-            if any(not each.done() for each in self._under_way.values()):
+            if any(not future.done() for future in self._under_way.values()):
                 raise BrokerTimeout(f"{lacks}: Kafka has not answered what was asked before")
             future = self._under_way[lacks] = self._pool.submit(action, *arguments)
         try:

@@ -21,7 +21,9 @@ _NAME = "controller.sock"
 
 
 def wake_controller() -> None:
-    """Make the controller look now. Never raises, never waits: it looks by itself soon anyway."""
+    """Make the controller start a round now. Never raises, never waits, because the controller starts one
+    soon anyway.
+    """
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
         sender.setblocking(False)
         with socket_address(environment().state_dir / "run", _NAME) as address:

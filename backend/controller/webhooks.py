@@ -1,4 +1,4 @@
-"""WebhookRelay: tells webhooks what requests left in the database for them."""
+"""WebhookRelay: sends webhooks the events that requests left in the database."""
 
 from __future__ import annotations
 

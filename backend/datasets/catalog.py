@@ -1,5 +1,5 @@
-"""All data sets in one list: those that people made, and the streams that sinks announced, which are of the simplest
-contract and stay as they were sent.
+"""All data sets in one list: those that users made, and the streams that sinks announced, which have the simplest
+contract and never change.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class DatasetKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class CatalogSearch:
-    """Which rows are meant, and their order: ``id``, ``name`` or ``changed_at``, from the last on with ``-``."""
+    """The filter for rows, and their order: ``id``, ``name`` or ``changed_at``, from the last on with ``-``."""
 
     kind: DatasetKind | None = None
     text: str = ""
@@ -45,7 +45,7 @@ class CatalogRow:
     """A data set as lists show it, of its newest version; ``id`` is unique among those of its kind.
 
     ``columns`` and ``labels`` are names, of a stream the type and shape of its arrays as far as it says them.
-    ``records`` are at most so many, None: without end.
+    ``records`` is the upper bound, None: without end.
     """
 
     kind: DatasetKind
@@ -66,7 +66,7 @@ class CatalogRow:
 
 def catalog(search: CatalogSearch) -> QuerySet[Any, dict[str, Any]]:
     """Return kind and id of all that are found, to be counted and cut into pages; see ``catalog_rows``."""
-    # Those of data sets were announced by their trainings.
+    # Exclude streams of data sets, which their trainings announced.
     announced = Announcement.objects.exclude(message__input_format=InputFormat.COLUMNS)
     datasets = _places(
         Dataset.objects.filter(_holds(search.text, "name", "description")),
@@ -98,15 +98,15 @@ def _holds(text: str, *fields: str) -> Q:
     found = Q()
     for word in text.split():
         any_of = Q()
-        for each in fields:
-            any_of |= Q(**{f"{each}__icontains": word})
+        for field in fields:
+            any_of |= Q(**{f"{field}__icontains": word})
         found &= any_of
     return found
 
 
 def catalog_rows(places: Sequence[Mapping[str, Any]]) -> list[CatalogRow]:
     """Return what lists show of some of ``catalog``, in their order: three queries."""
-    wanted: dict[str, list[int]] = {each: [] for each in DatasetKind}
+    wanted: dict[str, list[int]] = {kind: [] for kind in DatasetKind}
     for place in places:
         wanted[place["source"]].append(place["id"])
     models: dict[DatasetKind, QuerySet[Any]] = {
@@ -114,9 +114,9 @@ def catalog_rows(places: Sequence[Mapping[str, Any]]) -> list[CatalogRow]:
         DatasetKind.STREAM: Announcement.objects.all(),
     }
     found: dict[tuple[str, int], Model] = {
-        (kind, each.pk): each for kind, rows in models.items() for each in rows.filter(pk__in=wanted[kind])
+        (kind, row.pk): row for kind, rows in models.items() for row in rows.filter(pk__in=wanted[kind])
     }
-    # One may be deleted meanwhile.
+    # A row may have been deleted meanwhile.
     rows = [found.get((place["source"], place["id"])) for place in places]
     return [_of_dataset(row) if isinstance(row, Dataset) else _of_stream(row) for row in rows if row is not None]
 
@@ -133,8 +133,8 @@ def _of_dataset(dataset: Dataset) -> CatalogRow:
         ranges=newest.ranges,
         records=_records(newest.ranges),
         format=contract.format,
-        columns=[each.name for each in contract.columns],
-        labels=[each.name for each in contract.labels],
+        columns=[column.name for column in contract.columns],
+        labels=[label.name for label in contract.labels],
         split=contract.split,
         validation_rate=newest.validation_rate,
         test_rate=newest.test_rate,
@@ -157,7 +157,7 @@ def _of_stream(stream: Any) -> CatalogRow:
         format=str(message.input_format),
         columns=list(fields) if isinstance(fields, list) else _array(config, "data"),
         labels=_array(config, "label"),
-        # A deployment may ask for another one.
+        # A deployment may override it.
         split=SplitBy.CONTENT,
         validation_rate=message.validation_rate,
         test_rate=message.test_rate,
@@ -167,8 +167,8 @@ def _of_stream(stream: Any) -> CatalogRow:
 
 
 def _records(ranges: str) -> int | None:
-    sizes = [each.max_records for each in parse_ranges(ranges)]
-    return None if None in sizes else sum(each or 0 for each in sizes)
+    sizes = [stream_range.max_records for stream_range in parse_ranges(ranges)]
+    return None if None in sizes else sum(size or 0 for size in sizes)
 
 
 def _array(config: Mapping[str, Any], side: str) -> list[str]:

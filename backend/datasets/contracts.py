@@ -1,4 +1,4 @@
-"""What is wrong with a contract, place by place, so that a form can say it where it is."""
+"""The problems of a contract, each with its place, so that a form can show it there."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ __all__ = ["contract_problems", "endless_contract_problems"]
 
 
 def contract_problems(contract: Contract) -> list[FieldProblem]:
-    """Return all that is wrong with a contract; fields are ``contract.columns.0.expression`` and the like."""
-    # Polars takes 40 MB, which a platform without data sets need not have.
+    """Return all problems of a contract; fields are named like ``contract.columns.0.expression``."""
+    # Import late, because Polars takes 40 MB that a platform without data sets does not need.
     from kafkaml.contract.compiled import CompiledContract
 
     try:
@@ -35,6 +35,6 @@ def endless_contract_problems(contract: Contract) -> list[FieldProblem]:
 
 def _field_problems(problems: Sequence[Problem]) -> list[FieldProblem]:
     return [
-        problem_with(".".join(["contract", *map(str, each.place)]), each.error.message, hint=each.error.hint)
-        for each in problems
+        problem_with(".".join(["contract", *map(str, problem.place)]), problem.error.message, hint=problem.error.hint)
+        for problem in problems
     ]

@@ -1,6 +1,6 @@
 """A data set, or an announced stream, as a file to download. A program of its own writes it
 (``kafkaml.dataset_export``), which may take minutes and memory; then the file is sent piece by piece, so neither holds
-up anybody else.
+up other requests.
 """
 
 from __future__ import annotations
@@ -51,18 +51,18 @@ __all__ = ["EXPORT_SECONDS", "export", "export_stream"]
 
 # How long a file may take to be written; its sending has no limit.
 EXPORT_SECONDS = 1800.0
-# Each reads as fast as it can.
+# Limit of exports at the same time, because each reads as fast as it can.
 _MAX_RUNNING = 2
 _running = 0
 
 _MODULE = "kafkaml.dataset_export"
 _ERRORS: Mapping[str, type[KafkaMLError]] = {
-    each.__name__: each for each in (BrokerError, BrokerTimeout, DecodeError, DiskFull, StreamUnavailable)
+    error.__name__: error for error in (BrokerError, BrokerTimeout, DecodeError, DiskFull, StreamUnavailable)
 }
 
 
 async def export(request: HttpRequest, pk: int) -> HttpResponseBase:
-    """Send the samples of a version as one file; ends as soon as nobody waits for it."""
+    """Send the samples of a version as one file; ends as soon as the client disconnects."""
     return await _exported(request, lambda: _order(request.GET, pk))
 
 
@@ -121,7 +121,7 @@ def _stream_order(query: QueryDict, pk: int) -> ExportOrder:
     message = stream.control_message()
     if message.input_format == InputFormat.COLUMNS:
         raise Conflict("the stream was announced from a data set", hint="export the data set, which its contract names")
-    if any(each.end is None for each in message.ranges):
+    if any(stream_range.end is None for stream_range in message.ranges):
         raise Conflict(
             "an online stream has no end, so no file would hold it",
             hint="make a data set of what the topic holds, and export that",
@@ -147,8 +147,8 @@ def _asked(query: Serializer[Any]) -> dict[str, Any]:
 
 def _checked(order: ExportOrder) -> ExportOrder:
     browser = open_browser()
-    for topic in {each.topic for each in parse_ranges(order.ranges)}:
-        # Refused at once; whoever reads it waits for a topic to come back.
+    for topic in {stream_range.topic for stream_range in parse_ranges(order.ranges)}:
+        # Refuse a missing topic immediately, because the reading program would wait for it to come back.
         browser.partitions(topic)
     return order
 
@@ -174,13 +174,13 @@ async def _sent(request: HttpRequest, order: ExportOrder) -> HttpResponseBase:
     try:
         path = folder / "samples"
         outcome = await _written(order, path)
-        # Open it stays there until it is sent, and nobody has to tidy up.
+        # An open file stays readable until it is sent, so it can be deleted now.
         file = path.open("rb")
     finally:
         await sync_to_async(shutil.rmtree)(folder, ignore_errors=True)
     size = file.seek(0, 2)
     file.seek(0)
-    name = "".join(each if each.isascii() and each.isalnum() else "-" for each in order.name)[-60:]
+    name = "".join(character if character.isascii() and character.isalnum() else "-" for character in order.name)[-60:]
     headers = {
         **DOWNLOAD_HEADERS,
         "Content-Disposition": f'attachment; filename="{name}.{order.format.value}"',
@@ -193,7 +193,7 @@ async def _sent(request: HttpRequest, order: ExportOrder) -> HttpResponseBase:
 
 
 async def _written(order: ExportOrder, path: Path) -> ExportOutcome:
-    """Let a program write the file; ends it when this ends. Raises what it says."""
+    """Let a program write the file; ends it when this ends. Raises the program's error."""
     program = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", _MODULE, str(path)), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
     )
@@ -223,7 +223,7 @@ def _folder() -> Path:
     """Return a folder of its own, and remove those that a server left that was killed."""
     parent = environment().state_dir / "exports"
     parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for each in parent.iterdir():
-        if each.stat().st_mtime < time.time() - 2 * EXPORT_SECONDS:
-            shutil.rmtree(each, ignore_errors=True)
+    for path in parent.iterdir():
+        if path.stat().st_mtime < time.time() - 2 * EXPORT_SECONDS:
+            shutil.rmtree(path, ignore_errors=True)
     return Path(tempfile.mkdtemp(dir=parent))

@@ -1,4 +1,4 @@
-"""Can deployments train on a data set? Asked while one is made, and before one is announced."""
+"""Checks whether deployments can train on a data set: while one is made, and before one is announced."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = ["check_models", "dataset_fits", "dataset_problems", "samples_problem"
 def dataset_problems(
     version: DatasetVersion | None, models: Iterable[MLModel], *, mode: str, semi_supervised: bool, targets: Targets
 ) -> list[FieldProblem]:
-    """Return why a deployment that is not made yet could not train on a version, as far as no record tells it.
+    """Return why a deployment that does not exist yet could not train on a version, without reading records.
 
     ``models`` are those that take its samples.
     """
@@ -48,7 +48,7 @@ def dataset_problems(
 def seen_classes(version: DatasetVersion, models: Iterable[MLModel]) -> Sequence[str] | None:
     """Return classes of the label that a sample of the records has, where a model may have too few outputs for them.
 
-    None where nobody needs to know, or no record can be read now: the training tells it then. Reads Kafka.
+    None where it does not matter, or no record can be read now, in which case the training will find out. Reads Kafka.
     """
     contract = Contract.model_validate(version.contract)
     if not any(asks_for_classes(contract, signature_of(model), _loss(model)) for model in models):
@@ -57,7 +57,7 @@ def seen_classes(version: DatasetVersion, models: Iterable[MLModel]) -> Sequence
         found = version_preview(version, 1)
     except KafkaMLError:
         return None
-    return [each.value for each in found.balance] or None
+    return [label.value for label in found.balance] or None
 
 
 def dataset_fits(models: Sequence[MLModel], *, targets: Targets, limit: int) -> list[dict[str, Any]]:
@@ -81,7 +81,7 @@ def dataset_fits(models: Sequence[MLModel], *, targets: Targets, limit: int) -> 
 def samples_problem(stream: ControlMessage, models: Iterable[MLModel], *, targets: Targets) -> str:
     """Return why one of ``models`` is certain not to take the samples of a stream or data set; empty where all may.
 
-    By what is declared: no record is read, and no registry asked.
+    Judged by declarations alone, without reading records or a registry.
     """
     try:
         if stream.input_format == InputFormat.COLUMNS:
@@ -95,7 +95,7 @@ def samples_problem(stream: ControlMessage, models: Iterable[MLModel], *, target
     except DataMismatch as error:
         return error.message
     except DecodeError:
-        # Whatever is wrong with the format is told where its records are read.
+        # Errors in the format are reported where its records are read.
         pass
     return ""
 

@@ -14,7 +14,7 @@ __all__ = ["Dataset", "DatasetVersion"]
 
 
 class Dataset(models.Model):
-    """A name for versions that are made one after the other."""
+    """A name for a series of versions."""
 
     name = models.CharField(max_length=100, unique=True)
     description = models.TextField(blank=True)
@@ -35,7 +35,7 @@ class DatasetVersion(models.Model):
     """A slice, whose offsets are resolved once, and a contract; never changed once made.
 
     A slice without end has no offsets: it begins in each partition with the first record that is not older than
-    ``since_ms``. What its contract learns it learns of a training's first window, which has ``fit_records`` at least.
+    ``since_ms``. Its contract learns from a training's first window, which has at least ``fit_records`` records.
     """
 
     dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="versions")
@@ -77,7 +77,7 @@ class DatasetVersion(models.Model):
             description=f"{self.dataset.name}, version {self.number}",
             validation_rate=self.validation_rate,
             test_rate=self.test_rate,
-            total_msg=None if self.online else sum(each.max_records or 0 for each in ranges),
+            total_msg=None if self.online else sum(stream_range.max_records or 0 for stream_range in ranges),
             incremental=self.online,
             since_ms=self.since_ms,
         )

@@ -1,4 +1,4 @@
-"""What a contract makes of a slice, told while somebody writes it: a sample is read once, and kept for a while."""
+"""Previews what a contract makes of a slice while the user writes it. A sample is read once and cached for a while."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ __all__ = ["MAX_SAMPLES", "PreviewQuery", "slice_preview", "stream_statistics", 
 
 MAX_SAMPLES = 50
 _RECORDS = 1000
-# Where they must follow each other, more of them are needed to have several of one key.
+# Where records must be consecutive, more are needed to have several of one key.
 _RECORDS_TOGETHER = 4000
 _SAMPLE_SECONDS = 5.0
-# A page asks again and again while somebody types: it looks at the same records for so long.
+# How long a sample is cached, because a page asks repeatedly while the user types.
 _KEPT_SECONDS = 60.0
 _KEPT_BYTES = 32 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
 class PreviewQuery:
-    """The contract as a document, whatever is wrong with it, and how many of its samples are shown.
+    """The contract as a document, possibly with errors, and how many of its samples are shown.
 
     ``online``: it is of a data set without end.
     """
@@ -55,7 +55,7 @@ class PreviewQuery:
 def slice_preview(asked: Slice, query: PreviewQuery) -> Preview:
     """Return what the contract makes of records of a slice; of one without end, of those that are there.
 
-    Raises InvalidField for a slice that holds none, StreamUnavailable for a topic that there is not, BrokerError.
+    Raises InvalidField for a slice that holds none, StreamUnavailable for a missing topic, BrokerError.
     """
 
     def ranges() -> Sequence[StreamRange]:
@@ -65,14 +65,14 @@ def slice_preview(asked: Slice, query: PreviewQuery) -> Preview:
         except InvalidField:
             if not asked.online:
                 raise
-            # What is to come since now will look like what came before.
+            # Records to come will look like earlier ones.
             return Slice(topic=asked.topic).offsets(browser)
 
     return _preview((asked,), ranges, replace(query, online=asked.online))
 
 
 def version_preview(version: DatasetVersion, samples: int) -> Preview:
-    """Return what a version's contract makes of its slice; raises as ``slice_preview``."""
+    """Return what a version's contract makes of its slice; raises like ``slice_preview``."""
     query = PreviewQuery(
         contract=version.contract,
         validation_rate=version.validation_rate,
@@ -87,10 +87,10 @@ def version_preview(version: DatasetVersion, samples: int) -> Preview:
 
 
 def stream_statistics(stream: Announcement) -> Preview:
-    """Return what a sample of the records of an announced stream says of its columns and labels.
+    """Return the columns and labels of an announced stream, judged by a sample of its records.
 
     One that a data set announced is read by its contract. Raises DecodeError for a rule that contradicts itself,
-    StreamUnavailable for a topic that there is not, BrokerError.
+    StreamUnavailable for a missing topic, BrokerError.
     """
     message = stream.control_message()
     key, ranges = ("stream", stream.pk), partial(ranges_now, stream)
@@ -108,7 +108,7 @@ def stream_statistics(stream: Announcement) -> Preview:
 
 
 def _preview(key: tuple[Hashable, ...], ranges: Callable[[], Sequence[StreamRange]], query: PreviewQuery) -> Preview:
-    # Polars takes 40 MB, which a platform that nobody asks this of need not have.
+    # Import late, because Polars takes 40 MB that most platforms do not need.
     from kafkaml.contract.preview import follows_keys, preview
 
     sample = _kept_sample(key, ranges, together=follows_keys(query.contract))
@@ -136,13 +136,15 @@ def _kept_sample(
 
 
 def _sample(ranges: Sequence[StreamRange], *, together: bool) -> TopicSample:
-    # A slice is of one topic; a stream may be of several, or of several pieces of a partition: one look at each.
+    # A slice has one topic. A stream may have several, or several pieces of a partition, each of which is sampled.
     looks: list[tuple[str, dict[int, tuple[int, int]]]] = []
-    for each in ranges:
-        look = next((span for topic, span in looks if topic == each.topic and each.partition not in span), None)
+    for stream_range in ranges:
+        look = next(
+            (span for topic, span in looks if topic == stream_range.topic and stream_range.partition not in span), None
+        )
         if look is None:
-            looks.append((each.topic, look := {}))
-        look[each.partition] = (each.start, each.end or 0)
+            looks.append((stream_range.topic, look := {}))
+        look[stream_range.partition] = (stream_range.start, stream_range.end or 0)
     sampler, deadline = open_sampler(), time.monotonic() + _SAMPLE_SECONDS
     samples: list[TopicSample] = []
     for topic, offsets in looks:
@@ -162,8 +164,8 @@ def _sample(ranges: Sequence[StreamRange], *, together: bool) -> TopicSample:
 
 
 @dataclass
-class _Kept:
-    """Samples of the last minute, the longest unused of which make room. For several threads."""
+class _SampleCache:
+    """An LRU cache of the samples of the last minute. Thread-safe."""
 
     _samples: OrderedDict[Hashable, tuple[float, int, TopicSample]] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -190,4 +192,4 @@ class _Kept:
             del self._samples[key]
 
 
-_KEPT = _Kept()
+_KEPT = _SampleCache()

@@ -19,7 +19,7 @@ def datasets() -> QuerySet[Dataset]:
 def version_of(dataset: Dataset, number: int | None, *, field: str) -> DatasetVersion:
     """Return a version, None: the newest; raises InvalidField when there is none of that number."""
     versions = list(dataset.versions.select_related("dataset").order_by("-number"))
-    found = next((each for each in versions if number in (None, each.number)), None)
+    found = next((version for version in versions if number in (None, version.number)), None)
     if found is None:
         raise InvalidField(
             field, f"{dataset.name!r} has no version {number}: expected {versions[-1].number} to {versions[0].number}"

@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 _MAX_OFFSET = 2**62
-_KINDS = [(each.value, each.value) for each in DatasetKind]
+_KINDS = [(kind.value, kind.value) for kind in DatasetKind]
 _ORDERS = [f"{sign}{name}" for name in ("id", "name", "changed_at") for sign in ("", "-")]
 
 
@@ -121,7 +121,7 @@ class CatalogRowSerializer(serializers.Serializer[Any]):
         child=serializers.CharField(), help_text="names; of a stream type and shape of its one array, as far as it says"
     )
     labels = serializers.ListField(child=serializers.CharField(), help_text="likewise")
-    split = serializers.ChoiceField(choices=[(each.value, each.value) for each in SplitBy])
+    split = serializers.ChoiceField(choices=[(rule.value, rule.value) for rule in SplitBy])
     validation_rate = serializers.FloatField()
     test_rate = serializers.FloatField()
     versions = serializers.IntegerField()
@@ -240,7 +240,9 @@ class PreviewVersionSerializer(serializers.Serializer[Any]):
 class StreamExportQuerySerializer(serializers.Serializer[Any]):
     """As which file a stream is exported."""
 
-    format = serializers.ChoiceField(choices=[(each.value, each.value) for each in ExportFormat], default="parquet")
+    format = serializers.ChoiceField(
+        choices=[(export_format.value, export_format.value) for export_format in ExportFormat], default="parquet"
+    )
 
 
 class ExportQuerySerializer(StreamExportQuerySerializer):

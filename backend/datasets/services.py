@@ -1,4 +1,4 @@
-"""What people do with data sets: make, version, rename, delete, train."""
+"""Users' actions on data sets: make, version, rename, delete, train."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def add_version(dataset: Dataset, *, actor: Actor, **version: Any) -> DatasetVer
     """Add a version; those before it stay as they are."""
     made = _checked(dataset, actor=actor, **version)
     with transaction.atomic():
-        # Numbers are given one after the other.
+        # The lock makes version numbers consecutive.
         locked = Dataset.objects.select_for_update().get(pk=dataset.pk)
         _number(locked, made)
         locked.save(update_fields=["updated_at"])
@@ -72,7 +72,9 @@ def _checked(
     validation_rate: float,
     test_rate: float,
 ) -> DatasetVersion:
-    """Return a version, not saved yet, that Kafka was asked for: no transaction is to wait for that."""
+    """Return an unsaved version with offsets from Kafka. Called outside of a transaction, which must not wait for
+    Kafka.
+    """
     browser = open_browser()
     version = DatasetVersion(
         dataset=dataset,
@@ -107,11 +109,13 @@ def update_dataset(dataset: Dataset, *, actor: Actor, **values: Any) -> Dataset:
 
 
 def deletion_of(dataset: Dataset) -> Deletion:
-    """Tell what deleting a data set would do. Nothing keeps it: what was trained on it has the contract itself."""
+    """Return what deleting a data set would do. Nothing keeps it, because trained results hold the contract
+    themselves.
+    """
     versions = counted(dataset.versions.count(), "version")
     losses = [f"{versions}: which records, and the contract; the records themselves stay"]
     if trained := users("deployment", related(DatasetVersion, "deployments").filter(dataset__dataset=dataset)):
-        named = ", ".join(str(each["id"]) for each in trained[:_MOST_NAMED])
+        named = ", ".join(str(result["id"]) for result in trained[:_MOST_NAMED])
         more = f" and {len(trained) - _MOST_NAMED} more" if len(trained) > _MOST_NAMED else ""
         whose = "deployment" if len(trained) == 1 else "deployments"
         losses.append(f"the link to it from {whose} {named}{more}; their results stay")
@@ -134,7 +138,7 @@ def announce_dataset(
     field: str = "deployment",
     classes: Sequence[str] | None = None,
 ) -> Offer:
-    """Let a deployment train on a version. ``classes`` are some that its label has; None: they are looked for.
+    """Let a deployment train on a version. ``classes`` are some of its label's classes; None: they are looked up.
 
     Raises InvalidField where it trains on streams of the other kind, or one of its models cannot learn by the contract.
     """
@@ -148,11 +152,11 @@ def announce_dataset(
     )
     if reason:
         raise InvalidField(field, reason, hint="choose a data set or a deployment of the other kind, or make one")
-    # Code that was changed since is checked when it trains; the upper ones of a chain take what the lowest makes.
+    # Code that was changed since is checked when it trains. Only the lowest model of a chain takes samples.
     models = [
-        each.model
-        for each in addressee.results.select_related("model")
-        if (each.code, each.imports) == (each.model.code, each.model.imports) and not each.tier
+        result.model
+        for result in addressee.results.select_related("model")
+        if (result.code, result.imports) == (result.model.code, result.model.imports) and not result.tier
     ]
     check_models(
         version,

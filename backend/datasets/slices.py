@@ -1,4 +1,4 @@
-"""Slice: which records of a topic a data set has, as it is asked for, and the offsets that these are now."""
+"""Slice: which records of a topic a data set has, as requested, and their present offsets."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ __all__ = ["DatasetViewSet", "PreviewView", "StreamStatisticsView"]
 
 
 class PreviewThrottle(UserRateThrottle):
-    """Keeps one person from having the platform read and compute all the time; a page asks as somebody types."""
+    """Limits how much one user can have the platform read and compute; a page asks while the user types."""
 
     scope = "preview"
 
@@ -125,7 +125,7 @@ class DatasetViewSet(DeletableViewSet[Dataset]):
 class PreviewView(APIView):
     """A data set before there is one."""
 
-    # Nothing is kept: who may look at records may see what a contract makes of them.
+    # Nothing is stored, so any user who may read records may preview a contract.
     write_role = Role.VIEWER
     throttle_classes = [PreviewThrottle]
 
@@ -133,7 +133,7 @@ class PreviewView(APIView):
     def post(self, request: Request) -> Response:
         """Show what a contract makes of a sample of a slice: columns, samples as a model gets them, and what is wrong.
 
-        A contract that is wrong is no error here: ``problems`` say what and where, and what is right is shown.
+        A wrong contract is not an error here: ``problems`` say what and where, and the correct parts are shown.
         """
         query = PreviewQuerySerializer(data=request.data)
         query.is_valid(raise_exception=True)

@@ -1,4 +1,4 @@
-"""Telling others which version of a result is current: a record on a compacted topic of Kafka, and webhooks."""
+"""Announces the current version of a result: on a compacted topic of Kafka, and by webhooks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["announce"]
 
 
 def announce(version: ResultVersion, before: ResultVersion | None, *, by: str, why: str) -> None:
-    """Let the controller tell that ``version`` is current, once the present transaction is committed."""
+    """Let the controller announce that ``version`` is current, once the present transaction is committed."""
     reason = PromotionReason.CHOSEN if by else PromotionReason(version.reason)
     promotion = Promotion(
         id=uuid.uuid4().hex,
@@ -32,7 +32,7 @@ def announce(version: ResultVersion, before: ResultVersion | None, *, by: str, w
         by=by,
         why=why,
         metrics=Outcome.model_validate(version.outcome).test_metrics,
-        # What decided then says nothing of why a person chose it now.
+        # The old comparison does not explain why a user chose it now.
         comparison=Comparison.model_validate(version.comparison) if version.comparison and not by else None,
     )
     OutboxMessage.objects.create(

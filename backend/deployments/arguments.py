@@ -1,7 +1,8 @@
-"""Fit and evaluation arguments of a deployment: read as literals and held against the frameworks' descriptions, once.
+"""Fit and evaluation arguments of a deployment: parsed as literals and checked against the frameworks' descriptions,
+once.
 
-What is stored is ``{framework: {purpose: {"text": ..., "values": ...}}}``: the text as it was typed, for people, and
-what it says, for plans.
+What is stored is ``{framework: {purpose: {"text": ..., "values": ...}}}``: the text as typed, for users, and its
+values, for plans.
 """
 
 from __future__ import annotations
@@ -35,12 +36,12 @@ def checked_arguments(configuration: Configuration, texts: Texts, mode: Training
 
 
 def argument_problems(configuration: Configuration | None, texts: Texts, mode: TrainingMode) -> list[FieldProblem]:
-    """Return what is wrong with the arguments: of texts that do not parse, and of those that a model would be given.
+    """Return the problems of the arguments: texts that do not parse, and arguments that a model does not accept.
 
     Without a configuration the arguments of all frameworks are checked.
     """
     models = None if configuration is None else list(configuration.models.all())
-    frameworks = set(Framework) if models is None else {Framework(each.framework) for each in models}
+    frameworks = set(Framework) if models is None else {Framework(model.framework) for model in models}
     problems: list[FieldProblem] = []
     for framework, purpose, text in _each(texts):
         try:
@@ -48,7 +49,7 @@ def argument_problems(configuration: Configuration | None, texts: Texts, mode: T
             if framework in frameworks:
                 FRAMEWORKS[framework].check(purpose, arguments)
             if purpose is Purpose.FIT:
-                own = [each for each in models or () if each.framework == framework]
+                own = [model for model in models or () if model.framework == framework]
                 _check_outputs(arguments, own)
                 _check_best_epoch(arguments, mode, own)
         except ArgumentsError as error:
@@ -58,7 +59,7 @@ def argument_problems(configuration: Configuration | None, texts: Texts, mode: T
 
 
 def _check_outputs(arguments: Mapping[str, Any], models: Sequence[MLModel]) -> None:
-    if _CLASS_WEIGHT in arguments and any(each.distributed for each in models):
+    if _CLASS_WEIGHT in arguments and any(model.distributed for model in models):
         raise ArgumentsError(
             "a distributed model has several outputs, which class_weight does not weight: expected none",
             hint="leave it out, or deploy the models of one output by themselves",
@@ -79,13 +80,13 @@ def _check_best_epoch(arguments: Mapping[str, Any], mode: TrainingMode, models: 
 def _check_metric(monitor: str, models: Sequence[MLModel]) -> None:
     """Raise ArgumentsError where a model, or a chain, is known not to measure what is to be monitored."""
     name = monitor.removeprefix("val_")
-    sub_models = with_chains([each for each in models if each.distributed])
-    measured = {f"model {each.name}": each.report.get("metrics") or () for each in models if not each.distributed}
+    sub_models = with_chains([model for model in models if model.distributed])
+    measured = {f"model {model.name}": model.report.get("metrics") or () for model in models if not model.distributed}
     if len(sub_models) > 1:
-        measured["the distributed model"] = ["loss", *(each.name for each in sub_models)]
+        measured["the distributed model"] = ["loss", *(sub_model.name for sub_model in sub_models)]
     for what, names in measured.items():
-        # What gives several numbers is named by what their names begin with, and so is what an exit measures.
-        if names and not any(name == each or name.startswith(f"{each}_") for each in names):
+        # A metric with several numbers is named by their common prefix, and so is the metric of an exit.
+        if names and not any(name == known or name.startswith(f"{known}_") for known in names):
             close = difflib.get_close_matches(name, names, n=1)
             raise ArgumentsError(
                 f"{what} has no metric {monitor!r} to monitor: expected {' or '.join(names)}, with val_ before it on "
@@ -104,7 +105,7 @@ def read_arguments(texts: Texts) -> dict[str, Any]:
 
 
 def legible_texts(given: object) -> Texts:
-    """Return what of ``given``, which may be anything that JSON holds, are texts of arguments."""
+    """Return the texts of arguments in ``given``, which may be any JSON."""
     frameworks = given.items() if isinstance(given, Mapping) else ()
     return {
         name: {purpose: text for purpose, text in purposes.items() if isinstance(text, str)}

@@ -1,4 +1,4 @@
-"""What the chains of a deployment are asked to be trained with: read, and held against their sub-models."""
+"""The settings for training the chains of a deployment: parsed, and checked against their sub-models."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from kafkaml.wire.framework import Framework
 __all__ = ["OLD_FIELDS", "chain_problems", "checked_chain"]
 
 _FIELD = "chain"
-# Kafka-ML's first form had them beside the other fields of a deployment.
+# Kafka-ML's first form had them among the other fields of a deployment.
 OLD_FIELDS = ("optimizer", "learning_rate", "loss", "metrics")
 
 
@@ -56,16 +56,16 @@ def _judged(values: Mapping[str, Any], models: Sequence[MLModel]) -> tuple[Chain
     if asked is not None:
         asked, named = _with_known_names(asked, {Framework(chain[0].framework) for chain in chains})
         found += [*named, *_weight_problems(asked, chains), *_metric_problems(values, asked)]
-    problems += [_as_asked(each, old) for each in found]
+    problems += [_as_asked(problem, old) for problem in found]
     return asked, [*problems, *_combination_problems(values)]
 
 
 def _with_metrics(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings with metrics as a list, which people write as a text, too: ``mse, mae``."""
+    """Return the settings with metrics as a list. Users may also write them as text: ``mse, mae``."""
     metrics = given.get("metrics")
     if not isinstance(metrics, str):
         return dict(given)
-    return {**given, "metrics": [each.strip() for each in metrics.split(",") if each.strip()]}
+    return {**given, "metrics": [part.strip() for part in metrics.split(",") if part.strip()]}
 
 
 def _with_known_names(asked: ChainTraining, frameworks: set[Framework]) -> tuple[ChainTraining, list[FieldProblem]]:
@@ -87,7 +87,7 @@ def _with_known_names(asked: ChainTraining, frameworks: set[Framework]) -> tuple
         return known_name(text, accepted[min(frameworks)]) or text
 
     names = {framework: FRAMEWORKS[framework].chain for framework in frameworks}
-    metrics = [known("metrics", each, {of: found.metrics for of, found in names.items()}) for each in asked.metrics]
+    metrics = [known("metrics", metric, {of: found.metrics for of, found in names.items()}) for metric in asked.metrics]
     changed = {
         "optimizer": known("optimizer", asked.optimizer, {of: found.optimizers for of, found in names.items()}),
         "loss": known("loss", asked.loss, {of: found.losses for of, found in names.items()}),
@@ -97,7 +97,7 @@ def _with_known_names(asked: ChainTraining, frameworks: set[Framework]) -> tuple
 
 
 def _weight_problems(asked: ChainTraining, chains: Sequence[Sequence[MLModel]]) -> list[FieldProblem]:
-    names = [each.name for chain in chains for each in chain]
+    names = [model.name for chain in chains for model in chain]
     problems = []
     for name in asked.loss_weights:
         if name not in names:
@@ -106,8 +106,8 @@ def _weight_problems(asked: ChainTraining, chains: Sequence[Sequence[MLModel]]) 
             hint = f"did you mean {close}?" if close else ""
             problems.append(problem_with(f"{_FIELD}.loss_weights.{name}", detail, hint=hint))
     for chain in chains:
-        if all(asked.loss_weights.get(each.name, 1.0) == 0 for each in chain):
-            detail = f"no exit of {', '.join(each.name for each in chain)} counts: expected a weight above 0"
+        if all(asked.loss_weights.get(model.name, 1.0) == 0 for model in chain):
+            detail = f"no exit of {', '.join(model.name for model in chain)} counts: expected a weight above 0"
             problems.append(problem_with(f"{_FIELD}.loss_weights", detail))
     return problems
 

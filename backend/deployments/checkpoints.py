@@ -1,7 +1,7 @@
-"""Checkpoints of trainings: taken, given to the next attempt, and let go of. Called by the job API and by the rows.
+"""Checkpoints of trainings: stored, given to the next attempt, and dropped. Called by the job API and by the rows.
 
-A checkpoint is an artifact whose name says so. It counts from the moment that its worker says that it is uploaded; the
-newest two are kept, so that there is one left where the file of the other is gone.
+A checkpoint is an artifact with a special name. It counts once its worker reports the upload. The newest two are kept,
+so that one is left if the file of the other is lost.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MAX_KEPT = 2
 
 
 def save(result_id: int, attempt: int, saved: SavedCheckpoint) -> None:
-    """Take a checkpoint whose file is stored; told again it is the same one.
+    """Register a checkpoint whose file is stored; a repeated report changes nothing.
 
     Raises NotFound, StaleAttempt, and RefusedError where its file is not stored as it says.
     """
@@ -41,20 +41,20 @@ def save(result_id: int, attempt: int, saved: SavedCheckpoint) -> None:
             positions=saved.to_json()["positions"],
         )
         _prune(result)
-        # It came further than the attempts before: their failures count no more.
+        # The attempt got further than earlier ones, so their failures no longer count.
         result.tries = 1
         result.save(update_fields=["tries", "updated_at"])
         publish_row(result, checkpoint={"step": saved.step, "records": saved.records, "size": saved.size})
 
 
 def latest(result: TrainingResult) -> Checkpoint | None:
-    """Return where the next attempt goes on: the newest checkpoint of its run whose file is there."""
+    """Return where the next attempt continues: the newest checkpoint of its run with an existing file."""
     rows = Checkpoint.objects.filter(result=result.head).select_related("artifact").order_by("-id")
-    return next((each for each in rows if storage.is_kept(each.artifact)), None)
+    return next((row for row in rows if storage.is_kept(row.artifact)), None)
 
 
 def begun_window(result: TrainingResult, checkpoint: Checkpoint | None) -> WindowEnd | None:
-    """Return the window behind ``checkpoint``, or the first one, where an attempt began it."""
+    """Return the window after ``checkpoint``, or the first one, if an attempt began it."""
     if result.window_end is None:
         return None
     begun = WindowEnd.model_validate(result.window_end)
@@ -62,7 +62,7 @@ def begun_window(result: TrainingResult, checkpoint: Checkpoint | None) -> Windo
 
 
 def go_back(result: TrainingResult) -> None:
-    """Let a locked row stand where its last checkpoint is, or at the beginning; the caller saves.
+    """Reset a locked row to its last checkpoint, or to the beginning; the caller saves.
 
     What was reported after it will be computed, and reported, again.
     """
@@ -86,9 +86,9 @@ def artifact_to_go_on_with(result: TrainingResult, name: str) -> Artifact:
 
 
 def forget(result: TrainingResult) -> None:
-    """Let go of all checkpoints of a training: nothing goes on there any more; the caller saves."""
+    """Drop all checkpoints of a training, because nothing will continue there; the caller saves."""
     result.window_end = None
-    storage.remove(result, pk__in=[each.pk for each in result.artifacts.all() if is_checkpoint(each.name)])
+    storage.remove(result, pk__in=[artifact.pk for artifact in result.artifacts.all() if is_checkpoint(artifact.name)])
 
 
 def _stored(result: TrainingResult, saved: SavedCheckpoint) -> Artifact:
@@ -105,8 +105,8 @@ def _stored(result: TrainingResult, saved: SavedCheckpoint) -> Artifact:
 
 
 def _prune(result: TrainingResult) -> None:
-    kept = {each.artifact_id for each in result.checkpoints.order_by("-id")[:MAX_KEPT]}
+    kept = {checkpoint.artifact_id for checkpoint in result.checkpoints.order_by("-id")[:MAX_KEPT]}
     # Among them files of attempts that died before they could say that one was uploaded.
-    files = [each for each in result.artifacts.all() if is_checkpoint(each.name)]
-    storage.remove(result, pk__in=[each.pk for each in files if each.pk not in kept])
+    files = [artifact for artifact in result.artifacts.all() if is_checkpoint(artifact.name)]
+    storage.remove(result, pk__in=[file.pk for file in files if file.pk not in kept])
     storage.remove_unfinished_before(result)

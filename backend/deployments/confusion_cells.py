@@ -60,12 +60,12 @@ def _columns(result: TrainingResult, shape: Sequence[int]) -> tuple[str, ...]:
         features = codec_for(message.input_format, config).features
         return named_columns(features, shape) or (tuple(features.record_names()) if len(shape) == 2 else ())
     except DecodeError:
-        # It was trained all the same: nobody is kept from its samples by a schema that can be read no more.
+        # The result was trained nevertheless, and an unreadable schema must not hide its samples.
         return ()
 
 
 def _read(result: TrainingResult) -> ConfusionSamples:
-    artifact = next((each for each in result.artifacts_shown if each.name == CONFUSION_SAMPLES), None)
+    artifact = next((artifact for artifact in result.artifacts_shown if artifact.name == CONFUSION_SAMPLES), None)
     hint = "train it again to have them"
     if artifact is None:
         raise NotFound(f"result {result.pk} has no samples of its confusion matrix", hint=hint)

@@ -34,7 +34,7 @@ def draw_confusion_matrix(matrix: Sequence[Sequence[int]], labels: Sequence[str]
     size = max(9, min(16, cell // 3 + 4))
     font = default_font(size)
     written = [font_for(name, size) for name in names]
-    label_width = int(max(each.getlength(name) for each, name in written)) + 12
+    label_width = int(max(font.getlength(name) for font, name in written)) + 12
     left, top = label_width + 26, label_width + 56
     width = max(left + classes * cell + 20, 360)
     image = Image.new("RGB", (width, top + classes * cell + 20), _PAPER)

@@ -21,13 +21,13 @@ __all__ = ["delete_deployment", "delete_result", "deletion_of", "deletion_of_res
 
 
 def deletion_of(deployment: Deployment) -> Deletion:
-    """Tell what deleting a deployment would do: one that trains, or whose results are served, stays."""
+    """Return what deleting a deployment would do; one that trains, or whose results are served, stays."""
     results = list(deployment.results.select_related("model").order_by("id"))
     return _deletion(str(deployment), results, [f"{counted(len(results), 'training run')} with metrics and logs"])
 
 
 def deletion_of_result(result: TrainingResult) -> Deletion:
-    """Tell what deleting a result would do; sub-models of a chain are deleted with its top's, which led them.
+    """Return what deleting a result would do; sub-models of a chain are deleted with its top's, which led them.
 
     The last run of a deployment stays with it: a deployment without any would wait for nothing.
     """
@@ -37,7 +37,7 @@ def deletion_of_result(result: TrainingResult) -> Deletion:
         message = f"{name} was trained together with result {result.leader_id}"
         return Deletion(obstacle=InUse(message, users=[leader], hint="delete that, and all of the chain goes"))
     parts = [result, *result.followers.select_related("model").order_by("id")]
-    if not result.deployment.results.exclude(pk__in=[each.pk for each in parts]).exists():
+    if not result.deployment.results.exclude(pk__in=[part.pk for part in parts]).exists():
         deployment = {"type": "deployment", "id": result.deployment_id, "name": str(result.deployment)}
         message = f"{name} is all that deployment {result.deployment_id} trains"
         return Deletion(obstacle=InUse(message, users=[deployment], hint="delete the deployment"))
@@ -59,16 +59,16 @@ def delete_deployment(deployment: Deployment, *, actor: Actor) -> None:
 def delete_result(result: TrainingResult, *, actor: Actor) -> None:
     """Delete a result with its versions and files, a chain as a whole; refused while it trains or is served."""
     with transaction.atomic():
-        # All of the deployment's: two deletions at once are not to leave it without any.
-        locked = {each.pk: each for each in result.deployment.results.select_for_update()}
+        # Lock all results of the deployment, because two concurrent deletions must not leave it without any.
+        locked = {row.pk: row for row in result.deployment.results.select_for_update()}
         if result.pk not in locked:
             return
         found = locked[result.pk]
         deletion_of_result(found).check()
-        for each in [found, *found.followers.all()]:
-            record(actor, "delete", each, before=state_hash(each))
-            storage.remove_result(each.pk)
-            publish("results", {"id": each.pk, "change": "deleted", "deployment": each.deployment_id})
+        for follower in [found, *found.followers.all()]:
+            record(actor, "delete", follower, before=state_hash(follower))
+            storage.remove_result(follower.pk)
+            publish("results", {"id": follower.pk, "change": "deleted", "deployment": follower.deployment_id})
         found.delete()
 
 
@@ -76,13 +76,13 @@ def _deletion(name: str, results: Sequence[TrainingResult], losses: Sequence[str
     if served := [user for result in results for user in users("inference", result.inferences.all())]:
         message = f"{name} is in use by {counted(len(served), 'inference')}"
         return Deletion(obstacle=InUse(message, users=served, hint="delete them first"))
-    if busy := [_training(each) for each in results if each.leader_id is None and each.may_have_work]:
+    if busy := [_training(result) for result in results if result.leader_id is None and result.may_have_work]:
         return Deletion(obstacle=InUse(f"{name} is training", users=busy, hint="stop it first"))
-    models = {each.pk: each.artifacts.values("sha256").distinct().count() for each in results}
+    models = {result.pk: result.artifacts.values("sha256").distinct().count() for result in results}
     trained = [
-        f"the trained model {each.model.name} (result {each.pk}, {counted(models[each.pk], 'file')})"
-        for each in results
-        if models[each.pk]
+        f"the trained model {result.model.name} (result {result.pk}, {counted(models[result.pk], 'file')})"
+        for result in results
+        if models[result.pk]
     ]
     return Deletion(losses=[*losses, *trained], careful=bool(trained))
 

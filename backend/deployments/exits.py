@@ -19,15 +19,15 @@ __all__ = ["exit_curves", "read_limits"]
 def read_limits(text: str) -> list[float | None]:
     """Return ``0.8,0.9`` as limits from below, an empty place as None; raises InvalidField."""
     limits: list[float | None] = []
-    for each in text.split(",") if text else ():
+    for part in text.split(",") if text else ():
         try:
-            limit = float(each) if each.strip() else None
+            limit = float(part) if part.strip() else None
         except ValueError:
             limit = -1
         if limit is not None and not 0 <= limit <= 1:
             raise InvalidField(
                 "limits",
-                f"limits has {each[:40]!r}: expected numbers from 0 to 1 by commas, from the lowest tier on",
+                f"limits has {part[:40]!r}: expected numbers from 0 to 1 by commas, from the lowest tier on",
                 hint="an empty place is the proposed limit",
             )
         limits.append(limit)
@@ -51,9 +51,11 @@ def exit_curves(result: TrainingResult, limits: Sequence[float | None] = ()) -> 
         )
     exits = [_exit_of(part, version) for part in parts]
     samples = _samples(run, version, parts)
-    costs = [Cost(each.upper_bytes, each.seconds_per_sample, each.classes) for each in exits]
+    costs = [Cost(exit_.upper_bytes, exit_.seconds_per_sample, exit_.classes) for exit_ in exits]
     best = proposed(samples.tiers, costs, limits)
-    chosen = [each if given is None else given for each, given in zip(best, _padded(limits, len(best)), strict=True)]
+    chosen = [
+        proposed if given is None else given for proposed, given in zip(best, _padded(limits, len(best)), strict=True)
+    ]
     found = leaving(samples.tiers, chosen, costs)
     return ExitCurves(
         result=run.pk,

@@ -1,4 +1,4 @@
-"""What is shown of many epochs. Pure.
+"""The summary of many epochs. Pure.
 
 A history (the best of each metric, and one curve of few points) is kept with the result and grows with each epoch, so
 that a list need not read the epochs of its rows. Where all were asked for, the most telling are picked.
@@ -16,7 +16,7 @@ from kafkaml.wire.progress import EpochMetrics
 
 __all__ = ["MAX_POINTS", "extended", "of", "thinned"]
 
-# The curve is drawn a hundred pixels wide: when it has so many points, every second one goes.
+# The curve is drawn a hundred pixels wide: at this many points every second one is dropped.
 MAX_POINTS = 48
 
 
@@ -37,8 +37,8 @@ def extended(history: Mapping[str, Any] | None, metrics: EpochMetrics) -> dict[s
 def of(documents: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
     """Return the history of epochs, as EpochMetrics in JSON; None without any."""
     history: dict[str, Any] | None = None
-    for each in documents:
-        history = extended(history, EpochMetrics.model_validate(each))
+    for document in documents:
+        history = extended(history, EpochMetrics.model_validate(document))
     return history
 
 
@@ -52,9 +52,9 @@ def thinned(documents: Sequence[Mapping[str, Any]], points: int) -> list[Mapping
     if count <= points:
         return list(documents)
     curves: dict[tuple[str, str], list[tuple[float, int]]] = {}
-    for place, each in enumerate(documents):
+    for place, document in enumerate(documents):
         for part in ("training", "validation", "before"):
-            for name, value in each.get(part, {}).items():
+            for name, value in document.get(part, {}).items():
                 if value is not None:
                     curves.setdefault((part, name), []).append((value, place))
     kept = {0, count - 1}
@@ -64,7 +64,7 @@ def thinned(documents: Sequence[Mapping[str, Any]], points: int) -> list[Mapping
             kept |= extremes
     main = next((curve for (_, name), curve in curves.items() if name == "loss"), next(iter(curves.values()), []))
     stretches = (points - len(kept)) // 2
-    # By epochs, not by documents: of the early ones there may be fewer, because they were thinned before.
+    # Divide by epochs, not by documents, because early epochs may have been thinned before.
     first = documents[0]["epoch"]
     width = (documents[-1]["epoch"] - first + 1) / max(1, stretches)
     ends: dict[int, tuple[tuple[float, int], tuple[float, int]]] = {}

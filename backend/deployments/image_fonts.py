@@ -1,7 +1,7 @@
-"""Fonts for images: for each text one that has its letters, of those that the machine has.
+"""Fonts for images: chooses, for each text, an installed font that has its letters.
 
 Pillow brings one font, of Latin, Greek and Cyrillic letters. Letters that no font has are written as their numbers,
-``\\u65e5``, which can at least be told apart; a box cannot.
+``\\u65e5``, which can at least be distinguished, unlike boxes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ def default_font(size: int) -> Font:
 
 
 def font_for(text: str, size: int) -> tuple[Font, str]:
-    """Return a font that has all letters of ``text``, and the text; else the best, and letters it lacks as numbers."""
+    """Return a font that has all letters of ``text``, and the text; otherwise the best font, and missing letters as
+    numbers.
+    """
     best, most = default_font(size), -1
     letters = set(text)
     for font in _fonts(size):

@@ -1,4 +1,4 @@
-"""What a deployment that learns a stream without end is asked for: read, held against its models, put into plans."""
+"""The settings of incremental deployments: parsed, checked against their models, put into plans."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kafkaml.wire.incremental import Incremental
 
 __all__ = ["checked_incremental", "incremental_of", "incremental_problems"]
 
-# Where nobody says how much of each window validates and something has to: as in Kafka-ML's first version.
+# The default share of each window that validates, as in Kafka-ML's first version.
 _DEFAULT_RATE = 0.2
 # Its form had the share as two numbers.
 _OLD_SHARE = ("numeratorBatch", "denominatorBatch")
@@ -36,7 +36,7 @@ def checked_incremental(
 def incremental_problems(
     mode: TrainingMode, document: Mapping[str, Any] | None, models: Iterable[MLModel]
 ) -> list[FieldProblem]:
-    """Return what is wrong with the settings of a deployment: one problem for each field, ``incremental.<name>``."""
+    """Return the problems of a deployment's settings, one per field, ``incremental.<name>``."""
     return _judged(mode, document, models)[1]
 
 
@@ -62,7 +62,7 @@ def _judged(
 
 
 def _read(document: Mapping[str, Any]) -> tuple[Incremental, list[FieldProblem]]:
-    """Return the settings, the default ones where they cannot be read, and what is wrong with them."""
+    """Return the settings, or the defaults where they cannot be read, and their problems."""
     given, problems = _with_share(dict(document))
     asked, found = read_settings(Incremental, given, field="incremental")
     problems += found
@@ -72,7 +72,7 @@ def _read(document: Mapping[str, Any]) -> tuple[Incremental, list[FieldProblem]]
 
 
 def _problems_with(models: Iterable[MLModel], asked: Incremental) -> list[FieldProblem]:
-    """Return what the models say against the settings: a metric that their reports do not have."""
+    """Return conflicts between models and settings: a metric that their reports do not have."""
     problems = []
     for model in models:
         metrics = model.report.get("metrics") or []

@@ -25,7 +25,7 @@ __all__ = ["Artifact", "Checkpoint", "Deployment", "EpochRecord", "ResultVersion
 
 
 class Deployment(models.Model):
-    """A configuration that waits for its stream, or trains, or has trained. The sinks address it by its id."""
+    """A configuration that waits for its stream, trains, or has trained. Sinks address it by its id."""
 
     # Filled by selectors: its results, and the stream that was announced to it last.
     result_rows: list[TrainingResult]
@@ -41,19 +41,19 @@ class Deployment(models.Model):
     confusion_matrix = models.BooleanField(default=False)
     seed = models.PositiveIntegerField(default=0, validators=[MaxValueValidator(2**31 - 1)])
     gpu = models.PositiveSmallIntegerField(default=0, validators=[MaxValueValidator(64)])
-    # Null is no text: nobody chose.
+    # Null means that the user did not choose.
     split = models.CharField(  # noqa: DJ001
         max_length=20,
-        choices=[(each.value, each.value) for each in Split],
+        choices=[(split.value, split.value) for split in Split],
         null=True,
         blank=True,
         help_text="null: by content, or by time where the fit arguments say shuffle=False",
     )
     targets = models.CharField(
-        max_length=20, choices=[(each.value, each.value) for each in Targets], default=Targets.LABELS.value
+        max_length=20, choices=[(targets.value, targets.value) for targets in Targets], default=Targets.LABELS.value
     )
     mode = models.CharField(
-        max_length=20, choices=[(each.value, each.value) for each in TrainingMode], default=TrainingMode.CLASSIC.value
+        max_length=20, choices=[(mode.value, mode.value) for mode in TrainingMode], default=TrainingMode.CLASSIC.value
     )
     incremental = models.JSONField(
         null=True, blank=True, help_text="kafkaml.wire.incremental.Incremental; null where the mode is another"
@@ -88,7 +88,7 @@ class Deployment(models.Model):
 class TrainingResult(Run):
     """One model of a deployment in training. ``code`` and ``imports`` are the source as it was when its stream came.
 
-    What training gave is in its versions; the current one is what the result shows and what inferences serve.
+    The outcome of training is in its versions; the result shows the current one, which inferences serve.
 
     The sub-models of a chain are trained in one run, that of the top's result, which leads those of the others.
     ``tier`` counts from below (0); null: an ordinary model.
@@ -98,7 +98,7 @@ class TrainingResult(Run):
     noun = "result"
     events_topic = "results"
 
-    # What is the same in all results of a run; it is changed in the leader's.
+    # Fields that all results of a run share; they are changed in the leader.
     _SHARED = (
         "stream_id",
         "first_attempt",
@@ -139,17 +139,17 @@ class TrainingResult(Run):
     last_version = models.PositiveIntegerField(default=0)
     # Attempts from this one on are of the training that was asked for last.
     first_attempt = models.PositiveIntegerField(default=1)
-    # What a training that failed found all the same: no version.
+    # What a failed training found nevertheless, without a version.
     failed_outcome = models.JSONField(null=True, blank=True, help_text="kafkaml.wire.outcome.Outcome")
     failed_confusion_matrix = models.JSONField(null=True, blank=True)
     window_end = models.JSONField(
         null=True, blank=True, help_text="kafkaml.wire.checkpoint.WindowEnd of the window that was begun last"
     )
-    # What the present attempt said of a follower's version: it becomes one together with the leader's.
+    # The present attempt's report of a follower's version, which is made together with the leader's.
     pending = models.JSONField(null=True, blank=True, help_text="kafkaml.wire.report.NewVersion or Finish")
     # What it is trained with, by the names that all frameworks know: see run_table.py.
     parameters = models.JSONField(default=dict, blank=True)
-    # What people write beside it.
+    # Annotations by users.
     name = models.CharField(max_length=100, blank=True)
     notes = models.TextField(blank=True)
     tag_lines = models.TextField(blank=True, help_text="each tag in a line, with a line break before the first")
@@ -160,7 +160,7 @@ class TrainingResult(Run):
     class Meta(Run.Meta):
         constraints = [models.UniqueConstraint(fields=["deployment", "model"], name="result_once_per_model")]
         indexes = [
-            # What the controller looks at, however many results have ended.
+            # An index for the controller, independent of how many results have ended.
             models.Index(fields=["state"], name="result_active", condition=~models.Q(state__in=ENDED_STATES)),
         ]
 
@@ -200,9 +200,13 @@ class TrainingResult(Run):
     def artifacts_shown(self) -> list[Artifact]:
         """The files of what ``outcome`` is of."""
         if self.current_version_id is not None:
-            return [each for each in self.stored_artifacts if each.version_id == self.current_version_id]
+            return [artifact for artifact in self.stored_artifacts if artifact.version_id == self.current_version_id]
         named = (self.failed_outcome or {}).get("artifacts", {})
-        return [each for each in self.stored_artifacts if each.attempt == self.attempt and each.name in named]
+        return [
+            artifact
+            for artifact in self.stored_artifacts
+            if artifact.attempt == self.attempt and artifact.name in named
+        ]
 
     @property
     def run(self) -> TrainingResult:
@@ -242,7 +246,7 @@ class TrainingResult(Run):
                 part.save()
 
     def halt(self) -> None:
-        # How far it came is told of a training that has ended, and not of one that waits to begin anew.
+        # Progress is shown for an ended training, but not for one that waits to start again.
         if not self.ended:
             self.progress = None
             self.followers.update(progress=None)
@@ -263,12 +267,12 @@ class EpochRecord(models.Model):
 class ResultVersion(models.Model):
     """A version of a result: what was trained, from which source, on what, and what decided for it.
 
-    ``pinned`` keeps it when the oldest go; nothing else of it changes.
+    ``pinned`` keeps it when the oldest are deleted; nothing else ever changes.
     """
 
     result = models.ForeignKey(TrainingResult, on_delete=models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
-    reason = models.CharField(max_length=20, choices=[(each.value, each.value) for each in VersionReason])
+    reason = models.CharField(max_length=20, choices=[(reason.value, reason.value) for reason in VersionReason])
     attempt = models.PositiveIntegerField()
     # The window that it followed while its training went on; null: its training ended with it.
     step = models.PositiveBigIntegerField(null=True, blank=True)

@@ -21,7 +21,7 @@ _CONNECT_SECONDS = 5
 _READ_SECONDS = 30
 _ATTEMPTS = 3
 _CHUNK_BYTES = 1 << 20
-# Larger files go up in parts of this size, so that a lost connection costs one of them.
+# Larger files are uploaded in parts of this size, so that a lost connection costs only one part.
 _PART_BYTES = 64 << 20
 _PARTS_AT_ONCE = 4
 _ABSENT = frozenset({"404", "NoSuchKey", "NotFound"})
@@ -30,11 +30,11 @@ _ABSENT = frozenset({"404", "NoSuchKey", "NotFound"})
 class ObjectStore:
     """One bucket, below one prefix. Making one connects to nothing. Safe for threads.
 
-    Every method raises BrokenError with the store's own words when it does not do as it is told.
+    Every method raises BrokenError with the store's own message when the request fails.
     """
 
     def __init__(self, settings: BackendSettings) -> None:
-        # A quarter of a second that only those pay who keep their models there.
+        # Import late, because it takes a quarter of a second that only users of an object store should pay.
         import boto3
         from boto3.s3.transfer import TransferConfig
         from botocore.config import Config
@@ -75,7 +75,7 @@ class ObjectStore:
         if size is None:
             raise FileNotFoundError(f"{self._where} has no {self._prefix}{key}")
         if offset >= size:
-            # An empty range is no range to the store; the reader checks the hash.
+            # The store rejects an empty range; the reader checks the hash.
             return size, iter(())
         with self._said():
             answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + key, Range=f"bytes={offset}-")
@@ -94,16 +94,16 @@ class ObjectStore:
                 raise
 
     def remove(self, prefix: str, *, is_kept: Callable[[str], bool] = lambda _key: False) -> None:
-        """Delete every object whose key begins with ``prefix``, but those that ``is_kept`` says to keep."""
+        """Delete every object whose key begins with ``prefix``, except those for which ``is_kept`` is true."""
         with self._said():
             pages = self._client.get_paginator("list_objects_v2").paginate(
                 Bucket=self._bucket, Prefix=self._prefix + prefix
             )
             for page in pages:
-                for each in page.get("Contents", ()):
+                for stored in page.get("Contents", ()):
                     # One by one: deleting many at once needs a checksum that not every store takes.
-                    if not is_kept(each["Key"].removeprefix(self._prefix)):
-                        self._client.delete_object(Bucket=self._bucket, Key=each["Key"])
+                    if not is_kept(stored["Key"].removeprefix(self._prefix)):
+                        self._client.delete_object(Bucket=self._bucket, Key=stored["Key"])
 
     def check(self) -> None:
         """Raise BrokenError unless the bucket is there and may be listed."""

@@ -28,7 +28,7 @@ def locked_part(result_id: int) -> Iterator[tuple[TrainingResult, TrainingResult
     with locked(TrainingResult, head) as run:
         if run is not None:
             list(run.followers.select_for_update().order_by("pk").values_list("pk", flat=True))
-        part = None if run is None else next((each for each in run.parts() if each.pk == result_id), None)
+        part = None if run is None else next((part for part in run.parts() if part.pk == result_id), None)
         yield None if run is None or part is None else (run, part)
 
 
@@ -43,9 +43,9 @@ def locked_part_for_report(result_id: int, attempt: int) -> Iterator[tuple[Train
 
 
 def keep_pending(part: TrainingResult, report: NewVersion | Finish) -> int:
-    """Keep what is told of a follower until its run's leader has the same told; return the number of its next version.
+    """Store a follower's report until the leader of its run reports the same; return the number of its next version.
 
-    Told again it is told once. Raises RefusedError when a file is not stored.
+    A repeated report counts once. Raises RefusedError when a file is not stored.
     """
     versions.check_stored(part, report.outcome)
     part.pending = report.to_json()
@@ -56,7 +56,7 @@ def keep_pending(part: TrainingResult, report: NewVersion | Finish) -> int:
 def add_versions(run: TrainingResult, report: NewVersion | Finish) -> ResultVersion:
     """Make a version of each part of a run, all of them current or none; return the leader's. The caller saves ``run``.
 
-    Raises RefusedError when a file is not stored, or the same was not told of each follower before.
+    Raises RefusedError when a file is not stored, or a follower has not reported the same before.
     """
     reports = [(part, _pending(part, report)) for part in run.companions()]
     if missing := [part for part, report_of_part in reports if report_of_part is None]:
@@ -74,13 +74,13 @@ def add_versions(run: TrainingResult, report: NewVersion | Finish) -> ResultVers
 
 
 def publish_versions(run: TrainingResult) -> None:
-    """Tell pages of the last version of each part of a run that was saved."""
+    """Notify pages of the last version of each part of a saved run."""
     for part in run.parts():
         publish_row(part, version=part.last_version)
 
 
 def _pending(part: TrainingResult, report: NewVersion | Finish) -> NewVersion | Finish | None:
-    """Return what was told of a follower, where it is of the same window, or end, of the same attempt."""
+    """Return a follower's report, if it is for the same window, or end, of the same attempt."""
     if part.pending is None:
         return None
     report_of_part = (

@@ -87,19 +87,19 @@ def _chain(result: TrainingResult) -> dict[str, Any]:
         return {}
     parts = [
         SubModel(
-            result_id=each.pk,
-            model_name=each.model.name,
-            code=each.code,
-            imports=each.imports,
-            loss_weight=each.loss_weight,
+            result_id=part.pk,
+            model_name=part.model.name,
+            code=part.code,
+            imports=part.imports,
+            loss_weight=part.loss_weight,
         )
-        for each in result.parts()
+        for part in result.parts()
     ]
     return {"chain": tuple(parts), "chain_training": result.deployment.chain_training}
 
 
 def _split(chosen: str | None, fit_arguments: Mapping[str, Any]) -> Split:
-    """Who asks for samples in their order means the order of time: a model of the future is tested on the newest."""
+    """A user who asks for unshuffled samples means the order of time, so the newest ones test."""
     if chosen is not None:
         return Split(chosen)
     return Split.TIME if fit_arguments.get("shuffle") is False else Split.CONTENT

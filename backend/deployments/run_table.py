@@ -1,4 +1,4 @@
-"""The table of training runs: what it can be ordered and narrowed by, and what people write beside a run.
+"""The table of training runs: its orders and filters, and users' annotations of runs.
 
 Columns are named ``KIND.NAME``: a ``score`` of the platform, a ``test`` metric of the framework, the ``best`` value of
 a metric while it trained (of validation where there was one), or a ``parameter``. All is done in the database.
@@ -28,7 +28,7 @@ from kafkaml.wire.framework import Framework
 
 __all__ = ["RunOrdering", "annotate_run", "run_parameters", "tagged", "where"]
 
-# More of them no person writes, and each is a part of one query.
+# Most conditions per query, more than any user writes.
 _MOST_TERMS = 8
 _MOST_NAME = 200
 _CONDITION = re.compile(r"(?P<column>[^<>=!]+?)\s*(?P<operator>>=|<=|!=|>|<|=)\s*(?P<value>.+)", re.DOTALL)
@@ -60,12 +60,14 @@ def run_parameters(deployment: Deployment, model: MLModel) -> dict[str, Any]:
 
 
 class RunOrdering(OrderingFilter):
-    """``?ordering=-score.accuracy,parameter.epochs``, beside the fields of a run; runs without the value come last."""
+    """``?ordering=-score.accuracy,parameter.epochs``, in addition to the fields of a run; runs without the value come
+    last.
+    """
 
     def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
-        """Order the rows; raises InvalidField for a column that there is not."""
-        terms = [each.strip() for each in request.query_params.get(self.ordering_param, "").split(",") if each.strip()]
-        if not any("." in each for each in terms):
+        """Order the rows; raises InvalidField for an unknown column."""
+        terms = [part.strip() for part in request.query_params.get(self.ordering_param, "").split(",") if part.strip()]
+        if not any("." in term for term in terms):
             return super().filter_queryset(request, queryset, view)
         _check_count(self.ordering_param, terms)
         orders: list[Any] = []
@@ -81,7 +83,7 @@ class RunOrdering(OrderingFilter):
 def where(rows: QuerySet[TrainingResult], conditions: Sequence[str]) -> QuerySet[TrainingResult]:
     """Keep the rows that fulfil all of ``conditions``, such as ``score.accuracy>=0.9``.
 
-    Values are JSON; what is none is text. A run without the value fulfils none. Raises InvalidField.
+    Values are JSON, or text where they are not. A run without the value fulfils no condition. Raises InvalidField.
     """
     _check_count("where", conditions)
     for place, text in enumerate(conditions):
@@ -95,7 +97,7 @@ def where(rows: QuerySet[TrainingResult], conditions: Sequence[str]) -> QuerySet
             raise InvalidField("where", f"{text[:80]!r} compares with {value!r}: expected a number after {operator}")
         alias = f"where_{place}"
         rows = rows.alias(**{alias: _column("where", found["column"])}).exclude(**{f"{alias}__isnull": True})
-        # A number that is none, as of a training that diverged, is null in JSON.
+        # NaN, as from a training that diverged, is null in JSON.
         rows = rows.exclude(**{alias: None})
         fulfilled = {f"{alias}__{_LOOKUPS[operator]}": value}
         rows = rows.exclude(**fulfilled) if operator == "!=" else rows.filter(**fulfilled)
@@ -108,7 +110,7 @@ def tagged(rows: QuerySet[TrainingResult], tag: str) -> QuerySet[TrainingResult]
 
 
 def annotate_run(result: TrainingResult, values: Mapping[str, Any], *, actor: Actor) -> None:
-    """Keep what a person writes beside a run: ``name``, ``notes``, ``tags``, ``favourite``, as far as given."""
+    """Store a user's annotations of a run: ``name``, ``notes``, ``tags``, ``favourite``, as far as given."""
     for name, value in values.items():
         setattr(result, name, value)
     changed = ["tag_lines" if name == "tags" else name for name in values]

@@ -47,7 +47,7 @@ _PRECEDENCE = (
     RunState.STOPPED,
     RunState.FINISHED,
 )
-# Of so many results, those that were read last, twice as many epochs at most: some 10 MB each.
+# The number of cached results, each with at most twice as many epochs, about 10 MB.
 _KEPT_RESULTS, _KEPT_EPOCHS = 4, 1000
 _read_before: dict[int, list[Mapping[str, Any]]] = {}
 _keeping = threading.Lock()
@@ -89,8 +89,8 @@ def addressees() -> QuerySet[Deployment]:
 
 
 def _several_inputs() -> Exists:
-    """Whether a model of a deployment takes more than one input, as far as its check told."""
-    # The upper ones of a chain take what the one below gives.
+    """Whether a model of a deployment takes more than one input, as far as its check reported."""
+    # The upper models of a chain take the output of the one below.
     lowest = Q(tier=None) | Q(tier=0)
     return Exists(
         TrainingResult.objects.filter(lowest, deployment=OuterRef("pk"), model__report__inputs__1__isnull=False)
@@ -100,11 +100,11 @@ def _several_inputs() -> Exists:
 def in_state(rows: QuerySet[Deployment], state: RunState) -> QuerySet[Deployment]:
     """Keep the deployments whose ``aggregate_state`` is ``state``."""
 
-    def has(each: RunState) -> Exists:
-        return Exists(TrainingResult.objects.filter(deployment=OuterRef("pk"), state=each))
+    def has(wanted: RunState) -> Exists:
+        return Exists(TrainingResult.objects.filter(deployment=OuterRef("pk"), state=wanted))
 
     before = _PRECEDENCE[: _PRECEDENCE.index(state)]
-    return rows.filter(has(state), *(~has(each) for each in before))
+    return rows.filter(has(state), *(~has(earlier) for earlier in before))
 
 
 def listed_results() -> QuerySet[TrainingResult]:
@@ -122,7 +122,7 @@ def results() -> QuerySet[TrainingResult]:
 
 def with_outcome(rows: QuerySet[TrainingResult]) -> QuerySet[TrainingResult]:
     """Return the rows with what ``TrainingResult.outcome`` reads, and nothing long of their versions."""
-    return rows.select_related("current_version").defer(*(f"current_version__{each}" for each in _LONG_OF_VERSION))
+    return rows.select_related("current_version").defer(*(f"current_version__{field}" for field in _LONG_OF_VERSION))
 
 
 def result_epochs(result: TrainingResult, points: int) -> tuple[int, list[Mapping[str, Any]]]:
@@ -136,7 +136,7 @@ def result_epochs(result: TrainingResult, points: int) -> tuple[int, list[Mappin
     if read and fresh[:1] == read[-1:]:
         documents, total = [*read, *fresh[1:]], rows.count()
     else:
-        # The first time, or the training has gone back to a checkpoint or begun anew since.
+        # This is the first read, or the training has since gone back to a checkpoint or restarted.
         documents = list(rows.values_list("document", flat=True))
         total = len(documents)
     if points <= _KEPT_EPOCHS // 2 < total // 2:
@@ -145,7 +145,7 @@ def result_epochs(result: TrainingResult, points: int) -> tuple[int, list[Mappin
 
 
 def result_hints(result: TrainingResult, epochs: Sequence[Mapping[str, Any]]) -> Sequence[Hint]:
-    """Return what the curves of a training that finished say; nothing of one that learns windows of a stream.
+    """Return the hints from the curves of a finished training; empty for incremental ones.
 
     ``epochs`` are those that ``result_epochs`` shows of it.
     """
@@ -153,7 +153,7 @@ def result_hints(result: TrainingResult, epochs: Sequence[Mapping[str, Any]]) ->
         return ()
     matrix, best = result.confusion_matrix, (result.outcome or {}).get("best_epoch")
     return training_hints(
-        [EpochMetrics.model_validate(each) for each in epochs],
+        [EpochMetrics.model_validate(epoch) for epoch in epochs],
         None if matrix is None else ConfusionMatrix.model_validate(matrix),
         None if best is None else BestEpoch.model_validate(best),
     )

@@ -1,4 +1,4 @@
-"""What a deployment that learns unlabelled samples too is asked for: read, and held against its models."""
+"""The settings of semi-supervised deployments: parsed, and checked against their models."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kafkaml.wire.semi_supervised import SemiSupervised
 __all__ = ["checked_semi_supervised", "semi_supervised_problems"]
 
 _FIELD = "semi_supervised"
-# Kafka-ML's first form named them so, the switch beside the others.
+# Kafka-ML's first form named them so, with the switch among the others.
 _SWITCH = "unsupervised"
 _OLD_NAMES = {"unsupervised_rounds": "rounds"}
 

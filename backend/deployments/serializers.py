@@ -53,8 +53,8 @@ __all__ = [
     "StreamFitSerializer",
 ]
 
-_SPLITS = [(each.value, each.value) for each in Split]
-_TARGETS = [(each.value, each.value) for each in Targets]
+_SPLITS = [(split.value, split.value) for split in Split]
+_TARGETS = [(targets.value, targets.value) for targets in Targets]
 _SPLIT_HELP = (
     "which samples test: at random by their content, or the newest (time); null: by content, or by time where the fit "
     "arguments say shuffle=False"
@@ -229,7 +229,7 @@ class ResultSerializer(ResultRowSerializer):
 
     @extend_schema_field(serializers.ListField(child=MessageField(Hint, allow_null=False)))
     def get_hints(self, result: TrainingResult) -> list[dict[str, Any]]:
-        return [each.to_json() for each in result_hints(result, self._shown_epochs(result))]
+        return [hint.to_json() for hint in result_hints(result, self._shown_epochs(result))]
 
     def _shown_epochs(self, result: TrainingResult) -> Sequence[Mapping[str, Any]]:
         # Two fields are made of them: they are read from the database once.
@@ -239,7 +239,7 @@ class ResultSerializer(ResultRowSerializer):
 
 
 class RunAnnotationSerializer(serializers.Serializer[Any]):
-    """What a person writes beside a run; what is left out stays."""
+    """A user's annotations of a run; omitted fields stay unchanged."""
 
     name = TextField(max_length=100, allow_blank=True)
     notes = serializers.CharField(max_length=10_000, allow_blank=True)
@@ -343,7 +343,7 @@ class DeploymentSerializer(serializers.ModelSerializer[Deployment]):
         ]
 
     def get_note(self, deployment: Deployment) -> str:
-        waits = any(each.stream_id is None and not each.ended for each in deployment.result_rows)
+        waits = any(result_row.stream_id is None and not result_row.ended for result_row in deployment.result_rows)
         if not waits or deployment.last_stream is None:
             return ""
         reason = unfit_reason(
@@ -399,7 +399,7 @@ class DeploymentWriteSerializer(serializers.Serializer[Any]):
     seed = serializers.IntegerField(min_value=0, max_value=2**31 - 1, default=0)
     gpu = serializers.IntegerField(min_value=0, max_value=64, default=0)
     mode = serializers.ChoiceField(
-        choices=[(each.value, each.value) for each in TrainingMode],
+        choices=[(mode.value, mode.value) for mode in TrainingMode],
         default=TrainingMode.CLASSIC.value,
         error_messages={
             "invalid_choice": f"this version does not train in the mode {{input}}: expected {' or '.join(TrainingMode)}"
@@ -465,7 +465,9 @@ class DeploymentOptionsSerializer(serializers.Serializer[Any]):
 
 
 class RestartSerializer(serializers.Serializer[Any]):
-    """How to train again: anew, on the same stream or on another one; or, to ``resume``, from the last checkpoint."""
+    """How to train again: from the start, on the same stream or on another one; or, to ``resume``, from the last
+    checkpoint.
+    """
 
     resume = serializers.BooleanField(default=False)
 

@@ -1,4 +1,4 @@
-"""What people do with deployments and results: create, stop, restart, delete; and giving streams to those that wait."""
+"""Users' actions on deployments and results: create, stop, restart, delete; and giving streams to those that wait."""
 
 from __future__ import annotations
 
@@ -49,20 +49,20 @@ def create_deployment(*, actor: Actor, configuration: Configuration, **values: A
             f"configuration {configuration.name!r} has no models: expected at least one", hint="add a model to it"
         )
     dataset = values.get("dataset")
-    # No transaction is to wait for Kafka.
+    # Done before the transaction, which must not wait for Kafka.
     classes = None if dataset is None else seen_classes(dataset, models)
     with transaction.atomic():
         deployment = Deployment.objects.create(configuration=configuration, created_by_id=actor.user_id, **values)
         chains = chains_among(models)
-        parts = {each.pk for chain in chains for each in chain[:-1]}
-        tiers = {each.pk: tier for chain in chains for tier, each in enumerate(chain)}
-        leading = [_waiting(deployment, each, tier=tiers.get(each.pk)) for each in models if each.pk not in parts]
-        leaders = {each.model_id: each for each in TrainingResult.objects.bulk_create(leading)}
+        parts = {sub_model.pk for chain in chains for sub_model in chain[:-1]}
+        tiers = {sub_model.pk: tier for chain in chains for tier, sub_model in enumerate(chain)}
+        leading = [_waiting(deployment, model, tier=tiers.get(model.pk)) for model in models if model.pk not in parts]
+        leaders = {leader.model_id: leader for leader in TrainingResult.objects.bulk_create(leading)}
         TrainingResult.objects.bulk_create(
             [
-                _waiting(deployment, each, tier=tiers[each.pk], leader=leaders[chain[-1].pk])
+                _waiting(deployment, sub_model, tier=tiers[sub_model.pk], leader=leaders[chain[-1].pk])
                 for chain in chains
-                for each in chain[:-1]
+                for sub_model in chain[:-1]
             ]
         )
         if deployment.dataset is not None:
@@ -88,7 +88,7 @@ def _waiting(deployment: Deployment, model: MLModel, **place: Any) -> TrainingRe
 
 
 def stop_deployment(deployment: Deployment, *, actor: Actor) -> None:
-    """Ask for the end of everything of a deployment that has not ended."""
+    """Stop everything in a deployment that has not ended."""
     with transaction.atomic():
         for result in deployment.results.filter(leader=None).exclude(state__in=ENDED_STATES):
             stop(result, actor=actor)
@@ -97,11 +97,11 @@ def stop_deployment(deployment: Deployment, *, actor: Actor) -> None:
 def restart_result(
     result: TrainingResult, *, actor: Actor, stream: Announcement | None = None, resume: bool = False
 ) -> TrainingResult:
-    """Train an ended result anew, on ``stream`` or the one it had, with the model's present code; a chain as a whole.
+    """Train an ended result again, on ``stream`` or the one it had, with the model's present code; a chain as a whole.
 
-    With ``resume`` it goes on from its last checkpoint instead, with the same code on the same stream; raises
-    InvalidField where it cannot. Versions of earlier trainings stay; inferences go on serving them, and those that
-    follow go over to the new one.
+    With ``resume`` it continues from its last checkpoint instead, with the same code on the same stream; raises
+    InvalidField where it cannot. Versions of earlier trainings stay; inferences continue to serve them, and those that
+    follow change over to the new one.
     """
 
     def train_again(locked: TrainingResult) -> None:
@@ -175,7 +175,7 @@ def assign_stream(announcement: Announcement, **_signal: Any) -> int:
         for result in waiting:
             for part in result.parts():
                 part.stream = announcement
-                # A model that was mended while its result waited trains as it is now.
+                # A model that was fixed while its result waited trains with its present code.
                 part.code, part.imports = part.model.code, part.model.imports
                 part.state = RunState.WAITING
                 part.save(update_fields=["stream", "code", "imports", "state", "updated_at"])

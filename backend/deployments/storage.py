@@ -1,10 +1,10 @@
 """Trained models in files: resumable uploads, complete or not visible at all.
 
-``<artifacts>/<result>/a<attempt>/<sha256>`` holds a complete file, ``.part-<sha256>`` beside it one that is arriving.
+``<artifacts>/<result>/a<attempt>/<sha256>`` holds a complete file, ``.part-<sha256>`` next to it one that is arriving.
 All names are made here; a row exists only for a file that is complete, has the right hash, and is kept.
 
-Kept is on the disk; or, where the settings name a bucket, under the same name in that object store. The disk is then a
-cache: it holds what arrives or is asked for, and lets go of what was not asked for lately.
+Files are kept on the disk or, where the settings name a bucket, under the same name in that object store. The disk is
+then a cache: it holds files that arrive or are requested, and drops those not requested lately.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ logger = structlog.get_logger(__name__)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _RANGE = re.compile(r"bytes (\d{1,16})-(\d{1,16})/(\d{1,16})")
 _COPY_BYTES = 1 << 20
-# A file that was asked for so lately may not be open yet.
+# A file that was requested this recently may not be open yet.
 _IN_USE_SECONDS = 600.0
 
 
@@ -67,7 +67,7 @@ class ContentRange:
     def parse(cls, header: str) -> ContentRange:
         """Parse ``bytes 0-99/1234``; raises InvalidField."""
         match = _RANGE.fullmatch(header.strip())
-        start, last, total = (int(each) for each in match.groups()) if match else (1, 0, 0)
+        start, last, total = (int(group) for group in match.groups()) if match else (1, 0, 0)
         if not start <= last < total:
             raise InvalidField(
                 "Content-Range", f"Content-Range is {header[:80]!r}: expected for example 'bytes 0-1023/4096'"
@@ -90,7 +90,7 @@ def path_of(artifact: Artifact) -> Path:
 
 
 def is_kept(artifact: Artifact) -> bool:
-    """Whether an artifact's bytes can still be had; an object store is not asked."""
+    """Whether an artifact's bytes should still exist; an object store is not queried."""
     return environment().s3_bucket != "" or path_of(artifact).exists()
 
 
@@ -118,7 +118,7 @@ def fetch(artifact: Artifact) -> Path:
 
 
 def copy_to_store(artifact: Artifact) -> bool:
-    """Copy a file that is on the disk only into the object store; return whether that was needed.
+    """Copy a file that is only on the disk into the object store; return whether that was needed.
 
     For models that were trained before the settings named a bucket. Raises NotFound when the file is nowhere.
     """
@@ -179,7 +179,7 @@ def receive(
         if list(present) != [result.attempt]:
             raise StaleAttempt(f"attempt {result.attempt} of result {result.pk} is over")
         if not final.exists():
-            # It was of a version that was deleted just now.
+            # The file belonged to a version that was deleted just now.
             raise BrokenError(f"artifact {name} was deleted while it arrived", hint="upload it again")
         return Artifact.objects.get_or_create(
             result=result,
@@ -275,7 +275,7 @@ def _remove_from_store(result_id: int, *, is_kept: Callable[[tuple[int, str]], b
     try:
         store.remove(f"{int(result_id)}/", is_kept=is_key_kept)
     except BrokenError as error:
-        # The row is gone already and nobody can ask for the files any more: they cost space, not truth.
+        # The rows are gone already, so the leftover files only cost space.
         logger.warning("files of a result stay in the object store", prefix=f"{result_id}/", error=error.message)
 
 
@@ -292,20 +292,20 @@ def _ensure_stored(store: ObjectStore, path: Path, size: int) -> bool:
 
 
 def _make_room(store: ObjectStore) -> None:
-    """Let the disk go of files that the object store has as well, the longest unused first."""
+    """Delete files from the disk that the object store has too, the longest unused first."""
     settings = environment()
     files: list[tuple[os.stat_result, Path]] = []
     for path in settings.artifacts_dir.glob("*/a*/*"):
-        # Another request may let go of the same files, or delete the result.
+        # Another request may delete the same files, or the result.
         with suppress(FileNotFoundError):
             if _SHA256.fullmatch(path.name):
                 files.append((path.stat(), path))
     excess = sum(status.st_size for status, _ in files) - settings.s3_cache_bytes
-    for status, path in sorted(files, key=lambda each: each[0].st_mtime):
+    for status, path in sorted(files, key=lambda file: file[0].st_mtime):
         if excess <= 0 or time.time() - status.st_mtime < _IN_USE_SECONDS:
             return
         try:
-            # One that was stored before there was a bucket is in no other place yet.
+            # A file stored before there was a bucket exists only here.
             _ensure_stored(store, path, status.st_size)
         except BrokenError as error:
             logger.warning("the disk keeps more than it should", bytes=excess, error=error.message)
@@ -321,7 +321,7 @@ def _folder(result_id: int, attempt: int) -> Path:
 def _check_size(result: TrainingResult, name: str, total: int) -> None:
     settings = environment()
     rows = Artifact.objects.filter(result=result, attempt=result.attempt, version=None)
-    # Checkpoints come and go beside the trained model: what they take must not be missing for it.
+    # Checkpoints do not count, because their space must not be taken from the trained model's.
     beside = [size for other, size in rows.values_list("name", "size") if is_checkpoint(other) is is_checkpoint(name)]
     stored, kind = sum(beside), "checkpoint" if is_checkpoint(name) else "artifact"
     if total > settings.max_artifact_bytes or stored + total > settings.max_run_artifact_bytes:
@@ -340,7 +340,7 @@ def _locked(path: Path) -> Iterator[IO[bytes]]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise _busy() from error
-        # Whoever held the lock before may have removed or published the file that we opened.
+        # The previous holder of the lock may have removed or published the file that we opened.
         if not path.exists() or path.stat().st_ino != os.fstat(file.fileno()).st_ino:
             raise _busy()
         yield file

@@ -50,14 +50,14 @@ def samples_reason(deployment: Deployment, message: ControlMessage) -> str:
 def stream_problems(
     stream: Announcement | None, models: Sequence[MLModel], *, mode: str, semi_supervised: bool, targets: Targets
 ) -> list[FieldProblem]:
-    """Return why a deployment that is not made yet could not train on a stream, as far as it is certain.
+    """Return why a deployment that does not exist yet could not train on a stream, as far as it is certain.
 
     ``models`` are those that take its samples.
     """
     if stream is None:
         return []
     message = stream.control_message()
-    several_inputs = any(len(signature_of(each).names) > 1 for each in models)
+    several_inputs = any(len(signature_of(model).names) > 1 for model in models)
     reason = _kind_reason(
         message, number=None, mode=mode, semi_supervised=semi_supervised, several_inputs=several_inputs
     )
@@ -102,4 +102,4 @@ def _models(deployment: Deployment) -> list[MLModel]:
 
 
 def _topics(message: ControlMessage) -> list[str]:
-    return list(dict.fromkeys(each.topic for each in message.ranges))
+    return list(dict.fromkeys(stream_range.topic for stream_range in message.ranges))

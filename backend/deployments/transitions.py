@@ -1,4 +1,4 @@
-"""How trainings change state beside what every run does (``backend.runs``). Called by the job API."""
+"""State changes of trainings, in addition to those of every run (``backend.runs``). Called by the job API."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ __all__ = ["mark_finished", "report_failure", "store_events", "store_version"]
 def mark_finished(result_id: int, report: Finish) -> bool:
     """End the attempt well, with a last version; True also when it was finished already.
 
-    Of a follower it is kept until its leader finishes. An attempt that was only taken for lost may finish after all.
-    Raises RefusedError when an artifact is missing, or the leader finishes before its followers.
+    Of a follower it is kept until its leader finishes. An attempt that was presumed lost may still finish. Raises
+    RefusedError when an artifact is missing, or the leader finishes before its followers.
     """
     with locked_part(result_id) as found:
         if found is None or found[0].attempt != report.attempt:
@@ -54,19 +54,19 @@ def mark_finished(result_id: int, report: Finish) -> bool:
         run.save()
         publish_versions(run)
         if run.deployment.mode == TrainingMode.CLASSIC:
-            # All epochs are done. A stream without end may go on, and so may what learnt it.
+            # All epochs are done. An unbounded stream may continue, and so may its training.
             checkpoints.forget(run)
-        for each in run.parts():
-            prune_versions(each)
-            storage.remove_attempts_before(each)
+        for result_of_run in run.parts():
+            prune_versions(result_of_run)
+            storage.remove_attempts_before(result_of_run)
     return True
 
 
 def store_version(result_id: int, report: NewVersion) -> int:
-    """Make a version of a training that goes on, and return its number; told again, it is the same one.
+    """Make a version of a training that continues, and return its number; a repeated report gives the same number.
 
-    Of a follower it is kept until the same is told of its leader. Raises NotFound, StaleAttempt, or RefusedError when
-    an artifact is missing, or the leader tells it before its followers.
+    A follower's report is stored until its leader reports the same. Raises NotFound, StaleAttempt, or RefusedError when
+    an artifact is missing, or the leader reports it before its followers.
     """
     with locked_part_for_report(result_id, report.attempt) as (run, part):
         known = versions.version_of_step(part, report.step)
@@ -78,16 +78,16 @@ def store_version(result_id: int, report: NewVersion) -> int:
         version = add_versions(run, report)
         begin(run)
         run.save()
-        for each in run.parts():
-            prune_versions(each)
+        for result_of_run in run.parts():
+            prune_versions(result_of_run)
         publish_versions(run)
     return version.number
 
 
 def report_failure(result_id: int, attempt: int, failure: Failure, *, outcome: TrainingOutcome | None) -> bool:
-    """End the attempt badly, as its worker reports it; what a new start may mend is tried again after a pause.
+    """End the attempt badly, as its worker reports it; a failure that a restart may fix is tried again after a pause.
 
-    ``outcome`` is what was found all the same: kept where nothing is tried again.
+    ``outcome`` is what was found nevertheless; kept unless it is tried again.
     """
     with locked(TrainingResult, result_id) as result:
         return result is not None and mark_failed(
@@ -106,25 +106,25 @@ def store_events(result_id: int, attempt: int, events: Sequence[Event]) -> None:
     Numbers that were seen already are skipped, so a report may be sent again. Raises NotFound or StaleAttempt.
     """
     with locked_part_for_report(result_id, attempt) as (run, result):
-        fresh = [each for each in sorted(events, key=lambda each: each.seq) if each.seq > result.last_event_seq]
+        fresh = [event for event in sorted(events, key=lambda event: event.seq) if event.seq > result.last_event_seq]
         if not fresh:
             return
         result.last_event_seq = fresh[-1].seq
-        epochs = [each.data for each in fresh if isinstance(each, EpochEvent)]
-        documents = [each.to_json() for each in epochs]
+        epochs = [event.data for event in fresh if isinstance(event, EpochEvent)]
+        documents = [epoch.to_json() for epoch in epochs]
         EpochRecord.objects.bulk_create(
-            [EpochRecord(result=result, epoch=each["epoch"], document=each) for each in documents],
+            [EpochRecord(result=result, epoch=document["epoch"], document=document) for document in documents],
             ignore_conflicts=True,
         )
         if epochs:
             for metrics in epochs:
                 result.history = history.extended(result.history, metrics)
             result.metrics = documents[-1]
-        for each in fresh:
-            if isinstance(each, ProgressEvent):
-                result.progress = each.data.to_json()
-            if isinstance(each, WindowEvent):
-                result.window_end = each.data.to_json()
+        for event in fresh:
+            if isinstance(event, ProgressEvent):
+                result.progress = event.data.to_json()
+            if isinstance(event, WindowEvent):
+                result.window_end = event.data.to_json()
         if result is not run:
             result.save()
         began = run.state != RunState.RUNNING
@@ -135,7 +135,7 @@ def store_events(result_id: int, attempt: int, events: Sequence[Event]) -> None:
             for other in run.parts():
                 if other.pk != result.pk:
                     publish_row(other)
-        if not all(isinstance(each, WindowEvent) for each in fresh):
+        if not all(isinstance(event, WindowEvent) for event in fresh):
             publish_row(result, epochs=documents)
 
 

@@ -1,4 +1,6 @@
-"""A version's files as one zip, under the names that they expect of each other, with a README whose programs run."""
+"""A version's files as one zip, under the names by which they refer to each other, with a README of working
+programs.
+"""
 
 from __future__ import annotations
 
@@ -37,8 +39,8 @@ def archive_chunks(version: ResultVersion) -> Iterator[bytes]:
     artifacts = list(artifacts_of(version).order_by("name"))
     if not artifacts:
         raise NotFound(f"{version} has no files", hint="train the model again")
-    paths = [storage.fetch(each) for each in artifacts]
-    if gone := [each.name for each, path in zip(artifacts, paths, strict=True) if not path.exists()]:
+    paths = [storage.fetch(artifact) for artifact in artifacts]
+    if gone := [artifact.name for artifact, path in zip(artifacts, paths, strict=True) if not path.exists()]:
         raise NotFound(f"{', '.join(gone)} of {version} is gone from the store", hint="train the model again")
     return _zipped(file_stem(version.result, version), _readme(version, artifacts), artifacts, paths)
 
@@ -59,7 +61,7 @@ def _zipped(folder: str, readme: str, artifacts: Sequence[Artifact], paths: Sequ
 
 
 class _Drain(io.RawIOBase):
-    """A file that cannot be read or wound back: what is written is taken out piece by piece."""
+    """A write-only file whose content is taken out piece by piece."""
 
     def __init__(self) -> None:
         self._waiting: list[bytes] = []
@@ -79,19 +81,19 @@ class _Drain(io.RawIOBase):
 
 def _readme(version: ResultVersion, artifacts: Sequence[Artifact]) -> str:
     model = version.result.model
-    names = {each.name for each in artifacts}
+    names = {artifact.name for artifact in artifacts}
     uses = FRAMEWORKS[Framework(model.framework)].files
     parts = [
         f"# {model.name}, version {version.number} of result {version.result_id}",
         f"Trained by Kafka-ML. {model.description}".strip(),
     ]
-    for name in (each for each in _LOADED if each in names):
+    for name in (loaded for loaded in _LOADED if loaded in names):
         use = uses[name]
         parts += [
             f"## {_LOADED[name]}",
             f"`pip install {' '.join(use.needs)}`, and in this folder:",
             f"```python\n{use.program(name)}```",
         ]
-    rows = [f"| {each.name} | {each.size:,} | {each.sha256} |" for each in artifacts]
+    rows = [f"| {artifact.name} | {artifact.size:,} | {artifact.sha256} |" for artifact in artifacts]
     parts += ["## Files", "\n".join(["| file | bytes | sha256 |", "|---|---|---|", *rows])]
     return "\n\n".join(parts) + "\n"

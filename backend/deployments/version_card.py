@@ -114,7 +114,7 @@ def _who(entry: AuditEntry | None) -> tuple[str, datetime | None]:
 def _classes(counted: ConfusionMatrix) -> list[CardClass]:
     """Return a row per class; a matrix whose classes have no names numbers them."""
     matrix = counted.matrix
-    labels = counted.labels if len(counted.labels) == len(matrix) else [str(each) for each in range(len(matrix))]
+    labels = counted.labels if len(counted.labels) == len(matrix) else [str(index) for index in range(len(matrix))]
     predicted = [sum(column) for column in zip(*matrix, strict=True)]
     return [
         CardClass(

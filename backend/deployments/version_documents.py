@@ -34,13 +34,13 @@ class VersionPageSerializer(serializers.Serializer[Any]):
 
 
 class PinSerializer(serializers.Serializer[Any]):
-    """Whether a version is kept when the oldest go."""
+    """Whether a version is kept when the oldest are deleted."""
 
     pinned = serializers.BooleanField()
 
 
 class PromoteSerializer(serializers.Serializer[Any]):
-    """Why a version is to become the current one, for the audit trail and for those who are told."""
+    """Why a version is to become the current one, for the audit trail and for notifications."""
 
     why = TextField(max_length=300, default="", allow_blank=True)
 
@@ -48,9 +48,7 @@ class PromoteSerializer(serializers.Serializer[Any]):
 def artifact_documents(rows: Iterable[models.Artifact]) -> list[dict[str, Any]]:
     """Return ``kafkaml.wire.version.Artifact`` of each row."""
     # Built without checks: lists show hundreds.
-    return [
-        {"name": each.name, "size": each.size, "sha256": each.sha256, "created_at": each.created_at} for each in rows
-    ]
+    return [{"name": row.name, "size": row.size, "sha256": row.sha256, "created_at": row.created_at} for row in rows]
 
 
 def version_message(version: models.ResultVersion, *, current: int | None) -> Version:
@@ -63,7 +61,7 @@ def version_message(version: models.ResultVersion, *, current: int | None) -> Ve
         created_at=version.created_at,
         current=version.pk == current,
         pinned=version.pinned,
-        artifacts=[Artifact.model_validate(each) for each in artifact_documents(version.artifacts.all())],
+        artifacts=[Artifact.model_validate(artifact) for artifact in artifact_documents(version.artifacts.all())],
         outcome=Outcome.model_validate(version.outcome),
         positions=version.positions,
         comparison=None if version.comparison is None else Comparison.model_validate(version.comparison),

@@ -1,4 +1,4 @@
-"""What people do with versions: promote, pin and delete them; and letting go of the oldest."""
+"""Users' actions on versions: promote, pin and delete; and deleting the oldest."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ __all__ = ["delete_version", "pin_version", "promote_version", "prune_versions"]
 
 
 def promote_version(result_id: int, number: int, *, actor: Actor, why: str) -> ResultVersion:
-    """Make a version the current one, newer or older than the present one; inferences that follow go over to it.
+    """Make a version the current one, newer or older than the present one; inferences that follow change over to it.
 
-    All sub-models of a chain go over: they were trained together. Asked again, nothing changes. Raises NotFound, and
-    Conflict where another sub-model's version of that number is not kept.
+    All sub-models of a chain change over, because they were trained together. Idempotent. Raises NotFound, and Conflict
+    where another sub-model's version of that number is not kept.
     """
     with _locked(result_id) as (run, asked):
         version = version_of(asked, number)
         if version == asked.current_version:
             return version
-        for part, chosen in [(each, _version_beside(each, asked, number)) for each in run.parts()]:
+        for part, chosen in [(part, _version_beside(part, asked, number)) for part in run.parts()]:
             before = part.current_version
             make_current(part, chosen, by=actor.name, why=why)
             part.save(update_fields=["current_version", "updated_at"])
@@ -42,7 +42,7 @@ def promote_version(result_id: int, number: int, *, actor: Actor, why: str) -> R
 
 
 def pin_version(result_id: int, number: int, *, actor: Actor, pinned: bool) -> ResultVersion:
-    """Keep a version when the oldest go, or no longer. Raises NotFound."""
+    """Pin a version so that it stays when the oldest are deleted, or unpin it. Raises NotFound."""
     with _locked(result_id) as (_, result):
         version = version_of(result, number)
         if version.pinned != pinned:
@@ -65,8 +65,8 @@ def delete_version(result_id: int, number: int, *, actor: Actor) -> None:
             _remove(result, version)
         except ProtectedError as error:
             users = [
-                {"type": str(each._meta.model_name), "id": each.pk, "name": str(each)}
-                for each in error.protected_objects
+                {"type": str(user._meta.model_name), "id": user.pk, "name": str(user)}
+                for user in error.protected_objects
             ]
             raise InUse(
                 f"{version} is in use by {len(users)} others", users=users, hint="let them serve another one first"
@@ -80,7 +80,9 @@ def prune_versions(result: TrainingResult) -> None:
 
     Current, pinned and served ones stay, and count for nothing.
     """
-    loose = [each for each in result.versions.filter(pinned=False) if each.pk != result.current_version_id]
+    loose = [
+        candidate for candidate in result.versions.filter(pinned=False) if candidate.pk != result.current_version_id
+    ]
     for version in loose[environment().kept_versions :]:
         with suppress(ProtectedError):
             _remove(result, version)

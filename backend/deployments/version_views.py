@@ -73,7 +73,7 @@ class VersionListView(_VersionsView):
         rows: QuerySet[ResultVersion] = result.versions.defer("code", "imports", "confusion_matrix", "evaluation")
         pages = LimitOffset()
         page = pages.paginate_queryset(rows.prefetch_related("artifacts"), request)
-        return pages.get_paginated_response([_document(each, result) for each in page or ()])
+        return pages.get_paginated_response([_document(version, result) for version in page or ()])
 
 
 class VersionView(_VersionsView):

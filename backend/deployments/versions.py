@@ -55,7 +55,7 @@ def artifacts_of(version: ResultVersion) -> QuerySet[Artifact]:
 
 
 def add_version(result: TrainingResult, report: NewVersion | Finish, *, promotes: bool) -> ResultVersion:
-    """Make a version of what the present attempt uploaded, current where it ``promotes``.
+    """Make a version of what the present attempt uploaded; it becomes current if it ``promotes``.
 
     Called with the result's row locked; the caller saves it. Raises RefusedError when a file is not stored.
     """
@@ -82,7 +82,7 @@ def add_version(result: TrainingResult, report: NewVersion | Finish, *, promotes
         comparison=None if comparison is None else comparison.to_json(),
     )
     for file in files:
-        # One that an earlier version has is there as often as versions have it.
+        # A file that earlier versions also have gets a row per version.
         if file.version_id is not None:
             file.pk = None
         file.version = version
@@ -117,7 +117,7 @@ def outcome_documents(
 
 
 def drop_files(result: TrainingResult, outcome: TrainingOutcome) -> None:
-    """Let go of files that the present attempt uploaded for a version that an earlier attempt had made."""
+    """Delete files that the present attempt uploaded for a version that an earlier attempt had made."""
     storage.remove(result, version=None, attempt=result.attempt, name__in=list(outcome.artifacts))
 
 
@@ -130,7 +130,7 @@ def _files(result: TrainingResult, expected: Mapping[str, str]) -> list[Artifact
     """Return a row for each file that an outcome names, of no version yet where there is one."""
     rows = result.artifacts.filter(attempt=result.attempt, name__in=list(expected))
     # The last of equal ones stays.
-    stored = {(each.name, each.sha256): each for each in sorted(rows, key=lambda each: each.version_id is None)}
+    stored = {(row.name, row.sha256): row for row in sorted(rows, key=lambda row: row.version_id is None)}
     missing = [name for name, sha256 in expected.items() if (name, sha256) not in stored]
     if missing:
         raise RefusedError(

@@ -110,11 +110,11 @@ def _legible(body: object) -> dict[str, Any]:
     incremental, semi_supervised, chain = (given.get(name) for name in ("incremental", "semi_supervised", "chain"))
     return {
         "arguments": legible_texts(given.get("arguments")),
-        "mode": next((each for each in TrainingMode if each == given.get("mode")), TrainingMode.CLASSIC),
+        "mode": next((mode for mode in TrainingMode if mode == given.get("mode")), TrainingMode.CLASSIC),
         "incremental": incremental if isinstance(incremental, Mapping) else None,
         "semi_supervised": semi_supervised if isinstance(semi_supervised, Mapping) else None,
         "chain": chain if isinstance(chain, Mapping) else None,
-        "targets": next((each for each in Targets if each == given.get("targets")), Targets.LABELS),
+        "targets": next((targets for targets in Targets if targets == given.get("targets")), Targets.LABELS),
     }
 
 
@@ -163,8 +163,8 @@ class DeploymentViewSet(DeletableViewSet[Deployment]):
             "semi_supervised": values["semi_supervised"] is not None,
             "targets": Targets(values["targets"]),
         }
-        refused_fields = {each.field for each in problems}
-        for each in [
+        refused_fields = {problem.field for problem in problems}
+        for argument_problem in [
             *argument_problems(known, values["arguments"], TrainingMode(values["mode"])),
             *incremental_problems(TrainingMode(values["mode"]), values["incremental"], models),
             *semi_supervised_problems(values["semi_supervised"], models, Targets(values["targets"])),
@@ -176,14 +176,14 @@ class DeploymentViewSet(DeletableViewSet[Deployment]):
             ),
             *stream_problems(values.get("stream"), takers_among(models), **taken),
         ]:
-            problems += [each] if each.field not in refused_fields else []
-        return Response({"valid": not problems, "errors": [asdict(each) for each in problems]})
+            problems += [argument_problem] if argument_problem.field not in refused_fields else []
+        return Response({"valid": not problems, "errors": [asdict(problem) for problem in problems]})
 
     @extend_schema(responses=DeploymentOptionsSerializer)
     @action(detail=False, methods=["get"], url_path="options")
     def choices(self, _request: Request) -> Response:
         """Tell what can be chosen when making a deployment; arguments are those of the frameworks."""
-        return Response({"modes": [each.value for each in TrainingMode]})
+        return Response({"modes": [mode.value for mode in TrainingMode]})
 
     @extend_schema(
         parameters=[DatasetFitsQuerySerializer],
@@ -258,7 +258,7 @@ class ResultViewSet(DeletableViewSet[TrainingResult]):
 
     @extend_schema(request=RunAnnotationSerializer, responses=ResultSerializer)
     def partial_update(self, _request: Request, pk: int) -> Response:
-        """Name a run, note something beside it, tag it, or make it a favourite."""
+        """Name a run, annotate it, tag it, or make it a favourite."""
         annotate_run(self.find(pk), self.validated(RunAnnotationSerializer, partial=True), actor=self.actor)
         return self.shown(pk)
 
@@ -290,7 +290,7 @@ class ResultViewSet(DeletableViewSet[TrainingResult]):
     def artifact(self, request: Request, pk: int, name: str) -> HttpResponseBase:
         """Download a file of the current version."""
         result = self.find(pk)
-        artifact = next((each for each in result.artifacts_shown if each.name == name), None)
+        artifact = next((artifact for artifact in result.artifacts_shown if artifact.name == name), None)
         if artifact is None:
             raise NotFound(f"result {pk} has no artifact {name!r}", hint="its field artifacts lists them")
         return artifact_download(request, artifact)

@@ -28,7 +28,7 @@ T = TypeVar("T")
 _POLL_SECONDS = 0.2
 _AFTER_ERROR_SECONDS = 2.0
 _BATCH = 1_000
-# A page that is this far behind is told to connect again, and catches up from the table.
+# A page that is this far behind must reconnect, and catches up from the table.
 _QUEUE = 2_000
 _MAX_PAGES = 500
 
@@ -110,7 +110,7 @@ class Broadcaster:
 
 
 def _read(last_id: int) -> list[EventRow]:
-    # This thread lives as long as the process: a connection that broke is replaced, not kept.
+    # This thread lives as long as the process, so a broken connection must be replaced.
     connection.close_if_unusable_or_obsolete()
     rows = Event.objects.filter(id__gt=last_id).order_by("id").values_list("id", "topic", "payload")[:_BATCH]
     return [EventRow(*row) for row in rows]

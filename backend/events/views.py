@@ -43,12 +43,12 @@ async def _stream(request: HttpRequest, wanted: set[str], last_id: int | None) -
             yield sse.RETRY
             if last_id is None:
                 last_id = begins_after
-                # An id without data: where a page that loses the connection now goes on.
+                # An id without data, from which a page that loses the connection now continues.
                 yield b"id: %d\n\n" % last_id
             elif last_id > max(begins_after, await BROADCASTER.newest_id()) or (
                 0 < last_id < await BROADCASTER.oldest_id() - 1
             ):
-                # Another database, or a page that slept for longer than events are kept.
+                # The database is another one, or the page slept for longer than events are kept.
                 last_id = begins_after
                 yield sse.event("reset", {}, event_id=last_id)
             while rows := await BROADCASTER.after(last_id):

@@ -92,8 +92,11 @@ class ChainView(APIView):
         asked = ChainWriteSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         made = chains.deploy_chain(actor=actor_of(request), **asked.validated_data)
-        rows = {each.pk: each for each in selectors.inferences().filter(pk__in=[each.pk for each in made])}
-        shown = InferenceSerializer([rows[each.pk] for each in made], many=True, context={"request": request})
+        rows = {
+            inference.pk: inference
+            for inference in selectors.inferences().filter(pk__in=[inference.pk for inference in made])
+        }
+        shown = InferenceSerializer([rows[inference.pk] for inference in made], many=True, context={"request": request})
         return Response({"inferences": shown.data}, status=201)
 
 

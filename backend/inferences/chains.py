@@ -1,4 +1,4 @@
-"""A whole chain put into service at once: topics and limits that are proposed, and all tiers made or none."""
+"""Puts a whole chain into service: proposes topics and limits, and makes all tiers or none."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from kafkaml.wire.distributed import Scores
 
 __all__ = ["deploy_chain", "proposal"]
 
-# How samples come to the chain: what is handed up in it is read as it is written, from its beginning.
+# Fields about the chain's input. Intermediates are read as they are written, from the beginning.
 _OF_THE_LOWEST = ("start", "input_format", "input_config")
 # Leaves room for what follows it.
 _MAX_PREFIX = 100
@@ -35,7 +35,7 @@ _MAX_PREFIX = 100
 def proposal(result: TrainingResult, *, prefix: str = "", joining: bool = False) -> ChainProposal:
     """Return how the chain that ``result`` is part of could be served; topics begin with ``prefix``.
 
-    ``joining``: tiers that are served already keep their topics, and the others are proposed those that fit.
+    ``joining``: tiers that are already served keep their topics, and the proposals for the others fit them.
 
     Raises InvalidField where it is of no chain, or not trained.
     """
@@ -56,7 +56,7 @@ def proposal(result: TrainingResult, *, prefix: str = "", joining: bool = False)
     topics = [f"{begin}-in", *(f"{begin}-{_slug(part.model.name)}" for part in parts[1:])]
     for index, part in enumerate(parts):
         topics[index] = _joint(served.get(part.pk), served.get(parts[index - 1].pk) if index else None, topics[index])
-    outputs = [each.output_topic for each in served.values()]
+    outputs = [inference.output_topic for inference in served.values()]
     limits, obstacle = _limits(run)
     exits = [None if part.current_version is None else exit_of(part.current_version) for part in parts]
     return ChainProposal(
@@ -85,12 +85,14 @@ def proposal(result: TrainingResult, *, prefix: str = "", joining: bool = False)
 def _served(parts: Sequence[TrainingResult]) -> dict[int, Inference]:
     """Return the newest inference that has not ended of each result that has one, from below."""
     active = Inference.objects.filter(result__in=parts, shadow_of=None).exclude(state__in=ENDED_STATES).order_by("pk")
-    newest = {each.result_id: each for each in active}
+    newest = {inference.result_id: inference for inference in active}
     return {part.pk: newest[part.pk] for part in parts if part.pk in newest}
 
 
 def _joint(own: Inference | None, below: Inference | None, free: str) -> str:
-    """Return the topic from which a tier reads: its own, else where the tier below hands up to, else a free one."""
+    """Return the topic from which a tier reads: its own, otherwise the tier below's upper topic, otherwise
+    a free one.
+    """
     if own is not None:
         return own.input_topic
     return below.upper_topic if below is not None and below.upper_topic else free
@@ -99,7 +101,7 @@ def _joint(own: Inference | None, below: Inference | None, free: str) -> str:
 def _limits(run: TrainingResult) -> tuple[Mapping[int, float | None], str]:
     """Return the limits that the samples of a training speak for, by result; none of them, and why."""
     try:
-        return {each.result: each.proposed for each in exit_curves(run).tiers}, ""
+        return {tier.result: tier.proposed for tier in exit_curves(run).tiers}, ""
     except NotFound as error:
         return {}, error.message
 
@@ -128,11 +130,11 @@ def deploy_chain(
 def _bodies(
     proposed: ChainProposal, tiers: Sequence[Mapping[str, Any]], common: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    """Return what each tier is asked for, from below."""
-    given = {each["result"]: each for each in tiers}
-    known = {each.result: each for each in proposed.tiers}
+    """Return the requested fields of each tier, from below."""
+    given = {tier["result"]: tier for tier in tiers}
+    known = {tier.result: tier for tier in proposed.tiers}
     if unknown := [number for number in given if number not in known]:
-        expected = ", ".join(f"{each.result} ({each.model_name})" for each in proposed.tiers)
+        expected = ", ".join(f"{tier.result} ({tier.model_name})" for tier in proposed.tiers)
         raise InvalidField("tiers", f"result {unknown[0]} is of another run: expected one each of {expected}")
     if len(given) < len(tiers):
         raise InvalidField("tiers", "a result is given twice: expected each sub-model once")
@@ -146,7 +148,7 @@ def _bodies(
             body = {**{name: common[name] for name in _OF_THE_LOWEST if name in common}, **body}
             body.setdefault("input_topic", common.get("input_topic") or proposed.input_topic)
         else:
-            # What the tier below hands up to; it may be on a cluster that is this one's own.
+            # The upper topic of the tier below, which may be on this tier's own cluster.
             body["input_topic"] = bodies[-1]["upper_topic"]
         if not top and body["limit"] is None:
             raise InvalidField(
@@ -160,9 +162,11 @@ def _bodies(
 
 
 def _free_prefix(wanted: str, parts: Sequence[TrainingResult], *, besides: Iterable[Inference]) -> str:
-    """Return ``wanted``, with a number behind it where inferences use topics that begin so, ``besides`` some."""
+    """Return ``wanted``, with a number appended where inferences, other than ``besides``, use topics with
+    this prefix.
+    """
     used: set[str] = set()
-    others = Inference.objects.exclude(pk__in=[each.pk for each in besides])
+    others = Inference.objects.exclude(pk__in=[other.pk for other in besides])
     for names in others.values_list("input_topic", "output_topic", "upper_topic"):
         used.update(names)
     ends = ("in", "out", *(_slug(part.model.name) for part in parts[1:]))
@@ -183,7 +187,7 @@ def _at(place: str) -> Iterator[None]:
     except InvalidField as error:
         raise InvalidField(f"{place}.{error.field}", error.message, code=error.code, hint=error.hint) from error
     except InvalidFields as error:
-        problems = [replace(each, field=f"{place}.{each.field}") for each in error.problems]
+        problems = [replace(problem, field=f"{place}.{problem.field}") for problem in error.problems]
         raise InvalidFields(problems) from error
     except serializers.ValidationError as error:
         first, _, rest = place.partition(".")

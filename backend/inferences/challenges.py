@@ -1,4 +1,4 @@
-"""Challengers: canaries and shadows, and what becomes of them: promoted or dropped, by people or by a rule."""
+"""Challengers: canaries and shadows, which users or a rule promote or drop."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from kafkaml.wire.inference import ChallengeRule, RuleMetric
 
 __all__ = ["decide", "drop", "promote", "start_canary", "start_shadow"]
 
-# So many of the newest records tell whether the input has keys.
+# This many of the newest records show whether the input has keys.
 _LOOKED_AT = 100
 _KAFKA_SECONDS = 10.0
 _COPIED = (
@@ -97,7 +97,7 @@ def start_shadow(
             raise Conflict(f"inference {locked.pk} is a shadow itself", hint="make one of the inference that answers")
         challenger = _challenger(locked, version)
         _check_rule(rule, labelled=labelled)
-        # Of its own in any case: two shadows of the same version must not answer into one.
+        # Always use a new topic, because two shadows of the same version must not share one.
         number = Inference.objects.filter(shadow_of=locked).count() + 1
         topic = output_topic or f"{locked.output_topic[:225]}.shadow-{number}"
         if Inference.objects.filter(output_topic=topic).exists() or topic == locked.input_topic:
@@ -149,7 +149,7 @@ def drop(inference: Inference, *, actor: Actor, why: str = "") -> None:
 
 
 def decide(inference: Inference) -> None:
-    """Do what the rule of a challenge says by what the replicas have told so far, the row locked."""
+    """Apply the rule of a challenge to the replicas' reports so far. Called with the row locked."""
     if inference.challenger is None or inference.challenger_rule is None or inference.desired != "run":
         return
     decided = decision(ChallengeRule.model_validate(inference.challenger_rule), live_comparison(inference))
@@ -192,7 +192,7 @@ def _check_keys(topic: str) -> None:
         page = open_browser().page(topic, before=None, limit=_LOOKED_AT, timeout_seconds=_KAFKA_SECONDS)
     except StreamUnavailable:
         return
-    without = sum(each.key is None for each in page.records)
+    without = sum(newest.key is None for newest in page.records)
     if without:
         raise InvalidField(
             "keyed",

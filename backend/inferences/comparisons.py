@@ -1,4 +1,4 @@
-"""Champion and challenger in figures: what the replicas counted, summed up, and what a rule decides by it. Pure."""
+"""Champion and challenger in figures: sums of the replicas' counts, and the decision of a rule. Pure."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from kafkaml.wire.replica import Compared, LiveComparison
 
 __all__ = ["decision", "total"]
 
-# A difference that is as large as was asked for is a little less in binary.
+# Tolerance, because a difference equal to the required one is slightly smaller in binary.
 _ROUNDING = 1e-9
 
 
 def total(parts: Iterable[LiveComparison | None], *, champion: int, challenger: int) -> LiveComparison:
     """Sum up what replicas counted of these two versions; the latencies are the slowest replica's."""
     found = [
-        each
-        for each in parts
-        if each is not None and (each.champion.version, each.challenger.version) == (champion, challenger)
+        part
+        for part in parts
+        if part is not None and (part.champion.version, part.challenger.version) == (champion, challenger)
     ]
-    compared = sum(each.compared for each in found)
-    difference = sum(each.mean_difference * each.compared for each in found)
+    compared = sum(part.compared for part in found)
+    difference = sum(part.mean_difference * part.compared for part in found)
     return LiveComparison(
-        records=sum(each.records for each in found),
+        records=sum(part.records for part in found),
         compared=compared,
-        agreed=sum(each.agreed for each in found),
+        agreed=sum(part.agreed for part in found),
         mean_difference=difference / compared if compared else 0.0,
-        champion=_sum(champion, [each.champion for each in found]),
-        challenger=_sum(challenger, [each.challenger for each in found]),
+        champion=_sum(champion, [part.champion for part in found]),
+        challenger=_sum(challenger, [part.challenger for part in found]),
     )
 
 
 def decision(rule: ChallengeRule, found: LiveComparison) -> tuple[bool, str] | None:
-    """Return whether the challenger is to be promoted, and why in words; None while there is too little to tell."""
+    """Return whether the challenger is to be promoted, and why in words; None while there are too few records."""
     if rule.metric is RuleMetric.AGREEMENT:
         if found.compared < rule.records or found.agreement is None:
             return None
@@ -52,13 +52,13 @@ def decision(rule: ChallengeRule, found: LiveComparison) -> tuple[bool, str] | N
 
 
 def _sum(version: int, sides: list[Compared]) -> Compared:
-    bins = max((len(each.scores) for each in sides), default=0)
+    bins = max((len(side.scores) for side in sides), default=0)
     return Compared(
         version=version,
-        failed=sum(each.failed for each in sides),
-        labelled=sum(each.labelled for each in sides),
-        correct=sum(each.correct for each in sides),
-        scores=[sum(each.scores[place] for each in sides if place < len(each.scores)) for place in range(bins)],
-        p50_ms=max((each.p50_ms for each in sides if each.p50_ms is not None), default=None),
-        p99_ms=max((each.p99_ms for each in sides if each.p99_ms is not None), default=None),
+        failed=sum(side.failed for side in sides),
+        labelled=sum(side.labelled for side in sides),
+        correct=sum(side.correct for side in sides),
+        scores=[sum(side.scores[place] for side in sides if place < len(side.scores)) for place in range(bins)],
+        p50_ms=max((side.p50_ms for side in sides if side.p50_ms is not None), default=None),
+        p99_ms=max((side.p99_ms for side in sides if side.p99_ms is not None), default=None),
     )

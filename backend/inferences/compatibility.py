@@ -1,4 +1,4 @@
-"""Whether one version of a model can take the place of another: takes and answers the same. Pure."""
+"""Whether one version of a model can replace another: same inputs and outputs. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ Shape = Sequence[int | None]
 
 def obstacle(before: ResultVersion, after: ResultVersion) -> str:
     """Return what keeps ``after`` from being served where ``before`` is, empty where nothing is known to."""
-    streams = [{} if each.stream is None else each.stream.control_message().input_config for each in (before, after)]
+    streams = [
+        {} if version.stream is None else version.stream.control_message().input_config for version in (before, after)
+    ]
     return contract_difference(*streams) or difference(before.outcome, after.outcome)
 
 
@@ -28,7 +30,7 @@ def contract_difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> 
     """
     if "contract" not in before or "contract" not in after:
         return ""
-    old, new = (Contract.model_validate(each["contract"]) for each in (before, after))
+    old, new = (Contract.model_validate(config["contract"]) for config in (before, after))
     was, now = _sample_parts(old), _sample_parts(new)
     changed = [name for name in now if now[name] != was.get(name)] or [name for name in was if name not in now]
     if not changed:
@@ -50,8 +52,8 @@ def _sample_parts(contract: Contract) -> dict[str, Any]:
 def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
     """Return what keeps ``after`` from being served where ``before`` is, empty where nothing is known to.
 
-    Both are outcomes (``kafkaml.wire.outcome.Outcome``). What an outcome does not tell, the replica finds before it
-    goes over.
+    Both are outcomes (``kafkaml.wire.outcome.Outcome``). The replica checks what an outcome does not tell before it
+    changes over.
     """
     fields = [(outcome.get("learnt") or {}).get("fields") for outcome in (before, after)]
     if all(fields) and fields[0] != fields[1]:
@@ -72,7 +74,7 @@ def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
 
 
 def _squeezed(shape: Shape) -> list[int | None]:
-    # An axis of size 1 at an end is given to each model as it wants it.
+    # An axis of size 1 at either end is adapted to each model.
     return [size for size in shape if size != 1]
 
 
@@ -86,4 +88,4 @@ def _shapes(shapes: Sequence[Shape]) -> str:
 
 
 def _texts(fields: Any) -> str:
-    return ", ".join(str(each if isinstance(each, str) else each[0]) for each in fields)
+    return ", ".join(str(field if isinstance(field, str) else field[0]) for field in fields)

@@ -1,4 +1,4 @@
-"""Dead letters of an inference: looking at them, and sending them back to the input topic. Called by the views.
+"""Dead letters of an inference: lists them and sends them back to the input topic. Called by the views.
 
 Sending back writes the original key, value and headers again, into the partition they came from; the letters stay
 where they are. A header ``kml-replay`` names the letter, so that one which fails again is not sent back twice.
@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 REPLAY_HEADER = "kml-replay"
-# More are sent back by asking again.
+# Most letters per request; further requests send the rest.
 MAX_REPLAY = 10_000
 _MAX_REPLAY_BYTES = 64 << 20
 _SECONDS = 30.0
@@ -106,11 +106,11 @@ def replay(inference: Inference, *, actor: Actor, positions: Sequence[tuple[int,
     browser = open_browser()
     partitions = len(browser.partitions(inference.input_topic))
     found, more = _read(inference, topic, positions)
-    whole = [each for each in found if VALUE_BYTES_HEADER not in _texts(each)]
+    whole = [letter for letter in found if VALUE_BYTES_HEADER not in _texts(letter)]
     superseded: set[bytes] = set()
     if positions is None:
-        superseded = {value for each in found for name, value in each.headers if name == REPLAY_HEADER and value}
-    chosen = [each for each in whole if _place(each) not in superseded]
+        superseded = {value for letter in found for name, value in letter.headers if name == REPLAY_HEADER and value}
+    chosen = [letter for letter in whole if _place(letter) not in superseded]
     writer = KafkaRecordWriter(environment().kafka, timeout_seconds=_SECONDS)
     sent = 0
 
@@ -119,8 +119,8 @@ def replay(inference: Inference, *, actor: Actor, positions: Sequence[tuple[int,
         sent += 1
 
     try:
-        for each in chosen:
-            writer.write(_original(inference, each, partitions), acknowledged)
+        for letter in chosen:
+            writer.write(_original(inference, letter, partitions), acknowledged)
         writer.flush(_SECONDS)
     finally:
         writer.close()
@@ -143,7 +143,7 @@ def _read(inference: Inference, topic: str, positions: Sequence[tuple[int, int]]
         states = browser.partitions(topic)
     except StreamUnavailable:
         states = []
-    ends = {each.partition: (each.low or 0, each.high or 0) for each in states}
+    ends = {state.partition: (state.low or 0, state.high or 0) for state in states}
     if positions is None:
         ranges = [StreamRange(topic, partition, low, high) for partition, (low, high) in ends.items() if high > low]
     else:

@@ -1,13 +1,13 @@
-"""Whether an inference fails although nothing has ended it: the one judgement, of what its replicas told. Pure.
+"""Decides whether an inference fails although it has not ended, from its replicas' reports. Pure.
 
-Looked at with every report of a replica, so it begins and ends within seconds of what is seen. The first that holds:
+Evaluated with every report of a replica, so it reacts within seconds. The first that holds:
 
 - **dead letters**: of the newest minute in which records were done with, and of the one before it as well while that
   has fewer than 20 records. Begins with 3 dead letters or more that are at least half of the records; ends below a
   quarter. What is warming up counts on neither side. Where no record comes any more, what the last ones said stays
   true, for a day at most.
-- **restarts**: begins with 3 processes that began anew within 10 minutes without having ended in order; ends when none
-  did for 6 minutes (Kubernetes waits for up to 5 between two tries).
+- **restarts**: begins with 3 processes that restarted within 10 minutes without an orderly end; ends when none did for
+  6 minutes (Kubernetes waits for up to 5 between two tries).
 - **lag**: begins when the lag has grown in each of 3 steps of a minute, by 100 records at least, to more than is read
   in 30 seconds; ends with the first step in which it has not grown.
 
@@ -41,7 +41,7 @@ _QUIET = timedelta(minutes=6)
 _STEPS = 3
 _LEAST_GROWTH = 100
 _BEHIND_SECONDS = 30.0
-# A minute that goes on is a step once so much of it is over.
+# The current minute counts as a step once this much of it is over.
 _PART_OF_A_STEP = timedelta(seconds=30)
 
 
@@ -80,14 +80,14 @@ _Found = tuple[FailingKind, str, str]
 def _dead_letters(
     minutes: Sequence[ServingMinute], number: int, revision: int, known: bool, refusal: str, now: datetime
 ) -> _Found | None:
-    judged = [each for each in minutes if each.revision == revision and each.predicted + each.dead_lettered]
+    judged = [minute for minute in minutes if minute.revision == revision and minute.predicted + minute.dead_lettered]
     if not judged:
         return None
     first = judged[0]
     many = first.predicted + first.dead_lettered >= _FEW_RECORDS
     window = judged[: 1 if many else 2]
-    dead = sum(each.dead_lettered for each in window)
-    records = dead + sum(each.predicted for each in window)
+    dead = sum(minute.dead_lettered for minute in window)
+    records = dead + sum(minute.predicted for minute in window)
     share = dead / records
     if not (share >= _ENDS_BELOW_SHARE if known else dead >= _LEAST_DEAD_LETTERS and share >= _BEGINS_AT_SHARE):
         return None
@@ -107,9 +107,9 @@ def _ago(minutes: int) -> str:
 
 
 def _restarts(minutes: Sequence[ServingMinute], number: int, known: bool, now: datetime) -> _Found | None:
-    recent = [each for each in minutes if each.at > now - _RESTARTS_WITHIN]
-    count = sum(each.restarts for each in recent)
-    quiet = not any(each.restarts for each in recent if each.at + MINUTE > now - _QUIET)
+    recent = [minute for minute in minutes if minute.at > now - _RESTARTS_WITHIN]
+    count = sum(minute.restarts for minute in recent)
+    quiet = not any(minute.restarts for minute in recent if minute.at + MINUTE > now - _QUIET)
     if not count or (quiet if known else count < _LEAST_RESTARTS):
         return None
     hint = (
@@ -125,15 +125,15 @@ def _restarts(minutes: Sequence[ServingMinute], number: int, known: bool, now: d
 
 def _lag(minutes: Sequence[ServingMinute], known: bool, read_rate: float, now: datetime) -> _Found | None:
     ends: dict[datetime, int] = {}
-    for each in reversed(minutes):
-        if each.lag is not None and each.at > now - RECENT:
-            ends[each.at] = each.lag
+    for minute in reversed(minutes):
+        if minute.lag is not None and minute.at > now - RECENT:
+            ends[minute.at] = minute.lag
     newest = max(ends, default=None)
     if newest is not None and now - newest < _PART_OF_A_STEP:
         del ends[newest]
     points = sorted(ends.items())[-_STEPS - 1 :]
     steps = list(pairwise(points))
-    # After a time in which nothing was told, nothing is known of how it went.
+    # After a gap without reports the trend is unknown.
     if not steps or any(later - earlier > MINUTE for (earlier, _), (later, _) in steps):
         return None
     grows = [later > earlier for (_, earlier), (_, later) in steps]

@@ -1,4 +1,4 @@
-"""The last day of an inference, minute by minute or coarser, as charts want it. Called by the views."""
+"""The last day of an inference for charts, minute by minute or coarser. Called by the views."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SURE = ("confidence_answers", "confidence_total")
 
 
 def history(inference: Inference, *, step_minutes: int) -> dict[str, Any]:
-    """Return what is kept of ``inference`` in steps of so many minutes, oldest first; at most 1,441 of them."""
+    """Return the history of ``inference`` in steps of ``minutes`` minutes, oldest first; at most 1,441 steps."""
     now = timezone.now()
     since = _begin_of_step(now - _KEPT, step_minutes)
     rows = ServingMinute.objects.filter(inference=inference, at__gte=since).order_by("at", "pk")
@@ -27,9 +27,9 @@ def history(inference: Inference, *, step_minutes: int) -> dict[str, Any]:
 
 
 def steps_of(minutes: Iterable[ServingMinute], *, step_minutes: int, now: datetime) -> list[dict[str, Any]]:
-    """Sum minutes, oldest first, up to steps; a step in which nothing was told is left out.
+    """Sum minutes, oldest first, up to steps; a step without reports is left out.
 
-    Counts are sums, latencies the slowest minute's, the lag is the last that was told, attempt and revision are the
+    Counts are sums, latencies the slowest minute's, the lag is the last reported one, attempt and revision are the
     newest. The confidence is the mean of all answers that have one. Rates are records a second over the step, of the
     one that goes on over its part until ``now``.
     """
@@ -42,7 +42,9 @@ def steps_of(minutes: Iterable[ServingMinute], *, step_minutes: int, now: dateti
         for name in (*_SUMMED, *_SURE):
             step[name] += getattr(minute, name)
         for name in ("p50_ms", "p99_ms"):
-            step[name] = max((each for each in (step[name], getattr(minute, name)) if each is not None), default=None)
+            step[name] = max(
+                (value for value in (step[name], getattr(minute, name)) if value is not None), default=None
+            )
         step["lag"] = step["lag"] if minute.lag is None else minute.lag
         step["attempt"], step["revision"] = minute.attempt, minute.revision
     for at, step in steps.items():

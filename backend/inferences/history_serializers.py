@@ -22,10 +22,10 @@ class HistoryQuerySerializer(serializers.Serializer[Any]):
 class HistoryStepSerializer(serializers.Serializer[Any]):
     """What an inference did in the step that begins ``at``; ``rate`` is in records answered a second.
 
-    ``lag`` is the last that was told in it, latencies are the slowest, in milliseconds; null: nothing was told.
+    ``lag`` is the last reported one, latencies are the slowest, in milliseconds; null: nothing was reported.
     ``confidence`` is the mean over its answers of the highest probability, also of those that a tier handed up; null:
-    no answer was a choice between classes, or whoever gave it was too old to tell. ``restarts`` counts processes of
-    replicas that began anew without having ended in order.
+    no answer was a choice between classes, or the replica's version does not report it. ``restarts`` counts processes
+    of replicas that restarted without an orderly end.
     """
 
     at = serializers.DateTimeField()
@@ -44,7 +44,7 @@ class HistoryStepSerializer(serializers.Serializer[Any]):
 
 
 class ServingHistorySerializer(serializers.Serializer[Any]):
-    """The last 24 hours, oldest first; steps in which no replica told anything are left out."""
+    """The last 24 hours, oldest first; steps without reports are left out."""
 
     since = serializers.DateTimeField()
     step_minutes = serializers.IntegerField()

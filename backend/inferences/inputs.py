@@ -1,5 +1,5 @@
-"""How an inference reads its input: which version, by which format, and what cannot be read so. Asked before one is
-made, and by whoever asks what it would read.
+"""How an inference reads its input: which version, by which format, and what cannot be read. Called before one is made,
+and for input checks.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def input_values(
         message = served.stream.control_message()
         values.setdefault("input_format", str(message.input_format))
         if values["input_format"] == str(message.input_format):
-            # Keys, shape and type as the training found them: another record must not tell others.
+            # Use keys, shape and type as the training found them; the next record must not change them.
             learnt = served.outcome.get("learnt", {})
             values["input_config"] = with_learnt(values.get("input_config", message.input_config), learnt)
     if not values.get("input_format"):
@@ -87,7 +87,7 @@ def _check_contract(input_format: str, input_config: Mapping[str, Any], clusters
     except DecodeError as error:
         raise InvalidField("input_config", error.message, hint=error.hint) from error
     if learnt is None:
-        # Each batch would be scaled by itself, and no answer be wrong to see.
+        # Each batch would be scaled separately, and answers would be wrong without notice.
         raise InvalidField(
             "input_config",
             "it has a contract and nothing that was learnt by it: expected both, as a training's outcome has them",

@@ -1,7 +1,7 @@
 """Dead letters by their reason: how many, from when to when, and one of each. Called by the views.
 
-Reasons that differ only in the values that they quote are one: numbers, lists and what stands in quotation marks are no
-part of what tells groups apart.
+Reasons that differ only in the values that they quote are one: numbers, lists and quoted texts do not distinguish
+groups.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from kafkaml.stream_range import StreamRange
 
 __all__ = ["MAX_GROUPS", "MAX_LETTERS", "LetterGroup", "group_letters", "letter_groups"]
 
-# Of a topic's letters the newest; older ones had their time.
+# The most letters that are read, the newest of a topic.
 MAX_LETTERS = 10_000
 _MAX_BYTES = 64 << 20
 _SECONDS = 10.0
-# Of more reasons the rarest are only counted.
+# The most reasons that are listed; rarer ones are only counted.
 MAX_GROUPS = 50
 
 # A quotation mark inside a word is an apostrophe.
@@ -65,7 +65,7 @@ def group_letters(letters: Iterable[Record]) -> list[LetterGroup]:
         reason = reason_of(letter)
         key = reason._replace(message=_pattern(reason.message))
         groups.setdefault(key, LetterGroup(letter, reason)).add(letter, reason)
-    return sorted(groups.values(), key=lambda each: (-each.count, -each.last_ms))
+    return sorted(groups.values(), key=lambda group: (-group.count, -group.last_ms))
 
 
 def letter_groups(inference: Inference) -> dict[str, Any]:
@@ -83,15 +83,15 @@ def letter_groups(inference: Inference) -> dict[str, Any]:
         "complete": complete,
         "groups": [
             {
-                "reason": each.reason._asdict(),
-                "count": each.count,
-                "first_at": _moment(each.first_ms),
-                "last_at": _moment(each.last_ms),
-                "sample": dead_letters.letter_document(inference, each.newest, decoder, codec),
+                "reason": group.reason._asdict(),
+                "count": group.count,
+                "first_at": _moment(group.first_ms),
+                "last_at": _moment(group.last_ms),
+                "sample": dead_letters.letter_document(inference, group.newest, decoder, codec),
             }
-            for each in groups[:MAX_GROUPS]
+            for group in groups[:MAX_GROUPS]
         ],
-        "rest": sum(each.count for each in groups[MAX_GROUPS:]),
+        "rest": sum(group.count for group in groups[MAX_GROUPS:]),
     }
 
 
@@ -112,7 +112,7 @@ def _newest(inference: Inference, topic: str) -> tuple[list[Record], bool]:
         states = open_browser(settings).partitions(topic)
     except StreamUnavailable:
         return [], True
-    ends = {each.partition: (each.low or 0, each.high or 0) for each in states}
+    ends = {state.partition: (state.low or 0, state.high or 0) for state in states}
     share = _share([high - low for low, high in ends.values()], MAX_LETTERS)
     ranges = [
         StreamRange(topic, partition, max(low, high - share), high)

@@ -1,4 +1,4 @@
-"""Keeps how an inference goes minute by minute for a day, and what follows of it: whether it fails."""
+"""Stores an inference's figures per minute for a day, and decides from them whether it fails."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def add_counts(inference_id: int, *, attempt: int, revision: int, added: Mapping
 def look_at(inference: Inference, *, restarted: bool, refusal: str) -> bool:
     """Take a replica's report, which is stored already, into the minute, and judge; whether it fails or not now.
 
-    ``restarted``: its process began anew without the one before having ended in order. The inference is locked; what
-    changed of ``failing`` is saved. Returns whether a failing began or ended.
+    ``restarted``: its process replaces one that did not end in order. The inference is locked; changes of ``failing``
+    are saved. Returns whether a failing began or ended.
     """
     now = timezone.now()
     stats = ReplicaStats.objects.select_related("worker").defer("worker__log_tail")
@@ -75,7 +75,7 @@ def _measure(minute: ServingMinute, totals: Totals, *, restarted: bool) -> None:
     minute.restarts += restarted
     minute.lag = minute.lag if totals.lag is None else totals.lag
     for name in ("p50_ms", "p99_ms"):
-        said = [each for each in (getattr(minute, name), getattr(totals, name)) if each is not None]
+        said = [value for value in (getattr(minute, name), getattr(totals, name)) if value is not None]
         setattr(minute, name, max(said, default=None))
     minute.save(update_fields=["restarts", "lag", "p50_ms", "p99_ms"])
 
@@ -84,12 +84,12 @@ def _judged(inference: Inference, revision: int, now: datetime) -> list[ServingM
     """Return the recent minutes of the attempt, the newest first, and the newest two with records of the revision."""
     ours = ServingMinute.objects.filter(inference=inference, attempt=inference.attempt)
     recent = list(ours.filter(at__gt=now - RECENT))
-    if any(each.predicted or each.dead_lettered for each in recent if each.revision == revision):
+    if any(minute.predicted or minute.dead_lettered for minute in recent if minute.revision == revision):
         return recent
     busy = ours.filter(revision=revision, at__lte=now - RECENT, at__gt=now - _KEPT)
     return [*recent, *busy.exclude(predicted=0, dead_lettered=0)[:2]]
 
 
 def _newest_refusal(inference: Inference) -> str:
-    said = [each for each in inference.present_reports if each.last_refusal]
-    return max(said, key=lambda each: each.updated_at).last_refusal if said else ""
+    said = [report for report in inference.present_reports if report.last_refusal]
+    return max(said, key=lambda report: report.updated_at).last_refusal if said else ""

@@ -38,7 +38,7 @@ __all__ = [
 # Replicas report every two seconds or so.
 SILENT_AFTER = timedelta(seconds=15)
 
-# No report of a process is later than this.
+# Reports of a process never come later than this.
 _LATEST_REPORT = timedelta(days=1)
 
 
@@ -47,27 +47,27 @@ def _group_suffix() -> str:
 
 
 class Inference(Run):
-    """A trained model in service. ``group_suffix`` keeps consumer groups apart where several platforms, or one after
-    its database was made anew, use the same cluster.
+    """A trained model in service. ``group_suffix`` keeps consumer groups apart where several platforms, or one whose
+    database was recreated, use the same cluster.
 
     ``replicas`` is how many the platform runs; with ``max_replicas`` it is the least number, and the lag of the group
     chooses between the two. With 0 it runs none: workers elsewhere, which may join any inference, serve alone.
-    ``scaled_to`` is what was chosen last, ``launched_max_replicas`` what the launcher was last told.
+    ``scaled_to`` is the autoscaler's last choice, ``launched_max_replicas`` the last maximum given to the launcher.
 
     ``predicted`` and the other counts (``kafkaml.wire.replica.Counts``) are of all its life, whatever processes served
-    it; ``counts_before`` are those from before the present attempt, null where nobody knows.
+    it; ``counts_before`` are those from before the present attempt, null where unknown.
     """
 
     kind = RunKind.INFERENCE
     noun = "inference"
     events_topic = "inferences"
 
-    # Filled by selectors: what replicas said last, also of earlier attempts and of replicas that are no more.
+    # Filled by selectors: the last reports of replicas, also of earlier attempts and of removed replicas.
     reported_stats: list[ReplicaStats]
 
     result = models.ForeignKey(TrainingResult, on_delete=models.PROTECT, related_name="inferences")
     input_topic = models.CharField(max_length=249)
-    # Where its group begins, which has committed nothing: see kafkaml.starts.
+    # Where its group begins as long as it has committed nothing: see kafkaml.starts.
     start = models.CharField(max_length=MAX_START, default=StartPlace.BEGINNING.value)
     output_topic = models.CharField(max_length=249)
     input_format = models.CharField(max_length=20)
@@ -81,10 +81,10 @@ class Inference(Run):
     output_bootstrap_servers = models.CharField(max_length=1000, blank=True)
     output_timestamps = models.CharField(
         max_length=10,
-        choices=[(each.value, each.value) for each in OutputTimestamps],
+        choices=[(timestamps.value, timestamps.value) for timestamps in OutputTimestamps],
         default=OutputTimestamps.SOURCE.value,
     )
-    # Whether it goes over to its result's current version when another one becomes that.
+    # Whether it changes over to its result's current version whenever that changes.
     follows = models.BooleanField(default=True, editable=False)
     # What is served; null: the current version.
     pinned = models.ForeignKey(
@@ -107,20 +107,22 @@ class Inference(Run):
     shadow_of = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="shadows", editable=False
     )
-    # What became of the challenger before; of a shadow, of the one that it has.
+    # The outcome of the previous challenger; for a shadow, of its own.
     last_challenge = models.JSONField(
         null=True, blank=True, editable=False, help_text="kafkaml.wire.inference.ChallengeEnd"
     )
-    # Rises with each change of what answers; replicas hear of it.
+    # Increases with each change of what answers; replicas are notified.
     revision = models.PositiveIntegerField(default=0, editable=False)
     swap_failure = models.JSONField(null=True, blank=True, editable=False, help_text="kafkaml.wire.replica.SwapFailure")
-    guarantee = models.CharField(max_length=20, choices=[(each.value, each.value) for each in DeliveryGuarantee])
+    guarantee = models.CharField(
+        max_length=20, choices=[(guarantee.value, guarantee.value) for guarantee in DeliveryGuarantee]
+    )
     # Of a tier of a distributed model: what is below the limit leaves for the upper topic.
     upper_topic = models.CharField(max_length=249, blank=True)
     upper_bootstrap_servers = models.CharField(max_length=1000, blank=True)
     limit = models.FloatField(null=True, blank=True)
     gpu = models.PositiveSmallIntegerField(default=0, validators=[MaxValueValidator(64)])
-    # Never changed: work that runs is looked for where it was started. Null: the platform's own.
+    # Never changed: running work is looked up where it was started. Null: the platform's own.
     cluster = models.ForeignKey(
         Cluster, null=True, blank=True, on_delete=models.PROTECT, related_name="inferences", editable=False
     )
@@ -167,7 +169,7 @@ class Inference(Run):
 
     @property
     def challenge_kind(self) -> ChallengeKind | None:
-        """What becomes of the challenger's answers; None without one."""
+        """What happens to the challenger's answers; None without one."""
         if self.challenger_id is None:
             return None
         return ChallengeKind.CANARY if self.shadow_of_id is None else ChallengeKind.SHADOW
@@ -181,53 +183,55 @@ class Inference(Run):
 
     @property
     def present_stats(self) -> list[ReplicaStats]:
-        """What the replicas that are to run now said last, and all workers elsewhere.
+        """The last reports of the replicas that should run now, and of all workers elsewhere.
 
-        Replicas that the scale left behind say nothing any more.
+        Replicas removed by scaling no longer count.
         """
-        return [each for each in self.reported_stats if each.elsewhere or each.replica < self.current_replicas]
+        return [
+            replica for replica in self.reported_stats if replica.elsewhere or replica.replica < self.current_replicas
+        ]
 
     @property
     def exits(self) -> Exits | None:
         """What left and what went up since the replicas decide by the present limit; None without one."""
         if self.limit is None:
             return None
-        said = [each.exits for each in self.present_reports if each.exits is not None]
-        present = [each for each in said if each.limit == self.limit]
+        said = [report.exits for report in self.present_reports if report.exits is not None]
+        present = [exits for exits in said if exits.limit == self.limit]
         return Exits(
             limit=self.limit,
-            predicted=sum(each.predicted for each in present),
-            sent_up=sum(each.sent_up for each in present),
+            predicted=sum(exits.predicted for exits in present),
+            sent_up=sum(exits.sent_up for exits in present),
         )
 
     @property
     def present_reports(self) -> list[ReplicaReport]:
         """What the replicas of the present attempt said last, those that are to run now."""
-        return [each.report for each in self.present_stats if each.attempt == self.attempt]
+        return [replica.report for replica in self.present_stats if replica.attempt == self.attempt]
 
     @property
     def totals(self) -> Totals:
-        """What the replicas say summed up, None where none says it, and what was answered in all.
+        """The sum of the replicas' reports, None where none reports it, and what was answered in total.
 
-        Replicas that have gone silent serve nothing now, and what has ended neither.
+        Silent replicas do not serve now, and neither do ended ones.
         """
         said = self.present_reports
         oldest = timezone.now() - SILENT_AFTER
-        live = [each for each in said if each.updated_at > oldest] if self.state == RunState.RUNNING else []
-        lags = [each.lag for each in live if each.lag is not None]
+        live = [replica for replica in said if replica.updated_at > oldest] if self.state == RunState.RUNNING else []
+        lags = [replica.lag for replica in live if replica.lag is not None]
         return Totals(
-            rate=sum(each.rate for each in live),
+            rate=sum(replica.rate for replica in live),
             # A worker elsewhere that is older than this counts its dead letters among the answers.
-            read_rate=sum(max(each.read_rate, each.rate) for each in live),
+            read_rate=sum(max(replica.read_rate, replica.rate) for replica in live),
             lag=sum(lags) if lags else None,
-            p50_ms=max((each.p50_ms for each in said if each.p50_ms is not None), default=None),
-            p99_ms=max((each.p99_ms for each in said if each.p99_ms is not None), default=None),
+            p50_ms=max((replica.p50_ms for replica in said if replica.p50_ms is not None), default=None),
+            p99_ms=max((replica.p99_ms for replica in said if replica.p99_ms is not None), default=None),
             **{name: getattr(self, name) for name in Counts.model_fields},
         )
 
     @property
     def attempt_counts(self) -> Counts | None:
-        """What was answered in the present attempt; None where it began before such a thing was noted."""
+        """What was answered in the present attempt; None where it began before this was recorded."""
         if self.counts_before is None and self.attempt > 1:
             return None
         before = Counts.model_validate(self.counts_before or {})
@@ -236,18 +240,20 @@ class Inference(Run):
     @property
     def served_revision(self) -> int:
         """The oldest revision that a replica answers with now; the one asked for while none says."""
-        said = [each.serving.revision for each in self.present_reports if each.serving is not None]
+        said = [report.serving.revision for report in self.present_reports if report.serving is not None]
         return min(said, default=self.revision)
 
     @property
     def shown_state(self) -> str:
-        """The word that people see: ``failing`` while it fails without having ended, else the state."""
+        """The state for display: ``failing`` while it fails without having ended, otherwise the state."""
         return self.state if self.failing is None else "failing"
 
     @property
     def all_warnings(self) -> list[str]:
         """What there is to know of it: from before it was launched, and what its replicas found since."""
-        return list(dict.fromkeys([*self.warnings, *(text for each in self.present_reports for text in each.warnings)]))
+        return list(
+            dict.fromkeys([*self.warnings, *(text for report in self.present_reports for text in report.warnings)])
+        )
 
     def shown(self) -> dict[str, Any]:
         names = ("replicas", "max_replicas", "current_replicas", "ready_replicas")
@@ -300,7 +306,7 @@ class WorkerToken(models.Model):
 class Worker(models.Model):
     """A machine elsewhere that serves an inference, or did; ``number`` is that of its replica.
 
-    ``session`` is its process of now: a newer one takes the name over. ``token`` is what let it in, None once that was
+    ``session`` is its present process; a newer one takes over the name. ``token`` is what let it in, None once that was
     revoked. ``log_tail`` is the end of its log, of which ``log_end`` characters came in all, and ``session_log`` of the
     present session.
     """
@@ -329,7 +335,7 @@ class Worker(models.Model):
 
 
 class ReplicaStats(models.Model):
-    """The latest that one replica said of itself; ``worker`` is who it is, where somebody runs it elsewhere."""
+    """The last report of one replica; ``worker`` is set where it runs elsewhere."""
 
     inference = models.ForeignKey(Inference, on_delete=models.CASCADE, related_name="replica_stats")
     worker = models.ForeignKey(Worker, null=True, on_delete=models.CASCADE, related_name="+")
@@ -352,11 +358,11 @@ class ReplicaStats(models.Model):
         if self.worker is not None:
             document |= {"worker": self.worker.name, "host": self.worker.host}
             lives = document.get("state") in (ReplicaState.STARTING, ReplicaState.RUNNING)
-            # No launcher sees it end: whether it lives, only its reports tell.
+            # No launcher sees its end, so only its reports show that it is alive.
             if lives and self.updated_at < timezone.now() - SILENT_AFTER:
                 lives, document["state"] = False, ReplicaState.SILENT
             if not lives:
-                # Of what serves now these are no part.
+                # States that do not count as serving.
                 document |= {"rate": 0.0, "lag": None, "p50_ms": None, "p99_ms": None}
         return ReplicaReport.model_validate(document)
 
@@ -387,9 +393,9 @@ class SwapRecord(models.Model):
 
 
 class ProcessCount(models.Model):
-    """How much of an inference's totals came from one process of a replica, which tells its own counts again and again.
+    """How much of an inference's totals came from one process of a replica, which reports its counts repeatedly.
 
-    So nothing counts twice when a report is repeated or late, nor is lost when a process begins anew at 0.
+    Nothing counts twice when a report is repeated or late, and nothing is lost when a process restarts at 0.
     """
 
     inference = models.ForeignKey(Inference, on_delete=models.CASCADE, related_name="process_counts")
@@ -410,9 +416,9 @@ class ProcessCount(models.Model):
 class ServingMinute(models.Model):
     """What one attempt did in one minute, which begins ``at``, while its replicas served one ``revision``.
 
-    ``restarts`` counts processes of replicas that began anew without having ended in order. ``lag`` is that of all
-    replicas when one spoke last, latencies are the slowest of the minute, in milliseconds. ``confidence_total`` is the
-    sum of ``confidence_answers`` confidences (``kafkaml.wire.replica.Confidence``). Kept for a day.
+    ``restarts`` counts processes of replicas that restarted without an orderly end. ``lag`` is that of all replicas at
+    the last report, latencies are the slowest of the minute, in milliseconds. ``confidence_total`` is the sum of
+    ``confidence_answers`` confidences (``kafkaml.wire.replica.Confidence``). Kept for a day.
     """
 
     inference = models.ForeignKey(Inference, on_delete=models.CASCADE, related_name="minutes")

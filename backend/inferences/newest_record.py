@@ -1,7 +1,8 @@
-"""Could a model answer the newest record of a topic? Asked before it is put into service, and by whoever wants to know.
+"""Checks whether a model could answer the newest record of a topic. Called before it is put into service, and on
+request.
 
-The record is read as a replica reads it (``kafkaml.intake``), and its shape is held against what the model is
-known to take, as before a training. Nothing is written, and no model runs.
+The record is read as a replica reads it (``kafkaml.intake``), and its shape is compared with what the model takes, as
+before a training. Nothing is written, and no model runs.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ def newest_record(
 
 
 def _judged(record: Record, codec: StreamCodec, served: ResultVersion) -> dict[str, Any]:
-    # A transaction of its own, as it were: what the codec would note of keys is not kept.
+    # Roll back, so that the codec's state of keys is not kept.
     batch = Intake(codec.features, time.monotonic).batch(ListBatch([record]), drained=True)
     if batch.refused:
         (refused,) = batch.refused
@@ -102,9 +103,9 @@ def _check_shape(dtype: Any, shape: tuple[int, ...], served: ResultVersion) -> N
 
 
 def _signature(served: ResultVersion) -> ModelSignature:
-    """Return what a version takes: what its code says, or else the shape that its converted model was made for."""
+    """Return what a version takes: as its code declares, otherwise the shape of its converted model."""
     model = served.result.model
-    # The code of the model may be another one by now.
+    # The model's code may have changed since.
     if (served.code, served.imports) == (model.code, model.imports):
         signature = signature_of(model)
         if signature.names and (signature.exact or len(signature.names) > 1):
@@ -121,7 +122,7 @@ def _reason(stage: Stage, error: KafkaMLError) -> dict[str, str]:
 
 def _shown(record: Record, read: Mapping[str, Any], codec: StreamCodec) -> dict[str, Any]:
     if read["input_format"] == InputFormat.COLUMNS:
-        # As it was written: people know their fields better than the numbers that a contract makes of them.
+        # Show the record as written, because users know its fields better than the numbers that a contract makes.
         contract, _ = contract_of(read["input_config"])
         return record_document(record, Decoder(input_format=contract.format, input_config=contract.format_config), None)
     decoder = Decoder(input_format=read["input_format"], input_config=read["input_config"])

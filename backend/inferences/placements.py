@@ -1,4 +1,4 @@
-"""Where the rows say that the work of inferences is. For the controller."""
+"""Where the work of inferences is placed, according to the rows. For the controller."""
 
 from __future__ import annotations
 

@@ -43,12 +43,12 @@ def live_comparison(inference: Inference) -> LiveComparison:
     """Sum up what the replicas of the present attempt have compared so far; the inference has a challenger."""
     assert inference.challenger is not None
     present = [
-        each.report
-        for each in inference.replica_stats.select_related("worker").filter(attempt=inference.attempt)
-        if each.elsewhere or each.replica < inference.current_replicas
+        report.report
+        for report in inference.replica_stats.select_related("worker").filter(attempt=inference.attempt)
+        if report.elsewhere or report.replica < inference.current_replicas
     ]
     return total(
-        (each.comparison for each in present),
+        (report.comparison for report in present),
         champion=inference.served.number,
         challenger=inference.challenger.number,
     )

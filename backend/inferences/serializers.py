@@ -103,19 +103,19 @@ class VisualizationSerializer(serializers.Serializer[Any]):
 
 
 class InferenceChallengerSerializer(serializers.Serializer[Any]):
-    """A version beside the one that is served: it answers ``share`` of the keys, or all into a topic of its own."""
+    """A version that runs next to the served one: it answers ``share`` of the keys, or all into a topic of its own."""
 
     version = serializers.IntegerField()
-    kind = serializers.ChoiceField(choices=[(each.value, each.value) for each in ChallengeKind])
+    kind = serializers.ChoiceField(choices=[(kind.value, kind.value) for kind in ChallengeKind])
     share = serializers.FloatField()
     labelled = serializers.BooleanField()
     rule = MessageField(ChallengeRule)
 
 
 class RuleWriteSerializer(serializers.Serializer[Any]):
-    """When a challenger is promoted or dropped by itself: see ``kafkaml.wire.inference.ChallengeRule``."""
+    """When a challenger is promoted or dropped automatically: see ``kafkaml.wire.inference.ChallengeRule``."""
 
-    metric = serializers.ChoiceField(choices=[(each.value, each.value) for each in RuleMetric])
+    metric = serializers.ChoiceField(choices=[(metric.value, metric.value) for metric in RuleMetric])
     at_least = serializers.FloatField(
         min_value=-1, max_value=1, help_text="the agreement, or by how much the challenger's accuracy is the higher one"
     )
@@ -300,7 +300,7 @@ class InferenceSerializer(serializers.ModelSerializer[Inference]):
         if inference.challenger is None:
             return None
         numbers = {"champion": inference.served.number, "challenger": inference.challenger.number}
-        return total((each.comparison for each in inference.present_reports), **numbers).to_json()
+        return total((report.comparison for report in inference.present_reports), **numbers).to_json()
 
     @extend_schema_field(VisualizationSerializer(allow_null=True))
     def get_visualization(self, inference: Inference) -> Any:
@@ -317,13 +317,13 @@ class InferenceSerializer(serializers.ModelSerializer[Inference]):
 
     @extend_schema_field(serializers.ListField(child=MessageField(ReplicaReport, allow_null=False)))
     def get_replica_stats(self, inference: Inference) -> list[dict[str, Any]]:
-        reports = [each.report for each in inference.present_stats]
+        reports = [replica.report for replica in inference.present_stats]
         if inference.ended:
-            # One that was killed could not say so, and the last report of a worker elsewhere is refused by then.
+            # A killed replica could not report its end, and a worker's last report is refused by then.
             lives = (ReplicaState.STARTING, ReplicaState.RUNNING, ReplicaState.SILENT)
             over = {"state": ReplicaState.STOPPED, "rate": 0.0}
-            reports = [each.model_copy(update=over) if each.state in lives else each for each in reports]
-        return [each.to_json() for each in reports]
+            reports = [report.model_copy(update=over) if report.state in lives else report for report in reports]
+        return [report.to_json() for report in reports]
 
 
 class SwapWriteSerializer(serializers.Serializer[Any]):
@@ -337,7 +337,7 @@ class SwapRecordSerializer(serializers.ModelSerializer[SwapRecord]):
 
     ``positions`` are the first offsets that the new version answered, by topic and partition, of the partitions that
     the replica had. ``gap_seconds`` is how long it read nothing, ``loading_seconds`` how long the new version took to
-    be ready beside the old.
+    be ready while the old one answered.
     """
 
     positions = serializers.DictField(child=serializers.DictField(child=serializers.IntegerField()), read_only=True)
@@ -414,7 +414,7 @@ class InferenceWriteSerializer(InferenceUpdateSerializer):
         allow_blank=True, default="", help_text="empty: the platform's own cluster"
     )
     output_timestamps = serializers.ChoiceField(
-        choices=[(each.value, each.value) for each in OutputTimestamps],
+        choices=[(timestamps.value, timestamps.value) for timestamps in OutputTimestamps],
         default=OutputTimestamps.SOURCE.value,
         help_text="source: answers carry their record's time, where the output topic keeps and takes it; written: that "
         "of their writing",
@@ -444,9 +444,9 @@ class InferenceWriteSerializer(InferenceUpdateSerializer):
     @staticmethod
     def _allowed(servers: str) -> str:
         settings = environment()
-        # An address that users choose could point at anything the platform can reach.
+        # An address chosen by users could point at anything the platform can reach.
         allowed = {*settings.allowed_output_brokers.split(","), *settings.kafka.bootstrap_servers.split(",")}
-        refused = [] if "*" in allowed else [each for each in servers.split(",") if each and each not in allowed]
+        refused = [] if "*" in allowed else [part for part in servers.split(",") if part and part not in allowed]
         if refused:
             raise serializers.ValidationError(
                 f"{', '.join(refused)} is not allowed: an administrator can add it to KML_ALLOWED_OUTPUT_BROKERS"

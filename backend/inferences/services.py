@@ -1,4 +1,4 @@
-"""What people do with inferences: create, scale, stop, restart; and making their topics."""
+"""Users' actions on inferences: create, scale, stop, restart; and creating their topics."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = ["TopicAdmin", "create_inference", "ensure_topics", "scale_inference"]
 
 
 class TopicAdmin(Protocol):
-    """What ``ensure_topics`` needs of Kafka's administration."""
+    """The part of Kafka's administration that ``ensure_topics`` uses."""
 
     def ensure_topic(self, topic: str, *, partitions: int, max_record_bytes: int = 0) -> int:
         """Create ``topic`` when it does not exist; return how many partitions it has. Raises BrokerError.
@@ -41,7 +41,7 @@ class TopicAdmin(Protocol):
         ...
 
     def begin_at(self, group: str, topic: str, start: Start) -> None:
-        """Let a group that has committed nothing of ``topic`` begin there. Raises BrokerError."""
+        """Let a group without committed offsets for ``topic`` begin at the given start. Raises BrokerError."""
         ...
 
 
@@ -52,7 +52,7 @@ def create_inference(*, actor: Actor, result: TrainingResult, version: int | Non
     trained the version; of a tier that another one hands up to, to what that sends.
     """
     with transaction.atomic():
-        # Locked, or the result could be trained anew or deleted between the check and the commit.
+        # Lock the result, which could otherwise be trained again or deleted between the check and the commit.
         locked = TrainingResult.objects.select_for_update(of=("self",)).select_related("current_version")
         result = locked.get(pk=result.pk)
         clusters = {name: values.get(name, "") for name in ("output_bootstrap_servers", "upper_bootstrap_servers")}
@@ -160,7 +160,7 @@ def ensure_topics(inference: Inference, admin_of: Callable[[str], TopicAdmin]) -
     partitions = admin.ensure_topic(inference.input_topic, partitions=most)
     start = parsed_start(inference.start)
     if start != StartPlace.BEGINNING:
-        # Before any replica reads: what is committed is the group's place from then on, whatever becomes of replicas.
+        # Commit before any replica reads, so that the group's place is fixed, whatever happens to replicas.
         admin.begin_at(inference.group, inference.input_topic, start)
     # As many as the input, so that the order per partition can be kept.
     output_admin.ensure_topic(
@@ -196,7 +196,7 @@ def _large_answer_bytes(inference: Inference) -> int:
     """
     try:
         described = (inference.result.model.report or {})["outputs"]
-        outputs = [(np.dtype(each["dtype"]), [int(length) for length in each["shape"][1:]]) for each in described]
+        outputs = [(np.dtype(output["dtype"]), [int(length) for length in output["shape"][1:]]) for output in described]
         # Also where nothing is carried yet: that may change at any time.
         included = MAX_INCLUDED_BYTES if inference.input_format == InputFormat.COLUMNS else 0
         size = answer_bytes(outputs) + included

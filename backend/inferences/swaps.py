@@ -1,6 +1,6 @@
 """Which version an inference serves: swap, roll back, follow the current one; and what replicas say of it.
 
-Each change counts the revision up, of which replicas hear when they tell their statistics.
+Each change increments the revision, which replicas learn when they report their statistics.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ __all__ = [
     "swap",
 ]
 
-# Of each inference so many swaps of replicas are kept, the newest.
+# The newest swaps that are kept, per inference.
 _KEPT_SWAPS = 1000
 
 
@@ -71,37 +71,39 @@ def follow(inference: Inference, *, actor: Actor) -> None:
 
 
 def follow_current(version: ResultVersion, before: ResultVersion | None, **_: Any) -> None:
-    """Let the inferences that follow a result go over to its new current version; called in its transaction.
+    """Let the inferences that follow a result change over to its new current version; called in its transaction.
 
-    One that cannot serve it stays with what it has, says why, and goes on following.
+    One that cannot serve it keeps its version, shows the reason, and continues to follow.
     """
     if before is None or before.pk == version.pk:
         return
     rows = Inference.objects.select_for_update(of=("self",)).select_related("pinned", "previous", "challenger")
-    for each in rows.filter(result=version.result_id, follows=True):
-        each.result = version.result
-        served = each.pinned or before
+    for row in rows.filter(result=version.result_id, follows=True):
+        row.result = version.result
+        served = row.pinned or before
         if problem := obstacle(served, version):
             failure = Failure(category=FailureCategory.DATA, cause=f"{version}: {problem}", hint=INSTEAD)
-            refused = SwapFailure(revision=each.revision, version=version.number, failure=failure)
-            each.pinned, each.swap_failure = served, refused.to_json()
-            save(each, SYSTEM, "follow", f"stays at version {served.number}: {problem}")
+            refused = SwapFailure(revision=row.revision, version=version.number, failure=failure)
+            row.pinned, row.swap_failure = served, refused.to_json()
+            save(row, SYSTEM, "follow", f"stays at version {served.number}: {problem}")
         else:
-            end_challenge(each, SYSTEM, why=f"version {version.number} became the current one")
-            each.pinned, each.previous, each.swap_failure = None, served, None
-            each.revision += 1
-            save(each, SYSTEM, "follow", f"version {version.number}")
+            end_challenge(row, SYSTEM, why=f"version {version.number} became the current one")
+            row.pinned, row.previous, row.swap_failure = None, served, None
+            row.revision += 1
+            save(row, SYSTEM, "follow", f"version {version.number}")
 
 
 def store_swaps(inference: Inference, said: ReplicaStats) -> None:
-    """Take what a replica says of its swaps, the row locked. A version that it could not go over to is given up."""
-    for each in said.swaps:
+    """Take a replica's report of its swaps, with the row locked. A version that it could not change over to is
+    withdrawn.
+    """
+    for done in said.swaps:
         SwapRecord.objects.get_or_create(
             inference=inference,
             replica=said.replica,
-            revision=each.revision,
-            at=each.at,
-            defaults={name: getattr(each, name) for name in _KEPT_FIELDS} | {"positions": dict(each.positions)},
+            revision=done.revision,
+            at=done.at,
+            defaults={name: getattr(done, name) for name in _KEPT_FIELDS} | {"positions": dict(done.positions)},
         )
     failure = said.swap_failure
     known = inference.swap_failure or {}
@@ -125,10 +127,10 @@ def store_swaps(inference: Inference, said: ReplicaStats) -> None:
 
 
 def kept_version(inference: Inference, number: int) -> ResultVersion:
-    """Return a version of the inference's result; raises InvalidField naming those that there are."""
+    """Return a version of the inference's result; raises InvalidField naming the existing ones."""
     versions = {
-        each.number: each
-        for each in inference.result.versions.defer("code", "imports", "confusion_matrix", "evaluation")
+        version.number: version
+        for version in inference.result.versions.defer("code", "imports", "confusion_matrix", "evaluation")
     }
     if number not in versions:
         kept = ", ".join(map(str, sorted(versions)))
@@ -182,7 +184,7 @@ def change(
 
 
 def save(inference: Inference, actor: Actor, action: str, detail: str) -> None:
-    """Save what is served, and tell of it."""
+    """Save what is served, and publish the change."""
     before = state_hash(Inference.objects.get(pk=inference.pk))
     inference.save()
     record(actor, action, inference, before=before, after=state_hash(inference), detail=detail)
@@ -190,7 +192,7 @@ def save(inference: Inference, actor: Actor, action: str, detail: str) -> None:
 
 
 def end_challenge(inference: Inference, actor: Actor, *, promoted: bool = False, why: str = "") -> None:
-    """Note what became of the challenger, if there is one, the row locked; the caller saves. A shadow keeps its own."""
+    """Record the outcome of the challenger, if any, with the row locked; the caller saves. A shadow keeps its own."""
     kind = inference.challenge_kind
     if inference.challenger is None or kind is None:
         return
@@ -209,7 +211,7 @@ def end_challenge(inference: Inference, actor: Actor, *, promoted: bool = False,
 
 
 def _give_up(inference: Inference, failure: SwapFailure, replica: int) -> None:
-    """Go back to what all replicas can serve, so that they do not differ, nor one that starts anew fails."""
+    """Go back to what all replicas can serve, so that they agree and a restarted one does not fail."""
     failed, previous, challenger = inference.served, inference.previous, inference.challenger
     cause = f"replica {replica} cannot serve version {failure.version}: {failure.failure.cause}"
     if challenger is not None and challenger.number == failure.version:
@@ -221,7 +223,7 @@ def _give_up(inference: Inference, failure: SwapFailure, replica: int) -> None:
         if inference.shadow_of_id is not None:
             stop(inference, actor=SYSTEM)
     elif previous is not None and failed.number == failure.version:
-        # It goes on following, if it did: the next version may be a better one.
+        # It continues to follow, if it did, because the next version may work.
         inference.pinned, inference.previous = previous, None
         inference.swap_failure = failure.to_json()
         inference.revision += 1

@@ -106,18 +106,18 @@ def check_limit(limit: float, version: ResultVersion) -> None:
 
 def least_limit(found: Exit) -> float:
     """Return the limit by which nothing goes up yet: that of an exit which knows nothing."""
-    # One sigmoid unit tells two classes.
+    # One sigmoid unit distinguishes two classes.
     return 1 / max(2, found.classes)
 
 
 def tiers_above(inference: Inference) -> list[Inference]:
-    """Return the running inferences that what a tier hands up goes through, as far as all is on our own cluster."""
+    """Return the running inferences that process what a tier hands up, as far as they are on our own cluster."""
     found = [inference]
     while found[-1].upper_topic and not (found[-1].upper_bootstrap_servers or found[-1].output_bootstrap_servers):
         readers = Inference.objects.filter(
             input_topic=found[-1].upper_topic, output_bootstrap_servers="", state=RunState.RUNNING, shadow_of=None
         )
-        above = readers.exclude(pk__in=[each.pk for each in found]).order_by("-pk").first()
+        above = readers.exclude(pk__in=[inference.pk for inference in found]).order_by("-pk").first()
         if above is None:
             break
         found.append(above)
@@ -125,7 +125,7 @@ def tiers_above(inference: Inference) -> list[Inference]:
 
 
 def _check_loop(inference: Inference) -> None:
-    """Refuse an upper topic that a tier of the same chain reads which is not above."""
+    """Refuse an upper topic that is read by a tier of the same chain that is not above."""
     chain = chain_of(inference.result.model)
     below = chain[: chain.index(inference.result.model) + 1]
     readers = Inference.objects.filter(

@@ -1,4 +1,5 @@
-"""How inferences change state beside what every run does (``backend.runs``). Called by the controller and the job API.
+"""State changes of inferences, in addition to those of every run (``backend.runs``). Called by the controller and the
+job API.
 
 As there, every function locks its row and returns False for what an older attempt says.
 
@@ -39,12 +40,12 @@ __all__ = [
 ]
 
 
-# Within this, another replica tells something again, even when one report of its is late.
+# Within this time another replica reports again, even when one report is late.
 _TOLD_AGAIN = timedelta(seconds=5)
 
 
 def mark_launched(inference_id: int, attempt: int, *, max_replicas: int | None) -> bool:
-    """Note that the launcher took the attempt, and the greatest number of replicas that it was told."""
+    """Note that the launcher took the attempt, and the greatest number of replicas given to it."""
     with locked(Inference, inference_id, attempt) as inference:
         if inference is None:
             return False
@@ -110,13 +111,13 @@ def store_warnings(inference_id: int, warnings: list[str]) -> None:
 
 
 def store_stats(inference_id: int, said: Stats, worker: Worker | None = None) -> int:
-    """Take what a replica says of itself; returns the revision that it is to serve. Raises NotFound or StaleAttempt.
+    """Take a replica's report; returns the revision that it should serve. Raises NotFound or StaleAttempt.
 
-    A failure that a new start would not mend fails the inference; that of a ``worker`` elsewhere is its machine's own.
+    A failure that a restart would not fix fails the inference; that of a ``worker`` elsewhere is its machine's own.
     """
     if (said.replica >= FIRST_WORKER) if worker is None else (said.replica != worker.number):
         raise WrongJob(f"this token is not for replica {said.replica}")
-    # Also of an attempt that is over: what was answered was answered.
+    # Count reports of ended attempts too, because those answers were given.
     if said.previous is not None:
         _count_process(inference_id, said.previous.run, said.previous, said)
     process = said.run or f"{said.attempt}.{said.replica}"
@@ -124,7 +125,7 @@ def store_stats(inference_id: int, said: Stats, worker: Worker | None = None) ->
     with locked_for_report(Inference, inference_id, said.attempt) as inference:
         restarted = fresh and _served_before(inference, said.replica)
         document = said.model_dump(mode="json", include=set(wire.ReplicaStats.model_fields))
-        # What it said last; read before the new is stored.
+        # The previous report, read before the new one is stored.
         known = ReplicaStats.objects.filter(inference=inference, replica=said.replica).values_list(
             "attempt", "document"
         )
@@ -153,8 +154,8 @@ def store_stats(inference_id: int, said: Stats, worker: Worker | None = None) ->
 
 def _one_fell_silent(inference: Inference) -> bool:
     """Whether a replica of the inference has become one that is silent since the others' last reports or so."""
-    since = [timezone.now() - each.updated_at for each in inference.reported_stats]
-    return any(SILENT_AFTER < each < SILENT_AFTER + _TOLD_AGAIN for each in since)
+    since = [timezone.now() - replica.updated_at for replica in inference.reported_stats]
+    return any(SILENT_AFTER < seconds < SILENT_AFTER + _TOLD_AGAIN for seconds in since)
 
 
 def _served_before(inference: Inference, replica: int) -> bool:
@@ -184,8 +185,8 @@ def _count_process(
     """Take the counts of one process of a replica since its start into the inference's totals and its minute, which
     also keeps how sure the process was.
 
-    May be told again, late, and of an attempt that is over: only what is new of that process is added. Returns whether
-    the process was not known before.
+    Reports may be repeated, late, and of an ended attempt; only what is new from that process is added. Returns whether
+    the process is new.
     """
     names = wire.Counts.model_fields
     with locked(Inference, inference_id) as inference:
@@ -202,7 +203,7 @@ def _count_process(
             )
             Inference.objects.filter(pk=inference_id).update(**{name: F(name) + more for name, more in added.items()})
             if said.attempt < inference.attempt and inference.counts_before is not None:
-                # Told late: it is no answer of the present attempt.
+                # The report is late, so this is not an answer of the present attempt.
                 before = {name: inference.counts_before.get(name, 0) + more for name, more in added.items()}
                 Inference.objects.filter(pk=inference_id).update(counts_before=before)
         return fresh

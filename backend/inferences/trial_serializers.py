@@ -85,7 +85,7 @@ class TrySerializer(serializers.Serializer[Any]):
     records of the partition wait before this one.
     """
 
-    outcome = serializers.ChoiceField(choices=[(each, each) for each in OUTCOMES])
+    outcome = serializers.ChoiceField(choices=[(outcome, outcome) for outcome in OUTCOMES])
     seconds = serializers.FloatField(help_text="from before the write until the answer was read")
     values = serializers.JSONField(allow_null=True)
     values_count = serializers.IntegerField(allow_null=True)
@@ -133,7 +133,7 @@ class InputCheckSerializer(serializers.Serializer[Any]):
     """
 
     topic = serializers.CharField()
-    verdict = serializers.ChoiceField(choices=[(each.value, each.value) for each in Verdict])
+    verdict = serializers.ChoiceField(choices=[(verdict.value, verdict.value) for verdict in Verdict])
     input_format = FormatField()
     input_config = serializers.DictField()
     record = TopicRecordSerializer(allow_null=True, help_text="the newest one")
@@ -148,9 +148,9 @@ class DeadLetterQuerySerializer(serializers.Serializer[Any]):
 
 
 class DeadLetterSerializer(serializers.Serializer[Any]):
-    """A record that could not be answered. ``source`` is where it was read, ``replay_of`` the letter that it was
-    before it was sent back and failed again; ``own``: of this inference, not of another one with the same output topic.
-    ``cut_from_bytes``: only the beginning of a value of so many bytes was kept.
+    """A record that could not be answered. ``source`` is where it was read, ``replay_of`` the letter that it was before
+    it was sent back and failed again; ``own``: of this inference, not of another one with the same output topic.
+    ``cut_from_bytes``: only the beginning of a value of this many bytes was kept.
     """
 
     record = TopicRecordSerializer()

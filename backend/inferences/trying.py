@@ -40,7 +40,7 @@ OUTCOMES = ("answered", "passed_on", "dead_lettered", "no_answer")
 # On the record and so on its answer: tells tries from other traffic.
 TRY_HEADER = "kml-try"
 _ADMIN_SECONDS = 3.0
-# Each is a thread and a connection to Kafka for up to half a minute.
+# Most tries at the same time, because each needs a thread and a connection to Kafka for up to half a minute.
 _slots = threading.BoundedSemaphore(8)
 
 
@@ -55,7 +55,7 @@ def try_sample(
 ) -> dict[str, Any]:
     """Send ``sample`` through ``inference`` and wait for its answer; returns what ``TrySerializer`` describes.
 
-    Of an answer with more than ``max_values`` numbers so many are returned, in row-major order.
+    At most ``max_values`` numbers of the answer are returned, in row-major order.
 
     Raises InvalidField for a sample that does not fit, Conflict when nothing would answer, BrokerError without Kafka.
     """
@@ -95,17 +95,17 @@ def _send_and_wait(
 ) -> tuple[Answer | None, Position, float]:
     inference, *above = tiers
     topics: dict[str, None] = {}
-    for each in tiers:
-        topics |= dict.fromkeys((each.output_topic, dead_letter_topic(each.output_topic)))
-        # What goes to another cluster than the answers is not seen here.
-        if each.upper_topic and each.upper_bootstrap_servers == inference.output_bootstrap_servers:
-            topics[each.upper_topic] = None
+    for tier in tiers:
+        topics |= dict.fromkeys((tier.output_topic, dead_letter_topic(tier.output_topic)))
+        # Intermediates on another cluster than the answers are not visible here.
+        if tier.upper_topic and tier.upper_bootstrap_servers == inference.output_bootstrap_servers:
+            topics[tier.upper_topic] = None
     settings, outputs = environment().kafka, output_settings(inference)
     with KafkaExchange(settings, inference.input_topic, list(topics), output_settings=outputs) as exchange:
         began = time.monotonic()
         (place,) = exchange.send([value], headers=[(TRY_HEADER, uuid.uuid4().hex.encode())])
         record(actor, "try", inference, detail=f"wrote {place.topic}[{place.partition}]@{place.offset}")
-        handed_up_in = {each.input_topic for each in above}
+        handed_up_in = {inference.input_topic for inference in above}
         (answer,) = answers_to([place], exchange, timeout_seconds=timeout_seconds, handed_up_in=handed_up_in)
         return answer, place, round(time.monotonic() - began, 4)
 
@@ -130,7 +130,7 @@ def _outcome(tiers: Sequence[Inference], answer: Answer | None, max_values: int 
         return document
     record = answer.record
     document |= _step(record) | {
-        "way": [{"inference": tier.pk, **_step(each)} for tier, each in zip(tiers, answer.way, strict=False)]
+        "way": [{"inference": tier.pk, **_step(step)} for tier, step in zip(tiers, answer.way, strict=False)]
     }
     if record.topic == dead_letter_topic(inference.output_topic):
         return document | {"outcome": "dead_lettered", "reason": reason_of(record)._asdict()}
@@ -163,11 +163,11 @@ def _step(record: Record) -> dict[str, Any]:
 
 
 def _flat(values: list[Any]) -> Iterator[Any]:
-    for each in values:
-        if isinstance(each, list):
-            yield from _flat(each)
+    for value in values:
+        if isinstance(value, list):
+            yield from _flat(value)
         else:
-            yield each
+            yield value
 
 
 def _waiting_before(inference: Inference, position: Position) -> int | None:

@@ -230,5 +230,5 @@ class InferenceViewSet(DeletableViewSet[Inference]):
     def replay_dead_letters(self, _request: Request, pk: int) -> Response:
         """Send dead letters back to the input topic; they stay among the dead letters."""
         inference, fields = self.find(pk), self.validated(ReplayWriteSerializer)
-        places = None if fields["all"] else [(each["partition"], each["offset"]) for each in fields["positions"]]
+        places = None if fields["all"] else [(field["partition"], field["offset"]) for field in fields["positions"]]
         return Response(dead_letters.replay(inference, actor=self.actor, positions=places))

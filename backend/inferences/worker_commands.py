@@ -1,4 +1,4 @@
-"""What a person types on a machine elsewhere so that it serves, by Python or by Docker. Made with a worker token."""
+"""The commands that make a machine elsewhere serve, with Python or with Docker. Made with a worker token."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _EXTRAS = {"onnx": "worker", Framework.TENSORFLOW.value: "tensorflow-cpu", Frame
 class WorkerCommands:
     """``install`` and ``python`` are typed in a checkout of Kafka-ML, ``build`` too; ``docker`` anywhere.
 
-    ``runtime`` is what serves the model there: ``onnx`` where it was converted, else its framework. ``notes`` say what
-    stands in the way of machines elsewhere.
+    ``runtime`` is what serves the model there: ``onnx`` where it was converted, otherwise its framework. ``notes`` name
+    obstacles for machines elsewhere.
     """
 
     runtime: str
@@ -38,7 +38,7 @@ class WorkerCommands:
 
 
 def worker_commands(inference: Inference, token: str) -> WorkerCommands:
-    """Return the commands for workers of an inference, with the addresses that programs elsewhere are told."""
+    """Return the commands for workers of an inference, with the addresses for programs elsewhere."""
     settings = environment()
     model = inference_plan(inference).model
     runtime = "onnx" if ONNX_FILE in model.artifacts else model.framework.value
@@ -47,9 +47,9 @@ def worker_commands(inference: Inference, token: str) -> WorkerCommands:
     onnx = runtime == "onnx"
     component = "worker" if onnx else f"model_inference_{runtime}"
     image = worker_image(component)
-    # The image of a framework starts a replica by itself; with the token it is a worker elsewhere.
+    # The image of a framework starts a replica by default; with the token it becomes a worker elsewhere.
     program = "" if onnx else " python -P -m kafka_ml_cli.main worker run"
-    inside = _is_loopback(url) or any(_is_loopback(each) for each in servers.split(","))
+    inside = _is_loopback(url) or any(_is_loopback(part) for part in servers.split(","))
     network = "--network host " if inside else ""
     return WorkerCommands(
         runtime=runtime,

@@ -92,7 +92,7 @@ class WorkerTokenListView(_WorkerTokensView):
         tags=["inferences"],
     )
     def get(self, request: Request, pk: int) -> Response:
-        """List its worker tokens (not their texts, which nobody can read again), the newest first."""
+        """List its worker tokens (not their texts, which cannot be read again), the newest first."""
         rows: QuerySet[WorkerToken] = self.inference(pk).worker_tokens.select_related("created_by")
         pages = LimitOffset()
         page = pages.paginate_queryset(rows.annotate(worker_count=Count("workers")), request)

@@ -1,8 +1,8 @@
-"""Workers elsewhere: machines of somebody's own that serve an inference beside its replicas, or alone.
+"""Workers elsewhere: users' own machines that serve an inference in addition to its replicas, or alone.
 
 A *worker token* lets them in, for one inference. People make and revoke it; a machine exchanges it for job tokens of
-the present attempt (``join``), and every use of those is checked here (``check_worker``). No launcher knows of them:
-what is known of a worker is what it says.
+the present attempt (``join``), and every use of those is checked here (``check_worker``). No launcher knows them;
+everything known about a worker is its own report.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ __all__ = [
     "store_log",
 ]
 
-# After so long without a word a worker's name and number are free again.
+# After this long without a report a worker's name and number are free again.
 _FORGOTTEN_AFTER = timedelta(days=7)
 
 
@@ -100,7 +100,7 @@ def join(token: WorkerToken, said: Join, *, address: str = "") -> tuple[Inferenc
 def _worker(inference: Inference, token: WorkerToken, said: Join) -> Worker:
     """Return the worker of that name, of this session from now on; the inference is locked."""
     now = timezone.now()
-    known = {each.name: each for each in inference.workers.defer("log_tail")}
+    known = {worker.name: worker for worker in inference.workers.defer("log_tail")}
     worker = known.get(said.name)
     if worker is None:
         inference.workers.filter(heard_at__lt=now - _FORGOTTEN_AFTER).delete()
@@ -131,7 +131,9 @@ def _worker(inference: Inference, token: WorkerToken, said: Join) -> Worker:
 
 
 def check_worker(token: JobToken) -> Worker:
-    """Return the worker that a job token was given to, while it may go on; else raise WrongJob or WorkerReplaced."""
+    """Return the worker that a job token was given to, while it is valid; otherwise raise WrongJob or
+    WorkerReplaced.
+    """
     found = Worker.objects.select_related("token").defer("log_tail")
     worker = found.filter(pk=token.worker, inference=token.id).first()
     if worker is None:
@@ -154,7 +156,7 @@ def _replaced(worker: Worker) -> WorkerReplaced:
 
 
 def store_log(worker: Worker, piece: LogPiece | None) -> None:
-    """Note that a worker was heard of, and append what is new in its log; a piece may come again."""
+    """Note a worker's report, and append what is new in its log; a piece may be repeated."""
     now = timezone.now()
     with transaction.atomic():
         locked = Worker.objects.select_for_update().filter(pk=worker.pk).first()

@@ -85,7 +85,7 @@ def current_worker(request: Request, pk: int, attempt: int) -> Worker | None:
 
 
 def current_run(token: JobToken) -> None:
-    """Return when the token's attempt is its run's present one and has not ended; else raise."""
+    """Return when the token's attempt is its run's present one and has not ended; otherwise raise."""
     if token.worker:
         check_worker(token)
     run = model_of(token.kind)._default_manager.only("pk", "attempt", "state").filter(pk=token.id).first()

@@ -1,4 +1,4 @@
-"""What workers send is checked field by field: they run next to user code, so nothing of theirs is taken on trust."""
+"""Checks workers' messages field by field, because workers run next to user code and are not trusted."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def parse(kind: type[M], document: object) -> M:
     except ValidationError as error:
         raise InvalidFields(
             [
-                FieldProblem(field=".".join(map(str, each["loc"])), code=each["type"], detail=each["msg"])
-                for each in error.errors(include_url=False, include_input=False)[:_MAX_ERRORS]
+                FieldProblem(field=".".join(map(str, detail["loc"])), code=detail["type"], detail=detail["msg"])
+                for detail in error.errors(include_url=False, include_input=False)[:_MAX_ERRORS]
             ]
         ) from error

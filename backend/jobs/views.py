@@ -107,7 +107,7 @@ class TrainingCheckpointView(JobView):
 
 
 class TrainingFinishView(JobView):
-    """The good end; that of a chain's top is the end of all its sub-models, which are told before."""
+    """The good end; that of a chain's top is the end of all its sub-models, which are reported before."""
 
     @extend_schema(request=Finish, responses={200: None})
     def post(self, request: Request, pk: int) -> Response:
@@ -120,7 +120,7 @@ class TrainingFinishView(JobView):
 
 
 class TrainingFailView(JobView):
-    """The bad end; what a new start may mend is tried again after a pause."""
+    """The bad end; a failure that a restart may fix is tried again after a pause."""
 
     @extend_schema(request=Fail, responses={200: None})
     def post(self, request: Request, pk: int) -> Response:
@@ -139,7 +139,7 @@ class TrainingVersionView(JobView):
 
     @extend_schema(request=NewVersion, responses=Numbered)
     def post(self, request: Request, pk: int) -> Response:
-        """Number a version whose files are uploaded; told again for the same step, it is the same one."""
+        """Number a version whose files are uploaded; a repeated report for the same step gives the same number."""
         message = parse(NewVersion, request.data)
         access.current_part(request, pk, message.attempt)
         number = training.store_version(pk, message)

@@ -1,7 +1,7 @@
 """The seam between the control plane and what runs workers: processes on a laptop, Jobs and Deployments in a cluster.
 
-Called by ``backend.controller`` only. Imports no Django: a launcher knows specifications and what it observes,
-nothing of rows. Launchers keep no state that a restart would lose.
+Called by ``backend.controller`` only. Imports no Django, because a launcher knows specifications and observations but
+not rows. Launchers keep no state that a restart would lose.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class RestartPolicy(StrEnum):
 
 
 class Phase(StrEnum):
-    """What is known of a piece of work. UNKNOWN is neither alive nor dead: ask again, decide nothing."""
+    """The state of a piece of work. UNKNOWN means neither alive nor dead: ask again and decide nothing."""
 
     STARTING = "starting"
     RUNNING = "running"
@@ -41,7 +41,7 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Autoscale:
-    """Scale ALWAYS work on its consumer group's lag: one replica more for each ``lag_per_replica`` records behind.
+    """Scale ALWAYS work on its consumer group's lag: one more replica per ``lag_per_replica`` records of lag.
 
     ``WorkSpec.replicas`` is then the least number, ``max_replicas`` the greatest. ``bootstrap_servers`` is where the
     scaler reads the lag of ``group`` on ``topic``; empty means the platform's own Kafka.
@@ -56,13 +56,13 @@ class Autoscale:
 
 @dataclass(frozen=True, kw_only=True)
 class WorkSpec:
-    """One piece of work. ``name`` is deterministic and DNS-safe, so that launching twice is adopting.
+    """One piece of work. ``name`` is deterministic and DNS-safe, so that a second launch adopts the first.
 
     ``module`` is the worker's Python package (``model_training``, ``model_inference``); ``env`` the job's environment
     without secrets; ``token`` the job's credential, which the launcher delivers as a file at ``KML_JOB_TOKEN_FILE``.
     ``autoscale`` lets the runtime choose the replicas between two bounds; a launcher that cannot do so runs
-    ``replicas``. ``cluster`` names another cluster to run in; empty is the platform's own. Work that needs longer to
-    end well than the launcher allows says so: ``grace_seconds`` between the request and the kill.
+    ``replicas``. ``cluster`` names another cluster to run in; empty is the platform's own. ``grace_seconds`` is the
+    time between the request to end and the kill, for work that needs longer than the launcher's default.
     """
 
     name: str
@@ -81,14 +81,14 @@ class WorkSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class Observed:
-    """What the runtime says of one name.
+    """The observed state of one name.
 
     ``replicas`` is how many are wanted (by the autoscaler, where there is one), ``ready_replicas`` how many run.
-    ``failure`` says why the work FAILED; while STARTING it is an obstacle and no end: what keeps the work from starting
-    (no node has room, the image is missing, a crashed replica waits to be started again), with a hint, and gone once
-    the obstacle is; while UNKNOWN it may say why nobody knows. ``log_tail`` goes with a process that ended. Work that
-    was asked to stop and ended is SUCCEEDED, whatever its ``exit_code`` (negative for a signal; None when nobody saw
-    the end).
+    ``failure`` says why the work FAILED; while STARTING it is an obstacle, not an end: what keeps the work from
+    starting (no node has room, the image is missing, a crashed replica waits to be started again), with a hint, and
+    disappears with the obstacle; while UNKNOWN it may be the reason. ``log_tail`` goes with a process that ended. Work
+    that was asked to stop and ended is SUCCEEDED, whatever its ``exit_code`` (negative for a signal; None when the end
+    was not observed).
     """
 
     name: str
@@ -113,11 +113,11 @@ class Launcher(Protocol):
         ...
 
     def stop(self, name: str) -> None:
-        """Ask for the end of ``name`` and of all it started; unknown names are no error. Does not wait."""
+        """Ask for the end of ``name`` and of all it started; unknown names are allowed. Does not wait."""
         ...
 
     def forget(self, name: str) -> None:
-        """Remove what is kept of ended work except its log; unknown names are no error."""
+        """Remove what is kept of ended work except its log; unknown names are allowed."""
         ...
 
     def observe(self) -> Mapping[str, Observed]:
@@ -125,7 +125,7 @@ class Launcher(Protocol):
         ...
 
     def logs(self, name: str, *, replica: int = 0, offset: int = 0, max_bytes: int = 65536) -> tuple[bytes, int]:
-        """Return at most ``max_bytes`` of the log from byte ``offset``, and the offset to go on from.
+        """Return at most ``max_bytes`` of the log from byte ``offset``, and the offset to continue from.
 
         A negative ``offset`` counts from the end. Works while running and after the end.
         """
@@ -140,5 +140,5 @@ class Launcher(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of what this object holds; work goes on."""
+        """Release the resources of this object; work continues."""
         ...

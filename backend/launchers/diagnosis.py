@@ -1,7 +1,7 @@
 """How a worker ended -> why, in words: Failure(category, cause, hint). Pure; used by every launcher.
 
-A worker that knows what went wrong tells the backend itself, and that report counts. This is for the others: killed,
-out of memory, crashed before they could speak, vanished.
+A worker that knows what went wrong reports it to the backend itself, and that report counts. This module is for the
+others: killed, out of memory, crashed before they could report, vanished.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _CRASHES = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFP
 class Ending:
     """What the runtime knows of an end.
 
-    ``exit_code`` is negative for a signal, as ``subprocess`` has it, and None when nobody saw the end.
+    ``exit_code`` is negative for a signal, as ``subprocess`` has it, and None when the end was not observed.
     ``out_of_memory``: the kernel or the cluster says that it killed for memory. ``suspended``: Kafka-ML was shut down.
     """
 

@@ -51,17 +51,19 @@ class LauncherSettings(BaseSettings):
 
     @property
     def logs_dir(self) -> Path:
-        """Where the logs of workers are, in a folder for each work."""
+        """Where the logs of workers are, in a folder per run."""
         return self.state_dir / "jobs-logs" if self.launcher == "kubernetes" else self.jobs_dir
 
     @property
     def other_logs_dir(self) -> Path:
-        """Where the logs of workers in other clusters are: a folder for each cluster, and in it one for each work."""
+        """Where the logs of workers in other clusters are: a folder per cluster, and in it one per run."""
         return self.state_dir / "cluster-logs"
 
 
 def launcher_from_settings(settings: LauncherSettings | None = None, kafka: KafkaSettings | None = None) -> Launcher:
-    """Return the launcher that the settings name, for the controller: nobody else may start, stop or observe work."""
+    """Return the launcher that the settings name, for the controller: no other process may start, stop or
+    observe work.
+    """
     settings = settings or LauncherSettings()
     base_env = worker_environment(kafka or KafkaSettings())
     if settings.launcher == "kubernetes":
@@ -78,7 +80,7 @@ def launcher_from_settings(settings: LauncherSettings | None = None, kafka: Kafk
 
 def kubernetes_launcher(settings: KubernetesSettings, base_env: Mapping[str, str], logs_dir: Path) -> Launcher:
     """Return the launcher of one cluster, the own or another."""
-    # Only who talks to a cluster needs the client for it.
+    # Import late, because only cluster launchers need the client.
     from backend.launchers.kubernetes.api import KubernetesApi
     from backend.launchers.kubernetes.launcher import KubernetesLauncher
 
@@ -102,7 +104,7 @@ def autoscaling_obstacle(settings: LauncherSettings | None = None) -> str:
 
 
 def worker_image(component: str) -> str:
-    """Return the name of an image that runs workers, as whoever built the images of this platform tagged it."""
+    """Return the name of an image that runs workers, as tagged by the build of this platform's images."""
     from backend.launchers.kubernetes.settings import KubernetesSettings
 
     in_cluster = LauncherSettings().launcher == "kubernetes"

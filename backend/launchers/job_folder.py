@@ -4,8 +4,8 @@
 
 - ``spec.json``: the intent, written before anything starts; its absence means that only logs are left;
 - ``token``: the job's credential (0600), which the worker renews in place;
-- ``lock-<r>``: held (flock) by replica r's keeper and worker for as long as they live, so it is the truth about
-  "alive": the kernel drops it when they die, whoever died first and whatever was written;
+- ``lock-<r>``: held (flock) by replica r's keeper and worker for as long as they live, so it decides whether the
+  replica is alive: the kernel drops it when both have died, in whatever order;
 - ``state-<r>.json``: what the keeper of replica r last wrote: process ids with start times, restarts, exit code;
 - ``stop`` / ``stop-<r>``: the wish that the work / replica r ends, which a keeper also finds when no signal reached it;
 - ``log-<r>.txt``, ``log-<r>.<offset>.txt``: the log's segments, the oldest dropped beyond a bound.
@@ -63,7 +63,7 @@ class ReplicaState:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
-        known = {each.name: document[each.name] for each in fields(cls) if each.name in document}
+        known = {field.name: document[field.name] for field in fields(cls) if field.name in document}
         worker = known.get("worker")
         return cls(
             **{**known, "keeper": ProcessId(**known["keeper"]), "worker": ProcessId(**worker) if worker else None}

@@ -1,9 +1,9 @@
-"""The keeper: one small process beside each replica that starts it, keeps its log, and writes down how it ended.
+"""The keeper: one small process per replica that starts it, keeps its log, and records how it ended.
 
-The controller may die at any moment; the keeper is what stays. It leads a session of its own, adopts whatever the
-worker leaves behind and kills it when the worker ends, restarts ALWAYS work with back-off, and carries a stop through
-(SIGTERM, then SIGKILL after the grace) even when nobody is there to ask again. Worker and keeper share the replica's
-lock and the worker dies with its keeper, so the lock tells the truth whichever of them is killed.
+The controller may die at any moment, but the keeper stays. It leads a session of its own, adopts what the worker leaves
+behind and kills it when the worker ends, restarts ALWAYS work with back-off, and completes a stop (SIGTERM, then
+SIGKILL after the grace) even without the controller. Worker and keeper share the replica's lock and the worker dies
+with its keeper, so the lock is right whichever of them is killed.
 
 Started by ``process`` through ``worker_server`` (a fork that has everything imported) or, cold, as
 ``python -m backend.launchers.keeper FOLDER REPLICA LOCK_DESCRIPTOR``.
@@ -33,7 +33,7 @@ __all__ = ["WorkerCommand", "keep"]
 
 # How often a stop file is looked for; a signal makes it immediate.
 _LOOK_SECONDS = 1.0
-# Bounds the work after a worker's end: killing what it left behind, reading the rest of its output.
+# Limit for the steps after a worker's end: killing what it left behind, reading the rest of its output.
 _CLEANUP_SECONDS = 5.0
 _READ_BYTES = 1 << 16
 # What `sysexits.h` calls an operating system error: the worker could not even be forked.
@@ -42,7 +42,7 @@ _EXIT_NOT_STARTED = 71
 
 @dataclass(frozen=True)
 class WorkerCommand:
-    """What the process that got this has to become: ``python -m module`` with exactly this environment."""
+    """What the receiving process has to become: ``python -m module`` with exactly this environment."""
 
     module: str
     env: Mapping[str, str]
@@ -64,13 +64,13 @@ def keep(folder: JobFolder, replica: int, lock_descriptor: int) -> WorkerCommand
     except _KeeperDone:
         os._exit(0)
     except OSError:
-        # Goes to keeper.log; the launcher finds the lock free and tries again.
+        # The error goes to keeper.log. The launcher finds the lock free and tries again.
         traceback.print_exc()
         os._exit(_EXIT_NOT_STARTED)
 
 
 class _KeeperDone(BaseException):
-    """Everything is written down; the keeper may go."""
+    """Everything is recorded; the keeper may end."""
 
 
 class _Keeper:
@@ -107,7 +107,7 @@ class _Keeper:
     def run(self) -> WorkerCommand:
         """Keep the replica; returns in each worker process that is forked."""
         self._set_up()
-        # Before the first state is on disk nothing has happened that a second start would repeat.
+        # Nothing that a second start would repeat happens before the first state is on disk.
         write_atomically(self._folder.state_file(self._replica), self._state.to_bytes())
         failpoint("keeper.before_worker")
         while not self._must_end():
@@ -255,7 +255,7 @@ class _Keeper:
             self._state,
             phase="ended",
             stopped=stopped,
-            # A run that finished by itself while it was told to end has finished.
+            # A run that finished on its own while being asked to end counts as finished.
             suspended=self._asked_to_end and not stopped and self._state.exit_code != 0,
             ended_at=self._state.ended_at or time.time(),
         )
@@ -301,7 +301,9 @@ def _kill_group(worker: int, number: signal.Signals) -> None:
 
 
 def _kill_children(deadline: float) -> None:
-    """Kill what the worker left behind, which the kernel gave to us: also what had left its process group."""
+    """Kill what the worker left behind. The kernel made us its parent, even of processes that left its
+    process group.
+    """
     while time.monotonic() < deadline:
         try:
             while os.waitpid(-1, os.WNOHANG)[0]:

@@ -1,7 +1,7 @@
 """LogFolders: the logs that a launcher leaves on the disk, for the API that only reads them.
 
-One folder for each work, by its name, written in the format of ``replica_log``: by keepers on a laptop, by the
-controller in a cluster, where whoever reads needs no right to ask the cluster.
+One folder per run, by its name, written in the format of ``replica_log``: by keepers on a laptop, by the controller in
+a cluster, so that readers need no permissions in the cluster.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class LogReader(Protocol):
 class LogFolders:
     """Reads below ``root``, and in every folder in ``elsewhere``, which has one for each other cluster.
 
-    Opens nothing before it is asked, and what is not there is an empty log.
+    Opens nothing in advance; a missing log counts as empty.
     """
 
     def __init__(self, root: Path, elsewhere: Path | None = None) -> None:
@@ -32,7 +32,7 @@ class LogFolders:
         self._elsewhere = elsewhere
 
     def logs(self, name: str, *, replica: int = 0, offset: int = 0, max_bytes: int = 65536) -> tuple[bytes, int]:
-        """See Launcher. Raises ValueError for what is no name of work, which could be a path to elsewhere."""
+        """See Launcher. Raises ValueError for anything but a run's name, which could be a path to elsewhere."""
         check_work_name(name)
         return read_log(self._folder(name), replica, offset, max_bytes)
 

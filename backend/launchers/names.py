@@ -1,4 +1,4 @@
-"""Names of work: deterministic and DNS-safe, so that launching twice is adopting and a name says whose it is.
+"""Names of work: deterministic and DNS-safe, so that a second launch adopts the first and a name identifies its row.
 
 Used by the controller and by every launcher. Pure.
 """

@@ -45,15 +45,16 @@ logger = get_logger(__name__)
 
 # A keeper that dies at once is not started again in a tight loop.
 _RESPAWN_SECONDS = 1.0
-# What a keeper may take beyond the worker's grace before it is killed itself.
+# How long a keeper may take beyond the worker's grace before it is killed itself.
 _KEEPER_EXTRA_SECONDS = 8.0
 
 
 class ProcessLauncher:
     """Runs work below ``jobs_dir`` on this machine. One thread uses it; it may be thrown away at any moment.
 
-    ``base_env`` is every worker's environment beside its job's; ``preload`` are packages that the warm server imports
-    (empty: every worker starts cold). ``grace_seconds`` pass between SIGTERM and SIGKILL, more where a spec says so.
+    ``base_env`` is every worker's environment in addition to its job's; ``preload`` are packages that the warm server
+    imports (empty: every worker starts cold). ``grace_seconds`` pass between SIGTERM and SIGKILL, more where a spec
+    says so.
     """
 
     def __init__(
@@ -130,12 +131,12 @@ class ProcessLauncher:
 
     def observe(self) -> Mapping[str, Observed]:
         """See Launcher. Also the heart-beat: starts, restarts, scales and kills what is due."""
-        self._cold = [each for each in self._cold if each.poll() is None]
+        self._cold = [process for process in self._cold if process.poll() is None]
         if self._server is not None:
             self._server.is_ready()
         found: dict[str, Observed] = {}
         try:
-            names = [each.name for each in os.scandir(self._jobs_dir) if parse_work_name(each.name)]
+            names = [entry.name for entry in os.scandir(self._jobs_dir) if parse_work_name(entry.name)]
         except OSError as error:
             raise BrokenError(f"cannot read the folder of jobs {self._jobs_dir}: {error}") from error
         for name in names:
@@ -166,7 +167,7 @@ class ProcessLauncher:
         )
 
     def close(self) -> None:
-        """End the warm server; work goes on."""
+        """End the warm server; running work continues."""
         if self._server is not None:
             self._server.close()
 
@@ -176,7 +177,7 @@ class ProcessLauncher:
         return self._server is not None and self._server.is_ready()
 
     def _complain(self, name: str, error: Exception) -> None:
-        # It is looked at several times a second: the same trouble is told once.
+        # Log the same problem only once, because this runs several times a second.
         text = repr(error)
         if self._complaints.get(name) != text:
             self._complaints[name] = text
@@ -272,7 +273,7 @@ class ProcessLauncher:
         self._cold.append(process)
 
     def _end_replica(self, folder: JobFolder, replica: int, spec: Mapping[str, Any]) -> None:
-        """Ask a replica to end, once; kill it and its keeper when it is overdue."""
+        """Ask a replica to end, only once; kill it and its keeper when it is overdue."""
         asked = folder.stop_file if folder.stop_file.exists() else folder.stop_replica_file(replica)
         if not asked.exists():
             write_atomically(asked, b"")
@@ -399,13 +400,13 @@ def suspend_all(jobs_dir: Path, *, timeout_seconds: float = 15.0) -> list[str]:
     """End every process of ours because Kafka-ML shuts down; return the names whose processes had to be killed.
 
     No wish is written down: after the next start inferences run again and trainings are tried again. The controller
-    must be down already, else it starts them at once.
+    must be down already, otherwise it restarts them immediately.
     """
     alive: dict[JobFolder, list[int]] = {}
     if jobs_dir.is_dir():
         for entry in os.scandir(jobs_dir):
             folder = JobFolder(Path(entry.path))
-            if replicas := [each for each in folder.replicas_seen() if folder.is_locked(each)]:
+            if replicas := [replica for replica in folder.replicas_seen() if folder.is_locked(replica)]:
                 alive[folder] = replicas
     number = signal.SIGTERM
     deadline = time.monotonic() + timeout_seconds
@@ -419,7 +420,7 @@ def suspend_all(jobs_dir: Path, *, timeout_seconds: float = 15.0) -> list[str]:
             alive = {
                 folder: left
                 for folder, replicas in alive.items()
-                if (left := [each for each in replicas if folder.is_locked(each)])
+                if (left := [replica for replica in replicas if folder.is_locked(replica)])
             }
             time.sleep(0.01)
         if alive and time.monotonic() > deadline:

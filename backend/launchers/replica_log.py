@@ -4,7 +4,7 @@
 reader who polls never sees a byte twice, and notices when bytes were dropped. One keeper (or, in a cluster, the
 collector of pod logs) writes, anyone reads.
 
-The logs of one work lie in a folder of its name, these folders in one that each launcher has.
+The logs of one run are in a folder with its name, inside a folder of the launcher.
 """
 
 from __future__ import annotations
@@ -98,14 +98,14 @@ def log_tail(folder: Path, replica: int) -> str:
 def names_with_log(logs_dir: Path) -> list[str]:
     """Return the names of the folders in ``logs_dir`` that hold a log."""
     try:
-        names = sorted(each.name for each in os.scandir(logs_dir))
+        names = sorted(entry.name for entry in os.scandir(logs_dir))
     except FileNotFoundError:
         return []
     return [name for name in names if replicas_with_log(logs_dir / name)]
 
 
 def prune_logs(logs_dir: Path, *, older_than_seconds: float, is_kept: Callable[[str], bool]) -> None:
-    """Remove the folders last written longer ago than this, but for those whose name ``is_kept``."""
+    """Remove the folders last written longer ago than this, except those whose name ``is_kept``."""
     limit = time.time() - older_than_seconds
     for name in names_with_log(logs_dir):
         if not is_kept(name) and _last_change(logs_dir / name) < limit:
@@ -113,7 +113,7 @@ def prune_logs(logs_dir: Path, *, older_than_seconds: float, is_kept: Callable[[
 
 
 def _last_change(path: Path) -> float:
-    return max((each.stat().st_mtime for each in os.scandir(path)), default=0.0)
+    return max((entry.stat().st_mtime for entry in os.scandir(path)), default=0.0)
 
 
 def _size(path: Path) -> int:

@@ -1,8 +1,8 @@
 """RoutingLauncher: the platform's own launcher and those of other clusters behind one face, for the controller.
 
-Work goes where its specification says, and is asked for where it is. Each other cluster has a thread of its own that
-alone waits for it: one that is slow or away holds up neither the own cluster nor the others. What is there while it
-cannot be asked is Phase.UNKNOWN, so nothing is decided about it: not started anew elsewhere, not taken for lost.
+Work goes where its specification says, and is observed where it runs. Each other cluster has its own thread that waits
+for it, so a slow or unreachable one holds up neither the own cluster nor the others. Work in an unreachable cluster is
+Phase.UNKNOWN, so nothing is decided about it: it is not restarted elsewhere and does not count as lost.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ __all__ = ["Placements", "RoutingLauncher"]
 
 logger = get_logger(__name__)
 
-# How long the controller waits for another cluster at most; then it asks nothing of it for a while, longer each time.
+# The longest the controller waits for another cluster, after which it pauses requests to it, longer each time.
 ANSWER_SECONDS = 3.0
 _FIRST_REST_SECONDS = 5.0
 _MAX_REST_SECONDS = 60.0
 LOOK_SECONDS = 0.5
 _MAX_PAUSE_SECONDS = 10.0
-# What was seen longer ago than this says nothing any more: the thread waits for an answer that does not come.
+# Observations older than this are void, because the thread waits for an answer that does not come.
 STALE_SECONDS = 15.0
 
 
@@ -71,7 +71,7 @@ class RoutingLauncher:
         self._answer_seconds = answer_seconds
         self._look_seconds = look_seconds
         self._stale_seconds = stale_seconds
-        self._others: dict[str, _Other] = {}
+        self._others: dict[str, _ClusterThread] = {}
         # Where work is that is not in the own cluster.
         self._places: dict[str, str] = {}
 
@@ -110,7 +110,7 @@ class RoutingLauncher:
         return {**elsewhere, **self._own.observe()}
 
     def logs(self, name: str, *, replica: int = 0, offset: int = 0, max_bytes: int = 65536) -> tuple[bytes, int]:
-        # Logs are collected on this machine, so that they can be read while the cluster is away.
+        # Logs are collected on this machine, so that they can be read while the cluster is unreachable.
         other = self._other_of(name)
         launcher = self._own if other is None or other.launcher is None else other.launcher
         return launcher.logs(name, replica=replica, offset=offset, max_bytes=max_bytes)
@@ -136,17 +136,17 @@ class RoutingLauncher:
         else:
             other.do(action)
 
-    def _other_of(self, name: str) -> _Other | None:
+    def _other_of(self, name: str) -> _ClusterThread | None:
         return self._others.get(self._places.get(name, ""))
 
     def _meet(self, clusters: Mapping[str, str]) -> None:
-        """Begin with clusters that are new, let go of those that are gone, and meet anew those that changed."""
+        """Start with new clusters, drop removed ones, and reconnect to changed ones."""
         for cluster, other in list(self._others.items()):
             if clusters.get(cluster) != other.version:
                 self._others.pop(cluster).close()
         for cluster, version in clusters.items():
             if cluster not in self._others:
-                self._others[cluster] = _Other(
+                self._others[cluster] = _ClusterThread(
                     cluster,
                     version,
                     connect=self._connect,
@@ -159,7 +159,7 @@ class RoutingLauncher:
 _Task = tuple[Callable[[Launcher], None], "Future[None]"]
 
 
-class _Other:
+class _ClusterThread:
     """One other cluster. Its thread makes its launcher, looks, and does in order what ``do`` asks for."""
 
     def __init__(
@@ -183,7 +183,7 @@ class _Other:
         self._lock = threading.Lock()
         self._seen: Mapping[str, Observed] = {}
         self._seen_at = float("-inf")
-        # Launched since the last look began: not to be taken for vanished.
+        # Launched since the last observation began, so it must not count as vanished.
         self._launched: set[str] = set()
         # Why the last look failed; empty when it did not, or while there was none.
         self._trouble = ""
@@ -202,7 +202,9 @@ class _Other:
         self.do(lambda launcher: launcher.launch(spec))
 
     def do(self, action: Callable[[Launcher], None]) -> None:
-        """Have ``action`` done and wait for it; raises BrokenError at once while the cluster is known to be away."""
+        """Have ``action`` done and wait for it; raises BrokenError immediately while the cluster is known to be
+        unreachable.
+        """
         rests = time.monotonic() < self._rests_until
         if trouble := self._trouble or ("it did not answer a moment ago" if rests else ""):
             raise BrokenError(f"cluster {self._cluster!r} cannot be reached: {trouble}", hint=self._hint)
@@ -236,7 +238,7 @@ class _Other:
         return seen | {name: Observed(name=name, phase=Phase.UNKNOWN, failure=failure) for name in unsure}
 
     def close(self) -> None:
-        """Let go; does not wait for a thread that waits for the cluster."""
+        """Close without waiting for a thread that waits for the cluster."""
         self._tasks.put(None)
 
     @property

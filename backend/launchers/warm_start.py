@@ -1,6 +1,6 @@
 """WorkerServer: the launcher's handle on ``worker_server``, the process that forks workers in milliseconds.
 
-Not being there is no error: the caller then starts its worker cold.
+Its absence is not an error; the caller then starts its worker cold.
 """
 
 from __future__ import annotations
@@ -64,10 +64,10 @@ class WorkerServer:
         return self._ready
 
     def fork(self, folder: Path, replica: int, lock_descriptor: int) -> bool:
-        """Hand a replica and its lock over; False when that was not even tried and it has to be started another way.
+        """Hand over a replica and its lock; False when that was not even tried and it must be started another way.
 
-        True does not promise a process: whether there is one, the lock tells once the caller has let go of it. To
-        start another with the same lock after a doubtful answer could make twins.
+        True does not promise a process: the lock shows it once the caller has released it. Starting another with the
+        same lock after a doubtful answer could make twins.
         """
         if not self.is_ready() or self._connection is None:
             return False
@@ -91,7 +91,7 @@ class WorkerServer:
         ours, theirs = socket.socketpair()
         command = [sys.executable, "-P", "-m", "backend.launchers.worker_server", str(theirs.fileno())]
         try:
-            # A session of its own: Ctrl-C in the terminal is the supervisor's business, ours ends by the socket.
+            # Use a separate session, because the supervisor handles Ctrl-C and this server ends by its socket.
             self._process = subprocess.Popen(
                 [*command, ",".join(self._preload)],
                 pass_fds=[theirs.fileno()],

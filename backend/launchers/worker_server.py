@@ -48,7 +48,7 @@ def warm_up(packages: list[str]) -> dict[str, str]:
     missing = _preload(packages)
     if (threads := threading.active_count()) > 1:
         raise RuntimeError(f"importing the workers' modules started {threads - 1} threads; a fork would lose them")
-    # What is imported stays: without this, the collector's marks would make every worker copy all of it.
+    # Freeze imported objects, because the collector's marks would make every worker copy all of them.
     gc.collect()
     gc.freeze()
     return missing
@@ -60,7 +60,7 @@ def _preload(packages: list[str]) -> dict[str, str]:
     for package in packages:
         try:
             found = importlib.import_module(package)
-            names = [each.name for each in pkgutil.walk_packages(getattr(found, "__path__", ()), f"{package}.")]
+            names = [module.name for module in pkgutil.walk_packages(getattr(found, "__path__", ()), f"{package}.")]
         except ImportError as error:
             missing[package] = str(error)
             continue
@@ -130,7 +130,7 @@ def become(command: WorkerCommand) -> None:
 def _main() -> None:
     connection = socket.socket(fileno=int(sys.argv[1]))
     connection.set_inheritable(False)
-    missing = warm_up([each for each in sys.argv[2].split(",") if each])
+    missing = warm_up([part for part in sys.argv[2].split(",") if part])
     # Keepers are reaped by the kernel; each sets its own handler again.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     connection.sendall(json.dumps({"ready": True, "missing": missing}).encode() + b"\n")

@@ -35,10 +35,10 @@ def chain_of(model: MLModel) -> list[MLModel]:
 
 def chains_among(models: Iterable[MLModel]) -> list[list[MLModel]]:
     """Return the chains whose sub-models are all among ``models``, each from below; ordinary models are in none."""
-    rows = {each.pk: each for each in models if each.distributed}
-    lower = {each.upper_model_id: each for each in rows.values() if each.upper_model_id is not None}
+    rows = {model.pk: model for model in models if model.distributed}
+    lower = {row.upper_model_id: row for row in rows.values() if row.upper_model_id is not None}
     chains = []
-    for top in (each for each in rows.values() if each.upper_model_id is None):
+    for top in (row for row in rows.values() if row.upper_model_id is None):
         chain = [top]
         while (below := lower.get(chain[0].pk)) is not None:
             chain.insert(0, below)
@@ -49,8 +49,8 @@ def chains_among(models: Iterable[MLModel]) -> list[list[MLModel]]:
 def takers_among(models: Iterable[MLModel]) -> list[MLModel]:
     """Return those of ``models`` that take samples: the upper ones of a chain take what the one below gives."""
     found = list(models)
-    upper = {each.pk for chain in chains_among(found) for each in chain[1:]}
-    return [each for each in found if each.pk not in upper]
+    upper = {sub_model.pk for chain in chains_among(found) for sub_model in chain[1:]}
+    return [model for model in found if model.pk not in upper]
 
 
 def lock_chains() -> None:

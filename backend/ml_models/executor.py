@@ -1,7 +1,7 @@
 """The executors' HTTP service as the backend calls it: check source code.
 
-The only module of the backend that speaks to them. Verdicts are values or UserCodeError; an executor that
-is away, busy or late is BrokenError.
+The only module of the backend that speaks to them. Verdicts are values or UserCodeError; an executor that is
+unavailable, busy or late raises BrokenError.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _MAX_ANSWER_BYTES = 8 << 20
 
 @dataclass(frozen=True)
 class CheckReport:
-    """The verdict on source code: ``report`` when valid, else ``error``; ``output`` is what the code printed."""
+    """The verdict on source code: ``report`` when valid, otherwise ``error``; ``output`` is what the code printed."""
 
     valid: bool
     report: Mapping[str, Any]
@@ -59,7 +59,7 @@ def check_model(framework: Framework, *, code: str, imports: str, distributed: b
 
 
 def cancel_check(framework: Framework, ticket: str) -> None:
-    """End a check in the executor; one that is over, or that nobody knows, changes nothing."""
+    """End a check in the executor; one that is over or unknown changes nothing."""
     _post(framework, "/cancel", {"ticket": ticket})
 
 

@@ -11,12 +11,12 @@ __all__ = ["MLModel", "framework_choices"]
 
 
 def framework_choices() -> list[tuple[str, str]]:
-    """Return the frameworks as Django wants them; by a function, so that another one is no change of the database."""
-    return [(each.value, each.value) for each in Framework]
+    """Return the frameworks as Django wants them; by a function, so that another one does not change the database."""
+    return [(framework.value, framework.value) for framework in Framework]
 
 
 class MLModel(models.Model):
-    """A model's source. ``report`` is what the executor said of it: summary, inputs, outputs, parameter counts.
+    """A model's source. ``report`` is the executor's report: summary, inputs, outputs, parameter counts.
 
     ``upper_model`` is where a sub-model of a distributed model sends what it is not sure of; a chain of them is a line.
     """

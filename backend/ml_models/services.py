@@ -24,7 +24,7 @@ _SOURCE_FIELDS = ("framework", "imports", "code", "distributed")
 
 
 def create_model(*, actor: Actor, **values: Any) -> MLModel:
-    """Check and save a model; raises InvalidModel, or BrokenError when the executor is away."""
+    """Check and save a model; raises InvalidModel, or BrokenError when the executor is unavailable."""
     model = MLModel(created_by_id=actor.user_id, **values)
     chains.check_links(model)
     # Outside the transaction: a check takes seconds, and SQLite has one writer.
@@ -66,7 +66,7 @@ def update_model(model: MLModel, *, actor: Actor, **values: Any) -> MLModel:
 
 
 def deletion_of(model: MLModel) -> Deletion:
-    """Tell what deleting a model would do: one that something uses stays."""
+    """Return what deleting a model would do; one in use stays."""
     if users := selectors.users_of(model):
         others = "another" if len(users) == 1 else f"{len(users)} others"
         message = f"model {model.name!r} is in use by {others}"
@@ -91,7 +91,7 @@ def _report(model: MLModel) -> dict[str, Any]:
 
 
 def _check_chain(model: MLModel) -> None:
-    """Hold a model against its neighbours as they are in this transaction."""
+    """Check a model against its neighbours as they are in this transaction."""
     if model.distributed or model.pk:
         chains.lock_chains()
         if model.upper_model_id is not None:
@@ -106,7 +106,7 @@ def _check_place(model: MLModel, upper: MLModel | None, *, was_distributed: bool
     """Sets of models, and results, were made with the chain as it is."""
     if (model.upper_model, model.distributed) == (upper, was_distributed):
         return
-    if users := [each for each in selectors.users_of(model) if each["type"] != "model"]:
+    if users := [user for user in selectors.users_of(model) if user["type"] != "model"]:
         raise InvalidField(
             "upper_model" if model.distributed == was_distributed else "distributed",
             f"a model's place in its chain cannot be changed while {users[0]['type']} {users[0]['name']!r} uses it",

@@ -1,4 +1,4 @@
-"""What others may want to know of models."""
+"""Signals about models for other apps."""
 
 from __future__ import annotations
 

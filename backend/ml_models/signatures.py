@@ -1,4 +1,4 @@
-"""What the check of a model's code told of its inputs and outputs, as those take it who hold data against it."""
+"""A model's inputs and outputs from the check of its code, for comparison with data."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ __all__ = ["signature_of"]
 
 
 def signature_of(model: MLModel) -> ModelSignature:
-    """Return the inputs and outputs of a model; empty where its code did not tell them."""
+    """Return the inputs and outputs of a model; empty where its code did not declare them."""
     return ModelSignature.from_report(model.report or {}, exact=FRAMEWORKS[Framework(model.framework)].exact_inputs)

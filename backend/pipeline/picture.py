@@ -37,16 +37,19 @@ def picture_of(
     serving: Sequence[Inference],
 ) -> dict[str, Any]:
     """Return ``nodes`` and ``edges``; an edge joins only nodes that are there. ``trained_on`` are streams of runs."""
-    newest = {member: each.newest.pk for each in streams for member in each.members}
+    newest = {member: stream.newest.pk for stream in streams for member in stream.members}
     # A topic that an inference reads and that streams were announced of is one thing, and one box.
-    own = {each.topics[0]: f"stream:{each.newest.pk}" for each in reversed(streams) if len(each.topics) == 1}
-    inputs = dict.fromkeys(each.input_topic for each in serving)
-    records = {each.pk: each.message.get("total_msg") for each in trained_on}
+    own = {stream.topics[0]: f"stream:{stream.newest.pk}" for stream in reversed(streams) if len(stream.topics) == 1}
+    inputs = dict.fromkeys(inference.input_topic for inference in serving)
+    records = {stream.pk: stream.message.get("total_msg") for stream in trained_on}
     nodes = [
-        *(_stream(each) for each in streams),
+        *(_stream(stream) for stream in streams),
         *(_topic(name) for name in inputs if name not in own),
-        *(_deployment(each, runs) for each in deployments),
-        *(_node("configuration", each.pk, each.name, at=each.created_at) for each in idle),
+        *(_deployment(deployment, runs) for deployment in deployments),
+        *(
+            _node("configuration", configuration.pk, configuration.name, at=configuration.created_at)
+            for configuration in idle
+        ),
         *_runs(runs),
         *_inferences(serving),
         *_outputs(serving),
@@ -60,7 +63,9 @@ def picture_of(
 
 
 def score_of(result: TrainingResult) -> Score | None:
-    """Return the one number that says how good a run is: its accuracy, else its loss, of the best part there is."""
+    """Return the one number that says how good a run is: its accuracy, otherwise its loss, on the best
+    available part.
+    """
     outcome: Mapping[str, Any] = result.outcome or {}
     metrics: Mapping[str, Any] = result.metrics or {}
     parts = (
@@ -98,7 +103,7 @@ def _stream(streams: TopicStreams) -> PipelineNode:
     stream = streams.newest
     message = stream.control_message()
     ranges = [*message.ranges, *message.unsupervised_ranges]
-    sizes = [each.max_records for each in ranges]
+    sizes = [stream_range.max_records for stream_range in ranges]
     records = None if None in sizes else sum(size or 0 for size in sizes)
     return _node(
         "stream",
@@ -154,25 +159,29 @@ def _upper_runs(runs: Sequence[TrainingResult]) -> dict[int, int]:
 
 def _upper_inferences(serving: Sequence[Inference]) -> dict[int, int]:
     """Return, by inference, the inference that reads what it is not sure of."""
-    readers = {each.input_topic: each.pk for each in reversed(serving)}
-    return {each.pk: readers[each.upper_topic] for each in serving if each.upper_topic and each.upper_topic in readers}
+    readers = {inference.input_topic: inference.pk for inference in reversed(serving)}
+    return {
+        inference.pk: readers[inference.upper_topic]
+        for inference in serving
+        if inference.upper_topic and inference.upper_topic in readers
+    }
 
 
 def _inferences(serving: Sequence[Inference]) -> list[PipelineNode]:
     upper = _upper_inferences(serving)
-    tier = tiers({each.pk: upper.get(each.pk) for each in serving})
+    tier = tiers({inference.pk: upper.get(inference.pk) for inference in serving})
     return [
         _node(
             "inference",
-            each.pk,
-            each.result.model.name,
-            state=each.shown_state,
-            detail=_serving(each) if each.failing is None else each.failing["reason"],
-            at=each.started_at or each.created_at,
-            tier=tier.get(each.pk, ""),
-            **_flow(each),
+            inference.pk,
+            inference.result.model.name,
+            state=inference.shown_state,
+            detail=_serving(inference) if inference.failing is None else inference.failing["reason"],
+            at=inference.started_at or inference.created_at,
+            tier=tier.get(inference.pk, ""),
+            **_flow(inference),
         )
-        for each in serving
+        for inference in serving
     ]
 
 
@@ -183,15 +192,15 @@ def _serving(inference: Inference) -> str:
 
 def _outputs(serving: Sequence[Inference]) -> list[PipelineNode]:
     flows: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for each in serving:
-        flows[each.output_topic].append(_part(each, _flow(each), up=False))
+    for inference in serving:
+        flows[inference.output_topic].append(_part(inference, _flow(inference), up=False))
     return [
         _node(
             "output",
             None,
             topic,
-            rate=sum(each["rate"] or 0.0 for each in found),
-            records=sum(each["records"] for each in found),
+            rate=sum(flow["rate"] or 0.0 for flow in found),
+            records=sum(flow["records"] for flow in found),
         )
         for topic, found in flows.items()
     ]
@@ -240,25 +249,25 @@ def _serving_edges(
     """``own`` are the boxes of topics that have streams."""
     scores = {run.pk: score_of(run) for run in runs}
     upper = _upper_inferences(serving)
-    flows = {each.pk: _flow(each) for each in serving}
+    flows = {inference.pk: _flow(inference) for inference in serving}
     edges: list[PipelineEdge] = []
-    for each in serving:
-        key, flow = f"inference:{each.pk}", flows[each.pk]
-        state = each.shown_state
-        read = each.totals.read_rate if each.state == RunState.RUNNING else None
+    for inference in serving:
+        key, flow = f"inference:{inference.pk}", flows[inference.pk]
+        state = inference.shown_state
+        read = inference.totals.read_rate if inference.state == RunState.RUNNING else None
         edges += [
-            _edge(f"run:{each.result_id}", key, "serves", state=state, score=scores.get(each.result_id)),
+            _edge(f"run:{inference.result_id}", key, "serves", state=state, score=scores.get(inference.result_id)),
             _edge(
-                own.get(each.input_topic, f"topic:{each.input_topic}"),
+                own.get(inference.input_topic, f"topic:{inference.input_topic}"),
                 key,
                 "reads",
                 state=state,
                 rate=read,
                 lag=flow["lag"],
             ),
-            _edge(key, f"output:{each.output_topic}", "writes", state=state, **_part(each, flow, up=False)),
+            _edge(key, f"output:{inference.output_topic}", "writes", state=state, **_part(inference, flow, up=False)),
         ]
-        if each.pk in upper:
-            above = f"inference:{upper[each.pk]}"
-            edges.append(_edge(key, above, "upper", state=state, **_part(each, flow, up=True)))
+        if inference.pk in upper:
+            above = f"inference:{upper[inference.pk]}"
+            edges.append(_edge(key, above, "upper", state=state, **_part(inference, flow, up=True)))
     return edges

@@ -31,7 +31,7 @@ __all__ = ["PER_COLUMN", "Only", "PictureSearch", "pipeline"]
 M = TypeVar("M", bound=Model)
 
 PER_COLUMN = 12
-# Of so many streams the newest of each topic is found; older ones of other topics are on their own page.
+# The number of newest streams in which the latest per topic is found; older ones are only on their own page.
 _FOLDED_STREAMS = 5_000
 _LONG = ("code", "imports", "log_tail", "failed_confusion_matrix", "model__code", "model__imports", "model__report")
 
@@ -104,7 +104,7 @@ def pipeline(search: PictureSearch) -> Pipeline:
 
 
 def _runs(serving: Iterable[Inference], search: PictureSearch) -> list[TrainingResult]:
-    served = {each.result_id for each in serving}
+    served = {inference.result_id for inference in serving}
     rows = TrainingResult.objects.select_related("model", "deployment__configuration").defer(*_LONG)
     # Without a condition all are found, and Django takes "none or served" for "served".
     if found := search.runs():
@@ -124,16 +124,16 @@ def _streams(
     known = Announcement.objects.filter(newest | Q(pk__in=wanted)).order_by("-pk")
     members: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for pk, *ranges in known.values_list("pk", "message__topic", "message__unsupervised_topic"):
-        topics = dict.fromkeys(each.topic for text in ranges if text for each in parse_ranges(text))
+        topics = dict.fromkeys(stream_range.topic for text in ranges if text for stream_range in parse_ranges(text))
         members[tuple(topics)].append(pk)
-    read = {each.input_topic for each in serving}
+    read = {inference.input_topic for inference in serving}
 
     def rank(topics: tuple[str, ...]) -> int:
         if not wanted.isdisjoint(members[topics]):
             return 0
         if read.intersection(topics):
             return 1
-        return 2 if any(text.lower() in each.lower() for each in topics) else 3
+        return 2 if any(text.lower() in topic.lower() for topic in topics) else 3
 
     # Stable: of one rank the newest is first.
     shown = sorted(members, key=rank)[:PER_COLUMN]

@@ -23,7 +23,9 @@ class PictureSearchSerializer(serializers.Serializer[Any]):
     find = serializers.CharField(
         default="", allow_blank=True, max_length=250, help_text="looked for in names of models, configurations, topics"
     )
-    only = serializers.ChoiceField(choices=[(each.value, each.value) for each in Only], allow_null=True, default=None)
+    only = serializers.ChoiceField(
+        choices=[(choice.value, choice.value) for choice in Only], allow_null=True, default=None
+    )
 
 
 class PipelineView(APIView):

@@ -1,1 +1,1 @@
-"""Records of topics as pages show them: reading, decoding. What the records are to whom is asked above."""
+"""Records of topics as pages show them: reading, decoding. Higher floors know whose records they are."""

@@ -1,4 +1,4 @@
-"""Connections to Kafka for looking at records, refused at once where no broker is there."""
+"""Connections to Kafka for looking at records, refused immediately without a broker."""
 
 from __future__ import annotations
 

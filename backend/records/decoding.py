@@ -1,7 +1,7 @@
-"""Records as people read them: text, JSON, bytes in hex, or samples drawn from RAW and Avro. Pure.
+"""Records in readable form: text, JSON, bytes in hex, or samples drawn from RAW and Avro. Pure.
 
-Whatever is in a record, this answers: a decoder that fails says so beside the bytes, record by record, and how much
-of a value is shown is bounded.
+Never fails on a record: a decoder's error is shown next to the bytes, per record, and the displayed part of a value is
+bounded.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ __all__ = [
     "record_document",
 ]
 
-# So much of a key, a header or a value leaves the server; ``size`` says how much there is.
+# Most bytes of a key, a header or a value that leave the server; ``size`` is the full length.
 MAX_SHOWN_BYTES = 64 << 10
 _MAX_HEX_BYTES = 4 << 10
-# A text with so many characters that no page shows is none.
+# Bytes with more than this share of unprintable characters do not count as text.
 _MAX_ODD_SHARE = 0.1
 _LAST_SECOND_MS = 253_402_300_800_000
 
@@ -52,7 +52,7 @@ class DecoderKind(StrEnum):
 
 def decoder_names() -> list[str]:
     """Return the names of all decoders that people can choose: these, and those of the formats."""
-    return [*DecoderKind, *(each.decoder for each in formats() if each.decoder)]
+    return [*DecoderKind, *(format_.decoder for format_ in formats() if format_.decoder)]
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Decoder:
         return codec if self.labelled else StreamCodec(codec.features, None, codec.packed)
 
     def codec_or_problem(self) -> tuple[StreamCodec | None, dict[str, str] | None]:
-        """Return the codec of the rule, or why it has none: what somebody announced must not make a topic unreadable.
+        """Return the codec of the rule, or why it has none: an announcement must not make a topic unreadable.
 
         Raises DecodeError for a rule that the reader gave.
         """
@@ -110,7 +110,7 @@ def record_document(
         "timestamp": _moment(record.timestamp_ms),
         "size": record_bytes(record),
         "key": _bytes_document(record.key),
-        "headers": [{"name": name[:1000], **_bytes_document(each)} for name, each in record.headers[:100]],
+        "headers": [{"name": name[:1000], **_bytes_document(header)} for name, header in record.headers[:100]],
         "value": None if shown is None else base64.b64encode(shown).decode(),
         "value_size": 0 if value is None else len(value),
         "value_truncated": value is not None and len(value) > MAX_SHOWN_BYTES,
@@ -135,7 +135,7 @@ def problem_document(error: DecodeError | BrokerError) -> dict[str, str]:
 
 def holds(record: Record, needle: str) -> bool:
     """Whether key, value or headers hold ``needle`` (in lower case), in any case."""
-    parts = (record.key, record.value, *(each for _, each in record.headers))
+    parts = (record.key, record.value, *(header for _, header in record.headers))
     if any(needle in part.decode("utf-8", "replace").lower() for part in parts if part):
         return True
     return any(needle in name.lower() for name, _ in record.headers)
@@ -171,7 +171,7 @@ def _decoded(record: Record, decoder: Decoder, codec: StreamCodec | None) -> dic
 
 def _with_codec(record: Record, decoder: Decoder, codec: StreamCodec) -> dict[str, Any]:
     assert record.value is not None
-    # One side at a time: a key that is no label must not hide the sample.
+    # Decode each side separately, because a key that is not a label must not hide the sample.
     if codec.packed:
         first = decoded_samples(codec, record.key, record.value)[:1]
         found: dict[str, Any] = {"kind": "sample", "sample": first[0]["features"]} if first else {"kind": "empty"}
@@ -199,7 +199,7 @@ def _features(value: bytes, decoder: Decoder, codec: Codec) -> dict[str, Any]:
         return _text(str(row).encode())
     found: dict[str, Any] = {"kind": "sample", "sample": _sample(row)}
     if stream_format.text:
-        # Also JSON behind a byte order mark or a schema's id, as it is.
+        # Also shows JSON after a byte order mark or a schema id unchanged.
         found |= _guessed(value) | {"kind": "sample"}
     return found
 
@@ -225,7 +225,9 @@ def _guessed(value: bytes) -> dict[str, Any]:
         except DecodeError:
             pass
     text = value[:MAX_SHOWN_BYTES].decode("utf-8", "replace")
-    odd = sum((not each.isprintable() and each not in "\n\r\t") or each == "\ufffd" for each in text)
+    odd = sum(
+        (not character.isprintable() and character not in "\n\r\t") or character == "\ufffd" for character in text
+    )
     return _text(value) if odd <= len(text) * _MAX_ODD_SHARE else _hex(value)
 
 
@@ -251,7 +253,7 @@ def _hex(value: bytes) -> dict[str, Any]:
 
 
 def _as_it_is(value: bytes, decoder: Decoder) -> dict[str, Any]:
-    """Any record of the rule's format as JSON, also one that models cannot take; else what the bytes look like."""
+    """Any record of the rule's format as JSON, also one that models cannot take; otherwise what the bytes look like."""
     text = (
         None if decoder.input_format is None else format_of(decoder.input_format).as_json(value, decoder.input_config)
     )
@@ -267,7 +269,7 @@ def _bytes_document(value: bytes | None) -> dict[str, Any]:
         text: str | None = shown.decode()
     except UnicodeDecodeError:
         text = None
-    if text is not None and not all(each.isprintable() or each in "\n\r\t" for each in text):
+    if text is not None and not all(character.isprintable() or character in "\n\r\t" for character in text):
         text = None
     return {"text": text, "base64": base64.b64encode(shown).decode(), "size": len(value)}
 

@@ -43,7 +43,7 @@ class DecodedRecordSerializer(serializers.Serializer[Any]):
     With ``error``, ``text`` is what the bytes look like.
     """
 
-    kind = serializers.ChoiceField(choices=[(each, each) for each in ("empty", "text", "json", "hex", "sample")])
+    kind = serializers.ChoiceField(choices=[(kind, kind) for kind in ("empty", "text", "json", "hex", "sample")])
     text = serializers.CharField(allow_null=True)
     truncated = serializers.BooleanField()
     sample = SampleSerializer(allow_null=True)
@@ -78,7 +78,7 @@ class CursorField(serializers.CharField):
         text = super().run_validation(data)
         if not _CURSOR.fullmatch(text):
             raise serializers.ValidationError("expected partition:offset pairs, comma-separated, for example 0:120,1:7")
-        return {int(partition): int(offset) for partition, offset in (each.split(":") for each in text.split(","))}
+        return {int(partition): int(offset) for partition, offset in (part.split(":") for part in text.split(","))}
 
 
 def cursor_of(offsets: Mapping[int, int]) -> str:

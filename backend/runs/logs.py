@@ -1,4 +1,4 @@
-"""Logs of workers for people: from the disk while they are there, then the end that is kept in the row."""
+"""Logs of workers for users: from the disk while they exist, then the end that is kept in the row."""
 
 from __future__ import annotations
 

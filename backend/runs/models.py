@@ -19,14 +19,14 @@ ENDED_STATES = [state for state in RunState if state.ended]
 
 
 class DesiredState(models.TextChoices):
-    """What the person wants; the controller makes it so."""
+    """What the user wants; the controller makes it happen."""
 
     RUN = "run"
     STOPPED = "stopped"
 
 
 class Run(models.Model):
-    """Something that a person wants to run, and how far it has come. ``transitions`` changes it.
+    """Something that a user wants to run, and its progress. ``transitions`` changes it.
 
     ``attempt`` counts launches; what an older attempt reports is refused. ``launched_at`` is empty while the attempt
     is only intended. ``next_retry_at`` is set while a failed attempt waits to be repeated.
@@ -40,7 +40,7 @@ class Run(models.Model):
     desired = models.CharField(max_length=10, choices=DesiredState.choices, default=DesiredState.RUN)
     state = models.CharField(max_length=10, choices=STATE_CHOICES, default=RunState.CREATED)
     attempt = models.PositiveIntegerField(default=0)
-    # Attempts since the person last asked for the run: bounds the automatic retries.
+    # Attempts since the user last started the run; bounds the automatic retries.
     tries = models.PositiveIntegerField(default=0)
     failure = models.JSONField(null=True, blank=True)
     log_tail = models.TextField(blank=True)
@@ -79,11 +79,11 @@ class Run(models.Model):
         return ()
 
     def shown(self) -> dict[str, Any]:
-        """Return what pages are told of every change, beside id, state, attempt and failure."""
+        """Return what pages get with every change, in addition to id, state, attempt and failure."""
         return {}
 
     def forget_attempt(self) -> None:
-        """Let go of what belongs to the attempt so far. Called with the row locked; the caller saves."""
+        """Drop what belongs to the present attempt. Called with the row locked; the caller saves."""
 
     def halt(self) -> None:
         """Note that nothing of it runs, in the state that it has now. Called with the row locked; the caller saves."""

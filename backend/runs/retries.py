@@ -6,12 +6,12 @@ from kafkaml.wire.failure import Failure, FailureCategory
 
 __all__ = ["FORGIVEN_AFTER_SECONDS", "MAX_LOST_TRIES", "MAX_TRIES", "retry_delay_seconds", "should_retry"]
 
-# The first try and three more; after that the person decides.
+# The first try and three more; after that the user decides.
 MAX_TRIES = 4
 # Being evicted, preempted or drained away is not the training's doing, and in a cluster that is being upgraded it
-# happens several times within minutes. Not for ever, because what is killed for its memory may look the same.
+# happens several times within minutes. Not forever, because a kill for memory may look the same.
 MAX_LOST_TRIES = 8
-# An attempt that ran for so long has shown that it can: the failures before it count no more.
+# An attempt that ran for this long has shown that it works, so earlier failures no longer count.
 FORGIVEN_AFTER_SECONDS = 600.0
 _FIRST_DELAY_SECONDS = 5.0
 _MAX_DELAY_SECONDS = 60.0

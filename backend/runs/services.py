@@ -1,4 +1,4 @@
-"""What people do with runs of every kind: stop them, and start ended ones again."""
+"""Users' actions on runs of every kind: stop them, and restart ended ones."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ R = TypeVar("R", bound=Run)
 
 
 def stop(run: R, *, actor: Actor) -> R:
-    """Ask for the end of a run; one that ended already stays as it is."""
+    """Stop a run; one that has ended stays as it is."""
     with transaction.atomic():
         locked = _lock(run)
         if locked.ended:
@@ -40,7 +40,7 @@ def stop(run: R, *, actor: Actor) -> R:
 
 
 def restart(run: R, *, actor: Actor, change: Callable[[R], None] | None = None) -> R:
-    """Let an ended run begin anew; raises Conflict when it has not ended.
+    """Restart an ended run; raises Conflict when it has not ended.
 
     ``change`` may refuse, and does to the row what is its kind's own, before it is saved.
     """
@@ -50,7 +50,7 @@ def restart(run: R, *, actor: Actor, change: Callable[[R], None] | None = None) 
             raise Conflict(f"{locked.noun} {locked.pk} is {locked.state}: expected an ended one", hint="stop it first")
         before = state_hash(locked)
         locked.desired, locked.state = DesiredState.RUN, RunState.WAITING
-        # Counts on: whatever is still on its way from the attempt that ended is refused from now on.
+        # Increase the attempt, so that late reports of the ended attempt are refused.
         locked.attempt += 1 if locked.attempt else 0
         locked.tries = 0
         locked.failure = None

@@ -123,7 +123,7 @@ def mark_obstacle(model: type[Run], number: int, attempt: int, failure: Failure)
 
 
 def forgive_tries(model: type[Run], number: int, attempt: int) -> bool:
-    """Count the present attempt as the first: it has run for so long that what failed before says nothing of it."""
+    """Count the present attempt as the first: it has run for long enough that earlier failures do not matter."""
     with locked(model, number, attempt) as run:
         if run is None:
             return False
@@ -133,7 +133,7 @@ def forgive_tries(model: type[Run], number: int, attempt: int) -> bool:
 
 
 def mark_running(model: type[Run], number: int, attempt: int) -> bool:
-    """Note that the attempt does its work."""
+    """Note that the attempt is running."""
     with locked(model, number, attempt) as run:
         if run is None:
             return False
@@ -144,7 +144,7 @@ def mark_running(model: type[Run], number: int, attempt: int) -> bool:
 
 
 def begin(run: Run) -> None:
-    """Note that a locked row's attempt does its work, whatever was thought of it before; the caller saves."""
+    """Note that a locked row's attempt is running, whatever its state was before; the caller saves."""
     if run.state != RunState.RUNNING:
         run.state = RunState.RUNNING
         run.failure = None
@@ -166,12 +166,12 @@ def mark_failed(
 ) -> bool:
     """End the attempt badly. With ``retry_at`` the run waits to be tried again then, otherwise it has failed.
 
-    ``keep`` puts what was found all the same into the row, where nothing is tried again. The controller ends what still
+    ``keep`` stores what was found nevertheless in the row, unless it is tried again. The controller ends what still
     runs of a run that has failed.
     """
     with locked(model, number, attempt) as run:
         if run is None:
-            # Reported twice is reported.
+            # A repeated report counts once.
             return model._default_manager.filter(pk=number, attempt=attempt, state=RunState.FAILED).exists()
         retry = retry_at is not None and run.desired == DesiredState.RUN
         run.state = RunState.WAITING if retry else RunState.FAILED
@@ -184,7 +184,7 @@ def mark_failed(
 
 
 def mark_stopped(model: type[Run], number: int, attempt: int | None = None, *, log_tail: str = "") -> bool:
-    """Note that nothing runs any more, as the person wanted. ``attempt`` None: whichever is the present one."""
+    """Note that nothing runs any more, as the user wanted. ``attempt`` None: whichever is the present one."""
     with locked(model, number, attempt) as run:
         if run is None or run.ended:
             return False
@@ -201,20 +201,20 @@ def store_log_tail(model: type[Run], number: int, attempt: int, text: str) -> bo
 
 
 def next_retry(failure: Failure, tries: int) -> datetime | None:
-    """When to try again after ``tries`` failed tries; None when that makes no sense or was tried enough."""
+    """When to try again after ``tries`` failed tries; None when retrying is pointless or was done often enough."""
     if not should_retry(failure, tries):
         return None
     return timezone.now() + timedelta(seconds=retry_delay_seconds(tries))
 
 
 def publish_run(run: Run, **more: Any) -> None:
-    """Tell pages where a run is, and all rows that it is of."""
+    """Publish the state of a run to pages, for all of its rows."""
     for row in (run, *run.companions()):
         publish_row(row, **more)
 
 
 def publish_row(run: Run, **more: Any) -> None:
-    """Tell pages what one row shows."""
+    """Publish one row to pages."""
     change = {"id": run.pk, "state": run.state, "attempt": run.attempt, "failure": run.failure}
     publish(run.events_topic, {**change, **run.shown(), **more})
 

@@ -37,7 +37,7 @@ class Announcement(models.Model):
 
 
 class RefusedAnnouncement(models.Model):
-    """A record of a control topic that was meant as an announcement and could not be taken, with the reason.
+    """A record of a control topic that was meant as an announcement and was refused, with the reason.
 
     The newest are kept; the record itself is among the dead letters.
     """

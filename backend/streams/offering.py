@@ -1,4 +1,4 @@
-"""Announcing what is in a topic already: data that was sent without an announcement, or with one that nobody heard."""
+"""Announces existing records of a topic: data that was sent without an announcement, or with a lost one."""
 
 from __future__ import annotations
 
@@ -63,9 +63,9 @@ def announce_topic(
     since_ms: int | None,
 ) -> Offer:
     """Announce records of ``topic`` to a deployment: of one ``partition`` from ``start`` up to ``end``, by default all
-    there are; to one that learns online what came since ``since_ms`` (by default now) and will come. Beside them all
-    records of ``unlabelled_topic``, where one is named, are announced as samples without labels. Asked again for the
-    same, it announces nothing more.
+    there are; to one that learns online what came since ``since_ms`` (by default now) and will come. All records of
+    ``unlabelled_topic``, if given, are also announced, as samples without labels. A repeated call announces nothing
+    more.
 
     Raises InvalidField when the range holds no record or its records do not fit the format, StreamUnavailable when
     there is no such topic.
@@ -90,7 +90,7 @@ def announce_topic(
         description=description or topic,
         validation_rate=validation_rate,
         test_rate=test_rate,
-        total_msg=None if online else sum((each.end or 0) - each.start for each in ranges),
+        total_msg=None if online else sum((stream_range.end or 0) - stream_range.start for stream_range in ranges),
         incremental=online,
         since_ms=since_ms,
     )
@@ -103,14 +103,14 @@ def offer(message: ControlMessage, *, actor: Actor, deployment: int) -> Offer:
     ranges = format_ranges(message.ranges)
     key, value = deployment_id_to_key(deployment), message.to_bytes()
     with transaction.atomic():
-        # The row is locked, so that two requests at once do not both find nothing.
+        # Lock the row, so that of two concurrent requests only one announces.
         addressee = addressees().select_for_update().get(pk=deployment)
         known = Announcement.objects.filter(
             deployment_number=deployment,
             message__topic=ranges,
             message__input_format=str(message.input_format),
         )
-        same = next((each for each in known if each.control_message() == message), None)
+        same = next((pending for pending in known if pending.control_message() == message), None)
         if same is not None:
             return Offer(ranges=ranges, message=None, stream=same.pk)
         waiting = OutboxMessage.objects.filter(published_at=None, key=key, value=value).first()

@@ -1,4 +1,4 @@
-"""The samples of an announced stream, read from its ranges as its decode rule says: what training will see."""
+"""The samples of an announced stream, read from its ranges by its decode rule, as training will see them."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def preview(announcement: Announcement, *, offset: int, limit: int) -> dict[str,
         if not begin <= place < begin + size or len(samples) >= limit:
             continue
         records, reached = _read(browser, part, part.start + place - begin, limit - len(samples))
-        # What most records of the page have is what others are held against, as training does it.
-        codec = codec.settled([each.value for each in records], [each.key for each in records])
+        # The majority of the page's records decides the form, as in training.
+        codec = codec.settled([record.value for record in records], [record.key for record in records])
         for record in records:
             samples += _samples(codec, record)
         place = begin + reached - part.start
@@ -67,15 +67,17 @@ def ranges_now(announcement: Announcement) -> list[StreamRange]:
 
 def _shape(samples: Sequence[Mapping[str, Any]]) -> Sequence[int]:
     """Return the shape of the first that is one."""
-    return next((each["features"]["shape"] for each in samples if each["features"] is not None), (0,))
+    return next((sample["features"]["shape"] for sample in samples if sample["features"] is not None), (0,))
 
 
 def _parts(browser: TopicBrowser, message: ControlMessage, since_ms: int) -> list[tuple[StreamRange, int]]:
     """Return the ranges with the place at which each begins; an online stream is what came of its topic by now."""
     parts = []
     begin = 0
-    for each in message.ranges:
-        for part in [each] if each.end is not None else _until_now(browser, each.topic, since_ms):
+    for stream_range in message.ranges:
+        for part in (
+            [stream_range] if stream_range.end is not None else _until_now(browser, stream_range.topic, since_ms)
+        ):
             parts.append((part, begin))
             begin += (part.end or part.start) - part.start
     return parts
@@ -84,9 +86,9 @@ def _parts(browser: TopicBrowser, message: ControlMessage, since_ms: int) -> lis
 def _until_now(browser: TopicBrowser, topic: str, since_ms: int) -> list[StreamRange]:
     starts = browser.offsets_at(topic, since_ms)
     return [
-        StreamRange(topic, each.partition, start, max(start, each.high or 0))
-        for each in browser.partitions(topic)
-        if (start := starts.get(each.partition)) is not None
+        StreamRange(topic, partition.partition, start, max(start, partition.high or 0))
+        for partition in browser.partitions(topic)
+        if (start := starts.get(partition.partition)) is not None
     ]
 
 
@@ -120,20 +122,20 @@ def _read(browser: TopicBrowser, part: StreamRange, start: int, limit: int) -> t
 
 
 def _label_doubts(samples: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return what these few samples let one ask about their labels."""
-    texts = sorted({each["label_text"] for each in samples if each["label_text"] is not None})
-    labels = [each["label_sample"]["values"] for each in samples if each["label_sample"] is not None]
+    """Return questions about the labels of these samples."""
+    texts = sorted({sample["label_text"] for sample in samples if sample["label_text"] is not None})
+    labels = [sample["label_sample"]["values"] for sample in samples if sample["label_sample"] is not None]
     numbers = [values[0] for values in labels if len(values) == 1 and values[0] is not None]
     doubt = text_doubt(texts)
-    if not doubt and len(numbers) == len(labels) and all(float(each).is_integer() for each in numbers):
-        doubt = number_doubt(sorted({int(each) for each in numbers}), len(numbers), repeats=_REPEATS)
+    if not doubt and len(numbers) == len(labels) and all(float(number).is_integer() for number in numbers):
+        doubt = number_doubt(sorted({int(number) for number in numbers}), len(numbers), repeats=_REPEATS)
     return [doubt] if doubt else []
 
 
 def _samples(codec: StreamCodec, record: Record) -> list[dict[str, Any]]:
     where = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
     try:
-        return [{**where, **each, "error": None} for each in decoded_samples(codec, record.key, record.value)]
+        return [{**where, **sample, "error": None} for sample in decoded_samples(codec, record.key, record.value)]
     except DecodeError as error:
         nothing = {"features": None, "label_sample": None, "label_text": None}
         return [{**where, **nothing, "error": problem_document(error)}]

@@ -156,7 +156,7 @@ class FormatSettingSerializer(serializers.Serializer[Any]):
     """An entry of an ``input_config`` that a person may give; ``labels``: it says that keys are labels."""
 
     name = serializers.CharField()
-    kind = serializers.ChoiceField(choices=[(each.value, each.value) for each in SettingKind])
+    kind = serializers.ChoiceField(choices=[(kind.value, kind.value) for kind in SettingKind])
     title = serializers.CharField()
     help = serializers.CharField()
     example = serializers.CharField(help_text="empty: none")

@@ -92,7 +92,7 @@ def _keep_refused(
     value: bytes | None,
     sent_at: datetime | None,
 ) -> None:
-    """Keep what was meant as an announcement, for the list that people see; other programs' records are none."""
+    """Keep a record that was meant as an announcement, for the users' list. Records of other programs do not count."""
     text = storable((value or b"")[:_MAX_REFUSED_BYTES].decode(errors="replace"))
     if '"topic"' not in text and '"input_format"' not in text:
         return
@@ -115,7 +115,7 @@ def _keep_refused(
 
 
 def send_again(announcement: Announcement, deployment: int, *, actor: Actor) -> OutboxMessage:
-    """Announce a stream to another deployment; the controller writes the record, the logger reads it as any other.
+    """Announce a stream to another deployment; the controller writes the record, the logger reads it like any other.
 
     An online stream begins there where it began. Raises InvalidField when the deployment takes streams of the other
     kind, when none of its models waits for one, and when they are certain not to take its samples.
@@ -145,7 +145,7 @@ def send_again(announcement: Announcement, deployment: int, *, actor: Actor) -> 
 
 
 def deletion_of(stream: Announcement) -> Deletion:
-    """Tell what deleting a stream would do: one that something was trained from, or waits to be, stays."""
+    """Return what deleting a stream would do; one with results that were or will be trained from it stays."""
     if used := users("result", (stream.results.all() | _runs_of_versions(stream)).distinct()):
         message = f"stream {stream.pk} is in use by {counted(len(used), 'result')}"
         hint = "delete them first: they say which records they were trained from"
@@ -175,7 +175,7 @@ def since_ms(stream: Announcement) -> int:
 
 
 def pending_outbox(limit: int = 100, *, without: Collection[str] = ()) -> list[OutboxMessage]:
-    """Return records that wait to be written, oldest first; none to topics that are in ``without``."""
+    """Return records that wait to be written, oldest first; except those to topics in ``without``."""
     pending = OutboxMessage.objects.filter(published_at=None).exclude(topic__in=list(without))
     return list(pending.order_by("id")[:limit])
 

@@ -20,7 +20,7 @@ def slice_ranges(
     *,
     field: str = "topic",
 ) -> list[StreamRange]:
-    """Return the offsets of a topic that hold records: of one ``partition`` from ``start`` to ``end``, else all.
+    """Return the offsets of a topic that hold records: of one ``partition`` from ``start`` to ``end``, otherwise all.
 
     Raises InvalidField when there is no such partition or none of its records lies there; ``field`` is then the name.
     """
@@ -30,20 +30,20 @@ def slice_ranges(
                 "partition", f"{topic} has {len(partitions)} partitions: expected the one that start and end are of"
             )
         partition = partitions[0].partition
-    chosen = [each for each in partitions if partition in (None, each.partition)]
+    chosen = [state for state in partitions if partition in (None, state.partition)]
     if not chosen:
         raise InvalidField("partition", f"{topic} has the partitions 0 to {len(partitions) - 1}")
     ranges = []
-    for each in chosen:
-        low, high = each.low or 0, each.high or 0
+    for state in chosen:
+        low, high = state.low or 0, state.high or 0
         first, last = low if start is None else start, high if end is None else end
         if not low <= first <= last <= high:
             raise InvalidField(
                 "start" if not low <= first <= high else "end",
-                f"{topic}[{each.partition}] holds the offsets {low} to {high}: {first} to {last} is not within",
+                f"{topic}[{state.partition}] holds the offsets {low} to {high}: {first} to {last} is not within",
             )
         if first < last:
-            ranges.append(StreamRange(topic, each.partition, first, last))
+            ranges.append(StreamRange(topic, state.partition, first, last))
     if not ranges:
         raise InvalidField(field, f"{topic} holds no records there", hint="send the data first")
     return ranges

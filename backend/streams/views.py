@@ -79,7 +79,7 @@ class StreamViewSet(DeletableViewSet[Announcement]):
     @action(detail=False, methods=["get"], pagination_class=None, filterset_class=None, search_fields=())
     def formats(self, _request: Request) -> Response:
         """List the formats that can be chosen for a topic, with the settings that each of them wants."""
-        return Response(FormatSerializer([each for each in formats() if each.by_hand], many=True).data)
+        return Response(FormatSerializer([format_ for format_ in formats() if format_.by_hand], many=True).data)
 
     @extend_schema(responses=RefusedAnnouncementSerializer(many=True), filters=False)
     @action(detail=False, methods=["get"], filterset_class=None, search_fields=())

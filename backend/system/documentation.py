@@ -1,4 +1,6 @@
-"""The documentation under /docs/, as ``make docs`` built it; looked for at each request, so no server starts anew."""
+"""The documentation under /docs/, as ``make docs`` built it; looked up at each request, so that no server needs a
+restart.
+"""
 
 from __future__ import annotations
 

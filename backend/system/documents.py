@@ -13,7 +13,7 @@ __all__ = ["Broker", "Component", "Executor", "Gpu", "Isolation", "Launcher", "S
 
 
 class Component(Message):
-    """One component. ``at`` is its last sign of life; ``restarts`` is null where nobody counts them."""
+    """One component. ``at`` is its last sign of life; ``restarts`` is null where they are not counted."""
 
     name: str
     state: str

@@ -1,7 +1,7 @@
 """Keeps one run of an example: its time, its output, how it ends. A process of its own, started by ``examples``.
 
 It outlives the web server's processes, and ends with the platform, whose mark it carries in its environment. Imports no
-Django: it must be there before the request is answered. One at a time: whoever holds the lock.
+Django: it must be there before the request is answered. Only one runs at a time, the holder of the lock.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from kafkaml.system import write_atomically
 
 __all__ = ["BUSY", "MAX_OUTPUT_BYTES", "RECORD", "STARTED", "Order", "Record", "output_path"]
 
-# What it says before it goes on alone.
+# The line it prints before it continues alone.
 STARTED, BUSY = "started", "busy"
 RECORD = "example.json"
 MAX_OUTPUT_BYTES = 64 * 1024
@@ -57,7 +57,7 @@ class Order:
 class Record:
     """A run as it is kept. ``keeper`` is the process that keeps it; ``exit_code`` is None until the end.
 
-    ``ended_by`` is ``stop`` or ``time`` where the example did not end by itself. Times are seconds since 1970.
+    ``ended_by`` is ``stop`` or ``time`` where the example did not end on its own. Times are seconds since 1970.
     """
 
     name: str
@@ -76,7 +76,7 @@ class Record:
 
 
 def main() -> None:
-    """Read an ``Order`` from standard input, say whether it is taken, and keep it to its end."""
+    """Read an ``Order`` from standard input, print whether it is accepted, and keep the run to its end."""
     order = Order(**orjson.loads(sys.stdin.buffer.read()))
     folder = Path(order.folder)
     with (folder / "example.lock").open("w") as lock:
@@ -127,7 +127,9 @@ def _say(what: str) -> None:
 
 
 def _copy(child: subprocess.Popen[bytes], path: Path) -> None:
-    """Copy what the example prints as far as there is room; the rest is read and left out, or it would wait for us."""
+    """Copy the example's output up to a limit. The rest is read and dropped, because the example would block on a full
+    pipe.
+    """
     assert child.stdout is not None
     room = MAX_OUTPUT_BYTES
     with path.open("ab", buffering=0) as file:

@@ -1,7 +1,7 @@
-"""Runs of examples that people start by a click: who may, what is known of the last one, its start and its end.
+"""Runs of examples that users start by a click: permission, the last run, start and end.
 
 Only a platform that has the examples' programs offers any (``KML_EXAMPLES``, which ``kafka-ml up`` sets). They run as
-``kafka-ml examples run`` does, with a token of the person's that is an editor's at most and ends with the run.
+``kafka-ml examples run`` does, with a token of the user that has at most an editor's rights and ends with the run.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def examples() -> Examples:
 
 def start_example(name: str, *, actor: Actor, user: User, role: Role) -> None:
     """Start an example as ``user``; NotFound where there is none of this name, Conflict while another runs."""
-    names = [each.name for each in environment().examples]
+    names = [example.name for example in environment().examples]
     if name not in names:
         raise NotFound(
             f"this platform runs no example {name[:80]!r}: expected one of {', '.join(names) or '(none)'}",
@@ -81,7 +81,7 @@ def start_example(name: str, *, actor: Actor, user: User, role: Role) -> None:
         )
     folder = _folder()
     folder.mkdir(exist_ok=True, mode=0o700)
-    lower = min(role, Role.EDITOR, key=lambda each: each.rank)
+    lower = min(role, Role.EDITOR, key=lambda candidate: candidate.rank)
     days = (MAX_SECONDS + 300) / 86400
     token, text = create_token(actor=actor, user=user, name=f"example {name}", role=lower, days=days)
     try:
@@ -126,7 +126,7 @@ def _keep(name: str, folder: Path, by: str, token: AccessToken, text: str) -> st
         stdout=subprocess.PIPE,
         start_new_session=True,
     )
-    # It goes on alone; somebody must take note of its end all the same.
+    # The keeper continues alone, but its end must still be reaped.
     threading.Thread(target=keeper.wait, daemon=True).start()
     assert keeper.stdin is not None
     assert keeper.stdout is not None

@@ -1,4 +1,4 @@
-"""The GPUs of this machine as NVIDIA's management library tells of them; none where library or driver are missing."""
+"""The GPUs of this machine, from NVIDIA's management library; empty where library or driver are missing."""
 
 from __future__ import annotations
 

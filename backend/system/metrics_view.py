@@ -1,4 +1,4 @@
-"""GET /metrics: what all processes that share the web server's state folder tell Prometheus."""
+"""GET /metrics: the metrics of all processes that share the web server's state folder, for Prometheus."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the long-running components say of themselves."""
+"""Signs of life of the long-running components."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The REST addresses of Kafka-ML 1.x, at the server's root: a script that calls one is told the present one.
+"""The REST addresses of Kafka-ML 1.x, at the server's root: a script that calls one gets the present one.
 
 The web UI has pages at some of the same addresses, so browsers, which accept HTML, get those.
 """

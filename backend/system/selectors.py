@@ -1,4 +1,4 @@
-"""The state of the whole platform, asked of its parts at once, each with a short time limit."""
+"""The state of the whole platform, requested from its parts in parallel, each with a short time limit."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["system_state"]
 
 # Heartbeats come every ten seconds.
 _SILENT_SECONDS = 35.0
-# A driver that hangs must not hold the page.
+# A hanging driver must not hold up the page.
 _GPU_SECONDS = 3.0
 _GPU_POOL = ThreadPoolExecutor(1, thread_name_prefix="gpus")
 # Nor must an object store that does not answer, which boto3 asks several times.
@@ -45,10 +45,10 @@ def system_state() -> System:
     with ThreadPoolExecutor(len(Framework) + 1) as pool:
         executors = {framework: pool.submit(_executor, framework) for framework in Framework}
         broker = pool.submit(broker_answers, settings.kafka.bootstrap_servers)
-        answers = {str(framework): each.result() for framework, each in executors.items()}
+        answers = {str(framework): future.result() for framework, future in executors.items()}
         reachable = broker.result()
     found, note = _found(graphics)
-    levels = sorted({each.isolation for each in answers.values() if each.isolation})
+    levels = sorted({answer.isolation for answer in answers.values() if answer.isolation})
     return System(
         version=importlib.metadata.version("kafka-ml"),
         versions=_versions(),
@@ -124,7 +124,7 @@ def _executor(framework: Framework) -> Executor:
 def _components() -> list[Component]:
     now = datetime.now(tz=UTC)
     state_dir = StateDir(environment().state_dir)
-    signs = {each.name: (_doing(each), each.at) for each in ComponentHeartbeat.objects.all()}
+    signs = {heartbeat.name: (_doing(heartbeat), heartbeat.at) for heartbeat in ComponentHeartbeat.objects.all()}
     components = {
         name: Component(
             name=name,
@@ -136,19 +136,19 @@ def _components() -> list[Component]:
     }
     # On a laptop the supervisor knows more: what is starting, what crashed and how often.
     status = state_dir.read_status() if state_dir.is_running() else None
-    for each in status.components if status is not None else ():
-        known = components.get(each.name)
-        # A process that is there but gives no sign of life any more is not ready.
-        silent = known is not None and known.state == "silent" and each.state == ComponentState.READY
-        components[each.name] = Component(
-            name=each.name,
-            state="silent" if silent else str(each.state),
-            detail=each.detail or (known.detail if known else ""),
+    for component in status.components if status is not None else ():
+        known = components.get(component.name)
+        # A process that exists but gives no sign of life is not ready.
+        silent = known is not None and known.state == "silent" and component.state == ComponentState.READY
+        components[component.name] = Component(
+            name=component.name,
+            state="silent" if silent else str(component.state),
+            detail=component.detail or (known.detail if known else ""),
             at=known.at if known else None,
-            address=each.address,
-            restarts=each.restarts,
+            address=component.address,
+            restarts=component.restarts,
         )
-    return sorted(components.values(), key=lambda each: each.name)
+    return sorted(components.values(), key=lambda component: component.name)
 
 
 def _doing(sign: ComponentHeartbeat) -> str:

@@ -1,4 +1,4 @@
-"""What probes and components tell."""
+"""Messages of probes and components."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class HealthSerializer(serializers.Serializer[Any]):
 
 
 class HeartbeatSerializer(serializers.Serializer[Any]):
-    """What a component that shares neither database nor disk with us says of itself, every ten seconds or so."""
+    """The report of a component that shares neither database nor disk with us, about every ten seconds."""
 
     component = serializers.ChoiceField(choices=["control-logger"])
     version = serializers.CharField(max_length=40, allow_blank=True, default="")

@@ -46,7 +46,7 @@ def produce(topic: str, new: NewRecord, *, actor: Actor) -> Position:
     """
     _check_writable(topic)
     try:
-        partitions = [each.partition for each in open_browser().partitions(topic)]
+        partitions = [partition.partition for partition in open_browser().partitions(topic)]
     except StreamUnavailable as error:
         raise NotFound(error.message, hint="kafka-ml topics list") from error
     if new.partition is not None and new.partition not in partitions:
@@ -82,7 +82,7 @@ def _check_writable(topic: str) -> None:
     group = topic.removesuffix("-changelog")
     # The group of an inference ends with its suffix.
     same_suffix = Inference.objects.filter(group_suffix=group.rpartition("-")[2])
-    if group != topic and any(each.group == group for each in same_suffix):
+    if group != topic and any(inference.group == group for inference in same_suffix):
         raise Conflict(f"{topic} holds the windows of an inference, which alone writes it", hint="write to its input")
 
 

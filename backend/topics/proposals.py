@@ -37,7 +37,7 @@ class ProposalQuery:
 
 def proposal(name: str, query: ProposalQuery) -> Proposal:
     """Return what a sample of the topic suggests. Raises NotFound for a topic that there is not, InvalidField."""
-    # Polars takes 40 MB, which a platform that nobody asks this of need not have.
+    # Import late, because Polars takes 40 MB that most platforms do not need.
     from kafkaml.contract.proposal import propose
 
     try:
@@ -55,7 +55,7 @@ def proposal(name: str, query: ProposalQuery) -> Proposal:
             label=query.label,
         )
     except DecodeError as error:
-        field = next((each for each in ("data_scheme", "data_type") if each in query.config), "format")
+        field = next((setting for setting in ("data_scheme", "data_type") if setting in query.config), "format")
         raise InvalidField(field, error.message, hint=error.hint) from error
     except RefusedError as error:
         raise InvalidField("label", error.message, hint=error.hint) from error
@@ -67,7 +67,7 @@ def _expiry(name: str, records: Sequence[Record]) -> Remark | None:
     try:
         config = KafkaAdmin(environment().kafka, timeout_seconds=REQUEST_SECONDS).topic_configs([name])[name]
     except BrokerError:
-        # Who may read a topic need not be allowed to see its settings.
+        # Permission to read a topic does not include its settings.
         return None
     return expiry_remark(records, config, int(time.time() * 1000))
 

@@ -75,15 +75,15 @@ def topic_list(*, internal: bool = False, search: str = "") -> list[dict[str, An
     topics = browser.topics(internal=internal)
     return [
         {
-            "name": each.name,
-            "partitions": each.partitions,
-            "records": each.records,
-            "internal": each.internal,
-            "uses": uses.get(each.name, [])[:_MAX_SHOWN_USES],
-            "use_count": len(uses.get(each.name, [])),
+            "name": topic.name,
+            "partitions": topic.partitions,
+            "records": topic.records,
+            "internal": topic.internal,
+            "uses": uses.get(topic.name, [])[:_MAX_SHOWN_USES],
+            "use_count": len(uses.get(topic.name, [])),
         }
-        for each in topics
-        if search.lower() in each.name.lower()
+        for topic in topics
+        if search.lower() in topic.name.lower()
     ]
 
 
@@ -92,31 +92,37 @@ def topic_state(name: str) -> dict[str, Any]:
     uses = topic_uses().get(name, [])
     browser = open_browser()
     partitions = _partitions(browser, name)
-    counts = [each.high - each.low for each in partitions if each.high is not None and each.low is not None]
+    counts = [
+        partition.high - partition.low
+        for partition in partitions
+        if partition.high is not None and partition.low is not None
+    ]
     return {
         "name": name,
         "internal": name.startswith("__"),
         "records": sum(counts) if len(counts) == len(partitions) else None,
         "partitions": [
             {
-                "partition": each.partition,
-                "low": each.low,
-                "high": each.high,
-                "leader": each.leader if each.leader >= 0 else None,
-                "replicas": each.replicas,
-                "in_sync": each.in_sync,
+                "partition": partition.partition,
+                "low": partition.low,
+                "high": partition.high,
+                "leader": partition.leader if partition.leader >= 0 else None,
+                "replicas": partition.replicas,
+                "in_sync": partition.in_sync,
             }
-            for each in partitions
+            for partition in partitions
         ],
         "uses": uses[:_MAX_GROUPS],
-        "groups": consumer_groups(name, {each.partition: (each.low, each.high) for each in partitions}),
+        "groups": consumer_groups(
+            name, {partition.partition: (partition.low, partition.high) for partition in partitions}
+        ),
     }
 
 
 def consumer_groups(name: str, watermarks: Mapping[int, tuple[int | None, int | None]]) -> list[dict[str, Any]]:
     """Return how far the inferences that read ``name`` are, by partition; None where Kafka did not say."""
     readers = Inference.objects.filter(input_topic=name).order_by("-id")[:_MAX_GROUPS]
-    groups = [(each.pk, each.group, each.shown_state) for each in readers]
+    groups = [(reader.pk, reader.group, reader.shown_state) for reader in readers]
     if not groups:
         return []
     admin = KafkaAdmin(environment().kafka, timeout_seconds=REQUEST_SECONDS)
@@ -128,14 +134,14 @@ def consumer_groups(name: str, watermarks: Mapping[int, tuple[int | None, int | 
 
 
 def other_groups(name: str) -> dict[str, Any]:
-    """Return how far the consumer groups are that read ``name`` and are no inference's.
+    """Return the positions of consumer groups that read ``name`` and do not belong to an inference.
 
     At most ``_MAX_OTHER_GROUPS`` of the cluster are asked: ``complete`` says whether these were all.
     """
     browser = open_browser()
-    watermarks = {each.partition: (each.low, each.high) for each in _partitions(browser, name)}
+    watermarks = {partition.partition: (partition.low, partition.high) for partition in _partitions(browser, name)}
     admin = KafkaAdmin(environment().kafka, timeout_seconds=REQUEST_SECONDS)
-    ours = {each.group for each in Inference.objects.filter(input_topic=name).only("id", "group_suffix")}
+    ours = {inference.group for inference in Inference.objects.filter(input_topic=name).only("id", "group_suffix")}
     others = {group: state for group, state in sorted(admin.groups().items()) if group not in ours}
     asked = list(others)[:_MAX_OTHER_GROUPS]
     answers = _committed(admin, asked, name, len(watermarks))
@@ -151,7 +157,7 @@ def other_groups(name: str) -> dict[str, Any]:
 
 
 def topic_settings(name: str) -> dict[str, Any]:
-    """Return what Kafka is told of a topic, as ``TopicSettingsSerializer`` describes it."""
+    """Return Kafka's settings of a topic, as ``TopicSettingsSerializer`` describes them."""
     _partitions(open_browser(), name)
     config = KafkaAdmin(environment().kafka, timeout_seconds=REQUEST_SECONDS).topic_configs([name])[name]
     # Kafka writes "without limit" as -1.
@@ -211,9 +217,9 @@ def records(name: str, query: PageQuery, decoder: Decoder) -> dict[str, Any]:
     browser = open_browser()
     found = _found(browser, name, query)
     if codec is not None:
-        codec = codec.settled([each.value for each in found.records], [each.key for each in found.records])
+        codec = codec.settled([record.value for record in found.records], [record.key for record in found.records])
     return {
-        "records": [record_document(each, decoder, codec, problem) for each in found.records],
+        "records": [record_document(record, decoder, codec, problem) for record in found.records],
         "newest_first": query.newest_first,
         "before": None if found.page.at_oldest else cursor_of(found.page.starts),
         "after": cursor_of(found.page.ends),

@@ -38,8 +38,8 @@ _ORDERINGS = ("name", "-name", "partitions", "-partitions", "records", "-records
 class TopicUseSerializer(serializers.Serializer[Any]):
     """Who uses a topic, as what; ``state`` is an inference's, or ``failing``."""
 
-    role = serializers.ChoiceField(choices=[(each, each) for each in USE_ROLES])
-    type = serializers.ChoiceField(choices=[(each, each) for each in ("system", "stream", "inference")])
+    role = serializers.ChoiceField(choices=[(role, role) for role in USE_ROLES])
+    type = serializers.ChoiceField(choices=[(kind, kind) for kind in ("system", "stream", "inference")])
     id = serializers.IntegerField(allow_null=True)
     name = serializers.CharField()
     state = serializers.CharField()
@@ -114,7 +114,7 @@ class OtherGroupsSerializer(serializers.Serializer[Any]):
 
 
 class TopicSettingsSerializer(serializers.Serializer[Any]):
-    """What Kafka is told of a topic; null: without limit, or not told."""
+    """Kafka's settings of a topic; null: unlimited, or not set."""
 
     cleanup_policy = serializers.CharField(help_text="delete, compact or both")
     compression = serializers.CharField()
@@ -126,7 +126,7 @@ class TopicSettingsSerializer(serializers.Serializer[Any]):
 
 
 # Of keys and of values.
-ENCODING_CHOICES = [(each, each) for each in ENCODINGS]
+ENCODING_CHOICES = [(encoding, encoding) for encoding in ENCODINGS]
 
 
 class NewHeaderSerializer(serializers.Serializer[Any]):
@@ -156,7 +156,7 @@ class NewRecordSerializer(serializers.Serializer[Any]):
     def new_record(self) -> NewRecord:
         """Return what was sent."""
         sent: Mapping[str, Any] = self.validated_data
-        return NewRecord(**{**sent, "headers": [(each["name"], each["value"]) for each in sent["headers"]]})
+        return NewRecord(**{**sent, "headers": [(header["name"], header["value"]) for header in sent["headers"]]})
 
 
 class DecoderField(serializers.ChoiceField):
@@ -197,7 +197,7 @@ class TopicListQuerySerializer(serializers.Serializer[Any]):
 
     search = serializers.CharField(default="", allow_blank=True, max_length=249)
     internal = serializers.BooleanField(default=False, help_text="also Kafka's own topics")
-    ordering = serializers.ChoiceField(required=False, default="name", choices=[(each, each) for each in _ORDERINGS])
+    ordering = serializers.ChoiceField(required=False, default="name", choices=[(order, order) for order in _ORDERINGS])
     limit = serializers.IntegerField(default=50, min_value=1, max_value=500)
     offset = serializers.IntegerField(default=0, min_value=0, max_value=1_000_000)
 
@@ -220,10 +220,10 @@ class DecoderQuerySerializer(serializers.Serializer[Any]):
             setting.name: serializers.CharField(
                 required=False,
                 max_length=_MAX_SETTING_LENGTH[setting.kind],
-                help_text=f"{each.name}: {setting.help}",
+                help_text=f"{format_.name}: {setting.help}",
             )
-            for each in formats()
-            for setting in each.settings
+            for format_ in formats()
+            for setting in format_.settings
         }
         return {**settings, **super().get_fields()}
 
@@ -233,10 +233,10 @@ class DecoderQuerySerializer(serializers.Serializer[Any]):
         kind = asked["decoder"]
         if kind == DecoderKind.AUTO:
             return decoder_for(topic)
-        wanted = next((each for each in formats() if each.decoder == kind), None)
+        wanted = next((format_ for format_ in formats() if format_.decoder == kind), None)
         if wanted is None:
             return Decoder(kind)
-        settings = [setting for each in formats() for setting in each.settings if asked.get(setting.name)]
+        settings = [setting for format_ in formats() for setting in format_.settings if asked.get(setting.name)]
         config = {setting.name: asked[setting.name] for setting in settings}
         return Decoder(kind, wanted.name, config, labelled=any(setting.labels for setting in settings))
 
@@ -304,7 +304,7 @@ class ProposalQuerySerializer(serializers.Serializer[Any]):
 
     format = serializers.ChoiceField(
         required=False,
-        choices=[(each, each) for each in _PROPOSAL_FORMATS],
+        choices=[(input_format, input_format) for input_format in _PROPOSAL_FORMATS],
         help_text="found out by default",
     )
     label = serializers.CharField(  # type: ignore[assignment]  # a serializer's own label is another thing
@@ -328,7 +328,7 @@ class ProposalQuerySerializer(serializers.Serializer[Any]):
         required=False, min_length=1, max_length=1, trim_whitespace=False, help_text="CSV: what is between columns"
     )
     decimal = serializers.ChoiceField(
-        required=False, choices=[(each, each) for each in (".", ",")], help_text="CSV: decimal mark"
+        required=False, choices=[(mark, mark) for mark in (".", ",")], help_text="CSV: decimal mark"
     )
     columns = serializers.ListField(
         child=serializers.CharField(max_length=200), required=False, max_length=1000, help_text="CSV: names of columns"

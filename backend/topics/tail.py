@@ -14,7 +14,7 @@ from kafkaml.records import Record
 
 __all__ = ["TopicSource"]
 
-# Of more records between two updates the last ones are shown; how many there were is said.
+# Most records per update; of more, the last ones are shown with the total count.
 _MAX_RECORDS = 20
 _MAX_BYTES = 128 << 10
 _POLL_RECORDS = 500
@@ -52,7 +52,9 @@ class TopicSource:
             return [("opened", {"decoder": self._decoder.to_json()})]
         if not self._arrived:
             return []
-        records = [record_document(each, self._decoder, self._codec, self._problem) for each in reversed(self._waiting)]
+        records = [
+            record_document(record, self._decoder, self._codec, self._problem) for record in reversed(self._waiting)
+        ]
         frame = {"records": records, "arrived": self._arrived}
         self._waiting.clear()
         self._bytes = self._arrived = 0

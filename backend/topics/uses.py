@@ -17,7 +17,7 @@ from kafkaml.input_format import InputFormat
 __all__ = ["USE_ROLES", "decoder_for", "topic_uses"]
 
 USE_ROLES = ("control", "versions", "dead_letters", "stream", "unsupervised_stream", "input", "output", "upper")
-# Of all that was ever announced, so many of the newest are looked at.
+# Most announcements that are read, the newest first.
 _MAX_STREAMS = 2000
 _MAX_INFERENCES = 2000
 
@@ -36,24 +36,24 @@ def topic_uses() -> Uses:
     uses[environment().versions_topic].append(
         _use("versions", "system", None, "which version of each result is current")
     )
-    for each in Inference.objects.select_related("result__model").only(
+    for inference in Inference.objects.select_related("result__model").only(
         "id", "input_topic", "output_topic", "upper_topic", "state", "failing", "result__model__name"
     )[:_MAX_INFERENCES]:
-        name = each.result.model.name
-        uses[each.input_topic].append(_use("input", "inference", each.pk, name, each.shown_state))
-        uses[each.output_topic].append(_use("output", "inference", each.pk, name, each.shown_state))
-        uses[dead_letter_topic(each.output_topic)].append(
-            _use("dead_letters", "inference", each.pk, name, each.shown_state)
+        name = inference.result.model.name
+        uses[inference.input_topic].append(_use("input", "inference", inference.pk, name, inference.shown_state))
+        uses[inference.output_topic].append(_use("output", "inference", inference.pk, name, inference.shown_state))
+        uses[dead_letter_topic(inference.output_topic)].append(
+            _use("dead_letters", "inference", inference.pk, name, inference.shown_state)
         )
-        if each.upper_topic:
-            uses[each.upper_topic].append(_use("upper", "inference", each.pk, name, each.shown_state))
+        if inference.upper_topic:
+            uses[inference.upper_topic].append(_use("upper", "inference", inference.pk, name, inference.shown_state))
     for announcement in Announcement.objects.only("id", "message")[:_MAX_STREAMS]:
         try:
             message = announcement.control_message()
         except ControlMessageError:
             continue
         for role, ranges in (("stream", message.ranges), ("unsupervised_stream", message.unsupervised_ranges)):
-            for topic in {each.topic for each in ranges}:
+            for topic in {stream_range.topic for stream_range in ranges}:
                 uses[topic].append(_use(role, "stream", announcement.pk, message.description))
     return uses
 

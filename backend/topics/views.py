@@ -100,21 +100,21 @@ class TopicGroupsView(APIView):
 
     @extend_schema(responses=OtherGroupsSerializer, operation_id="topics_groups")
     def get(self, _request: Request, name: str) -> Response:
-        """Show the consumer groups that read a topic and are no inference's, with their lag."""
+        """Show the consumer groups that read a topic and do not belong to an inference, with their lag."""
         return Response(selectors.other_groups(name))
 
 
 class TopicSettingsView(APIView):
-    """What Kafka is told of a topic."""
+    """Kafka's settings of a topic."""
 
     @extend_schema(responses=TopicSettingsSerializer, operation_id="topics_settings")
     def get(self, _request: Request, name: str) -> Response:
-        """Show how long and how much Kafka keeps of a topic, and what else it is told of it."""
+        """Show Kafka's settings of a topic, such as its retention."""
         return Response(selectors.topic_settings(name))
 
 
 class ProposalThrottle(UserRateThrottle):
-    """Keeps one person from having the platform read and compute all the time."""
+    """Limits how much one user can have the platform read and compute."""
 
     scope = "proposal"
 

@@ -1,4 +1,4 @@
-"""Aggregator: predictions in, frames out, however many come. Pure; called by ``source``, which reads Kafka.
+"""Aggregator: turns predictions into frames, at any rate. Pure; called by ``source``, which reads Kafka.
 
 Memory and the size of a frame depend on the number of outputs (bounded) and never on the rate: sums are kept per slice
 of time, a frame holds one step for all that came since the last one, the smallest and the largest value of it included
@@ -25,13 +25,13 @@ __all__ = ["MAX_CLASSES", "MAX_LINES", "MAX_PLACES", "Aggregator", "class_scores
 Kind = Literal["classification", "regression"]
 Vector = npt.NDArray[np.float64]
 
-# Of so many classes a frame tells counts and averages; the others are summed up.
+# The number of classes whose counts and averages are in a frame; the others are summed up.
 MAX_CLASSES = 50
 # Outputs that are drawn as lines.
 MAX_LINES = 32
 # Points of the map in a frame; the newest are kept.
 MAX_PLACES = 40
-# Chains are shorter; names that anybody writes into headers are not kept without end.
+# Limit of names, because anyone can write names into headers. Chains are shorter.
 _MAX_TIERS = 20
 _RECORDS = 8
 _RECORD_VALUES = 32
@@ -95,7 +95,7 @@ class Aggregator:
             step.take(self._lines(values))
 
     def add_skipped(self, count: int) -> None:
-        """Count predictions that nobody looked into, because there were too many."""
+        """Count predictions that were not examined, because there were too many."""
         self.total += count
         self.skipped += count
         self._rate.add(self._clock(), weight=count)
@@ -125,7 +125,7 @@ class Aggregator:
         return self._rate.total(now) > 0 or (self.kind == "classification" and self._classes.total(now) > 0)
 
     def frame(self) -> dict[str, Any]:
-        """Return what came since the last frame, and the state of the window; begins anew."""
+        """Return what came since the last frame, and the state of the window; starts a new frame."""
         now = self._clock()
         elapsed = min(_RATE_SECONDS, max(1.0, now - self._began))
         frame: dict[str, Any] = {
@@ -139,7 +139,7 @@ class Aggregator:
             "truncated": self.truncated,
             # Of the total, by the tier that answered.
             "tiers": dict(self._tiers),
-            "records": [_record(each, self.kind) for each in self._records],
+            "records": [_record(record, self.kind) for record in self._records],
             "places": list(self._places),
             "places_left_out": max(0, self._places_seen - len(self._places)),
         }
@@ -160,14 +160,14 @@ class Aggregator:
         means = sums / count if count else sums
         shown = np.sort(np.lexsort((means, counts))[::-1][:MAX_CLASSES])
         classes = [
-            {"id": int(each), "count": int(counts[each]), "mean": float(means[each])}
-            for each in shown
-            if counts[each] or means[each]
+            {"id": int(output), "count": int(counts[output]), "mean": float(means[output])}
+            for output in shown
+            if counts[output] or means[output]
         ]
         last = None if self._last is None else dict(zip(("id", "score", "at"), self._last, strict=True))
         current = last and {"id": last["id"], "score": last["score"]}
         if self._options.average_updated and count:
-            # Where outputs are no probabilities, the averages still say which class stands out.
+            # Where outputs are not probabilities, the averages still show which class stands out.
             best = int(means.argmax())
             current = {"id": best, "score": float(means[best])}
         return {
@@ -175,7 +175,7 @@ class Aggregator:
                 "milliseconds": self._options.average_window,
                 "count": count,
                 "classes": classes,
-                "others": count - sum(each["count"] for each in classes),
+                "others": count - sum(class_name["count"] for class_name in classes),
             },
             "current": current,
             "last": last,
@@ -183,15 +183,15 @@ class Aggregator:
         }
 
     def _line_ids(self) -> list[int]:
-        wanted = [each for each in self._options.outputs if each < self._outputs] or list(range(self._outputs))
+        wanted = [output for output in self._options.outputs if output < self._outputs] or list(range(self._outputs))
         return wanted[:MAX_LINES]
 
     def _lines(self, values: Vector) -> Vector:
-        ids = [each for each in self._options.outputs if each < self._outputs] or range(self._outputs)
+        ids = [output for output in self._options.outputs if output < self._outputs] or range(self._outputs)
         lines = np.full(min(len(ids), MAX_LINES), np.nan)
-        for place, each in enumerate(ids[:MAX_LINES]):
-            if each < values.size:
-                lines[place] = values[each]
+        for place, class_id in enumerate(ids[:MAX_LINES]):
+            if class_id < values.size:
+                lines[place] = values[class_id]
         return lines
 
 
@@ -240,10 +240,10 @@ class _Step:
     def class_document(self) -> dict[str, Any]:
         shown = self.counts.most_common(MAX_CLASSES)
         others = self.counts.total() - sum(count for _, count in shown)
-        return {"at": self.at, "counts": [list(each) for each in sorted(shown)], "others": others}
+        return {"at": self.at, "counts": [list(count) for count in sorted(shown)], "others": others}
 
     def line_document(self) -> dict[str, Any]:
-        low, high, last = (_plain(each) if each is not None else [] for each in (self.low, self.high, self.last))
+        low, high, last = (_plain(values) if values is not None else [] for values in (self.low, self.high, self.last))
         return {"at": self.at, "count": self.number, "min": low, "max": high, "last": last}
 
 
@@ -286,16 +286,16 @@ class _Window:
 
     def total(self, now: float) -> int:
         self._forget(now)
-        return sum(each.total for each in self._slices)
+        return sum(slice_.total for slice_ in self._slices)
 
     def sums(self, now: float, size: int) -> tuple[Vector, Vector]:
         """Return counts per class and sums per class, for at least ``size`` classes."""
         self._forget(now)
-        size = max([size, 2, *(each.counts.size for each in self._slices)])
+        size = max([size, 2, *(slice_.counts.size for slice_ in self._slices)])
         counts, sums = np.zeros(size), np.zeros(size)
-        for each in self._slices:
-            counts[: each.counts.size] += each.counts
-            sums[: each.sums.size] += each.sums
+        for slice_ in self._slices:
+            counts[: slice_.counts.size] += slice_.counts
+            sums[: slice_.sums.size] += slice_.sums
         return counts, sums
 
     def _forget(self, now: float) -> None:

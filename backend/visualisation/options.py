@@ -63,7 +63,7 @@ def watch_options(saved: Mapping[str, Any] | None, query: QueryDict) -> WatchOpt
     config = saved or {}
     kind = given.get("type", config.get("type"))
     outputs = (
-        tuple(int(each) for each in given["outputs"].split(",") if each)
+        tuple(int(part) for part in given["outputs"].split(",") if part)
         if "outputs" in given
         else tuple(label["id"] for label in config.get("labels", ()))
     )

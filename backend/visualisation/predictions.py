@@ -97,11 +97,11 @@ def _first_values(beginning: bytes) -> list[float | None] | None:
 
 def _flatten(values: list[object], into: list[float | None]) -> None:
     """Nested outputs (sequences, pictures) in row-major order, to one above the bound. JSON nests only so deep."""
-    for each in values:
+    for value in values:
         if len(into) > MAX_OUTPUTS:
             return
-        if isinstance(each, list):
-            _flatten(each, into)
+        if isinstance(value, list):
+            _flatten(value, into)
         else:
-            # A whole number of any size, a truth value; a text is no number.
-            into.append(float(each) if isinstance(each, (int, float)) else None)
+            # Integers of any size and booleans count as numbers; texts do not.
+            into.append(float(value) if isinstance(value, (int, float)) else None)

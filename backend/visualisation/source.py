@@ -30,10 +30,10 @@ __all__ = ["PredictionSource", "WatchedInference"]
 _SNAPSHOT_RECORDS = 200
 _LOOK_AGAIN_SECONDS = 1.0
 _REQUEST_TIMEOUT_SECONDS = 10.0
-# At most so many records are looked into between two frames; what comes beyond is only counted.
+# At most this many records are examined per frame; more are only counted.
 _MAX_RECORDS_A_TURN = 500
 _MAX_RECORDS_A_SECOND = 10_000
-# While nothing comes, the window and the rate run empty in steps of this.
+# Step in which the window and the rate decay while nothing comes.
 _IDLE_FRAME_SECONDS = 0.5
 _MAX_INPUTS = 20_000
 _MAX_INPUT_BYTES = 32 << 20

@@ -1,1 +1,1 @@
-"""Webhooks: other systems are told of what happens here, by signed requests over HTTP."""
+"""Webhooks: notify other systems of events, by signed HTTP requests."""

@@ -1,4 +1,4 @@
-"""Webhook: an address that is told of events. Delivery: one event on its way to one of them."""
+"""Webhook: an address that receives events. Delivery: one event on its way to one webhook."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PING = "ping"
 
 
 class Webhook(models.Model):
-    """An address that is told of ``events``. Its secret is no field: ``secrets`` keeps it.
+    """An address that receives ``events``. Its secret is not a field; ``secrets`` keeps it.
 
     ``error`` is why the last try failed, empty once one went well.
     """

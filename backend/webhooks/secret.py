@@ -11,7 +11,7 @@ __all__ = ["read", "remove", "store"]
 
 
 def store(webhook_id: int, secret: str) -> None:
-    """Keep a secret in place of the one before; raises BrokenError."""
+    """Replace the stored secret; raises BrokenError."""
     write_secret(_path(webhook_id), secret)
 
 
@@ -24,7 +24,7 @@ def read(webhook_id: int) -> str | None:
 
 
 def remove(webhook_id: int) -> None:
-    """Forget a secret; none is no error."""
+    """Delete a secret; a missing one is not an error."""
     _path(webhook_id).unlink(missing_ok=True)
 
 

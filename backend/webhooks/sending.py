@@ -75,7 +75,7 @@ def _send(delivery: Delivery) -> str:
             "user-agent": "Kafka-ML",
             **signature_headers(secret, delivery.message_id, int(time.time()), body),
         }
-        # No proxy, which would look names up by itself; no redirect, which could lead anywhere.
+        # No proxy, which would resolve names itself, and no redirect, which could lead anywhere.
         with (
             httpx.Client(verify=ssl.create_default_context(), timeout=_TIMEOUT_SECONDS, trust_env=False) as client,
             client.stream(

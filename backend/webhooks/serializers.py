@@ -13,11 +13,11 @@ from backend.webhooks.targets import check_target
 
 __all__ = ["NewWebhookSerializer", "WebhookSerializer", "WebhookWriteSerializer"]
 
-_EVENT_CHOICES = [(each, each) for each in EVENTS]
+_EVENT_CHOICES = [(event, event) for event in EVENTS]
 
 
 class WebhookSerializer(serializers.ModelSerializer[Webhook]):
-    """An address that is told of events. ``error`` is why the last try failed, empty once one went well."""
+    """An address that receives events. ``error`` is why the last try failed, empty once one went well."""
 
     events = serializers.ListField(child=serializers.ChoiceField(choices=_EVENT_CHOICES))
     waiting = serializers.IntegerField(read_only=True, help_text="how many are to be sent, or sent again")
@@ -67,7 +67,7 @@ class WebhookWriteSerializer(serializers.Serializer[Any]):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         moved = self.instance is not None and "url" in attrs and attrs["url"] != self.instance.url
-        # Or whoever may change the address could have requests that are signed with a known secret sent to theirs.
+        # Otherwise a user who may change the address could redirect signed requests to their own server.
         if moved and "secret" not in attrs:
             raise serializers.ValidationError({"secret": "with another url the secret must be given again"})
         return attrs

@@ -1,4 +1,4 @@
-"""Changing webhooks, and telling them: a delivery is a row of the transaction that it tells of."""
+"""Changes webhooks and queues their events. A delivery is a row in the transaction of its event."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def create_webhook(*, actor: Actor, secret: str, **values: Any) -> Webhook:
 
 
 def update_webhook(webhook: Webhook, *, actor: Actor, secret: str = "", **values: Any) -> None:
-    """Change fields, and the secret where a new one is given. What waits for one that is switched off is dropped."""
+    """Change fields, and the secret where a new one is given. Events waiting for a disabled webhook are dropped."""
     with transaction.atomic():
         locked = Webhook.objects.select_for_update().get(pk=webhook.pk)
         before = state_hash(locked)
@@ -62,8 +62,8 @@ def ping_webhook(webhook: Webhook, *, actor: Actor) -> None:
 
 
 def tell(event: str, document: Mapping[str, Any], *, message_id: str, at: datetime) -> None:
-    """Let the controller tell all who asked for ``event``, once the present transaction is committed."""
-    asked = [each for each in Webhook.objects.filter(enabled=True) if event in each.events]
+    """Let the controller notify all webhooks that want ``event``, once the present transaction is committed."""
+    asked = [webhook for webhook in Webhook.objects.filter(enabled=True) if event in webhook.events]
     _enqueue(asked, event, document, message_id=message_id, at=at)
 
 
@@ -72,5 +72,5 @@ def _enqueue(
 ) -> None:
     body = orjson.dumps({"type": event, "timestamp": at, "data": document}).decode()
     Delivery.objects.bulk_create(
-        [Delivery(webhook=each, message_id=message_id, body=body, due_at=at) for each in webhooks]
+        [Delivery(webhook=webhook, message_id=message_id, body=body, due_at=at) for webhook in webhooks]
     )

@@ -1,4 +1,6 @@
-"""Which addresses may be told: those whose host a setting names, asked when one is entered and before each request."""
+"""Which addresses may receive events: those whose host a setting names. Checked when one is entered and before each
+request.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +19,8 @@ _PORTS = {"http": 80, "https": 443}
 def check_target(url: str) -> str:
     """Return the host or address to connect to for ``url``; raises AddressRefused for what no setting allows.
 
-    A host that is named may be anywhere. By ``*`` any may be told that is outside, by https, and what its name means
-    now is what to connect to: it could mean another place a moment later.
+    A named host may be anywhere. ``*`` allows any host on the internet, by https. The returned address must be used,
+    because the name could resolve to another one a moment later.
     """
     if not _FORM.fullmatch(url):
         raise AddressRefused(f"{url[:100]!r} is not an address to tell: expected https://host:port/path")
@@ -27,7 +29,7 @@ def check_target(url: str) -> str:
         host, port = (parts.hostname or "").lower(), parts.port or _PORTS[parts.scheme]
     except ValueError:
         raise AddressRefused(f"{url[:100]!r} has no host, or no port from 1 to 65535") from None
-    allowed = {each.strip().lower() for each in environment().webhook_hosts.split(",")} - {""}
+    allowed = {part.strip().lower() for part in environment().webhook_hosts.split(",")} - {""}
     if host in allowed or f"{host}:{port}" in allowed:
         return host
     hint = f"whoever runs the platform can allow it: KML_WEBHOOK_HOSTS={host}"

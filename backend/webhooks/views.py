@@ -19,7 +19,7 @@ __all__ = ["WebhookViewSet"]
 
 
 class WebhookViewSet(ResourceViewSet[Webhook]):
-    """Addresses that are told of promotions by signed requests."""
+    """Addresses that receive promotions as signed requests."""
 
     read_role = write_role = Role.ADMIN
     serializer_class = WebhookSerializer

@@ -40,7 +40,7 @@ __all__ = [
 Manifest = dict[str, Any]
 
 MANAGED_BY_US = "app.kubernetes.io/managed-by=kafka-ml-controller"
-# A namespace full of work comes in pieces, so that no answer takes the server long.
+# A full namespace is listed in pages, so that no answer takes the server long.
 _PAGE = 500
 _MAX_CONNECT_SECONDS = 5.0
 # How long beyond its own end a watch may be silent before the connection counts as dead.
@@ -53,7 +53,7 @@ _CHUNK_BYTES = 1 << 16
 
 
 class ClusterError(BrokenError):
-    """The cluster's API did not do what was asked; what it did is to be observed before anything is decided again."""
+    """The cluster's API did not fulfil a request. Observe the cluster before deciding again."""
 
 
 class NotThere(ClusterError):
@@ -69,7 +69,7 @@ class Conflict(ClusterError):
 
 
 class Gone(ClusterError):
-    """410: the history from this version on is not kept any more; list anew."""
+    """410: the history from this version on is no longer kept; list again."""
 
 
 class TooMany(ClusterError):
@@ -81,11 +81,11 @@ class TooMany(ClusterError):
 
 
 class ApiRefused(ClusterError):
-    """400, 401, 403, 422 and the like: asked again as it is, it will be refused again; the message is the server's."""
+    """400, 401, 403, 422 and the like: the same request will be refused again; the message is the server's."""
 
 
 class Unreachable(ClusterError):
-    """No answer in time, no connection, or a fault of the server's own: whether it took effect is unknown."""
+    """No answer in time, no connection, or a fault of the server; whether it took effect is unknown."""
 
 
 class ClusterApi(Protocol):
@@ -98,7 +98,7 @@ class ClusterApi(Protocol):
     def watch(self, kind: ObjectKind, resource_version: str, timeout_seconds: float) -> Iterator[tuple[str, Manifest]]:
         """Yield (ADDED, MODIFIED, DELETED or BOOKMARK; object) for what happens after ``resource_version``.
 
-        Ends by itself after ``timeout_seconds``. Raises Gone when the version is too old.
+        Ends on its own after ``timeout_seconds``. Raises Gone when the version is too old.
         """
         ...
 
@@ -107,7 +107,7 @@ class ClusterApi(Protocol):
     def create(self, kind: ObjectKind, manifest: Mapping[str, Any]) -> Manifest: ...
 
     def patch(self, kind: ObjectKind, name: str, patch: Mapping[str, Any]) -> Manifest:
-        """Merge ``patch`` (RFC 7386) into the object and return what came of it."""
+        """Merge ``patch`` (RFC 7386) into the object and return the result."""
         ...
 
     def delete(
@@ -142,7 +142,7 @@ class ClusterApi(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of idle connections."""
+        """Close idle connections."""
         ...
 
 
@@ -256,7 +256,7 @@ class KubernetesApi:
             response.response.close()
 
     def call(self, method: str, path: str, *, body: Mapping[str, Any] | None = None) -> Manifest:
-        """Return the answer to what is no object of the namespace: the version, a question about rights."""
+        """Return the answer to a request outside the namespace's objects: the version, a check of rights."""
         return self._call(method, path, body=body)
 
     def close(self) -> None:
@@ -354,7 +354,7 @@ class _Connection:
         self._read_at = float("-inf")
         configuration = Configuration(host=self.host, ssl_ca_cert=ca_file or None, connection_pool_maxsize=64)
         configuration.verify_ssl = True
-        # What may be done twice is decided by who asks, never down here.
+        # Disable retries, because callers decide what may be repeated.
         configuration.retries = False
         configuration.keep_alive = True
         self._client: Any = RESTClientObject(configuration)
@@ -465,10 +465,10 @@ def _error(code: int, status: Mapping[str, Any], headers: Mapping[str, str], wha
 
 
 def _retry_after(status: Mapping[str, Any], headers: Mapping[str, str]) -> float:
-    told = headers.get("Retry-After") or str((status.get("details") or {}).get("retryAfterSeconds") or "")
-    if not re.fullmatch(r"[0-9]{1,9}", told):
+    seconds = headers.get("Retry-After") or str((status.get("details") or {}).get("retryAfterSeconds") or "")
+    if not re.fullmatch(r"[0-9]{1,9}", seconds):
         return _DEFAULT_RETRY_SECONDS
-    return min(max(float(told), 0.0), _MAX_RETRY_SECONDS)
+    return min(max(float(seconds), 0.0), _MAX_RETRY_SECONDS)
 
 
 def _text_of(error: Exception) -> str:

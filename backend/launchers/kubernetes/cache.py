@@ -1,8 +1,8 @@
-"""What the cluster holds of ours, in memory, kept true by list and watch; ``observe`` is answered from here.
+"""Our objects in the cluster, cached in memory and kept up to date by list and watch; ``observe`` reads from here.
 
-Each kind is listed once, consistently, then followed from the list's version. A history that is gone (410) or a watch
-that breaks is mended by a full list. What our own requests returned is put in at once, and no older news, however late
-it comes, undoes it: of one object the greater resource version wins, and what was deleted never comes back.
+Each kind is listed once, consistently, then followed from the list's version. After an expired history (410) or a
+broken watch everything is listed again. Results of our own requests are added immediately, and older news never undoes
+them: the greater resource version of an object wins, and a deleted object never comes back.
 
 A thread per kind calls ``run``; tests call ``step`` instead and need neither threads nor a clock of their own.
 """
@@ -25,15 +25,15 @@ __all__ = ["ClusterCache", "KindCache"]
 
 logger = get_logger(__name__)
 
-# A watch ends and goes on at this pace, so that a dead connection is noticed before the cache counts as stale.
+# A watch is renewed at this pace, so that a dead connection is noticed before the cache counts as stale.
 _WATCH_SECONDS = 45.0
-# Without news for so long nothing is decided on what was seen before.
+# After this long without news the cache is too old to decide on.
 MAX_AGE_SECONDS = 90.0
 _FIRST_PAUSE_SECONDS = 0.2
 _MAX_PAUSE_SECONDS = 5.0
 # Between watches that end at once, as behind a proxy that allows none.
 _BETWEEN_WATCHES_SECONDS = 0.05
-# The last states of deleted objects are kept for whoever asks how they ended; the oldest go first.
+# How many last states of deleted objects are kept, to explain how they ended; the oldest are dropped first.
 _MAX_REMOVED = 500
 
 
@@ -97,7 +97,7 @@ class KindCache:
             self._put(manifest)
 
     def drop(self, manifest: Manifest) -> None:
-        """An object is gone, as a request of ours was told."""
+        """Remove an object that is gone according to the answer to one of our requests."""
         with self._lock:
             self._remove(manifest)
 
@@ -109,13 +109,13 @@ class KindCache:
             try:
                 self.step()
             except Exception as error:
-                # An answer that nobody foresaw must not end the only thread that looks.
+                # An unforeseen answer must not end the only thread that watches.
                 logger.exception("the cluster cannot be followed", kind=self.kind.kind)
                 self._rest(BrokenError(f"the answer about {self.kind.plural} was not understood: {error!r}"))
             stop.wait(max(self._not_before - self._clock(), _BETWEEN_WATCHES_SECONDS))
 
     def step(self) -> None:
-        """List when that is due, else watch until the server ends it; rests after a failure. Raises nothing."""
+        """List when that is due, otherwise watch until the server ends it; rests after a failure. Raises nothing."""
         if self._clock() < self._not_before:
             return
         try:
@@ -135,9 +135,9 @@ class KindCache:
         items, position = self._api.list(self.kind)
         version = int(position or 0)
         with self._lock:
-            present = {uid_of(each) for each in items}
-            for each in items:
-                self._put(each)
+            present = {uid_of(item) for item in items}
+            for item in items:
+                self._put(item)
             for known in list(self._objects.values()):
                 # Ours may have been made while the list was on its way.
                 if uid_of(known) not in present and version_of(known) <= version:
@@ -161,7 +161,7 @@ class KindCache:
     def _rest(self, error: KafkaMLError) -> None:
         self._pause = min(max(self._pause * 2, _FIRST_PAUSE_SECONDS), _MAX_PAUSE_SECONDS)
         pause = max(self._pause, error.retry_after_seconds) if isinstance(error, TooMany) else self._pause
-        # What a broken watch did not tell is found by a list.
+        # A list finds what a broken watch missed.
         self._position = ""
         self._not_before = self._clock() + pause
         if str(error) != str(self._failure):
@@ -198,7 +198,7 @@ class KindCache:
 
 
 class ClusterCache:
-    """The kinds that tell how work goes. Events only explain: without them everything else still goes on."""
+    """The kinds that tell how work goes. Events only explain; everything else works without them."""
 
     def __init__(self, api: ClusterApi, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.jobs = KindCache(api=api, kind=JOB, clock=clock)
@@ -215,43 +215,43 @@ class ClusterCache:
         if self._threads:
             return
         self._threads = [
-            threading.Thread(target=each.run, args=(self._stop,), name=f"watch-{each.kind.plural}", daemon=True)
-            for each in self._kinds
+            threading.Thread(target=kind.run, args=(self._stop,), name=f"watch-{kind.kind.plural}", daemon=True)
+            for kind in self._kinds
         ]
         for thread in self._threads:
             thread.start()
 
     def step(self) -> None:
         """What the threads would do, once."""
-        for each in self._kinds:
-            each.step()
+        for kind in self._kinds:
+            kind.step()
 
     def close(self) -> None:
-        """Threads end at their next word from the cluster; nobody waits for them."""
+        """Threads end at the next message from the cluster and are not waited for."""
         self._stop.set()
 
     @property
     def is_synced(self) -> bool:
         """Whether all that decisions rest on was listed once."""
-        return all(each.is_synced for each in self._kinds[:-1])
+        return all(kind.is_synced for kind in self._kinds[:-1])
 
     def wait_synced(self, timeout_seconds: float) -> None:
         """Wait until everything was listed once, or until that fails or the time is up."""
         deadline = time.monotonic() + timeout_seconds
         while time.monotonic() < deadline and not self._stop.wait(0.01):
-            if all(each.is_synced or each.failure for each in self._kinds):
+            if all(kind.is_synced or kind.failure for kind in self._kinds):
                 return
 
     def check(self) -> None:
         """Raise BrokenError when what is known here is too little or too old to decide on."""
-        for each in self._kinds[:-1]:
-            if each.age_seconds <= MAX_AGE_SECONDS:
+        for kind in self._kinds[:-1]:
+            if kind.age_seconds <= MAX_AGE_SECONDS:
                 continue
-            why = f": {each.failure}" if each.failure is not None else ""
-            since = f"for {each.age_seconds:.0f} s" if each.is_synced else "yet"
+            why = f": {kind.failure}" if kind.failure is not None else ""
+            since = f"for {kind.age_seconds:.0f} s" if kind.is_synced else "yet"
             raise BrokenError(
-                f"the cluster has not told of its {each.kind.plural} {since}{why}",
-                hint=each.failure.hint if each.failure is not None else "",
+                f"the cluster has not told of its {kind.kind.plural} {since}{why}",
+                hint=kind.failure.hint if kind.failure is not None else "",
             )
 
     def events_of(self, manifest: Mapping[str, Any]) -> list[Manifest]:

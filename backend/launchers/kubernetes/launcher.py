@@ -1,9 +1,9 @@
 """KubernetesLauncher: trainings as Jobs, inferences as StatefulSets, in one namespace of a cluster.
 
-What it knows is in the cluster and in files, so there is nothing to lose: the objects say what runs, a file beside the
-log says that a person stopped it, and the failed Job keeps its pod, which says why. Memory only adds what the cluster
-has let go of in the meantime. All objects of a work bear its name, so launching twice is adopting; two works of one row
-never run at once, because work counts as gone only when its owner and every pod of it are.
+What it knows is in the cluster and in files, so there is nothing to lose: the objects say what runs, a file next to the
+log says that a user stopped it, and the failed Job keeps its pod, which holds the reason. Memory only adds what the
+cluster has deleted in the meantime. All objects of a run carry its name, so a second launch adopts the first. Two runs
+of one row never overlap, because a run counts as gone only when its owner and all of its pods are.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ _ASK_AGAIN_SECONDS = 1.0
 
 @dataclass
 class _Sight:
-    """What the cluster holds of one work."""
+    """The objects of one run in the cluster."""
 
     owner: Manifest | None = None
     pods: list[Manifest] = field(default_factory=list)
@@ -91,9 +91,9 @@ class _Sight:
 class KubernetesLauncher:
     """See Launcher. Making one starts nothing; the first ``observe`` begins to follow the cluster.
 
-    ``base_env`` is every worker's environment beside its job's; below ``logs_dir`` are the logs, by the work's name.
-    With ``threads`` off nothing happens by itself: ``step`` follows the cluster and collects logs. It has over
-    300 lines because all of its steps go by one view of the cluster; what is pure of them lies in other modules.
+    ``base_env`` is every worker's environment in addition to its job's; ``logs_dir`` holds the logs by name. With
+    ``threads`` off nothing happens automatically: ``step`` follows the cluster and collects logs. It has over 300 lines
+    because all of its steps go by one view of the cluster; what is pure of them lies in other modules.
     """
 
     def __init__(
@@ -117,20 +117,21 @@ class KubernetesLauncher:
         self._cache = ClusterCache(api, clock=clock)
         self._writer = ObjectWriter(api, self._cache, settings)
         self._logs = PodLogs(api=api, logs_dir=logs_dir, clock=clock)
-        # Ends as they were told, until they are forgotten: the cluster may let go of a Job or its pod before.
+        # Ends as they were reported, kept until they are forgotten, because the cluster may delete a Job or its pod
+        # earlier.
         self._ends: dict[str, Observed] = {}
         self._ended_at: dict[str, float] = {}
         # Names whose owner was there at the last look, and those whose owner has gone since.
         self._owned: set[str] = set()
         self._vanished: set[str] = set()
-        # Names of which a pod may exist that the watch has not told of yet.
+        # Names that may have a pod which the watch has not shown yet.
         self._uncounted: set[str] = set()
         self._is_counted_once = False
-        # Owners that a request may have made or not.
+        # Owners that an unanswered request may have created.
         self._unsure: dict[str, ObjectKind] = {}
         self._ask_at = float("-inf")
         self._removed_at: dict[str, float] = {}
-        # The collector of logs was told of the pods after so many changes of theirs.
+        # The number of pod changes after which the log collector was last updated.
         self._shown_changes = -1
         self._stopped = StopMarks(logs_dir)
 
@@ -141,7 +142,7 @@ class KubernetesLauncher:
         work = build_work(spec, self._settings, self._base_env)
         kind = kind_of(work.owner)
         if spec.name in self._ends or (spec.name in self._stopped and not self._writer.is_there(kind, spec.name)):
-            # It ended and was not forgotten: adopted as it is.
+            # It ended and was not forgotten, so it is adopted unchanged.
             return
         try:
             owner, is_new = self._writer.make_owner(work.owner, spec)
@@ -211,7 +212,7 @@ class KubernetesLauncher:
         return names_with_log(self._logs_dir)
 
     def prune(self, *, older_than_seconds: float) -> None:
-        """See Launcher. Nothing is removed before the cluster has told what still runs."""
+        """See Launcher. Nothing is removed before the cluster has shown what still runs."""
         if self._cache.is_synced:
             kept = {*self._sights(self._cache.pods.all()), *self._ends, *self._stopped}
             prune_logs(self._logs_dir, older_than_seconds=older_than_seconds, is_kept=kept.__contains__)
@@ -237,7 +238,7 @@ class KubernetesLauncher:
     # --- what should be gone -----------------------------------------------------------------------------------------
 
     def _remove_left_alone(self, name: str, sight: _Sight) -> None:
-        """Remove pods whose owner somebody took away and told the cluster to keep the rest, and that rest."""
+        """Remove what is left when someone deleted an owner without its dependents: pods and other objects."""
         alone = [pod for pod in sight.pods if not pod["metadata"].get("ownerReferences")]
         if not alone:
             return
@@ -246,14 +247,14 @@ class KubernetesLauncher:
             try:
                 self._writer.delete(kind, name, propagation="Background")
             except ApiRefused as error:
-                # The role that comes with the platform does not go so far; nothing runs because of what is left.
+                # The platform's role does not allow this, and what is left does not run anything.
                 logger.warning("what belonged to ended work is left", job=name, kind=kind.kind, error=str(error))
         for pod in alone:
             if not is_deleting(pod):
                 self._writer.delete_pod(pod)
 
     def _remove_stuck(self, pods: Sequence[Manifest]) -> None:
-        """Remove pods that should be gone long since: their node is lost, and nobody else will say so.
+        """Remove pods that should be gone for long, because their node is lost and nothing else will remove them.
 
         A set makes no new pod of the same number before. Two at once do no harm: the newer one's transactions fence
         the older's, and the backend refuses what an older attempt reports.
@@ -268,7 +269,7 @@ class KubernetesLauncher:
             job = self._cache.jobs.get(work_of(pod))
             try:
                 if job is not None and not is_deleting(job) and not has_ended(job):
-                    # It would wait for the pod's own word for ever, and keep the pod until then.
+                    # The cluster would wait forever for the node's confirmation, and keep the pod until then.
                     self._writer.delete(JOB, work_of(pod), propagation="Background")
                 self._writer.delete_pod(pod, grace_seconds=0)
             except ClusterError as error:
@@ -284,7 +285,7 @@ class KubernetesLauncher:
     # --- being sure ------------------------------------------------------------------------------------------------
 
     def _ask_again(self) -> None:
-        """Find out what became of requests that were not answered; their names are UNKNOWN until then."""
+        """Find out the effect of unanswered requests; their names are UNKNOWN until then."""
         if not self._unsure or self._clock() < self._ask_at:
             return
         for name, kind in list(self._unsure.items()):
@@ -297,16 +298,16 @@ class KubernetesLauncher:
             del self._unsure[name]
 
     def _notice_vanished(self) -> None:
-        """Notice owners that went, and count the pods anew before their work counts as gone.
+        """Notice deleted owners, and list the pods again before their run counts as gone.
 
         Owners and pods are watched apart, so an owner may be seen to go, or to end, before its pod is seen to come.
         """
         owners = [*self._cache.jobs.all(), *self._cache.sets.all()]
-        present = {str(each["metadata"]["name"]) for each in owners}
+        present = {str(owner["metadata"]["name"]) for owner in owners}
         gone = self._owned - present
         self._vanished = (self._vanished | gone) - present
         with_pod = {work_of(pod) for pod in self._cache.pods.all()}
-        podless = {each["metadata"]["name"] for each in owners if has_ended(each)} - with_pod - self._ended_at.keys()
+        podless = {owner["metadata"]["name"] for owner in owners if has_ended(owner)} - with_pod - self._ended_at.keys()
         self._uncounted |= gone | podless
         self._owned = present - self._ends.keys()
         if self._is_counted_once and (not self._uncounted or self._clock() < self._ask_at):
@@ -363,7 +364,7 @@ class KubernetesLauncher:
         return Observed(name=name, phase=Phase.STARTING, failure=obstacle)
 
     def _end(self, name: str, pod: Manifest | None, job: Manifest | None) -> Observed:
-        """Tell how a run ended, once its log is complete; what was told stays so."""
+        """Report how a run ended, once its log is complete; the report never changes afterwards."""
         ended_at = self._ended_at.setdefault(name, self._clock())
         if not self._logs.is_drained(name, 0) and self._clock() - ended_at < _DRAIN_SECONDS:
             return Observed(name=name, phase=Phase.RUNNING)
@@ -390,7 +391,7 @@ class KubernetesLauncher:
         failure, tail = self._crash(name, pods)
         if failure is None and running < wanted_replicas(owner):
             obstacles = (pod_obstacle(pod, self._cache.events_of(pod)) for pod in pods)
-            failure = next((each for each in obstacles if each is not None), None)
+            failure = next((obstacle for obstacle in obstacles if obstacle is not None), None)
             failure = failure or set_obstacle(owner, self._cache.events_of(owner))
         return Observed(
             name=name,
@@ -417,7 +418,7 @@ class KubernetesLauncher:
             kept = [pod for pod in sight.live if not pod["metadata"].get("ownerReferences") and not is_deleting(pod)]
             if not kept:
                 return Observed(name=name, phase=Phase.STOPPING)
-            # Somebody removed the owner and left its pods: a set is made again, and takes them back.
+            # Someone removed the owner but not its pods. A recreated set adopts them.
             running = sum(map(runs, kept))
             phase = Phase.RUNNING if running else Phase.STARTING
             return Observed(name=name, phase=phase, replicas=int(_is_training(name)), ready_replicas=running)
@@ -435,7 +436,7 @@ class KubernetesLauncher:
         return None
 
     def _last_pod(self, name: str) -> Manifest | None:
-        """Return the last state of a pod that the cluster has let go of."""
+        """Return the last state of a pod that the cluster has deleted."""
         return max((pod for pod in self._cache.pods.removed() if work_of(pod) == name), key=made_at, default=None)
 
 

@@ -1,7 +1,7 @@
 """python -m backend.launchers.kubernetes.make_secrets: make the platform's keys, once, inside the cluster.
 
 Run by a Job at installation whose service account may create Secrets and nothing else, so that no key is ever in a
-manifest or on a person's disk. A Secret that is there already is left as it is.
+manifest or on a user's disk. An existing Secret is left unchanged.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Work -> the objects that run it in a cluster, as plain dicts. Pure: no cluster, no clock, no environment.
 
-Called by ``launcher``. A training is a Job that never tries again by itself (the controller does, as a new attempt); an
-inference is a StatefulSet, whose numbered pods give each replica a lasting number and host name, so that a replaced
-replica fences its predecessor's transaction. All objects of one work carry the work's name.
+Called by ``launcher``. A training is a Job without retries (the controller retries, as a new attempt); an inference is
+a StatefulSet, whose numbered pods give each replica a lasting number and host name, so that a replaced replica fences
+its predecessor's transaction. All objects of one run carry its name.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ EVENT = ObjectKind("v1", "Event", "events")
 
 WORKER_CONTAINER = "worker"
 WORK_LABEL = "kafka-ml/work"
-# Of all that an owner's spec says but its replicas.
+# Hash of an owner's spec without its replicas.
 SPEC_HASH = "kafka-ml/spec-hash"
 
 _PART_OF = "kafka-ml"
@@ -68,14 +68,14 @@ _KAFKA_FOLDER = "/run/secrets/kafka"
 _STATE_FOLDER = "/var/lib/kafka-ml"
 # Of the pod, an emptyDir of its own.
 _SCRATCH_FOLDER = "/tmp"  # noqa: S108  # nosec B108
-# Read by their group, which is the pod's fsGroup, and by nobody else.
+# Readable only by their group, which is the pod's fsGroup.
 _SECRET_MODE = 0o440
 # Between SIGTERM and SIGKILL: a replica finishes its batch, commits and leaves the group.
 _GRACE_SECONDS = 30
 # The runner itself ends a training that takes too long, counted from the first batch. The cluster's deadline is for a
 # runner that hangs, and counts from the pod's start: images are fetched and the stream is read within it.
 _DEADLINE_SLACK_SECONDS = 3600
-# What logs may take beside the volumes before the node evicts a pod for its disk space.
+# Space for logs, in addition to the volumes, before the node evicts a pod.
 _LOG_BYTES = 256 << 20
 # Files of the controller that workers get from the Secret: variable -> its key.
 _SECRET_FILES = {
@@ -89,7 +89,8 @@ _SECRET_FILES = {
 # What KEDA calls the mechanisms of KafkaSettings.
 _SCALER_MECHANISMS = {"PLAIN": "plaintext", "SCRAM-SHA-256": "scram_sha256", "SCRAM-SHA-512": "scram_sha512"}
 _CREDENTIAL = re.compile(r".*(PASSWORD|TOKEN|SECRET|SECRET_KEY|DATABASE_URL)")
-# How often KEDA looks, and how long a lower lag must last before replicas go: each change makes the group pause.
+# How often KEDA polls, and how long a lower lag must last before replicas are removed, because each change makes the
+# group pause.
 _LAG_POLL_SECONDS = 10
 _SCALE_DOWN_SECONDS = 60
 
@@ -98,9 +99,9 @@ Manifest = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class WorkObjects:
-    """What one work is made of. ``owner`` (a Job or StatefulSet) is created first, then ``dependents`` with its uid.
+    """The objects of one run. ``owner`` (a Job or StatefulSet) is created first, then ``dependents`` with its uid.
 
-    ``unwanted`` are the kinds of which an earlier launch of the same work may have left a dependent that goes now.
+    ``unwanted`` are kinds of which an earlier launch may have left a dependent that has to go now.
     """
 
     owner: Manifest
@@ -114,7 +115,7 @@ def kinds() -> tuple[ObjectKind, ...]:
 
 
 def build_work(spec: WorkSpec, settings: KubernetesSettings, base_env: Mapping[str, str]) -> WorkObjects:
-    """Return the objects of ``spec``. ``base_env`` is every worker's environment beside its job's.
+    """Return the objects of ``spec``. ``base_env`` is every worker's environment in addition to its job's.
 
     Raises SettingsError where Kafka's credentials are files of the controller that workers would not have, and
     ValueError for a spec that is not the controller's.
@@ -142,7 +143,7 @@ def _job(spec: WorkSpec, settings: KubernetesSettings, labels: Mapping[str, str]
         "completions": 1,
         "parallelism": 1,
         "backoffLimit": 0,
-        # A pod that is being deleted still runs: no second one beside it.
+        # A pod that is being deleted still runs, so there must not be a second one.
         "podReplacementPolicy": "Failed",
         "template": pod,
     }
@@ -161,7 +162,7 @@ def _stateful_set(spec: WorkSpec, settings: KubernetesSettings, labels: Mapping[
         labels,
         {
             "replicas": spec.replicas,
-            # Named, but there is none: nobody calls a replica.
+            # The field is required, but no Service exists, because nothing calls a replica.
             "serviceName": spec.name,
             "podManagementPolicy": "Parallel",
             "selector": {"matchLabels": {WORK_LABEL: spec.name}},
@@ -196,7 +197,7 @@ def _disruption_budget(spec: WorkSpec, settings: KubernetesSettings, labels: Map
         **_object(DISRUPTION_BUDGET, spec, settings, labels),
         "spec": {
             "maxUnavailable": 1,
-            # A replica that crashes in a circle does not keep a node from being drained.
+            # A crash-looping replica must not keep a node from being drained.
             "unhealthyPodEvictionPolicy": "AlwaysAllow",
             "selector": {"matchLabels": {WORK_LABEL: spec.name}},
         },
@@ -221,7 +222,7 @@ def _scaled_object(
             "offsetResetPolicy": "earliest",
             # No more replicas than partitions: the others would get nothing.
             "allowIdleConsumers": "false",
-            # A lag that does not move counts: a replica that is overrun may commit nothing between two looks.
+            # A constant lag counts, because an overloaded replica may commit nothing between two polls.
             "excludePersistentLag": "false",
         },
     }
@@ -330,7 +331,7 @@ def _container(spec: WorkSpec, settings: KubernetesSettings, base_env: Mapping[s
 
 
 def _metrics_port(base_env: Mapping[str, str]) -> Manifest:
-    """Return the name of the port at which a worker tells its metrics, by which PodMonitors know it."""
+    """Return the name of the port of a worker's metrics, which PodMonitors select by."""
     _, _, port = base_env.get("KML_METRICS_ADDRESS", "").rpartition(":")
     return {"ports": [{"name": "metrics", "containerPort": int(port)}]} if port else {}
 
@@ -358,7 +359,7 @@ def _environment(spec: WorkSpec, settings: KubernetesSettings, base_env: Mapping
     if spec.restart is RestartPolicy.ALWAYS:
         index = {"fieldRef": {"fieldPath": "metadata.labels['apps.kubernetes.io/pod-index']"}}
         env.append({"name": "KML_JOB_REPLICA", "valueFrom": index})
-    return sorted(env, key=lambda each: str(each["name"]))
+    return sorted(env, key=lambda variable: str(variable["name"]))
 
 
 def _secret_files(settings: KubernetesSettings, values: Mapping[str, str]) -> dict[str, str]:
@@ -402,7 +403,7 @@ def _memory_limit(spec: WorkSpec, settings: KubernetesSettings) -> str:
 
 
 def _quantity(size_bytes: int) -> str:
-    """Say a number of bytes in the greatest unit that divides it, as people write it and the API shows it."""
+    """Format a number of bytes in the greatest unit that divides it, as users and the API write it."""
     for unit, multiple in (("Gi", 1 << 30), ("Mi", 1 << 20), ("Ki", 1 << 10)):
         if size_bytes and size_bytes % multiple == 0:
             return f"{size_bytes // multiple}{unit}"
@@ -422,9 +423,9 @@ def _volumes(spec: WorkSpec, settings: KubernetesSettings) -> list[Manifest]:
 
 
 def _tolerations(settings: KubernetesSettings, *, service: bool) -> list[Manifest]:
-    tolerations: list[Manifest] = [each.model_dump(exclude_defaults=True) for each in settings.tolerations]
+    tolerations: list[Manifest] = [toleration.model_dump(exclude_defaults=True) for toleration in settings.tolerations]
     if service:
-        # A training keeps the cluster's own five minutes: to begin it again costs more than to wait.
+        # A training keeps the cluster's default of five minutes, because restarting it costs more than waiting.
         tolerations += [
             {
                 "key": f"node.kubernetes.io/{taint}",

@@ -1,4 +1,4 @@
-"""What objects of a cluster say of themselves: questions to manifests as the API gives them."""
+"""Reads facts from a cluster's objects, as the API returns them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _ORDINAL = re.compile(r".*-([0-9]{1,9})")
 
 
 def uid_of(manifest: Mapping[str, Any]) -> str:
-    """Return what tells an object from a later one of its name."""
+    """Return the uid, which distinguishes an object from a later one of its name."""
     return str(manifest["metadata"]["uid"])
 
 
@@ -38,12 +38,12 @@ def version_of(manifest: Mapping[str, Any]) -> int:
 
 
 def work_of(pod: Mapping[str, Any]) -> str:
-    """Return the name of the work that a pod belongs to; empty for a pod of nobody's."""
+    """Return the name of the run that a pod belongs to; empty for a foreign pod."""
     return str((pod["metadata"].get("labels") or {}).get(WORK_LABEL) or "")
 
 
 def made_at(pod: Mapping[str, Any]) -> tuple[str, int]:
-    """Return what puts pods of one work in order, the newest last."""
+    """Return the sort key for pods of one run, the newest last."""
     return pod["metadata"].get("creationTimestamp") or "", version_of(pod)
 
 
@@ -59,9 +59,9 @@ def replica_of(pod: Mapping[str, Any]) -> int:
 
 
 def worker_status(pod: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what the kubelet says of the worker's container; empty before it says anything."""
+    """Return what the kubelet says of the worker's container; empty before the first status."""
     statuses = (pod.get("status") or {}).get("containerStatuses") or ()
-    return next((each for each in statuses if each.get("name") == WORKER_CONTAINER), {})
+    return next((status for status in statuses if status.get("name") == WORKER_CONTAINER), {})
 
 
 def wanted_replicas(owner: Mapping[str, Any]) -> int:
@@ -70,14 +70,14 @@ def wanted_replicas(owner: Mapping[str, Any]) -> int:
 
 
 def is_deleting(manifest: Mapping[str, Any]) -> bool:
-    """Whether the cluster was told to remove it and waits for something."""
+    """Whether its deletion was requested and is pending."""
     return bool(manifest["metadata"].get("deletionTimestamp"))
 
 
 def has_condition(owner: Mapping[str, Any] | None, *names: str) -> bool:
     """Whether any of these conditions is true."""
     conditions = ((owner or {}).get("status") or {}).get("conditions") or ()
-    return any(each["type"] in names and each["status"] == "True" for each in conditions)
+    return any(condition["type"] in names and condition["status"] == "True" for condition in conditions)
 
 
 def has_ended(owner: Mapping[str, Any]) -> bool:

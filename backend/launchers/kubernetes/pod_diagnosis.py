@@ -1,7 +1,7 @@
 """What a cluster says of a pod -> why it ended, or why it does not start: Failure(category, cause, hint). Pure.
 
 Called by ``launcher`` with objects and events as the API returns them (Kubernetes 1.36). Disruptions are LOST, which is
-tried again; what a person has to mend names the setting or the field to mend. Exit codes are ``diagnosis``' business.
+tried again; failures that a user has to fix name the setting or field. ``diagnosis`` handles exit codes.
 """
 
 from __future__ import annotations
@@ -100,15 +100,15 @@ _IMAGE_REASONS = frozenset(
     }
 )
 _CONFIG_REASONS = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "StartError"})
-# The cluster has not come that far, or is at it.
+# Reasons that mean the pod has not got that far yet, or is in progress.
 _PATIENT_REASONS = frozenset({"ContainerCreating", "PodInitializing", ""})
 _SETUP_EVENTS = frozenset({"FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox", "FailedScheduling", "Failed"})
-# A pod comes before the Secret with its token, by moments; the kubelet looks again after 0.5, 1, 2, ... seconds.
+# A pod is created moments before the Secret with its token; the kubelet retries after 0.5, 1, 2, ... seconds.
 _TOKEN_LOOKS = 3
 
 _MISSING_OBJECT = re.compile(r'(secret|configmap) "([^"]+)" not found', re.IGNORECASE)
 _EXTENDED_RESOURCE = re.compile(r"Insufficient ([\w.-]+/[\w.-]*\w)")
-# Here the scheduler begins to tell whom it could push out, and repeats its numbers.
+# From here on the scheduler lists candidates for preemption, and repeats its numbers.
 _PREEMPTION = re.compile(r" (?:no new claims to deallocate, )?preemption:.*", re.DOTALL)
 
 # --- why a pod ended -----------------------------------------------------------------------------------------------
@@ -137,8 +137,8 @@ def pod_failure(pod: Mapping[str, Any], *, log_tail: str, events: Sequence[Mappi
     code = None if ended is None or text_of(ended, "reason") == "ContainerStatusUnknown" else ended.get("exitCode")
     failure = diagnose(Ending(exit_code=code, log_tail=tail))
     if failure is not None and code is None:
-        told = one_line(text_of(status, "message")) or last_warning(pod, events)
-        failure = failure.model_copy(update={"cause": f"{failure.cause}: {told}"}) if told else failure
+        message = one_line(text_of(status, "message")) or last_warning(pod, events)
+        failure = failure.model_copy(update={"cause": f"{failure.cause}: {message}"}) if message else failure
     return failure
 
 
@@ -216,9 +216,9 @@ def _lost(cause: str, message: str, hint: str) -> Failure:
 
 
 def vanished(pod: Mapping[str, Any] | None, job: Mapping[str, Any] | None) -> Failure:
-    """Return what is left to say of a run whose pod went without saying how it ended."""
-    told = condition_of(mapping((job or {}).get("status")), "Failed")
-    said = text_of(told, "message") or text_of(told, "reason")
+    """Return the failure of a run whose pod disappeared without a status."""
+    condition = condition_of(mapping((job or {}).get("status")), "Failed")
+    said = text_of(condition, "message") or text_of(condition, "reason")
     node = text_of(mapping((pod or {}).get("spec")), "nodeName")
     return Failure(
         category=FailureCategory.LOST,

@@ -1,4 +1,4 @@
-"""The hint for what keeps a pod from starting, chosen by what the cluster says of it (messages of Kubernetes 1.36)."""
+"""The hint for what keeps a pod from starting, chosen by the cluster's message (of Kubernetes 1.36)."""
 
 from __future__ import annotations
 
@@ -130,12 +130,12 @@ CREATE_HINT = "look at `kubectl get events` in the workers' namespace"
 
 
 def configuration(cause: str, hint: str) -> Failure:
-    """A failure that someone has to mend in the settings or in the cluster."""
+    """A failure that someone has to fix in the settings or in the cluster."""
     return Failure(category=FailureCategory.CONFIGURATION, cause=cause, hint=hint)
 
 
 def obstacle(cause: str, message: str, hints: tuple[_Hint, ...], otherwise: str) -> Failure:
-    """As ``configuration``, with the first of ``hints`` whose pattern is in ``message``, else ``otherwise``."""
+    """Like ``configuration``, with the first of ``hints`` whose pattern is in ``message``, or ``otherwise``."""
     return configuration(cause, next((hint for pattern, hint in hints if pattern.search(message)), otherwise))
 
 

@@ -1,6 +1,6 @@
 """PodLogs: follows the logs of our pods into files in the format of ``replica_log``, which outlive the pods.
 
-Nothing is lost or doubled when the collector is killed: beside each log lies its position, that is, which container's
+Nothing is lost or doubled when the collector is killed: next to each log is its position, that is, which container's
 run, how many lines since which second (the API goes on from whole seconds only), and how long the log was then. What
 was written after the last position is cut off and fetched again, the same bytes at the same offsets.
 
@@ -34,13 +34,13 @@ __all__ = ["PodLogs"]
 logger = get_logger(__name__)
 
 _MAX_THREADS = 32
-# Where all threads are busy, each looks after another pod at this pace.
+# When all threads are busy, each switches to another pod at this pace.
 _TURN_SECONDS = 3.0
-# A container that says nothing for so long is asked again, so that a dead connection is noticed.
+# The log of a container that is silent for this long is requested again, so that a dead connection is noticed.
 _QUIET_SECONDS = 30.0
 _AGAIN_SECONDS = 0.2
 _MAX_PAUSE_SECONDS = 5.0
-# So many failures in a row (some 10 s), and the log itself says that it cannot be read.
+# After this many failures in a row (about 10 s) the log itself says that it cannot be read.
 _PATIENCE = 6
 _TIMESTAMP = re.compile(rb"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8})(?:\.[0-9]+)?(Z|[+-][0-9:]{5})")
 
@@ -99,7 +99,9 @@ class _Target:
 
 
 class PodLogs:
-    """``logs_dir`` holds a folder per work. ``show`` is told what runs; the rest happens in threads or in ``step``."""
+    """``logs_dir`` holds a folder per run. ``show`` gets the running pods; the rest happens in threads or
+    in ``step``.
+    """
 
     def __init__(
         self,
@@ -124,10 +126,10 @@ class PodLogs:
         self._threaded = True
 
     def show(self, pods: Iterable[Manifest]) -> None:
-        """Tell all pods of ours that exist; of those that are left out nothing more is asked."""
+        """Set the existing pods of ours; nothing more is requested from others."""
         shown: dict[tuple[str, int], Manifest] = {}
         for pod in pods:
-            # A name of anyone's making could lead to any folder.
+            # An arbitrary name could lead to any folder.
             if parse_work_name(work := work_of(pod)) is not None:
                 key = work, replica_of(pod)
                 shown[key] = max(shown.get(key, pod), pod, key=made_at)
@@ -144,7 +146,7 @@ class PodLogs:
                         self._note_lost(target, "its pod was gone before it was read")
                     target.close()
                     del self._targets[key]
-            due = sum(1 for each in self._targets.values() if self._is_due(each))
+            due = sum(1 for target in self._targets.values() if self._is_due(target))
             self._condition.notify(due)
         if self._threaded:
             self._add_threads(due)
@@ -162,7 +164,7 @@ class PodLogs:
                 self._collect(target, follow=False)
 
     def close(self) -> None:
-        """Threads end when their stream does; nobody waits for them. Files close now, or with their thread."""
+        """Threads end when their stream does and are not waited for. Files close now, or with their thread."""
         with self._condition:
             self._stopped = True
             for target in self._targets.values():
@@ -186,7 +188,7 @@ class PodLogs:
             try:
                 self._collect(target, follow=True)
             except Exception as error:
-                # A thread that dies would leave its turns to nobody.
+                # A thread that dies would stop collecting for good.
                 logger.warning("a log cannot be collected", job=target.work, exc_info=error)
                 target.not_before = self._clock() + _MAX_PAUSE_SECONDS
             finally:
@@ -198,10 +200,10 @@ class PodLogs:
     def _take(self) -> _Target | None:
         with self._condition:
             while not self._stopped:
-                due = [each for each in self._targets.values() if self._is_due(each)]
+                due = [target for target in self._targets.values() if self._is_due(target)]
                 if due:
-                    # Whoever waits the longest comes first.
-                    target = min(due, key=lambda each: each.not_before)
+                    # The pod that has waited the longest comes first.
+                    target = min(due, key=lambda candidate: candidate.not_before)
                     target.busy = True
                     return target
                 self._condition.wait(_AGAIN_SECONDS)
@@ -228,7 +230,7 @@ class PodLogs:
             self._note_lost(target, error.message)
         except (KafkaMLError, OSError) as error:
             target.failures += 1
-            # Also what was refused may be had later: a container that is not there yet, a role that is mended.
+            # Retry refused requests too, because the container may start later or the role may be fixed.
             target.not_before = self._clock() + min(_AGAIN_SECONDS * 2 ** min(target.failures, 8), _MAX_PAUSE_SECONDS)
             if target.failures == _PATIENCE and not isinstance(error, OSError):
                 hint = f"; {error.hint}" if isinstance(error, ApiRefused) and error.hint else ""
@@ -296,12 +298,12 @@ class PodLogs:
         write_atomically(path, orjson.dumps(asdict(target.position)))
 
     def _note_lost(self, target: _Target, why: str) -> None:
-        # One that was told to end was followed until it did, and what the cluster last told of it is older than that.
+        # A pod that was asked to end was followed until its end, and the cluster's last news of it is older than that.
         if not is_deleting(target.pod):
             self._note(target, f"the rest of this log is lost: {why}")
 
     def _note(self, target: _Target, text: str) -> None:
-        """Say in the log itself what is the matter with it."""
+        """Write a problem with the log into the log itself."""
         if target.writer is not None and target.position is not None:
             target.writer.write(f"[{text}]\n".encode())
             self._move(target, target.position)

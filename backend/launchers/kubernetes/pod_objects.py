@@ -38,18 +38,20 @@ def text_of(value: Mapping[str, Any] | None, key: str) -> str:
 
 def worker_status(status: Mapping[str, Any]) -> Mapping[str, Any]:
     """The status of the worker's container in that of its pod."""
-    named = (each for each in status.get("containerStatuses") or () if each.get("name") == WORKER_CONTAINER)
+    named = (
+        container for container in status.get("containerStatuses") or () if container.get("name") == WORKER_CONTAINER
+    )
     return mapping(next(named, None))
 
 
 def _worker(pod: Mapping[str, Any]) -> Mapping[str, Any]:
     containers = mapping(pod.get("spec")).get("containers") or ()
-    return mapping(next((each for each in containers if each.get("name") == WORKER_CONTAINER), None))
+    return mapping(next((container for container in containers if container.get("name") == WORKER_CONTAINER), None))
 
 
 def condition_of(status: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
     """The condition of type ``name``."""
-    return next((each for each in status.get("conditions") or () if each.get("type") == name), None)
+    return next((condition for condition in status.get("conditions") or () if condition.get("type") == name), None)
 
 
 def image_of(pod: Mapping[str, Any]) -> str:
@@ -66,7 +68,7 @@ def memory_limit(pod: Mapping[str, Any]) -> str:
 def token_secret(pod: Mapping[str, Any]) -> str:
     """The name of the Secret that holds the worker's token."""
     volumes = mapping(pod.get("spec")).get("volumes") or ()
-    token = next((each for each in volumes if each.get("name") == "token"), None)
+    token = next((volume for volume in volumes if volume.get("name") == "token"), None)
     return text_of(mapping(mapping(token).get("secret")), "secretName")
 
 

@@ -1,4 +1,4 @@
-"""rights: what the launcher must be allowed to do in the workers' namespace, one list for checks and tests. Pure."""
+"""rights: the permissions that the launcher needs in the workers' namespace, one list for checks and tests. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Right", "rights"]
 _VERBS: dict[ObjectKind, tuple[str, ...]] = {
     JOB: ("get", "list", "watch", "create", "delete"),
     STATEFUL_SET: ("get", "list", "watch", "create", "patch", "delete"),
-    # Written, never read: whoever takes the controller over reads no token of a job.
+    # Written but never read, so that an attacker who takes over the controller cannot read job tokens.
     SECRET: ("create", "patch"),
     DISRUPTION_BUDGET: ("create", "patch"),
     SCALED_OBJECT: ("create", "patch", "delete"),

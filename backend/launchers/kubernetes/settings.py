@@ -31,7 +31,7 @@ _RESOURCE_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?/[A-Za-z0-9]([A-Za-z
 
 
 def quantity_bytes(quantity: str) -> int:
-    """Return what a quantity of Kubernetes such as ``1.5Gi`` comes to; raises ValueError for what is none."""
+    """Return what a quantity of Kubernetes such as ``1.5Gi`` comes to; raises ValueError for anything else."""
     match = _QUANTITY.fullmatch(quantity)
     if match is None:
         raise ValueError(f"{quantity!r} is not a quantity of Kubernetes: expected one such as 512Mi, 2Gi or 0.5")
@@ -39,7 +39,7 @@ def quantity_bytes(quantity: str) -> int:
 
 
 class Toleration(BaseModel):
-    """A taint of nodes that workers put up with, in the words of Kubernetes."""
+    """A taint of nodes that workers tolerate, in the words of Kubernetes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -59,7 +59,7 @@ class KubernetesSettings(BaseSettings):
         frozen=True,
         env_ignore_empty=True,
         populate_by_name=True,
-        # A token that was refused must not be told in the refusal.
+        # A refused token must not appear in the error message.
         hide_input_in_errors=True,
     )
 
@@ -174,4 +174,4 @@ class KubernetesSettings(BaseSettings):
     @property
     def pull_secrets(self) -> tuple[str, ...]:
         """The names in ``image_pull_secrets``."""
-        return tuple(name for each in self.image_pull_secrets.split(",") if (name := each.strip()))
+        return tuple(name for part in self.image_pull_secrets.split(",") if (name := part.strip()))

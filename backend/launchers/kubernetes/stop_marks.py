@@ -1,4 +1,4 @@
-"""StopMarks: which works a person stopped, as files beside their logs, for the cluster does not keep it."""
+"""StopMarks: which runs a user stopped, as files next to their logs, because the cluster does not record it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MARK = "stopped"
 
 
 class StopMarks:
-    """Names of works below ``logs_dir`` that are marked; the folder is read once, when it is first asked."""
+    """Names of runs below ``logs_dir`` that are marked; the folder is read once, when it is first asked."""
 
     def __init__(self, logs_dir: Path) -> None:
         self._logs_dir = logs_dir
@@ -29,7 +29,7 @@ class StopMarks:
         return iter(self._names)
 
     def add(self, name: str) -> None:
-        """Mark a work. Raises BrokenError where its folder cannot be written."""
+        """Mark a run. Raises BrokenError where its folder cannot be written."""
         if name in self:
             return
         try:
@@ -49,7 +49,7 @@ class StopMarks:
     def _names(self) -> set[str]:
         if self._read is None:
             try:
-                names = [each.name for each in os.scandir(self._logs_dir) if parse_work_name(each.name)]
+                names = [entry.name for entry in os.scandir(self._logs_dir) if parse_work_name(entry.name)]
             except FileNotFoundError:
                 names = []
             self._read = {name for name in names if (self._logs_dir / name / _MARK).exists()}

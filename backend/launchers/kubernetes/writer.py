@@ -1,4 +1,4 @@
-"""ObjectWriter: makes, changes and removes the objects of a work, and shows the cache at once what came of it."""
+"""ObjectWriter: creates, changes and removes the objects of a run, and updates the cache immediately."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from kafkaml.failpoints import failpoint
 __all__ = ["ObjectWriter", "kind_of", "merge_patch", "with_owner"]
 
 _OURS = "kafka-ml-controller"
-_KINDS = {(each.api_version, each.kind): each for each in kinds()}
+_KINDS = {(kind.api_version, kind.kind): kind for kind in kinds()}
 
 
 def kind_of(manifest: Manifest) -> ObjectKind:
@@ -46,7 +46,7 @@ def with_owner(dependent: Manifest, owner: Mapping[str, Any]) -> Manifest:
 
 
 def merge_patch(present: Mapping[str, Any], wanted: Mapping[str, Any]) -> Manifest:
-    """Return the patch (RFC 7386) that makes ``wanted`` of ``present``; what only the server has set it sets again."""
+    """Return the patch (RFC 7386) from ``present`` to ``wanted``; fields that the server sets are left alone."""
     patch: Manifest = {name: None for name in present if name not in wanted}
     for name, value in wanted.items():
         known = present.get(name)
@@ -66,7 +66,7 @@ class ObjectWriter:
         self._settings = settings
 
     def make_owner(self, manifest: Manifest, spec: WorkSpec) -> tuple[Manifest, bool]:
-        """Make the Job or StatefulSet of a work, or adopt the one that is there; the second tells whether it is new.
+        """Create the Job or StatefulSet of a run, or adopt the existing one; also returns whether it is new.
 
         Raises BrokenError where one of this name is not ours, or is being removed.
         """
@@ -74,7 +74,7 @@ class ObjectWriter:
         owner = cache.get(spec.name)
         if owner is None or is_deleting(owner):
             if kind == STATEFUL_SET:
-                # It gets replicas when it has all else, so that one that was cut short is seen to lack them.
+                # It gets replicas last, so that an interrupted creation can be recognised.
                 manifest = {**manifest, "spec": {**manifest["spec"], "replicas": 0}}
             try:
                 owner = self._api.create(kind, manifest)
@@ -101,7 +101,7 @@ class ObjectWriter:
             )
 
     def complete(self, owner: Manifest, work: WorkObjects, spec: WorkSpec) -> None:
-        """Make of a work whose owner is there all the rest, and of the owner what it should be.
+        """Create the rest of a run whose owner exists, and bring the owner up to date.
 
         Raises BrokenError where the cluster does not know a kind of object.
         """
@@ -115,7 +115,7 @@ class ObjectWriter:
             self._update_set(owner, work.owner, spec)
 
     def _make_dependent(self, manifest: Manifest) -> None:
-        """Make what a work needs beside its owner, or make what is there so."""
+        """Create or update the objects, such as the Secret, that a run needs in addition to its owner."""
         kind, name = kind_of(manifest), manifest["metadata"]["name"]
         try:
             self._api.create(kind, manifest)
@@ -129,7 +129,7 @@ class ObjectWriter:
             ) from error
 
     def _update_set(self, owner: Manifest, manifest: Manifest, spec: WorkSpec) -> None:
-        """Make a StatefulSet that is there what it should be, as after an upgrade.
+        """Update an existing StatefulSet, as after an upgrade.
 
         Its pods are then replaced one after the other; the new ones fence the old ones' transactions, so nothing is
         answered twice.

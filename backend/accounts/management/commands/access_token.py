@@ -12,10 +12,10 @@ from backend.api.actors import Actor
 
 
 class Command(BaseCommand):
-    """Whoever can run this can read the database, so it asks for nothing."""
+    """Anyone who can run this can read the database, so it asks for no credentials."""
 
     help = "Print a new access token."
-    # Checks import every view of the API, which takes seconds, to say something about code.
+    # Skip Django's checks of the code, which import every view of the API and take seconds.
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:

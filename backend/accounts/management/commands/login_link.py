@@ -1,4 +1,4 @@
-"""``login_link``: print an address that signs a person in once. Makes the first admin when there is none."""
+"""``login_link``: print an address that signs a user in once. Makes the first admin when there is none."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from backend.config.environment import environment
 
 
 class Command(BaseCommand):
-    """Whoever can run this can read the database, so it asks for nothing."""
+    """Anyone who can run this can read the database, so it asks for no credentials."""
 
     help = "Print a one-time login link; on first start an admin is made."
-    # Checks import every view of the API, which takes seconds, to say something about code.
+    # Skip Django's checks of the code, which import every view of the API and take seconds.
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:

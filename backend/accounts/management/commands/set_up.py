@@ -1,4 +1,4 @@
-"""``set_up``: bring the database up to date and, where asked for, print a token for the command line of this machine.
+"""``set_up``: bring the database up to date and, on request, print a token for the command line of this machine.
 
 One command, because an import of Django takes longer than both.
 """
@@ -15,7 +15,7 @@ class Command(BaseCommand):
     """What a local platform does before its first start and after an update."""
 
     help = "Bring the database up to date; print an access token of the first admin with --token-days."
-    # Checks of the code, which import all of the API, are made where the code is: scripts/check.
+    # Skip checks of the code, which import all of the API; scripts/check makes them.
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -1,4 +1,4 @@
-"""``manage.py controller``: wires the controller and runs it until SIGTERM. Work that runs goes on without it."""
+"""``manage.py controller``: wires the controller and runs it until SIGTERM. Running work continues without it."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ from kafkaml.sign_of_life import SignOfLife
 _HEARTBEAT_SECONDS = 10.0
 _PRUNE_SECONDS = 60.0
 _PRUNE_LOGS_SECONDS = 3600.0
-# Logs of work that is over; the row keeps the last lines for good.
+# How long logs of ended work are kept; the row keeps the last lines permanently.
 _LOG_RETENTION_SECONDS = 14 * 24 * 3600.0
 _KAFKA_SECONDS = 10.0
 
 
 class Command(BaseCommand):
     help = "Start and stop training runs and inferences as the database says."
-    # Checks import every view of the API, which takes seconds, to say something about code.
+    # Skip Django's checks of the code, which import every view of the API and take seconds.
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -161,7 +161,7 @@ class _Topics:
 
     def _maker(self, bootstrap_servers: str) -> TopicMaker:
         if bootstrap_servers not in self._makers:
-            # Everything but the address as with our own cluster, which is also how the replicas connect.
+            # All settings except the address are those of our own cluster, as for the replicas.
             other = self._kafka.model_copy(update={"bootstrap_servers": bootstrap_servers})
             kafka = other if bootstrap_servers else self._kafka
             self._makers[bootstrap_servers] = TopicMaker(partial(KafkaAdmin, kafka, timeout_seconds=_KAFKA_SECONDS))
@@ -169,7 +169,7 @@ class _Topics:
 
 
 class _Life:
-    """Tells that the controller lives, and what it does: a probe by a file, people by the database."""
+    """Reports that the controller is alive and what it is doing: to a probe by a file, to users by the database."""
 
     def __init__(self, path: Path) -> None:
         self._sign = SignOfLife(path)
@@ -181,7 +181,7 @@ class _Life:
         self._sign(what)
 
     def beat(self) -> None:
-        """Every ten seconds, by the one that leads."""
+        """Called every ten seconds by the leader."""
         try:
             number = version("kafka-ml")
         except PackageNotFoundError:
