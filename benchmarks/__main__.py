@@ -39,7 +39,7 @@ def main() -> None:
     options = parser.parse_args()
     # Without a terminal nothing is folded to fit one.
     console = Console(width=None if sys.stdout.isatty() else 180)
-    wanted = {each.strip().lower() for each in options.only.split(",") if each.strip()}
+    wanted = {part.strip().lower() for part in options.only.split(",") if part.strip()}
     modules = _subjects(wanted, console)
     rows: list[Row] = []
     failed: list[str] = []
@@ -74,12 +74,12 @@ def main() -> None:
 
 def _subjects(wanted: set[str], console: Console) -> list[ModuleType]:
     modules = []
-    for each in sorted(pkgutil.iter_modules(benchmarks.__path__), key=lambda each: each.name):
-        if each.name in _NOT_SUBJECTS or each.name.startswith("_"):
+    for iter_module in sorted(pkgutil.iter_modules(benchmarks.__path__), key=lambda module: module.name):
+        if iter_module.name in _NOT_SUBJECTS or iter_module.name.startswith("_"):
             continue
-        module = importlib.import_module(f"benchmarks.{each.name}")
+        module = importlib.import_module(f"benchmarks.{iter_module.name}")
         ids = {str(identifier).lower() for identifier in getattr(module, "IDS", ())}
-        if hasattr(module, "run") and (not wanted or each.name in wanted or not ids or ids & wanted):
+        if hasattr(module, "run") and (not wanted or iter_module.name in wanted or not ids or ids & wanted):
             modules.append(module)
     if not modules:
         console.print(f"[red]no benchmark is called {', '.join(sorted(wanted))}[/]")
@@ -114,19 +114,19 @@ def _table(rows: list[Row]) -> Table:
 
 
 def _write(rows: list[Row], *, quick: bool) -> dict[str, Any]:
-    """Keep what was measured, beside what earlier runs measured of other ids."""
+    """Keep what was measured, next to what earlier runs measured of other ids."""
     _RESULTS.mkdir(exist_ok=True)
     path = _RESULTS / ("quick.json" if quick else "latest.json")
     measured = {row.id for row in rows}
     try:
-        kept = [each for each in orjson.loads(path.read_bytes())["rows"] if each["id"] not in measured]
+        kept = [load for load in orjson.loads(path.read_bytes())["rows"] if load["id"] not in measured]
     except (OSError, ValueError, KeyError):
         kept = []
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     fresh = [{**asdict(row), "at": now} for row in rows]
     document = {
         "machine": {"processors": os.cpu_count(), "python": platform.python_version(), "system": platform.platform()},
-        "rows": sorted([*kept, *fresh], key=lambda each: (len(each["id"]), each["id"])),
+        "rows": sorted([*kept, *fresh], key=lambda row: (len(row["id"]), row["id"])),
     }
     path.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2))
     return document

@@ -110,8 +110,8 @@ def _p95(client: httpx.Client, name: str, requests: int) -> float:
 def _cpu_seconds(pid: int) -> float:
     """Processor time of the server and its workers."""
     server = psutil.Process(pid)
-    times = [each.cpu_times() for each in (server, *server.children(recursive=True))]
-    return float(sum(each.user + each.system for each in times))
+    times = [child.cpu_times() for child in (server, *server.children(recursive=True))]
+    return float(sum(cpu_times.user + cpu_times.system for cpu_times in times))
 
 
 def _floor_ms(database: Path) -> float:

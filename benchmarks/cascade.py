@@ -1,7 +1,7 @@
 """P19: how soon a chain of edge, fog and cloud answers, against the cloud alone, where the cloud is far away.
 
 The tutorial's chain, trained on a platform, on MNIST where it can be downloaded and scikit-learn's digits where not.
-The edge is beside the sensor, with a broker of its own; fog and cloud are at the far end of a link that takes 50 or
+The edge is next to the sensor, with a broker of its own; fog and cloud are at the far end of a link that takes 50 or
 200 ms one way. The reference is the same network without exits, at the far end. One image after the other, none of
 which the training saw.
 """
@@ -73,7 +73,7 @@ def run(context: Context) -> Iterator[Row]:
     chain = _trained(context)
     found, alone = _leaving(chain)
     shares = [here * (1 - up) for here, up in zip(found.arriving, found.sent_up, strict=True)]
-    told = ", ".join(
+    exits_text = ", ".join(
         f"{share:.0%} leave at the {name} (alone {exit_:.1%})"
         for name, share, exit_ in zip(_NAMES, shares, alone, strict=True)
     )
@@ -83,7 +83,7 @@ def run(context: Context) -> Iterator[Row]:
         unit="%",
         ours=100 * found.accuracy,
         floor=100 * alone[-1],
-        note=f"{chain.what}; floor: all by the cloud; {told}; {found.bytes_per_sample:.0f} bytes an image go up",
+        note=f"{chain.what}; floor: all by the cloud; {exits_text}; {found.bytes_per_sample:.0f} bytes an image go up",
     )
     for delay in _DELAYS_SECONDS:
         with DistantBroker(context.folder / f"far-{delay}", delay) as far:
@@ -133,17 +133,17 @@ def _trained(context: Context) -> _Chain:
         )
         sink.send_array(train.images, train.labels)
         sink.close()
-        results = sorted(deployment.results, key=lambda each: each.tier or 0)
+        results = sorted(deployment.results, key=lambda result: result.tier or 0)
         client.results.wait_for(results[-1].id, RunState.FINISHED, timeout_seconds=3600)
         models, exits = [], []
-        for each in results:
-            (path,) = client.results.download(each.id, context.folder / f"model-{each.id}", names=["model.onnx"])
-            outcome = client.results.get(each.id).outcome
+        for result in results:
+            (path,) = client.results.download(result.id, context.folder / f"model-{result.id}", names=["model.onnx"])
+            outcome = client.results.get(result.id).outcome
             assert outcome is not None
             assert outcome.exit is not None
             models.append(path.read_bytes())
             exits.append(outcome.exit)
-        limits = [each.limit for each in client.results.exits(results[-1].id).tiers if each.limit is not None]
+        limits = [tier.limit for tier in client.results.exits(results[-1].id).tiers if tier.limit is not None]
     return _Chain(models, exits, limits, test.images, test.labels, what)
 
 
@@ -152,7 +152,7 @@ def _predict(model: bytes, rows: Array) -> list[Array]:
     (taken,) = session.get_inputs()
     kind = np.uint8 if "uint8" in taken.type else np.float32
     shaped = rows.astype(kind).reshape(len(rows), *(size for size in taken.shape[1:]))
-    return [np.asarray(each) for each in session.run(None, {taken.name: shaped})]
+    return [np.asarray(output) for output in session.run(None, {taken.name: shaped})]
 
 
 def _leaving(chain: _Chain) -> tuple[Leaving, list[float]]:
@@ -163,7 +163,7 @@ def _leaving(chain: _Chain) -> tuple[Leaving, list[float]]:
         sure = confidences(prediction, scores=exit_.scores, temperature=exit_.temperature)
         tiers.append(TierSamples(name, sure, prediction.argmax(axis=1) == chain.labels))
         costs.append(Cost(exit_.upper_bytes, exit_.seconds_per_sample, exit_.classes))
-    return leaving(tiers, chain.limits, costs), [float(each.right.mean()) for each in tiers]
+    return leaving(tiers, chain.limits, costs), [float(tier.right.mean()) for tier in tiers]
 
 
 def _whole(models: Sequence[bytes]) -> bytes:
@@ -173,7 +173,7 @@ def _whole(models: Sequence[bytes]) -> bytes:
         upper = onnx.compose.add_prefix(onnx.load_from_string(content), f"t{number}-")
         upper.ir_version = whole.ir_version
         goes_up, takes = whole.graph.output[0].name, upper.graph.input[0].name
-        kept = [each.name for each in upper.graph.output]
+        kept = [output.name for output in upper.graph.output]
         whole = onnx.compose.merge_models(whole, upper, io_map=[(goes_up, takes)], outputs=kept)
     del whole.graph.output[:-1]
     found: bytes = whole.SerializeToString()
@@ -201,7 +201,7 @@ def _replica(
 def _answer_times(context: Context, chain: _Chain, far: DistantBroker) -> list[float]:
     """Return the seconds from an image to its answer, wherever it is given."""
     name = uuid.uuid4().hex[:8]
-    images, answers, fog, cloud, distant = (f"{each}-{name}" for each in ("in", "out", "fog", "cloud", "far-out"))
+    images, answers, fog, cloud, distant = (f"{prefix}-{name}" for prefix in ("in", "out", "fog", "cloud", "far-out"))
     near = context.bootstrap_servers
     for servers, topics in ((near, (images, answers)), (far.near, (fog, cloud, distant))):
         KafkaAdmin(KafkaSettings(bootstrap_servers=servers)).create_topics(dict.fromkeys(topics, 1))
@@ -229,7 +229,7 @@ def _answer_times(context: Context, chain: _Chain, far: DistantBroker) -> list[f
 
 def _cloud_times(context: Context, chain: _Chain, far: DistantBroker) -> list[float]:
     """Return the seconds from an image to its answer where the whole network is at the far end."""
-    images, answers = (f"{each}-{uuid.uuid4().hex[:8]}" for each in ("in", "out"))
+    images, answers = (f"{prefix}-{uuid.uuid4().hex[:8]}" for prefix in ("in", "out"))
     KafkaAdmin(KafkaSettings(bootstrap_servers=far.near)).create_topics({images: 1, answers: 1})
     with (
         _replica(context, far.near, images, _whole(chain.models), output_topic=answers),

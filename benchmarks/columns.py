@@ -1,8 +1,8 @@
 """P2c: records per second from JSON with named fields to the arrays of a model: four columns by SQL.
 
 Reference: a Python loop over what orjson reads, as people write it. Ours is ``CompiledContract.decode``, which serves
-and trains alike, on one thread. Small batches are told by their time: what a record
-that is answered alone waits longer than one of RAW numbers.
+and trains alike, on one thread. Small batches are measured by their time: what a record that is answered alone waits
+longer than one of RAW numbers.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def run(context: Context) -> Iterator[Row]:
     records = _QUICK_RECORDS if context.quick else _RECORDS
     values = _values(records)
     few = values[:_REFERENCE_RECORDS]
-    reference = median_and_spread([len(few) / each for each in context.measure(lambda: _python_loop(few))])[0]
+    reference = median_and_spread([len(few) / seconds for seconds in context.measure(lambda: _python_loop(few))])[0]
     batches = [_batch(values[start : start + _BATCH]) for start in range(0, records, _BATCH)]
     decode = decoder()
 

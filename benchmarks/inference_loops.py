@@ -270,4 +270,4 @@ class Positions:
         answers = committed_positions(
             self._consumer, self._places, self._log, request_timeout_seconds=30, recovery_timeout_seconds=60
         )
-        return sum(max(0, each.offset) for each in answers)
+        return sum(max(0, answer.offset) for answer in answers)

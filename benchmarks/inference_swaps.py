@@ -55,7 +55,7 @@ def run(context: Context) -> Iterator[Row]:
                         break
         finally:
             reader.close()
-        told = [swap["gap_seconds"] * 1000 for each in inference.backend.stats for swap in each["swaps"]]
+        gaps_ms = [swap["gap_seconds"] * 1000 for stat in inference.backend.stats for swap in stat["swaps"]]
     bar = _FACTOR * calm.p99
     yield Row(
         id="P17",
@@ -67,7 +67,7 @@ def run(context: Context) -> Iterator[Row]:
         met=busy.longest_gap <= bar and calm.p99 <= _CARRIED_MS,
         higher_is_better=False,
         note=f"floor: without swaps; the bar is three times the p99 of {calm.p99:.1f} ms without swaps; a replica read "
-        f"nothing for at most {max(told):.1f} ms; p99 with swaps {busy.p99:.1f} ms",
+        f"nothing for at most {max(gaps_ms):.1f} ms; p99 with swaps {busy.p99:.1f} ms",
     )
 
 
@@ -77,7 +77,7 @@ class _Span:
     def __init__(self, reader: AnswerReader, action: Callable[[], None]) -> None:
         first = len(reader.arrivals)
         action()
-        arrivals, latencies = reader.arrivals[first:], sorted(each for _, each in reader.latencies[first:])
+        arrivals, latencies = reader.arrivals[first:], sorted(latency for _, latency in reader.latencies[first:])
         self.p99 = latencies[len(latencies) * 99 // 100]
         self.longest_gap = 1000 * max(after - before for before, after in pairwise(arrivals))
 

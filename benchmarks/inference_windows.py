@@ -1,7 +1,7 @@
 """P12: windows of ten records of a key, exactly once with their state in a changelog, against records that stand alone.
 
 The floor is the plain inference of P4: images as they are. Windows read JSON objects of four columns of ten thousand
-keys, and write the state of each key beside the answers. The same network answers both, as far as their shapes let it.
+keys, and write the state of each key next to the answers. The same network answers both, as far as their shapes let it.
 The reference is what somebody would write with Quix Streams: same topic, model and guarantee, its state too in a
 changelog. Also what the windows of a hundred thousand keys take of a replica's memory.
 """
@@ -103,7 +103,7 @@ def _quix(context: Context, topic: str, model: bytes, count: int) -> Throughput:
     output = context.topic(PARTITIONS, name="quix")
     log = folder / "log"
     with log.open("wb") as written, contextlib.ExitStack() as undo:
-        told = [context.bootstrap_servers, topic, output, str(path), str(folder / "state"), ",".join(_COLUMNS)]
+        arguments = [context.bootstrap_servers, topic, output, str(path), str(folder / "state"), ",".join(_COLUMNS)]
         program = [
             str(_REPO / "build/peers/bin/python"),
             "-W",
@@ -111,7 +111,7 @@ def _quix(context: Context, topic: str, model: bytes, count: int) -> Throughput:
             str(_REPO / "benchmarks/peers/quix_windows.py"),
         ]
         process = subprocess.Popen(
-            [*program, *told, str(_LENGTH), str(_OFFSET), str(_SCALE)], stdout=written, stderr=subprocess.STDOUT
+            [*program, *arguments, str(_LENGTH), str(_OFFSET), str(_SCALE)], stdout=written, stderr=subprocess.STDOUT
         )
         undo.callback(process.wait)
         undo.callback(process.kill)
@@ -139,7 +139,7 @@ def _grown(keys: int, *, batch: int = 1000) -> float:
         codec.decode_batch(ListBatch(records))
         codec.state.commit()  # type: ignore[union-attr]  # asserted above
 
-    # What reading takes by itself is not counted.
+    # What reading takes on its own is not counted.
     take(0, batch)
     gc.collect()
     before = process.memory_info().rss

@@ -62,9 +62,9 @@ def _rows(
             kept = clock.checkpoint_seconds[-1] if mode is incremental else 0.0
             seconds[plan.mode].append(clock.last_epoch + kept - started)
             clocks.append(clock)
-    ours, spread = median_and_spread([count / each for each in seconds[TrainingMode.INCREMENTAL]])
-    reference, _ = median_and_spread([count / each for each in seconds[TrainingMode.CLASSIC]])
-    costs = [each for clock in clocks for each in clock.checkpoint_seconds]
+    ours, spread = median_and_spread([count / second for second in seconds[TrainingMode.INCREMENTAL]])
+    reference, _ = median_and_spread([count / second for second in seconds[TrainingMode.CLASSIC]])
+    costs = [checkpoint_second for clock in clocks for checkpoint_second in clock.checkpoint_seconds]
     cost, cost_spread = median_and_spread(costs)
     yield Row(
         id="P11",

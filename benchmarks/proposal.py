@@ -37,7 +37,7 @@ def run(context: Context) -> Iterator[Row]:
         reading.append(time.perf_counter() - began)
         found = propose(sample.records)
         whole.append(time.perf_counter() - began)
-        if found.contract is None or [each.name for each in found.contract.labels] != ["failure"]:
+        if found.contract is None or [label.name for label in found.contract.labels] != ["failure"]:
             raise RuntimeError(f"not what the records hold: {found}")
     ours, spread = median_and_spread(whole)
     yield Row(

@@ -99,7 +99,7 @@ def _fill(context: Context, records: int) -> tuple[StreamRange, ...]:
 def _rate(ranges: tuple[StreamRange, ...], read: Callable[[], object]) -> float:
     began = time.perf_counter()
     read()
-    return sum(each.max_records or 0 for each in ranges) / (time.perf_counter() - began)
+    return sum(stream_range.max_records or 0 for stream_range in ranges) / (time.perf_counter() - began)
 
 
 def _data_set(context: Context, ranges: tuple[StreamRange, ...]) -> Callable[[Path], int]:
@@ -110,7 +110,7 @@ def _data_set(context: Context, ranges: tuple[StreamRange, ...]) -> Callable[[Pa
         reader = KafkaRecordReader(settings)
         with StreamDataset.open(message, reader=reader, cache_dir=cache) as dataset:
             assert dataset.labels is not None
-            assert len(dataset.features.array()) == sum(each.max_records or 0 for each in ranges)
+            assert len(dataset.features.array()) == sum(stream_range.max_records or 0 for stream_range in ranges)
             count = dataset.num_samples
         reader.close()
         return count
@@ -121,14 +121,14 @@ def _data_set(context: Context, ranges: tuple[StreamRange, ...]) -> Callable[[Pa
 def _kafka_python(servers: str, ranges: tuple[StreamRange, ...]) -> int:
     consumer = KafkaConsumer(bootstrap_servers=servers, enable_auto_commit=False)
     images, labels = [], []
-    for each in ranges:
-        place = OldTopicPartition(each.topic, each.partition)
+    for stream_range in ranges:
+        place = OldTopicPartition(stream_range.topic, stream_range.partition)
         consumer.assign([place])
-        consumer.seek(place, each.start)
+        consumer.seek(place, stream_range.start)
         for message in consumer:
             images.append(np.frombuffer(message.value, np.uint8).reshape(28, 28))
             labels.append(np.frombuffer(message.key, np.uint8))
-            if message.offset >= (each.end or 0) - 1:
+            if message.offset >= (stream_range.end or 0) - 1:
                 break
     consumer.close()
     return len(np.stack(images)) + len(np.stack(labels))
@@ -148,8 +148,10 @@ def _bare_consume(servers: str, ranges: tuple[StreamRange, ...]) -> int:
             "check.crcs": False,
         }
     )
-    consumer.assign([TopicPartition(each.topic, each.partition, each.start) for each in ranges])
-    missing = sum(each.max_records or 0 for each in ranges)
+    consumer.assign(
+        [TopicPartition(stream_range.topic, stream_range.partition, stream_range.start) for stream_range in ranges]
+    )
+    missing = sum(stream_range.max_records or 0 for stream_range in ranges)
     while missing:
         missing -= len(consumer.consume(min(missing, 4000), 1.0))
     consumer.close()

@@ -28,8 +28,8 @@ def run(context: Context) -> Iterator[Row]:
     first_api, _ = _start(state)
     times = [_start(state) for _ in range(context.repeats)]
     shutil.rmtree(state.root, ignore_errors=True)
-    api, spread = median_and_spread([each[0] for each in times])
-    everything, everything_spread = median_and_spread([each[1] for each in times])
+    api, spread = median_and_spread([measured[0] for measured in times])
+    everything, everything_spread = median_and_spread([measured[1] for measured in times])
     floor, _ = median_and_spread(context.measure(lambda: _import_api(state.root)))
     yield Row(
         id="START",

@@ -64,7 +64,7 @@ class Clock(RecordingReporter):
 
     def checkpoint(self, path: Path, **place: Any) -> Checkpoint:
         saved = super().checkpoint(path, **place)
-        # A window is told before it is kept.
+        # A window is reported before it is kept.
         self.checkpoint_seconds.append(time.perf_counter() - self.last_epoch)
         return saved
 
@@ -91,7 +91,7 @@ def run(context: Context) -> Iterator[Row]:
             higher_is_better=False,
             bar=f">= {bar:g}x, >= {_OF_FLOOR} of fitting resident arrays",
             met=ratio >= bar and of_floor >= _OF_FLOOR,
-            note=f"to the end of everything {median_and_spread([each for _, each, _ in runs])[0]:.2f} s; "
+            note=f"to the end of everything {median_and_spread([seconds for _, seconds, _ in runs])[0]:.2f} s; "
             f"validation accuracy {runs[-1][2]:.3f}, of the reference {reference_accuracy:.3f}",
         )
 
@@ -180,4 +180,4 @@ def _loop(context: Context, loop: str, framework: Framework, topic: str, count: 
         if done.returncode:
             raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
         answers.append(json.loads(done.stdout.splitlines()[-1]))
-    return median_and_spread([each["seconds"] for each in answers])[0], answers[-1]["accuracy"]
+    return median_and_spread([answer["seconds"] for answer in answers])[0], answers[-1]["accuracy"]

@@ -47,7 +47,7 @@ def run(context: Context) -> Iterator[Row]:
         reference = context.measure(lambda: _checks_without_isolation(framework, code, 1))  # noqa: B023  called at once
         floor = _checks_without_isolation(framework, code, 1 + max(5, context.repeats))[1:]
         ours = _checks_by_the_service(framework, code, max(20, 4 * context.repeats), context.folder)
-        middle, spread = median_and_spread([1e3 * each for each in ours])
+        middle, spread = median_and_spread([1e3 * seconds for seconds in ours])
         yield Row(
             id="P7",
             what=f"edit to verdict, {framework}",

@@ -57,7 +57,7 @@ class Effort:
 
 @dataclass(frozen=True)
 class Score:
-    """How good the model of a ``framework`` was on samples it had never seen, beside what costs nothing.
+    """How good the model of a ``framework`` was on samples it had never seen, next to what costs nothing.
 
     ``measure`` is ``accuracy``, of which more is better, or ``mean absolute error``, of which less is; ``constant`` is
     that of always answering the most frequent class, or the median. ``samples`` is of how many answers, ``inference``

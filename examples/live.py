@@ -1,4 +1,4 @@
-"""Metrics of trainings, drawn anew as they become known."""
+"""Metrics of trainings, drawn again as they become known."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["LiveMetrics"]
 
 
 class LiveMetrics:
-    """A table of trainings that is drawn anew with each thing that becomes known.
+    """A table of trainings that is drawn again with each thing that becomes known.
 
     Of the metrics it shows one besides the loss: the accuracy, or the first that there is.
     """

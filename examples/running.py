@@ -84,7 +84,7 @@ def say_verdict(name: str, accuracy: float, required: float) -> None:
 
 
 def _kafka_ml(*arguments: str, **streams: Any) -> None:
-    # Installed beside Python.
+    # Installed next to Python.
     subprocess.run([_KAFKA_ML, *arguments], check=True, **streams)
 
 

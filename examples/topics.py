@@ -31,7 +31,7 @@ class Outgoing(Protocol):
 
 
 def add_bootstrap_servers(parser: argparse.ArgumentParser) -> None:
-    """Let a program be told where Kafka is; by default what KML_KAFKA_BOOTSTRAP_SERVERS names."""
+    """Let a program take the address of Kafka; by default what KML_KAFKA_BOOTSTRAP_SERVERS names."""
     servers = os.environ.get("KML_KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092")
     parser.add_argument("--bootstrap-servers", default=servers, metavar="HOST:PORT", help=f"(default {servers})")
 

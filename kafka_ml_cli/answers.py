@@ -146,7 +146,7 @@ def _included(include: Mapping[str, Any]) -> str:
 
 
 def _short(value: Any) -> str:
-    """A cell of the table: long answers by their beginning."""
+    """A cell of the table, with long answers cut."""
     if isinstance(value, list):
         return ", ".join(map(_short, value[:_MAX_CELL_VALUES])) + (", ..." if len(value) > _MAX_CELL_VALUES else "")
     return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
@@ -256,7 +256,7 @@ def _sample(text: str) -> object:
 
 
 def _answer(values: Any, labels: Any) -> Text | str:
-    """The likeliest class first where there are classes; else the numbers."""
+    """The likeliest class first where there are classes, otherwise the numbers."""
     import orjson
 
     from kafkaml.terminal import styled

@@ -72,7 +72,7 @@ def create_chain(
             nothing="",
             json=json,
         )
-    tiers: list[dict[str, object]] = [{"result": each.result} for each in proposed.tiers]
+    tiers: list[dict[str, object]] = [{"result": tier.result} for tier in proposed.tiers]
     for name, given in (("limit", limit or []), ("upper_topic", upper_topic or [])):
         if len(given) >= len(tiers):
             raise typer.BadParameter(f"{len(given)} of {name}: expected at most {len(tiers) - 1}, the top has none")
@@ -103,7 +103,7 @@ def create_chain(
         start=start,
         tiers=tiers,
     )
-    way = " -> ".join(f"{each.input_topic} ({each.tier}, inference {each.id})" for each in made)
+    way = " -> ".join(f"{inference.input_topic} ({inference.tier}, inference {inference.id})" for inference in made)
     return print_done(made, f"{len(made)} tiers start: {way}", json=json, then=f"kafka-ml tail {made[0].id}")
 
 
@@ -113,7 +113,7 @@ def _meant(text: str, tiers: Sequence[TierProposal]) -> tuple[Sequence[int], str
         if text.startswith(f"{tier.model_name}="):
             return [place], text[len(tier.model_name) + 1 :]
     if "=" in text:
-        names = ", ".join(each.model_name for each in tiers)
+        names = ", ".join(tier.model_name for tier in tiers)
         raise typer.BadParameter(f"{text!r}: expected SUB-MODEL=VALUE with one of {names}")
     return range(len(tiers)), text
 

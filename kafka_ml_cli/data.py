@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["is_online", "register"]
 
 _PANEL = "Data"
-# Progress is shown after each part of this many samples.
+# Samples per part, after each of which progress is shown.
 _CHUNK_SAMPLES = 2000
 
 BootstrapServers = Annotated[
@@ -97,7 +97,7 @@ def send(
     from kafka_ml_cli.files import FileOptions, open_samples
 
     _require_a_target(deployment, topic, contradiction=bool(labels) and no_labels)
-    # Asked first: a stream for a deployment that does not exist would wait for ever.
+    # Check first, because a stream for a deployment that does not exist would wait forever.
     found = client_of(context).deployments.get(deployment) if deployment is not None else None
     online = is_online(found, asked=online)
     _check_unlabelled(found, unlabelled)
@@ -120,7 +120,7 @@ def send(
     samples = open_samples(file, options)
     more: Samples | None = None
     if unlabelled is not None:
-        # Of a table the same columns, whether the other one has labels or not.
+        # Use the same columns of a table, whether or not the other one has labels.
         names = features if unlabelled.suffix in (".npy", ".npz") else features or ",".join(samples.features)
         as_unlabelled = replace(options, features=names, labels="", with_labels=False, label_required=False)
         more = open_samples(unlabelled, as_unlabelled)
@@ -151,7 +151,9 @@ def _require_a_target(deployment: int | None, topic: str, *, contradiction: bool
 
 
 def is_online(deployment: Deployment | None, *, asked: bool) -> bool:
-    """Whether the stream is announced before its samples; raises RefusedError where nobody would take it."""
+    """Whether the stream is announced before its samples; raises RefusedError where the deployment would
+    not take it.
+    """
     from kafkaml.errors import RefusedError
     from kafkaml.wire.choices import TrainingMode
 
@@ -206,8 +208,8 @@ def _say_sent(file: Path, samples: Samples, sent: dict[str, Any]) -> None:
     if sent["unlabelled_topic"] is not None:
         console().print(f"{sent['unlabelled']:,} samples without labels sent to {sent['unlabelled_topic']}")
     if sent["announced_to"] is not None:
-        told = "announced to deployment {id}; [dim]next: kafka-ml deployments show {id}[/]"
-        console().print(styled(told, id=sent["announced_to"]))
+        message = "announced to deployment {id}; [dim]next: kafka-ml deployments show {id}[/]"
+        console().print(styled(message, id=sent["announced_to"]))
 
 
 def _topic_name(file: Path) -> str:
@@ -219,7 +221,7 @@ def _topic_name(file: Path) -> str:
 def _send(
     samples: Samples, unlabelled: Samples | None, sink_arguments: dict[str, Any], *, announce: bool, online: bool
 ) -> dict[str, Any]:
-    """Send in parts, showing progress; returns what was sent where, and how fast."""
+    """Send in parts and show progress; returns what was sent where, and how fast."""
     import time
 
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -245,7 +247,8 @@ def _send(
             sink.flush()
             complete = True
         finally:
-            # Announced only when all of it was acknowledged; closing without announcing never fails silently.
+            # The stream is announced only when all of it was acknowledged; closing without announcing never fails
+            # silently.
             if announce and complete:
                 sink.close()
             else:
@@ -339,7 +342,7 @@ def _readable_values(values: Any) -> Text | str:
     from kafkaml.terminal import styled
 
     scores = values.get("values") if isinstance(values, dict) else None
-    if isinstance(scores, list) and len(scores) > 1 and all(isinstance(each, (int, float)) for each in scores):
+    if isinstance(scores, list) and len(scores) > 1 and all(isinstance(score, (int, float)) for score in scores):
         best = max(range(len(scores)), key=scores.__getitem__)
         shown = " ".join(f"{score:.3f}" for score in scores[:12]) + (" ..." if len(scores) > 12 else "")
         include = values.get("include")

@@ -246,8 +246,8 @@ def train(
     json: JsonOption = False,
 ) -> None:
     """Let a deployment train on a data set. `kafka-ml deployments create --dataset` does it at once."""
-    told = client_of(context).datasets.train(dataset, deployment=deployment, version=version)
-    print_done(told, f"data set {dataset} announced to deployment {deployment}", json=json)
+    training = client_of(context).datasets.train(dataset, deployment=deployment, version=version)
+    print_done(training, f"data set {dataset} announced to deployment {deployment}", json=json)
 
 
 add_delete_many(app, "Delete data sets with their versions; what was trained on them stays.")

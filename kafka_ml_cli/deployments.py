@@ -48,7 +48,7 @@ def list_(
             ("id", lambda row: row.id),
             ("configuration", lambda row: row.configuration_name or row.configuration),
             ("state", lambda row: styled_state(row.state)),
-            ("results", lambda row: ", ".join(f"{each.id} {each.state}" for each in row.results)),
+            ("results", lambda row: ", ".join(f"{result.id} {result.state}" for result in row.results)),
             ("created", lambda row: human_age(row.created_at)),
         ],
         nothing="no deployments yet; make one: kafka-ml deployments create CONFIGURATION",
@@ -133,14 +133,16 @@ def _with_framework_options(command: Callable[..., None]) -> Callable[..., None]
         for framework in FRAMEWORKS.values()
         for purpose, arguments in framework.arguments.items()
     ]
-    given = [each for each in signature.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
+    given = [
+        parameter for parameter in signature.parameters.values() if parameter.kind is not inspect.Parameter.VAR_KEYWORD
+    ]
 
     @functools.wraps(command)
     def with_options(*args: Any, **kwargs: Any) -> None:
         command(*args, **kwargs)
 
     with_options.__signature__ = signature.replace(parameters=[*given, *options])  # type: ignore[attr-defined]
-    with_options.__annotations__ = {each.name: each.annotation for each in (*given, *options)}
+    with_options.__annotations__ = {option.name: option.annotation for option in (*given, *options)}
     return with_options
 
 
@@ -283,7 +285,7 @@ def create(
         chain=chain or None,
     )
     made = client_of(context).deployments.create(**fields)
-    results = ", ".join(str(each.id) for each in made.results)
+    results = ", ".join(str(result.id) for result in made.results)
     if made.dataset is not None:
         learnt = f"{made.dataset.name}, version {made.dataset.version}"
         return print_done(made, f"deployment {made.id} trains on {learnt}; results: {results}", json=json)

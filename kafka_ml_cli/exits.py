@@ -15,7 +15,7 @@ class ExitCode(IntEnum):
     OK = 0
     # A training, an inference or the platform failed; or something is broken.
     FAILED = 1
-    # Wrong usage, or the input was refused: mend it and try again.
+    # Wrong usage, or the input was refused: fix it and try again.
     REFUSED = 2
     # The platform or the broker cannot be reached.
     UNREACHABLE = 3

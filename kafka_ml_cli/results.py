@@ -93,7 +93,7 @@ def list_(
             ("trained with", lambda row: row.leader or ""),
             ("state", lambda row: styled_state(row.state)),
             ("version", lambda row: row.current_version or ""),
-            ("score, test metrics, or why it failed", lambda row: _told(row, parameters=parameters)),
+            ("score, test metrics, or why it failed", lambda row: _summary(row, parameters=parameters)),
         ],
         nothing="no results yet; they come with: kafka-ml deployments create CONFIGURATION",
         json=json,
@@ -133,8 +133,8 @@ def show(context: typer.Context, result: int, json: JsonOption = False) -> None:
     for warning in found.warnings:
         console().print(styled("[yellow]warning[/] {warning}", warning=warning), soft_wrap=True)
     for hint in found.hints:
-        told = styled("[cyan]hint[/] {message}; try: {advice}", message=hint.message, advice=hint.advice)
-        console().print(told, soft_wrap=True)
+        hint_text = styled("[cyan]hint[/] {message}; try: {advice}", message=hint.message, advice=hint.advice)
+        console().print(hint_text, soft_wrap=True)
     print_confusion_matrix(found.confusion_matrix)
     for artifact in found.artifacts:
         digest = artifact.sha256[:12]
@@ -155,7 +155,7 @@ def _print_outcome(found: TrainingResult, outcome: Outcome) -> None:
     if found.scores:
         console().print(styled("\n[bold]score[/] {scores}", scores=_metrics(found.scores)))
     if outcome.baseline:
-        console().print(_beside(outcome.baseline, found.scores), soft_wrap=True)
+        console().print(_compared(outcome.baseline, found.scores), soft_wrap=True)
     if found.evaluation and found.evaluation.curves:
         two = found.evaluation.curves
         areas = {"ROC AUC": two.roc_auc, "average precision": two.average_precision}
@@ -167,8 +167,8 @@ def _print_outcome(found: TrainingResult, outcome: Outcome) -> None:
         console().print(styled("[dim]best epoch[/] {text}", text=best_epoch_text(best)), soft_wrap=True)
     if split := outcome.split:
         console().print(styled("[dim]split[/] {split}", split=split), soft_wrap=True)
-    for each in outcome.pseudo_labels:
-        console().print(styled("[dim]pseudo-labels[/] {told}", told=_round(each)), soft_wrap=True)
+    for round_ in outcome.pseudo_labels:
+        console().print(styled("[dim]pseudo-labels[/] {told}", told=_round(round_)), soft_wrap=True)
 
 
 @app.command()
@@ -184,15 +184,17 @@ def annotate(
     favourite: Annotated[bool | None, typer.Option("--favourite/--no-favourite")] = None,
     json: JsonOption = False,
 ) -> None:
-    """Write something beside a run: a name, notes, tags, or that it is a favourite."""
+    """Annotate a run: a name, notes, tags, or that it is a favourite."""
     tags = [] if no_tags else tag or None
     changed = client_of(context).results.annotate(result, name=name, notes=notes, tags=tags, favourite=favourite)
     print_done(changed, f"result {changed.id} is changed", json=json)
 
 
-def _round(told: PseudoLabels) -> str:
-    again = "" if told.agreement is None else f", {told.agreement:.0%} of those before predicted the same again"
-    return f"round {told.round}: {told.chosen:,} of {told.unlabelled:,} chosen, {told.added:,} of them new{again}"
+def _round(report: PseudoLabels) -> str:
+    again = "" if report.agreement is None else f", {report.agreement:.0%} of those before predicted the same again"
+    return (
+        f"round {report.round}: {report.chosen:,} of {report.unlabelled:,} chosen, {report.added:,} of them new{again}"
+    )
 
 
 @app.command()
@@ -247,7 +249,7 @@ def exits(
 
 def _limits(text: str) -> list[float | None]:
     try:
-        return [float(each) if each.strip() else None for each in text.split(",")] if text else []
+        return [float(part) if part.strip() else None for part in text.split(",")] if text else []
     except ValueError:
         raise typer.BadParameter(f"{text!r}: expected numbers by commas, for example 0.8,0.9") from None
 
@@ -417,18 +419,18 @@ def print_epochs(epochs: Any) -> None:
     """Print a line per epoch; of windows also how the model did on them before it learnt them."""
     if not epochs:
         return
-    names = list(dict.fromkeys(name for each in epochs for name in each.training))
-    checked = list(dict.fromkeys(name for each in epochs for name in each.validation))
+    names = list(dict.fromkeys(name for epoch in epochs for name in epoch.training))
+    checked = list(dict.fromkeys(name for epoch in epochs for name in epoch.validation))
     columns: list[Any] = [("epoch", lambda row: row.epoch), ("seconds", lambda row: f"{row.seconds:.2f}")]
-    if any(each.window for each in epochs):
-        tried = list(dict.fromkeys(name for each in epochs for name in each.before))
+    if any(epoch.window for epoch in epochs):
+        tried = list(dict.fromkeys(name for epoch in epochs for name in epoch.before))
         columns[0] = ("window", lambda row: row.epoch)
         columns += [("records", lambda row: row.window and row.window.records)]
         columns += [("behind", lambda row: row.window and row.window.lag)]
         columns += [(f"{name} before", lambda row, name=name: _number(row.before.get(name))) for name in tried]
     columns += [(name, lambda row, name=name: _number(row.training.get(name))) for name in names]
     columns += [(f"validation {name}", lambda row, name=name: _number(row.validation.get(name))) for name in checked]
-    rates = list(dict.fromkeys(name for each in epochs for name in each.learning_rate))
+    rates = list(dict.fromkeys(name for epoch in epochs for name in epoch.learning_rate))
     columns += [(name.replace("_", " "), lambda row, name=name: _number(row.learning_rate.get(name))) for name in rates]
     best = epochs[-1].best_epoch
     if best is not None:
@@ -446,7 +448,7 @@ def print_confusion_matrix(found: ConfusionReport | None) -> None:
 
     if not found:
         return
-    labels = found.labels or [str(each) for each in range(len(found.matrix))]
+    labels = found.labels or [str(index) for index in range(len(found.matrix))]
     console().print("confusion matrix (rows: true, columns: predicted)", style="dim")
     table = Table(box=None)
     table.add_column("")
@@ -463,14 +465,14 @@ def print_confusion_matrix(found: ConfusionReport | None) -> None:
     console().print(table)
 
 
-def _beside(baseline: Baseline, scores: Mapping[Score, float]) -> Text:
+def _compared(baseline: Baseline, scores: Mapping[Score, float]) -> Text:
     """Return what always answering the same scores, and whether that is as good."""
     from kafkaml.terminal import styled
 
-    told = _metrics(baseline.scores)
+    floor = _metrics(baseline.scores)
     if baseline.beaten_by(scores) is False:
-        return styled("[yellow]no better than always saying {answer}[/] {told}", answer=baseline.answer, told=told)
-    return styled("[dim]always saying {answer}[/] {told}", answer=baseline.answer, told=told)
+        return styled("[yellow]no better than always saying {answer}[/] {floor}", answer=baseline.answer, floor=floor)
+    return styled("[dim]always saying {answer}[/] {floor}", answer=baseline.answer, floor=floor)
 
 
 def _gain(comparison: Comparison | None) -> str:
@@ -480,14 +482,14 @@ def _gain(comparison: Comparison | None) -> str:
     return f"{comparison.metric} {before} -> {after}"
 
 
-def _told(row: TrainingResult, *, parameters: bool) -> str:
-    """What is beside a run and may be long: how good it is or why it failed, its name and tags, its parameters."""
-    told = [row.failure.cause if row.failure else _metrics({**row.scores, **row.test_metrics})]
-    told += [] if row.state.ended else [progress_text(row.progress)]
-    told += [f"* {row.name}".rstrip()] if row.favourite else [row.name]
-    told += [f"#{tag}" for tag in row.tags]
-    told += [f"{name} {value}" for name, value in row.parameters.items()] if parameters else []
-    return "  ".join(each for each in told if each)
+def _summary(row: TrainingResult, *, parameters: bool) -> str:
+    """The long cell of a run: how good it is or why it failed, its name and tags, its parameters."""
+    parts = [row.failure.cause if row.failure else _metrics({**row.scores, **row.test_metrics})]
+    parts += [] if row.state.ended else [progress_text(row.progress)]
+    parts += [f"* {row.name}".rstrip()] if row.favourite else [row.name]
+    parts += [f"#{tag}" for tag in row.tags]
+    parts += [f"{name} {value}" for name, value in row.parameters.items()] if parameters else []
+    return "  ".join(part for part in parts if part)
 
 
 def _metrics(metrics: Any) -> str:

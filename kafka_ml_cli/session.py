@@ -40,7 +40,9 @@ class Session:
         return Client(*settings.model_copy(update=changes).resolve())
 
     def kafka(self, bootstrap_servers: str = "") -> KafkaSettings:
-        """Return how to reach Kafka: as given, else as in the environment, else the running platform's broker."""
+        """Return how to reach Kafka: as given, otherwise as in the environment, otherwise the running platform's
+        broker.
+        """
         from kafkaml.settings import KafkaSettings
 
         settings = KafkaSettings()

@@ -15,9 +15,9 @@ from kafka_ml_cli.nouns import Identifier, add_delete_many, add_show
 from kafka_ml_cli.output import JsonOption, console, human_age, human_size, print_done, print_json, print_table
 from kafka_ml_cli.session import asked, client_of
 
-# Of a sample: what a line has room for.
+# The most numbers of a sample that fit on a line.
 _MOST_NUMBERS = 6
-# More columns are told as the numbers that they are.
+# Samples with more columns are shown as plain numbers.
 _MOST_COLUMNS = 8
 
 app = typer.Typer(name="streams", help="Data streams that were announced.", no_args_is_help=True)
@@ -101,7 +101,7 @@ def _cell(place: int, row: Mapping[str, Any]) -> str:
 
 
 def _sample(row: Mapping[str, Any], *, whole: bool) -> str:
-    """Return why there is no sample; else the sample, where it is not told column by column."""
+    """Return why there is no sample, or the sample where it is not shown column by column."""
     return row["error"]["message"] if row["error"] else _numbers(row["features"]) if whole else ""
 
 

@@ -182,7 +182,7 @@ def swaps(
 
 
 def _change(swap: SwapReport) -> str:
-    """Say '1 -> 2', '1, 2 beside it' where the canary 2 begins, '1 alone' where it ends; of a tier its limit too."""
+    """Say '1 -> 2', '1, 2 next to it' where the canary 2 begins, '1 alone' where it ends; of a tier its limit too."""
     is_same = swap.from_version == swap.version
     said = [str(swap.version) if is_same else f"{swap.from_version or '?'} -> {swap.version}"]
     if swap.challenger is not None:

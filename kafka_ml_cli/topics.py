@@ -74,7 +74,7 @@ def show(context: typer.Context, name: str, json: JsonOption = False) -> None:
 
 @app.command()
 def groups(context: typer.Context, name: str, json: JsonOption = False) -> None:
-    """Show how far the consumer groups are that read a topic and are no inference's."""
+    """Show how far the consumer groups are that read a topic and do not belong to inference's."""
     found = client_of(context).topics.groups(name)
     if json:
         return print_json(found)
@@ -94,7 +94,7 @@ def groups(context: typer.Context, name: str, json: JsonOption = False) -> None:
 
 @app.command()
 def settings(context: typer.Context, name: str, json: JsonOption = False) -> None:
-    """Show how long and how much Kafka keeps of a topic, and what else it is told of it."""
+    """Show Kafka's settings of a topic, such as its retention."""
     found = client_of(context).topics.settings(name)
     if json:
         return print_json(found)

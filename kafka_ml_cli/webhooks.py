@@ -93,8 +93,8 @@ def ping(
     json: JsonOption = False,
 ) -> None:
     """Send it an event of type ping, and say how that went; fails when it was not taken."""
-    told = client_of(context).webhooks.ping(webhook, timeout_seconds=wait)
-    return print_json(told) if json else console().print(f"{told.url} has taken it")
+    delivery = client_of(context).webhooks.ping(webhook, timeout_seconds=wait)
+    return print_json(delivery) if json else console().print(f"{delivery.url} has taken it")
 
 
 @app.command()

@@ -57,12 +57,12 @@ def _no_progress(_done: int, _expected: int) -> None:
 class StreamDataset(Closing):
     """All samples of a slice. ``labels`` is None for data without labels.
 
-    ``class_names[i]`` is the text that label i stands for, where labels came as text; empty otherwise. ``records``
-    were read, of which ``skipped`` were no samples; ``warnings`` say so, and what else a person should know,
-    ``doubts`` what may make a training useless, each with what to do. ``learnt`` are entries of an ``input_config``
-    that the data told: with them other records are read as these were. ``sha256`` names the content: equal for equal
-    samples, however they were sent; by time, in the same order too. A context manager; while it is open the slice
-    stays in the cache.
+    ``class_names[i]`` is the text that label i stands for, where labels came as text; empty otherwise. ``records`` were
+    read, of which ``skipped`` were not samples. ``warnings`` say so, along with other facts for the user; ``doubts``
+    are reasons why a training may be useless, each with advice. ``learnt`` are entries of an ``input_config`` that the
+    data decided, with which other records are read in the same way. ``sha256`` names the content: equal for equal
+    samples, however they were sent; by time, in the same order too. A context manager; while it is open the slice stays
+    in the cache.
     """
 
     features: ArrayFile
@@ -93,12 +93,12 @@ class StreamDataset(Closing):
         wait_timeout_seconds: float = 3600.0,
         on_progress: ProgressCallback = _no_progress,
     ) -> StreamDataset:
-        """Return the stream's samples, reading them with ``reader`` when no runner of this machine did so before.
+        """Return the stream's samples, reading them with ``reader`` unless a runner of this machine has done so.
 
         ``by_time`` orders them from old to new instead of by ``seed``. ``unsupervised`` asks for the stream's data
         without labels instead, ``without_labels`` for its samples alone, whatever their keys are.
         ``on_progress(records, at most)`` is called about ten times a second or more while reading and while another
-        process reads, and may raise to give up.
+        process reads, and may raise to stop.
 
         Raises StreamUnavailable when records are missing, DecodeError when more than 1 % of the records do not fit the
         announced format or more than a third have gaps (``left_out``), DiskFull when there is no room,
@@ -106,7 +106,7 @@ class StreamDataset(Closing):
         when Kafka cannot be reached.
         """
         ranges = stream.unsupervised_ranges if unsupervised else stream.ranges
-        if not ranges or any(each.end is None for each in ranges):
+        if not ranges or any(stream_range.end is None for stream_range in ranges):
             raise StreamUnavailable(
                 f"the stream's ranges {format_ranges(ranges)!r} have no end: expected topic:partition:start:end",
                 hint="an online stream is trained incrementally, not as a whole",
@@ -120,7 +120,7 @@ class StreamDataset(Closing):
         rates = {"validation_rate": stream.validation_rate, "test_rate": stream.test_rate}
         if unsupervised or without_labels:
             codec = StreamCodec(codec.features, None, codec.packed)
-        identity = reader.identity([each.topic for each in ranges])
+        identity = reader.identity([stream_range.topic for stream_range in ranges])
         rule = {
             "format": _FORMAT,
             "identity": identity,
@@ -129,10 +129,10 @@ class StreamDataset(Closing):
             "input_config": dict(stream.input_config),
             "unsupervised": unsupervised,
             "seed": 0 if by_time else seed,
-            # Only where they differ from what they were before there was a choice: slices in caches stay of use.
+            # Add options only where they differ from the old default, so that cached slices stay valid.
             **({"order": "time"} if by_time else {}),
             **({"without_labels": True} if without_labels else {}),
-            # What is learnt of the samples depends on which of them train.
+            # What is learnt from the samples depends on which of them train.
             **(rates if by_contract else {}),
         }
         key = hashlib.sha256(orjson.dumps(rule, option=orjson.OPT_SORT_KEYS)).hexdigest()
@@ -162,7 +162,7 @@ class StreamDataset(Closing):
                 on_progress=on_progress,
             )
 
-        most = sum(each.max_records or 0 for each in ranges)
+        most = sum(stream_range.max_records or 0 for stream_range in ranges)
         lock, folder, manifest = cache.get_or_build(build, _expected_bytes(codec, most), rule)
         return cls._from_manifest(manifest, folder, lock, None if unsupervised else stream.total_msg, seed)
 
@@ -198,7 +198,7 @@ class StreamDataset(Closing):
         return len(self.features)
 
     def split(self, *, validation_rate: float, test_rate: float) -> SplitPlan:
-        """Return which rows train, validate and test; of a data set as its contract has it for the stream's rates."""
+        """Return which rows train, validate and test; for a data set by its contract and the stream's rates."""
         if self._split is not None:
             return self._split
         return SplitPlan.of(self.num_samples, validation_rate=validation_rate, test_rate=test_rate)
@@ -212,8 +212,8 @@ class StreamDataset(Closing):
 class _SliceCache:
     """One slice's place in the cache: ``<folder>/<key>/``, complete or absent, guarded by ``<folder>/<key>.lock``.
 
-    Whoever uses the slice holds its lock shared; whoever makes or removes it, alone. Locks belong to open files, so a
-    killed process leaves none.
+    Users of the slice hold its lock shared; the process that makes or removes it holds it exclusively. Locks belong to
+    open files, so a killed process leaves none.
     """
 
     folder: Path
@@ -250,18 +250,18 @@ class _SliceCache:
         return self.folder / self.key
 
     def _manifest(self) -> dict[str, Any] | None:
-        """Return the manifest of a whole slice, or None; after a restart of the machine its content is checked."""
+        """Return the manifest of a complete slice, or None; after a restart of the machine its content is checked."""
         try:
             manifest: dict[str, Any] = orjson.loads((self._slice / _MANIFEST).read_bytes())
         except (FileNotFoundError, orjson.JSONDecodeError):
             return None
         sides = [manifest[name] for name in ("features", "labels") if manifest[name]]
         arrays = [_array_file(self._slice, side) for side in sides]
-        if any(_size(each.path) != each.offset + len(each) * each.row_bytes for each in arrays):
+        if any(_size(array.path) != array.offset + len(array) * array.row_bytes for array in arrays):
             return None
         # Files are not synchronised to the disk when written, so a power cut may have emptied them.
         same_boot = manifest["boot_id"] == boot_id() != ""
-        if not same_boot and any(content_sum(each) != side["sum"] for each, side in zip(arrays, sides, strict=True)):
+        if not same_boot and any(content_sum(array) != side["sum"] for array, side in zip(arrays, sides, strict=True)):
             return None
         return manifest
 
@@ -269,7 +269,7 @@ class _SliceCache:
         partial = self.folder / f"{self.key}.partial"
         for leftover in (partial, self._slice):
             shutil.rmtree(leftover, ignore_errors=True)
-        # Arrived and ordered rows lie side by side while the second pass runs.
+        # The space for arrived and ordered rows, which coexist during the second pass.
         self._make_room(2 * expected_bytes)
         partial.mkdir(mode=0o700)
         try:
@@ -281,14 +281,14 @@ class _SliceCache:
             shutil.rmtree(partial, ignore_errors=True)
 
     def _make_room(self, wanted_bytes: int) -> None:
-        """Remove slices that nobody uses, the longest unused first, until there is room."""
+        """Remove unused slices, the longest unused first, until there is enough space."""
         if shutil.disk_usage(self.folder).free >= wanted_bytes + _RESERVE_BYTES:
             return
-        others = [each for each in self.folder.iterdir() if each.is_dir() and each.name != self.key]
-        for each in sorted(others, key=lambda path: path.stat().st_mtime):
-            with (self.folder / f"{each.name.removesuffix('.partial')}.lock").open("w") as lock:
+        others = [path for path in self.folder.iterdir() if path.is_dir() and path.name != self.key]
+        for other in sorted(others, key=lambda path: path.stat().st_mtime):
+            with (self.folder / f"{other.name.removesuffix('.partial')}.lock").open("w") as lock:
                 if self._try(lock.fileno(), fcntl.LOCK_EX):
-                    shutil.rmtree(each, ignore_errors=True)
+                    shutil.rmtree(other, ignore_errors=True)
             if shutil.disk_usage(self.folder).free >= wanted_bytes + _RESERVE_BYTES:
                 return
         free = shutil.disk_usage(self.folder).free
@@ -296,7 +296,7 @@ class _SliceCache:
 
     def _wait(self, lock: int, mode: int, deadline: float) -> None:
         while not self._try(lock, mode):
-            # Told before the time is looked at: whoever waits knows it, however short that is.
+            # Report before checking the deadline, so that even a short wait is reported once.
             self.while_waiting()
             if time.monotonic() > deadline:
                 raise DeadlineExceeded(
@@ -315,7 +315,7 @@ class _SliceCache:
 
 
 def _expected_bytes(codec: StreamCodec, records: int) -> int:
-    """Return about how many bytes the arrays of so many records take; 0 where the codec cannot tell."""
+    """Return the approximate bytes of the arrays of ``records`` records; 0 where the codec cannot tell."""
     if codec.packed:
         return 0
     sides = [codec.features] if codec.labels is None else [codec.features, codec.labels]

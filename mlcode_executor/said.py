@@ -1,4 +1,4 @@
-"""What an error of user code says: its class may lie, raise and answer with anything, and is asked here all the same.
+"""Reads class and text of a user's error safely, although its class may lie, raise or return anything.
 
 Called inside the model process; the runner trusts nothing of it and checks again (``protocol.error_from_json``).
 """
@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 __all__ = ["class_of", "text_of"]
 
-# Of the class itself: a metaclass of the user's may have a __name__ of its own.
+# Read the name from the type object itself, because a user's metaclass may override __name__.
 _NAME = type.__dict__["__name__"]
 _UNSPEAKABLE = "(its text cannot be shown)"
 
@@ -20,7 +20,7 @@ def class_of(error: BaseException) -> str:
 
 
 def text_of(error: BaseException, read: Callable[[BaseException], object] = str) -> str:
-    """Return what ``read`` gives of an error, without white space around it; words of ours where that raises."""
+    """Return the stripped text that ``read`` gives for an error, or a placeholder where it raises."""
     try:
         return _plain(str(read(error))).strip()
     except BaseException:  # noqa: BLE001  a class of the user's own may raise anything

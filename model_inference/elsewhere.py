@@ -172,11 +172,11 @@ _ENDED = "urn:kafka-ml:problem:inference_ended"
 _REPLACED = "urn:kafka-ml:problem:worker_replaced"
 
 
-def broker_settings(told: BrokerAccess, own: KafkaSettings) -> KafkaSettings:
+def broker_settings(platform: BrokerAccess, own: KafkaSettings) -> KafkaSettings:
     """Return how to reach Kafka: this machine's settings, completed by the platform's. Raises SettingsError without
     Kafka's user.
     """
-    said = {name: value for name, value in told.to_json().items() if name not in own.model_fields_set}
+    said = {name: value for name, value in platform.to_json().items() if name not in own.model_fields_set}
     settings = own.model_copy(update=said)
     if settings.sasl_mechanism and not settings.sasl_username:
         raise SettingsError(

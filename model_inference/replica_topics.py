@@ -1,4 +1,6 @@
-"""ReplicaTopics: the topics of one replica on all of their clusters: made where they miss, and large enough."""
+"""ReplicaTopics: the topics of one replica on all of their clusters: creates missing ones, large enough for the
+records.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +20,15 @@ logger = get_logger(__name__)
 
 
 class ReplicaTopics:
-    """``outputs`` says how answers are written, ``watch`` keeps it up to date. ``asked`` is the cluster asked last."""
+    """``outputs`` says how answers are written, ``watch`` keeps it up to date. ``asked`` is the cluster of the last
+    request.
+    """
 
     def __init__(self, plan: InferencePlan, kafka: KafkaSettings, *, upper_topic: str, max_answer_bytes: int) -> None:
         self._plan = plan
         self._kafka = kafka
         self._max_answer_bytes = max_answer_bytes
-        # Where each topic that is written to lies.
+        # The cluster of each output topic.
         self._clusters: dict[str, list[str]] = {}
         for topic, servers in (
             (plan.output_topic, plan.output_bootstrap_servers),
@@ -40,7 +44,7 @@ class ReplicaTopics:
             max_answer_bytes=max_answer_bytes,
         )
         self.watch = TopicWatch(self.outputs, self._read_configs)
-        # The topics that were made by this process: their settings are ours to choose.
+        # The topics that this process created, whose settings it may choose.
         self._made: set[str] = set()
         self.asked = kafka.bootstrap_servers
 
@@ -57,7 +61,7 @@ class ReplicaTopics:
         there = admin.partition_counts()
         if plan.input_topic not in there:
             admin.create_topic(plan.input_topic)
-        # As many partitions as the input: an answer goes to the partition of the same number.
+        # Create as many partitions as the input has, because an answer goes to the partition with the same number.
         partitions = there.get(plan.input_topic, 1)
         for servers, topics in self._clusters.items():
             self.asked = servers

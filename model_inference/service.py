@@ -1,7 +1,7 @@
 """One replica, wired: plan, Kafka, model process, loop, statistics. Run by ``__main__``.
 
-Everything here happens before the first record, so it is made short: Kafka and the model are got ready at the same
-time, and the group is joined when every batch size of the model has been run once.
+Everything here happens before the first record, so it is kept short: Kafka and the model are prepared in parallel, and
+the group is joined after every batch size of the model has been run once.
 """
 
 from __future__ import annotations
@@ -65,26 +65,30 @@ logger = get_logger(__name__)
 
 T = TypeVar("T")
 
-# Answers of the backend that mean: this attempt is of no more interest to anybody. A token that expired while the
-# backend was away (401) is none of them: the replica goes on predicting.
+# Answers of the backend that mean that this attempt is no longer wanted. A token that expired while the backend was
+# unavailable (401) is not one of them, and the replica continues to predict.
 _SUPERSEDED_STATUS = frozenset({403, 404, 409, 410})
 _FAILURE_REPORT_SECONDS = 30.0
-# How long the state of keys is waited for, beyond what a transaction may take.
+# How long to wait for the state of keys, in addition to the longest transaction.
 _STATE_SECONDS = 45.0
 
 
 class Stopped(BaseException):
-    """The replica was told to end before it served. A BaseException: no ``except Exception`` may keep it alive."""
+    """The replica was asked to end before it served. A BaseException, because no ``except Exception`` may keep it
+    alive.
+    """
 
 
 class StopSignal:
-    """SIGTERM, SIGINT or word of the backend. While serving it is a flag; before that it raises, wherever we wait."""
+    """A stop by SIGTERM, SIGINT or the backend. It sets a flag while serving; before that it raises, wherever the code
+    waits.
+    """
 
     def __init__(self) -> None:
         self.superseded = False
-        # What the backend said last when it wanted this attempt no more.
+        # The backend's last answer when it no longer wanted this attempt.
         self.reason: ApiError | None = None
-        # Nothing is left to end: threads that still speak of this attempt must not end the next one.
+        # Set after the end, because threads of this attempt must not end the next one.
         self.over = False
         self._asked = False
         self._serving = False
@@ -99,13 +103,13 @@ class StopSignal:
         return self._asked
 
     def serving(self) -> None:
-        """From now on whoever serves asks by itself, and ends in order."""
+        """From now on the serving loop polls the flag itself and ends in order."""
         self._serving = True
         if self._asked:
             raise Stopped
 
     def on_final(self, error: ApiError) -> None:
-        """End because the backend knows this attempt no more; called from any thread."""
+        """End because the backend no longer knows this attempt; called from any thread."""
         if error.status in _SUPERSEDED_STATUS and not self.over:
             logger.warning("this attempt is over", reason=error.message)
             self.superseded, self.reason = True, error
@@ -127,9 +131,9 @@ def serve(
     log: LogCopy | None = None,
     on_failure: Callable[[Failure], None] = lambda _failure: None,
 ) -> WorkerExit:
-    """Answer records until told to stop; returns how the process should end. Never raises but Stopped.
+    """Answer records until stopped; returns the process's exit code. Raises only Stopped.
 
-    A worker elsewhere has a ``backend`` of its own, tells its ``log`` along, and hears by ``on_failure`` what failed.
+    A worker elsewhere has a ``backend`` of its own, sends its ``log`` along, and gets failures by ``on_failure``.
     """
     stats, news = LoopStats(), SwapNews()
     with (
@@ -156,8 +160,8 @@ def serve(
             failure = failure_of(error)
             logger.exception("the replica failed", cause=failure.cause, hint=failure.hint)
             on_failure(failure)
-            told = reporter.failed(failure, deadline_seconds=_FAILURE_REPORT_SECONDS)
-            return WorkerExit.FAILURE_REPORTED if told else WorkerExit.FAILURE_NOT_REPORTED
+            reported = reporter.failed(failure, deadline_seconds=_FAILURE_REPORT_SECONDS)
+            return WorkerExit.FAILURE_REPORTED if reported else WorkerExit.FAILURE_NOT_REPORTED
     return WorkerExit.SUPERSEDED if stop.superseded else WorkerExit.FINISHED
 
 
@@ -181,7 +185,7 @@ class _Replica:
         self._topics = ReplicaTopics(
             plan, kafka, upper_topic=self._router.upper_topic, max_answer_bytes=settings.max_answer_bytes
         )
-        # What keeps us from Kafka at the start; later the client says what it waits for.
+        # The obstacle to reaching Kafka at the start; later the client reports what it waits for.
         self._waits_for = ""
         self._client: KafkaLoopClient | None = None
         self._tracing: Tracing | None = None
@@ -267,7 +271,7 @@ class _Replica:
         if self._state is None:
             return None
         topic = self._plan.changelog_topic
-        # What a replica that died left open is ended after the one, and said to be so a little later.
+        # A dead replica's transaction is ended after the transaction time-out, and Kafka reports that a little later.
         patience = self._settings.transaction_timeout_seconds + _STATE_SECONDS
         stored = KafkaChangelog(self._kafka, topic, timeout_seconds=patience, gives_up=stop.asked)
         return Changelog(self._state, client, topic=topic, read=stored.read, gives_up=stop.asked)
@@ -282,7 +286,7 @@ class _Replica:
         return {**self._plan.input_config, **({"include": self._plan.include} if self._plan.include else {})}
 
     def _challenger(self, first: LoadedModel) -> tuple[Challenger, LoadedModel] | SwapFailure | None:
-        """Load the challenger before anything is answered, so that its keys are its from the first record on.
+        """Load the challenger before anything is answered, so that it answers its keys from the first record on.
 
         Returns why a canary cannot be loaded: its keys are left to the champion then.
         """
@@ -300,7 +304,9 @@ class _Replica:
         return terms, loaded
 
     def _load_beside(self, model: ServedModel, beside: LoadedModel) -> LoadedModel:
-        """Load a model for the samples that ``beside`` gets; raises why it cannot serve them, or not here."""
+        """Load a model for the samples that ``beside`` gets; raises the reason when it cannot serve them, or not on
+        this machine.
+        """
         check_room(beside.predictor.resident_bytes, free_bytes())
         loaded = self._model(model)
         if beside.predictor.spec is not None:
@@ -308,7 +314,7 @@ class _Replica:
         return loaded
 
     def _model(self, model: ServedModel) -> LoadedModel:
-        """Fetch a model; its process is started by the first who knows what a sample is."""
+        """Fetch a model; its process is started once the form of a sample is known."""
         predictor = RecoveringPredictor(self._engine_starter(model), on_outputs=self._expect)
         return LoadedModel.of(self._plan.inference_id, model, predictor, tier=self._plan.tier)
 
@@ -331,11 +337,12 @@ class _Replica:
         )
 
     def _counts_path(self) -> Path:
-        # By the group, which no other inference has, not even one of the same number after the database was made anew.
+        # Named after the group, which is unique even for an inference with the same number after the database was
+        # recreated.
         return Path(self._job.state_dir) / "run" / "counts" / f"{self._plan.group}.{self._job.replica}"
 
     def _warnings(self) -> list[str]:
-        """Return what the people who look after the inference should know now."""
+        """Return present warnings for the people who run the inference."""
         waits_for = self._waits_for if self._client is None else self._client.waits_for
         warnings = self._topics.outputs.warnings()
         return [f"waiting: {waits_for}", *warnings] if waits_for else warnings
@@ -362,9 +369,9 @@ class _Replica:
         return retried(connect, deadline_seconds=math.inf)
 
     def _let_go(self, connecting: Future[KafkaLoopClient]) -> None:
-        """Connect no more, and close what was connected to for nobody.
+        """Stop connecting, and close unused connections.
 
-        A worker elsewhere goes on in this process: what came late would fence its next replica.
+        A worker elsewhere continues in this process, where a late connection would fence its next replica.
         """
         self._over = True
 
@@ -391,9 +398,10 @@ class _Replica:
         self._topics.expect(self._router.record_bytes(outputs))
 
     def _transactional_id(self) -> str:
-        """The same for the next process of this replica on this machine (or in this pod), so that it fences this one.
+        """A name that is the same for the next process of this replica on this machine (or in this pod), so that it
+        fences this one.
 
-        Other machines' replicas are told apart by their host; what a replica that moved left open, the group fences.
+        The host distinguishes replicas of other machines; the group fences transactions of a replica that moved.
         """
         return f"{self._plan.group}.{self._job.replica}.{socket.gethostname()}"
 

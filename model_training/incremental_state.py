@@ -1,4 +1,6 @@
-"""Where incremental training stands: with the model's own state, all that another attempt needs to go on from."""
+"""The state of incremental training: together with the model's own state, everything that another attempt needs to
+continue.
+"""
 
 from __future__ import annotations
 
@@ -22,22 +24,22 @@ _SAMPLE, _HELD_OUT, _LABELLED, _KEYS = "sample", "held_out", "labelled", "keys_"
 
 @dataclass
 class LearningState:
-    """Where the learning stands after ``step`` windows; with the model's own state it is all there is to go on from."""
+    """The state after ``step`` windows; together with the model's own state it is enough to continue."""
 
     step: int = 0
     reading: Reading = field(default_factory=Reading)
     fit: WindowFit | None = None
-    # Samples whose labels cannot be learnt, beside what the reading left out.
+    # Samples whose labels cannot be learnt, in addition to what the reading left out.
     unlearnable: LeftOut = field(default_factory=LeftOut)
     trained: int = 0
     validated: int = 0
     champion: int | None = None
     comparison: Comparison | None = None
     seconds: float = 0.0
-    # Whether the model may be converted to ONNX: once that ended the model process it is not tried again.
+    # Whether the model may be converted to ONNX, which is not tried again once it ended the model process.
     converts: bool = True
     held_out: Newest | None = None
-    # Those that windows without any are learnt with, and what came of the unlabelled ones; where these are learnt.
+    # For semi-supervised training: the labelled samples for windows without any, and counts of the unlabelled ones.
     labelled: Newest | None = None
     unlabelled: int = 0
     pseudo_labelled: int = 0
@@ -58,14 +60,12 @@ class LearningState:
             "converts": self.converts,
             "unlabelled": self.unlabelled,
             "pseudo_labelled": self.pseudo_labelled,
-            "pseudo_labels": [each.to_json() for each in self.pseudo_labels],
+            "pseudo_labels": [round_.to_json() for round_ in self.pseudo_labels],
         }
 
     @property
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """The samples that are kept, those held out, the newest labelled ones and a few for trying the model, and what
-        is known of keys.
-        """
+        """The kept samples (held out, newest labelled, a few for trying the model), and the state of keys."""
         held_out = {} if self.held_out is None else self.held_out.arrays(_HELD_OUT)
         labelled = {} if self.labelled is None else self.labelled.arrays(_LABELLED)
         keys = {f"{_KEYS}{name}": array for name, array in self.reading.state.items()}
@@ -95,5 +95,5 @@ class LearningState:
             labelled=Newest.from_arrays(arrays, _LABELLED),
             unlabelled=document["unlabelled"],
             pseudo_labelled=document["pseudo_labelled"],
-            pseudo_labels=[PseudoLabels.model_validate(each) for each in document["pseudo_labels"]],
+            pseudo_labels=[PseudoLabels.model_validate(round_) for round_ in document["pseudo_labels"]],
         )

@@ -1,4 +1,4 @@
-"""What was asked of an incremental training: checked, and with the defaults filled in."""
+"""The settings of an incremental training: checked, with defaults filled in."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Terms:
 
     @classmethod
     def of(cls, plan: TrainingPlan) -> Terms:
-        """Read the plan; raises SettingsError for what cannot be done."""
+        """Read the plan; raises SettingsError for impossible settings."""
         settings = plan.incremental or Incremental()
         rate = plan.stream.validation_rate if settings.validation_rate is None else settings.validation_rate
         given = FRAMEWORKS[plan.framework].arguments[Purpose.FIT].in_common_names(plan.fit_arguments)

@@ -1,4 +1,4 @@
-"""WindowTrainer: the passes over the samples of one window, with the unlabelled ones where that is asked for."""
+"""WindowTrainer: the passes over the samples of one window, with the unlabelled ones where requested."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from model_training.window_samples import Order
 
 __all__ = ["WindowTrainer"]
 
-# What usually keeps a loss a number.
+# Advice that usually keeps a loss finite.
 _STEADIER = "a smaller learning rate, features scaled to 0..1, or clipped gradients (clipnorm=1.0) usually help"
 
 
@@ -43,7 +43,7 @@ class WindowTrainer:
             self.labeller = PseudoLabeller(terms.semi_supervised, session, warnings)
 
     def train(self, samples: Samples, order: Order, fit: WindowFit) -> Mapping[str, float]:
-        """Learn the samples behind those that validate; a stop leaves out passes that did not begin."""
+        """Learn the samples after the validation ones; a stop skips passes that have not begun."""
         metrics: Mapping[str, float] = {}
         with samples.rows(order.validated, len(samples)) as training:
             for number in range(self._terms.passes):
@@ -67,14 +67,14 @@ class WindowTrainer:
     def train_in_rounds(
         self, samples: Samples, order: Order, fit: WindowFit, unlabelled: NDArray[Any], state: LearningState
     ) -> tuple[Mapping[str, float], Sequence[PseudoLabels]]:
-        """As ``train``, in rounds with the ``unlabelled`` samples of which the model is sure; returns the rounds too.
+        """Like ``train``, in rounds with the ``unlabelled`` samples that the model is sure of; also returns the rounds.
 
         ``state`` keeps the newest labelled samples, which windows without any are learnt with, and the counts.
         """
         assert self._terms.semi_supervised is not None
         assert self.labeller is not None
         own = Newest(samples.features.array[order.validated :], samples.labels.array[order.validated :])
-        # A model that has learnt nothing is sure of anything.
+        # An untrained model may be sure of anything, so learn labelled samples first.
         labelled_alone = not state.trained or not len(unlabelled)
         metrics: Mapping[str, float] = {}
         if len(own):

@@ -1,6 +1,6 @@
 """``python -m platform_local OPTIONS``: a platform in the background, as ``kafka-ml up --detach`` starts it.
 
-OPTIONS are ``UpOptions`` as JSON. What happens goes to the standard output, which is the supervisor's log.
+OPTIONS are ``UpOptions`` as JSON. Progress goes to the standard output, which is the supervisor's log.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from platform_local.platform import UpOptions, choose_state_dir, run_platform
 
 
 def main() -> None:
-    """Run the platform until it is told to stop."""
+    """Run the platform until it is asked to stop."""
     options = UpOptions.from_json(sys.argv[1])
     try:
         with StartDisplay(Console()) as display:

@@ -1,7 +1,7 @@
-"""How the person who started a platform gets in: a token for the command line, one-time login links for the browser.
+"""How the user who started a platform signs in: a token for the command line, one-time login links for the browser.
 
-Whoever owns the state folder owns the platform, so nothing is asked for. The token's text never appears in a log or on
-a command line.
+The owner of the state folder owns the platform, so no credentials are needed. The token's text never appears in a log
+or on a command line.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from platform_local.commands import run_manage
 __all__ = ["TOKEN_DAYS", "login_link", "token_is_fresh"]
 
 TOKEN_DAYS = 30
-# Renewed long before it ends, so that a platform that is started now and then never shows an expired one.
+# Renew it long before it ends, so that a rarely started platform never has an expired one.
 _RENEW_AFTER_SECONDS = 10 * 24 * 3600
 
 
@@ -31,12 +31,12 @@ def token_is_fresh(state: StateDir) -> bool:
 
 
 def login_link(state: StateDir, status: PlatformStatus) -> str:
-    """Return an address that signs the first admin in once; raises BrokenError when the platform is not there."""
+    """Return an address that signs the first admin in once; raises BrokenError when the platform is not running."""
     return run_manage(["login_link"], _environment_of(state, status)).splitlines()[-1]
 
 
 def _environment_of(state: StateDir, status: PlatformStatus) -> dict[str, str]:
-    """The running web server's environment: this shell may name another database."""
+    """Use the running web server's environment, because this shell may name another database."""
     for component in status.components:
         if component.name == "web" and component.pid is not None:
             try:

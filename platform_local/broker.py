@@ -47,7 +47,8 @@ OLD_EXAMPLES_PORT = 9094
 _PORTS_FILE = "ports.json"
 _SETTINGS_FILE = "server.properties"
 
-# Serial collection and a small heap: one node for one person. Kafka's own default is 1 GB and G1, which starts slower.
+# Serial collection and a small heap suit one node for one user. Kafka's own default is 1 GB and G1, which starts
+# slower.
 _JAVA_OPTIONS = ("-Xmx512m", "-Xms128m", "-XX:+UseSerialGC", "-Djava.awt.headless=true")
 _LOG_OPTIONS = (
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
@@ -129,7 +130,7 @@ def listens_for_old_examples(data_dir: Path) -> bool:
 
 
 def broker_answers(bootstrap_server: str, *, timeout_seconds: float = 1.0) -> bool:
-    """Tell whether a plaintext broker answers a Metadata request and knows itself as part of a working cluster.
+    """Return whether a plaintext broker answers a Metadata request and knows itself as part of a working cluster.
 
     Speaks the few bytes itself: an open port says nothing (Kafka listens before it is ready), and a full client takes
     longer to start than the question to answer.
@@ -261,7 +262,7 @@ class EmbeddedBroker:
         self._reap()
 
     def resume(self) -> None:
-        """Let a frozen broker (SIGSTOP) go on."""
+        """Resume a frozen broker (SIGSTOP)."""
         if self._process is not None:
             self._process.send_signal(signal.SIGCONT)
 

@@ -1,9 +1,10 @@
-"""The embedded broker's classes as Java loads them, kept in one file: a start need not read and check them anew.
+"""The embedded broker's classes as Java loads them, kept in one file, so that a start need not load and verify them
+again.
 
 Application class data sharing (JEP 350, ``-XX:ArchiveClassesAtExit``): the broker answers after half the processor
 time. The archive is made once per Java and set of jars by a broker that only starts and ends. Java looks for itself
 whether an archive fits it and the jars, and starts as if there were none where it does not. The archive belongs to the
-person like the virtual environment does.
+user, like the virtual environment.
 """
 
 from __future__ import annotations

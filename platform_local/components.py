@@ -28,7 +28,7 @@ from platform_local.supervisor import Component
 
 __all__ = ["BEFORE_WORKERS", "STOP_ORDER", "PlatformPlan", "build_components"]
 
-# The controller goes first, or it would start again what is being ended; the broker last, because all others use it.
+# The controller ends first, because it would restart what is being ended; the broker last, because all others use it.
 STOP_ORDER: Sequence[Sequence[str]] = (
     ("controller", "control-logger"),
     (*(framework.executor for framework in FRAMEWORKS.values()), "fork-onnx"),
@@ -92,7 +92,7 @@ def build_components(plan: PlatformPlan) -> list[Component]:
     if set_up:
         components.append(_set_up(env))
     components.append(_web(plan, env | {"KML_EXAMPLES": examples.offered()}, after=("set-up",) if set_up else ()))
-    # Importing a framework takes seconds of both cores: the API answers first.
+    # Start after the API, because importing a framework takes seconds of both cores.
     components += [_executor(plan, env, framework, port) for framework, port in ports.items()]
     components.append(_onnx(plan, env))
     components.append(
@@ -167,7 +167,7 @@ def _onnx(plan: PlatformPlan, env: Mapping[str, str]) -> Component:
     path = plan.state.run / "fork-onnx.sock"
 
     def prepare() -> list[str]:
-        # Imported when it is its turn: what it imports itself would hold the first components up.
+        # Import it when it is its turn, because its own imports would delay the first components.
         from mlcode_executor import fork_server
 
         isolation = ["--isolation", plan.isolation] if plan.isolation else []
@@ -191,7 +191,8 @@ def _listens(path: str) -> bool:
 def _answers(url: str) -> bool:
     """Whether a server answers at all in time; being refused is an answer."""
     parts = urlsplit(url)
-    # Asked twenty times a second while frameworks are imported: a client of ``httpx`` takes 30 ms of a core each time.
+    # This runs twenty times a second while frameworks are imported, and an ``httpx`` client takes 30 ms of a core each
+    # time.
     connection = http.client.HTTPConnection(parts.netloc, timeout=2)
     try:
         connection.request("GET", parts.path)

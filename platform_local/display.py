@@ -1,4 +1,4 @@
-"""What a person sees while a platform starts, runs and stops: a line per change, and the components' logs in colour."""
+"""What the user sees while a platform starts, runs and stops: a line per change, and the components' logs in colour."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def component_color(name: str) -> str:
 
 
 def short_detail(detail: str) -> str:
-    """Return what happened and the last words, of a detail that may hold a whole traceback."""
+    """Return the first and the last part of a detail, which may hold a whole traceback."""
     what, _, words = detail.partition(": ")
     lines = [line.strip() for line in words.splitlines() if line.strip()]
     return f"{what}: {_one_line(lines[-1])}" if lines else detail
@@ -112,7 +112,7 @@ class LogFollower:
                 continue
             with path.open("rb") as log:
                 size = log.seek(0, os.SEEK_END)
-                # A log that was cut starts anew.
+                # A log that was cut starts again.
                 start = self._offsets.get(path, 0) if self._offsets.get(path, 0) <= size else 0
                 log.seek(start)
                 whole, newline, _ = log.read().rpartition(b"\n")
@@ -156,7 +156,7 @@ def _one_line(line: str) -> str:
 
 
 def _readable(component: str, line: bytes) -> Text:
-    """One line for a person: structured lines lose their braces, all get their component's name."""
+    """One readable line: structured lines lose their braces, all get their component's name."""
     text = Text(f"{component:20} ", style=component_color(component))
     event = _event(line.decode(errors="replace"))
     if event is None:

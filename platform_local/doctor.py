@@ -70,7 +70,9 @@ class Finding:
 
 
 def examine(state: StateDir, *, seminar: bool = False) -> Iterator[Finding]:
-    """Yield one finding after another, as each is made; of what the ``seminar`` needs beside the platform, too."""
+    """Yield one finding after another, as each is made; for the ``seminar`` also of what it needs in addition to the
+    platform.
+    """
     checks: list[Callable[[StateDir], Finding]] = [
         _python, _java, _jars, _disk, _memory, _ports, _broker, _gpu, _isolation, _platform
     ]  # fmt: skip
@@ -91,7 +93,7 @@ def _run(command: Sequence[str], *, seconds: float) -> subprocess.CompletedProce
 
 
 def _last_line(answer: subprocess.CompletedProcess[str]) -> str:
-    """Return why a command failed, as far as it says."""
+    """Return why a command failed, as far as its output shows."""
     return (answer.stderr.strip().splitlines() or ["it ended without a word"])[-1]
 
 
@@ -194,12 +196,12 @@ def _isolation(_: StateDir) -> Finding:
         reason = _last_line(answer)
         fix = "allow user namespaces (sysctl user.max_user_namespaces), or use a kernel with Landlock (5.13 or newer)"
         return Finding("isolation", Verdict.FAIL, reason[-300:], fix)
-    told = orjson.loads(answer.stdout)
-    level, probes = told["isolation"], told["probes"]
+    report = orjson.loads(answer.stdout)
+    level, probes = report["isolation"], report["probes"]
     if level == "off":
         return Finding("isolation", Verdict.FAIL, "user code runs unprotected", "unset KML_ISOLATION")
     detail = f"level {level}: {sum(probes.values())} of {len(probes)} attempts to break out were stopped"
-    return Finding("isolation", Verdict.OK, "; ".join([detail, *told["notes"]]))
+    return Finding("isolation", Verdict.OK, "; ".join([detail, *report["notes"]]))
 
 
 def _platform(state: StateDir) -> Finding:
@@ -229,7 +231,7 @@ def _machine(_: StateDir) -> Finding:
 
 
 def _frameworks(_: StateDir) -> Finding:
-    # Asked for, not imported: that would take ten seconds.
+    # Look up the package without importing it, which would take ten seconds.
     found = {name: _version(*packages) for name, packages in _FRAMEWORKS.items()}
     detail = ", ".join(f"{name} {version}" for name, version in found.items() if version)
     missing = [name for name, version in found.items() if not version]

@@ -15,7 +15,7 @@ from kafkaml.wire.example import OfferedExample
 __all__ = ["catalogue", "offered"]
 
 _ROOT = Path(__file__).resolve().parents[1]
-# In a clone beside this package, in an installed one inside that of the command line.
+# In a clone next to this package; when installed, inside the package of the command line.
 _PLACES = (_ROOT, _ROOT / "kafka_ml_cli" / "packaged")
 
 
@@ -23,7 +23,7 @@ def catalogue() -> ModuleType:
     """Return ``examples.catalogue`` of the clone or of the installed package; RefusedError where there is neither."""
     for root in _PLACES:
         if (root / "examples" / "catalogue.py").is_file():
-            # Before others of this common name.
+            # Put it before other packages with this common name.
             if str(root) not in sys.path[:1]:
                 sys.path.insert(0, str(root))
             return importlib.import_module("examples.catalogue")

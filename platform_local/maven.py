@@ -1,4 +1,4 @@
-"""MavenFiles: files that Maven fetches once into the person's cache, checked by hash before every use.
+"""MavenFiles: files that Maven fetches once into the user's cache, checked by hash before every use.
 
 ``sha256`` lists every file; nothing else is returned, so a file that someone dropped into the cache is never run.
 """
@@ -26,7 +26,7 @@ _TIMEOUT_SECONDS = 600
 
 @dataclass(frozen=True, kw_only=True)
 class MavenFiles:
-    """What ``goal`` copies by ``pom``; ``what`` that is is told in errors, ``hint`` is for who has no Maven."""
+    """What ``goal`` copies by ``pom``; ``what`` describes them in errors; ``hint`` is for users without Maven."""
 
     what: str
     folder_name: str

@@ -1,4 +1,4 @@
-"""The life of a local platform as commands see it: ``up``, ``down`` and what is known of a running one.
+"""The lifecycle of a local platform for commands: ``up``, ``down`` and the state of a running one.
 
 Decides ports, broker and secrets, hands the plan to the supervisor, and cleans up after one that was killed.
 """
@@ -42,7 +42,7 @@ DEFAULT_BROKER_PORT = 9092
 
 @dataclass(frozen=True, kw_only=True)
 class UpOptions:
-    """What the person asked for. A port of None was not asked for, 0 means any free one."""
+    """The user's options. A port of None was not given, 0 means any free one."""
 
     state_dir: Path | None = None
     ephemeral: bool = False
@@ -73,7 +73,7 @@ def choose_state_dir(options: UpOptions) -> StateDir:
 def run_platform(
     options: UpOptions, state: StateDir, *, on_change: Callable[[PlatformStatus], None] | None = None
 ) -> PlatformStatus:
-    """Run a platform in this process until it is told to stop; the folder is removed at the end when ephemeral.
+    """Run a platform in this process until it is asked to stop; the folder is removed at the end when ephemeral.
 
     Raises RefusedError when it runs already, a port is taken or the folder cannot be used. A status whose ``problem``
     is not empty says what ended it.
@@ -120,7 +120,7 @@ def _plan(options: UpOptions, state: StateDir) -> parts.PlatformPlan:
             state.kafka,
             port=choose_port(port, explicit=options.broker_port is not None, purpose="broker"),
             log_path=state.logs / "broker.log",
-            # Who asks for any free port (tests do, many at once) does not want a certain one as well.
+            # A user of any free port, such as many parallel tests, does not want the fixed one in addition.
             also_port=0 if options.broker_port == 0 else OLD_EXAMPLES_PORT,
         )
         kafka = KafkaSettings.model_construct(bootstrap_servers=broker.bootstrap_servers)
@@ -144,7 +144,9 @@ def _with_password_in_file(kafka: KafkaSettings, state: StateDir) -> KafkaSettin
 
 
 def _require_broker(kafka: KafkaSettings) -> None:
-    """Refuse to start beside a broker that does not answer: everything would wait for it, and say so in logs only."""
+    """Refuse to start with a broker that does not answer, because everything would wait for it and only logs would show
+    that.
+    """
     from kafkaml.confluent import KafkaAdmin
 
     try:
@@ -196,7 +198,7 @@ def wait_until_ready(
     on_change: Callable[[PlatformStatus], None],
     api_only: bool = False,
 ) -> PlatformStatus:
-    """Wait until the platform that ``supervisor_pid`` starts is ready, telling ``on_change`` of each new status.
+    """Wait until the platform that ``supervisor_pid`` starts is ready, calling ``on_change`` with each new status.
 
     Raises BrokenError with its words when it ends instead, DeadlineExceeded when it takes too long.
     """

@@ -48,7 +48,7 @@ def describe_holder(port: int) -> str:
 
 
 def choose_port(wanted: int, *, explicit: bool, purpose: str) -> int:
-    """Return ``wanted`` when it is free, the next free one when the person did not insist.
+    """Return ``wanted`` when it is free, the next free one when the user did not insist.
 
     Raises RefusedError, naming the process in the way, when ``explicit``.
     """

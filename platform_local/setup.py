@@ -1,7 +1,7 @@
 """The start-up step that brings the state folder up to this version: the database's tables, the command line's token.
 
 ``python -m platform_local.setup`` does it; ``is_needed`` tells by a look at files when there is nothing to do, because
-starting Django only to hear that costs a second and a half of a start.
+starting Django only for that costs a second and a half of a start.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Finds what belongs to a platform although nobody waits for it: workers, and components of a killed supervisor.
+"""Finds processes of a platform that nothing waits for: workers, and components of a killed supervisor.
 
 A process is recognised by its environment, which the supervisor marks and which survives its parents; never by its
 name. Those that erase their environment (model processes) end with the ones that carry the mark.
@@ -13,7 +13,7 @@ import psutil
 
 __all__ = ["MARK", "platform_processes"]
 
-# Set by the supervisor in every component; a person's shell never has it, unlike KML_STATE_DIR.
+# Set by the supervisor in every component; a user's shell never has it, unlike KML_STATE_DIR.
 MARK = "KML_PLATFORM"
 
 

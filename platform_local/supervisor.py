@@ -61,12 +61,12 @@ class Component:
 
 
 class Supervisor:
-    """Runs ``components`` until it is told to stop. One instance runs once, in the main thread.
+    """Runs ``components`` until it is asked to stop. One instance runs once, in the main thread.
 
     ``stop_order`` lists groups of names: each group is ended before the next, what it does not name at last.
     ``on_change`` is called with every new status. ``end_workers`` ends, in order, the workers that components started:
     it is called before the first group that is not in ``before_workers``. At the very end orphans and ``strays`` are
-    ended, whatever they are; children that this process had before the run are none of ours.
+    ended, whatever they are; children from before the run are left alone.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class Supervisor:
         return self._status
 
     def request_stop(self, problem: str = "") -> None:
-        """Ask for the ordered end; ``problem`` says why when it was not asked for by a person."""
+        """Ask for the ordered end; ``problem`` is the reason when the user did not ask for it."""
         self._problem = self._problem or problem
         self._stop.set()
 
@@ -159,7 +159,7 @@ class Supervisor:
                 await asyncio.wait_for(self._stop.wait(), pause)
 
     async def _run_once(self, component: Component) -> str | None:
-        """Start a component and wait for its end; return what went wrong, None for an end that was meant."""
+        """Start a component and wait for its end; return what went wrong, None for an intended end."""
         began = time.monotonic()
         self._change(component.name, state=ComponentState.STARTING, detail="")
         try:
@@ -255,7 +255,7 @@ class Supervisor:
             self._change(name, state=ComponentState.STOPPED, pid=None)
 
     def _end_strays(self) -> None:
-        """End what components started that outlived them or runs beside them: our orphans and known strays."""
+        """End what components started that outlived them or runs without them: our orphans and known strays."""
         known = self._others | {process.pid for process in self._processes.values()}
         orphans = [child for child in psutil.Process().children() if child.pid not in known]
         strays = [process for process in self._strays() if process.pid not in known]

@@ -192,4 +192,4 @@ def test_the_page_counts_in_its_database_and_lives_without(page: Mapping[str, st
     assert _get(page["with"])[1].endswith("visit 2\n")
     status, text = _get(page["without"])
     assert status == 503
-    assert "The counter is away" in text
+    assert "The counter is unavailable" in text

@@ -1,7 +1,7 @@
 """The loop of P12 as it is written with Quix Streams: the last readings of a key as state, a model call a record.
 
 ``python quix_windows.py BROKER TOPIC OUTPUT MODEL STATE_FOLDER COLUMNS LENGTH OFFSET SCALE``, in a virtual environment
-of its own (``scripts/install-peers``); its group is named as ``OUTPUT``. Ends when it is told to.
+of its own (``scripts/install-peers``); its group is named as ``OUTPUT``. Ends on request.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""People with and without COPD: Kafka-ML's own extract of Exasens where there is internet, else generated ones."""
+"""People with and without COPD: Kafka-ML's own extract of Exasens where there is internet, otherwise generated ones."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-# Kafka-ML's first version gave the raw numbers to SGD: with years of 2021 beside minutes it learns a constant.
-# Car parks and hours are names: each gets a few numbers of its own. Day, month and minute become numbers up to 1; the
-# year, which is always the same, is left out.
+# Kafka-ML's first version gave the raw numbers to SGD: with years of 2021 next to minutes it learns a constant. Car
+# parks and hours are names: each gets a few numbers of its own. Day, month and minute become numbers up to 1; the year,
+# which is always the same, is left out.
 moment = keras.Input((6,))
 park = keras.layers.Embedding(32, 8)(moment[:, 0])
 hour = keras.layers.Embedding(24, 4)(moment[:, 4])

@@ -1,4 +1,4 @@
-"""Nitrate and four other measurements of rivers: Kafka-ML's own file where there is internet, else generated ones.
+"""Nitrate and four other measurements of rivers: Kafka-ML's own file where there is internet, otherwise generated ones.
 
 The generated ones have the quantiles and the rank correlations of the real ones, so they are as hard to learn.
 """

@@ -1,4 +1,4 @@
-"""Minutes of a household's power: UCI's data set where there is internet, else a generated household."""
+"""Minutes of a household's power: UCI's data set where there is internet, otherwise a generated household."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from examples.samples import Array, Samples, shuffled
 WINDOW = 120
 _URL = "https://archive.ics.uci.edu/static/public/235/individual+household+electric+power+consumption.zip"
 _COLUMNS = ("Global_active_power", "Global_intensity", "Sub_metering_1", "Sub_metering_2", "Sub_metering_3")
-# Windows begin so many minutes apart, so that two have most of their minutes for themselves.
+# Windows begin this many minutes apart, so that two have most of their minutes for themselves.
 _STEP = 60
 # Two months of the real four years.
 _MINUTES = 60 * 24 * 60
@@ -65,7 +65,7 @@ def read_archive(path: Path, *, minutes: int = _MINUTES) -> Array:
 
 
 def generated(minutes: int, *, seed: int = 0) -> Array:
-    """Return minutes of a household whose appliances run now and then, (minutes, 5).
+    """Return minutes of a household whose appliances run occasionally, (minutes, 5).
 
     An appliance has a use in Wh a minute, and runs for a while from random minutes on, at hours that are its own.
     """

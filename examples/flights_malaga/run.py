@@ -1,4 +1,6 @@
-"""The whole way of ``kafka-ml examples run flights_malaga``: where aircraft go, told by how they fly, on a live map."""
+"""The whole way of ``kafka-ml examples run flights_malaga``: where aircraft go, judged by how they fly, on
+a live map.
+"""
 
 from __future__ import annotations
 

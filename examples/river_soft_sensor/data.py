@@ -17,7 +17,7 @@ __all__ = ["FIELDS", "Measurement", "measurements"]
 # Alkalinity and suspended solids in mg/l, conductivity in microsiemens per cm.
 FIELDS = ("alkalinity", "conductivity", "ph", "suspended_solids")
 _STATIONS = 12
-# One record in so many has a slip in one value, of this size, in each of the four in turn; real data have such rows.
+# One record in this many has a slip in one value, of this size, in each of the four in turn; real data have such rows.
 _ABSURD_EVERY, _SLIP = 199, 1.7e8
 
 

@@ -1,1 +1,1 @@
-"""Programs of the seminar (docs/seminar): each runs by itself, ``--help`` says what it takes."""
+"""Programs of the seminar (docs/seminar): each runs on its own, ``--help`` says what it takes."""

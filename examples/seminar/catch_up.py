@@ -1,4 +1,4 @@
-"""Brings the platform to where an episode of the seminar begins, for whoever has fallen behind:
+"""Brings the platform to where an episode of the seminar begins, for students who have fallen behind:
 
 python examples/seminar/catch_up.py 4.3
 

@@ -10,7 +10,7 @@ from examples import topics
 
 __all__ = ["QUIET", "READER", "arguments", "create_topic"]
 
-# Only what has gone wrong for good is told.
+# Only lasting errors are reported.
 QUIET = {"log_level": 3}
 READER = {
     **QUIET,

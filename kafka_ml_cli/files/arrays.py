@@ -34,7 +34,7 @@ def npy_samples(path: Path, options: FileOptions) -> Samples:
     """Read one array; labels are a second file."""
     if options.features:
         raise RefusedError("an .npy file holds one array, which has no name: leave --features out")
-    # Mapped, so that a file larger than memory can be sent.
+    # Map the file, so that one larger than memory can be sent.
     x = np.load(path, mmap_mode="r", allow_pickle=False)
     y = None
     if options.labels and options.with_labels:

@@ -1,6 +1,6 @@
 """Cells: one column of a table file, a batch at a time, as numbers, text or what else it holds.
 
-Only exact: a text such as ``1.013,2`` that is no plain number is kept as text, never guessed at.
+Conversions are exact: a text such as ``1.013,2`` that is not a plain number stays text and is never guessed.
 """
 
 from __future__ import annotations
@@ -85,9 +85,9 @@ class Reading:
 
 @dataclass(frozen=True)
 class Cells:
-    """A column's cells: ``values`` (rows, ...) where they are numbers, else None; ``missing`` (rows,), bool.
+    """A column's cells: ``values`` (rows, ...) where they are numbers, otherwise None; ``missing`` (rows,), bool.
 
-    ``odd`` is the place of the first cell that is no number, with its text, where the kind is text or times.
+    ``odd`` is the place of the first cell that is not a number, with its text, where the kind is text or times.
     """
 
     kind: Kind
@@ -175,7 +175,7 @@ def _missing(text: pa.Array, words: Sequence[str]) -> npt.NDArray[np.bool_]:
 def _plain_numbers(text: pa.Array, reading: Reading, *, keep_others: bool = False) -> pa.Array | None:
     """Return ``text`` with a point for the decimal mark and without marks of thousands.
 
-    None when a cell uses the marks in another way; with ``keep_others`` such cells become a text that is no number.
+    None when a cell uses the marks in another way; with ``keep_others`` such cells become a text that is not a number.
     """
     if reading.decimal == "." and not reading.thousands:
         return text

@@ -1,4 +1,6 @@
-"""Which columns of a file are the features and which the label: as the person says, else guessed where it is plain."""
+"""Which columns of a file are the features and which the label: as the user says, otherwise guessed where it is
+obvious.
+"""
 
 from __future__ import annotations
 
@@ -25,12 +27,12 @@ class Choice:
 
 
 def chosen_columns(table: Table, scans: list[ColumnScan], options: FileOptions) -> Choice:
-    """Raises RefusedError that lists the columns when a name is unknown, or the label cannot be told."""
+    """Raises RefusedError that lists the columns when a name is unknown, or the label cannot be determined."""
     notes: list[str] = []
     labels = _named(table, options.labels) if options.labels else _guessed_labels(scans, notes, options)
     if options.features:
         features = _named(table, options.features)
-        # Values to predict hold the label's column too, as people try a model on the file that it was trained on.
+        # Values to predict may contain the label's column too, because users try a model on its training file.
         labels = labels if options.labels else [index for index in labels if index not in features]
         return Choice(features, labels if options.with_labels else [], notes)
     left_out = _index_columns(table, scans, notes)

@@ -365,7 +365,7 @@ def _parsed(text: str | io.TextIOBase, delimiter: str) -> Iterator[list[str]]:
     source: Any = io.StringIO(text, newline="") if isinstance(text, str) else text
     if delimiter == " ":
         return (line.split() for line in source)
-    # A stray quote may swallow what follows it; the limit of Python's reader is no help then.
+    # A stray quote may swallow what follows it, for which the limit of Python's reader does not help.
     csv.field_size_limit(_BLOCK_BYTES)
     return csv.reader(source, delimiter=delimiter)
 
@@ -407,7 +407,7 @@ def _is_header(first: list[str], rest: list[list[str]]) -> bool:
     """Whether the first row names the columns: words above numbers, or distinct words only."""
     cells = [cell.strip() for cell in first]
     if any(_NUMBER.match(cell) for cell in cells):
-        # 2019 and 2020 may be names, where a word stands above numbers beside them.
+        # 2019 and 2020 may be names, where a neighbouring column has a word above numbers.
         return any(
             cell and not _NUMBER.match(cell) and not _TIME.match(cell) and _numbers_below(rest, column)
             for column, cell in enumerate(cells)

@@ -1,4 +1,4 @@
-"""FileOptions: what a person says about a file; None and "" mean: find out."""
+"""FileOptions: what the user says about a file; None and "" mean that it should be found out."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class FileOptions:
     """``features`` and ``labels`` name columns (comma-separated), arrays of an archive, or a second file of labels.
 
     ``with_labels`` False: the samples are values to predict. ``label_required``: refuse a file whose labels cannot be
-    told, rather than send samples without.
+    determined, rather than send samples without.
     """
 
     features: str = ""

@@ -46,13 +46,13 @@ class Table(Protocol):
         ...
 
     def row_number(self, place: int) -> int:
-        """Return the number by which people know the ``place``-th row, counted from 0."""
+        """Return the number that users know the ``place``-th row by, counted from 0."""
         ...
 
 
 @dataclass
 class ColumnScan:
-    """What one column holds in all rows. Places are rows from 0; ``odd`` is the first cell that is no number."""
+    """What one column holds in all rows. Places are rows from 0; ``odd`` is the first cell that is not a number."""
 
     name: str
     index: int
@@ -61,7 +61,7 @@ class ColumnScan:
     missing: int = 0
     first_missing: int | None = None
     odd: tuple[int, str] | None = None
-    # A number stands somewhere beside the text.
+    # The column holds numbers in addition to the text.
     mixed: bool = False
     smallest: float | int = 0
     largest: float | int = 0
@@ -284,14 +284,14 @@ class _TableReader:
         rest = [feature.name for feature in self._features if feature.kind.numeric and feature.missing < feature.rows]
         rest = rest or [scan.name for scan in self._scans if scan.kind is Kind.ARRAY][:1]
         rest = [name for name in rest if name not in (scan.name, *(label.name for label in self._labels))]
-        told = (
+        advice = (
             [f"leave it out: --features {_quoted(','.join(rest[:20]))}{'...' if len(rest) > 20 else ''}"]
             if rest
             else []
         )
         if labels and not self._labels and self._options.with_labels:
-            told.append(f"if it is the label: --labels {_quoted(scan.name)}")
-        return "; ".join(told)
+            advice.append(f"if it is the label: --labels {_quoted(scan.name)}")
+        return "; ".join(advice)
 
     def _refuse_hole(self, survey: _Survey) -> None:
         assert survey.first is not None
@@ -359,7 +359,9 @@ class _TableReader:
                 return
 
     def _exact_type(self, narrowed: np.dtype[Any]) -> np.dtype[Any]:
-        """The type before a narrower one that the person asked for, so that what does not fit is refused."""
+        """The type to check with before converting to a narrower one that the user asked for, so that misfits are
+        refused.
+        """
         if not self._options.dtype or narrowed.kind in "iu":
             return narrowed
         whole = all(scan.kind in (Kind.WHOLE, Kind.BOOLEAN) for scan in self._features)

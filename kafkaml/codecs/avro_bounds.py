@@ -1,8 +1,8 @@
-"""What reading one record of an Avro schema can take: whoever registers a schema and sends a record decides both.
+"""Bounds the cost of reading a record of an Avro schema, because the sender may control both schema and record.
 
-The reader of fastavro is compiled and asks nothing: records within records overflow its stack, a billion items that
-take no bytes are a billion values, and what is passed over may lie behind the record's end. Such schemas are refused
-before a record is read by them, and records are read whole before anything of them is passed over.
+fastavro's compiled reader checks nothing: records within records overflow its stack, a billion items that take no bytes
+are a billion values, and what is passed over may lie behind the record's end. Such schemas are refused before a record
+is read by them, and records are read whole before anything of them is passed over.
 """
 
 from __future__ import annotations
@@ -19,14 +19,16 @@ from kafkaml.errors import DecodeError
 __all__ = ["read_datum", "refuse_boundless"]
 
 _MAX_DEPTH = 256
-# In one record, or in one item of an array: each byte that is sent would be worth so many values.
+# Most free values in one record, or in one item of an array, because each byte sent could stand for that many values.
 _MAX_FREE = 100
 _BYTES = {"null": 0, "boolean": 1, "int": 1, "long": 1, "float": 4, "double": 8, "bytes": 1, "string": 1, "enum": 1}
 
 
 @dataclass(frozen=True)
 class _Need:
-    """Of one value: the fewest ``size`` bytes that it takes, values in it that take none, levels below it."""
+    """The needs of one value: its minimum ``size`` in bytes, the ``free`` values that take none, and the ``depth``
+    below it.
+    """
 
     size: int
     free: int = 0
@@ -36,7 +38,7 @@ class _Need:
 def refuse_boundless(schema: Any, name: str) -> None:
     """Raise DecodeError unless the bytes of a record bound what it takes to read it; ``schema`` as fastavro parsed it.
 
-    ``name`` says of what it is.
+    ``name`` is used in messages.
     """
     _Schema(name).need(schema)
 
@@ -44,7 +46,7 @@ def refuse_boundless(schema: Any, name: str) -> None:
 def read_datum(value: bytes, start: int, writer: Any, reader: Any) -> tuple[Any, int]:
     """Return the datum that begins at ``start``, resolved to the schema ``reader``, and where it ends.
 
-    Raises what fastavro raises for what is no datum of the schema ``writer``, and for schemas that do not fit.
+    Raises fastavro's errors for bytes that are not a datum of the schema ``writer``, and for schemas that do not fit.
     """
     buffer = io.BytesIO(value)
     buffer.seek(start)
@@ -59,7 +61,7 @@ def read_datum(value: bytes, start: int, writer: Any, reader: Any) -> tuple[Any,
 class _Schema:
     def __init__(self, name: str) -> None:
         self._name = name
-        # None while a type is being looked at.
+        # None while a type is being examined.
         self._named: dict[str, _Need | None] = {}
 
     def need(self, schema: Any) -> _Need:
@@ -70,8 +72,8 @@ class _Schema:
 
     def _need(self, schema: Any) -> _Need:
         if isinstance(schema, list):
-            branches = [self.need(each) for each in schema]
-            return _Need(1, max((each.free for each in branches), default=0), _below(branches))
+            branches = [self.need(branch) for branch in schema]
+            return _Need(1, max((branch.free for branch in branches), default=0), _below(branches))
         if not isinstance(schema, Mapping):
             return self._of_name(str(schema))
         kind = schema["type"]
@@ -97,10 +99,10 @@ class _Schema:
     def _record(self, schema: Mapping[str, Any]) -> _Need:
         name = str(schema["name"])
         self._named[name] = None
-        fields = [self.need(each["type"]) for each in schema["fields"]]
-        size = sum(each.size for each in fields)
+        fields = [self.need(field["type"]) for field in schema["fields"]]
+        size = sum(field.size for field in fields)
         # An empty record is a value as well.
-        return self._known(schema, _Need(size, sum(each.free for each in fields) + int(size == 0), _below(fields)))
+        return self._known(schema, _Need(size, sum(field.free for field in fields) + int(size == 0), _below(fields)))
 
     def _known(self, schema: Mapping[str, Any], need: _Need) -> _Need:
         self._named[str(schema["name"])] = need
@@ -119,4 +121,4 @@ class _Schema:
 
 
 def _below(parts: list[_Need]) -> int:
-    return 1 + max((each.depth for each in parts), default=0)
+    return 1 + max((part.depth for part in parts), default=0)

@@ -100,10 +100,13 @@ class SchemaRegistry:
     def _references(self, document: Mapping[str, Any]) -> list[tuple[str, str, int]]:
         """Return name, subject and version of what a schema refers to."""
         try:
-            found = [(each["name"], each["subject"], each["version"]) for each in document.get("references") or ()]
+            found = [
+                (reference["name"], reference["subject"], reference["version"])
+                for reference in document.get("references") or ()
+            ]
         except (TypeError, KeyError, IndexError):
             found = [(None, None, None)]
-        if not all(isinstance(each, kind) for row in found for each, kind in zip(row, (str, str, int), strict=True)):
+        if not all(isinstance(value, kind) for row in found for value, kind in zip(row, (str, str, int), strict=True)):
             raise BrokerError(f"the Schema Registry at {self._url} answered with an odd reference")
         return found
 

@@ -19,8 +19,8 @@ __all__ = ["Assignment", "InputPositions"]
 
 _logger = logging.getLogger(__name__)
 
-# How long a poll asks for the committed positions of all partitions that are new here, and of each by itself when one
-# of them holds up the answer for all.
+# How long a poll asks for the committed positions of all partitions that are new here, and of each individually when
+# one of them holds up the answer for all.
 _PLACE_ALL_SECONDS = 1.0
 _PLACE_ONE_SECONDS = 0.1
 _PLACE_EACH_SECONDS = 0.5
@@ -29,7 +29,7 @@ _PLACE_EACH_SECONDS = 0.5
 @dataclass(slots=True)
 class InputPositions:
     """Offsets by partition: ``polled``, the next after what was polled; ``uncommitted``, the first that is not
-    committed; ``committed``, what is committed of the partitions of this member.
+    committed; ``committed``, the committed positions of this member's partitions.
     """
 
     polled: dict[PartitionKey, int] = field(default_factory=dict)
@@ -38,7 +38,8 @@ class InputPositions:
 
     def note(self, topic: str, partitions: list[int], offsets: list[int]) -> dict[int, int]:
         """Note what was polled of a topic, in the order of offsets; returns the next offset of each partition."""
-        # Offsets rise within a partition, so the last pair of a partition wins: its highest, or read backwards lowest.
+        # Offsets ascend within a partition, so the last pair per partition wins: the highest, or the lowest when read
+        # backwards.
         ends = {partition: offset + 1 for partition, offset in dict(zip(partitions, offsets, strict=True)).items()}
         for partition, end in ends.items():
             self.polled[topic, partition] = end
@@ -57,7 +58,7 @@ class InputPositions:
                 self.uncommitted[key] = offset
 
     def rewind(self) -> None:
-        """Forget what was polled and is not committed."""
+        """Forget polled but uncommitted positions."""
         self.polled.clear()
         self.uncommitted.clear()
 
@@ -86,8 +87,8 @@ class Assignment:
         self.keys: set[PartitionKey] | None = None
         self.generation = 0
         self.paused = False
-        # Partitions that are not read yet, because their committed position is not known, with how often it was asked
-        # for; and since when there are such.
+        # Partitions that are not read yet because their committed position is unknown, with the number of requests for
+        # it; and the time since when there have been any.
         self._unplaced: dict[PartitionKey, int] = {}
         self._unplaced_since = 0.0
         self._stalled = StalledPartitions()
@@ -119,18 +120,18 @@ class Assignment:
         self._stalled.reading(key, offset)
 
     def place(self, listener: PartitionListener | None) -> None:
-        """Begin to read the partitions that are new here, each from where the group has committed last.
+        """Begin to read new partitions, each from the group's committed position.
 
-        The client could look for these positions by itself. But while a transaction of a replica that died holds one,
-        and the assignment changes meanwhile, it takes the position for never committed, and reads all records again
-        (librdkafka 2.16, ``rd_kafka_assignment_apply_offsets``: UNSTABLE_OFFSET_COMMIT).
+        The client could look up these positions itself. But if the assignment changes while a dead replica's
+        transaction holds a position, it treats the position as never committed and reads all records again (librdkafka
+        2.16, ``rd_kafka_assignment_apply_offsets``: UNSTABLE_OFFSET_COMMIT).
         """
         if not self._unplaced:
             return
         new = [key for key, tries in self._unplaced.items() if not tries]
         if new and self._place_some(new, listener, _PLACE_ALL_SECONDS):
             return
-        # One at a time: the client has no answer for any while it waits for one.
+        # Ask individually, because the client returns nothing while it waits for one of them.
         deadline = time.monotonic() + _PLACE_EACH_SECONDS
         for key in sorted(self._unplaced, key=self._unplaced.__getitem__):
             if time.monotonic() > deadline:
@@ -140,7 +141,7 @@ class Assignment:
     def _place_some(
         self, keys: Sequence[PartitionKey], listener: PartitionListener | None, timeout_seconds: float
     ) -> bool:
-        """Ask once for committed positions and begin to read there; whether that could be done."""
+        """Ask once for committed positions and begin to read there; returns whether that was possible."""
         for key in keys:
             self._unplaced[key] += 1
         try:
@@ -167,7 +168,7 @@ class Assignment:
             self._stalled.reading(key, place.offset)
         with kafka_errors("beginning to read", self._log):
             self._consumer.incremental_assign(places)
-            # One that was taken away while all were paused is paused still.
+            # A partition that was revoked while all were paused is still paused.
             (self._consumer.pause if self.paused else self._consumer.resume)(places)
         _logger.info("reading %s", places_text(places))
         return True
@@ -183,12 +184,12 @@ class Assignment:
             except KafkaException as exception:
                 if error_of(exception).code() != KafkaError._STATE:
                     raise to_error(error_of(exception), f"rewinding {topic}[{partition}]") from exception
-                # Not being fetched yet: give it out again with the place to start from.
+                # The partition is not being fetched yet, so assign it again with the start position.
                 self._give_out_again([place])
             self._stalled.reading((topic, partition), offset)
 
     def read_stalled_again(self) -> None:
-        """Read partitions again of which nothing comes though records wait; called when all fetched was given out."""
+        """Restart partitions that give nothing although records wait. Called when everything fetched was handed out."""
         if not self.paused and (stalled := self._stalled.find(self._consumer)):
             _logger.warning("nothing comes of %s though records wait there: reading it again", places_text(stalled))
             self._give_out_again(stalled)
@@ -197,7 +198,7 @@ class Assignment:
         with kafka_errors(f"reading {places_text(places)} again", self._log):
             self._consumer.incremental_unassign(places)
             self._consumer.incremental_assign(places)
-            # The client keeps for each partition whether it is paused, also while it is not assigned.
+            # The client remembers per partition whether it is paused, even while it is not assigned.
             (self._consumer.pause if self.paused else self._consumer.resume)(places)
 
     def pause(self) -> None:

@@ -63,7 +63,7 @@ class KafkaLoopClient:
         self._unknown_tail: set[PartitionKey] = set()
         self._closed = False
         self._interruption: KafkaMLError | None = None
-        # What a wait for a cluster of the outputs is for; empty while there is none. Read by any thread.
+        # Describes the present wait for a cluster of the outputs; empty without one. Read by any thread.
         self.waits_for = ""
         self._gives_up: Callable[[], bool] = lambda: False
         self.listener: PartitionListener | None = None
@@ -77,7 +77,7 @@ class KafkaLoopClient:
         }
         self._topics = list(topics)
         self._subscribed = False
-        # Looks for the group's coordinator by itself; the group is joined by the first poll.
+        # The consumer looks up the group's coordinator automatically; the first poll joins the group.
         self._consumer = Consumer(config)
         self._positions = InputPositions()
         self._assignment = Assignment(
@@ -107,9 +107,9 @@ class KafkaLoopClient:
         """Return a client whose outputs and input positions are one transaction, on one cluster.
 
         A transaction that its replica left open hides all later answers from committed readers for at most
-        ``transaction_timeout_seconds``; a commit without an answer is given up after ``request_timeout_seconds``, which
-        is safe, because its outcome is then asked for. ``transactional_id`` is one per replica and never shared:
-        whoever starts with it ends its predecessor. Raises BrokerTimeout when Kafka is not there within
+        ``transaction_timeout_seconds``; a commit without an answer is abandoned after ``request_timeout_seconds``,
+        which is safe, because its outcome is then queried. ``transactional_id`` is unique per replica: a process that
+        starts with it fences its predecessor. Raises BrokerTimeout when Kafka is not available within
         ``recovery_timeout_seconds``.
         """
         output = TransactionalOutput(
@@ -150,8 +150,8 @@ class KafkaLoopClient:
         """Return a client that writes to other clusters and commits positions after acknowledgements.
 
         When it takes a partition over, it reads what was written to the topics of ``outputs`` after the last commit and
-        skips the records that are answered in any of them (found by ``SOURCE_HEADER``). A cluster of the outputs that
-        is away is waited for, the group being served, until ``gives_up``; ``waits_for`` says meanwhile what is missing.
+        skips the records that are answered in any of them (found by ``SOURCE_HEADER``). The client waits for an
+        unavailable output cluster, while serving the group, until ``gives_up``; ``waits_for`` names what is missing.
         """
         output = SpreadOutput(outputs, request_timeout_seconds=request_timeout_seconds, sizes=sizes)
         client = cls(
@@ -171,7 +171,7 @@ class KafkaLoopClient:
 
     @property
     def assigned(self) -> bool:
-        """Whether the group gave this member its share of the partitions (which may be none)."""
+        """Whether the group has given this member its share of the partitions (which may be empty)."""
         return self._assignment.keys is not None
 
     def poll(self, *, max_records: int, timeout_seconds: float) -> RecordBatch:
@@ -190,16 +190,20 @@ class KafkaLoopClient:
         messages: list[Message] = []
         drained = first is None
         if first is not None:
-            # Noted before the next call, whose rebalance callback may take just this partition away.
+            # Note the positions before the next call, whose rebalance callback may take this partition away.
             messages = self._accepted([first])
             if max_records > 1 and self._interruption is None:
                 generation = self._assignment.generation
                 more = self._consumer.consume(max_records - 1, 0)
                 drained = len(more) < max_records - 1
                 if generation != self._assignment.generation:
-                    # What was taken from the queue just before the callback may belong to others now.
+                    # Messages taken from the queue just before the callback may belong to other members now.
                     assigned = self._assignment.keys or set()
-                    more = [each for each in more if each.error() or (each.topic(), each.partition()) in assigned]
+                    more = [
+                        message
+                        for message in more
+                        if message.error() or (message.topic(), message.partition()) in assigned
+                    ]
                 messages += self._accepted(more)
         if self._interruption is not None:
             interruption, self._interruption = self._interruption, None
@@ -218,13 +222,13 @@ class KafkaLoopClient:
     def produce(self, record: OutgoingRecord) -> None:
         """Queue a record of the open transaction; blocks while the queue is full.
 
-        Raises RefusedError, the transaction still open, for a record that is too large for the client already.
+        Raises RefusedError, with the transaction still open, for a record that is too large for the client.
         """
         with self._aborting():
             self._output.produce(record)
 
     def produce_all(self, records: Sequence[OutgoingRow]) -> list[tuple[int, RefusedError]]:
-        """Queue records in order; returns the index of, and the reason for, each that ``produce`` would refuse."""
+        """Queue records in order; returns index and reason of each that ``produce`` would refuse."""
         with self._aborting():
             return self._output.produce_all(records)
 
@@ -235,7 +239,7 @@ class KafkaLoopClient:
         except (ProducerFenced, TransactionAborted):
             raise
         except BrokerError as error:
-            # The transaction is beyond rescue: an earlier record of it failed, or nothing goes out any more.
+            # The transaction cannot be saved, because an earlier record of it failed or nothing can be sent any more.
             self.abort()
             raise TransactionAborted(error.message) from error
 
@@ -254,14 +258,14 @@ class KafkaLoopClient:
                 self._consumer,
             )
         except TransactionAborted:
-            # The commit may have happened all the same: only Kafka knows where to go on.
+            # The commit may have happened nevertheless, so only Kafka knows where to continue.
             self._rewind(self._committed(self._positions.uncommitted))
             raise
         self._waited()
         self._positions.commit(offsets)
 
     def abort(self) -> None:
-        """Give up what was produced since ``begin`` and rewind the input to the last commit."""
+        """Drop the outputs since ``begin`` and rewind the input to the last commit."""
         self._output.abort()
         self._rewind(dict(self._positions.uncommitted))
 
@@ -274,33 +278,33 @@ class KafkaLoopClient:
         self._assignment.resume()
 
     def lag(self) -> dict[PartitionKey, int]:
-        """Records between the position and the end, per assigned partition, from what was last heard (no request)."""
+        """Records between the position and the end, per assigned partition, as last known (no request)."""
         lags: dict[PartitionKey, int] = {}
         for position in self._consumer.position(self._consumer.assignment()):
-            # The client answers None or a negative offset for what it has not heard yet.
+            # The client returns None or a negative offset for unknown values.
             watermarks = self._consumer.get_watermark_offsets(position, cached=True)
             if watermarks and watermarks[1] >= 0 and position.offset >= 0:
                 lags[position.topic, position.partition] = max(0, watermarks[1] - position.offset)
         return lags
 
     def positions(self) -> dict[PartitionKey, int]:
-        """What is committed of each assigned partition, as far as anything is: the next offset to read (no request)."""
+        """The committed position (next offset to read) of each assigned partition that has one (no request)."""
         return dict(self._positions.committed)
 
     def close(self) -> None:
-        """Leave the group; what was not committed is given up."""
+        """Leave the group; uncommitted outputs are dropped."""
         if self._closed:
             return
         self._closed = True
         try:
             self._output.close()
         finally:
-            # Leaving the group takes the partitions away, and there is nothing left to give up for them.
+            # Leaving the group revokes the partitions, for which nothing is left to abort.
             self._positions.uncommitted.clear()
             self._consumer.close()
 
     def _accepted(self, messages: Sequence[Message]) -> list[Message]:
-        """Drop the client's complaints from ``messages``, raise those that do not pass, and note the positions."""
+        """Drop the client's complaints from ``messages``, raise lasting errors, and note the positions."""
         accepted = list(messages)
         if any(map(Message.error, accepted)):
             for message in messages:
@@ -310,7 +314,7 @@ class KafkaLoopClient:
             accepted = [message for message in messages if message.error() is None]
         topics = set(map(Message.topic, accepted))
         for topic in topics:
-            mine = accepted if len(topics) == 1 else [each for each in accepted if each.topic() == topic]
+            mine = accepted if len(topics) == 1 else [message for message in accepted if message.topic() == topic]
             self._note(topic, list(map(Message.partition, mine)), list(map(Message.offset, mine)))  # type: ignore[arg-type]
         return accepted
 
@@ -324,14 +328,14 @@ class KafkaLoopClient:
         _logger.warning("reading the input: %s", error.str())
 
     def _rewind(self, offsets: Mapping[PartitionKey, int]) -> None:
-        """Read again from ``offsets``; partitions that are gone meanwhile are left to their new owner."""
+        """Read again from ``offsets``; partitions that were revoked meanwhile are left to their new owner."""
         self._positions.rewind()
         if self._tail is not None:
             self._unknown_tail |= offsets.keys() & (self._assignment.keys or set())
         self._assignment.seek(offsets)
 
     def _committed(self, uncommitted: Mapping[PartitionKey, int]) -> dict[PartitionKey, int]:
-        """Ask Kafka for the committed positions; where there are none yet, what is uncommitted here starts."""
+        """Ask Kafka for the committed positions; partitions without any start at their first uncommitted record."""
         places = {key: place.offset for key, place in self._ask_committed(uncommitted).items()}
         self._positions.committed |= {key: offset for key, offset in places.items() if offset >= 0}
         return {key: offset if offset >= 0 else uncommitted[key] for key, offset in places.items()}
@@ -344,21 +348,21 @@ class KafkaLoopClient:
             request_timeout_seconds=self._request_timeout_seconds,
             recovery_timeout_seconds=self._recovery_timeout_seconds,
         )
-        return {(each.topic, each.partition): each for each in answers}
+        return {(answer.topic, answer.partition): answer for answer in answers}
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         keys = {(place.topic, place.partition) for place in partitions}
         self._assignment.add(keys)
         if self._tail is not None:
             self._unknown_tail |= keys
-        # The next poll places them; to wait here would hold up the whole group.
+        # The next poll places them, because waiting here would hold up the whole group.
         consumer.incremental_assign([])
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         consumer.incremental_unassign(self._give_up(partitions, "a rebalance moved"))
 
     def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        # The group has given them to others already; to commit for them now would be wrong, and refused.
+        # The group has already given them to other members, so a commit for them would be wrong and refused.
         consumer.incremental_unassign(self._give_up(partitions, "this member was taken for dead and lost"))
 
     def _give_up(self, partitions: Sequence[TopicPartition], why: str) -> list[TopicPartition]:
@@ -377,17 +381,17 @@ class KafkaLoopClient:
                 self._output.abort()
                 self._interruption = TransactionAborted(f"{why} {sorted(given_up)}")
             except KafkaMLError as error:
-                # An exception must not fly through the client's C code.
+                # An exception must not propagate through the client's C code.
                 self._interruption = error
         return [place for place in partitions if (place.topic, place.partition) in read]
 
     def _unanswered(self, messages: list[Message]) -> list[Message]:
-        """Drop the messages that the outputs answer already, after looking for such in partitions that are new here."""
+        """Drop messages that the outputs already answer, after searching the outputs for new partitions."""
         assert self._tail is not None
         new = self._unknown_tail & self._positions.uncommitted.keys()
         if new:
             committed = self._ask_committed(new)
-            # Where nothing was ever committed nobody can have answered: the first thing that is done is this commit.
+            # Without any commit there cannot be answers, because every replica commits before its first answer.
             self._look({key: place for key, place in committed.items() if place.offset >= 0})
             self._commit_starts([key for key, place in committed.items() if place.offset < 0])
             self._unknown_tail -= new
@@ -405,9 +409,10 @@ class KafkaLoopClient:
                 return
 
     def _wait_for_outputs(self, missing: BrokerError) -> None:
-        """Serve the group once while a cluster of the outputs is away.
+        """Serve the group once while a cluster of the outputs is unavailable.
 
-        Raises TransactionAborted where waiting is in vain: a rebalance took partitions away, or this process is to end.
+        Raises TransactionAborted where waiting is pointless, because a rebalance took partitions away or this process
+        should end.
         """
         if not self.waits_for:
             _logger.warning("waiting for a cluster that is written to: %s", missing.message)

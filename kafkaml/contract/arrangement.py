@@ -1,4 +1,4 @@
-"""Arranger: the rows of a slice -> samples and their parts, the same whatever the partitions were. Pure."""
+"""Arranger: from the rows of a slice to samples and their parts, independent of the partitions. Pure."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Arrangement:
 
 
 class Arranger:
-    """Arranges rows that were read by one ``CompiledContract``, whose dictionaries and book of runs it reads.
+    """Arranges rows that were read by one ``CompiledContract``, whose dictionaries and runs it uses.
 
     ``grouped`` rows have the number of their run in ``RUN``.
     """
@@ -91,13 +91,13 @@ class Arranger:
         return windows_of(runs, length=window.length, stride=window.stride, horizon=window.horizon)
 
     def _labelled(self, rows: Array, windows: Windows) -> tuple[Windows, int]:
-        """Leave out the windows whose label is missing: a record without label counts in the windows of others."""
+        """Leave out windows whose label is missing; a record without a label still counts in the windows of others."""
         if self._contract.window is None or not self._labels:
             return windows, 0
         good = np.ones(len(rows), np.bool_)
         for label in self._labels:
             values = np.array(rows[label.field])
-            # A text that is none of the classes is no label either.
+            # A text that is not one of the classes is not a label either.
             good &= values >= 0 if label.coded else ~is_missing(values)
         chosen = good[windows.labels]
         return windows.take(chosen), int(len(windows) - np.count_nonzero(chosen))
@@ -134,7 +134,7 @@ class Arranger:
     def _ranks(self, rows: Array, hashes: npt.NDArray[np.uint64]) -> tuple[Array, list[str]]:
         """Return the place of each row from old to new, the same whatever the partitions are.
 
-        Of rows of one time those come first that come first among the rows of their key, then it goes by content.
+        Rows with the same time are sorted by their position within their key, then by content.
         """
         times = np.array(rows[TIME])
         places = np.zeros(len(rows), np.int64)
@@ -152,8 +152,8 @@ class Arranger:
         if untimed:
             warnings.append(f"{untimed} records have no time: they count as the oldest")
         if len(times) > 1 and times.min() == times.max():
-            told = "their place among the records of their key decides" if self._grouped else "their content decides"
-            warnings.append(f"all records have the same time, so which of them are the newest is not known: {told}")
+            rule = "their place among the records of their key decides" if self._grouped else "their content decides"
+            warnings.append(f"all records have the same time, so which of them are the newest is not known: {rule}")
         return ranks, warnings
 
     def _key_hashes(self, runs: Array) -> npt.NDArray[np.uint64]:
@@ -180,8 +180,8 @@ class Arranger:
                 )
                 for here, there in zip(one, other, strict=True):
                     for name in names:
-                        # Bytes, because a NaN differs from itself.
-                        pair = (_bytes_of(each[name]) for each in (here, there))
+                        # Compare bytes, because a NaN differs from itself.
+                        pair = (_bytes_of(rows[name]) for rows in (here, there))
                         result[part] |= np.not_equal(*pair).any(axis=1)
             return result
 

@@ -2,7 +2,8 @@
 
 Training: ``raw`` turns batches into rows to be appended to a file, ``arrange`` says which rows are which sample of
 which part, ``learn`` reads the training part, ``samples`` makes arrays. Serving: ``decode`` makes the same arrays of
-batches. Training on a stream without end is serving that reads labels too, by what ``learn_of`` its first rows told.
+batches. Training on an unbounded stream works like serving with labels, by what ``learn_of`` learnt from its first
+rows.
 """
 
 from __future__ import annotations
@@ -38,18 +39,19 @@ from kafkaml.wire.contract import Contract, FieldKind, Learnt, Missing, SplitBy,
 
 __all__ = ["CompiledContract", "Decoded", "Raw", "known_fields"]
 
-# Windows hold each row many times: so many bytes of them at once.
+# Most bytes of windows in memory, because windows hold each row many times.
 _PIECE_BYTES = 16 << 20
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """``inputs[name][i]`` is to be answered for record ``kept[i]`` of the batch; ``failures`` become dead letters.
+    """``inputs[name][i]`` is the input for record ``kept[i]`` of the batch; ``failures`` become dead letters.
 
-    ``waiting`` records have no answer, as their window is not full yet, or not at its stride. ``changes`` are for the
-    changelog of the state, to be written with the answers. ``included[i]`` is what the answer to ``kept[i]`` carries.
-    ``labels[i]`` is the label of ``kept[i]``, as of ``samples``, where labels are read; -1 or NaN: it has none.
+    ``waiting`` records get no answer, because their window is not full yet, or not at its stride. ``changes`` are for
+    the changelog of the state, to be written with the answers. ``included[i]`` is what the answer to ``kept[i]``
+    carries. ``labels[i]`` is the label of ``kept[i]``, as of ``samples``, where labels are read; -1 or NaN: it has
+    none.
     """
 
     inputs: Mapping[str, Array]
@@ -67,7 +69,7 @@ def known_fields(contract: Contract) -> dict[Path, FieldKind]:
 
 
 class CompiledContract:
-    """Not safe for several threads: reading batches adds to dictionaries and state.
+    """Not thread-safe, because reading batches adds to dictionaries and state.
 
     Raises ContractError, which names every place where the contract is wrong. ``state`` is what serving keeps between
     batches, None where every record stands alone. ``include`` names the columns and fields of a record that its answer
@@ -93,7 +95,7 @@ class CompiledContract:
         self._inputs = inputs_of(self.columns)
         self._forget_ms = forget_ms
         self._carry = [column.field for column in self.columns if column.column.missing == Missing.LAST]
-        # A split by key needs them; serving has none.
+        # Only a split by key in training needs the keys.
         keyed = contract.split == SplitBy.KEY and (learnt is None or labelled)
         self._grouped = contract.stateful or keyed
         self._texts = self._dictionaries()
@@ -106,7 +108,7 @@ class CompiledContract:
 
     @classmethod
     def from_json(cls, document: bytes, **options: Any) -> CompiledContract:
-        """Read what ``to_json`` writes, as for serving."""
+        """Read the JSON of ``to_json``, for serving."""
         read = orjson.loads(document)
         return cls(Contract.model_validate(read["contract"]), Learnt.model_validate(read["learnt"]), **options)
 
@@ -124,11 +126,11 @@ class CompiledContract:
     def input_shapes(self, learnt: Learnt | None = None) -> dict[str, tuple[int, ...]]:
         """Return the shape of one sample of each input; ``learnt`` tells how wide one-hot columns are."""
         sampler = self._sampler_of(learnt)
-        return {each.name: (*self.window_shape, *sampler.shape(each)) for each in self._inputs}
+        return {model_input.name: (*self.window_shape, *sampler.shape(model_input)) for model_input in self._inputs}
 
     def input_types(self) -> dict[str, np.dtype[Any]]:
-        """Return the type of each input: uint8 of pictures, float32 of all else."""
-        return {each.name: each.dtype for each in self._inputs}
+        """Return the type of each input: uint8 for pictures, float32 for everything else."""
+        return {model_input.name: model_input.dtype for model_input in self._inputs}
 
     def widths(self, learnt: Learnt | None = None) -> list[int]:
         """Return how many numbers of a record each of ``columns`` becomes."""
@@ -136,9 +138,9 @@ class CompiledContract:
         return [sampler.width(column) for column in self.columns]
 
     def feature_names(self, learnt: Learnt | None = None) -> dict[str, list[str]]:
-        """Return for each input what the places of its last axis are; none of a list or picture that stands alone."""
+        """Return the names along the last axis of each input; empty for a list or picture."""
         sampler = self._sampler_of(learnt)
-        return {each.name: sampler.feature_names(each) for each in self._inputs}
+        return {model_input.name: sampler.feature_names(model_input) for model_input in self._inputs}
 
     def sample_type(self, learnt: Learnt | None = None) -> np.dtype[Any]:
         """Return the type of samples: numbers, or of several inputs records (``kafkaml.named_inputs``)."""
@@ -176,25 +178,25 @@ class CompiledContract:
         return self._arranger.arrange(rows, seed=seed, validation_rate=validation_rate, test_rate=test_rate)
 
     def learn(self, rows: Array, arrangement: Arrangement) -> Learnt:
-        """Return what the training part tells; ContractError for columns that nothing can be learnt of."""
+        """Return what the training part teaches; raises ContractError for columns that cannot be learnt."""
         return self.learn_of(rows, self._rows_used(arrangement.windows, arrangement.parts.training, len(rows)))
 
     def learn_of(self, rows: Array, used: npt.NDArray[np.bool_]) -> Learnt:
-        """Return what those of ``rows`` tell that are ``used`` (rows,), and the classes of all; raises as ``learn``."""
+        """Return what the ``used`` (rows,) ones of ``rows`` teach, and the classes of all; raises like ``learn``."""
         columns = learn(self.columns, _TrainingRows(rows, used), self._texts)
         label = self._class_label
         if label is None:
             return Learnt(columns=columns)
         classes = self.contract.labels[0].classes
         if not classes and label.expression.kind == FieldKind.BOOLEAN:
-            # Rare failures may be missing in a training part, the more so in the beginning of a stream.
+            # Rare classes may be missing in a training part, especially at the beginning of a stream.
             classes = ("false", "true")
         return Learnt(columns=columns, classes=classes or class_names(self._texts[label.field].names, label.name))
 
     def examine(self, batch: RecordBatch) -> Frame:
         """Return what expressions give for the records that can be read, by ``field`` of ``columns`` and ``labels``.
 
-        Nothing stands in for what is missing, and no record is dropped for it: null is null.
+        Missing values stay null, and no record is dropped for them.
         """
         return self._reader.examine(batch)
 
@@ -223,11 +225,13 @@ class CompiledContract:
     # --- serving ------------------------------------------------------------------------------------------------------
 
     def include(self, names: Sequence[str]) -> None:
-        """Let answers carry ``names`` of their records from the next batch on; RefusedError for what cannot be."""
+        """Let answers carry ``names`` of their records from the next batch on; raises RefusedError for
+        unknown names.
+        """
         self._reader = self._new_reader(names)
 
     def decode(self, batch: RecordBatch) -> Decoded:
-        """Return the inputs of a batch; never raises for what is in a record.
+        """Return the inputs of a batch; never raises for the content of a record.
 
         Where there is ``state``, what the batch changes of it counts once ``state.commit`` is called, in the order of
         the batches.
@@ -246,8 +250,8 @@ class CompiledContract:
             raw.rows,
         )
         lost = [(indices[row], lacking_error(indices[row])) for row in advance.lacking.tolist()]
-        failures = sorted([*raw.failures, *lost], key=lambda each: each[0]) if lost else raw.failures
-        # By the order of records, which is that of the answers.
+        failures = sorted([*raw.failures, *lost], key=lambda failure: failure[0]) if lost else raw.failures
+        # Sort by record, which is the order of the answers.
         order = np.argsort(advance.ends)
         rows = advance.windows[order]
         inputs = self._sampler.arrays(rows if self.contract.window is not None else rows[:, 0])
@@ -267,7 +271,7 @@ class CompiledContract:
             [*self.columns, *self.labels],
             self._texts,
             grouped=self._grouped,
-            # Serving needs neither: the state of each key would hold them many times.
+            # Serving needs neither, and the state of each key would hold them many times.
             timed=training and (self._grouped or contract.split == SplitBy.TIME),
             numbered=training and self._grouped,
             lookup=self._lookup,
@@ -333,7 +337,7 @@ class CompiledContract:
         if label is not None:
             among: Array = places_in((learnt or Learnt()).classes, self._texts[label.field], 0)[found[label.field]]
             return among
-        columns = [found[each.field].astype(np.float32) for each in self.labels]
+        columns = [found[label.field].astype(np.float32) for label in self.labels]
         return columns[0] if len(columns) == 1 else np.stack(columns, axis=1)
 
 
@@ -353,7 +357,7 @@ class _TrainingRows:
 
 @dataclass(frozen=True)
 class _RowsUsed:
-    """Some of ``rows``, of which one field is copied at a time: there may be a thousand, each looked at by itself."""
+    """Some of ``rows``. One field is copied at a time, because there may be a thousand and each is read alone."""
 
     rows: Array
     used: npt.NDArray[np.bool_]

@@ -15,7 +15,7 @@ from kafkaml.wire.semi_supervised import SemiSupervised
 
 __all__ = ["Deployments"]
 
-# What can be written instead of a place in ``arguments``.
+# Keyword arguments that are shorthand for an entry of ``arguments``.
 _SHORT_NAMES = {
     f"{framework}_{purpose}_arguments": (framework, purpose) for framework in Framework for purpose in Purpose
 }
@@ -93,7 +93,7 @@ class Deployments(Collection[types.Deployment]):
         """Return the newest streams with why the deployment cannot learn them; ``reason`` is empty where it may."""
         path = f"{self.path}{identifier}/streams/"
         found = self._connection.request("GET", path, params={"limit": limit})
-        return [types.StreamFit.model_validate(each) for each in found]
+        return [types.StreamFit.model_validate(fit) for fit in found]
 
     def datasets(self, configuration: int, *, targets: str = "labels", limit: int = 200) -> list[types.DatasetFit]:
         """Return versions of the newest data sets with why the models of a configuration cannot learn them.
@@ -102,7 +102,7 @@ class Deployments(Collection[types.Deployment]):
         """
         asked = {"configuration": configuration, "targets": targets, "limit": limit}
         found = self._connection.request("GET", f"{self.path}datasets/", params=asked)
-        return [types.DatasetFit.model_validate(each) for each in found]
+        return [types.DatasetFit.model_validate(fit) for fit in found]
 
     def stop(self, identifier: int) -> None:
         """Stop the trainings of a deployment that have not ended."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Inferences"]
 
-# A short wait for answers is no reason to give Kafka itself up.
+# Minimum time for requests to Kafka, even if the wait for answers is shorter.
 _LEAST_KAFKA_SECONDS = 10.0
 
 
@@ -69,7 +69,7 @@ class Inferences(Runs[types.Inference]):
         output topic keeps and takes it; with ``output_timestamps="written"`` that of their writing.
 
         It begins with the topic's first record, or where ``start`` says: ``"now"``, an offset of every partition
-        (``"1200"``) or a time (``"2026-01-31T12:30:00Z"``). Started again, it goes on where it stopped.
+        (``"1200"``) or a time (``"2026-01-31T12:30:00Z"``). After a restart it continues where it stopped.
 
         Answers carry what ``include`` names of each record, as it is there: columns and fields of the contract of the
         data set that trained the result, other fields of its records, and ``_key``, ``_timestamp``, ``_partition``,
@@ -130,10 +130,10 @@ class Inferences(Runs[types.Inference]):
         """
         fields = {name: value for name, value in locals().items() if name != "self" and value is not None}
         answer = self._connection.request("POST", "/chains/", body={**fields, "tiers": list(tiers)})
-        return [types.Inference.model_validate(each) for each in answer["inferences"]]
+        return [types.Inference.model_validate(inference) for inference in answer["inferences"]]
 
     def scale(self, identifier: int, replicas: int, *, max_replicas: int | None = None) -> types.Inference:
-        """Change the number of replicas. ``max_replicas``: the lag chooses up to so many; 0: it chooses no more."""
+        """Change the number of replicas. ``max_replicas``: autoscale up to this many replicas; 0 turns it off."""
         most = {} if max_replicas is None else {"max_replicas": max_replicas or None}
         return self._replace(identifier, {"replicas": replicas, **most})
 
@@ -156,7 +156,7 @@ class Inferences(Runs[types.Inference]):
     def swap(self, identifier: int, version: int) -> types.Inference:
         """Serve another version of the result, whichever is current.
 
-        The replicas load it beside the one that answers and go over between two transactions: no record is lost,
+        The replicas load it while the present one answers and change over between two transactions: no record is lost,
         repeated or reordered; ``wait_swapped`` waits for that. Raises RefusedError for a version that takes or answers
         something else.
         """
@@ -182,9 +182,9 @@ class Inferences(Runs[types.Inference]):
     ) -> types.Inference:
         """Let a version answer a share of the keys, in the same transactions and order; again: change the share.
 
-        ``labelled``: keys are the right answers, so that accuracy is told. ``keyed``: each key is to be answered by one
-        version only, which is refused for an input without keys. ``rule``: ``{"metric": "agreement" or "accuracy",
-        "at_least": ..., "records": ...}`` promotes or drops it by itself.
+        ``labelled``: keys are the right answers, so that accuracy is computed. ``keyed``: each key is to be answered by
+        one version only, which is refused for an input without keys. ``rule``: ``{"metric": "agreement" or "accuracy",
+        "at_least": ..., "records": ...}`` promotes or drops it automatically.
         """
         body = {"version": version, "share": share, "labelled": labelled, "keyed": keyed, "rule": rule}
         return self._changed(identifier, "canary", body)
@@ -217,7 +217,7 @@ class Inferences(Runs[types.Inference]):
         return self._changed(identifier, "drop")
 
     def wait_swapped(self, identifier: int, *, timeout_seconds: float = 300) -> types.Inference:
-        """Wait until all replicas answer with the version that is asked for, and return the inference.
+        """Wait until all replicas answer with the wanted version, and return the inference.
 
         Raises FailedError when they could not go over to it, DeadlineExceeded when it takes too long.
         """
@@ -244,10 +244,10 @@ class Inferences(Runs[types.Inference]):
         )
 
     def swaps(self, identifier: int, *, limit: int = 50, offset: int = 0) -> list[types.SwapReport]:
-        """Return what replicas said of their swaps, the newest first: positions, times, failures."""
+        """Return the replicas' reports of their swaps, the newest first: positions, times, failures."""
         params = {"limit": limit, "offset": offset}
         page = self._connection.request("GET", f"{self.path}{identifier}/swaps/", params=params)
-        return [types.SwapReport.model_validate(each) for each in page["results"]]
+        return [types.SwapReport.model_validate(report) for report in page["results"]]
 
     def _changed(self, identifier: int, action: str, body: Mapping[str, object] | None = None) -> types.Inference:
         answer = self._connection.request("POST", f"{self.path}{identifier}/{action}/", body=body)
@@ -272,7 +272,7 @@ class Inferences(Runs[types.Inference]):
     def predict_batch(
         self, identifier: int, samples: Samples, *, shape: Sequence[int] | None = None, timeout_seconds: float = 60.0
     ) -> list[Prediction | DeadLettered]:
-        """Send samples through Kafka and return what became of each, in their order.
+        """Send samples through Kafka and return the outcome of each, in their order.
 
         ``samples`` is an array (samples, *shape), or a sequence of numbers, arrays, (nested) lists, and for JSON and
         Avro dicts; flat ones get ``shape`` where the format says none. They are real records of the input topic, which
@@ -285,7 +285,7 @@ class Inferences(Runs[types.Inference]):
         samples that do not fit (nothing is sent then), RefusedError when the inference does not run, AnswersMissing
         after ``timeout_seconds``, BrokerError when Kafka cannot be reached.
         """
-        # Imported here: Kafka's client and the codecs are for predicting alone.
+        # Import late, because only predicting needs Kafka's client and the codecs.
         from kafkaml.confluent.exchange import KafkaExchange
         from kafkaml.sdk import predictions
 
@@ -301,9 +301,9 @@ class Inferences(Runs[types.Inference]):
         if inference.output_bootstrap_servers:
             outputs = settings.model_copy(update={"bootstrap_servers": inference.output_bootstrap_servers})
         tiers = self._tiers_above(inference)
-        answers_in = [each.output_topic for each in (inference, *tiers)]
+        answers_in = [tier.output_topic for tier in (inference, *tiers)]
         topics = dict.fromkeys(
-            [*answers_in, *map(dead_letter_topic, answers_in), *(each.input_topic for each in tiers)]
+            [*answers_in, *map(dead_letter_topic, answers_in), *(tier.input_topic for tier in tiers)]
         )
         with KafkaExchange(
             settings,
@@ -320,11 +320,11 @@ class Inferences(Runs[types.Inference]):
         return [answer for answer in answers if answer is not None]
 
     def _tiers_above(self, inference: types.Inference) -> list[types.Inference]:
-        """Return the running inferences that what a tier hands up goes through, as far as they are on one cluster."""
+        """Return the running inferences that process what a tier hands up, as far as they are on one cluster."""
         found = [inference]
         while found[-1].upper_topic and not (found[-1].upper_bootstrap_servers or found[-1].output_bootstrap_servers):
             readers = self.list(input_topic=found[-1].upper_topic, state=types.RunState.RUNNING)
-            above = next((each for each in readers if each.id not in {known.id for known in found}), None)
+            above = next((reader for reader in readers if reader.id not in {known.id for known in found}), None)
             if above is None or above.output_bootstrap_servers:
                 break
             found.append(above)
@@ -345,7 +345,7 @@ class Inferences(Runs[types.Inference]):
     def worker_tokens(self, identifier: int) -> Sequence[types.WorkerTokenRecord]:
         """Return its worker tokens, the newest first."""
         pages = self._connection.pages(f"{self.path}{identifier}/worker_tokens/")
-        return [types.WorkerTokenRecord.model_validate(each) for each in pages]
+        return [types.WorkerTokenRecord.model_validate(token) for token in pages]
 
     def revoke_worker_token(self, identifier: int, token: int) -> None:
         """Revoke a worker token by its id: the machines that it let in end with their next report."""

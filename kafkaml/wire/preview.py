@@ -141,7 +141,7 @@ class Preview(Message):
     """What a contract makes of a slice. ``records`` is how many the slice holds at most, ``sampled`` were looked at.
 
     ``decodes`` is the share of the sampled records that are samples (or rows of windows), ``undecodable`` the first
-    that is none. ``balance`` are the classes of the label over the sampled records, most frequent first. ``inputs``,
+    that is not one. ``balance`` are the classes of the label over the sampled records, most frequent first. ``inputs``,
     ``samples`` and ``parts`` are empty where no sample can be made: ``problems`` and ``remarks`` say why. With windows
     the sampled records follow each other: keys that come rarely have fewer windows here than in a training. What is
     wrong in the contract is in ``problems``, what is worth a look in ``remarks``.

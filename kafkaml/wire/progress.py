@@ -32,7 +32,7 @@ class Progress(Message):
 class WindowPlace(Message):
     """A window of a stream without end: how many records it had, how they were used, and how far behind it was.
 
-    ``left_out`` were no samples. ``lag`` counts the records that were there and not read yet, ``rate`` those that came
+    ``left_out`` were not samples. ``lag`` counts the records that were there and not read yet, ``rate`` those that came
     in a second. ``ended_ms`` is when it was learnt, since 1970.
     """
 

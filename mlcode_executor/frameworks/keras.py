@@ -62,7 +62,7 @@ from mlcode_executor.frameworks.source import execute, user_code
 
 __all__ = ["PRELOAD", "KerasHandler", "create_handler"]
 
-# Enough to see that two models are not the same one.
+# Samples enough to see that two models differ.
 _COMPARED_SAMPLES = 8
 
 # Imported by the fork server, so that no request pays for it.
@@ -73,7 +73,7 @@ PRELOAD = [
     "rich.console",
     "rich.table",
     "rich._emoji_codes",
-    # Keras loads these on the first summary, save and load.
+    # Modules that Keras loads on the first summary, save and load.
     "h5py",
 ]
 
@@ -90,7 +90,7 @@ class KerasHandler(Handler):
         self._model: Any = None
         self._parts: list[KerasHandler] = []
         self._terms: ChainTerms | None = None
-        # Of a sub-model in a chain, for errors.
+        # The name of a sub-model in a chain, for errors.
         self._name = ""
         self._code = ""
         self._imports = ""
@@ -99,15 +99,15 @@ class KerasHandler(Handler):
         # The global variable that the code leaves the model in.
         self._variable = "model"
         self._declares_input = False
-        # As the model takes it, (1, ...); of several inputs in their structure.
+        # One sample as the model takes it, (1, ...); several inputs in their structure.
         self._sample: Any = None
-        # The features and labels by which the model was made ready: with them another process makes it so again.
+        # The features and labels that built the model, with which another process can build it again.
         self._seen: tuple[Array, Array] | None = None
         self._place = FitPlace()
         self._best = BestWeights(self._served_copies, lambda weights: put_copies(self._model, weights))
-        # What is to be said of a training that went on from a state; known once it trains.
+        # Warnings about a training that continued from a state; known once it trains.
         self._lost: list[str] | None = []
-        # The first samples seen. Which files give a model with the same answers to them is found out once, when asked.
+        # The first samples seen. Which files reproduce the model's answers to them is found out once, on request.
         self._compared: Array | None = None
         self._kept: Kept | None = None
         self._custom: dict[str, Any] = {}
@@ -146,24 +146,24 @@ class KerasHandler(Handler):
         terms = self._terms = ChainTerms.of(chain, request.params["chain_training"])
         self._parts, self._loop, self._sample = [], None, None
         self._seed, reports = int(seed or 0), []
-        for each in chain:
+        for part_parameters in chain:
             part = KerasHandler()
             # Layers without a name are numbered as they will be where the sub-model serves.
             keras.backend.clear_session(free_memory=False)
-            with of_sub_model(each["name"]):
-                params = {**each, "seed": seed, "distributed": True}
+            with of_sub_model(part_parameters["name"]):
+                params = {**part_parameters, "seed": seed, "distributed": True}
                 reports.append(part._build_one(Request(params)))
             self._parts.append(part)
         check_reports(terms.names, reports, Framework.TENSORFLOW)
         with user_code():
-            joint = join([each._model for each in self._parts], terms)
+            joint = join([part._model for part in self._parts], terms)
         self._model, self._declares_input = joint.model, True
         return chain_report(terms, reports, notes=joint.notes, labels=describe_loss(terms.loss)["kind"]).to_json()
 
     def describe_loss(self, request: Request) -> dict[str, Any]:
         features = request.array("features")
         self._create_weights(features)
-        # Of a chain, all exits have the loss, and the outputs, of the top.
+        # All exits of a chain have the loss and the outputs of the top.
         loss, top = (self._model.loss, self) if self._terms is None else (self._terms.loss, self._parts[-1])
         return {**describe_loss(loss), "outputs": keras_report.outputs_for(top._model, self._cast, features)}
 
@@ -309,7 +309,7 @@ class KerasHandler(Handler):
         shape = tuple(request.params["input"]["shape"])
         dtype = dtype_from_json(request.params["input"]["dtype"])
         features = np.zeros((1, *shape), dtype)
-        # A sub-model is found whatever its name; which model was trained was clear then.
+        # A sub-model is found by any name, because training has already identified the model.
         self._model = self._execute(request, distributed=True)
         name = WEIGHTS if WEIGHTS in request.files else WHOLE
         with scratch_folder() as folder, open_to_read(request.files[name]) as artifact, user_code():
@@ -319,7 +319,7 @@ class KerasHandler(Handler):
             self._model = self._with_weights(path, features)
         self._predict = self._compile_predict(dtype, shape)
         outputs = self._predict(features)
-        return {"outputs": [{"dtype": str(each.dtype), "shape": list(each.shape[1:])} for each in outputs]}
+        return {"outputs": [{"dtype": str(output.dtype), "shape": list(output.shape[1:])} for output in outputs]}
 
     def predict(self, features: Array, /) -> list[Array]:
         if self._predict is None:
@@ -353,7 +353,7 @@ class KerasHandler(Handler):
         return self._model
 
     def _warnings(self, loop: KerasLoop) -> list[str]:
-        """What is to be said of the training as such."""
+        """Warnings about the training itself."""
         if self._lost is None:
             said = (
                 f"the training was interrupted and went on from a checkpoint, which lacks {loop.unsaved}: it may have "
@@ -375,7 +375,7 @@ class KerasHandler(Handler):
     def _rebuild(self) -> Any:
         keras.utils.set_random_seed(self._seed % 2**32)
         namespace = execute(self._code, self._imports, {"tf": tf, "keras": keras, "np": np}, of=self._name)
-        self._custom = {name: each for name, each in namespace.items() if is_serialisable(each)}
+        self._custom = {name: value for name, value in namespace.items() if is_serialisable(value)}
         self._variable, model = find_model(namespace, distributed=self._distributed)
         return model
 
@@ -461,7 +461,7 @@ class KerasHandler(Handler):
             self._code if self._variable == "model" else f"{self._code.rstrip()}\nmodel = {self._variable}\n",
             self._imports,
             seed=self._seed,
-            sample=None if self._sample is None else keras.tree.map_structure(lambda each: each[0], self._sample),
+            sample=None if self._sample is None else keras.tree.map_structure(lambda tensor: tensor[0], self._sample),
             declares_input=self._declares_input,
             versions=keras_report.versions(),
         )
@@ -478,7 +478,7 @@ class KerasHandler(Handler):
 
         def predict(features: Array) -> list[Array]:
             with user_code():
-                return [each.numpy() for each in function(tensors_of(features))]
+                return [output.numpy() for output in function(tensors_of(features))]
 
         return predict
 

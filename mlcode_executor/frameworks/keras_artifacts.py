@@ -1,8 +1,8 @@
-"""What is kept of a trained Keras model, and whether the same model can be made of it again.
+"""The files of a trained Keras model, and the test that they reproduce it.
 
-A model is served by running its code once more and loading its weights: that asks nothing of layers, losses or
-optimisers, which Keras can often not deserialise. The whole model as Keras writes it is kept beside them where Keras
-can read it back. Both are tried in the model process, after training, because nothing can be mended later.
+A model is served by running its code once more and loading its weights: this does not deserialise layers, losses or
+optimisers, which Keras often cannot. The whole model as Keras writes it is also kept where Keras can read it back. Both
+are tried in the model process, after training, because nothing can be fixed later.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ __all__ = [
 WEIGHTS, WHOLE = TENSORFLOW.artifacts
 PROGRAM = "model.py"
 
-# The same operations in the same order: only what a GPU sums differently may differ.
+# Tolerance. The operations are the same in the same order, so only sums on a GPU may differ.
 _TOLERANCE = 1e-4
 _MAX_REASON = 250
-# What gives another number each time that it runs, in the order in which it is likely to be meant.
+# Sources of randomness in user code, the likeliest first.
 _UNREPEATABLE = re.compile(
     r"default_rng\(\s*\)|RandomState\(\s*\)|SystemRandom|os\.urandom|secrets\.|uuid\d?\.|uuid[14]\(|"
     r"\btime(_ns|\.time|\.perf_counter)?\(|datetime\.now|Generator\.from_non_deterministic_state"
@@ -50,8 +50,16 @@ _UNREPEATABLE = re.compile(
 
 # Activations of TensorFlow's that Keras writes by these names and does not know.
 _TENSORFLOW_FUNCTIONS = {
-    each.__name__: each
-    for each in (tf.nn.softmax, tf.nn.log_softmax, tf.nn.leaky_relu, tf.nn.crelu, tf.nn.swish, tf.nn.relu6, tf.nn.selu)
+    activation.__name__: activation
+    for activation in (
+        tf.nn.softmax,
+        tf.nn.log_softmax,
+        tf.nn.leaky_relu,
+        tf.nn.crelu,
+        tf.nn.swish,
+        tf.nn.relu6,
+        tf.nn.selu,
+    )
 }
 
 Answer = Callable[[Any, Array], list[Array]]
@@ -59,14 +67,14 @@ Answer = Callable[[Any, Array], list[Array]]
 
 @dataclass(frozen=True)
 class Kept:
-    """The files to keep of a trained model, and what a person must know about them."""
+    """The files to keep of a trained model, and warnings about them."""
 
     names: tuple[str, ...] = (WEIGHTS, PROGRAM, WHOLE)
     warnings: tuple[str, ...] = ()
 
 
 def save_weights(model: Any, path: Path) -> None:
-    """Write the weights without the optimiser's state, which is twice as large and which nobody loads."""
+    """Write the weights without the optimiser's state, which is twice as large and never loaded."""
     keras.saving.save_weights(model, path, objects_to_skip=_skipped(model))
 
 
@@ -94,7 +102,7 @@ def try_artifacts(
     rebuild: Callable[[], Any],
     custom_objects: Mapping[str, Any],
 ) -> Kept:
-    """Save ``model``, make it again in both ways, and compare the answers on ``samples`` (a few). Never raises."""
+    """Save ``model``, rebuild it in both ways, and compare the answers on ``samples`` (a few). Never raises."""
     expected = answer(model, samples)
     if _difference(expected, answer(model, samples)):
         return Kept(
@@ -161,7 +169,7 @@ def _skipped(model: Any) -> list[Any]:
 def _failure(make: Callable[[], Any], samples: Array, expected: list[Array], answer: Answer) -> str:
     """Return why the model that ``make`` gives is not the trained one; empty when it is."""
     try:
-        # What the code prints was printed when it ran for the training.
+        # Suppress output, because the code already printed it when it ran for the training.
         with (
             contextlib.redirect_stdout(io.StringIO()),
             contextlib.redirect_stderr(io.StringIO()),
@@ -183,8 +191,9 @@ def short_reason(text: str) -> str:
 
 
 def _difference(expected: list[Array], found: list[Array]) -> str:
-    if [each.shape for each in expected] != [each.shape for each in found]:
-        return f"its answers have the shapes {[each.shape for each in found]}, not {[each.shape for each in expected]}"
+    wanted_shapes, shapes = [answer.shape for answer in expected], [answer.shape for answer in found]
+    if wanted_shapes != shapes:
+        return f"its answers have the shapes {shapes}, not {wanted_shapes}"
     for one, other in zip(expected, found, strict=True):
         if not np.allclose(one, other, rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True):
             largest = np.nanmax(np.abs(one.astype(np.float64) - other.astype(np.float64)))

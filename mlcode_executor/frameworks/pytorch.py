@@ -58,7 +58,7 @@ __all__ = ["PRELOAD", "PyTorchHandler", "create_handler"]
 (WEIGHTS,) = PYTORCH.artifacts
 PROGRAM = "model.py"
 
-# Making the model a second time takes its memory a second time.
+# Limit for rebuilding the model, which needs its memory twice.
 _MOST_REBUILT_BYTES = 256 << 20
 _REBUILT_SAMPLES = 8
 
@@ -78,7 +78,7 @@ class PyTorchHandler(Handler):
         self._model: Any = None
         self._parts: list[PyTorchHandler] = []
         self._terms: ChainTerms | None = None
-        # Of a sub-model in a chain, for errors.
+        # The name of a sub-model in a chain, for errors.
         self._name = ""
         self._code = ""
         self._imports = ""
@@ -87,7 +87,7 @@ class PyTorchHandler(Handler):
         self._targets_are_features = False
         self._forward: Forward | None = None
         self._loop: TorchLoop | None = None
-        # The samples by which the model was made ready: with them another process makes it so again.
+        # The samples that built the model, with which another process can build it again.
         self._seen: Array | None = None
         self._place = FitPlace()
         self._best = BestWeights(lambda: copies(self._model), lambda weights: put_copies(self._model, weights))
@@ -127,23 +127,23 @@ class PyTorchHandler(Handler):
         terms = self._terms = ChainTerms.of(chain, request.params["chain_training"])
         self._parts, self._loop, self._forward = [], None, None
         self._seed, reports = int(seed or 0), []
-        for each in chain:
+        for part_parameters in chain:
             part = PyTorchHandler()
-            with of_sub_model(each["name"]):
-                params = {**each, "seed": seed, "distributed": True}
+            with of_sub_model(part_parameters["name"]):
+                params = {**part_parameters, "seed": seed, "distributed": True}
                 reports.append(part._build(Request(params), trial=False))
             self._parts.append(part)
         check_reports(terms.names, reports, Framework.PYTORCH)
-        # How samples are given to the whole is decided by the code that takes them.
+        # The code of the lowest sub-model decides how samples are prepared.
         self._code = self._parts[0]._code
-        self._model = Chain([each._model for each in self._parts], terms)
+        self._model = Chain([part._model for part in self._parts], terms)
         return chain_report(terms, reports, notes=(), labels=describe_loss(terms.loss)["kind"]).to_json()
 
     def describe_loss(self, request: Request) -> dict[str, Any]:
         model, features = self._built(), np.array(request.array("features"))
         loss = Definitions(model).loss_fn() if self._terms is None else self._terms.loss
         outputs = pytorch_report.outputs_for(model, features, self._code)
-        # Of a chain, all exits have the loss, and the outputs, of the top.
+        # All exits of a chain have the loss and the outputs of the top.
         return {**describe_loss(loss), "outputs": outputs if self._terms is None else outputs[-1:]}
 
     def describe_part(self, request: Request) -> dict[str, Any]:
@@ -288,7 +288,7 @@ class PyTorchHandler(Handler):
             with torch.no_grad(), user_code():
                 tensors = tensors_of(part, torch.device("cpu"))
                 given = tensors.values() if isinstance(tensors, dict) else [tensors]
-                return [each.numpy() for each in served(*given)]
+                return [output.numpy() for output in served(*given)]
 
         try:
             return pytorch_export.export_onnx(served, features, predict, request.files[ONNX_FILE])
@@ -312,7 +312,7 @@ class PyTorchHandler(Handler):
             sample = np.zeros((1, *shape), dtype)
             self._forward = Forward(self._model, preparation, sample.reshape(1, *preparation.sample))
         outputs = self.predict(sample)
-        return {"outputs": [{"dtype": str(each.dtype), "shape": list(each.shape[1:])} for each in outputs]}
+        return {"outputs": [{"dtype": str(output.dtype), "shape": list(output.shape[1:])} for output in outputs]}
 
     def check_answers(self, request: Request) -> dict[str, Any]:
         features = np.array(request.array("features"))
@@ -336,22 +336,22 @@ class PyTorchHandler(Handler):
         torch.default_generator.manual_seed(self._seed)
         if device().type == "cuda":
             torch.cuda.manual_seed_all(self._seed)
-        # Mapped arrays are read-only on purpose; what is written to is copied first.
+        # Ignore the warning that mapped arrays are read-only, because they are copied before any write.
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         pytorch_machine.accept(f"{self._imports}\n{self._code}")
         return find_model(execute(self._code, self._imports, NAMES, of=self._name))
 
     def _rebuilt(self, weights: Path) -> Any:
-        """Return what serving makes of a file of weights: the code's model with them, on the device, in evaluation."""
+        """Return the model as in serving: the code's model with the file's weights, on the device, in evaluation."""
         model = self._execute()
         with user_code():
             load_weights(model, weights)
             return model.to(device()).eval()
 
     def _rebuild_findings(self, features: Array) -> list[str]:
-        """Return a warning unless the code and the weights alone give the trained model's answers."""
+        """Return a warning unless the code and the weights alone reproduce the trained model's answers."""
         model = self._built()
-        if sum(each.nbytes for each in model.parameters()) > _MOST_REBUILT_BYTES:
+        if sum(parameter.nbytes for parameter in model.parameters()) > _MOST_REBUILT_BYTES:
             return []
         features = features[:_REBUILT_SAMPLES]
         try:
@@ -365,7 +365,7 @@ class PyTorchHandler(Handler):
             return [f"the trained model cannot be made again from its code and weights: {error.message}"]
         answers = self.predict(features)
         if independence.largest_difference(answers, self.predict(features)) is not None:
-            # Answers that change by themselves say nothing; of those there is a warning already.
+            # Random answers cannot be compared, and there is already a warning about them.
             return []
         difference = independence.largest_difference(answers, other)
         return [] if difference is None else [pytorch_report.rebuild_warning(model, difference)]
@@ -378,7 +378,7 @@ class PyTorchHandler(Handler):
         super().set_random_numbers(states)
         torch.set_rng_state(states["torch"])
         if states["cuda"] and torch.cuda.device_count() == len(states["cuda"]):
-            torch.cuda.set_rng_state_all([each.cpu() for each in states["cuda"]])
+            torch.cuda.set_rng_state_all([state.cpu() for state in states["cuda"]])
 
     def _built(self) -> Any:
         if self._model is None:
@@ -425,7 +425,7 @@ class PyTorchHandler(Handler):
         """Give samples to ``model``, which is on its device, as ``preparation`` says from now on."""
         self._forward = Forward(model, preparation, seen)
         if self._parts:
-            # The lowest sub-model gets just what the whole gets; the others what is made of it.
+            # Only the lowest sub-model gets the samples themselves; the others get outputs.
             self._parts[0]._give(self._parts[0]._model, preparation, seen)
 
     def _look_at_exits(self) -> None:

@@ -1,4 +1,4 @@
-"""Training and evaluating a PyTorch model with Ignite engines, over batches sliced from arrays.
+"""Trains and evaluates a PyTorch model with Ignite engines, over batches sliced from arrays.
 
 The user's model brings ``loss_fn``, ``optimizer`` and ``metrics``. Slicing whole chunks costs a fraction of a
 DataLoader, and metrics are updated for several batches at once.
@@ -34,7 +34,7 @@ _EVALUATION_FACTOR = 4
 # Metrics of training see this many samples at a time, at least one batch.
 _METRICS_SAMPLES = 4096
 
-# Those whose CPU and CUDA kernels update all parameters in one call.
+# Optimisers whose CPU and CUDA kernels update all parameters in one call.
 _FUSABLE = (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD)
 
 
@@ -53,7 +53,7 @@ class FitArguments(Monitoring):
 
     @classmethod
     def from_literals(cls, arguments: Mapping[str, Any]) -> FitArguments:
-        """Read checked arguments; ``verbose`` is accepted and does nothing, for there is no terminal."""
+        """Read checked arguments; ``verbose`` is accepted and ignored, because there is no terminal."""
         return cls(**PYTORCH.arguments[Purpose.FIT].own_names(arguments))
 
 
@@ -73,7 +73,7 @@ class TorchLoop:
         # Only features that are one array can be learnt as they are.
         as_targets = given if targets_are_features and isinstance(given, Preparation) else None
         self._targets = Targets(self._loss_fn, as_targets)
-        # Made by the first training; one that goes on keeps it.
+        # Created by the first training and kept when it continues.
         self.optimizer: Any = None
 
     def new_optimizer(self) -> Any:
@@ -95,7 +95,8 @@ class TorchLoop:
         pause: Pause,
         best: BestWeights,
     ) -> bool:
-        """Train from ``place`` on and moving it, with a new optimiser at first; returns whether all is done.
+        """Train starting at ``place`` and advancing it, with a new optimiser at first; returns whether training is
+        complete.
 
         ``best`` keeps the weights of the best epoch, where the arguments ask for them.
         """
@@ -213,8 +214,8 @@ class TorchLoop:
         return {**_floats(evaluator.state.metrics), **loss.value()}
 
     def learning_rate(self) -> dict[str, float]:
-        """Return the learning rate that the optimiser has come to; numbered where its groups of parameters differ."""
-        rates = [float(each["lr"]) for each in getattr(self.optimizer, "param_groups", ()) if "lr" in each]
+        """Return the optimiser's present learning rate; numbered where its groups of parameters differ."""
+        rates = [float(group["lr"]) for group in getattr(self.optimizer, "param_groups", ()) if "lr" in group]
         return flat_metrics("learning_rate", rates if len(set(rates)) > 1 else rates[:1]) if rates else {}
 
     def _training_step(self, optimizer: Any) -> Callable[[Engine, tuple[Tensors, torch.Tensor]], Any]:
@@ -234,7 +235,7 @@ class TorchLoop:
                 return loss
 
             if isinstance(optimizer, torch.optim.LBFGS):
-                # The one that evaluates the loss several times for each step.
+                # LBFGS evaluates the loss several times per step.
                 optimizer.step(forward_and_backward)  # type: ignore[no-untyped-call]
             else:
                 forward_and_backward()
@@ -295,7 +296,7 @@ class _TrainingMetrics:
         self._names = list(metrics)
         self._window_batches = max(1, _METRICS_SAMPLES // batch_size)
         self._window: list[tuple[Any, torch.Tensor]] = []
-        # Metrics attach to engines; this one never runs, its events are fired by hand.
+        # Metrics attach to engines. This one never runs, and its events are fired manually.
         self._recorder = Engine(lambda _engine, _batch: None)
         for name, metric in metrics.items():
             metric.attach(self._recorder, name)
@@ -314,7 +315,7 @@ class _TrainingMetrics:
         self._loss_sum = self._loss_sum + loss * len(target)
         self._samples += len(target)
         if not isinstance(prediction, torch.Tensor):
-            # Several outputs: of what structure, only the user's metrics know.
+            # With several outputs only the user's metrics know their structure.
             self._update((prediction, target))
             return
         self._window.append((prediction.detach(), target))
@@ -324,7 +325,7 @@ class _TrainingMetrics:
     def running(self) -> dict[str, float]:
         """Metrics in the middle of an epoch, without the window that is open.
 
-        Counting it early would make the epoch's sums, in the last digits, depend on when somebody asked.
+        Counting it early would make the epoch's sums, in the last digits, depend on when it was requested.
         """
         return self._values() if self._counted else {"loss": self._mean_loss()}
 
@@ -356,13 +357,15 @@ class _TrainingMetrics:
 
 
 def _fuse(optimizer: Any) -> None:
-    """Use the fused kernel where the user's optimiser leaves the choice: the same mathematics, one call a step."""
+    """Use the fused kernel where the user's optimiser leaves the choice. It has the same mathematics in one call per
+    step.
+    """
     if type(optimizer) not in _FUSABLE:
         return
     for group in optimizer.param_groups:
         choice_left = group.get("fused") is None and group.get("foreach") is None and not group.get("differentiable")
         plain = not group.get("capturable") and not isinstance(group["lr"], torch.Tensor)
-        if choice_left and plain and all(each.is_floating_point() for each in group["params"]):
+        if choice_left and plain and all(parameter.is_floating_point() for parameter in group["params"]):
             group["fused"] = True
 
 

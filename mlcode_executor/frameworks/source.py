@@ -136,13 +136,17 @@ def _describe(error: BaseException) -> UserCodeError:
 
 
 def _frames(error: BaseException) -> traceback.StackSummary:
-    """Return the frames of the user's code, from the outermost. No other file is looked at: its name may be none."""
-    own = (each for each in traceback.walk_tb(error.__traceback__) if each[0].f_code.co_filename in _SOURCES)
+    """Return the frames of the user's code, from the outermost. Other files are ignored, because their name may not be
+    a path.
+    """
+    own = (frame for frame in traceback.walk_tb(error.__traceback__) if frame[0].f_code.co_filename in _SOURCES)
     return traceback.StackSummary.extract(own)
 
 
 def _describe_syntax_error(error: SyntaxError) -> UserCodeError | None:
-    """Describe what the compiler said of the code; None where it is about another, or is no word of the compiler's."""
+    """Describe the compiler's error about the code; None where it concerns other code, or does not come from the
+    compiler.
+    """
     filename, message, line, text = error.filename, error.msg, error.lineno, error.text
     if not (type(filename) is type(message) is str and type(line) is int and isinstance(text, str | None)):
         return None

@@ -1,9 +1,9 @@
-"""Incremental training: a stream without end is learnt window by window, and what it taught is kept after each.
+"""Incremental training: learns an unbounded stream window by window, and keeps the state after each.
 
-The order of ``_Learner.learn`` is the whole story of a window: tried before it is learnt, learnt (where that is asked
+``_Learner.learn`` tells the whole story of a window in order: tried before it is learnt, learnt (where that is asked
 for with the unlabelled samples that the model is sure of), validated, compared with the champion, reported, kept. One
-window is one step. Whatever ends the attempt, another one goes on behind the last window that was kept, and learns the
-next as this one would have.
+window is one step. However the attempt ends, another one continues after the last kept window and learns the next one
+identically.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ __all__ = ["run"]
 
 logger = get_logger(__name__)
 
-# What a trained model is tried on where nothing was held out: enough for its answers in a batch.
+# Samples to try a trained model on where none were held out: enough for a batch.
 _SAMPLE_ROWS = 64
 
 
@@ -67,7 +67,8 @@ def run(context: RunContext) -> Sequence[TrainedPart]:
         try:
             return learner.run()
         except ModelProcessDied as died:
-            # Killed from outside, which says nothing of the model; after a step in vain the backend decides.
+            # Killed from outside, which is not the model's fault. After an attempt without progress the backend
+            # decides.
             if died.reason != LimitReason.KILLED or learner.kept == kept:
                 raise
             logger.warning("the model process was killed, going on from the last window kept", cause=died.message)
@@ -94,13 +95,13 @@ class _Learner:
         self._part = parts.leader
         self._state = LearningState()
         self._started = self._last_end = time.monotonic()
-        # The model's state behind the present window, where it was saved before the window's end.
+        # The model's state after the present window, if it was saved before the window's end.
         self._saved: Path | None = None
         self.kept, self.begun = kept, begun
         self._ahead = Ahead()
 
     def run(self) -> Sequence[TrainedPart]:
-        """Learn to the end of the stream, or until a person stops it, and finish all parts."""
+        """Learn to the end of the stream, or until a user stops it, and finish all parts."""
         with self._context.session() as self._session:
             self._model = self._session.build()
             self._trainer = WindowTrainer(self._session, self._terms, self._context.interrupts, self._part.warnings)
@@ -117,7 +118,7 @@ class _Learner:
                     raise
                 logger.info("stopped, the model is kept", windows=self._state.step)
             ended = self._finish()
-        # The model process is gone: nobody writes to the files any more.
+        # The model process has ended, so nothing writes to the files any more.
         failpoint("training.saved")
         artifacts = self._parts.upload()
         failpoint("training.uploaded")
@@ -137,7 +138,7 @@ class _Learner:
                     break
                 last = window.reading
                 failpoint("incremental.window")
-                # A stop waits until the window is learnt and kept: half of it would be lost.
+                # A stop waits until the window is learnt and kept, because otherwise half of it would be lost.
                 with self._context.interrupts.held():
                     self._learn(window, samples, windows)
         if not self._state.step:
@@ -158,7 +159,7 @@ class _Learner:
         started, state, terms = time.monotonic(), self._state, self._terms
         self._count_wrong(window, fit, copied)
         count, unlabelled = len(copied), fit.unlabelled(window)
-        # Without a label, samples teach a model only what it has learnt before.
+        # Unlabelled samples only reinforce what a model has learnt before.
         if not count and not (len(unlabelled) and state.trained):
             return
         step, order, samples = copied.step, copied.order, copied.samples
@@ -184,7 +185,7 @@ class _Learner:
         state.step, state.reading = step, window.reading
         state.trained += count - validated
         state.validated += validated
-        has_changed = bool(validated) or any(each.added for each in rounds)
+        has_changed = bool(validated) or any(round_.added for round_ in rounds)
         ended_by: KafkaMLError | None = None
         if has_changed and state.held_out is not None and terms.rule is not None:
             ended_by = self._compare(terms.rule)
@@ -207,7 +208,7 @@ class _Learner:
             raise _NewProcessNeeded(ended_by.message) from ended_by
 
     def _validate(self, samples: Samples, validated: int) -> Mapping[str, float]:
-        """Evaluate the first ``validated`` samples, and keep the newest of them for comparisons."""
+        """Evaluate the first ``validated`` samples, and keep the newest ones for comparisons."""
         if not validated:
             return {}
         with samples.rows(0, validated) as part:
@@ -230,7 +231,7 @@ class _Learner:
         )
 
     def _fit_to(self, window: Window) -> WindowFit | None:
-        """Return how windows are handed to the model, which the first one with samples tells."""
+        """Return how windows are handed to the model, decided by the first one with samples."""
         if self._state.fit is None and len(window):
             self._state.fit = fit_windows_to_model(
                 window, self._model.signature, targets=self._plan.targets, describe_loss=self._session.describe_loss
@@ -257,7 +258,8 @@ class _Learner:
     def _compare(self, rule: PromotionRule) -> KafkaMLError | None:
         """Compare with the champion on the held-out samples, and make a version of what is enough better.
 
-        Returns what ended the model process while it made the version's files: the version has those before it.
+        Returns what ended the model process while it wrote the version's files; the version has the files written
+        before.
         """
         state = self._state
         assert state.held_out is not None
@@ -277,7 +279,7 @@ class _Learner:
         ended = self._finish()
         ended_by = self._parts.ended_by
         if isinstance(ended_by, ModelProcessDied) and ended_by.reason == LimitReason.KILLED:
-            # Learnt again, the window gives the whole version.
+            # Learning the window again will give the complete version.
             raise ended_by
         artifacts, learnt = self._parts.upload(), self._learnt()
         state.champion = self._parts.version_finished(ended, artifacts, self._model, learnt, self._whence()).version
@@ -309,7 +311,7 @@ class _Learner:
         self._state = LearningState.restored(contents)
         self._part.warnings.add(*contents.document["warnings"])
         if self._state.sample is not None:
-            # As the first window did, before the state that followed it: the session learns the model's shapes.
+            # Repeat the first window's set-up before restoring the state, so that the session knows the model's shapes.
             row = self._state.sample[:1]
             with share(row, row, targets_are_features=False) as sample:
                 self._session.describe_loss(sample.features, self._model.signature)
@@ -338,7 +340,7 @@ class _Learner:
             wants_matrix = self._plan.confusion_matrix and len(held_out) > 0
             ended = self._parts.finish(self._session, trial, with_matrix=wants_matrix, with_onnx=state.converts)
         self._parts.keep_contract(state.reading.decided.settings)
-        state.converts = all(each.found.converts for each in ended)
+        state.converts = all(outcome.found.converts for outcome in ended)
         return ended
 
     def _learnt(self) -> Learnt:
@@ -370,10 +372,10 @@ class _Learner:
         return Whence(step=state.step, positions=state.reading.positions, comparison=state.comparison)
 
     def _nothing_learnt(self, reading: Reading) -> NoReturn:
-        """Say why a stream that is over gave nothing to learn."""
+        """Return why a finished stream gave nothing to learn."""
         if reading.records:
             reading.left_out.check(reading.records)
-        topics = ", ".join(dict.fromkeys(each.topic for each in self._plan.stream.ranges))
+        topics = ", ".join(dict.fromkeys(stream_range.topic for stream_range in self._plan.stream.ranges))
         raise StreamUnavailable(
             f"nothing came: {topics} got {reading.records or 'no'} records since the stream was announced, and "
             f"{self._terms.limits.idle_seconds:g} s passed without one",

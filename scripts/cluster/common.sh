@@ -6,7 +6,7 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/kafka-ml
 say() { printf '\033[36m==>\033[0m %s\n' "$*" >&2; }
 die() { printf '\033[31m%s\033[0m\n' "$*" >&2; exit 1; }
 
-# need PROGRAM=PACKAGE...: programs that must be there. What is missing is installed where that is possible, else named.
+# need PROGRAM=PACKAGE...: programs that must be there. What is missing is installed where that is possible, otherwise named.
 need() {
   local pair program packages=() where=(/usr/sbin /sbin /usr/lib/cni)
   for pair in "$@"; do

@@ -1,9 +1,9 @@
 """NodeCluster: a whole Kubernetes on this machine. Each node has a network, processes and mounts of its own.
 
 Each node is a network, a process and a mount namespace with containerd, kubelet and kube-proxy; the control plane is in
-the first one's. Clusters are told apart by the folder of their state and do not see each other. Nothing leaves the
-machine: nodes have no default route. What a node mounts is seen by it alone, and its processes end with its first
-one, so that taking a cluster down leaves nothing behind. Needs root. Run by ``up`` and ``down``.
+the first one's. Clusters are distinguished by the folder of their state and do not see each other. Nothing leaves the
+machine: nodes have no default route. What a node mounts is seen by it alone, and its processes end with its first one,
+so that taking a cluster down leaves nothing behind. Needs root. Run by ``up`` and ``down``.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _CGROUPS = Path("/sys/fs/cgroup")
 _MAX_CLUSTERS = 16
 _MAX_NODES = 9
 _CNI_FOLDERS = ("/usr/lib/cni", "/usr/libexec/cni", "/opt/cni/bin")
-# Folders that a node's programs write to whatever they are told: each node gets its own, mounted over these.
+# Folders that a node's programs write to whatever they are given: each node gets its own, mounted over these.
 _PRIVATE = ("/run/containerd", "/var/lib/cni", "/var/lib/kubelet", "/var/log/containers")
 # Where the controller manager makes volumes, which the nodes of one cluster share.
 _VOLUMES = "/tmp/hostpath_pv"
@@ -191,10 +191,10 @@ class NodeCluster:
         while not path.exists():
             made.append(str(path))
             path = path.parent
-        for each in reversed(made):
-            Path(each).mkdir()
+        for made_folder in reversed(made):
+            Path(made_folder).mkdir()
         with _MOUNT_POINTS.open("a") as noted:
-            noted.writelines(f"{each}\n" for each in made)
+            noted.writelines(f"{made_folder}\n" for made_folder in made)
 
     def _first_process(self, node: _Node) -> int | None:
         """The process that a node lives as long as; None while it is not there."""
@@ -441,9 +441,9 @@ def _make_cgroups(node: _Node) -> None:
     if (_CGROUPS / "cgroup.controllers").exists():
         folder = _CGROUPS / node.cgroup
         folder.mkdir(parents=True, exist_ok=True)
-        for each in (_CGROUPS, folder.parent, folder):
-            wanted = " ".join(f"+{name}" for name in (each / "cgroup.controllers").read_text().split())
-            (each / "cgroup.subtree_control").write_text(wanted)
+        for group in (_CGROUPS, folder.parent, folder):
+            wanted = " ".join(f"+{name}" for name in (group / "cgroup.controllers").read_text().split())
+            (group / "cgroup.subtree_control").write_text(wanted)
         return
     for root in _CGROUPS.iterdir():
         if root.name == "unified" or not root.is_dir() or root.is_symlink():
@@ -452,9 +452,9 @@ def _make_cgroups(node: _Node) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         # A group without processors and memory takes no process.
         for file in ("cpuset.cpus", "cpuset.mems"):
-            for each in (folder.parent, folder):
-                if (each / file).exists():
-                    (each / file).write_text((root / file).read_text())
+            for group in (folder.parent, folder):
+                if (group / file).exists():
+                    (group / file).write_text((root / file).read_text())
 
 
 def _run(*command: str, stdin: str = "", check: bool = True) -> subprocess.CompletedProcess[str]:

@@ -30,8 +30,8 @@ class Programs:
     def __init__(self, folder: Path, *, lasting: bool, enter: Sequence[str] = ()) -> None:
         self._logs = folder / "log"
         self._pids = folder / "pid"
-        for each in (self._logs, self._pids):
-            each.mkdir(parents=True, exist_ok=True)
+        for needed in (self._logs, self._pids):
+            needed.mkdir(parents=True, exist_ok=True)
         self._lasting = lasting
         self._enter = tuple(enter)
         self._children: dict[str, subprocess.Popen[bytes]] = {}

@@ -45,9 +45,9 @@ def _operation(address: str, method: str, operation: Mapping[str, Any]) -> str:
     if parameters:
         lines.append("\n| parameter | in | type | meaning |\n|---|---|---|---|\n")
         lines += [
-            f"| `{each['name']}`{' (required)' if each.get('required') else ''} | {each['in']} | "
-            f"{_type(each.get('schema', {}))} | {_cell(each.get('description', ''))} |\n"
-            for each in parameters
+            f"| `{parameter['name']}`{' (required)' if parameter.get('required') else ''} | {parameter['in']} | "
+            f"{_type(parameter.get('schema', {}))} | {_cell(parameter.get('description', ''))} |\n"
+            for parameter in parameters
         ]
     for title, content in _contents(operation):
         lines.append(f"\n{title}: {content}\n")
@@ -56,11 +56,11 @@ def _operation(address: str, method: str, operation: Mapping[str, Any]) -> str:
 
 def _contents(operation: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if body := operation.get("requestBody"):
-        yield "Sent", ", ".join(f"{_type(each.get('schema', {}))} ({kind})" for kind, each in body["content"].items())
+        yield "Sent", ", ".join(f"{_type(value.get('schema', {}))} ({kind})" for kind, value in body["content"].items())
     for status, answer in operation.get("responses", {}).items():
         if status == "default":
             continue
-        shown = [f"{_type(each.get('schema', {}))} ({kind})" for kind, each in answer.get("content", {}).items()]
+        shown = [f"{_type(value.get('schema', {}))} ({kind})" for kind, value in answer.get("content", {}).items()]
         yield f"Answers {status}", ", ".join(shown) or "nothing"
 
 
@@ -90,9 +90,9 @@ def _type(schema: Mapping[str, Any]) -> str:
         return f"[{name}](#{name.lower()})"
     for several in ("oneOf", "anyOf", "allOf"):
         if several in schema:
-            return " or ".join(dict.fromkeys(_type(each) for each in schema[several]))
+            return " or ".join(dict.fromkeys(_type(option) for option in schema[several]))
     if "enum" in schema:
-        return ", ".join(f"`{json.dumps(each)}`" for each in schema["enum"])
+        return ", ".join(f"`{json.dumps(member)}`" for member in schema["enum"])
     if "const" in schema:
         return f"`{json.dumps(schema['const'])}`"
     kind = schema.get("type", "any")

@@ -50,25 +50,25 @@ def _frameworks() -> Iterator[str]:
 def _arguments(arguments: Arguments) -> Iterator[str]:
     yield f"{arguments.about}, for example `{arguments.example}`.\n\n"
     yield "| argument | expected | default | meaning |\n|---|---|---|---|\n"
-    for name, each in arguments.accepted.items():
-        meaning = f"another name of `{each.alias_of}`" if each.alias_of else each.meaning
-        yield f"| `{name}` | {each.kind.expected} | `{each.default}` | {meaning} |\n"
+    for name, value in arguments.accepted.items():
+        meaning = f"another name of `{value.alias_of}`" if value.alias_of else value.meaning
+        yield f"| `{name}` | {value.kind.expected} | `{value.default}` | {meaning} |\n"
 
 
 def _messages() -> Iterator[str]:
     yield "\n## A training while it goes\n"
-    yield from (_message(each) for each in _OF_TRAINING)
-    yield f"\n## An inference\nStates of a replica: {', '.join(f'`{each}`' for each in ReplicaState)}.\n"
+    yield from (_message(message) for message in _OF_TRAINING)
+    yield f"\n## An inference\nStates of a replica: {', '.join(f'`{state}`' for state in ReplicaState)}.\n"
     yield f"{_docstring(ReplicaState)}\n"
-    yield from (_message(each) for each in _OF_INFERENCE)
+    yield from (_message(message) for message in _OF_INFERENCE)
 
 
 def _prometheus() -> Iterator[str]:
     yield "\n## For Prometheus\nOf each process; [monitoring](../monitoring.md) says where they are.\n\n"
     yield "| metric | kind | labels | |\n|---|---|---|---|\n"
-    for each in every_definition():
-        labels = ", ".join(f"`{label}`" for label in each.labels)
-        yield f"| `{each.name}` | {type(each).__name__.removesuffix('Of').lower()} | {labels} | {each.meaning} |\n"
+    for metric in every_metric():
+        labels = ", ".join(f"`{label}`" for label in metric.labels)
+        yield f"| `{metric.name}` | {type(metric).__name__.removesuffix('Of').lower()} | {labels} | {metric.meaning} |\n"
     yield "\nEach process also tells `process_cpu_seconds_total`, `process_resident_memory_bytes`, "
     yield "`process_virtual_memory_bytes`, `process_open_fds`, `process_max_fds` and `process_start_time_seconds`.\n"
 

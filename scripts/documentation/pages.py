@@ -61,18 +61,18 @@ def pages() -> Mapping[str, str]:
 
 def navigation() -> list[dict[str, object]]:
     """Return the site's table of contents. A page of docs/ that has no place of its own is a how-to guide."""
-    known = [each for each in pages().values() if each.endswith(".md")]
+    known = [page for page in pages().values() if page.endswith(".md")]
     decisions = _folder(known, "decisions/")
     seminar, examples = _folder(known, "seminar/"), _folder(known, "examples/")
     placed = {"index.md", *_TUTORIAL, *_REFERENCE, *_EXPLANATION, *_PROJECT, *decisions, *seminar, *examples}
     sections: list[tuple[str, list[str]]] = [
-        ("Tutorial", [each for each in _TUTORIAL if each in known]),
+        ("Tutorial", [page for page in _TUTORIAL if page in known]),
         ("Seminar", seminar),
         ("Examples", examples),
-        ("How-to guides", [each for each in known if each not in placed]),
-        ("Reference", [each for each in _REFERENCE if each in known or each in GENERATED]),
-        ("Explanation", [*(each for each in _EXPLANATION if each in known), *decisions]),
-        ("Project", [each for each in _PROJECT if each in known]),
+        ("How-to guides", [page for page in known if page not in placed]),
+        ("Reference", [page for page in _REFERENCE if page in known or page in GENERATED]),
+        ("Explanation", [*(page for page in _EXPLANATION if page in known), *decisions]),
+        ("Project", [page for page in _PROJECT if page in known]),
     ]
     return [{"Home": "index.md"}, *({title: found} for title, found in sections if found)]
 
@@ -87,7 +87,7 @@ def resolved(page: str, target: str) -> tuple[str, str] | None:
 
 
 def lay_down(folder: Path) -> None:
-    """Write all sources of the site below ``folder``/source, and the settings of Zensical beside them."""
+    """Write all sources of the site below ``folder``/source, and the settings of Zensical next to them."""
     source = folder / "source"
     known = pages()
     for name, target in known.items():
@@ -142,13 +142,13 @@ def _address(target: str) -> str:
 def _folder(known: list[str], start: str) -> list[str]:
     """A folder's pages, what introduces them first."""
     return sorted(
-        (each for each in known if each.startswith(start)), key=lambda each: (each != f"{start}index.md", each)
+        (page for page in known if page.startswith(start)), key=lambda page: (page != f"{start}index.md", page)
     )
 
 
 def _toml(value: object) -> str:
     if isinstance(value, dict):
-        return "{" + ", ".join(f'"{name}" = {_toml(each)}' for name, each in value.items()) + "}"
+        return "{" + ", ".join(f'"{name}" = {_toml(element)}' for name, element in value.items()) + "}"
     if isinstance(value, list):
-        return "[" + ", ".join(_toml(each) for each in value) + "]"
+        return "[" + ", ".join(_toml(element) for element in value) + "]"
     return f'"{value}"'

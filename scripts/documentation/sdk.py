@@ -18,7 +18,7 @@ Written from the signatures and docstrings of `kafkaml.sdk` and `datasources`. `
 to a platform: `client.models`, `client.results` and so on are the classes below. `from datasources import RawSink`
 sends training data. Errors are those of `kafkaml.errors`, the last section.
 """
-# Title, the file of what is told, below the root of the repository.
+# Title, the file of what is described, below the root of the repository.
 _SECTIONS = (
     ("Client", "kafkaml/sdk/client.py"),
     ("Finding a platform", "kafkaml/sdk/connection.py"),
@@ -75,30 +75,40 @@ def page(root: Path) -> str:
 def _exported(module: ast.Module) -> set[str]:
     for node in module.body:
         if isinstance(node, ast.Assign) and any(
-            isinstance(each, ast.Name) and each.id == "__all__" for each in node.targets
+            isinstance(target, ast.Name) and target.id == "__all__" for target in node.targets
         ):
             return set(ast.literal_eval(node.value))
-    return {each.name for each in module.body if isinstance(each, ast.ClassDef) and not each.name.startswith("_")}
+    return {
+        statement.name
+        for statement in module.body
+        if isinstance(statement, ast.ClassDef) and not statement.name.startswith("_")
+    }
 
 
 def _class(node: ast.ClassDef) -> Iterator[str]:
-    bases = f"({', '.join(ast.unparse(each) for each in node.bases)})" if node.bases else ""
+    bases = f"({', '.join(ast.unparse(base) for base in node.bases)})" if node.bases else ""
     yield f"\n### {node.name}\n"
     yield from _code(f"class {node.name}{bases}")
     yield from _docstring(node)
-    fields = [each for each in node.body if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name)]
-    public = [each for each in fields if not each.target.id.startswith("_")]  # type: ignore[union-attr]
+    fields = [
+        statement
+        for statement in node.body
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name)
+    ]
+    public = [field for field in fields if not field.target.id.startswith("_")]  # type: ignore[union-attr]
     if public:
-        yield from _code("\n".join(ast.unparse(each) for each in public))
-    for each in node.body:
-        if isinstance(each, _Function) and (each.name == "__init__" or not each.name.startswith("_")):
-            yield from _function(each, owner=node.name)
+        yield from _code("\n".join(ast.unparse(field) for field in public))
+    for member in node.body:
+        if isinstance(member, _Function) and (member.name == "__init__" or not member.name.startswith("_")):
+            yield from _function(member, owner=node.name)
 
 
 def _function(node: _Function, *, owner: str = "") -> Iterator[str]:
-    if any("setter" in ast.unparse(each) or "overload" in ast.unparse(each) for each in node.decorator_list):
+    if any(
+        "setter" in ast.unparse(decorator) or "overload" in ast.unparse(decorator) for decorator in node.decorator_list
+    ):
         return
-    is_property = any(ast.unparse(each) in ("property", "cached_property") for each in node.decorator_list)
+    is_property = any(ast.unparse(decorator) in ("property", "cached_property") for decorator in node.decorator_list)
     name = owner if node.name == "__init__" else node.name
     arguments = _arguments(node, bound=bool(owner))
     returned = "" if node.returns is None or node.name == "__init__" else f" -> {ast.unparse(node.returns)}"
@@ -112,14 +122,16 @@ def _arguments(node: _Function, *, bound: bool) -> list[str]:
     given = node.args
     positional = [*given.posonlyargs, *given.args]
     defaults = [None] * (len(positional) - len(given.defaults)) + list(given.defaults)
-    found = [_argument(each, default) for each, default in zip(positional, defaults, strict=True)]
+    found = [_argument(argument, default) for argument, default in zip(positional, defaults, strict=True)]
     if bound and positional and positional[0].arg in ("self", "cls"):
         found = found[1:]
     if given.vararg:
         found.append(f"*{_argument(given.vararg, None)}")
     elif given.kwonlyargs:
         found.append("*")
-    found += [_argument(each, default) for each, default in zip(given.kwonlyargs, given.kw_defaults, strict=True)]
+    found += [
+        _argument(kwonlyarg, default) for kwonlyarg, default in zip(given.kwonlyargs, given.kw_defaults, strict=True)
+    ]
     if given.kwarg:
         found.append(f"**{_argument(given.kwarg, None)}")
     return found

@@ -2,7 +2,7 @@
 
 A model is trained, stored, read back, converted to ONNX and run there. That proves that nothing was left out that is
 needed, and Python compiles the modules it imports, once: model processes cannot write, so they would compile at each
-start. Knows nothing of our own code, whose changes would otherwise build this layer anew.
+start. Knows nothing of our own code, whose changes would otherwise build this layer again.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Makes PyTorch's libraries loadable without those of CUDA: ``stub_gpu_libraries.py FOLDER``, which is torch/lib.
 
 The wheels of PyTorch on the package index name CUDA's libraries (2.3 GB) as needed, so not even ``import torch`` works
-without them, though a machine without a GPU never calls them. This writes a small library beside PyTorch's own for each
-that is missing: it holds the names that PyTorch links to, at their versions, and each answers with an error, as
+without them, though a machine without a GPU never calls them. This writes a small library next to PyTorch's own for
+each that is missing: it holds the names that PyTorch links to, at their versions, and each answers with an error, as
 CUDA's own do where there is no GPU. Needs gcc and binutils.
 """
 
@@ -87,7 +87,7 @@ def write_stub(path: Path, symbols: set[tuple[str, str]]) -> None:
     for name, version in sorted(symbols):
         if version:
             by_version[version].append(name)
-    script = "".join(f"{version} {{ global: {'; '.join(each)}; }};\n" for version, each in by_version.items())
+    script = "".join(f"{version} {{ global: {'; '.join(value)}; }};\n" for version, value in by_version.items())
     source_file, script_file = path.with_suffix(".stub.c"), path.with_suffix(".stub.map")
     source_file.write_text(source, encoding="ascii")
     script_file.write_text(script, encoding="ascii")
@@ -99,7 +99,7 @@ def write_stub(path: Path, symbols: set[tuple[str, str]]) -> None:
 
 
 def main(folder: Path) -> None:
-    """Write the stubs that the libraries in ``folder`` need beside what the packages and the system offer."""
+    """Write the stubs that the libraries in ``folder`` need next to what the packages and the system offer."""
     packages = folder.parents[1] / "nvidia"
     present = {library.name for library in packages.rglob("*.so*")}
     present |= set(re.findall(r"^\s*(\S+) ", _output("/sbin/ldconfig", "-p"), re.M))

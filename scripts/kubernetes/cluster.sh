@@ -11,7 +11,7 @@ no_answer() {  # WHAT IT SAID
     "see which clusters kubectl knows: kubectl config get-contexts; --context names one, --kubeconfig a file"
 }
 
-# namespace_state NAME: nothing where there is none; else its phase and what it is part of.
+# namespace_state NAME: nothing where there is none, otherwise its phase and what it is part of.
 namespace_state() {
   kube get namespace "$1" --ignore-not-found -o 'jsonpath={.status.phase} {.metadata.labels.app\.kubernetes\.io/part-of}' 2>&1
 }
@@ -123,7 +123,7 @@ stuck_pods() {
 
 is_ready() {  # OBJECT SECONDS
   case $1 in
-    # A Job that is done goes away by itself soon.
+    # A Job that is done is deleted automatically soon.
     job/*)
       in_platform wait --for=condition=complete --timeout="$2s" "$1" >/dev/null 2>&1 ||
         { [ -z "$(in_platform get "$1" --ignore-not-found -o name 2>&1)" ]; }
@@ -251,7 +251,7 @@ remove_namespace() {
   begin "removing namespace $1"
   change "remove-$1" "removing namespace $1" "run the same again" "${kubectl[@]}" delete namespace "$1" --ignore-not-found --wait=false
   [ "$dry_run" = no ] || return 0
-  # An answer that does not come is no answer.
+  # A missing answer means that the state is unknown.
   until state=$(namespace_state "$1") && [ -z "$state" ]; do
     if [ $SECONDS -ge "$deadline" ]; then
       printf '\n'

@@ -30,7 +30,7 @@ choose_engine() {
 
 current_context() { printf '%s' "${context:-$(kube config current-context 2>/dev/null || true)}"; }
 
-# How images get to the nodes: from the options, else from the name that kind, minikube and others give to their context.
+# How images get to the nodes: from the options, otherwise from the name that kind, minikube and others give to their context.
 choose_destination() {
   local current=$context
   if [ -n "$registry" ]; then

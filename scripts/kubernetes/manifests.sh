@@ -25,7 +25,7 @@ patch() {
   sed 's/^/    /'
 }
 
-# Pods of Deployments whose image has changed under the same tag are made anew, and only those.
+# Pods of Deployments whose image has changed under the same tag are restarted, and only those.
 image_annotations() {
   local component runner identity
   for component in $components; do
@@ -47,7 +47,7 @@ rename_namespaces() {
     printf '[{"op": "replace", "path": "/metadata/name", "value": "%s"}]\n' "$new" | patch Namespace "$old" allowNameChange
     printf -- '- target: {namespace: %s}\n  patch: |-\n    [{"op": "replace", "path": "/metadata/namespace", "value": "%s"}]\n' "$old" "$new"
   done
-  # All accounts that are given rights live beside the platform.
+  # All accounts that are given rights live next to the platform.
   printf '[{"op": "replace", "path": "/subjects/0/namespace", "value": "%s"}]\n' "$namespace" | patch RoleBinding '.*'
 }
 

@@ -1,6 +1,6 @@
 """Counts how often its page was asked for, in a Redis that all copies of it share, and says which copy answered.
 
-Speaks to Redis by itself, so that its image needs nothing but Python: a command is a line, an answer is one, too
+Speaks to Redis on its own, so that its image needs nothing but Python: a command is a line, an answer is one, too
 (https://redis.io/docs/latest/develop/reference/protocol-spec/).
 """
 
@@ -35,7 +35,7 @@ class Page(BaseHTTPRequestHandler):
         try:
             return self._answer(200, f"Hello {NAME}! Version {VERSION} on {socket.gethostname()}: visit {hits()}\n")
         except OSError as error:
-            return self._answer(503, f"The counter is away ({error}): try again\n")
+            return self._answer(503, f"The counter is unavailable ({error}): try again\n")
 
     def _answer(self, status: int, text: str) -> None:
         body = text.encode()
