@@ -141,9 +141,9 @@ def _compact(value: object) -> str:
     import orjson
 
     parts = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
-    if parts and not any(isinstance(each, dict | list) for each in parts):
-        named = value.items() if isinstance(value, dict) else (("", each) for each in parts)
-        return ", ".join(f"{name} {_compact(each)}".strip() for name, each in named)
+    if parts and not any(isinstance(part, dict | list) for part in parts):
+        named = value.items() if isinstance(value, dict) else (("", part) for part in parts)
+        return ", ".join(f"{name} {_compact(part)}".strip() for name, part in named)
     return value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
 
 

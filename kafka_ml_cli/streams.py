@@ -63,7 +63,7 @@ def preview(
     """Show samples of a stream as training will see them, with their labels."""
     streams = client_of(context).streams
     if not json and streams.get(stream).input_config.get("contract", {}).get("window"):
-        # A record alone is no sample: the platform puts windows together, of records spread over the stream.
+        # A record alone is not a sample, so the platform puts windows together from records spread over the stream.
         return print_preview(streams.statistics(stream), {})
     found = streams.preview(stream, limit=samples, offset=offset)
     if json:

@@ -1,4 +1,4 @@
-"""ProcessId: a process told apart from all others that ever had its number. Light enough for keepers."""
+"""ProcessId: identifies a process, unlike all others that ever had its number. Light enough for keepers."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def topic_uses() -> Uses:
 
 
 def decoder_for(topic: str) -> Decoder:
-    """Return how records of ``topic`` are read, by the newest stream or inference that says so; else by their looks.
+    """Return how records of ``topic`` are read, by the newest stream or inference that declares it, otherwise by looks.
 
     An inference that fails says nothing: its format may be what is wrong.
     """
@@ -87,7 +87,7 @@ def _stream_decoder(topic: str) -> Decoder | None:
             message = announcement.control_message()
         except ControlMessageError:
             continue
-        if not any(each.topic == topic for each in message.ranges):
+        if not any(part.topic == topic for part in message.ranges):
             continue
         # Of what has columns the fields say more than the numbers that one record alone would be.
         if message.input_format == InputFormat.COLUMNS:

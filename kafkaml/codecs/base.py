@@ -163,7 +163,7 @@ class Codec(ABC):
         return ()
 
     def record_names(self) -> Sequence[str]:
-        """Return the names of the numbers of each record, of a sample that is a window of them; else empty."""
+        """Return the names of the numbers of each record, where a sample is a window of records; otherwise empty."""
         return ()
 
     def column_name(self, place: int) -> str:

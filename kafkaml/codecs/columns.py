@@ -121,7 +121,7 @@ class ColumnsCodec(Codec):
         if self._learnt is None or self._contract.window is None:
             return ()
         shapes = self._compiled.input_shapes()
-        names = [each for name in shapes for each in self._compiled.feature_names()[name]]
+        names = [feature for name in shapes for feature in self._compiled.feature_names()[name]]
         return names if list(shapes.values()) == [(self._contract.window.length, len(names))] else ()
 
     def encode(self, samples: Array) -> list[bytes]:

@@ -66,9 +66,10 @@ def _messages() -> Iterator[str]:
 def _prometheus() -> Iterator[str]:
     yield "\n## For Prometheus\nOf each process; [monitoring](../monitoring.md) says where they are.\n\n"
     yield "| metric | kind | labels | |\n|---|---|---|---|\n"
-    for metric in every_metric():
+    for metric in every_definition():
         labels = ", ".join(f"`{label}`" for label in metric.labels)
-        yield f"| `{metric.name}` | {type(metric).__name__.removesuffix('Of').lower()} | {labels} | {metric.meaning} |\n"
+        kind = type(metric).__name__.removesuffix("Of").lower()
+        yield f"| `{metric.name}` | {kind} | {labels} | {metric.meaning} |\n"
     yield "\nEach process also tells `process_cpu_seconds_total`, `process_resident_memory_bytes`, "
     yield "`process_virtual_memory_bytes`, `process_open_fds`, `process_max_fds` and `process_start_time_seconds`.\n"
 
