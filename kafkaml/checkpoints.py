@@ -121,7 +121,7 @@ def read_checkpoint(path: Path, folder: Path, plan: TrainingPlan) -> Contents:
 
 def _refuse_packed(archive: zipfile.ZipFile) -> None:
     """A file that was not written here could unpack to any size."""
-    if any(each.compress_type != zipfile.ZIP_STORED for each in archive.infolist()):
+    if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
         raise ValueError("its members are packed")
 
 

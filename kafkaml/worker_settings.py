@@ -72,13 +72,13 @@ def worker_environment(kafka: KafkaSettings) -> dict[str, str]:
     given = (
         TrainingSettings(), InferenceSettings(), LogSettings(), MetricsSettings(), SchemaRegistrySettings(), tracing
     )  # fmt: skip
-    variables = {name: value for each in given for name, value in given_variables(each).items()}
+    variables = {name: value for settings in given for name, value in given_variables(settings).items()}
     return kafka.to_env() | variables | (_of_opentelemetry() if tracing.tracing else {})
 
 
 def _of_opentelemetry() -> dict[str, str]:
-    """Return what is said by OpenTelemetry's own names. Headers hold credentials, which no manifest may: a collector
-    beside the workers adds them.
+    """Return the variables with OpenTelemetry's own names. Headers hold credentials, which no manifest may: a collector
+    next to the workers adds them.
     """
     return {
         name: value

@@ -1,4 +1,4 @@
-"""Tracing: an inference's part of the way of a record, for whoever follows it from its sender to its answer's reader.
+"""Tracing: an inference's spans in the trace of a record, from its sender to the reader of its answer.
 
 Made by ``service`` where ``KML_TRACING`` asks for it, called by the publisher. A record takes part whose sender wrote a
 W3C ``traceparent`` that is sampled; its answer carries one of the same trace onward. Others pass as they came.
@@ -77,18 +77,18 @@ class Tracing(Closing):
         return cls(inference=inference, group=group) if TracingSettings().tracing else None
 
     def close(self) -> None:
-        """Send what is left; a collector that is away is not waited for long."""
+        """Send what is left, without waiting long for an unavailable collector."""
         self._provider.shutdown()
 
     def published(self, batch: Batch, answers: Sequence[OutgoingRow]) -> None:
-        """Tell of ``batch``, which is answered by ``answers``, whose ``traceparent`` becomes that of their spans."""
+        """Report ``batch``, which is answered by ``answers``, whose ``traceparent`` becomes that of their spans."""
         now = time.time_ns()
         began = now - int((time.monotonic() - batch.arrived) * 1e9)
         carriers = [_carrier(headers) for headers in _headers_of(batch) if headers]
-        followed = [found for each in carriers if each and (found := self._sampled(each)) is not None]
+        followed = [found for carrier in carriers if carrier and (found := self._sampled(carrier)) is not None]
         span = self._tracer.start_span(
             f"process {batch.topic}",
-            # Not of whatever this thread does beside.
+            # An empty context, so that the span is not a child of whatever else this thread does.
             context=self._api.Context(),
             kind=self._api.SpanKind.CONSUMER,
             attributes={
@@ -98,7 +98,7 @@ class Tracing(Closing):
                 "messaging.destination.name": batch.topic,
                 "messaging.batch.message_count": len(batch.polled),
             },
-            links=[self._api.Link(each) for each in followed],
+            links=[self._api.Link(followed_context) for followed_context in followed],
             start_time=began,
         )
         for topic, _, _, headers, _, _ in answers:
@@ -108,7 +108,7 @@ class Tracing(Closing):
         span.end()
 
     def _sampled(self, carrier: Mapping[str, str]) -> Any:
-        """Return the context that a record came with; None where it is none, or nobody follows it."""
+        """Return the context that a record came with; None where it is invalid or not sampled."""
         context = self._api.get_current_span(self._propagator.extract(carrier, self._api.Context())).get_span_context()
         return context if context.is_valid and context.trace_flags.sampled else None
 
@@ -137,7 +137,7 @@ class Tracing(Closing):
 
 
 def _headers_of(batch: Batch) -> Iterable[Headers | None]:
-    return chain(islice(batch.columns.headers, len(batch.kept)), (each.record.headers for each in batch.refused))
+    return chain(islice(batch.columns.headers, len(batch.kept)), (failed.record.headers for failed in batch.refused))
 
 
 def _carrier(headers: Headers) -> dict[str, str]:
