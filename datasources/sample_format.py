@@ -25,7 +25,7 @@ def to_array(sample: object) -> Array:
         return np.asarray(sample)
     except ValueError as error:
         raise RefusedError(
-            f"a sample is no array: {error}", hint="nested lists must be equally long on every level"
+            f"a sample is not an array: {error}", hint="nested lists must be equally long on every level"
         ) from error
 
 

@@ -90,7 +90,7 @@ class Sink:
         self.unsupervised_topic = check_topic_name(unsupervised_topic) if unsupervised_topic else None
         if self.unsupervised_topic == self.topic:
             raise RefusedError(
-                f"topic and unsupervised_topic are both {self.topic}: which samples have a label could not be told",
+                f"topic and unsupervised_topic are both {self.topic}: it is not known which samples have a label",
                 hint="set unsupervised_topic to a topic of its own",
             )
         self.control_topic = check_topic_name(control_topic)

@@ -178,7 +178,7 @@ def history(
             ("attempt", lambda row: row.attempt),
             ("revision", lambda row: row.revision),
         ],
-        nothing=f"no replica of inference {inference} told anything in the last 24 hours",
+        nothing=f"no replica of inference {inference} reported anything in the last 24 hours",
     )
 
 

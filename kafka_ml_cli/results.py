@@ -242,7 +242,7 @@ def exits(
     )
     said = (
         f"accuracy {found.accuracy:.4f}, {found.bytes_per_sample:.0f} bytes and "
-        f"{found.seconds_per_sample * 1000:.2f} ms a record, told by {found.samples:,} samples of {found.of}"
+        f"{found.seconds_per_sample * 1000:.2f} ms a record, measured on {found.samples:,} samples of {found.of}"
     )
     return console().print(said, markup=False, soft_wrap=True)
 

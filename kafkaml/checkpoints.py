@@ -44,7 +44,7 @@ _DECIDING = (
     "semi_supervised",
 )
 _DECIDING_CHAINS = ("chain", "chain_training")
-_HINT = "start the training anew, without its checkpoint"
+_HINT = "start the training from the beginning, without its checkpoint"
 
 
 @dataclass(frozen=True, kw_only=True)

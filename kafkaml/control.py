@@ -232,7 +232,7 @@ def _input_format(value: object) -> str:
     except ValueError:
         raise ControlMessageError(
             f"input_format is {_shorten(value)}: expected one of {', '.join(format_names())}",
-            hint="CSV and others are no formats of streams in this version: 'kafka-ml send FILE.csv' sends a CSV "
+            hint="CSV and others are not formats of streams in this version: 'kafka-ml send FILE.csv' sends a CSV "
             "file's numbers as RAW",
         ) from None
 

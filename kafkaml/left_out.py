@@ -80,7 +80,7 @@ class LeftOut:
             names = self._gaps()
             warnings = "; ".join(f"{self._count(name)} with {self._first_of(name)}" for name in names[:_MAX_TOLD])
             raise DecodeError(
-                f"{gaps} of {records} records are no whole samples: {warnings}",
+                f"{gaps} of {records} records are not whole samples: {warnings}",
                 hint=f"{self._groups[names[0]].hint or 'fill the gaps in the producer, or leave out the field'}. Up to "
                 "a third of the records may have gaps and are left out",
             )

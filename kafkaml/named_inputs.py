@@ -83,7 +83,7 @@ def dtype_from_json(document: Any) -> np.dtype[Any]:
         try:
             return np.dtype(str(document))
         except TypeError as error:
-            raise ValueError(f"{document!r} is no dtype") from error
+            raise ValueError(f"{document!r} is not a dtype") from error
     inputs: dict[str, tuple[npt.DTypeLike, Sequence[int]]] = {}
     for entry in document[:_MAX_INPUTS]:
         name, kind, shape = entry

@@ -315,7 +315,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--socket", type=Path, required=True, help="path of the socket to listen on, mode 0600")
     parser.add_argument("--isolation", default="auto", choices=["auto", "namespaces", "landlock", "off"])
     parser.add_argument(
-        "--recycle-requests", type=int, default=RECYCLE_REQUESTS, help="replace the warm process after so many"
+        "--recycle-requests",
+        type=int,
+        default=RECYCLE_REQUESTS,
+        help="replace the warm process after this number of requests",
     )
     options = parser.parse_args(arguments)
     try:

@@ -304,7 +304,7 @@ def _measured(described: Mapping[str, Any], size: int, growth: Growth) -> Measur
         seconds, first_seconds = float(described["seconds"]), float(described["first_seconds"])
         growth_bytes = growth.upon(int(described["peak_bytes"]))
         if not 0 <= seconds <= first_seconds < math.inf:
-            raise ValueError(f"{seconds} and {first_seconds} are no seconds")
+            raise ValueError(f"{seconds} and {first_seconds} is not a number of seconds")
     except (KeyError, TypeError, ValueError) as error:
         raise FailedError(f"the model process described a run that cannot be: {error}") from error
     return Measured(size, seconds, first_seconds, growth_bytes)

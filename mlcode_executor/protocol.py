@@ -164,7 +164,7 @@ def _parse(body: bytes) -> dict[str, Any]:
     try:
         document = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise FrameError(f"frame is no JSON: {error}") from error
+        raise FrameError(f"frame is not JSON: {error}") from error
     if not isinstance(document, dict):
         raise FrameError(f"frame holds a {type(document).__name__}, expected an object")
     return document

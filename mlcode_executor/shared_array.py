@@ -153,7 +153,7 @@ def check_dtype(name: Any) -> np.dtype[Any]:
     try:
         dtype = np.dtype(str(name))
     except TypeError as error:
-        raise ValueError(f"{name!r} is no dtype") from error
+        raise ValueError(f"{name!r} is not a dtype") from error
     if dtype.kind not in _ALLOWED_KINDS or dtype.itemsize == 0:
         raise ValueError(f"dtype {dtype} cannot be shared between processes")
     return dtype
@@ -162,10 +162,10 @@ def check_dtype(name: Any) -> np.dtype[Any]:
 def check_shape(lengths: Any) -> tuple[int, ...]:
     """Return ``lengths`` as a shape; ValueError unless they are few, not negative and can be mapped."""
     if not isinstance(lengths, list | tuple) or len(lengths) > _MAX_AXES:
-        raise ValueError(f"{str(lengths)[:100]} is no shape")
+        raise ValueError(f"{str(lengths)[:100]} is not a shape")
     shape = tuple(length for length in lengths if isinstance(length, int) and 0 <= length <= _MAX_BYTES)
     if len(shape) != len(lengths) or math.prod(shape) > _MAX_BYTES:
-        raise ValueError(f"{str(lengths)[:100]} is no shape")
+        raise ValueError(f"{str(lengths)[:100]} is not a shape")
     return shape
 
 

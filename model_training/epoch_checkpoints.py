@@ -73,7 +73,7 @@ class EpochCheckpoints:
         if contents.document.get("slice_sha256") != self._slice:
             raise RefusedError(
                 f"the checkpoint {path.name} is of other samples: the stream's slice has changed since",
-                hint="start the training anew, without its checkpoint",
+                hint="start the training from the beginning, without its checkpoint",
             )
         self._before_seconds = float(contents.document["seconds"])
         self.around = Around(epochs=int(contents.document["epochs_before"]))

@@ -218,7 +218,7 @@ def _fit_inputs(
         )
     if several and not learns_labels:
         raise DataMismatch(
-            "the samples have no labels, and several inputs are no target to learn",
+            "the samples have no labels, and several inputs are not a target to learn",
             hint="name a label in the data set's contract; a model that learns to give back its input has one",
         )
     return _FitInputs(shape, [] if doubt is None else [doubt], loss, signature)

@@ -234,7 +234,7 @@ class Parts:
             return known
         if of != "test":
             self.leader.warnings.add(
-                f"how sure the exits are, and how right, is told by samples of {of}: there are none that test"
+                f"how sure and how right the exits are is measured on samples of {of}: there are none that test"
             )
         path = self.leader.folder / EXITS_FILE
         path.write_bytes(ExitSamples(of, tuple(answers)).to_bytes())

@@ -104,8 +104,8 @@ def read_windows(
     unlabelled = stream.unsupervised_ranges if with_unlabelled else ()
     if both := set(_topics(stream.ranges)).intersection(_topics(unlabelled)):
         raise DataMismatch(
-            f"the stream's labelled and unlabelled data are both in {', '.join(sorted(both))}: which is which could "
-            "not be told",
+            f"the stream's labelled and unlabelled data are both in {', '.join(sorted(both))}: it is not known "
+            "which is which",
             hint="set unsupervised_topic in the sink to a topic of its own",
         )
     decoder = WindowDecoder(

@@ -68,7 +68,7 @@ class MavenFiles:
             if got != expected:
                 raise BrokenError(
                     f"{folder / name} has SHA-256 {got}, expected {expected}",
-                    hint=f"remove the folder {folder} and start again; it is fetched anew by Maven",
+                    hint=f"remove the folder {folder} and start again; Maven downloads it again",
                 )
         return [folder / name for name in self._expected()]
 

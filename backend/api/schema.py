@@ -49,7 +49,7 @@ _STREAM = {
 _EVENTS = _STREAM | {
     "operationId": "events_stream",
     "description": (
-        "Live changes as server-sent events named by topic. ``reset``: read everything anew; ``alive``: in silence, "
+        "Live changes as server-sent events named by topic. ``reset``: read everything again; ``alive``: in silence, "
         "every two seconds."
     ),
     "parameters": [

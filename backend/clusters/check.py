@@ -109,7 +109,7 @@ def _connection(api: KubernetesApi, findings: _Findings) -> Step:
         return Step(
             name="connection",
             ok=False,
-            detail="something answered that is no Kubernetes",
+            detail="something answered that is not Kubernetes",
             hint="the address is that of the API server, e.g. https://10.0.0.1:6443",
         )
     findings.version = version[:100]

@@ -151,7 +151,7 @@ class SliceSerializer(serializers.Serializer[Any]):
         default=None,
         min_value=1,
         max_value=MAX_FIT_RECORDS,
-        help_text=f"online: vocabularies, scales and classes are those of so many first records at least; null: "
+        help_text=f"online: vocabularies, scales and classes are those of at least this number of first records; null: "
         f"{DEFAULT_FIT_RECORDS}",
     )
 

@@ -68,7 +68,9 @@ def go_back(result: TrainingResult) -> None:
     """
     checkpoint = latest(result)
     if checkpoint is None and result.leader_id is None and result.checkpoints.exists():
-        logger.warning("the files of all checkpoints are gone: the training begins anew", result=result.pk)
+        logger.warning(
+            "the files of all checkpoints are gone: the training starts again from the beginning", result=result.pk
+        )
     result.epochs.filter(epoch__gt=checkpoint.step if checkpoint else -1).delete()
     documents = list(result.epochs.values_list("document", flat=True))
     result.history = history.of(documents)

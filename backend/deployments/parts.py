@@ -62,7 +62,7 @@ def add_versions(run: TrainingResult, report: NewVersion | Finish) -> ResultVers
     if missing := [part for part, report_of_part in reports if report_of_part is None]:
         names = ", ".join(f"{part.pk} ({part.model.name})" for part in missing)
         raise RefusedError(
-            f"the same is not told of results {names} yet: expected it before that of result {run.pk}, which leads them"
+            f"the same is not said of results {names} yet: expected it before that of result {run.pk}, which leads them"
         )
     promotes = report.comparison is None or report.comparison.promotes
     for part, report_of_part in reports:

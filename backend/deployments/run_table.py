@@ -90,7 +90,7 @@ def where(rows: QuerySet[TrainingResult], conditions: Sequence[str]) -> QuerySet
         found = _CONDITION.fullmatch(text.strip())
         if found is None:
             raise InvalidField(
-                "where", f"{text[:80]!r} is no condition: expected COLUMN, one of {', '.join(_LOOKUPS)}, and a value"
+                "where", f"{text[:80]!r} is not a condition: expected COLUMN, one of {', '.join(_LOOKUPS)}, and a value"
             )
         operator, value = found["operator"], _value(found["value"].strip())
         if operator not in ("=", "!=") and (isinstance(value, bool) or not isinstance(value, (int, float))):

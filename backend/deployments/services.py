@@ -136,13 +136,15 @@ def _check_fits(deployment: Deployment, stream: Announcement) -> None:
 def _check_goes_on(result: TrainingResult, stream: Announcement | None) -> None:
     if checkpoints.latest(result) is None:
         raise InvalidField(
-            "resume", f"result {result.pk} has no checkpoint to go on from", hint="without resume it trains anew"
+            "resume",
+            f"result {result.pk} has no checkpoint to go on from",
+            hint="without resume it trains from the beginning",
         )
     if stream is not None and stream.pk != result.stream_id:
         raise InvalidField(
             "stream",
             f"the checkpoint of result {result.pk} stands in stream {result.stream_id}, it cannot go on in {stream.pk}",
-            hint="without resume it trains anew on the other stream",
+            hint="without resume it trains from the beginning on the other stream",
         )
 
 

@@ -26,7 +26,7 @@ def deletion_of(inference: Inference) -> Deletion:
         message = f"{name} has {counted(len(shadows), 'shadow')}"
         return Deletion(obstacle=InUse(message, users=shadows, hint="delete them first"))
     losses = [
-        f"where it stopped reading {inference.input_topic}: another inference begins where it is told to",
+        f"where it stopped reading {inference.input_topic}: another inference begins where its start says",
         "its logs and numbers",
     ]
     if inference.visualization:

@@ -118,7 +118,7 @@ def _restarts(minutes: Sequence[ServingMinute], number: int, known: bool, now: d
     )
     return (
         FailingKind.RESTARTS,
-        f"its replicas ended without being asked to and began anew {count} times in the last 10 minutes",
+        f"its replicas ended without being asked to and were restarted {count} times in the last 10 minutes",
         hint,
     )
 

@@ -119,7 +119,9 @@ class RuleWriteSerializer(serializers.Serializer[Any]):
     at_least = serializers.FloatField(
         min_value=-1, max_value=1, help_text="the agreement, or by how much the challenger's accuracy is the higher one"
     )
-    records = serializers.IntegerField(min_value=1, max_value=10**9, help_text="decide when so many were compared")
+    records = serializers.IntegerField(
+        min_value=1, max_value=10**9, help_text="decide when this number of records was compared"
+    )
 
     def validate(self, attrs: dict[str, Any]) -> Any:
         return ChallengeRule.model_validate(attrs)
@@ -137,7 +139,7 @@ class ShadowWriteSerializer(serializers.Serializer[Any]):
         help_text="where it begins to read, as of an inference: beginning (all records that are there), now, an offset "
         "or a time",
     )
-    labelled = serializers.BooleanField(default=False, help_text="keys are the right answers: accuracy is told")
+    labelled = serializers.BooleanField(default=False, help_text="keys are the right answers: accuracy is reported")
     rule = RuleWriteSerializer(allow_null=True, default=None)
 
     def validate_output_topic(self, topic: str) -> str:
@@ -153,7 +155,7 @@ class CanaryWriteSerializer(serializers.Serializer[Any]):
 
     version = serializers.IntegerField(min_value=1, max_value=2**31 - 1)
     share = serializers.FloatField(min_value=0.001, max_value=1, default=0.1, help_text="of the keys, by their hash")
-    labelled = serializers.BooleanField(default=False, help_text="keys are the right answers: accuracy is told")
+    labelled = serializers.BooleanField(default=False, help_text="keys are the right answers: accuracy is reported")
     keyed = serializers.BooleanField(
         default=False, help_text="each key is to be answered by one version only: refused for an input without keys"
     )

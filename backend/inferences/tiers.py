@@ -76,7 +76,7 @@ def check_tier(inference: Inference, version: ResultVersion) -> None:
     model = inference.result.model
     if not model.distributed:
         raise InvalidField(
-            "limit", f"{model.name} is no sub-model of a distributed model and hands nothing up", hint=_ALONE
+            "limit", f"{model.name} is not a sub-model of a distributed model and hands nothing up", hint=_ALONE
         )
     if model.upper_model_id is None:
         raise InvalidField("limit", f"{model.name} is the top of its chain and hands nothing up", hint=_ALONE)
@@ -89,12 +89,14 @@ def check_limit(limit: float, version: ResultVersion) -> None:
     found = exit_of(version)
     if found is None:
         raise InvalidField(
-            "limit", f"nothing is known of the exit of {version}: expected one trained in a chain", hint="train it anew"
+            "limit",
+            f"nothing is known of the exit of {version}: expected one trained in a chain",
+            hint="train it again",
         )
     if found.scores is Scores.VALUES:
         raise InvalidField("limit", f"{version} predicts values, which have no confidence", hint=_ALONE)
     if not 0 <= limit <= 1:
-        raise InvalidField("limit", f"{limit:g} is no confidence: expected a number from 0 to 1")
+        raise InvalidField("limit", f"{limit:g} is not a confidence: expected a number from 0 to 1")
     if limit <= least_limit(found):
         raise InvalidField(
             "limit",

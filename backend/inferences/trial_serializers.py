@@ -46,7 +46,7 @@ class TryWriteSerializer(serializers.Serializer[Any]):
         allow_null=True,
         default=None,
         min_value=1,
-        help_text="of a larger answer only so many numbers are returned, in a flat list; null: all, as written",
+        help_text="of a larger answer only this number of values is returned, in a flat list; null: all, as written",
     )
 
 

@@ -29,7 +29,7 @@ class WorkerTokenAuthentication(BearerAuthentication):
             return None
         token = WorkerToken.objects.filter(digest=token_digest(text)).first()
         if token is None:
-            raise AuthenticationFailed(f"this is no worker token, or it or its inference is gone: {_ANOTHER}")
+            raise AuthenticationFailed(f"this is not a worker token, or it or its inference is gone: {_ANOTHER}")
         if token.expired:
             raise AuthenticationFailed(f"the worker token expired on {token.expires_at:%Y-%m-%d %H:%M} UTC: {_ANOTHER}")
         return AnonymousUser(), token

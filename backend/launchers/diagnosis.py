@@ -87,7 +87,7 @@ def _of_signal(number: int, log_tail: str) -> Failure:
     if number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         return Failure(
             category=FailureCategory.LOST,
-            cause=f"the worker was told to end ({signal_name(number)}), not by Kafka-ML",
+            cause=f"the worker was asked to end ({signal_name(number)}), not by Kafka-ML",
             hint="it is tried again by itself",
         )
     if number == signal.SIGXCPU:

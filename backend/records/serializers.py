@@ -34,7 +34,7 @@ class DecodeProblemSerializer(serializers.Serializer[Any]):
 
     message = serializers.CharField()
     hint = serializers.CharField()
-    gap = serializers.CharField(allow_blank=True, help_text="empty where the bytes are no record of the format")
+    gap = serializers.CharField(allow_blank=True, help_text="empty where the bytes are not a record of the format")
 
 
 class DecodedRecordSerializer(serializers.Serializer[Any]):

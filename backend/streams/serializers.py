@@ -119,7 +119,7 @@ def _unused_note(stream: int, number: int, row: Any, elsewhere: str) -> str:
 
 def _unknown_deployment_note(stream: int, number: int | None) -> str:
     if number is None:
-        return f"its key is no deployment's number: kafka-ml streams send {stream} --deployment N"
+        return f"its key is not the number of a deployment: kafka-ml streams send {stream} --deployment N"
     digits = text_in_key(number)
     if digits is None:
         return f"there is no deployment {number}: kafka-ml streams send {stream} --deployment N"
@@ -277,7 +277,7 @@ class PreviewQuerySerializer(serializers.Serializer[Any]):
 
 
 COLUMNS_HELP = (
-    "what the numbers of a sample are called, in their order; empty of pictures and others that are no rows of a table"
+    "what the numbers of a sample are called, in their order; empty of pictures and others that are not rows of a table"
 )
 
 

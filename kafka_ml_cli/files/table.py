@@ -277,7 +277,7 @@ class _TableReader:
                 f"{where}: expected a number, or lists of numbers that all have one shape", hint=self._without(scan)
             )
         hint = _hint_for(text, self._table.reading) or self._without(scan, labels=not scan.mixed)
-        raise RefusedError(f"{where}, which is no number: streams carry numbers", hint=hint)
+        raise RefusedError(f"{where}, which is not a number: streams carry numbers", hint=hint)
 
     def _without(self, scan: ColumnScan, *, labels: bool = False) -> str:
         """Return what to write to leave a column out, or to take it for the labels."""

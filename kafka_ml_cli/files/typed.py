@@ -94,7 +94,7 @@ class JsonFile:
     def _cells(self, number: int, row: object) -> list[Any]:
         if self._objects:
             if not isinstance(row, dict):
-                raise RefusedError(f"{self.path}: row {number} is no object, as the first row is")
+                raise RefusedError(f"{self.path}: row {number} is not an object, as the first row is")
             if unknown := [name for name in row if name not in self.columns]:
                 raise RefusedError(
                     f"{self.path}: row {number} has the key {unknown[0]!r}, which the first row lacks: it has "

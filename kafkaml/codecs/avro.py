@@ -213,7 +213,7 @@ class AvroCodec(Codec):
         except NO_RECORD as error:
             raise self._unreadable(
                 value,
-                f"{self.name} are no record of the Avro schema "
+                f"{self.name} are not a record of the Avro schema "
                 f"({'the bytes end too early' if isinstance(error, EOFError) else repr(error)[:120]})",
                 index,
             ) from error

@@ -71,7 +71,7 @@ class Column:
         if self.kind == "enum":
             place = int(value) if float(value).is_integer() else -1
             if not 0 <= place < len(self.symbols):
-                raise ValueError(f"{value} is no place among {', '.join(self.symbols)}")
+                raise ValueError(f"{value} is not a place among {', '.join(self.symbols)}")
             return self.symbols[place]
         if self.logical == "decimal":
             return Decimal(str(value))
@@ -199,7 +199,7 @@ class AvroSchema:
         items = self.columns[before:]
         # A few bytes could claim billions of items without width.
         if len(items) != 1 or items[0].text or items[0].many or items[0].kind == "fixed":
-            raise self._refused(path, "array of what is no number")
+            raise self._refused(path, "array of something other than numbers")
         column = items[0]
         self.columns[before:] = [Column(path, column.kind, column.dtype, many=True, nullable=column.nullable)]
 

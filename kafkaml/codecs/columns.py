@@ -79,7 +79,7 @@ class ColumnsCodec(Codec):
             raise decoded.failures[0][1]
         if decoded.waiting:
             raise DecodeError(
-                "a record alone is no sample: the contract makes them of several records of a key",
+                "a single record is not a sample: the contract makes a sample of several records of one key",
                 index=decoded.waiting[0],
                 gap=ALONE,
                 hint="write the records to the input topic, all with the same key",

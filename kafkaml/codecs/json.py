@@ -216,7 +216,7 @@ class JsonCodec(Codec):
             odd = None
         if odd is not None and isinstance(odd.value, float):
             return DecodeError(
-                f"{self.name} hold {_token(odd.value)}{odd.where}, which is no JSON and no number",
+                f"{self.name} hold {_token(odd.value)}{odd.where}, which is neither JSON nor a number",
                 hint="leave such samples out in the producer, or send a number in its place (Python's json.dumps "
                 "writes NaN unless allow_nan=False)",
                 gap=f"{_token(odd.value)}{odd.where}",
@@ -287,7 +287,7 @@ class JsonCodec(Codec):
         odd = first_odd_value(samples[index], self._fields, inexact_in=dtype)
         got = f"{odd.value!s:.40}{odd.where}" if odd else shown(samples[index], 40)
         raise DecodeError(
-            f"{self.name} hold {got}, which is no {dtype.name}"
+            f"{self.name} hold {got}, which is not a value of {dtype.name}"
             + (": it would be rounded, or be infinite" if dtype.kind == "f" else ""),
             index=index,
             hint=f"set {'data' if self.name == 'features' else 'label'}_type in the sink to a type that holds all "
@@ -325,7 +325,7 @@ class JsonCodec(Codec):
             return DecodeError(
                 f"{self.name} hold an object{odd.where}, where a number is expected",
                 index=index,
-                hint="an array of objects is no sample: send each object as a record of its own",
+                hint="an array of objects is not a sample: send each object as a record of its own",
             )
         return DecodeError(
             f"{self.name} are {shown(sample, 80)}, not numbers of one shape",
@@ -380,7 +380,7 @@ def _hint_for_text(text: str) -> str:
         return "it is JSON inside a JSON text: encode it once (json.dumps was called twice)"
     if csv_line(text.encode(errors="replace")) is not None:
         return f"it looks like a line of CSV: {CSV_HINT}"
-    return "write numbers without quotation marks, and leave out what is no number"
+    return "write numbers without quotation marks, and leave out what is not a number"
 
 
 def _lenient(text: bytes | str) -> Any:

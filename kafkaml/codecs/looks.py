@@ -10,8 +10,8 @@ import re
 __all__ = ["CSV_HINT", "csv_line", "shown", "text_of"]
 
 CSV_HINT = (
-    "lines of CSV in a topic are no format of this version: send the file with 'kafka-ml send FILE.csv', or write each "
-    "line as a JSON array of numbers"
+    "lines of CSV are not a format of topics in this version: send the file with 'kafka-ml send FILE.csv', or write "
+    "each line as a JSON array of numbers"
 )
 
 _MAX_LOOKED_AT = 4096

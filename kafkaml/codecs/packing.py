@@ -24,7 +24,7 @@ def decode_packed(
         count, rest = divmod(len(value or b""), feature_bytes)
         if rest or not count:
             raise DecodeError(
-                f"{len(value or b'')} bytes are no multiple of {feature_bytes}, the bytes of one sample",
+                f"{len(value or b'')} bytes are not a multiple of {feature_bytes}, the bytes of one sample",
                 index=index,
             )
         if label_bytes is not None and len(key or b"") != count * label_bytes:

@@ -127,4 +127,4 @@ def _shape_text(shape: Sequence[int]) -> str:
 
 def _kind(sample: Any) -> str:
     names = {str: "a text", bool: "true or false", type(None): "nothing", dict: "an object"}
-    return names.get(type(sample), "something that is no array of numbers")
+    return names.get(type(sample), "something that is not an array of numbers")

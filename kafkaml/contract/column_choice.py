@@ -92,10 +92,10 @@ class ColumnChoice:
         if field.kind == FieldKind.TIME:
             return FieldRole.TIME, f"it is a time: EXTRACT(hour FROM {expression_of(field.path)}) makes a number of it"
         if field.odd > 0.1:
-            return FieldRole.LEFT_OUT, f"it is of another kind in {field.odd:.0%} of the records"
+            return FieldRole.LEFT_OUT, f"it is of another type in {field.odd:.0%} of the records"
         listed = field.kind in (FieldKind.NUMBERS, FieldKind.BYTES)
         if field.missing >= (_MAX_MISSING_LISTS if listed else _MAX_MISSING):
-            why = ", and nothing stands in for a list" if listed else ""
+            why = ", and nothing can replace a missing list" if listed else ""
             return FieldRole.LEFT_OUT, f"it is missing in {field.missing:.0%} of the records{why}"
         if _beyond(field):
             return FieldRole.LEFT_OUT, "it holds numbers beyond float32"

@@ -216,7 +216,7 @@ def _wrong_constant(column: Column) -> tuple[str, str] | None:
     if column.encoding in _CODED:
         return None if isinstance(value, (str, bool)) else ("constant", "a category stands in as a text")
     if isinstance(value, str) or not math.isfinite(value) or abs(value) > _MAX_FLOAT32:
-        return "constant", f"{value!r} is no number that float32 holds"
+        return "constant", f"{value!r} is not a number that float32 holds"
     return None
 
 
@@ -362,7 +362,7 @@ def _odd_number(column: CompiledColumn, got: Any, value: float) -> DecodeError:
         return DecodeError(
             f"{column.name} is {got}, which would be rounded: numbers are exact up to {_MAX_EXACT}",
             gap=f"a whole number above 2^53 in {column.name}",
-            hint="an id is no number to learn from: take it as a category, or leave it out",
+            hint="an id is not a number to learn from: use it as a category, or leave it out",
         )
     token = "NaN" if math.isnan(value) else "infinity" if math.isinf(value) else "a number beyond float32"
     return DecodeError(

@@ -161,7 +161,7 @@ class Compiler:
         if value.kind == TIME:
             return value
         if isinstance(value.literal, str) and parsed_time(value.literal) is None:
-            raise self.error(node, f"{value.literal[:40]!r} is no time", hint="write it as '2026-01-31 12:30:00'")
+            raise self.error(node, f"{value.literal[:40]!r} is not a time", hint="write it as '2026-01-31 12:30:00'")
         return Value(time_of_text(value.expr), TIME)
 
     def _no_field(self, node: exp.Expr, path: Path) -> ExpressionError:

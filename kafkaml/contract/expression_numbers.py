@@ -66,7 +66,7 @@ def literal(compiler: Compiler, node: Any) -> Value:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise compiler.error(node, f"{text[:40]} is no number that float64 holds")
+        raise compiler.error(node, f"{text[:40]} is not a number that float64 holds")
     if text.isdecimal() and len(text) < 19:
         return Value(pl.lit(int(text), dtype=pl.Int64), INTEGER, int(text))
     return Value(pl.lit(number, dtype=pl.Float64), NUMBER, number)

@@ -67,7 +67,7 @@ def replaced(compiler: Compiler, node: Any) -> Value:
     if not isinstance(new, str) or len(new) > len(old):
         # Nested REPLACE would multiply a text by a thousand at each level.
         raise compiler.error(
-            node, "REPLACE puts a text in single quotation marks that is no longer than what it replaces"
+            node, "REPLACE puts a text in single quotation marks that is at most as long as what it replaces"
         )
     return Value(compiler.take(node.this, TEXT).str.replace_all(old, new, literal=True), TEXT)
 

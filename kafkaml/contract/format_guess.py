@@ -144,7 +144,7 @@ def _is_flat(value: bytes) -> bool:
 
 def _unknown(values: Sequence[bytes]) -> FormatGuess:
     guess = FormatGuess()
-    about = "the records are in no format that could be told"
+    about = "the format of the records is not known"
     hint = _SAY_FORMAT
     if values and sum(value.startswith(b"Obj\x01") for value in values) * 2 > len(values):
         about = "the records are Avro container files (Obj), not single records"
@@ -327,7 +327,7 @@ def _csv(values: Sequence[bytes], config: dict[str, Any]) -> FormatGuess:
             Remark(
                 code=RemarkCode.UNKNOWN_FORMAT,
                 severity=Severity.ERROR,
-                message=f"the records are no lines of CSV with 1 to {_MAX_CSV_COLUMNS} columns",
+                message=f"the records are not lines of CSV with 1 to {_MAX_CSV_COLUMNS} columns",
                 hint=_SAY_FORMAT,
             )
         )

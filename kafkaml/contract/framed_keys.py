@@ -88,7 +88,7 @@ def _json(key: bytes) -> Any:
     try:
         return orjson.loads(key[FRAME_BYTES:])
     except orjson.JSONDecodeError as error:
-        raise DecodeError(f"the key is no JSON behind its schema's id ({shown(key, 40)})") from error
+        raise DecodeError(f"the key is not JSON after its schema's id ({shown(key, 40)})") from error
 
 
 def _avro(key: bytes, schema: Any) -> Any:

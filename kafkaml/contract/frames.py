@@ -217,7 +217,7 @@ def _key_of(key: bytes | None, kind: KeyKind) -> Any:
             return float(int.from_bytes(key, "big", signed=True))
     raise DecodeError(
         f"the record's key is {shown(key)}: expected a {kind.value}",
-        gap="another kind in _key",
+        gap="another type in _key",
         hint="the contract says how keys are read: as text, number or bytes",
     )
 

@@ -183,7 +183,7 @@ def _joined(objects: Sequence[bytes]) -> bytes:
 def _unknown(name: str, known: Sequence[str]) -> RefusedError:
     close = difflib.get_close_matches(name, known, 1)
     return RefusedError(
-        f"include names {name!r}, which is no column and no field: expected some of {', '.join(known[:20])}, or "
+        f"include names {name!r}, which is neither a column nor a field: expected some of {', '.join(known[:20])}, or "
         "_headers.NAME",
         hint=f"did you mean {close[0]}?" if close else "records of the data set's format have no such field",
     )

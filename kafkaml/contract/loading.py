@@ -161,7 +161,7 @@ class _AvroLoader:
                 datum, end = read_datum(value, start, self._plain if writer is self._reader else writer, self._plain)
             except NO_RECORD:
                 raise DecodeError(
-                    f"it is no record of the Avro schema ({shown(value, 40)}, {repr(error)[:80]})",
+                    f"it is not a record of the Avro schema ({shown(value, 40)}, {repr(error)[:80]})",
                     hint="check the schema; where records begin with the id of one, set KML_SCHEMA_REGISTRY_URL",
                 ) from error
         if end != len(value):
@@ -192,7 +192,7 @@ def _raw_loader(config: Mapping[str, Any]) -> Loader:
         return _picture
     dtype = declared_type(config, "data_type", dtype_from_wire("uint8"))
     if dtype.kind in "SU":
-        raise DecodeError("RAW texts are no numbers", hint="a topic of texts is read as CSV, or as JSON")
+        raise DecodeError("RAW texts are not numbers", hint="a topic of texts is read as CSV, or as JSON")
     codec = RawCodec(dtype, declared_shape(config, "data_reshape"))
     return lambda value: codec.decode((value,))[0]
 
@@ -200,7 +200,7 @@ def _raw_loader(config: Mapping[str, Any]) -> Loader:
 def _picture(value: bytes) -> bytes:
     if image_shape(value) is None:
         raise DecodeError(
-            f"the record is no PNG or JPEG picture ({shown(value, 40)})",
+            f"the record is not a PNG or JPEG picture ({shown(value, 40)})",
             hint="say what the bytes are: the type of the numbers and their shape",
         )
     return value
@@ -251,7 +251,7 @@ def csv_parts(value: bytes, delimiter: str) -> list[str]:
     try:
         lines = list(csv.reader([value.decode("utf-8-sig").rstrip("\r\n")], delimiter=delimiter, strict=True))
     except (UnicodeDecodeError, csv.Error, TypeError) as error:
-        raise DecodeError(f"it is no line of CSV ({error})") from error
+        raise DecodeError(f"it is not a line of CSV ({error})") from error
     if len(lines) != 1 or not lines[0]:
         raise DecodeError("the record holds no line of CSV")
     return lines[0]

@@ -236,14 +236,12 @@ class _Previewing:
         try:
             return self._compiled.arrange(rows, seed=0, **rates)
         except RefusedError as error:
-            self._remarks.warning(
-                RemarkCode.SPLIT, f"of the {len(rows)} records that are looked at: {error.message}", error.hint
-            )
+            self._remarks.warning(RemarkCode.SPLIT, f"in the {len(rows)} sampled records: {error.message}", error.hint)
         return self._compiled.arrange(rows, seed=0, validation_rate=0, test_rate=0)
 
     def _remarks_of(self, arrangement: Arrangement) -> None:
         for warning in arrangement.warnings:
-            self._remarks.info(RemarkCode.SPLIT, f"of the records that are looked at: {warning}")
+            self._remarks.info(RemarkCode.SPLIT, f"in the sampled records, {warning}")
 
     def _about_lack_of_windows(self, rows: Array) -> None:
         window = self._compiled.contract.window
@@ -253,9 +251,9 @@ class _Previewing:
         needed = window.length + window.horizon
         self._remarks.warning(
             RemarkCode.WINDOW,
-            f"no key has {needed} records with all that the contract wants among the {len(self._records)} that are "
-            f"looked at: the most is {longest}. A training reads the whole slice",
-            "a shorter window; or see whether records of one thing have one key, and are on one partition",
+            f"no key has the {needed} usable records of a window in the {len(self._records)} of the sample; the most "
+            f"is {longest}. A training reads all records",
+            "choose a shorter window, or check that all records of one device have the same key and partition",
         )
 
     def _widen(self, learnt: Learnt) -> None:

@@ -299,7 +299,7 @@ def _fill_lists(found: FieldProfile, _timestamps_ms: Sequence[int], _texts: bool
             shapes[None if array is None else array.shape] += 1
     shape, count = shapes.most_common(1)[0]
     if shape is None:
-        found.trouble = "it is a list of what is no number"
+        found.trouble = "it is a list of something other than numbers"
         return
     if count < 0.9 * found.present:
         found.trouble = f"its lists have different lengths ({shape[0] if shape else 0} most often)"

@@ -59,7 +59,7 @@ class ProtobufLoader:
             message = self._class.FromString(value[start:])
         except ProtobufError as error:
             raise DecodeError(
-                f"it is no record of the Protobuf message {self._message.full_name} ({shown(value, 40)})",
+                f"it is not a record of the Protobuf message {self._message.full_name} ({shown(value, 40)})",
                 hint="check the schema; where records begin with the id of one, say confluent_framing",
             ) from error
         return _fields(message, self._message, _MAX_DEPTH)

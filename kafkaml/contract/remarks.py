@@ -29,7 +29,7 @@ _MAX_PER_CODE = 10
 _MIN_GROUP = 0.02
 
 # The error of ``frames`` for fields of another kind than usual.
-_ODD = "another kind in "
+_ODD = "another type in "
 _FORMATS = {"": "of a known format", CSV: "lines of CSV", InputFormat.TELEGRAF_STR_JSON: "Telegraf's JSON"}
 _KINDS = {
     "number": "a number", "integer": "a whole number", "boolean": "true or false", "numbers": "a list of numbers",
@@ -146,7 +146,7 @@ class Remarks:
             self.warning(
                 RemarkCode.INCOMPLETE,
                 f"{_percent(sum(reasons.values()) / (samples + len(failures)))} of the records make no sample: {top}",
-                "they are left out; a column can have something put in the place of what is missing",
+                "they are left out; a column can have a replacement for missing values",
             )
 
     def _add(self, code: RemarkCode, severity: Severity, message: str, hint: str, path: tuple[str, ...]) -> None:
@@ -187,16 +187,16 @@ class Remarks:
         if field.odd_places:
             self.warning(
                 RemarkCode.MIXED_KINDS,
-                f"{field.name} is of another kind in {_percent(field.odd)} of the records: mostly it is "
+                f"{field.name} is of another type in {_percent(field.odd)} of the records: mostly it is "
                 f"{_KINDS.get(field.kind, f'a {field.kind}')}",
-                "such records are left out; let producers agree on one kind",
+                "such records are left out; let producers agree on one type",
                 field.path,
             )
         if field.missing >= 0.5 and not field.trouble:
             self.warning(
                 RemarkCode.MOSTLY_MISSING,
                 f"{field.name} is missing in {_percent(field.missing)} of the records",
-                "leave it out, or say what stands in for it",
+                "leave it out, or choose a replacement for missing values",
                 field.path,
             )
 

@@ -49,7 +49,7 @@ class Texts:
                 self.names.append(text)
         if len(self.names) > MAX_TEXTS:
             raise DecodeError(
-                f"the column {self._column} has more than {MAX_TEXTS} different texts: it is no category",
+                f"the column {self._column} has more than {MAX_TEXTS} different texts: it is not a category",
                 hint="leave the column out, or make groups of its texts by CASE, LEFT or SPLIT_PART",
             )
         return np.array([known[text] for text in texts], np.int32)

@@ -76,6 +76,6 @@ def wrong_field(path: Path, error: Wrong) -> DecodeError:
     name = path_text(path)
     return DecodeError(
         f"the field {name} is {shown(error.value)}: expected {error.expected}",
-        gap=f"another kind in {name}",
+        gap=f"another type in {name}",
         hint="declare the field as what it is; CAST(... AS DOUBLE) makes numbers of texts",
     )

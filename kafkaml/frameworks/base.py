@@ -214,7 +214,7 @@ BEST_EPOCH: Mapping[str, Argument] = {
 # Meanings that frameworks share.
 EPOCHS = "number of passes over the training data"
 STEPS_PER_EPOCH = "batches in an epoch; None: all samples"
-SHUFFLED = "mix the samples anew in each epoch"
+SHUFFLED = "shuffle the samples in each epoch"
 DROP_LAST = "leave out a last batch that is not full; False: it is shorter, and one sample alone joins the batch before"
 STEPS = "batches to test on; None: all samples"
 NO_TERMINAL = "accepted and ignored: there is no terminal"

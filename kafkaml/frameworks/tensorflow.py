@@ -74,9 +74,7 @@ TENSORFLOW = FrameworkDescriptor(
                 "validation_split": Argument(
                     _FRACTION, "share of the training samples that validates, where the stream sets none aside", "0.0"
                 ),
-                "validation_freq": Argument(
-                    _FREQUENCY, "validate after every so many epochs, or after those listed", "1"
-                ),
+                "validation_freq": Argument(_FREQUENCY, "validate after every N epochs, or after those listed", "1"),
                 "validation_steps": Argument(OPTIONAL_POSITIVE, "batches to validate on; None: all samples", "None"),
                 "validation_batch_size": Argument(
                     OPTIONAL_POSITIVE, "samples in a batch of validation; None: as in training", "None"

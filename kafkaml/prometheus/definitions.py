@@ -129,7 +129,7 @@ INFERENCE_LAG = GaugeOf(
 )  # fmt: skip
 INFERENCE_LATENCY = GaugeOf(
     "kafkaml_inference_slowest_latency_seconds",
-    "Latency of the slowest replica when it last told: at quantile 0.5 and 0.99.",
+    "Latency of the slowest replica when it last reported: at quantile 0.5 and 0.99.",
     (*_OF_INFERENCE, "quantile"),
 )
 INFERENCE_REPLICAS = GaugeOf(

@@ -161,7 +161,9 @@ def _read(
         values = _array(body["values"])
         outputs = tuple(map(_array, body["outputs"])) if "outputs" in body else (values,)
     except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-        raise BrokenError(f"{record.place} is no answer of Kafka-ML, though it names {source}: {error!r}") from error
+        raise BrokenError(
+            f"{record.place} is not an answer of Kafka-ML, though it names {source}: {error!r}"
+        ) from error
     headers = {name: (value or b"").decode("utf-8", "replace") for name, value in record.headers}
     result = headers.get("kml-result", "")
     index, probability = _likeliest(values, labels)

@@ -31,7 +31,9 @@ def download_samples(
     """
     kind = path.suffix.removeprefix(".").lower()
     if kind not in tuple(ExportFormat):
-        raise RefusedError(f"{path} is no file that can be exported: expected a name that ends with .parquet or .npz")
+        raise RefusedError(
+            f"{path} is not a file that can be exported: expected a name that ends with .parquet or .npz"
+        )
     return connection.download(
         address,
         path,

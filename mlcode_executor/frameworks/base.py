@@ -347,7 +347,7 @@ class Handler(ABC):
         Builds a sub-model. Called for each one, from below, before any other method. ``input`` is the shape of one
         sample, ``outputs`` are ``[{name, shape, dtype}]``.
         """
-        raise BrokenError("the model is no chain of sub-models")
+        raise BrokenError("the model is not a chain of sub-models")
 
     def predict_scores(self, request: Request) -> dict[str, Any]:
         """``{part?, batch_size}``, arrays ``features`` (n, ...), ``out`` (n, scores) float32 -> ``{}``; fills ``out``.

@@ -108,7 +108,7 @@ def try_artifacts(
         return Kept(
             warnings=(
                 (
-                    "the model answers the same samples differently each time: it cannot be told whether the kept "
+                    "the model answers the same samples differently each time, so nobody can check whether the kept "
                     "files "
                     "answer as the trained model does"
                 ),

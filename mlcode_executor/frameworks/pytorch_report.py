@@ -85,7 +85,7 @@ def rebuild_warning(model: Any, difference: float) -> str:
     """Return a warning when the code and the weights alone do not reproduce the trained model's answers."""
     hidden = unsaved_modules(model)
     return (
-        f"what was trained cannot be made again: the code run anew, with the weights loaded, answers up to "
+        f"what was trained cannot be made again: the code, run again with the weights loaded, answers up to "
         f"{difference:.3g} differently from the trained model. Kept are parameters and buffers"
         + (
             f", and {', '.join(hidden[:5])} hides some from PyTorch: use nn.ModuleList or nn.ParameterList"

@@ -82,7 +82,7 @@ class State:
         if found != (_FORMAT, self._framework):
             raise RefusedError(
                 f"the state is of {found[1]}, format {found[0]}: expected {self._framework}, format {_FORMAT}",
-                hint="start the training anew, without its checkpoint",
+                hint="start the training again, without its checkpoint",
             )
         return self
 
@@ -165,12 +165,12 @@ def refuse_other_model(saved: Iterable[tuple[str, object]], own: Iterable[tuple[
     more = f" and {len(differences) - _MAX_DIFFERENCES} more" if len(differences) > _MAX_DIFFERENCES else ""
     raise RefusedError(
         f"the state is of another model: {'; '.join(differences[:_MAX_DIFFERENCES])}{more}",
-        hint="the code makes another model than that of the checkpoint: start the training anew, without it",
+        hint="the code makes another model than that of the checkpoint: train again without it",
     )
 
 
 def _torn(reason: str) -> RefusedError:
     return RefusedError(
         f"the model's state cannot be read, its file is torn or damaged ({reason[:200]})",
-        hint="start the training anew, without its checkpoint",
+        hint="start the training from the beginning, without its checkpoint",
     )

@@ -248,7 +248,7 @@ class _Learner:
         for row, label in zip(rows.tolist(), labels, strict=True):
             error = DecodeError(
                 f"the label is {label!s:.40}: expected {fit.labels.expected}, as the model's loss takes",
-                hint="of a stream without end the classes cannot be numbered anew: send the number of each label's "
+                hint="the classes of a stream without end cannot be renumbered: send the number of each label's "
                 "class, from 0 on",
             )
             self._state.unlearnable.add(window.place(row), error)

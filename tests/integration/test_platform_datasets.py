@@ -273,7 +273,7 @@ def test_windows_are_learnt_as_a_forecast_and_served(platform: Platform, tmp_pat
         # 180 records of each key make 175 samples; what lies across the border of the split is left out.
         assert result.outcome.test_metrics["loss"] < 0.1, result.outcome.test_metrics
     inference = client.inferences.create(result=result.id, input_topic="waves", output_topic="forecasts")
-    with pytest.raises(SampleError, match="a record alone is no sample"):
+    with pytest.raises(SampleError, match="a single record is not a sample"):
         client.inferences.predict(inference.id, {"wave": 0.5, "step": 1})
     client.inferences.wait_for(inference.id, RunState.RUNNING, timeout_seconds=120)
     eventually(lambda: sum(platform_counts(platform, inference.id)) == 900, 60)

@@ -283,9 +283,9 @@ def test_what_is_passed_over_is_there(items: Any, claim: bytes) -> None:
         "AVRO", {"data_scheme": FLOATS, "confluent_framing": True}, schema_lookup=lambda _id: RegisteredSchema(text)
     )
     (failure,) = codec.features.decode_each([b"\x00\x00\x00\x00\x07" + claim]).failures
-    assert "no record of the Avro schema" in failure[1].message
+    assert "not a record of the Avro schema" in failure[1].message
     config = {"data_scheme": json.dumps(FLOATS), "confluent_framing": True}
-    with pytest.raises(DecodeError, match="no record of the Avro schema"):
+    with pytest.raises(DecodeError, match="not a record of the Avro schema"):
         loader_of("AVRO", config, lambda _id: RegisteredSchema(text))(b"\x00\x00\x00\x00\x07" + claim)
 
 

@@ -212,7 +212,7 @@ def test_a_record_of_windows_is_told_from_one_that_does_not_fit() -> None:
     """A few records make no window: scales are then those of the records."""
     codec = codec_for("COLUMNS", {"contract": CONTRACT | {"window": {"length": 10}, "split": "time"}}).features
     record = machine_records(1)[0].value
-    with pytest.raises(DecodeError, match="a record alone is no sample") as alone:
+    with pytest.raises(DecodeError, match="a single record is not a sample") as alone:
         codec.decode([record])
     assert alone.value.gap == ALONE
     with pytest.raises(DecodeError, match="status"):

@@ -82,7 +82,9 @@ def test_up_to_a_third_may_have_gaps(tmp_path: Path, holes: int, trains: bool) -
     if trains:
         assert opened(tmp_path, rows).num_samples == 67
         return
-    with pytest.raises(DecodeError, match=r"34 of 100 records are no whole samples: 34 with NaN in column 1") as caught:
+    with pytest.raises(
+        DecodeError, match=r"34 of 100 records are not whole samples: 34 with NaN in column 1"
+    ) as caught:
         opened(tmp_path, rows)
     assert "up to a third" in caught.value.hint.lower()
 

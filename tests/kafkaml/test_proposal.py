@@ -374,7 +374,7 @@ def readings(change: Callable[[int], Mapping[str, Any]], count: int = 200, **mor
         (
             lambda place: {"w": "oops" if place == 5 else place % 9},
             RemarkCode.MIXED_KINDS,
-            "w is of another kind in 0.5%",
+            "w is of another type in 0.5%",
         ),
         (lambda place: {"w": place % 9 if place % 3 == 0 else None}, RemarkCode.MOSTLY_MISSING, "66%"),
         (lambda place: {"label": int(place % 40 == 0)}, RemarkCode.IMBALANCED, "0 in 98%"),

@@ -68,7 +68,7 @@ def test_telegraf_is_wrapped() -> None:
         (RAW, None, "got nothing"),
         (RAW, [], "the sample is empty"),
         (RAW, [[1, 2], [3]], "not equally long"),
-        (RAW, [10**30] * 6, "no array of numbers"),
+        (RAW, [10**30] * 6, "not an array of numbers"),
         ({"data_type": "string"}, 5, "expected a text"),
         ({}, [1], "cannot be written"),
         ({"data_type": "nonsense"}, [1], "cannot be written"),
@@ -80,7 +80,9 @@ def test_what_does_not_fit_is_refused_with_the_reason(config: dict[str, Any], sa
     assert words in caught.value.message
 
 
-@pytest.mark.parametrize(("sample", "words"), [({"a": 1}, "schema"), (["x", "y"], "no array of numbers"), ([1], "")])
+@pytest.mark.parametrize(
+    ("sample", "words"), [({"a": 1}, "schema"), (["x", "y"], "not an array of numbers"), ([1], "")]
+)
 def test_avro_that_does_not_fit_the_schema(sample: Any, words: str) -> None:
     with pytest.raises(SampleError) as caught:
         encode_sample("AVRO", AVRO, sample)

@@ -130,7 +130,7 @@ AVRO = b'{"schema": "int", "references": %s}'
             )
         ),
         b'{"schema": "' + b"x" * (5 << 20) + b'"}',
-        gzip.compress(b'{"schema": "' + bytes(50 << 20) + b'"}', 1),
+        gzip.compress(b'{"schema": "' + bytes(50 << 20) + b'"}', 1, mtime=0),
     ],
     ids=lambda body: repr(body[:60]),
 )  # fmt: skip

@@ -157,7 +157,7 @@ def test_all_outputs_are_there_and_numbers_that_are_none_are_nan() -> None:
 
 
 def test_something_else_in_the_output_topic_is_no_prediction() -> None:
-    with pytest.raises(BrokenError, match=r"out\[0\]@0 is no answer of Kafka-ML"):
+    with pytest.raises(BrokenError, match=r"out\[0\]@0 is not an answer of Kafka-ML"):
         World().answer("a text")
 
 

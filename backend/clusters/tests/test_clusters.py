@@ -356,7 +356,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(
 
 def test_a_server_that_is_no_cluster_is_said(admin: APIClient, api: FakeClusterApi) -> None:
     api.answers["/version"] = json_answer(200, {"welcome": "to another product"})
-    assert "is no Kubernetes" in steps(admin, make(api))["connection"]["detail"]
+    assert "is not Kubernetes" in steps(admin, make(api))["connection"]["detail"]
     api.answers["/version"] = Answer(200, b"<html>")
     assert steps(admin, Cluster.objects.get())["connection"]["ok"] is False
 

@@ -254,7 +254,7 @@ class TestItsVersions:
         # Told again it is told once.
         assert finish(edge)
         assert versions(leader) == [[], [], []]
-        with pytest.raises(RefusedError, match=f"not told of results {fog.pk}"):
+        with pytest.raises(RefusedError, match=f"not said of results {fog.pk}"):
             finish(top)
         assert states(leader) == {("waiting", "run", 1)}
         assert finish(fog)
@@ -275,7 +275,7 @@ class TestItsVersions:
         assert not finish(parts(leader)[0], attempt=1)
         leader.refresh_from_db()
         upload(leader, b"others")
-        with pytest.raises(RefusedError, match="not told of results"):
+        with pytest.raises(RefusedError, match="not said of results"):
             finish(leader, attempt=2)
         finish_all(leader, attempt=2)
         assert versions(leader) == [[1], [1], [1]]
@@ -311,7 +311,7 @@ class TestItsVersions:
         )
         upload(leader, b"worse")
         edge, fog, top = parts(leader)
-        with pytest.raises(RefusedError, match="not told of results"):
+        with pytest.raises(RefusedError, match="not said of results"):
             tell(top, 7, worse)
         assert [tell(each, 7, worse if each is top else None) for each in (edge, fog, top)] == [2, 2, 2]
         assert versions(leader) == [[1, 2]] * 3

@@ -316,4 +316,4 @@ def test_a_person_begins_anew_or_goes_on(editor: APIClient) -> None:
     assert files(result) == set()
     runs.mark_stopped(TrainingResult, result.pk)
     (error,) = editor.post(restart, {"resume": True}).json()["errors"]
-    assert (error["field"], error["hint"]) == ("resume", "without resume it trains anew")
+    assert (error["field"], error["hint"]) == ("resume", "without resume it trains from the beginning")

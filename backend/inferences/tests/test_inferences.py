@@ -80,7 +80,7 @@ def test_a_data_set_serves_by_what_its_training_learnt(
     ("more", "detail"),
     [
         ({"include": ["a", "_timestamp"]}, ""),
-        ({"include": ["b"], "input_config": LINES}, "no column and no field: expected some of a"),
+        ({"include": ["b"], "input_config": LINES}, "neither a column nor a field: expected some of a"),
         ({"include": ["a", "a"]}, "each name once"),
         ({"include": ["a"], "input_format": "RAW", "input_config": {}}, "no contract that names their fields"),
         ({"include": [f"_headers.{number}" for number in range(21)]}, "no more than 20"),

@@ -90,7 +90,7 @@ def test_an_upper_tier_reads_what_the_lower_one_sends(chain: list[TrainingResult
     [
         ({"limit": None}, "limit", "an upper topic needs the limit"),
         ({"upper_topic": ""}, "upper_topic", "a limit needs the topic"),
-        ({"limit": 1.1}, "limit", "1.1 is no confidence: expected a number from 0 to 1"),
+        ({"limit": 1.1}, "limit", "1.1 is not a confidence: expected a number from 0 to 1"),
         ({"limit": -0.5}, "limit", "-0.5 is no confidence"),
         ({"limit": "nan"}, "limit", "A valid number is required"),
         ({"limit": 0.1}, "limit", "nothing would go up: of 10 classes the most probable has at least 0.1"),

@@ -295,7 +295,7 @@ class KubernetesApi:
             response.response.close()
             raise Unreachable(f"the answer to {method} {path} broke off: {_text_of(error)}") from error
         if not isinstance(answer, dict):
-            raise Unreachable(f"the answer to {method} {path} is no object: is this the API of a cluster?")
+            raise Unreachable(f"the answer to {method} {path} is not an object: is this the API of a cluster?")
         return answer
 
     def _open(

@@ -125,7 +125,7 @@ class KindCache:
                 self._watch()
             self._pause, self._failure = 0.0, None
         except Gone as error:
-            logger.info("the history is gone, everything is listed anew", kind=self.kind.kind)
+            logger.info("the history is gone, everything is listed again", kind=self.kind.kind)
             self._position, self._failure = "", error
         except KafkaMLError as error:
             self._rest(error)

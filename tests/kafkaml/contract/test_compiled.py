@@ -342,7 +342,7 @@ def test_several_inputs_lists_and_images() -> None:
     raw = compiled.raw(batch_of(values))
     assert [error.gap for _, error in raw.failures] == [
         "another length in raw",
-        "another kind in photo",
+        "another type in photo",
         "no picture in photo",
     ]
     arrangement = compiled.arrange(raw.rows, seed=1, validation_rate=0, test_rate=0)

@@ -237,7 +237,7 @@ def test_a_time_of_the_record_minus_a_time_of_its_value_is_in_seconds() -> None:
         ("ok + 1", "ok", "this is true or false: expected a number", "CAST"),
         ("raw * 2", "raw", "a list of numbers", "field[1]"),
         ("EXTRACT(century FROM t)", "t", "EXTRACT of CENTURY", ""),
-        ("t > 'yesterday'", "'yesterday'", "is no time", "2026"),
+        ("t > 'yesterday'", "'yesterday'", "is not a time", "2026"),
         ("", "", "empty", ""),
     ],
 )

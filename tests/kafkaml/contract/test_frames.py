@@ -93,22 +93,22 @@ REFUSED = [
     (b'{"a":NaN}', "NaN in a", "NaN in a"),
     (b'{"a":-Infinity}', "-infinity in a", "-infinity in a"),
     (b'{"a":1e400}', "infinity in a", "infinity in a"),
-    (b'{"a":"12"}', "the field a is '12': expected a number", "another kind in a"),
-    (b'{"a":true}', "the field a is True", "another kind in a"),
-    (b'{"a":[1]}', "the field a is [1]", "another kind in a"),
-    (b'{"a":{"x":1}}', "the field a is", "another kind in a"),
-    (b'{"i":1.0}', "the field i is 1.0: expected a whole number", "another kind in i"),
-    (b'{"i":9223372036854775808}', "64 bits", "another kind in i"),
-    (b'{"i":123456789012345678901234567890}', "64 bits", "another kind in i"),
-    (b'{"ok":1}', "the field ok is 1: expected true or false", "another kind in ok"),
-    (b'{"ok":"true"}', "expected true or false", "another kind in ok"),
-    (b'{"t":"yesterday"}', "expected a time", "another kind in t"),
-    (b'{"t":1e300}', "expected a time", "another kind in t"),
-    (b'{"raw":5}', "expected a list of numbers", "another kind in raw"),
-    (b'{"raw":["1"]}', "expected a list of numbers", "another kind in raw"),
-    (b'{"raw":[[1],[2,3]]}', "expected a list of numbers", "another kind in raw"),
-    (b'{"r":5}', "the field r.x is 5: expected an object", "another kind in r.x"),
-    (b'{"r":"x"}', "expected an object", "another kind in r.x"),
+    (b'{"a":"12"}', "the field a is '12': expected a number", "another type in a"),
+    (b'{"a":true}', "the field a is True", "another type in a"),
+    (b'{"a":[1]}', "the field a is [1]", "another type in a"),
+    (b'{"a":{"x":1}}', "the field a is", "another type in a"),
+    (b'{"i":1.0}', "the field i is 1.0: expected a whole number", "another type in i"),
+    (b'{"i":9223372036854775808}', "64 bits", "another type in i"),
+    (b'{"i":123456789012345678901234567890}', "64 bits", "another type in i"),
+    (b'{"ok":1}', "the field ok is 1: expected true or false", "another type in ok"),
+    (b'{"ok":"true"}', "expected true or false", "another type in ok"),
+    (b'{"t":"yesterday"}', "expected a time", "another type in t"),
+    (b'{"t":1e300}', "expected a time", "another type in t"),
+    (b'{"raw":5}', "expected a list of numbers", "another type in raw"),
+    (b'{"raw":["1"]}', "expected a list of numbers", "another type in raw"),
+    (b'{"raw":[[1],[2,3]]}', "expected a list of numbers", "another type in raw"),
+    (b'{"r":5}', "the field r.x is 5: expected an object", "another type in r.x"),
+    (b'{"r":"x"}', "expected an object", "another type in r.x"),
     (b"[1,2]", "expected a JSON object", ""),
     (b"5", "expected a JSON object", ""),
     (b'"text"', "expected a JSON object", ""),
@@ -227,7 +227,7 @@ def _keyed(keys: Sequence[bytes | None], kind: KeyKind) -> Frame:
 def test_keys_are_text_numbers_or_bytes() -> None:
     texts = _keyed([b"m-1", b"\xff", None, b""], KeyKind.TEXT)
     assert texts.data["_key"].to_list() == ["m-1", None, ""]
-    assert texts.failures[0][1].gap == "another kind in _key"
+    assert texts.failures[0][1].gap == "another type in _key"
     numbers = _keyed([b"12", b"1.5", (7).to_bytes(8, "big"), (2**32 - 1).to_bytes(4, "big"), b"x"], KeyKind.NUMBER)
     assert numbers.data["_key"].to_list() == [12.0, 1.5, 7.0, -1.0]
     assert [index for index, _ in numbers.failures] == [4]
@@ -324,8 +324,8 @@ def test_lines_of_csv() -> None:
     }  # fmt: skip
     assert one(b";;;;", fields, "CSV", **config) == {}
     assert "3 columns: expected 5" in why(b"a;b;c", fields, "CSV", **config)[0]
-    assert why(b";;hot;;", fields, "CSV", **config) == ("the field a is 'hot': expected a number", "another kind in a")
-    assert "no line" in why(b"\xff;;;;", fields, "CSV", **config)[0]
+    assert why(b";;hot;;", fields, "CSV", **config) == ("the field a is 'hot': expected a number", "another type in a")
+    assert "not a line" in why(b"\xff;;;;", fields, "CSV", **config)[0]
 
 
 def test_raw_numbers_and_bytes() -> None:

@@ -183,6 +183,8 @@ def test_other_names_are_carried_from_the_next_batch_on_and_windows_go_on() -> N
 def test_a_name_that_no_record_can_have_is_refused(contract: dict[str, Any]) -> None:
     fields = {"fields": [*CONTRACT["fields"][1:2], {"path": ["t"], "kind": "number"}]}
     columns = {"columns": [{"name": "half", "expression": "t / 2", "scaling": "standard"}]}
-    with pytest.raises(DecodeError, match=r"'machin', which is no column and no field: expected some of half") as told:
+    with pytest.raises(
+        DecodeError, match=r"'machin', which is neither a column nor a field: expected some of half"
+    ) as told:
         decoded(["machin"], [], **{**fields, **columns, **contract})
     assert told.value.hint == "did you mean machine?"

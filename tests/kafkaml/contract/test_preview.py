@@ -237,7 +237,7 @@ def test_what_is_worth_a_look_is_remarked() -> None:
     assert found.undecodable is not None
     assert (found.undecodable.place, found.undecodable.share) == ("t[0]@30", pytest.approx(3 / 34))
     assert sorted(codes(found)) == ["incomplete", "one_class", "tombstones"]
-    assert "another kind in a (1)" in next(each.message for each in found.remarks if each.code == "incomplete")
+    assert "another type in a (1)" in next(each.message for each in found.remarks if each.code == "incomplete")
     assert codes(preview(records[:30], contract)) == ["constant", "one_class"]
     assert preview([], contract).samples == ()
 

@@ -19,7 +19,7 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--token-days", type=float, help="print a token that is good for so many days")
+        parser.add_argument("--token-days", type=float, help="print a token that is valid for this number of days")
 
     def handle(self, *_args: Any, token_days: float | None, **_options: Any) -> None:
         call_command("migrate", interactive=False, verbosity=0, skip_checks=True)

@@ -7,7 +7,7 @@ import { IncludeButton } from './IncludeButton'
 test('what answers carry is changed while it runs, and a refusal stays beside it', async () => {
   const asked = platform({
     'PATCH /api/inferences/3/': ({ body }: { body: { include: string[] } }) =>
-      body.include.includes('machin') ? new Refusal(400, 'which is no column and no field') : inference(body),
+      body.include.includes('machin') ? new Refusal(400, 'which is neither a column nor a field') : inference(body),
   })
   await show(<IncludeButton inference={inference({ include: ['machin'] })} names={['machine', '_offset']} />)
   fireEvent.click(screen.getByText('Change what answers include'))
@@ -19,7 +19,7 @@ test('what answers carry is changed while it runs, and a refusal stays beside it
   }
   type('site.name')
   fireEvent.click(screen.getByRole('button', { name: 'Change' }))
-  expect(await screen.findByText('which is no column and no field')).toBeInTheDocument()
+  expect(await screen.findByText('which is neither a column nor a field')).toBeInTheDocument()
   fireEvent.keyDown(field, { key: 'Backspace' })
   fireEvent.keyDown(field, { key: 'Backspace' })
   type('_offset')

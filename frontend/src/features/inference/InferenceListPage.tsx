@@ -97,16 +97,15 @@ export function InferenceListPage() {
 const ANYWHERE = { overflowWrap: 'anywhere', marginBottom: 6 } as const
 
 const COLUMNS: DataTableColumn<Inference>[] = [
-  { accessor: 'id', title: 'Id', width: 56, sortable: true },
   {
     accessor: 'model_name',
     title: 'Model',
-    width: 130,
+    width: 160,
     render: (row) => (
       <>
         <InferenceLink id={row.id}>{row.model_name}</InferenceLink>
         <SmallPrint>
-          <FrameworkTitle framework={row.framework} />
+          inference {row.id}, <FrameworkTitle framework={row.framework} />
         </SmallPrint>
       </>
     ),

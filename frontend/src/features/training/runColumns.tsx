@@ -81,14 +81,13 @@ export const STATE: RunColumn = {
   accessor: 'state',
   title: 'State',
   sortable: true,
-  width: 130,
+  width: 120,
   render: (row) => <RunState row={row} />,
 }
 
 /** Where there is no room for a column of progress. */
 export const STATE_AND_PROGRESS: RunColumn = {
   ...STATE,
-  width: 130,
   render: (row) => (
     <Stack gap={4} align="flex-start">
       <RunState row={row} />
@@ -114,7 +113,7 @@ export const STREAM: RunColumn = {
 export const CURVE: RunColumn = {
   accessor: 'history',
   title: 'Curve',
-  width: 105,
+  width: 97,
   render: (row) => <RunCurve row={row} />,
 }
 
