@@ -27,6 +27,7 @@ docs: install; @scripts/build-docs
 notebooks: install; @scripts/notebooks
 # What the pages tell to type, typed; and the site in a browser: minutes.
 docs-test: docs; @scripts/install-chromium && $(RUN)/pytest -n 0 -m docs tests/docs tests/integration/test_platform_examples.py $(ARGS)
+# Figures beside a reference and a floor; ARGS=--check fails where one is worse than docs/figures.md says, ARGS=--write writes it.
 bench: install; @$(RUN)/python -m benchmarks $(ARGS)
 screenshots: install; @scripts/install-chromium && $(RUN)/python -m tests.browser.screenshots
 openapi: install; @KML_STATE_DIR=$$(mktemp -d) $(RUN)/python -m backend.manage spectacular --format openapi-json --file frontend/openapi.json

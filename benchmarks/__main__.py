@@ -1,4 +1,4 @@
-"""``python -m benchmarks [--only P4,P5] [--quick]``: measure, print a table, write ``results/latest.json``."""
+"""``python -m benchmarks [--only P4,P5] [--quick] [--check] [--write]``: measure, print a table, write ``results/``."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from rich.console import Console
 from rich.table import Table
 
 import benchmarks
-from benchmarks import readme
+from benchmarks import report
 from benchmarks.context import Context, Row
-from benchmarks.readme import figure
+from benchmarks.report import figure
 
-_NOT_SUBJECTS = {"__main__", "context", "readme"}
+_NOT_SUBJECTS = {"__main__", "context", "report"}
 _RESULTS = Path(__file__).parent / "results"
 
 
@@ -34,7 +34,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--only", default="", help="subjects or ids of rows, comma-separated, e.g. P4,P5")
     parser.add_argument("--quick", action="store_true", help="small amounts: does it work at all?")
-    parser.add_argument("--write-readme", action="store_true", help="put the figures that are known into README.md")
+    parser.add_argument("--write", action="store_true", help="put all known figures into README.md and docs/figures.md")
+    parser.add_argument("--check", action="store_true", help="fail where a ratio is worse than docs/figures.md says")
     parser.add_argument("--repeats", type=int, default=5, help="medians of so many (default 5)")
     options = parser.parse_args()
     # Without a terminal nothing is folded to fit one.
@@ -65,10 +66,14 @@ def main() -> None:
     rows.sort(key=lambda row: (len(row.id), row.id))
     console.print(_table(rows))
     document = _write(rows, quick=options.quick)
-    if options.write_readme:
-        readme.write(document)
+    worse = report.regressions(orjson.loads(orjson.dumps(rows))) if options.check else []
+    for line in worse:
+        console.print(f"[red]worse[/] {line}", highlight=False)
+    if options.write:
+        report.write(document)
     if failed:
         console.print(f"[red]not measured: {', '.join(failed)}[/]")
+    if failed or worse:
         sys.exit(1)
 
 

@@ -1,0 +1,139 @@
+"""What was measured, as people read it: README.md's table, docs/figures.md, and what has become worse since.
+
+``figures.json`` beside this file holds the figures of the documentation. Machines differ and are shared, so only ratios
+of one run are compared: to the floor where a row has one, else to the reference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+__all__ = ["figure", "figures_page", "regressions", "summary", "write"]
+
+_ROOT = Path(__file__).resolve().parent.parent
+_README, _PAGE = _ROOT / "README.md", _ROOT / "docs" / "figures.md"
+_KNOWN = Path(__file__).parent / "figures.json"
+_BEGIN, _END = "<!-- output:bench -->\n", "<!-- /output -->"
+# Even on a quiet machine a ratio differs by this much between two runs.
+_LEAST_NOISE = 0.15
+
+_ABOUT = """\
+Written by `make bench ARGS=--write`. `make bench ARGS=--check` measures again and fails where a ratio has become worse
+than noise explains. The *reference* behaves as the old system does, the *floor* does only what cannot be avoided; both
+run on the same broker, model and messages as ours, in the same run. The spread is that of our own measurements:
+(largest - smallest) / median.
+
+"""
+
+_Row = Mapping[str, Any]
+
+
+def figure(value: float | None, unit: str) -> str:
+    """Return a figure as people read it; empty for none."""
+    if value is None:
+        return ""
+    text = f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return f"{text} {unit}".strip()
+
+
+def write(document: Mapping[str, Any]) -> None:
+    """Put the figures of ``document``, as ``benchmarks.__main__`` writes it, into README.md and docs/figures.md.
+
+    They are what ``regressions`` compares with from then on.
+    """
+    before, _, rest = _README.read_text(encoding="utf-8").partition(_BEGIN)
+    _, _, after = rest.partition(_END)
+    _README.write_text(before + _BEGIN + summary(document) + _END + after, encoding="utf-8")
+    _PAGE.write_text(figures_page(document), encoding="utf-8")
+    _KNOWN.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
+
+
+def summary(document: Mapping[str, Any]) -> str:
+    """Return a table of the rows that have a reference, for README.md."""
+    lines = [
+        f"{_machine(document)}; medians:\n\n",
+        "| what | Kafka-ML | as the old system | times better | of what is possible |\n|---|--:|--:|--:|--:|\n",
+    ]
+    for row in document["rows"]:
+        if row["ratio_to_reference"] is None:
+            continue
+        of_floor = "" if row["fraction_of_floor"] is None else f"{row['fraction_of_floor']:.2f}"
+        ours, reference = figure(row["ours"], row["unit"]), figure(row["reference"], row["unit"])
+        lines.append(f"| {row['what']} | **{ours}** | {reference} | {row['ratio_to_reference']:,.1f} | {of_floor} |\n")
+    return "".join(lines)
+
+
+def figures_page(document: Mapping[str, Any]) -> str:
+    """Return docs/figures.md: every row with its spread, its bar and its note."""
+    lines = [
+        "# Figures\n\n",
+        _ABOUT,
+        f"{_machine(document)}; medians.\n\n",
+        "| id | what | ours | reference | floor | x reference | of floor | spread | bar | met |\n",
+        "|---|---|--:|--:|--:|--:|--:|--:|---|---|\n",
+    ]
+    for row in document["rows"]:
+        unit, ratio, fraction = row["unit"], row["ratio_to_reference"], row["fraction_of_floor"]
+        spread = row["spread"]
+        cells = [
+            row["id"],
+            row["what"],
+            f"**{figure(row['ours'], unit)}**",
+            figure(row["reference"], unit),
+            figure(row["floor"], unit),
+            "" if ratio is None else f"{ratio:,.1f}",
+            "" if fraction is None else f"{fraction:.2f}",
+            "" if spread is None else f"{spread:.0%}",
+            row["bar"],
+            {True: "yes", False: "no", None: ""}[row["met"]],
+        ]
+        lines.append(f"| {' | '.join(cells)} |\n")
+    noted = [row for row in document["rows"] if row["note"]]
+    if noted:
+        lines.append("\n## Beside the figures\n\n")
+        lines += [f"- **{row['id']}**, {row['what']}: {row['note']}\n" for row in noted]
+    return "".join(lines)
+
+
+def regressions(rows: Sequence[_Row], known: Mapping[str, Any] | None = None) -> list[str]:
+    """Return what has become worse than noise explains against the ``known`` figures, those of the documentation.
+
+    Rows are compared with those of the same id, in their order. Noise is the larger spread of the two, 15 % at least.
+    """
+    if known is None:
+        known = orjson.loads(_KNOWN.read_bytes()) if _KNOWN.exists() else {"rows": []}
+    then = dict(_numbered(known["rows"]))
+    problems = []
+    for key, row in _numbered(rows):
+        before = then.get(key)
+        if before is None:
+            continue
+        for name, text in (("fraction_of_floor", "of the floor"), ("ratio_to_reference", "times the reference")):
+            if row[name] is None or before[name] is None:
+                continue
+            noise = max(_LEAST_NOISE, row["spread"] or 0, before["spread"] or 0)
+            if row[name] < before[name] * (1 - noise):
+                problems.append(
+                    f"{row['id']} {row['what']}: {row[name]:.2f} {text}, {before[name]:.2f} before; "
+                    f"noise explains {noise:.0%}"
+                )
+            break
+    return problems
+
+
+def _numbered(rows: Sequence[_Row]) -> Iterator[tuple[tuple[str, int], _Row]]:
+    """Yield each row with its id and its place among those of the same id: texts may hold what was measured."""
+    counts: dict[str, int] = {}
+    for row in rows:
+        place = counts.get(row["id"], 0)
+        counts[row["id"]] = place + 1
+        yield (row["id"], place), row
+
+
+def _machine(document: Mapping[str, Any]) -> str:
+    machine = document["machine"]
+    return f"On {machine['processors']} processors, Python {machine['python']}"
