@@ -8,6 +8,7 @@ and predicts.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import subprocess
 import sys
 import time
@@ -18,6 +19,8 @@ from pathlib import Path
 from confluent_kafka import Consumer, TopicPartition
 
 from backend.launchers.base import RestartPolicy, WorkSpec
+from backend.launchers.factory import PRELOADED
+from backend.launchers.names import RunKind, work_name
 from backend.launchers.process import ProcessLauncher
 from benchmarks.context import Context, Row, median_and_spread
 from benchmarks.inference_loops import SAMPLE_SHAPE, fill
@@ -50,6 +53,10 @@ _OLD_WORKERS = {
 }
 
 
+# Of the inferences that are deployed, one after the other.
+_numbers = itertools.count(1)
+
+
 def run(context: Context) -> Iterator[Row]:
     """Measure each engine: converted models by ONNX Runtime, and the frameworks' own."""
     topic = fill(context, 8, partitions=1)
@@ -79,7 +86,7 @@ def _engine(context: Context, topic: str, runtime: Runtime, folder: Path) -> tup
     launcher = ProcessLauncher(
         folder / "jobs",
         base_env={"KML_KAFKA_BOOTSTRAP_SERVERS": context.bootstrap_servers},
-        preload=["kafkaml", "mlcode_executor", "model_inference"],
+        preload=PRELOADED,
     )
     with contextlib.closing(launcher), running_fork_server(runtime, "auto") as server:
         (folder / "run" / f"fork-{runtime.value}.sock").symlink_to(server.socket)
@@ -125,14 +132,14 @@ def _first_prediction(
     """Launch one replica for a topic that holds records already; returns the seconds to its first answer."""
     output = context.topic(name="answers")
     fields = {
-        "framework": framework,
-        "code": code,
         "group": f"bench-{uuid.uuid4().hex[:8]}",
         "output_topic": output,
         "input_config": {"data_type": "uint8", "data_reshape": "28 28"},
     }
-    inference = InferenceUnderTest(folder, context.bootstrap_servers, topic, artifacts, fields)
-    name = f"kml-infer-{uuid.uuid4().hex[:8]}"
+    inference = InferenceUnderTest(
+        folder, context.bootstrap_servers, topic, artifacts, fields, framework=framework, code=code
+    )
+    name = work_name(RunKind.INFERENCE, next(_numbers), 1)
     with inference:
         job = inference.backend.inference_job(folder)
         job = job.model_copy(update={"name": name})

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from backend.launchers.kubernetes.settings import KubernetesSettings
 
 __all__ = [
+    "PRELOADED",
     "LauncherSettings",
     "autoscaling_obstacle",
     "kubernetes_launcher",
@@ -29,7 +30,7 @@ __all__ = [
 ]
 
 # What every runner imports; forked from a server that has it imported already.
-_PRELOADED = ("kafkaml.confluent", "kafkaml.job_client", "model_training", "model_inference")
+PRELOADED = ("kafkaml.confluent", "kafkaml.job_client", "model_training", "model_inference")
 
 
 class LauncherSettings(BaseSettings):
@@ -73,7 +74,7 @@ def launcher_from_settings(settings: LauncherSettings | None = None, kafka: Kafk
     return ProcessLauncher(
         settings.jobs_dir,
         base_env={**base_env, "KML_STATE_DIR": str(settings.state_dir)},
-        preload=_PRELOADED if settings.warm_workers else (),
+        preload=PRELOADED if settings.warm_workers else (),
         grace_seconds=settings.worker_grace_seconds,
     )
 
