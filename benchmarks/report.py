@@ -1,7 +1,7 @@
 """What was measured, as people read it: README.md's table, docs/figures.md, and what has become worse since.
 
-``figures.json`` beside this file holds the figures of the documentation. Machines differ and are shared, so only ratios
-of one run are compared: to the floor where a row has one, else to the reference.
+``figures.json``, next to this file, holds the figures of the documentation. Machines differ and are shared, so only
+ratios of one run are compared: to the floor where a row has one, to the reference otherwise.
 """
 
 from __future__ import annotations
