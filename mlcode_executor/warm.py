@@ -27,9 +27,9 @@ from mlcode_executor.sandbox.levels import Sandbox
 
 __all__ = ["main"]
 
-# See fork_server.RECYCLE_REQUESTS, which limits the same by number of requests.
+# The warm process is also replaced after this long; see fork_server.RECYCLE_REQUESTS for the reason.
 RECYCLE_SECONDS = 3600.0
-# Shorter than the keeper waits before it kills.
+# How long to wait at the end for the guardian on standby, shorter than the keeper waits before it kills.
 _LEAVE_SECONDS = 4.0
 
 

@@ -19,7 +19,7 @@ __all__ = ["Feeder", "assert_answered_once"]
 
 
 class Feeder:
-    """Sends ``value(number)`` for 0, 1, ... to a topic from a thread, steadily, until told to stop. A context manager.
+    """Sends ``value(number)`` for 0, 1, ... to a topic from a thread, steadily, until stopped. A context manager.
 
     Partitions take turns. The key is the number, modulo ``keys`` where that is given, a multiple of the partitions.
     What a busy machine held up is made up for, a second's worth at most.

@@ -18,7 +18,7 @@ __all__ = ["Answer", "LocalServer", "json_answer"]
 
 @dataclass(frozen=True)
 class Answer:
-    """What to send. ``cut_after``: the connection breaks after so many bytes of the body."""
+    """What to send. ``cut_after``: the connection breaks after this many bytes of the body."""
 
     status: int
     body: bytes = b"{}"

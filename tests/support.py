@@ -18,8 +18,8 @@ def soaking() -> bool:
 
 
 def is_over(process: psutil.Process) -> bool:
-    """Whether a process has ended. One that its new parent has not reaped yet has: whether that happens is no matter
-    of ours, and on some machines the first process never does.
+    """Whether a process has ended. One that its new parent has not reaped yet has: whether that happens does not
+    matter, and on some machines the first process never does.
     """
     try:
         return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE

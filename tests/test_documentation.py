@@ -209,14 +209,14 @@ def parse(words: list[str]) -> None:
 def test_commands_of_the_pages_are_taken_as_they_are_written() -> None:
     wrong, count = [], 0
     for name in TEXTS:
-        # What was once so is no more than told there.
+        # The changelog only reports what was once so.
         for where, text in typed(name) if name != "CHANGELOG.md" else ():
             # Placeholders of numbers.
             plain = re.sub(r"\b(ID|N|STREAM|TOKEN-ID)\b", "1", text).replace("...", "")
             count += 1
             try:
                 parse(shlex.split(plain))
-            except Exception as error:  # noqa: BLE001 - whatever is wrong with it is told with its place
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with it is reported with its place
                 wrong.append(f"{where}: kafka-ml {text}: {getattr(error, 'message', error)}")
     assert count > 100
     assert not wrong, "\n".join(wrong)

@@ -156,7 +156,7 @@ def redis_port() -> Iterator[int]:
 
 @pytest.fixture
 def page(redis_port: int) -> Iterator[Mapping[str, str]]:
-    """Addresses of the page with its database, and of one whose database is away."""
+    """Addresses of the page with its database, and of one whose database is unavailable."""
     ports = {"with": free_port(), "without": free_port()}
     redis = {"with": redis_port, "without": free_port()}
     programs = [

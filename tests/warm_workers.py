@@ -37,7 +37,7 @@ class WarmWorker:
     """A process that is ``python -m module``; used like the ``subprocess.Popen`` that a cold start returns.
 
     What it prints goes to the file ``output``, or can be read from ``stdout``. ``forker`` is what it is forked from,
-    where that is none of the workers' own.
+    where that is not one of the workers' own.
     """
 
     def __init__(

@@ -152,7 +152,7 @@ class ClusterWriteSerializer(serializers.Serializer[Any]):
     def validate_token(self, token: str) -> str:
         token = token.strip()
         if not _TOKEN.fullmatch(token):
-            # Said without the token, which must not come back in an answer.
+            # The error message omits the token, which must not come back in an answer.
             raise serializers.ValidationError("a token has letters, digits and - . _ ~ + / = only")
         return token
 

@@ -27,7 +27,7 @@ def create_cluster(*, actor: Actor, token: str, **values: Any) -> Cluster:
         cluster = Cluster.objects.create(created_by_id=actor.user_id, **values)
         record(actor, "create", cluster, after=state_hash(cluster), detail=cluster.name)
         publish("clusters", {"id": cluster.pk, "change": "created"})
-        # Last, so that nothing is left of a cluster that could not be saved.
+        # Write the token last, so that no file is left of a cluster that could not be saved.
         store_token(cluster.pk, token)
     return cluster
 

@@ -55,7 +55,7 @@ workers = int(os.environ.get("KML_WEB_WORKERS", "1"))
 preload_app = True
 timeout = 60
 graceful_timeout = 3
-# Also how long the headers of a request may take.
+# Keep-alive time, which also limits how long the headers of a request may take.
 keepalive = 15
 logger_class = ServerLogger
 control_socket_disable = True

@@ -27,7 +27,7 @@ def create_model(*, actor: Actor, **values: Any) -> MLModel:
     """Check and save a model; raises InvalidModel, or BrokenError when the executor is unavailable."""
     model = MLModel(created_by_id=actor.user_id, **values)
     chains.check_links(model)
-    # Outside the transaction: a check takes seconds, and SQLite has one writer.
+    # Check outside the transaction, because a check takes seconds and SQLite has only one writer.
     model.report = _report(model)
     with transaction.atomic():
         _check_chain(model)

@@ -126,7 +126,8 @@ class PredictionSource:
         except StreamUnavailable:
             self._close_tail()
             return False
-        # Not the page's ends: one that ran out of time holds less, and the rest comes live.
+        # Continue from the page's records instead of its ends, because a page that ran out of time holds less and the
+        # rest comes live.
         self._begins = {}
         for record in page.records:
             self._begins[record.partition] = max(record.offset + 1, self._begins.get(record.partition, 0))

@@ -61,7 +61,7 @@ class WebhookWriteSerializer(serializers.Serializer[Any]):
 
     def validate_secret(self, secret: str) -> str:
         if not is_secret(secret):
-            # Said without the secret, which must not come back in an answer.
+            # The error message omits the secret, which must not come back in an answer.
             raise serializers.ValidationError("expected whsec_ and 24 to 64 bytes as base64, or nothing")
         return secret
 

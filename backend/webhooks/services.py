@@ -24,7 +24,7 @@ def create_webhook(*, actor: Actor, secret: str, **values: Any) -> Webhook:
     with transaction.atomic():
         webhook = Webhook.objects.create(created_by_id=actor.user_id, **values)
         record(actor, "create", webhook, after=state_hash(webhook), detail=webhook.url)
-        # Last, so that nothing is left of one that could not be saved.
+        # Write the secret last, so that no file is left of a webhook that could not be saved.
         secrets.store(webhook.pk, secret)
     return webhook
 

@@ -34,7 +34,7 @@ _MAX_COLUMNS = 100_000
 _MAX_DECIMAL_BYTES = 256
 _MAX_SCALE = 300
 
-# Width on the wire is fixed for the first group only; int and long are written with as many bytes as they need.
+# Types with a fixed width on the wire, and others: int and long take as many bytes as they need.
 _FIXED_WIDTH = {"float": "<f4", "double": "<f8", "boolean": "|b1"}
 _PRIMITIVES = _FIXED_WIDTH | {"int": "<i4", "long": "<i8"}
 _NO_NUMBERS = frozenset({"uuid", "duration"})

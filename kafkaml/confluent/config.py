@@ -42,7 +42,7 @@ class _OnceInAWhile(logging.Filter):
 
 _logger.addFilter(_OnceInAWhile())
 
-# The embedded broker takes this much in one record; another broker that takes less answers so itself.
+# Largest record that is sent. The embedded broker takes this much; a broker with a lower limit refuses it itself.
 MAX_RECORD_BYTES = 16 << 20
 
 

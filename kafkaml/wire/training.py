@@ -24,7 +24,7 @@ def _announcement(value: object) -> ControlMessage:
     return value if isinstance(value, ControlMessage) else ControlMessage.from_json(value)
 
 
-# In the plan as the sink announced it: the form that docs/wire.md describes.
+# The stream is in the plan as the sink announced it, in the form that docs/wire.md describes.
 Announcement = Annotated[
     ControlMessage,
     PlainValidator(_announcement),

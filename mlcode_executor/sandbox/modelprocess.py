@@ -108,6 +108,6 @@ def _new_environment(scratch: str) -> None:
     )
     # Reset it, because code in the fork server cached it for another folder.
     tempfile.tempdir = None
-    # Every child would draw the same numbers otherwise.
+    # Seed again, because every child would otherwise draw the same numbers.
     random.seed()
     numpy.random.seed()

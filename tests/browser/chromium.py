@@ -108,7 +108,7 @@ class Session:
         settle(page)
 
     def follow(self, page: Page, path: str) -> None:
-        """Go to an address as a link of the page that is open leads there: the web UI is not loaded anew."""
+        """Go to an address as a link of the page that is open leads there: the web UI is not reloaded."""
         # What TanStack Router keeps for its own tools; it answers when the page there has taken over.
         page.evaluate("path => window.__TSR_ROUTER__.navigate({ href: path })", path)
         page.locator("main h1").first.wait_for()

@@ -15,7 +15,7 @@ from kafka_ml_cli.main import main
 
 __all__ = ["RECORD_CALLS"]
 
-# What bash is told before the text: it keeps the words of each call, and what was to be read, in ``$COPIED``.
+# What bash runs before the text: it keeps the words of each call, and what was to be read, in ``$COPIED``.
 RECORD_CALLS = """kafka-ml() {
   local call
   call=$(mktemp -d "$COPIED/$EPOCHREALTIME-XXXX")

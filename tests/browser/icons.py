@@ -1,4 +1,4 @@
-"""``python -m tests.browser.icons``: draws the icons that are no SVG from the mark, after it was changed.
+"""``python -m tests.browser.icons``: draws the icons that are not SVG from the mark, after it was changed.
 
 ``favicon.ico`` is for browsers without icons of SVG. The others fill their square, because systems cut them to a shape
 of their own: all that matters lies within 80 % of it (W3C, Web Application Manifest, maskable icons, "safe zone").

@@ -117,7 +117,7 @@ def executed() -> set[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def quick(populated: Platform, demo: Demo) -> int:
-    """A configuration of one model that trains in a moment: what is trained is no matter here."""
+    """A configuration of one model that trains in a moment: what is trained does not matter here."""
     name = f"quick-{uuid.uuid4().hex[:6]}"
     return populated.client.configurations.create(name=name, models=[demo.results[1].model]).id
 

@@ -37,7 +37,7 @@ def test_pages_are_accessible_and_silent_in_both_themes_and_on_phones(session: S
         # Until a form is scrolled to its end, its buttons lie over what is at the lower edge of the window.
         page.evaluate("() => window.scrollTo(0, document.documentElement.scrollHeight)")
         violations += [f"light: {each}" for each in axe_violations(page)]
-        # The system's scheme changes while the page is open, as at dusk: it follows by itself.
+        # The system's scheme changes while the page is open, as at dusk: it follows automatically.
         page.emulate_media(color_scheme="dark")
         _shows(page, "dark")
         violations += [f"dark: {each}" for each in axe_violations(page, colours_only=True)]

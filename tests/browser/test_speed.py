@@ -109,7 +109,7 @@ def test_idle_pages_ask_for_next_to_nothing(session: Session, demo: Demo) -> Non
         session.go(page, path)
         pages.append(page)
     opened = time.monotonic()
-    # What pages do by themselves takes its time: this is what is measured, no wait for anything.
+    # What pages do on their own takes its time: this is what is measured, no wait for anything.
     pages[0].wait_for_timeout(_IDLE_SECONDS * 1000)
     assert cut == []
     for path in paths:
@@ -180,7 +180,7 @@ def test_a_thousand_predictions_a_second_do_not_freeze_the_page(
                  || document.querySelector('[data-testid=rate]').innerText.includes('k')""",
             arg=_PER_SECOND / 2,
         )
-        # It still does what it is told.
+        # It still works.
         page.get_by_role("tab", name="Set up").click()
         page.get_by_role("tab", name="Live").click()
         eventually(lambda: feeder.sent >= _PREDICTIONS, 120)

@@ -161,7 +161,7 @@ def test_3_both_models_train_from_one_stream(session: Session, platform: Platfor
             platform.bootstrap_servers,
         ]
     )
-    # The page moves by itself.
+    # The page moves automatically.
     expect(page.get_by_text("finished", exact=True)).to_have_count(3, timeout=_LONG_MS)
     for framework, (_, name) in _MODELS.items():
         page.get_by_role("link", name=name).first.click()

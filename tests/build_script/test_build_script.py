@@ -97,7 +97,7 @@ def test_installing_twice_changes_nothing_and_deletes_nothing(script: Script) ->
     assert not any(" delete " in call for call in second.calls)
 
 
-def test_only_pods_whose_image_changed_start_anew(installed: Script) -> None:
+def test_only_pods_whose_image_changed_start_again(installed: Script) -> None:
     before = _annotations(installed)
     installed("--rebuild", "frontend", FAKE_SOURCE="edited")
     installed("--install", "--no-build")
@@ -160,7 +160,7 @@ def test_an_overlay_and_components_of_choice(script: Script) -> None:
     assert "external-kafka gpu local" in refused.text
 
 
-def test_a_node_port_is_told(script: Script) -> None:
+def test_a_node_port_is_reported(script: Script) -> None:
     assert "http://192.168.1.10:30080" in script("--install", "--no-build", FAKE_SERVICE="NodePort 30080 ").text
 
 
@@ -244,7 +244,7 @@ def test_options_for_the_engine_are_handed_on(script: Script) -> None:
     assert run.called("docker push")[0] == "docker push --tls-verify=false r:5000/kafka-ml/backend:0.1.0"
 
 
-def test_no_engine_is_told(script: Script) -> None:
+def test_no_engine_is_reported(script: Script) -> None:
     run = script("--install", FAKE_ENGINES="")
     assert run.status == 1
     assert "no container engine works here" in run.text
@@ -278,7 +278,7 @@ def test_a_cluster_that_is_not_ready_is_left_alone(
     assert run.changes() == []
 
 
-def test_all_that_is_wrong_is_told_at_once(script: Script) -> None:
+def test_all_that_is_wrong_is_reported_at_once(script: Script) -> None:
     run = script("--install", FAKE_MINOR="20", FAKE_DEFAULT_CLASS="")
     assert "too old" in run.text
     assert "storage class" in run.text
@@ -303,14 +303,14 @@ def test_a_failed_build_says_what_why_and_what_to_do(script: Script) -> None:
     assert not any("apply" in call for call in run.calls)
 
 
-def test_a_registry_that_refuses_is_told(script: Script) -> None:
+def test_a_registry_that_refuses_is_reported(script: Script) -> None:
     run = script("--install", "--registry", "r:5000", FAKE_BROKEN_REGISTRY="yes")
     assert run.status == 1
     assert "pushing backend to r:5000" in run.text
     assert "connection refused" in run.text
 
 
-def test_refused_manifests_are_told(script: Script) -> None:
+def test_refused_manifests_are_reported(script: Script) -> None:
     run = script("--install", "--no-build", FAKE_REFUSED="unknown field")
     assert run.status == 1
     assert "error validating data: unknown field" in run.text
@@ -330,7 +330,7 @@ def test_pods_without_their_image_are_not_waited_for(script: Script) -> None:
     assert "hint: the nodes do not have the images" in run.text
 
 
-def test_time_that_is_up_is_told_with_the_last_words(script: Script) -> None:
+def test_time_that_is_up_is_reported_with_the_last_words(script: Script) -> None:
     run = script(
         "--install",
         "--no-build",
@@ -465,7 +465,7 @@ def test_a_namespace_of_others_is_not_removed(script: Script) -> None:
     assert run.changes() == []
 
 
-def test_what_is_left_is_told(installed: Script) -> None:
+def test_what_is_left_is_reported(installed: Script) -> None:
     run = installed("--uninstall", "--yes", FAKE_VOLUME="kafka-ml pv-7 Retain Released")
     assert run.status == 1
     assert "persistentvolume/pv-7 Retain Released" in run.text
@@ -510,9 +510,9 @@ def test_help_names_every_option(script: Script) -> None:
     source = (ROOT / "Build_Kafka_ML.sh").read_text()
     accepted = set(re.findall(r"^    (--[a-z-]+)\)", source, re.MULTILINE))
     accepted |= set(re.findall(r"^    (--[a-z-]+) \| -h\)", source, re.MULTILINE))
-    told = set(re.findall(r"^  (--[a-z-]+)", script("--help").text, re.MULTILINE))
-    assert told == accepted
-    assert len(told) > 20
+    reported = set(re.findall(r"^  (--[a-z-]+)", script("--help").text, re.MULTILINE))
+    assert reported == accepted
+    assert len(reported) > 20
 
 
 def test_shellcheck_finds_nothing() -> None:

@@ -104,5 +104,5 @@ def test_exits_are_shown_with_what_limits_bring(asked: list[httpx.Request]) -> N
 
 
 @pytest.mark.parametrize("option", [("--limits", "a"), ("--curve", "2")])
-def test_what_is_no_limit_and_no_tier_is_refused(option: tuple[str, str], asked: list[httpx.Request]) -> None:
+def test_what_is_not_a_limit_and_no_tier_is_refused(option: tuple[str, str], asked: list[httpx.Request]) -> None:
     assert run("results", "exits", "7", *option).exit_code == 2

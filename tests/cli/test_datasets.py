@@ -152,8 +152,8 @@ def run(monkeypatch: pytest.MonkeyPatch, asked: list[dict[str, Any]]) -> Infer:
             case "/api/streams/2/statistics/" | "/api/streams/3/statistics/":
                 values = [json.dumps({"age": 40 + place, "weight": 70.5}).encode() for place in range(9)]
                 patients = [Record("patients", 0, place, b'"ill"', value) for place, value in enumerate(values)]
-                told = stream_preview(patients, codec_for("JSON", {}), available=5000)
-                return httpx.Response(200, json=told.to_json())
+                reported = stream_preview(patients, codec_for("JSON", {}), available=5000)
+                return httpx.Response(200, json=reported.to_json())
             case "/api/datasets/4/export/" | "/api/streams/1/export/":
                 return httpx.Response(200, content=b"PAR1")
             case "/api/datasets/preview/" | "/api/datasets/4/preview/":
@@ -215,19 +215,19 @@ def test_windows_of_a_stream_are_shown_whole_not_record_by_record(run: Infer) ->
     assert "records 9 of 5000 were looked at" in run("preview", "3", noun="streams")
 
 
-def test_a_stream_of_rows_is_told_column_by_column(run: Infer) -> None:
+def test_a_stream_of_rows_is_reported_column_by_column(run: Infer) -> None:
     lines = [line.split() for line in run("preview", "2", noun="streams").splitlines()]
     assert lines == [
         ["record", "label", "age", "weight"],
         ["mnist[0]@8", "ill", "61", "NaN"],
         ["mnist[0]@9", "got", "3", "bytes"],
     ]
-    told = run("statistics", "2", noun="streams")
-    (age,) = [line.split() for line in told.splitlines() if line.startswith("age")]
+    reported = run("statistics", "2", noun="streams")
+    (age,) = [line.split() for line in reported.splitlines() if line.startswith("age")]
     # Mean, least and greatest.
     assert ("44" in age, "40" in age, "48" in age) == (True, True, True)
-    assert "records 9 of 5000 were looked at" in told
-    assert "label   ill 9" in told
+    assert "records 9 of 5000 were looked at" in reported
+    assert "label   ill 9" in reported
     assert json.loads(run("statistics", "2", "--json", noun="streams"))["balance"] == [{"value": "ill", "count": 9}]
 
 
@@ -266,8 +266,8 @@ def test_one_without_end_is_made_and_exported_up_to_now(
     contract = tmp_path / "contract.json"
     contract.write_text(json.dumps({"format": "JSON"}))
     options = ("--online", "--since", "now", "--fit-records", "500")
-    told = run("create", "pumps", "machines", "--contract", str(contract), *options)
-    assert "pumps) created: without end, from the oldest record on; it learns" in told
+    reported = run("create", "pumps", "machines", "--contract", str(contract), *options)
+    assert "pumps) created: without end, from the oldest record on; it learns" in reported
     asked_slice = dict(asked[-1]["slice"])
     assert abs(datetime.now(UTC) - datetime.fromisoformat(asked_slice.pop("since"))) < timedelta(minutes=5)
     assert asked_slice == {"topic": "machines", "online": True, "fit_records": 500}

@@ -136,7 +136,7 @@ def test_whole_numbers_stay_what_they_are(tmp_path: Path, content: str, dtype: s
     assert int(x[0, 0]) == int(float(content.split("\n")[1].split(",")[0])) or str(x[0, 0]) in content
 
 
-def test_what_was_found_out_is_told(tmp_path: Path) -> None:
+def test_what_was_found_out_is_reported(tmp_path: Path) -> None:
     path = _file(tmp_path, "a;quality\n1,5;3\n2,5;4\n;5\n", encoding="utf-16")
     samples, _, _ = _open(path, drop_missing=True)
     assert samples.described == "columns between semicolons, header, decimal comma, utf-16"
@@ -148,7 +148,7 @@ def test_what_was_found_out_is_told(tmp_path: Path) -> None:
     ]
 
 
-def test_a_label_that_cannot_be_told_is_asked_for(tmp_path: Path) -> None:
+def test_a_label_that_cannot_be_determined_is_asked_for(tmp_path: Path) -> None:
     path = _file(tmp_path, "a,b,c\n1,2,3\n")
     with pytest.raises(RefusedError, match="which column is the label") as caught:
         open_samples(path, FileOptions(label_required=True))

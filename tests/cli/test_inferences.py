@@ -279,8 +279,8 @@ def test_what_fails_says_so_in_its_state_and_why(platform: Platform) -> None:
     well = run_cli("inferences", "list", **settings)
     assert ("running" in well.stdout, well.stderr) == (True, "")
     reason = "all 5,020 of 5,020 records became dead letters"
-    told = {"kind": "dead_letters", "reason": reason, "hint": "look at them", "since": "2026-01-01T00:00:00Z"}
-    platform.failing = told
+    reported = {"kind": "dead_letters", "reason": reason, "hint": "look at them", "since": "2026-01-01T00:00:00Z"}
+    platform.failing = reported
     listed = run_cli("inferences", "list", **settings)
     assert "failing" in listed.stdout
     assert "running" not in listed.stdout
@@ -288,23 +288,23 @@ def test_what_fails_says_so_in_its_state_and_why(platform: Platform) -> None:
     assert f"inference 7 fails: {reason}" in listed.stderr
     shown = run_cli("inferences", "show", "7", **settings).stdout
     assert f"failing: {reason}\nwhat to do: look at them" in shown
-    # Scripts get the state as it is, and why beside it.
+    # Scripts get the plain state, with the reason next to it.
     (row,) = orjson.loads(run_cli("inferences", "list", "--json", **settings).stdout)
     assert (row["state"], row["failing"]["kind"]) == ("running", "dead_letters")
 
 
-def test_dead_letters_are_told_by_their_reason(platform: Platform) -> None:
+def test_dead_letters_are_reported_by_their_reason(platform: Platform) -> None:
     done = run_cli("inferences", "dead-letters", "7", KML_URL=platform.url, KML_TOKEN="t")
     (_, line) = done.stdout.strip().splitlines()
     assert ("5,020" in line, "0@41" in line, line.endswith("decode  not numbers of one shape")) == (True, True, True)
     assert "only the newest 5,020 were looked at" in done.stderr
 
 
-def test_the_last_day_is_told_step_by_step(platform: Platform) -> None:
+def test_the_last_day_is_reported_step_by_step(platform: Platform) -> None:
     done = run_cli("inferences", "history", "7", KML_URL=platform.url, KML_TOKEN="t")
     _, measured, silent = done.stdout.splitlines()
-    for told in ("740,736", "1,234.6", "17", "2.5", "93.4%", "4"):
-        assert told in measured.split()
+    for reported in ("740,736", "1,234.6", "17", "2.5", "93.4%", "4"):
+        assert reported in measured.split()
     # Nothing was measured there: no zeros.
     assert silent.split()[2:] == ["740,736", "1,234.6", "2", "1"]
 
@@ -315,7 +315,7 @@ def test_what_answers_carry_is_changed_without_a_restart(platform: Platform) -> 
     assert platform.sent == [("/api/inferences/7/", {"include": ["machine", "_offset"]})]
 
 
-def test_what_deleting_would_do_is_told_without_doing_it(platform: Platform) -> None:
+def test_what_deleting_would_do_is_reported_without_doing_it(platform: Platform) -> None:
     done = run_cli("inferences", "delete", "7", "8", "--dry-run", KML_URL=platform.url, KML_TOKEN="t")
     assert done.stdout.splitlines() == [
         "inference 7 would go, and with it",
@@ -365,7 +365,7 @@ def test_a_topic_is_checked_before_it_is_served(platform: Platform) -> None:
     assert platform.sent == [("/api/inferences/check/", asked)]
 
 
-def test_a_shadow_and_a_chain_begin_where_they_are_told(platform: Platform) -> None:
+def test_a_shadow_and_a_chain_begin_where_they_are_set(platform: Platform) -> None:
     with Client(platform.url, "t") as client:
         client.inferences.shadow(7, 3, start="now")
         client.inferences.create_chain(result=4, start="1200")

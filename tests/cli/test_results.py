@@ -1,4 +1,4 @@
-"""``kafka-ml results`` on how a training goes and what people write beside it, against answers of the API."""
+"""``kafka-ml results`` on how a training goes and users' annotations, against answers of the API."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ FINISHED = {**RUNNING, "state": "finished", "outcome": OUTCOME.to_json(), "epoch
 
 
 class Api:
-    """Answers ``result``, changed by what was written beside it; ``sent`` are the bodies, ``asked`` the queries."""
+    """Answers ``result``, changed by its annotations; ``sent`` are the bodies, ``asked`` the queries."""
 
     def __init__(self) -> None:
         self.result = RUNNING
@@ -88,9 +88,9 @@ def test_a_training_that_runs_says_how_long_it_will_still_take(api: Api) -> None
 
 def test_a_result_says_which_epoch_is_the_best_and_what_it_was_learnt_with(api: Api) -> None:
     api.result = FINISHED
-    told = run("show", "7")
-    assert "554 of 2,500 (val_loss 0.0066); stopped early after 604; its weights are the result's" in told
-    first, second = (line for line in told.splitlines() if line.split()[:2] in (["1", "1.00"], ["2", "1.00"]))
+    reported = run("show", "7")
+    assert "554 of 2,500 (val_loss 0.0066); stopped early after 604; its weights are the result's" in reported
+    first, second = (line for line in reported.splitlines() if line.split()[:2] in (["1", "1.00"], ["2", "1.00"]))
     assert first.split() == ["1", "1.00", "1", "0.1", "*"]
     assert second.split() == ["2", "1.00", "1", "0.05"]
 
@@ -106,18 +106,18 @@ def test_a_result_says_which_epoch_is_the_best_and_what_it_was_learnt_with(api: 
         (["--no-favourite"], {"favourite": False}),
     ],
 )
-def test_what_is_written_beside_a_run_is_sent_and_what_is_left_out_stays(
+def test_what_is_written_next_to_a_run_is_sent_and_what_is_left_out_stays(
     api: Api, options: list[str], body: dict[str, Any]
 ) -> None:
     assert "result 7 is changed" in run("annotate", "7", *options)
     assert api.sent == [body]
 
 
-def test_runs_are_found_by_what_was_written_beside_them(api: Api) -> None:
+def test_runs_are_found_by_what_was_written_next_to_them(api: Api) -> None:
     api.result = {**FINISHED, "name": "first", "tags": ["good"], "favourite": True}
-    told = run("list", "--tag", "good", "--favourite", "--where", "score.accuracy>=0.5", "--order=-score.accuracy")
-    assert "* first" in told
-    assert "#good" in told
+    reported = run("list", "--tag", "good", "--favourite", "--where", "score.accuracy>=0.5", "--order=-score.accuracy")
+    assert "* first" in reported
+    assert "#good" in reported
     (query,) = api.asked
     assert query["tag"] == "good"
     assert query["favourite"].lower() == "true"

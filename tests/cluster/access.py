@@ -27,7 +27,7 @@ _MERGE = {"json": "application/merge-patch+json", "strategic": "application/stra
 
 
 class ApiStatus(Exception):
-    """The API's answer was no success; ``code`` is the HTTP status, ``reason`` its word for it."""
+    """The API's answer was not a success; ``code`` is the HTTP status, ``reason`` its word for it."""
 
     def __init__(self, code: int, body: Mapping[str, Any], what: str) -> None:
         super().__init__(f"{what}: {code} {body.get('message', '')}")

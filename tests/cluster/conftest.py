@@ -78,10 +78,10 @@ def _existing(folder: Path) -> Cluster:
 
 
 def _binaries() -> Path:
-    told = subprocess.run(
+    reported = subprocess.run(
         [_REPOSITORY / "scripts/cluster/build", "--where"], capture_output=True, text=True, check=True
     )
-    folder = Path(told.stdout.strip())
+    folder = Path(reported.stdout.strip())
     missing = [name for name in _PROGRAMS if not (folder / name).exists()]
     if missing:
         pytest.fail(

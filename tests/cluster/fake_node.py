@@ -234,7 +234,7 @@ class FakeNode:
         conditions: Iterable[Mapping[str, Any]] = (),
         **more: Any,
     ) -> None:
-        def told(container: Mapping[str, Any]) -> Manifest:
+        def reported(container: Mapping[str, Any]) -> Manifest:
             return {
                 "name": container["name"],
                 "image": container["image"],
@@ -250,7 +250,7 @@ class FakeNode:
         status = {
             "phase": phase,
             "conditions": [_condition("Initialized", True), *readiness, *conditions],
-            "containerStatuses": [told(container) for container in pod["spec"]["containers"]],
+            "containerStatuses": [reported(container) for container in pod["spec"]["containers"]],
             **more,
         }
         metadata = pod["metadata"]
@@ -266,9 +266,9 @@ def _terminated(exit_code: int, reason: str) -> Manifest:
 
 
 def _condition(kind: str, holds: bool, *, reason: str = "", message: str = "") -> Manifest:
-    told = {"reason": reason} if reason else {}
-    told |= {"message": message} if message else {}
-    return {"type": kind, "status": str(holds), "lastTransitionTime": _now(), **told}
+    reported = {"reason": reason} if reason else {}
+    reported |= {"message": message} if message else {}
+    return {"type": kind, "status": str(holds), "lastTransitionTime": _now(), **reported}
 
 
 class _LogServer:

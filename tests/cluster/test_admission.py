@@ -40,7 +40,7 @@ def create_work(cluster: Cluster, spec: WorkSpec, pods_here: KubernetesSettings,
 
 
 def bound_pods(cluster: Cluster, namespace: str, work: str, count: int) -> list[Manifest]:
-    """Return the pods of a work when there are ``count`` of them and each has a node."""
+    """Return the pods of a run when there are ``count`` of them and each has a node."""
 
     def found() -> list[Manifest]:
         pods = cluster.pods(namespace, f"{WORK_LABEL}={work}")

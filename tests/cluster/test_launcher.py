@@ -27,7 +27,7 @@ pytestmark = pytest.mark.cluster
 
 # A controller's reaction takes a second or two, more on a loaded machine.
 _PATIENCE_SECONDS = 40
-# No two tests use one name: the launcher keeps what it was told until the work is forgotten.
+# No two tests use one name: the launcher remembers a name until its run is forgotten.
 _numbers = itertools.count(101)
 
 
@@ -280,7 +280,7 @@ def test_launching_twice_starts_once(world: World) -> None:
     assert [each["metadata"]["uid"] for each in world.pods(spec)] == [pod["metadata"]["uid"]]
 
 
-def test_an_end_that_nobody_watched_is_told_by_the_next_launcher(world: World) -> None:
+def test_an_end_that_nobody_watched_is_reported_by_the_next_launcher(world: World) -> None:
     first, spec = world.launcher(), world.training()
     first.launch(spec)
     (pod,) = world.pods(spec)
@@ -341,7 +341,7 @@ def test_an_upgrade_replaces_replicas_one_by_one(world: World) -> None:
     world.sees(upgraded, spec, lambda seen: seen.ready_replicas == 2, "with 2 ready")
 
 
-def test_a_crashed_replica_is_told_and_comes_back(world: World) -> None:
+def test_a_crashed_replica_is_reported_and_comes_back(world: World) -> None:
     launcher, spec = world.launcher(), world.inference(replicas=1)
     launcher.launch(spec)
     (pod,) = world.pods(spec)
@@ -410,7 +410,7 @@ def test_a_stopped_inference_leaves_nothing(world: World) -> None:
 # --- the API server away -------------------------------------------------------------------------------------------
 
 
-def test_a_history_that_is_gone_is_listed_anew(world: World, own_cluster: Cluster) -> None:
+def test_a_history_that_is_gone_is_listed_again(world: World, own_cluster: Cluster) -> None:
     control_plane = own_cluster.control_plane
     assert control_plane is not None
     launcher, spec = world.launcher(), world.training()

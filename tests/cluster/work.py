@@ -8,7 +8,7 @@ from backend.launchers.base import RestartPolicy, WorkSpec
 
 __all__ = ["BASE_ENV", "inference", "training"]
 
-# Every worker's environment beside its job's.
+# Every worker's environment in addition to its job's.
 BASE_ENV = {"KML_KAFKA_BOOTSTRAP_SERVERS": "kafka.kafka-ml:9092"}
 
 

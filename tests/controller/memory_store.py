@@ -18,7 +18,7 @@ from kafkaml.wire.state import RunState
 
 
 class MemoryStore:
-    """``fail``: the next so many writes raise before their effect. ``logs`` holds what was kept, by attempt."""
+    """``fail``: this many of the next writes raise before their effect. ``logs`` holds what was kept, by attempt."""
 
     def __init__(self) -> None:
         self.table: dict[Subject, Row] = {}

@@ -133,7 +133,7 @@ def add_outbox(*, topic: str, count: int) -> None:
 
 
 def add_webhook(*, url: str) -> None:
-    """A webhook that something is to be told to."""
+    """A webhook that has an event to receive."""
     from backend.api.actors import SYSTEM
     from backend.webhooks.services import create_webhook, ping_webhook
     from backend.webhooks.signing import new_secret
@@ -289,7 +289,7 @@ def _serve() -> None:
                     _selector.register(connection, selectors.EVENT_READ)
                 elif isinstance(key.fileobj, socket.socket):
                     _answer(key.fileobj)
-                # One at a time: whoever asks waits for the answer.
+                # One at a time: each caller waits for the answer.
                 elif line := sys.stdin.buffer.readline():
                     command = orjson.loads(line)
                     answer = globals()[command.pop("do")](**command)

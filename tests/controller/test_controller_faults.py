@@ -141,7 +141,7 @@ def test_killed_between_two_attempts(platform: Platform) -> None:
         killed_at(platform, point)
     platform.controller()
     for pk in pks:
-        # The next try comes by itself as well, when this one is held up.
+        # The next try also comes automatically, when this one is held up.
         eventually(lambda pk=pk: (row := state(platform, pk))["next_retry_at"] or row["attempt"] > 1, 60)
         platform.retry_now(pk=pk)
     eventually(lambda: all(state(platform, pk)["state"] == "finished" for pk in pks), 60)

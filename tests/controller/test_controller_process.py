@@ -179,7 +179,7 @@ def test_kafka_away_holds_up_inferences_only(platform: Platform) -> None:
 class _Receiver(LocalServer):
     """Counts the requests whose signature it was sent."""
 
-    told = 0
+    shown = 0
 
     def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
         self.told += method == "POST" and "webhook-signature" in headers and b"ping" in body

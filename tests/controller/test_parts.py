@@ -146,7 +146,7 @@ def test_a_training_without_end_has_no_time_limit_and_time_to_leave(tmp_path: Pa
 
 
 class SlowKafka:
-    """Answers when told to. ``topics`` maps names to partitions."""
+    """Answers on request. ``topics`` maps names to partitions."""
 
     def __init__(self) -> None:
         self.answers = threading.Event()

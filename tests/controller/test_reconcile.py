@@ -153,7 +153,7 @@ def test_ends_without_a_report_fail_with_their_diagnosis(observed: Observed, cat
 @pytest.mark.parametrize(
     "observed", [None, seen(Phase.FAILED, failure=LOST), seen(Phase.SUCCEEDED, exit_code=-15)], ids=str
 )
-def test_what_may_pass_is_tried_again_later_and_not_for_ever(observed: Observed | None) -> None:
+def test_what_may_pass_is_tried_again_later_and_not_forever(observed: Observed | None) -> None:
     sight = [observed] if observed else []
     (first,) = decide([row()], sight, looks={T.attempt(2): 1})
     assert isinstance(first, Retry)
@@ -165,7 +165,7 @@ def test_what_may_pass_is_tried_again_later_and_not_for_ever(observed: Observed 
     assert isinstance(last, MarkFailed)
 
 
-def test_what_is_lost_is_tried_more_often_than_what_fails_by_itself_with_pauses_of_a_minute_at_most() -> None:
+def test_what_is_lost_is_tried_more_often_than_what_fails_on_its_own_with_pauses_of_a_minute_at_most() -> None:
     broker = Failure(category=FailureCategory.BROKER, cause="Kafka is away")
     for failure, bound in ((broker, 4), (LOST, 8)):
         ended = seen(Phase.FAILED, failure=failure)
@@ -270,7 +270,7 @@ def test_work_of_other_programs_is_left_alone() -> None:
 # --- inferences ----------------------------------------------------------------------------------------------------
 
 
-def test_an_inference_runs_by_workers_elsewhere_alone_or_beside_its_replicas() -> None:
+def test_an_inference_runs_by_workers_elsewhere_alone_or_next_to_its_replicas() -> None:
     nobody = row(S, state=RunState.WAITING, replicas=0)
     launched = seen(Phase.STARTING, S, replicas=0)
     assert decide([nobody], [launched]) == ()
@@ -327,7 +327,7 @@ def test_within_its_bounds_the_autoscaler_chooses_and_its_choice_is_shown() -> N
         assert decide([shown], [seen(Phase.RUNNING, S, replicas=outside)]) == (Launch(S, 2),)
 
 
-def test_the_launcher_is_told_of_bounds_that_changed() -> None:
+def test_the_launcher_gets_bounds_that_changed() -> None:
     running = seen(Phase.RUNNING, S, replicas=1)
     asked = row(S, autoscale=Autoscale(topic="in", group="g", max_replicas=4))
     assert decide([asked], [running]) == (Launch(S, 2),)

@@ -169,7 +169,7 @@ class TestRawSink:
         assert announced(broker)[1].input_config["label_type"] == "string"
 
     @pytest.mark.parametrize("data", [object(), np.complex64(1), np.datetime64("2026-01-01"), [[1], [1, 2]], None])
-    def test_what_is_no_number_is_refused(self, writer: InMemoryWriter, data: Any) -> None:
+    def test_what_is_not_a_number_is_refused(self, writer: InMemoryWriter, data: Any) -> None:
         with pytest.raises(RefusedError):
             RawSink(topic="t", deployment_id=1, writer=writer).send(data)
 
@@ -380,14 +380,14 @@ class TestJsonSink:
             sink.send({"a": 1})
 
     @pytest.mark.parametrize("data", [object(), {"a": object()}, [float("nan"), "x"], [[1], [1, 2]]])
-    def test_what_is_no_json_is_refused(self, writer: InMemoryWriter, data: Any) -> None:
+    def test_what_is_not_json_is_refused(self, writer: InMemoryWriter, data: Any) -> None:
         with pytest.raises(RefusedError):
             JsonSink(topic="t", deployment_id=1, writer=writer).send(data)
 
 
 class TestEverySink:
     @pytest.mark.parametrize("deployment_id", [None, "one", "", b"", -1, 1.5, True, [1], 1 << 64])
-    def test_what_is_no_deployment_id_is_refused(self, writer: InMemoryWriter, deployment_id: Any) -> None:
+    def test_what_is_not_a_deployment_id_is_refused(self, writer: InMemoryWriter, deployment_id: Any) -> None:
         with pytest.raises(RefusedError, match="deployment_id"):
             RawSink(topic="t", deployment_id=deployment_id, writer=writer)
 
@@ -529,7 +529,7 @@ class TestAcknowledgedOffsets:
         assert acknowledged.ranges() == tuple(StreamRange("t", 0, start, end) for start, end in ranges)
         assert acknowledged.count == len(offsets)
 
-    def test_too_many_runs_are_joined_and_told(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_too_many_runs_are_joined_and_reported(self, caplog: pytest.LogCaptureFixture) -> None:
         acknowledged = AcknowledgedOffsets("t")
         for offset in range(0, 3000, 2):
             acknowledged.add(0, offset)

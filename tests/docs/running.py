@@ -16,13 +16,15 @@ from scripts.documentation.pages import ROOT
 
 __all__ = ["Reader", "commands_of"]
 
-# Programs that send training data are not told the platform's broker by the platform.
+# Programs that send training data do not get the broker's address from the platform.
 _SENDER = re.compile(r"^(python examples/\S+training_example\.py)", re.M)
 _SECONDS = 900
 
 
 def commands_of(block: Block) -> str:
-    """Return what is typed: of a console the lines after the prompt, with those that go on, else the whole block."""
+    """Return what is typed: of a console the lines after the prompt, with their continuations, otherwise the whole
+    block.
+    """
     if block.language != "console":
         return block.text
     typed: list[str] = []

@@ -84,7 +84,7 @@ def test_a_checkout_does_what_a_page_says(page: str, session: str, env: Mapping[
 
 
 def test_the_demo_prints_what_the_page_shows(env: Mapping[str, str]) -> None:
-    """But for figures; ``scripts/record-output`` writes it anew."""
+    """Except for figures; ``scripts/record-output`` writes it again."""
     reader = Reader(ROOT, env)
     assert reader.follow(*DEMO) > 0
     page = (ROOT / DEMO[0]).read_text(encoding="utf-8")

@@ -66,7 +66,7 @@ def test_a_node_drained_under_load(platform: ClusterPlatform, trained: TrainingR
             )
         finally:
             kubectl("uncordon", node)
-    # What had one pod, such as an executor, is away until it has started on the other node.
+    # What had one pod, such as an executor, is unavailable until it has started on the other node.
     kubectl("wait", "--for=condition=Available", "deployment", "--all", "--timeout", "180s", timeout_seconds=200)
 
 

@@ -1,4 +1,4 @@
-"""One component built anew, then everything removed."""
+"""One component rebuilt, then everything removed."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ __all__ = [
     "until_all_killed",
 ]
 
-# One record in so many does not decode, so that dead letters are part of every transaction too.
+# One record in this many does not decode, so that dead letters are part of every transaction too.
 POISON_EVERY = 50
 PARTITIONS = 6
 # Of each replica, where something went wrong.
@@ -113,7 +113,7 @@ class Fleet:
         self._leaving.append(leaving)
 
     def keep_running(self) -> None:
-        """Restart what ended; called again and again by whoever waits."""
+        """Restart what ended; called repeatedly by waiting tests."""
         for place, replica in enumerate(self._running):
             code = replica.process.poll()
             if code is None:
@@ -181,8 +181,8 @@ def until_all_killed(
     try:
         eventually(done, timeout_seconds, interval_seconds=0.05)
     except AssertionError as error:
-        told = "\n".join(fleet.describe() for fleet in fleets)
-        raise AssertionError(f"not all killed in {timeout_seconds:g} s, {feed.sent} records sent: {told}") from error
+        states = "\n".join(fleet.describe() for fleet in fleets)
+        raise AssertionError(f"not all killed in {timeout_seconds:g} s, {feed.sent} records sent: {states}") from error
 
 
 def _ask_to_end(replica: _Replica) -> None:

@@ -64,7 +64,7 @@ model = Network()
 """
 
 MODELS = {Framework.TENSORFLOW: (KERAS, "model.weights.h5"), Framework.PYTORCH: (TORCH, "model.safetensors")}
-# What an attempt reads anew, with what it learns of it, is another matter in each format; ``make soak`` has all pairs.
+# What an attempt reads again, and learns from it, differs by format; ``make soak`` has all pairs.
 QUICK = [(Framework.TENSORFLOW, InputFormat.AVRO), (Framework.PYTORCH, InputFormat.JSON)]
 FORMATS = [InputFormat.RAW, InputFormat.AVRO, InputFormat.JSON]
 PAIRS = [(framework, each) for framework in Framework for each in FORMATS] if soaking() else QUICK
@@ -83,7 +83,7 @@ class Attempts:
     worker: Worker
     plan: TrainingPlan
     made: int = 0
-    told: list[dict[str, Any]] = field(default_factory=list)
+    reported: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def backend(self) -> FakeBackend:
@@ -148,9 +148,9 @@ def test_killed_wherever_it_is_a_training_ends_as_if_undisturbed(
     last = backend.checkpoints[-1].step
     exit_code, output = attempts.run()
     assert exit_code == 0, output
-    told = {each["epoch"]: (each["training"], each["validation"]) for each in backend.events_of("epoch")}
-    assert sorted(told) == list(range(last + 1, EPOCHS + 1))
-    assert all(expected[number] == metrics for number, metrics in told.items())
+    reported = {each["epoch"]: (each["training"], each["validation"]) for each in backend.events_of("epoch")}
+    assert sorted(reported) == list(range(last + 1, EPOCHS + 1))
+    assert all(expected[number] == metrics for number, metrics in reported.items())
     assert weights_in(backend.uploads[name].content, name) == expected_weights
     assert backend.outcomes[-1]["best_epoch"] == undisturbed.to_json()["best_epoch"]
     assert backend.outcomes[-1]["best_epoch"]["restored"]

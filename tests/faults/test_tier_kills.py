@@ -146,7 +146,7 @@ def test_each_tier_killed_in_mid_batch(broker: TestBroker, state_dir: Path) -> N
         assert_each_left_once(fleets, feed.sent)
 
 
-def test_two_clusters_of_which_one_is_away_for_a_while(
+def test_two_clusters_of_which_one_is_unreachable_for_a_while(
     broker: TestBroker, own_broker: TestBroker, state_dir: Path
 ) -> None:
     own_broker.start()
@@ -177,7 +177,7 @@ def test_two_clusters_of_which_one_is_away_for_a_while(
             feed.stop()
         eventually(lambda: left(fleets) >= feed.sent, 200, interval_seconds=1)
         eventually(lambda: lower.backend.stats[-1]["warnings"] == [], 60)
-        # Both waited, and went on by themselves.
+        # Both waited, and continued on their own.
         assert [len(fleet.inference.replicas) for fleet in fleets] == started
         for fleet in fleets:
             fleet.stop()

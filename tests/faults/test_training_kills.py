@@ -93,12 +93,12 @@ def test_workers_killed_in_every_phase_learn_what_an_undisturbed_one_does(
         outcome = worker.train(_going_on(plan, backend), attempt=len(points) + 1)
         weights = weights_in(bytes(backend.uploads[WEIGHTS[framework]].content), WEIGHTS[framework])
         versions = [each["step"] for each in backend.versions.values()]
-        told, ends = backend.events_of("epoch"), backend.events_of("window")
-        assert len(told) <= kills + len(points)
-    # What was told twice, where a worker died between telling and keeping, was the same.
+        shown, ends = backend.events_of("epoch"), backend.events_of("window")
+        assert len(shown) <= kills + len(points)
+    # What was reported twice, because a worker died between reporting and keeping, was the same.
     assert all(end == _by_step(ends)[end["step"]] for end in ends)
-    epochs = {each["epoch"]: _learnt(each) for each in told}
-    assert all(_learnt(each) == epochs[each["epoch"]] for each in told)
+    epochs = {each["epoch"]: _learnt(each) for each in shown}
+    assert all(_learnt(each) == epochs[each["epoch"]] for each in shown)
 
     # The same windows, in a topic whose records can come in one order only.
     order = _order(_by_step(ends), stream.ranges[0].topic)
@@ -145,7 +145,7 @@ def test_workers_killed_in_rounds_and_between_windows_learn_the_same_unlabelled_
     assert [epochs[step][-1] is not None for step in (1, 2, 3)] == [False, True, True]
     assert whole.samples["pseudo_labelled"] > 50
 
-    # Each attempt is told the end of its window, as of one that was begun: all is there now, in whatever order.
+    # Each attempt gets the end of its window, like that of a begun one, because all records exist now, in any order.
     points = ("checkpoint.kept:kill", "incremental.round:kill", "checkpoint.kept:kill", "incremental.state_saved:kill")
     with FakeBackend() as backend:
         worker = Worker(backend, broker, tmp_path, servers)
@@ -153,9 +153,9 @@ def test_workers_killed_in_rounds_and_between_windows_learn_the_same_unlabelled_
             code, log = worker.run(_from(plan, backend, ends), attempt=attempt, KML_FAILPOINT=point)
             assert code == -signal.SIGKILL, (point, log)
         outcome = worker.train(_from(plan, backend, ends), attempt=len(points) + 1)
-        told = {each["epoch"]: (*_learnt(each), each["pseudo_labels"]) for each in backend.events_of("epoch")}
+        shown = {each["epoch"]: (*_learnt(each), each["pseudo_labels"]) for each in backend.events_of("epoch")}
         assert weights_in(bytes(backend.uploads[WEIGHTS[framework]].content), WEIGHTS[framework]) == weights
-    assert told == epochs
+    assert shown == epochs
     assert _without_time(outcome) == _without_time(whole)
 
 

@@ -117,7 +117,7 @@ def start_elsewhere(under_test: InferenceUnderTest) -> tuple[subprocess.Popen[by
 
 
 def pause(feed: Feeder, fleet: Fleet, records: int) -> None:
-    """Let so many records come, at 500 a second, whatever the replicas are about."""
+    """Send this many records, at 500 a second, whatever the replicas are about."""
     due = feed.sent + records
     eventually(lambda: fleet.keep_running() or feed.sent >= due, 60)
     feed.check()

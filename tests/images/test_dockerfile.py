@@ -76,7 +76,7 @@ def _packages_stages() -> list[str]:
     return [name for name in STAGES if name.endswith("-packages")]
 
 
-def test_code_is_no_part_of_the_stages_that_install_packages() -> None:
+def test_code_is_not_a_part_of_the_stages_that_install_packages() -> None:
     assert _packages_stages() == [
         "base-packages",
         "worker-packages",

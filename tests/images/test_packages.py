@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 _COLUMNS = {"kafkaml/contract/", "kafkaml/dataset_export"}
 # Nor are commands that start a platform, run examples, or read files to send, of any use there.
 _COMMANDS = {"kafka_ml_cli/platform", "kafka_ml_cli/examples", "kafka_ml_cli/data", "kafka_ml_cli/files/"}
-# Spans are an extra too; who asks for them without it is told so.
+# Spans are an extra too; asking for them without it gives an error that says so.
 _TRACING = "model_inference/tracing"
 ELSEWHERE = {
     "tensorflow-cpu": {"mlcode_executor/frameworks/pytorch", _TRACING, *_COMMANDS},

@@ -136,7 +136,7 @@ def create_topic(broker: TestBroker, name: str, max_message_bytes: int) -> None:
     admin_of(broker).create_topic(name, config={"max.message.bytes": str(max_message_bytes)})
 
 
-def test_a_group_begins_where_it_is_told_and_goes_on_where_it_is(broker: TestBroker) -> None:
+def test_a_group_begins_where_it_is_set_and_goes_on_where_it_is(broker: TestBroker) -> None:
     topic, admin, began = broker.topic(partitions=2), admin_of(broker), 1_700_000_000_000
     for place in range(5):
         send(broker, topic, [b"x"], timestamp_ms=began + 1000 * place, partition=0)
@@ -253,7 +253,7 @@ def test_a_model_process_that_is_killed_is_replaced(broker: TestBroker, tmp_path
         assert under_test.dead_letters() == []
 
 
-def test_a_backend_that_is_away_does_not_stop_predictions(broker: TestBroker, tmp_path: Path) -> None:
+def test_a_backend_that_is_unreachable_does_not_stop_predictions(broker: TestBroker, tmp_path: Path) -> None:
     with inference(broker, tmp_path) as under_test:
         under_test.start()
         eventually(lambda: "running" in under_test.states, 120)
@@ -272,7 +272,7 @@ def test_an_older_attempt_ends_when_the_backend_says_so(broker: TestBroker, tmp_
         assert process.wait(90) == WorkerExit.SUPERSEDED
 
 
-def test_an_artifact_that_is_no_model_fails_with_a_cause(broker: TestBroker, tmp_path: Path) -> None:
+def test_an_artifact_that_is_not_a_model_fails_with_a_cause(broker: TestBroker, tmp_path: Path) -> None:
     with inference(broker, tmp_path, artifacts={"model.onnx": b"nonsense"}) as under_test:
         process = under_test.start()
         assert process.wait(120) == WorkerExit.FAILURE_REPORTED, under_test.logs

@@ -70,7 +70,9 @@ def test_a_sink_of_2023_trains_unchanged(platform: Platform, configuration: int)
     assert (stream.deployment, stream.total_msg, stream.note) == (deployment.id, 120, "")
 
 
-def test_an_id_sent_as_text_is_told_and_the_stream_can_still_be_used(platform: Platform, configuration: int) -> None:
+def test_an_id_sent_as_text_is_reported_and_the_stream_can_still_be_used(
+    platform: Platform, configuration: int
+) -> None:
     deployment = _deploy(platform, configuration)
     topic = f"old-{uuid.uuid4().hex[:8]}"
     # The text of a number that no deployment has, whatever was made before.
@@ -143,7 +145,7 @@ def test_samples_without_labels_that_nobody_announced_are_learnt_too(platform: P
     assert _stream_of(platform, labelled).unsupervised_topic == f"{unlabelled}:0:0:100"
 
 
-def test_an_online_sink_of_2023_trains_unchanged_and_junk_beside_it_is_passed_over(
+def test_an_online_sink_of_2023_trains_unchanged_and_junk_next_to_it_is_passed_over(
     platform: Platform, configuration: int
 ) -> None:
     settings = {"stream_timeout": 3000, "message_poll_timeout": 1000, "window_records": 50}
@@ -178,9 +180,7 @@ def test_an_online_sink_of_2023_trains_unchanged_and_junk_beside_it_is_passed_ov
         ("POST", "/datasources/kafka", "/api/streams/ID/send/"),
     ],
 )
-def test_a_script_at_an_old_address_is_told_the_present_one(
-    platform: Platform, method: str, path: str, now: str
-) -> None:
+def test_a_script_at_an_old_address_gets_the_present_one(platform: Platform, method: str, path: str, now: str) -> None:
     request = urllib.request.Request(platform.status.url + path, method=method)
     with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.urlopen(request, timeout=30)

@@ -177,7 +177,7 @@ def test_a_served_chain_decides_as_its_curves_say(platform: Platform, chains: Ch
         assert set(up) == came - by_tier[name], "what a tier does not answer goes up, and nothing else"
         assert {len(each.value() or b"") for each in up.values()} == {256}
         assert len(up) / len(came) == pytest.approx(1 / 3, abs=0.12)
-        # What the tier above makes of it, told by its own file.
+        # The answer of the tier above, computed from its own file.
         result = client.results.get(results[place + 1])
         (onnx,) = client.results.download(result.id, tmp_path / name, names=["model.onnx"])
         session = onnxruntime.InferenceSession(str(onnx), providers=["CPUExecutionProvider"])
@@ -234,7 +234,7 @@ model = Edge()
 WINDOW = 20
 
 
-def test_a_stream_without_end_makes_versions_of_all_whoever_is_killed(platform: Platform) -> None:
+def test_a_stream_without_end_makes_versions_of_all_whichever_process_is_killed(platform: Platform) -> None:
     client = platform.client
     top = client.models.create(name="top", framework="pytorch", code="model = nn.Linear(8, 3)", distributed=True)
     low = client.models.create(name="low", framework="pytorch", code=LOWER, distributed=True, upper_model=top.id)

@@ -19,7 +19,7 @@ from tests.support import eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.faults, pytest.mark.timeout(900)]
 
-# Ten passes over each window, told and slow enough to be met in the middle of one.
+# Ten passes over each window, reported, and slow enough to be interrupted in the middle of one.
 CODE = """
 import time
 class Network(nn.Module):

@@ -170,14 +170,14 @@ def test_inference_answers_with_the_format_filled_in(
     said = platform.cli(*predict).stdout
     assert re.search(rf"1 +{predictions[0]['label']} +[01]", said), said
     assert all(len(each["value"]["values"]) == 10 for each in records)
-    _is_told_to_prometheus(platform, made["id"])
+    _is_reported_to_prometheus(platform, made["id"])
     assert platform.cli("inferences", "stop", str(made["id"])).returncode == 0
     stopped = platform.cli("inferences", "wait", str(made["id"]), "--state", "stopped", "--timeout", "240")
     assert stopped.returncode == 0, stopped.stderr
     assert platform.cli("inferences", "delete", str(made["id"])).returncode == 0
 
 
-def _is_told_to_prometheus(platform: Platform, inference: int) -> None:
+def _is_reported_to_prometheus(platform: Platform, inference: int) -> None:
     """By one address, of all processes: the replica's own counts among them."""
     token = platform.state.cli_token.read_text().strip()
     replica = f"kml-infer-{inference}-a1-0"
@@ -316,7 +316,7 @@ def test_no_secret_is_anywhere_but_in_its_own_place(platform: Platform, trained:
         # Some come and go.
         with suppress(FileNotFoundError):
             contents[path] = path.read_bytes()
-    # What is no secret is found.
+    # What is not a secret is found.
     assert any(f"{canary}0".encode() in content for content in contents.values())
     assert any("artifacts" in path.parts for path in contents)
     assert any(path.suffix == ".log" for path in contents)

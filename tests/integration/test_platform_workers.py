@@ -140,7 +140,7 @@ def row(platform: Platform, inference: Inference, name: str = "gate") -> Replica
     return next((each for each in said if each.worker == name), None)
 
 
-def test_it_serves_alone_whoever_is_killed_and_ends_with_its_inference(
+def test_it_serves_alone_whichever_process_is_killed_and_ends_with_its_inference(
     platform: Platform, inference: Inference, tmp_path: Path
 ) -> None:
     client = platform.client
@@ -186,7 +186,7 @@ def test_it_serves_alone_whoever_is_killed_and_ends_with_its_inference(
     check_answers(platform, RECORDS + 50)
 
 
-def test_two_share_the_work_until_one_is_told_to_end(platform: Platform, inference: Inference, tmp_path: Path) -> None:
+def test_two_share_the_work_until_one_is_asked_to_end(platform: Platform, inference: Inference, tmp_path: Path) -> None:
     client = platform.client
     client.inferences.restart(inference.id)
     made = client.inferences.create_worker_token(inference.id, name="both")

@@ -49,7 +49,9 @@ def close_blobs() -> tuple[Array, Array]:
 
 @dataclass
 class Stream:
-    """Labelled samples in a topic, and unlabelled ones in another as old sinks send them, with a key that is none."""
+    """Labelled samples in a topic, and unlabelled ones in another as old sinks send them, with a key that is not a
+    label.
+    """
 
     run: Run
     input_format: InputFormat

@@ -239,8 +239,8 @@ def test_the_live_share_of_exits_is_within_two_points_of_the_curve(broker: TestB
             found = edge.backend.stats[-1]["exits"] if edge.backend.stats else None
             return found if found and found["predicted"] == len(live) else None
 
-        told = eventually(exits, 120)
-    assert told is not None
-    assert abs(told["sent_up"] / len(live) - point.sent_up) <= 0.02
+        reported = eventually(exits, 120)
+    assert reported is not None
+    assert abs(reported["sent_up"] / len(live) - point.sent_up) <= 0.02
     # Without the temperature fewer are below the limit: the share tells that it was heeded.
     assert (predict(EDGE, live)[1].max(axis=1) < point.limit).mean() < point.sent_up - 0.05

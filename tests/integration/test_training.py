@@ -90,10 +90,10 @@ def test_digits_are_learned(worker: Worker, framework: Framework, tmp_path: Path
         else {"model.safetensors", "model.py"}
     )
     assert set(outcome.artifacts) == own | {"model.onnx", CONFUSION_SAMPLES}
-    told = worker.backend.events_of("epoch")
-    assert [each["epoch"] for each in told] == list(range(1, 16))
-    assert told[-1]["training"]["accuracy"] > told[0]["training"]["accuracy"]
-    assert told[-1]["validation"]["accuracy"] > 0.9
+    shown = worker.backend.events_of("epoch")
+    assert [each["epoch"] for each in shown] == list(range(1, 16))
+    assert shown[-1]["training"]["accuracy"] > shown[0]["training"]["accuracy"]
+    assert shown[-1]["validation"]["accuracy"] > 0.9
 
     (tmp_path / "kept").write_bytes(worker.backend.uploads[CONFUSION_SAMPLES].content)
     kept = ConfusionSamples.read(tmp_path / "kept")
@@ -128,13 +128,13 @@ def test_the_same_slice_and_seed_give_the_same_metrics(worker: Worker, framework
     assert again.test_metrics == first.test_metrics
     assert again.slice_sha256 == first.slice_sha256
     assert again.code_sha256 == first.code_sha256
-    told = [
+    shown = [
         [(each["training"], each["validation"]) for each in worker.backend.events_of("epoch")][start : start + 3]
         for start in (0, 3)
     ]
-    assert told[0] == told[1]
+    assert shown[0] == shown[1]
 
-    # Read anew from Kafka by a machine that has no slice yet: still the same.
+    # Read again from Kafka by a machine that has no slice yet: still the same.
     (tmp_path / "other").mkdir()
     fresh = replace_folder(worker, tmp_path / "other").train(plan, attempt=3)
     assert fresh.test_metrics == first.test_metrics
@@ -361,7 +361,7 @@ def test_two_models_read_the_stream_once(worker: Worker) -> None:
     assert len(list((worker.folder / "slices").glob("*/features.npy"))) == 1
 
 
-def test_stopped_while_training_ends_quickly_and_is_no_failure(worker: Worker) -> None:
+def test_stopped_while_training_ends_quickly_and_is_not_a_failure(worker: Worker) -> None:
     stream = send(worker.broker, *blobs())
     code = model_code(Framework.PYTORCH, shape=(4,), classes=3)
     process = worker.start(plan_of(Framework.PYTORCH, stream, code, fit_arguments={"max_epochs": 1_000_000}))
@@ -393,7 +393,7 @@ def test_a_newer_attempt_ends_the_older_one_quietly(worker: Worker) -> None:
 
 
 def leave_at_the_first_epoch(backend: FakeBackend, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Answer nothing once an epoch was told: the test alone may come too late, when all has gone up already."""
+    """Answer nothing once an epoch was reported: the test alone may come too late, when all has gone up already."""
     answer, lock = backend.answer, threading.Lock()
 
     def answer_until_then(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
@@ -405,7 +405,7 @@ def leave_at_the_first_epoch(backend: FakeBackend, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(backend, "answer", answer_until_then)
 
 
-def test_a_backend_that_is_away_while_results_go_up_loses_nothing(
+def test_a_backend_that_is_unreachable_while_results_go_up_loses_nothing(
     worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stream = send(worker.broker, *blobs())
@@ -432,7 +432,7 @@ def test_a_backend_that_is_away_while_results_go_up_loses_nothing(
         assert hashlib.sha256(worker.backend.uploads[name].content).hexdigest() == sha256
 
 
-def test_a_stop_by_a_person_keeps_the_model_and_one_by_the_machine_leaves_it_to_the_next_attempt(
+def test_a_stop_by_a_user_keeps_the_model_and_one_by_the_machine_leaves_it_to_the_next_attempt(
     worker: Worker,
 ) -> None:
     stream = send_online(worker.broker, worker.broker.topic(), *blobs(100))
@@ -440,7 +440,7 @@ def test_a_stop_by_a_person_keeps_the_model_and_one_by_the_machine_leaves_it_to_
     plan = online_plan(Framework.PYTORCH, stream, incremental=settings)
 
     def stopped(attempt: int, plan: TrainingPlan, windows: int) -> tuple[int, float, str]:
-        """Return how the worker ends once it learnt so many windows, and how long it takes to."""
+        """Return how the worker ends once it has learnt this many windows, and how long it takes to."""
         process = worker.start(plan, attempt=attempt)
         eventually(lambda: len(worker.backend.checkpoints) == windows, 120, what="windows")
         began = time.monotonic()

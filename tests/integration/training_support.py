@@ -125,7 +125,7 @@ def raw_encoding(features: Array, labels: Array) -> Encoding:
 
 
 def encodings(numbers: int) -> Mapping[InputFormat, Encoding]:
-    """Return how samples of so many numbers are written in each format."""
+    """Return how samples of ``size`` numbers are written in each format."""
     scheme = _avro_record("sample", [(name, "float") for name in _NAMES[:numbers]])
     return {
         InputFormat.RAW: raw_encoding(np.zeros((1, numbers), np.float32), np.zeros(1, np.uint8)),
@@ -329,7 +329,7 @@ class Worker:
         return process.returncode, log
 
     def train(self, plan: TrainingPlan, *, attempt: int = 1, data_bytes: int = -1, **env: str) -> TrainingOutcome:
-        """Run an attempt that must finish; returns what the backend was told."""
+        """Run an attempt that must finish; returns what the backend received."""
         code, log = self.run(plan, attempt=attempt, data_bytes=data_bytes, **env)
         assert code == 0, log
         return TrainingOutcome.model_validate(self.backend.outcomes[-1])

@@ -24,7 +24,7 @@ class Pod:
 
 @dataclass(frozen=True, kw_only=True)
 class Outside:
-    """Whoever is no pod: a browser, the cluster's API, a machine of the internet."""
+    """Peers that are not pods: a browser, the cluster's API, a machine of the internet."""
 
     address: str
 

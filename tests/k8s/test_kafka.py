@@ -75,7 +75,7 @@ class PodOfKafka:
         return bool(self.cluster_id())
 
     def advertised(self, port: int) -> str:
-        """The address that a client of ``port`` is told to come back to."""
+        """The address that a client of ``port`` gets for later connections."""
         (broker,) = self._metadata(port).brokers.values()
         return f"{broker.host}:{broker.port}"
 

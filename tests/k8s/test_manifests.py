@@ -258,11 +258,11 @@ def test_every_server_is_probed(objects: list[Manifest]) -> None:
             for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
                 if probe not in container:
                     missing.add((container["name"], probe))
-            # A start may take minutes on a busy node; a probe that kills before would do so for ever.
+            # A start may take minutes on a busy node; a probe that kills earlier would do so forever.
             startup = container["startupProbe"]
             assert startup["periodSeconds"] * startup["failureThreshold"] >= 60, container["name"]
             assert startup["periodSeconds"] <= 3, container["name"]
-    # Requests go to the container beside it, which serves without a controller too.
+    # Requests go to the container next to it, which serves without a controller too.
     assert missing == {("controller", "readinessProbe")}
 
 
@@ -302,7 +302,7 @@ def test_the_controller_may_do_what_the_launcher_does_and_no_more(objects: list[
         "keda.sh/scaledobjects": ["create", "delete", "patch"],
     }
     needed = {(f"{right.group}/{right.resource}".lstrip("/"), right.verb) for right in rights(keda=True)}
-    # What goes with its owner is deleted by itself, unless somebody told the cluster to keep it.
+    # What goes with its owner is deleted automatically, unless someone asked the cluster to keep it.
     tidying = {("secrets", "delete"), ("policy/poddisruptionbudgets", "delete")}
     assert {(resource, verb) for resource, verbs in granted.items() for verb in verbs} == needed | tidying
     assert roles[PLATFORM, "make-secrets"]["rules"] == [
@@ -333,7 +333,7 @@ def _subject(binding: Manifest) -> tuple[str, str]:
 
 
 def test_the_namespaces_names_are_nowhere_but_in_namespace_fields(objects: list[Manifest]) -> None:
-    """So that whoever installs it under another name replaces these fields, and nothing else."""
+    """An installation under another name replaces these fields, and nothing else."""
     spoken = re.compile(rf"{JOBS}|\b{PLATFORM}\.(svc|pod)|@{PLATFORM}\b|serviceaccount:{PLATFORM}")
     for each in objects:
         bare = {**each, "metadata": {**each["metadata"], "namespace": ""}}
@@ -451,7 +451,7 @@ def test_kafka_keeps_its_data_in_a_folder_of_its_volume() -> None:
 
 def test_the_monitors_find_every_pod_that_tells_metrics_by_the_name_of_its_port(tmp_path: Path) -> None:
     objects = render_with(tmp_path, "local", ["monitoring"])
-    told = platform_settings(objects)["KML_METRICS_ADDRESS"]
+    reported = platform_settings(objects)["KML_METRICS_ADDRESS"]
     spec = WorkSpec(
         name="kml-train-1-a1",
         module="model_training",
@@ -459,7 +459,7 @@ def test_the_monitors_find_every_pod_that_tells_metrics_by_the_name_of_its_port(
         token="t" * 20,
         restart=RestartPolicy.NEVER,
     )
-    worker = build_work(spec, KubernetesSettings(), {"KML_METRICS_ADDRESS": told}).owner
+    worker = build_work(spec, KubernetesSettings(), {"KML_METRICS_ADDRESS": reported}).owner
     found = {}
     for monitor in (each for each in objects if each["kind"] == "PodMonitor"):
         ((endpoint,), selector) = monitor["spec"]["podMetricsEndpoints"], monitor["spec"]["selector"]
@@ -472,7 +472,7 @@ def test_the_monitors_find_every_pod_that_tells_metrics_by_the_name_of_its_port(
             (number,) = [port["containerPort"] for port in ports if port["name"] == endpoint["port"]]
             found[owner["metadata"]["name"]] = (number, endpoint["path"])
     names = ("backend", "tfexecutor", "pthexecutor", "kafka-control-logger", "kml-train-1-a1")
-    assert found == dict.fromkeys(names, (int(told.rpartition(":")[2]), "/metrics"))
+    assert found == dict.fromkeys(names, (int(reported.rpartition(":")[2]), "/metrics"))
 
 
 def test_the_dashboard_is_where_grafanas_sidecar_looks(tmp_path: Path) -> None:

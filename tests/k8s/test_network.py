@@ -220,7 +220,7 @@ def test_the_evaluator_knows_the_rules_of_the_api() -> None:
     ranged = Network([_policy(ingress=[{"ports": [{"port": 10, "endPort": 12}]}])])
     assert [port for port in range(8, 15) if ranged.allows(b, a, port)] == [10, 11, 12]
     assert not ranged.allows(b, a, 10, "UDP")
-    # Blocks of addresses are for what is no pod.
+    # Blocks of addresses are for peers that are not pods.
     block = {"ipBlock": {"cidr": "10.0.0.0/8", "except": ["10.9.0.0/16"]}}
     blocked = Network([_policy(policyTypes=["Egress"], egress=[{"to": [block]}])])
     assert [blocked.allows(a, other, 1) for other in (near, far, Outside(address="10.9.1.1"), b)] == [

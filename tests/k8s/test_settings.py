@@ -1,4 +1,4 @@
-"""Every variable that the manifests set is a setting of whoever gets it, and every value is one that it takes."""
+"""Every variable that the manifests set is a setting of its receiver, and every value is one that it takes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WORKERS = (TrainingSettings, InferenceSettings, SchemaRegistrySettings)
 COMMON = (LogSettings, MetricsSettings)
 BACKEND = (BackendSettings, LauncherSettings, KubernetesSettings, KafkaSettings, *COMMON, *WORKERS)
 EXECUTOR = (CheckSettings, PlatformSettings, *COMMON)
-# Of each container beside the ConfigMap, which all share.
+# The variables of each container, in addition to the shared ConfigMap.
 READ_BY: Mapping[str, tuple[type[BaseSettings], ...]] = {
     "set-up": BACKEND,
     "web": BACKEND,

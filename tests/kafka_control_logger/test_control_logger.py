@@ -163,7 +163,9 @@ def test_errors_of_the_backend_before_and_after_the_effect(logger: Logger, regis
     logger.end(process)
 
 
-def test_sigterm_while_the_backend_is_away_ends_at_once_and_loses_nothing(logger: Logger, registry: Registry) -> None:
+def test_sigterm_while_the_backend_is_unreachable_ends_at_once_and_loses_nothing(
+    logger: Logger, registry: Registry
+) -> None:
     process = logger.start()
     eventually(lambda: "relaying" in logger.log.read_text())
     registry.stop()

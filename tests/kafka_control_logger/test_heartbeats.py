@@ -1,4 +1,4 @@
-"""The logger's signs of life to the backend: now and then, and never in the way."""
+"""The logger's signs of life to the backend: regular, and never in the way."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kafka_control_logger import heartbeats
 from kafka_control_logger.heartbeats import HttpHeartbeats
 
 
-def test_the_backend_is_told_once_in_ten_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_backend_is_notified_once_in_ten_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     clock, said = [100.0], []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -19,18 +19,18 @@ def test_the_backend_is_told_once_in_ten_seconds(monkeypatch: pytest.MonkeyPatch
         return httpx.Response(204)
 
     monkeypatch.setattr(heartbeats.time, "monotonic", lambda: clock[0])
-    told = HttpHeartbeats("http://backend", token=lambda: "secret", transport=httpx.MockTransport(answer))
+    reported = HttpHeartbeats("http://backend", token=lambda: "secret", transport=httpx.MockTransport(answer))
     for seconds, what in ((100.0, "reading"), (109.9, "too soon"), (110.0, "x" * 1000)):
         clock[0] = seconds
-        told(what)
+        reported(what)
     assert said == [
         {"component": "control-logger", "version": "0.1.0", "doing": "reading"},
         {"component": "control-logger", "version": "0.1.0", "doing": "x" * 200},
     ]
-    told.close()
+    reported.close()
 
 
-def test_a_backend_that_is_away_and_a_token_that_is_not_there_stop_nothing() -> None:
+def test_a_backend_that_is_unreachable_and_a_token_that_is_not_there_stop_nothing() -> None:
     def refuse(_request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("nobody listens")
 

@@ -78,13 +78,13 @@ def test_each_record_is_committed_after_it_is_registered(world: World) -> None:
     assert world.run() == ["post 0", "commit 0", "post 1", "commit 1", "post 2", "commit 2"]
 
 
-def test_a_backend_that_is_away_is_waited_for_and_nothing_is_committed_meanwhile(world: World) -> None:
+def test_a_backend_that_is_unreachable_is_waited_for_and_nothing_is_committed_meanwhile(world: World) -> None:
     world.answers[1] = [ApiError("away"), ApiError("starting", status=503), ApiError("who are you", status=403)]
     assert world.run() == ["post 0", "commit 0", *["post 1"] * 4, "commit 1", "post 2", "commit 2"]
     assert world.buried == []
 
 
-def test_what_is_no_announcement_is_put_aside_with_the_reason_then_committed(world: World) -> None:
+def test_what_is_not_an_announcement_is_put_aside_with_the_reason_then_committed(world: World) -> None:
     world.answers[1] = [NotAnAnnouncement("topic is missing")]
     assert world.run() == ["post 0", "commit 0", "post 1", "flush", "commit 1", "post 2", "commit 2"]
     (letter,) = world.buried
@@ -95,7 +95,7 @@ def test_what_is_no_announcement_is_put_aside_with_the_reason_then_committed(wor
     assert headers["kml-error-message"] == b"topic is missing"
 
 
-def test_a_stop_while_the_backend_is_away_commits_nothing(world: World) -> None:
+def test_a_stop_while_the_backend_is_unreachable_commits_nothing(world: World) -> None:
     world.answers[0] = [ApiError("away")] * 100
     world.stop_after_a_post = True
     assert set(world.run()) == {"post 0"}
@@ -110,7 +110,7 @@ def test_what_became_of_each_record_is_counted() -> None:
     world = World()
     world.answers = {0: [ApiError("away", status=503)], 1: [NotAnAnnouncement("a stranger's")]}
     world.run()
-    told = [sample for family in world.metrics.collect() for sample in family.samples]
-    counted = {each.labels["outcome"]: each.value for each in told if "outcome" in each.labels}
+    reported = [sample for family in world.metrics.collect() for sample in family.samples]
+    counted = {each.labels["outcome"]: each.value for each in reported if "outcome" in each.labels}
     assert counted == {"registered": 2, "known": 0, "dead_lettered": 1, "failed": 1}
-    assert max(each.value for each in told if each.name == "kafkaml_control_last_poll_timestamp_seconds") > 0
+    assert max(each.value for each in reported if each.name == "kafkaml_control_last_poll_timestamp_seconds") > 0

@@ -162,13 +162,15 @@ def test_outputs_of_earlier_groups_are_not_searched(
     assert [record.value for record in poll(make_client(), 1)] == [b"0"]
 
 
-def test_a_cluster_that_is_away_is_waited_for_until_the_worker_is_to_end(settings: KafkaSettings, source: str) -> None:
+def test_a_cluster_that_is_unreachable_is_waited_for_until_the_worker_is_to_end(
+    settings: KafkaSettings, source: str
+) -> None:
     write(settings, source, 0, 3)
-    told: list[str] = []
+    reported: list[str] = []
 
     def gives_up() -> bool:
-        told.append(client.waits_for)
-        return len(told) > 1
+        reported.append(client.waits_for)
+        return len(reported) > 1
 
     client = KafkaLoopClient.at_least_once(
         settings,
@@ -181,6 +183,6 @@ def test_a_cluster_that_is_away_is_waited_for_until_the_worker_is_to_end(setting
     # What was answered already cannot be known: nothing is handed out.
     with pytest.raises(TransactionAborted, match=r"asking for the offsets of answers: .*, and this worker is to end"):
         poll(client, 1)
-    assert len(told) == 2
-    assert all(each.startswith("Kafka at 127.0.0.1:1: ") for each in told)
+    assert len(reported) == 2
+    assert all(each.startswith("Kafka at 127.0.0.1:1: ") for each in reported)
     client.close()

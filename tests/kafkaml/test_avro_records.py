@@ -77,7 +77,7 @@ def test_logical_types_are_the_numbers_under_them(kind: Any, value: Any, expecte
 
 
 @pytest.mark.parametrize(
-    ("kind", "told"),
+    ("kind", "problem"),
     [
         (logical("uuid", "string"), "uuid"),
         ({"type": "fixed", "name": "Id", "size": 16, "logicalType": "uuid"}, "uuid"),
@@ -93,13 +93,13 @@ def test_logical_types_are_the_numbers_under_them(kind: Any, value: Any, expecte
         (logical("decimal", "bytes", precision=10**9, scale=10**9), "decimal"),
     ],
 )
-def test_what_makes_no_number_is_refused_with_the_schema_by_field_and_type(kind: Any, told: str) -> None:
+def test_what_makes_no_number_is_refused_with_the_schema_by_field_and_type(kind: Any, problem: str) -> None:
     with pytest.raises(DecodeError, match="'odd'") as caught:
         features(record(pressure="double", odd=kind))
-    assert told in caught.value.message
+    assert problem in caught.value.message
 
 
-def test_nanoseconds_beside_fractions_are_told_of_and_exact_alone() -> None:
+def test_nanoseconds_next_to_fractions_are_reported_and_exact_alone() -> None:
     schema = record(at=logical("timestamp-nanos", "long"))
     value = encoded(record(at="long"), {"at": 1709294400123456789})
     assert features(schema).decode([value]).tolist() == [[1709294400123456789]]
@@ -131,7 +131,7 @@ def test_a_long_that_a_float_would_round_is_an_error_that_names_it() -> None:
         (["null", {"type": "enum", "name": "Kind", "symbols": ["LOW", "HIGH"]}], "HIGH", "int32"),
     ],
 )
-def test_unions_with_null_are_the_type_beside_it(kind: Any, value: Any, dtype: str) -> None:
+def test_unions_with_null_are_the_type_next_to_it(kind: Any, value: Any, dtype: str) -> None:
     schema = record(a=kind, b=kind if isinstance(kind[-1], str) else "int")
     row = {"a": value, "b": value if isinstance(kind[-1], str) else 0}
     rows = features(schema).decode([encoded(schema, row)])
@@ -145,11 +145,11 @@ def test_a_null_is_a_gap_of_its_field() -> None:
     rows, kept, failures = features(schema).decode_each(values)[:3]
     assert (rows.tolist(), kept) == ([[1.0, 2.0], [1.0, 3.0]], [0, 2])
     assert (failures[0][0], failures[0][1].gap) == (1, "null in weight")
-    # Bytes that are no such record are told from records with a null.
+    # Bytes that are not such a record are distinguished from records with a null.
     assert features(schema).decode_each([values[1] + b"\x00"]).failures[0][1].gap == ""
 
 
-def test_a_null_label_is_no_label() -> None:
+def test_a_null_label_is_not_a_label() -> None:
     label = record(adult=["null", "int"])
     codec = codec_for("AVRO", {"data_scheme": record(x="double"), "label_scheme": label})
     value = encoded(record(x="double"), {"x": 1.0})
@@ -220,8 +220,8 @@ def test_container_files_and_single_objects_are_named(schema: Any) -> None:
     row = dict.fromkeys((each["name"] for each in schema["fields"]), 1)
     buffer = io.BytesIO()
     fastavro.writer(buffer, fastavro.parse_schema(schema), [row])
-    for value, told in ((buffer.getvalue(), "container file"), (b"\xc3\x01" + bytes(8), "single-object")):
-        with pytest.raises(DecodeError, match=told):
+    for value, problem in ((buffer.getvalue(), "container file"), (b"\xc3\x01" + bytes(8), "single-object")):
+        with pytest.raises(DecodeError, match=problem):
             features(schema).decode([value])
 
 

@@ -126,7 +126,7 @@ def test_what_does_not_exist_is_not_made(broker: TestBroker, browser: TopicBrows
     assert "never-made" not in {each.name for each in browser.topics()}
 
 
-def test_a_broker_that_is_away_is_said_in_time() -> None:
+def test_a_broker_that_is_unreachable_is_said_in_time() -> None:
     settings = KafkaSettings(bootstrap_servers="127.0.0.1:1")
     browser = TopicBrowser(settings, request_timeout_seconds=1)
     with pytest.raises(BrokerTimeout):

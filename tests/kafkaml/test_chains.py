@@ -33,7 +33,7 @@ def test_names_are_written_as_in_keras(text: str, name: str | None) -> None:
     assert known_name(text, LOSSES) == name
 
 
-def test_a_name_that_is_nearly_right_is_told() -> None:
+def test_a_name_that_is_nearly_right_is_reported() -> None:
     assert close_name("binary_crossentropie", LOSSES) == "binary_crossentropy"
     assert close_name("nonsense", LOSSES) == ""
 

@@ -59,7 +59,7 @@ def test_the_last_of_each_key_is_read_back_with_tombstones(
         read(settings, topic, 2)
 
 
-def test_what_is_being_committed_is_waited_for_unless_told_to_end_and_what_does_not_end_is_told(
+def test_what_is_being_committed_is_waited_for_unless_asked_to_end_and_what_does_not_end_is_reported(
     settings: KafkaSettings, topic: str, producer: Producer
 ) -> None:
     producer.begin_transaction()
@@ -72,7 +72,7 @@ def test_what_is_being_committed_is_waited_for_unless_told_to_end_and_what_does_
     found: list[bytes | None] = []
     for batch in changelog.read([0]):
         found += [each.key for each in batch]
-        # All that is committed was read: only being told ends the waiting for the rest.
+        # All that is committed was read: only a request to stop ends the wait for the rest.
         if len(found) == 3:
             to_end.set()
     assert found == [b"a", b"a", b"b"]

@@ -113,7 +113,7 @@ class TestRaw:
         with pytest.raises(DecodeError):
             codec_for("RAW", MNIST).features.decode([bytes(783), bytes(785)])
 
-    def test_the_good_records_of_a_batch_are_told_from_the_bad(self) -> None:
+    def test_the_good_records_of_a_batch_are_distinguished_from_the_bad(self) -> None:
         codec = codec_for("RAW", {"data_type": "uint8", "data_reshape": "2"})
         rows, kept, failures = codec.features.decode_each([b"ab", b"a", None, b"cd", b""])[:3]
         assert rows.tolist() == [[97, 98], [99, 100]]
@@ -179,7 +179,7 @@ class TestAvro:
             [{"name": name, "type": "float"} for name in "abcdef"],
         ],
     )
-    def test_a_shape_may_be_told_beside_the_schema(self, fields: list[dict[str, Any]]) -> None:
+    def test_a_shape_may_be_declared_next_to_the_schema(self, fields: list[dict[str, Any]]) -> None:
         schema = {"type": "record", "name": "Image", "fields": fields}
         codec = codec_for("AVRO", {"data_scheme": schema, "data_reshape": "2 3"})
         numbers = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
@@ -382,7 +382,7 @@ class TestStreams:
         with pytest.raises(DecodeError):
             codec_for("RAW", MNIST, feature_shape=(10,))
 
-    def test_failures_of_either_side_are_told_by_the_place_in_the_batch(self) -> None:
+    def test_failures_of_either_side_are_reported_by_the_place_in_the_batch(self) -> None:
         codec = codec_for(
             "RAW", {"data_type": "uint8", "data_reshape": "1", "label_type": "uint8", "label_reshape": "1"}
         )

@@ -51,7 +51,7 @@ def memory() -> InMemoryBroker:
 
 
 def announce(broker: InMemoryBroker, partitions: int, *, count: int = 400, **contract: Any) -> ControlMessage:
-    """The readings on so many partitions, those of a machine on one; announced as a data set."""
+    """The readings on ``partitions`` partitions, those of a machine on one; announced as a data set."""
     topic = broker.create_topic(f"machines-{partitions}-{len(contract)}", partitions=partitions)
     ends = [0] * partitions
     writer = broker.writer()
@@ -208,7 +208,7 @@ def test_writers_of_framed_avro_are_asked_of_the_registry(
         assert codec.decode(values)[:, 0].tolist() == list(range(8))
 
 
-def test_a_record_of_windows_is_told_from_one_that_does_not_fit() -> None:
+def test_a_record_of_windows_is_distinguished_from_one_that_does_not_fit() -> None:
     """A few records make no window: scales are then those of the records."""
     codec = codec_for("COLUMNS", {"contract": CONTRACT | {"window": {"length": 10}, "split": "time"}}).features
     record = machine_records(1)[0].value

@@ -57,7 +57,7 @@ def test_values_are_refused() -> None:
         confidences(np.zeros((1, 1)), scores=Scores.VALUES)
 
 
-def test_answers_that_are_a_choice_between_classes_are_told_by_their_values() -> None:
+def test_answers_that_are_a_choice_between_classes_are_recognised_by_their_values() -> None:
     rows = [[0.7, 0.3], [0.0, 1.0], [0.5, 0.496], [0.6, 0.6], [1.5, -0.5], [math.nan, 1.0], [0.0, 0.0]]
     assert are_distributions(np.array(rows, np.float32)).tolist() == [True] * 3 + [False] * 4
     # Half precision adds up to one only about; many classes are read along their rows.
@@ -79,7 +79,7 @@ def test_the_confidence_of_answers_is_their_highest_probability_where_they_have_
 
 
 @pytest.mark.parametrize("answers", [np.ones((3, 1)), np.ones(3), np.ones((3, 2, 2)), np.array([["a", "b"]])])
-def test_what_is_no_choice_between_classes_has_no_confidence(answers: np.ndarray) -> None:
+def test_what_is_not_a_choice_between_classes_has_no_confidence(answers: np.ndarray) -> None:
     assert confidences_of_answers(answers, classes=None) is None
 
 

@@ -139,7 +139,7 @@ def test_a_damaged_or_hostile_file_is_refused(tmp_path: Path, broken: dict[str, 
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"no archive" * 1000])
-def test_what_is_no_archive_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_what_is_not_an_archive_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "s.npz"
     path.write_bytes(content)
     with pytest.raises(RefusedError, match="damaged"):

@@ -34,7 +34,7 @@ def test_no_sample_is_lost_or_made(rows: np.ndarray, seed: int) -> None:
 
 
 @given(samples, st.integers(0, 99))
-def test_samples_of_equal_hash_and_different_content_are_told_apart(rows: np.ndarray, seed: int) -> None:
+def test_samples_of_equal_hash_and_different_content_are_distinguished(rows: np.ndarray, seed: int) -> None:
     same = np.zeros(len(rows), np.uint64)
     backwards = rows[::-1]
     np.testing.assert_array_equal(ordered(rows, seed, same), ordered(backwards, seed, same))

@@ -46,7 +46,7 @@ def test_a_text_id_of_an_old_sink_arrives_as_its_character_code() -> None:
 
 
 @pytest.mark.parametrize("key", [None, b"", b"123456789"])
-def test_a_key_that_is_no_id_is_refused(key: bytes | None) -> None:
+def test_a_key_that_is_not_an_id_is_refused(key: bytes | None) -> None:
     with pytest.raises(ControlMessageError):
         deployment_id_from_key(key)
 
@@ -118,7 +118,7 @@ def test_what_is_wrong_is_named(change: dict[str, object]) -> None:
 
 
 @pytest.mark.parametrize("value", [None, b"", b"hello", b"[]", b"null", b'"x"', b"{}", b"\xff\xfe", b"{" * 3000])
-def test_what_is_no_announcement_is_an_error_of_its_own(value: bytes | None) -> None:
+def test_what_is_not_an_announcement_is_an_error_of_its_own(value: bytes | None) -> None:
     with pytest.raises(ControlMessageError):
         ControlMessage.from_bytes(value)
 

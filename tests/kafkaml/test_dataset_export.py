@@ -148,7 +148,7 @@ def test_a_stream_of_a_sink_is_exported_as_it_is_learnt(tmp_path: Path, folder: 
         np.testing.assert_array_equal(table["label"].to_numpy(), targets.array().reshape(60))
 
 
-def test_what_cannot_be_exported_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_exported_is_reported(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     memory = InMemoryBroker()
     order, _ = order_of(memory, ExportFormat.NPZ, window={"length": 1000}, split="time")
     with pytest.raises(DecodeError, match="make no sample"):

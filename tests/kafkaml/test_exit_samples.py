@@ -1,4 +1,4 @@
-"""What a limit costs and brings, told by how sure and how right the exits of a chain were."""
+"""What a limit costs and brings, judged by how sure and how right the exits of a chain were."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_limit_is_above_chance() -> None:
 
 def test_the_limit_that_is_proposed_sends_up_no_more_than_accuracy_needs() -> None:
     assert proposed(TIERS, COSTS) == (0.9, 0.9)
-    # A fog that keeps all is no help to an edge that is wrong.
+    # A fog that keeps everything does not help an edge that is wrong.
     assert proposed(TIERS, COSTS, [None, 0.0])[0] == 0.9
     assert proposed([CLOUD, CLOUD], COSTS[:2]) == (0.9,)
     assert proposed([CLOUD], COSTS[:1]) == ()

@@ -58,38 +58,38 @@ def test_reports_arrive_in_order_and_before_the_end(backend: FakeBackend, report
     assert [TrainingOutcome.model_validate(each) for each in backend.outcomes] == [OUTCOME]
 
 
-def test_a_version_told_twice_has_one_number(backend: FakeBackend, reporter: HttpReporter) -> None:
+def test_a_version_reported_twice_has_one_number(backend: FakeBackend, reporter: HttpReporter) -> None:
     comparison = Comparison(
         metric="accuracy", direction=Direction.UP, improvement=0.05, challenger_value=0.5, samples=10
     )
-    told = {"step": 3, "positions": {"mnist": {"0": 17}}, "comparison": comparison}
+    shown = {"step": 3, "positions": {"mnist": {"0": 17}}, "comparison": comparison}
     reporter.epoch(epoch(1))
-    numbers = [reporter.version(OUTCOME, **told), reporter.version(OUTCOME, **told)]
+    numbers = [reporter.version(OUTCOME, **shown), reporter.version(OUTCOME, **shown)]
     numbers.append(reporter.version(OUTCOME, step=9, positions={}, comparison=None))
     assert numbers == [1, 1, 2]
     assert len(backend.events_of("epoch")) == 1
     first = NewVersion.model_validate(backend.versions[3])
-    assert (first.outcome, first.positions, first.comparison) == (OUTCOME, told["positions"], comparison)
+    assert (first.outcome, first.positions, first.comparison) == (OUTCOME, shown["positions"], comparison)
     reporter.finished(OUTCOME, positions={"mnist": {"0": 20}}, comparison=comparison)
     assert Finish.model_validate(backend.finishes[-1]).positions == {"mnist": {"0": 20}}
 
 
-def test_a_checkpoint_is_told_after_its_file_and_after_all_epochs_before(
+def test_a_checkpoint_is_reported_after_its_file_and_after_all_epochs_before(
     backend: FakeBackend, reporter: HttpReporter, tmp_path: Path
 ) -> None:
     path = tmp_path / "checkpoint-2.zip"
     path.write_bytes(b"all that was learnt")
     for number in (1, 2):
         reporter.epoch(epoch(number))
-    told = reporter.checkpoint(path, step=2, records=30, positions={"mnist": {"0": 17}})
-    assert backend.checkpoints == [told]
-    assert (told.attempt, told.name, told.step, told.size, told.records) == (1, "checkpoint-2.zip", 2, 19, 30)
+    shown = reporter.checkpoint(path, step=2, records=30, positions={"mnist": {"0": 17}})
+    assert backend.checkpoints == [shown]
+    assert (shown.attempt, shown.name, shown.step, shown.size, shown.records) == (1, "checkpoint-2.zip", 2, 19, 30)
     assert len(backend.events_of("epoch")) == 2
     assert [action for _, action in backend.requests][-1] == "/api/jobs/training/7/checkpoint/"
     backend.fail_next(1000, 503)
     with pytest.raises(ApiError, match="503"):
         reporter.checkpoint(path, step=3, patience_seconds=0.2)
-    assert backend.checkpoints == [told]
+    assert backend.checkpoints == [shown]
 
 
 def test_flushed_is_what_the_backend_confirmed(backend: FakeBackend, reporter: HttpReporter) -> None:
@@ -115,13 +115,13 @@ def test_an_epoch_is_with_the_backend_within_a_quarter_of_a_second(
     assert any(seconds_until_it_is_there(number) < 0.25 for number in range(1, 51))
 
 
-def test_training_does_not_wait_for_a_backend_that_is_away_and_loses_no_epoch(
+def test_training_does_not_wait_for_a_backend_that_is_unreachable_and_loses_no_epoch(
     backend: FakeBackend, reporter: HttpReporter
 ) -> None:
     reporter.running()
     eventually(lambda: backend.events)
     backend.stop()
-    # Nobody takes them before all have been reported: waiting for that would last for ever.
+    # Nothing takes them before all have been reported, so waiting for that would last forever.
     for number in range(1, 201):
         for batch in range(50):
             reporter.progress(Progress(epoch=number, epochs=200, batch=batch, batches=50, metrics={"loss": 1.0}))

@@ -15,7 +15,7 @@ def test_a_fresh_sign_means_alive(tmp_path: Path) -> None:
     assert main([str(tmp_path / "controller.json")]) == 0
 
 
-def test_an_old_sign_is_told_with_its_age(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_old_sign_is_reported_with_its_age(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "controller.json"
     path.write_text('{"pid": 1, "at": 1000.0, "doing": "waits"}')
     assert problem(path, now=1060.0) == ""
@@ -25,13 +25,13 @@ def test_an_old_sign_is_told_with_its_age(tmp_path: Path, capsys: pytest.Capture
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"at": null}', '{"at": "now"}'])
-def test_what_is_no_sign_is_told(tmp_path: Path, content: str) -> None:
+def test_what_is_not_a_sign_is_reported(tmp_path: Path, content: str) -> None:
     path = tmp_path / "controller.json"
     path.write_text(content)
     assert problem(path, now=0.0).startswith(f"no sign of life can be read from {path}: ")
 
 
-def test_no_file_is_no_sign(tmp_path: Path) -> None:
+def test_no_file_is_not_a_sign(tmp_path: Path) -> None:
     assert "FileNotFoundError" in problem(tmp_path / "absent.json", now=0.0)
 
 

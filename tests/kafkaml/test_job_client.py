@@ -49,7 +49,7 @@ def test_an_unreachable_backend_is_named_with_a_hint(backend: FakeBackend, tmp_p
     assert "KML_JOB_BACKEND_URL" in caught.value.hint
 
 
-def test_an_older_attempt_is_told_at_once(backend: FakeBackend, client: JobClient) -> None:
+def test_an_older_attempt_is_reported_at_once(backend: FakeBackend, client: JobClient) -> None:
     backend.attempt = 2
     with pytest.raises(ApiError, match="newer attempt") as caught:
         client.post("stats", {})
@@ -67,7 +67,7 @@ def test_renewal_changes_the_token_in_use_and_in_the_file(
     assert (tmp_path / "token").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_sub_model_of_the_same_training_is_told_of_with_the_same_token(
+def test_a_sub_model_of_the_same_training_is_reported_with_the_same_token(
     backend: FakeBackend, client: JobClient, tmp_path: Path
 ) -> None:
     other = client.of_result(6)

@@ -33,7 +33,7 @@ def error_of(value: bytes, codec: Codec | None = None) -> DecodeError:
 
 
 class TestNames:
-    def test_most_of_the_records_tell_the_keys_whoever_comes_first(self) -> None:
+    def test_most_of_the_records_tell_the_keys_in_any_order(self) -> None:
         odd = [{"temperature": 1, "humidity": 2}, {"altitude": 1, "humidity": 2, "temperature": 3}]
         rows, kept, failures = features().decode_each(dumps(odd[0], GOOD, odd[1], dict(reversed(GOOD.items())), GOOD))[
             :3
@@ -56,7 +56,7 @@ class TestNames:
         for other in ({"a": 1, "b": 2, "c": 3}, {**GOOD, "extra": 1}, [61, 981, 17.5], 5, {}):
             assert serving.decode_each(dumps(other, GOOD)).kept == [1]
 
-    def test_arrays_are_no_objects_afterwards(self) -> None:
+    def test_arrays_are_not_objects_afterwards(self) -> None:
         learnt = features().settled(dumps([1, 2], [3, 4], {"a": 1, "b": 2})).learnt()
         assert learnt["fields"] == []
         assert "nothing tells which key" in error_of(b'{"a": 1, "b": 2}', features(**learnt)).hint
@@ -77,11 +77,11 @@ class TestNames:
         assert codec.decode(dumps(GOOD)).tolist() == [[17.5, 61.0, 981.0]]
 
     @pytest.mark.parametrize("fields", ["a", [1], ["a", "a"], [[]], {"a": 1}, [["a", 1]]])
-    def test_fields_that_are_no_names_are_refused(self, fields: Any) -> None:
+    def test_fields_that_are_not_names_are_refused(self, fields: Any) -> None:
         with pytest.raises(DecodeError, match="fields"):
             features(fields=fields)
 
-    def test_a_null_or_a_text_is_told_by_its_key(self) -> None:
+    def test_a_null_or_a_text_is_reported_by_its_key(self) -> None:
         codec = features(fields=["humidity", "pressure", "temperature"])
         error = error_of(json.dumps(GOOD | {"pressure": None}).encode(), codec)
         assert (error.gap, error.message) == (
@@ -136,7 +136,7 @@ class TestNoNumbers:
         assert "allow_nan" in error.hint
 
     @pytest.mark.parametrize(
-        ("value", "told"),
+        ("value", "problem"),
         [
             (b"5.1,3.5,1.4,0.2", "CSV"),
             (b"5.1;3.5;1.4;0.2\n", "CSV"),
@@ -153,9 +153,9 @@ class TestNoNumbers:
             (b"[1, true, \xff]", "expected a JSON number"),
         ],
     )
-    def test_what_people_mistake_for_json_is_told(self, value: bytes, told: str) -> None:
+    def test_what_people_mistake_for_json_is_reported(self, value: bytes, problem: str) -> None:
         error = error_of(value)
-        assert told in error.hint
+        assert problem in error.hint
         assert error.gap == ""
         assert len(error.message) < 300
 
@@ -205,7 +205,7 @@ class TestEnvelopes:
     def test_deletions_inside_are_deletions(self, wrapped: dict[str, Any]) -> None:
         assert error_of(dumps(wrapped)[0]).gap == "a deletion (null value)"
 
-    def test_other_events_of_debezium_are_no_samples(self) -> None:
+    def test_other_events_of_debezium_are_not_samples(self) -> None:
         assert error_of(b'{"source": {}, "op": "t", "ts_ms": 1}').gap == "a change event without a row"
 
     def test_labels_are_taken_out_too(self) -> None:
@@ -308,7 +308,7 @@ class TestWholeNumbers:
 
 class TestKeys:
     @pytest.mark.parametrize("key", [b"pump-7", b"sensor/kitchen/1", b"\xff\xfe\x00", b"user:42", b"2024-03-01"])
-    def test_a_key_that_is_no_label_says_that_it_is_taken_as_one(self, key: bytes) -> None:
+    def test_a_key_that_is_not_a_label_says_that_it_is_taken_as_one(self, key: bytes) -> None:
         with pytest.raises(DecodeError, match=r"the record's key .* is taken as its label") as caught:
             codec_for("JSON", {}).decode([b"[1]"], [key])
         assert '"label_type": "none"' in caught.value.hint

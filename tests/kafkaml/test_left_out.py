@@ -1,4 +1,4 @@
-"""Streams whose records are not all samples: what is left out, how it is told, and when it ends a training."""
+"""Streams whose records are not all samples: what is left out, how it is reported, and when it ends a training."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def dumps(*samples: Any) -> list[bytes | None]:
     return [json.dumps(sample).encode() for sample in samples]
 
 
-def test_deletions_are_no_samples_however_many(tmp_path: Path) -> None:
+def test_deletions_are_not_samples_however_many(tmp_path: Path) -> None:
     dataset = opened(tmp_path, [None, *dumps([1, 2])] * 50)
     assert (dataset.num_samples, dataset.skipped) == (50, 50)
     assert dataset.warnings == ("50 deletions (null values) left out, of 100 records (the first is t[0]@0)",)
@@ -90,7 +90,7 @@ def test_up_to_a_third_may_have_gaps(tmp_path: Path, holes: int, trains: bool) -
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64", ">f4"])
-def test_nan_in_raw_numbers_is_found_and_told_by_column(tmp_path: Path, dtype: str) -> None:
+def test_nan_in_raw_numbers_is_found_and_reported_by_column(tmp_path: Path, dtype: str) -> None:
     rows = np.ones((40, 3), dtype)
     rows[4, 1] = rows[9, 1] = NAN
     rows[7, 2] = np.inf
@@ -110,7 +110,7 @@ def test_nan_in_raw_numbers_is_found_and_told_by_column(tmp_path: Path, dtype: s
     )
 
 
-def test_large_numbers_are_no_infinity(tmp_path: Path) -> None:
+def test_large_numbers_are_not_infinity(tmp_path: Path) -> None:
     rows = np.full((10, 3), 3e38, np.float32)
     dataset = opened(tmp_path, [row.tobytes() for row in rows], None, input_format=InputFormat.RAW, data_type="float32")
     assert (dataset.num_samples, dataset.warnings) == (10, ())
@@ -185,7 +185,7 @@ def test_serving_knows_what_the_training_learnt(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("config", "value", "shape"), [({"data_type": "uint8"}, b"abc", "3"), ({"data_type": "uint8"}, b"a", "1")]
 )
-def test_a_raw_shape_that_only_the_data_told_is_learnt(
+def test_a_raw_shape_that_only_the_data_showed_is_learnt(
     tmp_path: Path, config: dict[str, Any], value: bytes, shape: str
 ) -> None:
     dataset = opened(tmp_path, [b"abcde", *[value] * 199], None, input_format=InputFormat.RAW, **config)
@@ -207,7 +207,7 @@ def test_a_number_beyond_float32_is_left_out_and_widens_nothing(tmp_path: Path) 
     assert (dataset.num_samples, str(dataset.features.dtype)) == (150, "float32")
 
 
-def test_envelopes_are_told_of_once(tmp_path: Path) -> None:
+def test_envelopes_are_reported_once(tmp_path: Path) -> None:
     rows = dumps(*[{"schema": {"type": "struct"}, "payload": {"a": 1, "b": 2}}] * 30)
     key = dumps({"schema": {"type": "int32"}, "payload": 1})[0]
     dataset = opened(tmp_path, rows, key)
@@ -273,7 +273,7 @@ def test_usual_numbers_are_not_doubted(tmp_path: Path, rows: np.ndarray[Any, Any
     ("input_format", "config"),
     [(InputFormat.RAW, {"data_type": "string"}), (InputFormat.RAW, {"data_type": "float32"})],
 )
-def test_lines_of_csv_are_told_as_what_they_are(
+def test_lines_of_csv_are_reported_as_what_they_are(
     tmp_path: Path, input_format: InputFormat, config: dict[str, Any]
 ) -> None:
     with pytest.raises(DecodeError) as caught:
@@ -285,7 +285,7 @@ def test_hostile_streams_make_no_endless_report() -> None:
     left_out = LeftOut()
     for number in range(10_000):
         left_out.add(f"t[0]@{number}", DecodeError("x", gap=f"null in {number}"))
-    told = left_out.warnings(20_000)
-    assert len(told) <= 7
-    assert sum(int(each.split(" ")[0]) for each in told) == 10_000
+    shown = left_out.warnings(20_000)
+    assert len(shown) <= 7
+    assert sum(int(each.split(" ")[0]) for each in shown) == 10_000
     assert LeftOut.from_json(json.loads(json.dumps(left_out.to_json()))) == left_out

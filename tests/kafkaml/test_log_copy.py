@@ -9,14 +9,14 @@ from kafkaml.logs import LogSettings, configure_logs, get_logger, register_secre
 from kafkaml.wire.worker import LogPiece
 
 
-def test_what_was_told_is_let_go_and_the_rest_is_told_from_its_place() -> None:
+def test_what_was_reported_is_let_go_and_the_rest_is_reported_from_its_place() -> None:
     copy = LogCopy()
     assert copy.piece() is None
     copy.write("one")
     first = copy.piece()
     assert first == LogPiece(offset=0, text="one\n")
     copy.write("two")
-    # Not heard: it is told again, with what came since.
+    # Not acknowledged, so it is sent again, with what came since.
     assert copy.piece() == LogPiece(offset=0, text="one\ntwo\n")
     copy.acknowledge(first)
     assert copy.piece() == LogPiece(offset=4, text="two\n")

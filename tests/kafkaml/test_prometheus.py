@@ -135,7 +135,7 @@ def neighbour(state_dir: Path) -> Iterator[subprocess.Popen[str]]:
         process.kill()
 
 
-def test_one_process_answers_for_all_beside_it(state_dir: Path, neighbour: subprocess.Popen[str]) -> None:
+def test_one_process_answers_for_all_next_to_it(state_dir: Path, neighbour: subprocess.Popen[str]) -> None:
     with MetricsServer(ProcessMetrics("web", []), state_dir=state_dir) as server:
         samples = _parsed(server.everything())["process_open_fds"].samples
         assert [each.labels["process"] for each in samples] == ["web", "neighbour"]
@@ -182,7 +182,7 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def test_at_an_address_everything_is_told_and_nothing_else(
+def test_at_an_address_everything_is_reported_and_nothing_else(
     state_dir: Path, neighbour: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Pods of executors may ask for no names, and would wait for each.
@@ -214,7 +214,7 @@ def test_processes_of_a_pod_share_the_port_and_whichever_is_asked_answers_for_al
         assert [processes() for _ in range(3)] == [{"web"}] * 3
 
 
-def test_a_process_works_on_where_nothing_can_be_told(tmp_path: Path) -> None:
+def test_a_process_works_on_where_nothing_can_be_reported(tmp_path: Path) -> None:
     blocked = tmp_path / "run"
     blocked.write_text("a file")
     with socket.socket() as taken:

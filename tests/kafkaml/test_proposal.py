@@ -133,7 +133,7 @@ def test_what_is_proposed_can_be_learnt_from(in_windows: bool) -> None:
         assert "(10, 10)" in remark(proposal, RemarkCode.WINDOW)
 
 
-def test_fields_are_told_with_their_statistics() -> None:
+def test_fields_are_reported_with_their_statistics() -> None:
     values = [
         {"x": float(place % 5), "name": "ab"[place % 2], "y": None if place < 25 else place} for place in range(100)
     ]
@@ -147,7 +147,7 @@ def test_fields_are_told_with_their_statistics() -> None:
     assert (y.missing, y.kind, proposal.label) == (0.25, FieldKind.INTEGER, None)
 
 
-def test_envelopes_are_taken_off_and_deletions_are_no_errors() -> None:
+def test_envelopes_are_taken_off_and_deletions_are_not_errors() -> None:
     rows = [{"id": place, "amount": place % 7 + 0.5, "label": place % 2} for place in range(100)]
     debezium: list[Value] = [{"before": None, "after": row, "op": "c", "source": {"db": "x"}} for row in rows]
     debezium += [{"before": rows[0], "after": None, "op": "d", "source": {}}] * 5
@@ -300,7 +300,7 @@ def test_lines_of_csv_have_the_names_of_their_first_line_and_the_last_column_is_
     length = field(proposal, "length").numbers
     assert length is not None
     assert (length.min, length.max) == (0, 6.2)
-    # The line of names is no sample.
+    # The line of names is not a sample.
     assert proposal.decodes == 0.99
 
 
@@ -313,7 +313,7 @@ def test_lines_of_numbers_take_their_label_from_the_key() -> None:
     assert proposal.contract.split == SplitBy.CONTENT
 
 
-def test_bytes_are_told_by_a_hint_or_guessed_and_it_is_said() -> None:
+def test_bytes_are_read_by_a_hint_or_guessed_and_it_is_said() -> None:
     source = np.random.default_rng(4)
     floats = topic(source.normal(5, 2, 6).astype("<f4").tobytes() for _ in range(60))
     proposal = propose(floats)
@@ -322,9 +322,9 @@ def test_bytes_are_told_by_a_hint_or_guessed_and_it_is_said() -> None:
     assert "float32" in remark(proposal, RemarkCode.GUESSED_TYPE)
     digits = topic(source.integers(0, 256, (28, 28), np.uint8).tobytes() for _ in range(60))
     assert column(propose(digits), "value").shape == (28, 28)
-    told = propose(digits, input_format="RAW", config={"data_type": "uint8", "data_reshape": "14 56"})
-    assert (column(told, "value").shape, column(told, "value").scaling) == ((14, 56), Scaling.MIN_MAX)
-    assert codes(told) == {RemarkCode.UNSCALED, RemarkCode.NO_LABEL}
+    reported = propose(digits, input_format="RAW", config={"data_type": "uint8", "data_reshape": "14 56"})
+    assert (column(reported, "value").shape, column(reported, "value").scaling) == ((14, 56), Scaling.MIN_MAX)
+    assert codes(reported) == {RemarkCode.UNSCALED, RemarkCode.NO_LABEL}
     unknown = propose(topic(source.integers(0, 256, 23, np.uint8).tobytes() for _ in range(60)))
     assert (unknown.contract, codes(unknown)) == (None, {RemarkCode.UNKNOWN_FORMAT})
 
@@ -344,7 +344,7 @@ def test_pictures_are_images_of_their_size() -> None:
     assert [each.value for each in proposal.label.balance] == ["cat", "dog"]
 
 
-def test_what_is_no_record_of_the_format_is_counted_and_one_is_shown() -> None:
+def test_what_is_not_a_record_of_the_format_is_counted_and_one_is_shown() -> None:
     values: list[Value] = [{"x": place % 9, "label": place % 2} for place in range(95)]
     values[7] = b'{"x": NaN, "label": 1}'
     values += [b"{broken", b"\xff\xfe\x00", None, None]
@@ -409,7 +409,7 @@ def test_a_label_that_is_a_quantity_may_be_given_away_too() -> None:
     assert [each.path for each in proposal.remarks if each.code == RemarkCode.LABEL_LEAK] == [("fahrenheit",)]
 
 
-def test_records_of_other_kinds_in_one_topic_are_told() -> None:
+def test_records_of_other_kinds_in_one_topic_are_reported() -> None:
     values: list[Value] = [{"x": place, "y": place % 3, "label": place % 2} for place in range(90)]
     values += [{"order": place, "customer": "c", "total": 3.5} for place in range(10)]
     proposal = propose(topic(values))
@@ -507,7 +507,7 @@ def test_no_bytes_are_an_error(values: list[bytes | None], key: bytes) -> None:
     check(records, input_format="CSV")
 
 
-def test_what_is_nested_without_end_is_no_error() -> None:
+def test_what_is_nested_without_end_is_not_an_error() -> None:
     values = [
         b"[" * 900 + b"]" * 900,
         b'{"a":' * 900 + b"1" + b"}" * 900,

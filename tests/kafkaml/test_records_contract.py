@@ -153,7 +153,7 @@ def poll(client: TransactionalLoopClient, *, most: int = 100) -> list[Record]:
 
 
 def poll_values(client: TransactionalLoopClient, count: int) -> list[bytes | None]:
-    """Poll until there are so many records, and return their values, sorted."""
+    """Poll until there are ``count`` records, and return their values, sorted."""
     found: list[bytes | None] = []
 
     def enough() -> bool:
@@ -165,7 +165,7 @@ def poll_values(client: TransactionalLoopClient, count: int) -> list[bytes | Non
 
 
 def following(kit: Kit, starts: Mapping[tuple[str, int], int], count: int) -> list[Record]:
-    """Follow from ``starts`` until there are so many records."""
+    """Follow from ``starts`` until there are ``count`` records."""
     found: list[Record] = []
     for batch in kit.reader().follow(starts, batch_records=100, wait_seconds=0.1):
         found += batch
@@ -367,7 +367,7 @@ class TestLoop:
         client.begin()
         client.produce(OutgoingRecord(target, b"a"))
         client.commit()
-        # Offset 1 is the transaction's marker: a reader that waits for a record there waits for ever.
+        # Offset 1 is the transaction's marker: a reader that waits for a record there waits forever.
         assert [record.value for record in read(kit, StreamRange(target, 0, 0, 2))] == [b"a"]
 
     def test_positions_may_be_committed_in_part(self, kit: Kit, name: str) -> None:
@@ -416,32 +416,32 @@ class TestLoop:
         assert interrupted == ["one"]
         assert sorted(record.partition for record in [*seen["one"], *seen["two"]]) == [0, 1]
 
-    def test_a_listener_is_told_of_partitions_before_their_records_and_before_others_have_them(
+    def test_a_listener_gets_partitions_before_their_records_and_before_others_have_them(
         self, kit: Kit, name: str
     ) -> None:
         source = kit.topic(2)
-        told: list[tuple[str, str, list[int]]] = []
+        reported: list[tuple[str, str, list[int]]] = []
 
         class Listener:
             def __init__(self, who: str) -> None:
                 self.who = who
 
             def taken(self, partitions: Collection[tuple[str, int]]) -> bool:
-                told.append((self.who, "taken", sorted(number for _, number in partitions)))
+                reported.append((self.who, "taken", sorted(number for _, number in partitions)))
                 # The first time it has to give up.
-                return len(told) > 1
+                return len(reported) > 1
 
             def lost(self, partitions: Collection[tuple[str, int]]) -> None:
-                told.append((self.who, "lost", sorted(number for _, number in partitions)))
+                reported.append((self.who, "lost", sorted(number for _, number in partitions)))
 
         for partition in (0, 1):
             write(kit, source, [b"%d" % partition], partition=partition)
         one = kit.loop(source, name, f"{name}-1")
         one.listener = Listener("one")
         assert poll_values(one, 2) == [b"0", b"1"]
-        assert told.pop(0) == ("one", "taken", [0, 1])
-        assert sorted(number for _, what, numbers in told for number in numbers if what == "taken") == [0, 1]
-        first = len(told)
+        assert reported.pop(0) == ("one", "taken", [0, 1])
+        assert sorted(number for _, what, numbers in reported for number in numbers if what == "taken") == [0, 1]
+        first = len(reported)
         one.begin()
         one.commit()
         two = kit.loop(source, name, f"{name}-2")
@@ -450,10 +450,10 @@ class TestLoop:
         def two_has_one() -> bool:
             for client in (one, two):
                 client.poll(max_records=10, timeout_seconds=0.1)
-            return any(who == "two" for who, *_ in told)
+            return any(who == "two" for who, *_ in reported)
 
         eventually(two_has_one, 90)
-        (_, what, (moved,)), (_, how, numbers) = told[first:]
+        (_, what, (moved,)), (_, how, numbers) = reported[first:]
         assert (what, how, numbers) == ("lost", "taken", [moved])
 
     def test_pausing_holds_records_back_and_resuming_gives_them(self, kit: Kit, name: str) -> None:

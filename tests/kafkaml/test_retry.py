@@ -10,7 +10,7 @@ from kafkaml.retry import is_transient, retried
 
 
 @pytest.mark.parametrize("status", [0, 408, 416, 429, 500, 502, 503, 504, 507])
-def test_a_backend_that_is_away_or_busy_is_asked_again(status: int) -> None:
+def test_a_backend_that_is_unreachable_or_busy_is_asked_again(status: int) -> None:
     assert is_transient(ApiError("x", status=status))
 
 

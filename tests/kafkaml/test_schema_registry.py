@@ -181,7 +181,7 @@ def test_a_registry_that_drips_is_left() -> None:
         thread.join()
 
 
-def test_a_registry_that_is_away_is_no_fault_of_the_record() -> None:
+def test_a_registry_that_is_unreachable_is_not_a_fault_of_the_record() -> None:
     registry = SchemaRegistry(SchemaRegistrySettings(url="http://127.0.0.1:9"), timeout_seconds=1)
     with pytest.raises(BrokerError, match="did not answer"):
         registry(1)

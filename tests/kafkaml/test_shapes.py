@@ -93,7 +93,7 @@ def test_what_a_first_layer_would_not_take_is_doubtful_but_not_refused(
     assert "the model's input 'image' expects" in str(doubt)
 
 
-def test_several_inputs_are_no_array() -> None:
+def test_several_inputs_are_not_one_array() -> None:
     two = ModelSignature({"a": (2,), "b": (3,)}, {})
     with pytest.raises(DataMismatch, match=r"2 inputs \(a, b\): the samples are one array"):
         fit_feature_shape((5,), two)
@@ -105,7 +105,7 @@ def test_several_inputs_are_no_array() -> None:
         ({"b": (3,), "a": (2,)}, True, ""),
         ({"a": (2,), "c": (3,)}, True, "inputs a, c: the model's are a, b"),
         ({"a": (2,), "b": (3,), "c": (1,)}, True, "inputs a, b, c: the model's are a, b"),
-        # An argument of forward that has a default is not told.
+        # An argument of forward with a default is not reported.
         ({"a": (2,), "b": (3,), "c": (1,)}, False, ""),
         ({"a": (2,), "b": (4,)}, True, r"'b' has the shape \(4,\): the model expects \(3,\)"),
         ({"a": (2,), "b": (None,)}, True, ""),

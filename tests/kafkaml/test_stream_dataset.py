@@ -220,7 +220,7 @@ def test_unused_slices_make_room(memory: InMemoryBroker, tmp_path: Path, monkeyp
     used.close()
 
 
-def test_one_bad_record_in_a_hundred_is_left_out_and_told(memory: InMemoryBroker, tmp_path: Path) -> None:
+def test_one_bad_record_in_a_hundred_is_left_out_and_reported(memory: InMemoryBroker, tmp_path: Path) -> None:
     images, labels = labelled_images(99)
     topic = memory.create_topic("noisy")
     memory.append(OutgoingRecord(topic, b"short", b"\x01"))
@@ -337,7 +337,7 @@ def test_packed_records_become_samples(memory: InMemoryBroker, tmp_path: Path) -
         assert (dataset.num_samples, dataset.records, dataset.warnings) == (64, 7, ())
 
 
-def test_progress_is_told_and_may_end_the_reading(memory: InMemoryBroker, tmp_path: Path) -> None:
+def test_progress_is_reported_and_may_end_the_reading(memory: InMemoryBroker, tmp_path: Path) -> None:
     images, labels = labelled_images(100)
     message = announce(memory, images, labels, partitions=2)
     seen: list[tuple[int, int]] = []

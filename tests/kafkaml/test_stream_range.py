@@ -53,7 +53,7 @@ def test_wire_forms(text: str, expected: StreamRange) -> None:
         "m:0:-2:1",
     ],
 )
-def test_what_is_no_range_is_refused(text: str) -> None:
+def test_what_is_not_a_range_is_refused(text: str) -> None:
     with pytest.raises(StreamRangeError):
         StreamRange.parse(text)
 

@@ -30,7 +30,7 @@ class DeadReplica:
             {
                 "bootstrap.servers": settings.bootstrap_servers,
                 "transactional.id": f"dead-{group}",
-                # It ends when the test says so, and not by itself meanwhile.
+                # It ends when the test says so, and not on its own meanwhile.
                 "transaction.timeout.ms": 600_000,
             }
         )
@@ -128,7 +128,7 @@ def test_partitions_move_while_a_dead_replica_holds_their_offsets(
         return len(first.client._assignment.keys or ()) == _PARTITIONS
 
     eventually(owns_all, 60)
-    # It asks for the offsets, in vain; then the second takes half of the partitions.
+    # It asks for the offsets without success; then the second takes half of the partitions.
     first.poll()
     replicas.append(Replica(settings, topic, group, 1))
 

@@ -74,7 +74,7 @@ def test_a_hint_says_where_and_what_to_try() -> None:
         ([[100, 0], [0, 0]], []),
     ],
 )
-def test_a_model_that_is_no_better_than_the_most_frequent_class_is_told(
+def test_a_model_that_is_no_better_than_the_most_frequent_class_is_reported(
     matrix: list[list[int]], expected: list[HintCode]
 ) -> None:
     found = training_hints(epochs(FALLING), ConfusionMatrix(matrix=matrix, labels=["fine", "broken"]))

@@ -67,7 +67,7 @@ def test_messages_are_bounded_and_never_change() -> None:
         Failure(category=FailureCategory.DATA, cause="x" * 100_001)
 
 
-def test_what_user_code_raises_without_an_encoding_can_be_told() -> None:
+def test_what_user_code_raises_without_an_encoding_can_be_reported() -> None:
     assert Failure(category=FailureCategory.USER_CODE, cause="\ud800 and \0").cause == "\ufffd and \ufffd"
 
 

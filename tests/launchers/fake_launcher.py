@@ -1,6 +1,6 @@
 """FakeLauncher: the launcher for tests; it behaves, so that a test needs no processes to see what the controller does.
 
-It passes the same expectations as the real ones and in addition can be told what happens to work, and to fail before
+It passes the same expectations as the real ones and in addition tests can set what happens to work, and to fail before
 or after a call had its effect.
 """
 
@@ -30,7 +30,7 @@ class _Work:
 
 @dataclass
 class FakeLauncher:
-    """Work in a dictionary. ``fail_before`` / ``fail_after``: the next so many calls raise, without / with effect.
+    """Work in a dictionary. ``fail_before`` / ``fail_after``: this many of the next calls raise, without / with effect.
 
     ``unknown`` holds names of which ``observe`` says UNKNOWN. ``launches`` lists every name in order of its start.
     """
@@ -115,7 +115,7 @@ class FakeLauncher:
             self.work[name].failure = failure
 
     def end(self, name: str, exit_code: int | None = 0, category: FailureCategory = FailureCategory.LOST) -> None:
-        """The process ends by itself; ALWAYS work is started again."""
+        """The process ends on its own; ALWAYS work is started again."""
         each = self.work[name]
         failure = None
         if exit_code != 0 and not each.stop_asked:
@@ -128,7 +128,7 @@ class FakeLauncher:
         each.phase = Phase.SUCCEEDED if failure is None else Phase.FAILED
 
     def scale(self, name: str, replicas: int) -> None:
-        """The autoscaler chooses so many replicas, where it has been asked to and they are within its bounds."""
+        """The autoscaler chooses ``replicas`` replicas, where it has been asked to and they are within its bounds."""
         each = self.work[name]
         if each.spec.autoscale is not None and each.spec.replicas <= replicas <= each.spec.autoscale.max_replicas:
             each.replicas = replicas

@@ -133,7 +133,7 @@ def test_services_know_how_many_replicas_are_wanted(case: Case, world: World, tm
     eventually(lambda: case.reaches(Phase.RUNNING).ready_replicas == 3)
 
 
-def test_unknown_names_are_no_error(case: Case) -> None:
+def test_unknown_names_are_not_errors(case: Case) -> None:
     case.launcher.stop("kml-train-9-a9")
     case.launcher.forget("kml-train-9-a9")
     assert case.launcher.logs("kml-train-9-a9") == (b"", 0)

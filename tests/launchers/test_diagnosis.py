@@ -17,7 +17,7 @@ Traceback (most recent call last):
 """
 
 
-def test_exit_code_zero_is_no_failure() -> None:
+def test_exit_code_zero_is_not_a_failure() -> None:
     assert diagnose(Ending(exit_code=0)) is None
 
 

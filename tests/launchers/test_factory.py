@@ -31,7 +31,7 @@ def test_a_launcher_that_does_not_exist_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("launcher", "folder"), [("process", "jobs"), ("kubernetes", "jobs-logs")])
-def test_logs_are_read_from_the_disk_whoever_wrote_them(launcher: str, folder: str, tmp_path: Path) -> None:
+def test_logs_are_read_from_the_disk_whichever_process_wrote_them(launcher: str, folder: str, tmp_path: Path) -> None:
     work = tmp_path / folder / "kml-infer-3-a1"
     work.mkdir(parents=True)
     writer = LogWriter(work, 1)

@@ -159,7 +159,7 @@ def test_a_worker_that_ignores_sigterm_is_killed_after_the_grace(world: World, m
     assert (observed.phase, observed.exit_code) == (Phase.SUCCEEDED, -9)
 
 
-def test_stop_of_unknown_work_is_no_error(world: World, make_launcher: MakeLauncher) -> None:
+def test_stop_of_unknown_work_is_not_an_error(world: World, make_launcher: MakeLauncher) -> None:
     make_launcher().stop("kml-train-99-a1")
 
 

@@ -117,7 +117,7 @@ def test_a_stop_is_carried_through_although_its_launcher_died(world: World) -> N
     assert world.launcher().observe()[RUN].phase is Phase.SUCCEEDED
 
 
-def test_a_half_done_forget_is_no_job_any_more(world: World) -> None:
+def test_a_half_done_forget_is_not_a_job_any_more(world: World) -> None:
     driver, _ = drive(world, "cold", "launch", "forget", fail="launcher.forget_half:kill", do="exit:0")
     assert driver.wait(60) == -signal.SIGKILL
     driver.communicate()

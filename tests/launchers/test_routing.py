@@ -1,4 +1,4 @@
-"""Work in other clusters: it goes where it belongs, and a cluster that is away changes nothing and holds nothing up."""
+"""Work in other clusters: it goes where it belongs, and an unreachable cluster changes nothing and holds nothing up."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def test_a_cluster_that_nobody_entered_is_refused(world: World) -> None:
         world.routing().launch(spec(THERE, "elsewhere"))
 
 
-def test_an_error_of_the_other_launcher_is_told_as_it_is(world: World) -> None:
+def test_an_error_of_the_other_launcher_is_reported_as_it_is(world: World) -> None:
     there = world.add("edge")
     launcher = world.routing(look_seconds=NEVER_SECONDS)
     launcher.observe()
@@ -177,7 +177,7 @@ def test_an_error_of_the_other_launcher_is_told_as_it_is(world: World) -> None:
     assert there.launches == [THERE]
 
 
-# --- clusters that are away ----------------------------------------------------------------------------------------
+# --- unreachable clusters ----------------------------------------------------------------------------------------
 
 
 def test_what_a_cluster_holds_is_unknown_while_it_is_away(world: World) -> None:
@@ -194,7 +194,7 @@ def test_what_a_cluster_holds_is_unknown_while_it_is_away(world: World) -> None:
     seen(launcher, THERE, Phase.RUNNING)
 
 
-def test_a_controller_that_begins_while_a_cluster_is_away_takes_its_work_for_unknown(world: World) -> None:
+def test_a_controller_that_begins_while_a_cluster_is_unreachable_takes_its_work_for_unknown(world: World) -> None:
     world.add("edge", BrokenError("no route to host"))
     world.names = {THERE: "edge"}
     assert {name: each.phase for name, each in world.routing().observe().items()} == {THERE: Phase.UNKNOWN}
@@ -254,7 +254,7 @@ def test_work_is_not_taken_for_vanished_before_its_cluster_was_looked_at(world: 
     assert THERE in launcher.observe()
 
 
-def test_a_cluster_with_new_credentials_is_met_anew(world: World) -> None:
+def test_a_cluster_with_new_credentials_is_met_again(world: World) -> None:
     world.add("edge", BrokenError("401: the token is not valid"))
     world.names = {THERE: "edge"}
     launcher = world.routing()

@@ -53,7 +53,7 @@ def lengths_of_passes(count: int, size: int, *, most: int, passes: int, **option
 @pytest.mark.parametrize("shuffle", [True, False, "batch"])
 @pytest.mark.parametrize("most", [1, 2, 100])
 def test_a_pass_has_no_batch_of_one(shuffle: bool | str, most: int) -> None:
-    # 17 batches: more than the first chunk's eight, so that a border of chunks lies beside the last sample.
+    # 17 batches: more than the first chunk's eight, so that a border of chunks is next to the last sample.
     for count in (16 * 4 + 1, 8 * 4 + 1, 9 * 4 + 1, 5):
         for lengths in lengths_of_passes(count, 4, most=most, passes=3, shuffle=shuffle):
             assert sum(lengths) == count

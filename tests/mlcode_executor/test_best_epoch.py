@@ -29,7 +29,7 @@ def after(values: list[float], *, name: str = "loss", **arguments: Any) -> BestE
         ([3, 2, 1], {}, 3, 0),
         ([3, 1, 2, 1], {}, 2, 2),
         ([1, 2, 1.5], {"mode": "max"}, 2, 1),
-        # The patience begins anew with each better epoch, and what is better by too little is not.
+        # The patience restarts with each better epoch, and what is better by too little is not.
         ([3, 3.1, 2, 2.1, 2.2, 1], {"early_stopping": 2}, 3, 2),
         ([3, 2.95, 2.9, 2.8], {"min_delta": 0.1}, 4, 0),
         ([3, 2.95, 2.92], {"min_delta": 0.1}, 1, 2),

@@ -126,7 +126,7 @@ def test_a_chain_goes_on_from_a_state_to_the_last_bit(
     start_model: StartProcess, framework: Framework, tmp_path: Path
 ) -> None:
     def fit(model: Model, pause_seconds: float | None = None) -> dict[str, Any]:
-        # The loss falls, so the first epoch has the greatest: the best, of two that are waited for in vain.
+        # The loss falls, so the first epoch has the greatest: the best, and the two after it do not improve.
         terms = {"epochs": 9, "monitor": "low_loss", "mode": "max", "early_stopping": 2}
         arguments = {"batch_size": 16, "arguments": terms, "pause_seconds": pause_seconds}
         return model.call("fit", arguments, train_features=FEATURES, train_labels=LABELS)
@@ -176,8 +176,8 @@ def test_all_names_that_are_offered_can_be_trained_with(start_model: StartProces
             train_features=FEATURES,
             train_labels=LABELS if sparse else one_hot,
         )
-        told = {f"{name}_{metric}" for name in ("low", "high") for metric in ("loss", *metrics)}
-        assert set(answer["metrics"]) == told | {"loss"}
+        reported = {f"{name}_{metric}" for name in ("low", "high") for metric in ("loss", *metrics)}
+        assert set(answer["metrics"]) == reported | {"loss"}
         assert np.isfinite(list(answer["metrics"].values())).all()
 
 

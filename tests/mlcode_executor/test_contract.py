@@ -156,9 +156,9 @@ def test_it_stops_early_and_keeps_the_best_epoch(framework: Framework, start_mod
     best = values.index(max(values)) + 1
     assert result["best"] == {"epoch": best, "monitor": limits["monitor"], "value": max(values), "restored": True}
     assert len(values) == best + 3 < 40
-    told = [data for kind, data in model.events if kind == "epoch"]
-    assert [each["best_epoch"] for each in told[best - 1 :]] == [best] * 4
-    assert told[-1]["learning_rate"] == {"learning_rate": pytest.approx(told[0]["learning_rate"]["learning_rate"])}
+    epochs = [data for kind, data in model.events if kind == "epoch"]
+    assert [each["best_epoch"] for each in epochs[best - 1 :]] == [best] * 4
+    assert epochs[-1]["learning_rate"] == {"learning_rate": pytest.approx(epochs[0]["learning_rate"]["learning_rate"])}
     held_out = {"features": few[0][1200:1500], "labels": few[1][1200:1500]}
     metrics = model.call("evaluate", {"batch_size": 32}, **held_out)["metrics"]
     assert metrics[framework.accuracy] == pytest.approx(max(values))

@@ -11,7 +11,7 @@ from tests.mlcode_executor.conftest import StartProcess
 
 _EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 _FILES = sorted(_EXAMPLES.glob("*/model_*.py"))
-# The tutorial's, word for word: from_logits beside a softmax, and a softmax before a loss that has its own.
+# The tutorial's, word for word: from_logits with a softmax, and a softmax before a loss that has its own.
 _WARNED = {"MNIST_RAW_format/model_tensorflow.py", "MNIST_RAW_format/model_pytorch.py"}
 
 

@@ -29,6 +29,6 @@ def test_values_are_numbers_by_name(value: Any, expected: dict[str, float]) -> N
     assert flat_metrics("m", value) == expected
 
 
-def test_what_is_no_number_is_the_users_to_mend() -> None:
+def test_what_is_not_a_number_is_the_users_to_fix() -> None:
     with pytest.raises(UserCodeError, match="the metric 'm' is str"):
         flat_metrics("m", "high")

@@ -1,4 +1,4 @@
-"""Answers that depend on the records beside them are found; ordinary models are left in peace."""
+"""Answers that depend on other records in the batch are found; ordinary models are left in peace."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ def test_an_ordinary_keras_model_is_left_in_peace(start_model: StartProcess) -> 
     assert warnings_after_training(start_model, Runtime.TENSORFLOW, code, (6,))[1] == []
 
 
-def test_noise_of_sums_is_no_finding() -> None:
+def test_noise_of_sums_is_not_a_finding() -> None:
     noise = np.random.default_rng(1)
 
     def predict(features: Any) -> list[Any]:

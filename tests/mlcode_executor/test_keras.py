@@ -253,7 +253,7 @@ def test_the_loop_computes_what_keras_fit_computes_by_its_arguments() -> None:
         [sys.executable, "-c", _SAME_AS_KERAS], capture_output=True, text=True, timeout=400, check=True
     ).stdout
     answers, fit, early_stopping, evaluate = json.loads(output)
-    # drop_last is the loop's own, which Keras leaves to whoever makes the batches; early_stopping names a callback.
+    # drop_last is the loop's own, which Keras leaves to the source of the batches; early_stopping names a callback.
     accepted = set(TENSORFLOW.arguments[Purpose.FIT].accepted)
     assert accepted <= {*fit, *early_stopping, "drop_last", "early_stopping"}
     assert set(TENSORFLOW.arguments[Purpose.EVALUATION].accepted) <= set(evaluate)

@@ -12,7 +12,7 @@ from kafkaml.errors import ArgumentsError, DecodeError, UserCodeError
 from mlcode_executor.process import Runtime
 from tests.mlcode_executor.conftest import Model, StartProcess
 
-# "zeta" is declared before "alpha": whoever goes by the alphabet mixes them up.
+# "zeta" is declared before "alpha": alphabetical order would mix them up.
 TWO_TASKS = """
 inputs = keras.Input((4,))
 zeta = keras.layers.Dense(3, activation="softmax", name="zeta")(inputs)

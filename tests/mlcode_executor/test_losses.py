@@ -82,7 +82,7 @@ def test_what_a_loss_takes_and_what_the_model_gives(described: Any) -> None:
     assert {tuple(each["shape"]) for answer in answers.values() for each in answer["outputs"]} == {(None, 3)}
 
 
-def test_the_label_that_is_left_out_is_told(described: Any) -> None:
+def test_the_label_that_is_left_out_is_reported(described: Any) -> None:
     framework, describe = described
     losses = {
         "tensorflow": "keras.losses.SparseCategoricalCrossentropy(ignore_class=255)",

@@ -58,7 +58,7 @@ def test_samples_of_another_shape_are_refused(model: Model) -> None:
         load(model, doubler(), input={"dtype": "float32", "shape": [4]})
 
 
-def test_what_is_no_model_is_refused(model: Model) -> None:
+def test_what_is_not_a_model_is_refused(model: Model) -> None:
     with pytest.raises(UserCodeError, match="cannot be loaded"):
         load(model, b"not a model", input={"dtype": "float32", "shape": [3]})
 

@@ -103,7 +103,7 @@ TOLD = "\\ud800 \0 \x1b[31m \u202e"
         ("raise KeyboardInterrupt", "KeyboardInterrupt"),
         ("raise GeneratorExit", "GeneratorExit"),
         (f"import sys; sys.exit({ANY})", f"SystemExit: the code ended the program with exit status {TOLD}"),
-        # A file that no file system has: the frames of such code are not the person's.
+        # A file that no file system has: the frames of such code are not the user's.
         ("exec(compile('raise ValueError(1)', '\\ud800', 'exec'))", "ValueError: 1"),
         ("def f():\n    raise ValueError(1)\nf.__code__ = f.__code__.replace(co_name='\\ud800')\nf()", "ValueError: 1"),
         # What the compiler says of a text is said by anybody.
@@ -126,10 +126,10 @@ TOLD = "\\ud800 \0 \x1b[31m \u202e"
         (r"raise type('\xe9 \x1b[31m', (Exception,), {})('x')", "\xe9 \x1b[31m: x"),
     ],
 )
-def test_whatever_an_error_says_of_itself_is_told_as_text(code: str, message: str) -> None:
+def test_whatever_an_error_says_of_itself_is_reported_as_text(code: str, message: str) -> None:
     with pytest.raises(UserCodeError) as caught:
         execute(code, "", {})
-    told = caught.value
-    assert told.message == message
-    assert all(type(each) is str for each in (told.message, told.hint, told.traceback_text))
-    assert ".py" not in told.traceback_text
+    reported = caught.value
+    assert reported.message == message
+    assert all(type(each) is str for each in (reported.message, reported.hint, reported.traceback_text))
+    assert ".py" not in reported.traceback_text

@@ -177,7 +177,9 @@ def test_memory_that_a_batch_takes_bounds_the_next_ones(process: ModelProcess) -
         assert served.collect()[0].tolist() == [[1]] * most
 
 
-def test_a_batch_that_runs_out_of_memory_is_told_from_one_that_the_model_refuses(process: ModelProcess) -> None:
+def test_a_batch_that_runs_out_of_memory_is_distinguished_from_one_that_the_model_refuses(
+    process: ModelProcess,
+) -> None:
     define(process, "def predict(x):\n    if x[0]: raise RuntimeError('cannot allocate memory')\n    return x")
     with Predictor(process, np.float32, (), 8) as predictor:
         predictor.input_array[:] = 1

@@ -52,7 +52,7 @@ def run(process: ModelProcess, code: str, timeout_seconds: float = 60) -> dict[s
     return process.call("run", {"code": code}, timeout_seconds=timeout_seconds)
 
 
-def test_values_keep_their_types_and_what_is_no_number(process: ModelProcess) -> None:
+def test_values_keep_their_types_and_what_is_not_a_number(process: ModelProcess) -> None:
     result = run(
         process, "result = {'nan': float('nan'), 'inf': float('-inf'), 'big': 2**60, 'text': 'ü', 'none': None}"
     )

@@ -1,4 +1,4 @@
-"""Frames: what is sent arrives, what is no frame is refused, and nothing waits for ever or leaks a descriptor."""
+"""Frames: what is sent arrives, anything else is refused, and nothing waits forever or leaks a descriptor."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_frame_arrives_as_it_was_sent(document: dict[str, Any]) -> None:
         assert Channel(right).receive(deadline=soon()) == (document, [])
 
 
-def test_metrics_that_are_no_numbers_survive(pair: tuple[socket.socket, socket.socket]) -> None:
+def test_metrics_that_are_not_numbers_survive(pair: tuple[socket.socket, socket.socket]) -> None:
     Channel(pair[0]).send({"loss": float("nan"), "up": float("inf"), "down": float("-inf")}, deadline=soon())
     document, _ = Channel(pair[1]).receive(deadline=soon())
     assert math.isnan(document["loss"])
@@ -85,7 +85,7 @@ def test_a_frame_of_the_largest_size_passes_and_a_larger_one_is_refused(
     ],
     ids=["huge", "no object", "empty", "no text", "nested", "a number of many digits"],
 )
-def test_what_is_no_frame_is_refused(pair: tuple[socket.socket, socket.socket], wire: bytes) -> None:
+def test_what_is_not_a_frame_is_refused(pair: tuple[socket.socket, socket.socket], wire: bytes) -> None:
     sender = threading.Thread(target=pair[0].sendall, args=[wire])
     sender.start()
     with pytest.raises(FrameError):
@@ -122,7 +122,7 @@ def test_sending_to_a_peer_that_does_not_read_ends_at_the_deadline(pair: tuple[s
         flood()
 
 
-def test_a_closed_peer_is_told_apart_from_garbage(pair: tuple[socket.socket, socket.socket]) -> None:
+def test_a_closed_peer_is_distinguished_from_garbage(pair: tuple[socket.socket, socket.socket]) -> None:
     pair[0].close()
     with pytest.raises(ChannelClosed):
         Channel(pair[1]).receive(deadline=soon())
@@ -185,7 +185,7 @@ def test_an_error_is_cut_to_what_a_frame_can_hold() -> None:
     "document",
     [None, [], {}, {"kind": "boom"}, {"kind": "user_code", "message": 7}, {"kind": ["user_code"], "message": ""}],
 )
-def test_what_is_no_error_is_refused(document: object) -> None:
+def test_what_is_not_an_error_is_refused(document: object) -> None:
     with pytest.raises(FrameError):
         error_from_json(document)
 
@@ -204,7 +204,7 @@ def test_any_text_of_a_model_process_can_be_written_and_sent_on() -> None:
         received, _ = Channel(ours).receive()
     received = plain_document(received)
     assert received["names\\ud800"] == ["\\ud83d"]
-    told = error_from_json(received["error"])
+    reported = error_from_json(received["error"])
     # An escape sequence is text like any other; who shows it makes it harmless.
-    assert (told.message, told.hint) == ("\\ud800 \\x00 \x1b[31m \U0001f600", "\\udfff")
-    assert error_from_json(error).message == told.message
+    assert (reported.message, reported.hint) == ("\\ud800 \\x00 \x1b[31m \U0001f600", "\\udfff")
+    assert error_from_json(error).message == reported.message

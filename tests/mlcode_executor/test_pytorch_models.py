@@ -242,7 +242,7 @@ EMBEDDING = network(
 )
 
 
-def test_fractions_beside_ids_are_not_cut_off(start_model: StartProcess, tmp_path: Path) -> None:
+def test_fractions_next_to_ids_are_not_cut_off(start_model: StartProcess, tmp_path: Path) -> None:
     random = np.random.default_rng(5)
     numbers = random.random((600, 2))
     features = np.column_stack([random.integers(0, 4, 600), numbers]).astype(np.float32)
@@ -561,7 +561,7 @@ def test_code_for_a_gpu_runs_where_there_is_none(
         ("torch.distributed.init_process_group('nccl')", "one process"),
     ],
 )
-def test_what_is_not_here_is_told_in_one_line(start_model: StartProcess, code: str, hint: str) -> None:
+def test_what_is_not_here_is_reported_in_one_line(start_model: StartProcess, code: str, hint: str) -> None:
     with pytest.raises(UserCodeError) as caught:
         start_model(Runtime.PYTORCH).call("check", {"code": code, "imports": ""})
     assert hint in caught.value.hint
@@ -621,7 +621,7 @@ def test_a_sub_model_needs_neither_loss_nor_optimizer_and_tells_what_goes_up(
         ("return self.layer(nn.functional.pad(x, (0, self.layer.in_features - x.shape[1])))", False),
     ],
 )
-def test_the_length_of_samples_is_told_where_no_other_is_taken(
+def test_the_length_of_samples_is_reported_where_no_other_is_taken(
     start_model: StartProcess, forward: str, proven: bool
 ) -> None:
     code = network(LAYER, forward)

@@ -255,7 +255,7 @@ def test_a_training_goes_on_elsewhere_to_the_last_bit(kind_of: Callable[[str], K
 @pytest.mark.parametrize("name", ["keras-layers", "torch-layers"])
 def test_the_best_epoch_and_the_patience_go_on_elsewhere(kind_of: Callable[[str], Kind], name: str) -> None:
     kind = kind_of(name)
-    # The first epoch has the greatest loss: the best of two that are waited for in vain.
+    # The first epoch has the greatest loss: the best, and the two after it do not improve.
     arguments = {EPOCHS[kind.runtime]: 9, "monitor": "loss", "mode": "max", "early_stopping": 2}
     undisturbed = kind.build()
     whole = kind.fit(undisturbed, **arguments)
@@ -287,7 +287,7 @@ def test_passes_go_on_elsewhere_to_the_last_bit(kind_of: Callable[[str], Kind], 
     kind.learn(undisturbed, 1)
     second = kind.build(save(undisturbed))
     for window in (2, 3):
-        # What is asked of the model beside its training changes nothing.
+        # Requests during training change nothing in it.
         assert kind.evaluate(second, champion=True) == of_champion != kind.evaluate(second)
         assert kind.learn(second, window) == kind.learn(undisturbed, window)
     assert content(save(second)) == content(save(undisturbed))
@@ -356,7 +356,7 @@ model.compile(optimizer=optimizer, loss=keras.losses.SparseCategoricalCrossentro
     assert weights_of(model) != weights_of(classic)
 
 
-def test_what_tensorflow_draws_by_itself_is_said_of_a_training_that_went_on(kind_of: Callable[[str], Kind]) -> None:
+def test_what_tensorflow_draws_on_its_own_is_said_of_a_training_that_went_on(kind_of: Callable[[str], Kind]) -> None:
     kind = kind_of("keras-layers")
     code = """class Noise(keras.layers.Layer):
     def call(self, x, training=False):

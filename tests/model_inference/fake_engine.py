@@ -90,7 +90,7 @@ class EngineFactory:
 
     ``hands_up``: they are a tier's, and answer the sum, which goes up, and its last digit as a probability.
 
-    ``deaths_left``: so many batches kill it, whatever is in them.
+    ``deaths_left``: this many batches kill it, whatever is in them.
 
     Engines take batches of at most ``limit``. Batches of more than ``fits`` take more memory than there is, and so does
     a sample that holds ``greedy``.

@@ -181,7 +181,7 @@ class TestComparison:
         assert found.champion.accuracy is None
         assert orjson.loads(orjson.dumps(found.to_json()))["mean_difference"] == pytest.approx(2.5 / 4)
 
-    def test_keys_that_are_no_labels_count_for_nothing(self) -> None:
+    def test_keys_that_are_not_labels_count_for_nothing(self) -> None:
         counter = ComparisonCounter(1, 2, labels=self.labels)
         counter.add([b"a name", b"\1"], np.eye(2), np.eye(2))
         assert counter.report().champion.labelled == 1

@@ -20,15 +20,15 @@ from tests.local_server import Answer, LocalServer, json_answer
 
 
 def test_what_is_set_on_the_machine_goes_before_what_the_platform_tells() -> None:
-    told = BrokerAccess(bootstrap_servers="kafka:9092", security_protocol="SASL_SSL", sasl_mechanism="PLAIN")
+    reported = BrokerAccess(bootstrap_servers="kafka:9092", security_protocol="SASL_SSL", sasl_mechanism="PLAIN")
     own = KafkaSettings(sasl_username="gate", ssl_ca_location="/ca.pem")
-    found = broker_settings(told, own)
+    found = broker_settings(reported, own)
     assert (found.bootstrap_servers, found.security_protocol) == ("kafka:9092", "SASL_SSL")
     assert (found.sasl_username, found.ssl_ca_location) == ("gate", "/ca.pem")
     near = KafkaSettings(bootstrap_servers="near:1", sasl_username="gate")
-    assert broker_settings(told, near).bootstrap_servers == "near:1"
+    assert broker_settings(reported, near).bootstrap_servers == "near:1"
     with pytest.raises(SettingsError, match="asks for a user") as refused:
-        broker_settings(told, KafkaSettings())
+        broker_settings(reported, KafkaSettings())
     assert "KML_KAFKA_SASL_USERNAME" in refused.value.hint
 
 
@@ -111,7 +111,7 @@ def test_a_name_that_another_process_took_over_ends_it(tmp_path: Path) -> None:
     assert server.joined_before == [False]
 
 
-def test_told_to_end_while_it_waits_it_ends_in_order(tmp_path: Path) -> None:
+def test_asked_to_end_while_it_waits_it_ends_in_order(tmp_path: Path) -> None:
     with Platform(refusal(425, "not_yet", "starts")) as server:
         main = threading.main_thread().ident
         assert main is not None

@@ -107,7 +107,7 @@ def test_settings_that_cannot_be_read_are_said_once_and_asked_for_again() -> Non
     assert (topics.warnings(), topics.max_bytes("out")) == ([], 100)
 
 
-def test_a_topic_without_room_for_the_answers_is_told_before_the_first_one() -> None:
+def test_a_topic_without_room_for_the_answers_is_reported_before_the_first_one() -> None:
     topics = output_topics({"max.message.bytes": "1048588"})
     topics.expect({"out": answer_bytes([(np.dtype(np.float32), (10,))])})
     assert topics.warnings() == []
@@ -146,7 +146,7 @@ def publish(topics: OutputTopics, *stamps: int, values: np.ndarray) -> tuple[Fak
     return client, published
 
 
-def test_only_answers_that_need_it_are_stamped_anew() -> None:
+def test_only_answers_that_need_it_are_stamped_again() -> None:
     old = NOW_MS - 2 * DAY_MS
     topics = output_topics({"retention.ms": str(DAY_MS)})
     client, published = publish(topics, NOW_MS, old, -1, values=np.zeros((3, 2), np.float32))

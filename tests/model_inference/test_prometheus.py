@@ -22,7 +22,7 @@ def acknowledge(metrics: ReplicaMetrics) -> dict[str, float]:
     return found
 
 
-def test_counts_sizes_and_latencies_are_told() -> None:
+def test_counts_sizes_and_latencies_are_reported() -> None:
     stats = LoopStats(clock=lambda: 0.0, wall_clock=lambda: 1000.0)
     # 100 records, older than the replica, so measured from their arrival: of them 34 are looked at, all are counted.
     stats.committed(
@@ -62,7 +62,7 @@ def test_a_commit_without_answers_measures_nothing() -> None:
     assert (found["kafkaml_replica_latency_seconds_count"], found["kafkaml_replica_batch_records_count"]) == (0, 1)
 
 
-def test_swaps_are_counted_also_after_they_were_told() -> None:
+def test_swaps_are_counted_also_after_they_were_reported() -> None:
     news = SwapNews()
     metrics = ReplicaMetrics(LoopStats(), news, inference=3, replica=1)
     news.serves(Serving(revision=1, version=1))

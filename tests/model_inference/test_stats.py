@@ -65,7 +65,7 @@ class RecordingSink:
         return {"revision": self.revision}
 
 
-def test_a_change_of_state_is_told_at_once() -> None:
+def test_a_change_of_state_is_reported_at_once() -> None:
     sink = RecordingSink()
     with StatsReporter(sink, LoopStats(), replica=2, news=SwapNews(), interval_seconds=60) as reporter:
         eventually(lambda: sink.bodies)
@@ -75,7 +75,7 @@ def test_a_change_of_state_is_told_at_once() -> None:
     assert [(body["replica"], body["state"]) for body in sink.bodies[:2]] == [(2, "starting"), (2, "running")]
 
 
-def test_a_failure_is_told_with_its_cause() -> None:
+def test_a_failure_is_reported_with_its_cause() -> None:
     sink = RecordingSink()
     failure = Failure(category=FailureCategory.USER_CODE, cause="no model")
     with StatsReporter(sink, LoopStats(), replica=0, news=SwapNews(), interval_seconds=60) as reporter:
@@ -85,7 +85,7 @@ def test_a_failure_is_told_with_its_cause() -> None:
     assert sink.bodies[-1]["error"]["cause"] == "no model"
 
 
-def test_a_backend_that_is_away_is_no_error_but_one_that_refuses_ends_the_replica() -> None:
+def test_a_backend_that_is_unreachable_is_not_an_error_but_one_that_refuses_ends_the_replica() -> None:
     sink, ended = RecordingSink(), threading.Event()
     sink.error = ApiError("away")
     with StatsReporter(
@@ -97,7 +97,7 @@ def test_a_backend_that_is_away_is_no_error_but_one_that_refuses_ends_the_replic
         assert ended.wait(60)
 
 
-def test_counts_of_a_killed_process_are_told_by_the_next_one(tmp_path: Path) -> None:
+def test_counts_of_a_killed_process_are_reported_by_the_next_one(tmp_path: Path) -> None:
     path, sink = tmp_path / "counts" / "group.0", RecordingSink()
     first = CountsFile(path, "a" * 32)
     assert first.previous is None
@@ -167,7 +167,7 @@ def test_exits_are_counted_from_when_a_limit_decides() -> None:
     assert (found.limit, found.share, counts.predicted, counts.sent_up) == (0.9, 0.0, 7, 3)
 
 
-def test_confidence_adds_up_and_is_told_once_an_answer_has_one() -> None:
+def test_confidence_adds_up_and_is_reported_once_an_answer_has_one() -> None:
     sink, stats = RecordingSink(), LoopStats()
     reporter = StatsReporter(sink, stats, replica=0, news=SwapNews(), interval_seconds=60)
     committed(stats, 1, 2)

@@ -1,4 +1,4 @@
-"""Another version is loaded beside the one that answers; whatever is wrong with it, the old one goes on."""
+"""Another version is loaded while the present one answers; whatever is wrong with it, the old one continues."""
 
 from __future__ import annotations
 
@@ -229,7 +229,7 @@ def test_what_is_not_wanted_any_more_does_not_answer(world: World) -> None:
     eventually(lambda: acknowledge(world) == ((2, 1), [], None), 60)
 
 
-def test_a_backend_that_is_away_is_asked_again(world: World) -> None:
+def test_a_backend_that_is_unreachable_is_asked_again(world: World) -> None:
     world.plan_errors = [ApiError("away")]
     world.want(2, 1)
     assert world.turn() == 2
@@ -243,7 +243,7 @@ def test_all_processes_end_with_it() -> None:
     assert (world.factories[1].closed, world.factories[2].closed) == (1, 1)
 
 
-def test_swaps_are_told_until_they_were_heard() -> None:
+def test_swaps_are_reported_until_they_were_heard() -> None:
     world = World()
     with world.swapper:
         world.want(2, 1)

@@ -69,8 +69,8 @@ class MeanModel:
         for epoch in range(self.epoch + 1, epochs + 1):
             on_event("progress", {"epoch": epoch, "epochs": epochs, "batch": 1, "batches": 1, "metrics": {"loss": 1.0}})
             validation = {"loss": 2.0} if "validation_features" in arrays else {}
-            told = {"epoch": epoch, "seconds": 0.1, "training": {"loss": 1 / epoch}, "validation": validation}
-            on_event("epoch", {**told, "learning_rate": {"learning_rate": 0.1}, "best_epoch": epoch})
+            reported = {"epoch": epoch, "seconds": 0.1, "training": {"loss": 1 / epoch}, "validation": validation}
+            on_event("epoch", {**reported, "learning_rate": {"learning_rate": 0.1}, "best_epoch": epoch})
             self.on_epoch(epoch)
             self.epoch = epoch
             pause = params["pause_seconds"]

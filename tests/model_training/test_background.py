@@ -24,7 +24,7 @@ def test_an_error_is_raised_where_the_result_is_asked_for() -> None:
 def test_the_function_ends_when_its_caller_left() -> None:
     reading, ended = threading.Event(), threading.Event()
 
-    def reads_for_ever(checkpoint: Callable[[int, int], None]) -> None:
+    def reads_forever(checkpoint: Callable[[int, int], None]) -> None:
         try:
             while True:
                 checkpoint(1, 2)
@@ -33,7 +33,7 @@ def test_the_function_ends_when_its_caller_left() -> None:
             ended.set()
 
     def run() -> None:
-        with in_background(reads_for_ever):
+        with in_background(reads_forever):
             assert reading.wait(60)
             raise RuntimeError("the model does not build")
 

@@ -205,16 +205,16 @@ def test_metrics_of_each_exit_are_those_of_the_sub_model_served_alone(trained: T
     labels = LABELS[TEST].astype(int)
     for name, answers in zip(NAMES, trained.answers, strict=True):
         found = probabilities(answers[-1])
-        told = trained.outcome(name).test_metrics
-        assert told["sparse_categorical_accuracy"] == pytest.approx((found.argmax(1) == labels).mean(), abs=1e-6)
+        shown = trained.outcome(name).test_metrics
+        assert shown["sparse_categorical_accuracy"] == pytest.approx((found.argmax(1) == labels).mean(), abs=1e-6)
         best = np.argsort(found, axis=1)[:, -5:]
-        assert told["sparse_top_k_categorical_accuracy"] == pytest.approx(
+        assert shown["sparse_top_k_categorical_accuracy"] == pytest.approx(
             (best == labels[:, None]).any(axis=1).mean(), abs=1e-6
         )
-        assert told["loss"] == pytest.approx(-np.log(found[np.arange(len(labels)), labels]).mean(), abs=1e-4)
-        assert told["sparse_categorical_accuracy"] > 0.8
+        assert shown["loss"] == pytest.approx(-np.log(found[np.arange(len(labels)), labels]).mean(), abs=1e-4)
+        assert shown["sparse_categorical_accuracy"] > 0.8
         matrix = np.array(trained.outcome(name).confusion_matrix)
-        assert matrix.trace() / matrix.sum() == pytest.approx(told["sparse_categorical_accuracy"], abs=1e-6)
+        assert matrix.trace() / matrix.sum() == pytest.approx(shown["sparse_categorical_accuracy"], abs=1e-6)
         assert matrix.sum() == len(labels)
 
 
@@ -231,7 +231,7 @@ def test_several_metrics_do_not_mix_and_the_top_tells_the_whole_loss(trained: Tr
     assert len({each["loss"] for each in outcomes}) == 3
 
 
-def test_what_goes_up_and_who_is_last_is_told(trained: Trained) -> None:
+def test_what_goes_up_and_who_is_last_is_reported(trained: Trained) -> None:
     outcomes = [trained.outcome(name) for name in NAMES]
     assert [each.exit.upper_bytes for each in outcomes if each.exit] == [256, 256, 0]
     assert [each.exit.classes for each in outcomes if each.exit] == [10, 10, 10]
@@ -257,7 +257,7 @@ def test_what_is_served_by_onnx_is_within_a_millionth_of_what_the_framework_pred
         (taken,) = session.get_inputs()
         kind = np.uint8 if "uint8" in taken.type else np.float32
         answers = [np.asarray(each) for each in session.run(None, {taken.name: features.astype(kind)})]
-        # As it is written, and read again by whoever gets the answer.
+        # As it is written, and read again by the receiver of the answer.
         written = [json.loads(value)["values"] for value in encode_outputs(answers[-1:])]
         assert np.array_equal(np.array(written, np.float32), answers[-1])
         for answer, wanted in zip(answers, predicted, strict=True):
@@ -267,7 +267,7 @@ def test_what_is_served_by_onnx_is_within_a_millionth_of_what_the_framework_pred
         features = predicted[0]
 
 
-def test_the_curve_of_a_limit_is_told_by_what_is_served(trained: Trained) -> None:
+def test_the_curve_of_a_limit_is_reported_by_what_is_served(trained: Trained) -> None:
     document = json.loads(trained.reporters["cloud"].artifacts["exits.json"])
     assert "exits.json" not in trained.reporters["edge"].artifacts
     assert (document["of"], document["samples"]) == ("test", 397)
@@ -399,7 +399,7 @@ def test_a_chain_learns_a_data_set_without_end(runs: Runs) -> None:
         assert outcome.exit is not None
         assert outcome.samples["training"] + outcome.samples["validation"] == 900
         assert outcome.test_metrics["sparse_categorical_accuracy"] > 0.5
-        # Each tier reads by what the first window told, and answers with the classes that were found there.
+        # Each tier reads by what the first window decided, and answers with the classes that were found there.
         learnt = Learnt.model_validate(outcome.learnt["learnt"])
         assert learnt.classes == tuple(f"no {digit}" for digit in range(10))
         assert learnt.columns["pixels"].scale == 255, name

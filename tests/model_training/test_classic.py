@@ -148,9 +148,9 @@ def test_a_result_says_which_epoch_is_the_best_and_that_training_stopped_early(t
     assert best == BestEpoch(epoch=3, epochs=9, trained=4, monitor="val_loss", value=0.5, restored=True)
     assert best.stopped_early
     # Behind the reading of the stream: nothing is known before an epoch is over.
-    told = [each for each in run.reporter.progresses if each.epoch]
-    assert [each.remaining_seconds is None for each in told] == [True, False, False, False]
-    assert all(each.may_end_sooner for each in told)
+    shown = [each for each in run.reporter.progresses if each.epoch]
+    assert [each.remaining_seconds is None for each in shown] == [True, False, False, False]
+    assert all(each.may_end_sooner for each in shown)
 
 
 def test_the_seed_reaches_the_model_process(run: Run) -> None:
@@ -480,12 +480,12 @@ def test_a_file_that_the_backend_refuses_is_left_out(run: Run, monkeypatch: pyte
     assert "model.onnx was not kept: larger than KML_MAX_ARTIFACT_BYTES" in outcome.warnings
 
 
-def test_metrics_that_are_no_numbers_are_kept(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_metrics_that_are_not_numbers_are_kept(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run.model, "_evaluate", lambda *_: {"metrics": {"loss": float("nan")}})
     assert np.isnan(run.run().test_metrics["loss"])
 
 
-def test_an_onnx_difference_that_is_no_number_is_none(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_onnx_difference_that_is_not_a_number_is_none(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     export = run.model._export_onnx
     monkeypatch.setattr(
         run.model, "_export_onnx", lambda *arguments: {**export(*arguments), "max_difference": float("nan")}

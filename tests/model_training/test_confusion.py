@@ -68,7 +68,7 @@ def test_no_samples_give_zeros() -> None:
         (np.array([0, 1, 2]), 3, "cannot be compared"),
     ],
 )
-def test_what_has_no_classes_is_told_why(labels: np.ndarray, classes: int, why: str) -> None:
+def test_what_has_no_classes_gets_the_reason(labels: np.ndarray, classes: int, why: str) -> None:
     with pytest.raises(NoConfusionMatrix, match=why):
         confusion_matrix(labels, predicted(0, 1), classes=classes)
 

@@ -51,7 +51,7 @@ def test_a_part_that_the_run_does_not_have_is_our_fault(tmp_path: Path) -> None:
         run.part("cloud")
 
 
-def test_a_version_is_told_with_where_it_comes_from_and_its_files_begin_anew(tmp_path: Path) -> None:
+def test_a_version_is_reported_with_where_it_comes_from_and_its_files_start_again(tmp_path: Path) -> None:
     run, reporters = context(tmp_path, "mean")
     part = run.part()
     files = part.files
@@ -65,17 +65,17 @@ def test_a_version_is_told_with_where_it_comes_from_and_its_files_begin_anew(tmp
     assert reporters["mean"].positions == {"a": {"0": 3, "1": 5}, "b": {"0": 1}}
 
 
-def test_a_checkpoint_comes_after_all_that_other_parts_told(tmp_path: Path) -> None:
+def test_a_checkpoint_comes_after_all_that_other_parts_reported(tmp_path: Path) -> None:
     run, reporters = context(tmp_path, "mean", "edge")
     part = run.part()
-    told: list[str] = []
+    reported: list[str] = []
     for name, reporter in reporters.items():
-        reporter.flush = lambda name=name, **_: told.append(name)  # type: ignore[method-assign]
+        reporter.flush = lambda name=name, **_: reported.append(name)  # type: ignore[method-assign]
     state = part.folder / "state.npz"
     state.write_bytes(b"state")
-    reporters["mean"].checkpoint = lambda *_, **__: told.append("checkpoint")  # type: ignore[assignment,method-assign]
+    reporters["mean"].checkpoint = lambda *_, **__: reported.append("checkpoint")  # type: ignore[assignment,method-assign]
     run.keep_checkpoint(part, Contents(step=1, state=state))
-    assert told == ["edge", "checkpoint"]
+    assert reported == ["edge", "checkpoint"]
 
 
 def test_sessions_share_the_wall_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,7 +56,7 @@ def test_curves_are_bounded_and_exact_all_the_same() -> None:
     assert found.roc_auc == pytest.approx(float(higher), abs=1e-6)
 
 
-def test_nothing_to_draw_is_no_curve() -> None:
+def test_nothing_to_draw_is_not_a_curve() -> None:
     sure = np.ones(4, np.float32)
     assert curves(ACTUAL, ACTUAL, sure, classes=3) is None
     assert curves(np.zeros(4, int), ACTUAL, sure, classes=2) is None
@@ -94,7 +94,7 @@ def test_residuals_are_chosen_evenly_and_their_quantiles_are_of_all() -> None:
     assert residuals(np.zeros((3, 2)), np.zeros((3, 1), np.float32)) == []
 
 
-def test_answers_that_are_no_numbers_travel_as_nothing() -> None:
+def test_answers_that_are_not_numbers_travel_as_nothing() -> None:
     (found,) = residuals(np.array([1.0, 2.0]), np.array([[np.nan], [3.0]], np.float32))
     again = Residuals.model_validate(found.to_json())
     assert found.to_json()["points"] == [[1.0, None], [2.0, 3.0]]

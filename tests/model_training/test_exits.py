@@ -22,9 +22,9 @@ def chain_of(*names: str, metrics: tuple[str, ...] = ("mae", "f1")) -> TrainingP
     return PLAN.model_copy(update={"chain": parts, "chain_training": ChainTraining(metrics=metrics)})
 
 
-def test_metrics_are_told_by_whole_names_also_where_one_begins_like_another() -> None:
+def test_metrics_are_matched_by_whole_names_also_where_one_begins_like_another() -> None:
     metrics = ChainMetrics(chain_of("model", "model_loss", "model_edge"))
-    told = {
+    reported = {
         "loss": 6.0,
         "model_loss": 1.0,
         "model_mae": 0.1,
@@ -35,10 +35,10 @@ def test_metrics_are_told_by_whole_names_also_where_one_begins_like_another() ->
         "model_edge_loss": 3.0,
         "model_edge_mae": 0.5,
     }
-    assert metrics.of(0, told) == {"loss": 1.0, "mae": 0.1, "f1_0": 0.3, "f1_1": 0.4}
-    assert metrics.of(1, told) == {"loss": 2.0, "mae": 0.2}
-    assert metrics.of(2, told) == {"loss": 3.0, "mae": 0.5, "total_loss": 6.0}
-    assert metrics.monitored(told) == {"loss": 6.0, "mae": 0.5, "total_loss": 6.0}
+    assert metrics.of(0, reported) == {"loss": 1.0, "mae": 0.1, "f1_0": 0.3, "f1_1": 0.4}
+    assert metrics.of(1, reported) == {"loss": 2.0, "mae": 0.2}
+    assert metrics.of(2, reported) == {"loss": 3.0, "mae": 0.5, "total_loss": 6.0}
+    assert metrics.monitored(reported) == {"loss": 6.0, "mae": 0.5, "total_loss": 6.0}
     assert metrics.of(1, {}) == {}
 
 
@@ -60,7 +60,7 @@ def test_names_that_no_layer_can_bear_are_changed_and_stay_apart() -> None:
         ([[0.5]], LabelKind.NUMBERS, Scores.VALUES),
     ],
 )
-def test_what_scores_are_is_told_by_their_values(scores: Any, loss: LabelKind, kind: Scores) -> None:
+def test_what_scores_are_is_seen_by_their_values(scores: Any, loss: LabelKind, kind: Scores) -> None:
     assert scores_kind(np.array(scores), loss) is kind
 
 

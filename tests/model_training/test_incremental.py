@@ -93,7 +93,7 @@ class Run:
             self.broker.append(OutgoingRecord("live", sample, key, timestamp_ms=1_000_000 + number, partition=0))
 
     def set(self, **fields: Any) -> None:
-        """Change the plan; what is no field of it is one of its settings."""
+        """Change the plan; other names are its settings."""
         own = {name: value for name, value in fields.items() if name in TrainingPlan.model_fields}
         others = {name: value for name, value in fields.items() if name not in own}
         self.plan = self.plan.model_copy(update={"incremental": settings(**others), **own})
@@ -159,7 +159,7 @@ def test_every_window_is_tried_learnt_validated_and_kept(run: Run) -> None:
     assert run.reporter.order[-3:] == ["upload", "upload", "finished"]
 
 
-def test_a_person_sees_classes_and_the_matrix_of_what_was_held_out(run: Run) -> None:
+def test_a_user_sees_classes_and_the_matrix_of_what_was_held_out(run: Run) -> None:
     run.send(40)
     outcome = run.run()
     assert outcome.confusion_matrix is not None
@@ -197,7 +197,7 @@ def test_batches_are_mixed_inside_only_when_asked_for(run: Run) -> None:
     assert seen != sorted(seen)
 
 
-def test_epochs_are_passes_over_each_window_mixed_anew(run: Run) -> None:
+def test_epochs_are_passes_over_each_window_mixed_again(run: Run) -> None:
     run.send(10)
     run.set(fit_arguments={"epochs": 3})
     run.run()
@@ -290,7 +290,7 @@ class TestGoingOn:
         assert outcome.artifacts == whole.artifacts
         assert not resumed.reporter.epochs
 
-    def test_a_killed_model_process_is_replaced_and_learns_the_window_anew(self, run: Run, tmp_path: Path) -> None:
+    def test_a_killed_model_process_is_replaced_and_learns_the_window_again(self, run: Run, tmp_path: Path) -> None:
         run.send(50)
         died = ModelProcessDied("killed", reason="killed")
         calls = []
@@ -336,15 +336,15 @@ class TestGoingOn:
                 run.run()
             ends += run.reporter.windows[len(ends) :]
         assert run.reporter.outcome is not None
-        told = {each.step: each.positions for each in ends}
-        assert list(told) == list(range(1, 7))
-        assert all(told[each.step] == each.positions for each in ends)
+        shown = {each.step: each.positions for each in ends}
+        assert list(shown) == list(range(1, 7))
+        assert all(shown[each.step] == each.positions for each in ends)
         assert len(ends) > 6
         # One that read the same windows undisturbed.
         undisturbed = Run(run.folder, plan=run.plan.model_copy(update={"checkpoint": None, "begun": None}))
         undisturbed.broker.create_topic("live")
         starts = dict.fromkeys(range(3), 0)
-        for positions in told.values():
+        for positions in shown.values():
             records = []
             for partition, start in starts.items():
                 starts[partition] = positions["live"][str(partition)]
@@ -543,9 +543,9 @@ class TestStopping:
 
     def stopping_after(self, report: Callable[..., Any]) -> Callable[..., Any]:
         def reported(*arguments: Any, **more: Any) -> Any:
-            told = report(*arguments, **more)
+            shown = report(*arguments, **more)
             os.kill(os.getpid(), signal.SIGTERM)
-            return told
+            return shown
 
         return reported
 
@@ -609,18 +609,18 @@ class TestStream:
         assert outcome.labels == ["0", "1"]
         assert outcome.samples["training"] == 24
 
-    def test_first_labels_that_are_no_classes_are_refused(self, run: Run) -> None:
+    def test_first_labels_that_are_not_classes_are_refused(self, run: Run) -> None:
         run.send(10, label=2)
         with pytest.raises(DataMismatch, match="takes whole numbers from 0 to 1"):
             run.run()
 
-    def test_a_later_label_that_is_no_class_is_left_out_and_many_are_a_failure(self, run: Run) -> None:
+    def test_a_later_label_that_is_not_a_class_is_left_out_and_many_are_a_failure(self, run: Run) -> None:
         run.send(20)
         run.send(1, start=20, label=2)
         outcome = run.run()
         assert outcome.samples == {"training": 16, "validation": 4, "test": 4}
-        told = "live[0]@20: the label is 2: expected whole numbers from 0 to 1"
-        assert any(told in each for each in outcome.warnings)
+        shown = "live[0]@20: the label is 2: expected whole numbers from 0 to 1"
+        assert any(shown in each for each in outcome.warnings)
         run.send(1001, start=30, label=2)
         with pytest.raises(DecodeError, match="the label is 2"):
             run.run()
@@ -672,7 +672,7 @@ class _Endless(InMemoryReader):
     ) -> Iterator[RecordBatch]:
         for offset in range(self.count):
             sample = np.array([offset, 100 * (offset % 2)], np.float32).tobytes()
-            # Some are no samples, each in a way of its own.
+            # Some are not samples, each in a way of its own.
             value = b"odd" * (offset % 7) if offset % 500 == 0 else sample
             yield ListBatch([Record("live", 0, offset, bytes([offset % 2]), value, (), offset)])
         while True:

@@ -53,8 +53,8 @@ def test_of_a_window_the_unlabelled_samples_that_it_is_sure_of_are_learnt_with_t
     assert all(value % 1 == 0 for value in run.model.seen[0])
     assert [each.window and each.window.records for each in run.reporter.epochs] == [8, 8]
     assert outcome.samples["pseudo_labelled"] == 6
-    told = [each.pseudo_labels for each in run.reporter.epochs]
-    assert [each and (each.unlabelled, each.chosen) for each in told] == [None, (6, 6)]
+    reported = [each.pseudo_labels for each in run.reporter.epochs]
+    assert [each and (each.unlabelled, each.chosen) for each in reported] == [None, (6, 6)]
     union = run.model.seen[-1]
     assert sum(value % 1 for value in union) == 3.0
     assert not [each for each in outcome.warnings if "unlabelled" in each]

@@ -1,4 +1,4 @@
-"""Labels before training: numbered anew with their names kept, refused in words, or left alone."""
+"""Labels before training: renumbered with their names kept, refused in words, or left alone."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_classes_counted_from_one_are_numbered_from_zero(tmp_path: Path, dtype: 
         ([2**40, 2**40 + 1], 2, [2**40, 2**40 + 1], (str(2**40), str(2**40 + 1))),
     ],
 )
-def test_what_cannot_be_right_is_numbered_anew(
+def test_what_cannot_be_right_is_renumbered(
     labels: list[float], outputs: int, values: list[int], names: tuple[str, ...]
 ) -> None:
     found = plan(labels, outputs)
@@ -116,7 +116,7 @@ def test_texts_beyond_the_outputs_are_shown() -> None:
         plan([0, 1, 2], 2, names=("cat", "dog", "owl"))
 
 
-def test_fractions_are_no_classes() -> None:
+def test_fractions_are_not_classes() -> None:
     with pytest.raises(DataMismatch, match="with fractions") as caught:
         plan([0.25, 1.0, 2.0])
     assert "mean squared error" in caught.value.hint
@@ -156,13 +156,13 @@ def test_signs_stay_for_losses_of_signs() -> None:
     assert found.names == ("-1", "1")
 
 
-def test_probabilities_for_each_class_are_no_numbers_of_classes() -> None:
+def test_probabilities_for_each_class_are_not_numbers_of_classes() -> None:
     found = plan(np.eye(3, dtype=np.float32) * 0.5, 3, exact=False)
     assert found.values is None
     assert found.names == ("0", "1", "2")
 
 
-def test_labels_that_are_no_numbers_are_counted() -> None:
+def test_labels_that_are_not_numbers_are_counted() -> None:
     labels = [0.0, np.nan, 1.0, np.inf]
     with pytest.raises(DataMismatch, match="2 of the stream's 4 labels are NaN or infinite"):
         plan(labels, 3)
@@ -212,7 +212,7 @@ def test_unknown_outputs_change_nothing() -> None:
         plan([-1, 2], None)
 
 
-def test_nonsense_about_the_loss_is_no_knowledge() -> None:
+def test_nonsense_about_the_loss_is_not_knowledge() -> None:
     assert LossLabels.from_report({"kind": ["classes"], "ignored": "x"}) == LossLabels()
     assert LossLabels.from_report({"kind": "classes", "ignored": -1}) == LossLabels(LabelKind.CLASSES, -1)
 
@@ -230,7 +230,7 @@ class TestLabelsOfAStreamWithoutEnd:
             assert found.wrong(np.array([0, 2, 3, -1])).tolist() == [False, False, True, True]
 
     @pytest.mark.parametrize("labels", [[1, 2, 3], [-1, 0], [0.5, 1.0], [7]])
-    def test_what_would_have_to_be_numbered_anew_is_refused(self, labels: list[float]) -> None:
+    def test_what_would_have_to_be_renumbered_is_refused(self, labels: list[float]) -> None:
         with pytest.raises(DataMismatch, match="the model's loss takes whole numbers from 0 to 2") as caught:
             rule(labels, LabelKind.CLASSES)
         assert "cannot be numbered before all of them came" in caught.value.hint
@@ -239,7 +239,7 @@ class TestLabelsOfAStreamWithoutEnd:
         assert rule([0.0, 2.0], LabelKind.CLASSES).dtype == "<i8"
         assert rule(np.array([0, 2], np.uint8), LabelKind.CLASSES).dtype == "|u1"
 
-    def test_an_ignored_label_is_no_wrong_one(self) -> None:
+    def test_an_ignored_label_is_not_a_wrong_one(self) -> None:
         found = rule([-100, 1], LabelKind.CLASSES, loss=LossLabels(LabelKind.CLASSES, -100))
         assert found.wrong(np.array([-100, -99])).tolist() == [False, True]
 

@@ -100,7 +100,7 @@ def test_a_chain_of_which_one_sub_model_cannot_be_kept_tells_of_no_part_that_it_
     model.broken, model.raises = broken, {"export_onnx": UserCodeError("does not convert")}
     with pytest.raises(NothingServable, match="no file can hold it") as caught:
         run(model, reporters, tmp_path)
-    # The run is told of by its leader.
+    # The leader reports the run.
     assert caught.value.outcome.test_metrics == {"loss": 2.0, "mae": 1.0, "total_loss": 3.0}
     assert not [name for name in NAMES if "finished" in reporters[name].order]
 

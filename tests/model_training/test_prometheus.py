@@ -6,21 +6,21 @@ from kafkaml.wire.progress import EpochMetrics, Progress, WindowPlace
 from model_training.prometheus import TrainingMetrics
 
 
-def told(metrics: TrainingMetrics) -> dict[tuple[str, str], float]:
+def shown(metrics: TrainingMetrics) -> dict[tuple[str, str], float]:
     """Samples by name and result."""
     samples = [sample for family in metrics.collect() for sample in family.samples]
     assert {sample.labels["attempt"] for sample in samples} <= {"2"}
     return {(sample.name, sample.labels["result"]): sample.value for sample in samples}
 
 
-def test_the_progress_of_each_model_of_an_attempt_is_told() -> None:
+def test_the_progress_of_each_model_of_an_attempt_is_reported() -> None:
     metrics = TrainingMetrics(attempt=2)
     edge, cloud = metrics.of(5), metrics.of(6)
     edge(Progress(epoch=3, epochs=10, batch=7, batches=40, remaining_seconds=12.5))
     edge(EpochMetrics(epoch=1, seconds=1.5, training={"loss": 0.5}))
     edge(EpochMetrics(epoch=2, seconds=2.0, training={"loss": 0.4}))
     cloud(Progress(epoch=1, epochs=10, batch=1, batches=40, remaining_seconds=60))
-    found = told(metrics)
+    found = shown(metrics)
     assert found["kafkaml_training_epoch", "5"] == 3
     assert found["kafkaml_training_epochs", "5"] == 10
     assert (found["kafkaml_training_batch", "5"], found["kafkaml_training_batches", "5"]) == (7, 40)
@@ -30,7 +30,7 @@ def test_the_progress_of_each_model_of_an_attempt_is_told() -> None:
     assert found["kafkaml_training_epoch", "6"] == 1
     # Not known any more: of this model, and not of the other.
     edge(Progress(epoch=4, epochs=10, batch=0, batches=40))
-    found = told(metrics)
+    found = shown(metrics)
     assert ("kafkaml_training_remaining_seconds", "5") not in found
     assert found["kafkaml_training_remaining_seconds", "6"] == 60
 
@@ -41,6 +41,6 @@ def test_windows_of_a_stream_without_end_tell_how_far_behind_they_are() -> None:
     for epoch, lag in ((1, 900), (2, 0)):
         window = WindowPlace(records=100, trained=80, validated=20, lag=lag, ended_ms=1)
         reported(EpochMetrics(epoch=epoch, seconds=1, training={}, window=window))
-    found = told(metrics)
+    found = shown(metrics)
     assert found["kafkaml_training_window_records_total", "5"] == 200
     assert found["kafkaml_training_lag_records", "5"] == 0

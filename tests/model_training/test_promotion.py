@@ -24,7 +24,7 @@ def promotes(settings: Incremental, challenger: float, champion: float | None) -
         number=None if champion is None else 3,
         samples=10,
     )
-    # A value that is no number travels as null.
+    # A value that is not a number travels as null.
     assert Comparison.model_validate(compared.to_json()).promotes == compared.promotes
     return compared.promotes
 

@@ -21,7 +21,7 @@ def test_accuracy_is_the_share_of_right_classes(labels: np.ndarray, classes: int
     assert class_scores(labels, np.array([0, 1, 2, 0]), classes=classes) == {"accuracy": 0.75}
 
 
-def test_labels_that_are_no_classes_have_no_accuracy() -> None:
+def test_labels_that_are_not_classes_have_no_accuracy() -> None:
     with pytest.raises(NoConfusionMatrix, match="regression"):
         class_scores(np.array([0.5, 1.25]), np.array([0, 1]), classes=2)
 

@@ -91,8 +91,8 @@ def test_samples_of_which_the_model_is_sure_are_learnt_as_labelled(run: Run) -> 
 
 def test_epochs_are_counted_on_and_say_which_round_they_begin(run: Run) -> None:
     run.run()
-    told = [(each.epoch, each.pseudo_labels and each.pseudo_labels.round) for each in run.reporter.epochs]
-    assert told == [(1, None), (2, None), (3, 1), (4, None)]
+    reported = [(each.epoch, each.pseudo_labels and each.pseudo_labels.round) for each in run.reporter.epochs]
+    assert reported == [(1, None), (2, None), (3, 1), (4, None)]
     # Of as many epochs as there may be.
     assert [(each.epoch, each.epochs) for each in run.reporter.progresses if each.epoch] == [
         (1, 8),
@@ -103,7 +103,7 @@ def test_epochs_are_counted_on_and_say_which_round_they_begin(run: Run) -> None:
     assert all(each.validation == {"loss": 2.0} for each in run.reporter.epochs)
 
 
-def test_a_class_that_is_predicted_otherwise_is_learnt_anew(run: Run) -> None:
+def test_a_class_that_is_predicted_otherwise_is_learnt_again(run: Run) -> None:
     assert isinstance(run.model, SureModel)
     predict, answers = run.model._predict_classes, [[0, 0, 1, 1, 1], [0, 1, 1, 1, 1], [0, 1, 1, 1, 1]]
 
@@ -151,7 +151,7 @@ def test_a_model_without_classes_is_refused_before_it_learns(run: Run, change: A
     assert not fitted(run)
 
 
-def test_labels_that_are_no_classes_are_refused(run: Run) -> None:
+def test_labels_that_are_not_classes_are_refused(run: Run) -> None:
     assert isinstance(run.model, SureModel)
     run.model.loss["kind"] = ""
     whole = unlabelled(1.0)()
@@ -210,7 +210,7 @@ class TestReading:
         for number in range(12):
             sample = np.full(2, number, np.float32).tobytes()
             broker.append(OutgoingRecord("labelled", sample, bytes([number % 2]), timestamp_ms=1000 + number))
-            # The key of an old sink, which is no label.
+            # The key of an old sink, which is not a label.
             broker.append(OutgoingRecord("more", sample, b"\0", timestamp_ms=1000 + number))
         return broker
 

@@ -135,7 +135,7 @@ def test_partitions_that_a_topic_gets_later_are_read_from_their_beginning(
     found.close()
 
 
-def test_what_the_first_samples_told_holds_for_all_that_follow(broker: InMemoryBroker) -> None:
+def test_what_the_first_samples_decided_holds_for_all_that_follow(broker: InMemoryBroker) -> None:
     stream = ControlMessage(ranges=ONLINE.ranges, input_format=InputFormat.JSON, input_config={}, incremental=True)
 
     def send_json(*values: str) -> None:
@@ -172,7 +172,7 @@ def test_a_window_ends_in_time_when_few_records_come(broker: InMemoryBroker) -> 
     found.close()
 
 
-def test_records_that_are_no_samples_are_left_out_and_said(broker: InMemoryBroker) -> None:
+def test_records_that_are_not_samples_are_left_out_and_said(broker: InMemoryBroker) -> None:
     send(broker, 0, 2)
     broker.append(OutgoingRecord("live", np.full(2, np.nan, np.float32).tobytes(), b"\0", partition=0))
     broker.append(OutgoingRecord("live", b"odd", b"\0", partition=0))
@@ -193,7 +193,7 @@ def test_without_keys_the_features_are_the_targets(broker: InMemoryBroker) -> No
     send(broker, 1, 2, 3, key=False)
     (window,) = windows(broker)
     assert window.labels is None
-    # Keys that come later are no labels.
+    # Keys that come later are not labels.
     send(broker, 4)
     (later,) = windows(broker, past=window.reading)
     assert later.labels is None

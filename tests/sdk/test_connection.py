@@ -143,7 +143,7 @@ def test_waiting_follows_the_events_and_shows_what_it_sees() -> None:
     assert seen == ["waiting", "running", "finished"]
 
 
-def test_events_of_other_runs_are_no_reason_to_look() -> None:
+def test_events_of_other_runs_are_not_a_reason_to_look() -> None:
     training = Training(*["running"] * 20, about=5)
     with client_of(training) as client, pytest.raises(DeadlineExceeded):
         client.results.wait_for(4, RunState.FINISHED, timeout_seconds=0.5)

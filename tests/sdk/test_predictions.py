@@ -129,7 +129,7 @@ def test_a_replica_that_dies_in_the_middle_costs_no_answer(point: str, monkeypat
         ([0.25, 0.75], (1, "dog", 0.75)),
         ([3.0, -1.5], (0, "cat", None)),
         ([0.1, 0.1, 0.8], (2, "2", 0.8)),
-        # Three numbers for two classes are no scores of theirs, and one number is no choice.
+        # Three numbers for two classes are not their scores, and one number is not a choice.
         ([1.5, 2.5, 7.0], (None, None, None)),
         ([0.9], (None, None, None)),
         ([[0.25, 0.75]], (None, None, None)),
@@ -137,7 +137,7 @@ def test_a_replica_that_dies_in_the_middle_costs_no_answer(point: str, monkeypat
         (["a", "b"], (None, None, None)),
     ],
 )
-def test_classes_are_told_from_other_numbers(
+def test_classes_are_distinguished_from_other_numbers(
     values: object, expected: tuple[int | None, str | None, float | None]
 ) -> None:
     prediction = World().answer({"values": values})

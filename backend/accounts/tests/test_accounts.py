@@ -59,7 +59,7 @@ def test_a_local_start_prints_a_link_that_works_once(browser: Client) -> None:
     assert second.get("/api/session/").json()["user"] is None
 
 
-def test_a_used_link_takes_a_person_to_the_page_and_tells_a_program(browser: Client) -> None:
+def test_a_used_link_takes_a_user_to_the_page_and_tells_a_program(browser: Client) -> None:
     path = f"/login/{services.create_login_link(services.ensure_admin())}"
     assert browser.get(path, headers={"accept": "text/html,*/*;q=0.8"}).headers["location"] == "/"
     again = browser.get(path, headers={"accept": "text/html,*/*;q=0.8"})
@@ -167,7 +167,7 @@ def change_password(browser: Client, **body: str):
     return browser.post("/api/session/password/", body, content_type="application/json", headers=csrf(browser))
 
 
-def test_a_person_changes_their_own_password(browser: Client, editor_account: User) -> None:
+def test_a_user_changes_their_own_password(browser: Client, editor_account: User) -> None:
     sign_in(browser, "eve")
     elsewhere = Client(enforce_csrf_checks=True, headers={"host": "localhost"})
     sign_in(elsewhere, "eve")

@@ -1,4 +1,4 @@
-"""Many writers on SQLite: nobody is told that the database is locked, nothing is counted twice or lost."""
+"""Many writers on SQLite: no client gets "database is locked", and nothing is counted twice or lost."""
 
 from __future__ import annotations
 

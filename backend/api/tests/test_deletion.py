@@ -1,4 +1,4 @@
-"""What deleting would do is told before; streams and results are deleted alone; what something needs stays."""
+"""What deleting would do is shown before; streams and results are deleted alone; what something needs stays."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from backend.streams.models import Announcement
 pytestmark = pytest.mark.django_db
 
 
-def told(client: APIClient, kind: str, *ids: int) -> list[dict[str, Any]]:
+def reported(client: APIClient, kind: str, *ids: int) -> list[dict[str, Any]]:
     answer = client.get(f"/api/{kind}/deletion/", {"ids": ",".join(map(str, ids))})
     assert answer.status_code == 200, answer.json()
     found: list[dict[str, Any]] = answer.json()
     return sorted(found, key=lambda each: ids.index(each["id"]))
 
 
-def test_what_goes_and_what_stays_is_told_of_many_at_once(viewer: APIClient, editor: APIClient) -> None:
+def test_what_goes_and_what_stays_is_reported_many_at_once(viewer: APIClient, editor: APIClient) -> None:
     free, used = builders.make_model(code="a = 1\nmodel = a"), builders.make_model()
     configuration = builders.make_configuration(used)
-    goes, stays = told(viewer, "models", free.pk, used.pk, 999)
+    goes, stays = reported(viewer, "models", free.pk, used.pk, 999)
     lost = "its code: 2 lines, which nothing else keeps"
     assert (goes["losses"], goes["careful"], goes["obstacle"]) == ([lost], True, None)
     user = {"type": "configuration", "id": configuration.pk, "name": configuration.name}
@@ -49,7 +49,7 @@ def test_a_stream_goes_alone_unless_something_was_trained_from_it(viewer: APICli
     deployment = builders.make_deployment()
     used, free = builders.make_stream(deployment.pk), builders.make_stream()
     (result,) = deployment.results.all()
-    stays, goes = told(viewer, "streams", used.pk, free.pk)
+    stays, goes = reported(viewer, "streams", used.pk, free.pk)
     assert [each["id"] for each in stays["obstacle"]["users"]] == [result.pk]
     assert goes["obstacle"] is None
     assert editor.delete(f"/api/streams/{used.pk}/").status_code == 409
@@ -68,7 +68,7 @@ def test_a_result_goes_alone_but_not_the_last_one(viewer: APIClient, editor: API
     deployment = builders.make_deployment(builders.make_model(), builders.make_model())
     last, first = deployment.results.order_by("id")
     builders.make_stream(deployment.pk)
-    assert told(viewer, "results", first.pk)[0]["losses"] == ["its metrics and logs, and what was noted beside it"]
+    assert reported(viewer, "results", first.pk)[0]["losses"] == ["its metrics and logs, and what was noted beside it"]
     assert runs.register_attempt(TrainingResult, first.pk)
     busy = editor.delete(f"/api/results/{first.pk}/").json()
     assert (busy["detail"], busy["hint"]) == (f"result {first.pk} is training", "stop it first")
@@ -86,7 +86,7 @@ def test_what_is_served_stays_with_what_serves_it(viewer: APIClient, editor: API
     user = {"type": "inference", "id": inference.pk, "name": str(inference)}
     builders.make_deployment()
     deployment = inference.result.deployment
-    assert told(viewer, "deployments", deployment.pk)[0]["obstacle"]["users"] == [user]
+    assert reported(viewer, "deployments", deployment.pk)[0]["obstacle"]["users"] == [user]
     assert editor.delete(f"/api/deployments/{deployment.pk}/").json()["users"] == [user]
 
 
@@ -94,7 +94,7 @@ def test_a_chain_goes_as_a_whole(viewer: APIClient, editor: APIClient) -> None:
     deployment = builders.make_deployment(builders.make_model(), *builders.make_chain())
     leader = deployment.results.exclude(followers=None).distinct().get()
     follower = leader.followers.order_by("id")[0]
-    obstacle = told(viewer, "results", follower.pk)[0]["obstacle"]
+    obstacle = reported(viewer, "results", follower.pk)[0]["obstacle"]
     assert [each["id"] for each in obstacle["users"]] == [leader.pk]
     assert editor.delete(f"/api/results/{leader.pk}/").status_code == 204
     assert deployment.results.count() == 1
@@ -102,8 +102,8 @@ def test_a_chain_goes_as_a_whole(viewer: APIClient, editor: APIClient) -> None:
 
 def test_a_trained_model_is_deleted_with_care(viewer: APIClient) -> None:
     result = builders.make_finished()
-    (found,) = told(viewer, "deployments", result.deployment_id)
+    (found,) = reported(viewer, "deployments", result.deployment_id)
     assert found["careful"]
     assert found["losses"][0] == "1 training run with metrics and logs"
     assert found["losses"][1].startswith(f"the trained model {result.model.name} (result {result.pk}, ")
-    assert not told(viewer, "deployments", builders.make_deployment().pk)[0]["careful"]
+    assert not reported(viewer, "deployments", builders.make_deployment().pk)[0]["careful"]

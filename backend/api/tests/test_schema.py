@@ -33,7 +33,8 @@ from tests.support import soaking
 pytestmark = pytest.mark.django_db
 
 CASES_PER_OPERATION = 8
-# Of the hundreds of systematic ones of an operation (each boundary of a field) so many, evenly; a soak tries them all.
+# Of the hundreds of systematic ones of an operation (each boundary of a field) this many, evenly spaced; a soak tries
+# them all.
 SYSTEMATIC_PER_OPERATION = None if soaking() else 24
 # What the web UI's client is generated from; scripts/check compares it with what the backend says of itself.
 DESCRIPTION: dict[str, Any] = json.loads((Path(__file__).parents[3] / "frontend/openapi.json").read_bytes())

@@ -159,7 +159,7 @@ async def test_a_quiet_source_gives_signs_of_life(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.asyncio
-async def test_a_process_serves_only_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_process_serves_only_that_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sse, "_MAX_SOURCES", 1)
     source = Numbers()
     stream = stream_of(source)

@@ -192,7 +192,7 @@ def test_a_token_goes_into_a_file_and_nowhere_else(
     kept = folder / str(pk)
     assert (kept.read_text(), oct(kept.stat().st_mode & 0o777)) == (TOKEN, "0o600")
     assert oct(folder.stat().st_mode & 0o777) == "0o700"
-    # The check has written the authority beside it; nothing is left of half-written files.
+    # The check has written the authority next to it, and no half-written files are left.
     assert sorted(each.name for each in folder.iterdir()) == [str(pk), f"{pk}.crt"]
 
 
@@ -290,8 +290,8 @@ def test_a_name_that_means_an_inside_address_by_now_is_not_connected_to(
 def test_a_check_says_what_works(admin: APIClient, api: FakeClusterApi) -> None:
     answer = admin.post(f"/api/clusters/{make(api).pk}/check/").json()
     assert (answer["ok"], answer["version"]) == (True, "v1.36.0")
-    told = {each["name"]: each["detail"] for each in answer["steps"]}
-    assert told == {
+    reported = {each["name"]: each["detail"] for each in answer["steps"]}
+    assert reported == {
         "connection": "Kubernetes v1.36.0",
         "namespace": "jobs is there",
         "jobs": "may get, list, watch, create and delete",
@@ -354,7 +354,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(
     assert api.requests == []
 
 
-def test_a_server_that_is_no_cluster_is_said(admin: APIClient, api: FakeClusterApi) -> None:
+def test_a_server_that_is_not_a_cluster_is_said(admin: APIClient, api: FakeClusterApi) -> None:
     api.answers["/version"] = json_answer(200, {"welcome": "to another product"})
     assert "is not Kubernetes" in steps(admin, make(api))["connection"]["detail"]
     api.answers["/version"] = Answer(200, b"<html>")
@@ -408,7 +408,7 @@ def test_the_lag_chooses_replicas_where_the_cluster_has_keda(editor: APIClient, 
     assert editor.post("/api/inferences/", {**wanted, "cluster": cluster.pk}).status_code == 201
 
 
-def test_the_controller_is_told_where_work_is(api: FakeClusterApi) -> None:
+def test_the_controller_knows_where_work_is(api: FakeClusterApi) -> None:
     assert (dict(placements().clusters), dict(placements().names)) == ({}, {})
     cluster = make(api)
     running, begun, ended = (builders.make_inference(cluster=cluster) for _ in range(3))
@@ -416,12 +416,12 @@ def test_the_controller_is_told_where_work_is(api: FakeClusterApi) -> None:
     for each in (running, ended, own):
         runs.register_attempt(Inference, each.pk)
     Inference.objects.filter(pk=ended.pk).update(state="stopped")
-    told = placements()
+    reported = placements()
     # One that never began has no work.
-    assert dict(told.names) == {f"kml-infer-{running.pk}-a1": "edge"}
+    assert dict(reported.names) == {f"kml-infer-{running.pk}-a1": "edge"}
     assert begun.attempt == 0
     services.update_cluster(cluster, actor=SYSTEM, token="another")
-    assert placements().clusters["edge"] != told.clusters["edge"]
+    assert placements().clusters["edge"] != reported.clusters["edge"]
 
 
 def test_another_cluster_is_connected_to_by_its_own_settings(

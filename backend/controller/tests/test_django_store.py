@@ -42,7 +42,7 @@ def test_an_inference_that_is_scaled_on_its_lag(store: DjangoStore) -> None:
     row = row_of(store, subject)
     assert row.autoscale == Autoscale(topic="in", group=inference.group, max_replicas=6)
     assert (row.replicas, row.launched_max_replicas, row.scaled_to_shown) == (2, None, None)
-    # The launcher was told what the row said when it was read, whatever a person changed since.
+    # The launcher got the row as it was read, whatever a user changed since.
     Inference.objects.filter(pk=inference.pk).update(max_replicas=4)
     assert store.apply(MarkLaunched(subject, 1, row.max_replicas))
     row = row_of(store, subject)

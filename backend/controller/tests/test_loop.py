@@ -21,7 +21,7 @@ from tests.launchers.fake_launcher import FakeLauncher
 pytestmark = pytest.mark.django_db
 
 
-def test_a_controller_whose_cluster_is_away_goes_on_telling_that_it_lives(tmp_path: Path) -> None:
+def test_a_controller_whose_cluster_is_unreachable_goes_on_telling_that_it_lives(tmp_path: Path) -> None:
     store, launcher, beats = MemoryStore(), FakeLauncher(), []
     # The lead does not end while the test is held up.
     leadership = Leadership(lease_seconds=3600)

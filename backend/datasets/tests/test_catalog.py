@@ -44,11 +44,11 @@ def make_stream(ranges: str, description: str, **config: Any) -> int:
     return builders.make_stream(value=message.to_bytes()).pk
 
 
-def test_data_sets_and_streams_are_one_list_and_told_apart(viewer: APIClient) -> None:
+def test_data_sets_and_streams_are_one_list_and_distinguished(viewer: APIClient) -> None:
     pumps = make_dataset("pumps")
     raw = make_stream("digits:0:0:60,digits:1:0:40", "MNIST", data_type="uint8", data_reshape="28 28", label_type="int")
     online = make_stream("people", "", data_scheme="{}", label_scheme="{}", input_format=InputFormat.AVRO)
-    # A data set's own announcement is no data set more.
+    # A data set's own announcement is not another data set.
     make_stream("machines:0:0:20", "pumps", contract=CONTRACT, input_format=InputFormat.COLUMNS)
     page = viewer.get("/api/datasets/catalog/", {"ordering": "id"}).json()
     assert page["count"] == 3

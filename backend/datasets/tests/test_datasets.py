@@ -59,7 +59,7 @@ def test_a_data_set_is_a_slice_and_a_contract_in_versions(editor: APIClient, rea
     assert [each["number"] for each in dataset["versions"]] == [1]
     version = dataset["versions"][0]
     assert (version["ranges"], version["records"], version["test_rate"]) == (f"{readings}:0:0:10", 10, 0.3)
-    # What is not said is said in full, so that a version means the same for ever.
+    # Defaults are stored, so that a version means the same forever.
     assert version["contract"]["columns"][0]["missing"] == "drop"
     place = f"/api/datasets/{dataset['id']}/"
     for part, ranges in [
@@ -145,9 +145,9 @@ def test_what_does_not_fit_is_refused_where_it_is_wrong(
     answer = editor.post("/api/datasets/", body(readings, **changes))
     document = answer.json()
     assert answer.status_code in (400, 404, 422), document
-    told = {each["field"]: each["detail"] for each in document.get("errors", [])} or {"": document["detail"]}
-    assert field in told, told
-    assert detail in told[field] + document["detail"], document
+    reply = {each["field"]: each["detail"] for each in document.get("errors", [])} or {"": document["detail"]}
+    assert field in reply, reply
+    assert detail in reply[field] + document["detail"], document
     assert editor.get("/api/datasets/").json()["count"] == 0
 
 
@@ -170,8 +170,8 @@ def test_a_deployment_trains_on_it(editor: APIClient, readings: str) -> None:
     assert [each["id"] for each in made_for_it] == [first["id"]]
     for status in (202, 202):
         # The same once more is written once.
-        told = editor.post(f"/api/datasets/{dataset['id']}/train/", {"deployment": waiting.pk})
-        assert told.status_code == status, told.content
+        reply = editor.post(f"/api/datasets/{dataset['id']}/train/", {"deployment": waiting.pk})
+        assert reply.status_code == status, reply.content
     assert [number for number, _ in announced()] == [first["id"], waiting.pk]
     message = announced()[0][1]
     assert (message.input_format, message.input_config["contract"]["columns"][0]["expression"]) == ("COLUMNS", "a * 2")
@@ -196,11 +196,11 @@ def test_one_without_end_is_learnt_by_a_deployment_that_goes_on(editor: APIClien
     configuration = builders.make_configuration(builders.make_model()).pk
     asked = {"configuration": configuration, "dataset": dataset["id"]}
     semi_supervised = {"mode": "incremental", "semi_supervised": {"confidence": 0.9}}
-    for change, told in [({}, "has an end (classic)"), (semi_supervised, "without an unlabelled topic")]:
+    for change, reply in [({}, "has an end (classic)"), (semi_supervised, "without an unlabelled topic")]:
         answer = editor.post("/api/deployments/", {**asked, **change})
         assert answer.status_code == 400, answer.content
         assert [each["field"] for each in answer.json()["errors"]] == ["dataset"]
-        assert told in answer.json()["detail"]
+        assert reply in answer.json()["detail"]
     answer = editor.post("/api/deployments/", {**asked, "mode": "incremental", "incremental": {"indefinite": True}})
     assert answer.status_code == 201, answer.content
     ((_, message),) = announced()
@@ -254,7 +254,7 @@ def test_a_model_that_cannot_learn_by_the_contract_is_refused_where_it_is_chosen
             "takes (4,)"
         )
     assert announced() == []
-    # The form is told while it is filled in, and of the mode as well.
+    # The form shows problems while it is filled in, also of the mode.
     asked = {"configuration": configuration, "dataset": dataset["id"]}
     for more, detail in ({}, "cannot learn it"), ({"mode": "incremental"}, "this one has an end"):
         (error,) = editor.post("/api/deployments/check/", {**asked, **more}).json()["errors"]

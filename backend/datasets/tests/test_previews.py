@@ -39,7 +39,7 @@ def test_a_contract_is_previewed_before_there_is_a_data_set(viewer: APIClient, r
     assert (part.records, part.samples[0].offset) == (4, 3)
 
 
-def test_a_wrong_expression_is_told_beside_the_columns_that_are_right(viewer: APIClient, readings: str) -> None:
+def test_a_wrong_expression_is_reported_next_to_the_columns_that_are_right(viewer: APIClient, readings: str) -> None:
     columns = [*CONTRACT["columns"], {"name": "b", "expression": "a + aa"}]
     seen = ask(viewer, readings, {**CONTRACT, "columns": columns})
     assert [(each.place, each.start, each.end) for each in seen.problems] == [("columns.1.expression", 4, 6)]

@@ -137,7 +137,7 @@ class TestAsking:
             ),
         ],
     )
-    def test_what_is_wrong_is_told(
+    def test_what_is_wrong_is_reported(
         self, values: dict[str, Any], field: str, words: str, chain: list[MLModel], editor: APIClient
     ) -> None:
         for address, status in (("/api/deployments/", 400), ("/api/deployments/check/", 200)):
@@ -251,7 +251,7 @@ class TestItsVersions:
         upload(leader)
         edge, fog, top = parts(leader)
         assert finish(edge)
-        # Told again it is told once.
+        # A repeated report counts once.
         assert finish(edge)
         assert versions(leader) == [[], [], []]
         with pytest.raises(RefusedError, match=f"not said of results {fog.pk}"):
@@ -267,7 +267,7 @@ class TestItsVersions:
             assert each.current_version is not None
             assert (each.pending, each.current_version.artifacts.count()) == (None, 1)
 
-    def test_what_an_attempt_told_that_was_killed_is_forgotten(self, leader: TrainingResult) -> None:
+    def test_what_an_attempt_reported_that_was_killed_is_forgotten(self, leader: TrainingResult) -> None:
         upload(leader)
         assert finish(parts(leader)[0])
         transitions.report_failure(leader.pk, 1, FAILURE, outcome=None)
@@ -281,7 +281,7 @@ class TestItsVersions:
         assert versions(leader) == [[1], [1], [1]]
         assert not Artifact.objects.filter(attempt=1).exists()
 
-    def test_a_file_that_is_missing_is_told_at_once(self, leader: TrainingResult) -> None:
+    def test_a_file_that_is_missing_is_reported_at_once(self, leader: TrainingResult) -> None:
         outcome = builders.outcome(artifacts={"model.keras": builders.SHA256})
         with pytest.raises(RefusedError, match=r"artifacts model\.keras"):
             transitions.mark_finished(parts(leader)[0].pk, Finish(attempt=1, outcome=outcome))
@@ -339,7 +339,7 @@ class TestItsVersions:
 
 
 class TestItsExits:
-    def test_what_limits_would_do_is_told(self, leader: TrainingResult, viewer: APIClient) -> None:
+    def test_what_limits_would_do_is_reported(self, leader: TrainingResult, viewer: APIClient) -> None:
         builders.finish_chain(leader)
         edge, fog, cloud = parts(leader)
         shown = viewer.get(f"/api/results/{leader.pk}/exits/").json()
@@ -366,7 +366,7 @@ class TestItsExits:
         answer = viewer.get(f"/api/results/{leader.pk}/exits/", {"limits": limits})
         assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "limits")
 
-    def test_where_there_are_none_the_reason_is_told(self, leader: TrainingResult, viewer: APIClient) -> None:
+    def test_where_there_are_none_the_reason_is_reported(self, leader: TrainingResult, viewer: APIClient) -> None:
         ordinary = builders.make_finished()
         assert "ordinary model" in viewer.get(f"/api/results/{ordinary.pk}/exits/").json()["detail"]
         assert "no version yet" in viewer.get(f"/api/results/{leader.pk}/exits/").json()["detail"]

@@ -1,4 +1,4 @@
-"""Checkpoints: taken, kept, handed on, let go of; and what of a training is told again after one."""
+"""Checkpoints: stored, kept, handed on, dropped; and what a training reports again after one."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Worker:
         url = f"{self.url}artifacts/{name}/?attempt={self.attempt}"
         return self.client.generic("PUT", url, content, content_type="application/octet-stream", headers=headers)
 
-    def told(self, step: int, content: bytes, **changes: Any) -> Response:
+    def announce(self, step: int, content: bytes, **changes: Any) -> Response:
         checkpoint = {
             "attempt": self.attempt,
             "name": checkpoint_name(step),
@@ -137,7 +137,7 @@ def test_a_window_that_was_begun_ends_there_for_the_next_attempt_too() -> None:
     assert plan.checkpoint is not None
     assert plan.begun is not None
     assert (plan.checkpoint.step, plan.begun.step) == (1, 2)
-    # Nobody is told of it: it is no news yet.
+    # No event is published, because it is not news yet.
     assert not Event.objects.filter(payload__epochs=[]).exists()
     transitions.mark_finished(result.pk, Finish(attempt=2, outcome=builders.outcome()))
     result.refresh_from_db()
@@ -145,7 +145,7 @@ def test_a_window_that_was_begun_ends_there_for_the_next_attempt_too() -> None:
     assert Worker(result, 3).plan().begun is None
 
 
-def test_what_was_reported_after_the_checkpoint_is_told_once_in_all() -> None:
+def test_what_was_reported_after_the_checkpoint_is_reported_once_in_all() -> None:
     result = builders.make_launched()
     learn(result, 1, 1, 2, 3)
     Worker(result).save(2)
@@ -159,7 +159,7 @@ def test_what_was_reported_after_the_checkpoint_is_told_once_in_all() -> None:
     assert list(seconds) == [(1, 1), (2, 1), (3, 2), (4, 2)]
 
 
-def test_without_a_checkpoint_it_begins_anew() -> None:
+def test_without_a_checkpoint_it_starts_again() -> None:
     result = builders.make_launched()
     learn(result, 1, 1, 2)
     lose(result, 1)
@@ -171,7 +171,7 @@ def test_the_newest_two_are_kept_of_whichever_attempt() -> None:
     result = builders.make_launched()
     Worker(result).save(1)
     second = Worker(result).save(2)
-    # Uploaded, and dead before it was told; and the beginning of a file that never came whole.
+    # Uploaded by an attempt that died before it reported that; and the beginning of a file that never came whole.
     assert Worker(result).upload(checkpoint_name(3), b"never told").status_code == 201
     (storage.path_of(Artifact.objects.first()).parent / ".part-abc").write_bytes(b"half")
     lose(result, 1)
@@ -204,7 +204,7 @@ def test_a_full_disk_here_is_said_and_leaves_the_checkpoint_before(monkeypatch: 
     assert files(result) == {first, second}
 
 
-def test_a_checkpoint_told_again_is_the_same_one() -> None:
+def test_a_checkpoint_reported_again_is_the_same_one() -> None:
     result = builders.make_launched()
     worker = Worker(result)
     worker.save(1)
@@ -262,7 +262,7 @@ def test_a_lost_file_gives_way_to_the_one_before() -> None:
     assert not EpochRecord.objects.exists()
 
 
-def test_checkpoints_are_no_part_of_the_trained_model(viewer: APIClient) -> None:
+def test_checkpoints_are_not_part_of_the_trained_model(viewer: APIClient) -> None:
     result = builders.make_launched()
     worker = Worker(result)
     worker.save(7)
@@ -273,7 +273,7 @@ def test_checkpoints_are_no_part_of_the_trained_model(viewer: APIClient) -> None
     assert not AuditEntry.objects.filter(action="upload").exists()
 
 
-def test_the_trained_model_has_its_space_beside_the_checkpoints(configure: Any) -> None:
+def test_the_trained_model_has_its_space_next_to_the_checkpoints(configure: Any) -> None:
     configure(max_run_artifact_bytes=10)
     result = builders.make_launched()
     worker = Worker(result)
@@ -295,7 +295,7 @@ def test_at_the_end_only_a_stream_without_end_may_go_on(mode: str, kept: int) ->
     assert files(result) == ({content} if kept else set())
 
 
-def test_a_person_begins_anew_or_goes_on(editor: APIClient) -> None:
+def test_a_user_starts_again_or_goes_on(editor: APIClient) -> None:
     result = builders.make_launched()
     learn(result, 1, 1, 2)
     Worker(result).save(2)

@@ -101,7 +101,7 @@ def test_results_without_matrix_or_samples_say_so(viewer: APIClient) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04broken", None])
-def test_a_broken_file_is_no_error_of_the_server(viewer: APIClient, content: bytes | None) -> None:
+def test_a_broken_file_is_not_an_error_of_the_server(viewer: APIClient, content: bytes | None) -> None:
     result = builders.make_finished()
     artifact = builders.make_artifact(result, CONFUSION_SAMPLES, content or b"x")
     if content is None:

@@ -29,7 +29,7 @@ def test_the_diagonal_of_a_perfect_model_is_dark() -> None:
 
 
 @pytest.mark.parametrize("matrix", [[], [[1, 2]], [[0] * 201] * 201])
-def test_what_is_no_matrix_is_refused(matrix: list[list[int]]) -> None:
+def test_what_is_not_a_matrix_is_refused(matrix: list[list[int]]) -> None:
     with pytest.raises(ValueError, match="square"):
         draw_confusion_matrix(matrix, [])
 

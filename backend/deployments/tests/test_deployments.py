@@ -101,7 +101,7 @@ def test_settings_that_make_no_sense_are_refused_by_field(editor: APIClient) -> 
 @pytest.mark.parametrize(
     "text", ["epochs=__import__('os').getpid()", "epochs", "epochs=1, epochs=2", "**{}", "epochs=(lambda: 1)()"]
 )
-def test_arguments_that_are_no_literals_are_refused(text: str, editor: APIClient, executor: FakeExecutor) -> None:
+def test_arguments_that_are_not_literals_are_refused(text: str, editor: APIClient, executor: FakeExecutor) -> None:
     body = {"configuration": builders.make_configuration().pk, "arguments": {"tensorflow": {"fit": text}}}
     answer = editor.post("/api/deployments/", body)
     assert answer.status_code == 400
@@ -323,7 +323,7 @@ def test_only_what_has_ended_is_trained_again(editor: APIClient) -> None:
     assert editor.post(f"/api/results/{result.pk}/restart/", {}).status_code == 409
 
 
-def test_retries_end_and_the_person_may_start_over(editor: APIClient) -> None:
+def test_retries_end_and_the_user_may_start_over(editor: APIClient) -> None:
     result = builders.make_launched()
     lost = Failure(category=FailureCategory.LOST, cause="vanished")
     tries = 1

@@ -51,7 +51,7 @@ def test_numbers_that_are_not_finite_are_never_the_best() -> None:
     assert history["curve"]["values"] == [None, None]
 
 
-def test_an_epoch_without_validation_is_no_point_of_its_curve() -> None:
+def test_an_epoch_without_validation_is_not_a_point_of_its_curve() -> None:
     history: dict[str, Any] | None = None
     for epoch in range(1, 5):
         validation = {"loss": float(epoch)} if epoch % 2 else {}

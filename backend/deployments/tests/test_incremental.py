@@ -41,7 +41,7 @@ def test_the_direction_follows_from_a_metric_that_is_known(metric: str, change: 
 
 
 @pytest.mark.parametrize(
-    ("asked", "field", "told"),
+    ("asked", "field", "problem"),
     [
         ({"improvement": -1}, "improvement", "greater than or equal to 0"),
         ({"improvment": 1}, "improvment", "there is no such setting"),
@@ -61,10 +61,10 @@ def test_the_direction_follows_from_a_metric_that_is_known(metric: str, change: 
         ({"numeratorBatch": 1, "validation_rate": 0.5}, "validation_rate", "expected one of the two"),
     ],
 )
-def test_what_makes_no_sense_names_its_field(asked: dict[str, Any], field: str, told: str) -> None:
+def test_what_makes_no_sense_names_its_field(asked: dict[str, Any], field: str, problem: str) -> None:
     found = problems(asked)
     assert list(found) == [field]
-    assert told in found[field]
+    assert problem in found[field]
 
 
 def test_a_metric_that_the_model_does_not_have_is_refused_with_those_it_has() -> None:

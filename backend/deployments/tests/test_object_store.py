@@ -125,7 +125,7 @@ def test_what_was_changed_in_the_store_is_not_served(bucket: Bucket) -> None:
         storage.fetch(artifact)
 
 
-def test_what_is_nowhere_is_told(bucket: Bucket) -> None:
+def test_what_is_nowhere_is_reported(bucket: Bucket) -> None:
     artifact = stored(builders.make_launched(), b"the model")
     storage.path_of(artifact).unlink()
     bucket.empty()
@@ -133,7 +133,7 @@ def test_what_is_nowhere_is_told(bucket: Bucket) -> None:
         storage.fetch(artifact)
 
 
-def test_a_store_that_is_away_loses_nothing(bucket: Bucket, configure: Callable[..., None]) -> None:
+def test_a_store_that_is_unreachable_loses_nothing(bucket: Bucket, configure: Callable[..., None]) -> None:
     result = builders.make_launched()
     configure(s3_bucket="missing")
     with pytest.raises(BrokenError, match="bucket missing"):

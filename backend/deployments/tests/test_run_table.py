@@ -1,4 +1,4 @@
-"""The table of training runs: ordered and narrowed by scores, metrics and parameters; what people write beside runs."""
+"""The table of training runs: ordered and narrowed by scores, metrics and parameters; users' annotations of runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 
 def run(accuracy: float | None, *, epochs: int, framework: str = "tensorflow") -> TrainingResult:
-    """A finished run with a score, which trained with so many epochs."""
+    """A finished run with a score, which trained with ``epochs`` epochs."""
     result = builders.make_finished(builders.make_model(framework=framework))
     version = result.current_version
     assert version is not None
@@ -73,7 +73,7 @@ def test_runs_are_narrowed_by_conditions(viewer: APIClient) -> None:
         ({"ordering": "deployment.configuration"}, "there is no column"),
     ],
 )
-def test_what_is_no_column_or_condition_is_refused(viewer: APIClient, query: dict[str, Any], said: str) -> None:
+def test_what_is_not_a_column_or_condition_is_refused(viewer: APIClient, query: dict[str, Any], said: str) -> None:
     answer = viewer.get("/api/results/", query)
     assert answer.status_code == 400
     assert said in answer.json()["errors"][0]["detail"]
@@ -85,7 +85,7 @@ def test_names_of_columns_are_values_for_the_database(viewer: APIClient) -> None
     assert ids(viewer, where="parameter.x') OR ('1'=1") == []
 
 
-def test_a_person_writes_beside_a_run_what_it_is_found_by(editor: APIClient, viewer: APIClient) -> None:
+def test_a_user_writes_next_to_a_run_what_it_is_found_by(editor: APIClient, viewer: APIClient) -> None:
     other, result = run(0.8, epochs=5), run(0.9, epochs=5)
     body = {"name": "Wide layers", "notes": "see *ticket 12*", "tags": ["wide", "mnist", "wide"], "favourite": True}
     answer = editor.patch(f"/api/results/{result.pk}/", body, format="json")
@@ -100,11 +100,11 @@ def test_a_person_writes_beside_a_run_what_it_is_found_by(editor: APIClient, vie
 
 
 @pytest.mark.parametrize("body", [{"tags": ["two words"]}, {"tags": ["a"] * 21}, {"name": "n" * 101}])
-def test_what_is_no_tag_or_name_is_refused(editor: APIClient, body: dict[str, Any]) -> None:
+def test_what_is_not_a_tag_or_name_is_refused(editor: APIClient, body: dict[str, Any]) -> None:
     assert editor.patch(f"/api/results/{run(0.8, epochs=5).pk}/", body, format="json").status_code == 400
 
 
-def test_a_run_is_told_by_names(viewer: APIClient) -> None:
+def test_a_run_is_reported_by_names(viewer: APIClient) -> None:
     result = run(0.8, epochs=5)
     for shown in (viewer.get("/api/results/").json()["results"][0], viewer.get(f"/api/results/{result.pk}/").json()):
         assert shown["stream_topic"] == "digits"

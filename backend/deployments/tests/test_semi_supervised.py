@@ -34,7 +34,7 @@ def test_settings_are_kept_by_the_names_of_today(asked: Any, kept: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "field", "told"),
+    ("asked", "field", "problem"),
     [
         ({"rounds": 0}, "semi_supervised.rounds", "greater than or equal to 1"),
         ({"confidence": 0}, "semi_supervised.confidence", "greater than 0"),
@@ -48,17 +48,19 @@ def test_settings_are_kept_by_the_names_of_today(asked: Any, kept: Any) -> None:
         ),
     ],
 )
-def test_what_makes_no_sense_names_its_field(asked: dict[str, Any], field: str, told: str) -> None:
+def test_what_makes_no_sense_names_its_field(asked: dict[str, Any], field: str, problem: str) -> None:
     found = problems(asked)
-    assert told in found[field]
+    assert problem in found[field]
 
 
-@pytest.mark.parametrize(("labels", "told"), [("numbers", "a regression has no classes"), ("signs", "no probability")])
-def test_a_model_without_classes_is_refused_when_asked_for(labels: str, told: str) -> None:
+@pytest.mark.parametrize(
+    ("labels", "problem"), [("numbers", "a regression has no classes"), ("signs", "no probability")]
+)
+def test_a_model_without_classes_is_refused_when_asked_for(labels: str, problem: str) -> None:
     other = MLModel(name="sensor", report={"labels": labels})
     found = problems({}, CLASSES, other)
     assert found["semi_supervised"].startswith("model sensor cannot learn unlabelled samples")
-    assert told in found["semi_supervised"]
+    assert problem in found["semi_supervised"]
 
 
 def test_features_as_targets_lack_no_label() -> None:

@@ -1,4 +1,4 @@
-"""Streams and data sets that models cannot learn: told before, and refused, where what is declared is certain."""
+"""Streams and data sets that models cannot learn: shown in advance and refused, where the declarations are certain."""
 
 from __future__ import annotations
 
@@ -57,17 +57,17 @@ def reason_of(client: APIClient, deployment: Deployment, of: Announcement) -> st
         (InputFormat.COLUMNS, {"contract": CONTRACT}, "the contract makes samples of the shape (1,), 1 column (a)"),
     ],
 )
-def test_a_stream_of_another_shape_is_told_and_refused(
+def test_a_stream_of_another_shape_is_reported_and_refused(
     editor: APIClient, input_format: InputFormat, config: dict[str, Any], reason: str
 ) -> None:
     deployment, of = takes(28, 28), stream(input_format, config)
-    told = reason_of(editor, deployment, of)
-    assert (reason in told, bool(told)) == (True, bool(reason)), told
+    reported = reason_of(editor, deployment, of)
+    assert (reason in reported, bool(reported)) == (True, bool(reason)), reported
     answer = editor.post(f"/api/streams/{of.pk}/send/", {"deployment": deployment.pk})
     assert answer.status_code == (400 if reason else 202), answer.json()
     assert OutboxMessage.objects.exists() is not bool(reason)
     if reason:
-        assert answer.json()["errors"] == [{**answer.json()["errors"][0], "field": "deployment", "detail": told}]
+        assert answer.json()["errors"] == [{**answer.json()["errors"][0], "field": "deployment", "detail": reported}]
 
 
 def test_of_a_pytorch_model_only_what_it_was_seen_to_refuse_is_certain(viewer: APIClient) -> None:
@@ -82,7 +82,7 @@ def test_a_stream_of_the_other_kind_says_so_there_too(viewer: APIClient) -> None
     assert "learns an online stream" in reason_of(viewer, deployment, stream(InputFormat.RAW, DIGITS))
 
 
-def test_training_anew_on_a_stream_of_another_shape_is_refused(editor: APIClient) -> None:
+def test_training_again_on_a_stream_of_another_shape_is_refused(editor: APIClient) -> None:
     deployment = takes(28, 28)
     stream(InputFormat.RAW, DIGITS, deployment.pk)
     deployment.results.update(state="finished", desired="stopped")

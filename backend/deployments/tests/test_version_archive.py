@@ -1,4 +1,4 @@
-"""All files of a version in one zip: their names fit together, and the README's program runs beside them."""
+"""All files of a version in one zip: their names fit together, and the README's program runs with them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_the_readme_of_the_zip_runs(viewer: APIClient, tmp_path: Path) -> None:
     assert "| model.keras | 7 |" in readme
 
 
-def test_a_file_that_is_gone_is_told_before_anything_is_sent(viewer: APIClient) -> None:
+def test_a_file_that_is_gone_is_reported_before_anything_is_sent(viewer: APIClient) -> None:
     result = builders.make_finished()
     version = result.versions.get()
     for artifact in version.artifacts.all():

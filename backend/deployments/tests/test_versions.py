@@ -91,7 +91,7 @@ def test_each_promotion_makes_a_version_with_what_decided_for_it(viewer: APIClie
     assert shown["artifacts"][0]["sha256"] == hashlib.sha256(b"second").hexdigest()
 
 
-def test_a_version_told_twice_is_made_once_also_by_the_attempt_that_goes_on() -> None:
+def test_a_version_reported_twice_is_made_once_also_by_the_attempt_that_goes_on() -> None:
     result = builders.make_launched()
     for _ in range(2):
         assert improve(result, 1, b"first") == {"number": 1}
@@ -103,7 +103,7 @@ def test_a_version_told_twice_is_made_once_also_by_the_attempt_that_goes_on() ->
     assert set(Artifact.objects.values_list("attempt", "version__number")) == {(1, 1), (2, 2)}
 
 
-def test_a_step_of_a_training_begun_anew_is_another_version() -> None:
+def test_a_step_of_a_training_restarted_is_another_version() -> None:
     result = builders.make_launched()
     improve(result, 1, b"first")
     builders.finish(result)
@@ -193,7 +193,7 @@ def test_a_version_whose_files_are_missing_is_refused() -> None:
     assert not ResultVersion.objects.exists()
 
 
-def test_a_person_promotes_an_older_version_and_says_why(
+def test_a_user_promotes_an_older_version_and_says_why(
     editor: APIClient, viewer: APIClient, django_capture_on_commit_callbacks
 ) -> None:
     result = builders.make_launched()
@@ -207,18 +207,18 @@ def test_a_person_promotes_an_older_version_and_says_why(
     # Asked again, nothing happens.
     editor.post(f"/api/results/{result.pk}/versions/1/promote/", {})
     assert AuditEntry.objects.filter(action="promote").count() == 1
-    told = [Promotion.model_validate_json(bytes(each.value)) for each in OutboxMessage.objects.order_by("pk")]
-    assert [(each.version, each.previous, each.reason, each.by) for each in told] == [
+    reported = [Promotion.model_validate_json(bytes(each.value)) for each in OutboxMessage.objects.order_by("pk")]
+    assert [(each.version, each.previous, each.reason, each.by) for each in reported] == [
         (1, None, "improved", ""),
         (2, 1, "improved", ""),
         (1, 2, "chosen", entry.actor),
     ]
-    assert (told[1].comparison is not None, told[2].why) == (True, "the second one is slow")
+    assert (reported[1].comparison is not None, reported[2].why) == (True, "the second one is slow")
     assert {bytes(each.key) for each in OutboxMessage.objects.all()} == {str(result.pk).encode()}
     assert {each.topic for each in OutboxMessage.objects.all()} == {"kafka-ml.versions"}
 
 
-def test_what_is_told_of_a_promotion_goes_with_it() -> None:
+def test_what_is_reported_a_promotion_goes_with_it() -> None:
     result = builders.make_launched()
 
     def refuse(**_signal: object) -> None:

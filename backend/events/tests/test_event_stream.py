@@ -91,7 +91,7 @@ async def test_a_page_catches_up_where_it_stopped(token: str) -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_page_that_slept_too_long_starts_anew(token: str) -> None:
+async def test_a_page_that_slept_too_long_starts_again(token: str) -> None:
     for number in range(3):
         await publish_now("results", {"id": number})
     first = await Event.objects.afirst()
@@ -101,7 +101,7 @@ async def test_a_page_that_slept_too_long_starts_anew(token: str) -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_number_of_another_database_starts_anew(token: str) -> None:
+async def test_a_number_of_another_database_starts_again(token: str) -> None:
     text = await until(await listen(token, last=999_999), lambda text: "event:" in text)
     assert "event: reset" in text
 
@@ -150,7 +150,7 @@ async def test_in_silence_and_among_what_was_not_asked_for_there_are_signs_of_li
 
 
 @pytest.mark.asyncio
-async def test_a_page_that_reads_too_slowly_is_told_to_connect_again(
+async def test_a_page_that_reads_too_slowly_is_asked_to_connect_again(
     token: str, broadcaster: broadcast.Broadcaster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(broadcast, "_QUEUE", 3)

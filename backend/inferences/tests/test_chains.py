@@ -53,8 +53,8 @@ def test_free_topics_and_limits_of_the_curves_are_proposed(leader: TrainingResul
 def test_the_lowest_tier_alone_begins_where_the_chain_is_to(leader: TrainingResult, editor: APIClient) -> None:
     made = deploy(editor, leader, start="2026-01-31T12:30:00Z").json()["inferences"]
     assert [each["start"] for each in made] == ["2026-01-31T12:30:00Z", "beginning", "beginning"]
-    (told,) = deploy(editor, leader, start="later").json()["errors"]
-    assert told["field"] == "start"
+    (reported,) = deploy(editor, leader, start="later").json()["errors"]
+    assert reported["field"] == "start"
 
 
 def test_a_tier_joins_those_that_are_served(leader: TrainingResult, editor: APIClient) -> None:
@@ -75,7 +75,7 @@ def test_a_tier_joins_those_that_are_served(leader: TrainingResult, editor: APIC
         ("unsure", "hard", None),
         ("hard", "", clouds),
     ]
-    # Whoever does not ask for it, and whoever comes after their end, gets topics of their own.
+    # Chains that do not ask for it, and chains after their end, get topics of their own.
     assert proposed(editor, fog.pk, prefix="digits")["input_topic"] == "digits-in"
     for each in (edges, clouds):
         assert editor.post(f"/api/inferences/{each}/stop/").status_code < 300
@@ -98,7 +98,7 @@ def test_a_chain_is_served_as_proposed_but_for_what_is_given(leader: TrainingRes
     ]
     assert {each["output_topic"] for each in made} == {"minst-out"}
     assert made[0]["input_config"] == {"data_type": "uint8", "data_reshape": "8 8"}
-    # What goes up is read by itself.
+    # Intermediates are read on their own.
     assert [each["input_config"] for each in made[1:]] == [{"data_type": "float32", "data_reshape": "64"}] * 2
     assert [each["guarantee"] for each in made] == ["exactly_once"] * 3
 
@@ -123,7 +123,7 @@ def test_all_tiers_are_made_or_none(
     assert not Inference.objects.exists()
 
 
-def test_what_is_no_trained_chain_is_refused(editor: APIClient, leader: TrainingResult) -> None:
+def test_what_is_not_a_trained_chain_is_refused(editor: APIClient, leader: TrainingResult) -> None:
     ordinary = builders.make_finished()
     untrained = builders.make_launched(*builders.make_chain())
     for result, reason in ((ordinary, "no sub-model of a chain"), (untrained, "has no version yet")):
@@ -139,7 +139,7 @@ def test_what_is_no_trained_chain_is_refused(editor: APIClient, leader: Training
     assert editor.get("/api/chains/").status_code == 400
 
 
-def test_exits_without_samples_need_limits_of_a_person(editor: APIClient) -> None:
+def test_exits_without_samples_need_limits_of_a_user(editor: APIClient) -> None:
     leader = builders.make_launched(*builders.make_chain())
     builders.finish_chain(leader)
     leader.refresh_from_db()

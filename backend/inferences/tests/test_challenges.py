@@ -91,7 +91,7 @@ def test_a_swap_ends_the_challenge(pinned: Inference, editor: APIClient) -> None
     assert (plan.challenger, plan.revision) == (None, 4)
 
 
-def test_what_became_of_a_challenger_is_told_until_there_is_another(pinned: Inference, editor: APIClient) -> None:
+def test_what_became_of_a_challenger_is_reported_until_there_is_another(pinned: Inference, editor: APIClient) -> None:
     post(editor, pinned, "canary", version=2)
     say(pinned, comparison=compared(records=10, agreed=9))
     ended = post(editor, pinned, "drop").json()["last_challenge"]
@@ -226,12 +226,12 @@ def test_a_shadow_is_an_inference_of_its_own(pinned: Inference, editor: APIClien
     assert post(editor, shadow, "swap", version=2).status_code == 409
     assert post(editor, shadow, "canary", version=2).status_code == 409
     assert post(editor, shadow, "shadow", version=2).status_code == 409
-    # It begins with all that is there, unless it is told where; not where the inference itself began.
+    # It begins with all existing records, unless a start is given; not where the inference itself began.
     assert made["start"] == "beginning"
     second = post(editor, pinned, "shadow", version=2, start="now").json()
     assert (second["output_topic"], second["start"]) == (f"{pinned.output_topic}.shadow-2", "now")
-    (told,) = post(editor, pinned, "shadow", version=2, start="yesterday").json()["errors"]
-    assert told["field"] == "start"
+    (reported,) = post(editor, pinned, "shadow", version=2, start="yesterday").json()["errors"]
+    assert reported["field"] == "start"
     taken = post(editor, pinned, "shadow", version=2, output_topic=pinned.output_topic)
     assert "is in use" in str(taken.json())
 

@@ -32,8 +32,8 @@ def history(*newest_first: dict[str, Any]) -> list[ServingMinute]:
 
 def kind(rows: list[ServingMinute], before: FailingKind | None = None, **values: Any) -> str | None:
     known = None if before is None else Failing(kind=before, reason="", since=NOW - timedelta(minutes=5))
-    told = {"number": 7, "revision": 0, "read_rate": 10.0, "refusal": "", "now": NOW, **values}
-    found = judge(rows, before=known, **told)
+    reported = {"number": 7, "revision": 0, "read_rate": 10.0, "refusal": "", "now": NOW, **values}
+    found = judge(rows, before=known, **reported)
     return None if found is None else found.kind.value
 
 
@@ -120,7 +120,7 @@ def lags(*newest_first: int | None) -> list[ServingMinute]:
         ((5000, 9000, 13000, 17000), None, False),
         ((1500, 1400, 1300, 1200), FailingKind.LAG, True),
         ((1500, 1500, 1400, 1300), FailingKind.LAG, False),
-        # Nothing was told for a minute.
+        # There were no reports for a minute.
         ((1400, None, 1200, 1100), FailingKind.LAG, False),
     ],
 )
@@ -128,7 +128,7 @@ def test_a_lag_that_grows(newest_first: tuple[int | None, ...], before: FailingK
     assert kind(lags(*newest_first), before) == ("lag" if fails else None)
 
 
-def test_a_minute_that_has_just_begun_is_no_step() -> None:
+def test_a_minute_that_has_just_begun_is_not_a_step() -> None:
     # Ten seconds into it, the same lag would else end what goes on.
     rows = lags(1400, 1400, 1300, 1200)
     assert kind(rows, FailingKind.LAG, now=NEWEST + timedelta(seconds=10)) == "lag"

@@ -52,7 +52,7 @@ def test_confidence_is_the_mean_of_all_answers_that_have_one(db: None, viewer: A
     first = runs.register_attempt(Inference, made.pk)
     assert first is not None
 
-    def told(replica: int, predicted: int, answers: int, total: float) -> None:
+    def reported(replica: int, predicted: int, answers: int, total: float) -> None:
         words = {"attempt": first.attempt, "state": "running", "run": f"run {replica}", "replica": replica}
         sure = {"answers": answers, "total": total} if answers else None
         transitions.store_stats(made.pk, Stats(**words, predicted=predicted, confidence=sure))
@@ -63,15 +63,15 @@ def test_confidence_is_the_mean_of_all_answers_that_have_one(db: None, viewer: A
         return confidence
 
     # A replica from before confidence was kept, or one that answers numbers.
-    told(0, 10, 0, 0.0)
+    reported(0, 10, 0, 0.0)
     assert shown() is None
-    told(1, 300, 300, 270.0)
+    reported(1, 300, 300, 270.0)
     # Repeated, as after a lost answer: nothing counts twice.
-    told(1, 300, 300, 270.0)
+    reported(1, 300, 300, 270.0)
     assert shown() == 0.9
-    told(0, 110, 100, 50.0)
+    reported(0, 110, 100, 50.0)
     assert shown() == 0.8
-    told(1, 400, 400, 330.0)
+    reported(1, 400, 400, 330.0)
     assert shown() == round((50 + 330) / 500, 6)
 
 
@@ -98,9 +98,9 @@ def test_a_report_that_changes_nothing_is_quiet(db: None) -> None:
     def quiet(replica: int, **said: Any) -> bool:
         words = {"attempt": first.attempt, "state": "running", "run": f"run {replica}", "replica": replica}
         transitions.store_stats(made.pk, Stats(**words | said))
-        told = Event.objects.filter(topic="inferences", payload__has_key="stats").latest("id").payload
-        assert told["replica"] == replica
-        return bool(told["quiet"])
+        reported = Event.objects.filter(topic="inferences", payload__has_key="stats").latest("id").payload
+        assert reported["replica"] == replica
+        return bool(reported["quiet"])
 
     assert [quiet(0), quiet(1), quiet(0), quiet(1)] == [False, False, True, True]
     assert [quiet(0, predicted=5), quiet(0, predicted=5), quiet(1)] == [False, True, True]
@@ -129,10 +129,10 @@ def test_history_and_counts_of_the_attempt_outlive_a_new_start(db: None, viewer:
     assert (shown["stats"]["predicted"], shown["attempt_counts"]["predicted"]) == (307, 7)
     assert (shown["stats"]["dead_lettered"], shown["attempt_counts"]["dead_lettered"]) == (2, 0)
 
-    told = viewer.get(f"{path}history/", {"step": 60}).json()
-    assert told["step_minutes"] == 60
-    assert sum(each["predicted"] for each in told["steps"]) == 307
-    assert told["steps"][-1]["attempt"] == again.attempt
+    reported = viewer.get(f"{path}history/", {"step": 60}).json()
+    assert reported["step_minutes"] == 60
+    assert sum(each["predicted"] for each in reported["steps"]) == 307
+    assert reported["steps"][-1]["attempt"] == again.attempt
     refused = viewer.get(f"{path}history/", {"step": 61})
     assert refused.status_code == 400
 

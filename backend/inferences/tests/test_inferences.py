@@ -71,9 +71,9 @@ def test_a_data_set_serves_by_what_its_training_learnt(
 ) -> None:
     answer = editor.post("/api/inferences/", body(input_format="COLUMNS", input_config=config))
     assert answer.status_code == (400 if field else 201), answer.content
-    told = {each["field"]: each["detail"] for each in answer.json().get("errors", [])}
-    assert list(told) == ([field] if field else [])
-    assert detail in told.get(field, "")
+    reported = {each["field"]: each["detail"] for each in answer.json().get("errors", [])}
+    assert list(reported) == ([field] if field else [])
+    assert detail in reported.get(field, "")
 
 
 @pytest.mark.parametrize(
@@ -91,9 +91,9 @@ def test_answers_carry_what_a_contract_names(editor: APIClient, more: dict[str, 
     answer = editor.post("/api/inferences/", body(**{"input_format": "COLUMNS", "input_config": config, **more}))
     if detail:
         assert answer.status_code == 400
-        ((field, told),) = {each["field"]: each["detail"] for each in answer.json()["errors"]}.items()
+        ((field, reported),) = {each["field"]: each["detail"] for each in answer.json()["errors"]}.items()
         assert field.startswith("include")
-        assert detail in told
+        assert detail in reported
     else:
         assert answer.json()["include"] == more["include"]
         assert inference_plan(Inference.objects.get()).include == ("a", "_timestamp")
@@ -119,9 +119,9 @@ def test_windows_are_served_on_one_cluster_alone(editor: APIClient, configure: C
     elsewhere = body(input_format="COLUMNS", input_config=config, output_bootstrap_servers="elsewhere:9092")
     answer = editor.post("/api/inferences/", elsewhere)
     assert answer.status_code == 400
-    (told,) = answer.json()["errors"]
-    assert told["field"] == "output_bootstrap_servers"
-    assert "in the transaction of the answers" in told["detail"]
+    (reported,) = answer.json()["errors"]
+    assert reported["field"] == "output_bootstrap_servers"
+    assert "in the transaction of the answers" in reported["detail"]
 
 
 def test_another_format_does_not_inherit_the_settings(editor: APIClient) -> None:
@@ -211,7 +211,7 @@ def test_the_lag_may_choose_between_two_numbers_of_replicas(editor: APIClient) -
     runs.register_attempt(Inference, shown["id"])
     assert transitions.mark_scaled(shown["id"], 1, 5)
     assert editor.get(path).json()["current_replicas"] == 5
-    # What the person asks for counts at once, before the autoscaler chose anew.
+    # The user's number counts immediately, before the autoscaler chooses again.
     assert editor.patch(path, {"max_replicas": 4}).json()["current_replicas"] == 4
     fixed = editor.patch(path, {"max_replicas": None}).json()
     assert (fixed["replicas"], fixed["max_replicas"], fixed["current_replicas"]) == (2, None, 2)
@@ -300,7 +300,7 @@ class Topics:
         ("2026-01-31T12:30:00", datetime(2026, 1, 31, 12, 30, tzinfo=UTC)),
     ],
 )
-def test_an_inference_begins_where_it_is_told(editor: APIClient, start: str, expected: Start | None) -> None:
+def test_an_inference_begins_where_it_is_set(editor: APIClient, start: str, expected: Start | None) -> None:
     shown = editor.post("/api/inferences/", body(start=start)).json()
     assert shown["start"] == start
     topics = Topics({})
@@ -326,7 +326,7 @@ def test_an_output_topic_is_made_for_the_size_of_its_answers(shape: list[int | N
     assert topics.max_record_bytes == {"in": 0, "out": expected, "out.dlq": 0}
 
 
-def test_missing_topics_are_made_and_idle_replicas_are_told() -> None:
+def test_missing_topics_are_made_and_idle_replicas_are_reported() -> None:
     inference = builders.make_inference(replicas=5, input_topic="in", output_topic="out")
     topics = Topics({"in": 3})
     services.ensure_topics(inference, lambda _servers: topics)

@@ -118,5 +118,5 @@ def test_a_converted_model_takes_the_shape_that_it_was_trained_on(editor: APICli
 
 def test_what_could_not_be_served_is_refused_as_there(editor: APIClient) -> None:
     asked = {"result": builders.make_launched().pk, "input_topic": "in"}
-    (told,) = editor.post("/api/inferences/check/", asked).json()["errors"]
-    assert (told["field"], "has no version yet" in told["detail"]) == ("result", True)
+    (reported,) = editor.post("/api/inferences/check/", asked).json()["errors"]
+    assert (reported["field"], "has no version yet" in reported["detail"]) == ("result", True)

@@ -210,7 +210,7 @@ def test_the_limit_is_changed_while_it_runs(edge: Inference, editor: APIClient) 
     assert say(edge, serving={**said, "limit": 0.9}, swaps=swaps, predicted=130, sent_up=35) == 1
     assert SwapRecord.objects.get().limit == 0.9
     assert Inference.objects.get().sent_up == 35
-    # The same again is no change.
+    # Setting the same again changes nothing.
     assert editor.patch(path, {"limit": 0.9}, format="json").json()["revision"] == 1
     for limit, reason in ((0.1, "nothing would go up"), (None, "null"), (2, "no confidence")):
         refused = editor.patch(path, {"limit": limit}, format="json")

@@ -63,7 +63,7 @@ def test_the_same_offset_of_another_cluster_is_another_stream(logger: APIClient)
     assert Announcement.objects.count() == 3
 
 
-def test_a_second_stream_trains_nothing_by_itself(logger: APIClient, editor: APIClient) -> None:
+def test_a_second_stream_trains_nothing_on_its_own(logger: APIClient, editor: APIClient) -> None:
     result = builders.make_finished()
     first = result.stream_id
     assert announce(logger, bytes([result.deployment_id]), offset=9).status_code == 201
@@ -95,7 +95,7 @@ def test_a_stream_for_no_deployment_is_kept(key: bytes, logger: APIClient, viewe
         (b"\x01" * 9, VALUE),
     ],
 )
-def test_what_is_no_announcement_is_422(key: bytes | None, value: bytes | None, logger: APIClient) -> None:
+def test_what_is_not_an_announcement_is_422(key: bytes | None, value: bytes | None, logger: APIClient) -> None:
     answer = announce(logger, key, value)
     assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
     assert not Announcement.objects.exists()
@@ -217,7 +217,7 @@ def test_another_programs_records_are_not_listed(logger: APIClient, viewer: APIC
     assert viewer.get("/api/streams/refused/").json()["results"] == []
 
 
-def test_an_id_sent_as_text_is_told(logger: APIClient, viewer: APIClient) -> None:
+def test_an_id_sent_as_text_is_reported(logger: APIClient, viewer: APIClient) -> None:
     answer = announce(logger, b"4711")
     assert "'4711' arrives as 876032305; expected deployment_id=4711" in answer.json()["note"]
     assert viewer.get("/api/streams/").json()["results"][0]["note"] == answer.json()["note"]

@@ -144,7 +144,7 @@ def test_totals_survive_processes_attempts_and_scaling(
     post_stats(replica, inference, run="a", predicted=12, dead_lettered=1, restamped=2, warming_up=2)
     post_stats(replica, inference, run="a", predicted=10, dead_lettered=1, restamped=2, warming_up=2)
     assert totals(inference, viewer) == (17, 1, 2)
-    # The replica's process begins anew, and tells what the one before had not.
+    # The replica's process restarts, and reports what the previous one had not.
     previous = {"run": "a", "predicted": 20, "dead_lettered": 1, "restamped": 2, "warming_up": 2}
     for _ in range(2):
         post_stats(replica, inference, run="c", predicted=0, previous=previous)

@@ -363,7 +363,7 @@ def test_the_token_of_a_run_opens_the_results_of_its_sub_models() -> None:
         # Once more, as after an answer that was lost.
         assert client.post(url(part, "finish"), body).status_code == 200
     assert {each.state for each in TrainingResult.objects.filter(deployment=leader.deployment)} == {"finished"}
-    # What is of the run as a whole is told by its leader alone, and other runs stay closed.
+    # Only the leader reports the run as a whole, and other runs stay closed.
     fail = {"attempt": 1, "failure": {"category": "lost", "cause": "x"}}
     assert client.post(url(parts[0], "fail"), fail).status_code == 403
     assert client.get(url(parts[0])).status_code == 403

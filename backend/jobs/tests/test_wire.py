@@ -1,4 +1,4 @@
-"""A field of a message is written once, in ``kafkaml.wire``: what clients are generated from has it by itself."""
+"""A field of a message is written once, in ``kafkaml.wire``: the source of generated clients gets it automatically."""
 
 from __future__ import annotations
 

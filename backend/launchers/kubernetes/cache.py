@@ -49,7 +49,7 @@ class KindCache:
         self._removed: OrderedDict[str, Manifest] = OrderedDict()
         # Where the next watch begins; empty: list first.
         self._position = ""
-        # The latest list knew everything up to here, so older news of what it does not hold is of the dead.
+        # The version of the latest list. Older news about an object that the list does not hold concerns a deleted one.
         self._floor = 0
         self._contact = float("-inf")
         self._pause = 0.0
@@ -139,7 +139,7 @@ class KindCache:
             for item in items:
                 self._put(item)
             for known in list(self._objects.values()):
-                # Ours may have been made while the list was on its way.
+                # Keep objects that are newer than the list, because our requests may have created them meanwhile.
                 if uid_of(known) not in present and version_of(known) <= version:
                     self._remove(known)
             self._floor = max(self._floor, version)

@@ -290,7 +290,7 @@ def _pod_template(
             }
         ]
     elif spec.limits.wall_seconds > 0:
-        # The pod's and not the Job's: a Job at its deadline deletes the pod, and the log with it.
+        # Set the deadline of the pod instead of the Job's, because a Job at its deadline deletes the pod and its log.
         pod["activeDeadlineSeconds"] = spec.limits.wall_seconds + _DEADLINE_SLACK_SECONDS
     if settings.node_selector:
         pod["nodeSelector"] = dict(settings.node_selector)
@@ -346,7 +346,7 @@ def _environment(spec: WorkSpec, settings: KubernetesSettings, base_env: Mapping
         "KML_JOB_TOKEN_FILE": f"{_TOKEN_FOLDER}/token",
         "KML_JOB_STATE_DIR": _STATE_FOLDER,
         "KML_STATE_DIR": _STATE_FOLDER,
-        # A pod has no neighbour whose framework is warm.
+        # Workers in pods start cold, because a pod has no warm fork server.
         "KML_JOB_FORK_SERVER": "",
         "HOME": _SCRATCH_FOLDER,
         "PYTHONUNBUFFERED": "1",

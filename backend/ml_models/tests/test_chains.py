@@ -88,7 +88,7 @@ def test_what_does_not_go_on_a_chain_is_refused(
     answered, detail = problem(editor.post("/api/models/", body("below", upper, **others)))
     assert answered == field
     assert words in detail
-    # What needs no look at the code is told without one.
+    # Errors that do not depend on the code are reported without checking it.
     assert bool(executor.requests) == (found is not None)
 
 

@@ -36,5 +36,5 @@ def test_characters_are_not_torn_between_pieces(monkeypatch: pytest.MonkeyPatch,
     assert "".join(pieces(monkeypatch, text.encode(), size)) == text
 
 
-def test_bytes_that_are_no_text_are_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bytes_that_are_not_text_are_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "".join(pieces(monkeypatch, b"\x80\x80\x80\x80\x80ok\xff\xfe\n", 3)).endswith("ok��\n")

@@ -125,7 +125,7 @@ class TestAfterItsRegistration:
             assert "LINES" in serializer.fields["input_format"].choices
 
     @pytest.mark.django_db
-    def test_pages_are_told_what_it_wants(self, viewer: APIClient) -> None:
+    def test_pages_get_what_it_wants(self, viewer: APIClient) -> None:
         found = {each["name"]: each for each in viewer.get("/api/streams/formats/").json()}
         assert list(found) == ["RAW", "AVRO", "JSON", "TELEGRAF_STR_JSON", "LINES"]
         assert found["LINES"]["decoder"] == "lines"

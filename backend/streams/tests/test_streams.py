@@ -49,8 +49,8 @@ def test_a_stream_that_nothing_was_trained_from_says_so_and_why(editor: APIClien
     shown = [editor.get(f"/api/streams/{each.pk}/").json() for each in (taken, late)]
     reason = f"deployment {deployment.pk} has its stream already, and trains on no other"
     what = f"to use it elsewhere: kafka-ml streams send {late.pk} --deployment N"
-    told = (False, f"nothing was trained from it: {reason}; {what}")
-    assert [(each["used"], each["note"]) for each in shown] == [(True, ""), told]
+    reported = (False, f"nothing was trained from it: {reason}; {what}")
+    assert [(each["used"], each["note"]) for each in shown] == [(True, ""), reported]
     deployment.results.update(state="finished")
     assert f"deployment {deployment.pk} has ended" in editor.get(f"/api/streams/{late.pk}/").json()["note"]
     unused = editor.get("/api/streams/", {"deployment": deployment.pk, "used": False}).json()["results"]

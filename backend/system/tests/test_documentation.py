@@ -1,4 +1,4 @@
-"""The documentation under /docs/: files as they were built, nothing from beside them; how to build what is not."""
+"""The documentation under /docs/: files as they were built, nothing from outside; how to build what is not."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_what_is_not_there_is_404(client: Client, site: Path) -> None:
 @pytest.mark.parametrize(
     "path", ["/docs/../secret", "/docs/wire/../../secret", "/docs/%2e%2e/secret", "/docs//etc/passwd"]
 )
-def test_nothing_beside_it_is_served(client: Client, site: Path, path: str) -> None:
+def test_nothing_next_to_it_is_served(client: Client, site: Path, path: str) -> None:
     build(site)
     answer = client.get(path, headers=LOCALHOST)
     assert answer.status_code == 404

@@ -53,7 +53,7 @@ def _value(text: bytes, name: str, /, **labels: str) -> float:
 
 
 def _running() -> Inference:
-    """An inference that runs: one replica has told of itself, one swap was done and one failed."""
+    """An inference that runs: one replica has reported, one swap was done and one failed."""
     inference = builders.make_inference(replicas=2)
     Inference.objects.filter(pk=inference.pk).update(
         state="running", attempt=1, predicted=90, dead_lettered=10, ready_replicas=1,
@@ -132,7 +132,7 @@ def test_the_controller_tells_of_inferences_what_the_api_does() -> None:
     assert "kafkaml_inference_replicas" not in after
 
 
-def test_what_waits_to_be_sent_is_told() -> None:
+def test_what_waits_to_be_sent_is_reported() -> None:
     before = _value(_platform(), "kafkaml_outbox_pending_records")
     OutboxMessage.objects.create(topic="t", key=b"", value=b"")
     OutboxMessage.objects.create(topic="t", key=b"", value=b"", published_at=timezone.now())
@@ -230,16 +230,16 @@ def test_every_query_of_the_dashboard_finds_its_metric_with_its_labels(viewer: A
             assert all(shown <= set(samples[name][0][0]) for (name,), _ in _asked(target["expr"])), target
 
 
-def test_every_metric_is_told_by_somebody_and_most_are_on_the_dashboard(viewer: APIClient) -> None:
+def test_every_metric_is_reported_by_somebody_and_most_are_on_the_dashboard(viewer: APIClient) -> None:
     text = _everything(viewer)
-    told = {
+    announced = {
         f"{family.name}_total" if family.type == "counter" else family.name
         for family in text_string_to_metric_families(text.decode())
         if family.samples
     }
     defined = {each.name for each in every_definition()}
-    assert defined - told == set()
-    assert {name for name in told if name.startswith("kafkaml_")} - defined == set()
+    assert defined - announced == set()
+    assert {name for name in announced if name.startswith("kafkaml_")} - defined == set()
 
 
 def test_the_parser_of_queries_sees_what_is_asked() -> None:
@@ -252,7 +252,7 @@ def test_the_parser_of_queries_sees_what_is_asked() -> None:
     ]
 
 
-def test_panels_lie_beside_each_other() -> None:
+def test_panels_lie_next_to_each_other() -> None:
     dashboard = json.loads(DASHBOARD.read_text(encoding="utf-8"))
     taken: set[tuple[int, int]] = set()
     for panel in dashboard["panels"]:

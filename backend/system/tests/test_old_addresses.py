@@ -1,4 +1,4 @@
-"""Scripts at Kafka-ML 1.x's addresses are told the present ones; browsers get the page."""
+"""Scripts at Kafka-ML 1.x's addresses get the present ones; browsers get the page."""
 
 from __future__ import annotations
 

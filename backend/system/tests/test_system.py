@@ -53,7 +53,7 @@ def test_the_state_of_the_whole(viewer: APIClient, executor: FakeExecutor) -> No
     assert [(each["name"], each["state"]) for each in state["components"]] == [("controller", "ready")]
 
 
-def test_programs_elsewhere_are_told_their_own_address(
+def test_programs_elsewhere_get_their_own_address(
     viewer: APIClient, executor: FakeExecutor, configure: Callable[..., None]
 ) -> None:
     own = viewer.get("/api/system/").json()["broker"]
@@ -62,7 +62,7 @@ def test_programs_elsewhere_are_told_their_own_address(
     assert viewer.get("/api/system/").json()["broker"]["sink_bootstrap_servers"] == "localhost:9094"
 
 
-def test_what_is_away_is_told(viewer: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_unreachable_is_reported(viewer: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KML_KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9,[::1]:9")
     state = viewer.get("/api/system/").json()
     assert state["broker"]["reachable"] is False

@@ -199,7 +199,7 @@ def test_a_stream_tells_columns_statistics_and_balance_as_data_sets_do(viewer: A
     assert found["balance"] == [{"value": "ill", "count": 4}, {"value": "well", "count": 1}]
 
 
-def test_a_stream_that_a_data_set_announced_is_told_by_its_contract(viewer: APIClient, broker: TestBroker) -> None:
+def test_a_stream_that_a_data_set_announced_is_read_by_its_contract(viewer: APIClient, broker: TestBroker) -> None:
     topic = broker.topic()
     write(broker, topic, [orjson.dumps({"load": place, "ok": place > 2}) for place in range(10)], key=b"m1")
     contract = {
@@ -378,13 +378,13 @@ def test_records_that_models_cannot_take_are_shown_with_the_reason(viewer: APICl
         (InputFormat.AVRO, {"data_scheme": SCHEMA}, b"\x00\x00\x00\x00\x07" + bytes(8), "Schema Registry", "00 00"),
         (InputFormat.JSON, {}, b"[1, NaN]", "NaN in column 1", "[1, NaN]"),
     ]
-    for input_format, config, value, told, text in cases:
+    for input_format, config, value, reported, text in cases:
         topic = broker.topic()
         write(broker, topic, [value, None], key=b"1")
         message = ControlMessage((StreamRange(topic, 0, 0, 2),), input_format, config)
         builders.make_stream(value=message.to_bytes())
         found = [each["decoded"] for each in records(viewer, topic, start="oldest")["records"]]
-        assert told in found[0]["error"]["message"]
+        assert reported in found[0]["error"]["message"]
         assert text in found[0]["text"]
         assert (found[1]["kind"], found[1]["error"]) == ("empty", None)
 

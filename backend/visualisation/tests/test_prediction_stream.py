@@ -192,7 +192,7 @@ async def test_outputs_on_another_cluster(
 
 
 @pytest.mark.asyncio
-async def test_a_cluster_that_is_away_is_told(token: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_cluster_that_is_unreachable_is_reported(token: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KML_KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1")
     monkeypatch.setattr(source, "_REQUEST_TIMEOUT_SECONDS", 0.5)
     stream = events(token, await make_inference())

@@ -1,4 +1,4 @@
-"""Webhooks: entered by administrators, told by real requests, signed, tried again."""
+"""Webhooks: registered by administrators, called with real requests, signed, tried again."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ URL = "/api/webhooks/"
 
 
 class Receiver(LocalServer):
-    """Keeps what it is told; answers ``status``."""
+    """Keeps what it receives; answers ``status``."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ def admin() -> APIClient:
 
 
 @pytest.fixture
-def told(receiver: Receiver, admin: APIClient, configure: Callable[..., None]) -> dict[str, object]:
+def reported(receiver: Receiver, admin: APIClient, configure: Callable[..., None]) -> dict[str, object]:
     """A webhook that leads to the receiver, as it was shown when it was entered."""
     configure(webhook_hosts="127.0.0.1")
     url = f"{receiver.url}/told?by=kafka-ml"
@@ -77,7 +77,7 @@ def due_now() -> None:
     Delivery.objects.filter(due_at__isnull=False).update(due_at=timezone.now() - timedelta(seconds=1))
 
 
-def test_a_promotion_is_told_and_signed(told: dict[str, object], receiver: Receiver, admin: APIClient) -> None:
+def test_a_promotion_is_reported_and_signed(reported: dict[str, object], receiver: Receiver, admin: APIClient) -> None:
     result = builders.make_finished()
     assert send_due() == 1
     ((headers, body),) = receiver.told
@@ -90,23 +90,23 @@ def test_a_promotion_is_told_and_signed(told: dict[str, object], receiver: Recei
     assert headers["webhook-id"] == document["data"]["id"]
     assert headers["host"] == receiver.url.removeprefix("http://")
     # Computed here once more, as a receiver does.
-    key = base64.b64decode(str(told["secret"]).removeprefix("whsec_"))
+    key = base64.b64decode(str(reported["secret"]).removeprefix("whsec_"))
     signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
     expected = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
     assert headers["webhook-signature"] == f"v1,{expected}"
-    now = shown(admin, told)
+    now = shown(admin, reported)
     assert (now["waiting"], now["error"], now["delivered_at"] is not None) == (0, "", True)
     assert send_due() == 0
 
 
 def test_another_secret_signs_from_then_on_and_is_shown_once(
-    told: dict[str, object], receiver: Receiver, admin: APIClient
+    reported: dict[str, object], receiver: Receiver, admin: APIClient
 ) -> None:
-    answer = admin.post(f"{URL}{told['id']}/new_secret/").json()
+    answer = admin.post(f"{URL}{reported['id']}/new_secret/").json()
     assert is_secret(answer["secret"])
-    assert answer["secret"] != told["secret"]
-    assert "secret" not in shown(admin, told)
-    admin.post(f"{URL}{told['id']}/ping/")
+    assert answer["secret"] != reported["secret"]
+    assert "secret" not in shown(admin, reported)
+    admin.post(f"{URL}{reported['id']}/ping/")
     send_due()
     ((headers, body),) = receiver.told
     seconds = int(headers["webhook-timestamp"])
@@ -123,7 +123,7 @@ def test_the_signature_is_that_of_the_specification() -> None:
 
 
 def test_what_fails_is_tried_again_with_the_same_id_and_then_given_up(
-    told: dict[str, object], receiver: Receiver, admin: APIClient, monkeypatch: pytest.MonkeyPatch
+    reported: dict[str, object], receiver: Receiver, admin: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sending, "MAX_TRIES", 3)
     receiver.status = 503
@@ -137,41 +137,43 @@ def test_what_fails_is_tried_again_with_the_same_id_and_then_given_up(
         assert send_due() == 0
         due_now()
     assert pauses == [5, 10]
-    now = shown(admin, told)
+    now = shown(admin, reported)
     assert (now["waiting"], now["error"]) == (1, "it answered 503: expected 2xx")
     send_due()
     assert len({headers["webhook-id"] for headers, _ in receiver.told}) == 1
-    now = shown(admin, told)
+    now = shown(admin, reported)
     assert (now["waiting"], now["error"]) == (0, "given up after 3 tries: it answered 503: expected 2xx")
 
 
-def test_a_receiver_that_is_away_is_told_later(told: dict[str, object], receiver: Receiver, admin: APIClient) -> None:
+def test_a_receiver_that_is_unreachable_is_reported_later(
+    reported: dict[str, object], receiver: Receiver, admin: APIClient
+) -> None:
     receiver.stop()
     builders.make_finished()
     send_due()
-    assert "ConnectError" in str(shown(admin, told)["error"])
+    assert "ConnectError" in str(shown(admin, reported)["error"])
     receiver.start()
     due_now()
     assert send_due() == 1
-    assert (len(receiver.told), shown(admin, told)["error"]) == (1, "")
+    assert (len(receiver.told), shown(admin, reported)["error"]) == (1, "")
 
 
-def test_no_redirect_is_followed(told: dict[str, object], receiver: Receiver, admin: APIClient) -> None:
+def test_no_redirect_is_followed(reported: dict[str, object], receiver: Receiver, admin: APIClient) -> None:
     receiver.status, receiver.headers = 307, {"Location": receiver.url + "/elsewhere"}
-    assert admin.post(f"{URL}{told['id']}/ping/").status_code == 202
+    assert admin.post(f"{URL}{reported['id']}/ping/").status_code == 202
     send_due()
-    assert (len(receiver.told), shown(admin, told)["error"]) == (1, "it answered 307: expected 2xx")
+    assert (len(receiver.told), shown(admin, reported)["error"]) == (1, "it answered 307: expected 2xx")
     assert orjson.loads(receiver.told[0][1])["type"] == "ping"
 
 
-def test_a_target_that_is_not_allowed_any_more_is_not_told(
-    told: dict[str, object], receiver: Receiver, admin: APIClient, configure: Callable[..., None]
+def test_a_target_that_is_not_allowed_any_more_is_not_reported(
+    reported: dict[str, object], receiver: Receiver, admin: APIClient, configure: Callable[..., None]
 ) -> None:
     builders.make_finished()
     configure(webhook_hosts="")
     send_due()
     assert receiver.told == []
-    assert "KML_WEBHOOK_HOSTS" in str(shown(admin, told)["error"])
+    assert "KML_WEBHOOK_HOSTS" in str(shown(admin, reported)["error"])
 
 
 @pytest.mark.parametrize(
@@ -216,27 +218,27 @@ def test_any_outside_is_connected_to_where_its_name_led_when_it_was_checked(
         check_target("https://example.org/a")
 
 
-def test_a_secret_comes_in_and_is_shown_once(told: dict[str, object], admin: APIClient) -> None:
-    secret = str(told["secret"])
+def test_a_secret_comes_in_and_is_shown_once(reported: dict[str, object], admin: APIClient) -> None:
+    secret = str(reported["secret"])
     assert is_secret(secret)
-    answers = [admin.get(URL), admin.get(f"{URL}{told['id']}/"), admin.get("/api/audit/")]
+    answers = [admin.get(URL), admin.get(f"{URL}{reported['id']}/"), admin.get("/api/audit/")]
     assert all(secret not in answer.content.decode() for answer in answers)
-    weak = admin.patch(f"{URL}{told['id']}/", {"secret": "whsec_c2hvcnQ="}, format="json")
+    weak = admin.patch(f"{URL}{reported['id']}/", {"secret": "whsec_c2hvcnQ="}, format="json")
     assert (weak.status_code, "c2hvcnQ" in weak.content.decode()) == (400, False)
-    moved = admin.patch(f"{URL}{told['id']}/", {"url": "http://127.0.0.1:9/told"}, format="json")
+    moved = admin.patch(f"{URL}{reported['id']}/", {"url": "http://127.0.0.1:9/told"}, format="json")
     assert (moved.status_code, moved.json()["errors"][0]["field"]) == (400, "secret")
     body = {"url": "http://127.0.0.1:9/told", "secret": new_secret()}
-    assert admin.patch(f"{URL}{told['id']}/", body, format="json").status_code == 200
+    assert admin.patch(f"{URL}{reported['id']}/", body, format="json").status_code == 200
     assert AuditEntry.objects.filter(object_type="webhook", detail__contains="secret").count() == 1
 
 
-def test_one_that_is_switched_off_or_deleted_is_told_nothing(
-    told: dict[str, object], receiver: Receiver, admin: APIClient, django_capture_on_commit_callbacks
+def test_one_that_is_switched_off_or_deleted_gets_nothing(
+    reported: dict[str, object], receiver: Receiver, admin: APIClient, django_capture_on_commit_callbacks
 ) -> None:
     builders.make_finished()
-    assert admin.patch(f"{URL}{told['id']}/", {"enabled": False}, format="json").json()["waiting"] == 0
+    assert admin.patch(f"{URL}{reported['id']}/", {"enabled": False}, format="json").json()["waiting"] == 0
     builders.make_finished()
     assert (send_due(), receiver.told) == (0, [])
     with django_capture_on_commit_callbacks(execute=True):
-        assert admin.delete(f"{URL}{told['id']}/").status_code == 204
-    assert not sending.secrets.read(int(str(told["id"])))
+        assert admin.delete(f"{URL}{reported['id']}/").status_code == 204
+    assert not sending.secrets.read(int(str(reported["id"])))

@@ -107,7 +107,7 @@ class Stream(Answer):
     total_msg: int | None = None
     description: str = ""
     registered_at: datetime | None = None
-    # Whether something was trained from it, or is.
+    # Whether a result was or is being trained from it.
     used: bool = True
     # What may be wrong with it, such as a deployment that does not exist.
     note: str = ""

@@ -73,7 +73,7 @@ def trained(
 
 
 def machines(count: int, seed: int = 0, keys: int = 5, partitions: int = 4) -> list[Record]:
-    """Records as a fleet of machines sends them, some with gaps, some that are none."""
+    """Records as a fleet of machines sends them, some with gaps, some that are not samples."""
     random = np.random.default_rng(seed)
     records = []
     for place in range(count):
@@ -161,7 +161,7 @@ def test_samples_do_not_depend_on_batches_or_partitions(
     found = []
     for batch_sizes, partitions in ((one, 1), (other, 3), ([7], 6)):
         records = machines(150, seed, partitions=partitions)
-        # Partitions are read one beside the other, in another order each time.
+        # Partitions are read in parallel, in another order each time.
         records.sort(key=lambda each: ((each.partition * 7 + partitions) % 5, each.offset))
         compiled, rows, arrangement, learnt = trained(made, cut(records, batch_sizes))
         parts = (arrangement.parts.training, arrangement.parts.validation, arrangement.parts.test)
@@ -462,7 +462,7 @@ def test_a_contract_that_contradicts_itself_is_refused_where_it_does(
     assert message in caught.value.problems[0].error.message
 
 
-def test_all_problems_of_columns_are_told_at_once() -> None:
+def test_all_problems_of_columns_are_reported_at_once() -> None:
     columns = (Column(name="x", expression="nope"), COLUMNS[0], Column(name="z", expression="rpm +"))
     with pytest.raises(ContractError) as caught:
         CompiledContract(contract(columns=columns))

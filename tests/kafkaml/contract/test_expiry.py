@@ -1,4 +1,4 @@
-"""Records that Kafka is about to delete are told of before somebody learns from them."""
+"""Records that Kafka is about to delete are reported before a model learns from them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def records(*ages_ms: int) -> list[Record]:
     return [Record("t", 0, place, None, b"{}", (), NOW - age) for place, age in enumerate(ages_ms)]
 
 
-def test_old_records_are_told_with_what_to_set() -> None:
+def test_old_records_are_reported_with_what_to_set() -> None:
     remark = expiry_remark(records(0, 604_800_001, 900_000_000, 1000), WEEK, NOW)
     assert remark is not None
     assert remark.message.startswith("50% of the records are older than the 7 days that the topic keeps them")
@@ -37,5 +37,5 @@ def test_old_records_are_told_with_what_to_set() -> None:
         ([], WEEK),
     ],
 )
-def test_what_stays_is_not_told(ages: list[int], config: dict[str, str]) -> None:
+def test_what_stays_is_not_reported(ages: list[int], config: dict[str, str]) -> None:
     assert expiry_remark(records(*ages), config, NOW) is None

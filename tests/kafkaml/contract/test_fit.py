@@ -1,4 +1,4 @@
-"""A contract and a model that cannot fit are told apart before anything is read, with both shapes and what to do."""
+"""A contract and a model that cannot fit are recognised before anything is read, with both shapes and what to do."""
 
 from __future__ import annotations
 
@@ -68,18 +68,18 @@ def test_what_cannot_fit_is_refused(
     if not problem:
         check_contract(given, signature, loss)
         return
-    with pytest.raises(DataMismatch, match=problem) as told:
+    with pytest.raises(DataMismatch, match=problem) as expected:
         check_contract(given, signature, loss)
-    assert hint in told.value.hint
+    assert hint in expected.value.hint
 
 
 def test_classes_and_widths_are_held_against_the_model_once_they_are_learnt() -> None:
     ten = [f"kind {number}" for number in range(10)]
     given = contract((*THREE, ONE_HOT), labels=(KIND,))
     check_contract(given, model((7,), (10,)), "classes", shapes={"": (7,)}, classes=ten)
-    with pytest.raises(DataMismatch, match=r"10 classes .* and 4 more.* 1 output and a binary crossentropy") as told:
+    with pytest.raises(DataMismatch, match=r"10 classes .* and 4 more.* 1 output and a binary crossentropy") as wrong:
         check_contract(given, model((7,)), "binary", classes=ten)
-    assert "10 units" in told.value.hint
+    assert "10 units" in wrong.value.hint
     with pytest.raises(DataMismatch, match="9 outputs, one for each class"):
         check_contract(given, model((7,), (9,)), "classes", classes=ten)
     with pytest.raises(DataMismatch, match=r"shape \(7,\), 4 columns .* takes \(9,\)"):

@@ -1,4 +1,4 @@
-"""Keys that a registry's Protobuf serializers wrote: the message is told by the places in front of it."""
+"""Keys that a registry's Protobuf serializers wrote: the places in front identify the message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records of every format as frames: what is read, what is refused and why, the same alone and beside any others."""
+"""Records of every format as frames: what is read, what is refused and why, the same alone and among any others."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def one(value: Any, fields: Any = FIELDS, input_format: str = "JSON", **config: 
 
 
 def why(value: Any, fields: Any = FIELDS, input_format: str = "JSON", **config: Any) -> tuple[str, str]:
-    """Message and gap of a record that is none."""
+    """Message and gap of an invalid record."""
     frame = read([value], fields, input_format, **config)
     assert len(frame.failures) == 1
     assert frame.failures[0][1].index == 0
@@ -130,10 +130,10 @@ def test_json_is_read(value: bytes, expected: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(("value", "message", "gap"), REFUSED, ids=range(len(REFUSED)))
 def test_what_is_no_such_record_is_refused_with_its_reason(value: bytes | None, message: str, gap: str) -> None:
-    told, found = why(value)
-    assert message in told
+    reported, found = why(value)
+    assert message in reported
     assert found == gap
-    assert len(told) < 400
+    assert len(reported) < 400
 
 
 _ALL = [value for value, *_ in [*READ, *REFUSED]]
@@ -142,7 +142,7 @@ _ALONE = {index: read([value]) for index, value in enumerate(_ALL)}
 
 @given(places=st.lists(st.integers(0, len(_ALL) - 1), max_size=60))
 @settings(max_examples=60, deadline=None)
-def test_a_record_is_read_the_same_beside_any_others(places: list[int]) -> None:
+def test_a_record_is_read_the_same_next_to_any_others(places: list[int]) -> None:
     frame = read([_ALL[place] for place in places])
     rows = dict(zip(frame.kept.tolist(), frame.data.rows(), strict=True))
     failures = {index: (error.message, error.gap, error.index) for index, error in frame.failures}
@@ -179,8 +179,8 @@ def test_the_decoder_of_a_contract_finds_what_is_found_one_by_one(texts: list[st
     assert both[0].kept.tolist() == both[1].kept.tolist()
     # As texts, in which 0.0 and -0.0 differ.
     assert repr(both[0].data.rows()) == repr(both[1].data.rows())
-    told, one_by_one = ([(index, str(error), error.gap) for index, error in each.failures] for each in both)
-    assert told == one_by_one
+    reported, one_by_one = ([(index, str(error), error.gap) for index, error in each.failures] for each in both)
+    assert reported == one_by_one
 
 
 def test_plain_records_need_no_python_objects(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,7 +216,8 @@ def test_a_spare_field_of_another_kind_is_null() -> None:
     assert [index for index, _ in frame.failures] == [2]
 
 
-# --- what is beside the value -----------------------------------------------------------------------------------------
+# --- what comes with the value
+# -----------------------------------------------------------------------------------------
 
 
 def _keyed(keys: Sequence[bytes | None], kind: KeyKind) -> Frame:

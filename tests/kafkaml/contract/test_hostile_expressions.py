@@ -40,7 +40,7 @@ REFUSED = [
     "(" * 10_000 + "a" + ")" * 10_000, "(" * 500 + "a" + ")" * 500, "NOT " * 400 + "ok", "- " * 700 + "a",
     "a / (" * 58 + "a" + ")" * 58, "SQRT(" * 30 + "a" + ")" * 30, "a" + " + a" * 400, "CASE " * 100,
     "CASE (" * 20 + "a" + " ) WHEN 1 THEN 1 END" * 20, "[" * 100, "{" * 100,
-    # What is no expression at all.
+    # Texts that are not expressions at all.
     "", " ", "(", ")", "((", "'", '"', "a b", "a,", ", a", "a +", "+", "a = = a", "IN", "CASE", "CASE WHEN",
     "CAST(a AS)", "a\x00", "\x00", "a\u2028+ 1", "a \u202e + 1", "\ud800", "\uff41", "a\u2024b", "s = \u2018ok\u2019",
     "\\", "`a`", "a -> 'x'", "s COLLATE \"C\"", "INTERVAL '1 day'", "E'\\x00'", "U&'\\0061'", "B'101'", "lambda x: x",

@@ -185,6 +185,6 @@ def test_a_name_that_no_record_can_have_is_refused(contract: dict[str, Any]) -> 
     columns = {"columns": [{"name": "half", "expression": "t / 2", "scaling": "standard"}]}
     with pytest.raises(
         DecodeError, match=r"'machin', which is neither a column nor a field: expected some of half"
-    ) as told:
+    ) as wrong:
         decoded(["machin"], [], **{**fields, **columns, **contract})
-    assert told.value.hint == "did you mean machine?"
+    assert wrong.value.hint == "did you mean machine?"

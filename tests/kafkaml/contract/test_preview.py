@@ -55,7 +55,7 @@ def places(found: Preview) -> list[str]:
     return [each.place for each in found.problems]
 
 
-def test_columns_are_told_before_anything_is_scaled() -> None:
+def test_columns_are_reported_before_anything_is_scaled() -> None:
     found = seen(available=10_000)
     assert (found.records, found.sampled, found.decodes, found.problems) == (10_000, 400, 1, ())
     assert [each.place for each in found.columns] == ["columns.0", "columns.1", "columns.2", "labels.0"]
@@ -96,7 +96,7 @@ def test_samples_are_those_of_a_training() -> None:
         assert (each.key, each.timestamp_ms) == ((RECORDS[place].key or b"").decode(), RECORDS[place].timestamp_ms)
 
 
-def test_what_is_wrong_is_told_at_its_place_and_the_rest_is_shown() -> None:
+def test_what_is_wrong_is_reported_at_its_place_and_the_rest_is_shown() -> None:
     columns = [
         {"name": "a", "expression": "reading.temperatur"},
         CONTRACT["columns"][1],
@@ -124,7 +124,7 @@ def test_what_is_wrong_is_told_at_its_place_and_the_rest_is_shown() -> None:
     assert "status" in misspelt.known
     assert by_place["columns.3.expression"].start == 5
     assert by_place["windows"].meant == ("window",)
-    # Those that can be read are told, also when nothing can be learnt of them.
+    # Those that can be read are shown, also when nothing can be learnt of them.
     assert [each.place for each in found.columns] == ["columns.1", "columns.6", "labels.0"]
     assert column(found, "e").missing == 1
     assert found.inputs[0].features == ("status=other", "status=idle", "status=ok", "status=slow")
@@ -167,7 +167,7 @@ def test_settings_that_contradict_each_other_do_not_hide_the_columns() -> None:
         ({"window": {"length": 4, "horizon": 2}, "split": "time", "labels": []}, ["window.horizon"]),
         ({"window": {"length": 0}, "split": "time"}, ["window.length"]),
         ({"split": "by luck"}, ["split"]),
-        # The forecast lacks a label because that is wrong: it is told once.
+        # The forecast lacks a label because that is wrong: it is reported once.
         (
             {"window": {"length": 4, "horizon": 2}, "split": "time", "labels": [{"name": "y", "expression": "y"}]},
             ["labels.0.expression"],
@@ -193,11 +193,11 @@ def test_windows_are_shown_by_their_last_record() -> None:
     assert sample.label == label
 
 
-def test_too_few_records_for_windows_are_told() -> None:
+def test_too_few_records_for_windows_are_reported() -> None:
     found = seen({"window": {"length": 50}, "split": "time"})
     assert found.samples == ()
-    told = next(each.message for each in found.remarks if each.code == "window")
-    assert "the most is 20" in told
+    announced = next(each.message for each in found.remarks if each.code == "window")
+    assert "the most is 20" in announced
     # One key cannot be split by key: what the sample has is shown as training.
     found = seen({"split": "key"}, [each for each in RECORDS if each.key == b"m1"])
     assert found.parts == SampleParts(training=20, validation=0, test=0)

@@ -131,7 +131,7 @@ def test_protobuf_is_proposed_and_read_with_what_it_imports(
     by_name = {column.name: rows[column.field] for column in CompiledContract(contract).columns}
     np.testing.assert_array_equal(by_name["count"], np.arange(200))
     np.testing.assert_allclose(by_name["lat"], np.arange(200) / 10)
-    # Presence is told of what is optional.
+    # Presence is tracked for optional fields.
     np.testing.assert_array_equal(np.isnan(by_name["pressure"]), np.arange(200) % 3 == 0)
 
 
@@ -237,7 +237,9 @@ def test_avro_of_two_versions_is_read_by_the_newest(
     np.testing.assert_array_equal(rows[field], np.arange(120) % 60 % 4 == 1)
 
 
-def test_a_schema_of_another_kind_is_told(client: SchemaRegistryClient, registry: SchemaRegistry, topic: str) -> None:
+def test_a_schema_of_another_kind_is_reported(
+    client: SchemaRegistryClient, registry: SchemaRegistry, topic: str
+) -> None:
     avro = AvroSerializer(
         client, json.dumps({"type": "record", "name": "R", "fields": [{"name": "a", "type": "double"}]})
     )
@@ -250,7 +252,7 @@ def test_a_schema_of_another_kind_is_told(client: SchemaRegistryClient, registry
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "problem"),
     [
         ("message {", "cannot be compiled: line 1"),
         ('import "other.proto";', "other.proto"),
@@ -258,8 +260,8 @@ def test_a_schema_of_another_kind_is_told(client: SchemaRegistryClient, registry
         ("", "data_scheme is missing"),
     ],
 )
-def test_a_schema_that_is_none_is_refused(text: str, told: str) -> None:
-    with pytest.raises(DecodeError, match=told):
+def test_a_schema_that_is_none_is_refused(text: str, problem: str) -> None:
+    with pytest.raises(DecodeError, match=problem):
         propose([Record("t", 0, 0, None, b"\x01\x02")], input_format="PROTOBUF", config={"data_scheme": text or " "})
 
 

@@ -110,7 +110,7 @@ def test_by_key_parts_are_about_as_large_as_asked_for() -> None:
     assert {*other.parts.test.tolist()} != {*arrangement.parts.test.tolist()}
 
 
-def test_records_of_one_time_go_by_their_place_and_are_told_of() -> None:
+def test_records_of_one_time_go_by_their_place_and_are_reported() -> None:
     records = [record({"x": place}, key=b"k%d" % (place % 3), place=place, timestamp_ms=5) for place in range(90)]
     _, arrangement = arranged(records, split=SplitBy.TIME, window=Window(length=2), seed=1)
     assert "same time" in arrangement.warnings[0]

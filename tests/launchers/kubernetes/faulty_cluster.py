@@ -1,9 +1,9 @@
-"""FaultyCluster: a cluster in memory that behaves, and misbehaves when told to.
+"""FaultyCluster: a cluster in memory that behaves, and misbehaves on request.
 
 It keeps objects with versions and uids, answers watches from a history, and has what makes a cluster live: a controller
-of Jobs, one of StatefulSets, a scheduler, kubelets, a garbage collector, and nodes that get lost. Nothing moves by
-itself: ``step`` lets time pass, on a clock of its own. Faults are drawn from a seeded ``Random``, so that a history
-that fails can be played again.
+of Jobs, one of StatefulSets, a scheduler, kubelets, a garbage collector, and nodes that get lost. Nothing moves on its
+own: ``step`` lets time pass, on a clock of its own. Faults are drawn from a seeded ``Random``, so that a history that
+fails can be played again.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class _Change:
 
 
 def _merged(document: Any, patch: Any) -> Any:
-    """RFC 7386. Nothing that is given is changed, so whoever holds an object goes on holding what it was."""
+    """RFC 7386. Nothing that is given is changed, so holders of an object keep its old state."""
     if not isinstance(patch, Mapping):
         return patch
     merged = dict(document) if isinstance(document, Mapping) else {}
@@ -87,7 +87,7 @@ def _merged(document: Any, patch: Any) -> Any:
 class FaultyCluster:
     """See ClusterApi, and below for what tests make happen. ``now`` is the time of the cluster and of who uses it.
 
-    Pods end at most ``grace_seconds`` after they were told to; a lost node's pods are given up after
+    Pods end at most ``grace_seconds`` after they were asked to; a lost node's pods are given up after
     ``eviction_seconds``.
     """
 
@@ -111,7 +111,7 @@ class FaultyCluster:
         # What a container of a pod has written, by run: when and what.
         self._written: dict[tuple[str, int], list[tuple[float, str]]] = {}
         self._endings: dict[str, tuple[int, str]] = {}
-        # When the worker of a pod that was told to end will have done so.
+        # When the worker of a pod that was asked to end will have done so.
         self._leaves_at: dict[str, float] = {}
 
     # --- the seam --------------------------------------------------------------------------------------------------
@@ -218,11 +218,11 @@ class FaultyCluster:
     # --- what tests make happen ------------------------------------------------------------------------------------
 
     def clock(self) -> float:
-        """The cluster's time, for whoever is to share it."""
+        """The cluster's time, for sharing."""
         return self.now
 
     def step(self, seconds: float = 1.0) -> None:
-        """Let time pass, and everything that works by itself do its next piece of work."""
+        """Let time pass, and everything that works on its own take its next step."""
         self.now += seconds
         self._collect_garbage()
         for job in list(self._objects[JOB].values()):
@@ -239,7 +239,7 @@ class FaultyCluster:
         return dict(self._objects[kind])
 
     def pods_of(self, work: str) -> Sequence[Manifest]:
-        """Return the pods of a work, by name."""
+        """Return the pods of a run, by name."""
         pods = self._objects[POD]
         return [pods[name] for name in sorted(pods) if pods[name]["metadata"]["labels"].get(WORK_LABEL) == work]
 
@@ -363,7 +363,7 @@ class FaultyCluster:
             if any(reference["uid"] == uid_of(owner) for reference in each["metadata"].get("ownerReferences") or ())
         ]
 
-    # --- what works by itself --------------------------------------------------------------------------------------
+    # --- what works on its own --------------------------------------------------------------------------------------
 
     def _collect_garbage(self) -> None:
         for kind, objects in self._objects.items():
@@ -375,7 +375,7 @@ class FaultyCluster:
             owners = pod["metadata"].get("ownerReferences") or ()
             is_tracked = _TRACKING in (pod["metadata"].get("finalizers") or ())
             if is_tracked and not any(owner["uid"] in self._uids for owner in owners):
-                # The controller of Jobs lets go of pods whose Job is gone.
+                # The controller of Jobs releases pods whose Job is gone.
                 self._change(POD, pod, {"metadata": {"finalizers": None}})
         for kind in (JOB, STATEFUL_SET):
             for owner in list(self._objects[kind].values()):

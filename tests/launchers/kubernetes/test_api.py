@@ -246,7 +246,7 @@ def test_an_answer_that_does_not_come_in_time_is_unknown(
     assert len(server.requests) == 1
 
 
-def test_nobody_there_is_told_as_such(certificate: Certificate, token_file: Path) -> None:
+def test_nobody_there_is_reported_as_such(certificate: Certificate, token_file: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         settings = KubernetesSettings(

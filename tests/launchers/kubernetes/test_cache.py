@@ -1,4 +1,4 @@
-"""What the cache believes: the newest that it was told, whatever comes late, twice or not at all."""
+"""What the cache believes: the newest that it received, whatever comes late, twice or not at all."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def job(name: str, version: int, *, uid: str = "", **status: object) -> Manifest
 
 
 class Script:
-    """A cluster that answers as it is told: lists in order, and per watch the events or the error at its end."""
+    """A cluster with scripted answers: lists in order, and per watch the events or the error at its end."""
 
     def __init__(self) -> None:
         self.lists: list[tuple[list[Manifest], str] | Exception] = []

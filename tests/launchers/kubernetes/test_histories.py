@@ -37,7 +37,7 @@ SETTLING_SECONDS = 30
 SETTINGS = KubernetesSettings(node_lost_seconds=3)
 OBJECTS = (JOB, STATEFUL_SET, SECRET, DISRUPTION_BUDGET, POD)
 
-# How a worker ends by itself, and what must be found out about it.
+# How a worker ends on its own, and what must be found out about it.
 ENDINGS = {
     (1, "Error"): FailureCategory.INTERNAL,
     (137, "OOMKilled"): FailureCategory.OUT_OF_MEMORY,
@@ -89,7 +89,7 @@ class KillableApi:
 
 
 class History:
-    """One history. The world is ``cluster`` and ``store``; the controller is thrown away and made anew."""
+    """One history. The world is ``cluster`` and ``store``; the controller is thrown away and recreated."""
 
     def __init__(self, seed: int, logs_dir: Path) -> None:
         self.random = Random(seed)
@@ -172,7 +172,7 @@ class History:
         if (pod := self.some_pod()) is None:
             return
         work = work_of(pod)
-        # A worker that is about to end by itself is left to do so: which of the two came first, nobody could tell.
+        # A worker that is about to end on its own is left to do so: which of the two came first, nobody could tell.
         if work not in self.truth:
             self.truth[work] = FailureCategory.LOST
             self.random.choice((self.cluster.evict, self.cluster.press))(pod)

@@ -144,7 +144,7 @@ def test_a_set_gets_its_replicas_when_it_has_all_else(world: World, monkeypatch:
         world.launcher.launch(spec(INFERENCE, replicas=2))
     monkeypatch.undo()
     world.restart()
-    # Not the number that is wanted: whoever looks launches again.
+    # Not the number that is wanted: so the controller launches again.
     assert world.look(INFERENCE) == Observed(name=INFERENCE, phase=Phase.STARTING, replicas=0)
     world.serve(2)
     assert world.cluster.pods_of(INFERENCE)[1]["metadata"]["name"] == f"{INFERENCE}-1"
@@ -245,7 +245,7 @@ def test_before_the_cluster_spoke_nothing_is_said(world: World) -> None:
         world.launcher.observe()
 
 
-def test_what_keeps_work_from_starting_is_told_with_a_hint(world: World) -> None:
+def test_what_keeps_work_from_starting_is_reported_with_a_hint(world: World) -> None:
     world.cluster.is_full = True
     world.launcher.launch(spec(TRAINING))
     seen = world.until(lambda seen: seen.failure)
@@ -269,7 +269,7 @@ def test_a_killed_for_memory_run_says_so_also_to_the_next_controller(world: Worl
     assert seen.log_tail.endswith("ends with 137\n")
 
 
-def test_an_end_is_told_when_the_log_is_complete_but_not_for_ever_later(world: World) -> None:
+def test_an_end_is_reported_when_the_log_is_complete_but_not_forever_later(world: World) -> None:
     world.train()
     world.launcher.step()
     world.cluster.write(world.pod(), "the last words")
@@ -316,7 +316,7 @@ def test_work_whose_owner_is_gone_is_stopping_while_a_pod_of_it_lives(tmp_path: 
     assert (looks > 2, seen.phase, world.cluster.pods_of(TRAINING)) == (True, Phase.FAILED, [])
 
 
-def test_a_pod_that_the_watch_has_not_told_of_keeps_its_work_from_counting_as_gone(world: World) -> None:
+def test_a_pod_that_the_watch_has_not_shown_keeps_its_work_from_counting_as_gone(world: World) -> None:
     world.launcher.launch(spec(TRAINING))
     world.launcher.step()
     world.launcher.observe()
@@ -384,7 +384,7 @@ def test_evicted_work_is_lost_with_the_reason(world: World) -> None:
 # --- stopping ------------------------------------------------------------------------------------------------------
 
 
-def test_that_a_person_stopped_it_outlives_the_controller(world: World) -> None:
+def test_that_a_user_stopped_it_outlives_the_controller(world: World) -> None:
     world.train()
     pod = world.pod()["metadata"]["name"]
     world.launcher.stop(TRAINING)
@@ -405,7 +405,7 @@ def test_a_stop_that_did_not_reach_the_cluster_is_not_taken_for_done(world: Worl
         world.launcher.stop(TRAINING)
     world.cluster.fault = Fault()
     assert world.look().phase is Phase.RUNNING
-    # Wanted again: the launch is an adoption, and what then becomes of it is no stop.
+    # Wanted again: the launch is an adoption, and its later end is not a stop.
     world.launcher.launch(spec(TRAINING))
     world.cluster.end(world.pod(), 1)
     assert world.phase(Phase.FAILED).exit_code == 1
@@ -440,7 +440,7 @@ class OneAtATime:
         return call
 
 
-def test_in_threads_it_follows_the_cluster_and_collects_logs_by_itself(tmp_path: Path) -> None:
+def test_in_threads_it_follows_the_cluster_and_collects_logs_on_its_own(tmp_path: Path) -> None:
     cluster = FaultyCluster()
     shared = OneAtATime(cluster)
     # By themselves, not by their number: a thread of an earlier test may end meanwhile.

@@ -45,14 +45,14 @@ def test_keys_that_are_there_stay() -> None:
     assert keys(cluster) == before
 
 
-def test_an_answer_that_was_lost_is_no_second_key() -> None:
+def test_an_answer_that_was_lost_is_not_a_second_key() -> None:
     cluster, clock = FaultyCluster(), Clock()
     cluster.fault = Fault(lose_after=1.0)
     assert make_secrets(cluster, clock=clock, sleep=clock.sleep) is False
     assert sorted(keys(cluster)) == ["django-secret", "service-token"]
 
 
-def test_it_waits_for_the_cluster_but_not_for_ever() -> None:
+def test_it_waits_for_the_cluster_but_not_forever() -> None:
     cluster, clock = FaultyCluster(), Clock()
     cluster.fault = Fault(lose_before=1.0)
     with pytest.raises(Unreachable):

@@ -1,6 +1,6 @@
 """Work as objects of a cluster: whole manifests, word by word, and what holds for every one of them.
 
-The manifests lie beside this file, in ``manifests/``, as ``kubectl get -o yaml`` would show them before a cluster has
+The manifests are next to this file, in ``manifests/``, as ``kubectl get -o yaml`` would show them before a cluster has
 seen them.
 """
 
@@ -161,7 +161,7 @@ def objects(work: WorkObjects) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_manifests_are_literally_those_beside_this_file(name: str) -> None:
+def test_manifests_are_literally_those_next_to_this_file(name: str) -> None:
     expected = list(yaml.safe_load_all((MANIFESTS / f"{name}.yaml").read_text(encoding="utf-8")))
     assert objects(CASES[name].build()) == expected
 
@@ -242,7 +242,7 @@ def test_files_of_a_schema_registry_come_from_the_same_secret() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "Kml-train-7-a1", "kml_train_7_a1", "kml-train-7", "k" * 53])
-def test_what_is_no_name_of_work_is_refused(name: str) -> None:
+def test_what_is_not_a_name_of_work_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="is not a name of work"):
         build_work(training(name=name), KubernetesSettings(), BASE_ENV)
 
@@ -355,7 +355,7 @@ def test_every_name_and_label_is_one_that_a_cluster_takes(spec: WorkSpec, settin
 
 @settings(deadline=None)
 @given(specs, all_settings)
-def test_no_credential_is_told_but_in_the_secret(spec: WorkSpec, settings: KubernetesSettings) -> None:
+def test_no_credential_is_reported_but_in_the_secret(spec: WorkSpec, settings: KubernetesSettings) -> None:
     work = build_work(spec, settings, SASL_ENV)
     rest = json.dumps([each for each in objects(work) if each["kind"] != "Secret"])
     assert TOKEN not in rest

@@ -33,7 +33,7 @@ def pod(status: Mapping[str, Any]) -> dict[str, Any]:
 
 def worker(state: Mapping[str, Any], last: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
     return [
-        # What others put beside ours is not looked at.
+        # Additions by others are ignored.
         {"name": "istio-proxy", "state": {"terminated": {"exitCode": 1, "reason": "Error"}}},
         {"name": "worker", "restartCount": 0, "ready": False, "state": state, "lastState": last or {}},
     ]
@@ -101,7 +101,7 @@ def event(
         {},
     ],
 )
-def test_what_did_not_end_badly_is_no_failure(status: dict[str, Any]) -> None:
+def test_what_did_not_end_badly_is_not_a_failure(status: dict[str, Any]) -> None:
     assert pod_failure(pod(status), log_tail="") is None
 
 
@@ -286,7 +286,7 @@ def test_the_log_says_more_than_what_the_cluster_kept_of_it() -> None:
     assert failure.category is FailureCategory.OUT_OF_MEMORY
 
 
-def test_an_end_that_nobody_saw_is_told_with_the_last_warning_about_the_pod() -> None:
+def test_an_end_that_nobody_saw_is_reported_with_the_last_warning_about_the_pod() -> None:
     failure = pod_failure(
         pod({"phase": "Failed"}),
         log_tail="",
@@ -514,7 +514,7 @@ def test_obstacles_that_only_events_tell(warning: dict[str, Any], cause: str, hi
     [
         [],
         [event("Pulling", f'Pulling image "{IMAGE}"', kind="Normal")],
-        # The Secret is made right after the pod's owner: once or twice it is looked for in vain.
+        # The Secret is made right after the pod's owner: once or twice it is not found.
         [
             event(
                 "FailedMount",
@@ -531,7 +531,7 @@ def test_a_pod_that_is_being_set_up_has_no_obstacle(events: list[dict[str, Any]]
     assert pod_obstacle(waiting("ContainerCreating"), events) is None
 
 
-def test_an_image_that_is_pulled_again_and_again_is_told_with_the_reason_that_only_its_event_has() -> None:
+def test_an_image_that_is_pulled_again_and_again_is_reported_with_the_reason_that_only_its_event_has() -> None:
     obstacle = pod_obstacle(
         waiting("ImagePullBackOff"),
         [event("Failed", "Failed to pull image: 401 Unauthorized", seen="2026-11-21T20:00:01Z")],
@@ -608,7 +608,7 @@ def test_a_training_in_a_queue_says_which() -> None:
     assert "kubectl get workloads" in obstacle.hint
 
 
-def test_a_refusal_that_is_over_is_no_obstacle() -> None:
+def test_a_refusal_that_is_over_is_not_an_obstacle() -> None:
     refused = event("FailedCreate", FORBIDDEN + "exceeded quota", seen="2026-11-21T20:00:01Z")
     # Of the same second, and later: the newer clients write fractions.
     made = event("SuccessfulCreate", f"Created pod: {NAME}", kind="Normal")

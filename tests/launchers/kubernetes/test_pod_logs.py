@@ -1,4 +1,6 @@
-"""The collector of pod logs: every line once, whoever is killed and however often the container is started again."""
+"""The collector of pod logs: every line once, whichever process is killed and however often the container is started
+again.
+"""
 
 from __future__ import annotations
 
@@ -162,7 +164,7 @@ def test_the_end_of_the_run_before_is_fetched_when_the_next_one_is_there_already
     assert world.look(pod(number=1, last=True)) == "first\ncrash\nsecond\n"
 
 
-def test_runs_that_nobody_saw_are_told_of(world: World) -> None:
+def test_runs_that_nobody_saw_are_reported(world: World) -> None:
     world.node.runs = [[(at(1), "first\n")]]
     world.look(pod())
     world.node.runs = [[(at(8), "third\n")], [(at(9), "fourth\n")]]
@@ -212,7 +214,7 @@ def test_a_log_that_went_with_its_pod_says_so(world: World) -> None:
     assert world.logs.is_drained(WORK, 0)
 
 
-def test_the_log_of_a_pod_that_was_told_to_end_is_not_called_incomplete(world: World) -> None:
+def test_the_log_of_a_pod_that_was_asked_to_end_is_not_called_incomplete(world: World) -> None:
     world.node.runs = [[(at(1), "a\n")]]
     leaving = pod()
     leaving["metadata"]["deletionTimestamp"] = "2026-11-21T20:00:01Z"
@@ -262,7 +264,7 @@ def test_whatever_breaks_each_line_is_stored_once_in_order(tmp_path: Path, seed:
 
 
 class Following:
-    """Pods that write when they are told to; their logs are followed."""
+    """Pods that write on request; their logs are followed."""
 
     def __init__(self) -> None:
         self.lines: dict[str, list[str]] = {}

@@ -15,7 +15,7 @@ def _no_cluster_around(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def test_workers_run_beside_the_platform() -> None:
+def test_workers_run_next_to_the_platform() -> None:
     assert KubernetesSettings().namespace == "kafka-ml-jobs"
 
 

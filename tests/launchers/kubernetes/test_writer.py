@@ -1,4 +1,4 @@
-"""What is written to a cluster beside whole manifests: whose a dependent is, and what of an owner changes."""
+"""What is written to a cluster in addition to whole manifests: whose a dependent is, and what of an owner changes."""
 
 from __future__ import annotations
 

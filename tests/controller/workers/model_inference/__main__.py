@@ -1,4 +1,4 @@
-"""An inference whose replicas say every now and then that they serve."""
+"""An inference whose replicas regularly report that they serve."""
 
 import os
 import time
