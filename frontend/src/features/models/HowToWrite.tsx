@@ -2,18 +2,18 @@
 import { Anchor, Code, Collapse, List, Stack, Text } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import type { ReactNode } from 'react'
-import { writingOf } from './writing'
+import { type Writing, writingOf } from './writing'
 
 const COMMON: readonly ReactNode[] = [
-  <>
-    Samples arrive as they were sent, unscaled: image bytes are 0 to 255, so scale them in the model (
-    <Code>Rescaling(1 / 255)</Code>, <Code>x.float() / 255</Code>).
-  </>,
   <>
     Leave out <Code>fit</Code>, training loops and data: the deployment trains, and the data come from Kafka.
   </>,
   <>Before it is saved, the code runs in an isolated process. Its output is shown beside it.</>,
 ]
+
+function scalingRule(writing: Writing | undefined): ReactNode {
+  return <>Samples arrive as they were sent, unscaled: image bytes are 0 to 255, so scale them {writing?.scaling}.</>
+}
 
 export function HowToWrite({ framework, distributed }: { framework: string; distributed: boolean }) {
   const writing = writingOf(framework)
@@ -28,7 +28,7 @@ export function HowToWrite({ framework, distributed }: { framework: string; dist
       </Text>
       <Collapse expanded={opened}>
         <List size="sm" spacing={4} pb="xs">
-          {[...(writing?.rules ?? []), ...COMMON].map((rule, index) => (
+          {[...(writing?.rules ?? []), scalingRule(writing), ...COMMON].map((rule, index) => (
             // biome-ignore lint/suspicious/noArrayIndexKey: a fixed list
             <List.Item key={index}>{rule}</List.Item>
           ))}

@@ -22,6 +22,8 @@ export interface Writing {
   /** The same of a sub-model of a distributed model. */
   subModelLine: ReactNode
   rules: readonly ReactNode[]
+  /** Where samples are scaled, after "scale them". */
+  scaling: ReactNode
   /** How code usually begins. */
   begins: string
   /** What only code for this framework has in it. */

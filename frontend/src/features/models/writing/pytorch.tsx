@@ -44,6 +44,11 @@ export const writing: Writing = {
       <Code>forward</Code> returns <Code>(to_upper, prediction)</Code>, and at the top the prediction alone.
     </>,
   ],
+  scaling: (
+    <>
+      in the model (<Code>x.float() / 255</Code>)
+    </>
+  ),
   begins: 'class MyModel(nn.Module): ...',
   marks: /\b(torch|nn\.Module|loss_fn)\b/,
   codes: {

@@ -40,6 +40,11 @@ export const writing: Writing = {
       how the chain trains. It has two outputs, what goes up and the prediction, and at the top the prediction alone.
     </>,
   ],
+  scaling: (
+    <>
+      in the model (<Code>Rescaling(1 / 255)</Code>)
+    </>
+  ),
   begins: 'model = keras.Sequential([...',
   marks: /\b(tf|keras|tensorflow)\b/,
   codes: {
