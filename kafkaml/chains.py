@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 from math import prod
 
+from kafkaml.frameworks import FRAMEWORKS
 from kafkaml.wire.framework import Framework
 
 __all__ = ["close_name", "exits_gap", "known_name", "outputs_gap", "shape_gap"]
@@ -42,7 +43,7 @@ def outputs_gap(model: str, count: int, *, top: bool) -> str:
 
 def shape_gap(lower: str, sends: Shape, upper: str, takes: Shape, framework: Framework) -> str:
     """Return why ``upper`` cannot take what ``lower`` sends up; empty where it can, as far as is known."""
-    if _fits(sends, takes, flexible=framework is Framework.PYTORCH):
+    if _fits(sends, takes, flexible=not FRAMEWORKS[framework].exact_inputs):
         return ""
     return f"{lower} sends {_text(sends)} up and {upper} takes {_text(takes)}: expected the same shape"
 
@@ -58,7 +59,7 @@ def _fits(one: Shape, other: Shape, *, flexible: bool) -> bool:
     same = len(one) == len(other) and all(None in pair or pair[0] == pair[1] for pair in zip(one, other, strict=True))
     if same or not flexible or len(other) != 1:
         return same
-    # PyTorch's first linear layer takes all numbers of a flattened sample, or those along its last axis.
+    # The report names what a first linear layer takes: all numbers of a flattened sample, or those along its last axis.
     sizes = [size for size in one if size is not None]
     return other[0] is None or len(sizes) < len(one) or other[0] in (prod(sizes), sizes[-1] if sizes else None)
 

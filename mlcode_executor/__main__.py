@@ -6,13 +6,11 @@ Serves only when the fork server is ready, and ends with a status other than zer
 from __future__ import annotations
 
 import argparse
-import contextlib
 import signal
 import socket
 import sys
 import threading
 from collections.abc import Mapping, Sequence
-from importlib import metadata
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -23,6 +21,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from kafkaml.errors import KafkaMLError, SettingsError
 from kafkaml.frameworks import FRAMEWORKS
+from kafkaml.frameworks.installed import installed_version
 from kafkaml.logs import configure_logs, get_logger, register_secret
 from kafkaml.prometheus import MetricsServer, ProcessMetrics
 from kafkaml.settings import Isolation, default_state_dir
@@ -191,19 +190,13 @@ def _read_token(path: str) -> str:
     return token
 
 
-def distributions(package: str) -> Sequence[str]:
-    """Return the names under which a package may be installed, because TensorFlow for CPUs has a name of its own."""
-    return package, f"{package}-cpu"
-
-
 def _versions(framework: Framework) -> Mapping[str, Any]:
     return {package: _version(package) for package in FRAMEWORKS[framework].packages}
 
 
 def _version(package: str) -> str:
-    for name in distributions(package):
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            return metadata.version(name)
+    if version := installed_version(package):
+        return version
     raise SettingsError(f"{package} is not installed", hint="install it where this executor runs: make install")
 
 

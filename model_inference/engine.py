@@ -36,8 +36,6 @@ logger = get_logger(__name__)
 
 Array = npt.NDArray[Any]
 
-# The modules that a model process imports to serve.
-_PACKAGES = {Runtime.ONNX: "onnxruntime", Runtime.TENSORFLOW: "tensorflow", Runtime.PYTORCH: "torch"}
 _LOAD_TIMEOUT_SECONDS = 120.0
 # A warm server forks in milliseconds; one that is being replaced is back within seconds.
 _WARM_START_TIMEOUT_SECONDS = 15.0
@@ -69,16 +67,16 @@ def choose_engine(model: ServedModel) -> EngineChoice:
 
 def check_installed(model: ServedModel, choice: EngineChoice) -> None:
     """Raise SettingsError where the packages that serve the model are not on this machine. Imports none of them."""
-    package = _PACKAGES[choice.runtime]
-    if importlib.util.find_spec(package) is not None:
-        return
     if choice.runtime is Runtime.ONNX:
-        what, extra = f"{ONNX_FILE} of version {model.version} needs {package}", "worker"
+        module, extra, what = "onnxruntime", "worker", f"{ONNX_FILE} of version {model.version}"
     else:
-        what = f"version {model.version} of {model.name} was not converted to ONNX and needs {package}"
-        extra = f"{choice.runtime.value}{'-cpu' if choice.runtime is Runtime.TENSORFLOW else ''}"
+        framework = FRAMEWORKS[model.framework]
+        module, extra = framework.module, framework.extra
+        what = f"version {model.version} of {model.name} was not converted to ONNX and"
+    if importlib.util.find_spec(module) is not None:
+        return
     raise SettingsError(
-        f"{what}, which is not installed here",
+        f"{what} needs {module}, which is not installed here",
         hint=f'in a checkout of Kafka-ML: pip install ".[{extra}]"; or run it with the image that has it',
     )
 

@@ -19,7 +19,6 @@ __all__ = ["Terms"]
 
 # Arguments of fit that say something of windows, by the names that all frameworks know them by.
 _PASSES, _SHUFFLE = "epochs", "shuffle"
-_KNOWN_ARGUMENTS = frozenset({_PASSES, _SHUFFLE, "class_weight", "to_tensor", "verbose"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +38,8 @@ class Terms:
         """Read the plan; raises SettingsError for impossible settings."""
         settings = plan.incremental or Incremental()
         rate = plan.stream.validation_rate if settings.validation_rate is None else settings.validation_rate
-        given = FRAMEWORKS[plan.framework].arguments[Purpose.FIT].in_common_names(plan.fit_arguments)
+        arguments = FRAMEWORKS[plan.framework].arguments[Purpose.FIT]
+        given = arguments.in_common_names(plan.fit_arguments)
         return cls(
             limits=Limits(
                 records=settings.window_records,
@@ -52,5 +52,5 @@ class Terms:
             semi_supervised=plan.semi_supervised,
             passes=given.get(_PASSES, 1),
             ordering=Ordering(seed=plan.seed % 2**64, shuffle=given.get(_SHUFFLE, True), batch_size=plan.batch_size),
-            ignored=sorted(set(given) - _KNOWN_ARGUMENTS),
+            ignored=arguments.without_effect_in_windows(plan.fit_arguments),
         )

@@ -14,13 +14,14 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from importlib import metadata
 from pathlib import Path
 
 import orjson
 import psutil
 
 from kafkaml.errors import KafkaMLError
+from kafkaml.frameworks import FRAMEWORKS
+from kafkaml.frameworks.installed import installed_version
 from kafkaml.local.state import StateDir
 from mlcode_executor import sandbox
 from platform_local.broker import (
@@ -46,7 +47,6 @@ _COMFORTABLE_DISK_BYTES = 10 * _GIB
 _MINIMUM_DISK_BYTES = 1 * _GIB
 # Machines of 8 GB have a little less to give.
 _SEMINAR_MEMORY_BYTES, _SEMINAR_MINIMUM_BYTES, _SEMINAR_CORES = 7 * _GIB, 5 * _GIB, 2
-_FRAMEWORKS = {"TensorFlow": ("tensorflow", "tensorflow-cpu"), "PyTorch": ("torch",)}
 _ROOT = Path(__file__).resolve().parents[1]
 _SEMINAR = _ROOT / "examples" / "seminar"
 
@@ -232,22 +232,13 @@ def _machine(_: StateDir) -> Finding:
 
 def _frameworks(_: StateDir) -> Finding:
     # Look up the package without importing it, which would take ten seconds.
-    found = {name: _version(*packages) for name, packages in _FRAMEWORKS.items()}
+    found = {framework.title: installed_version(framework.packages[0]) for framework in FRAMEWORKS.values()}
     detail = ", ".join(f"{name} {version}" for name, version in found.items() if version)
     missing = [name for name, version in found.items() if not version]
     if missing:
         about = f"{' and '.join(missing)} cannot be found" + (f"; {detail} can" if detail else "")
         return Finding("frameworks", Verdict.FAIL, about, "run: make install")
     return Finding("frameworks", Verdict.OK, detail)
-
-
-def _version(*packages: str) -> str:
-    for package in packages:
-        try:
-            return metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return ""
 
 
 def _programs(_: StateDir) -> Finding:

@@ -12,13 +12,11 @@ from backend.inferences.models import Inference
 from backend.inferences.plans import inference_plan
 from backend.launchers.factory import worker_image
 from kafkaml.artifacts import ONNX_FILE
-from kafkaml.wire.framework import Framework
+from kafkaml.frameworks import FRAMEWORKS
 
 __all__ = ["WorkerCommands", "worker_commands"]
 
 _LOOPBACK = ("127.", "localhost", "[::1]", "::1")
-# By what serves it: the extra of the distribution, and the image.
-_EXTRAS = {"onnx": "worker", Framework.TENSORFLOW.value: "tensorflow-cpu", Framework.PYTORCH.value: "pytorch"}
 
 
 @dataclass(frozen=True)
@@ -45,6 +43,7 @@ def worker_commands(inference: Inference, token: str) -> WorkerCommands:
     url, servers = settings.backend_url, settings.sink_bootstrap_servers or settings.kafka.bootstrap_servers
     options = f"--url {shlex.quote(url)} --inference {inference.pk}"
     onnx = runtime == "onnx"
+    extra = "worker" if onnx else FRAMEWORKS[model.framework].extra
     component = "worker" if onnx else f"model_inference_{runtime}"
     image = worker_image(component)
     # The image of a framework starts a replica by default; with the token it becomes a worker elsewhere.
@@ -53,7 +52,7 @@ def worker_commands(inference: Inference, token: str) -> WorkerCommands:
     network = "--network host " if inside else ""
     return WorkerCommands(
         runtime=runtime,
-        install=f'pip install ".[{_EXTRAS[runtime]}]"',
+        install=f'pip install ".[{extra}]"',
         python=f"kafka-ml worker run {options} --token {token}",
         build=f"docker build --target {component} -t {image} .",
         docker=(

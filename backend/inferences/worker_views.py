@@ -19,6 +19,7 @@ from backend.api.pagination import PAGE, LimitOffset
 from backend.inferences import selectors, workers
 from backend.inferences.models import Inference, WorkerToken
 from backend.inferences.worker_commands import worker_commands
+from kafkaml.wire.framework import Framework
 
 __all__ = ["WorkerTokenListView", "WorkerTokenView"]
 
@@ -54,9 +55,7 @@ class WorkerTokenWriteSerializer(serializers.Serializer[Any]):
 class WorkerCommandsSerializer(serializers.Serializer[Any]):
     """What to type on the machine; ``install`` and ``build`` once, in a checkout of Kafka-ML."""
 
-    runtime = serializers.ChoiceField(
-        choices=["onnx", "tensorflow", "pytorch"], help_text="what serves the model there"
-    )
+    runtime = serializers.ChoiceField(choices=["onnx", *Framework], help_text="what serves the model there")
     install = serializers.CharField()
     python = serializers.CharField()
     build = serializers.CharField()

@@ -64,6 +64,7 @@ class Argument:
     """One argument; ``default`` as it is written, ``alias_of`` the name that means the same.
 
     ``known_as`` is what other frameworks call it, so that runs can be compared; empty where it has the same name.
+    ``in_windows``: it also affects training on the windows of an online stream.
     """
 
     kind: Kind
@@ -71,6 +72,7 @@ class Argument:
     default: str
     alias_of: str = ""
     known_as: str = ""
+    in_windows: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,11 @@ class Arguments:
         own = {name: self.accepted[name].alias_of or name for name in values if name in self.accepted}
         return {self.accepted[value].known_as or value: values[name] for name, value in own.items()}
 
+    def without_effect_in_windows(self, values: Mapping[str, Any]) -> list[str]:
+        """Return the names, common to all frameworks, of those without effect on windows of an online stream."""
+        effective = {argument.known_as or name for name, argument in self.accepted.items() if argument.in_windows}
+        return sorted(set(self.in_common_names(values)) - effective)
+
 
 @dataclass(frozen=True, kw_only=True)
 class ChainNames:
@@ -109,16 +116,19 @@ class ChainNames:
 class FrameworkDescriptor:
     """One framework.
 
-    ``library`` is what its training is called by (the Keras of TensorFlow). ``artifacts`` are names of files that it
-    serves from, the best first; ``packages`` the Python packages that user code finds, by the names that pip knows;
-    ``files`` are those that a training leaves, by name, with what they are for. ``exact_inputs``: the report of a model
-    gives the exact names and shapes of its inputs. ``elsewhere`` maps arguments of the library that cannot be given to
-    the reason. ``chain`` holds the choices for its distributed models.
+    ``library`` is what its training is called by (the Keras of TensorFlow). ``module`` is imported to use it.
+    Kafka-ML's ``extra`` installs it on a machine without a GPU. ``artifacts`` are names of files that it serves from,
+    the best first; ``packages`` the Python packages that user code finds, by the names that pip knows, the framework's
+    own first; ``files`` are those that a training leaves, by name, with what they are for. ``exact_inputs``: the report
+    of a model gives the exact names and shapes of its inputs. ``elsewhere`` maps arguments of the library that cannot
+    be given to the reason. ``chain`` holds the choices for its distributed models.
     """
 
     name: Framework
     title: str
     library: str
+    module: str
+    extra: str
     arguments: Mapping[Purpose, Arguments]
     artifacts: Sequence[str]
     packages: Sequence[str]

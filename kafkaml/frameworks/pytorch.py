@@ -34,6 +34,8 @@ PYTORCH = FrameworkDescriptor(
     name=Framework.PYTORCH,
     title="PyTorch",
     library="PyTorch",
+    module="torch",
+    extra="pytorch",
     arguments={
         Purpose.FIT: Arguments(
             about=(
@@ -43,17 +45,17 @@ PYTORCH = FrameworkDescriptor(
             example="max_epochs=10, shuffle=True",
             first="max_epochs=10, shuffle=True",
             accepted={
-                "max_epochs": Argument(POSITIVE, EPOCHS, "1", known_as="epochs"),
+                "max_epochs": Argument(POSITIVE, EPOCHS, "1", known_as="epochs", in_windows=True),
                 "epoch_length": Argument(OPTIONAL_POSITIVE, STEPS_PER_EPOCH, "None", known_as="steps_per_epoch"),
-                "shuffle": Argument(SHUFFLE, SHUFFLED, "True"),
+                "shuffle": Argument(SHUFFLE, SHUFFLED, "True", in_windows=True),
                 "drop_last": Argument(BOOLEAN, DROP_LAST, "False"),
-                "to_tensor": Argument(BOOLEAN, _TO_TENSOR, "True"),
+                "to_tensor": Argument(BOOLEAN, _TO_TENSOR, "True", in_windows=True),
                 **BEST_EPOCH,
                 "epochs": Argument(POSITIVE, "another name of max_epochs", "1", alias_of="max_epochs"),
                 "steps_per_epoch": Argument(
                     OPTIONAL_POSITIVE, "another name of epoch_length", "None", alias_of="epoch_length"
                 ),
-                "verbose": Argument(VERBOSE, NO_TERMINAL, "'auto'"),
+                "verbose": Argument(VERBOSE, NO_TERMINAL, "'auto'", in_windows=True),
             },
         ),
         Purpose.EVALUATION: Arguments(

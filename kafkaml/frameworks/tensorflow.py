@@ -58,18 +58,22 @@ TENSORFLOW = FrameworkDescriptor(
     name=Framework.TENSORFLOW,
     title="TensorFlow",
     library="Keras",
+    module="tensorflow",
+    extra="tensorflow-cpu",
     arguments={
         Purpose.FIT: Arguments(
             about="Arguments as in model.fit() of Keras",
             example="epochs=10, shuffle=True",
             first="epochs=10, shuffle=True",
             accepted={
-                "epochs": Argument(POSITIVE, EPOCHS, "1"),
+                "epochs": Argument(POSITIVE, EPOCHS, "1", in_windows=True),
                 "steps_per_epoch": Argument(OPTIONAL_POSITIVE, STEPS_PER_EPOCH, "None"),
-                "shuffle": Argument(SHUFFLE, SHUFFLED, "True"),
+                "shuffle": Argument(SHUFFLE, SHUFFLED, "True", in_windows=True),
                 "drop_last": Argument(BOOLEAN, DROP_LAST, "False"),
                 **BEST_EPOCH,
-                "class_weight": Argument(_CLASS_WEIGHT, "how much samples of each class count in the loss", "None"),
+                "class_weight": Argument(
+                    _CLASS_WEIGHT, "how much samples of each class count in the loss", "None", in_windows=True
+                ),
                 "initial_epoch": Argument(NATURAL, "epochs that count as done before training starts", "0"),
                 "validation_split": Argument(
                     _FRACTION, "share of the training samples that validates, where the stream sets none aside", "0.0"
@@ -79,7 +83,7 @@ TENSORFLOW = FrameworkDescriptor(
                 "validation_batch_size": Argument(
                     OPTIONAL_POSITIVE, "samples in a batch of validation; None: as in training", "None"
                 ),
-                "verbose": Argument(VERBOSE, NO_TERMINAL, "'auto'"),
+                "verbose": Argument(VERBOSE, NO_TERMINAL, "'auto'", in_windows=True),
             },
         ),
         Purpose.EVALUATION: Arguments(

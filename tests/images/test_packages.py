@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from kafkaml.frameworks import FRAMEWORKS
+from kafkaml.frameworks.installed import distributions
 from kafkaml.wire.framework import Framework
-from mlcode_executor.__main__ import distributions
 from tests.images.dockerfile import read_stages
 
 ROOT = Path(__file__).parents[2]

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,15 +13,37 @@ import pytest
 from kafkaml.arguments import parse_arguments
 from kafkaml.errors import ArgumentsError
 from kafkaml.frameworks import FRAMEWORKS, FrameworkDescriptor, Purpose
+from kafkaml.frameworks.installed import distributions
 from kafkaml.frameworks.pytorch import PYTORCH
 from kafkaml.frameworks.tensorflow import TENSORFLOW
 from kafkaml.wire.framework import Framework
 
+ROOT = Path(__file__).resolve().parents[2]
 EVERY = pytest.mark.parametrize("framework", FRAMEWORKS.values(), ids=lambda each: each.name)
 
 
 def test_every_framework_is_described() -> None:
     assert list(FRAMEWORKS) == list(Framework)
+
+
+@EVERY
+def test_its_extra_installs_the_module_that_is_its_own(framework: FrameworkDescriptor) -> None:
+    own = set(distributions(framework.packages[0]))
+    assert own & set(packages_distributions()[framework.module])
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    required = {re.split(r"[^\w-]", each)[0] for each in project["optional-dependencies"][framework.extra]}
+    assert own & required
+
+
+@EVERY
+def test_which_arguments_windows_heed(framework: FrameworkDescriptor) -> None:
+    fit = framework.arguments[Purpose.FIT]
+    proposed = parse_arguments(fit.first)
+    assert fit.without_effect_in_windows(proposed) == []
+    assert fit.without_effect_in_windows({**proposed, "verbose": 0, "drop_last": True, "mode": "min"}) == [
+        "drop_last",
+        "monitor_mode",
+    ]
 
 
 @EVERY

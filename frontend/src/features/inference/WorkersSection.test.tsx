@@ -1,5 +1,6 @@
 import { fireEvent, screen, waitFor, within } from '@testing-library/react'
 import { expect, test } from 'vitest'
+import { KERAS, TORCH } from '~/testing/frameworks'
 import { inference } from '~/testing/inference'
 import { platform, show } from '~/testing/page'
 import { EMPTY_FORM, requestOf, sentence } from './deploy'
@@ -35,7 +36,7 @@ test('a token is made with its commands, which are shown until they are closed; 
   fireEvent.click(screen.getByText('Show the command'))
   expect(await screen.findByText(COMMANDS.python)).toBeInTheDocument()
   expect(screen.getByText(COMMANDS.docker)).toBeInTheDocument()
-  expect(screen.getByText(/needs no TensorFlow and no PyTorch/)).toBeInTheDocument()
+  expect(screen.getByText(/needs no machine learning framework/)).toBeInTheDocument()
   expect(screen.getByText('Kafka is at 127.0.0.1:9092.')).toBeInTheDocument()
   fireEvent.click(screen.getByLabelText('Hide the commands'))
   await waitFor(() => expect(screen.queryByText(COMMANDS.python)).toBeNull())
@@ -45,6 +46,18 @@ test('a token is made with its commands, which are shown until they are closed; 
   fireEvent.click(within(dialog).getByRole('button', { name: /Delete|Revoke/ }))
   await waitFor(() => expect(asked.map(({ method }) => method)).toEqual(['POST', 'DELETE']))
   expect(asked[0]?.body).toEqual({ name: 'gate 3', days: 365 })
+})
+
+test('a model that was not converted says by its title which framework the machine needs', async () => {
+  platform({
+    'GET /api/frameworks/': [KERAS, TORCH],
+    'GET /api/inferences/3/worker_tokens/': { count: 0, next: null, previous: null, results: [] },
+    'POST /api/inferences/3/worker_tokens/': { ...TOKEN, token: 't', commands: { ...COMMANDS, runtime: 'pytorch' } },
+  })
+  await show(<WorkersSection inference={inference({ replicas: 0 })} />)
+  fireEvent.change(await screen.findByLabelText(/Purpose of the token/), { target: { value: 'gate 3' } })
+  fireEvent.click(screen.getByText('Show the command'))
+  expect(await screen.findByText('It was not converted to ONNX: the machine needs PyTorch.')).toBeInTheDocument()
 })
 
 test('with 0 replicas the form says who serves', () => {

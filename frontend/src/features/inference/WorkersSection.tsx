@@ -20,6 +20,7 @@ import {
   type NewWorkerToken,
   type WorkerToken,
 } from '~/lib/api'
+import { titleOf, useFrameworks } from '~/lib/frameworks'
 import { notifyDone } from '~/lib/notify'
 import { problemOf } from '~/lib/problem'
 
@@ -109,14 +110,9 @@ export function WorkersSection({ inference }: { inference: Inference }) {
   )
 }
 
-const RUNTIMES: Record<string, string> = {
-  onnx: 'It was converted to ONNX: the machine needs no TensorFlow and no PyTorch.',
-  tensorflow: 'It was not converted to ONNX: the machine needs TensorFlow.',
-  pytorch: 'It was not converted to ONNX: the machine needs PyTorch.',
-}
-
 function Commands({ made, onClose }: { made: NewWorkerToken; onClose: () => void }) {
   const { commands } = made
+  const frameworks = useFrameworks()
   return (
     <Alert
       role="status"
@@ -127,7 +123,11 @@ function Commands({ made, onClose }: { made: NewWorkerToken; onClose: () => void
       onClose={onClose}
     >
       <Stack gap="sm">
-        <Text size="sm">{RUNTIMES[commands.runtime]}</Text>
+        <Text size="sm">
+          {commands.runtime === 'onnx'
+            ? 'It was converted to ONNX: the machine needs no machine learning framework.'
+            : `It was not converted to ONNX: the machine needs ${titleOf(frameworks, commands.runtime)}.`}
+        </Text>
         {commands.notes.map((note) => (
           <Text key={note} size="sm" style={{ color: 'var(--kml-waiting)' }}>
             {note}.
