@@ -74,7 +74,7 @@ class HistogramOf(Definition):
     def family(
         self, labels: Sequence[str], buckets: Sequence[tuple[str, float]], total: float
     ) -> HistogramMetricFamily:
-        """Return the family of one distribution, from ``Distribution.told``."""
+        """Return the family of one distribution, from ``Distribution.cumulative``."""
         family = HistogramMetricFamily(self.name, self.meaning, labels=self.labels)
         family.add_metric(labels, buckets, total)
         return family

@@ -179,10 +179,10 @@ def test_kafka_away_holds_up_inferences_only(platform: Platform) -> None:
 class _Receiver(LocalServer):
     """Counts the requests whose signature it was sent."""
 
-    shown = 0
+    signed_pings = 0
 
     def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        self.told += method == "POST" and "webhook-signature" in headers and b"ping" in body
+        self.signed_pings += method == "POST" and "webhook-signature" in headers and b"ping" in body
         return Answer(204, b"")
 
 
@@ -196,7 +196,7 @@ def test_what_requests_left_is_carried_outside_in_order(broker_platform: Platfor
     with _Receiver() as receiver:
         broker_platform.add_webhook(url=receiver.url)
         eventually(lambda: broker_platform.pending_webhooks() == 0, 60)
-    assert receiver.told == 1
+    assert receiver.signed_pings == 1
     broker_platform.add_outbox(topic=topic, count=5)
     broker_platform.add_outbox(topic="kafka-ml.versions", count=1)
     eventually(lambda: broker_platform.pending_outbox() == 0, 60)

@@ -68,7 +68,7 @@ class Worker:
         content = f"state {step} of attempt {self.attempt}".encode()
         with TestCase.captureOnCommitCallbacks(execute=True):
             assert self.upload(checkpoint_name(step), content).status_code == 201
-            assert self.told(step, content).status_code == 200
+            assert self.announce(step, content).status_code == 200
         return content
 
     def plan(self) -> TrainingPlan:
@@ -197,7 +197,7 @@ def test_a_full_disk_here_is_said_and_leaves_the_checkpoint_before(monkeypatch: 
         "free disk space; the upload goes on where it stopped",
     )
     assert "No space left on device" in answer.json()["detail"]
-    assert worker.told(2, b"state 2 of attempt 1").status_code == 422
+    assert worker.announce(2, b"state 2 of attempt 1").status_code == 422
     assert worker.plan().checkpoint.step == 1  # type: ignore[union-attr]
     assert first in files(result)
     second = worker.save(2)
@@ -210,7 +210,7 @@ def test_a_checkpoint_reported_again_is_the_same_one() -> None:
     worker.save(1)
     content = worker.save(2)
     for step in (2, 1):
-        assert worker.told(step, content).status_code == 200
+        assert worker.announce(step, content).status_code == 200
     assert [each.step for each in Checkpoint.objects.all()] == [1, 2]
 
 
@@ -223,7 +223,7 @@ def test_a_checkpoint_whose_file_is_another_is_refused(changes: dict[str, Any]) 
     worker = Worker(result)
     assert worker.upload(checkpoint_name(1), b"state").status_code == 201
     assert worker.upload("model.keras", b"state").status_code == 201
-    answer = worker.told(1, b"state", **changes)
+    answer = worker.announce(1, b"state", **changes)
     assert answer.status_code == 422
     assert not Checkpoint.objects.exists()
 
@@ -233,7 +233,7 @@ def test_an_attempt_that_is_over_saves_nothing() -> None:
     worker = Worker(result)
     worker.save(1)
     lose(result, 1)
-    assert worker.told(2, b"state").status_code == 409
+    assert worker.announce(2, b"state").status_code == 409
     assert Worker(result, 2).plan().checkpoint.step == 1  # type: ignore[union-attr]
 
 

@@ -91,7 +91,7 @@ def test_an_upper_tier_reads_what_the_lower_one_sends(chain: list[TrainingResult
         ({"limit": None}, "limit", "an upper topic needs the limit"),
         ({"upper_topic": ""}, "upper_topic", "a limit needs the topic"),
         ({"limit": 1.1}, "limit", "1.1 is not a confidence: expected a number from 0 to 1"),
-        ({"limit": -0.5}, "limit", "-0.5 is no confidence"),
+        ({"limit": -0.5}, "limit", "-0.5 is not a confidence"),
         ({"limit": "nan"}, "limit", "A valid number is required"),
         ({"limit": 0.1}, "limit", "nothing would go up: of 10 classes the most probable has at least 0.1"),
         ({"upper_topic": "in"}, "upper_topic", "would come back for ever"),
@@ -134,7 +134,7 @@ def test_tops_ordinary_models_and_circles_hand_nothing_up(
     edge: Inference, chain: list[TrainingResult], editor: APIClient
 ) -> None:
     ordinary = builders.make_finished(builders.make_model(name="alone"))
-    for result, reason in ((chain[2], "cloud is the top of its chain"), (ordinary, "alone is no sub-model")):
+    for result, reason in ((chain[2], "cloud is the top of its chain"), (ordinary, "alone is not a sub-model")):
         (error,) = editor.post("/api/inferences/", body(result)).json()["errors"]
         assert (error["field"], reason in error["detail"]) == ("limit", True)
     circle = body(chain[1], input_topic="upper", output_topic="answers", upper_topic="in")
@@ -212,7 +212,7 @@ def test_the_limit_is_changed_while_it_runs(edge: Inference, editor: APIClient) 
     assert Inference.objects.get().sent_up == 35
     # Setting the same again changes nothing.
     assert editor.patch(path, {"limit": 0.9}, format="json").json()["revision"] == 1
-    for limit, reason in ((0.1, "nothing would go up"), (None, "null"), (2, "no confidence")):
+    for limit, reason in ((0.1, "nothing would go up"), (None, "null"), (2, "not a confidence")):
         refused = editor.patch(path, {"limit": limit}, format="json")
         assert (refused.status_code, reason in refused.json()["errors"][0]["detail"]) == (400, True), refused.json()
 
