@@ -7,6 +7,7 @@ from drf_spectacular.views import SpectacularAPIView
 from rest_framework.routers import SimpleRouter
 
 from backend.accounts import views as accounts
+from backend.api.expectations import say_what_is_expected
 from backend.api.fields import ArtifactNameConverter, IdConverter, TopicNameConverter
 from backend.clusters.views import ClusterViewSet
 from backend.configurations.views import ConfigurationViewSet
@@ -38,6 +39,7 @@ from backend.topics import views as topics
 from backend.visualisation.views import prediction_stream
 from backend.webhooks.views import WebhookViewSet
 
+say_what_is_expected()
 register_converter(IdConverter, "id")
 register_converter(ArtifactNameConverter, "artifact_name")
 register_converter(TopicNameConverter, "topic")

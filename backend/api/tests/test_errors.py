@@ -128,3 +128,19 @@ def test_a_race_for_a_name_is_a_conflict(editor: APIClient, monkeypatch: pytest.
     monkeypatch.setattr(services, "create_configuration", second)
     answer = editor.post("/api/configurations/", {"name": "x", "models": [model.pk]})
     assert (answer.status_code, answer.json()["type"]) == (409, "urn:kafka-ml:problem:conflict")
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"batch_size": 5_000_000}, "expected at most 1048576"),
+        ({"batch_size": "many"}, "expected a whole number"),
+        ({"seed": None, "batch_size": None}, "expected a value, got null"),
+        ({"configuration": 10**6}, "there is no 1000000"),
+    ],
+)
+def test_a_field_says_what_it_expects(editor: APIClient, fields: dict[str, object], expected: str) -> None:
+    configuration = Configuration.objects.create(name="c")
+    answer = editor.post("/api/deployments/", {"configuration": configuration.pk, **fields}, format="json")
+    assert answer.status_code == 400
+    assert expected in {error["detail"] for error in answer.json()["errors"]}
