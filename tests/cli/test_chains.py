@@ -96,7 +96,7 @@ def test_exits_are_shown_with_what_limits_bring(asked: list[httpx.Request]) -> N
     assert ["8", "edge", "0.8", "0.7", "100.0%", "25.0%", "0.9000"] in [
         line.split() for line in shown.output.split("\n")
     ]
-    assert "accuracy 0.9700, 64 bytes and 2.00 ms a record, told by 1,200 samples of test" in shown.output
+    assert "accuracy 0.9700, 64 bytes and 2.00 ms a record, measured on 1,200 samples of test" in shown.output
     curve = run("results", "exits", "7", "--curve", "0")
     assert ["0.8000", "25.0%", "0.9700", "64", "2.00"] in [line.split() for line in curve.output.split("\n")]
     assert "limits" not in asked[1].url.params

@@ -138,7 +138,7 @@ def test_limits_are_proposed_by_what_was_held_out(platform: Platform, chains: Ch
     assert stays.bytes_per_sample == 0
     printed = platform.cli("results", "exits", str(fog)).stdout
     assert re.search(rf"{fog} .*fog {framework}", printed)
-    assert "told by 180 samples of test" in printed
+    assert "measured on 180 samples of test" in printed
 
 
 def test_a_served_chain_decides_as_its_curves_say(platform: Platform, chains: Chains, tmp_path: Path) -> None:

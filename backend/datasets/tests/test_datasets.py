@@ -85,7 +85,7 @@ def test_a_data_set_is_a_slice_and_a_contract_in_versions(editor: APIClient, rea
 @pytest.mark.parametrize(
     ("changes", "field", "detail"),
     [
-        ({"name": ""}, "name", "blank"),
+        ({"name": ""}, "name", "not empty"),
         ({"slice": {"topic": "no-such-topic-here"}}, "", "no-such-topic-here"),
         ({"slice": {"start": 3, "end": 20}}, "end", "0 to 10"),
         ({"slice": {"since": "2026-02-01T00:00:00Z"}}, "slice.since", "no records of that time"),

@@ -65,7 +65,7 @@ def test_runs_are_narrowed_by_conditions(viewer: APIClient) -> None:
 @pytest.mark.parametrize(
     ("query", "said"),
     [
-        ({"where": "score.accuracy"}, "is no condition"),
+        ({"where": "score.accuracy"}, "is not a condition"),
         ({"where": "score.accuracy>high"}, "expected a number"),
         ({"where": "secret.name=1"}, "there is no column"),
         ({"where": ",".join(["parameter.a=1"] * 9)}, "expected at most 8"),

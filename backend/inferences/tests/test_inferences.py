@@ -83,7 +83,7 @@ def test_a_data_set_serves_by_what_its_training_learnt(
         ({"include": ["b"], "input_config": LINES}, "neither a column nor a field: expected some of a"),
         ({"include": ["a", "a"]}, "each name once"),
         ({"include": ["a"], "input_format": "RAW", "input_config": {}}, "no contract that names their fields"),
-        ({"include": [f"_headers.{number}" for number in range(21)]}, "no more than 20"),
+        ({"include": [f"_headers.{number}" for number in range(21)]}, "at most 20"),
     ],
 )
 def test_answers_carry_what_a_contract_names(editor: APIClient, more: dict[str, Any], detail: str) -> None:

@@ -92,7 +92,7 @@ def test_an_upper_tier_reads_what_the_lower_one_sends(chain: list[TrainingResult
         ({"upper_topic": ""}, "upper_topic", "a limit needs the topic"),
         ({"limit": 1.1}, "limit", "1.1 is not a confidence: expected a number from 0 to 1"),
         ({"limit": -0.5}, "limit", "-0.5 is not a confidence"),
-        ({"limit": "nan"}, "limit", "A valid number is required"),
+        ({"limit": "nan"}, "limit", "expected a number"),
         ({"limit": 0.1}, "limit", "nothing would go up: of 10 classes the most probable has at least 0.1"),
         ({"upper_topic": "in"}, "upper_topic", "would come back for ever"),
         ({"upper_topic": "out"}, "upper_topic", "must differ"),
