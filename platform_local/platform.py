@@ -233,11 +233,12 @@ def _lives(pid: int) -> bool:
 def down(state: StateDir, *, timeout_seconds: float = 60) -> bool:
     """Stop the platform of ``state`` and everything of it that is left; tell whether there was anything.
 
-    Works for a running platform and for what a killed supervisor left behind.
+    Works for a running platform and for what a killed supervisor left behind. Raises BrokenError where it still runs
+    afterwards.
     """
     found = False
-    supervisor = read_pid(state.supervisor_pid)
-    if supervisor is not None and state.is_running():
+    supervisor = _supervisor(state)
+    if supervisor is not None:
         found = True
         supervisor.send_signal(signal.SIGTERM)
         psutil.wait_procs([supervisor], timeout=timeout_seconds)
@@ -250,9 +251,28 @@ def down(state: StateDir, *, timeout_seconds: float = 60) -> bool:
         if state.jobs.is_dir():
             suspend_workers(state)
         end_processes(platform_processes(state.root), grace_seconds=10)
+    if state.is_running():
+        raise BrokenError(
+            f"the platform of {state.root} still runs: a process holds {state.run / 'supervisor.lock'}",
+            hint="end the process that `ps -ef | grep platform_local` names, and try again",
+        )
     if ephemeral:
         shutil.rmtree(state.root, ignore_errors=True)
     return found
+
+
+def _supervisor(state: StateDir) -> psutil.Process | None:
+    """Return the process that holds the platform's lock, None where no one does."""
+    if not state.is_running():
+        return None
+    if (noted := read_pid(state.supervisor_pid)) is not None:
+        return noted
+    # The lock is held all the same: the pid file was removed, or written by another version.
+    status = state.read_status()
+    try:
+        return psutil.Process(status.supervisor_pid) if status is not None else None
+    except psutil.NoSuchProcess:
+        return None
 
 
 def ephemeral_state_dirs() -> Sequence[StateDir]:

@@ -126,9 +126,12 @@ class StateDir:
         """Take the lock for running this platform, held while the returned file is open; None when another process
         holds it.
         """
+        return self._locked(fcntl.LOCK_EX)
+
+    def _locked(self, kind: int) -> IO[bytes] | None:
         file = (self.run / "supervisor.lock").open("wb")
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, kind | fcntl.LOCK_NB)
         except BlockingIOError:
             file.close()
             return None
@@ -138,7 +141,8 @@ class StateDir:
         """Whether a supervisor runs this platform now."""
         if not (self.run / "supervisor.lock").exists():
             return False
-        held = self.lock()
+        # Shared: two that look at the same time must not take each other for a supervisor.
+        held = self._locked(fcntl.LOCK_SH)
         if held is None:
             return True
         held.close()

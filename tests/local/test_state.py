@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -14,9 +18,11 @@ from kafkaml.local.state import ComponentState, ComponentStatus, PlatformStatus,
 from platform_local import setup
 from platform_local.display import recent_lines, short_detail
 from platform_local.jars import BROKER_JARS
+from platform_local.platform import down
 from platform_local.ports import choose_port, describe_holder, is_free
 from platform_local.processes import read_pid, record_pid
 from platform_local.supervisor import log_tail
+from tests.support import has_ended
 
 
 def test_secrets_are_made_once_and_for_the_owner_alone(tmp_path: Path) -> None:
@@ -96,6 +102,66 @@ def test_a_pid_file_never_names_a_later_process_of_the_same_number(tmp_path: Pat
     path.write_bytes(path.read_bytes().replace(b'"started":"', b'"started":"1'))
     assert b'"started":"1' in path.read_bytes()
     assert read_pid(path) is None
+
+
+_SUPERVISOR = """
+import os, pathlib, sys, time
+from kafkaml.local.state import PlatformStatus, StateDir
+state = StateDir(pathlib.Path(sys.argv[1]))
+held = state.lock()
+state.write_status(PlatformStatus(int(sys.argv[2] or os.getpid()), "", ""))
+print("held", flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def supervise(tmp_path: Path) -> Iterator[Callable[[str], subprocess.Popen[str]]]:
+    """Starts a process that holds the platform's lock, has no pid file, and names a process in its status."""
+    started = []
+
+    def start(named: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", _SUPERVISOR, str(tmp_path), named]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        started.append(process)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def test_a_supervisor_without_its_pid_file_is_stopped_by_its_status(
+    tmp_path: Path, supervise: Callable[[str], subprocess.Popen[str]]
+) -> None:
+    StateDir(tmp_path).prepare()
+    process = supervise("")
+    assert down(StateDir(tmp_path))
+    assert has_ended(process.pid)
+
+
+def test_what_cannot_be_stopped_is_not_said_to_be(
+    tmp_path: Path, supervise: Callable[[str], subprocess.Popen[str]]
+) -> None:
+    StateDir(tmp_path).prepare()
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    process = supervise(str(ended.pid))
+    with pytest.raises(BrokenError, match="still runs"):
+        down(StateDir(tmp_path))
+    assert process.poll() is None
+
+
+def test_two_that_look_do_not_take_each_other_for_a_supervisor(tmp_path: Path) -> None:
+    state = StateDir(tmp_path)
+    state.prepare()
+    looking = state._locked(fcntl.LOCK_SH)
+    assert looking is not None
+    assert not state.is_running()
+    looking.close()
 
 
 def test_a_wanted_port_that_is_busy_gives_way_or_is_refused() -> None:
