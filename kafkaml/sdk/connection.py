@@ -197,7 +197,8 @@ def _raise_for_problem(response: httpx.Response) -> None:
     if not isinstance(problem, dict):
         problem = {}
     text = _describe(problem) or f"{response.request.method} {response.request.url.path} was answered by an error"
-    hint = str(problem.get("hint") or "")
+    of_fields = dict.fromkeys(str(error["hint"]) for error in problem.get("errors") or [] if error.get("hint"))
+    hint = str(problem.get("hint") or "; ".join(of_fields))
     if response.status_code == 401:
         hint = hint or "the token is wrong or expired: set KML_TOKEN, or kafka-ml up again on this machine"
     raise ApiError(text, status=response.status_code, problem=problem, hint=hint)

@@ -115,6 +115,19 @@ def test_a_file_that_a_result_does_not_have_is_refused_with_those_it_has(tmp_pat
         client.results.download(5, tmp_path, names=["model.keras"])
 
 
+def test_the_hints_of_fields_are_told_where_the_whole_has_none() -> None:
+    errors = [
+        {"field": "arguments.tensorflow.fit", "detail": "there is no argument 'epocs'", "hint": "did you mean epochs?"},
+        {"field": "seed", "detail": "expected a whole number"},
+    ]
+    with (
+        client_of(lambda _: json_answer({"status": 400, "errors": errors}, 400)) as client,
+        pytest.raises(ApiError) as caught,
+    ):
+        client.deployments.create(configuration=1)
+    assert caught.value.hint == "did you mean epochs?"
+
+
 class Training:
     """An API whose result 4 goes through states, one per look, and whose event stream tells of each ``about`` one."""
 
