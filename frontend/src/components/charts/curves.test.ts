@@ -8,6 +8,7 @@ import {
   lostFrom,
   metricNames,
   summarise,
+  withCommonNames,
   withLearningRate,
 } from './curves'
 
@@ -25,6 +26,32 @@ const TORCH: CurveSeries = {
   name: 'torch',
   epochs: [{ epoch: 1, before: {}, training: { loss: 3 }, validation: {} }],
 }
+
+test('what frameworks call one metric differently is drawn in one chart', () => {
+  const keras = {
+    ...KERAS,
+    epochs: [{ epoch: 1, before: {}, training: { sparse_categorical_accuracy: 0.5 }, validation: {} }],
+  }
+  const torch = {
+    ...TORCH,
+    epochs: [{ epoch: 1, before: {}, training: { accuracy: 0.7 }, validation: { accuracy: 0.6 } }],
+  }
+  const drawn = withCommonNames([keras, torch])
+  expect(metricNames(drawn)).toEqual(['accuracy'])
+  expect(curvesOf(drawn, 'accuracy').map(({ name, points }) => [name, points])).toEqual([
+    ['keras, training', [[1, 0.5]]],
+    ['torch, training', [[1, 0.7]]],
+    ['torch, validation', [[1, 0.6]]],
+  ])
+})
+
+test('two metrics of one model stay apart', () => {
+  const both = {
+    ...KERAS,
+    epochs: [{ epoch: 1, before: {}, training: { acc: 0.5, categorical_accuracy: 0.4 }, validation: {} }],
+  }
+  expect(metricNames(withCommonNames([both]))).toEqual(['acc', 'categorical_accuracy'])
+})
 
 test('the loss comes first, and every metric of every model once', () => {
   expect(metricNames([KERAS, TORCH])).toEqual(['loss', 'accuracy'])

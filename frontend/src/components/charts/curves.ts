@@ -53,6 +53,37 @@ export function constantLearningRate(
   return texts.size > 1 ? null : (told[0] ?? {})
 }
 
+/** What frameworks call one metric, and what it is called where runs are drawn over each other. */
+const COMMON_NAMES: Readonly<Record<string, string>> = {
+  acc: 'accuracy',
+  sparse_categorical_accuracy: 'accuracy',
+  categorical_accuracy: 'accuracy',
+  binary_accuracy: 'accuracy',
+  mse: 'mean_squared_error',
+  mae: 'mean_absolute_error',
+}
+
+/** The same series with the frameworks' names of one metric replaced by a common one, to be drawn in one chart. */
+export function withCommonNames(series: readonly CurveSeries[]): CurveSeries[] {
+  return series.map((one) => {
+    const names = metricNames([one])
+    const commonName = (name: string) => COMMON_NAMES[name] ?? name
+    // A model may measure two of them, which stay apart then.
+    const isAlone = (name: string) => names.filter((other) => commonName(other) === commonName(name)).length === 1
+    const renamed = (metrics: EpochPoint['training']) =>
+      Object.fromEntries(
+        Object.entries(metrics).map(([name, value]) => [isAlone(name) ? commonName(name) : name, value]),
+      )
+    const epochs = one.epochs.map((epoch) => ({
+      epoch: epoch.epoch,
+      before: renamed(epoch.before),
+      training: renamed(epoch.training),
+      validation: renamed(epoch.validation),
+    }))
+    return { ...one, epochs }
+  })
+}
+
 /** Names of all metrics, the loss first, then as they are first met. */
 export function metricNames(series: readonly CurveSeries[]): string[] {
   const names = new Set<string>()

@@ -9,7 +9,7 @@ import { ButtonLink, ResultLink } from '~/components/ButtonLink'
 import { CopyAs } from '~/components/CopyAs'
 import { CopyButton } from '~/components/CopyButton'
 import { ConfusionMatrix, type MatrixMode } from '~/components/charts/ConfusionMatrix'
-import { constantLearningRate, unitOf, withLearningRate } from '~/components/charts/curves'
+import { constantLearningRate, unitOf, withCommonNames, withLearningRate } from '~/components/charts/curves'
 import { LearningCurves } from '~/components/charts/LearningCurves'
 import { thinned } from '~/components/charts/points'
 import { EmptyState } from '~/components/EmptyState'
@@ -189,7 +189,7 @@ function Curves({ results }: { results: readonly Result[] }) {
   const sameName = new Set(results.map((result) => result.model_name)).size < results.length
   const series = useMemo(() => {
     const rates = results.some((result) => constantLearningRate(result.epochs) === null)
-    return results.flatMap((result, index) => {
+    const drawn = results.flatMap((result, index) => {
       if (result.epochs.length === 0) return []
       const epochs = thinned(result.epochs)
       return [
@@ -200,6 +200,7 @@ function Curves({ results }: { results: readonly Result[] }) {
         },
       ]
     })
+    return withCommonNames(drawn)
   }, [results, ids, sameName])
   const unit = results.every((result) => unitOf(result.metrics) === 'window') ? 'window' : 'epoch'
   return <LearningCurves series={series} unit={unit} name="compared-runs" />
