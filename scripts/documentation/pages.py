@@ -37,7 +37,7 @@ _TUTORIAL = (
     "distributed-cluster.md",
     "gpu.md",
 )
-_REFERENCE = (*GENERATED, "configuration.md", "wire.md", "glossary.md", "licences.md")
+_REFERENCE = (*GENERATED, "configuration.md", "wire.md", "figures.md", "glossary.md", "licences.md")
 _EXPLANATION = ("journey.md", "exactly-once.md", "isolation.md", "security.md")
 _PROJECT = ("contributing.md", "development.md", "cluster-on-one-machine.md", "changelog.md")
 
