@@ -246,7 +246,7 @@ def test_what_goes_up_and_who_is_last_is_reported(trained: Trained) -> None:
         assert not outcome.warnings
 
 
-def test_what_is_served_by_onnx_is_within_a_millionth_of_what_the_framework_predicts(trained: Trained) -> None:
+def test_what_is_served_by_onnx_is_what_the_framework_predicts(trained: Trained) -> None:
     features: Array = IMAGES[TEST]
     if trained.plan.framework is Framework.TENSORFLOW:
         features = features[..., None]
@@ -261,9 +261,10 @@ def test_what_is_served_by_onnx_is_within_a_millionth_of_what_the_framework_pred
         written = [json.loads(value)["values"] for value in encode_outputs(answers[-1:])]
         assert np.array_equal(np.array(written, np.float32), answers[-1])
         for answer, wanted in zip(answers, predicted, strict=True):
-            # Of the largest number: eight units in the last place, which float32 sums in another order may differ by.
-            assert np.abs(answer - wanted).max() <= 1e-6 * max(1, np.abs(wanted).max())
-        assert np.abs(probabilities(answers[-1]) - probabilities(predicted[-1])).max() <= 1e-6
+            # Of the largest number. Float32 sums in another order differ in their last places, and an exponential makes
+            # more of it: by 1e-6 on Intel's processors, by 3e-6 on AMD's.
+            assert np.abs(answer - wanted).max() <= 1e-5 * max(1, np.abs(wanted).max())
+        assert np.abs(probabilities(answers[-1]) - probabilities(predicted[-1])).max() <= 1e-5
         features = predicted[0]
 
 
