@@ -115,7 +115,7 @@ def test_a_file_that_a_result_does_not_have_is_refused_with_those_it_has(tmp_pat
         client.results.download(5, tmp_path, names=["model.keras"])
 
 
-def test_the_hints_of_fields_are_told_where_the_whole_has_none() -> None:
+def test_a_problem_without_a_hint_has_those_of_its_fields() -> None:
     errors = [
         {"field": "arguments.tensorflow.fit", "detail": "there is no argument 'epocs'", "hint": "did you mean epochs?"},
         {"field": "seed", "detail": "expected a whole number"},
