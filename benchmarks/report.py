@@ -56,7 +56,7 @@ def summary(document: Mapping[str, Any]) -> str:
     """Return a table of the rows that have a reference, for README.md."""
     lines = [
         f"{_machine(document)}; medians:\n\n",
-        "| what | Kafka-ML | as the old system | times better | of what is possible |\n|---|--:|--:|--:|--:|\n",
+        "| what | Kafka-ML | reference | x reference | of the floor |\n|---|--:|--:|--:|--:|\n",
     ]
     for row in document["rows"]:
         if row["ratio_to_reference"] is None:
