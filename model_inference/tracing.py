@@ -85,7 +85,7 @@ class Tracing(Closing):
         now = time.time_ns()
         began = now - int((time.monotonic() - batch.arrived) * 1e9)
         carriers = [_carrier(headers) for headers in _headers_of(batch) if headers]
-        followed = [found for carrier in carriers if carrier and (found := self._sampled(carrier)) is not None]
+        followed = [context for carrier in carriers if (context := self._sampled(carrier)) is not None]
         span = self._tracer.start_span(
             f"process {batch.topic}",
             # An empty context, so that the span is not a child of whatever else this thread does.
@@ -98,27 +98,34 @@ class Tracing(Closing):
                 "messaging.destination.name": batch.topic,
                 "messaging.batch.message_count": len(batch.polled),
             },
-            links=[self._api.Link(followed_context) for followed_context in followed],
+            links=[self._link(context) for context in followed],
             start_time=began,
         )
+        link = self._api.Link(span.get_span_context())
         for topic, _, _, headers, _, _ in answers:
-            carrier = _carrier(headers)
-            if carrier and self._sampled(carrier) is not None:
-                headers[:] = self._onward(topic, headers, carrier, self._api.Link(span.get_span_context()), began)
+            context = self._sampled(_carrier(headers))
+            if context is not None:
+                headers[:] = self._onward(topic, headers, context, link, began)
         span.end()
 
     def _sampled(self, carrier: Mapping[str, str]) -> Any:
-        """Return the context that a record came with; None where it is invalid or not sampled."""
-        context = self._api.get_current_span(self._propagator.extract(carrier, self._api.Context())).get_span_context()
-        return context if context.is_valid and context.trace_flags.sampled else None
+        """Return the context that a record came with; None where there is none, or it is invalid or not sampled."""
+        if not carrier:
+            return None
+        context = self._propagator.extract(carrier, self._api.Context())
+        found = self._api.get_current_span(context).get_span_context()
+        return context if found.is_valid and found.trace_flags.sampled else None
+
+    def _link(self, context: Any) -> Any:
+        return self._api.Link(self._api.get_current_span(context).get_span_context())
 
     def _onward(
-        self, topic: str, headers: Headers, carrier: Mapping[str, str], batch: Any, began: int
+        self, topic: str, headers: Headers, context: Any, batch: Any, began: int
     ) -> list[tuple[str, bytes | None]]:
         """Return the headers of an answer, with the context of its span for that of its record."""
         span = self._tracer.start_span(
             f"send {topic}",
-            context=self._propagator.extract(carrier, self._api.Context()),
+            context=context,
             kind=self._api.SpanKind.PRODUCER,
             attributes={
                 **self._about,
