@@ -6,10 +6,10 @@ import random
 from datetime import UTC, datetime
 
 import orjson
-from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from kafkaml.records import Record
+from tests.support import ordered_producer
 
 __all__ = ["machine_records", "send_readings"]
 
@@ -55,7 +55,7 @@ def send_readings(bootstrap_servers: str, topic: str, count: int) -> None:
     # Kept until it has answered: without it the request ends.
     admin = AdminClient({"bootstrap.servers": bootstrap_servers})
     admin.create_topics([NewTopic(topic, 4)])[topic].result(60)
-    producer = Producer({"bootstrap.servers": bootstrap_servers})
+    producer = ordered_producer(bootstrap_servers)
     for each in sorted(machine_records(count), key=lambda record: record.timestamp_ms):
         producer.produce(topic, each.value, each.key)
     assert producer.flush(60) == 0

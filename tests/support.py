@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import psutil
+from confluent_kafka import Producer
 
 T = TypeVar("T")
 
@@ -33,6 +34,15 @@ def has_ended(pid: int) -> bool:
         return is_over(psutil.Process(pid))
     except psutil.NoSuchProcess:
         return True
+
+
+def ordered_producer(bootstrap_servers: str, **settings: object) -> Producer:
+    """A client that writes to each partition in the order of the calls; ``settings`` use ``_`` for ``.``.
+
+    A plain one does not. Where a broker does not know a new topic yet, the first batch is sent again after the second.
+    """
+    names = {key.replace("_", "."): value for key, value in settings.items()}
+    return Producer({"bootstrap.servers": bootstrap_servers, "enable.idempotence": True} | names)
 
 
 # The longest pause of ``eventually`` after a predicate that took long itself.

@@ -13,7 +13,7 @@ import numpy as np
 import onnxruntime
 import orjson
 import pytest
-from confluent_kafka import Message, Producer
+from confluent_kafka import Message
 
 from backend.launchers.job_folder import JobFolder
 from datasources import OnlineRawSink
@@ -25,7 +25,7 @@ from tests.integration.test_tiers import consume, texts
 from tests.integration.training_support import blobs
 from tests.mlcode_executor import sources
 from tests.platform import Platform
-from tests.support import eventually
+from tests.support import eventually, ordered_producer
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
@@ -156,7 +156,7 @@ def test_a_served_chain_decides_as_its_curves_say(platform: Platform, chains: Ch
     for each in tiers:
         client.inferences.wait_for(each.id, RunState.RUNNING, timeout_seconds=240)
     images = load_module(MNIST / "mnist_data.py").load_mnist(digits=True)[1].images
-    producer = Producer({"bootstrap.servers": platform.bootstrap_servers})
+    producer = ordered_producer(platform.bootstrap_servers)
     for number, image in enumerate(images):
         producer.produce(tiers[0].input_topic, image.tobytes(), b"%d" % number)
     assert producer.flush(60) == 0

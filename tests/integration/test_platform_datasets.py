@@ -11,7 +11,6 @@ import onnxruntime
 import orjson
 import polars as pl
 import pytest
-from confluent_kafka import Producer
 
 from kafkaml.codecs import codec_for
 from kafkaml.contract.compiled import CompiledContract
@@ -22,7 +21,7 @@ from kafkaml.sdk.types import RunState
 from tests.machines import machine_records, send_readings
 from tests.model_inference.replicas import read_topic
 from tests.platform import Platform
-from tests.support import eventually
+from tests.support import eventually, ordered_producer
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
@@ -238,7 +237,7 @@ model = Forecast()
 
 def test_windows_are_learnt_as_a_forecast_and_served(platform: Platform, tmp_path: Path) -> None:
     """A wave for each key: the last four records predict the one two steps later."""
-    producer = Producer({"bootstrap.servers": platform.bootstrap_servers})
+    producer = ordered_producer(platform.bootstrap_servers)
     values = [orjson.dumps({"wave": math.sin(number // 5 / 2 + number % 5), "step": 1}) for number in range(900)]
     for number, value in enumerate(values):
         producer.produce("waves", value, b"k%d" % (number % 5), timestamp=1_700_000_000_000 + 1000 * number)

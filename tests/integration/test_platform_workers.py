@@ -15,7 +15,7 @@ from typing import cast
 
 import psutil
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from datasources import RawSink
@@ -25,7 +25,7 @@ from tests.conftest import TestBroker
 from tests.integration.test_tiers import consume, texts
 from tests.integration.training_support import blobs
 from tests.platform import Platform
-from tests.support import eventually
+from tests.support import eventually, ordered_producer
 
 pytestmark = [pytest.mark.integration, pytest.mark.faults, pytest.mark.timeout(900)]
 
@@ -106,7 +106,7 @@ def inference(platform: Platform) -> Inference:
 
 def produce(platform: Platform, numbers: range) -> None:
     features, _ = blobs(60)
-    producer = Producer({"bootstrap.servers": platform.bootstrap_servers})
+    producer = ordered_producer(platform.bootstrap_servers)
     for number in numbers:
         sample = features[number % len(features)]
         producer.produce(INPUT, sample.tobytes(), b"%d" % (number % KEYS), headers=[("mine", b"%d" % number)])

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from confluent_kafka import Producer
 
 from kafkaml.control import ControlMessage
 from kafkaml.input_format import InputFormat
@@ -28,6 +27,7 @@ from kafkaml.wire.training import TrainingPlan
 from model_training.modes import classic
 from tests.integration.test_modes import Run, run, stopping_at
 from tests.integration.training_support import Array, encodings, epochs, model_code, plan_of
+from tests.support import ordered_producer
 
 __all__ = ["run"]
 
@@ -84,7 +84,7 @@ class Stream:
         )
 
     def _send(self, topic: str, features: Array, keys: Sequence[bytes]) -> None:
-        producer = Producer({"bootstrap.servers": self.run.broker.bootstrap_servers, "linger.ms": 5})
+        producer = ordered_producer(self.run.broker.bootstrap_servers, linger_ms=5)
         for sample, key in zip(features, keys, strict=True):
             producer.produce(topic, self.encoding.value(sample), key)
             producer.poll(0)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import onnxruntime
 import orjson
 import pytest
-from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, Message, TopicPartition
 
 from kafkaml.confidence import confidences
 from kafkaml.exit_samples import EXITS_FILE, Cost, ExitSamples, TierSamples, curve
@@ -21,7 +21,7 @@ from kafkaml.wire.distributed import Cascade, Scores
 from tests.conftest import TestBroker
 from tests.model_inference.onnx_models import sub_model
 from tests.model_inference.replicas import InferenceUnderTest
-from tests.support import eventually
+from tests.support import eventually, ordered_producer
 
 pytestmark = pytest.mark.integration
 
@@ -46,7 +46,7 @@ FOG_LIMIT = quantile(FOG, predict(EDGE, SAMPLES)[0], 0.5)
 
 def produce(broker: TestBroker, topic: str, rows: npt.NDArray[np.float32], *, first: int = 0) -> None:
     """Write as a client of any make, seven keys and the number of each record as a header."""
-    producer = Producer({"bootstrap.servers": broker.bootstrap_servers})
+    producer = ordered_producer(broker.bootstrap_servers)
     for number, row in enumerate(rows, first):
         producer.produce(topic, row.tobytes(), b"%d" % (number % 7), headers=[("mine", b"%d" % number)])
     assert producer.flush(60) == 0
@@ -186,7 +186,7 @@ def test_a_chain_takes_another_limit_while_it_runs_and_what_old_tiers_send(broke
         eventually(lambda: edge.answered() == RECORDS, 120)
         passed_on = consume(broker, cascade.upper_topic)
         # An edge of old knows neither keys nor headers.
-        old = Producer({"bootstrap.servers": broker.bootstrap_servers})
+        old = ordered_producer(broker.bootstrap_servers)
         for message in passed_on[:20]:
             old.produce(cascade.upper_topic, message.value())
         assert old.flush(60) == 0

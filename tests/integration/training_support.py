@@ -16,7 +16,6 @@ from typing import Any
 
 import fastavro
 import numpy as np
-from confluent_kafka import Producer
 
 from kafkaml.control import ControlMessage
 from kafkaml.input_format import InputFormat
@@ -29,6 +28,7 @@ from kafkaml.wire.outcome import TrainingOutcome
 from kafkaml.wire.training import TrainingPlan
 from tests.conftest import TestBroker
 from tests.fake_backend import FakeBackend
+from tests.support import ordered_producer
 from tests.warm_workers import WarmWorker
 
 Array = np.ndarray[Any, Any]
@@ -162,7 +162,7 @@ def send(
         raw_encoding(features, labels) if input_format == InputFormat.RAW else ENCODINGS[input_format]
     )
     topic = broker.topic(partitions)
-    producer = Producer({"bootstrap.servers": broker.bootstrap_servers, "linger.ms": 5})
+    producer = ordered_producer(broker.bootstrap_servers, linger_ms=5)
     counts = [0] * partitions
     for sample, label in zip(features, labels, strict=True):
         partition = int(label) % partitions
@@ -199,7 +199,7 @@ def send_online(
     partition out last makes windows of this class alone, and the model forgets the others.
     """
     encoding = raw_encoding(features, labels) if input_format == InputFormat.RAW else ENCODINGS[input_format]
-    producer = Producer({"bootstrap.servers": broker.bootstrap_servers, "linger.ms": 5})
+    producer = ordered_producer(broker.bootstrap_servers, linger_ms=5)
     for row, (sample, label) in enumerate(zip(features, labels, strict=True)):
         place = {"partition": row % partitions, "timestamp": since_ms + row}
         producer.produce(topic, encoding.value(sample), encoding.key(label), **place)
@@ -220,7 +220,7 @@ def send_readings(broker: TestBroker, topic: str, features: Array, labels: Array
 
     All in one partition, so that two readings cut the stream alike.
     """
-    producer = Producer({"bootstrap.servers": broker.bootstrap_servers, "linger.ms": 5})
+    producer = ordered_producer(broker.bootstrap_servers, linger_ms=5)
     names = ["a", "b", "c", "d"]
     for row, (sample, label) in enumerate(zip(features.tolist(), labels.tolist(), strict=True)):
         value = {**dict(zip(names, sample, strict=True)), "state": f"state {label}"}

@@ -11,6 +11,7 @@ from kafkaml.confluent import PageStart, RecordPage, TopicBrowser
 from kafkaml.errors import BrokerTimeout, StreamUnavailable
 from kafkaml.settings import KafkaSettings
 from tests.conftest import TestBroker
+from tests.support import ordered_producer
 
 pytestmark = pytest.mark.integration
 
@@ -23,7 +24,7 @@ def browser(broker: TestBroker) -> TopicBrowser:
 def write(
     broker: TestBroker, topic: str, values: Sequence[bytes], *, partition: int = 0, first_timestamp_ms: int = 1000
 ) -> None:
-    producer = Producer({"bootstrap.servers": broker.bootstrap_servers})
+    producer = ordered_producer(broker.bootstrap_servers)
     for place, value in enumerate(values):
         producer.produce(topic, value, partition=partition, timestamp=first_timestamp_ms + 10 * place)
     assert producer.flush(60) == 0
