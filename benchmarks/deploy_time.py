@@ -26,7 +26,8 @@ from benchmarks.context import Context, Row, median_and_spread
 from benchmarks.inference_loops import SAMPLE_SHAPE, fill
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.limits import ResourceLimits
-from mlcode_executor.process import ModelProcess, Runtime
+from mlcode_executor.process import ModelProcess
+from mlcode_executor.runtimes import OwnRuntime, Runtime
 from tests.fork_servers import running_fork_server
 from tests.integration.training_support import model_code
 from tests.model_inference.onnx_models import mlp
@@ -36,15 +37,15 @@ from tests.support import eventually
 IDS = ("P8",)
 
 _TIMEOUT_SECONDS = 60.0
-_BARS = {Runtime.TENSORFLOW: 0.5, Runtime.PYTORCH: 0.1, Runtime.ONNX: 0.1}
+_BARS = {Framework.TENSORFLOW: 0.5, Framework.PYTORCH: 0.1, OwnRuntime.ONNX: 0.1}
 
 _OLD_WORKERS = {
-    Runtime.TENSORFLOW: (
+    Framework.TENSORFLOW: (
         "import sys, numpy, keras\n"
         "model = keras.saving.load_model(sys.argv[1])\n"
         "model.predict(numpy.zeros((1, 28, 28), 'float32'), verbose=0)\n"
     ),
-    Runtime.PYTORCH: (
+    Framework.PYTORCH: (
         "import sys, numpy, torch\n"
         "from torch import nn\n"
         "model = nn.Sequential(nn.Flatten(), nn.Linear(784, 32), nn.ReLU(), nn.Linear(32, 10))\n"
@@ -60,7 +61,7 @@ _numbers = itertools.count(1)
 def run(context: Context) -> Iterator[Row]:
     """Measure each engine: converted models by ONNX Runtime, and the frameworks' own."""
     topic = fill(context, 8, partitions=1)
-    for runtime in (Runtime.ONNX, Runtime.PYTORCH, Runtime.TENSORFLOW):
+    for runtime in (OwnRuntime.ONNX, Framework.PYTORCH, Framework.TENSORFLOW):
         folder = context.folder / f"deploy-{runtime.value}"
         (folder / "run").mkdir(parents=True)
         seconds, reference = _engine(context, topic, runtime, folder)
@@ -81,7 +82,7 @@ def run(context: Context) -> Iterator[Row]:
 
 def _engine(context: Context, topic: str, runtime: Runtime, folder: Path) -> tuple[list[float], float | None]:
     """Return the seconds of each launch, and those of the old worker."""
-    framework = Framework.PYTORCH if runtime is Runtime.PYTORCH else Framework.TENSORFLOW
+    framework = Framework.PYTORCH if runtime is Framework.PYTORCH else Framework.TENSORFLOW
     code = model_code(framework, shape=SAMPLE_SHAPE, classes=10)
     launcher = ProcessLauncher(
         folder / "jobs",
@@ -97,7 +98,7 @@ def _engine(context: Context, topic: str, runtime: Runtime, folder: Path) -> tup
             for _ in range(context.repeats + 1)
         ]
     # The first one warms up what the broker does lazily.
-    return seconds[1:], _old_worker(runtime, folder) if runtime in _OLD_WORKERS else None
+    return seconds[1:], _old_worker(runtime, folder) if isinstance(runtime, Framework) else None
 
 
 def _await_warm(launcher: ProcessLauncher) -> None:
@@ -107,7 +108,7 @@ def _await_warm(launcher: ProcessLauncher) -> None:
 
 
 def _artifacts(runtime: Runtime, code: str, fork_server: str, folder: Path) -> dict[str, bytes]:
-    if runtime is Runtime.ONNX:
+    if runtime is OwnRuntime.ONNX:
         return {"model.onnx": mlp()}
     with ModelProcess.start(runtime, ResourceLimits(), fork_server=fork_server) as process:
         process.call("build", {"code": code, "imports": "", "seed": 1}, timeout_seconds=60)
@@ -174,8 +175,8 @@ def _reader(context: Context, topic: str) -> Consumer:
     return reader
 
 
-def _old_worker(runtime: Runtime, folder: Path) -> float:
+def _old_worker(framework: Framework, folder: Path) -> float:
     began = time.perf_counter()
-    command = [sys.executable, "-c", _OLD_WORKERS[runtime], str(folder / "model.keras")]
+    command = [sys.executable, "-c", _OLD_WORKERS[framework], str(folder / "model.keras")]
     subprocess.run(command, check=True, capture_output=True, timeout=120)
     return time.perf_counter() - began

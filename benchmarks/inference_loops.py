@@ -22,7 +22,7 @@ from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from benchmarks.context import Context
 from kafkaml.confluent.errors import ClientLog
 from kafkaml.confluent.positions import committed_positions
-from mlcode_executor.process import Runtime
+from mlcode_executor.runtimes import OwnRuntime
 from tests.fork_servers import running_fork_server
 from tests.model_inference.replicas import InferenceUnderTest
 
@@ -190,7 +190,7 @@ def warm_state(context: Context, name: str) -> Iterator[Path]:
     """A state folder with a warm ONNX fork server in it, as a running platform has."""
     folder = context.folder / f"{name}-{uuid.uuid4().hex[:6]}"
     (folder / "run").mkdir(parents=True)
-    with running_fork_server(Runtime.ONNX, "auto") as server:
+    with running_fork_server(OwnRuntime.ONNX, "auto") as server:
         (folder / "run" / "fork-onnx.sock").symlink_to(server.socket)
         yield folder
 

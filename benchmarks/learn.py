@@ -17,7 +17,6 @@ from kafkaml.stream_range import StreamRange
 from kafkaml.wire.choices import TrainingMode
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.incremental import Incremental
-from mlcode_executor.process import Runtime
 from model_training.modes import classic, incremental
 from tests.fork_servers import running_fork_server
 
@@ -36,7 +35,7 @@ def run(context: Context) -> Iterator[Row]:
     count = _QUICK_RECORDS if context.quick else _RECORDS
     topic = fill(context, count)
     for framework in Framework:
-        with running_fork_server(Runtime(framework), "auto") as server:
+        with running_fork_server(framework, "auto") as server:
             for passes in (1, EPOCHS):
                 yield from _rows(context, framework, topic, count, passes, server.socket)
 

@@ -30,7 +30,7 @@ from kafkaml.wire.choices import TrainingMode
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.progress import EpochMetrics
 from kafkaml.wire.training import TrainingPlan
-from mlcode_executor.process import ModelProcess, Runtime
+from mlcode_executor.process import ModelProcess
 from model_training.context import RunContext
 from model_training.modes import Mode, classic
 from model_training.training_data import TrainingData
@@ -74,7 +74,7 @@ def run(context: Context) -> Iterator[Row]:
     count = _QUICK_RECORDS if context.quick else _RECORDS
     topic = fill(context, count)
     for framework in Framework:
-        with running_fork_server(Runtime(framework), "auto") as server:
+        with running_fork_server(framework, "auto") as server:
             runs = [_ours(context, framework, topic, count, server.socket) for _ in range(context.repeats)]
         ours, spread = median_and_spread([seconds for seconds, _, _ in runs])
         reference, reference_accuracy = _loop(context, "reference", framework, topic, count)
@@ -161,9 +161,7 @@ def run_once(context: Context, plan: TrainingPlan, mode: Mode, fork_server: str)
                 on_progress=on_progress,
             ),
             open_reader=lambda: KafkaRecordReader(kafka),
-            start_process=lambda _plan: ModelProcess.start(
-                Runtime(plan.framework), plan.limits, fork_server=fork_server
-            ),
+            start_process=lambda _plan: ModelProcess.start(plan.framework, plan.limits, fork_server=fork_server),
             scratch=scratch,
         )
         mode.run(run)

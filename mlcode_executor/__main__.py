@@ -28,7 +28,7 @@ from kafkaml.settings import Isolation, default_state_dir
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.limits import ResourceLimits
 from mlcode_executor.checks import Checker
-from mlcode_executor.process import ModelProcess, Runtime
+from mlcode_executor.process import ModelProcess
 from mlcode_executor.prometheus import ExecutorMetrics
 from mlcode_executor.server_child import ForkServerChild
 from mlcode_executor.service import ExecutorService
@@ -96,14 +96,15 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def _serve(options: argparse.Namespace, checks: CheckSettings, platform: PlatformSettings) -> int:
     token = _read_token(options.token_file or platform.service_token_file)
-    runtime = Runtime(options.framework)
-    with ForkServerChild(runtime, options.fork_server, isolation=platform.isolation) as fork_server:
+    with ForkServerChild(options.framework, options.fork_server, isolation=platform.isolation) as fork_server:
         limits = ResourceLimits(
             memory_bytes=checks.memory_bytes, cpu_seconds=checks.cpu_seconds, file_bytes=checks.file_bytes
         )
 
         def start() -> ModelProcess:
-            return ModelProcess.start(runtime, limits, fork_server=fork_server.path, isolation=platform.isolation)
+            return ModelProcess.start(
+                options.framework, limits, fork_server=fork_server.path, isolation=platform.isolation
+            )
 
         checker = Checker(start, timeout_seconds=checks.timeout_seconds, spares=checks.spares)
         about = {"framework": str(options.framework), "versions": _versions(options.framework)}

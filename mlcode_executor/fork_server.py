@@ -26,8 +26,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from kafkaml.errors import BrokenError
+from kafkaml.wire.framework import Framework
 from mlcode_executor.protocol import Channel, ChannelClosed, FrameError, error_from_json, error_to_json
-from mlcode_executor.runtimes import Runtime
+from mlcode_executor.runtimes import OwnRuntime, Runtime, environment_of, runtime_named
 from mlcode_executor.sandbox.levels import remove_if_unused
 from mlcode_executor.sandbox.system import become_subreaper
 
@@ -43,8 +44,8 @@ RESTART_SECONDS = 2.0
 _STOP_SECONDS = 5.0
 
 
-def warm_environment() -> dict[str, str]:
-    """Return the environment of the warm process. It is minimal, because procfs shows it to every child forever."""
+def warm_environment(runtime: Runtime) -> dict[str, str]:
+    """Return the environment of a warm process. It is minimal, because procfs shows it to every child forever."""
     return {
         "PATH": "/usr/bin:/bin",
         "LANG": "C.UTF-8",
@@ -60,10 +61,8 @@ def warm_environment() -> dict[str, str]:
         # made a PyTorch training 4 to 25 times slower (4-16 s for 0.4 s), sleeping only 2 times (0.7-0.9 s).
         "OMP_WAIT_POLICY": "PASSIVE",
         "ORT_DISABLE_TELEMETRY": "1",
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "KERAS_BACKEND": "tensorflow",
-        "KERAS_HOME": "/scratch/.keras",
         "MPLBACKEND": "Agg",
+        **environment_of(runtime, "/scratch"),
     }
 
 
@@ -150,7 +149,7 @@ class WarmProcess:
                 f"--status-fd={status}",
                 f"--recycle-requests={recycle_requests}",
             ],
-            env=warm_environment(),
+            env=warm_environment(runtime),
             pass_fds=[listener.fileno(), alive, status],
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -311,7 +310,7 @@ def _reap_orphans(not_these: Sequence[int]) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a keeper."""
     parser = argparse.ArgumentParser(prog="python -m mlcode_executor.fork_server", description=__doc__)
-    parser.add_argument("--runtime", type=Runtime, choices=list(Runtime), required=True)
+    parser.add_argument("--runtime", type=runtime_named, choices=[*Framework, *OwnRuntime], required=True)
     parser.add_argument("--socket", type=Path, required=True, help="path of the socket to listen on, mode 0600")
     parser.add_argument("--isolation", default="auto", choices=["auto", "namespaces", "landlock", "off"])
     parser.add_argument(

@@ -28,7 +28,7 @@ from mlcode_executor.protocol import Channel, ChannelClosed, FrameError, error_f
 from mlcode_executor.runtimes import Runtime
 from mlcode_executor.shared_array import SharedArray
 
-__all__ = ["EventCallback", "LimitReason", "ModelProcess", "Runtime"]
+__all__ = ["EventCallback", "LimitReason", "ModelProcess"]
 
 EventCallback = Callable[[str, dict[str, Any]], None]
 

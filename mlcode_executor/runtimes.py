@@ -1,9 +1,9 @@
 """Which module runs inside a model process of each runtime, and what that module must offer.
 
-A runtime module (``mlcode_executor.frameworks.*``) has ``PRELOAD``, names of modules that the fork server also imports,
-and ``create_handler()``; importing it must not run an operation nor start a thread, or children hang. The handler's
-method ``warm_up`` is called in each standby process, inside its sandbox and before any request. It may run slow first
-operations that a first call would otherwise wait for.
+A runtime module (``mlcode_executor.frameworks.*``), which the framework's description names, has ``PRELOAD``, names of
+modules that the fork server also imports, and ``create_handler()``; importing it must not run an operation nor start a
+thread, or children hang. The handler's method ``warm_up`` is called in each standby process, inside its sandbox and
+before any request. It may run slow first operations that a first call would otherwise wait for.
 """
 
 from __future__ import annotations
@@ -13,23 +13,37 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from kafkaml.frameworks import FRAMEWORKS
+from kafkaml.wire.framework import Framework
+
 if TYPE_CHECKING:
     # Imported for types only, because the keeper of a fork server should stay small.
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["Emit", "Handler", "Runtime", "RuntimeModule", "import_runtime"]
+__all__ = [
+    "Emit",
+    "Handler",
+    "OwnRuntime",
+    "Runtime",
+    "RuntimeModule",
+    "environment_of",
+    "import_runtime",
+    "runtime_named",
+]
 
 Emit = Callable[[str, dict[str, Any]], None]
 
 
-class Runtime(StrEnum):
-    """What a fork server has imported; ``PLAIN`` holds no framework and serves the tests of the sandbox."""
+class OwnRuntime(StrEnum):
+    """Runtimes without a framework: ``ONNX`` serves converted models, ``PLAIN`` the tests of the sandbox."""
 
-    TENSORFLOW = "tensorflow"
-    PYTORCH = "pytorch"
     ONNX = "onnx"
     PLAIN = "plain"
+
+
+# What a fork server has imported.
+Runtime = Framework | OwnRuntime
 
 
 class Handler(Protocol):
@@ -58,17 +72,22 @@ class RuntimeModule(Protocol):
         """Return a handler without a model."""
 
 
-_MODULES: Mapping[Runtime, str] = {
-    Runtime.TENSORFLOW: "mlcode_executor.frameworks.keras",
-    Runtime.PYTORCH: "mlcode_executor.frameworks.pytorch",
-    Runtime.ONNX: "mlcode_executor.frameworks.onnx",
-    Runtime.PLAIN: "mlcode_executor.frameworks.plain",
-}
+def runtime_named(name: str) -> Runtime:
+    """Return the runtime of that name; ValueError if there is none."""
+    return Framework(name) if name in FRAMEWORKS else OwnRuntime(name)
+
+
+def environment_of(runtime: Runtime, scratch: str) -> dict[str, str]:
+    """Return the environment variables that a framework needs, with ``scratch`` as the folder that it may write to."""
+    if isinstance(runtime, OwnRuntime):
+        return {}
+    return {name: text.format(scratch=scratch) for name, text in FRAMEWORKS[runtime].environment.items()}
 
 
 def import_runtime(runtime: Runtime) -> RuntimeModule:
     """Import the framework and its module; takes seconds, and is done once, in the fork server."""
-    module = importlib.import_module(_MODULES[runtime])
-    for name in module.PRELOAD:
-        importlib.import_module(name)
+    name = FRAMEWORKS[runtime].handler if isinstance(runtime, Framework) else runtime
+    module = importlib.import_module(f"mlcode_executor.frameworks.{name}")
+    for preloaded in module.PRELOAD:
+        importlib.import_module(preloaded)
     return cast(RuntimeModule, module)

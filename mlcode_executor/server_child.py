@@ -16,7 +16,8 @@ from kafkaml.errors import BrokenError
 from kafkaml.logs import get_logger
 from kafkaml.wire.limits import ResourceLimits
 from mlcode_executor.fork_server import server_status
-from mlcode_executor.process import ModelProcess, Runtime
+from mlcode_executor.process import ModelProcess
+from mlcode_executor.runtimes import OwnRuntime, Runtime
 
 __all__ = ["ForkServerChild"]
 
@@ -112,7 +113,7 @@ def _require_isolation(isolation: str) -> None:
         _logger.warning("isolation is off: user code can do whatever this user can")
         return
     limits = ResourceLimits()
-    with ModelProcess.start(Runtime.PLAIN, limits, isolation=isolation, start_timeout_seconds=_PROBE_SECONDS):
+    with ModelProcess.start(OwnRuntime.PLAIN, limits, isolation=isolation, start_timeout_seconds=_PROBE_SECONDS):
         return
 
 

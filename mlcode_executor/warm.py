@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kafkaml.errors import SandboxUnavailable
-from mlcode_executor.runtimes import Runtime, import_runtime
+from mlcode_executor.runtimes import Runtime, import_runtime, runtime_named
 from mlcode_executor.sandbox.guardian import Warmth, stand_by
 from mlcode_executor.sandbox.levels import Sandbox
 
@@ -36,7 +36,7 @@ _LEAVE_SECONDS = 4.0
 def main(arguments: Sequence[str] | None = None) -> None:
     """Import, check, and fork until the lifeline closes."""
     parser = argparse.ArgumentParser(prog="python -m mlcode_executor.warm")
-    parser.add_argument("--runtime", type=Runtime, required=True)
+    parser.add_argument("--runtime", type=runtime_named, required=True)
     parser.add_argument("--isolation", required=True)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--listen-fd", type=int, required=True)

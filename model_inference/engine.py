@@ -25,7 +25,8 @@ from kafkaml.named_inputs import dtype_to_json
 from kafkaml.wire.inference import ServedModel
 from kafkaml.wire.limits import ResourceLimits
 from mlcode_executor.predictor import Predictor
-from mlcode_executor.process import LimitReason, ModelProcess, Runtime
+from mlcode_executor.process import LimitReason, ModelProcess
+from mlcode_executor.runtimes import OwnRuntime, Runtime
 from mlcode_executor.warming import WarmBudget, WarmUp
 from model_inference.predicting import Outputs, SampleSpec
 from model_inference.room import resident_bytes
@@ -53,7 +54,7 @@ class EngineChoice:
 def choose_engine(model: ServedModel) -> EngineChoice:
     """Return the fastest engine for the model's artifacts. Pure. SettingsError where there is none."""
     if ONNX_FILE in model.artifacts:
-        return EngineChoice(Runtime.ONNX, ONNX_FILE, needs_code=False)
+        return EngineChoice(OwnRuntime.ONNX, ONNX_FILE, needs_code=False)
     names = FRAMEWORKS[model.framework].artifacts
     artifact = next((name for name in names if name in model.artifacts), "")
     if not artifact:
@@ -62,12 +63,12 @@ def choose_engine(model: ServedModel) -> EngineChoice:
             f"expected {ONNX_FILE} or {names[0]}",
             hint="train the model again",
         )
-    return EngineChoice(Runtime(model.framework), artifact, needs_code=True)
+    return EngineChoice(model.framework, artifact, needs_code=True)
 
 
 def check_installed(model: ServedModel, choice: EngineChoice) -> None:
     """Raise SettingsError where the packages that serve the model are not on this machine. Imports none of them."""
-    if choice.runtime is Runtime.ONNX:
+    if choice.runtime is OwnRuntime.ONNX:
         module, extra, what = "onnxruntime", "worker", f"{ONNX_FILE} of version {model.version}"
     else:
         framework = FRAMEWORKS[model.framework]

@@ -29,7 +29,7 @@ from kafkaml.wire.job import TrainingJob
 from kafkaml.wire.state import WorkerExit
 from kafkaml.wire.training import TrainingPlan
 from kafkaml.worker_settings import TrainingSettings
-from mlcode_executor.process import ModelProcess, Runtime
+from mlcode_executor.process import ModelProcess
 from model_training.context import RunContext
 from model_training.interrupts import Interrupted, Interrupts
 from model_training.modes import MODES
@@ -149,7 +149,7 @@ def _model_process(job: TrainingJob, plan: TrainingPlan) -> Iterator[ModelProces
     settings = TrainingSettings()
     output = OutputLog()
     with ModelProcess.start(
-        Runtime(plan.framework),
+        plan.framework,
         plan.limits,
         fork_server=job.fork_server,
         isolation=settings.isolation,

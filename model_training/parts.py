@@ -18,6 +18,7 @@ from kafkaml.codecs import with_learnt
 from kafkaml.codecs.columns import contract_of
 from kafkaml.errors import KafkaMLError
 from kafkaml.exit_samples import EXITS_FILE, MAX_SAMPLES, ExitSamples, TierSamples
+from kafkaml.frameworks import FRAMEWORKS
 from kafkaml.input_format import InputFormat
 from kafkaml.wire.contract import CONTRACT_FILE, Contract, contract_document
 from kafkaml.wire.contract import Learnt as ContractLearnt
@@ -101,6 +102,7 @@ class Parts:
         for finisher in finishers:
             finisher.examine(with_matrix=with_matrix)
         exits = self._exits([finisher.model for finisher in finishers], trial)
+        with_onnx = with_onnx and FRAMEWORKS[self._plans[0].framework].converts
         ended = []
         for finisher, exit_ in zip(finishers, exits, strict=True):
             found = finisher.convert(with_onnx=with_onnx)

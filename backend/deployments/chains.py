@@ -73,12 +73,11 @@ def _with_known_names(asked: ChainTraining, frameworks: set[Framework]) -> tuple
     problems: list[FieldProblem] = []
 
     def known(field: str, text: str, accepted: Mapping[Framework, Sequence[str]]) -> str:
-        for framework in sorted(frameworks):
-            if known_name(text, accepted[framework]) is None:
-                close = close_name(text, accepted[framework])
+        for framework, expected in sorted(accepted.items()):
+            if known_name(text, expected) is None:
+                close = close_name(text, expected)
                 detail = (
-                    f"{FRAMEWORKS[framework].title} has no {text[:40]!r} here: expected one of "
-                    f"{', '.join(accepted[framework])}"
+                    f"{FRAMEWORKS[framework].title} has no {text[:40]!r} here: expected one of {', '.join(expected)}"
                 )
                 problems.append(
                     problem_with(f"{_FIELD}.{field}", detail, hint=f"did you mean {close}?" if close else "")
@@ -86,7 +85,8 @@ def _with_known_names(asked: ChainTraining, frameworks: set[Framework]) -> tuple
                 return text
         return known_name(text, accepted[min(frameworks)]) or text
 
-    names = {framework: FRAMEWORKS[framework].chain for framework in frameworks}
+    # A framework without chains has no distributed model either.
+    names = {framework: chain for framework in frameworks if (chain := FRAMEWORKS[framework].chain) is not None}
     metrics = [known("metrics", metric, {of: found.metrics for of, found in names.items()}) for metric in asked.metrics]
     changed = {
         "optimizer": known("optimizer", asked.optimizer, {of: found.optimizers for of, found in names.items()}),

@@ -10,9 +10,19 @@ from collections.abc import Iterable
 from backend.api.errors import InvalidField
 from backend.ml_models.models import MLModel
 from kafkaml.chains import exits_gap, outputs_gap, shape_gap
+from kafkaml.frameworks import FRAMEWORKS
 from kafkaml.wire.framework import Framework
 
-__all__ = ["chain_of", "chains_among", "check_links", "check_shapes", "lock_chains", "lower_of", "takers_among"]
+__all__ = [
+    "chain_of",
+    "chains_among",
+    "check_links",
+    "check_shapes",
+    "lock_chains",
+    "lower_of",
+    "require_chains",
+    "takers_among",
+]
 
 _FIELD = "upper_model"
 _SHAPE_HINT = "change the code of one of the two; the sub-model below is asked for its outputs, the one above its input"
@@ -58,8 +68,21 @@ def lock_chains() -> None:
     list(MLModel.objects.select_for_update().filter(distributed=True).order_by("pk").values_list("pk", flat=True))
 
 
+def require_chains(framework: Framework) -> None:
+    """Raise InvalidField unless there can be distributed models of the framework."""
+    if FRAMEWORKS[framework].chain is None:
+        others = ", ".join(other.title for other in FRAMEWORKS.values() if other.chain is not None)
+        raise InvalidField(
+            "distributed",
+            f"{FRAMEWORKS[framework].title} has no distributed models",
+            hint=f"there are some of {others}",
+        )
+
+
 def check_links(model: MLModel) -> None:
     """Raise InvalidField unless the model may send to its upper model, and the one below it to it."""
+    if model.distributed:
+        require_chains(Framework(model.framework))
     lower, upper = lower_of(model), model.upper_model
     if lower is not None:
         _check_below(model, lower)

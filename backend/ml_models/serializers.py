@@ -79,7 +79,8 @@ class FrameworkSerializer(serializers.Serializer[Any]):
     artifacts = serializers.ListField(child=serializers.CharField(), help_text="what it serves from, the best first")
     packages = serializers.ListField(child=serializers.CharField(), help_text="which user code finds")
     files = serializers.DictField(child=FileUseSerializer(), help_text="which a training leaves, by name")
-    chain = ChainNamesSerializer()
+    chain = ChainNamesSerializer(allow_null=True, help_text="null where it has no distributed models")
+    converts = serializers.BooleanField(help_text="whether a trained model can be converted to ONNX")
 
 
 class UserOfSerializer(serializers.Serializer[Any]):

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.api.deletion import DeletableViewSet, Deletion
-from backend.ml_models import executor, selectors, services
+from backend.ml_models import chains, executor, selectors, services
 from backend.ml_models.models import MLModel
 from backend.ml_models.serializers import (
     CancelSerializer,
@@ -77,6 +77,8 @@ class MLModelViewSet(DeletableViewSet[MLModel]):
     def validate(self, _request: Request) -> Response:
         """Check source code without saving it."""
         values = self.validated(CheckSerializer)
+        if values["distributed"]:
+            chains.require_chains(Framework(values["framework"]))
         verdict = executor.check_model(
             Framework(values["framework"]),
             code=values["code"],

@@ -119,9 +119,12 @@ class FrameworkDescriptor:
     ``library`` is what its training is called by (the Keras of TensorFlow). ``module`` is imported to use it.
     Kafka-ML's ``extra`` installs it on a machine without a GPU. ``artifacts`` are names of files that it serves from,
     the best first; ``packages`` the Python packages that user code finds, by the names that pip knows, the framework's
-    own first; ``files`` are those that a training leaves, by name, with what they are for. ``exact_inputs``: the report
+    own first; ``files`` are those that a training leaves, by name, with what they are for. ``handler`` is the module of
+    ``mlcode_executor.frameworks`` that runs its models, in processes with the variables of ``environment``, where
+    ``{scratch}`` stands for the only folder that they may write to. ``chain`` holds the choices for its distributed
+    models, None where it has none. ``converts``: a trained model can be converted to ONNX. ``exact_inputs``: the report
     of a model gives the exact names and shapes of its inputs. ``elsewhere`` maps arguments of the library that cannot
-    be given to the reason. ``chain`` holds the choices for its distributed models.
+    be given to the reason.
     """
 
     name: Framework
@@ -133,7 +136,10 @@ class FrameworkDescriptor:
     artifacts: Sequence[str]
     packages: Sequence[str]
     files: Mapping[str, FileUse]
-    chain: ChainNames
+    handler: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+    chain: ChainNames | None = None
+    converts: bool = True
     exact_inputs: bool = False
     elsewhere: Mapping[str, str] = field(default_factory=dict)
 

@@ -88,6 +88,8 @@ for name, tensor in weights.items():
         "model.py": loader("torch", "pytorch-ignite", "numpy", "safetensors"),
         **COMMON_FILES,
     },
+    handler="pytorch",
+    environment={"TORCH_HOME": "{scratch}/.torch"},
     chain=ChainNames(
         optimizers=("adam", "adamw", "sgd", "rmsprop", "nadam", "adamax", "adagrad", "adadelta"),
         losses=(

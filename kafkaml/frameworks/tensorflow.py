@@ -170,6 +170,8 @@ model.summary()
             "root_mean_squared_error",
         ),
     ),
+    handler="keras",
+    environment={"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow", "KERAS_HOME": "{scratch}/.keras"},
     exact_inputs=True,
     elsewhere={
         "x": "the features come from the stream",

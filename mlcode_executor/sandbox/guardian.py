@@ -101,7 +101,8 @@ class _Guardian:
             self._pid = os.fork()
             if self._pid == 0:
                 os.close(self._alive)
-                modelprocess.run(self._warmth.module, self._sandbox, self._scratch, theirs.fileno(), watch)
+                runtime, module = self._warmth.runtime, self._warmth.module
+                modelprocess.run(runtime, module, self._sandbox, self._scratch, theirs.fileno(), watch)
             theirs.close()
             os.close(watch)
             if lifeline in select.select([self._link.fileno(), lifeline], [], [])[0]:

@@ -21,14 +21,14 @@ from kafkaml.errors import BrokenError, KafkaMLError, SandboxUnavailable
 from kafkaml.wire.limits import ResourceLimits
 from mlcode_executor import child
 from mlcode_executor.protocol import Channel, error_to_json
-from mlcode_executor.runtimes import RuntimeModule
+from mlcode_executor.runtimes import Runtime, RuntimeModule, environment_of
 from mlcode_executor.sandbox.levels import Sandbox
 from mlcode_executor.sandbox.limits import Limits, private_memory
 
 __all__ = ["run"]
 
 
-def run(module: RuntimeModule, sandbox: Sandbox, scratch: str, link: int, guardian: int) -> NoReturn:
+def run(runtime: Runtime, module: RuntimeModule, sandbox: Sandbox, scratch: str, link: int, guardian: int) -> NoReturn:
     """Stand by, then serve. Never returns into the guardian's code.
 
     ``link`` is the socket to the guardian, ``guardian`` a pipe that ends with it.
@@ -39,7 +39,7 @@ def run(module: RuntimeModule, sandbox: Sandbox, scratch: str, link: int, guardi
         # With a GPU the request decides which devices stay open. Without one, everything can be done ahead.
         early = not sandbox.has_gpu
         try:
-            _new_environment(scratch)
+            _new_environment(runtime, scratch)
             shared = private_memory()
             if early:
                 sandbox.close(scratch, gpu=False)
@@ -94,17 +94,16 @@ def _take_output(output: int) -> None:
     sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
 
 
-def _new_environment(scratch: str) -> None:
+def _new_environment(runtime: Runtime, scratch: str) -> None:
     os.environ.update(
         HOME=scratch,
         TMPDIR=scratch,
         XDG_CACHE_HOME=f"{scratch}/.cache",
-        KERAS_HOME=f"{scratch}/.keras",
-        TORCH_HOME=f"{scratch}/.torch",
         MPLCONFIGDIR=f"{scratch}/.matplotlib",
         USER="model",
         LOGNAME="model",
         CUDA_VISIBLE_DEVICES="",
+        **environment_of(runtime, scratch),
     )
     # Reset it, because code in the fork server cached it for another folder.
     tempfile.tempdir = None

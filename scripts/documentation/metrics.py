@@ -41,8 +41,10 @@ def _frameworks() -> Iterator[str]:
         if framework.elsewhere:
             yield "\nNot given here:\n\n| argument | why |\n|---|---|\n"
             yield from (f"| `{name}` | {why} |\n" for name, why in framework.elsewhere.items())
-        yield f"\n## {framework.title}: distributed models\n\n| field | accepted |\n|---|---|\n"
         chain = framework.chain
+        if chain is None:
+            continue
+        yield f"\n## {framework.title}: distributed models\n\n| field | accepted |\n|---|---|\n"
         for field, names in (("optimizer", chain.optimizers), ("loss", chain.losses), ("metrics", chain.metrics)):
             yield f"| `{field}` | {', '.join(f'`{name}`' for name in names)} |\n"
 

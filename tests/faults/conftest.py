@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mlcode_executor.runtimes import Runtime
+from mlcode_executor.runtimes import OwnRuntime
 from tests.fork_servers import running_fork_server
 
 
@@ -15,6 +15,6 @@ from tests.fork_servers import running_fork_server
 def state_dir(tmp_path: Path) -> Iterator[Path]:
     """A state folder with a warm fork server in it, so that replicas are back quickly."""
     (tmp_path / "run").mkdir()
-    with running_fork_server(Runtime.ONNX, "auto") as server:
+    with running_fork_server(OwnRuntime.ONNX, "auto") as server:
         (tmp_path / "run" / "fork-onnx.sock").symlink_to(server.socket)
         yield tmp_path

@@ -19,7 +19,7 @@ from kafkaml.wire.framework import Framework
 from kafkaml.wire.semi_supervised import SemiSupervised
 from kafkaml.wire.state import WorkerExit
 from kafkaml.wire.training import TrainingPlan
-from mlcode_executor.process import Runtime
+from mlcode_executor.runtimes import Runtime
 from tests.conftest import TestBroker
 from tests.fake_backend import FakeBackend
 from tests.integration.training_support import Worker, blobs, epochs, plan_of, send
@@ -124,7 +124,7 @@ def test_killed_wherever_it_is_a_training_ends_as_if_undisturbed(
     fork_server_of: Callable[[Runtime], str],
 ) -> None:
     code, name = MODELS[framework]
-    worker = Worker(backend, broker, tmp_path, {framework: fork_server_of(Runtime(framework))})
+    worker = Worker(backend, broker, tmp_path, {framework: fork_server_of(framework)})
     stream = send(broker, *blobs(), input_format=input_format)
     plan = plan_of(framework, stream, code, fit_arguments={**epochs(framework, EPOCHS), "restore_best_weights": True})
     undisturbed = worker.train(plan, KML_CHECKPOINT_SECONDS="3600")
@@ -167,7 +167,7 @@ def test_killed_in_a_round_and_between_two_a_training_learns_the_same_unlabelled
     # One framework: the rounds are the runner's, and both keep their state as the test above has it.
     framework = Framework.PYTORCH
     code, name = MODELS[framework]
-    worker = Worker(backend, broker, tmp_path, {framework: fork_server_of(Runtime(framework))})
+    worker = Worker(backend, broker, tmp_path, {framework: fork_server_of(framework)})
     stream = send(broker, *blobs(), unsupervised_ranges=send(broker, *blobs(200, seed=1)).ranges)
     semi_supervised = SemiSupervised(rounds=2, confidence=0.5)
     plan = plan_of(framework, stream, code, fit_arguments=epochs(framework, 4), semi_supervised=semi_supervised)

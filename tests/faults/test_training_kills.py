@@ -23,7 +23,7 @@ from kafkaml.wire.incremental import Incremental
 from kafkaml.wire.outcome import TrainingOutcome
 from kafkaml.wire.semi_supervised import SemiSupervised
 from kafkaml.wire.training import TrainingPlan
-from mlcode_executor.process import Runtime
+from mlcode_executor.runtimes import Runtime
 from tests.conftest import TestBroker
 from tests.fake_backend import FakeBackend
 from tests.integration.training_support import Worker, blobs, online_plan, send_online
@@ -83,7 +83,7 @@ def test_workers_killed_in_every_phase_learn_what_an_undisturbed_one_does(
     features, labels = blobs(20 * kills)
     stream = send_online(broker, broker.topic(PARTITIONS), features, labels, partitions=PARTITIONS)
     plan = plan_for(framework, stream)
-    servers = {framework: fork_server_of(Runtime(framework))}
+    servers = {framework: fork_server_of(framework)}
 
     with FakeBackend() as backend:
         worker = Worker(backend, broker, tmp_path, servers)
@@ -117,7 +117,7 @@ def test_workers_killed_in_rounds_and_between_windows_learn_the_same_unlabelled_
 ) -> None:
     # One framework: the rounds are the runner's, and both keep their state as the test above has it.
     framework = Framework.PYTORCH
-    servers = {framework: fork_server_of(Runtime(framework))}
+    servers = {framework: fork_server_of(framework)}
     labelled, unlabelled = broker.topic(), broker.topic()
     # One window of labelled samples, one of both kinds, one without a label.
     stream = send_online(broker, labelled, *blobs(50))

@@ -27,7 +27,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from mlcode_executor.process import Runtime
+from kafkaml.wire.framework import Framework
+from mlcode_executor.runtimes import OwnRuntime, Runtime
 from tests.model_inference.onnx_models import sum_model
 
 __all__ = ["FILES", "RAN", "HostileFile"]
@@ -406,11 +407,11 @@ class HostileFile:
 FILES = [
     HostileFile(runtime, artifact, what, make)
     for runtime, artifact, kinds in (
-        (Runtime.ONNX, "model.onnx", _ONNX),
-        (Runtime.PYTORCH, "model.safetensors", _SAFETENSORS),
-        (Runtime.PYTORCH, "state.npz", _STATES),
-        (Runtime.TENSORFLOW, "model.weights.h5", _KERAS_WEIGHTS),
-        (Runtime.TENSORFLOW, "model.keras", _KERAS_WHOLE),
+        (OwnRuntime.ONNX, "model.onnx", _ONNX),
+        (Framework.PYTORCH, "model.safetensors", _SAFETENSORS),
+        (Framework.PYTORCH, "state.npz", _STATES),
+        (Framework.TENSORFLOW, "model.weights.h5", _KERAS_WEIGHTS),
+        (Framework.TENSORFLOW, "model.keras", _KERAS_WHOLE),
     )
     for what, make in kinds.items()
 ]

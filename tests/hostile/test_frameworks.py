@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from kafkaml.errors import ModelProcessDied, UserCodeError
+from kafkaml.wire.framework import Framework
 from kafkaml.wire.limits import ResourceLimits
-from mlcode_executor.process import LimitReason, ModelProcess, Runtime
+from mlcode_executor.process import LimitReason, ModelProcess
+from mlcode_executor.runtimes import Runtime
 from tests.fork_servers import RunningForkServer, running_fork_server
 
 pytestmark = pytest.mark.hostile
@@ -38,7 +40,7 @@ class Net(nn.Module):
         return {"accuracy": Accuracy(), "loss": Loss(self.loss_fn())}
 model = Net()
 """
-GOOD_MODELS = {Runtime.TENSORFLOW: KERAS_MODEL, Runtime.PYTORCH: TORCH_MODEL}
+GOOD_MODELS = {Framework.TENSORFLOW: KERAS_MODEL, Framework.PYTORCH: TORCH_MODEL}
 
 ESCAPES = """
 import os, socket, subprocess
@@ -58,19 +60,19 @@ attempt("fork", os.fork)
 raise LookupError("contained")
 """
 TENSOR_BOMB = {
-    Runtime.TENSORFLOW: "tensors = []\nwhile True:\n    tensors.append(tf.ones((64, 1024, 1024)))",
-    Runtime.PYTORCH: "tensors = []\nwhile True:\n    tensors.append(torch.ones((64, 1024, 1024)))",
+    Framework.TENSORFLOW: "tensors = []\nwhile True:\n    tensors.append(tf.ones((64, 1024, 1024)))",
+    Framework.PYTORCH: "tensors = []\nwhile True:\n    tensors.append(torch.ones((64, 1024, 1024)))",
 }
 # Inside the framework's own threads and C++ code, where Python cannot be interrupted.
 ENDLESS_OPERATION = {
-    Runtime.TENSORFLOW: "x = tf.random.normal((2000, 2000))\nwhile True:\n    x = tf.matmul(x, x)",
-    Runtime.PYTORCH: "x = torch.rand((2000, 2000))\nwhile True:\n    x = x @ x",
+    Framework.TENSORFLOW: "x = tf.random.normal((2000, 2000))\nwhile True:\n    x = tf.matmul(x, x)",
+    Framework.PYTORCH: "x = torch.rand((2000, 2000))\nwhile True:\n    x = x @ x",
 }
 
 
-@pytest.fixture(scope="module", params=[Runtime.TENSORFLOW, Runtime.PYTORCH], ids=str)
+@pytest.fixture(scope="module", params=[Framework.TENSORFLOW, Framework.PYTORCH], ids=str)
 def runtime(request: pytest.FixtureRequest) -> Runtime:
-    return Runtime(request.param)
+    return Framework(request.param)
 
 
 @pytest.fixture(scope="module", params=["namespaces", "landlock"])

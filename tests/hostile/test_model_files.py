@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from kafkaml.errors import FailedError, RefusedError
+from kafkaml.wire.framework import Framework
 from kafkaml.wire.limits import ResourceLimits
-from mlcode_executor.process import ModelProcess, Runtime
+from mlcode_executor.process import ModelProcess
+from mlcode_executor.runtimes import OwnRuntime, Runtime
 from tests.hostile.model_files import FILES, RAN, HostileFile
 from tests.hostile.test_frameworks import GOOD_MODELS
 
@@ -19,9 +21,9 @@ pytestmark = pytest.mark.hostile
 LIMITS = ResourceLimits(memory_bytes=1 << 30, cpu_seconds=2, file_bytes=64 << 20, wall_seconds=120)
 CALL_SECONDS = 100.0
 CODE = {
-    Runtime.ONNX: "",
-    Runtime.PYTORCH: GOOD_MODELS[Runtime.PYTORCH],
-    Runtime.TENSORFLOW: GOOD_MODELS[Runtime.TENSORFLOW],
+    OwnRuntime.ONNX: "",
+    Framework.PYTORCH: GOOD_MODELS[Framework.PYTORCH],
+    Framework.TENSORFLOW: GOOD_MODELS[Framework.TENSORFLOW],
 }
 SECRET = "a-secret-of-this-machine"
 # Code of the user's own and files that say nothing of weights may load.
@@ -34,7 +36,7 @@ def take(process: ModelProcess, file: HostileFile, content: bytes) -> None:
         artifact.write(content)
         artifact.flush()
         code = {"code": CODE[file.runtime], "imports": "import torch\nfrom torch import nn", "seed": 1}
-        if file.runtime == Runtime.TENSORFLOW:
+        if file.runtime == Framework.TENSORFLOW:
             code["imports"] = "import tensorflow as tf"
         if file.artifact == "state.npz":
             process.call("build", code, timeout_seconds=CALL_SECONDS)

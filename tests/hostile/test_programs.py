@@ -15,7 +15,8 @@ import pytest
 
 from kafkaml.errors import DeadlineExceeded, ModelProcessDied, UserCodeError
 from kafkaml.wire.limits import ResourceLimits
-from mlcode_executor.process import LimitReason, ModelProcess, Runtime
+from mlcode_executor.process import LimitReason, ModelProcess
+from mlcode_executor.runtimes import OwnRuntime
 from mlcode_executor.shared_array import SharedArray
 from tests.fork_servers import UNPRIVILEGED, RunningForkServer, running_fork_server
 from tests.hostile.programs import FILES, KERNEL, NETWORK, PROGRAMS, Program
@@ -55,7 +56,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[RunningForkServer]:
     isolation, as_user = request.param
     os.environ["HOSTILE_TOKEN"] = "canary-of-the-environment"
     prefix = UNPRIVILEGED if as_user else ()
-    with running_fork_server(Runtime.PLAIN, isolation, prefix=prefix) as running:
+    with running_fork_server(OwnRuntime.PLAIN, isolation, prefix=prefix) as running:
         yield running
 
 
@@ -134,14 +135,14 @@ def contain(program: Program, server: RunningForkServer, surroundings: Surroundi
     code = surroundings.fill_in(program.code)
     started = time.monotonic()
     limits = limits_for(program)
-    with ModelProcess.start(Runtime.PLAIN, limits, fork_server=server.socket, isolation=server.isolation) as process:
+    with ModelProcess.start(OwnRuntime.PLAIN, limits, fork_server=server.socket, isolation=server.isolation) as process:
         judge(program, process, code, tmp_path)
     assert time.monotonic() - started < CALL_SECONDS + SLACK_SECONDS
     server.await_idle()
     # Fewer are fine: what earlier tests of this process left may close meanwhile.
     eventually(lambda: open_descriptors() <= before)
     assert len(process.output) <= (64 << 10) + 100
-    with ModelProcess.start(Runtime.PLAIN, LIMITS, fork_server=server.socket) as following:
+    with ModelProcess.start(OwnRuntime.PLAIN, LIMITS, fork_server=server.socket) as following:
         assert following.call("echo", {"x": 1}, timeout_seconds=60)["params"] == {"x": 1}
 
 

@@ -14,7 +14,8 @@ import pytest
 from kafkaml.input_format import InputFormat
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.limits import ResourceLimits
-from mlcode_executor.process import ModelProcess, Runtime
+from mlcode_executor.process import ModelProcess
+from mlcode_executor.runtimes import OwnRuntime, Runtime
 from mlcode_executor.shared_array import SharedArray
 from tests.conftest import TestBroker
 from tests.integration.training_support import ENCODINGS, blobs, epochs, model_code, send
@@ -41,10 +42,8 @@ def trained(
     framework: Framework = request.param
     code = model_code(framework, shape=(4,), classes=3)
     folder = tmp_path_factory.mktemp(framework.value)
-    fork_servers = {runtime: fork_server_of(runtime) for runtime in (Runtime(framework), Runtime.ONNX)}
-    with ModelProcess.start(
-        Runtime(framework), ResourceLimits(), fork_server=fork_servers[Runtime(framework)]
-    ) as process:
+    fork_servers = {runtime: fork_server_of(runtime) for runtime in (framework, OwnRuntime.ONNX)}
+    with ModelProcess.start(framework, ResourceLimits(), fork_server=fork_servers[framework]) as process:
         artifacts = _train(process, framework, code, folder)
     return TrainedModel(framework, code, artifacts, fork_servers)
 

@@ -27,7 +27,8 @@ from kafkaml.wire.incremental import Incremental
 from kafkaml.wire.outcome import TrainingOutcome
 from kafkaml.wire.progress import EpochMetrics
 from kafkaml.wire.training import TrainingPlan
-from mlcode_executor.process import ModelProcess, Runtime
+from mlcode_executor.process import ModelProcess
+from mlcode_executor.runtimes import Runtime
 from model_training.context import RunContext
 from model_training.interrupts import Interrupts
 from model_training.model_session import BuiltModel, ModelSession
@@ -158,7 +159,7 @@ class Run:
         return part.outcome
 
     def _start(self, plan: TrainingPlan) -> ModelProcess:
-        runtime = Runtime(plan.framework)
+        runtime = plan.framework
         self.process = ModelProcess.start(runtime, plan.limits, fork_server=self.fork_server_of(runtime))
         return self.process
 

@@ -26,7 +26,7 @@ from kafkaml.wire.report import Finish
 from kafkaml.wire.state import WorkerExit
 from kafkaml.wire.training import TrainingPlan
 from mlcode_executor.frameworks.onnx import create_handler as create_onnx_handler
-from mlcode_executor.process import Runtime
+from mlcode_executor.runtimes import Runtime
 from tests.conftest import TestBroker
 from tests.fake_backend import FakeBackend
 from tests.integration.training_support import (
@@ -52,7 +52,7 @@ FRAMEWORKS = list(Framework)
 @pytest.fixture
 def fork_servers(fork_server_of: Callable[[Runtime], str]) -> dict[Framework, str]:
     """One warm server per framework, as on a laptop."""
-    return {framework: fork_server_of(Runtime(framework)) for framework in FRAMEWORKS}
+    return {framework: fork_server_of(framework) for framework in FRAMEWORKS}
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 from kafkaml.wire.limits import ResourceLimits
-from mlcode_executor.process import ModelProcess, Runtime
+from mlcode_executor.process import ModelProcess
+from mlcode_executor.runtimes import Runtime
 from mlcode_executor.shared_array import SharedArray
 
 StartProcess = Callable[[Runtime], "Model"]

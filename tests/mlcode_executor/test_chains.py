@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from kafkaml.errors import ArgumentsError, UserCodeError
 from kafkaml.frameworks import FRAMEWORKS
 from kafkaml.wire.framework import Framework
-from mlcode_executor.process import Runtime
 from tests.mlcode_executor.conftest import Model, StartProcess
 
 Array = NDArray[Any]
@@ -91,7 +90,7 @@ def weights_of(model: Model, framework: Framework, part: int) -> dict[str, Array
 
 def changes(start_model: StartProcess, framework: Framework, **options: Any) -> Mapping[str, Array]:
     """Return how one step over all samples changes the weights of the lower sub-model, by name."""
-    model = start_model(Runtime(framework))
+    model = start_model(framework)
     model.call("build", params(framework, **options))
     before = weights_of(model, framework, 0)
     model.call("partial_fit", {"batch_size": 64, "arguments": {}}, train_features=FEATURES, train_labels=LABELS)
@@ -131,7 +130,7 @@ def test_a_chain_goes_on_from_a_state_to_the_last_bit(
         arguments = {"batch_size": 16, "arguments": terms, "pause_seconds": pause_seconds}
         return model.call("fit", arguments, train_features=FEATURES, train_labels=LABELS)
 
-    first, second = (start_model(Runtime(framework)) for _ in range(2))
+    first, second = (start_model(framework) for _ in range(2))
     for model in (first, second):
         model.call("build", params(framework, optimizer="adam"))
     assert fit(first, 0.0) == {"paused": True, "epoch": 1}
@@ -160,7 +159,7 @@ def test_all_names_that_are_offered_can_be_trained_with(start_model: StartProces
     names = FRAMEWORKS[framework].chain
     one_hot = np.eye(2, dtype=np.float32)[LABELS]
     of_classes = [each for each in names.metrics if each.startswith("sparse")]
-    model = start_model(Runtime(framework))
+    model = start_model(framework)
     for index in range(max(len(names.optimizers), len(names.losses))):
         optimizer = names.optimizers[index % len(names.optimizers)]
         loss = names.losses[index % len(names.losses)]
@@ -185,7 +184,7 @@ def test_all_names_that_are_offered_can_be_trained_with(start_model: StartProces
 def test_sub_models_that_do_not_belong_together_are_named_with_both_shapes(
     start_model: StartProcess, framework: Framework
 ) -> None:
-    model = start_model(Runtime(framework))
+    model = start_model(framework)
     lower, upper = CODES[framework]
     other = upper.replace("shape=3", "shape=5").replace("nn.Linear(3, 8)", "nn.Linear(5, 8)")
     with pytest.raises(UserCodeError, match=r"low sends \(3\) up and high takes \(5\)"):
@@ -208,7 +207,7 @@ def test_an_error_while_a_chain_trains_names_the_sub_model_and_its_line(
     else:
         lower = lower.replace("        return", "        if self.training:\n            NOTHING\n        return")
         line = 9
-    model = start_model(Runtime(framework))
+    model = start_model(framework)
     model.call("build", params(framework, codes=(lower, upper)))
     with pytest.raises(UserCodeError, match=r"^sub-model 'low': NameError: ") as caught:
         model.call("partial_fit", {"batch_size": 64, "arguments": {}}, train_features=FEATURES, train_labels=LABELS)
@@ -217,7 +216,7 @@ def test_an_error_while_a_chain_trains_names_the_sub_model_and_its_line(
 
 
 def test_class_weights_of_several_exits_are_refused(start_model: StartProcess) -> None:
-    model = start_model(Runtime.TENSORFLOW)
+    model = start_model(Framework.TENSORFLOW)
     model.call("build", params(Framework.TENSORFLOW))
     arguments = {"batch_size": 64, "arguments": {"class_weight": {0: 2.0}}}
     with pytest.raises(ArgumentsError, match="several"):

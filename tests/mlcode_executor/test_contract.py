@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from kafkaml.errors import ArgumentsError, BrokenError, DecodeError, UserCodeError
-from mlcode_executor.process import Runtime
+from mlcode_executor.runtimes import OwnRuntime, Runtime
 from mlcode_executor.shared_array import SharedArray
 from tests.mlcode_executor import sources
 from tests.mlcode_executor.conftest import Model, StartProcess
@@ -38,7 +38,7 @@ class Framework:
 
 
 KERAS = Framework(
-    Runtime.TENSORFLOW,
+    Framework.TENSORFLOW,
     sources.KERAS_TUTORIAL,
     sources.KERAS_DIGITS,
     sources.KERAS_REGRESSION,
@@ -48,7 +48,7 @@ KERAS = Framework(
     artifact="model.weights.h5",
 )
 PYTORCH = Framework(
-    Runtime.PYTORCH,
+    Framework.PYTORCH,
     sources.PYTORCH_TUTORIAL,
     sources.PYTORCH_DIGITS,
     sources.PYTORCH_REGRESSION,
@@ -266,7 +266,7 @@ def test_saved_models_predict_alike_in_every_engine(
     described = loaded(served, framework.artifact, artifacts[framework.artifact], (8, 8), "uint8", **code)
     assert described == {"outputs": [{"dtype": "float32", "shape": [10]}]}
     by_framework = predictions(served, images[1500:])
-    engine = start_model(Runtime.ONNX)
+    engine = start_model(OwnRuntime.ONNX)
     assert loaded(engine, "model.onnx", converted, (8, 8), "uint8") == described
     by_onnx = predictions(engine, images[1500:])
     np.testing.assert_allclose(by_framework, by_onnx, atol=1e-4)

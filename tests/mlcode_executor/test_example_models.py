@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mlcode_executor.process import Runtime
+from kafkaml.wire.framework import Framework
 from tests.mlcode_executor.conftest import StartProcess
 
 _EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -28,7 +28,7 @@ def test_each_example_has_its_models_in_both_frameworks() -> None:
 
 @pytest.mark.parametrize("path", _FILES, ids=_name)
 def test_a_model_is_accepted(path: Path, start_model: StartProcess) -> None:
-    runtime = Runtime.TENSORFLOW if path.stem.endswith("tensorflow") else Runtime.PYTORCH
+    runtime = Framework.TENSORFLOW if path.stem.endswith("tensorflow") else Framework.PYTORCH
     # As wide as in a quick run: the same code, and seconds less.
     code = path.read_text(encoding="utf-8").replace("WIDTH = 16", "WIDTH = 2")
     distributed = len(path.stem.split("_")) == 3

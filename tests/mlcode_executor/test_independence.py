@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from kafkaml.wire.framework import Framework
 from mlcode_executor.frameworks.independence import findings, largest_difference
-from mlcode_executor.process import Runtime
+from mlcode_executor.runtimes import Runtime
 from tests.mlcode_executor.conftest import StartProcess
 
 RANDOM = np.random.default_rng(0)
@@ -55,7 +56,7 @@ def warnings_after_training(
     labels = RANDOM.integers(0, 3, 97)
     checked = model.call("check", {"code": code, "imports": ""})["warnings"]
     model.call("build", {"code": code, "imports": "", "seed": 1})
-    epochs = {"epochs": 2} if runtime is Runtime.TENSORFLOW else {"max_epochs": 2}
+    epochs = {"epochs": 2} if runtime is Framework.TENSORFLOW else {"max_epochs": 2}
     model.call("fit", {"batch_size": 32, "arguments": epochs}, train_features=features, train_labels=labels)
     return checked, model.call("check_answers", features=features[:64])["warnings"]
 
@@ -116,7 +117,7 @@ LSTM = torch_code(
 def test_a_pytorch_model_that_mixes_records_is_warned_of(
     start_model: StartProcess, code: str, shape: tuple[int, ...], word: str, at_check: bool
 ) -> None:
-    checked, trained = warnings_after_training(start_model, Runtime.PYTORCH, code, shape)
+    checked, trained = warnings_after_training(start_model, Framework.PYTORCH, code, shape)
     assert word in trained[0]
     assert "batch" in trained[0]
     assert any(word in each for each in checked) == at_check
@@ -134,7 +135,7 @@ def test_a_keras_model_that_mixes_records_is_warned_of(
     start_model: StartProcess, init: str, call: str, word: str
 ) -> None:
     code = KERAS.format(init=init, call=call)
-    _, (warning,) = warnings_after_training(start_model, Runtime.TENSORFLOW, code, (6,))
+    _, (warning,) = warnings_after_training(start_model, Framework.TENSORFLOW, code, (6,))
     assert word in warning
     assert "training=True" in warning
 
@@ -167,7 +168,7 @@ def test_a_keras_model_that_mixes_records_is_warned_of(
 def test_ordinary_models_are_left_in_peace(
     start_model: StartProcess, init: str, forward: str, shape: tuple[int, ...]
 ) -> None:
-    checked, trained = warnings_after_training(start_model, Runtime.PYTORCH, torch_code(init, forward), shape)
+    checked, trained = warnings_after_training(start_model, Framework.PYTORCH, torch_code(init, forward), shape)
     assert trained == []
     assert not any("records" in each for each in checked)
 
@@ -177,7 +178,7 @@ def test_an_ordinary_keras_model_is_left_in_peace(start_model: StartProcess) -> 
         init="self.norm = keras.layers.BatchNormalization(); self.drop = keras.layers.Dropout(0.5)",
         call="self.drop(self.norm(x))",
     )
-    assert warnings_after_training(start_model, Runtime.TENSORFLOW, code, (6,))[1] == []
+    assert warnings_after_training(start_model, Framework.TENSORFLOW, code, (6,))[1] == []
 
 
 def test_noise_of_sums_is_not_a_finding() -> None:

@@ -13,14 +13,14 @@ import pytest
 from kafkaml.errors import UserCodeError
 from kafkaml.frameworks import Purpose
 from kafkaml.frameworks.tensorflow import TENSORFLOW
-from mlcode_executor.process import Runtime
+from kafkaml.wire.framework import Framework
 from tests.mlcode_executor import sources
 from tests.mlcode_executor.conftest import Model, StartProcess
 
 
 @pytest.fixture
 def model(start_model: StartProcess) -> Model:
-    return start_model(Runtime.TENSORFLOW)
+    return start_model(Framework.TENSORFLOW)
 
 
 def check(model: Model, code: str, **params: Any) -> dict[str, Any]:

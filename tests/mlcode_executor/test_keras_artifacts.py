@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from kafkaml.errors import UserCodeError
-from mlcode_executor.process import Runtime
+from kafkaml.wire.framework import Framework
 from tests.mlcode_executor.conftest import Model, StartProcess
 from tests.mlcode_executor.test_contract import loaded, predictions, saved
 
@@ -60,7 +60,7 @@ def samples() -> tuple[Any, Any]:
 
 
 def trained(start_model: StartProcess, code: str) -> tuple[Model, list[str]]:
-    model = start_model(Runtime.TENSORFLOW)
+    model = start_model(Framework.TENSORFLOW)
     model.call("build", {"code": code, "imports": "", "seed": 5})
     features, labels = samples()
     result = model.call("fit", {"batch_size": 16}, train_features=features, train_labels=labels)
@@ -80,7 +80,7 @@ def test_a_model_that_keras_cannot_restore_is_served_by_its_code(start_model: St
     assert len(warnings) == 1
     assert "no model.keras is kept" in warnings[0]
     expected = classes(model, samples()[0])
-    served = start_model(Runtime.TENSORFLOW)
+    served = start_model(Framework.TENSORFLOW)
     code = {"code": AWKWARD, "imports": "", "seed": 5}
     loaded(served, "model.weights.h5", artifacts["model.weights.h5"], (6,), "float32", **code)
     assert (predictions(served, samples()[0]).argmax(axis=1) == expected).all()
@@ -103,7 +103,7 @@ def test_a_plain_model_is_kept_in_both_forms_and_either_is_served(start_model: S
     assert b"optimizer" not in artifacts["model.weights.h5"]
     answers = []
     for name in ("model.weights.h5", "model.keras"):
-        served = start_model(Runtime.TENSORFLOW)
+        served = start_model(Framework.TENSORFLOW)
         loaded(served, name, artifacts[name], (6,), "float32", code=PLAIN, imports="", seed=5)
         answers.append(predictions(served, samples()[0]))
     np.testing.assert_array_equal(answers[0], answers[1])
@@ -148,7 +148,9 @@ def test_what_no_stream_can_feed_is_refused_at_the_check(
     start_model: StartProcess, code: str, message: str, line: int
 ) -> None:
     with pytest.raises(UserCodeError, match=message) as caught:
-        start_model(Runtime.TENSORFLOW).call("check", {"code": f"{code}\nmodel.compile('adam', 'mse')", "imports": ""})
+        start_model(Framework.TENSORFLOW).call(
+            "check", {"code": f"{code}\nmodel.compile('adam', 'mse')", "imports": ""}
+        )
     assert (caught.value.line, caught.value.kind) == (line, "invalid")
     assert caught.value.hint
 
@@ -156,4 +158,4 @@ def test_what_no_stream_can_feed_is_refused_at_the_check(
 def test_any_number_of_records_is_fine(start_model: StartProcess) -> None:
     code = "model = keras.Sequential([keras.Input(batch_shape=(None, 8)), keras.layers.Dense(1)])\n"
     code += "model.compile('adam', 'mse')"
-    assert start_model(Runtime.TENSORFLOW).call("check", {"code": code, "imports": ""})["warnings"] == []
+    assert start_model(Framework.TENSORFLOW).call("check", {"code": code, "imports": ""})["warnings"] == []

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from kafkaml.errors import ArgumentsError, DecodeError, UserCodeError
-from mlcode_executor.process import Runtime
+from kafkaml.wire.framework import Framework
 from tests.mlcode_executor.conftest import Model, StartProcess
 
 # "zeta" is declared before "alpha": alphabetical order would mix them up.
@@ -48,7 +48,7 @@ model.compile(optimizer=keras.optimizers.Adam(0.05), loss=LOSS, metrics=METRICS)
 
 @pytest.fixture
 def model(start_model: StartProcess) -> Model:
-    return start_model(Runtime.TENSORFLOW)
+    return start_model(Framework.TENSORFLOW)
 
 
 def build(model: Model, code: str, outputs: str = "", loss: str = "", metrics: str = "") -> dict[str, Any]:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from kafkaml.wire.framework import Framework
 from mlcode_executor.frameworks.fit_progress import divergence_warnings
 from mlcode_executor.frameworks.losses import describe_loss
-from mlcode_executor.process import Runtime
 from tests.mlcode_executor.conftest import Model, StartProcess
 
 UNBUILT = """
@@ -37,9 +37,9 @@ model = Network()
 @pytest.fixture(params=["tensorflow", "pytorch"])
 def described(request: pytest.FixtureRequest, start_model: StartProcess) -> Any:
     """Describes the losses of one framework, in one model process."""
-    runtime = Runtime(request.param)
+    runtime = Framework(request.param)
     model: Model = start_model(runtime)
-    code = UNBUILT if runtime is Runtime.TENSORFLOW else LINEAR
+    code = UNBUILT if runtime is Framework.TENSORFLOW else LINEAR
 
     def describe(loss: str) -> dict[str, Any]:
         source = code.replace("LOSS", loss)

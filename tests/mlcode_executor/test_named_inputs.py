@@ -12,7 +12,8 @@ import pytest
 
 from kafkaml.errors import KafkaMLError, UserCodeError
 from kafkaml.named_inputs import dtype_to_json, joined
-from mlcode_executor.process import Runtime
+from kafkaml.wire.framework import Framework
+from mlcode_executor.runtimes import OwnRuntime, Runtime
 from mlcode_executor.shared_array import SharedArray
 from tests.mlcode_executor.conftest import Model, StartProcess
 from tests.mlcode_executor.test_contract import loaded, predictions, saved
@@ -55,7 +56,7 @@ model = Both()
 
 
 @dataclass(frozen=True)
-class Framework:
+class Case:
     runtime: Runtime
     code: str
     epochs: str
@@ -66,8 +67,8 @@ class Framework:
 
 
 FRAMEWORKS = [
-    Framework(Runtime.TENSORFLOW, KERAS, "epochs", "model.weights.h5"),
-    Framework(Runtime.PYTORCH, PYTORCH, "max_epochs", "model.safetensors"),
+    Case(Framework.TENSORFLOW, KERAS, "epochs", "model.weights.h5"),
+    Case(Framework.PYTORCH, PYTORCH, "max_epochs", "model.safetensors"),
 ]
 
 
@@ -82,7 +83,7 @@ def samples(count: int) -> tuple[Any, Any]:
     return joined({"readings": readings, "picture": picture, "kind": kind}), labels.astype(np.int64)
 
 
-def fit(model: Model, framework: Framework, **more: Any) -> dict[str, Any]:
+def fit(model: Model, framework: Case, **more: Any) -> dict[str, Any]:
     features, labels = samples(480)
     return model.call(
         "fit",
@@ -94,13 +95,13 @@ def fit(model: Model, framework: Framework, **more: Any) -> dict[str, Any]:
     )
 
 
-def started(start_model: StartProcess, framework: Framework) -> tuple[Model, dict[str, Any]]:
+def started(start_model: StartProcess, framework: Case) -> tuple[Model, dict[str, Any]]:
     model = start_model(framework.runtime)
     return model, model.call("build", {"code": framework.code, "imports": "", "seed": 3})
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS, ids=str)
-def test_inputs_are_given_by_name_from_training_to_serving(framework: Framework, start_model: StartProcess) -> None:
+def test_inputs_are_given_by_name_from_training_to_serving(framework: Case, start_model: StartProcess) -> None:
     features, labels = samples(480)
     model, report = started(start_model, framework)
     assert [each["name"] for each in report["inputs"]] == ["kind", "readings", "picture"]
@@ -135,7 +136,7 @@ def test_inputs_are_given_by_name_from_training_to_serving(framework: Framework,
     served = start_model(framework.runtime)
     outputs = loaded(served, artifact, artifacts[artifact], (), given, **code)
     assert outputs == {"outputs": [{"dtype": "float32", "shape": [2]}]}
-    engine = start_model(Runtime.ONNX)
+    engine = start_model(OwnRuntime.ONNX)
     assert loaded(engine, "model.onnx", converted, (), given) == outputs
     answers = predictions(engine, features)
     np.testing.assert_allclose(predictions(served, features), answers, atol=1e-4)
@@ -143,7 +144,7 @@ def test_inputs_are_given_by_name_from_training_to_serving(framework: Framework,
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS, ids=str)
-def test_inputs_of_other_names_are_refused_with_both_lists(framework: Framework, start_model: StartProcess) -> None:
+def test_inputs_of_other_names_are_refused_with_both_lists(framework: Case, start_model: StartProcess) -> None:
     features, labels = samples(8)
     features.dtype.names = ("readings", "image", "kind")
     model, _ = started(start_model, framework)
@@ -152,6 +153,6 @@ def test_inputs_of_other_names_are_refused_with_both_lists(framework: Framework,
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS, ids=str)
-def test_a_sub_model_has_one_input(framework: Framework, start_model: StartProcess) -> None:
+def test_a_sub_model_has_one_input(framework: Case, start_model: StartProcess) -> None:
     with pytest.raises(UserCodeError, match="takes what the one below hands up, which is one array"):
         start_model(framework.runtime).call("check", {"code": framework.code, "imports": "", "distributed": True})

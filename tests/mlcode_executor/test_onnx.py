@@ -10,13 +10,13 @@ import pytest
 
 from kafkaml.errors import BrokenError, DecodeError, UserCodeError
 from mlcode_executor.predictor import Predictor
-from mlcode_executor.process import Runtime
+from mlcode_executor.runtimes import OwnRuntime
 from tests.mlcode_executor.conftest import Model, StartProcess
 
 
 @pytest.fixture
 def model(start_model: StartProcess) -> Model:
-    return start_model(Runtime.ONNX)
+    return start_model(OwnRuntime.ONNX)
 
 
 def doubler() -> bytes:

@@ -10,21 +10,22 @@ import pytest
 from kafkaml.errors import BrokenError, DeadlineExceeded, FailedError, ModelProcessDied, UserCodeError
 from kafkaml.wire.limits import ResourceLimits
 from mlcode_executor.predictor import Predictor, bucket_for
-from mlcode_executor.process import ModelProcess, Runtime
+from mlcode_executor.process import ModelProcess
+from mlcode_executor.runtimes import OwnRuntime
 from mlcode_executor.warming import WarmBudget, WarmUp
 from tests.fork_servers import RunningForkServer, running_fork_server
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[RunningForkServer]:
-    with running_fork_server(Runtime.PLAIN, "auto") as running:
+    with running_fork_server(OwnRuntime.PLAIN, "auto") as running:
         yield running
 
 
 @pytest.fixture
 def process(server: RunningForkServer) -> Iterator[ModelProcess]:
     limits = ResourceLimits(memory_bytes=512 << 20)
-    with ModelProcess.start(Runtime.PLAIN, limits, fork_server=server.socket) as running:
+    with ModelProcess.start(OwnRuntime.PLAIN, limits, fork_server=server.socket) as running:
         yield running
 
 

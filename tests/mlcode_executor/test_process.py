@@ -28,7 +28,8 @@ from kafkaml.errors import (
 )
 from kafkaml.wire.limits import ResourceLimits
 from mlcode_executor import fork_server
-from mlcode_executor.process import ModelProcess, Runtime
+from mlcode_executor.process import ModelProcess
+from mlcode_executor.runtimes import OwnRuntime
 from mlcode_executor.shared_array import SharedArray
 from tests.fork_servers import RunningForkServer, running_fork_server
 from tests.support import eventually, is_over
@@ -38,13 +39,13 @@ LIMITS = ResourceLimits(memory_bytes=512 << 20)
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[RunningForkServer]:
-    with running_fork_server(Runtime.PLAIN, "auto") as running:
+    with running_fork_server(OwnRuntime.PLAIN, "auto") as running:
         yield running
 
 
 @pytest.fixture
 def process(server: RunningForkServer) -> Iterator[ModelProcess]:
-    with ModelProcess.start(Runtime.PLAIN, LIMITS, fork_server=server.socket) as running:
+    with ModelProcess.start(OwnRuntime.PLAIN, LIMITS, fork_server=server.socket) as running:
         yield running
 
 
@@ -128,7 +129,7 @@ def test_a_listener_that_fails_does_not_stop_the_output(server: RunningForkServe
     def fail(_data: bytes) -> None:
         raise LookupError
 
-    with ModelProcess.start(Runtime.PLAIN, LIMITS, fork_server=server.socket, on_output=fail) as process:
+    with ModelProcess.start(OwnRuntime.PLAIN, LIMITS, fork_server=server.socket, on_output=fail) as process:
         run(process, "for i in range(20000): print('line', i)")
         eventually(lambda: "line 19999\n" in process.output)
 
@@ -173,7 +174,7 @@ def test_the_reason_of_an_end_is_precise(
     server: RunningForkServer, limits: ResourceLimits, code: str, reason: str
 ) -> None:
     with (
-        ModelProcess.start(Runtime.PLAIN, limits, fork_server=server.socket) as process,
+        ModelProcess.start(OwnRuntime.PLAIN, limits, fork_server=server.socket) as process,
         pytest.raises(ModelProcessDied) as caught,
     ):
         run(process, code)
@@ -183,14 +184,14 @@ def test_the_reason_of_an_end_is_precise(
 
 def test_no_limits_is_allowed(server: RunningForkServer) -> None:
     limits = ResourceLimits(memory_bytes=0, cpu_seconds=0, file_bytes=0, wall_seconds=0)
-    with ModelProcess.start(Runtime.PLAIN, limits, fork_server=server.socket) as process:
+    with ModelProcess.start(OwnRuntime.PLAIN, limits, fork_server=server.socket) as process:
         assert run(process, "result = {'size': len(bytearray(600 << 20))}") == {"size": 600 << 20}
 
 
 def test_files_above_the_limit_are_refused(server: RunningForkServer) -> None:
     limits = ResourceLimits(file_bytes=1 << 20)
     with (
-        ModelProcess.start(Runtime.PLAIN, limits, fork_server=server.socket) as process,
+        ModelProcess.start(OwnRuntime.PLAIN, limits, fork_server=server.socket) as process,
         pytest.raises(UserCodeError, match="OSError"),
     ):
         run(process, "with open('f', 'wb') as f:\n    for _ in range(3): f.write(b'x' * (1 << 20))")
@@ -211,14 +212,14 @@ def test_the_process_starts_clean(process: ModelProcess) -> None:
 def test_two_processes_draw_different_numbers(server: RunningForkServer) -> None:
     drawn = []
     for _ in range(2):
-        with ModelProcess.start(Runtime.PLAIN, LIMITS, fork_server=server.socket) as process:
+        with ModelProcess.start(OwnRuntime.PLAIN, LIMITS, fork_server=server.socket) as process:
             drawn.append(run(process, "import random\nresult = {'n': [random.random(), float(np.random.random())]}"))
     assert drawn[0] != drawn[1]
 
 
 def test_many_runners_at_once_each_get_their_own(server: RunningForkServer) -> None:
     def work(number: int) -> object:
-        with ModelProcess.start(Runtime.PLAIN, LIMITS, fork_server=server.socket) as process:
+        with ModelProcess.start(OwnRuntime.PLAIN, LIMITS, fork_server=server.socket) as process:
             run(process, f"kept = {number}")
             return run(process, f"result = {{'number': {number}}}")["number"]
 
@@ -235,7 +236,7 @@ def test_a_private_fork_server_ends_with_its_process() -> None:
 
 def run_privately(folder: Path) -> None:
     threads = threading.active_count()
-    with ModelProcess.start(Runtime.PLAIN, LIMITS) as process:
+    with ModelProcess.start(OwnRuntime.PLAIN, LIMITS) as process:
         assert run(process, "result = {'x': 1}") == {"x": 1}
         below = [each for each in psutil.process_iter(["cmdline"]) if str(folder) in str(each.info["cmdline"])]
         # The warm process, the guardian and the model process; a next pair may be standing by.
@@ -248,12 +249,12 @@ def run_privately(folder: Path) -> None:
 
 def test_an_unreachable_fork_server_is_named() -> None:
     with pytest.raises(BrokenError, match=r"cannot reach the fork server at /nowhere/x\.sock"):
-        ModelProcess.start(Runtime.PLAIN, LIMITS, fork_server="/nowhere/x.sock", start_timeout_seconds=0.2)
+        ModelProcess.start(OwnRuntime.PLAIN, LIMITS, fork_server="/nowhere/x.sock", start_timeout_seconds=0.2)
 
 
 def test_another_isolation_than_the_server_has_is_refused(server: RunningForkServer) -> None:
     with pytest.raises(SandboxUnavailable, match="'off' was asked for"):
-        ModelProcess.start(Runtime.PLAIN, LIMITS, fork_server=server.socket, isolation="off")
+        ModelProcess.start(OwnRuntime.PLAIN, LIMITS, fork_server=server.socket, isolation="off")
     server.await_idle()
 
 
@@ -280,8 +281,9 @@ def test_the_socket_is_its_owners_alone(server: RunningForkServer) -> None:
 RUNNER = """
 import sys, time
 from kafkaml.wire.limits import ResourceLimits
-from mlcode_executor.process import ModelProcess, Runtime
-process = ModelProcess.start(Runtime.PLAIN, ResourceLimits(), fork_server=sys.argv[1], isolation=sys.argv[2])
+from mlcode_executor.process import ModelProcess
+from mlcode_executor.runtimes import OwnRuntime
+process = ModelProcess.start(OwnRuntime.PLAIN, ResourceLimits(), fork_server=sys.argv[1], isolation=sys.argv[2])
 print(process.pid, flush=True)
 process.call("run", {"code": "while True: pass"}, timeout_seconds=100)
 """
@@ -312,29 +314,29 @@ def test_a_killed_runner_takes_its_model_process_along(
 
 
 def test_a_scratch_folder_outlives_the_server_that_made_it() -> None:
-    with running_fork_server(Runtime.PLAIN, "landlock", arguments=["--recycle-requests", "1"]) as server:
+    with running_fork_server(OwnRuntime.PLAIN, "landlock", arguments=["--recycle-requests", "1"]) as server:
         (first,) = psutil.Process(server.pid).children()
-        with ModelProcess.start(Runtime.PLAIN, LIMITS, fork_server=server.socket) as process:
+        with ModelProcess.start(OwnRuntime.PLAIN, LIMITS, fork_server=server.socket) as process:
             run(process, "open('kept', 'w').write('x')")
             eventually(lambda: is_over(first), 60)
             assert run(process, "result = {'kept': open('kept').read()}") == {"kept": "x"}
 
 
 def test_a_running_model_process_survives_the_death_of_the_warm_one() -> None:
-    with running_fork_server(Runtime.PLAIN, "auto") as server:
-        with ModelProcess.start(Runtime.PLAIN, LIMITS, fork_server=server.socket) as process:
+    with running_fork_server(OwnRuntime.PLAIN, "auto") as server:
+        with ModelProcess.start(OwnRuntime.PLAIN, LIMITS, fork_server=server.socket) as process:
             run(process, "kept = 1")
             (warm,) = psutil.Process(server.pid).children()
             warm.kill()
-            with ModelProcess.start(Runtime.PLAIN, LIMITS, fork_server=server.socket) as other:
+            with ModelProcess.start(OwnRuntime.PLAIN, LIMITS, fork_server=server.socket) as other:
                 assert run(other, "result = {'x': 1}") == {"x": 1}
             assert run(process, "result = {'x': 2}") == {"x": 2}
         server.await_idle()
 
 
 def test_a_killed_keeper_leaves_nothing_once_its_runners_are_gone() -> None:
-    with running_fork_server(Runtime.PLAIN, "auto") as server:
-        process = ModelProcess.start(Runtime.PLAIN, LIMITS, fork_server=server.socket)
+    with running_fork_server(OwnRuntime.PLAIN, "auto") as server:
+        process = ModelProcess.start(OwnRuntime.PLAIN, LIMITS, fork_server=server.socket)
         below = server.descendants()
         os.kill(server.pid, signal.SIGKILL)
         assert run(process, "result = {'x': 2}") == {"x": 2}
@@ -344,10 +346,10 @@ def test_a_killed_keeper_leaves_nothing_once_its_runners_are_gone() -> None:
 
 def test_no_request_is_lost_while_the_warm_process_is_replaced() -> None:
     def work(number: int) -> object:
-        with ModelProcess.start(Runtime.PLAIN, LIMITS, fork_server=server.socket) as process:
+        with ModelProcess.start(OwnRuntime.PLAIN, LIMITS, fork_server=server.socket) as process:
             return run(process, f"result = {{'number': {number}}}")["number"]
 
-    with running_fork_server(Runtime.PLAIN, "auto", arguments=["--recycle-requests", "5"]) as server:
+    with running_fork_server(OwnRuntime.PLAIN, "auto", arguments=["--recycle-requests", "5"]) as server:
         seen = {each.pid for each in psutil.Process(server.pid).children()}
         with ThreadPoolExecutor(4) as pool:
             assert list(pool.map(work, range(40))) == list(range(40))
@@ -358,7 +360,7 @@ def test_no_request_is_lost_while_the_warm_process_is_replaced() -> None:
 
 def test_a_private_fork_server_that_cannot_start_says_why() -> None:
     with pytest.raises(BrokenError, match="no isolation works here"):
-        ModelProcess.start(Runtime.PLAIN, LIMITS, isolation="nonsense", start_timeout_seconds=90)
+        ModelProcess.start(OwnRuntime.PLAIN, LIMITS, isolation="nonsense", start_timeout_seconds=90)
 
 
 def test_a_fork_server_that_cannot_start_answers_so(tmp_path: Path) -> None:
@@ -369,7 +371,7 @@ def test_a_fork_server_that_cannot_start_answers_so(tmp_path: Path) -> None:
         keeper = subprocess.Popen(["prlimit", "--as=60000000", *command], stderr=subprocess.DEVNULL)
         try:
             with pytest.raises(BrokenError, match="cannot start"):
-                ModelProcess.start(Runtime.ONNX, LIMITS, fork_server=path, start_timeout_seconds=90)
+                ModelProcess.start(OwnRuntime.ONNX, LIMITS, fork_server=path, start_timeout_seconds=90)
         finally:
             keeper.terminate()
             keeper.wait(60)

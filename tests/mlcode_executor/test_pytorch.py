@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 
 from kafkaml.errors import UserCodeError
-from mlcode_executor.process import Runtime
+from kafkaml.wire.framework import Framework
 from tests.mlcode_executor import sources
 from tests.mlcode_executor.conftest import Model, StartProcess
 
 
 @pytest.fixture
 def model(start_model: StartProcess) -> Model:
-    return start_model(Runtime.PYTORCH)
+    return start_model(Framework.PYTORCH)
 
 
 def check(model: Model, code: str) -> dict[str, Any]:

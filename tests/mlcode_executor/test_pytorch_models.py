@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from kafkaml.errors import DecodeError, UserCodeError
-from mlcode_executor.process import Runtime
+from kafkaml.wire.framework import Framework
 from tests.mlcode_executor import sources
 from tests.mlcode_executor.conftest import Model, StartProcess
 from tests.mlcode_executor.test_contract import loaded, predictions
@@ -59,7 +59,7 @@ class Trained:
 def train(
     start_model: StartProcess, code: str, features: Any, labels: Any, folder: Path, *, batch: int = 32, **arguments: Any
 ) -> Trained:
-    model = start_model(Runtime.PYTORCH)
+    model = start_model(Framework.PYTORCH)
     model.call("check", {"code": code, "imports": ""})
     model.call("build", {"code": code, "imports": "", "seed": 3})
     params = {"batch_size": batch, "arguments": {"max_epochs": 2, **arguments}}
@@ -76,7 +76,7 @@ def answers(trained: Trained, features: Any) -> Any:
 
 
 def served(start_model: StartProcess, trained: Trained, code: str, features: Any) -> Model:
-    server = start_model(Runtime.PYTORCH)
+    server = start_model(Framework.PYTORCH)
     params = {"code": code, "imports": "", "seed": 3, "preparation": trained.result["preparation"]}
     weights = trained.artifacts["model.safetensors"]
     loaded(server, "model.safetensors", weights, features.shape[1:], features.dtype.str, **params)
@@ -167,7 +167,7 @@ def test_layers_that_pytorch_does_not_see_are_warned_of_loudly(start_model: Star
     trained = train(start_model, code, NUMBERS, CLASSES, tmp_path, max_epochs=5)
     assert "cannot be made again" in trained.warnings[0]
     assert "parts" in trained.warnings[0]
-    assert "nn.ModuleList" in start_model(Runtime.PYTORCH).call("check", {"code": code, "imports": ""})["warnings"][0]
+    assert "nn.ModuleList" in start_model(Framework.PYTORCH).call("check", {"code": code, "imports": ""})["warnings"][0]
 
 
 def test_weights_that_no_file_holds_are_refused_at_the_check(start_model: StartProcess) -> None:
@@ -175,7 +175,7 @@ def test_weights_that_no_file_holds_are_refused_at_the_check(start_model: StartP
         "self.layer = nn.Linear(6, 2)\nself.register_buffer('mask', torch.eye(6).to_sparse())", "return self.layer(x)"
     )
     with pytest.raises(UserCodeError, match="mask is a tensor of type") as caught:
-        start_model(Runtime.PYTORCH).call("check", {"code": code, "imports": ""})
+        start_model(Framework.PYTORCH).call("check", {"code": code, "imports": ""})
     assert caught.value.kind == "invalid"
 
 
@@ -385,7 +385,7 @@ def test_what_is_done_to_features_is_done_to_them_as_targets(
         + ") * self.one"
     )
     methods = METHODS.replace("CrossEntropyLoss", "MSELoss").replace("Accuracy", "MeanAbsoluteError")
-    model = start_model(Runtime.PYTORCH)
+    model = start_model(Framework.PYTORCH)
     code = network("self.one = nn.Parameter(torch.ones(1))", forward, methods=methods)
     model.call("build", {"code": code, "imports": "", "seed": 3})
     targets = images.reshape(len(images), -1) if flat else images
@@ -441,7 +441,7 @@ def test_several_outputs_are_answered_in_the_order_of_forward(start_model: Start
         "return {'z_class': self.first(x), 'a_size': self.second(x)}",
         methods=methods,
     )
-    model = start_model(Runtime.PYTORCH)
+    model = start_model(Framework.PYTORCH)
     report = model.call("check", {"code": code, "imports": ""})
     assert [(each["name"], each["shape"]) for each in report["outputs"]] == [
         ("z_class", [None, 3]),
@@ -450,7 +450,12 @@ def test_several_outputs_are_answered_in_the_order_of_forward(start_model: Start
     trained = train(start_model, code, NUMBERS, CLASSES, tmp_path)
     params = {"code": code, "imports": "", "preparation": trained.result["preparation"]}
     described = loaded(
-        start_model(Runtime.PYTORCH), "model.safetensors", trained.artifacts["model.safetensors"], (6,), "<f4", **params
+        start_model(Framework.PYTORCH),
+        "model.safetensors",
+        trained.artifacts["model.safetensors"],
+        (6,),
+        "<f4",
+        **params,
     )
     assert [each["shape"] for each in described["outputs"]] == [[3], [1]]
 
@@ -506,7 +511,7 @@ def test_definitions_of_no_use_are_refused_with_what_to_write(
 ) -> None:
     code = network(LAYER + attributes, "return self.layer(x)", methods=methods)
     with pytest.raises(UserCodeError, match=message) as caught:
-        start_model(Runtime.PYTORCH).call("check", {"code": code, "imports": ""})
+        start_model(Framework.PYTORCH).call("check", {"code": code, "imports": ""})
     assert hint in caught.value.hint
 
 
@@ -521,7 +526,7 @@ def test_definitions_of_no_use_are_refused_with_what_to_write(
 )
 def test_a_forward_takes_at_least_one_array(start_model: StartProcess, parameters: str, message: str) -> None:
     code = network(LAYER, "return self.layer(inputs[0] if 'inputs' in locals() else x)").replace("self, x", parameters)
-    model = start_model(Runtime.PYTORCH)
+    model = start_model(Framework.PYTORCH)
     if not message:
         model.call("check", {"code": code, "imports": ""})
         return
@@ -563,7 +568,7 @@ def test_code_for_a_gpu_runs_where_there_is_none(
 )
 def test_what_is_not_here_is_reported_in_one_line(start_model: StartProcess, code: str, hint: str) -> None:
     with pytest.raises(UserCodeError) as caught:
-        start_model(Runtime.PYTORCH).call("check", {"code": code, "imports": ""})
+        start_model(Framework.PYTORCH).call("check", {"code": code, "imports": ""})
     assert hint in caught.value.hint
 
 
@@ -605,7 +610,7 @@ def test_a_sub_model_needs_neither_loss_nor_optimizer_and_tells_what_goes_up(
     init: str, forward: str, inputs: list[int], outputs: list[list[int]], start_model: StartProcess
 ) -> None:
     code = network(init, forward, methods="")
-    report = start_model(Runtime.PYTORCH).call("check", {"code": code, "imports": "", "distributed": True})
+    report = start_model(Framework.PYTORCH).call("check", {"code": code, "imports": "", "distributed": True})
     assert report["inputs"][0]["shape"] == inputs
     assert [each["shape"] for each in report["outputs"]] == outputs
     assert (report["metrics"], report["labels"]) == ([], "")
@@ -625,4 +630,4 @@ def test_the_length_of_samples_is_reported_where_no_other_is_taken(
     start_model: StartProcess, forward: str, proven: bool
 ) -> None:
     code = network(LAYER, forward)
-    assert start_model(Runtime.PYTORCH).call("check", {"code": code, "imports": ""})["proven"] is proven
+    assert start_model(Framework.PYTORCH).call("check", {"code": code, "imports": ""})["proven"] is proven

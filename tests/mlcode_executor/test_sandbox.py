@@ -13,7 +13,8 @@ import pytest
 from kafkaml.errors import SandboxUnavailable
 from kafkaml.wire.limits import ResourceLimits
 from mlcode_executor import fork_server
-from mlcode_executor.process import ModelProcess, Runtime
+from mlcode_executor.process import ModelProcess
+from mlcode_executor.runtimes import OwnRuntime
 from mlcode_executor.sandbox import levels, namespaces, probes, seccomp, syscalls
 from mlcode_executor.sandbox.levels import Level, Sandbox
 from mlcode_executor.sandbox.limits import Limits
@@ -188,11 +189,11 @@ def test_without_landlock_level_one_shows_no_procfs(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("isolation", ["namespaces", "landlock"])
 def test_an_ordinary_user_gets_both_levels(isolation: str) -> None:
-    with running_fork_server(Runtime.PLAIN, isolation, prefix=UNPRIVILEGED) as server:
+    with running_fork_server(OwnRuntime.PLAIN, isolation, prefix=UNPRIVILEGED) as server:
         status = fork_server.server_status(server.socket)
         assert status["isolation"] == isolation
         assert all(status["probes"].values())
-        with ModelProcess.start(Runtime.PLAIN, ResourceLimits(), fork_server=server.socket) as process:
+        with ModelProcess.start(OwnRuntime.PLAIN, ResourceLimits(), fork_server=server.socket) as process:
             code = "import os\nresult = {'uid': os.getuid()}"
             uid = process.call("run", {"code": code}, timeout_seconds=60)["uid"]
         assert uid == (65534 if isolation == "namespaces" else 4242 if UNPRIVILEGED else os.getuid())
@@ -202,7 +203,7 @@ def test_an_ordinary_user_gets_both_levels(isolation: str) -> None:
 def test_where_namespaces_are_forbidden_landlock_is_taken() -> None:
     forbid = 'echo 0 > /proc/sys/user/max_user_namespaces; exec "$@"'
     prefix = ["unshare", "--user", "--map-root-user", "sh", "-c", forbid, "sh"]
-    with running_fork_server(Runtime.PLAIN, "auto", prefix=prefix) as server:
+    with running_fork_server(OwnRuntime.PLAIN, "auto", prefix=prefix) as server:
         status = fork_server.server_status(server.socket)
         assert status["isolation"] == "landlock"
         assert status["notes"][0].startswith("namespaces: ")

@@ -19,8 +19,9 @@ import httpx
 import psutil
 import pytest
 
+from kafkaml.wire.framework import Framework
 from kafkaml.wire.limits import ResourceLimits
-from mlcode_executor.process import ModelProcess, Runtime
+from mlcode_executor.process import ModelProcess
 from tests.mlcode_executor import sources
 from tests.support import eventually, is_over
 
@@ -184,7 +185,7 @@ def test_more_than_the_queue_holds_is_refused(service: RunningService) -> None:
 
 
 def test_runners_can_use_its_fork_server(service: RunningService) -> None:
-    with ModelProcess.start(Runtime.PYTORCH, ResourceLimits(), fork_server=str(service.socket)) as process:
+    with ModelProcess.start(Framework.PYTORCH, ResourceLimits(), fork_server=str(service.socket)) as process:
         report = process.call("check", {"code": sources.PYTORCH_DIGITS, "imports": ""}, timeout_seconds=120)
     assert report["parameters"] == 4_810
 

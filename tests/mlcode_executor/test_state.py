@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from kafkaml.errors import BrokenError, RefusedError, UserCodeError
-from mlcode_executor.process import Runtime
+from kafkaml.wire.framework import Framework
+from mlcode_executor.runtimes import Runtime
 from tests.mlcode_executor import sources
 from tests.mlcode_executor.conftest import Model, StartProcess
 from tests.weights import weights_in
@@ -138,13 +139,13 @@ TORCH_LBFGS = sources.PYTORCH_DIGITS.replace(
 )
 
 MODELS = {
-    "keras-layers": (Runtime.TENSORFLOW, KERAS_LAYERS),
-    "keras-subclass": (Runtime.TENSORFLOW, KERAS_SUBCLASS),
-    "torch-layers": (Runtime.PYTORCH, TORCH_LAYERS),
-    "torch-own": (Runtime.PYTORCH, TORCH_OWN),
-    "torch-lbfgs": (Runtime.PYTORCH, TORCH_LBFGS),
+    "keras-layers": (Framework.TENSORFLOW, KERAS_LAYERS),
+    "keras-subclass": (Framework.TENSORFLOW, KERAS_SUBCLASS),
+    "torch-layers": (Framework.PYTORCH, TORCH_LAYERS),
+    "torch-own": (Framework.PYTORCH, TORCH_OWN),
+    "torch-lbfgs": (Framework.PYTORCH, TORCH_LBFGS),
 }
-EPOCHS = {Runtime.TENSORFLOW: "epochs", Runtime.PYTORCH: "max_epochs"}
+EPOCHS = {Framework.TENSORFLOW: "epochs", Framework.PYTORCH: "max_epochs"}
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from examples.digits import model as demo
-from mlcode_executor.process import Runtime
+from kafkaml.wire.framework import Framework
+from mlcode_executor.runtimes import Runtime
 from tests.mlcode_executor.conftest import StartProcess
 from tests.mlcode_executor.sources import tutorial_code
 
@@ -34,7 +35,7 @@ class Template:
 
 def _of(path: Path) -> Template:
     kind, framework = path.stem.split("_")
-    runtime = Runtime.TENSORFLOW if framework == "keras" else Runtime.PYTORCH
+    runtime = Framework.TENSORFLOW if framework == "keras" else Framework.PYTORCH
     sample = {"cnn": (28, 28), "mnist": (28, 28), "regression": (8,)}.get(kind, _TIERS.get(kind))
     assert sample is not None
     return Template(path.stem, path.read_text(encoding="utf-8"), runtime, sample)
@@ -43,11 +44,11 @@ def _of(path: Path) -> Template:
 TEMPLATES = [
     *(_of(path) for path in sorted(_FOLDER.glob("*.py"))),
     *(
-        Template(f"{tier}_pytorch", tutorial_code(f"{tier}_pytorch"), Runtime.PYTORCH, sample)
+        Template(f"{tier}_pytorch", tutorial_code(f"{tier}_pytorch"), Framework.PYTORCH, sample)
         for tier, sample in _TIERS.items()
     ),
-    Template("digits_keras", demo.KERAS, Runtime.TENSORFLOW, (8, 8)),
-    Template("digits_pytorch", demo.PYTORCH, Runtime.PYTORCH, (8, 8)),
+    Template("digits_keras", demo.KERAS, Framework.TENSORFLOW, (8, 8)),
+    Template("digits_pytorch", demo.PYTORCH, Framework.PYTORCH, (8, 8)),
 ]
 
 
@@ -65,7 +66,7 @@ def test_a_template_is_accepted_and_trains(template: Template, start_model: Star
     labels = random.integers(0, 10, 20).astype(np.uint8)
     if template.name.startswith("regression"):
         features, labels = features.astype(np.float32), labels.astype(np.float32)[:, None]
-    epochs = "epochs" if template.runtime is Runtime.TENSORFLOW else "max_epochs"
+    epochs = "epochs" if template.runtime is Framework.TENSORFLOW else "max_epochs"
     result = model.call(
         "fit",
         {"batch_size": 10, "arguments": {epochs: 1}, "seed": 1},
@@ -75,9 +76,9 @@ def test_a_template_is_accepted_and_trains(template: Template, start_model: Star
     assert np.isfinite(result["history"]["loss"]).all()
 
 
-@pytest.mark.parametrize("runtime", [Runtime.TENSORFLOW, Runtime.PYTORCH], ids=str)
+@pytest.mark.parametrize("runtime", [Framework.TENSORFLOW, Framework.PYTORCH], ids=str)
 def test_the_tiers_make_a_chain_that_trains(runtime: Runtime, start_model: StartProcess) -> None:
-    library = "keras" if runtime is Runtime.TENSORFLOW else "pytorch"
+    library = "keras" if runtime is Framework.TENSORFLOW else "pytorch"
     codes = {each.name: each.code for each in TEMPLATES}
     chain = [
         {"name": name, "code": codes[f"{name}_{library}"], "imports": "", "loss_weight": 1.0}
@@ -93,7 +94,7 @@ def test_the_tiers_make_a_chain_that_trains(runtime: Runtime, start_model: Start
     report = model.call("build", {"chain": chain, "chain_training": training, "seed": 1})
     assert report["warnings"] == []
     random = np.random.default_rng(0)
-    shape = (28, 28, 1) if runtime is Runtime.TENSORFLOW else (28, 28)
+    shape = (28, 28, 1) if runtime is Framework.TENSORFLOW else (28, 28)
     answer = model.call(
         "partial_fit",
         {"batch_size": 10, "arguments": {}},

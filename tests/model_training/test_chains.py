@@ -34,7 +34,8 @@ from kafkaml.wire.limits import ResourceLimits
 from kafkaml.wire.outcome import TrainingOutcome
 from kafkaml.wire.training import TrainingPlan
 from mlcode_executor.predictor import Predictor
-from mlcode_executor.process import ModelProcess, Runtime
+from mlcode_executor.process import ModelProcess
+from mlcode_executor.runtimes import Runtime
 from mlcode_executor.shared_array import SharedArray
 from model_inference.encoding import encode_outputs
 from model_training.context import RunContext
@@ -119,7 +120,7 @@ class Runs:
     folder: Path
 
     def start(self, plan: TrainingPlan) -> ModelProcess:
-        runtime = Runtime(plan.framework)
+        runtime = plan.framework
         return ModelProcess.start(runtime, ResourceLimits(), fork_server=self.fork_server_of(runtime))
 
     def classic(self, plan: TrainingPlan, **more: Any) -> Mapping[str, RecordingReporter]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,11 @@ from rest_framework.test import APIClient
 from backend.api.tests import builders
 from backend.api.tests.fake_executor import FakeExecutor
 from backend.configurations.models import Configuration
+from backend.ml_models import chains
 from backend.ml_models.models import MLModel
+from kafkaml.frameworks import FRAMEWORKS
+from kafkaml.frameworks.tensorflow import TENSORFLOW
+from kafkaml.wire.framework import Framework
 
 pytestmark = pytest.mark.django_db
 
@@ -42,6 +47,17 @@ def chain() -> list[MLModel]:
     cloud = builders.make_model(name="cloud", distributed=True, report=CLOUD)
     fog = builders.make_model(name="fog", distributed=True, upper_model=cloud, report=FOG)
     return [builders.make_model(name="edge", distributed=True, upper_model=fog, report=EDGE), fog, cloud]
+
+
+def test_a_framework_without_chains_has_no_distributed_model(
+    editor: APIClient, executor: FakeExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chains, "FRAMEWORKS", {**FRAMEWORKS, Framework.TENSORFLOW: replace(TENSORFLOW, chain=None)})
+    saved = editor.post("/api/models/", body("cloud"))
+    checked = editor.post("/api/models/validate/", body("cloud"))
+    assert problem(saved) == problem(checked) == ("distributed", "TensorFlow has no distributed models")
+    assert saved.json()["errors"][0]["hint"] == "there are some of PyTorch"
+    assert executor.requests == []
 
 
 def test_a_chain_is_entered_from_the_top(editor: APIClient, executor: FakeExecutor) -> None:

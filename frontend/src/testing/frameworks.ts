@@ -22,6 +22,7 @@ function framework(
     artifacts: [],
     packages: [],
     files: {},
+    converts: true,
     chain: { optimizers: ['adam', 'sgd'], losses: ['mse'], metrics: ['accuracy'] },
   }
 }

@@ -225,13 +225,15 @@ export function ModelForm({
                 {...form.getInputProps('description')}
               />
             </Group>
-            <Checkbox
-              label="Distributed: a sub-model of a chain, from the edge to the cloud"
-              description="It answers the samples about which it is confident, and sends the rest up to the sub-model above"
-              checked={values.distributed}
-              onChange={(event) => form.setFieldValue('distributed', event.currentTarget.checked)}
-              error={form.errors.distributed}
-            />
+            {(values.distributed || frameworks.find(({ name }) => name === values.framework)?.chain !== null) && (
+              <Checkbox
+                label="Distributed: a sub-model of a chain, from the edge to the cloud"
+                description="It answers the samples about which it is confident, and sends the rest up to the sub-model above"
+                checked={values.distributed}
+                onChange={(event) => form.setFieldValue('distributed', event.currentTarget.checked)}
+                error={form.errors.distributed}
+              />
+            )}
             {values.distributed && (
               <UpperModelSelect
                 own={saved?.id}

@@ -1,5 +1,5 @@
 /** What the sub-models of distributed models are trained with, in the deploy form: values, request, words. */
-import type { ChainTraining, ChainTrainingRequest, Configuration, Framework } from '~/lib/api'
+import type { ChainNames, ChainTraining, ChainTrainingRequest, Configuration, Framework } from '~/lib/api'
 import { type Unit, unitsOf } from '~/lib/units'
 
 /** Numbers, or what is typed on the way to one. */
@@ -62,10 +62,10 @@ export function chainOptions(said: readonly (readonly [string, unknown])[]): (re
 }
 
 /** Names that all of the chains' frameworks have. */
-export function namesFor(chains: readonly Unit[], frameworks: readonly Framework[]): Framework['chain'] {
+export function namesFor(chains: readonly Unit[], frameworks: readonly Framework[]): ChainNames {
   const used = frameworks.filter(({ name }) => chains.some(([first]) => first.framework === name))
-  const shared = (of: keyof Framework['chain']) => {
-    const [first = [], ...others] = used.map(({ chain }) => chain[of])
+  const shared = (of: keyof ChainNames) => {
+    const [first = [], ...others] = used.flatMap(({ chain }) => (chain ? [chain[of]] : []))
     return first.filter((name) => others.every((names) => names.includes(name)))
   }
   return { optimizers: shared('optimizers'), losses: shared('losses'), metrics: shared('metrics') }
