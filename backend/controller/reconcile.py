@@ -1,5 +1,6 @@
-"""reconcile: desired rows and observed work -> actions. Pure, so every decision of the controller is a test's value.
+"""reconcile: desired rows and observed work -> actions. Step (4) of the journey of a sample.
 
+Pure, so that each decision of the controller is a value that a test compares.
 Level-triggered: it compares states and never uses changes, so it may be interrupted anywhere and called again. The
 rules in short:
 
