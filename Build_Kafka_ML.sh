@@ -334,16 +334,22 @@ LIST
         ask_for_registry
         perform install
         ;;
-      [1-9])
-        rebuild=$(printf '%s' "$components" | cut -d' ' -f"$choice")
-        perform rebuild_components
-        ;;
       s) perform status ;;
       l) perform login_link ;;
       u) perform uninstall ;;
       q) return ;;
       '') ;;
-      *) say "there is no $choice: 0 to $number, s, l, u or q" ;;
+      *)
+        case $choice in
+          0* | *[!0-9]*) rebuild= ;;
+          *) rebuild=$(printf '%s' "$components" | cut -d' ' -f"$choice") ;;
+        esac
+        if [ -n "$rebuild" ]; then
+          perform rebuild_components
+        else
+          say "there is no $choice: 0 to $number, s, l, u or q"
+        fi
+        ;;
     esac
   done
   printf '\n'

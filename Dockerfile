@@ -133,7 +133,6 @@ FROM python AS backend-code
 WORKDIR /code
 COPY --from=metadata /metadata ./
 COPY kafkaml kafkaml
-COPY mlcode_executor mlcode_executor
 COPY backend backend
 RUN python3 -m compileall -q --invalidation-mode unchecked-hash -s /code -p /app /code
 
@@ -183,7 +182,7 @@ CMD ["nginx", "-e", "stderr"]
 # ---- TensorFlow ------------------------------------------------------------------------------------------------------------------
 FROM install AS tensorflow-packages
 ARG ACCELERATOR
-COPY requirements/tensorflow-*.txt scripts/images/exercise.py /install/
+COPY requirements/tensorflow-*.txt scripts/images/exercise.py scripts/images/exercise_tensorflow.py /install/
 # Headers are for building extensions, libclang for building TensorFlow, symbol tables for debuggers.
 RUN case $ACCELERATOR in cpu | gpu) ;; *) echo "ACCELERATOR is '$ACCELERATOR': expected cpu or gpu" >&2; exit 2 ;; esac \
  && python3 /install/cut_lock.py /install/tensorflow-$ACCELERATOR.txt --without libclang > /install/packages.txt \
@@ -195,7 +194,7 @@ RUN case $ACCELERATOR in cpu | gpu) ;; *) echo "ACCELERATOR is '$ACCELERATOR': e
  && find tensorflow -type f -name '*.so*' -size +1M -exec strip --strip-unneeded {} + \
  && apt-get purge -y --auto-remove binutils \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log \
- && TF_CPP_MIN_LOG_LEVEL=3 /app/.venv/bin/python -W ignore /install/exercise.py tensorflow
+ && /app/.venv/bin/python -W ignore /install/exercise.py tensorflow
 
 FROM tensorflow-packages AS tensorflow
 ENV PYTHONDONTWRITEBYTECODE=1
@@ -218,7 +217,8 @@ ARG ACCELERATOR
 # An index that has PyTorch built for CPUs, e.g. https://download.pytorch.org/whl/cpu. Without one the package index's
 # only build, for GPUs, is taken, without CUDA's libraries.
 ARG PYTORCH_INDEX=
-COPY requirements/pytorch.txt scripts/images/*.py /install/
+COPY requirements/pytorch.txt scripts/images/exercise.py scripts/images/exercise_pytorch.py scripts/images/stub_gpu_libraries.py \
+     /install/
 RUN case $ACCELERATOR in \
       gpu) without= ;; \
       cpu) without="triton cuda-* nvidia-cublas nvidia-cuda-cccl nvidia-cuda-nvrtc nvidia-cudnn-* nvidia-cufft nvidia-cufile nvidia-cusolver nvidia-cusparse* nvidia-nccl-* nvidia-nvjitlink nvidia-nvshmem-* nvidia-nvtx" ;; \

@@ -8,18 +8,17 @@ import subprocess
 
 import pytest
 
+from kafkaml.wire.framework import Framework
 from tests.build_script.conftest import ROOT, Script
+from tests.executors import EXECUTORS
 
 COMPONENTS = (
     "backend",
     "frontend",
-    "tfexecutor",
-    "pthexecutor",
+    *EXECUTORS,
     "kafka_control_logger",
-    "model_training_tensorflow",
-    "model_training_pytorch",
-    "model_inference_tensorflow",
-    "model_inference_pytorch",
+    *(f"model_training_{framework}" for framework in Framework),
+    *(f"model_inference_{framework}" for framework in Framework),
 )
 
 
@@ -42,15 +41,16 @@ def test_installing_builds_loads_applies_waits_and_prints_the_link(script: Scrip
         for call in run.calls
     ]
     steps = [kind for kind in kinds if kind != "read"]
-    assert steps[:18] == ["build", "load"] * 9
-    assert steps[18:20] == ["apply", "wait"]
-    assert set(steps[20:-1]) == {"rollout status"}
+    images = 2 * len(COMPONENTS)
+    assert steps[:images] == ["build", "load"] * len(COMPONENTS)
+    assert steps[images : images + 2] == ["apply", "wait"]
+    assert set(steps[images + 2 : -1]) == {"rollout status"}
     assert steps[-1] == "exec"
     assert _targets(list(run.calls)) == list(COMPONENTS)
     assert run.called("kind load")[0] == "kind load docker-image kafka-ml/backend:0.1.0 --name test"
     assert "http://localhost:8080/login/once" in run.text
     assert "port-forward service/frontend 8080:80" in run.text
-    assert "[9/9] model_inference_pytorch" in run.text
+    assert f"[{len(COMPONENTS)}/{len(COMPONENTS)}] {COMPONENTS[-1]}" in run.text
 
 
 def test_the_cluster_is_asked_before_anything_is_built(script: Script) -> None:
@@ -482,7 +482,7 @@ def test_what_is_left_is_reported(installed: Script) -> None:
 def test_the_menu_lists_a_fresh_install_and_every_component(script: Script) -> None:
     run = script(stdin="q\n")
     assert run.status == 0
-    assert re.findall(r"^  (\w)\) ", run.text, re.MULTILINE) == [*"0123456789", "s"]
+    assert re.findall(r"^ *(\w+)\) ", run.text, re.MULTILINE) == [*map(str, range(len(COMPONENTS) + 1)), "s"]
     for number, component in enumerate(COMPONENTS, 1):
         assert f"{number}) Rebuild {component}:" in run.text
     assert run.changes() == []

@@ -21,6 +21,7 @@ from tests.cluster.access import ApiStatus, Cluster, Manifest
 from tests.cluster.fake_node import FakeNode
 from tests.cluster.platform_manifests import Installation
 from tests.cluster.work import BASE_ENV, inference, training
+from tests.executors import EXECUTORS
 from tests.support import eventually
 
 pytestmark = pytest.mark.cluster
@@ -201,7 +202,7 @@ def test_every_pod_of_the_platform_is_admitted(cluster: Cluster, overlay: str) -
         for each in installation.manifests
         if each["kind"] in ("Deployment", "StatefulSet", "Job")
     }
-    assert {name for _, name in owners} >= {"backend", "frontend", "tfexecutor", "pthexecutor", "kafka-control-logger"}
+    assert {name for _, name in owners} >= {"backend", "frontend", *EXECUTORS, "kafka-control-logger"}
 
     def with_pods() -> set[str]:
         return {str(pod["metadata"]["labels"]["app.kubernetes.io/name"]) for pod in cluster.pods(installation.platform)}

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from tests.e2e.cluster import JOBS, NAMESPACE, ClusterPlatform, Kubectl
+from tests.executors import EXECUTORS
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(3600)]
 
@@ -26,7 +27,7 @@ def test_the_printed_link_signs_in(installed: str, platform: ClusterPlatform) ->
 def test_all_is_ready_and_restricted(installed: str, kubectl: Kubectl) -> None:
     pods = [pod for pod in kubectl.get("pods")["items"] if pod["status"]["phase"] != "Succeeded"]
     components = {pod["metadata"]["labels"]["app.kubernetes.io/name"] for pod in pods}
-    assert components == {"backend", "frontend", "tfexecutor", "pthexecutor", "kafka-control-logger", "kafka"}
+    assert components == {"backend", "frontend", *EXECUTORS, "kafka-control-logger", "kafka"}
     for pod in pods:
         assert all(each["ready"] for each in pod["status"]["containerStatuses"]), pod["metadata"]["name"]
     for namespace in (NAMESPACE, JOBS):

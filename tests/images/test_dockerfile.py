@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
+import runpy
 import shlex
 from pathlib import Path
 
 import pytest
 
+from kafkaml.frameworks import FRAMEWORKS
+from kafkaml.wire.framework import Framework
+from tests.executors import EXECUTOR_OF, EXECUTORS
 from tests.images.dockerfile import ancestry, read_stages
 
 ROOT = Path(__file__).parents[2]
@@ -17,12 +20,12 @@ STAGES = read_stages(ROOT / "Dockerfile")
 PYTHON_COMPONENTS = {
     "backend": ["gunicorn"],
     "kafka_control_logger": ["kafka_control_logger"],
-    "tfexecutor": ["mlcode_executor", "--framework", "tensorflow", "--host", "0.0.0.0", "--port", "8001"],
-    "pthexecutor": ["mlcode_executor", "--framework", "pytorch", "--host", "0.0.0.0", "--port", "8002"],
-    "model_training_tensorflow": ["model_training"],
-    "model_training_pytorch": ["model_training"],
-    "model_inference_tensorflow": ["model_inference"],
-    "model_inference_pytorch": ["model_inference"],
+    **{
+        name: ["mlcode_executor", "--framework", framework, "--host", "0.0.0.0", "--port", str(EXECUTORS[name])]
+        for framework, name in EXECUTOR_OF.items()
+    },
+    **{f"model_training_{framework}": ["model_training"] for framework in Framework},
+    **{f"model_inference_{framework}": ["model_inference"] for framework in Framework},
 }
 COMPONENTS = [*PYTHON_COMPONENTS, "frontend"]
 # Not of the platform: for machines elsewhere.
@@ -56,10 +59,9 @@ def test_a_component_starts_its_module(name: str, expected: list[str]) -> None:
     assert command[3 : 3 + len(expected)] == expected
 
 
-@pytest.mark.parametrize("framework", ["tensorflow", "pytorch"])
-def test_images_of_a_framework_differ_in_their_command_alone(framework: str) -> None:
-    short = {"tensorflow": "tf", "pytorch": "pth"}[framework]
-    for name in (f"{short}executor", f"model_training_{framework}", f"model_inference_{framework}"):
+@pytest.mark.parametrize("framework", Framework)
+def test_images_of_a_framework_differ_in_their_command_alone(framework: Framework) -> None:
+    for name in (EXECUTOR_OF[framework], f"model_training_{framework}", f"model_inference_{framework}"):
         assert STAGES[name].base == framework
         assert {word for word, _ in STAGES[name].instructions} <= {"CMD", "EXPOSE"}
 
@@ -81,8 +83,7 @@ def test_code_is_not_a_part_of_the_stages_that_install_packages() -> None:
         "base-packages",
         "worker-packages",
         "server-packages",
-        "tensorflow-packages",
-        "pytorch-packages",
+        *(f"{framework}-packages" for framework in Framework),
     ]
     for name in _packages_stages():
         for stage in ancestry(STAGES, name):
@@ -97,7 +98,7 @@ def test_packages_are_installed_by_hash() -> None:
         for run in stage.all("RUN")
         for command in re.findall(r"pip [^&;]*\binstall [^&;]*", run)
     ]
-    assert len(installs) == 8
+    assert len(installs) == 6 + len(Framework)
     unhashed = [command for command in installs if "--require-hashes" not in command]
     # PyTorch's own index for CPUs has other files than the locked ones.
     assert [command for command in unhashed if "--index-url" not in command] == []
@@ -124,21 +125,18 @@ def test_what_is_copied_is_let_through_to_the_builder() -> None:
                 assert any(source == name or source.startswith(f"{name}/") for name in let_through), source
 
 
-def _exercise() -> dict[str, list[str]]:
-    spec = importlib.util.spec_from_file_location("exercise", ROOT / "scripts" / "images" / "exercise.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    modules: dict[str, list[str]] = module.MODULES
+def _exercised(framework: Framework) -> list[str]:
+    path = ROOT / "scripts" / "images" / f"exercise_{framework}.py"
+    modules: list[str] = runpy.run_path(str(path))["MODULES"]
     return modules
 
 
-@pytest.mark.parametrize(("image", "runtimes"), [("tensorflow", ["keras", "onnx"]), ("pytorch", ["pytorch", "onnx"])])
-def test_what_runtimes_import_is_compiled_in_the_image(image: str, runtimes: list[str]) -> None:
-    for runtime in runtimes:
+@pytest.mark.parametrize("framework", Framework)
+def test_what_runtimes_import_is_compiled_in_the_image(framework: Framework) -> None:
+    description = FRAMEWORKS[framework]
+    for runtime in (description.handler, *(["onnx"] if description.converts else [])):
         text = (ROOT / "mlcode_executor" / "frameworks" / f"{runtime}.py").read_text(encoding="utf-8")
         preload = re.search(r"^PRELOAD = \[(.*?)\]", text, re.M | re.S)
         assert preload is not None
         theirs = [name for name in re.findall(r'"([\w.]+)"', preload[1]) if not name.startswith("mlcode_executor")]
-        assert set(theirs) <= set(_exercise()[image])
+        assert set(theirs) <= set(_exercised(framework))

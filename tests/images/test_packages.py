@@ -34,7 +34,7 @@ ELSEWHERE = {
         *_COLUMNS,
         *_COMMANDS,
     },
-    "server": {"mlcode_executor/frameworks/"},
+    "server": set(),
     "base": _COLUMNS,
 }
 

@@ -17,6 +17,7 @@ from backend.launchers.kubernetes.manifests import build_work
 from backend.launchers.kubernetes.rights import rights
 from backend.launchers.kubernetes.settings import KubernetesSettings
 from platform_local.jars import KAFKA_VERSION
+from tests.executors import EXECUTORS
 from tests.k8s.network import matches_labels
 from tests.k8s.render import COMPONENTS, K8S, OVERLAYS, Manifest, find, platform_settings, render, render_with
 from tests.restricted import containers, hardening_violations, pod_template, restricted_violations
@@ -26,8 +27,7 @@ PLATFORM, JOBS = "kafka-ml", "kafka-ml-jobs"
 IMAGES = {
     "kafka-ml/backend:0.1.0",
     "kafka-ml/frontend:0.1.0",
-    "kafka-ml/tfexecutor:0.1.0",
-    "kafka-ml/pthexecutor:0.1.0",
+    *(f"kafka-ml/{name}:0.1.0" for name in EXECUTORS),
     "kafka-ml/kafka_control_logger:0.1.0",
 }
 KAFKA_IMAGE = "docker.io/apache/kafka:4.3.1"
@@ -145,7 +145,7 @@ def test_images_listen_where_the_manifests_say() -> None:
         for container in containers(pod)
         if "ports" in container
     }
-    assert listening == exposed == {"backend": 8000, "frontend": 8080, "tfexecutor": 8001, "pthexecutor": 8002}
+    assert listening == exposed == {"backend": 8000, "frontend": 8080, **EXECUTORS}
 
 
 def test_selectors_find_their_pods(objects: list[Manifest]) -> None:
@@ -182,14 +182,14 @@ def test_services_are_where_the_settings_say(objects: list[Manifest]) -> None:
         if each["kind"] == "Service"
     }
     kafka = {name: ports.pop(name) for name in ("kafka", "kafka-external") if name in ports}
-    assert ports == {"backend": [8000], "frontend": [80], "tfexecutor": [8001], "pthexecutor": [8002]}
+    assert ports == {"backend": [8000], "frontend": [80], **{name: [port] for name, port in EXECUTORS.items()}}
     assert kafka.get("kafka", [9092, 9094]) == [9092, 9094]
     assert kafka.get("kafka-external", [9095]) == [9095]
 
 
 def test_no_budget_keeps_a_node_from_being_drained(objects: list[Manifest]) -> None:
     budgets = {each["metadata"]["name"]: each["spec"] for each in objects if each["kind"] == "PodDisruptionBudget"}
-    assert set(budgets) == {"frontend", "tfexecutor", "pthexecutor"}
+    assert set(budgets) == {"frontend", *EXECUTORS}
     for spec in budgets.values():
         assert spec["maxUnavailable"] == 1
         assert spec["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
@@ -377,8 +377,7 @@ def test_the_sessions_key_is_the_backends_alone(objects: list[Manifest]) -> None
                 keys[owner["metadata"]["name"]] = [item["key"] for item in items] if items else "all"
     assert keys == {
         "backend": "all",
-        "tfexecutor": ["service-token"],
-        "pthexecutor": ["service-token"],
+        **{name: ["service-token"] for name in EXECUTORS},
         "kafka-control-logger": ["service-token"],
     }
 
@@ -471,7 +470,7 @@ def test_the_monitors_find_every_pod_that_tells_metrics_by_the_name_of_its_port(
             ports = [port for each in pod["spec"]["containers"] for port in each.get("ports") or ()]
             (number,) = [port["containerPort"] for port in ports if port["name"] == endpoint["port"]]
             found[owner["metadata"]["name"]] = (number, endpoint["path"])
-    names = ("backend", "tfexecutor", "pthexecutor", "kafka-control-logger", "kml-train-1-a1")
+    names = ("backend", *EXECUTORS, "kafka-control-logger", "kml-train-1-a1")
     assert found == dict.fromkeys(names, (int(reported.rpartition(":")[2]), "/metrics"))
 
 

@@ -11,12 +11,13 @@ import pytest
 from backend.launchers.base import RestartPolicy, WorkSpec
 from backend.launchers.kubernetes.manifests import build_work
 from backend.launchers.kubernetes.settings import KubernetesSettings
+from tests.executors import EXECUTORS
 from tests.k8s.network import Network, Outside, Pod
 from tests.k8s.render import K8S, Manifest, find, platform_settings, render, render_with
 from tests.restricted import containers, pod_template
 
 # Every port that anything here listens on, and some that others do: DNS, http, https, PostgreSQL, API server, kubelet.
-PORTS = [("TCP", port) for port in (53, 80, 443, 5432, 6443, 8000, 8001, 8002, 8080, 9464)]
+PORTS = [("TCP", port) for port in (53, 80, 443, 5432, 6443, 8000, *EXECUTORS.values(), 8080, 9464)]
 PORTS += [("TCP", port) for port in (9000, 9092, 9093, 9094, 9095, 9098, 10250)] + [("UDP", 53)]
 
 Connection = tuple[str, str, str, int]
@@ -70,8 +71,7 @@ BASE: set[Connection] = {
     ("frontend", "backend", "TCP", 8000),
     ("kafka-control-logger", "backend", "TCP", 8000),
     ("worker", "backend", "TCP", 8000),
-    ("backend", "tfexecutor", "TCP", 8001),
-    ("backend", "pthexecutor", "TCP", 8002),
+    *(("backend", name, "TCP", port) for name, port in EXECUTORS.items()),
 }
 KAFKA_CLIENTS = ("backend", "kafka-control-logger", "worker")
 LOCAL: set[Connection] = {*BASE, *((source, "kafka", "TCP", 9092) for source in (*KAFKA_CLIENTS, "client"))}
@@ -151,7 +151,7 @@ def test_workers_reach_names_the_backend_and_kafka_and_nothing_else() -> None:
 
 def test_executors_call_nobody() -> None:
     open_ = set(_connections(render(K8S / "overlays" / "local")))
-    assert {each for each in open_ if each[0] in ("tfexecutor", "pthexecutor")} == set()
+    assert {each for each in open_ if each[0] in EXECUTORS} == set()
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_executors_call_nobody() -> None:
             "monitoring",
             {
                 ("prometheus", target, "TCP", 9464)
-                for target in ("backend", "tfexecutor", "pthexecutor", "kafka-control-logger", "worker")
+                for target in ("backend", *EXECUTORS, "kafka-control-logger", "worker")
             },
         ),
         ("nodeport", set()),

@@ -20,6 +20,7 @@ from kafkaml.settings import KafkaSettings, MetricsSettings
 from kafkaml.wire.framework import Framework
 from kafkaml.worker_settings import InferenceSettings, TrainingSettings
 from mlcode_executor.__main__ import CheckSettings, PlatformSettings
+from tests.executors import EXECUTOR_URLS, EXECUTORS
 from tests.k8s.render import COMPONENTS, K8S, OVERLAYS, Manifest, find, platform_settings, render, render_with
 from tests.restricted import containers, pod_template
 
@@ -33,8 +34,7 @@ READ_BY: Mapping[str, tuple[type[BaseSettings], ...]] = {
     "web": BACKEND,
     "controller": BACKEND,
     "make-secrets": (KubernetesSettings,),
-    "tfexecutor": EXECUTOR,
-    "pthexecutor": EXECUTOR,
+    **dict.fromkeys(EXECUTORS, EXECUTOR),
     "kafka-control-logger": (ControlLoggerSettings, KafkaSettings, *COMMON),
     "frontend": (),
 }
@@ -123,7 +123,7 @@ def test_addresses_hold_in_both_namespaces(apply: Any) -> None:
     assert settings.allowed_hosts.split(",") == ["localhost", "127.0.0.1", "[::1]", "backend", "backend.place.svc"]
     assert LauncherSettings().launcher == "kubernetes"
     assert str(settings.state_dir) == "/var/lib/kafka-ml"
-    assert [settings.executor_url(each) for each in Framework] == ["http://tfexecutor:8001", "http://pthexecutor:8002"]
+    assert {each: settings.executor_url(each) for each in Framework} == EXECUTOR_URLS
 
 
 def test_the_logger_calls_the_backend_by_its_service(apply: Any) -> None:
@@ -174,7 +174,7 @@ def test_components_set_what_they_are_for(tmp_path: Path, apply: Any) -> None:
 
 
 def test_executors_stay_within_their_container(objects: list[Manifest], apply: Any) -> None:
-    for name in ("tfexecutor", "pthexecutor"):
+    for name in EXECUTORS:
         apply(environment(objects, name))
         checks = CheckSettings()
         (container,) = (each for found, each in by_pods(objects) if found == name)
