@@ -54,7 +54,7 @@ export default function CommandPalette({ openings, onSheet }: { openings: number
       query={query}
       onQueryChange={setQuery}
       shortcut={null}
-      // Each opening begins anew.
+      // The palette opens empty each time.
       onSpotlightClose={() => setQuery('')}
       clearQueryOnClose
       scrollable

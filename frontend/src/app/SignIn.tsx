@@ -1,6 +1,6 @@
 /**
- * For whoever is not signed in: by name and password here, or by the link that the command line prints. Where a session
- * ended in the middle of work, the form lies over the page, which stays as it was.
+ * The sign-in form: with name and password here, or by the link that the command line prints. Where a session ended in
+ * the middle of work, the form lies over the page, which stays as it was.
  */
 import { Alert, Button, Code, Group, Modal, Paper, PasswordInput, Stack, Text, TextInput, Title } from '@mantine/core'
 import { useForm } from '@mantine/form'

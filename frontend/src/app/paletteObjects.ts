@@ -15,7 +15,7 @@ import { shownState } from '~/lib/runs'
 export interface Found {
   key: string
   kind: string
-  /** What it is known by beside its name. */
+  /** The number that the object is known by, in addition to its name. */
   id: number | null
   name: string
   to: string

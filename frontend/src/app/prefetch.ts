@@ -1,6 +1,7 @@
 /**
- * The code of the rooms, loaded one by one while nobody waits for anything: so the frame can open each of them also when
- * the platform is away by then. Never before the first page is there and has come to rest, nor where data are to be saved.
+ * Loads the code of the rooms one by one while nobody waits for anything, so that the frame can open each of them even
+ * if the platform is unavailable by then. It starts after the first page has settled, and never where the browser is
+ * asked to save data.
  */
 import { useRouter } from '@tanstack/react-router'
 import { useEffect } from 'react'

@@ -1,7 +1,8 @@
 /**
- * Pages whose code is loaded when they are opened, and a platform that may be away then. TanStack's own way is to load the
- * document anew, which replaces the product by the browser's error page; here the frame stays, and it is tried again until
- * the platform answers. Only where it answers and has no such code (a newer version is installed) the document is loaded.
+ * Pages whose code is loaded when they are opened, at a time when the platform may be unavailable. TanStack reloads the
+ * document then, which replaces the product with the browser's error page. Here the frame stays and tries again until
+ * the platform answers. The document is reloaded only if the platform answers that it has no such code, because a newer
+ * version is installed.
  */
 import { type ComponentType, createElement, use } from 'react'
 
@@ -29,7 +30,7 @@ export function surviving(page: LazyPage, answers: () => Promise<boolean> = plat
     Surviving.preload = undefined
   }
   const Surviving: LazyPage = (props) => {
-    // Drawing a page that is gone loads the document anew.
+    // Once its code is gone, the page is drawn without preloading, because TanStack's lazy page reloads the document.
     if (page.preload && !gone) use(preload())
     return createElement(page, props)
   }

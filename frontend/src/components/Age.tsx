@@ -1,4 +1,4 @@
-/** How long ago something was; the exact moment on hover. Moves by itself. */
+/** How long ago something was, kept up to date; the exact moment on hover. */
 import { Text, type TextProps, Tooltip } from '@mantine/core'
 import { useSyncExternalStore } from 'react'
 import { formatAge, formatMoment, NONE } from '~/lib/format'

@@ -29,7 +29,7 @@ export function ChainPicture({
 }: {
   /** From below, the top last. */
   parts: readonly ChainPart[]
-  /** Its place among ``parts``; it is no link. */
+  /** Index in ``parts`` of the part whose page this is; it is not drawn as a link. */
   current?: number | undefined
 }) {
   const fromTop = parts.map((part, place) => ({ part, place })).reverse()

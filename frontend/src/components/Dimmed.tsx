@@ -1,4 +1,4 @@
-/** Text that is beside the point: remarks, what is not there, units. */
+/** Secondary text: remarks, units, the word for a missing value. */
 import { Text, type TextProps } from '@mantine/core'
 import type { ReactNode } from 'react'
 

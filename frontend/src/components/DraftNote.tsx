@@ -1,4 +1,4 @@
-/** Says that a form begins with what was typed before, and how to begin anew. */
+/** Says that a form starts with what was typed before, and how to start with an empty one. */
 import { Alert, Button, Group, Text } from '@mantine/core'
 import { IconPencil } from '@tabler/icons-react'
 

@@ -22,7 +22,7 @@ export function failureTitle(failure: Failure): string {
   return WHAT[failure.category] ?? failure.category
 }
 
-/** Whether a failure is no end but an obstacle: what keeps the present attempt from starting, and may pass. */
+/** Whether a failure is only an obstacle, which keeps the present attempt from starting and may pass. */
 export function isHeldUp(run: { state: string; failure: Failure | null; next_retry_at: string | null }): boolean {
   return ['waiting', 'running'].includes(run.state) && run.failure !== null && run.next_retry_at === null
 }

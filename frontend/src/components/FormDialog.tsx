@@ -13,7 +13,7 @@ export interface FormDialogProps<Values extends object> {
   submit: string
   /** What the button that does not says. */
   cancel?: string
-  /** Without one, what is sent is known to whoever shows the dialog. */
+  /** Undefined where the caller knows on its own what is sent. */
   form?: UseFormReturnType<Values>
   /** Sends the form's values and says what was done; throws what the API answers otherwise. */
   onSave: (values: Values) => Promise<string>

@@ -10,14 +10,14 @@ export interface HistogramProps {
   top: readonly ValueCount[]
   /** Numbers are times, in milliseconds since 1970. */
   times?: boolean
-  /** So many of the most frequent values are told one by one. */
+  /** At most this many of the most frequent values are listed one by one. */
   most?: number
 }
 
 const HEIGHT = 24
 const MOST_VALUES = 3
 
-/** Draws numbers unless there are so few different ones that they are told one by one. */
+/** Draws a histogram of numbers; a few distinct values are listed one by one instead. */
 export function Histogram({ label, numbers, top, times = false, most = MOST_VALUES }: HistogramProps) {
   if (numbers && numbers.histogram.length > 1) return <Bars label={label} numbers={numbers} times={times} />
   if (top.length > 0) return <Values label={label} top={top} most={most} />
@@ -76,7 +76,7 @@ export function barsOf(bins: readonly Bin[], height: number): { x: number; heigh
 
 const DAY_MS = 86_400_000
 
-/** Writes times of so many milliseconds as short as they can be told apart. */
+/** Returns a writer of times that range over ``span`` milliseconds: as short as still distinguishes them. */
 function timeText(span: number): (time: number) => string {
   const options: Intl.DateTimeFormatOptions =
     span > 2 * DAY_MS ? { dateStyle: 'short' } : { timeStyle: 'short', hourCycle: 'h23' }

@@ -1,4 +1,4 @@
-/** Where the samples of a chain would leave under which limits, told by those that its training held out. */
+/** At which tier the samples of a chain would leave under given limits, judged by those held out of its training. */
 import { Grid, Group, Skeleton, Stack, Text } from '@mantine/core'
 import { useDebouncedValue } from '@mantine/hooks'
 import { keepPreviousData, useQuery } from '@tanstack/react-query'

@@ -1,4 +1,4 @@
-/** A field for a short text: one that is too long stays as it was typed or pasted, and is told. */
+/** A field for a short text. One that is too long stays as it was typed or pasted, with an error below it. */
 import { TextInput, type TextInputProps } from '@mantine/core'
 
 export function LimitedInput({ limit, error, ...props }: TextInputProps & { limit: number }) {

@@ -41,7 +41,7 @@ export interface ListPageProps<Row extends { id: number }> {
   batchActions?: ReactNode
   searchable?: boolean
   rowLabel?: (row: Row) => string
-  /** What rows are told apart by, where ids are of several kinds. */
+  /** Identifies a row in a list whose ids are of several kinds. */
   rowKey?: (row: Row) => string
 }
 

@@ -1,4 +1,4 @@
-/** Whether the page moves by itself, how old what it shows is, and the switch to hold it still. */
+/** Whether the page updates automatically, how old its data are, and the switch that pauses it. */
 import { Button, Text, Tooltip } from '@mantine/core'
 import { IconCircleFilled, IconPlayerPause, IconPlayerPlay, IconPlugConnectedX } from '@tabler/icons-react'
 import { formatAge, formatClock } from '~/lib/format'

@@ -1,4 +1,4 @@
-/** A field for a number: one that is out of range stays as it was typed, and is told. */
+/** A field for a number. One that is out of range stays as it was typed, with an error below it. */
 import { NumberInput, type NumberInputProps } from '@mantine/core'
 import { formatExact } from '~/lib/format'
 

@@ -64,7 +64,7 @@ export function RecordTable(props: RecordTableProps) {
           cell: ({ values }: Row) => <Line>{fieldText(values?.[name])}</Line>,
           td: { maw: 220 },
         })),
-        // What is no object among objects is shown as it is.
+        // Among JSON objects, a record that is not one is shown as it is.
         (!fields || rows.some(({ values }) => !values)) && {
           title: 'Value',
           cell: ({ record, values }) => !values && <ValueCell record={record} />,

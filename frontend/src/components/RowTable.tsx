@@ -5,7 +5,7 @@ import { ScrollTable, type ScrollTableProps } from './ScrollTable'
 
 export interface Column<Row> {
   title: ReactNode
-  /** The title in words, where it is no text. */
+  /** The title in words, where ``title`` is not a text. */
   name?: string | undefined
   cell: (row: Row) => ReactNode
   /** Numbers, which are easier to compare when they end together. */

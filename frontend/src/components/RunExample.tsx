@@ -1,4 +1,4 @@
-/** Offers an example that does the whole way by itself, where the platform has its program; else nothing is shown. */
+/** Offers to run an example from start to end, if the platform has its program; otherwise shows nothing. */
 import { Button, Stack } from '@mantine/core'
 import { IconPlayerPlay } from '@tabler/icons-react'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'

@@ -1,4 +1,4 @@
-/** What people write beside a training run: the star of a favourite, its name, notes and tags. */
+/** What people note about a training run: the star of a favourite, its name, notes and tags. */
 import { ActionIcon, Badge, Group, TagsInput, Textarea } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { IconStar, IconStarFilled } from '@tabler/icons-react'

@@ -15,7 +15,7 @@ export const MOST_COLUMNS = 40
 const MOST_STATISTICS = 12
 const MOST_CLASSES = 12
 
-/** How wide a table of so many of these columns is, in pixels, beside what else it has. */
+/** The width in pixels that these columns add to a table. */
 export function columnsWidth(names: readonly string[]): number {
   return 76 * Math.min(names.length, MOST_COLUMNS)
 }

@@ -22,7 +22,7 @@ interface ImageLayout {
   channel: number
 }
 
-/** How ``shape`` is laid out as an image; null when it is none: (h, w), (h, w, 1 or 3) or (1 or 3, h, w). */
+/** How ``shape`` is laid out as an image: (h, w), (h, w, 1 or 3) or (1 or 3, h, w). Null for any other shape. */
 export function imageLayout(shape: readonly number[]): ImageLayout | null {
   const big = (size: number | undefined): size is number => size !== undefined && size >= 4 && size <= 512
   const [a, b, c] = shape

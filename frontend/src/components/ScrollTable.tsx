@@ -1,4 +1,4 @@
-/** A table that scrolls sideways by itself where the page is narrow, also by keyboard. */
+/** A table that scrolls sideways within a narrow page, also by keyboard. */
 import { Table, type TableProps } from '@mantine/core'
 import type { ReactNode } from 'react'
 import classes from './cards.module.css'

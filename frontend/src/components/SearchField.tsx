@@ -10,7 +10,7 @@ interface SearchFieldProps extends Omit<TextInputProps, 'value' | 'onChange' | '
   /** Its name; shown only where it is asked for. */
   label?: string
   labelled?: boolean
-  /** After so many milliseconds without another letter. */
+  /** Searches after this many milliseconds without another letter. */
   wait?: number
 }
 

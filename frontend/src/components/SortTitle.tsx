@@ -1,6 +1,6 @@
 /**
- * The title of a column by which rows can be sorted: a button in the cell, which stays the column's heading and says how
- * its rows are sorted. The table's own makes the cell itself a button, which is no heading any more.
+ * The title of a column by which rows can be sorted: a button inside the cell, so that the cell stays the column's
+ * heading and says how its rows are sorted. Mantine's own makes the cell itself a button, which is no longer a heading.
  */
 import { UnstyledButton } from '@mantine/core'
 import { IconArrowDown, IconArrowsVertical, IconArrowUp } from '@tabler/icons-react'

@@ -1,4 +1,4 @@
-/** Tokens as rows: what each is for, what else is told of it, how long it works, and a button that revokes it. */
+/** Tokens as rows: purpose, the caller's further columns, how long each is valid, and a button that revokes it. */
 import { Button, VisuallyHidden } from '@mantine/core'
 import type { ComponentProps } from 'react'
 import { Age } from './Age'

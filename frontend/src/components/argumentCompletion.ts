@@ -105,7 +105,7 @@ export function completionAt(text: string, caret: number, accepted: readonly Acc
   }
 }
 
-/** The words that an argument takes: True, False, None, texts in quotes. Numbers are for the person to choose. */
+/** The words that an argument takes: True, False, None, texts in quotes. Numbers are left to the user. */
 function valueOptions(argument: AcceptedArgument | undefined, typed: string): Completion[] {
   const words = argument?.expected.match(/\b(?:True|False|None)\b|'[^']*'/g) ?? []
   const begun = typed.trim().toLowerCase()

@@ -177,7 +177,7 @@ export function inkToValues(
   return [...pixels, ...pixels, ...pixels]
 }
 
-/** The shape to draw in: the format's own, else the model's; a flat square one too. Null: not an image. */
+/** The shape to draw in: the format's, otherwise the model's; a flat square counts. Null if neither is an image. */
 export function drawableShape(
   declared: readonly number[] | null,
   modelInput: readonly (number | null)[] | null,
@@ -185,7 +185,7 @@ export function drawableShape(
   const known = modelInput?.every((size) => size !== null) ? (modelInput as readonly number[]) : null
   const size = (shape: readonly number[]) => shape.reduce((product, each) => product * each, 1)
   for (const shape of [declared, known]) {
-    // A model that sees other numbers than the stream carries is no guide to drawing.
+    // A model whose input has another size than the stream's samples does not say how to draw them.
     if (shape && (!declared || size(shape) === size(declared)) && imageLayout(shape)) return [...shape]
   }
   const flat = declared ?? known

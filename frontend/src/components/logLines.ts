@@ -28,7 +28,7 @@ export const EMPTY_LOG: LogBuffer = { lines: [], rest: '', dropped: 0, total: 0 
 
 /** Lines kept; older ones are let go and can be downloaded. */
 export const MAX_LINES = 50_000
-/** One line of a program that prints without ever ending it must not grow for ever. */
+/** A longer line is cut, so that a program that never prints a line break does not make one line grow forever. */
 const MAX_LINE_LENGTH = 20_000
 
 // Colours and cursor movements of terminals: ESC [ ... letter.

@@ -95,7 +95,7 @@ function avroArguments({ sampleShape }: SinkSettings): string[] {
   return [
     '    data_scheme=data_scheme,',
     '    label_scheme=label_scheme,',
-    // Avro knows lists of numbers only, so the shape is told beside the schema.
+    // Avro knows only lists of numbers, so the shape is given in addition to the schema.
     ...(sampleShape.length > 1 ? [`    data_reshape=${pythonLiteral(sampleShape.join(' '))},`] : []),
   ]
 }

@@ -36,7 +36,7 @@ test('a log is read to its end and followed while it is live', async () => {
   log.text += 'four\n'
   await act(() => vi.advanceTimersByTimeAsync(1500))
   expect(texts(result.current)).toEqual(['one', 'two', 'three', 'four'])
-  // Written just before the end was told.
+  // A line that was written just before the end was reported.
   rerender({ live: false })
   log.text += 'five\n'
   await act(() => vi.advanceTimersByTimeAsync(3000))

@@ -54,8 +54,8 @@ function reduce(state: LogState, action: Action): LogState {
 }
 
 /**
- * Follow the log called ``source`` (another one begins anew): from its last 512 KiB, or from its beginning, and on
- * while ``live``; after that only to its end.
+ * Follow the log called ``source``, from its last 512 KiB or from its beginning; start over when ``source`` changes.
+ * Goes on while ``live``, and after that only to the log's end.
  */
 export function useLog(
   read: ReadLog,

@@ -18,5 +18,5 @@ client.interceptors.request.use((request) => {
   if (!['GET', 'HEAD'].includes(request.method)) request.headers.set('X-CSRFToken', csrfToken)
   return request
 })
-// Whatever goes wrong, callers see a Problem: also when the backend is away or a proxy answers in its place.
+// Callers always get a Problem, also when the backend is unavailable or a proxy answers in its place.
 client.interceptors.error.use((error, response) => problemOf(error, response))

@@ -16,7 +16,7 @@ export function beats(baseline: Baseline | null | undefined, name: string, value
   return name === 'accuracy' ? value > least : value < least
 }
 
-/** Stands beside the figure of a score; empty where nothing is known. */
+/** The text next to the figure of a score; empty if no baseline is known. */
 export function baselineText(
   baseline: Baseline | null | undefined,
   name: string,

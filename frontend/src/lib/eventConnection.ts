@@ -67,7 +67,7 @@ export class EventConnection {
     }
     source.onerror = () => {
       this.lose()
-      // A browser tries again by itself after a cut, but never after a refusal.
+      // A browser reconnects automatically after a cut, but never after a refusal.
       if (source.readyState !== EventSource.CLOSED) return
       this.handlers.refused()
       clearTimeout(this.again)

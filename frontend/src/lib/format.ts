@@ -34,7 +34,7 @@ export function formatValue(value: number | string | null | undefined): string {
 /** What the API writes as null among metrics: a number that is not finite. */
 export const DIVERGED = 'not a number (diverged)'
 
-/** A metric that was measured: null is no number, undefined was not measured. */
+/** A metric that was measured: null stands for NaN, undefined for one that was not measured. */
 export function formatMeasured(value: number | null | undefined): string {
   return value === null || Number.isNaN(value) ? DIVERGED : formatMetric(value)
 }
@@ -58,7 +58,7 @@ export function formatMilliseconds(value: number | null | undefined): string {
   return value < 10_000 ? `${Math.round(value)} ms` : formatSeconds(value / 1000)
 }
 
-/** 73 -> '1 min 13 s'; what took less than a tenth of a second is told in milliseconds. */
+/** 73 -> '1 min 13 s'; less than a tenth of a second is given in milliseconds. */
 export function formatSeconds(value: number | null | undefined): string {
   if (value === null || value === undefined) return NONE
   if (value === 0) return '0 s'

@@ -6,7 +6,7 @@ import { formatValue } from './format'
 const MOST_FIELDS = 30
 const MOST_DEPTH = 4
 
-/** Values by field; null where the record is no JSON object, or only its beginning is here. */
+/** Values by field; null if the record is not a JSON object, or only its beginning is here. */
 export function fieldsOf({ decoded }: TopicRecord): Record<string, unknown> | null {
   if (decoded.kind !== 'json' || decoded.truncated || !decoded.text) return null
   try {

@@ -1,6 +1,6 @@
 /**
- * Live: one stream of events per page. Each event makes the queries of its topic read again; a page can be paused, and
- * shows how old what it knows is. The browser reconnects by itself and goes on after the last event it saw.
+ * Live updates: one stream of events per page. Each event makes the queries of its topic read again. A page can be
+ * paused, and shows how old its data are. The browser reconnects automatically and goes on after the last event it saw.
  */
 import { useQueryClient } from '@tanstack/react-query'
 import { createContext, type ReactNode, use, useCallback, useEffect, useMemo, useRef, useState } from 'react'
@@ -58,7 +58,7 @@ export function LiveProvider({ children }: { children: ReactNode }) {
   const [revivals, setRevivals] = useState(0)
   const listeners = useRef(new Set<(event: LiveEvent) => void>())
 
-  /** What was read since the session was is no older than this event: those after it tell all that changed. */
+  /** Data read after the session are not older than this event, so the events after it report all later changes. */
   const beginsAfter = useRef(queryClient.getQueryData<Session>(SESSION_KEY)?.last_event_id ?? null)
 
   useEffect(() => {

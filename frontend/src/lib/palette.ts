@@ -12,7 +12,7 @@ export function seriesColor(index: number, scheme: 'light' | 'dark'): string {
 }
 
 const GROUNDS = { light: '#ffffff', dark: '#16181d' }
-/** Enough to be found; its name stands beside it. More would take yellow and orange for other colours. */
+/** Contrast enough to be found next to its name. More would turn yellow and orange into other colours. */
 const CONTRAST = 2
 
 /** A colour that a person chose, as #rrggbb, lighter or darker as far as it must be to be seen in a theme. */

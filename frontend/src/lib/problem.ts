@@ -27,7 +27,7 @@ export class Problem extends Error {
     return Object.fromEntries(this.fields.map((each) => [each.field, each.detail]))
   }
 
-  /** Whether all of it is about ``names``: fields of a form that shows it beside them. */
+  /** Whether the whole problem is about ``names``: fields of a form that shows errors next to them. */
   isOnlyAbout(names: readonly string[]): boolean {
     return this.fields.length > 0 && this.fields.every((each) => names.includes(each.field))
   }

@@ -42,7 +42,7 @@ export function hexDump(text: string, mostBytes = 4096): string {
   return lines.join('\n')
 }
 
-/** JSON text with line breaks, its numbers to the letter; the text itself where it is none, or is cut. */
+/** JSON text with line breaks, its numbers kept to the digit; a text that is cut or not JSON stays as it is. */
 export function prettyJson(text: string): string {
   try {
     JSON.parse(text)

@@ -14,7 +14,7 @@ export function shownState({ state, failing }: { state: string; failing: unknown
   return failing === null ? state : 'failing'
 }
 
-/** Whether nothing more comes of it by itself. */
+/** Whether the run has ended, so that nothing more happens unless somebody acts. */
 export function hasEnded({ state }: Pick<Run, 'state'>): boolean {
   return ['finished', 'failed', 'stopped'].includes(state)
 }

@@ -8,7 +8,7 @@ const KEY = ['session']
 
 interface SessionValue {
   user: User
-  /** Whether the person may do what needs ``role``. */
+  /** Whether the user may do what needs ``role``. */
   can: (role: RoleEnum) => boolean
   signOut: () => Promise<void>
 }
@@ -22,8 +22,8 @@ async function readSession(): Promise<Session> {
 }
 
 /**
- * Shows ``children`` to whoever is signed in, ``signIn`` to others; the address stays, so that they arrive where they
- * wanted. When a session ends in the middle of work, the page stays as it is under the sign-in form.
+ * Shows ``children`` to a user who is signed in, ``signIn`` to others. The address stays, so that they arrive where
+ * they wanted. When a session ends in the middle of work, the page stays as it is under the sign-in form.
  */
 export function SessionProvider({
   children,
@@ -40,7 +40,7 @@ export function SessionProvider({
   const queryClient = useQueryClient()
   const session = useQuery({ queryKey: KEY, queryFn: readSession, staleTime: 60_000, retry: 2 })
   const user = session.data?.user ?? null
-  // Who was signed in before: their page is kept when the session ends by itself.
+  // The user who was signed in before. Their page is kept when the session expires.
   const [last, setLast] = useState<User | null>(null)
   const ended = useRef(false)
   const tellOthers = useOtherTabs((id) => {

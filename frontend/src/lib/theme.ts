@@ -75,7 +75,7 @@ export const theme = createTheme({
     SegmentedControl: SegmentedControl.extend({ defaultProps: { size: 'xs' } }),
     // Where nothing may be chosen, there is a button that clears.
     Select: Select.extend({ defaultProps: { allowDeselect: false } }),
-    // What is typed here is the platform's, not the person's own: the browser has nothing to suggest.
+    // Fields here take names of the platform, not the user's own data, so the browser has nothing to suggest.
     TextInput: TextInput.extend({ defaultProps: { autoComplete: 'off' } }),
     Tooltip: Tooltip.extend({ defaultProps: { withArrow: true, openDelay: 300, multiline: true, maw: 360 } }),
   },

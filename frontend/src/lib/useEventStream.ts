@@ -4,12 +4,12 @@ import { useLive } from './live'
 
 export type StreamState = 'off' | 'connecting' | 'open' | 'lost'
 
-/** A refused stream is asked for again after this; a lost one the browser opens again by itself. */
+/** A refused stream is opened again after this time; the browser reopens a lost one automatically. */
 const AGAIN_MS = 5_000
 
 /**
  * Listen to ``url`` (null: to nothing) and call ``on[name]`` with the parsed data of each event of that name.
- * Follows the page's pause and connects again by itself. ``on.problem`` gets the problem document, whether the stream
+ * Follows the page's pause and reconnects automatically. ``on.problem`` gets the problem document, whether the stream
  * sent it or was refused with it.
  */
 export function useEventStream(url: string | null, on: Record<string, (data: unknown) => void>): StreamState {
@@ -50,7 +50,7 @@ export function useEventStream(url: string | null, on: Record<string, (data: unk
       clearTimeout(again)
     }
   }, [url, paused, names, attempt, revivals])
-  // A stream that nothing comes on is told from a cut one by that of the page alone, which has signs of life.
+  // A silent stream looks the same as a cut one. Only the page's own stream, which has signs of life, shows a cut.
   return state === 'open' && page === 'lost' ? 'lost' : state
 }
 
@@ -61,7 +61,7 @@ async function whyRefused(url: string, signal: AbortSignal): Promise<unknown> {
     if (!answer.ok) return await answer.json()
     await answer.body?.cancel()
   } catch {
-    // The platform is away, or the page was left: the next attempt tells.
+    // The platform is unavailable, or the page was left. The next attempt will show which.
   }
   return null
 }

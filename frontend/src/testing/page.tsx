@@ -19,7 +19,7 @@ export interface Asked {
   body: unknown
 }
 
-/** An answer that is none: a problem document, as the API gives it. */
+/** A refusal: a problem document, as the API gives it. */
 export class Refusal {
   constructor(
     readonly status: number,

@@ -6,7 +6,7 @@ import { afterEach } from 'vitest'
 
 afterEach(() => {
   cleanup()
-  // One document serves many files: what libraries keep beside React would be the next one's.
+  // One document serves many test files, so what libraries keep outside React would leak into the next one.
   notifications.clean()
   notifications.cleanQueue()
   document.body.replaceChildren()

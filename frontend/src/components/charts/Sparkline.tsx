@@ -42,7 +42,7 @@ export function Sparkline({
   )
 }
 
-/** More points than pixels are no use. */
+/** A sparkline has no more pixels than this to draw points on. */
 const MAX_POINTS = 200
 const MARGIN = 3
 

@@ -2,7 +2,7 @@
 
 import { type EpochPoint, metricNames, PARTS } from './curves'
 
-/** More than the pixels of a chart are no use. */
+/** A chart has no more pixels than this to draw points on. */
 export const MAX_POINTS = 1_000
 /** The curves whose extremes are kept. */
 const MAX_CURVES = 24

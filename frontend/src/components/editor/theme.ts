@@ -34,7 +34,7 @@ function highlightStyle(dark: boolean): Extension {
   )
 }
 
-/** Everything that depends on the theme; put into a compartment and exchanged when the person changes it. */
+/** Everything that depends on the theme, kept in a compartment and replaced when the user changes the theme. */
 export function editorTheme(dark: boolean): Extension {
   const ground = dark ? 'var(--mantine-color-dark-8)' : '#ffffff'
   const quiet = dark ? 'var(--mantine-color-dark-7)' : 'var(--mantine-color-gray-0)'

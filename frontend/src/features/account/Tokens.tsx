@@ -44,7 +44,7 @@ export function Tokens() {
     },
     onError: (error) => form.setErrors(problemOf(error).byField()),
   })
-  // Admins are told of everybody's; this page is about one's own.
+  // The API lists everybody's tokens for admins; this page shows only the user's own.
   const own = (tokens.data?.results ?? []).filter((each) => each.username === user.username)
   return (
     <Stack gap="sm">

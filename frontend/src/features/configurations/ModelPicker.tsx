@@ -33,7 +33,7 @@ export function ModelPicker({
   value: readonly number[]
   onChange: (ids: number[]) => void
   error: ReactNode
-  /** Drawn beside what is chosen. */
+  /** Drawn next to the chosen models. */
   summary: (chosen: readonly Unit[]) => ReactNode
 }) {
   const [search, setSearch] = useState('')

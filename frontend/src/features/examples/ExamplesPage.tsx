@@ -1,4 +1,4 @@
-/** Examples: which this platform runs by itself, and what the last one printed, while it goes and afterwards. */
+/** Examples: those that this platform can run, and what the last one printed, while it runs and afterwards. */
 import { Alert, Box, Button, Card, Group, Skeleton, Stack, Text } from '@mantine/core'
 import { IconPlayerPlay, IconPlayerStop } from '@tabler/icons-react'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'

@@ -82,7 +82,7 @@ test('two hundred deployments are laid out at once', () => {
     edge(`topic:${id}`, `inference:${id}`, 'reads'),
     edge(`inference:${id}`, `output:${id}`, 'writes'),
   ])
-  // Of this process alone: what else the machine does is no matter of the picture.
+  // CPU time of this process alone, because the rest of the machine's load says nothing about the layout.
   const began = process.cpuUsage()
   const { boxes, lines } = layoutPicture(nodes, edges, [], 1440)
   expect(process.cpuUsage(began).user).toBeLessThan(1_000_000)

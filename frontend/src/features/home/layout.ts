@@ -142,7 +142,7 @@ export function layoutPicture(
     4,
     of('output').map((node) => ({ key: node.key, near: meanY(joined(node.key, 'target', 'writes')) })),
   )
-  // Runs next, together with their deployment; everything to the left stands beside its runs.
+  // Runs come next, together with their deployment; everything to the left stands level with its runs.
   const below = bottom(0, 3, 4)
   const places = new Map(of('deployment').map((node, place) => [node.key, place]))
   const rank = (run: PipelineNode) => places.get(joined(run.key, 'target', 'holds')[0] ?? '') ?? -1

@@ -1,4 +1,4 @@
-/** Another version beside the one that answers: started, watched, promoted or dropped. */
+/** A second version next to the one that answers: start, watch, promote or drop it. */
 import { Alert, Button, Group, SimpleGrid, Stack, Text, Title } from '@mantine/core'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'

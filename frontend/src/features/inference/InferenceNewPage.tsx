@@ -161,8 +161,8 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
     if (id !== values.result) form.setFieldValue('include', [])
     if (!chosen.stream && !isUpper(chosen)) form.setFieldValue('as_stream', false)
   }
-  // The address chooses, also when it is opened from a result's page over an older draft.
-  // biome-ignore lint/correctness/useExhaustiveDependencies: only another address chooses anew
+  // The address decides, also over an older draft when the page is opened from a result's page.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: only another address chooses again
   useEffect(() => {
     if (asked !== undefined) choose(String(asked))
   }, [asked, version])

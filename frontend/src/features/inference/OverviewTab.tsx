@@ -163,7 +163,7 @@ export function sinceText(
 /** What the rate counts; and how much is read, where that is more. */
 function rateNote({ stats, limit }: Pick<Inference, 'stats' | 'limit'>): string {
   const answered = limit === null ? 'records answered' : 'records answered or sent up'
-  // Rates are rounded, each by itself.
+  // Both rates are rounded, so only a larger difference counts.
   return stats.read_rate > stats.rate + 0.05 ? `${answered}; ${formatRate(stats.read_rate)} read` : answered
 }
 

@@ -140,7 +140,7 @@ function SwapDialog({ inference, onClose, onDone }: { inference: Inference; onCl
   )
 }
 
-/** '1 → 2', '2, 3 beside it'. */
+/** '1 → 2', '2, 3 next to it'. */
 function changeText({ from_version: from, version, challenger, limit }: SwapRecord): string {
   const more = [challenger === null ? '' : `${challenger} beside it`, limit === null ? '' : `limit ${limit}`]
   const said = [from === version ? `${version}` : `${from ?? '?'} → ${version}`, ...more].filter(Boolean)

@@ -156,7 +156,7 @@ function Bars({ all, best }: { all: readonly Class[]; best: Class }) {
   )
 }
 
-/** Who read a record, where nobody told which of several. */
+/** Which replica read a record, where it is not known which of several. */
 function readerOf({ replicas }: Pick<Try, 'replicas'>): string {
   if (replicas === 0) return 'an external worker'
   return replicas === 1 ? 'the replica or an external worker' : `one of ${plural(replicas, 'replica')}`

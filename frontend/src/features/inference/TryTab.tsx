@@ -237,7 +237,7 @@ function chosenOf(
   return { sample: pasted, shape: known, shown: null, truth: null }
 }
 
-/** What ``text`` says; undefined while it is no JSON. */
+/** The value of ``text``; undefined while it is not JSON. */
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)

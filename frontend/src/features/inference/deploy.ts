@@ -92,7 +92,7 @@ export function suggestedTopics(modelName: string): { input_topic: string; outpu
 
 const TOPIC = /^[a-zA-Z0-9._-]{1,249}$/
 
-/** Why this is no name of a topic; null where it is one. */
+/** Why the text is not a valid name of a topic; null if it is one. */
 export function topicProblem(topic: string): string | null {
   if (topic === '') return 'Enter a topic'
   if (!TOPIC.test(topic) || topic === '.' || topic === '..') {
@@ -131,7 +131,7 @@ export function checkForm(form: DeployForm): Partial<Record<keyof DeployForm, st
   return problems
 }
 
-/** Why this is no place to begin at; null where it is one. */
+/** Why the text is not a valid starting point; null if it is one. */
 export function startProblem(start: string): string | null {
   if (['beginning', 'now'].includes(start) || /^\d{1,18}$/.test(start)) return null
   const isTime = /^\d{4}-\d\d-\d\d/.test(start) && !Number.isNaN(Date.parse(start))

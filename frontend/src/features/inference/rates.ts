@@ -27,7 +27,7 @@ export class RateHistory {
     }
     const last = this.kept.at(-1)
     const before = last && now - last.at < MERGE_MS ? this.kept.slice(0, -1) : this.kept
-    // A merged point keeps its first moment, or a stream of reports would move it on for ever.
+    // A merged point keeps its first moment, otherwise a stream of reports would move it on forever.
     this.kept = [...before, before === this.kept || !last ? point : { ...point, at: last.at }].slice(-MAX_POINTS)
     return this.kept
   }

@@ -28,7 +28,7 @@ export interface SampleSource {
   /** What the format declares; null where only the data tell. */
   declared: number[] | null
   dtype: string
-  /** To draw in; null: the samples are no images. */
+  /** The shape to draw in; null if the samples are not images. */
   drawable: number[] | null
   /** The shape of a sample as far as it is known. */
   shape: (number | null)[] | null

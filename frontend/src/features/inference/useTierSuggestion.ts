@@ -1,4 +1,4 @@
-/** Topics and limit for a tier that is served by itself: those that fit the tiers of its chain which are served. */
+/** Topics and limit for a tier that is served on its own, chosen to fit those of its chain that are in service. */
 import type { UseFormReturnType } from '@mantine/form'
 import { useQuery } from '@tanstack/react-query'
 import { useEffect } from 'react'

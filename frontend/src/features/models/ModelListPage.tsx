@@ -21,7 +21,7 @@ import { useSession } from '~/lib/session'
 import { useListSearch } from '~/lib/useListSearch'
 import type { ModelListSearch } from './routes'
 
-// A block of its own: a name is no link inside a text.
+// A block of its own, because a name is a link of its own rather than one inside a text.
 const NAME_STYLE = { display: 'block', width: 'fit-content', overflowWrap: 'anywhere' } as const
 
 const COLUMNS: DataTableColumn<ModelRow>[] = [

@@ -66,7 +66,7 @@ function torchLayers(summary: string): Layer[] {
   return layers
 }
 
-/** '4,160' -> 4160; '0 (unbuilt)' -> 0; null for what is no count. */
+/** '4,160' -> 4160; '0 (unbuilt)' -> 0; null for a text that is not a count. */
 function numberOf(text: string): number | null {
   const digits = /^[\d,]+/.exec(text)?.[0]
   return digits === undefined ? null : Number(digits.replaceAll(',', ''))

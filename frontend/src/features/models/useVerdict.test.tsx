@@ -20,7 +20,7 @@ function Form() {
   )
 }
 
-/** Checks that end only when the executor is told to end them. */
+/** Checks that end only when the test ends them. */
 function endless() {
   const ends = new Map<string, (verdict: object) => void>()
   const ticketOf = ({ body }: Asked) => (body as { ticket: string }).ticket

@@ -1,4 +1,4 @@
-/** The executor's verdict on source code: asked for at once, or by itself when typing has stopped. */
+/** The executor's verdict on source code: asked for on demand, or automatically when typing has stopped. */
 import { useCallback, useEffect, useRef, useState } from 'react'
 import {
   modelsValidateCancelCreate,
@@ -44,7 +44,7 @@ export function useVerdict(source: Source, { auto, known }: { auto: boolean; kno
   const [cancelled, setCancelled] = useState('')
   const running = useRef<Check | null>(null)
   const latest = useRef(source)
-  // What was asked about last, whatever came of it: an executor that is away is not asked again and again.
+  // The source that was last asked about, whatever the outcome. An unavailable executor is not asked again for it.
   const asked = useRef(known ? keyOf(source) : '')
   const key = keyOf(source)
   useEffect(() => {

@@ -1,4 +1,4 @@
-/** What is said of the epochs of a training beside its curves. */
+/** Figures of a training's epochs, next to its curves. */
 import { constantLearningRate } from '~/components/charts/curves'
 import { Stat } from '~/components/Stat'
 import type { EpochMetrics, Result } from '~/lib/api'

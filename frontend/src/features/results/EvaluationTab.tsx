@@ -1,4 +1,4 @@
-/** The answers to the test samples: two classes at every threshold, or a regression's answers beside the right ones. */
+/** The answers to the test samples: two classes at every threshold, or a regression's answers against the labels. */
 import { Box, Group, Slider, Stack, Text, Title } from '@mantine/core'
 import type { EChartsCoreOption } from 'echarts/core'
 import { Fragment, useMemo, useState } from 'react'

@@ -43,7 +43,7 @@ export function OverviewTab({
 }: {
   result: Result
   parts: readonly ResultRow[]
-  /** Whose metrics are shown beside the last and the best. */
+  /** The epoch whose metrics are shown in addition to the last and the best. */
   epoch: number | undefined
   onEpoch: (epoch: number | undefined) => void
 }) {
@@ -127,7 +127,7 @@ function Waiting({ result }: { result: Result }) {
 
 function Answers({ result, epochs }: { result: Result; epochs: readonly EpochMetrics[] }) {
   const { metrics: latest } = result
-  // While it goes on there may be one of an earlier version: how the model is now is told by its windows.
+  // A running training may have the outcome of an earlier version; its windows say how good the model is now.
   const outcome = hasEnded(result) ? result.outcome : null
   const unit = unitOf(latest)
   const now = useNow()

@@ -1,4 +1,4 @@
-/** One run with a chain and its parts: which of them is shown, and how good each exit is by itself. */
+/** A run that trains a chain, with its parts: which of them is shown, and how good each exit is on its own. */
 import { Group, SegmentedControl } from '@mantine/core'
 import { ResultLink } from '~/components/ButtonLink'
 import { Dimmed } from '~/components/Dimmed'

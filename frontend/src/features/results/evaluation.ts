@@ -7,7 +7,7 @@ const NOTHING: ThresholdPoint = { threshold: 1, true_positives: 0, false_positiv
 
 /** What is positive from ``threshold`` on: the last kept point that is not below it. */
 export function pointAt({ points }: Pick<Curves, 'points'>, threshold: number): ThresholdPoint {
-  // Thresholds are told as float32 was widened: a slider cannot meet them to the last digit.
+  // Thresholds are float32 values widened to float64, which a slider cannot meet to the last digit.
   return points.findLast((each) => each.threshold >= threshold - 1e-7) ?? { ...NOTHING, threshold }
 }
 

@@ -10,7 +10,7 @@ export interface ResultSearch {
   cell?: string | undefined
   /** Numbers of the matrix; counts without it. */
   cells?: 'shares' | undefined
-  /** Epoch whose metrics are shown beside the last and the best. */
+  /** Epoch whose metrics are shown in addition to the last and the best. */
   epoch?: number | undefined
   /** Numbers of two versions to compare, joined by a comma. */
   versions?: string | undefined

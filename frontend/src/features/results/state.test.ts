@@ -21,12 +21,12 @@ test('progress moves on inside an epoch and never goes back', () => {
     detail: 'batch 5 of 10',
     remaining: '',
   })
-  // The end of an epoch was told after the last report inside it.
+  // The end of an epoch was reported after the last report inside it.
   expect(progressOf(at(2, 5), last(2), String)).toMatchObject({ text: 'Epoch 3 of 4', share: 0.5 })
   expect(progressOf(at(4, 9), last(4), String)).toMatchObject({ text: 'Testing and saving the model', share: 1 })
 })
 
-test('what is left is told while epochs go on, and with early stopping at most', () => {
+test('the time left is shown while epochs go on, as an upper bound with early stopping', () => {
   const running = { ...at(2, 5), remaining_seconds: 125.2, may_end_sooner: false }
   expect(progressOf(running, last(1), String).remaining).toBe('about 2 min 5 s left')
   expect(progressOf({ ...running, may_end_sooner: true }, last(1), String).remaining).toBe('at most 2 min 5 s left')

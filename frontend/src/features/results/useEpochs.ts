@@ -13,7 +13,7 @@ export function useEpochs(result: Pick<Result, 'epochs'>): readonly EpochMetrics
 export function useCurves(result: Result, epochs: readonly EpochMetrics[]): readonly CurveSeries[] {
   const { model, model_name: name } = result
   return useMemo(() => {
-    // One that never changes is said beside the curves.
+    // A learning rate that never changes is stated next to the curves rather than drawn.
     const changes = constantLearningRate(epochs) === null
     return [{ id: model, name, epochs: changes ? withLearningRate(epochs) : epochs }]
   }, [model, name, epochs])

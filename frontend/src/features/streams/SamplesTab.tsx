@@ -29,7 +29,7 @@ export function SamplesTab(props: SamplesTabProps) {
   return props.stream.input_format === COLUMNS ? <ContractSamples stream={props.stream.id} /> : <Pages {...props} />
 }
 
-/** What a data set announced: its contract may make a sample of several records, so they are not told one by one. */
+/** A data set's stream. Its contract may make one sample of several records, so records are not listed one by one. */
 function ContractSamples({ stream }: { stream: number }) {
   const query = useStatistics(stream)
   if (query.error)
@@ -251,7 +251,10 @@ function RecordLink({ sample }: { sample: StreamSample }) {
   )
 }
 
-/** Why records are no samples, the most frequent first: gaps by their names, others by what is wrong with the first. */
+/**
+ * Why records are not samples, the most frequent reason first: a gap by its name, another by what is wrong with its
+ * first record.
+ */
 export function reasonsOf(samples: readonly Pick<StreamSample, 'error'>[]): [reason: string, count: number][] {
   const counts = new Map<string, number>()
   let undecodable: string | undefined

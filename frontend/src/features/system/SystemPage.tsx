@@ -19,7 +19,7 @@ import { ExecutorTable } from './ExecutorTable'
 import { GpuTable } from './GpuTable'
 import { supportSummary, troubles } from './summary'
 
-/** Parts that die publish nothing, so this page alone looks now and then, while it is shown. */
+/** Milliseconds. A part that dies publishes no event, so this page asks at this interval while it is shown. */
 const LOOK_EVERY_MS = 10_000
 
 export function SystemPage() {

@@ -1,4 +1,4 @@
-/** Partitions of a topic: where they begin and end, who leads them; and what Kafka is told of it. */
+/** Partitions of a topic: where they begin and end, who leads them; and the topic's settings in Kafka. */
 import { Stack } from '@mantine/core'
 import { TopicLink } from '~/components/ButtonLink'
 import { RowTable } from '~/components/RowTable'

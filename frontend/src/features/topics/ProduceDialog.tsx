@@ -1,4 +1,4 @@
-/** Writes one record to a topic, as any producer would: for a try, or to mend a table of a compacted topic. */
+/** Writes one record to a topic, as any producer would: to try something, or to repair a compacted topic. */
 import { Button, Checkbox, Group, Select, Textarea, TextInput } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { IconPlus } from '@tabler/icons-react'
@@ -88,7 +88,7 @@ export function ProduceDialog({ topic, onClose }: { topic: Topic; onClose: () =>
   )
 }
 
-/** What is sent. An empty key is none, a header without a name is left out. */
+/** What is sent. An empty key means no key; a header without a name is left out. */
 function recordOf({ key, value, tombstone, partition, headers }: Values): NewRecordRequest {
   return {
     value: tombstone ? null : value,
@@ -98,7 +98,7 @@ function recordOf({ key, value, tombstone, partition, headers }: Values): NewRec
   }
 }
 
-/** What begins like JSON and is none is a slip, as a rule. It may be written all the same. */
+/** Whether the value starts like JSON and is not, which is usually a slip. It may be written all the same. */
 function jsonProblem({ value, tombstone }: Values): string | undefined {
   if (tombstone || !/^\s*[[{]/.test(value)) return undefined
   try {

@@ -21,7 +21,7 @@ import { UseLinks } from './UseLinks'
 
 type Row = TopicSummary & { id: number }
 
-/** Records that others write are no events of the platform: Kafka is asked. */
+/** Milliseconds. Records that others write cause no event of the platform, so Kafka is asked at this interval. */
 const REFRESH_MS = 10_000
 
 const COLUMNS: DataTableColumn<Row>[] = [

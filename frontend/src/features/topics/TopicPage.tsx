@@ -30,7 +30,7 @@ export function TopicPage() {
   const { can } = useSession()
   const query = useQuery({
     ...topicsRetrieveOptions({ path: { name } }),
-    // Records that others write are no events of the platform: Kafka is asked.
+    // Records that others write cause no event of the platform, so Kafka is asked at an interval.
     refetchInterval: paused ? false : REFRESH_MS,
   })
   const change = (next: TopicSearch) =>

@@ -1,4 +1,4 @@
-/** How long and how much Kafka keeps of a topic, and what else it is told of it. */
+/** How long and how much Kafka keeps of a topic, and the topic's other settings. */
 import { Skeleton } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { Facts } from '~/components/Facts'

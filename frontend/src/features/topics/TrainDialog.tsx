@@ -161,7 +161,7 @@ function Share(props: { label: string; value: number | string; onChange: (share:
   return <NumberField min={0} max={1} step={0.05} {...props} />
 }
 
-/** The rule as an object; null while the text is none. */
+/** The rule as an object; null while the text is not one. */
 function parsedRule(text: string): Record<string, unknown> | null {
   try {
     const value: unknown = JSON.parse(text || '{}')

@@ -236,7 +236,7 @@ function Matrices({ results }: { results: readonly Result[] }) {
   )
 }
 
-/** The two whose code is shown: those of the address, else the first that differ. */
+/** The two runs whose code is shown: those of the address, otherwise the first two that differ. */
 function pairOf(text: string | undefined, results: readonly Result[]): readonly [number, number] | null {
   const [left, right] = parseIds(text).filter((id) => results.some((each) => each.id === id))
   if (left !== undefined && right !== undefined) return [left, right]

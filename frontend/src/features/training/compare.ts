@@ -31,7 +31,7 @@ export function settingRows(runs: readonly Compared[], frameworks: readonly Fram
       const value = of(run)
       return value === null || value === undefined || value === '' ? NONE : String(value)
     })
-    // What a run has not (yet) is no difference: one that failed has no outcome, PyTorch has no version of Keras.
+    // A missing value does not count as a difference: a failed run has no outcome, PyTorch has no version of Keras.
     const known = new Set(values.filter((value) => value !== NONE))
     if (known.size > 0) rows.push({ name, values, differs: known.size > 1 })
   }
@@ -130,7 +130,7 @@ export function metricRows(results: readonly Result[]): MetricRow[] {
     const reason = score ? (same(having, samples) ? '' : SAME_SAMPLES) : incomparable(metric, having)
     const best = lowerIsBetter ? Math.min(...known) : Math.max(...known)
     const near = (value: number) => Math.abs(value - best) <= SAME * Math.max(Math.abs(value), Math.abs(best))
-    // Whatever is a number is better than what is none.
+    // Any number is better than a missing one.
     const decided = reason === '' && known.length > 0 && (lost || (known.length > 1 && !known.every(near)))
     rows.push({
       name: title,
@@ -190,7 +190,7 @@ export interface LinePair {
 /** Longer texts than this differ in too much to be aligned while a page waits. */
 const MAX_EDITS = 2000
 
-/** Two texts side by side; lines that are in both stand beside each other, runs of others in order. */
+/** Two texts side by side: common lines stand next to each other, runs of other lines in order. */
 export function diffLines(left: string, right: string): LinePair[] {
   const [a, b] = [left.split('\n'), right.split('\n')]
   const changes = diffArrays(a, b, { maxEditLength: MAX_EDITS }) ?? [

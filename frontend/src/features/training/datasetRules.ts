@@ -17,7 +17,10 @@ const ENDLESS = {
   classic: 'This data set has no end, but this mode needs a complete one: create a version with an end',
 }
 
-/** What cannot be chosen beside a data set, with the reasons; nothing without one. ``online``: undefined: not known yet. */
+/**
+ * What cannot be combined with a data set, with the reasons; nothing without a data set. ``online`` is undefined until
+ * it is known.
+ */
 export function unfitWays(dataset: { online: boolean | undefined } | null): Unfit {
   if (dataset === null) return NONE
   const modes = dataset.online === undefined ? {} : dataset.online ? ENDLESS : BOUNDED

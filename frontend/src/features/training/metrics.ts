@@ -49,8 +49,8 @@ export interface ProgressView {
 }
 
 /**
- * How far a run is, counted in batches over all epochs; the reading of the stream counts by itself, and a stream without
- * end has windows and no whole.
+ * How far a run is, in batches over all epochs. Reading the stream is counted separately. A stream without end has
+ * windows, and no total.
  */
 export function progressOf({ progress, metrics }: Pick<ResultRow, 'progress' | 'metrics'>): ProgressView | null {
   if (metrics?.window) return { percent: null, text: `window ${formatExact(metrics.epoch)}` }

@@ -20,7 +20,7 @@ export function axesOf(results: readonly Result[]): Axis[] {
   const parameters = (kinds.get('parameter') ?? []).filter(
     (column) => new Set(results.map((row) => runValue(row, column))).size > 1,
   )
-  // Losses of several codes are no axis on which one could be better.
+  // Losses of different code cannot be compared, so they are not an axis with a better end.
   const found = [...parameters, ...(kinds.get('score') ?? [])]
   return found.slice(-MOST_AXES).map((column) =>
     axisOf(

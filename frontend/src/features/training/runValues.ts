@@ -33,7 +33,7 @@ function valuesOf(row: ResultRow): Record<Kind, Record<string, unknown>> {
   }
 }
 
-/** The kind of a column 'score.accuracy', and its name; null for what is none. */
+/** The kind and the name of a column such as 'score.accuracy'; null for another text. */
 export function columnOf(text: string): { kind: Kind; name: string } | null {
   const dot = text.indexOf('.')
   const kind = KINDS.find((each) => each === text.slice(0, dot))

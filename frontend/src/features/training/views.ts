@@ -38,7 +38,7 @@ export function withView(views: readonly NamedView[], name: string, view: View):
 export function useViews(): [readonly NamedView[], (views: readonly NamedView[]) => void] {
   const { user } = useSession()
   const [views, setViews] = useLocalStorage<readonly NamedView[]>({ key: `kml-run-views-${user.id}`, defaultValue: [] })
-  // Whatever else is stored under the key is no view.
+  // Anything else that is stored under the key is ignored.
   const known = Array.isArray(views) ? views.filter((each) => typeof each?.name === 'string' && each.view) : []
   return [known, setViews]
 }

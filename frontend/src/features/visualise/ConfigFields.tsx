@@ -1,4 +1,4 @@
-/** The configuration as a form. It holds nothing itself: what it shows is read from the text beside it. */
+/** The configuration as a form. It has no state: what it shows is read from the JSON text next to it. */
 
 import {
   ActionIcon,

@@ -113,7 +113,7 @@ function rangeOf(places: readonly PlacedPrediction[]): [number, number] | null {
   return values.length === 0 ? null : [Math.min(...values), Math.max(...values)]
 }
 
-/** Blue over grey to red: told apart by eyes that see no green from red. */
+/** Blue over grey to red, which also people who cannot distinguish red from green can read. */
 function valueColor(value: number | null, range: [number, number] | null): string {
   if (value === null || range === null || range[0] === range[1]) return '#2166ac'
   const share = (value - range[0]) / (range[1] - range[0])

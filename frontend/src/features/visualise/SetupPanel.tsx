@@ -1,4 +1,4 @@
-/** How predictions are shown: a form and the known JSON beside it, always the same; saved with the inference. */
+/** How predictions are shown: a form and its JSON side by side, kept in step; saved with the inference. */
 import { Alert, Button, Group, SimpleGrid, Stack } from '@mantine/core'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { CodeEditor } from '~/components/CodeEditor'

@@ -29,7 +29,7 @@ export interface ConfigForm {
 }
 
 export interface ReadConfig {
-  /** Null where the text is no JSON object: then there is nothing that a form could show. */
+  /** Null if the text is not a JSON object, because a form has nothing to show then. */
   form: ConfigForm | null
   /** Null while there are problems. */
   config: VisualizationRequest | null
@@ -106,7 +106,7 @@ export function streamQuery(config: VisualizationRequest | null): string {
     type: config.type,
     average_updated: String(config.average_updated ?? false),
     average_window: String(config.average_window ?? DEFAULT_WINDOW),
-    // More than that are no lines that a person could tell apart.
+    // Nobody could distinguish more lines than that.
     outputs:
       config.type === 'regression'
         ? config.labels

@@ -8,7 +8,7 @@ export interface Setup {
   text: string
   read: ReadConfig
   changed: boolean
-  /** What the live view shows: the text while it is right, else what is saved; null: nothing is set. */
+  /** What the live view shows: the text while it is valid, otherwise what is saved; null if nothing is set. */
   shown: VisualizationRequest | null
   setText: (text: string) => void
   /** Forget the draft: it was saved, or is not wanted. */

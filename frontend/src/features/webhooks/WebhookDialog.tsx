@@ -26,7 +26,7 @@ export function WebhookDialog({
     initialValues: { url: webhook?.url ?? '', secret: '' },
     validate: {
       url: (url) => (/^https?:\/\/[^\s/]/.test(url) ? null : 'Expected an address such as https://host/path'),
-      // Or whoever may change the address could have what is signed with a known secret sent to theirs.
+      // Otherwise anyone who may change the address could have messages signed with a known secret sent to their own.
       secret: (secret, { url }) =>
         webhook !== null && url !== webhook.url && secret === ''
           ? 'The address has changed: enter the secret again'

@@ -1,4 +1,4 @@
-/** Other systems that are told when a version becomes the current one, for admins: enter, try, change, delete. */
+/** Systems that are notified when a version becomes the current one. Admins enter, try, change and delete them. */
 import { Button, Modal, Stack, Text, VisuallyHidden } from '@mantine/core'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'

@@ -1,4 +1,4 @@
-/** The builder of data sets: fields, columns, label, window and split; beside them what the model would get. */
+/** The builder of data sets: fields, columns, label, window and split; next to them what the model would get. */
 
 import { Button, Grid, Group, Stack, Text } from '@mantine/core'
 import { useState } from 'react'

@@ -28,7 +28,7 @@ export function FormatDialog({
 }: {
   topic: string
   asked: ProposalQueryRequest
-  /** A proposal was made for what was told. */
+  /** Called when the server has made a proposal for the settings in the dialog. */
   onAsked: (asked: ProposalQueryRequest) => void
   onClose: () => void
 }) {
@@ -117,7 +117,7 @@ interface FormatValues {
   records: number | string
 }
 
-/** Of what was told only what the format takes. */
+/** The settings that the chosen format takes; the others are left out. */
 export function queryOf(values: FormatValues): ProposalQueryRequest {
   const { format, label, records } = values
   const names = values.columns

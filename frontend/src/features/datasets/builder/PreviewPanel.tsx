@@ -1,4 +1,4 @@
-/** What the contract makes of the records, anew as somebody writes it. */
+/** What the contract makes of the records, updated as the contract is edited. */
 import { Box, Group, Loader, Skeleton, Title } from '@mantine/core'
 import { PreviewContent } from '~/components/contract/PreviewContent'
 import { ProblemAlert } from '~/components/ProblemAlert'

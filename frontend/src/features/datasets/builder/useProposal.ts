@@ -1,4 +1,4 @@
-/** What a topic's records suggest. They are not asked for again by themselves: what was begun with stays. */
+/** What a topic's records suggest. It is never refetched automatically, so that the builder's starting point stays. */
 import { useQuery } from '@tanstack/react-query'
 import { type ProposalQueryRequest, topicsProposal } from '~/lib/api'
 

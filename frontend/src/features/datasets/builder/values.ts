@@ -58,7 +58,7 @@ export interface BuilderValues {
   split: Contract['split']
   validation: Typed
   test: Typed
-  /** What the proposal was told of the records. */
+  /** The query about the records for which the proposal was made. */
   asked: ProposalQueryRequest
 }
 
@@ -268,7 +268,7 @@ export function sliceOf(topic: string, slice: SliceValues, now?: Date): SliceReq
   return { topic }
 }
 
-/** A local time as the API takes it; nothing while it is none. */
+/** A local time as the API takes it; nothing while the text is not a time. */
 export function timeOf(local: string): string | null {
   const time = new Date(local)
   return Number.isNaN(time.getTime()) ? null : time.toISOString()
