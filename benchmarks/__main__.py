@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="small amounts: does it work at all?")
     parser.add_argument("--write", action="store_true", help="put all known figures into README.md and docs/figures.md")
     parser.add_argument("--check", action="store_true", help="fail where a ratio is worse than docs/figures.md says")
-    parser.add_argument("--repeats", type=int, default=5, help="medians of so many (default 5)")
+    parser.add_argument("--repeats", type=int, default=5, help="number of runs whose median is given (default 5)")
     options = parser.parse_args()
     # Without a terminal nothing is folded to fit one.
     console = Console(width=None if sys.stdout.isatty() else 180)

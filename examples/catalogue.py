@@ -45,12 +45,14 @@ class Listed:
 EXAMPLES = (
     Listed("digits", "handwritten digits of 8x8 pixels: the demo, in half a minute", 0.5, "real, of scikit-learn"),
     Listed("machines", "a JSON topic as data set: windows of ten readings, failing or not", 1, "generated"),
-    Listed("MNIST_RAW_format", "the tutorial: handwritten digits as bytes", 1, "MNIST, else scikit-learn's digits"),
+    Listed(
+        "MNIST_RAW_format", "the tutorial: handwritten digits as bytes", 1, "MNIST, otherwise scikit-learn's digits"
+    ),
     Listed(
         "MNIST_online",
         "incremental training: the digits a third at a time, learnt as they come",
         1.5,
-        "MNIST, else scikit-learn's digits",
+        "MNIST, otherwise scikit-learn's digits",
         module="run_online",
         folder_name="MNIST_RAW_format",
     ),
@@ -58,7 +60,7 @@ EXAMPLES = (
         "MNIST_tiers",
         "a distributed model: edge, fog and cloud; each answers what it is sure of",
         2,
-        "MNIST, else scikit-learn's digits",
+        "MNIST, otherwise scikit-learn's digits",
         module="run_tiers",
         folder_name="MNIST_RAW_format",
     ),
@@ -66,26 +68,26 @@ EXAMPLES = (
         "VGG16_CIFAR10_RAW_format",
         "a deep convolutional network on small colour images",
         4,
-        "CIFAR-10, else patches of photographs",
+        "CIFAR-10, otherwise patches of photographs",
     ),
-    Listed("EUROSAT_RAW_format", "land use seen from space", 6, "EuroSAT, else patches of photographs"),
-    Listed("SO2SAT_RAW_format", "local climate zones seen from space", 4, "So2Sat (a file), else patches"),
-    Listed("HCOPD_Avro_format", "a diagnosis from three numbers, in Avro records", 1, "Exasens, else generated"),
+    Listed("EUROSAT_RAW_format", "land use seen from space", 6, "EuroSAT, otherwise patches of photographs"),
+    Listed("SO2SAT_RAW_format", "local climate zones seen from space", 4, "So2Sat (a file), otherwise patches"),
+    Listed("HCOPD_Avro_format", "a diagnosis from three numbers, in Avro records", 1, "Exasens, otherwise generated"),
     Listed("MLGPARK_STREAM_RAW_format", "free places of car parks: a regression", 1, "generated"),
     Listed(
         "NO2SoftSensor_RAW_format",
         "a soft sensor of nitrate: what a model cannot tell, however it is trained",
         1,
-        "rivers, else generated as hard",
+        "rivers, otherwise generated as hard",
     ),
     Listed(
         "TCN_NILM_RAW_format",
         "which appliance uses the current: a matrix as label",
         1,
-        "UCI household, else generated",
+        "UCI household, otherwise generated",
     ),
     Listed("river_soft_sensor", "absurd values, scaling, and the median: the seminar's river", 1.5, "generated"),
-    Listed("flights_malaga", "where aircraft go, told by how they fly, on a live map", 1, "generated"),
+    Listed("flights_malaga", "where aircraft go, predicted from how they fly, on a live map", 1, "generated"),
 )
 
 # Names of old, and what people type.

@@ -36,7 +36,7 @@ def arguments(about: str | None, *, topic: str | None = None, inference: bool = 
     if topic is not None:
         parser.add_argument("--bootstrap-servers", default="127.0.0.1:9092", help="(default 127.0.0.1:9092)")
         parser.add_argument("--topic", default=topic, help=f"(default {topic})")
-    parser.add_argument("--count", type=int, help="so many samples at most")
+    parser.add_argument("--count", type=int, help="at most this many samples")
     parser.add_argument("--offline", action="store_true", help="download nothing, take what there is instead")
     return parser
 

@@ -42,7 +42,7 @@ class HttpHeartbeats:
         try:
             self._http.post("/api/heartbeats/", json=body).raise_for_status()
         except (httpx.HTTPError, OSError) as error:
-            logger.debug("the backend could not be told that the control logger is alive", error=str(error))
+            logger.debug("the control logger's sign of life did not reach the backend", error=str(error))
 
     def close(self) -> None:
         self._http.close()

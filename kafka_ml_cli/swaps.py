@@ -105,7 +105,7 @@ def compare(context: typer.Context, inference: int, json: JsonOption = False) ->
         return print_json(comparison)
     last = found.last_challenge
     if last is not None:
-        what = f"version {last.version}, the {last.kind} beside version {last.champion},"
+        what = f"version {last.version}, the {last.kind} next to version {last.champion},"
         why = f": {last.why}" if last.why else ""
         console().print(f"{what} was {'promoted' if last.promoted else 'dropped'} by {last.by}{why}")
     if comparison is None:
@@ -186,7 +186,7 @@ def _change(swap: SwapReport) -> str:
     is_same = swap.from_version == swap.version
     said = [str(swap.version) if is_same else f"{swap.from_version or '?'} -> {swap.version}"]
     if swap.challenger is not None:
-        said.append(f"{swap.challenger} beside it")
+        said.append(f"{swap.challenger} next to it")
     if swap.limit is not None:
         said.append(f"limit {swap.limit:g}")
     return ", ".join(said) if len(said) > 1 or not is_same else f"{swap.version} alone"

@@ -47,7 +47,7 @@ _DEATHS: dict[str, tuple[FailureCategory, str]] = {
     "crashed": (FailureCategory.USER_CODE, "a library crashed under the model's code: its last output is in the log"),
     "killed": (
         FailureCategory.LOST,
-        "something else ended the model process, often a machine short of memory: run it again with less beside it",
+        "something else ended the model process, often because memory runs short: run fewer programs at once",
     ),
 }
 

@@ -61,7 +61,7 @@ def _answer(handler: Handler, channel: Channel) -> None:
         except FrameError as error:
             # Names and words in it are of the user's code.
             refusal = UserCodeError(
-                f"what the model answers to {request.get('method')!r} cannot be told: {error}",
+                f"what the model answers to {request.get('method')!r} cannot be sent: {error}",
                 kind="invalid",
                 hint="give layers, inputs and metrics fewer and shorter names",
             )

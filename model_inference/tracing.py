@@ -49,7 +49,7 @@ class Tracing(Closing):
         except ImportError as error:
             raise SettingsError(
                 f"KML_TRACING is otlp, and OpenTelemetry is not installed here ({error})",
-                hint="install kafka-ml[tracing] beside the worker, or leave KML_TRACING empty",
+                hint="install kafka-ml[tracing] next to the worker, or leave KML_TRACING empty",
             ) from error
         asked = next((os.environ[name] for name in _PROTOCOLS if os.environ.get(name)), _HTTP)
         if asked != _HTTP:

@@ -184,7 +184,7 @@ def _ended_from_outside(error: ApiError | None) -> WorkerExit:
     if error.status in _SUPERSEDED_STATUS:
         logger.info("ending: a newer attempt exists, or this run was deleted", answer=error.message)
         return WorkerExit.SUPERSEDED
-    logger.error("the backend cannot be told how this run went", error=error.message, hint=error.hint)
+    logger.error("this run's outcome could not be reported to the backend", error=error.message, hint=error.hint)
     traceback.print_exception(error)
     return WorkerExit.FAILURE_NOT_REPORTED
 

@@ -239,7 +239,7 @@ def _without_labels(shape: tuple[int, ...], signature: ModelSignature, loss: Los
         return "the features are the targets, as the deployment says"
     if loss.kind in _CLASS_KINDS or not _answers_its_input(shape, signature):
         raise DataMismatch(
-            "the stream's records have no labels: each record's key is null, or was announced to be none",
+            "the stream's records have no labels: each record's key is null, or was announced not to be one",
             hint="send each sample's label with it; the sink writes it as the record's key. A model that learns to "
             "give back its input (an autoencoder) is deployed with the targets 'features'",
         )

@@ -22,7 +22,7 @@ def _row(**changed: Any) -> dict[str, Any]:
         "spread": 0.04,
         "bar": ">= 0.85",
         "met": False,
-        "note": "beside light work",
+        "note": "next to light work",
     }
     return asdict(Row(**{**fields, **changed}))
 
@@ -72,4 +72,4 @@ def test_pages_hold_each_row_as_people_read_it() -> None:
     page = figures_page(document)
     assert "| P4 | answers | **200 /s** | 4 /s | 250 /s | 50.0 | 0.80 | 4% | >= 0.85 | no |\n" in page
     assert "| P11 | memory | **200 MB** |  |  |  |  | 4% | >= 0.85 | yes |\n" in page
-    assert "- **P4**, answers: beside light work\n" in page
+    assert "- **P4**, answers: next to light work\n" in page

@@ -64,7 +64,7 @@ _TITLES = {
     429: "Too many requests",
     500: "An error of ours",
     502: "A service behind us gave no usable answer",
-    503: "A service behind us is away",
+    503: "A service behind us is unavailable",
 }
 
 

@@ -34,5 +34,5 @@ def check_address(url: str) -> None:
     if inside:
         raise AddressRefused(
             f"{host} is an address inside ({inside[0]})",
-            hint=f"whoever runs the platform can allow it: KML_ALLOWED_CLUSTERS={host}",
+            hint=f"an administrator of the platform can allow it: KML_ALLOWED_CLUSTERS={host}",
         )

@@ -51,7 +51,7 @@ class BackendSettings(BaseSettings):
     s3_endpoint_url: str = Field("", description="the store's address, e.g. https://s3.example.com; empty: Amazon's")
     s3_region: str = "us-east-1"
     s3_prefix: str = Field("", description="what all keys in the bucket begin with, e.g. kafka-ml")
-    s3_access_key_id: str = Field("", description="empty: what the AWS SDK finds by itself, such as a pod's identity")
+    s3_access_key_id: str = Field("", description="empty: what the AWS SDK finds on its own, such as a pod's identity")
     s3_secret_access_key: SecretStr = SecretStr("")
     s3_ca_file: str = Field("", description="authority of the store's certificate; empty: those of the system")
     s3_cache_bytes: int = Field(
@@ -75,7 +75,9 @@ class BackendSettings(BaseSettings):
         "", description="Kafka's address for programs elsewhere, as the pages tell it; empty: the platform's own"
     )
     allowed_output_brokers: str = Field(
-        "", description="comma-separated host:port that inferences may write to beside the own cluster; * for any"
+        "",
+        description="comma-separated host:port that inferences may write to in addition to the platform's own cluster; "
+        "* for any",
     )
     allowed_clusters: str = Field(
         "",
@@ -104,7 +106,10 @@ class BackendSettings(BaseSettings):
     model_file_bytes: int = Field(8 << 30, ge=0)
     training_wall_seconds: int = Field(0, ge=0, description="time limit of one classic training; 0: none")
     kept_versions: int = Field(
-        20, ge=1, description="of each result, beside the current, the pinned and the served ones; older ones go"
+        20,
+        ge=1,
+        description="versions kept of each result, in addition to the current, the pinned and the served ones; older "
+        "ones are deleted",
     )
     versions_topic: str = Field(
         "kafka-ml.versions", description="compacted topic that tells which version of each result is current"

@@ -171,7 +171,7 @@ class Controller:
             if self._leads:
                 self._leadership.release()
         except DatabaseError as error:
-            logger.warning("the lead could not be given up; it runs out by itself", error=str(error))
+            logger.warning("the lead could not be given up; it expires on its own", error=str(error))
         self._wakeup.close()
 
 

@@ -189,7 +189,7 @@ class _RowDecision:
                 Failure(
                     category=FailureCategory.LOST,
                     cause="the worker vanished without a trace: neither a process nor its exit code is left",
-                    hint="it is tried again by itself; was the state folder cleaned up while Kafka-ML ran?",
+                    hint="it is tried again automatically; was the state folder cleaned up while Kafka-ML ran?",
                 )
             )
         if seen.phase is Phase.RUNNING and self._row.state is not RunState.RUNNING:
@@ -275,7 +275,7 @@ class _RowDecision:
         return Failure(
             category=FailureCategory.LOST,
             cause="the worker was stopped",
-            hint="it is tried again by itself",
+            hint="it is tried again automatically",
         )
 
     def _after_looks(self, failure: Failure) -> list[Action]:

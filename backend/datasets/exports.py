@@ -157,7 +157,9 @@ def _ranges(version: DatasetVersion, until: datetime | None) -> str:
     """Return the offsets that are exported; raises InvalidField, StreamUnavailable."""
     if version.since_ms is None:
         if until is not None:
-            raise InvalidField("until", f"{version} has an end: expected none beside it", hint="make a shorter version")
+            raise InvalidField(
+                "until", f"{version} has an end: expected no until with it", hint="make a shorter version"
+            )
         return version.ranges
     if until is None:
         raise InvalidField(

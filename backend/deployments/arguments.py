@@ -62,7 +62,7 @@ def _check_outputs(arguments: Mapping[str, Any], models: Sequence[MLModel]) -> N
     if _CLASS_WEIGHT in arguments and any(model.distributed for model in models):
         raise ArgumentsError(
             "a distributed model has several outputs, which class_weight does not weight: expected none",
-            hint="leave it out, or deploy the models of one output by themselves",
+            hint="leave it out, or deploy the models with one output separately",
         )
 
 

@@ -41,7 +41,7 @@ def deletion_of_result(result: TrainingResult) -> Deletion:
         deployment = {"type": "deployment", "id": result.deployment_id, "name": str(result.deployment)}
         message = f"{name} is all that deployment {result.deployment_id} trains"
         return Deletion(obstacle=InUse(message, users=[deployment], hint="delete the deployment"))
-    return _deletion(name, parts, ["its metrics and logs, and what was noted beside it"])
+    return _deletion(name, parts, ["its metrics and logs, and its notes"])
 
 
 def delete_deployment(deployment: Deployment, *, actor: Actor) -> None:

@@ -55,7 +55,7 @@ def _judged(
     mode: TrainingMode, document: Mapping[str, Any] | None, models: Iterable[MLModel]
 ) -> tuple[Incremental | None, list[FieldProblem]]:
     if mode is not TrainingMode.INCREMENTAL:
-        detail = "how a stream without end is learnt: expected mode incremental beside it"
+        detail = "how a stream without end is learnt: expected mode incremental"
         return None, [] if document is None else [FieldProblem(field="incremental", code="incremental", detail=detail)]
     asked, problems = _read(document or {})
     return asked, [*problems, *_problems_with(models, asked)]
@@ -113,7 +113,7 @@ def _combination_problems(asked: Incremental, given: Mapping[str, Any]) -> list[
     if not metric:
         for name in ("change", "improvement"):
             if given.get(name) is not None:
-                detail = "there is no metric that could improve: expected monitoring_metric beside it"
+                detail = "there is no metric that could improve: expected monitoring_metric as well"
                 problems.append(_problem(name, detail, hint="for example loss or accuracy"))
     elif asked.change is None and known_direction(metric) is None:
         detail = f"whether {metric} gets better as it rises is not known: expected up or down"

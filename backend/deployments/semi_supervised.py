@@ -46,7 +46,7 @@ def _judged(
     asked, found = read_settings(SemiSupervised, given, field=_FIELD)
     problems += found
     if targets is Targets.FEATURES:
-        detail = "the features are the targets, so no sample lacks a label: expected targets labels beside it"
+        detail = "the features are the targets, so no sample lacks a label: expected the targets 'labels'"
         problems.append(problem_with(_FIELD, detail))
     reasons = ((model, no_classes_reason(model.report.get("labels") or "")) for model in models)
     wrong = [f"model {model.name} cannot learn unlabelled samples: {reason}" for model, reason in reasons if reason]

@@ -326,7 +326,7 @@ def _check_size(result: TrainingResult, name: str, total: int) -> None:
     stored, kind = sum(beside), "checkpoint" if is_checkpoint(name) else "artifact"
     if total > settings.max_artifact_bytes or stored + total > settings.max_run_artifact_bytes:
         raise RefusedError(
-            f"the {kind} has {total} bytes beside {stored} of this attempt: expected at most "
+            f"the {kind} has {total} bytes, and this attempt has stored {stored}: expected at most "
             f"{settings.max_artifact_bytes} in one and {settings.max_run_artifact_bytes} together",
             hint="an administrator can raise KML_MAX_ARTIFACT_BYTES and KML_MAX_RUN_ARTIFACT_BYTES",
         )

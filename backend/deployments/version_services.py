@@ -107,8 +107,8 @@ def _version_beside(part: TrainingResult, asked: TrainingResult, number: int) ->
     version = part.versions.filter(number=number).first()
     if version is None:
         raise Conflict(
-            f"version {number} of result {part.pk} ({part.model.name}) is not kept: expected it beside that of result "
-            f"{asked.pk}, with which it was trained",
+            f"version {number} of result {part.pk} ({part.model.name}) is not kept: expected it as well as that of "
+            f"result {asked.pk}, with which it was trained",
             hint="promote a version that all sub-models of the chain have",
         )
     return version

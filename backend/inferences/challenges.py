@@ -116,7 +116,7 @@ def start_shadow(
             shadow_of=locked,
             created_by_id=actor.user_id,
         )
-        detail = f"version {version} beside version {locked.served.number} of inference {locked.pk}"
+        detail = f"version {version} next to version {locked.served.number} of inference {locked.pk}"
         record(actor, "shadow", shadow, after=state_hash(shadow), detail=detail)
         publish_run(shadow, change="created")
     return shadow

@@ -66,10 +66,10 @@ def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
         return f"it takes samples of shape {_text(inputs[1])}, and the input's are {_text(inputs[0])}"
     outputs = [[tuple(shape) for shape in outcome.get("output_shapes") or ()] for outcome in (before, after)]
     if all(outputs) and outputs[0] != outputs[1]:
-        return f"it answers {_shapes(outputs[1])}, and whoever reads the output expects {_shapes(outputs[0])}"
+        return f"it answers {_shapes(outputs[1])}, and readers of the output expect {_shapes(outputs[0])}"
     scores = [(outcome.get("exit") or {}).get("scores") for outcome in (before, after)]
     if all(scores) and scores[0] != scores[1]:
-        return f"it answers {scores[1]}, and whoever reads the output expects {scores[0]}"
+        return f"it answers {scores[1]}, and readers of the output expect {scores[0]}"
     return ""
 
 

@@ -177,7 +177,7 @@ class InferenceSerializer(serializers.ModelSerializer[Inference]):
     cluster_name = serializers.CharField(source="cluster.name", read_only=True, default="", help_text="empty: our own")
     input_format = FormatField()
     start = serializers.CharField(read_only=True, help_text="where its consumer group began to read the input")
-    tier = serializers.SerializerMethodField(help_text="name of the sub-model of a distributed model; else empty")
+    tier = serializers.SerializerMethodField(help_text="name of the sub-model of a distributed model; otherwise empty")
     upper_topic = serializers.CharField(read_only=True, help_text="what is below the limit goes there; empty: nothing")
     limit = serializers.FloatField(read_only=True, allow_null=True, help_text="null: it answers everything itself")
     exits = serializers.SerializerMethodField(help_text="since replicas decide by the limit; null without one")
@@ -465,7 +465,7 @@ class InferenceWriteSerializer(InferenceUpdateSerializer):
             raise serializers.ValidationError({"upper_topic": "output, dead letters and upper topic must differ"})
         if attrs["upper_topic"] == attrs["input_topic"] and not attrs["upper_bootstrap_servers"]:
             raise serializers.ValidationError(
-                {"upper_topic": "is the input: what goes up would come back for ever; expected the next tier's input"}
+                {"upper_topic": "is the input: what goes up would come back forever; expected the next tier's input"}
             )
         control = environment().control_topics
         for name in ("input_topic", "output_topic", "upper_topic"):

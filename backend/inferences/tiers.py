@@ -138,7 +138,7 @@ def _check_loop(inference: Inference) -> None:
         raise InvalidField(
             "upper_topic",
             f"inference {reader.pk} of {reader.result.model.name} reads {inference.upper_topic}: expected the input of "
-            f"a tier above {inference.result.model.name}, or records would go round for ever",
+            f"a tier above {inference.result.model.name}, or records would go round forever",
         )
 
 

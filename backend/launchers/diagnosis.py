@@ -50,7 +50,7 @@ def diagnose(ending: Ending) -> Failure | None:
         return Failure(
             category=FailureCategory.LOST,
             cause="Kafka-ML was shut down while this ran",
-            hint="it is started again by itself when Kafka-ML is back",
+            hint="it is started again automatically when Kafka-ML is back",
         )
     code = _normalised(ending.exit_code)
     if code == 0:
@@ -65,7 +65,7 @@ def diagnose(ending: Ending) -> Failure | None:
         return Failure(
             category=FailureCategory.LOST,
             cause="the worker vanished: nobody saw it end (the machine restarted, or its keeper was killed too)",
-            hint="it is tried again by itself; look at the machine's log if it happens again",
+            hint="it is tried again automatically; look at the machine's log if it happens again",
         )
     if code < 0:
         return _of_signal(-code, ending.log_tail)
@@ -82,13 +82,14 @@ def _of_signal(number: int, log_tail: str) -> Failure:
         return Failure(
             category=FailureCategory.LOST,
             cause="the worker was killed (SIGKILL), not by Kafka-ML",
-            hint="it is tried again by itself; memory may have run out (see the kernel's log), or someone killed it",
+            hint="it is tried again automatically; memory may have run out (see the kernel's log), or someone killed "
+            "it",
         )
     if number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         return Failure(
             category=FailureCategory.LOST,
             cause=f"the worker was asked to end ({signal_name(number)}), not by Kafka-ML",
-            hint="it is tried again by itself",
+            hint="it is tried again automatically",
         )
     if number == signal.SIGXCPU:
         return Failure(

@@ -56,7 +56,7 @@ class PipelineNode(Message):
     state: str = Field("", description="empty where it has none")
     detail: str = ""
     at: datetime | None = None
-    tier: str = Field("", description="edge, fog or cloud of a distributed model; else empty")
+    tier: str = Field("", description="edge, fog or cloud of a distributed model; otherwise empty")
     progress: Progress | None = None
     score: Score | None = None
     rate: float | None = None

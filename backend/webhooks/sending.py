@@ -52,7 +52,7 @@ def _try(delivery: Delivery) -> None:
         delivery.due_at = None if given_up else now + timedelta(seconds=pause)
         said = f"given up after {delivery.tries} tries: {error}" if given_up else error
         seen.update(error=said[:1000], error_at=now)
-        logger.warning("a webhook was not told", webhook=delivery.webhook_id, tries=delivery.tries, error=said)
+        logger.warning("a webhook could not be notified", webhook=delivery.webhook_id, tries=delivery.tries, error=said)
     # It may have been deleted meanwhile, with its webhook or because that was switched off.
     Delivery.objects.filter(pk=delivery.pk).update(tries=delivery.tries, due_at=delivery.due_at)
     done = Delivery.objects.filter(webhook=delivery.webhook_id, due_at=None).order_by("-id")

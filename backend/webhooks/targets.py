@@ -32,9 +32,9 @@ def check_target(url: str) -> str:
     allowed = {part.strip().lower() for part in environment().webhook_hosts.split(",")} - {""}
     if host in allowed or f"{host}:{port}" in allowed:
         return host
-    hint = f"whoever runs the platform can allow it: KML_WEBHOOK_HOSTS={host}"
+    hint = f"an administrator of the platform can allow it: KML_WEBHOOK_HOSTS={host}"
     if "*" not in allowed:
-        raise AddressRefused(f"{host} may not be told: KML_WEBHOOK_HOSTS names {_listed(allowed)}", hint=hint)
+        raise AddressRefused(f"{host} may not be notified: KML_WEBHOOK_HOSTS names {_listed(allowed)}", hint=hint)
     if parts.scheme != "https":
         raise AddressRefused(f"{host} is not named in KML_WEBHOOK_HOSTS: expected https", hint=hint)
     found = addresses_of(host, port)

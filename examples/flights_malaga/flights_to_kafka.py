@@ -37,7 +37,7 @@ def main() -> None:
     add_bootstrap_servers(parser)
     parser.add_argument("--topic", default="ertisdemo", help="(default ertisdemo)")
     parser.add_argument("--interval", type=float, default=3.0, help="seconds between two rounds (default 3)")
-    parser.add_argument("--rounds", type=int, help="so many rounds (default: for a day)")
+    parser.add_argument("--rounds", type=int, help="number of rounds (default: for a day)")
     parser.add_argument(
         "--history",
         type=float,

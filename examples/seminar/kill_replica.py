@@ -41,7 +41,7 @@ def kill(number: int) -> None:
     except psutil.NoSuchProcess:
         ours = False
     if not ours:
-        sys.exit(f"process {number} is no replica on this machine: the platform runs elsewhere")
+        sys.exit(f"process {number} is not a replica on this machine, because the platform runs elsewhere")
     process.kill()
 
 

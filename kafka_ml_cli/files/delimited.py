@@ -322,7 +322,7 @@ class DelimitedFile:
             header = header or (number, row)
             if len(row) != len(header[1]):
                 first = "the header has" if self._has_header else f"row {header[0]} has"
-                hint = "mend that row; a cell that holds the delimiter must be in double quotes"
+                hint = "correct that row; a cell that holds the delimiter must be in double quotes"
                 if self.delimiter == "," and len(row) == 2 * len(header[1]):
                     hint = "are these decimal commas between commas? Save the file with semicolons between the columns"
                 elif any("\n" in cell for cell in row):

@@ -256,7 +256,7 @@ class _TableReader:
         shaped = [scan for scan in self._features if scan.kind is Kind.ARRAY]
         if shaped and len(self._features) > 1:
             raise RefusedError(
-                f"{self._table.path}: column {shaped[0].name} holds arrays of the shape {shaped[0].shape}, beside "
+                f"{self._table.path}: column {shaped[0].name} holds arrays of the shape {shaped[0].shape}, next to "
                 "other columns",
                 hint=f"choose it alone: --features {shaped[0].name}",
             )

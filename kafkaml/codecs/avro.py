@@ -354,7 +354,7 @@ def _notes(columns: list[Column], dtype: np.dtype[Any]) -> tuple[str, ...]:
     if dtype.kind != "f":
         return ()
     return tuple(
-        f"{column.name} ({column.logical}) is held to 256 ns: it is a {dtype.name} number beside others"
+        f"{column.name} ({column.logical}) is held to 256 ns: it is a {dtype.name} number next to others"
         for column in columns
         if column.logical in _NANOSECONDS
     )

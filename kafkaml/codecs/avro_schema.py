@@ -121,7 +121,7 @@ class AvroSchema:
         many = [column.name for column in self.columns if column.many]
         if many:
             raise DecodeError(
-                f"the Avro schema of {self._name} has an array, {many[0]!r}, beside other fields",
+                f"the Avro schema of {self._name} has an array, {many[0]!r}, next to other fields",
                 hint="write one array of all numbers, or fields of numbers",
             )
 

@@ -181,7 +181,7 @@ class TextCodec(Codec):
                 texts.append(value.decode(self._encoding).rstrip("\0"))
             except UnicodeDecodeError as error:
                 raise DecodeError(
-                    f"{self.name} are no {self._encoding} text ({error})",
+                    f"{self.name} are not {self._encoding} text ({error})",
                     index=index,
                     hint=_HINT,
                 ) from error

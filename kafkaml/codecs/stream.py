@@ -15,8 +15,8 @@ from kafkaml.errors import DecodeError
 __all__ = ["StreamCodec", "StreamFailure", "codec_for", "with_learnt"]
 
 _KEY_HINT = (
-    "send the label as the key; where the key is none, such as the name of a device, send records without key, or "
-    'announce the stream with "label_type": "none" in input_config'
+    "send the label as the key; where the key is not the label, such as the name of a device, send records without "
+    'key, or announce the stream with "label_type": "none" in input_config'
 )
 
 

@@ -219,7 +219,7 @@ class TopicBrowser:
                 raise StreamUnavailable(f"topic {topic} has no partition {partition}")
         known = {state.partition: (state.low, state.high) for state in states if state.low is not None}
         if not known:
-            raise StreamUnavailable(f"{topic} has no leader now", hint="a broker is away: try again when it is back")
+            raise StreamUnavailable(f"{topic} has no leader now", hint="a broker is down: try again when it is back")
         return {number: (low or 0, max(low or 0, high or 0)) for number, (low, high) in known.items()}
 
     def _metadata(self) -> Mapping[str, Any]:

@@ -196,7 +196,7 @@ class Compiler:
             return self.error(node, f"there is no function {name[:40]}", hint=hint, meant=near)
         if isinstance(node, exp.Alias):
             return self.error(
-                node, "one expression was expected, and nothing behind it", hint="the name stands beside it"
+                node, "one expression was expected, and nothing behind it", hint="the name is a field of its own"
             )
         return self.error(
             node,

@@ -95,4 +95,4 @@ def _avro(key: bytes, schema: Any) -> Any:
     try:
         return fastavro.schemaless_reader(io.BytesIO(key[FRAME_BYTES:]), schema, None)
     except NO_RECORD as error:
-        raise DecodeError(f"the key is none of its Avro schema ({shown(key, 40)})") from error
+        raise DecodeError(f"the key does not fit its Avro schema ({shown(key, 40)})") from error

@@ -85,7 +85,7 @@ def document_loader(input_format: str, config: Mapping[str, Any], lookup: Schema
 
             return ProtobufLoader(config, lookup)
     raise DecodeError(
-        f"the format {input_format!r} is none that topics are read in: expected JSON, AVRO, PROTOBUF, CSV, RAW or "
+        f"topics cannot be read in the format {input_format!r}: expected JSON, AVRO, PROTOBUF, CSV, RAW or "
         f"{InputFormat.TELEGRAF_STR_JSON}"
     )
 

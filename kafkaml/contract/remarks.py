@@ -103,7 +103,7 @@ class Remarks:
         for leak in leaks:
             self.warning(
                 RemarkCode.LABEL_LEAK,
-                f"{leak.field.name} tells the label {name} by itself ({_percent(leak.accuracy)}): is it known before "
+                f"{leak.field.name} alone gives away the label {name} ({_percent(leak.accuracy)}): is it known before "
                 "the label is?",
                 "it is left out" if leak.same else "leave it out where it is written after the fact",
                 leak.field.path,

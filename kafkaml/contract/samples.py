@@ -50,7 +50,7 @@ def inputs_of(columns: Sequence[CompiledColumn]) -> list[Input]:
         Problem(
             ("columns", place, "input"),
             RefusedError(
-                f"the image {column.name} stands beside other columns: an image is an input of its own",
+                f"the image {column.name} shares an input with other columns: an image needs an input of its own",
                 hint="give it an input of its own name",
             ),
         )

@@ -215,7 +215,7 @@ BEST_EPOCH: Mapping[str, Argument] = {
     "patience": Argument(OPTIONAL_POSITIVE, "another name of early_stopping", "None", alias_of="early_stopping"),
     "monitor": Argument(
         _METRIC_NAME,
-        "metric that tells which epoch is best, val_ before it on validation samples; None: val_loss, else loss",
+        "metric that tells which epoch is best, val_ before it on validation samples; None: val_loss, otherwise loss",
         "None",
     ),
     "mode": Argument(

@@ -36,7 +36,7 @@ class FileUse:
 def loader(*packages: str) -> FileUse:
     """Return the use of the model's code, which loads the weights next to it with ``packages``."""
     return FileUse(
-        purpose="The model's code with a function that loads the weights, which must be beside it by their name.",
+        purpose="The model's code with a function that loads the weights, which must be next to it under their name.",
         needs=packages,
         python="""# Importing it runs the code of the model: read it first.
 from model import load

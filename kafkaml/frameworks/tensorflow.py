@@ -117,7 +117,7 @@ model.summary()
                 "numbers: loading it runs no code of the model."
             ),
             needs=("tensorflow",),
-            python="""# Save model.py of the same training beside it. Importing it runs its code: read it first.
+            python="""# Save model.py of the same training next to it. Importing it runs its code: read it first.
 from model import load
 
 model = load("FILE")

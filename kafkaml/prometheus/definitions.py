@@ -188,7 +188,7 @@ CONTROLLER_LAST = GaugeOf(
 )
 CONTROLLER_LEADS = GaugeOf("kafkaml_controller_leads", "1 for the controller that leads, 0 for one that waits.")
 OUTBOX = GaugeOf("kafkaml_outbox_pending_records", "Records that the platform has yet to write to Kafka.")
-WEBHOOKS = GaugeOf("kafkaml_webhook_pending_deliveries", "Events that webhooks have yet to be told.")
+WEBHOOKS = GaugeOf("kafkaml_webhook_pending_deliveries", "Events that webhooks have yet to receive.")
 
 # --- API -----------------------------------------------------------------------------------------------------------
 API_REQUEST = HistogramOf(

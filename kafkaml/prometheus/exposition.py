@@ -114,7 +114,7 @@ class MetricsServer:
         try:
             self._web = _HttpServer(self._settings, self.everything)
         except OSError as error:
-            logger.warning("metrics are not told", address=self._settings.address, reason=str(error))
+            logger.warning("metrics are not served", address=self._settings.address, reason=str(error))
         else:
             self._web.begin()
 

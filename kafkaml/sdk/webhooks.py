@@ -54,7 +54,11 @@ class Webhooks(Collection[types.Webhook]):
             if now.delivered_at != before.delivered_at:
                 return now
             if now.error_at != before.error_at:
-                raise FailedError(f"{now.url} was not told: {now.error}", hint="it is tried again with growing pauses")
+                raise FailedError(
+                    f"{now.url} could not be notified: {now.error}", hint="it is tried again with growing pauses"
+                )
             if time.monotonic() > deadline:
-                raise DeadlineExceeded(f"waited {timeout_seconds:g} s for {now.url} to be told", hint="kafka-ml status")
+                raise DeadlineExceeded(
+                    f"waited {timeout_seconds:g} s for {now.url} to be notified", hint="kafka-ml status"
+                )
             time.sleep(_LOOK_EVERY_SECONDS)

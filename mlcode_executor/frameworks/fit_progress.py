@@ -148,7 +148,8 @@ def fit_answer(place: FitPlace, *, restores: bool, restored: bool) -> dict[str, 
     """Return the answer of ``fit`` for a finished training: its history, its best epoch, and warnings."""
     best, warnings = place.best, divergence_warnings(place.history)
     if restores and not restored:
-        warnings.append(f"no epoch was the best, {best.monitor or 'loss'} being no number: the last weights are kept")
+        monitored = best.monitor or "loss"
+        warnings.append(f"no epoch was the best, because {monitored} was never a number: the last weights are kept")
     found = {"epoch": best.epoch, "monitor": best.monitor, "value": best.value, "restored": restored}
     return {"history": place.history, "best": found if best.epoch else None, "warnings": warnings}
 

@@ -134,8 +134,8 @@ def try_artifacts(
             (WEIGHTS, PROGRAM),
             (
                 (
-                    f"no {WHOLE} is kept, {WEIGHTS} and {PROGRAM} hold the model: by itself Keras cannot restore it: "
-                    f"{whole}"
+                    f"no {WHOLE} is kept, because Keras cannot restore it on its own: {whole}; {WEIGHTS} and {PROGRAM} "
+                    "hold the model"
                 ),
             ),
         )

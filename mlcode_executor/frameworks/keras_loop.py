@@ -184,7 +184,7 @@ class KerasLoop:
     def unsaved(self) -> str:
         """Return what a saved state does not hold, so that a restored training may differ; empty if nothing."""
         if self._model.run_eagerly:
-            return "run_eagerly lets Python code run at each step: what that keeps by itself"
+            return "the state of Python code, which run_eagerly runs at each step"
         for graph in self._graphs:
             definition = graph.as_graph_def()
             nodes = (node for graph in (definition, *definition.library.function) for node in _nodes(graph))

@@ -17,7 +17,7 @@ __all__ = ["accept_integer_shapes", "seed_generators", "write_program"]
 
 _TEMPLATE = '''{future}"""A model trained by Kafka-ML: the code it was made from, and its weights.
 
-Keep model.weights.h5 beside this file. ``python model.py`` shows the model; ``from model import load`` uses it:
+Keep model.weights.h5 next to this file. ``python model.py`` shows the model; ``from model import load`` uses it:
 
     model = load()
     answers = model.predict(samples)  # samples: {samples}

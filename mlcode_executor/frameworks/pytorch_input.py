@@ -316,8 +316,8 @@ def refuse_fractions(features: Array) -> None:
             raise DecodeError(
                 f"the model takes whole numbers only, as an embedding does, and the features have fractions such as "
                 f"{float(fractions[0]):g}: they would be cut off",
-                hint="send ids as whole numbers; where numbers stand beside them, take the columns apart in forward: "
-                "self.embedding(x[:, 0].long()) and x[:, 1:]",
+                hint="send ids as whole numbers; where other numbers stand next to them, take the columns apart in "
+                "forward: self.embedding(x[:, 0].long()) and x[:, 1:]",
             )
 
 

@@ -13,7 +13,7 @@ __all__ = ["write_program"]
 
 _TEMPLATE = '''{future}"""A model trained by Kafka-ML: the code it was made from, and its weights.
 
-Keep model.safetensors beside this file. ``python model.py`` shows the model; ``from model import load, predict``
+Keep model.safetensors next to this file. ``python model.py`` shows the model; ``from model import load, predict``
 uses it:
 
     model = load()

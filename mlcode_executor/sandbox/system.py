@@ -128,7 +128,7 @@ def pivot_into(folder: str) -> None:
     os.chdir(folder)
     # The new root over the old: no folder for the old one is needed.
     raw_syscall("pivot_root", _PIVOT_ROOT[machine()], b".", b".")
-    _check(_libc.umount2(b".", _MNT_DETACH), "let go of the old root")
+    _check(_libc.umount2(b".", _MNT_DETACH), "release the old root")
     os.chdir("/")
 
 

@@ -189,7 +189,7 @@ def test_the_command_line_swaps_and_shows_what_happened(platform: Platform) -> N
     shown = run_cli("inferences", "swaps", "7", KML_URL=platform.url, KML_TOKEN="t").stdout
     assert "1 -> 2" in shown
     # A canary begins and ends: the version that answers is the same.
-    assert "1, 2 beside it" in shown
+    assert "1, 2 next to it" in shown
     assert "1 alone" in shown
     assert "1 -> 1" not in shown
     assert "20 ms" in shown

@@ -166,7 +166,7 @@ def test_what_may_pass_is_tried_again_later_and_not_forever(observed: Observed |
 
 
 def test_what_is_lost_is_tried_more_often_than_what_fails_on_its_own_with_pauses_of_a_minute_at_most() -> None:
-    broker = Failure(category=FailureCategory.BROKER, cause="Kafka is away")
+    broker = Failure(category=FailureCategory.BROKER, cause="Kafka is unavailable")
     for failure, bound in ((broker, 4), (LOST, 8)):
         ended = seen(Phase.FAILED, failure=failure)
         (before,) = decide([row(tries=bound - 1)], [ended], looks={ended.name: 1})

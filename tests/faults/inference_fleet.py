@@ -148,7 +148,7 @@ class Fleet:
 
     def describe(self) -> str:
         """Say what happened so far, and what each replica does now."""
-        happened = f"{self.armed} kills to come, {dict(self.kills)} killed, {dict(self.exits)} ended by themselves"
+        happened = f"{self.armed} kills to come, {dict(self.kills)} killed, {dict(self.exits)} ended on their own"
         return "\n".join([happened, *(each.describe() for each in [*self._running, *self._leaving])])
 
     def stop(self) -> None:

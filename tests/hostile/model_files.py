@@ -169,7 +169,7 @@ _ONNX: dict[str, Callable[[str], bytes]] = {
     ),
     "an operation that nobody knows": lambda _: _onnx([helper.make_node("System", ["x"], ["y"], command="id")]),
     "an operation of Python": lambda _: _onnx([helper.make_node("PyOp", ["x"], ["y"], domain="ai.onnx.contrib")]),
-    "names that are no text": lambda _: sum_model(4).replace(b"x", b"\x00").replace(b"y", b"\xff"),
+    "names that are not text": lambda _: sum_model(4).replace(b"x", b"\x00").replace(b"y", b"\xff"),
     "no output": lambda _: _onnx([helper.make_node("Identity", ["x"], ["z"])]),
 }
 
@@ -195,7 +195,7 @@ _SAFETENSORS: dict[str, Callable[[str], bytes]] = {
     "a header nested a hundred thousand times": lambda _: _safetensors(
         b'{"__metadata__":' + b'{"a":' * 100_000 + b"1" + b"}" * 100_001
     ),
-    "a header that is no text": lambda _: _safetensors(b'{"\xff\xfe": 1}'),
+    "a header that is not text": lambda _: _safetensors(b'{"\xff\xfe": 1}'),
     "a name twice": lambda _: _safetensors(
         b'{"weight":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},'
         b'"weight":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}',

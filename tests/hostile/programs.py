@@ -473,7 +473,7 @@ os._exit(0)
     ),
     _dies("raises an error of megabytes", "raise ValueError('x' * (8 << 20))", refused=True),
     _dies("answers with more than fits", "result = {'x': 'y' * (2 << 20)}", refused=True),
-    _dies("answers with what is no data", "result = {'x': object()}", refused=True),
+    _dies("answers with something other than data", "result = {'x': object()}", refused=True),
 ]
 
 PROGRAMS = [*FILES, *NETWORK, *KERNEL, *EXHAUSTION, *CHANNEL]

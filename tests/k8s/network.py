@@ -132,4 +132,4 @@ def _matches_expression(expression: Object, labels: Mapping[str, str]) -> bool:
             return value is not None
         case "DoesNotExist":
             return value is None
-    raise ValueError(f"{expression['operator']!r} is no operator of label selectors")
+    raise ValueError(f"{expression['operator']!r} is not an operator of label selectors")

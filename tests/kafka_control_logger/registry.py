@@ -53,7 +53,7 @@ class Registry(LocalServer):
             self.posts[document["offset"]] += 1
             status, after = self._failures.pop(0) if self._failures else (0, False)
             if status and not after:
-                return status, {"detail": "told to fail"}
+                return status, {"detail": "asked to fail"}
             value = None if document["value"] is None else base64.b64decode(document["value"])
             try:
                 ControlMessage.from_bytes(value)
@@ -64,4 +64,4 @@ class Registry(LocalServer):
             if not known:
                 self.registered[place] += 1
                 self.values[document["offset"]] = value
-            return (status, {"detail": "told to fail"}) if status else (200 if known else 201, {})
+            return (status, {"detail": "asked to fail"}) if status else (200 if known else 201, {})

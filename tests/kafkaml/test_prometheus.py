@@ -80,7 +80,7 @@ def test_each_sample_names_its_process() -> None:
 
 class _Broken:
     def collect(self) -> Sequence[Metric]:
-        raise OSError("the database is away")
+        raise OSError("the database is unavailable")
 
 
 def test_a_collector_that_fails_leaves_the_others() -> None:

@@ -195,7 +195,7 @@ def test_a_model_of_one_batch_size_is_a_finding() -> None:
     def predict(features: Any) -> list[Any]:
         return [features.reshape(64, -1)]
 
-    (warning,) = findings(predict, np.ones((64, 3), np.float32), code="this is no Python")
+    (warning,) = findings(predict, np.ones((64, 3), np.float32), code="this is not Python")
     assert "fails with another number" in warning
     assert "batch of 64" in warning
 

@@ -236,10 +236,10 @@ for more, callback in (({}, {}), (dict(steps_per_epoch=3), {}), (dict(epochs=30,
         best=best,
     )
     assert best.restore() == bool(callback)
-    weights = [[float(each) for each in np.concatenate([np.ravel(each) for each in copies(made)])[:99]]
+    weights = [[float(number) for number in np.concatenate([np.ravel(array) for array in copies(made)])[:99]]
                for made in (theirs, ours)]
-    told = [place.best.epoch, callbacks[0].best_epoch + 1 if callback else place.best.epoch, rates[-1], len(rates)]
-    answers.append([history, place.history, *weights, told])
+    outcome = [place.best.epoch, callbacks[0].best_epoch + 1 if callback else place.best.epoch, rates[-1], len(rates)]
+    answers.append([history, place.history, *weights, outcome])
 methods = keras.Model.fit, keras.callbacks.EarlyStopping, keras.Model.evaluate
 json.dump([answers, *([*inspect.signature(method).parameters] for method in methods)], sys.stdout)
 """

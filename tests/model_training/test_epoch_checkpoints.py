@@ -70,7 +70,7 @@ def test_checkpoints_take_a_twentieth_of_the_time(run: Run, monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("error", "kept"),
     [
-        (ApiError("the backend is away", status=0), [2, 3]),
+        (ApiError("the backend is unavailable", status=0), [2, 3]),
         (ApiError("no room", status=507), [2, 3]),
         (ApiError("too large", status=413), []),
     ],

@@ -68,7 +68,7 @@ def test_a_result_goes_alone_but_not_the_last_one(viewer: APIClient, editor: API
     deployment = builders.make_deployment(builders.make_model(), builders.make_model())
     last, first = deployment.results.order_by("id")
     builders.make_stream(deployment.pk)
-    assert reported(viewer, "results", first.pk)[0]["losses"] == ["its metrics and logs, and what was noted beside it"]
+    assert reported(viewer, "results", first.pk)[0]["losses"] == ["its metrics and logs, and its notes"]
     assert runs.register_attempt(TrainingResult, first.pk)
     busy = editor.delete(f"/api/results/{first.pk}/").json()
     assert (busy["detail"], busy["hint"]) == (f"result {first.pk} is training", "stop it first")

@@ -52,8 +52,8 @@ def test_the_direction_follows_from_a_metric_that_is_known(metric: str, change: 
             "validation_rate",
             "measured on samples that validate",
         ),
-        ({"improvement": 0.1}, "improvement", "expected monitoring_metric beside it"),
-        ({"change": "up"}, "change", "expected monitoring_metric beside it"),
+        ({"improvement": 0.1}, "improvement", "expected monitoring_metric as well"),
+        ({"change": "up"}, "change", "expected monitoring_metric as well"),
         ({"monitoring_metric": "cohen_kappa"}, "change", "expected up or down"),
         ({"monitoring_metric": "loss", "change": "left"}, "change", "'up' or 'down'"),
         ({"numeratorBatch": 5, "denominatorBatch": 5}, "numeratorBatch", "expected fewer than all"),
@@ -86,5 +86,5 @@ def test_the_two_numbers_of_the_old_form_are_a_share(old: dict[str, int], rate: 
 def test_settings_of_another_mode_are_refused() -> None:
     (found,) = incremental_problems(TrainingMode.CLASSIC, {}, [])
     assert found.field == "incremental"
-    assert found.detail.endswith("expected mode incremental beside it")
+    assert found.detail.endswith("expected mode incremental")
     assert incremental_problems(TrainingMode.CLASSIC, None, []) == []

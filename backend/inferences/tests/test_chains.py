@@ -109,7 +109,7 @@ def test_a_chain_is_served_as_proposed_but_for_what_is_given(leader: TrainingRes
         (0, {"limit": 0.05}, "tiers.0.limit", "nothing would go up"),
         (1, {"replicas": -1}, "tiers.1.replicas", ""),
         (2, {"limit": 0.5, "upper_topic": "higher"}, "tiers.2.limit", "is the top of its chain"),
-        (1, {"upper_topic": "minst-in"}, "tiers.1.upper_topic", "would go round for ever"),
+        (1, {"upper_topic": "minst-in"}, "tiers.1.upper_topic", "would go round forever"),
     ],
 )
 def test_all_tiers_are_made_or_none(

@@ -123,7 +123,7 @@ def test_a_version_of_another_shape_is_refused(result: TrainingResult, editor: A
     train_again(result, output_shapes=[[2]])
     answer = post(editor, inference, "swap", version=2)
     assert answer.status_code == 400
-    assert "version 2 cannot take the place of 1: it answers (2,), and whoever reads the output" in str(answer.json())
+    assert "version 2 cannot take the place of 1: it answers (2,), and readers of the output" in str(answer.json())
     assert post(editor, inference, "follow").status_code == 400
 
 
@@ -244,7 +244,7 @@ def test_a_result_that_trains_on_can_be_served_once_it_has_a_version(result: Tra
         (
             {"output_shapes": [[10], [3]]},
             {"output_shapes": [[10]]},
-            "it answers (10,), and whoever reads the output expects (10,) and (3,)",
+            "it answers (10,), and readers of the output expect (10,) and (3,)",
         ),
         (
             {"learnt": {"fields": ["a", "b"]}},

@@ -94,7 +94,7 @@ def test_an_upper_tier_reads_what_the_lower_one_sends(chain: list[TrainingResult
         ({"limit": -0.5}, "limit", "-0.5 is not a confidence"),
         ({"limit": "nan"}, "limit", "expected a number"),
         ({"limit": 0.1}, "limit", "nothing would go up: of 10 classes the most probable has at least 0.1"),
-        ({"upper_topic": "in"}, "upper_topic", "would come back for ever"),
+        ({"upper_topic": "in"}, "upper_topic", "would come back forever"),
         ({"upper_topic": "out"}, "upper_topic", "must differ"),
         ({"upper_topic": "out.dlq"}, "upper_topic", "must differ"),
         ({"upper_topic": "KAFKA_ML_CONTROL_TOPIC"}, "upper_topic", "is a control topic"),

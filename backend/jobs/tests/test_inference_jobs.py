@@ -116,7 +116,7 @@ def test_a_failure_that_no_restart_mends_fails_the_inference(inference: Inferenc
 
 
 def test_a_passing_failure_does_not(inference: Inference, replica: APIClient) -> None:
-    error = {"category": "broker", "cause": "Kafka is away"}
+    error = {"category": "broker", "cause": "Kafka is unavailable"}
     assert post_stats(replica, inference, state="failed", error=error).status_code == 200
     assert Inference.objects.get().state == "waiting"
     assert ReplicaStats.objects.get().document["error"]["category"] == "broker"

@@ -250,7 +250,7 @@ class ClusterCache:
             why = f": {kind.failure}" if kind.failure is not None else ""
             since = f"for {kind.age_seconds:.0f} s" if kind.is_synced else "yet"
             raise BrokenError(
-                f"the cluster has not told of its {kind.kind.plural} {since}{why}",
+                f"the cluster has sent no list of its {kind.kind.plural} {since}{why}",
                 hint=kind.failure.hint if kind.failure is not None else "",
             )
 

@@ -41,7 +41,7 @@ from kafkaml.wire.failure import Failure, FailureCategory
 
 __all__ = ["job_obstacle", "pod_failure", "pod_obstacle", "set_obstacle"]
 
-_AGAIN = "it is tried again by itself"
+_AGAIN = "it is tried again automatically"
 
 # Reasons of the condition DisruptionTarget: the cluster took the pod away.
 _DISRUPTIONS = {
@@ -159,7 +159,7 @@ def _of_deadline(status: Mapping[str, Any]) -> Failure | None:
         return None
     return Failure(
         category=FailureCategory.TIME_LIMIT,
-        cause="the pod ran longer than it may, and its worker did not end by itself",
+        cause="the pod ran longer than it may, and its worker did not end on its own",
         hint="train on less data or fewer epochs, or raise KML_TRAINING_WALL_SECONDS",
     )
 
@@ -224,7 +224,7 @@ def vanished(pod: Mapping[str, Any] | None, job: Mapping[str, Any] | None) -> Fa
         category=FailureCategory.LOST,
         cause=f"the worker's pod{f' on node {node}' if node else ''} vanished before it could say how it ended"
         + (f" (the cluster says: {said})" if said else ""),
-        hint="it is tried again by itself; look at the cluster's nodes if it happens again",
+        hint="it is tried again automatically; look at the cluster's nodes if it happens again",
     )
 
 
@@ -270,10 +270,10 @@ def _of_scheduling(status: Mapping[str, Any]) -> Failure | None:
         case "SchedulingGated":
             return configuration(
                 "the pod is held back by a scheduling gate",
-                "whoever set the gate (such as Kueue) lets it start when its turn has come",
+                "what set the gate (such as Kueue) lets it start when its turn has come",
             )
         case "SchedulerError":
-            return configuration(f"the scheduler failed: {message}", "it is tried again by itself; see its log")
+            return configuration(f"the scheduler failed: {message}", "it is tried again automatically; see its log")
     return None
 
 
@@ -304,7 +304,7 @@ def _of_setup(pod: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> Fa
 
 def _missing_hint(name: str) -> str:
     if name.startswith("kml-"):
-        return "the controller makes it again by itself; look at its log if this stays"
+        return "the controller makes it again automatically; look at its log if this stays"
     return f"make {name!r} in the workers' namespace, or correct KML_KUBERNETES_KAFKA_SECRET"
 
 
@@ -321,7 +321,7 @@ def job_obstacle(job: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) ->
         where = f"Kueue's queue {queue}" if queue else "a queue"
         return configuration(
             f"the training waits for its turn in {where}",
-            "it starts by itself when the queue's quota has room; see `kubectl get workloads` in their namespace",
+            "it starts automatically when the queue's quota has room; see `kubectl get workloads` in their namespace",
         )
     return _of_creation(job, events)
 

@@ -50,12 +50,12 @@ UNSCHEDULABLE_HINTS = (
     _hint(r"were unschedulable", "the nodes are closed to new pods: `kubectl uncordon` one, or add a node"),
     _hint(r"no nodes available", "the cluster has no node that takes pods: look at `kubectl get nodes`"),
 )
-UNSCHEDULABLE_HINT = "look at `kubectl describe nodes`; it starts by itself as soon as a node fits"
+UNSCHEDULABLE_HINT = "look at `kubectl describe nodes`; it starts automatically as soon as a node fits"
 
 IMAGE_HINTS = (
     _hint(
         r"InvalidImageName|invalid reference format|couldn't parse image",
-        "KML_KUBERNETES_IMAGE makes a name that is none: expected e.g. host:5000/kafka-ml/{component}:0.1.0",
+        "KML_KUBERNETES_IMAGE makes an invalid image name: expected e.g. host:5000/kafka-ml/{component}:0.1.0",
     ),
     _hint(
         r"unauthorized|denied|forbidden|authentication required|no basic auth|authorization failed|\b40[13]\b",
@@ -114,14 +114,15 @@ CREATE_HINTS = (
     ),
     _hint(
         r"violates PodSecurity",
-        "something beside Kafka-ML adds what the restricted profile forbids: look at the cluster's admission webhooks",
+        "something other than Kafka-ML adds what the restricted profile forbids: look at the cluster's admission "
+        "webhooks",
     ),
     _hint(r"PriorityClass", "correct KML_KUBERNETES_PRIORITY_CLASS, or make that PriorityClass"),
     _hint(r"RuntimeClass", "correct KML_KUBERNETES_RUNTIME_CLASS, or make that RuntimeClass"),
     _hint(
         r"serviceaccount|service account",
-        "the namespace is new or being removed: it is tried again by itself; apply the platform's manifests again if"
-        " this stays",
+        "the namespace is new or being removed: it is tried again automatically; apply the platform's manifests again "
+        "if this stays",
     ),
     _hint(r"being terminated", "the workers' namespace is being removed: apply the platform's manifests again"),
     _hint(r"webhook", "an admission webhook of the cluster refused or did not answer: look at what the message names"),

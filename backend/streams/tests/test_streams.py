@@ -29,9 +29,9 @@ def test_a_record_stays_in_the_outbox_until_kafka_has_it(editor: APIClient) -> N
     stream = builders.make_stream()
     editor.post(f"/api/streams/{stream.pk}/send/", {"deployment": builders.make_deployment().pk})
     pk = services.pending_outbox()[0].pk
-    services.mark_outbox_failed(pk, "Kafka is away")
+    services.mark_outbox_failed(pk, "Kafka is unavailable")
     waiting = services.pending_outbox()[0]
-    assert (waiting.tries, waiting.error) == (1, "Kafka is away")
+    assert (waiting.tries, waiting.error) == (1, "Kafka is unavailable")
     services.mark_outbox_published(pk)
     assert services.pending_outbox() == []
     assert OutboxMessage.objects.get().published_at is not None

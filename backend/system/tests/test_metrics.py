@@ -155,7 +155,7 @@ def test_rounds_are_measured_also_those_that_fail() -> None:
     with rounds.round():
         pass
     with pytest.raises(OSError, match="away"), rounds.round():
-        raise OSError("the cluster is away")
+        raise OSError("the cluster is unavailable")
     text = ProcessMetrics("controller", [rounds]).text()
     assert _value(text, "kafkaml_controller_round_duration_seconds_count", outcome="done") == 1
     assert _value(text, "kafkaml_controller_round_duration_seconds_count", outcome="failed") == 1

@@ -84,9 +84,9 @@ def test_a_component_elsewhere_says_what_it_does_until_it_falls_silent(viewer: A
     assert service.post("/api/heartbeats/", said).status_code == 204
     (shown,) = viewer.get("/api/system/").json()["components"]
     assert (shown["name"], shown["state"], shown["detail"]) == ("control-logger", "ready", "reading")
-    service.post("/api/heartbeats/", {**said, "doing": "waiting: the backend is away"})
+    service.post("/api/heartbeats/", {**said, "doing": "waiting: the backend is unavailable"})
     (shown,) = viewer.get("/api/system/").json()["components"]
-    assert shown["detail"] == "waiting: the backend is away"
+    assert shown["detail"] == "waiting: the backend is unavailable"
     ComponentHeartbeat.objects.update(at=timezone.now() - timedelta(seconds=60))
     (shown,) = viewer.get("/api/system/").json()["components"]
     assert shown["state"] == "silent"

@@ -162,7 +162,7 @@ def test_nothing_is_decided_on_too_little_or_on_old_knowledge() -> None:
     cache = ClusterCache(script, clock=lambda: now[0])  # type: ignore[arg-type]
     script.lists += [([], "1"), Unreachable("no route to host"), ([], "1"), ([], "1")]
     cache.step()
-    with pytest.raises(BrokenError, match=r"has not told of its statefulsets yet: no route to host"):
+    with pytest.raises(BrokenError, match=r"has sent no list of its statefulsets yet: no route to host"):
         cache.check()
     now[0] += 1
     script.lists.append(([], "1"))

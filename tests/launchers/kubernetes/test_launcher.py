@@ -241,7 +241,7 @@ def test_a_launch_that_took_no_effect_is_known_as_such(world: World) -> None:
 
 
 def test_before_the_cluster_spoke_nothing_is_said(world: World) -> None:
-    with pytest.raises(BrokenError, match="has not told of its jobs yet"):
+    with pytest.raises(BrokenError, match="has sent no list of its jobs yet"):
         world.launcher.observe()
 
 

@@ -406,7 +406,7 @@ OBSTACLES = [
     (
         waiting("InvalidImageName", 'Failed to apply default image tag "a b": couldn\'t parse image name "a b"'),
         "couldn't parse image name",
-        "KML_KUBERNETES_IMAGE makes a name that is none",
+        "KML_KUBERNETES_IMAGE makes an invalid image name",
     ),
     (
         waiting("ErrImagePull", "pull access denied, repository does not exist or may require authorization"),

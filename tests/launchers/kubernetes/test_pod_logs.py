@@ -197,10 +197,10 @@ def test_a_broken_stream_is_read_again_from_where_it_broke(world: World) -> None
 
 
 def test_a_log_that_cannot_be_read_says_why_once(world: World) -> None:
-    world.node.error = ApiRefused("pods/log is forbidden", hint="mend the role")
+    world.node.error = ApiRefused("pods/log is forbidden", hint="correct the role")
     for _ in range(9):
         text = world.look(pod())
-    assert text == f"[the log of pod {WORK}-0 cannot be read now: pods/log is forbidden; mend the role]\n"
+    assert text == f"[the log of pod {WORK}-0 cannot be read now: pods/log is forbidden; correct the role]\n"
     world.node.error = None
     world.node.runs = [[(at(1), "a\n")]]
     assert world.look(pod()).endswith("\na\n")

@@ -129,7 +129,7 @@ test('a shadow names what it shadows; one that ended says what became of it and 
   await show(<CompareTab inference={withCanary({ shadow_of: 9, challenger, last_challenge: ended })} />)
   expect(await screen.findByRole('link', { ...FAST, name: 'inference 9' })).toBeInTheDocument()
   expect(
-    screen.getByText(/^Version 2, a shadow beside version 1, was promoted by the platform just now/),
+    screen.getByText(/^Version 2, a shadow next to version 1, was promoted by the platform just now/),
   ).toHaveTextContent('the same answer to 99.00% of 100 records.')
   expect(screen.queryByRole('button', { ...FAST, name: /Promote/ })).toBeNull()
 })
@@ -149,7 +149,7 @@ test('what became of the last one is told, and the shadows that there are', asyn
   answers({}, [withCanary({ id: 12, shadow_of: 3, challenger })])
   await show(<CompareTab inference={inference({ last_challenge: last })} />)
   expect(
-    await screen.findByText('Version 2, a canary beside version 1, was dropped by maria just now.'),
+    await screen.findByText('Version 2, a canary next to version 1, was dropped by maria just now.'),
   ).toBeInTheDocument()
   expect(screen.queryByText(/Found by then/)).toBeNull()
   const rows = within(await screen.findByRole('table', FAST)).getAllByRole('row', FAST)

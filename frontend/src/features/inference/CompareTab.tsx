@@ -140,7 +140,7 @@ function Challenge({
   return (
     <Stack gap="xs" component="section">
       <Title order={2}>
-        Version {tried} beside version {inference.version}
+        Version {tried} next to version {inference.version}
       </Title>
       <Text size="sm" maw={720}>
         {shadow === null ? (

@@ -4,7 +4,7 @@ import { inference } from '~/testing/inference'
 import { platform, Refusal, show } from '~/testing/page'
 import { IncludeButton } from './IncludeButton'
 
-test('what answers carry is changed while it runs, and a refusal stays beside it', async () => {
+test('what answers carry is changed while it runs, and a refusal stays next to it', async () => {
   const asked = platform({
     'PATCH /api/inferences/3/': ({ body }: { body: { include: string[] } }) =>
       body.include.includes('machin') ? new Refusal(400, 'which is neither a column nor a field') : inference(body),

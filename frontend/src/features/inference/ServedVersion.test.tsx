@@ -76,6 +76,6 @@ test('changes of version, canary and limit are told apart', async () => {
   ]
   platform({ ...READ, 'GET /api/inferences/3/swaps/': page(...rows) })
   await show(<ServedVersion inference={inference()} />)
-  for (const text of ['1 → 2, limit 0.8', '2, limit 0.9', '2, 3 beside it', '2 alone'])
+  for (const text of ['1 → 2, limit 0.8', '2, limit 0.9', '2, 3 next to it', '2 alone'])
     expect(await screen.findByText(text)).toBeInTheDocument()
 })

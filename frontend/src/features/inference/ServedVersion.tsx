@@ -50,8 +50,8 @@ export function ServedVersion({ inference }: { inference: Inference }) {
           <Text size="sm">
             <b>Version {inference.challenger.version}</b>{' '}
             {shadowed === null
-              ? `answers ${formatPercent(inference.challenger.share)} of the keys beside it.`
-              : 'answers every record beside it.'}
+              ? `answers ${formatPercent(inference.challenger.share)} of the keys.`
+              : 'answers every record next to it.'}
           </Text>
           <ButtonLink size="compact-sm" variant="default" to="/inference/$id" params={path} search={{ tab: 'compare' }}>
             Compare them
@@ -142,7 +142,7 @@ function SwapDialog({ inference, onClose, onDone }: { inference: Inference; onCl
 
 /** '1 → 2', '2, 3 next to it'. */
 function changeText({ from_version: from, version, challenger, limit }: SwapRecord): string {
-  const more = [challenger === null ? '' : `${challenger} beside it`, limit === null ? '' : `limit ${limit}`]
+  const more = [challenger === null ? '' : `${challenger} next to it`, limit === null ? '' : `limit ${limit}`]
   const said = [from === version ? `${version}` : `${from ?? '?'} → ${version}`, ...more].filter(Boolean)
   return said.length > 1 || from !== version ? said.join(', ') : `${version} alone`
 }

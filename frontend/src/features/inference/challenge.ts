@@ -180,7 +180,7 @@ export function ruleProgress(rule: ChallengeRule, found: LiveComparison): RulePr
 /** 'Version 2, a canary next to version 1, was promoted by maria 3 min ago'; the reason where there is one. */
 export function endText({ version, champion, kind, promoted, by, why, at }: ChallengeEnd, now: number): string {
   const who = by === 'system' ? 'by the platform' : `by ${by}`
-  const what = `Version ${version}, a ${kind} beside version ${champion}, was ${promoted ? 'promoted' : 'dropped'}`
+  const what = `Version ${version}, a ${kind} next to version ${champion}, was ${promoted ? 'promoted' : 'dropped'}`
   return `${what} ${who} ${formatAge(at, now)}${why === '' ? '.' : `: ${why}.`}`
 }
 

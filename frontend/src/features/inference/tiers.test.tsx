@@ -61,7 +61,7 @@ test('the share that leaves is of what came since the limit was set', () => {
   expect(leftHere(inference({ exits: { limit: 0.8, predicted: 0, sent_up: 0 } }))).toBeNull()
 })
 
-test('the limit is changed while it runs, and a refusal stays beside it', async () => {
+test('the limit is changed while it runs, and a refusal stays next to it', async () => {
   const asked = platform({
     'PATCH /api/inferences/3/': ({ body }: { body: { limit: number } }) =>
       body.limit < 0.1 ? new Refusal(422, 'nothing would go up') : inference({ limit: body.limit }),

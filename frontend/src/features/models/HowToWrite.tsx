@@ -8,7 +8,7 @@ const COMMON: readonly ReactNode[] = [
   <>
     Leave out <Code>fit</Code>, training loops and data: the deployment trains, and the data come from Kafka.
   </>,
-  <>Before it is saved, the code runs in an isolated process. Its output is shown beside it.</>,
+  <>Before it is saved, the code runs in an isolated process. Its output is shown next to it.</>,
 ]
 
 function scalingRule(writing: Writing | undefined): ReactNode {
