@@ -150,7 +150,7 @@ matches "$namespace" '^[a-z0-9]([a-z0-9-]{0,56}[a-z0-9])?$' ||
   usage_error "--namespace $namespace: a name has lower-case letters, digits and dashes, 58 at most"
 matches "$registry" '^([A-Za-z0-9.-]+(:[0-9]+)?(/[a-z0-9._/-]+)?)?$' || usage_error "--registry $registry: give HOST:PORT"
 [ -z "$registry" ] || [ $local_build = no ] || usage_error "--registry pushes images and --local-build does not: give one of them"
-matches "$tag" '^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?$' || usage_error "--tag $tag is no tag of an image"
+matches "$tag" '^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?$' || usage_error "--tag $tag is not a valid image tag"
 matches "$timeout_seconds" '^[0-9]+$' || usage_error "--timeout $timeout_seconds: give seconds"
 case $engine in '' | docker | podman | buildah) ;; *) usage_error "--engine $engine: there are docker, podman and buildah" ;; esac
 

@@ -30,7 +30,7 @@ LABEL org.opencontainers.image.title="Kafka-ML" \
 # Copying an environment out of a build stage would cost its gigabyte twice, and a reading of it at every build.
 FROM python AS install
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PYTHONDONTWRITEBYTECODE=
-# Our code lies beside the environment, in /app itself, and is found by this line, whatever the current folder is.
+# Our code lies next to the environment, in /app itself. This line makes it importable from any current folder.
 RUN python3 -m venv --without-pip /app/.venv \
  && /app/.venv/bin/python -c "import site; open(site.getsitepackages()[0] + '/kafka-ml.pth', 'w').write('/app\n')"
 COPY scripts/images/cut_lock.py /install/

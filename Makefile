@@ -5,8 +5,8 @@ RUN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 
 install:; @scripts/install
-demo: install; @scripts/build-docs --beside; $(RUN)/python -m examples.demo
-up: install; @scripts/build-docs --beside; $(RUN)/kafka-ml up --detach
+demo: install; @scripts/build-docs --background; $(RUN)/python -m examples.demo
+up: install; @scripts/build-docs --background; $(RUN)/kafka-ml up --detach
 down: install; @$(RUN)/kafka-ml down
 test: install; @scripts/test
 # The tests of faults with as many kills and swaps as the figures in docs are for, every systematic request to the API, and ten
@@ -21,13 +21,13 @@ cluster-up: install; @scripts/cluster/up $${CLUSTER_STATE:-build/cluster} $${NOD
 cluster-down:; @scripts/cluster/down $${CLUSTER_STATE:-build/cluster}
 # Everything that a user does with a cluster, on one of two nodes on this machine: built, installed, used, broken, removed.
 cluster-e2e: install; @scripts/cluster-e2e $(ARGS)
-# The documentation, served by the platform under /docs/; `make up` and `make demo` build it too, beside the rest.
+# The documentation, served by the platform under /docs/; `make up` and `make demo` build it too, in the background.
 docs: install; @scripts/build-docs
 # The notebooks of the examples and of the seminar, in the browser.
 notebooks: install; @scripts/notebooks
 # What the pages tell to type, typed; and the site in a browser: minutes.
 docs-test: docs; @scripts/install-chromium && $(RUN)/pytest -n 0 -m docs tests/docs tests/integration/test_platform_examples.py $(ARGS)
-# Figures beside a reference and a floor; ARGS=--check fails where one is worse than docs/figures.md says, ARGS=--write writes it.
+# Figures next to a reference and a floor. ARGS=--check fails where one is worse than docs/figures.md, ARGS=--write writes it.
 bench: install; @$(RUN)/python -m benchmarks $(ARGS)
 screenshots: install; @scripts/install-chromium && $(RUN)/python -m tests.browser.screenshots
 openapi: install; @KML_STATE_DIR=$$(mktemp -d) $(RUN)/python -m backend.manage spectacular --format openapi-json --file frontend/openapi.json

@@ -94,7 +94,7 @@ def figures_page(document: Mapping[str, Any]) -> str:
         lines.append(f"| {' | '.join(cells)} |\n")
     noted = [row for row in document["rows"] if row["note"]]
     if noted:
-        lines.append("\n## Beside the figures\n\n")
+        lines.append("\n## Notes\n\n")
         lines += [f"- **{row['id']}**, {row['what']}: {row['note']}\n" for row in noted]
     return "".join(lines)
 

@@ -168,7 +168,7 @@ def _print_outcome(found: TrainingResult, outcome: Outcome) -> None:
     if split := outcome.split:
         console().print(styled("[dim]split[/] {split}", split=split), soft_wrap=True)
     for round_ in outcome.pseudo_labels:
-        console().print(styled("[dim]pseudo-labels[/] {told}", told=_round(round_)), soft_wrap=True)
+        console().print(styled("[dim]pseudo-labels[/] {round}", round=_round(round_)), soft_wrap=True)
 
 
 @app.command()

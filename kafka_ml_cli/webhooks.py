@@ -33,7 +33,7 @@ def list_(context: typer.Context, json: JsonOption = False) -> None:
             ("url", lambda row: row.url),
             ("events", lambda row: ", ".join(row.events)),
             ("", lambda row: styled_state("fail" if row.error else "ok") if row.enabled else "off"),
-            ("last told", lambda row: human_age(row.delivered_at) if row.delivered_at else "never"),
+            ("last notified", lambda row: human_age(row.delivered_at) if row.delivered_at else "never"),
             ("waiting", lambda row: row.waiting),
             ("error", lambda row: row.error),
         ],

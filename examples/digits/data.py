@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-# So many images are never trained on; they are predicted through Kafka at the end.
+# Number of images that are never trained on. They are predicted through Kafka at the end.
 HELD_OUT = 360
 
 

@@ -32,7 +32,7 @@ def main() -> None:
     options = parser.parse_args()
     servers = {"bootstrap.servers": options.bootstrap_servers}
     consumer = Consumer({**servers, "group.id": options.group, **READER})
-    # Whoever takes this name over ends the transaction that its predecessor left open.
+    # A program that takes this name over ends the transaction that its predecessor left open.
     producer = Producer({**servers, "transactional.id": options.group, **QUIET})
     producer.init_transactions()
     consumer.subscribe([options.source])

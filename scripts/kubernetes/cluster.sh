@@ -33,7 +33,7 @@ check_version() {
   major=$(printf '%s' "$answer" | sed 's/.*"major":"\([0-9]*\).*/\1/')
   minor=$(printf '%s' "$answer" | sed 's/.*"minor":"\([0-9]*\).*/\1/')
   cluster_version=$major.$minor
-  [ "$major" -gt 1 ] || [ "$minor" -ge 28 ] || problem "Kubernetes $cluster_version is too old: replicas are told apart by a label that 1.28 brought" \
+  [ "$major" -gt 1 ] || [ "$minor" -ge 28 ] || problem "Kubernetes $cluster_version is too old: replicas are distinguished by a label that 1.28 brought" \
     "upgrade the cluster to 1.28 or newer"
 }
 
@@ -42,7 +42,7 @@ check_storage() {
   ! grep -q 'storageClassName: ' "$work/manifests.yaml" || return 0
   kube get storageclasses -o 'jsonpath={range .items[*]}{.metadata.annotations.storageclass\.kubernetes\.io/is-default-class}{"\n"}{end}' 2>/dev/null |
     grep -q true ||
-    problem "no storage class is the default one: volumes would wait for ever" \
+    problem "no storage class is the default one: volumes would wait forever" \
       "kubectl get storageclass; then kubectl annotate storageclass NAME storageclass.kubernetes.io/is-default-class=true. Where there is none, install a provisioner, e.g. local-path-provisioner"
 }
 
@@ -107,7 +107,7 @@ apply() {
   local began=$SECONDS
   begin "applying $(rendered_objects | wc -l | tr -d ' ') objects"
   [ "$dry_run" = yes ] || remove_changed_jobs
-  change apply "applying the manifests" "mend what the lines above say and run the same again: what is in the cluster stays as it is" \
+  change apply "applying the manifests" "fix what the lines above say and run the same again: what is in the cluster stays as it is" \
     "${kubectl[@]}" apply --server-side --force-conflicts --field-manager=kafka-ml -f "$work/manifests.yaml"
   finish "$((SECONDS - began)) s"
 }
@@ -160,7 +160,7 @@ await() {
   done
   say "not ready after $((SECONDS - began)) s"
   explain_pods
-  failed "$object does not become ready" "" "mend the cause above and run the same again: what stands is kept" \
+  failed "$object does not become ready" "" "fix the cause above and run the same again; what was made is kept" \
     "more to read: kubectl -n $namespace describe pods; more time: --timeout $((timeout_seconds * 2))"
 }
 
@@ -191,7 +191,7 @@ explain_pods() {
     in_platform logs "${pod%% *}" --container "$container" --previous --tail=15 2>&1 | sed 's/^/  | /' || true
   fi
   local images="the nodes do not have the images: --load says how they get them, --registry uses a registry"
-  [ -z "$registry" ] || images="the nodes cannot pull from $registry: docs/distributed-cluster.md shows how they are told of a registry"
+  [ -z "$registry" ] || images="the nodes cannot pull from $registry: docs/distributed-cluster.md shows how they get to know a registry"
   hint "$pods $events" 'ErrImage|ImagePullBackOff|InvalidImageName' "$images"
   hint "$pods $events" 'nsufficient (cpu|memory)' "no node has room: free some, add a node, or lower the requests (docs/production.md)"
   hint "$pods $events" '[Pp]ersistent[Vv]olume[Cc]laim' "a volume is missing: kubectl -n $namespace get pvc; does the storage class work?"
@@ -239,7 +239,7 @@ images_of() {  # DEPLOYMENT FIELD IMAGE: every container of it with this image, 
 stop_controller() {
   # Not there where an installation failed early.
   if [ "$dry_run" = no ] && [ -z "$(in_platform get deployment backend --ignore-not-found -o name 2>/dev/null)" ]; then return; fi
-  begin "stopping the controller, so that it launches nothing anew"
+  begin "stopping the controller, so that it launches nothing more"
   change stop "stopping the controller" "run the same again" "${kubectl[@]}" --namespace "$namespace" scale deployment/backend --replicas=0
   change stopped "waiting for the controller's end" "run the same again" \
     "${kubectl[@]}" --namespace "$namespace" wait --for=delete pod --selector app.kubernetes.io/name=backend --timeout="${timeout_seconds}s"

@@ -95,7 +95,7 @@ choose_load_command() {
 
 # build_image NUMBER OF COMPONENT
 build_image() {
-  local component=$3 image began=$SECONDS built told options push_options identity=''
+  local component=$3 image began=$SECONDS built outcome options push_options identity=''
   image=$(engine_image "$component")
   begin "[$1/$2] $component"
   # Split into words on purpose: these hold several options.
@@ -105,16 +105,16 @@ build_image() {
   [ "$engine" = docker ] || push_options+=(--digestfile "$work/images/$component.digest")
   [ "$gpu" != yes ] || options+=(--build-arg ACCELERATOR=gpu)
   change "build-$component" "building $component" \
-    "mend what the lines above say and run the same again; what was built is kept, and the cluster was not touched" \
+    "fix what the lines above say and run the same again; what was built is kept, and the cluster was not touched" \
     "$engine" build --target "$component" --tag "$image" --iidfile "$work/images/$component.id" --file Dockerfile \
     ${options[@]+"${options[@]}"} .
   built=$SECONDS
-  told="$((built - began)) s"
+  outcome="$((built - began)) s"
   if [ -n "$registry" ]; then
     change "push-$component" "pushing $component to $registry" \
       "is $registry a registry that this machine reaches? $engine login $registry; one without TLS: docs/distributed-cluster.md" \
       "$engine" push ${push_options[@]+"${push_options[@]}"} "$image"
-    told="$told, pushed in $((SECONDS - built)) s"
+    outcome="$outcome, pushed in $((SECONDS - built)) s"
   elif [ "$load" != none ]; then
     choose_load_command "$image"
     # docker's own archive format does not overwrite a file that is there.
@@ -123,7 +123,7 @@ build_image() {
     change "load-$component" "loading $component into the cluster's nodes" "does --load $load fit this cluster? Then run the same again" \
       "${load_command[@]}"
     rm -f "$work/image.tar"
-    told="$told, loaded in $((SECONDS - built)) s"
+    outcome="$outcome, loaded in $((SECONDS - built)) s"
   fi
   [ "$dry_run" = no ] || return 0
   if [ -n "$registry" ]; then
@@ -133,7 +133,7 @@ build_image() {
   fi
   printf '%s %s\n' "$(cluster_image "$component"):$tag" "$identity" >"$work/images/$component"
   rm -f "$work/images/$component.id" "$work/images/$component.digest"
-  finish "$told"
+  finish "$outcome"
 }
 
 # pushed_digest COMPONENT: sha256:..., or nothing where the engine does not tell.

@@ -98,17 +98,17 @@ PATCH
 render() {
   local left name
   for name in $with; do
-    [ -f "k8s/components/$name/kustomization.yaml" ] || usage_error "--with $name is none of: $(cd k8s/components && echo *)"
+    [ -f "k8s/components/$name/kustomization.yaml" ] || usage_error "--with $name is not one of: $(cd k8s/components && echo *)"
   done
   command -v kubectl >/dev/null 2>&1 || failed "kubectl is missing" "" "install it: https://kubernetes.io/docs/tasks/tools/"
   mkdir -p "$work/logs" "$work/images"
   write_kustomization
   kubectl kustomize "$work" >"$work/manifests.yaml" 2>"$work/logs/kustomize.log" ||
     failed "rendering overlay $overlay" "$(tail -n 10 "$work/logs/kustomize.log")" \
-      "mend the overlay; or update kubectl, 1.28 or newer is needed"
+      "fix the overlay; or update kubectl, 1.28 or newer is needed"
   [ "$namespace" != kafka-ml ] || return 0
   left=$(grep -nE 'namespace: kafka-ml(-jobs)?$|\.kafka-ml(-jobs)?([.:/,"]|$)' "$work/manifests.yaml" || true)
-  [ -z "$left" ] || failed "overlay $overlay names the namespace kafka-ml by itself" "$left" \
+  [ -z "$left" ] || failed "overlay $overlay names the namespace kafka-ml in its own texts" "$left" \
     "write host names in it without a namespace, or with \$(POD_NAMESPACE)"
 }
 

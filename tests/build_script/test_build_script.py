@@ -355,7 +355,7 @@ def test_time_that_is_up_is_reported_with_the_last_words(script: Script) -> None
         (("--install", "--engine", "lxc"), "docker, podman and buildah"),
         (("--install", "--uninstall"), "one at a time"),
         (("--install", "--registry"), "--registry wants a value"),
-        (("--install", "--with", "magic"), "--with magic is none of"),
+        (("--install", "--with", "magic"), "--with magic is not one of"),
         (("--instal",), "--instal is not known"),
     ],
 )

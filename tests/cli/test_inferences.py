@@ -15,7 +15,7 @@ from kafkaml.sdk.types import InputCheck
 from tests.cli.test_cli import run_cli
 from tests.local_server import Answer, LocalServer, json_answer
 
-FAILURE = {"category": "user_code", "cause": "no such layer", "hint": "mend it"}
+FAILURE = {"category": "user_code", "cause": "no such layer", "hint": "correct it"}
 SWAP = {
     "replica": 0,
     "revision": 4,

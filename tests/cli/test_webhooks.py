@@ -15,7 +15,7 @@ from tests.local_server import Answer, LocalServer, json_answer
 
 HOOK: dict[str, Any] = {
     "id": 4,
-    "url": "https://ci.example.org/told",
+    "url": "https://ci.example.org/hook",
     "events": ["version.promoted"],
     "enabled": True,
     "waiting": 0,
@@ -90,4 +90,4 @@ def test_a_ping_that_is_not(platform: Platform) -> None:
     platform.after = {"error": "it answered 503: expected 2xx", "error_at": "2026-11-29T10:00:00Z"}
     failed = run("ping", "4").exception
     assert isinstance(failed, FailedError)
-    assert failed.message == "https://ci.example.org/told could not be notified: it answered 503: expected 2xx"
+    assert failed.message == "https://ci.example.org/hook could not be notified: it answered 503: expected 2xx"

@@ -327,7 +327,7 @@ def test_an_upgrade_replaces_replicas_one_by_one(world: World) -> None:
         pods = sorted(world.pods(spec, 2), key=lambda pod: pod["metadata"]["name"])
         return [pod["spec"]["containers"][0]["image"].rpartition(":")[2] for pod in pods]
 
-    # Told the same again, nothing happens.
+    # A second launch of the same changes nothing.
     versions = world.cluster.request("GET", world.path(spec))["metadata"]["generation"]
     launcher.launch(spec)
     assert world.cluster.request("GET", world.path(spec))["metadata"]["generation"] == versions

@@ -170,7 +170,7 @@ def test_topics_are_made_once_kafka_answers_and_nobody_waits_for_long(monkeypatc
     maker = TopicMaker(lambda: kafka)
     with pytest.raises(BrokerTimeout, match="did not answer within"):
         maker.ensure_topic("a", partitions=2)
-    # Whoever waited now would get the answer of a Kafka that is back before the patience ends, and not this error.
+    # A caller that waited now would get the answer of a Kafka that is back before the patience ends, not this error.
     monkeypatch.setattr("backend.controller.topics._PATIENCE_SECONDS", 60)
     with pytest.raises(BrokerTimeout, match="asked before"):
         maker.ensure_topic("b", partitions=1)

@@ -37,7 +37,7 @@ def commands_of(block: Block) -> str:
 
 
 class Reader:
-    """Whoever follows pages: ``folder`` is where commands are typed, ``env`` the environment in which they are.
+    """A user who follows pages: types commands in ``folder``, with the environment ``env``.
 
     ``bootstrap_servers`` are those of the platform that runs already; empty where the page starts one.
     """

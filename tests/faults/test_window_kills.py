@@ -174,7 +174,7 @@ def test_windows_in_a_storm_of_rebalances(broker: TestBroker, state_dir: Path) -
         for _ in range(ROUNDS):
             fleet.join()
             pause(feed, fleet, where.randint(0, 400))
-            # Now and then the one that has just come, and reads its state back.
+            # With this probability the newest replica leaves, while it still reads its state back.
             fleet.leave(newest=where.random() < 0.4)
             pause(feed, fleet, where.randint(0, 400))
         eventually(lambda: fleet.keep_running() or "state read back" in log.read_text(), 120)

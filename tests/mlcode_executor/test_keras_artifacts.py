@@ -99,7 +99,7 @@ def test_a_plain_model_is_kept_in_both_forms_and_either_is_served(start_model: S
     model, warnings = trained(start_model, PLAIN)
     artifacts = saved(model)
     assert (set(artifacts), warnings) == ({"model.weights.h5", "model.py", "model.keras"}, [])
-    # Whoever loads it asks nothing of the optimiser.
+    # The artifact is loaded for predictions, which need no optimiser.
     assert b"optimizer" not in artifacts["model.weights.h5"]
     answers = []
     for name in ("model.weights.h5", "model.keras"):

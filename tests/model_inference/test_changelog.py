@@ -123,7 +123,7 @@ class Replica:
         self.serving = serving
         self.client = serving.group.join(name)
         self.stats = LoopStats()
-        # Told to end now, or when it reads its state back.
+        # Whether the replica is to end now, and whether it ends while it reads its state back.
         self.is_to_end = self.ends_reading = False
         self.models = FakeModels(factory.loaded())
         codec = ColumnsCodec(CONTRACT, Learnt.model_validate({"columns": {"x": {}}}))

@@ -57,7 +57,7 @@ def test_a_version_is_reported_with_where_it_comes_from_and_its_files_start_agai
     files = part.files
     whence = Whence(step=4, positions={("a", 0): 3, ("a", 1): 5, ("b", 0): 1})
     assert part.version_finished(OUTCOME, whence).version == 1
-    # Told again it is the same one.
+    # Reporting it again gives the same version.
     assert part.version_finished(OUTCOME, whence).version == 1
     assert part.files is not files
     part.finished(OUTCOME, whence)

@@ -314,7 +314,7 @@ def test_training_again_leaves_the_model_of_the_first_time_until_there_is_anothe
     registered = runs.register_attempt(TrainingResult, result.pk)
     assert registered is not None
     assert registered.attempt > 1
-    # Whoever is left of the first attempt has no say any more.
+    # A process that is left of the first attempt has no say any more.
     assert not runs.mark_running(TrainingResult, result.pk, 1)
 
 

@@ -52,7 +52,7 @@ def reason_of(client: APIClient, deployment: Deployment, of: Announcement) -> st
         # Only the records tell.
         (InputFormat.JSON, {}, ""),
         (InputFormat.RAW, {"data_type": "uint8"}, ""),
-        # Told where the records are looked at.
+        # The unknown type is reported only when records are read.
         (InputFormat.RAW, {"data_type": "no type"}, ""),
         (InputFormat.COLUMNS, {"contract": CONTRACT}, "the contract makes samples of the shape (1,), 1 column (a)"),
     ],

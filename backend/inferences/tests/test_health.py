@@ -195,7 +195,7 @@ def test_processes_that_did_not_end_in_order_are_restarts(inference: Inference) 
     for number in range(3):
         report(inference, run=f"asked-{number}", state=ReplicaState.STOPPED)
     report(inference, run="first")
-    # Told twice, it is the same process.
+    # Two reports of the same run are of the same process.
     report(inference, run="first")
     assert sum(each.restarts for each in ServingMinute.objects.all()) == 1
     for number in range(2):

@@ -140,7 +140,7 @@ def test_totals_survive_processes_attempts_and_scaling(
 ) -> None:
     post_stats(replica, inference, run="a", predicted=10, dead_lettered=1, restamped=2, warming_up=2)
     post_stats(replica, inference, run="b", replica=1, predicted=5)
-    # Told again, and late: nothing counts twice.
+    # Reports that are repeated or late do not count twice.
     post_stats(replica, inference, run="a", predicted=12, dead_lettered=1, restamped=2, warming_up=2)
     post_stats(replica, inference, run="a", predicted=10, dead_lettered=1, restamped=2, warming_up=2)
     assert totals(inference, viewer) == (17, 1, 2)

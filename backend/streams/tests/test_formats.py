@@ -45,7 +45,7 @@ class LinesCodec(Codec):
             try:
                 rows.append([float(part) for part in value.decode().split(self.separator)])
             except ValueError as error:
-                raise DecodeError(f"{self.name} are no numbers: {error}", index=index) from error
+                raise DecodeError(f"{self.name} are not numbers: {error}", index=index) from error
         return np.array(rows, self.dtype)
 
     def encode(self, samples: Array) -> list[bytes]:

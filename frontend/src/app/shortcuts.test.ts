@@ -29,7 +29,7 @@ test('every room has a key of its own', () => {
   expect(new Set(ROOMS.map((room) => room.key)).size).toBe(ROOMS.length)
 })
 
-test('what is typed into a field is no shortcut', () => {
+test('what is typed into a field is not a shortcut', () => {
   document.body.innerHTML = '<input id="a"><div role="dialog"><button id="b">x</button></div><button id="c">y</button>'
   expect(isTyping(document.getElementById('a'))).toBe(true)
   expect(isTyping(document.getElementById('b'))).toBe(true)

@@ -9,7 +9,7 @@ afterEach(() => void vi.useRealTimers())
 /** A page whose code fails to load ``failures`` times. */
 function lazyPage(failures: number) {
   const page: LazyPage = () => {
-    if (page.preload) throw new Error('it would load the document anew')
+    if (page.preload) throw new Error('it would reload the document')
     return <p>the page</p>
   }
   const tried = vi.fn(async () => {
@@ -19,7 +19,7 @@ function lazyPage(failures: number) {
   return { page, tried }
 }
 
-test('while the platform is away it is tried again, and the frame stays', async () => {
+test('while the platform is unavailable it is tried again, and the frame stays', async () => {
   const { page, tried } = lazyPage(10)
   const Page = surviving(page, async () => false)
   await act(async () => {
@@ -43,5 +43,5 @@ test('code that a platform has not which answers is gone: no endless wait', asyn
   await Page.preload?.()
   expect(tried).toHaveBeenCalledTimes(2)
   vi.spyOn(console, 'error').mockImplementation(() => {})
-  expect(() => render(<Page />)).toThrow('anew')
+  expect(() => render(<Page />)).toThrow('reload the document')
 })

@@ -21,14 +21,14 @@ function show(heldUp: boolean, serves = false) {
   )
 }
 
-test('what keeps some replicas from running is told while others serve', () => {
+test('what keeps some replicas from running is shown while others serve', () => {
   show(true, true)
   expect(screen.getByRole('status')).toHaveTextContent(
     'Some replicas cannot run: Something is missing on this platform',
   )
 })
 
-test('what keeps a run from starting is told with its hint, and is no alarm', () => {
+test('what keeps a run from starting is shown with its hint, and not as an alarm', () => {
   show(true)
   const note = screen.getByRole('status')
   expect(note).toHaveTextContent('It cannot run yet: Something is missing on this platform')

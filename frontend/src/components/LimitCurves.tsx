@@ -39,7 +39,7 @@ export function LimitCurves({
   result: number
   limits: Limits
   onLimits: (limits: Limits) => void
-  /** Beside the limit of a tier. */
+  /** Drawn next to the limit of a tier. */
   actions?: (tier: TierCurve) => ReactNode
   /** Under the curves. */
   below?: ReactNode

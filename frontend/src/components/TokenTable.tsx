@@ -10,7 +10,7 @@ export function TokenTable<T extends Row>({
   label,
   title,
   rows,
-  told,
+  columns,
   onRevoke,
 }: {
   label: string
@@ -18,7 +18,7 @@ export function TokenTable<T extends Row>({
   title: string
   rows: T[]
   /** Columns behind the name. */
-  told: ComponentProps<typeof RowTable<T>>['columns']
+  columns: ComponentProps<typeof RowTable<T>>['columns']
   onRevoke: (token: T) => void
 }) {
   return (
@@ -30,7 +30,7 @@ export function TokenTable<T extends Row>({
       rowKey={(each) => each.id}
       columns={[
         { title, cell: (each) => each.name, td: { style: { overflowWrap: 'anywhere' } } },
-        ...told,
+        ...columns,
         { title: 'Created', cell: (each) => <Age at={each.created_at} size="sm" /> },
         { title: 'Expires', cell: (each) => (each.expired ? 'expired' : <Age at={each.expires_at} size="sm" />) },
         {

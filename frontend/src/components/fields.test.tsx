@@ -16,7 +16,7 @@ function Fields() {
   )
 }
 
-test('what does not fit stays as it was typed, and is told', () => {
+test('what does not fit stays as it was typed, with an error', () => {
   render(<Fields />)
   const batch = screen.getByLabelText('Batch size')
   fireEvent.change(batch, { target: { value: '999999999' } })

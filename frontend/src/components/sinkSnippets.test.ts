@@ -57,7 +57,7 @@ describe('sinkSnippet', () => {
     expect(text).toContain('random.random((count,))')
   })
 
-  it('tells the shape beside an Avro schema, which knows flat lists only', () => {
+  it('gives the shape in addition to an Avro schema, which knows only flat lists', () => {
     expect(sinkSnippet('AVRO', SETTINGS)).toContain('data_reshape="8 8"')
     expect(sinkSnippet('AVRO', { ...SETTINGS, sampleShape: [4] })).not.toContain('data_reshape')
   })

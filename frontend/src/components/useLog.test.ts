@@ -69,7 +69,7 @@ test('the kept end of a log is shown as such', async () => {
   expect(result.current.stored).toBe(true)
 })
 
-test('another source begins anew', async () => {
+test('another source starts over', async () => {
   const first = source()
   first.log.text = 'one\n'
   const { result, rerender } = renderHook(({ name }) => useLog(first.read, name, false), {

@@ -12,8 +12,8 @@ export const COLUMNS = 'COLUMNS'
 
 /** Which version of which data set; null: it is of none. */
 export function datasetOf(config: Record<string, unknown>): DatasetOrigin | null {
-  const told = config.dataset as DatasetOrigin | undefined
-  return typeof told?.id === 'number' ? told : null
+  const origin = config.dataset as DatasetOrigin | undefined
+  return typeof origin?.id === 'number' ? origin : null
 }
 
 /** The contract by which records are decoded; null: by another format. */

@@ -7,7 +7,7 @@ import { useState } from 'react'
 
 const PREFIX = 'kml-draft:'
 
-/** Beside the tab's own: for the next tab. */
+/** A draft that a closed tab leaves for the next one, in addition to the tab's own. */
 interface Left<T> {
   tab: string
   /** Whether that tab still has it open. */

@@ -39,7 +39,7 @@ beforeEach(() => {
   ;[states, opened, events, refused] = [[], [], [], 0]
   connection = new EventConnection('/api/events/', 7, ['results'], {
     state: (state, heardAt) => states.push([state, heardAt - START]),
-    opened: (anew) => opened.push(anew),
+    opened: (replaced) => opened.push(replaced),
     event: (name, data) => events.push([name, data]),
     refused: () => (refused += 1),
   })
@@ -94,7 +94,7 @@ test.each([20, 90])(
   },
 )
 
-test('a halted proxy that never lets a stream begin is lost, not connecting for ever', () => {
+test('a halted proxy that never lets a stream begin is lost, not connecting forever', () => {
   vi.advanceTimersByTime(SILENT_MS + 500)
   expect(states).toEqual([['lost', 0]])
 })
@@ -118,7 +118,7 @@ test('each connection begins after the last event that is known', () => {
   expect(newest().url).toBe('/api/events/?last_event_id=12')
 })
 
-test('a refusal is told, and tried again', () => {
+test('a refusal is reported, and tried again', () => {
   newest().readyState = FakeSource.CLOSED
   newest().onerror?.()
   expect([states.at(-1)?.[0], refused]).toEqual(['lost', 1])

@@ -16,8 +16,8 @@ export type Connection = 'connecting' | 'live' | 'lost'
 export interface Handlers {
   /** ``heardAt``: when something was heard last, in milliseconds since 1970; at first when it was begun. */
   state: (state: Connection, heardAt: number) => void
-  /** What changed before the stream began was not seen; ``anew``: another stream went silent before. */
-  opened: (anew: boolean) => void
+  /** Called when a stream opens. Earlier changes were not seen. ``replaced``: the stream before it went silent. */
+  opened: (replaced: boolean) => void
   event: (name: string, data: Record<string, unknown>) => void
   /** The browser tries no more: a platform that starts, or a session that has ended. It is tried again here. */
   refused: () => void
@@ -60,10 +60,10 @@ export class EventConnection {
     const source = new EventSource(this.after === null ? this.url : `${this.url}?last_event_id=${this.after}`)
     this.source = source
     source.onopen = () => {
-      const anew = this.replacing
+      const replaced = this.replacing
       this.replacing = false
       this.heard()
-      this.handlers.opened(anew)
+      this.handlers.opened(replaced)
     }
     source.onerror = () => {
       this.lose()

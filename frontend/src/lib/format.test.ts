@@ -8,7 +8,7 @@ test.each([
   [0.25, '0.3 s'],
   [73, '1 min 13 s'],
   [null, NONE],
-])('%s s is no zero that nobody measured: %s', (seconds, text) => {
+])('%s s is not shown as a zero that nobody measured: %s', (seconds, text) => {
   expect(formatSeconds(seconds)).toBe(text)
 })
 

@@ -70,10 +70,10 @@ export function LiveProvider({ children }: { children: ReactNode }) {
         setConnection(state)
         setAsOf(state === 'live' ? null : heardAt)
       },
-      opened: (anew) => {
+      opened: (replaced) => {
         setLastEventAt(Date.now())
-        if (anew) setRevivals((count) => count + 1)
-        if (anew || !whole) refresher.refresh(...TOPICS)
+        if (replaced) setRevivals((count) => count + 1)
+        if (replaced || !whole) refresher.refresh(...TOPICS)
         whole = true
       },
       event: (name, data) => {

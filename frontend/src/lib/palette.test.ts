@@ -29,7 +29,7 @@ test.each(THEMES)('series of the %s theme are seen, and none looks disabled', (s
   }
 })
 
-test('a colour that a person chose is kept where it is seen, else made lighter or darker', () => {
+test('a colour that a user chose is kept where it is visible, otherwise made lighter or darker', () => {
   expect(visibleColor('#3b6fd4', 'light')).toBe('#3b6fd4')
   for (const [chosen, scheme, body] of [
     ['#000080', 'dark', '#16181d'],

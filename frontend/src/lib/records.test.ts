@@ -11,7 +11,7 @@ test('hex shows the first bytes and says that there are more', () => {
   expect(hexOfBase64('', 2)).toBe('')
 })
 
-test('a dump has sixteen bytes a line and letters beside them', () => {
+test('a dump has sixteen bytes per line and letters next to them', () => {
   const lines = hexDump(btoa('0123456789abcdefgh\n')).split('\n')
   expect(lines).toHaveLength(2)
   expect(lines[0]).toBe('000000  30 31 32 33 34 35 36 37 38 39 61 62 63 64 65 66  0123456789abcdef')
@@ -26,7 +26,7 @@ test('pretty JSON is what JavaScript makes of it, but for the digits of long num
   expect(prettyJson('[9007199254740993, 1.0]')).toBe('[\n  9007199254740993,\n  1.0\n]')
 })
 
-test('what is no JSON stays as it is', () => {
+test('what is not JSON stays as it is', () => {
   expect(prettyJson('{"a":[1]}')).toBe('{\n  "a": [\n    1\n  ]\n}')
   expect(prettyJson('{"cut')).toBe('{"cut')
 })

@@ -94,12 +94,15 @@ export function SessionProvider({
   )
 }
 
-/** Tabs of one browser share a session: returns what tells the others whose it is now (null: nobody's), as they tell it. */
-function useOtherTabs(told: (user: number | null) => void): (user: number | null) => void {
+/**
+ * Tabs of one browser share a session. Returns a function that tells the other tabs whose it is now (null: nobody's);
+ * ``onUser`` is called when another tab says so.
+ */
+function useOtherTabs(onUser: (user: number | null) => void): (user: number | null) => void {
   const channel = useRef<BroadcastChannel | null>(null)
-  const latest = useRef(told)
+  const latest = useRef(onUser)
   useEffect(() => {
-    latest.current = told
+    latest.current = onUser
   })
   useEffect(() => {
     const opened = new BroadcastChannel('kml-session')

@@ -120,7 +120,7 @@ class History:
         self.looks: dict[str, int] = {}
 
     def close(self) -> None:
-        """Let go of what all controllers held: those that were killed could not, and this process goes on."""
+        """Release what all controllers held, because killed ones could not and this process goes on."""
         for launcher in self.launchers:
             launcher.close()
 

@@ -443,7 +443,7 @@ class OneAtATime:
 def test_in_threads_it_follows_the_cluster_and_collects_logs_on_its_own(tmp_path: Path) -> None:
     cluster = FaultyCluster()
     shared = OneAtATime(cluster)
-    # By themselves, not by their number: a thread of an earlier test may end meanwhile.
+    # Threads are compared one by one rather than counted, because one of an earlier test may end meanwhile.
     before = set(threading.enumerate())
     launcher = KubernetesLauncher(api=shared, settings=KubernetesSettings(), base_env={}, logs_dir=tmp_path)
     assert set(threading.enumerate()) <= before

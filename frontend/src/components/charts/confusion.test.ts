@@ -28,7 +28,7 @@ test('rows are normalised, empty ones stay zero', () => {
   ])
 })
 
-test('the most frequent mistakes come first and hits are none', () => {
+test('the most frequent mistakes come first and hits do not count', () => {
   expect(worstConfusions(MATRIX, 5)).toEqual([
     { actual: 0, predicted: 1, count: 2 },
     { actual: 1, predicted: 0, count: 1 },

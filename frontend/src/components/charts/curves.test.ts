@@ -135,7 +135,7 @@ test('a metric whose name does not tell has no best', () => {
   })
 })
 
-test('a learning rate is drawn where it changes, and beside the metrics of training', () => {
+test('a learning rate is drawn where it changes, next to the metrics of training', () => {
   const epoch = (number: number, learning_rate: Record<string, number>) => ({
     epoch: number,
     seconds: 1,

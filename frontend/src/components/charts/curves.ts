@@ -45,12 +45,12 @@ export function withLearningRate<Epoch extends EpochMetrics>(epochs: readonly Ep
 export function constantLearningRate(
   epochs: readonly Pick<EpochMetrics, 'learning_rate'>[],
 ): Readonly<Record<string, number | null>> | null {
-  // Epochs of before it was reported say nothing.
-  const told = epochs.flatMap(({ learning_rate }) =>
+  // Epochs that were trained before learning rates were reported have none.
+  const reported = epochs.flatMap(({ learning_rate }) =>
     Object.keys(learning_rate ?? {}).length > 0 ? [learning_rate] : [],
   )
-  const texts = new Set(told.map((each) => JSON.stringify(Object.entries(each).sort())))
-  return texts.size > 1 ? null : (told[0] ?? {})
+  const texts = new Set(reported.map((each) => JSON.stringify(Object.entries(each).sort())))
+  return texts.size > 1 ? null : (reported[0] ?? {})
 }
 
 /** What frameworks call one metric, and what it is called where runs are drawn over each other. */

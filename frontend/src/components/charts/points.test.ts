@@ -13,7 +13,7 @@ test('ten thousand windows are as many points as a page can draw, and their peak
   expect(epochs).toEqual(expect.arrayContaining([1, 1_235, 5_679, 10_000]))
 })
 
-test('values that are no numbers, and metrics without any, are no extremes', () => {
+test('values that are not numbers, and metrics without any, do not count as extremes', () => {
   const points = Array.from({ length: 50 }, (_, index) => ({
     epoch: index + 1,
     before: {},

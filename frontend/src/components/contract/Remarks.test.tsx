@@ -10,7 +10,7 @@ beforeEach(() => localStorage.clear())
 const REMARK: Remark = { code: 'constant', severity: 'warning', path: ['unit'], message: 'unit is always C', hint: '' }
 const ERROR: Remark = { ...REMARK, code: 'undecodable', severity: 'error', path: [], message: 'nothing can be read' }
 
-test('a remark is put away by itself and comes back, an error stays', async () => {
+test('one remark is dismissed alone and comes back, an error stays', async () => {
   await show(<Remarks name="machines" label="Noticed" remarks={[REMARK, ERROR]} />)
   const user = userEvent.setup()
   await user.click(await screen.findByRole('button', { name: 'Hide: unit is always C' }))

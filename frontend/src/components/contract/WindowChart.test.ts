@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { drawnFeatures, linesOf } from './WindowChart'
 
-test('a window is told feature by feature, in the order of its records', () => {
+test('a window is described feature by feature, in the order of its records', () => {
   expect(linesOf([3, 2], [1, 10, 2, 20, 3, 30])).toEqual([
     [1, 2, 3],
     [10, 20, 30],

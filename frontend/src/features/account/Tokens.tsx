@@ -93,7 +93,7 @@ export function Tokens() {
           label="Tokens"
           title="Name"
           rows={own}
-          told={[{ title: 'Role', cell: (each) => each.role }]}
+          columns={[{ title: 'Role', cell: (each) => each.role }]}
           onRevoke={setRevoking}
         />
       )}

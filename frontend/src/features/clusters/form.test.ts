@@ -48,7 +48,7 @@ describe('a cluster that exists', () => {
     expect(checkForm({ ...formOf(EDGE), namespace: 'other' }, EDGE)).toEqual({})
   })
 
-  it('is told what changed and no more', () => {
+  it('sends what changed and no more', () => {
     expect(changesOf({ ...formOf(EDGE), keda: true, token: 'new' }, EDGE)).toEqual({ keda: true, token: 'new' })
   })
 })

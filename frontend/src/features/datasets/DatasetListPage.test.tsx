@@ -21,7 +21,7 @@ const ROW: CatalogRow = {
   changed_at: '2026-01-31T12:00:00Z',
 }
 
-test('streams that sinks announced are told apart from data sets, though both have the number 1', async () => {
+test('streams that sinks announced are distinguished from data sets, though both have the number 1', async () => {
   const stream = {
     ...ROW,
     kind: 'stream' as const,

@@ -70,13 +70,13 @@ function Begun({
   const navigate = useNavigate()
   const draftName = from && version ? `dataset-${from.id}-${version.number}` : `dataset-new-${topic}`
   const [asked, setAsked] = useState<BuilderValues['asked']>(() => readDraft<BuilderValues>(draftName)?.asked ?? {})
-  // Whether it is begun by the records, also where there is a version.
-  const [anew, setAnew] = useState(false)
+  // Whether the form starts from the records even though there is a version.
+  const [ignoresVersion, setIgnoresVersion] = useState(false)
   const query = useProposal(topic, asked)
   const proposal = query.isPlaceholderData ? undefined : query.data
   const ask = (next: BuilderValues['asked']) => {
     setAsked(next)
-    setAnew(true)
+    setIgnoresVersion(true)
   }
   if (query.isPending || query.isPlaceholderData) {
     return (
@@ -86,7 +86,7 @@ function Begun({
       </Stack>
     )
   }
-  const begun = version && !anew ? ofVersion(version, proposal) : proposal && ofProposal(proposal, asked)
+  const begun = version && !ignoresVersion ? ofVersion(version, proposal) : proposal && ofProposal(proposal, asked)
   if (!begun || begun.fields.length === 0) {
     return (
       <NoContract

@@ -33,14 +33,14 @@ export function TrainDialog({
       disabled={chosen === null}
       onClose={onClose}
       onSave={async () => {
-        const { data: told } = await datasetsTrainCreate({
+        const { data: announced } = await datasetsTrainCreate({
           path: { id: String(dataset.id) },
           body: { deployment: Number(chosen), version: version.number },
           throwOnError: true,
         })
-        return told.stream === null
-          ? `${dataset.name} announced to deployment ${told.deployment}`
-          : `It had already been announced: stream ${told.stream}`
+        return announced.stream === null
+          ? `${dataset.name} announced to deployment ${announced.deployment}`
+          : `It had already been announced: stream ${announced.stream}`
       }}
       aside={<CopyAs equivalents={trainEquivalents(dataset.id, version.number, chosen ?? '')} />}
     >

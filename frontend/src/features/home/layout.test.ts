@@ -41,7 +41,7 @@ test('boxes of a column never overlap', () => {
   }
 })
 
-test('a deployment stands beside its runs, and all of the training below what serves', () => {
+test('a deployment stands level with its runs, and all of the training below what serves', () => {
   const { boxes } = layoutPicture(NODES, EDGES, [], 1200)
   const y = (key: string) => boxes.find((box) => box.key === key)?.y ?? Number.NaN
   expect(y('deployment:1')).toBe((y('run:1') + y('run:2')) / 2)
@@ -126,8 +126,8 @@ test('no number lies on a line, however many lines rise past it, and nearly all 
   for (const width of [MIN_WIDTH, 1440]) {
     const picture = layoutPicture(nodes, edges, [], width)
     expect(struck(picture)).toEqual([])
-    const told = picture.lines.filter((line) => edgeText(line.edge) !== '')
-    expect(told.filter(({ label }) => label !== null).length).toBeGreaterThan(told.length * 0.6)
+    const labelled = picture.lines.filter((line) => edgeText(line.edge) !== '')
+    expect(labelled.filter(({ label }) => label !== null).length).toBeGreaterThan(labelled.length * 0.6)
   }
 })
 
@@ -150,7 +150,7 @@ test('the tiers of a chain stand in its order, the top above', () => {
   expect(boxes.sort((a, b) => a.y - b.y).map(({ key }) => key)).toEqual(['run:1', 'run:2', 'run:0'])
 })
 
-test('what goes up the chain has its number beside the arc, clear of both boxes', () => {
+test('what goes up the chain has its number next to the arc, clear of both boxes', () => {
   const { boxes, lines } = layoutPicture(NODES, EDGES, [], 1200)
   const label = lines.find(({ edge }) => edge.kind === 'upper')?.label
   const [upper, lower] = boxes.filter(({ key }) => key.startsWith('inference')).sort((a, b) => a.y - b.y)

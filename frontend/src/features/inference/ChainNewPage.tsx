@@ -118,7 +118,7 @@ function Form({ proposal, limits }: { proposal: ChainProposal; limits: string | 
     }
   })
   const refused = create.error ? problemOf(create.error) : null
-  const beside = [
+  const shownAtFields = [
     'input_topic',
     'start',
     'output_topic',
@@ -140,7 +140,7 @@ function Form({ proposal, limits }: { proposal: ChainProposal; limits: string | 
             <Text size="sm">{proposal.obstacle}: choose them yourself, each above its minimum.</Text>
           </Alert>
         )}
-        {refused && !refused.isOnlyAbout(beside) && (
+        {refused && !refused.isOnlyAbout(shownAtFields) && (
           <ProblemAlert error={create.error} title="The chain was not started" />
         )}
         <WhatWillHappen>{chainSentence(values)}</WhatWillHappen>

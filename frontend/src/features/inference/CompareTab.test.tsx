@@ -53,7 +53,7 @@ test('a canary is started with share, labels and a rule, in fractions', async ()
   ])
 })
 
-test('a shadow that is refused says why beside its field, and the dialog stays', async () => {
+test('a shadow that is refused says why next to its field, and the dialog stays', async () => {
   const refusal = new Refusal(400, 'refused', { output_topic: 'taken is in use' })
   const asked = answers({ 'POST /api/inferences/3/shadow/': refusal })
   await show(<CompareTab inference={inference()} />)
@@ -98,7 +98,7 @@ test('before the first record nothing is claimed', async () => {
   expect(screen.queryByText(/^How many answers/)).toBeNull()
 })
 
-test('promoting and dropping are one click; a refusal is told where it was asked for', async () => {
+test('promoting and dropping take one click; a refusal is shown where it was asked for', async () => {
   const gone = new Refusal(409, 'inference 3 has no challenger')
   const asked = answers({ 'POST /api/inferences/3/promote/': gone, 'POST /api/inferences/3/drop/': inference() })
   await show(<CompareTab inference={withCanary({ follows: true })} />)
@@ -134,7 +134,7 @@ test('a shadow names what it shadows; one that ended says what became of it and 
   expect(screen.queryByRole('button', { ...FAST, name: /Promote/ })).toBeNull()
 })
 
-test('what became of the last one is told, and the shadows that there are', async () => {
+test('the outcome of the last one is shown, and the shadows that there are', async () => {
   const last = {
     version: 2,
     champion: 1,

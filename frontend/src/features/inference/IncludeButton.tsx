@@ -33,7 +33,7 @@ export function IncludeButton({ inference, names }: { inference: Inference; name
       onSubmit={() => change.mutate({ path, body: { include } })}
       change={change}
       ready={include.join('\n') !== inference.include.join('\n')}
-      beside={<CopyAs equivalents={includeEquivalents(inference.id, include)} />}
+      aside={<CopyAs equivalents={includeEquivalents(inference.id, include)} />}
     >
       <TagsInput
         {...INCLUDE_FIELD}

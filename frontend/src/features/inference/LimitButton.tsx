@@ -40,7 +40,7 @@ export function LimitButton({ inference, limit: now }: { inference: Inference; l
       onSubmit={() => set(Number(limit))}
       change={change}
       ready={limit !== '' && limit !== now}
-      beside={<CopyAs equivalents={limitEquivalents(inference.id, limit === '' ? now : limit)} />}
+      aside={<CopyAs equivalents={limitEquivalents(inference.id, limit === '' ? now : limit)} />}
     >
       <NumberField
         label="Limit"

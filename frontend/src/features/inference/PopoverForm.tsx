@@ -16,7 +16,7 @@ interface Props {
   change: { error: unknown; isPending: boolean; reset: () => void }
   /** Whether there is something to send. */
   ready: boolean
-  beside?: ReactNode
+  aside?: ReactNode
   children: ReactNode
 }
 
@@ -55,8 +55,8 @@ export function PopoverForm(props: Props) {
           <Stack gap="xs">
             {props.children}
             <ProblemAlert error={change.error} />
-            <Group justify={props.beside ? 'space-between' : 'flex-end'}>
-              {props.beside}
+            <Group justify={props.aside ? 'space-between' : 'flex-end'}>
+              {props.aside}
               <Button size="xs" type="submit" loading={change.isPending} disabled={!props.ready}>
                 {props.submitText}
               </Button>

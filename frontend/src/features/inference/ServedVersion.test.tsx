@@ -52,7 +52,7 @@ test('a shadow offers no other version, nor does one offer a way back that has n
   expect(screen.getAllByRole('button', FAST).map((each) => each.textContent)).toEqual(['Serve another version…'])
 })
 
-test('changes of version, canary and limit are told apart', async () => {
+test('changes of version, canary and limit are distinguished', async () => {
   const change = (id: number, from: number | null, more: object) => ({
     id,
     replica: 0,

@@ -82,7 +82,7 @@ export function WorkersSection({ inference }: { inference: Inference }) {
             label="Worker tokens"
             title="Token"
             rows={rows}
-            told={[
+            columns={[
               { title: 'Workers', right: true, cell: (each) => each.workers },
               { title: 'Created by', cell: (each) => each.created_by },
             ]}

@@ -90,7 +90,7 @@ test('says the way of a sample', () => {
   )
 })
 
-test('the lowest tier alone is told where to begin, and its topic is looked at', () => {
+test('only the lowest tier is given a start, and only its topic is read', () => {
   const form = { ...valuesOf(PROPOSAL, []), start: 'now' }
   expect(chainRequest(3, valuesOf(PROPOSAL, []))).not.toHaveProperty('start')
   expect(chainRequest(3, form)).toMatchObject({ start: 'now' })

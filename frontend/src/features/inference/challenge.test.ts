@@ -91,7 +91,7 @@ test('the same as a command, in Python and with curl', () => {
   expect(shadow.cli).toBe("kafka-ml inferences shadow 3 2 --output 'it'\\''s'")
 })
 
-test('what an inference is beside others, in a word', () => {
+test('the role of an inference among others, in a word', () => {
   expect(challengeLabel(inference())).toBe('')
   expect(challengeLabel(withCanary())).toBe('canary: version 2')
   expect(challengeLabel(withCanary({ shadow_of: 9 }))).toBe('shadow of 9')

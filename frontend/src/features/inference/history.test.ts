@@ -29,7 +29,7 @@ function day(...steps: HistoryStep[]): ServingHistory {
 const NOON = Date.UTC(2026, 0, 1, 12)
 const MINUTE = 60_000
 
-test('silence is a gap, and what was not measured is no zero', () => {
+test('silence is a gap, and what was not measured is not zero', () => {
   const found = day(step(0), step(5), step(30, { rate: 4 }))
   expect(curveOf(found, 'rate')).toEqual([
     [NOON, 2],

@@ -18,7 +18,7 @@ test('replicas that have another revision are going over; those that say nothing
   expect(goingOver(inference)).toBe('')
 })
 
-test('who serves is told apart: replicas here, workers elsewhere', () => {
+test('replicas here and workers elsewhere are counted apart', () => {
   const worker = { ...replica(1000, 0), worker: 'gate' }
   const here = { ...replica(0, 0), worker: '' }
   const inference = { replicas: 2, current_replicas: 2, ready_replicas: 1, replica_stats: [here] }

@@ -39,7 +39,7 @@ test('the top hands nothing up, and the lowest reads no other tier', () => {
   expect([isUpper({ tier: 0 }), isUpper({ tier: 1 }), isUpper({ tier: null })]).toEqual([false, true, false])
 })
 
-test('a tier is suggested what fits its chain; a limit that nothing speaks for is left to the person', () => {
+test('a tier is suggested what fits its chain; a limit that nothing speaks for is left to the user', () => {
   const tier = (result: number, upper_topic: string, limit: number | null) => ({
     ...{ result, model: result, model_name: `tier ${result}`, input_topic: `to-${result}`, upper_topic, limit },
     least_limit: null,

@@ -16,7 +16,7 @@ test('what is not heard again for five seconds is silent, and no more once it is
   expect(result.current).toBe(false)
 })
 
-test('clocks that differ by seconds are no silence; who never spoke is silent', () => {
+test('clocks that differ by seconds are not silence; a replica that never reported is silent', () => {
   expect(renderHook(useSilence, { initialProps: '2025-12-31T23:59:30Z' }).result.current).toBe(false)
   expect(renderHook(useSilence, { initialProps: '2025-12-31T23:58:00Z' }).result.current).toBe(true)
   expect(renderHook(useSilence, { initialProps: null }).result.current).toBe(true)

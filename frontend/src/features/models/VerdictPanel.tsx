@@ -1,4 +1,4 @@
-/** Beside the editor: what the executor says of the code, as soon as it knows. */
+/** Shows next to the editor what the executor says of the code, as soon as it answers. */
 import { Alert, Anchor, Box, Button, Code, Group, Skeleton, Stack, Text } from '@mantine/core'
 import { IconCircleX } from '@tabler/icons-react'
 import { useEffect, useState } from 'react'

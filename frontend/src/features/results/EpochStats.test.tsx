@@ -17,7 +17,7 @@ test('a result says which epoch it is, and that training stopped early', async (
   expect(screen.getByText('val_loss 0.0066; stopped early after 604; the result has its weights')).toBeInTheDocument()
 })
 
-test('the last epoch is told from the best one', async () => {
+test('the last epoch is distinguished from the best one', async () => {
   await show(<BestEpochStat result={result('finished', { ...BEST, trained: 2500, restored: false }, 554)} />)
   expect(await screen.findByText("val_loss 0.0066; the result has the last epoch's weights")).toBeInTheDocument()
 })
@@ -31,7 +31,7 @@ test('a training that runs has the best so far, whatever the outcome of an earli
   expect(bestEpochOf(result('finished', null, null))).toBeNull()
 })
 
-test('a learning rate is told where it stays the same', async () => {
+test('a learning rate is stated where it stays the same', async () => {
   const epochs = (...rates: number[]) =>
     rates.map((rate, index) => ({
       epoch: index + 1,

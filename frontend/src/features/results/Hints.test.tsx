@@ -16,7 +16,7 @@ const LONGER = {
   advice: 'train longer: 80 epochs',
 } as const
 
-test('each hint says what to try, is put away by itself, and all come back', async () => {
+test('each hint says what to try, is dismissed alone, and all come back', async () => {
   const result = { id: 4711, hints: [OVERFITTING, LONGER] } as unknown as Result
   await show(<Hints result={result} />)
   const user = userEvent.setup({ pointerEventsCheck: 0 })

@@ -62,7 +62,7 @@ export function RestartDialog({
       ) : checkpoint !== null ? (
         <Radio.Group
           label="Start from"
-          value={resume ? 'resume' : 'anew'}
+          value={resume ? 'resume' : 'beginning'}
           onChange={(value) => setResume(value === 'resume')}
         >
           <Stack gap={6} mt={6}>
@@ -72,7 +72,7 @@ export function RestartDialog({
               description="Resume from its last checkpoint, with the same code and the same stream."
             />
             <Radio
-              value="anew"
+              value="beginning"
               label="The beginning"
               description={`Untrained, from the beginning of ${streamName(result)}.`}
             />

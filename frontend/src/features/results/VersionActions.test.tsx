@@ -41,7 +41,7 @@ test('one that is deleted is named with what is lost; a refusal stays in the dia
   expect(asked).toHaveLength(1)
 })
 
-test('pinning is one click, and its refusal is told', async () => {
+test('pinning takes one click, and its refusal is shown', async () => {
   const asked = platform({ 'PATCH /api/results/7/versions/2/': new Refusal(403, 'needs the role of an editor') })
   const { choose } = await opened(version(2))
   await choose('Pin: keep it when old versions are deleted')

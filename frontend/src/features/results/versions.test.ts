@@ -94,7 +94,7 @@ test('two of the address are compared; a third takes the place of the oldest cho
   expect(chosenOf('', [version(5)])).toEqual([])
 })
 
-test('what differs between two versions is told from what does not', () => {
+test('what differs between two versions is distinguished from what does not', () => {
   const other = version(4, { outcome: { ...OUTCOME, test_metrics: { accuracy: 0.95 }, versions: { keras: '3.16' } } })
   const rows = Object.fromEntries(differencesOf(version(3), other).map((each) => [each.name, each]))
   expect(rows['test accuracy']).toMatchObject({ values: ['0.91', '0.95'], differs: true })

@@ -58,7 +58,7 @@ test('pictures stay pictures, with the balance of their labels', async () => {
   expect(screen.queryByRole('table')).toBeNull()
 })
 
-test('of many columns some are told, and the others when they are asked for', async () => {
+test('of many columns some are listed, and the others when they are asked for', async () => {
   const names = Array.from({ length: 50 }, (_, place) => `column ${place + 1}`)
   const columns = names.map((name, place) => ({ ...NUMBER, name, place: `columns.${place}` }))
   await shown({ columns: names, samples: [sample(8, [50], Array(50).fill(1))] }, columns)

@@ -28,7 +28,7 @@ async function opened() {
   return { asked, onClose, choose, announce }
 }
 
-test('a semi-supervised deployment is told the topic of the samples without labels, which it needs', async () => {
+test('a semi-supervised deployment is given the topic of the samples without labels, which it needs', async () => {
   const { asked, onClose, choose, announce } = await opened()
   await choose(/^1: plain/)
   expect(announce()).toBeEnabled()

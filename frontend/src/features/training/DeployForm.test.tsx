@@ -76,7 +76,7 @@ test('of a data set the newest version is chosen that the models can learn', asy
   expect(screen.getByRole('option', { name: /^2/ })).toHaveTextContent(NOT_TWO)
 })
 
-test('a stream that the models cannot learn is told before a deployment is made for it', async () => {
+test('a stream that the models cannot learn is reported before a deployment is made for it', async () => {
   const reason = "pump cannot learn it: the stream's samples have the shape (3,)"
   const written = await form(
     {

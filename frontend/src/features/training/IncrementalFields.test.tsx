@@ -19,7 +19,7 @@ function show(values: Partial<IncrementalValues>, errors: Partial<Record<keyof I
   return onChange
 }
 
-test('what ends by itself says when; what a person stops does not', () => {
+test('training that ends on its own says when; training that the user stops does not', () => {
   const onChange = show({})
   expect(screen.getByLabelText('Idle time')).toHaveValue('60 s')
   fireEvent.click(screen.getByLabelText('When somebody stops it'))

@@ -133,7 +133,7 @@ describe('metricRows', () => {
 })
 
 describe('diffLines', () => {
-  it('puts equal lines beside each other', () => {
+  it('puts equal lines next to each other', () => {
     const pairs = diffLines('a\nb\nc\nd', 'a\nx\nc\nd\ne')
     expect(pairs.filter((pair) => pair.same).map((pair) => pair.left)).toEqual(['a', 'c', 'd'])
     expect(pairs.filter((pair) => !pair.same)).toEqual([

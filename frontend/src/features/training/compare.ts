@@ -202,11 +202,11 @@ export function diffLines(left: string, right: string): LinePair[] {
     const before = changes[index - 1]
     if (added && before?.removed) return []
     const after = changes[index + 1]
-    const beside = removed ? (after?.added ? after.value : []) : value
+    const inserted = removed ? (after?.added ? after.value : []) : value
     const gone = removed ? value : []
-    return Array.from({ length: Math.max(gone.length, beside.length) }, (_, line) => ({
+    return Array.from({ length: Math.max(gone.length, inserted.length) }, (_, line) => ({
       left: gone[line] ?? null,
-      right: beside[line] ?? null,
+      right: inserted[line] ?? null,
       same: false,
     }))
   })

@@ -23,7 +23,7 @@ describe('axes of compared runs', () => {
     ])
   })
 
-  it('are none where nothing differs and nothing was scored', () => {
+  it('are empty where nothing differs and nothing was scored', () => {
     expect(axesOf([run({ epochs: 5 }), run({ epochs: 5 })])).toEqual([])
   })
 })

@@ -17,7 +17,7 @@ describe('values of runs', () => {
     expect(runValue(row, 'test.accuracy')).toBeUndefined()
   })
 
-  it('are read from an address, without what is no column', () => {
+  it('are read from an address, without what is not a column', () => {
     expect(columnsOf(undefined)).toEqual(DEFAULT_VALUES)
     expect(columnsOf('score.accuracy,secret.x,score.accuracy,score.')).toEqual(['score.accuracy'])
   })

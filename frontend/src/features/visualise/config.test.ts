@@ -44,7 +44,7 @@ describe('the known configuration', () => {
   })
 })
 
-describe('problems are told with their line', () => {
+describe('problems are reported with their line', () => {
   it.each([
     ['{"type": "pie", "labels": []}', ['1 type']],
     ['{\n"type": "regression",\n"labels": [],\n"script": "x"\n}', ['4 script']],

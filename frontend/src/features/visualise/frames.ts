@@ -11,7 +11,7 @@ export interface PredictionRecord {
   /** The class, where predictions are classes. */
   id: number | null
   values: (number | null)[]
-  /** So many outputs more than shown. */
+  /** Number of outputs that are not shown. */
   more: number
   /** ``topic[partition]@offset`` of the output. */
   place: string

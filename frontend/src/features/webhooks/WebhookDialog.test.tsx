@@ -6,7 +6,7 @@ import { WebhookDialog } from './WebhookDialog'
 
 // Whether each thing can be seen costs jsdom seconds to find out, and all of them can.
 const FAST = { hidden: true }
-const URL = 'https://ci.example.org/told'
+const URL = 'https://ci.example.org/hook'
 
 async function opened(webhook: Webhook | null) {
   const onMade = vi.fn()
@@ -18,7 +18,9 @@ async function opened(webhook: Webhook | null) {
 }
 
 test('a secret that the platform made is handed on; a host that is not allowed is said at the address', async () => {
-  const answers: Record<string, unknown> = { 'POST /api/webhooks/': new Refusal(400, 'no', { url: 'may not be told' }) }
+  const answers: Record<string, unknown> = {
+    'POST /api/webhooks/': new Refusal(400, 'no', { url: 'may not be notified' }),
+  }
   const asked = platform(answers)
   const { onMade, type, press } = await opened(null)
   await type(/^Address/, 'ci.example.org')

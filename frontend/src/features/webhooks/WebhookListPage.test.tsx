@@ -8,7 +8,7 @@ import { WebhookListPage } from './WebhookListPage'
 const FAST = { hidden: true }
 const WORKS = {
   id: 1,
-  url: 'https://ci.example.org/told',
+  url: 'https://ci.example.org/hook',
   enabled: true,
   events: ['version.promoted'],
   delivered_at: '2026-01-01T00:00:00Z',
@@ -36,7 +36,7 @@ async function opened(...webhooks: Webhook[]) {
   return { asked, press, act }
 }
 
-test('each webhook says whether it takes what it is told', async () => {
+test('each webhook says whether it takes its notifications', async () => {
   await opened(WORKS, FAILS, OFF)
   const row = async (webhook: Webhook) => within((await screen.findByText(webhook.url)).closest('tr') as HTMLElement)
   expect((await row(WORKS)).getByText('works')).toBeInTheDocument()

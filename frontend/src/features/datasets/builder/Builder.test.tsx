@@ -56,7 +56,7 @@ async function shown(save = async () => () => {}) {
   return { asked, saved, user: userEvent.setup() }
 }
 
-test('an expression that is wrong is marked, and mended by what was meant in one click', async () => {
+test('an expression that is wrong is marked, and corrected to what was meant in one click', async () => {
   const { user } = await shown()
   const expression = screen.getByRole('textbox', { name: 'Expression of temperature' })
   await user.clear(expression)

@@ -2,7 +2,7 @@
 import { Button, Text, TextInput, type TextInputProps } from '@mantine/core'
 import { useState } from 'react'
 import classes from './Builder.module.css'
-import { type FormProblem, markedText, mended } from './problems'
+import { corrected, type FormProblem, markedText } from './problems'
 
 interface ExpressionInputProps extends Omit<TextInputProps, 'value' | 'onChange' | 'error'> {
   value: string
@@ -61,10 +61,10 @@ function ExpressionProblem({
         {/* What was meant is said by buttons. */}
         {problem.hint && meant.length === 0 && <span className={classes.hint}> {problem.hint}</span>}
       </span>
-      <span className={classes.mending}>
+      <span className={classes.correction}>
         {meant.length > 0 && 'Did you mean'}
         {meant.map((name) => {
-          const text = mended(problem, name)
+          const text = corrected(problem, name)
           return (
             <Button
               key={name}

@@ -54,9 +54,9 @@ export function FormatDialog({
       onClose={onClose}
       note="The new proposal replaces your changes."
       onSave={async (values) => {
-        const told = queryOf(values)
-        await topicsProposal({ path: { name: topic }, body: told, throwOnError: true })
-        onAsked(told)
+        const query = queryOf(values)
+        await topicsProposal({ path: { name: topic }, body: query, throwOnError: true })
+        onAsked(query)
         return 'New proposal'
       }}
     >

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { Problem } from '~/lib/problem'
 import { PROPOSAL } from '~/testing/datasets'
-import { both, elsewhere, markedText, mended, ofPreview, ofRefusal, textOf } from './problems'
+import { both, corrected, elsewhere, markedText, ofPreview, ofRefusal, textOf } from './problems'
 import { emptyColumn, isShown, ofProposal } from './values'
 
 const BEGUN = ofProposal(PROPOSAL)
@@ -23,7 +23,7 @@ test('a problem of the second column is found by its id, wherever the column is 
   expect([...found.keys()]).toEqual(['columns.0.scaling'])
 })
 
-test('a problem of an expression knows the text that it is about, and mends it by what was meant', () => {
+test('a problem of an expression knows the text that it is about, and corrects it by what was meant', () => {
   const problem = {
     place: 'columns.0.expression',
     message: 'there is no field x',
@@ -36,7 +36,7 @@ test('a problem of an expression knows the text that it is about, and mends it b
   const [found] = ofPreview([problem], VALUES).get('columns.7.expression') ?? []
   // Places count code points: the thermometer is one of them, and two units of JavaScript's texts.
   expect(found && markedText(found)).toEqual({ before: '🌡 + ', marked: 'x', after: '' })
-  expect(found && mended(found, 'y')).toBe('🌡 + y')
+  expect(found && corrected(found, 'y')).toBe('🌡 + y')
 })
 
 test('without a place nothing is marked', () => {

@@ -113,8 +113,8 @@ export function markedText({ text, start, end }: FormProblem): MarkedText | null
   }
 }
 
-/** The expression with what was meant in the place of what is marked. */
-export function mended(problem: FormProblem, meant: string): string | null {
+/** The expression with ``meant`` in the place of the marked text. */
+export function corrected(problem: FormProblem, meant: string): string | null {
   const marked = markedText(problem)
   return marked && `${marked.before}${meant}${marked.after}`
 }

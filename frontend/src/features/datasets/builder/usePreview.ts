@@ -13,7 +13,7 @@ export interface Previewed {
   values: BuilderValues
 }
 
-interface Told {
+interface Verdict {
   key: string
   problems: FormProblems
   /** What went wrong otherwise. */
@@ -29,7 +29,7 @@ export function usePreview(topic: string, values: BuilderValues) {
   }
   const latest = useRef({ body, values })
   const [previewed, setPreviewed] = useState<Previewed | null>(null)
-  const [told, setTold] = useState<Told | null>(null)
+  const [verdict, setVerdict] = useState<Verdict | null>(null)
   // Counted up to ask the same once more.
   const [again, setAgain] = useState(0)
   const key = JSON.stringify([body, again])
@@ -46,11 +46,11 @@ export function usePreview(topic: string, values: BuilderValues) {
         const { data } = await datasetsPreview({ body: asked.body, signal: controller.signal, throwOnError: true })
         if (controller.signal.aborted) return
         setPreviewed({ preview: data, values: asked.values })
-        setTold({ key, problems: ofPreview(data.problems, asked.values), error: null })
+        setVerdict({ key, problems: ofPreview(data.problems, asked.values), error: null })
       } catch (caught) {
         if (controller.signal.aborted) return
         const problem = problemOf(caught)
-        setTold({
+        setVerdict({
           key,
           problems: ofRefusal(problem, asked.values),
           error: problem.fields.length > 0 ? null : problem,
@@ -66,9 +66,9 @@ export function usePreview(topic: string, values: BuilderValues) {
   return {
     previewed,
     /** Whether the answer is still about something else. */
-    stale: told?.key !== key,
-    problems: told?.problems ?? NO_PROBLEMS,
-    error: told?.error ?? null,
+    stale: verdict?.key !== key,
+    problems: verdict?.problems ?? NO_PROBLEMS,
+    error: verdict?.error ?? null,
     retry: () => setAgain((count) => count + 1),
   }
 }

@@ -76,7 +76,7 @@ test.each([
   expect(contractOf(values).columns[0]).toMatchObject(sent)
 })
 
-test('a column is told in words', () => {
+test('a column is described in words', () => {
   const [column] = ofProposal(PROPOSAL).columns as [ColumnValues]
   expect(columnText(column)).toBe('number, mean 0, deviation 1; left out if missing')
   expect(columnText({ ...column, missing: 'constant', constant: '0', scaling: 'none', input: 'left' })).toBe(
@@ -100,7 +100,7 @@ test('a slice is all of a topic, times, or offsets', () => {
   })
 })
 
-test('a version begins with the one before it, and knows the fields that the records have beside', () => {
+test('a version starts from the one before it, and knows the further fields of the records', () => {
   const contract = PROPOSAL.contract as NonNullable<typeof PROPOSAL.contract>
   const version = {
     number: 3,
