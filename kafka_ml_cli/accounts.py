@@ -88,7 +88,7 @@ def create_token(
     days: Annotated[float, typer.Option(help="Valid for this many days.")] = 30,
     json: JsonOption = False,
 ) -> None:
-    """Make a token and print it, once."""
+    """Create a token and print it, once."""
     made = client_of(context).tokens.create(name=name, role=role, days=days)
     return print_json(made) if json else console().out(made.token)
 

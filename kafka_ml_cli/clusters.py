@@ -95,7 +95,7 @@ def create(
     keda: _Keda = None,
     json: JsonOption = False,
 ) -> None:
-    """Enter a cluster; its token is read from a file, KML_CLUSTER_TOKEN or the keyboard."""
+    """Add a cluster; its token is read from a file, KML_CLUSTER_TOKEN or the keyboard."""
     token = _token(token_file) or typer.prompt("Token", hide_input=True)
     fields = asked(locals(), *_READ, ca=_text(ca_file), kafka_bootstrap_servers=kafka)
     made = client_of(context).clusters.create(**{name: value for name, value in fields.items() if value is not None})

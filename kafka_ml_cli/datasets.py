@@ -129,7 +129,7 @@ def create(
     test_rate: TestOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Make a data set of all that a topic holds now, of what came within a time, of offsets, or without end."""
+    """Create a data set of all that a topic holds now, of a time, of offsets, or without end."""
     datasets = client_of(context).datasets
     made = datasets.create(
         name=name,

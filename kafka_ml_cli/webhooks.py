@@ -55,7 +55,7 @@ def add(
     url: Annotated[str, typer.Argument(help="https address; its host is one that KML_WEBHOOK_HOSTS allows.")],
     json: JsonOption = False,
 ) -> None:
-    """Enter an address and print the secret that signs, once; KML_WEBHOOK_SECRET gives one instead."""
+    """Add an address and print its signing secret, once; KML_WEBHOOK_SECRET gives one instead."""
     made = client_of(context).webhooks.create(url=url, secret=_given_secret())
     return print_json(made) if json else _shown_once(made)
 

@@ -101,7 +101,7 @@ def token(
     days: Annotated[float, typer.Option(help="Valid for this many days.")] = 365,
     json: JsonOption = False,
 ) -> None:
-    """Make a token for machines that serve an inference; prints it once, with the commands to run there."""
+    """Create a token for machines that serve an inference; prints it once, with the commands to run there."""
     made = client_of(context).inferences.create_worker_token(inference, name=name, days=days)
     if json:
         return print_json(made)

@@ -115,7 +115,7 @@ def _of_matrix(matrix: ConfusionMatrix | None) -> Iterator[Hint]:
     most = max(range(len(truths)), key=truths.__getitem__)
     share = truths[most] / total
     right = sum(counts[index][index] for index in range(len(counts))) / total
-    advice = "look whether the features say anything of the label, scale them, and weigh or sample rare classes more"
+    advice = "check that the features say anything about the label, scale them, and weight or sample rare classes more"
     if share == 1:
         return
     if max(predictions) == total:

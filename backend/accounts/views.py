@@ -228,7 +228,7 @@ class TokenViewSet(ResourceViewSet[AccessToken]):
 
     @extend_schema(request=TokenWriteSerializer, responses={201: NewTokenSerializer})
     def create(self, request: Request) -> Response:
-        """Make a token; its text is shown this once."""
+        """Create a token; its text is shown this once."""
         values = self.validated(TokenWriteSerializer)
         own = effective_role(request)
         if own is None or not isinstance(request.user, User):

@@ -37,7 +37,7 @@ class ClusterViewSet(ResourceViewSet[Cluster]):
 
     @extend_schema(request=ClusterWriteSerializer, responses={201: ClusterSerializer})
     def create(self, _request: Request) -> Response:
-        """Enter a cluster."""
+        """Add a cluster."""
         cluster = services.create_cluster(actor=self.actor, **self.validated(ClusterWriteSerializer))
         return self.shown(cluster.pk, status=201)
 

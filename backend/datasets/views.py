@@ -71,7 +71,7 @@ class DatasetViewSet(DeletableViewSet[Dataset]):
 
     @extend_schema(request=DatasetWriteSerializer, responses={201: DatasetSerializer})
     def create(self, _request: Request) -> Response:
-        """Make a data set; refused when none of the first records fits the contract."""
+        """Create a data set; refused when none of the first records fits the contract."""
         made = services.create_dataset(actor=self.actor, **self.validated(DatasetWriteSerializer))
         return self.shown(made.pk, status=201)
 

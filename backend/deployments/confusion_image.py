@@ -16,13 +16,15 @@ MAX_CLASSES = 200
 _MAX_LABEL = 14
 _INK = (33, 37, 41)
 _PAPER = (255, 255, 255)
-_DARK = (8, 72, 135)
+_RIGHT = (8, 72, 135)
+_WRONG = (168, 62, 0)
 # A cell below this size in pixels has no room for its number.
 _MIN_CELL_FOR_TEXT = 26
 
 
 def draw_confusion_matrix(matrix: Sequence[Sequence[int]], labels: Sequence[str], *, title: str = "") -> bytes:
-    """Return a PNG of ``matrix`` (true class in rows, predicted in columns), shaded by the share of the row.
+    """Return a PNG of ``matrix`` (true class in rows, predicted in columns), shaded by the share of the row: hits in
+    blue, mistakes in orange.
 
     ValueError when it is not square, is empty, or has more than MAX_CLASSES classes.
     """
@@ -52,7 +54,8 @@ def draw_confusion_matrix(matrix: Sequence[Sequence[int]], labels: Sequence[str]
     for i, row in enumerate(matrix):
         total = sum(row) or 1
         for j, count in enumerate(row):
-            _draw_cell(draw, (left + j * cell, top + i * cell), cell, count, count / total, font)
+            full = _RIGHT if i == j else _WRONG
+            _draw_cell(draw, (left + j * cell, top + i * cell), cell, count, count / total, full, font)
     output = io.BytesIO()
     image.save(output, "PNG", optimize=True)
     return output.getvalue()
@@ -64,10 +67,11 @@ def _draw_cell(
     size: int,
     count: int,
     share: float,
+    full: tuple[int, int, int],
     font: Font,
 ) -> None:
     share = min(1.0, max(0.0, share))
-    colour = tuple(round(light + (dark - light) * share) for light, dark in zip(_PAPER, _DARK, strict=True))
+    colour = tuple(round(light + (dark - light) * share) for light, dark in zip(_PAPER, full, strict=True))
     x, y = corner
     draw.rectangle((x, y, x + size, y + size), fill=colour, outline=(206, 212, 218) if size > 10 else None)
     if size >= _MIN_CELL_FOR_TEXT:

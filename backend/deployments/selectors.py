@@ -59,7 +59,7 @@ def deployments() -> QuerySet[Deployment]:
     """Return deployments with their results: three queries whatever the number of rows, with the count."""
     rows = (
         TrainingResult.objects.select_related("model")
-        .defer(*_LONG, "failed_outcome", "metrics", "history")
+        .defer(*_LONG, "failed_outcome", "history")
         .order_by("id")
     )
     announced = Announcement.objects.filter(deployment_number=OuterRef("pk")).order_by("-id")

@@ -83,12 +83,13 @@ class LastCheckpointSerializer(serializers.ModelSerializer[Checkpoint]):
 
 
 class ResultOfDeploymentSerializer(serializers.ModelSerializer[TrainingResult]):
-    """A result as its deployment shows it; ``leader`` and ``tier`` as in ResultRow."""
+    """A result as its deployment shows it; ``leader``, ``tier`` and ``metrics`` as in ResultRow."""
 
     model_name = serializers.CharField(source="model.name", read_only=True)
     framework = serializers.ChoiceField(source="model.framework", choices=FRAMEWORK_CHOICES, read_only=True)
     failure = MessageField(Failure)
     progress = MessageField(Progress)
+    metrics = MessageField(EpochMetrics)
 
     class Meta:
         model = TrainingResult
@@ -104,6 +105,7 @@ class ResultOfDeploymentSerializer(serializers.ModelSerializer[TrainingResult]):
             "attempt",
             "failure",
             "progress",
+            "metrics",
             "stream",
             "ended_at",
         ]

@@ -131,7 +131,7 @@ class DeploymentViewSet(DeletableViewSet[Deployment]):
 
     @extend_schema(request=DeploymentWriteSerializer, responses={201: DeploymentSerializer})
     def create(self, _request: Request) -> Response:
-        """Make a deployment: its results wait until a sink announces a stream to its id."""
+        """Create a deployment: its results wait until a sink announces a stream to its id."""
         values = self.validated(DeploymentWriteSerializer)
         configuration, mode = values["configuration"], TrainingMode(values["mode"])
         values["arguments"] = checked_arguments(configuration, values["arguments"], mode)

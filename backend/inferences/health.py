@@ -92,9 +92,10 @@ def _dead_letters(
     if not (share >= _ENDS_BELOW_SHARE if known else dead >= _LEAST_DEAD_LETTERS and share >= _BEGINS_AT_SHARE):
         return None
     ago = (now - first.at) // MINUTE
-    when = "in the last minutes" if ago < len(window) + 1 else f"when records came last, {_ago(ago)}"
-    why = f", the newest because: {refusal}" if refusal else ""
-    reason = f"{'all ' if dead == records else ''}{dead:,} of {records:,} records became dead letters {when}{why}"
+    when = "in the last few minutes" if ago < len(window) + 1 else f"when records last arrived, {_ago(ago)}"
+    why = f"; reason of the newest: {refusal}" if refusal else ""
+    what = f"all {records:,} records" if dead == records else f"{dead:,} of {records:,} records"
+    reason = f"{what} became dead letters {when}{why}"
     hint = (
         f"see them with their reasons: the page's tab Dead letters, or kafka-ml inferences dead-letters {number}; then "
         "send what the model was trained on, or serve it with the format and settings that the topic has"

@@ -104,7 +104,7 @@ class WorkerTokenListView(_WorkerTokensView):
         tags=["inferences"],
     )
     def post(self, request: Request, pk: int) -> Response:
-        """Make a worker token; its text and the commands with it are shown this once."""
+        """Create a worker token; its text and the commands with it are shown this once."""
         inference = self.inference(pk)
         serializer = WorkerTokenWriteSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)

@@ -33,7 +33,8 @@ class PipelineTotals(Message):
     deployments: int
     streams: int
     runs: int
-    active_runs: int
+    active_runs: int = Field(description="not ended, those that wait among them")
+    waiting_runs: int
     inferences: int
     active_inferences: int
 

@@ -160,6 +160,7 @@ def _totals() -> tuple[PipelineFacts, PipelineTotals]:
     runs = TrainingResult.objects.aggregate(
         count=Count("pk"),
         active=Count("pk", filter=~Q(state__in=ENDED_STATES)),
+        waiting=Count("pk", filter=Q(state__in=(RunState.CREATED, RunState.WAITING))),
         newest=Max("pk", filter=Q(state=RunState.FINISHED)),
     )
     served = Inference.objects.aggregate(
@@ -185,6 +186,7 @@ def _totals() -> tuple[PipelineFacts, PipelineTotals]:
         streams=streams["count"],
         runs=runs["count"],
         active_runs=runs["active"],
+        waiting_runs=runs["waiting"],
         inferences=served["count"],
         active_inferences=served["active"],
     )

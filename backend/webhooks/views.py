@@ -31,7 +31,7 @@ class WebhookViewSet(ResourceViewSet[Webhook]):
 
     @extend_schema(request=WebhookWriteSerializer, responses={201: NewWebhookSerializer})
     def create(self, _request: Request) -> Response:
-        """Enter an address. The answer shows its secret, which cannot be read again."""
+        """Add an address. The answer shows its secret, which cannot be read again."""
         values = self.validated(WebhookWriteSerializer)
         secret = values.pop("secret", "") or new_secret()
         webhook = services.create_webhook(actor=self.actor, secret=secret, **values)
@@ -49,7 +49,7 @@ class WebhookViewSet(ResourceViewSet[Webhook]):
     @extend_schema(request=None, responses=NewWebhookSerializer)
     @action(detail=True, methods=["post"])
     def new_secret(self, _request: Request, pk: int) -> Response:
-        """Make another secret in place of the one that signs. The answer shows it, and it cannot be read again."""
+        """Replace the secret that signs. The answer shows it, and it cannot be read again."""
         secret = new_secret()
         services.update_webhook(self.find(pk), actor=self.actor, secret=secret)
         return Response({**WebhookSerializer(self.find(pk)).data, "secret": secret})

@@ -30,5 +30,5 @@ class Tokens(Collection[types.TokenRecord]):
     kind = types.TokenRecord
 
     def create(self, *, name: str, role: str = "editor", days: float = 30) -> types.TokenRecord:
-        """Make a token that may do at most what ``role`` may; the answer is the only place where it can be read."""
+        """Create a token that may do at most what ``role`` may; the answer is the only place where it can be read."""
         return self._create({"name": name, "role": role, "days": days})

@@ -49,7 +49,7 @@ class Datasets(Collection[types.Dataset]):
         validation_rate: float = 0.1,
         test_rate: float | None = None,
     ) -> types.Dataset:
-        """Make a data set with its first version: all that ``topic`` holds now, unless a part of it is named.
+        """Create a data set with its first version: all that ``topic`` holds now, unless a part of it is named.
 
         ``partition``, ``start`` and ``end`` are offsets; ``since`` and ``until`` are times of the records. ``online``:
         without end, for incremental training: all that the topic holds since ``since``, and what comes; vocabularies,

@@ -333,7 +333,7 @@ class Inferences(Runs[types.Inference]):
     def create_worker_token(
         self, identifier: int, *, name: str = "worker", days: float = 365
     ) -> types.WorkerTokenRecord:
-        """Make a token for machines elsewhere that serve it; the answer is the only place where it can be read.
+        """Create a token for machines elsewhere that serve it; the answer is the only place where it can be read.
 
         Any number of machines may use it, each under a name of its own; what they type is in ``commands``.
         """

@@ -278,7 +278,7 @@ def test_what_fails_says_so_in_its_state_and_why(platform: Platform) -> None:
     settings = {"KML_URL": platform.url, "KML_TOKEN": "t"}
     well = run_cli("inferences", "list", **settings)
     assert ("running" in well.stdout, well.stderr) == (True, "")
-    reason = "all 5,020 of 5,020 records became dead letters"
+    reason = "all 5,020 records became dead letters"
     reported = {"kind": "dead_letters", "reason": reason, "hint": "look at them", "since": "2026-01-01T00:00:00Z"}
     platform.failing = reported
     listed = run_cli("inferences", "list", **settings)

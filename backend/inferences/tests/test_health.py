@@ -75,8 +75,8 @@ def test_the_reason_says_how_many_when_and_why() -> None:
     )  # fmt: skip
     assert found is not None
     assert found.reason == (
-        "all 5,020 of 5,020 records became dead letters when records came last, 3 min ago, "
-        "the newest because: features are [0, 'm8']"
+        "all 5,020 records became dead letters when records last arrived, 3 min ago; "
+        "reason of the newest: features are [0, 'm8']"
     )
     assert "kafka-ml inferences dead-letters 7" in found.hint
     assert found.since == NOW
@@ -85,7 +85,7 @@ def test_the_reason_says_how_many_when_and_why() -> None:
         number=7, revision=0, before=found, read_rate=0.0, refusal="", now=NOW + MINUTE,
     )  # fmt: skip
     assert later is not None
-    assert (later.reason, later.since) == ("30 of 40 records became dead letters in the last minutes", NOW)
+    assert (later.reason, later.since) == ("30 of 40 records became dead letters in the last few minutes", NOW)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 /** A table of objects, of cards on a phone, whose rows lead to their pages. */
 import 'mantine-datatable/styles.css'
 import { DataTable, type DataTableColumn, type DataTableProps } from 'mantine-datatable'
+import { capital } from '~/lib/format'
 import classes from './cards.module.css'
 import { titled } from './RowTable'
 import { type SortDirection, SortTitle } from './SortTitle'
@@ -22,7 +23,7 @@ type ObjectTableProps<Row> = Omit<DataTableProps<Row>, 'onRowClick' | 'sortStatu
 function titleOf<Row>({ title, accessor }: DataTableColumn<Row>) {
   if (title !== undefined) return title
   const words = String(accessor).replace(/[._]/g, ' ')
-  return words.charAt(0).toUpperCase() + words.slice(1)
+  return capital(words)
 }
 
 export function ObjectTable<Row extends { id: number }>({

@@ -51,7 +51,7 @@ export function ProblemAlert({
         {children}
         <Group gap="xs">
           {onRetry && (
-            <Button size="compact-sm" variant="default" onClick={onRetry}>
+            <Button variant="default" onClick={onRetry}>
               Try again
             </Button>
           )}

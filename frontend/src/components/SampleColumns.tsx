@@ -94,7 +94,7 @@ function StatisticsTable({ columns }: { columns: readonly PreviewColumn[] }) {
       />
       {rest > 0 && (
         <Group>
-          <Button size="compact-sm" variant="subtle" onClick={() => setAll(true)}>
+          <Button size="compact-xs" variant="subtle" onClick={() => setAll(true)}>
             Show {formatCount(rest)} more
           </Button>
         </Group>

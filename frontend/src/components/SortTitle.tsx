@@ -37,7 +37,7 @@ export function SortTitle({
       onClick={() => onSort(sorted === 'asc' ? 'desc' : 'asc')}
     >
       <span className={classes.text}>{title}</span>
-      <Icon className={classes.icon} size={16} stroke={1.5} aria-hidden />
+      <Icon className={classes.icon} size={14} stroke={1.5} aria-hidden />
     </UnstyledButton>
   )
 }

@@ -59,7 +59,7 @@ function samples({ sampleShape, classes, semiSupervised }: SinkSettings): string
     classes > 0 ? `labels = random.integers(0, ${classes}, count)` : 'labels = random.random(count).astype("float32")',
     ...(semiSupervised
       ? [
-          '# Those that nobody labelled: the model learns them where it is sure of their class.',
+          '# Samples without labels: the model learns those whose class it predicts with confidence.',
           `unlabelled = random.random((${shape}${comma})).astype("float32")`,
         ]
       : []),
@@ -127,7 +127,7 @@ function command(settings: SinkSettings): string {
   const { deploymentId, topic, validationRate, testRate, online, semiSupervised } = settings
   return [
     '# samples.npz holds the arrays features and labels; CSV, Parquet and JSON files do as well.',
-    ...(semiSupervised ? ['# unlabelled.npz holds the array features: more samples, which nobody labelled.'] : []),
+    ...(semiSupervised ? ['# unlabelled.npz holds the array features: more samples, without labels.'] : []),
     `kafka-ml send samples.npz --deployment ${deploymentId} --topic ${shellQuote(topic)} \\`,
     ...(semiSupervised
       ? [`  --unlabelled unlabelled.npz --unlabelled-topic ${shellQuote(unlabelledTopic(settings))} \\`]

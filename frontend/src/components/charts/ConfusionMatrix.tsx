@@ -161,6 +161,13 @@ function heatmap(matrix: Matrix, labels: readonly string[], mode: MatrixMode): E
       count === 0 ? [] : [[predicted, actual, fractions[actual]?.[predicted] ?? 0, count]],
     ),
   )
+  const scale = {
+    show: false,
+    dimension: mode === 'shares' ? 2 : 3,
+    min: 0,
+    max: mode === 'shares' ? 1 : Math.max(1, ...cells.map((cell) => cell[3] ?? 0)),
+  }
+  const hit = ([predicted, actual]: number[]) => predicted === actual
   return {
     grid: { left: 8, right: 16, top: 24, bottom: 24, outerBoundsMode: 'same' },
     tooltip: {
@@ -175,14 +182,14 @@ function heatmap(matrix: Matrix, labels: readonly string[], mode: MatrixMode): E
     },
     xAxis: { type: 'category', data: names, position: 'top', name: 'predicted', nameLocation: 'middle' },
     yAxis: { type: 'category', data: names, inverse: true, name: 'actual' },
-    visualMap: {
-      show: false,
-      dimension: mode === 'shares' ? 2 : 3,
-      min: 0,
-      max: mode === 'shares' ? 1 : Math.max(1, ...cells.map((cell) => cell[3] ?? 0)),
-      inRange: { color: ['#d5e6f5', '#4a90c8', '#084887'] },
-    },
-    series: [{ type: 'heatmap', data: cells, progressive: 5000 }],
+    visualMap: [
+      { ...scale, seriesIndex: 0, inRange: { color: ['#d5e6f5', '#4a90c8', '#084887'] } },
+      { ...scale, seriesIndex: 1, inRange: { color: ['#fbe3d3', '#dd8a4e', '#a83e00'] } },
+    ],
+    series: [
+      { type: 'heatmap', data: cells.filter(hit), progressive: 5000 },
+      { type: 'heatmap', data: cells.filter((cell) => !hit(cell)), progressive: 5000 },
+    ],
   }
 }
 

@@ -85,7 +85,7 @@ export function MatrixGrid({
               {row.map((count, predicted) => {
                 const cell = { actual, predicted }
                 const fraction = fractions[actual]?.[predicted] ?? 0
-                const { background, ink } = cellColors(fraction, scheme)
+                const { background, ink } = cellColors(fraction, actual === predicted ? 'right' : 'wrong', scheme)
                 const selected = selectedCell?.actual === actual && selectedCell.predicted === predicted
                 return (
                   <td

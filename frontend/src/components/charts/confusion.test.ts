@@ -46,10 +46,19 @@ function luminance(color: string): number {
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 }
 
-test.each(['light', 'dark'] as const)('numbers can be read on every cell, %s', (scheme) => {
+test.each([
+  ['light', 'right'],
+  ['light', 'wrong'],
+  ['dark', 'right'],
+  ['dark', 'wrong'],
+] as const)('numbers can be read on every cell, %s, %s', (scheme, kind) => {
   for (let share = 0; share <= 1; share += 0.01) {
-    const { background, ink } = cellColors(share, scheme)
+    const { background, ink } = cellColors(share, kind, scheme)
     const [a, b] = [luminance(background), luminance(ink)]
     expect((Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)).toBeGreaterThanOrEqual(4.5)
   }
+})
+
+test('a class that is always mistaken does not look like one that is always right', () => {
+  expect(cellColors(1, 'wrong', 'light').background).not.toBe(cellColors(1, 'right', 'light').background)
 })

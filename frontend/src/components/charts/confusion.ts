@@ -67,13 +67,24 @@ export function worstConfusions(matrix: Matrix, limit: number): Confusion[] {
 }
 
 const PAPER = { light: [255, 255, 255], dark: [30, 33, 40] } as const
-const FULL = { light: [8, 72, 135], dark: [120, 196, 245] } as const
+const FULL = {
+  right: { light: [8, 72, 135], dark: [120, 196, 245] },
+  wrong: { light: [168, 62, 0], dark: [245, 166, 96] },
+} as const
 
-/** Colours of a cell for a share of its row: white or black ink, whichever reads better (at least 4.5 to 1). */
-export function cellColors(fraction: number, scheme: 'light' | 'dark'): { background: string; ink: string } {
+/**
+ * Colours of a cell for a share of its row, mistakes in another hue than hits: white or black ink, whichever reads
+ * better (at least 4.5 to 1).
+ */
+export function cellColors(
+  fraction: number,
+  kind: keyof typeof FULL,
+  scheme: 'light' | 'dark',
+): { background: string; ink: string } {
   // A root: a few mistakes among many hits would not be seen otherwise.
   const weight = Math.sqrt(Math.min(1, Math.max(0, fraction)))
-  const rgb = PAPER[scheme].map((paper, index) => Math.round(paper + ((FULL[scheme][index] ?? paper) - paper) * weight))
+  const full = FULL[kind][scheme]
+  const rgb = PAPER[scheme].map((paper, index) => Math.round(paper + ((full[index] ?? paper) - paper) * weight))
   const [red = 0, green = 0, blue = 0] = rgb.map((value) => {
     const part = value / 255
     return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4

@@ -10,6 +10,7 @@ import { ButtonLink, ConfigurationLink } from '~/components/ButtonLink'
 import { Dimmed } from '~/components/Dimmed'
 import { EmptyState } from '~/components/EmptyState'
 import { ListPage } from '~/components/ListPage'
+import { NameCell } from '~/components/NameCell'
 import { UnitLabel } from '~/components/UnitLabel'
 import { type Configuration, configurationsListOptions } from '~/lib/api'
 import { formatCount } from '~/lib/format'
@@ -26,16 +27,9 @@ const COLUMNS: DataTableColumn<Configuration>[] = [
     accessor: 'name',
     sortable: true,
     render: (row) => (
-      <>
-        <ConfigurationLink id={row.id} style={{ display: 'block', width: 'fit-content', overflowWrap: 'anywhere' }}>
-          {row.name}
-        </ConfigurationLink>
-        {row.description && (
-          <Text size="xs" c="dimmed" lineClamp={1} maw={360}>
-            {row.description}
-          </Text>
-        )}
-      </>
+      <NameCell description={row.description}>
+        <ConfigurationLink id={row.id}>{row.name}</ConfigurationLink>
+      </NameCell>
     ),
   },
   {

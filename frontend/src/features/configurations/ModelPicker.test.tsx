@@ -32,7 +32,7 @@ test('a chain is chosen and taken out whole, and any of its sub-models stands fo
   const chain = await screen.findByRole('checkbox', { ...FAST, name: 'Use edge and cloud' })
   expect(chain).toBeChecked()
   expect(screen.getByText('1 chosen')).toBeInTheDocument()
-  fireEvent.click(screen.getByRole('button', { ...FAST, name: 'Take edge and cloud out' }))
+  fireEvent.click(screen.getByRole('button', { ...FAST, name: 'Remove edge and cloud' }))
   expect(screen.getByRole('status', FAST)).toHaveTextContent('')
   fireEvent.click(screen.getByRole('checkbox', { ...FAST, name: 'Use plain' }))
   fireEvent.click(chain)

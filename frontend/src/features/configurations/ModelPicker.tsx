@@ -111,7 +111,7 @@ export function ModelPicker({
             key={unit[0].id}
             size="compact-xs"
             variant="default"
-            aria-label={`Take ${unit.map(({ name }) => name).join(' and ')} out`}
+            aria-label={`Remove ${unit.map(({ name }) => name).join(' and ')}`}
             onClick={() => toggle(unit, false)}
             rightSection={<span aria-hidden>×</span>}
           >

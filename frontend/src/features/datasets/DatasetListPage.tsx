@@ -9,6 +9,7 @@ import { CopyAs } from '~/components/CopyAs'
 import { EmptyState } from '~/components/EmptyState'
 import { FilterSelect } from '~/components/FilterSelect'
 import { ListPage } from '~/components/ListPage'
+import { NameCell } from '~/components/NameCell'
 import { type CatalogRow, type DatasetsCatalogData, datasetsCatalogOptions } from '~/lib/api'
 import { formatCount, formatExact, NONE } from '~/lib/format'
 import { listQuery } from '~/lib/listSearch'
@@ -29,16 +30,9 @@ const COLUMNS: DataTableColumn<CatalogRow>[] = [
     render: (row) => {
       const Link = row.kind === 'stream' ? StreamLink : DatasetLink
       return (
-        <>
-          <Link id={row.id} style={{ display: 'block', width: 'fit-content', overflowWrap: 'anywhere' }}>
-            {row.name}
-          </Link>
-          {row.description && (
-            <Text size="xs" c="dimmed" lineClamp={1} maw={360}>
-              {row.description}
-            </Text>
-          )}
-        </>
+        <NameCell description={row.description}>
+          <Link id={row.id}>{row.name}</Link>
+        </NameCell>
       )
     },
   },

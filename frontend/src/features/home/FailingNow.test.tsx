@@ -5,7 +5,7 @@ import { show } from '~/testing/page'
 import { FailingNow } from './FailingNow'
 import { nodeText } from './words'
 
-const REASON = 'all 5,020 of 5,020 records became dead letters in the last minutes'
+const REASON = 'all 5,020 records became dead letters in the last few minutes'
 const NODE = { key: 'inference:3', kind: 'inference', id: 3, name: 'digits', rate: 0, lag: null } as PipelineNode
 
 test('the picture names what fails above the boxes, and in its box', async () => {

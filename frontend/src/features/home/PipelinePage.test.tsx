@@ -5,7 +5,7 @@ import { edge, node } from '~/testing/pipeline'
 import { PipelinePage } from './PipelinePage'
 
 const FACTS = { model: 1, configuration: 1, deployment: 2, stream: 1, result: 1, inference: 1, predicted: 5 }
-const TOTALS = { runs: 30, active_runs: 1, inferences: 1, active_inferences: 1 }
+const TOTALS = { runs: 30, active_runs: 3, waiting_runs: 2, inferences: 1, active_inferences: 1 }
 const answer = (nodes: unknown[], edges: unknown[] = []) => ({ facts: FACTS, totals: TOTALS, most: 2, nodes, edges })
 
 async function opened(search: Record<string, unknown>, found: (path: string) => unknown) {
@@ -36,6 +36,11 @@ test('a search shows what the picture has no room for', async () => {
 test('where there may be more than are shown it says so, and where there is nothing too', async () => {
   await opened({ find: 'many' }, () => answer([1, 2].map((id) => node('run', id, { name: `many ${id}` }))))
   expect(await screen.findByText(/At most 2 boxes of a kind are shown/)).toBeInTheDocument()
+})
+
+test('runs that wait are not said to be in progress', async () => {
+  await opened({}, () => undefined)
+  expect(await screen.findByText('1 training run in progress and 2 waiting; 1 inference, 0/s predicted')).toBeVisible()
 })
 
 test('what is nowhere is said to be', async () => {

@@ -10,7 +10,6 @@ import { PageTitle } from '~/components/PageTitle'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { SearchField } from '~/components/SearchField'
 import { pipelineRetrieveOptions } from '~/lib/api'
-import { formatRate, plural } from '~/lib/format'
 import { oneOf } from '~/lib/listSearch'
 import { Checklist } from './Checklist'
 import { checklist } from './checklist'
@@ -20,6 +19,7 @@ import { MIN_WIDTH } from './layout'
 import { PictureList } from './PictureList'
 import { PictureTable } from './PictureTable'
 import { PictureView } from './PictureView'
+import { totalsText } from './words'
 
 const route = getRouteApi('/')
 const WHICH = [
@@ -55,11 +55,7 @@ export function PipelinePage() {
     <Stack gap="md" ref={ref}>
       <PageTitle
         title="Pipeline"
-        description={
-          data
-            ? `${plural(data.totals.active_runs, 'training run')} and ${plural(data.totals.active_inferences, 'inference')} active, ${formatRate(rate)} predicted`
-            : 'From streams through training to predictions'
-        }
+        description={data ? totalsText(data.totals, rate) : 'From streams through training to predictions'}
         actions={
           <SegmentedControl
             aria-label="Shown as"

@@ -1,5 +1,5 @@
 /** What a box and a line say, in words: the same in the picture, in the list and in the table. */
-import type { PipelineEdge, PipelineNode } from '~/lib/api'
+import type { Pipeline, PipelineEdge, PipelineNode } from '~/lib/api'
 import { formatCount, formatMetric, formatPercent, formatRate, plural } from '~/lib/format'
 
 type Score = PipelineNode['score']
@@ -12,6 +12,19 @@ export const KIND: Record<PipelineNode['kind'], string> = {
   run: 'Training run',
   inference: 'Inference',
   output: 'Output topic',
+}
+
+/** What goes on: a run that waits for its data does not. ``rate``: predictions a second. */
+export function totalsText(totals: Pipeline['totals'], rate: number): string {
+  const states: [number, string][] = [
+    [totals.active_runs - totals.waiting_runs, 'in progress'],
+    [totals.waiting_runs, 'waiting'],
+  ]
+  const some = states.filter(([count]) => count > 0)
+  const runs = (some.length > 0 ? some : states.slice(0, 1)).map(
+    ([count, word], place) => `${place === 0 ? plural(count, 'training run') : formatCount(count)} ${word}`,
+  )
+  return `${runs.join(' and ')}; ${plural(totals.active_inferences, 'inference')}, ${formatRate(rate)} predicted`
 }
 
 /** Where a box leads. */

@@ -9,7 +9,6 @@ import { ButtonLink, InferenceLink, TopicLink } from '~/components/ButtonLink'
 import { Dimmed, SmallPrint } from '~/components/Dimmed'
 import { EmptyState } from '~/components/EmptyState'
 import { FilterSelect } from '~/components/FilterSelect'
-import { FrameworkTitle } from '~/components/FrameworkMark'
 import { InferenceBadge } from '~/components/InferenceBadge'
 import { ListPage } from '~/components/ListPage'
 import { type Inference, inferencesListOptions } from '~/lib/api'
@@ -105,7 +104,7 @@ const COLUMNS: DataTableColumn<Inference>[] = [
       <>
         <InferenceLink id={row.id}>{row.model_name}</InferenceLink>
         <SmallPrint>
-          inference {row.id}, <FrameworkTitle framework={row.framework} />
+          inference {row.id}, version {row.version}
         </SmallPrint>
       </>
     ),
@@ -158,21 +157,14 @@ const COLUMNS: DataTableColumn<Inference>[] = [
     accessor: 'latency',
     title: 'p50 / p99',
     textAlign: 'right',
-    noWrap: true,
     render: (row) => `${formatMilliseconds(row.stats.p50_ms)} / ${formatMilliseconds(row.stats.p99_ms)}`,
   },
   {
     accessor: 'replicas',
     title: 'Replicas',
     textAlign: 'right',
-    noWrap: true,
     render: (row) =>
       row.replicas === 0 ? `${row.ready_replicas} elsewhere` : `${row.ready_replicas}/${row.current_replicas}`,
-  },
-  {
-    accessor: 'version',
-    title: 'Version',
-    textAlign: 'right',
   },
   { accessor: 'created_at', title: 'Created', sortable: true, render: (row) => <Age at={row.created_at} size="sm" /> },
 ]

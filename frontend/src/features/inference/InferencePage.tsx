@@ -8,6 +8,7 @@ import { useState } from 'react'
 import { ButtonLink, InferenceLink, ResultLink } from '~/components/ButtonLink'
 import type { RatePoint } from '~/components/charts/RateLagChart'
 import { DeleteDialog } from '~/components/DeleteDialog'
+import { FailingAlert } from '~/components/FailingAlert'
 import { FailureAlert, isHeldUp } from '~/components/FailureAlert'
 import { FrameworkTitle } from '~/components/FrameworkMark'
 import { ObjectPage, type Tab } from '~/components/ObjectPage'
@@ -19,7 +20,6 @@ import { hasEnded, shownState } from '~/lib/runs'
 import { useSession } from '~/lib/session'
 import { CompareTab } from './CompareTab'
 import { DeadLettersTab } from './DeadLettersTab'
-import { FailingAlert } from './FailingAlert'
 import { stateTooltip } from './InferenceListPage'
 import { InferenceLogs } from './InferenceLogs'
 import { LimitButton } from './LimitButton'
@@ -135,7 +135,6 @@ function Alerts({ inference }: { inference: Inference }) {
           serves={inference.state === 'running'}
           actions={
             <ButtonLink
-              size="compact-sm"
               variant="default"
               to="/inference/$id"
               params={{ id: String(inference.id) }}

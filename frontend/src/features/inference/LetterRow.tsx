@@ -18,7 +18,7 @@ const STAGES: Record<string, string> = {
 }
 
 /** What could not be done. */
-export function stageText({ stage }: DeadLetter['reason']): string {
+export function stageText({ stage }: Pick<DeadLetter['reason'], 'stage'>): string {
   return STAGES[stage] ?? (stage || 'unknown')
 }
 

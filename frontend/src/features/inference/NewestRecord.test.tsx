@@ -19,7 +19,7 @@ test.each([
   [CHECK, /This model can read it/],
   [{ ...CHECK, verdict: 'waits' }, /answers come with later ones/],
   [{ ...CHECK, verdict: 'unreadable', reason: REASON }, /Reason: null in temp. It would become a dead letter/],
-  [{ ...CHECK, verdict: 'empty', record: null }, /machines has no record yet/],
+  [{ ...CHECK, verdict: 'empty', record: null }, /machines has no records yet/],
   [{ ...CHECK, verdict: 'no_topic', record: null }, /machines does not exist yet/],
 ])('the newest record is shown with what it is to the model: %#', async (found, said) => {
   platform({ 'POST /api/inferences/check/': found })
@@ -35,7 +35,7 @@ test('what cannot be looked at says why, and is looked at again when one asks', 
     'POST /api/inferences/check/': () => (away ? new Refusal(503, 'Kafka does not answer') : CHECK),
   })
   await show(<NewestRecord asked={ASKED} />)
-  expect(await screen.findByText(/cannot be said .*: Kafka does not answer/)).toBeVisible()
+  expect(await screen.findByText(/not known .*: Kafka does not answer/)).toBeVisible()
   away = false
   fireEvent.click(screen.getByRole('button', { name: 'Look again' }))
   expect(await screen.findByText(/This model can read it/)).toBeVisible()

@@ -32,7 +32,7 @@ export function NewestRecord({ asked }: { asked: InputCheckWriteRequest | null }
       <Group gap="xs" mih={24}>
         {refused ? (
           <Dimmed>
-            It cannot be said whether the model reads {asked.input_topic}:{' '}
+            It is not known whether the model can read {asked.input_topic}:{' '}
             {refused.fields[0]?.detail ?? refused.message}
           </Dimmed>
         ) : found ? (
@@ -55,10 +55,10 @@ export function NewestRecord({ asked }: { asked: InputCheckWriteRequest | null }
 
 function Headline({ found: { topic, record, verdict } }: { found: InputCheck }) {
   if (record === null) {
-    const there = verdict === 'empty' ? 'has no record yet' : 'does not exist yet'
+    const there = verdict === 'empty' ? 'has no records yet' : 'does not exist yet'
     return (
       <Dimmed>
-        {topic} {there}: whether the model can read it shows when something is there.
+        {topic} {there}, so there is nothing to check.
       </Dimmed>
     )
   }

@@ -53,7 +53,7 @@ export function ServedVersion({ inference }: { inference: Inference }) {
               ? `answers ${formatPercent(inference.challenger.share)} of the keys.`
               : 'answers every record next to it.'}
           </Text>
-          <ButtonLink size="compact-sm" variant="default" to="/inference/$id" params={path} search={{ tab: 'compare' }}>
+          <ButtonLink variant="default" to="/inference/$id" params={path} search={{ tab: 'compare' }}>
             Compare them
           </ButtonLink>
         </Group>

@@ -7,6 +7,7 @@ import { ProblemAlert } from '~/components/ProblemAlert'
 import type { Inference, Try } from '~/lib/api'
 import { formatExact, formatMetric, formatMilliseconds, formatPercent, includeText, plural } from '~/lib/format'
 import { type Class, readAnswer } from './answers'
+import { stageText } from './LetterRow'
 import classes from './Try.module.css'
 import type { TryEntry } from './tries'
 
@@ -54,7 +55,7 @@ function Said({ answer, truth, inference }: { answer: Try; truth: string | null;
       <Alert
         color="red"
         icon={<IconAlertTriangle aria-hidden />}
-        title={`It could not be answered: ${answer.reason?.error || 'a dead letter'} while it was to ${answer.reason?.stage || 'answer'}`}
+        title={`It became a dead letter${answer.reason?.stage ? `: ${stageText(answer.reason)}` : ''}`}
       >
         <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
           {answer.reason?.message || 'No reason was given.'}

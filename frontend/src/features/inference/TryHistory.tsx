@@ -36,7 +36,7 @@ export function TryHistory({
             title: 'Sample',
             cell: (each) =>
               each.shown && imageLayout(each.shown.shape) ? (
-                <SampleView sample={each.shown} size={32} label={`Sample of try ${each.number}`} />
+                <SampleView sample={each.shown} size={32} label={`Sample of attempt ${each.number}`} />
               ) : (
                 <Text size="xs" ff="monospace" maw={260} truncate>
                   {JSON.stringify(each.sample).slice(0, 80)}
@@ -57,7 +57,7 @@ export function TryHistory({
                 <Button
                   size="compact-xs"
                   variant="default"
-                  aria-label={`Show try ${each.number}`}
+                  aria-label={`Show attempt ${each.number}`}
                   onClick={() => onShow(each.number)}
                 >
                   Show
@@ -66,7 +66,7 @@ export function TryHistory({
                   size="compact-xs"
                   variant="default"
                   disabled={busy}
-                  aria-label={`Send again the sample of try ${each.number}`}
+                  aria-label={`Send the sample of attempt ${each.number} again`}
                   onClick={() => onRepeat(each)}
                 >
                   Send again

@@ -12,6 +12,7 @@ import { EmptyState } from '~/components/EmptyState'
 import { FilterSelect } from '~/components/FilterSelect'
 import { FrameworkMark } from '~/components/FrameworkMark'
 import { ListPage } from '~/components/ListPage'
+import { NameCell } from '~/components/NameCell'
 import { TensorShapes } from '~/components/TensorShapes'
 import { type ModelRow, modelsListOptions } from '~/lib/api'
 import { formatCount } from '~/lib/format'
@@ -21,24 +22,14 @@ import { useSession } from '~/lib/session'
 import { useListSearch } from '~/lib/useListSearch'
 import type { ModelListSearch } from './routes'
 
-// A block of its own, because a name is a link of its own rather than one inside a text.
-const NAME_STYLE = { display: 'block', width: 'fit-content', overflowWrap: 'anywhere' } as const
-
 const COLUMNS: DataTableColumn<ModelRow>[] = [
   {
     accessor: 'name',
     sortable: true,
     render: (row) => (
-      <>
-        <ModelLink id={row.id} style={NAME_STYLE}>
-          {row.name}
-        </ModelLink>
-        {row.description && (
-          <Text size="xs" c="dimmed" lineClamp={1} maw={360}>
-            {row.description}
-          </Text>
-        )}
-      </>
+      <NameCell description={row.description}>
+        <ModelLink id={row.id}>{row.name}</ModelLink>
+      </NameCell>
     ),
   },
   {

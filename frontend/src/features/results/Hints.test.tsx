@@ -20,7 +20,7 @@ test('each hint says what to try, is dismissed alone, and all come back', async 
   const result = { id: 4711, hints: [OVERFITTING, LONGER] } as unknown as Result
   await show(<Hints result={result} />)
   const user = userEvent.setup({ pointerEventsCheck: 0 })
-  expect(await screen.findByText(/it got worse from epoch 4 on/)).toHaveTextContent(
+  expect(await screen.findByText(/^It got worse from epoch 4 on/)).toHaveTextContent(
     'Try: keep the weights of that epoch (early_stopping=5).',
   )
   await user.click(screen.getByRole('button', { hidden: true, name: 'Hide the hint: it got worse from epoch 4 on' }))

@@ -3,7 +3,7 @@ import { ActionIcon, Alert, Anchor, Group, Stack, Text } from '@mantine/core'
 import { useLocalStorage } from '@mantine/hooks'
 import { IconBulb, IconX } from '@tabler/icons-react'
 import type { Result } from '~/lib/api'
-import { plural } from '~/lib/format'
+import { capital, plural } from '~/lib/format'
 
 export function Hints({ result }: { result: Pick<Result, 'id' | 'hints'> }) {
   const [hidden, setHidden] = useLocalStorage<string[]>({ key: `kml-hidden-hints-${result.id}`, defaultValue: [] })
@@ -26,7 +26,7 @@ export function Hints({ result }: { result: Pick<Result, 'id' | 'hints'> }) {
         {shown.map(({ code, message, advice }) => (
           <Group key={code} justify="space-between" align="flex-start" wrap="nowrap" gap="xs">
             <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
-              {message}. <b>Try:</b> {advice}.
+              {capital(message)}. <b>Try:</b> {advice}.
             </Text>
             <ActionIcon
               variant="subtle"

@@ -245,12 +245,12 @@ function Loaded({
                 actions={
                   <>
                     {search.tab !== 'logs' && (
-                      <Button size="compact-sm" variant="default" onClick={() => onSearch({ tab: 'logs' })}>
+                      <Button variant="default" onClick={() => onSearch({ tab: 'logs' })}>
                         Open logs
                       </Button>
                     )}
                     {result.failure.line && search.tab !== 'lineage' && (
-                      <Button size="compact-sm" variant="default" onClick={() => onSearch({ tab: 'lineage' })}>
+                      <Button variant="default" onClick={() => onSearch({ tab: 'lineage' })}>
                         Open the code at line {result.failure.line}
                       </Button>
                     )}

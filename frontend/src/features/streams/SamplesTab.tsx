@@ -13,7 +13,7 @@ import { SampleView } from '~/components/SampleView'
 import { Section } from '~/components/Section'
 import { type Stream, type StreamSample, streamsPreviewRetrieveOptions, streamsStatisticsOptions } from '~/lib/api'
 import { COLUMNS } from '~/lib/datasets'
-import { formatExact, formatShape, formatValue, plural } from '~/lib/format'
+import { capital, formatExact, formatShape, formatValue, plural } from '~/lib/format'
 import type { StreamSearch } from './routes'
 import classes from './SamplesTab.module.css'
 
@@ -129,7 +129,7 @@ function Pages({ stream, search, onSearch }: SamplesTabProps) {
       )}
       {doubts.map((doubt) => (
         <Alert key={doubt} color="yellow" title="Check before training">
-          {doubt.charAt(0).toUpperCase() + doubt.slice(1)}.
+          {capital(doubt)}.
         </Alert>
       ))}
       <Statistics stream={stream.id} columns={columns.length} />

@@ -11,6 +11,7 @@ import { ButtonLink, StreamLink, TopicLink } from '~/components/ButtonLink'
 import { CopyAs } from '~/components/CopyAs'
 import { EmptyState } from '~/components/EmptyState'
 import { ListPage } from '~/components/ListPage'
+import { NameCell } from '~/components/NameCell'
 import { type Stream, streamsListOptions } from '~/lib/api'
 import { curlCall } from '~/lib/equivalents'
 import { formatCount, formatExact } from '~/lib/format'
@@ -29,14 +30,9 @@ const COLUMNS: DataTableColumn<Stream>[] = [
     title: 'Stream',
     sortable: true,
     render: (row) => (
-      <>
+      <NameCell description={row.description}>
         <StreamLink id={row.id}>stream {row.id}</StreamLink>
-        {row.description && (
-          <Text size="xs" c="dimmed" lineClamp={1} maw={320} style={{ overflowWrap: 'anywhere' }}>
-            {row.description}
-          </Text>
-        )}
-      </>
+      </NameCell>
     ),
   },
   {

@@ -11,6 +11,7 @@ import { ObjectPage } from '~/components/ObjectPage'
 import { streamsRetrieveOptions } from '~/lib/api'
 import { COLUMNS, exportActions } from '~/lib/datasets'
 import { curlCall } from '~/lib/equivalents'
+import { parseRanges, topicsOf } from '~/lib/ranges'
 import { useSession } from '~/lib/session'
 import { DeploymentName } from './DeploymentName'
 import { RuleTab } from './RuleTab'
@@ -35,7 +36,7 @@ export function StreamPage() {
       <ObjectPage
         what="Stream"
         id={number}
-        title={stream?.description || `Stream ${id}`}
+        title={stream ? stream.description || topicsOf(parseRanges(stream.topic)).join(', ') : ''}
         query={query}
         subtitle={
           stream && (

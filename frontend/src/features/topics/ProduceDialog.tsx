@@ -76,7 +76,6 @@ export function ProduceDialog({ topic, onClose }: { topic: Topic; onClose: () =>
       ))}
       <div>
         <Button
-          size="compact-sm"
           variant="default"
           leftSection={<IconPlus size={14} aria-hidden />}
           onClick={() => form.insertListItem('headers', { name: '', value: '' })}

@@ -67,7 +67,6 @@ function Details({ topic, record }: { topic: string; record: TopicRecord }) {
       <Group gap="xs">
         <CopyButton text={text} label="Copy record as JSON" />
         <Button
-          size="compact-sm"
           variant="default"
           leftSection={<IconDownload size={14} aria-hidden />}
           onClick={() => saveFile(`${topic}-${record.partition}-${record.offset}.json`, text, 'application/json')}

@@ -1,7 +1,6 @@
 /** Deployments: what was put to work, with the state of each of its models. */
 
 import { Group, Stack, Text } from '@mantine/core'
-import { IconPlus } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import type { DataTableColumn } from 'mantine-datatable'
@@ -50,11 +49,7 @@ export function DeploymentList({
   const { clear, ...chosen } = useSelected(list.data?.results)
   useDeploymentsFollowResults()
   const modes = useQuery(deploymentsOptionsRetrieveOptions()).data?.modes ?? []
-  const deploy = can('editor') && (
-    <ButtonLink to="/training/new" leftSection={<IconPlus size={14} aria-hidden />}>
-      Deploy for training
-    </ButtonLink>
-  )
+  const deploy = can('editor') && <ButtonLink to="/training/new">Deploy for training</ButtonLink>
   return (
     <ListPage<Deployment>
       title="Training"
@@ -122,7 +117,7 @@ const COLUMNS: DataTableColumn<Deployment>[] = [
     accessor: 'id',
     title: 'Deployment',
     sortable: true,
-    width: 120,
+    width: 145,
     toggleable: false,
     render: (row) => (
       <DeploymentLink id={row.id} fw={500}>
@@ -169,7 +164,7 @@ const COLUMNS: DataTableColumn<Deployment>[] = [
       <Stack gap={4}>
         {row.results.map((result) => (
           <Group key={result.id} mih={22}>
-            <RunProgress row={{ ...result, metrics: null }} />
+            <RunProgress row={result} />
           </Group>
         ))}
       </Stack>

@@ -146,7 +146,6 @@ export function DeploymentPage() {
                   failure={row.failure}
                   actions={
                     <ButtonLink
-                      size="compact-sm"
                       variant="default"
                       to="/results/$id"
                       params={{ id: String(row.id) }}

@@ -14,8 +14,8 @@ const PROGRESS = {
   may_end_sooner: true,
 }
 
-function row(state: string, epoch = 2): ResultRow {
-  return { state, model_name: 'digits', progress: PROGRESS, metrics: { epoch, window: null } } as unknown as ResultRow
+function row(state: string, epoch = 2, progress: object = PROGRESS): ResultRow {
+  return { state, model_name: 'digits', progress, metrics: { epoch, window: null } } as unknown as ResultRow
 }
 
 test('a run that trains says how long it will still take, one that ended does not', async () => {
@@ -29,4 +29,16 @@ test('a run that trains says how long it will still take, one that ended does no
   gone()
   await show(<RunProgress row={row('finished', 7)} />)
   expect(await screen.findByText('done, 7 of 10 epochs')).toBeInTheDocument()
+})
+
+test('a run too quick to report its epochs says how many they were', async () => {
+  const reading = { ...PROGRESS, epoch: 0, epochs: 0, batch: 300, batches: 300 }
+  await show(
+    <>
+      <RunProgress row={row('finished', 2, reading)} />
+      <RunProgress row={row('finished', 1, { ...PROGRESS, epochs: 1 })} />
+    </>,
+  )
+  expect(await screen.findByText('done, 2 epochs')).toBeInTheDocument()
+  expect(screen.getByText('done, 1 epoch')).toBeInTheDocument()
 })

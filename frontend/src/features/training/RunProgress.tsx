@@ -29,9 +29,10 @@ export function RunProgress({ row }: { row: Pick<ResultRow, 'state' | 'progress'
   )
 }
 
-/** ', 10 epochs', or ', 7 of 10 epochs' where it stopped early. */
+/** ', 10 epochs', or ', 7 of 10 epochs' where it stopped early; a quick run ends before it reports any progress. */
 function wholeOf({ progress, metrics }: Pick<ResultRow, 'progress' | 'metrics'>): string {
-  if (metrics?.window) return `, ${plural(metrics.epoch, 'window')}`
-  if (progress && metrics && metrics.epoch < progress.epochs) return `, ${metrics.epoch} of ${progress.epochs} epochs`
-  return progress ? `, ${progress.epochs} epochs` : ''
+  if (metrics === null) return ''
+  if (metrics.window) return `, ${plural(metrics.epoch, 'window')}`
+  if (progress && metrics.epoch < progress.epochs) return `, ${metrics.epoch} of ${plural(progress.epochs, 'epoch')}`
+  return `, ${plural(metrics.epoch, 'epoch')}`
 }

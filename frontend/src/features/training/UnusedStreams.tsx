@@ -25,12 +25,7 @@ export function UnusedStreams({ deployment }: { deployment: number }) {
             <Age at={each.registered_at} span inherit />: {each.note}
           </Text>
           {can('editor') && !each.incremental && (
-            <ButtonLink
-              size="compact-sm"
-              variant="default"
-              to="/training/new"
-              search={{ from: deployment, stream: each.id }}
-            >
+            <ButtonLink variant="default" to="/training/new" search={{ from: deployment, stream: each.id }}>
               Train on this stream
             </ButtonLink>
           )}

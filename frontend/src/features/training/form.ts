@@ -12,7 +12,7 @@ import type {
   TargetsEnum,
 } from '~/lib/api'
 import { curlCall, type Equivalents, pythonCall, shellQuote } from '~/lib/equivalents'
-import { formatExact, plural } from '~/lib/format'
+import { capital, formatExact, plural } from '~/lib/format'
 import { unitsOf } from '~/lib/units'
 import {
   type ChainValues,
@@ -135,7 +135,7 @@ export function splitSentence(values: DeployValues, frameworks: readonly Framewo
   const chosen = new Set(frameworks.map(({ name }) => splitOf(name, values)))
   const reason = values.split === '' && chosen.has('time') ? ', because the arguments say shuffle=False' : ''
   const [only] = [...chosen]
-  if (chosen.size === 1 && only) return `${texts[only][0]?.toUpperCase()}${texts[only].slice(1)}${reason}.`
+  if (chosen.size === 1 && only) return `${capital(texts[only])}${reason}.`
   return `${frameworks.map(({ name, title }) => `${title}: ${texts[splitOf(name, values)]}`).join('; ')}${reason}.`
 }
 

@@ -45,7 +45,7 @@ export const NAMED: RunColumn = {
   accessor: 'model_name',
   title: 'Run',
   toggleable: false,
-  width: 180,
+  width: 168,
   render: (row) => <RunName row={row} />,
 }
 
@@ -64,7 +64,7 @@ export function value(column: string): RunColumn {
     title: columnTitle(column),
     sortable: true,
     toggleable: false,
-    width: 100,
+    width: 112,
     textAlign: 'right',
     render: (row) => valueText(runValue(row, column)),
   }
@@ -81,7 +81,7 @@ export const STATE: RunColumn = {
   accessor: 'state',
   title: 'State',
   sortable: true,
-  width: 120,
+  width: 112,
   render: (row) => <RunState row={row} />,
 }
 
@@ -154,7 +154,7 @@ export const TEST: RunColumn = {
 export const DURATION: RunColumn = {
   accessor: 'duration',
   title: 'Duration',
-  width: 100,
+  width: 92,
   textAlign: 'right',
   render: (row) => <RunDuration row={row} />,
 }
@@ -163,7 +163,7 @@ export const AGE: RunColumn = {
   accessor: 'created_at',
   title: 'Age',
   sortable: true,
-  width: 100,
+  width: 96,
   render: (row) => <Age at={row.created_at} size="sm" />,
 }
 

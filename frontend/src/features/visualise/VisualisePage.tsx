@@ -6,8 +6,10 @@ import { IconMaximize, IconMinimize } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useParams, useSearch } from '@tanstack/react-router'
 import { ButtonLink, TopicLink } from '~/components/ButtonLink'
+import { FailingAlert } from '~/components/FailingAlert'
 import { ObjectPage } from '~/components/ObjectPage'
 import { type Inference, inferencesRetrieveOptions, resultsRetrieveOptions } from '~/lib/api'
+import { shownState } from '~/lib/runs'
 import { formOfConfig, streamQuery, writeConfig } from './config'
 import { LivePanel } from './LivePanel'
 import { suggestedConfig, useNaming } from './labels'
@@ -93,7 +95,8 @@ function WatchPage({ inference }: { inference: Inference }) {
       what="Inference"
       id={inference.id}
       title={inference.model_name}
-      state={inference.state}
+      state={shownState(inference)}
+      stateTooltip={inference.failing?.reason}
       subtitle={
         <Text size="sm" component="div">
           writes to <TopicLink name={inference.output_topic} />
@@ -108,6 +111,7 @@ function WatchPage({ inference }: { inference: Inference }) {
           {tab !== 'setup' && <FullScreenButton on={false} onClick={() => void toggle()} />}
         </>
       }
+      alerts={inference.failing && <FailingAlert inference={inference} failing={inference.failing} />}
       tabs={tabs}
       tab={tab}
       onTab={(next) =>

@@ -49,7 +49,6 @@ export function ColumnList({
       <FieldError error={textOf(problems.get('columns'))} />
       <Group gap="sm">
         <Button
-          size="compact-sm"
           variant="default"
           leftSection={<IconPlus size={14} aria-hidden />}
           onClick={() => onChange([...columns, emptyColumn(columns)])}
@@ -57,7 +56,7 @@ export function ColumnList({
           Add a column
         </Button>
         {shown.length < columns.length && (
-          <Button size="compact-sm" variant="subtle" onClick={() => setAll(true)}>
+          <Button size="compact-xs" variant="subtle" onClick={() => setAll(true)}>
             Show {formatCount(columns.length - shown.length)} more
           </Button>
         )}

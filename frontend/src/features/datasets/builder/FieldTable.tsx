@@ -89,7 +89,7 @@ export function FieldTable({
         ]}
       />
       {rest > 0 && (
-        <Button size="compact-sm" variant="subtle" mt={4} onClick={() => setAll(true)}>
+        <Button size="compact-xs" variant="subtle" mt={4} onClick={() => setAll(true)}>
           Show {formatCount(rest)} more
         </Button>
       )}

@@ -94,7 +94,6 @@ export function LabelFields({
       )}
       <FieldError error={textOf(problems.get('labels'))} />
       <Button
-        size="compact-sm"
         variant="default"
         leftSection={<IconPlus size={14} aria-hidden />}
         onClick={() =>

@@ -1,10 +1,10 @@
 /** Why an inference fails though nothing has ended it, since when, and what to do. */
 import { Alert, Stack, Text } from '@mantine/core'
 import { IconAlertOctagon } from '@tabler/icons-react'
-import { Age } from '~/components/Age'
-import { ButtonLink } from '~/components/ButtonLink'
 import type { Failing, Inference } from '~/lib/api'
-import type { InferenceSearch } from './routes'
+import { capital } from '~/lib/format'
+import { Age } from './Age'
+import { ButtonLink } from './ButtonLink'
 
 const TITLES: Record<Failing['kind'], string> = {
   dead_letters: 'Failing: its records become dead letters',
@@ -12,9 +12,9 @@ const TITLES: Record<Failing['kind'], string> = {
   lag: 'Failing: it is falling behind',
 }
 
-const NEXT: Record<Failing['kind'], { label: string; search: InferenceSearch } | null> = {
-  dead_letters: { label: 'Show the dead letters', search: { tab: 'letters' } },
-  restarts: { label: 'Open logs', search: { tab: 'logs' } },
+const NEXT: Record<Failing['kind'], { label: string; tab: 'letters' | 'logs' } | null> = {
+  dead_letters: { label: 'Show the dead letters', tab: 'letters' },
+  restarts: { label: 'Open logs', tab: 'logs' },
   lag: null,
 }
 
@@ -24,7 +24,7 @@ export function FailingAlert({ inference, failing }: { inference: Pick<Inference
     <Alert role="alert" color="red" icon={<IconAlertOctagon aria-hidden />} title={TITLES[failing.kind]}>
       <Stack gap="xs" align="flex-start">
         <Text size="sm" component="div" style={{ overflowWrap: 'anywhere' }}>
-          {failing.reason} (since <Age at={failing.since} size="sm" display="inline" />)
+          {capital(failing.reason)} (began <Age at={failing.since} size="sm" display="inline" />)
         </Text>
         {failing.hint && (
           <Text size="sm">
@@ -33,11 +33,10 @@ export function FailingAlert({ inference, failing }: { inference: Pick<Inference
         )}
         {next && (
           <ButtonLink
-            size="compact-sm"
             variant="default"
             to="/inference/$id"
             params={{ id: String(inference.id) }}
-            search={next.search}
+            search={{ tab: next.tab }}
           >
             {next.label}
           </ButtonLink>

@@ -1,0 +1,17 @@
+/** What a row of a list is called: a link to its page, and under it one line of what it is. */
+import { Text } from '@mantine/core'
+import type { ReactNode } from 'react'
+
+export function NameCell({ children, description }: { children: ReactNode; description?: string }) {
+  return (
+    <>
+      {/* Not a block as wide as its text: on a card the column's title would leave that no room. */}
+      <div style={{ overflowWrap: 'anywhere' }}>{children}</div>
+      {description && (
+        <Text size="xs" c="dimmed" lineClamp={1} maw={360} style={{ overflowWrap: 'anywhere' }}>
+          {description}
+        </Text>
+      )}
+    </>
+  )
+}
