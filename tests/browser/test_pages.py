@@ -14,6 +14,36 @@ _PHONE_WIDTH = 390
 _CUT_WORDS = """() => [...document.querySelectorAll('nav[aria-label="Pages, bottom bar"] span')]
     .filter((each) => each.scrollWidth > each.clientWidth + 1).map((each) => each.textContent)"""
 _SCHEME = "document.documentElement.dataset.mantineColorScheme"
+# Lists that are cut at the side, names and headings whose words are broken, buttons of two heights beside each other, and
+# a heading that the line below it repeats.
+_UNTIDY = """() => {
+  const found = []
+  const say = (what, where) => found.push(`${what}: ${where.textContent.trim().slice(0, 60)}`)
+  const all = (selector) => [...document.querySelectorAll(selector)].filter((element) => element.checkVisibility())
+  const linesOf = (element) => {
+    const range = document.createRange()
+    range.selectNodeContents(element)
+    return new Set([...range.getClientRects()].map((rect) => Math.round(rect.top))).size
+  }
+  for (const frame of all('main .mantine-datatable .mantine-ScrollArea-viewport')) {
+    const cut = frame.scrollWidth - frame.clientWidth
+    if (cut > 1) say(`cut at the side by ${cut} px`, frame)
+  }
+  for (const text of all('main th button > span, main td a:not(.mantine-Button-root)')) {
+    const words = text.textContent.trim().split(/[\\s-]+/).length
+    if (linesOf(text) > words && text.getBoundingClientRect().width < 110) say('broken word', text)
+  }
+  for (const group of all('main .mantine-Group-root')) {
+    const bordered = '.mantine-Button-root:is([data-variant=default], [data-variant=filled])'
+    const buttons = [...group.children].filter((child) => child.matches(bordered) && child.checkVisibility())
+    const heights = new Set(buttons.map((button) => Math.round(button.getBoundingClientRect().height)))
+    if (heights.size > 1) say(`buttons of ${[...heights]} px`, group)
+  }
+  const [title] = all('main h1')
+  const below = title?.closest('.mantine-Stack-root')?.querySelector('.mantine-Text-root')
+  if (below && title.textContent.trim() === below.textContent.trim()) say('said twice', title)
+  return found
+}"""
 
 
 def test_every_declared_route_is_looked_at(demo: Demo) -> None:
@@ -25,6 +55,7 @@ def test_pages_are_accessible_and_silent_in_both_themes_and_on_phones(session: S
     violations: list[str] = []
     wide: list[str] = []
     cut: list[str] = []
+    untidy: list[str] = []
     page = session.context.new_page()
     session.findings.watch(page)
     page.emulate_media(color_scheme="dark")
@@ -37,6 +68,7 @@ def test_pages_are_accessible_and_silent_in_both_themes_and_on_phones(session: S
         # Until a form is scrolled to its end, its buttons lie over what is at the lower edge of the window.
         page.evaluate("() => window.scrollTo(0, document.documentElement.scrollHeight)")
         violations += [f"light: {each}" for each in axe_violations(page)]
+        untidy += [f"{address}: {each}" for each in page.evaluate(_UNTIDY)]
         # The system's scheme changes while the page is open, as at dusk: it follows automatically.
         page.emulate_media(color_scheme="dark")
         _shows(page, "dark")
@@ -46,9 +78,11 @@ def test_pages_are_accessible_and_silent_in_both_themes_and_on_phones(session: S
         if not _fits(page):
             wide.append(address)
         cut += [f"{address}: {each}" for each in page.evaluate(_CUT_WORDS)]
+        untidy += [f"phone, {address}: {each}" for each in page.evaluate(_UNTIDY)]
         page.set_viewport_size({"width": 1440, "height": 900})
     assert not violations, "\n".join(violations)
     assert (wide, cut) == ([], [])
+    assert not untidy, "\n".join(untidy)
 
 
 def _fits(page: Page) -> bool:

@@ -64,7 +64,7 @@ export function value(column: string): RunColumn {
     title: columnTitle(column),
     sortable: true,
     toggleable: false,
-    width: 112,
+    width: 110,
     textAlign: 'right',
     render: (row) => valueText(runValue(row, column)),
   }
