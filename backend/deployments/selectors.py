@@ -57,11 +57,7 @@ _LONG_OF_VERSION = ("code", "imports", "confusion_matrix", "evaluation")
 
 def deployments() -> QuerySet[Deployment]:
     """Return deployments with their results: three queries whatever the number of rows, with the count."""
-    rows = (
-        TrainingResult.objects.select_related("model")
-        .defer(*_LONG, "failed_outcome", "history")
-        .order_by("id")
-    )
+    rows = TrainingResult.objects.select_related("model").defer(*_LONG, "failed_outcome", "history").order_by("id")
     announced = Announcement.objects.filter(deployment_number=OuterRef("pk")).order_by("-id")
     return (
         Deployment.objects.select_related("configuration", "dataset__dataset")  # type: ignore[no-redef]  # declared by the model

@@ -14,8 +14,8 @@ _PHONE_WIDTH = 390
 _CUT_WORDS = """() => [...document.querySelectorAll('nav[aria-label="Pages, bottom bar"] span')]
     .filter((each) => each.scrollWidth > each.clientWidth + 1).map((each) => each.textContent)"""
 _SCHEME = "document.documentElement.dataset.mantineColorScheme"
-# Lists that are cut at the side, names and headings whose words are broken, buttons of two heights beside each other, and
-# a heading that the line below it repeats.
+# Lists that are cut at the side, names and headings whose words are broken, neighbouring buttons of two heights, and a
+# heading that the line below it repeats.
 _UNTIDY = """() => {
   const found = []
   const say = (what, where) => found.push(`${what}: ${where.textContent.trim().slice(0, 60)}`)
