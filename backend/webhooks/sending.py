@@ -13,6 +13,7 @@ from backend.webhooks import secret as secrets
 from backend.webhooks.models import Delivery, Webhook
 from backend.webhooks.signing import signature_headers
 from backend.webhooks.targets import check_target
+from kafkaml.bounded_http import bounded
 from kafkaml.errors import RefusedError
 from kafkaml.logs import get_logger
 
@@ -25,6 +26,8 @@ MAX_TRIES = 12
 _FIRST_PAUSE_SECONDS = 5.0
 _MAX_PAUSE_SECONDS = 3600.0
 _TIMEOUT_SECONDS = 5.0
+# For connecting, sending and the status of the answer together.
+_WHOLE_SECONDS = 10.0
 _AT_ONCE = 20
 # Of each webhook; the rest of what was delivered or given up goes.
 _KEPT = 100
@@ -60,6 +63,13 @@ def _try(delivery: Delivery) -> None:
         Delivery.objects.filter(pk__in=old).delete()
 
 
+def _answer_to(client: httpx.Client, request: httpx.Request) -> str:
+    """Send the request and read no more than the status; return why it did not succeed."""
+    response = client.send(request, stream=True)
+    response.close()
+    return "" if response.is_success else f"it answered {response.status_code}: expected 2xx"
+
+
 def _send(delivery: Delivery) -> str:
     """Send a request; return why it failed, empty when the receiver took it."""
     url = httpx.URL(delivery.webhook.url)
@@ -76,17 +86,11 @@ def _send(delivery: Delivery) -> str:
             **signature_headers(secret, delivery.message_id, int(time.time()), body),
         }
         # No proxy, which would resolve names itself, and no redirect, which could lead anywhere.
-        with (
-            httpx.Client(verify=ssl.create_default_context(), timeout=_TIMEOUT_SECONDS, trust_env=False) as client,
-            client.stream(
-                "POST",
-                url.copy_with(host=target),
-                content=body,
-                headers=headers,
-                extensions={"sni_hostname": url.host},
-            ) as response,
-        ):
-            return "" if response.is_success else f"it answered {response.status_code}: expected 2xx"
+        request = httpx.Request(
+            "POST", url.copy_with(host=target), content=body, headers=headers, extensions={"sni_hostname": url.host}
+        )
+        with httpx.Client(verify=ssl.create_default_context(), timeout=_TIMEOUT_SECONDS, trust_env=False) as client:
+            return bounded(client, _WHOLE_SECONDS, lambda client: _answer_to(client, request))
     except RefusedError as error:
         return f"{error.message}{f' ({error.hint})' if error.hint else ''}"
     except (httpx.HTTPError, OSError, ValueError) as error:

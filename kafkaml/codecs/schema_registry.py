@@ -6,7 +6,7 @@ stream: an announcement must not make a worker call addresses of its choice.
 
 from __future__ import annotations
 
-import time
+import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import orjson
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from kafkaml.bounded_http import bounded
 from kafkaml.codecs.registry import RegisteredSchema, SchemaKind
 from kafkaml.errors import BrokerError, DecodeError
 
@@ -48,13 +49,9 @@ class SchemaRegistry:
     def __init__(self, settings: SchemaRegistrySettings, *, timeout_seconds: float = 10.0) -> None:
         password = Path(settings.password_file).read_text(encoding="utf-8").strip() if settings.password_file else ""
         self._url = settings.url.rstrip("/")
-        self._client = httpx.Client(
-            auth=(settings.username, password) if settings.username else None,
-            verify=settings.ca_file or True,
-            timeout=timeout_seconds,
-            headers={"accept-encoding": "identity"},
-        )
-        self._seconds = _PATIENCE * timeout_seconds
+        self._auth = (settings.username, password) if settings.username else None
+        self._verify = ssl.create_default_context(cafile=settings.ca_file or None)
+        self._timeout_seconds = timeout_seconds
 
     @classmethod
     def from_environment(cls) -> SchemaRegistry | None:
@@ -64,8 +61,22 @@ class SchemaRegistry:
 
     def __call__(self, schema_id: int) -> RegisteredSchema:
         """Raises DecodeError for an id that the registry does not know, BrokerError when it cannot be asked."""
-        deadline = time.monotonic() + self._seconds
-        document = self._get(f"schemas/ids/{schema_id}", f"schema {schema_id}", deadline)
+        with httpx.Client(
+            auth=self._auth,
+            verify=self._verify,
+            timeout=self._timeout_seconds,
+            headers={"accept-encoding": "identity"},
+        ) as client:
+            try:
+                return bounded(client, _PATIENCE * self._timeout_seconds, lambda client: self._find(client, schema_id))
+            except (httpx.HTTPError, ValueError) as error:
+                raise BrokerError(
+                    f"the Schema Registry at {self._url} did not answer for schema {schema_id}: {error!r}",
+                    hint="check KML_SCHEMA_REGISTRY_URL, and that the registry runs",
+                ) from error
+
+    def _find(self, client: httpx.Client, schema_id: int) -> RegisteredSchema:
+        document = self._get(client, f"schemas/ids/{schema_id}")
         if document is None:
             raise DecodeError(
                 f"the Schema Registry does not know schema {schema_id}",
@@ -76,10 +87,10 @@ class SchemaRegistry:
         if not isinstance(kind, str) or kind not in set(SchemaKind):
             raise DecodeError(f"schema {schema_id} is one of {str(kind)[:40]}: expected {', '.join(SchemaKind)}")
         return RegisteredSchema(
-            self._text(document, f"id {schema_id}"), SchemaKind(kind), self._imports(document, deadline)
+            self._text(document, f"id {schema_id}"), SchemaKind(kind), self._imports(client, document)
         )
 
-    def _imports(self, document: Mapping[str, Any], deadline: float) -> dict[str, str]:
+    def _imports(self, client: httpx.Client, document: Mapping[str, Any]) -> dict[str, str]:
         """Return the texts of what a schema refers to, and of what these refer to."""
         texts: dict[str, str] = {}
         waiting = self._references(document)
@@ -89,8 +100,7 @@ class SchemaRegistry:
                 continue
             if len(texts) >= _MAX_IMPORTS:
                 raise DecodeError(f"a schema refers to more than {_MAX_IMPORTS} others")
-            path = f"subjects/{quote(subject, safe='')}/versions/{version}"
-            found = self._get(path, f"version {version} of {subject}", deadline)
+            found = self._get(client, f"subjects/{quote(subject, safe='')}/versions/{version}")
             if found is None:
                 raise DecodeError(f"a schema refers to version {version} of {subject!r}, which the registry lacks")
             texts[name] = self._text(found, subject)
@@ -110,19 +120,13 @@ class SchemaRegistry:
             raise BrokerError(f"the Schema Registry at {self._url} answered with an odd reference")
         return found
 
-    def _get(self, path: str, what: str, deadline: float) -> dict[str, Any] | None:
+    def _get(self, client: httpx.Client, path: str) -> dict[str, Any] | None:
         """Return a document, None for one that there is not."""
-        try:
-            with self._client.stream("GET", f"{self._url}/{path}") as answer:
-                if answer.status_code == httpx.codes.NOT_FOUND:
-                    return None
-                answer.raise_for_status()
-                document = orjson.loads(_body(answer, deadline))
-        except (httpx.HTTPError, ValueError) as error:
-            raise BrokerError(
-                f"the Schema Registry at {self._url} did not answer for {what}: {error!r}",
-                hint="check KML_SCHEMA_REGISTRY_URL, and that the registry runs",
-            ) from error
+        with client.stream("GET", f"{self._url}/{path}") as answer:
+            if answer.status_code == httpx.codes.NOT_FOUND:
+                return None
+            answer.raise_for_status()
+            document = orjson.loads(_body(answer))
         return document if isinstance(document, dict) else {}
 
     def _text(self, document: Mapping[str, Any], what: str) -> str:
@@ -132,14 +136,12 @@ class SchemaRegistry:
         return schema
 
 
-def _body(answer: httpx.Response, deadline: float) -> bytes:
-    """Return the body, ValueError where it is too long or does not come to its end in time."""
+def _body(answer: httpx.Response) -> bytes:
+    """Return the body, ValueError where it is too long."""
     body = bytearray()
     # As it is sent: what was packed could be any size when unpacked, and was not asked for.
     for part in answer.iter_raw():
         body += part
         if len(body) > _MAX_ANSWER_BYTES:
             raise ValueError(f"more than {_MAX_ANSWER_BYTES} bytes")
-        if time.monotonic() > deadline:
-            raise ValueError("it sends too slowly")
     return bytes(body)

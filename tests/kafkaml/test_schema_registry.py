@@ -5,10 +5,8 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import socket
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import fastavro
@@ -17,6 +15,7 @@ import pytest
 from kafkaml.codecs import codec_for
 from kafkaml.codecs.schema_registry import SchemaRegistry, SchemaRegistrySettings
 from kafkaml.errors import BrokerError, DecodeError
+from tests.dripping import dripping_server
 from tests.local_server import Answer, LocalServer
 
 READER = {"type": "record", "name": "d", "fields": [{"name": name, "type": "float"} for name in ("a", "b")]}
@@ -161,24 +160,14 @@ def test_references_stay_below_the_registry_and_end() -> None:
     assert set(server.paths) == {"/schemas/ids/7", "/subjects/..%2F..%2Fx%3Fy%23z/versions/1"}
 
 
-def test_a_registry_that_drips_is_left() -> None:
-    left = threading.Event()
-
-    def drip(connection: socket.socket) -> None:
-        connection.recv(4096)
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
-        with suppress(OSError):
-            while not left.wait(0.05):
-                connection.sendall(b" ")
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=lambda: drip(listener.accept()[0]))
-        thread.start()
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        with pytest.raises(BrokerError, match="too slowly"):
-            SchemaRegistry(SchemaRegistrySettings(url=url), timeout_seconds=0.5)(7)
-        left.set()
-        thread.join()
+@pytest.mark.parametrize(
+    ("beginning", "drop"),
+    [(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", b" "), (b"HTTP/1.1 200 OK\r\n", b"X: y\r\n")],
+    ids=["body", "headers"],
+)
+def test_a_registry_that_drips_is_left(beginning: bytes, drop: bytes) -> None:
+    with dripping_server(beginning, drop) as url, pytest.raises(BrokerError, match="no whole answer"):
+        SchemaRegistry(SchemaRegistrySettings(url=url), timeout_seconds=0.5)(7)
 
 
 def test_a_registry_that_is_unreachable_is_not_a_fault_of_the_record() -> None:

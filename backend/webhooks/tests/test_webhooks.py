@@ -22,6 +22,7 @@ from backend.webhooks.models import Delivery, Webhook
 from backend.webhooks.sending import send_due
 from backend.webhooks.signing import is_secret, new_secret, signature_headers
 from backend.webhooks.targets import check_target
+from tests.dripping import dripping_server
 from tests.local_server import Answer, LocalServer
 
 pytestmark = pytest.mark.django_db
@@ -143,6 +144,17 @@ def test_what_fails_is_tried_again_with_the_same_id_and_then_given_up(
     assert len({headers["webhook-id"] for headers, _ in receiver.told}) == 1
     now = shown(admin, reported)
     assert (now["waiting"], now["error"]) == (0, "given up after 3 tries: it answered 503: expected 2xx")
+
+
+def test_a_receiver_that_drips_is_left(
+    reported: dict[str, object], admin: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "_WHOLE_SECONDS", 0.5)
+    with dripping_server(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n") as url:
+        Webhook.objects.update(url=url)
+        builders.make_finished()
+        send_due()
+    assert shown(admin, reported)["error"] == "ReadTimeout: no whole answer within 0.5 s"
 
 
 def test_a_receiver_that_is_unreachable_is_reported_later(
