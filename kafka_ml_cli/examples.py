@@ -49,7 +49,7 @@ def run(
     name: Name,
     framework: Annotated[
         list[str] | None,
-        typer.Option("--framework", "-f", help="tensorflow or pytorch, again for the other; both unless given."),
+        typer.Option("--framework", "-f", help="A framework that it has, again for another; all unless given."),
     ] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="Few samples, one epoch, small models: the way, not the accuracy.")

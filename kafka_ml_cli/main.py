@@ -38,7 +38,7 @@ _EPILOG = (
 
 app = typer.Typer(
     name="kafka-ml",
-    help="Train, serve and watch TensorFlow and PyTorch models on Apache Kafka streams.",
+    help="Train, serve and watch models on Apache Kafka streams.",
     epilog=_EPILOG,
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},

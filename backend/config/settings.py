@@ -167,7 +167,7 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Kafka-ML",
-    "DESCRIPTION": "Train, serve and watch TensorFlow and PyTorch models on Apache Kafka streams.",
+    "DESCRIPTION": "Train, serve and watch models on Apache Kafka streams.",
     "VERSION": "1",
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,

@@ -316,13 +316,14 @@ class Handler(ABC):
     def save(self, request: Request) -> dict[str, Any]:
         """Write the trained model into the files passed -> ``{artifacts: {name: bytes}}``."""
 
-    @abstractmethod
-    def export_onnx(self, request: Request) -> dict[str, Any]:
+    def export_onnx(self, request: Request) -> dict[str, Any]:  # noqa: ARG002
         """Write ``model.onnx`` and compare its answers on the array ``features`` -> ``{converted, ...}``.
 
         ``max_difference`` is the largest absolute difference to the framework's answers, ``reason`` says why
-        ``converted`` is false. A model that does not convert is not an error.
+        ``converted`` is false. A model that does not convert is not an error. Called where the framework's description
+        says that it ``converts``.
         """
+        raise BrokenError("models of this framework are not converted to ONNX")
 
     @abstractmethod
     def load(self, request: Request) -> dict[str, Any]:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import ast
 import re
 import sys
+import tomllib
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
 
-from kafkaml.frameworks import FRAMEWORKS
+from kafkaml.frameworks import FRAMEWORKS, FrameworkDescriptor
 from kafkaml.frameworks.installed import distributions
-from kafkaml.wire.framework import Framework
 from tests.images.dockerfile import read_stages
 
 ROOT = Path(__file__).parents[2]
-# What only runs elsewhere: in the image of the other framework.
+LOCKS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["kafka-ml"]["locks"]
+# What only runs elsewhere: in the images of other frameworks.
 # Data sets of columns ask for an extra of their own where they are not read by the platform itself.
 _COLUMNS = {"kafkaml/contract/", "kafkaml/dataset_export"}
 # Nor are commands that start a platform, run examples, or read files to send, of any use there.
@@ -24,8 +25,14 @@ _COMMANDS = {"kafka_ml_cli/platform", "kafka_ml_cli/examples", "kafka_ml_cli/dat
 # Spans are an extra too; asking for them without it gives an error that says so.
 _TRACING = "model_inference/tracing"
 ELSEWHERE = {
-    "tensorflow-cpu": {"mlcode_executor/frameworks/pytorch", _TRACING, *_COMMANDS},
-    "pytorch": {"mlcode_executor/frameworks/keras", _TRACING, *_COMMANDS},
+    **{
+        framework.extra: {
+            *(f"mlcode_executor/frameworks/{other.handler}" for other in FRAMEWORKS.values() if other != framework),
+            _TRACING,
+            *_COMMANDS,
+        }
+        for framework in FRAMEWORKS.values()
+    },
     "worker": {
         "mlcode_executor/frameworks/",
         "mlcode_executor/service",
@@ -58,18 +65,20 @@ def _imports(path: Path) -> set[str]:
 @pytest.mark.parametrize(
     ("framework", "lock"),
     [
-        (Framework.TENSORFLOW, "tensorflow-cpu"),
-        (Framework.TENSORFLOW, "tensorflow-gpu"),
-        (Framework.PYTORCH, "pytorch"),
+        (framework, lock)
+        for framework in FRAMEWORKS.values()
+        for lock in LOCKS
+        # tensorflow-cpu and tensorflow-gpu are both TensorFlow's.
+        if lock.partition("-")[0] == framework.extra.partition("-")[0]
     ],
 )
-def test_executors_find_the_packages_whose_versions_they_tell(framework: Framework, lock: str) -> None:
+def test_executors_find_the_packages_whose_versions_they_tell(framework: FrameworkDescriptor, lock: str) -> None:
     on_this_machine = [
         line.partition("==")[0]
         for line in (ROOT / f"requirements/{lock}.txt").read_text().splitlines()
         if "==" in line and "platform_machine != 'x86_64'" not in line
     ]
-    for package in FRAMEWORKS[framework].packages:
+    for package in framework.packages:
         assert set(distributions(package)) & set(on_this_machine), package
 
 
@@ -78,8 +87,7 @@ def test_executors_find_the_packages_whose_versions_they_tell(framework: Framewo
     [
         ("control-logger", "base"),
         ("backend", "server"),
-        ("worker", "tensorflow-cpu"),
-        ("worker", "pytorch"),
+        *(("worker", framework.extra) for framework in FRAMEWORKS.values()),
         ("elsewhere", "worker"),
     ],
 )

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from examples.digits import model as demo
+from kafkaml.frameworks import FRAMEWORKS, FrameworkDescriptor, Purpose
 from kafkaml.wire.framework import Framework
-from mlcode_executor.runtimes import Runtime
 from tests.mlcode_executor.conftest import StartProcess
 from tests.mlcode_executor.sources import tutorial_code
 
@@ -26,7 +26,7 @@ class Template:
 
     name: str
     code: str
-    runtime: Runtime
+    framework: Framework
     sample: tuple[int, ...]
 
     def __str__(self) -> str:
@@ -34,11 +34,11 @@ class Template:
 
 
 def _of(path: Path) -> Template:
-    kind, framework = path.stem.split("_")
-    runtime = Framework.TENSORFLOW if framework == "keras" else Framework.PYTORCH
+    kind, handler = path.stem.split("_")
+    (framework,) = (each.name for each in FRAMEWORKS.values() if each.handler == handler)
     sample = {"cnn": (28, 28), "mnist": (28, 28), "regression": (8,)}.get(kind, _TIERS.get(kind))
     assert sample is not None
-    return Template(path.stem, path.read_text(encoding="utf-8"), runtime, sample)
+    return Template(path.stem, path.read_text(encoding="utf-8"), framework, sample)
 
 
 TEMPLATES = [
@@ -54,7 +54,7 @@ TEMPLATES = [
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=str)
 def test_a_template_is_accepted_and_trains(template: Template, start_model: StartProcess) -> None:
-    model = start_model(template.runtime)
+    model = start_model(template.framework)
     distributed = template.name.startswith(("edge", "fog", "cloud"))
     report = model.call("build", {"code": template.code, "imports": "", "seed": 1, "distributed": distributed})
     assert report["warnings"] == []
@@ -66,7 +66,12 @@ def test_a_template_is_accepted_and_trains(template: Template, start_model: Star
     labels = random.integers(0, 10, 20).astype(np.uint8)
     if template.name.startswith("regression"):
         features, labels = features.astype(np.float32), labels.astype(np.float32)[:, None]
-    epochs = "epochs" if template.runtime is Framework.TENSORFLOW else "max_epochs"
+    fit = FRAMEWORKS[template.framework].arguments[Purpose.FIT]
+    (epochs,) = (
+        name
+        for name in fit.accepted
+        if fit.in_common_names({name: 1}) == {"epochs": 1} and not fit.accepted[name].alias_of
+    )
     result = model.call(
         "fit",
         {"batch_size": 10, "arguments": {epochs: 1}, "seed": 1},
@@ -76,12 +81,11 @@ def test_a_template_is_accepted_and_trains(template: Template, start_model: Star
     assert np.isfinite(result["history"]["loss"]).all()
 
 
-@pytest.mark.parametrize("runtime", [Framework.TENSORFLOW, Framework.PYTORCH], ids=str)
-def test_the_tiers_make_a_chain_that_trains(runtime: Runtime, start_model: StartProcess) -> None:
-    library = "keras" if runtime is Framework.TENSORFLOW else "pytorch"
+@pytest.mark.parametrize("framework", [each for each in FRAMEWORKS.values() if each.chain], ids=lambda each: each.name)
+def test_the_tiers_make_a_chain_that_trains(framework: FrameworkDescriptor, start_model: StartProcess) -> None:
     codes = {each.name: each.code for each in TEMPLATES}
     chain = [
-        {"name": name, "code": codes[f"{name}_{library}"], "imports": "", "loss_weight": 1.0}
+        {"name": name, "code": codes[f"{name}_{framework.handler}"], "imports": "", "loss_weight": 1.0}
         for name in ("edge", "fog", "cloud")
     ]
     training = {
@@ -90,11 +94,11 @@ def test_the_tiers_make_a_chain_that_trains(runtime: Runtime, start_model: Start
         "loss": "sparse_categorical_crossentropy",
         "metrics": ["sparse_categorical_accuracy"],
     }
-    model = start_model(runtime)
+    model = start_model(framework.name)
     report = model.call("build", {"chain": chain, "chain_training": training, "seed": 1})
     assert report["warnings"] == []
     random = np.random.default_rng(0)
-    shape = (28, 28, 1) if runtime is Framework.TENSORFLOW else (28, 28)
+    shape = (28, 28, 1) if framework.exact_inputs else (28, 28)
     answer = model.call(
         "partial_fit",
         {"batch_size": 10, "arguments": {}},

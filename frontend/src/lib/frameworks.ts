@@ -7,6 +7,11 @@ export function useFrameworks(): readonly Framework[] {
   return useQuery({ ...frameworksListOptions(), staleTime: Number.POSITIVE_INFINITY }).data ?? []
 }
 
+/** 'TensorFlow or PyTorch'; empty until they are known. */
+export function anyOf(frameworks: readonly Framework[]): string {
+  return new Intl.ListFormat('en', { type: 'disjunction' }).format(frameworks.map(({ title }) => title))
+}
+
 /** A framework's title; its name where nothing is known of it. */
 export function titleOf(frameworks: readonly Framework[], name: string): string {
   return frameworks.find((each) => each.name === name)?.title ?? name

@@ -34,7 +34,7 @@ export function checklist({ facts, nodes, edges }: Pick<Pipeline, 'facts' | 'nod
       key: 'model',
       title: 'Paste a model',
       word: 'Paste a model',
-      why: 'TensorFlow or PyTorch code. It is checked at once and shown as layers, shapes and parameters.',
+      why: 'Code that defines a network. It is checked at once and shown as layers, shapes and parameters.',
       done: model !== null,
       column: 1,
       action: 'New model',

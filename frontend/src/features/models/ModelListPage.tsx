@@ -16,7 +16,7 @@ import { NameCell } from '~/components/NameCell'
 import { TensorShapes } from '~/components/TensorShapes'
 import { type ModelRow, modelsListOptions } from '~/lib/api'
 import { formatCount } from '~/lib/format'
-import { useFrameworks } from '~/lib/frameworks'
+import { anyOf, useFrameworks } from '~/lib/frameworks'
 import { listQuery } from '~/lib/listSearch'
 import { useSession } from '~/lib/session'
 import { useListSearch } from '~/lib/useListSearch'
@@ -75,11 +75,13 @@ export function ModelListPage() {
   const distributed = kind && kind === 'distributed'
   const query = useQuery(modelsListOptions({ query: { ...listQuery(search), framework, distributed } }))
   const chosen = search.sel ?? []
+  const frameworks = useFrameworks()
+  const inWhich = frameworks.length > 0 ? ` in ${anyOf(frameworks)}` : ''
   const newModel = can('editor') && <ButtonLink to="/models/new">New model</ButtonLink>
   return (
     <ListPage<ModelRow>
       title="Models"
-      description="Code that defines a network in TensorFlow or PyTorch, checked before it is saved."
+      description={`Code that defines a network${inWhich}, checked before it is saved.`}
       storeKey="models"
       actions={newModel}
       list={query}
@@ -91,7 +93,7 @@ export function ModelListPage() {
         <>
           <FilterSelect
             label="Framework"
-            data={useFrameworks().map(({ name, title }) => ({ value: name, label: title }))}
+            data={frameworks.map(({ name, title }) => ({ value: name, label: title }))}
             value={framework}
             onChange={(next) => change({ framework: next })}
           />
@@ -132,7 +134,7 @@ export function ModelListPage() {
           command="kafka-ml models create FILE --name NAME --framework tensorflow"
         >
           A model is Python code that defines a network. Paste your own, or start from a template for MNIST, images or
-          tables in TensorFlow or PyTorch.
+          tables{inWhich}.
         </EmptyState>
       }
     />
