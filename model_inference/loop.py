@@ -144,10 +144,12 @@ class InferenceLoop:
             self._ready = True
             self._on_ready()
         if not polled:
+            if not busy:
+                self._stats.waiting(self._lag())
             return None
         failpoint("inference.polled")
         # A short batch may only mean that the next fetch is still on its way. The lag tells a backlog from a trickle.
-        drained = self._batch_size.is_careful or (len(polled) < most and self._lag() < most)
+        drained = self._batch_size.is_careful or (len(polled) < most and (self._lag() or 0) < most)
         return self._intake.batch(polled, drained=drained)
 
     def _submit(self, batch: Batch) -> None:
@@ -269,8 +271,9 @@ class InferenceLoop:
         if self._transaction.is_open:
             self._commit()
 
-    def _lag(self) -> int:
-        return sum(self._client.lag().values())
+    def _lag(self) -> int | None:
+        lags = self._client.lag()
+        return sum(lags.values()) if lags else None
 
 
 class _Transaction:
@@ -318,7 +321,7 @@ class _Transaction:
         self._confidence_answers += published.confidence_answers
         self._confidence_total += published.confidence_total
 
-    def count(self, stats: LoopStats, *, now: float, lag: int) -> None:
+    def count(self, stats: LoopStats, *, now: float, lag: int | None) -> None:
         sizes = [len(batch.polled) for batch in self.batches]
         warming_up = sum(batch.warming_up for batch in self.batches)
         stats.committed(

@@ -33,7 +33,8 @@ class ReplicaMetrics:
         commits = definitions.REPLICA_COMMITS.family()
         commits.add_metric(labels, measured.commits)
         lag = definitions.REPLICA_LAG.family()
-        lag.add_metric(labels, measured.lag)
+        if measured.lag is not None:
+            lag.add_metric(labels, measured.lag)
         swaps = definitions.REPLICA_SWAPS.family()
         for outcome, number in self._news.counts._asdict().items():
             swaps.add_metric([*labels, outcome], number)

@@ -34,6 +34,8 @@ logger = get_logger(__name__)
 _REPORT_SECONDS = 2.0
 # Latencies kept for the percentiles, newest last: enough for a p99, little to sort.
 _MAX_LATENCIES = 4096
+# How long the last latencies stay reported where nothing is answered.
+_LATENCIES_SAY_SECONDS = 60.0
 # The layout of the file: the name of a process, then its counts of records predicted, given up, restamped, sent up, and
 # deferred to later samples.
 _COUNTS = struct.Struct("<64sQQQQQ")
@@ -95,7 +97,7 @@ class Measured(NamedTuple):
 
     counts: Counts
     commits: int
-    lag: int
+    lag: int | None
     latencies: tuple[list[tuple[str, float]], float]
     batches: tuple[list[tuple[str, float]], float]
 
@@ -116,13 +118,15 @@ class LoopStats:
         self._limit: float | None = None
         self._before_limit = (0, 0)
         self._confidence = _NO_CONFIDENCE
-        self._lag = 0
+        # None while no partitions are held, whose lag somebody else knows.
+        self._lag: int | None = None
         self._commits = 0
         self._latencies: deque[float] = deque(maxlen=_MAX_LATENCIES)
         self._all_latencies = definitions.REPLICA_LATENCY.distribution()
         self._batches = definitions.REPLICA_BATCH.distribution()
-        # None until something was measured: 0 ms would be a claim.
+        # None until something was measured: 0 ms would be a claim. When it was measured, by the clock.
         self._percentiles: tuple[float | None, float | None] = (None, None)
+        self._measured_at = 0.0
         self._last_refusal = ""
         self._last = (clock(), Counts())
 
@@ -133,7 +137,7 @@ class LoopStats:
         dead_lettered: int,
         timestamps_ms: Sequence[int],
         arrived_seconds: float,
-        lag: int,
+        lag: int | None,
         restamped: int = 0,
         sent_up: int = 0,
         warming_up: int = 0,
@@ -174,6 +178,11 @@ class LoopStats:
             self._all_latencies.observe([milliseconds / 1000 for milliseconds in latencies[:-1]], stands_for=step)
             rest = len(timestamps_ms) - step * (len(latencies) - 1)
             self._all_latencies.observe([milliseconds / 1000 for milliseconds in latencies[-1:]], stands_for=rest)
+
+    def waiting(self, lag: int | None) -> None:
+        """Note the lag while nothing is answered; None where no partitions are held."""
+        with self._lock:
+            self._lag = lag
 
     def decides_by(self, limit: float) -> None:
         """Restart the count of exits, because the tier decides by this limit from now on."""
@@ -216,9 +225,12 @@ class LoopStats:
             seconds = now - since
             latencies = sorted(self._latencies)
             self._latencies.clear()
-            # Without new answers the last latencies are still the best known.
+            # Without new answers the last latencies are still the best known, for a while.
             if latencies:
                 self._percentiles = (latencies[len(latencies) // 2], latencies[len(latencies) * 99 // 100])
+                self._measured_at = now
+            elif now - self._measured_at > _LATENCIES_SAY_SECONDS:
+                self._percentiles = (None, None)
             return Totals(
                 **dict(self._counts),
                 rate=round((counts.predicted - before.predicted) / seconds, 2) if seconds > 0 else 0.0,

@@ -14,7 +14,7 @@ __all__ = ["RemainingTime"]
 # How many recent epochs count. Older ones say nothing about the machine's present pace, and the median ignores an epoch
 # with a checkpoint.
 _RECENT_EPOCHS = 7
-# A shorter stretch mostly measures the first steps, which compile the model.
+# A shorter stretch of the first epoch says little of its pace.
 _LEAST_SECONDS = 1.0
 
 
@@ -25,6 +25,9 @@ class RemainingTime:
         self._clock = clock
         self._began = clock()
         self._recent: deque[float] = deque(maxlen=_RECENT_EPOCHS)
+        # When the first steps of the first epoch were done, and what share of it they are. They compile the model, so
+        # they take longer than the others.
+        self._first_steps: tuple[float, float] | None = None
 
     def epoch_done(self) -> None:
         """Note the end of an epoch, including its validation."""
@@ -40,8 +43,20 @@ class RemainingTime:
         if self._recent:
             # An epoch that already takes longer than earlier ones sets the estimate.
             pace = max(statistics.median(self._recent), so_far)
-        elif fraction > 0 and so_far >= _LEAST_SECONDS:
-            pace = so_far / fraction
+        elif (first := self._after_first_steps(fraction)) is not None:
+            pace = first
         else:
             return None
         return max(0.0, pace * (epochs - epoch + 1 - fraction))
+
+    def _after_first_steps(self, fraction: float) -> float | None:
+        """Return the seconds that the first epoch takes at the pace since its first steps; None while unknown."""
+        now = self._clock()
+        if self._first_steps is None:
+            if fraction > 0:
+                self._first_steps = now, fraction
+            return None
+        since, share = self._first_steps
+        if fraction <= share or now - since < _LEAST_SECONDS:
+            return None
+        return (now - since) / (fraction - share)

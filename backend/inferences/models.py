@@ -357,13 +357,13 @@ class ReplicaStats(models.Model):
         document = {**self.document, "updated_at": self.updated_at}
         if self.worker is not None:
             document |= {"worker": self.worker.name, "host": self.worker.host}
-            lives = document.get("state") in (ReplicaState.STARTING, ReplicaState.RUNNING)
-            # No launcher sees its end, so only its reports show that it is alive.
-            if lives and self.updated_at < timezone.now() - SILENT_AFTER:
-                lives, document["state"] = False, ReplicaState.SILENT
-            if not lives:
-                # States that do not count as serving.
-                document |= {"rate": 0.0, "lag": None, "p50_ms": None, "p99_ms": None}
+        lives = document.get("state") in (ReplicaState.STARTING, ReplicaState.RUNNING)
+        # A process that hangs is alive for its launcher, and no launcher sees the end of a worker elsewhere.
+        if lives and self.updated_at < timezone.now() - SILENT_AFTER:
+            lives, document["state"] = False, ReplicaState.SILENT
+        if not lives:
+            # States that do not count as serving.
+            document |= {"rate": 0.0, "read_rate": 0.0, "lag": None, "p50_ms": None, "p99_ms": None}
         return ReplicaReport.model_validate(document)
 
 

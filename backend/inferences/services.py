@@ -25,6 +25,7 @@ from kafkaml.answers import KAFKA_DEFAULT_RECORD_BYTES, RECORD_OVERHEAD_BYTES, a
 from kafkaml.dead_letters import dead_letter_topic
 from kafkaml.input_format import InputFormat
 from kafkaml.starts import Start, StartPlace, parsed_start
+from kafkaml.text import counted
 from kafkaml.wire.inference import MAX_INCLUDED_BYTES
 
 __all__ = ["TopicAdmin", "create_inference", "ensure_topics", "scale_inference"]
@@ -178,12 +179,12 @@ def ensure_topics(inference: Inference, admin_of: Callable[[str], TopicAdmin]) -
     warnings = []
     if inference.replicas > partitions:
         warnings.append(
-            f"{inference.replicas} replicas, but topic {inference.input_topic} has {partitions} partitions: "
-            f"{inference.replicas - partitions} replicas will have nothing to do"
+            f"{inference.replicas} replicas, but topic {inference.input_topic} has {counted(partitions, 'partition')}: "
+            f"{counted(inference.replicas - partitions, 'replica')} will have nothing to do"
         )
     elif most > partitions:
         warnings.append(
-            f"topic {inference.input_topic} has {partitions} partitions: "
+            f"topic {inference.input_topic} has {counted(partitions, 'partition')}: "
             f"no more than {partitions} of at most {most} replicas will be started"
         )
     store_warnings(inference.pk, warnings)

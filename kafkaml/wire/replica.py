@@ -35,8 +35,8 @@ __all__ = [
 class ReplicaState(StrEnum):
     """How a replica is; ``running`` means assigned to its share of the partitions and polling.
 
-    ``stopped`` is one that ended in order. ``silent`` is the platform's word for a worker elsewhere that has not
-    reported for a while: it may still serve without reaching us, or be gone.
+    ``stopped`` is one that ended in order. ``silent`` is the platform's word for one that has not reported for a while:
+    it may hang, still serve without reaching us, or be gone.
     """
 
     STARTING = "starting"
@@ -76,8 +76,8 @@ class ProcessCounts(Counts):
 class Totals(Counts):
     """How serving goes: rates in records a second, ``lag`` in records not read yet, latencies in milliseconds.
 
-    ``rate`` is of those that were answered, ``read_rate`` of all that were read and are done with: also dead letters
-    and what is warming up.
+    The lag is None where no partitions are held. ``rate`` is of those that were answered, ``read_rate`` of all that
+    were read and are done with: also dead letters and what is warming up.
     A latency runs from the record's timestamp to the commit of its answer, or from its arrival for records that are
     older than the replica (a backlog says nothing about speed). Of a replica the counts are those since its process
     started; of an inference those of all its life, and the latencies are the slowest replica's.

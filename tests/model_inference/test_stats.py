@@ -29,8 +29,8 @@ def committed(
 def test_rate_and_latency_cover_the_time_since_the_last_summary() -> None:
     now = [0.0]
     stats = LoopStats(clock=lambda: now[0], wall_clock=lambda: 1000 + now[0])
-    # Nothing was measured yet: that is not 0 ms.
-    assert stats.summary().p50_ms is None
+    # Nothing was measured yet: that is not 0 ms, nor no lag.
+    assert (stats.summary().p50_ms, stats.summary().lag) == (None, None)
     now[0] = 2.0
     committed(stats, *[1_001_900] * 100, dead=10, lag=7)
 
@@ -42,6 +42,11 @@ def test_rate_and_latency_cover_the_time_since_the_last_summary() -> None:
     assert (summary.p50_ms, summary.p99_ms) == (100.0, 100.0)
     now[0] = 4.0
     assert (stats.summary().rate, stats.summary().p50_ms) == (0.0, 100.0)
+    # A replica that gave its partitions away says nothing of how they are served now.
+    now[0] = 62.5
+    stats.waiting(None)
+    idle = stats.summary()
+    assert (idle.lag, idle.p50_ms, idle.p99_ms) == (None, None, None)
 
 
 def test_a_backlog_counts_from_its_arrival() -> None:

@@ -108,6 +108,7 @@ def test_a_report_that_changes_nothing_is_quiet(db: None) -> None:
     stats = ReplicaStats.objects.filter(inference=made, replica=1)
     stats.update(updated_at=timezone.now() - SILENT_AFTER - timedelta(seconds=1))
     assert not quiet(0, predicted=5)
+    assert stats.get().report.state == "silent"
     stats.update(updated_at=timezone.now() - timedelta(hours=1))
     assert quiet(0, predicted=5)
 

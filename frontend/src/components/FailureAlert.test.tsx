@@ -36,6 +36,15 @@ test('what keeps a run from starting is shown with its hint, and not as an alarm
   expect(note).toHaveTextContent('What to do: add a node, or ask for fewer GPUs')
 })
 
+test('one of several failures says whose it is', () => {
+  render(
+    <MantineProvider>
+      <FailureAlert failure={UNSCHEDULABLE} of="pumps-keras" />
+    </MantineProvider>,
+  )
+  expect(screen.getByRole('alert')).toHaveTextContent(/^pumps-keras: Something is missing/)
+})
+
 test('a failure is an alarm', () => {
   show(false)
   expect(screen.getByRole('alert')).toHaveTextContent(/^Something is missing on this platformno node has room/)

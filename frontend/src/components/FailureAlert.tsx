@@ -29,11 +29,14 @@ export function isHeldUp(run: { state: string; failure: Failure | null; next_ret
 
 export function FailureAlert({
   failure,
+  of = '',
   actions,
   heldUp = false,
   serves = false,
 }: {
   failure: Failure
+  /** Whose failure it is, where a page shows several. */
+  of?: string
   actions?: ReactNode
   /** See ``isHeldUp``. */
   heldUp?: boolean
@@ -47,7 +50,8 @@ export function FailureAlert({
       role={heldUp ? 'status' : 'alert'}
       color={heldUp ? 'yellow' : 'red'}
       icon={heldUp ? <IconHourglass aria-hidden /> : <IconCircleX aria-hidden />}
-      title={`${heldUp ? (serves ? 'Some replicas cannot run: ' : 'It cannot run yet: ') : ''}${[failureTitle(failure), place].filter(Boolean).join(', ')}`}
+      title={`${of && `${of}: `}${heldUp ? (serves ? 'Some replicas cannot run: ' : 'It cannot run yet: ') : ''}${[failureTitle(failure), place].filter(Boolean).join(', ')}`}
+      styles={{ title: { overflowWrap: 'anywhere' } }}
     >
       <Stack gap="xs">
         <Text size="sm" style={{ whiteSpace: 'pre-wrap', overflowWrap: 'anywhere' }}>

@@ -64,7 +64,8 @@ export const theme = createTheme({
       defaultProps: { variant: 'outline' },
       styles: (_theme, { color }) => {
         const tone = ALERT_TONES[color ?? '']
-        return tone ? { title: { color: `var(--kml-${tone})` } } : {}
+        // A long line of code scrolls in its box rather than widening the alert beyond the window.
+        return { body: { minWidth: 0 }, ...(tone && { title: { color: `var(--kml-${tone})` } }) }
       },
     }),
     // One height of buttons, wherever they stand.

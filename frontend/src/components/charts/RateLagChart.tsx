@@ -7,8 +7,8 @@ import { ChartFrame } from './Chart'
 export interface RatePoint {
   /** Milliseconds since 1970. */
   at: number
-  /** Records a second. */
-  rate: number
+  /** Records a second. Null: nobody reported, so no line is drawn. */
+  rate: number | null
   /** Null: not known. */
   lag: number | null
 }

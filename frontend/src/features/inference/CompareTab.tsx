@@ -81,7 +81,7 @@ function Choice({ inference, onStart }: { inference: Inference; onStart: (kind: 
           <Title order={3}>Canary: it answers a share of the records</Title>
           <Text size="sm">
             It answers the records of some keys, 10% for example, and readers of {inference.output_topic} get its
-            predictions for them. Records that it cannot answer go to version {inference.version} does.
+            predictions for them. Records that it cannot answer go to version {inference.version}.
           </Text>
           {start('canary')}
         </Stack>

@@ -8,7 +8,7 @@ import { SmallPrint } from '~/components/Dimmed'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { inferencesHistoryRetrieveOptions, type ServingHistory } from '~/lib/api'
 import { formatCount, formatMilliseconds, formatMoment, formatPercent, formatRate, NONE } from '~/lib/format'
-import { type Curve, curveOf, daySummary, hasConfidence, marksOf } from './history'
+import { barsOf, type Curve, curveOf, daySummary, hasConfidence, marksOf } from './history'
 
 /** 288 points of each curve: about as many as a chart has room for. */
 const STEP_MINUTES = 5
@@ -94,7 +94,7 @@ export function optionOf(found: ServingHistory): EChartsCoreOption {
     barMaxWidth: 6,
     xAxisIndex: last,
     yAxisIndex: last + 1,
-    data: curveOf(found, curve),
+    data: barsOf(found, curve),
   })
   const handsUp = found.steps.some((each) => each.sent_up > 0)
   const since = Date.parse(found.since)

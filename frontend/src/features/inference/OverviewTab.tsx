@@ -10,7 +10,7 @@ import { RowTable } from '~/components/RowTable'
 import { Stat } from '~/components/Stat'
 import { StatusBadge } from '~/components/StatusBadge'
 import type { Inference, ReplicaReport } from '~/lib/api'
-import { formatCount, formatExact, formatMilliseconds, formatPercent, formatRate } from '~/lib/format'
+import { formatCount, formatExact, formatMilliseconds, formatPercent, formatRate, NONE } from '~/lib/format'
 import { useSession } from '~/lib/session'
 import { scaleText } from './deploy'
 import { HistoryChart } from './HistoryChart'
@@ -38,11 +38,13 @@ const GUARANTEES: Record<Inference['guarantee'], { name: string; meaning: string
 export function OverviewTab({ inference, points }: { inference: Inference; points: readonly RatePoint[] }) {
   const { stats } = inference
   const guarantee = GUARANTEES[inference.guarantee]
+  // Nobody has said a rate of zero.
+  const serves = inference.replica_stats.some(({ state }) => state === 'running')
   const { can } = useSession()
   return (
     <Stack gap="xl">
       <Group gap={40} align="flex-start">
-        <Stat name="Rate" value={formatRate(stats.rate)} note={rateNote(inference)} />
+        <Stat name="Rate" value={serves ? formatRate(stats.rate) : NONE} note={rateNote(inference)} />
         <Stat
           name="Lag"
           value={formatCount(stats.lag)}
@@ -223,7 +225,7 @@ function Replicas({ inference }: { inference: Inference }) {
               title: 'State',
               cell: (each) => <StatusBadge state={each.state} tooltip="Last reported by the replica" />,
             },
-            { title: 'Rate', right: true, cell: (each) => formatRate(each.rate) },
+            { title: 'Rate', right: true, cell: (each) => (each.state === 'running' ? formatRate(each.rate) : NONE) },
             { title: 'Lag', right: true, cell: (each) => formatCount(each.lag) },
             { title: 'p50', right: true, cell: (each) => formatMilliseconds(each.p50_ms) },
             { title: 'p99', right: true, cell: (each) => formatMilliseconds(each.p99_ms) },

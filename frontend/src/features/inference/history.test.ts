@@ -1,3 +1,7 @@
+import { BarChart, LineChart } from 'echarts/charts'
+import { GridComponent, MarkLineComponent } from 'echarts/components'
+import { init, setPlatformAPI, use } from 'echarts/core'
+import { SVGRenderer } from 'echarts/renderers'
 import { expect, test } from 'vitest'
 import type { HistoryStep, ServingHistory } from '~/lib/api'
 import { optionOf } from './HistoryChart'
@@ -53,6 +57,17 @@ test('a lone step with dead letters is not drawn as wide as half of the day', ()
     series: { name: string; barMaxWidth?: number }[]
   }
   expect(series.find(({ name }) => name === 'dead letters')?.barMaxWidth).toBeLessThan(10)
+})
+
+test('a lone step with dead letters leaves all curves on one axis of a day', () => {
+  use([BarChart, LineChart, GridComponent, MarkLineComponent, SVGRenderer])
+  setPlatformAPI({ measureText: (text) => ({ width: 6 * text.length }) })
+  const chart = init(null, null, { renderer: 'svg', ssr: true, width: 800, height: 480 })
+  const { legend: _l, tooltip: _t, axisPointer: _a, ...drawn } = optionOf(day(step(0, { dead_lettered: 54 })))
+  chart.setOption(drawn)
+  const places = [0, 1, 2].map((xAxisIndex) => chart.convertToPixel({ xAxisIndex }, NOON + 1_400 * MINUTE))
+  expect(Math.max(...places) - Math.min(...places)).toBeLessThan(2)
+  chart.dispose()
 })
 
 test('one sentence tells the day', () => {

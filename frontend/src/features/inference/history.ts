@@ -18,6 +18,16 @@ export function curveOf({ steps, step_minutes }: ServingHistory, name: Curve): C
   })
 }
 
+/**
+ * The same for bars. The chart makes room for half a bar at both ends of its axis, and takes the distance of points for the
+ * bar's width, so a lone bar would widen the axis to two days: a step without a bar follows.
+ */
+export function barsOf(found: ServingHistory, name: Curve): CurvePoint[] {
+  const points = curveOf(found, name)
+  const last = points.at(-1)
+  return last ? [...points, [last[0] + found.step_minutes * 60_000, null]] : points
+}
+
 /** Where another attempt or revision began to answer: 'attempt 2', 'revision 3'. */
 export function marksOf(steps: readonly HistoryStep[]): { at: number; text: string }[] {
   return steps.flatMap((each, index) => {

@@ -22,13 +22,17 @@ export class RateHistory {
     const lags = reports.flatMap((each) => (each.lag === null ? [] : [each.lag]))
     const point: RatePoint = {
       at: now,
-      rate: reports.reduce((sum, each) => sum + each.rate, 0),
+      rate: reports.reduce((sum, each) => sum + (each.rate ?? 0), 0),
       lag: lags.length > 0 ? lags.reduce((sum, each) => sum + each, 0) : null,
     }
     const last = this.kept.at(-1)
-    const before = last && now - last.at < MERGE_MS ? this.kept.slice(0, -1) : this.kept
-    // A merged point keeps its first moment, otherwise a stream of reports would move it on forever.
-    this.kept = [...before, before === this.kept || !last ? point : { ...point, at: last.at }].slice(-MAX_POINTS)
+    if (last && now - last.at < MERGE_MS) {
+      // A merged point keeps its first moment, otherwise a stream of reports would move it on forever.
+      this.kept = [...this.kept.slice(0, -1), { ...point, at: last.at }]
+    } else {
+      const gap = last && now - last.at > SILENT_MS ? [{ at: last.at + 1, rate: null, lag: null }] : []
+      this.kept = [...this.kept, ...gap, point].slice(-MAX_POINTS)
+    }
     return this.kept
   }
 

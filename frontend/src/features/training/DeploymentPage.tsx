@@ -79,7 +79,7 @@ export function DeploymentPage() {
       actions={
         shown && (
           <>
-            {rows.length > 1 && (
+            {rows.filter(({ metrics }) => metrics !== null).length > 1 && (
               <ButtonLink
                 variant="default"
                 to="/training/compare"
@@ -144,6 +144,7 @@ export function DeploymentPage() {
                 <FailureAlert
                   key={row.id}
                   failure={row.failure}
+                  of={failed.length > 1 || rows.length > 1 ? row.model_name : undefined}
                   actions={
                     <ButtonLink
                       variant="default"
@@ -151,7 +152,7 @@ export function DeploymentPage() {
                       params={{ id: String(row.id) }}
                       search={{ tab: 'logs' }}
                     >
-                      Open logs of {row.model_name}
+                      Open its log
                     </ButtonLink>
                   }
                 />
@@ -170,7 +171,7 @@ export function DeploymentPage() {
               <ProblemAlert error={results.error} onRetry={() => void results.refetch()} />
               <DeploymentRuns rows={rows} loading={results.isPending} />
               {shown && <UnusedStreams deployment={shown.id} />}
-              {shown && awaited && <SendStream deployment={shown} />}
+              {shown && awaited && !shown.dataset && <SendStream deployment={shown} />}
             </Stack>
           ),
         },
