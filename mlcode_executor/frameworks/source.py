@@ -194,13 +194,16 @@ def _reason(error: BaseException) -> object:
 
 def _without_frames(text: str) -> str:
     kept: list[str] = []
-    skip_source_line = False
+    below_frame = False
     for line in text.splitlines():
         if _ANY_FRAME.match(line):
-            skip_source_line = True
-        elif skip_source_line and line.strip():
-            # The one line of source under a frame; markers such as ^^^^ may follow it.
-            skip_source_line = False
-        elif not _MARKER.match(line) and line.strip() != "in user code:":
-            kept.append(line.strip())
+            below_frame = True
+            continue
+        # The one line of source under a frame, which TensorFlow leaves empty; markers such as ^^^^ may follow it.
+        source, below_frame = below_frame and (not line.strip() or line[0].isspace()), False
+        stripped = line.strip()
+        if source or (stripped and _MARKER.match(line)) or stripped == "in user code:":
+            continue
+        if stripped or (kept and kept[-1]):
+            kept.append(stripped)
     return "\n".join(kept).strip()

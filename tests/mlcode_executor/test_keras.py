@@ -129,6 +129,19 @@ def test_errors_inside_call_name_the_users_line(model: Model, digits: Any) -> No
     assert caught.value.line == 3
 
 
+def test_a_loss_of_another_shape_is_named_without_the_stack_of_the_framework(model: Model) -> None:
+    code = """
+    model = keras.Sequential([keras.layers.Input((6,)), keras.layers.Dense(3)])
+    model.compile(loss="mse")
+    """
+    model.call("build", {"code": textwrap.dedent(code), "imports": "", "seed": 0})
+    features, labels = np.zeros((64, 6), np.float32), np.arange(64) % 3
+    with pytest.raises(UserCodeError, match="shapes") as caught:
+        model.call("fit", {"batch_size": 32}, train_features=features, train_labels=labels)
+    assert "\n\n\n" not in caught.value.message
+    assert "give the last layer one unit" in caught.value.hint
+
+
 def test_a_subclassed_model_learns_from_integers(model: Model, digits: Any) -> None:
     code = """
     class Small(keras.Model):

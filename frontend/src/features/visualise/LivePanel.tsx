@@ -100,8 +100,8 @@ export function LivePanel({
       )}
       {config === null && (
         <Dimmed>
-          No view has been set up for this inference: the type comes from its training or its first prediction. Set
-          names and colours under Set up.
+          No view has been set up for this inference: type and names come from its training, or from its first
+          prediction. Choose others, and colours, under Set up.
         </Dimmed>
       )}
       <RecordsTable watch={watch} naming={naming} />
@@ -118,6 +118,7 @@ function Numbers({ watch }: { watch: Watch }) {
       <Stat
         name="Received"
         value={<span data-testid="total">{formatCount(frame.total)}</span>}
+        note="since this page opened, and the last before"
         exact={`${formatExact(frame.total)} predictions since this view was opened, including the last ones before`}
       />
       {Object.entries(frame.tiers)

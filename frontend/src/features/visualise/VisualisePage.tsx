@@ -19,6 +19,8 @@ import { useSetup } from './useSetup'
 import { useWatch } from './useWatch'
 import classes from './VisualisePage.module.css'
 
+const NO_NAMES: string[] = []
+
 export function VisualisePage() {
   const { id } = useParams({ from: '/visualise/$id' })
   const inference = useQuery(inferencesRetrieveOptions({ path: { id } }))
@@ -32,12 +34,12 @@ function WatchPage({ inference }: { inference: Inference }) {
   const search = useSearch({ from: '/visualise/$id' })
   const navigate = useNavigate({ from: '/visualise/$id' })
   const setup = useSetup(inference)
-  const naming = useNaming(setup.shown)
   const watch = useWatch(inference.id, streamQuery(setup.shown))
   const result = useQuery(resultsRetrieveOptions({ path: { id: String(inference.result) } }))
+  const names = result.data?.outcome?.labels ?? NO_NAMES
+  const naming = useNaming(setup.shown, names)
   const { ref, toggle, fullscreen } = useFullscreenElement<HTMLDivElement>()
   const suggest = (type: 'classification' | 'regression') => {
-    const names = result.data?.outcome?.labels ?? []
     const { form } = setup.read
     const suggested = suggestedConfig(names, watch.store.latest?.outputs ?? 0, type)
     // What was chosen besides the labels stays.

@@ -11,9 +11,10 @@ export interface Naming {
   colorOf: (id: number) => string
 }
 
-export function useNaming(config: VisualizationRequest | null): Naming {
+/** ``names``: the classes as the training named them, in the order of the outputs; they serve where the view says nothing. */
+export function useNaming(config: VisualizationRequest | null, names: readonly string[]): Naming {
   const scheme = useComputedColorScheme('light')
-  return useMemo(() => namingOf(config, scheme), [config, scheme])
+  return useMemo(() => namingOf(config, scheme, names), [config, scheme, names])
 }
 
 /** 5000 -> '5 s', 300000 -> '5 min': a length that somebody chose, without the zeros of a measured one. */
@@ -23,14 +24,19 @@ export function durationText(milliseconds: number | null | undefined): string {
   return text.replace(/ 0 (s|min|h)$/, '').replace(/\.0 /, ' ')
 }
 
-export function namingOf(config: VisualizationRequest | null, scheme: 'light' | 'dark'): Naming {
+export function namingOf(
+  config: VisualizationRequest | null,
+  scheme: 'light' | 'dark',
+  names: readonly string[] = [],
+): Naming {
   const taken = new Set(config?.labels.map((each) => each.color?.toLowerCase()))
   const palette = Array.from({ length: 8 }, (_, index) => seriesColor(index, scheme))
   const free = palette.filter((color) => !taken.has(color))
   const labels = new Map(config?.labels.map((each) => [each.id, each]))
-  const word = config?.type === 'regression' ? 'Output' : 'Class'
+  const regression = config?.type === 'regression'
+  const ownName = (id: number) => (!regression && names[id] ? nameOfClass(names[id]) : undefined)
   return {
-    nameOf: (id) => labels.get(id)?.label ?? `${word} ${id}`,
+    nameOf: (id) => labels.get(id)?.label ?? ownName(id) ?? `${regression ? 'Output' : 'Class'} ${id}`,
     colorOf: (id) => {
       const chosen = labels.get(id)?.color
       return chosen ? visibleColor(chosen, scheme) : (free[id % free.length] ?? seriesColor(id, scheme))
