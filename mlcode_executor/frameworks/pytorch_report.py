@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from kafkaml.errors import UserCodeError
 from mlcode_executor.frameworks import independence
 from mlcode_executor.frameworks.base import Array, ModelReport, TensorSpec, common_versions
 from mlcode_executor.frameworks.losses import describe_loss
@@ -26,6 +28,7 @@ from mlcode_executor.frameworks.pytorch_input import (
 )
 from mlcode_executor.frameworks.pytorch_named import argument_names, choose
 from mlcode_executor.frameworks.pytorch_weights import unsaved_modules, weights_of
+from mlcode_executor.frameworks.source import user_code
 
 __all__ = ["describe", "output_of", "outputs_for", "outputs_of", "rebuild_warning", "versions"]
 
@@ -34,6 +37,8 @@ _IMAGE_SIZES = (28, 32, 64, 96, 128, 224)
 # Up to this product of parameters and numbers per sample, trying samples takes milliseconds.
 _MOST_TRIAL_WORK = 200_000_000
 _TRIAL_SAMPLES = 6
+# How torch says that a layer gets another size than it takes, on the device meta and on others.
+_MISFIT = re.compile("must have same reduction dim|mat1 and mat2 shapes cannot be multiplied")
 _CONVOLUTIONS: Mapping[Any, int] = {nn.Conv1d: 1, nn.Conv2d: 2, nn.Conv3d: 3}
 
 
@@ -54,14 +59,16 @@ def describe(model: Any, code: str, *, trial: bool, distributed: bool = False) -
         # Refuse now rather than after all epochs.
         weights_of(model)
     inputs, probes = _input(model, notes)
-    shape, outputs = _probe(model, probes, every=distributed)
+    shape, outputs, refusal = _probe(model, probes, every=distributed)
     if not outputs:
         notes.append("the output's shape is known when the first data arrive")
+    # The code says how large samples are, so the layers have shapes too.
+    told = shape is not None and None not in inputs[0].shape[1:]
     if distributed:
         notes.append("loss_fn, optimizer and metrics are not asked for: they come from the deployment")
     definitions = None if distributed else Definitions(model)
     return ModelReport(
-        summary=_summary(model, parameters),
+        summary=_summary(model, parameters, _layer_shapes(model, shape) if told and shape else {}),
         inputs=inputs,
         outputs=outputs,
         parameters=parameters,
@@ -72,6 +79,7 @@ def describe(model: Any, code: str, *, trial: bool, distributed: bool = False) -
         labels="" if definitions is None else describe_loss(definitions.loss_fn())["kind"],
         warnings=[
             *(_trial(model, shape, code) if trial else []),
+            *([] if refusal is None else [refusal]),
             *_warnings(model),
             *([] if definitions is None else _loss_warnings(model, definitions.loss_fn())),
         ],
@@ -166,30 +174,59 @@ def _input(model: Any, notes: list[str]) -> tuple[list[TensorSpec], list[tuple[i
 
 def _probe(
     model: Any, shapes: list[tuple[int, ...]], *, every: bool
-) -> tuple[tuple[int, ...] | None, list[TensorSpec]]:
-    """Return the first of ``shapes`` that the model takes, and its outputs for that, without changing the model.
+) -> tuple[tuple[int, ...] | None, list[TensorSpec], str | None]:
+    """Return the first of ``shapes`` that the model takes, and its outputs for that, without changing the model; and a
+    warning where it takes none though its code says the shape.
 
     With ``every``, all accepted shapes are tried, and output sizes that differ between them count as not fixed.
     """
     taken: list[tuple[tuple[int, ...], list[TensorSpec]]] = []
+    refusal: str | None = None
     with undisturbed(model):
         for shape in shapes:
             # The meta device computes shapes but no numbers. The first real operation takes longer than all the rest of
             # a check.
             try:
-                taken.append((shape, _output_specs(output_of(model, shape))))
-            except (AttributeError, NameError):
-                # The error occurs for every input, so raise it now rather than when training starts.
-                raise
-            except Exception:  # noqa: BLE001, S112  the shape is a guess: only real data can tell whether this is one
+                with user_code():
+                    taken.append((shape, _output_specs(output_of(model, shape))))
+            except UserCodeError as error:
+                if isinstance(error.__cause__, (AttributeError, NameError)):
+                    # The error occurs for every input, so raise it now rather than when training starts.
+                    raise
+                # The shape is a guess: only real data can tell whether this is an error. Layers that do not fit each
+                # other are one.
+                if len(shape) == 1 and _MISFIT.search(error.message):
+                    place = "" if error.line is None else f"line {error.line}: "
+                    refusal = f"samples of {shape[0]} numbers, as the first layer takes, fail: {place}{error.message}"
                 continue
             if not every:
                 break
     if not taken:
-        return None, []
-    return taken[0][0], [
-        _common(specs_of_output) for specs_of_output in zip(*(specs for _, specs in taken), strict=False)
-    ]
+        return None, [], refusal
+    outputs = [_common(specs_of_output) for specs_of_output in zip(*(specs for _, specs in taken), strict=False)]
+    return taken[0][0], outputs, None
+
+
+def _layer_shapes(model: Any, shape: tuple[int, ...]) -> dict[str, str]:
+    """Return the output shape of each layer for samples of ``shape``, such as '(None, 32)', by its name."""
+    found: dict[str, str] = {}
+
+    def note(name: str) -> Callable[[Any, Any, Any], None]:
+        def hook(_module: Any, _given: Any, output: Any) -> None:
+            first = output[0] if isinstance(output, tuple) and output else output
+            if isinstance(first, torch.Tensor) and first.ndim:
+                found[name] = f"({', '.join(['None', *map(str, first.shape[1:])])})"
+
+        return hook
+
+    with undisturbed(model):
+        hooks = [module.register_forward_hook(note(name)) for name, module in model.named_modules() if name]
+        try:
+            output_of(model, shape)
+        finally:
+            for hook in hooks:
+                hook.remove()
+    return found
 
 
 def _takes(model: Any, length: int) -> bool:
@@ -252,15 +289,18 @@ def _trial(model: Any, shape: tuple[int, ...] | None, code: str) -> list[str]:
         return []
 
 
-def _summary(model: Any, parameters: int) -> str:
-    rows = [("Layer", "Type", "Parameters")]
+def _summary(model: Any, parameters: int, shapes: Mapping[str, str]) -> str:
+    rows = [("Layer", "Type", "Output shape", "Parameters")]
     for name, module in model.named_modules():
         if name and not list(module.children()):
             count = sum(parameter.numel() for parameter in module.parameters(recurse=False) if not _is_lazy(parameter))
-            rows.append((name, str(module), f"{count:,}"))
-    widths = [min(60, max(len(row[column]) for row in rows)) for column in range(3)]
-    lines = [f"{row[0]:<{widths[0]}}  {row[1][:60]:<{widths[1]}}  {row[2]:>{widths[2]}}".rstrip() for row in rows]
-    lines.insert(1, "-" * (sum(widths) + 4))
+            rows.append((name, str(module), shapes.get(name, "?"), f"{count:,}"))
+    widths = [min(60, max(len(row[column]) for row in rows)) for column in range(4)]
+    lines = [
+        f"{row[0]:<{widths[0]}}  {row[1][:60]:<{widths[1]}}  {row[2]:<{widths[2]}}  {row[3]:>{widths[3]}}".rstrip()
+        for row in rows
+    ]
+    lines.insert(1, "-" * (sum(widths) + 6))
     return "\n".join([type(model).__name__, *lines, f"Total parameters: {parameters:,}"])
 
 

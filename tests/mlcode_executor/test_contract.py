@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from kafkaml.errors import ArgumentsError, BrokenError, DecodeError, UserCodeError
+from kafkaml.wire.framework import Framework
 from mlcode_executor.runtimes import OwnRuntime, Runtime
 from mlcode_executor.shared_array import SharedArray
 from tests.mlcode_executor import sources
@@ -21,7 +22,7 @@ from tests.weights import weights_in
 
 
 @dataclass(frozen=True)
-class Framework:
+class Suite:
     """A framework and one model of each sort written in it."""
 
     runtime: Runtime
@@ -37,7 +38,7 @@ class Framework:
         return str(self.runtime)
 
 
-KERAS = Framework(
+KERAS = Suite(
     Framework.TENSORFLOW,
     sources.KERAS_TUTORIAL,
     sources.KERAS_DIGITS,
@@ -47,7 +48,7 @@ KERAS = Framework(
     accuracy="accuracy",
     artifact="model.weights.h5",
 )
-PYTORCH = Framework(
+PYTORCH = Suite(
     Framework.PYTORCH,
     sources.PYTORCH_TUTORIAL,
     sources.PYTORCH_DIGITS,
@@ -62,7 +63,7 @@ pytestmark = pytest.mark.parametrize("framework", [KERAS, PYTORCH], ids=str)
 
 
 def trained(
-    start_model: StartProcess, framework: Framework, digits: Any, *, seed: int = 7, **arguments: Any
+    start_model: StartProcess, framework: Suite, digits: Any, *, seed: int = 7, **arguments: Any
 ) -> tuple[Model, dict[str, Any]]:
     images, labels = digits
     model = start_model(framework.runtime)
@@ -113,7 +114,7 @@ def predictions(model: Model, features: Any) -> Any:
     return np.concatenate(answers)
 
 
-def test_the_tutorial_model_passes_unchanged(framework: Framework, start_model: StartProcess) -> None:
+def test_the_tutorial_model_passes_unchanged(framework: Suite, start_model: StartProcess) -> None:
     report = start_model(framework.runtime).call("check", {"code": framework.tutorial, "imports": ""})
     assert report["parameters"] == report["trainable_parameters"] == 101_770
     assert report["outputs"][0]["shape"] == [None, 10]
@@ -125,7 +126,7 @@ def test_the_tutorial_model_passes_unchanged(framework: Framework, start_model: 
     assert report["versions"]["numpy"] == np.__version__
 
 
-def test_training_learns_and_reports_every_epoch(framework: Framework, start_model: StartProcess, digits: Any) -> None:
+def test_training_learns_and_reports_every_epoch(framework: Suite, start_model: StartProcess, digits: Any) -> None:
     model, result = trained(start_model, framework, digits)
     epochs = [data for kind, data in model.events if kind == "epoch"]
     assert [each["epoch"] for each in epochs] == list(range(1, 9))
@@ -145,7 +146,7 @@ def test_training_learns_and_reports_every_epoch(framework: Framework, start_mod
     assert answers.argmax(axis=1).tolist() == predicted.tolist()
 
 
-def test_it_stops_early_and_keeps_the_best_epoch(framework: Framework, start_model: StartProcess, digits: Any) -> None:
+def test_it_stops_early_and_keeps_the_best_epoch(framework: Suite, start_model: StartProcess, digits: Any) -> None:
     # Training learns the few samples by heart: on the others it comes to its best before the last epoch.
     few = digits[0][:1500].copy(), digits[1]
     few[0][60:1200] = few[0][:60].repeat(19, axis=0)
@@ -164,7 +165,7 @@ def test_it_stops_early_and_keeps_the_best_epoch(framework: Framework, start_mod
     assert metrics[framework.accuracy] == pytest.approx(max(values))
 
 
-def test_a_metric_that_no_epoch_has_is_refused(framework: Framework, start_model: StartProcess, digits: Any) -> None:
+def test_a_metric_that_no_epoch_has_is_refused(framework: Suite, start_model: StartProcess, digits: Any) -> None:
     with pytest.raises(
         ArgumentsError, match=r"no epoch has the metric 'val_precision'.*expected one of .*val_loss"
     ) as error:
@@ -172,7 +173,7 @@ def test_a_metric_that_no_epoch_has_is_refused(framework: Framework, start_model
     assert error.value.argument == "monitor"
 
 
-def test_progress_says_where_training_is(framework: Framework, start_model: StartProcess, digits: Any) -> None:
+def test_progress_says_where_training_is(framework: Suite, start_model: StartProcess, digits: Any) -> None:
     images = np.repeat(digits[0], 10, axis=0)
     labels = np.repeat(digits[1], 10, axis=0)
     model = start_model(framework.runtime)
@@ -188,7 +189,7 @@ def test_progress_says_where_training_is(framework: Framework, start_model: Star
     assert len(progress) <= 5 * seconds + 1
 
 
-def test_the_same_seed_gives_the_same_metrics(framework: Framework, start_model: StartProcess, digits: Any) -> None:
+def test_the_same_seed_gives_the_same_metrics(framework: Suite, start_model: StartProcess, digits: Any) -> None:
     first, second, other = (
         trained(start_model, framework, digits, seed=seed, **{framework.epochs: 2})[1]["history"] for seed in (3, 3, 4)
     )
@@ -196,9 +197,7 @@ def test_the_same_seed_gives_the_same_metrics(framework: Framework, start_model:
     assert first != other
 
 
-def test_passes_go_on_where_the_one_before_stopped(
-    framework: Framework, start_model: StartProcess, digits: Any
-) -> None:
+def test_passes_go_on_where_the_one_before_stopped(framework: Suite, start_model: StartProcess, digits: Any) -> None:
     images, labels = digits[0][:1280], digits[1][:1280]
     whole, parts = (start_model(framework.runtime) for _ in range(2))
     for model, cuts in ((whole, [0, 1280]), (parts, [0, 320, 960, 1280])):
@@ -219,7 +218,7 @@ def test_passes_go_on_where_the_one_before_stopped(
     assert metrics[framework.accuracy] > 0.8
 
 
-def test_steps_per_epoch_shortens_epochs(framework: Framework, start_model: StartProcess, digits: Any) -> None:
+def test_steps_per_epoch_shortens_epochs(framework: Suite, start_model: StartProcess, digits: Any) -> None:
     _, result = trained(start_model, framework, digits, steps_per_epoch=10, **{framework.epochs: 3})
     assert len(result["history"]["loss"]) == 3
     _, unlimited = trained(start_model, framework, digits, steps_per_epoch=1000, **{framework.epochs: 1})
@@ -228,7 +227,7 @@ def test_steps_per_epoch_shortens_epochs(framework: Framework, start_model: Star
 
 @pytest.mark.parametrize(("dtype", "label_shape"), [("float64", (1,)), ("float32", ()), ("int16", ())])
 def test_regression_trains_whatever_the_types(
-    framework: Framework, start_model: StartProcess, dtype: str, label_shape: tuple[int, ...]
+    framework: Suite, start_model: StartProcess, dtype: str, label_shape: tuple[int, ...]
 ) -> None:
     features = np.random.default_rng(0).integers(-5, 5, (400, 3)).astype(dtype)
     labels = (features @ np.array([1, -2, 3], dtype) + 1).reshape(400, *label_shape)
@@ -245,9 +244,7 @@ def test_regression_trains_whatever_the_types(
     assert metrics["mae"] < 0.5
 
 
-def test_saved_models_predict_alike_in_every_engine(
-    framework: Framework, start_model: StartProcess, digits: Any
-) -> None:
+def test_saved_models_predict_alike_in_every_engine(framework: Suite, start_model: StartProcess, digits: Any) -> None:
     images, labels = digits
     model, result = trained(start_model, framework, digits)
     assert model.call("check_answers", features=images[:64]) == {"warnings": []}
@@ -273,7 +270,7 @@ def test_saved_models_predict_alike_in_every_engine(
     assert (by_onnx.argmax(axis=1) == labels[1500:]).mean() > 0.93
 
 
-def test_errors_in_the_loss_name_the_users_line(framework: Framework, start_model: StartProcess, digits: Any) -> None:
+def test_errors_in_the_loss_name_the_users_line(framework: Suite, start_model: StartProcess, digits: Any) -> None:
     model = start_model(framework.runtime)
     model.call("build", {"code": framework.broken_loss, "imports": "", "seed": 0})
     images, labels = digits
@@ -299,7 +296,7 @@ def test_errors_in_the_loss_name_the_users_line(framework: Framework, start_mode
     ],
 )
 def test_errors_say_what_and_where(
-    framework: Framework,
+    framework: Suite,
     start_model: StartProcess,
     code: str,
     imports: str,
@@ -314,7 +311,7 @@ def test_errors_say_what_and_where(
     assert "mlcode_executor" not in error.traceback_text
 
 
-def test_printed_text_is_kept_and_names_do_not_leak(framework: Framework, start_model: StartProcess) -> None:
+def test_printed_text_is_kept_and_names_do_not_leak(framework: Suite, start_model: StartProcess) -> None:
     model = start_model(framework.runtime)
     model.call("check", {"code": "print('hello')\nhelper = 1\n" + framework.digits, "imports": ""})
     assert "hello" in model.process.output
@@ -323,7 +320,7 @@ def test_printed_text_is_kept_and_names_do_not_leak(framework: Framework, start_
 
 
 def test_arguments_that_the_framework_does_not_take_are_refused(
-    framework: Framework, start_model: StartProcess, digits: Any
+    framework: Suite, start_model: StartProcess, digits: Any
 ) -> None:
     model = start_model(framework.runtime)
     model.call("build", {"code": framework.digits, "imports": "", "seed": 0})
@@ -338,14 +335,14 @@ def test_arguments_that_the_framework_does_not_take_are_refused(
     assert caught.value.argument == "step"
 
 
-def test_features_and_labels_must_belong_together(framework: Framework, start_model: StartProcess, digits: Any) -> None:
+def test_features_and_labels_must_belong_together(framework: Suite, start_model: StartProcess, digits: Any) -> None:
     model = start_model(framework.runtime)
     model.call("build", {"code": framework.digits, "imports": "", "seed": 0})
     with pytest.raises(DecodeError, match="1797 samples but train_labels 10"):
         model.call("fit", {"batch_size": 32}, train_features=digits[0], train_labels=digits[1][:10])
 
 
-def test_calls_out_of_order_are_our_fault(framework: Framework, start_model: StartProcess, digits: Any) -> None:
+def test_calls_out_of_order_are_our_fault(framework: Suite, start_model: StartProcess, digits: Any) -> None:
     model = start_model(framework.runtime)
     with pytest.raises(BrokenError, match="build"):
         model.call("evaluate", {"batch_size": 32}, features=digits[0], labels=digits[1])
@@ -353,14 +350,14 @@ def test_calls_out_of_order_are_our_fault(framework: Framework, start_model: Sta
         model.call("no_such_method")
 
 
-def test_no_samples_is_refused(framework: Framework, start_model: StartProcess, digits: Any) -> None:
+def test_no_samples_is_refused(framework: Suite, start_model: StartProcess, digits: Any) -> None:
     model = start_model(framework.runtime)
     model.call("build", {"code": framework.digits, "imports": "", "seed": 0})
     with pytest.raises(DecodeError, match="no samples"):
         model.call("fit", {"batch_size": 32}, train_features=digits[0][:0], train_labels=digits[1][:0])
 
 
-def test_a_warmed_up_process_reports_alike(framework: Framework, start_model: StartProcess) -> None:
+def test_a_warmed_up_process_reports_alike(framework: Suite, start_model: StartProcess) -> None:
     source = {"code": framework.tutorial, "imports": ""}
     cold, warm = start_model(framework.runtime), start_model(framework.runtime)
     warm.call("warm_up")

@@ -631,3 +631,16 @@ def test_the_length_of_samples_is_reported_where_no_other_is_taken(
 ) -> None:
     code = network(LAYER, forward)
     assert start_model(Framework.PYTORCH).call("check", {"code": code, "imports": ""})["proven"] is proven
+
+
+def test_layers_have_shapes_and_those_that_do_not_fit_each_other_are_a_warning(start_model: StartProcess) -> None:
+    model = start_model(Framework.PYTORCH)
+    fits = model.call("check", {"code": network("self.net = nn.Linear(6, 32)", "return self.net(x)"), "imports": ""})
+    assert "(None, 32)" in fits["summary"]
+    assert fits["warnings"] == []
+    broken = network("self.a = nn.Linear(6, 32)\nself.b = nn.Linear(16, 3)", "return self.b(self.a(x))")
+    report = model.call("check", {"code": broken, "imports": ""})
+    (warning,) = report["warnings"]
+    assert "samples of 6 numbers" in warning
+    assert "line 7: RuntimeError: " in warning
+    assert "[2, 32] X [16, 3]" in warning

@@ -35,6 +35,20 @@ describe('layersOf', () => {
     expect(layersOf(TORCH)?.[1]?.type).toBe('Linear(in_features=64, out_features=64, bias=True)')
   })
 
+  it('reads the shapes that a PyTorch model has by its code', () => {
+    const lines = [
+      'Layer  Type                          Output shape  Parameters',
+      '-------------------------------------------------------------',
+      'net.0  Linear(6, 32)                 (None, 32)           224',
+      'head   Odd()                         ?                      0',
+    ]
+    const found = layersOf(['Net', ...lines].join('\n'))
+    expect(found?.map(({ name, type, shape, parameters }) => [name, type, shape, parameters])).toEqual([
+      ['net.0', 'Linear(6, 32)', '(None, 32)', 224],
+      ['head', 'Odd()', null, 0],
+    ])
+  })
+
   it('says so when there is nothing to read', () => {
     expect(layersOf('')).toBeNull()
     expect(layersOf('some text')).toBeNull()

@@ -3,7 +3,7 @@
 export interface Layer {
   name: string
   type: string
-  /** As the framework writes it, '(None, 10)'; only Keras tells. */
+  /** As the framework writes it, '(None, 10)'; null where the code does not tell it. */
   shape: string | null
   parameters: number
   /** Names of the layers before it, where they are not simply in a row. */
@@ -50,18 +50,29 @@ function kerasLayers(summary: string): Layer[] {
   })
 }
 
-/** Lines of the PyTorch report, in columns under 'Layer  Type  Parameters'. */
+/** Lines of the PyTorch report, in columns under 'Layer  Type  Output shape  Parameters'; older ones have no shapes. */
 function torchLayers(summary: string): Layer[] {
   const lines = summary.split('\n')
-  const head = lines.findIndex((line) => /^Layer\s+Type\s+Parameters$/.test(line))
+  const head = lines.findIndex((line) => /^Layer\s+Type\s+(Output shape\s+)?Parameters$/.test(line))
   if (head < 0) return []
   const typeAt = (lines[head] ?? '').indexOf('Type')
+  const shapeAt = (lines[head] ?? '').indexOf('Output shape')
   const layers: Layer[] = []
   for (const line of lines.slice(head + 2)) {
     const rest = /^(.*\S)\s+([\d,]+)$/.exec(line.slice(typeAt))
     const parameters = numberOf(rest?.[2] ?? '')
     if (!rest || parameters === null || line.startsWith('Total parameters')) continue
-    layers.push({ name: line.slice(0, typeAt).trim(), type: rest[1] ?? '', shape: null, parameters, from: null })
+    const [type, shape] =
+      shapeAt < 0
+        ? [rest[1] ?? '', null]
+        : [
+            line.slice(typeAt, shapeAt).trim(),
+            (rest[1] ?? '')
+              .slice(shapeAt - typeAt)
+              .trim()
+              .replace(/^\?$/, '') || null,
+          ]
+    layers.push({ name: line.slice(0, typeAt).trim(), type, shape, parameters, from: null })
   }
   return layers
 }
