@@ -16,13 +16,15 @@ from backend.deployments.models import Artifact, ResultVersion, TrainingResult
 from backend.deployments.versions import artifacts_of
 from kafkaml.artifacts import ONNX_FILE
 from kafkaml.frameworks import FRAMEWORKS
+from kafkaml.wire.contract import CONTRACT_FILE
 from kafkaml.wire.framework import Framework
 
 __all__ = ["archive_chunks", "file_stem"]
 
 _CHUNK_BYTES = 1 << 20
-# The model as its code builds it, and without its framework: the other files are parts of these.
-_LOADED = {"model.py": "With its code", ONNX_FILE: "Without its framework"}
+# The model as its code builds it, and without its framework: the other files are parts of these. Without the contract's
+# scales a model of a data set answers, but wrongly.
+_LOADED = {"model.py": "With its code", ONNX_FILE: "Without its framework", CONTRACT_FILE: "What it takes"}
 
 
 def file_stem(result: TrainingResult, version: ResultVersion | None) -> str:
@@ -91,7 +93,8 @@ def _readme(version: ResultVersion, artifacts: Sequence[Artifact]) -> str:
         use = uses[name]
         parts += [
             f"## {_LOADED[name]}",
-            f"`pip install {' '.join(use.needs)}`, and in this folder:",
+            use.purpose,
+            f"`pip install {' '.join(use.needs)}`, and in this folder:" if use.needs else "In this folder:",
             f"```python\n{use.program(name)}```",
         ]
     rows = [f"| {artifact.name} | {artifact.size:,} | {artifact.sha256} |" for artifact in artifacts]

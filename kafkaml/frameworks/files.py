@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kafkaml.artifacts import ONNX_FILE
+from kafkaml.wire.contract import CONTRACT_FILE
 
 __all__ = ["COMMON_FILES", "FileUse", "loader"]
 
@@ -58,6 +59,19 @@ session = onnxruntime.InferenceSession("FILE", providers=["CPUExecutionProvider"
 for each in session.get_inputs():
     print(each.name, each.type, each.shape)
 # answers = session.run(None, {session.get_inputs()[0].name: samples})
+""",
+    ),
+    CONTRACT_FILE: FileUse(
+        purpose="How a record becomes what the model takes: columns, their scales and vocabularies; and the classes.",
+        python="""import json
+
+with open("FILE", encoding="utf-8") as file:
+    document = json.load(file)
+for column in document["contract"]["columns"]:
+    print(column["name"], "=", column["expression"], document["learnt"]["columns"][column["name"]])
+# A number is given as (value - offset) / scale, with fill where it is missing. A one-hot column has a number for other
+# values before those of its vocabulary.
+print("classes, in the order of the outputs:", document["learnt"]["classes"])
 """,
     ),
     "confusion_samples.npz": FileUse(

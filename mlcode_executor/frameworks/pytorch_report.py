@@ -63,12 +63,12 @@ def describe(model: Any, code: str, *, trial: bool, distributed: bool = False) -
     if not outputs:
         notes.append("the output's shape is known when the first data arrive")
     # The code says how large samples are, so the layers have shapes too.
-    told = shape is not None and None not in inputs[0].shape[1:]
+    fixed = shape is not None and None not in inputs[0].shape[1:]
     if distributed:
         notes.append("loss_fn, optimizer and metrics are not asked for: they come from the deployment")
     definitions = None if distributed else Definitions(model)
     return ModelReport(
-        summary=_summary(model, parameters, _layer_shapes(model, shape) if told and shape else {}),
+        summary=_summary(model, parameters, _layer_shapes(model, shape) if fixed and shape else {}),
         inputs=inputs,
         outputs=outputs,
         parameters=parameters,

@@ -151,7 +151,7 @@ def test_it_stops_early_and_keeps_the_best_epoch(framework: Suite, start_model: 
     few = digits[0][:1500].copy(), digits[1]
     few[0][60:1200] = few[0][:60].repeat(19, axis=0)
     few = few[0], np.concatenate([few[1][:60], few[1][:60].repeat(19), few[1][1200:]])
-    limits = {"patience": 3, "monitor": f"val_{framework.accuracy}", framework.epochs: 40}
+    limits: dict[str, Any] = {"patience": 3, "monitor": f"val_{framework.accuracy}", framework.epochs: 40}
     model, result = trained(start_model, framework, few, **limits)
     values = result["history"][limits["monitor"]]
     best = values.index(max(values)) + 1

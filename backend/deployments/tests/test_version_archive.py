@@ -15,6 +15,7 @@ from rest_framework.test import APIClient
 from backend.api.tests import builders
 from backend.deployments import storage
 from backend.deployments.models import ResultVersion
+from kafkaml.wire.contract import CONTRACT_FILE, Contract, Learnt, LearntColumn, contract_document
 
 pytestmark = pytest.mark.django_db
 
@@ -46,6 +47,28 @@ def test_the_readme_of_the_zip_runs(viewer: APIClient, tmp_path: Path) -> None:
     ran = subprocess.run([sys.executable, "-c", text], cwd=folder, capture_output=True, text=True, check=True)
     assert ran.stdout == "weights\n"
     assert "| model.keras | 7 |" in readme
+
+
+def test_the_readme_of_a_data_sets_model_tells_its_scales(viewer: APIClient, tmp_path: Path) -> None:
+    result = builders.make_finished()
+    contract = Contract.model_validate(
+        {
+            "format": "CSV",
+            "format_config": {"columns": ["temp"]},
+            "fields": [{"path": ["temp"], "kind": "number"}],
+            "columns": [{"name": "temp", "expression": "temp", "scaling": "standard"}],
+        }
+    )
+    learnt = Learnt(columns={"temp": LearntColumn(offset=20.0, scale=4.0)}, classes=("ok", "worn"))
+    file = builders.make_artifact(result, CONTRACT_FILE, contract_document(contract, learnt))
+    file.version = result.versions.get()
+    file.save()
+    folder = unpacked(viewer, file.version, tmp_path / "unpacked")
+    text = re.findall("```python\n(.*?)```", (folder / "README.md").read_text(), re.DOTALL)[-1]
+    ran = subprocess.run([sys.executable, "-c", text], cwd=folder, capture_output=True, text=True, check=True)
+    assert "temp = temp {" in ran.stdout
+    assert "'offset': 20.0, 'scale': 4.0" in ran.stdout
+    assert "['ok', 'worn']" in ran.stdout
 
 
 def test_a_file_that_is_gone_is_reported_before_anything_is_sent(viewer: APIClient) -> None:

@@ -21,5 +21,6 @@ export function inOrder(
 /** The program for a file as it was saved; null where another file loads it. */
 export function loadSnippet({ needs, python }: FileUse, saved: string): string | null {
   if (python === '') return null
-  return `# pip install ${needs.join(' ')}\n${python.trimEnd().replaceAll('FILE', saved)}`
+  const program = python.trimEnd().replaceAll('FILE', saved)
+  return needs.length > 0 ? `# pip install ${needs.join(' ')}\n${program}` : program
 }

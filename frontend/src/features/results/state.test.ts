@@ -54,6 +54,7 @@ test('files are loaded under the name they are saved as', () => {
   const frameworks = [{ name: 'pytorch', files: { 'model.onnx': onnx } }] as unknown as Framework[]
   const use = useOf(frameworks, 'pytorch', 'model.onnx')
   expect(loadSnippet(use, 'm-7-model.onnx')).toBe('# pip install onnxruntime numpy\nSession("m-7-model.onnx")')
+  expect(loadSnippet({ ...use, needs: [] }, 'a.onnx')).toBe('Session("a.onnx")')
   expect(loadSnippet(useOf(frameworks, 'pytorch', 'other.bin'), 'x')).toBeNull()
   expect(loadSnippet(useOf([], 'pytorch', 'model.onnx'), 'x')).toBeNull()
 })
