@@ -157,7 +157,7 @@ def is_online(deployment: Deployment | None, *, asked: bool) -> bool:
     from kafkaml.errors import RefusedError
     from kafkaml.wire.choices import TrainingMode
 
-    if deployment is not None and deployment.mode == TrainingMode.INCREMENTAL:
+    if deployment is not None and TrainingMode(deployment.mode).online:
         return True
     if asked and deployment is None:
         raise RefusedError("--online announces a stream: to which deployment?", hint="give --deployment N")

@@ -106,7 +106,7 @@ class DjangoStore:
         found = rows.filter(active | Q(pk__in=numbers)).select_related("model", "deployment")
         columns = found.only(*_COMMON, "stream_id", "model__framework", "deployment__gpu", "deployment__mode")
         for result in columns.order_by("pk"):
-            endless = result.deployment.mode == TrainingMode.INCREMENTAL
+            endless = TrainingMode(result.deployment.mode).online
             yield replace(_row(result, result.model.framework, gpu=result.deployment.gpu), endless=endless)
 
     def _inference_rows(self, subjects: Collection[Subject]) -> Iterable[Row]:

@@ -68,7 +68,7 @@ def _check_outputs(arguments: Mapping[str, Any], models: Sequence[MLModel]) -> N
 
 def _check_best_epoch(arguments: Mapping[str, Any], mode: TrainingMode, models: Sequence[MLModel]) -> None:
     given = [name for name in arguments if name in BEST_EPOCH]
-    if given and mode is TrainingMode.INCREMENTAL:
+    if given and mode.online:
         raise ArgumentsError(
             f"{', '.join(given)}: an online stream is learnt window by window and has no best epoch: expected none",
             hint="incremental.monitoring_metric keeps the version that is best on samples that validate",

@@ -21,7 +21,12 @@ from kafkaml.wire.choices import Split, Targets, TrainingMode
 from kafkaml.wire.distributed import ChainTraining
 from kafkaml.wire.version import VersionReason
 
-__all__ = ["Artifact", "Checkpoint", "Deployment", "EpochRecord", "ResultVersion", "TrainingResult"]
+__all__ = ["Artifact", "Checkpoint", "Deployment", "EpochRecord", "ResultVersion", "TrainingResult", "mode_choices"]
+
+
+def mode_choices() -> list[tuple[str, str]]:
+    """Return the modes as Django wants them; by a function, so that another one does not change the database."""
+    return [(mode.value, mode.value) for mode in TrainingMode]
 
 
 class Deployment(models.Model):
@@ -52,9 +57,7 @@ class Deployment(models.Model):
     targets = models.CharField(
         max_length=20, choices=[(targets.value, targets.value) for targets in Targets], default=Targets.LABELS.value
     )
-    mode = models.CharField(
-        max_length=20, choices=[(mode.value, mode.value) for mode in TrainingMode], default=TrainingMode.CLASSIC.value
-    )
+    mode = models.CharField(max_length=20, choices=mode_choices, default=TrainingMode.CLASSIC.value)
     incremental = models.JSONField(
         null=True, blank=True, help_text="kafkaml.wire.incremental.Incremental; null where the mode is another"
     )

@@ -33,8 +33,7 @@ def model_limits(*, wall_seconds: int = 0) -> ResourceLimits:
 
 def training_limits(mode: TrainingMode) -> ResourceLimits:
     """Return the limits of a training's model process: one that follows its stream ends with it, whenever that is."""
-    ends_on_its_own = mode is TrainingMode.CLASSIC
-    return model_limits(wall_seconds=environment().training_wall_seconds if ends_on_its_own else 0)
+    return model_limits(wall_seconds=0 if mode.online else environment().training_wall_seconds)
 
 
 def training_plan(result: TrainingResult) -> TrainingPlan:

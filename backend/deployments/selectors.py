@@ -141,11 +141,11 @@ def result_epochs(result: TrainingResult, points: int) -> tuple[int, list[Mappin
 
 
 def result_hints(result: TrainingResult, epochs: Sequence[Mapping[str, Any]]) -> Sequence[Hint]:
-    """Return the hints from the curves of a finished training; empty for incremental ones.
+    """Return the hints from the curves of a finished training; empty where it learnt online.
 
     ``epochs`` are those that ``result_epochs`` shows of it.
     """
-    if result.state != RunState.FINISHED or result.deployment.mode != TrainingMode.CLASSIC:
+    if result.state != RunState.FINISHED or TrainingMode(result.deployment.mode).online:
         return ()
     matrix, best = result.confusion_matrix, (result.outcome or {}).get("best_epoch")
     return training_hints(

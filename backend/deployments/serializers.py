@@ -422,7 +422,7 @@ class DeploymentWriteSerializer(serializers.Serializer[Any]):
     metrics = TextField(max_length=1000, required=False, help_text=f"{_OLD_CHAIN_HELP}; separated by commas")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if attrs["mode"] == TrainingMode.INCREMENTAL and attrs["split"] is not None:
+        if TrainingMode(attrs["mode"]).online and attrs["split"] is not None:
             raise serializers.ValidationError({"split": "of an online stream nothing is set aside for a test"})
         number, dataset = attrs.pop("dataset_version"), attrs["dataset"]
         if dataset is not None and attrs["split"] is not None:

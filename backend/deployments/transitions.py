@@ -53,7 +53,7 @@ def mark_finished(result_id: int, report: Finish) -> bool:
         run.ended_at = now
         run.save()
         publish_versions(run)
-        if run.deployment.mode == TrainingMode.CLASSIC:
+        if not TrainingMode(run.deployment.mode).online:
             # All epochs are done. An unbounded stream may continue, and so may its training.
             checkpoints.forget(run)
         for result_of_run in run.parts():

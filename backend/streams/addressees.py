@@ -62,7 +62,7 @@ def unfit_reason(
             f"a model of {deployment} takes several inputs, and the samples of this stream are one array: "
             "make a data set of the topic whose columns name the inputs, and train on that"
         )
-    if online is (mode == TrainingMode.INCREMENTAL):
+    if online is TrainingMode(mode).online:
         if semi_supervised and not unlabelled:
             return (
                 f"{deployment} is semi-supervised and learns unlabelled data too, and this stream was announced "

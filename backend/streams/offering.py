@@ -70,7 +70,7 @@ def announce_topic(
     Raises InvalidField when the range holds no record or its records do not fit the format, StreamUnavailable when
     there is no such topic.
     """
-    online = addressees().filter(pk=deployment, mode=TrainingMode.INCREMENTAL).exists()
+    online = addressees().filter(pk=deployment, mode__in=[mode for mode in TrainingMode if mode.online]).exists()
     browser = open_browser()
     partitions = browser.partitions(topic)
     ranges = [StreamRange(topic)] if online else slice_ranges(partitions, topic, partition, start, end)

@@ -218,7 +218,7 @@ class OfferSerializer(serializers.Serializer[Any]):
                     "of the topic whose columns name the inputs, and train on that"
                 }
             )
-        online = attrs["deployment"].mode == TrainingMode.INCREMENTAL
+        online = TrainingMode(attrs["deployment"].mode).online
         unlabelled = attrs["unlabelled_topic"]
         if bool(attrs["deployment"].semi_supervised) is not bool(unlabelled):
             raise serializers.ValidationError(

@@ -16,6 +16,11 @@ class TrainingMode(StrEnum):
     CLASSIC = "classic"
     INCREMENTAL = "incremental"
 
+    @property
+    def online(self) -> bool:
+        """Whether it learns a stream while that comes, window by window; otherwise the stream is complete first."""
+        return self is TrainingMode.INCREMENTAL
+
 
 class Direction(StrEnum):
     """Which way a metric goes when the model gets better."""
