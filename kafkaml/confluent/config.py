@@ -11,7 +11,7 @@ from typing import Any
 from kafkaml.confluent.errors import ClientLog
 from kafkaml.settings import KafkaSettings
 
-__all__ = ["MAX_RECORD_BYTES", "RecordSizes", "client_config", "consumer_config", "producer_config"]
+__all__ = ["MAX_RECORD_BYTES", "RecordSizes", "client_config", "consumer_config", "member_config", "producer_config"]
 
 # librdkafka would write to standard error directly. This way its lines get our format and level.
 _logger = logging.getLogger("kafkaml.confluent.client")
@@ -45,6 +45,7 @@ _logger.addFilter(_OnceInAWhile())
 # Largest record that is sent. The embedded broker takes this much; a broker with a lower limit refuses it itself.
 MAX_RECORD_BYTES = 16 << 20
 
+_HEARTBEAT_SECONDS = 0.5
 
 _BATCH_BYTES = 1 << 20
 _MIN_BATCH_BYTES = 16 << 10
@@ -104,6 +105,23 @@ def consumer_config(settings: KafkaSettings, log: ClientLog, *, group: str) -> d
         "fetch.message.max.bytes": 4 << 20,
         "fetch.max.bytes": 64 << 20,
         "receive.message.max.bytes": 128 << 20,
+    }
+
+
+def member_config(
+    settings: KafkaSettings, log: ClientLog, *, group: str, session_timeout_seconds: float, poll_seconds: float
+) -> dict[str, Any]:
+    """Return what every consumer needs that shares partitions with others; ``poll_seconds`` is the longest time
+    between two polls.
+
+    A member hears of a rebalance by its next heartbeat, and a cooperative one has two of them: with heartbeats every
+    half second a second replica has its share after one second, every 2.5 s after five.
+    """
+    return {
+        **consumer_config(settings, log, group=group),
+        "session.timeout.ms": int(session_timeout_seconds * 1000),
+        "heartbeat.interval.ms": int(min(_HEARTBEAT_SECONDS, session_timeout_seconds / 4) * 1000),
+        "max.poll.interval.ms": int(poll_seconds * 1000),
     }
 
 

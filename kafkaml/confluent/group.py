@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from confluent_kafka import Consumer, TopicPartition
 
 from kafkaml.confluent.batch import to_record
-from kafkaml.confluent.config import consumer_config
+from kafkaml.confluent.config import member_config
 from kafkaml.confluent.errors import ClientLog, is_temporary, kafka_errors, to_error
 from kafkaml.records import Record
 from kafkaml.settings import KafkaSettings
@@ -43,13 +43,14 @@ class KafkaGroupReader:
         self._log = ClientLog()
         self._last_complaint = ""
         self._consumer = Consumer(
-            consumer_config(settings, self._log, group=group)
-            | {
-                "auto.offset.reset": "earliest",
-                "session.timeout.ms": int(session_timeout_seconds * 1000),
-                "heartbeat.interval.ms": int(session_timeout_seconds * 1000 / 4),
-                "max.poll.interval.ms": int(max_poll_interval_seconds * 1000),
-            }
+            member_config(
+                settings,
+                self._log,
+                group=group,
+                session_timeout_seconds=session_timeout_seconds,
+                poll_seconds=max_poll_interval_seconds,
+            )
+            | {"auto.offset.reset": "earliest"}
             | ({"group.instance.id": instance} if instance else {})
         )
         self._consumer.subscribe(list(topics))

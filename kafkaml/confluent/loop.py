@@ -22,7 +22,7 @@ from confluent_kafka import (
 
 from kafkaml.confluent.assignment import Assignment, InputPositions
 from kafkaml.confluent.batch import MessageBatch
-from kafkaml.confluent.config import RecordSizes, consumer_config
+from kafkaml.confluent.config import RecordSizes, member_config
 from kafkaml.confluent.errors import ClientLog, error_of, is_temporary, to_error
 from kafkaml.confluent.output_tail import OutputTail
 from kafkaml.confluent.outputs import ClusterTopics, Output, TransactionalOutput
@@ -68,17 +68,19 @@ class KafkaLoopClient:
         self._gives_up: Callable[[], bool] = lambda: False
         self.listener: PartitionListener | None = None
         self._log = ClientLog()
-        config = consumer_config(settings, self._log, group=group) | {
-            "auto.offset.reset": start,
-            "partition.assignment.strategy": "cooperative-sticky",
-            "session.timeout.ms": int(session_timeout_seconds * 1000),
-            "heartbeat.interval.ms": int(session_timeout_seconds * 1000 / 4),
-            "max.poll.interval.ms": int(max_poll_interval_seconds * 1000),
-        }
         self._topics = list(topics)
         self._subscribed = False
         # The consumer looks up the group's coordinator automatically; the first poll joins the group.
-        self._consumer = Consumer(config)
+        self._consumer = Consumer(
+            member_config(
+                settings,
+                self._log,
+                group=group,
+                session_timeout_seconds=session_timeout_seconds,
+                poll_seconds=max_poll_interval_seconds,
+            )
+            | {"auto.offset.reset": start, "partition.assignment.strategy": "cooperative-sticky"}
+        )
         self._positions = InputPositions()
         self._assignment = Assignment(
             self._consumer,

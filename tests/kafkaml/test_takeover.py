@@ -59,7 +59,7 @@ class Replica:
     def __init__(self, settings: KafkaSettings, topic: str, group: str, number: int) -> None:
         # It is not to be taken for dead when it is only held up: what it was given would be given twice.
         self.client = KafkaLoopClient.exactly_once(
-            settings, topics=[topic], group=group, transactional_id=f"{group}-{number}", session_timeout_seconds=30
+            settings, topics=[topic], group=group, transactional_id=f"{group}-{number}", session_timeout_seconds=60
         )
         self.given: dict[int, list[int]] = {}
 
@@ -137,7 +137,8 @@ def test_partitions_move_while_a_dead_replica_holds_their_offsets(
             each.poll()
         return all(each.shares for each in replicas)
 
-    eventually(shared, 60)
+    # Twice a quarter of the session would be half a minute.
+    eventually(shared, 12)
     assert [each.given for each in replicas] == [{}, {}]
     dead.end()
 
