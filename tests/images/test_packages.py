@@ -22,13 +22,10 @@ LOCKS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["kafka-ml"]
 _COLUMNS = {"kafkaml/contract/", "kafkaml/dataset_export"}
 # Nor are commands that start a platform, run examples, or read files to send, of any use there.
 _COMMANDS = {"kafka_ml_cli/platform", "kafka_ml_cli/examples", "kafka_ml_cli/data", "kafka_ml_cli/files/"}
-# Spans are an extra too; asking for them without it gives an error that says so.
-_TRACING = "model_inference/tracing"
 ELSEWHERE = {
     **{
         framework.extra: {
             *(f"mlcode_executor/frameworks/{other.handler}" for other in FRAMEWORKS.values() if other != framework),
-            _TRACING,
             *_COMMANDS,
         }
         for framework in FRAMEWORKS.values()
@@ -37,7 +34,8 @@ ELSEWHERE = {
         "mlcode_executor/frameworks/",
         "mlcode_executor/service",
         "mlcode_executor/__main__",
-        _TRACING,
+        # Spans are an extra here; asking for them without it gives an error that says so.
+        "model_inference/tracing",
         *_COLUMNS,
         *_COMMANDS,
     },

@@ -19,7 +19,7 @@ Manifest = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[2]
 K8S = ROOT / "k8s"
 OVERLAYS = ("local", "gpu", "external-kafka")
-COMPONENTS = ("ingress", "kafka-nodeport", "keda", "monitoring", "nodeport", "postgresql", "quota", "s3")
+COMPONENTS = ("ingress", "kafka-nodeport", "keda", "monitoring", "nodeport", "postgresql", "quota", "s3", "tracing")
 
 
 @cache

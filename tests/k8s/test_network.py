@@ -18,7 +18,7 @@ from tests.restricted import containers, pod_template
 
 # Every port that anything here listens on, and some that others do: DNS, http, https, PostgreSQL, API server, kubelet.
 PORTS = [("TCP", port) for port in (53, 80, 443, 5432, 6443, 8000, *EXECUTORS.values(), 8080, 9464)]
-PORTS += [("TCP", port) for port in (9000, 9092, 9093, 9094, 9095, 9098, 10250)] + [("UDP", 53)]
+PORTS += [("TCP", port) for port in (4318, 9000, 9092, 9093, 9094, 9095, 9098, 10250)] + [("UDP", 53)]
 
 Connection = tuple[str, str, str, int]
 Peers = Mapping[str, Pod | Outside]
@@ -49,6 +49,11 @@ OTHERS: Peers = {
     "prometheus": Pod(
         namespace="monitoring",
         namespace_labels={"kubernetes.io/metadata.name": "monitoring", "kafka-ml/monitoring": "allowed"},
+        labels={},
+    ),
+    "collector": Pod(
+        namespace="opentelemetry",
+        namespace_labels={"kubernetes.io/metadata.name": "opentelemetry", "kafka-ml/tracing": "allowed"},
         labels={},
     ),
     "outside": Outside(address="203.0.113.7"),
@@ -172,6 +177,7 @@ def test_executors_call_nobody() -> None:
         ("quota", set()),
         # Port 443 is open already, for the cluster's API.
         ("s3", {("backend", target, "TCP", 9000) for target in ELSEWHERE}),
+        ("tracing", {("worker", "collector", "TCP", 4318)}),
     ],
 )
 def test_a_component_opens_what_it_is_for(component: str, opened: set[Connection], tmp_path: Path) -> None:

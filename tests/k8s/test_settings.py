@@ -16,9 +16,9 @@ from backend.launchers.kubernetes.settings import KubernetesSettings
 from kafka_control_logger.__main__ import ControlLoggerSettings
 from kafkaml.codecs.schema_registry import SchemaRegistrySettings
 from kafkaml.logs import LogSettings
-from kafkaml.settings import KafkaSettings, MetricsSettings
+from kafkaml.settings import KafkaSettings, MetricsSettings, TracingSettings
 from kafkaml.wire.framework import Framework
-from kafkaml.worker_settings import InferenceSettings, TrainingSettings
+from kafkaml.worker_settings import InferenceSettings, TrainingSettings, worker_environment
 from mlcode_executor.__main__ import CheckSettings, PlatformSettings
 from tests.executors import EXECUTOR_URLS, EXECUTORS
 from tests.k8s.render import COMPONENTS, K8S, OVERLAYS, Manifest, find, platform_settings, render, render_with
@@ -26,7 +26,7 @@ from tests.restricted import containers, pod_template
 
 WORKERS = (TrainingSettings, InferenceSettings, SchemaRegistrySettings)
 COMMON = (LogSettings, MetricsSettings)
-BACKEND = (BackendSettings, LauncherSettings, KubernetesSettings, KafkaSettings, *COMMON, *WORKERS)
+BACKEND = (BackendSettings, LauncherSettings, KubernetesSettings, KafkaSettings, TracingSettings, *COMMON, *WORKERS)
 EXECUTOR = (CheckSettings, PlatformSettings, *COMMON)
 # The variables of each container, in addition to the shared ConfigMap.
 READ_BY: Mapping[str, tuple[type[BaseSettings], ...]] = {
@@ -75,7 +75,9 @@ def objects(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 def test_every_shared_variable_is_a_setting(objects: list[Manifest]) -> None:
     everybody = known(settings for classes in READ_BY.values() for settings in classes)
-    assert set(platform_settings(objects)) - everybody == set()
+    # These are OpenTelemetry's own, which are read by its packages.
+    shared = {name for name in platform_settings(objects) if not name.startswith("OTEL_")}
+    assert shared - everybody == set()
 
 
 def test_every_variable_of_a_container_is_a_setting_of_it(objects: list[Manifest]) -> None:
@@ -167,6 +169,11 @@ def test_components_set_what_they_are_for(tmp_path: Path, apply: Any) -> None:
         settings = BackendSettings()
         assert (settings.s3_bucket, settings.s3_endpoint_url, settings.s3_access_key_id) == ("secret",) * 3
         assert settings.s3_secret_access_key.get_secret_value() == "secret"
+    (tmp_path / "d").mkdir()
+    apply(environment(render_with(tmp_path / "d", "local", ["tracing"]), "controller"))
+    handed_on = worker_environment(KafkaSettings())
+    assert handed_on["KML_TRACING"] == "otlp"
+    assert handed_on["OTEL_EXPORTER_OTLP_ENDPOINT"].endswith(":4318")
     (tmp_path / "b").mkdir()
     nodeport = render_with(tmp_path / "b", "local", ["nodeport"])
     spec = find(nodeport, "Service", "frontend")["spec"]
