@@ -59,7 +59,7 @@ export function MatrixGrid({
   }
 
   return (
-    <div className={classes.scroll}>
+    <div className={classes.scroll} data-many={size > 6}>
       {/* biome-ignore lint/a11y/noNoninteractiveElementToInteractiveRole: the ARIA grid pattern on a table keeps its headers */}
       <table ref={table} className={classes.matrix} role="grid" aria-label={label} data-clickable={Boolean(onCell)}>
         <thead>

@@ -45,7 +45,7 @@ export function MetricValues({
     ].map(([metric, last, score]) => ({
       metric,
       part: score ? 'score' : 'test',
-      course: <Dimmed span>{score ? 'by one rule for all frameworks' : `after the last ${unit}`}</Dimmed>,
+      course: <Dimmed span>{score ? 'by one rule for all frameworks' : testedAt(result, unit)}</Dimmed>,
       last,
       best: NONE,
       bestEpoch: NONE,
@@ -93,4 +93,14 @@ export function MetricValues({
       />
     </Box>
   )
+}
+
+/** Of which weights the test is: those of the result. */
+export function testedAt(
+  { outcome, current_version }: Pick<Result, 'outcome' | 'current_version'>,
+  unit: string,
+): string {
+  if (unit === 'window') return current_version === null ? 'after the last window' : `of version ${current_version}`
+  const best = outcome?.best_epoch
+  return best?.restored ? `of ${unit} ${best.epoch}, the best` : `after the last ${unit}`
 }

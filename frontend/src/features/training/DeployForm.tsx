@@ -103,14 +103,19 @@ export function DeployForm({
   // A draft of before has none.
   const chosen = form.values.dataset ?? null
   const dataset = useChosen(chosen)
-  const online = dataset && chosen ? versionIn(dataset, chosen.version)?.online : undefined
-  const unfit = unfitWays(chosen && { online })
+  const version = dataset && chosen ? versionIn(dataset, chosen.version) : undefined
+  const online = version?.online
+  const unfit = unfitWays(chosen && { online, labels: version?.contract.labels })
   const { setFieldValue } = form
   // The data decide: without end they are learnt as they come.
   useEffect(() => {
     if (online !== undefined)
       setFieldValue('mode', (mode) => (online ? 'incremental' : mode === 'incremental' ? 'classic' : mode))
   }, [online, setFieldValue])
+  const noClasses = unfit.confusion_matrix !== undefined
+  useEffect(() => {
+    if (noClasses) setFieldValue('confusion_matrix', false)
+  }, [noClasses, setFieldValue])
   const usual = firstValues(described)
   const advanced =
     (['seed', 'gpu'] as const).some((field) => errorOf(field) || form.values[field] !== usual[field]) ||
@@ -237,8 +242,11 @@ export function DeployForm({
           <Checkbox
             mt={28}
             label="Confusion matrix"
-            description={`Computed on ${incremental ? 'the validation samples' : 'the test samples'}; for classifiers`}
-            disabled={form.values.targets === 'features'}
+            description={
+              unfit.confusion_matrix ??
+              `Computed on ${incremental ? 'the validation samples' : 'the test samples'}; for classifiers`
+            }
+            disabled={form.values.targets === 'features' || noClasses}
             {...form.getInputProps('confusion_matrix', { type: 'checkbox' })}
           />
         </Group>

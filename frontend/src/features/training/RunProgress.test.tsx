@@ -42,3 +42,8 @@ test('a run too quick to report its epochs says how many they were', async () =>
   expect(await screen.findByText('done, 2 epochs')).toBeInTheDocument()
   expect(screen.getByText('done, 1 epoch')).toBeInTheDocument()
 })
+
+test('a run that failed while its data were read names no record', async () => {
+  await show(<RunProgress row={row('failed', 2, { ...PROGRESS, epoch: 0, batch: 0 })} />)
+  expect(await screen.findByText('before the first epoch')).toBeInTheDocument()
+})

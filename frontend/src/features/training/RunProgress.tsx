@@ -13,7 +13,9 @@ export function RunProgress({ row }: { row: Pick<ResultRow, 'state' | 'progress'
     return <SmallPrint>{NONE}</SmallPrint>
   }
   const remaining = remainingText(row.progress)
-  if (row.state !== 'running') return <Text size="xs">until {view.text}</Text>
+  if (row.state !== 'running') {
+    return <Text size="xs">{row.progress?.epoch === 0 ? 'before the first epoch' : `until ${view.text}`}</Text>
+  }
   return (
     <Stack gap={2} miw={140}>
       {view.percent !== null && (

@@ -33,6 +33,13 @@ test('what a data set does not go with cannot be chosen, and says why', async ()
   expect(semi).toHaveAccessibleDescription(/no unlabelled samples/)
 })
 
+test('labels that are numbers have no confusion matrix', () => {
+  const reason = (...kinds: string[]) =>
+    unfitWays({ online: false, labels: kinds.map((kind) => ({ kind })) }).confusion_matrix
+  expect(reason('number')).toMatch(/numbers, not classes/)
+  expect([reason('class'), reason('number', 'class'), reason()]).toEqual([undefined, undefined, undefined])
+})
+
 test('what was chosen before the data set can be taken back', async () => {
   await shown({ online: false }, true)
   expect(screen.getByRole('checkbox', { name: /semi-supervised/ })).toBeEnabled()

@@ -42,6 +42,12 @@ export function testMetric(row: Pick<ResultRow, 'outcome'>, name: string): numbe
   return row.outcome?.test_metrics[name]
 }
 
+/** Whether the last epoch measured something that is not a number: weights do not come back from there. */
+export function hasDiverged({ metrics }: Pick<ResultRow, 'metrics'>): boolean {
+  const measured = metrics === null ? [] : [metrics.training, metrics.validation].flatMap(Object.values)
+  return measured.includes(null)
+}
+
 export interface ProgressView {
   /** 0 to 100; null where there is no end. */
   percent: number | null

@@ -16,7 +16,7 @@ import { baselineText, beats } from '~/lib/baseline'
 import { formatMeasured, formatMetric, formatSeconds, NONE } from '~/lib/format'
 import { useSeriesColor } from '~/lib/palette'
 import { durationSeconds } from '~/lib/runs'
-import { mainMetric, metricTitle, stateNote, testMetric } from './metrics'
+import { hasDiverged, mainMetric, metricTitle, stateNote, testMetric } from './metrics'
 import { RunProgress } from './RunProgress'
 import { columnTitle, runValue, valueText } from './runValues'
 
@@ -140,6 +140,7 @@ export const TEST: RunColumn = {
       <Tooltip label={metrics.map(([name, value]) => `${name} ${formatMeasured(value)}`).join(', ')}>
         <span>
           {formatMeasured(shown)}
+          {main && <SmallPrint>test {main.name}</SmallPrint>}
           {useless && (
             <Text size="xs" style={{ color: 'var(--kml-waiting)' }}>
               {baselineText(row.outcome?.baseline, ...score)}
@@ -201,6 +202,11 @@ function RunState({ row }: { row: ResultRow }) {
   return (
     <Stack gap={2} align="flex-start">
       <StatusBadge state={row.state} tooltip={note} />
+      {hasDiverged(row) && (
+        <Text size="xs" style={{ color: 'var(--kml-waiting)' }}>
+          diverged
+        </Text>
+      )}
       {row.failure && (
         <Tooltip label={row.failure.cause} maw={480}>
           <Text
