@@ -53,9 +53,11 @@ test('what is found later than commands is the first all the same, unless the ar
 })
 
 test('a number finds what has it as its own, whatever it is called', async () => {
-  const { type } = await opened({ results: [{ id: 12, model_name: 'digits', state: 'finished' }] })
+  const named = { id: 12, name: 'Wide layers', model_name: 'digits', state: 'finished' }
+  const { type } = await opened({ results: [named] })
   type('12')
   expect(await screen.findByText('Result 12')).toBeVisible()
+  expect(screen.getByText('Wide layers (digits)')).toBeVisible()
 })
 
 test('commands go by other words too, and what fits nothing says so', async () => {

@@ -59,7 +59,10 @@ async function look(wanted: string): Promise<Found[]> {
       data.results.map((each) => found('Deployment', '/training', each.id, each.configuration_name, each.state)),
     ),
     resultsList(options).then(({ data }) =>
-      data.results.map((each) => found('Result', '/results', each.id, each.model_name, each.state)),
+      data.results.map((each) => {
+        const name = each.name ? `${each.name} (${each.model_name})` : each.model_name
+        return found('Result', '/results', each.id, name, each.state)
+      }),
     ),
     inferencesList(options).then(({ data }) =>
       data.results.map((each) => {

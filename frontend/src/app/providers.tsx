@@ -26,7 +26,10 @@ export const queryClient: QueryClient = new QueryClient({
   }),
   mutationCache: new MutationCache({ onError: lookAtSession }),
   defaultOptions: {
+    // A browser without a network still reaches a platform on its own machine, and a failure is better than silence.
+    mutations: { networkMode: 'always' },
     queries: {
+      networkMode: 'always',
       // Events say when something changed; until then what was read holds.
       staleTime: 30_000,
       retry: (count, error) => count < 2 && !(error instanceof Problem && error.status >= 400 && error.status < 500),

@@ -41,14 +41,14 @@ export class EventConnection {
   ) {
     this.connect()
     this.look = setInterval(this.watch, LOOK_MS)
-    window.addEventListener('offline', this.lose)
+    window.addEventListener('offline', this.doubt)
     window.addEventListener('online', this.replace)
   }
 
   close(): void {
     clearInterval(this.look)
     clearTimeout(this.again)
-    window.removeEventListener('offline', this.lose)
+    window.removeEventListener('offline', this.doubt)
     window.removeEventListener('online', this.replace)
     this.source?.close()
   }
@@ -96,6 +96,15 @@ export class EventConnection {
   }
 
   private readonly lose = (): void => this.say('lost')
+
+  /**
+   * A browser that is offline may keep an open stream although nothing else reaches the platform any more, and one
+   * without a network reaches a platform on its own machine: a new connection shows which.
+   */
+  private readonly doubt = (): void => {
+    this.lose()
+    this.replace()
+  }
 
   private readonly replace = (): void => {
     this.replacing = true
