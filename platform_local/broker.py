@@ -80,7 +80,10 @@ share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
 # A data set is a slice of the log: an announced slice should be there when its training starts, and for training again.
-log.retention.hours=168
+# Retention goes by the records' own times, so of history written today nothing would be left after minutes. Size is the
+# limit instead, for each partition.
+log.retention.ms=-1
+log.retention.bytes=2147483648
 log.segment.bytes=268435456
 # Preallocating 10 MB of index for each of the many small partitions of a laptop only costs disk.
 log.index.size.max.bytes=2097152

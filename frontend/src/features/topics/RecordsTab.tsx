@@ -4,6 +4,7 @@ import { IconArrowLeft, IconArrowRight } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { Dimmed } from '~/components/Dimmed'
 import { EmptyState } from '~/components/EmptyState'
+import { EmptyTopic } from '~/components/EmptyTopic'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { RecordTable, recordId } from '~/components/RecordTable'
 import { type RecordDecoder, type Topic, topicsRecordsListOptions } from '~/lib/api'
@@ -123,13 +124,7 @@ function NoRecords({
 }) {
   if (topic.records === 0) {
     return (
-      <EmptyState
-        title="The topic is empty"
-        action={<Button onClick={() => onSearch({ from: 'live' })}>Wait for records</Button>}
-        command={`kafka-ml send samples.csv --topic ${topic.name}`}
-      >
-        Nothing has been written to it yet, or its records have expired.
-      </EmptyState>
+      <EmptyTopic topic={topic} action={<Button onClick={() => onSearch({ from: 'live' })}>Wait for records</Button>} />
     )
   }
   const back = { from: undefined, before: undefined, after: undefined, q: undefined, partition: undefined }

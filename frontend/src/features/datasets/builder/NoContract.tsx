@@ -1,10 +1,12 @@
 /** Nothing can be proposed for a topic: why, and how to help. */
 import { Button, Group, Stack } from '@mantine/core'
+import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { Remarks } from '~/components/contract/Remarks'
 import { EmptyState } from '~/components/EmptyState'
+import { EmptyTopic } from '~/components/EmptyTopic'
 import { ProblemAlert } from '~/components/ProblemAlert'
-import type { ProposalQueryRequest, Remark } from '~/lib/api'
+import { type ProposalQueryRequest, type Remark, topicsRetrieveOptions } from '~/lib/api'
 import { FormatDialog } from './FormatDialog'
 
 export function NoContract({
@@ -23,6 +25,10 @@ export function NoContract({
   onAsked: (asked: ProposalQueryRequest) => void
 }) {
   const [telling, setTelling] = useState(false)
+  const found = useQuery({ ...topicsRetrieveOptions({ path: { name: topic } }), enabled: !error })
+  if (!error && found.data?.records === 0) {
+    return <EmptyTopic topic={found.data} action={<Button onClick={onRetry}>Try again</Button>} />
+  }
   const tell = (
     <Group gap="xs">
       <Button onClick={() => setTelling(true)}>Set the record format</Button>

@@ -1,0 +1,29 @@
+/** A topic without records: whether it ever had some, what took them away, and how to write some. */
+import { useQuery } from '@tanstack/react-query'
+import type { ReactNode } from 'react'
+import { type Topic, topicsSettingsOptions } from '~/lib/api'
+import { formatSeconds, plural } from '~/lib/format'
+import { EmptyState } from './EmptyState'
+
+export function EmptyTopic({ topic, action }: { topic: Pick<Topic, 'name' | 'partitions'>; action: ReactNode }) {
+  // Offsets are never used again, so the next ones tell what was there.
+  const written = topic.partitions.reduce((sum, { high }) => sum + (high ?? 0), 0)
+  const settings = useQuery({
+    ...topicsSettingsOptions({ path: { name: topic.name } }),
+    staleTime: 60_000,
+    retry: false,
+    enabled: written > 0,
+  })
+  const kept = settings.data?.retention_ms ?? null
+  return (
+    <EmptyState title="The topic is empty" action={action} command={`kafka-ml send samples.csv --topic ${topic.name}`}>
+      {written === 0
+        ? 'Nothing has been written to it yet.'
+        : `${plural(written, 'record was', 'records were')} written to it, and Kafka has deleted them. ${
+            kept === null
+              ? 'It keeps records up to a size only, or somebody deleted them.'
+              : `It keeps records for ${formatSeconds(kept / 1000)} by their own time: write older ones to a topic with another retention.ms.`
+          }`}
+    </EmptyState>
+  )
+}
