@@ -10,7 +10,7 @@ const topic = (...high: number[]) =>
 test('a topic that lost its records says how many and why', async () => {
   platform({ 'GET /api/topics/pumps/settings/': { retention_ms: 604_800_000 } })
   await show(<EmptyTopic topic={topic(3000, 1000)} action={null} />)
-  expect(await screen.findByText(/^4,000 records were written.* for 7 d.* by their own time/)).toBeVisible()
+  expect(await screen.findByText(/^4,000 records were written.* for 7 d by their own time/)).toBeVisible()
 })
 
 test('one that never had any says so, and asks nothing', async () => {

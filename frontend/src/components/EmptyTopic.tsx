@@ -2,7 +2,7 @@
 import { useQuery } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
 import { type Topic, topicsSettingsOptions } from '~/lib/api'
-import { formatSeconds, plural } from '~/lib/format'
+import { durationText, plural } from '~/lib/format'
 import { EmptyState } from './EmptyState'
 
 export function EmptyTopic({ topic, action }: { topic: Pick<Topic, 'name' | 'partitions'>; action: ReactNode }) {
@@ -22,7 +22,7 @@ export function EmptyTopic({ topic, action }: { topic: Pick<Topic, 'name' | 'par
         : `${plural(written, 'record was', 'records were')} written to it, and Kafka has deleted them. ${
             kept === null
               ? 'It keeps records up to a size only, or somebody deleted them.'
-              : `It keeps records for ${formatSeconds(kept / 1000)} by their own time: write older ones to a topic with another retention.ms.`
+              : `It keeps records for ${durationText(kept)} by their own time: write older ones to a topic with another retention.ms.`
           }`}
     </EmptyState>
   )

@@ -71,6 +71,13 @@ export function formatSeconds(value: number | null | undefined): string {
   return `${Math.floor(seconds / 86_400)} d ${Math.floor((seconds % 86_400) / 3600)} h`
 }
 
+/** 5000 -> '5 s', 300000 -> '5 min': a length that somebody chose, without the zeros of a measured one. */
+export function durationText(milliseconds: number | null | undefined): string {
+  const text =
+    milliseconds && milliseconds >= 1000 ? formatSeconds(milliseconds / 1000) : formatMilliseconds(milliseconds)
+  return text.replace(/ 0 (s|min|h)$/, '').replace(/\.0 /, ' ')
+}
+
 export function formatBytes(value: number | null | undefined): string {
   if (value === null || value === undefined) return NONE
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']

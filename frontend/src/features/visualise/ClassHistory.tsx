@@ -3,9 +3,9 @@ import { Box, Button, Group, Title } from '@mantine/core'
 import { useEffect, useRef, useState } from 'react'
 import { SmallPrint } from '~/components/Dimmed'
 import { RowTable } from '~/components/RowTable'
-import { formatClock, formatCount, formatMoment } from '~/lib/format'
+import { durationText, formatClock, formatCount, formatMoment } from '~/lib/format'
 import { type ClassSlice, SLICE_SECONDS, type WatchStore } from './frames'
-import { durationText, type Naming } from './labels'
+import type { Naming } from './labels'
 import { useStore } from './useWatch'
 
 const HEIGHT = 72

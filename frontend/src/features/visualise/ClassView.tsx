@@ -2,10 +2,10 @@
 import { Box, Group, Stack, Table, Text, Title } from '@mantine/core'
 import { Dimmed, SmallPrint } from '~/components/Dimmed'
 import type { VisualizationRequest } from '~/lib/api'
-import { formatAge, formatCount, formatPercent, NONE, plural } from '~/lib/format'
+import { durationText, formatAge, formatCount, formatPercent, NONE, plural } from '~/lib/format'
 import { ClassHistory } from './ClassHistory'
 import classes from './ClassView.module.css'
-import { durationText, type Naming } from './labels'
+import type { Naming } from './labels'
 import { useStore, type Watch } from './useWatch'
 
 export function ClassView({

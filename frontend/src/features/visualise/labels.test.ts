@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { durationText, namingOf, suggestedConfig } from './labels'
+import { namingOf, suggestedConfig } from './labels'
 
 describe('names and colours', () => {
   it('come from the configuration, and exist without one', () => {
@@ -13,18 +13,6 @@ describe('names and colours', () => {
     // The training knows the classes, by a number perhaps.
     const trained = namingOf(null, 'dark', ['ok', '1'])
     expect([0, 1, 2].map(trained.nameOf)).toEqual(['ok', 'Class 1', 'Class 2'])
-  })
-})
-
-describe('lengths of time', () => {
-  it.each([
-    [5000, '5 s'],
-    [300_000, '5 min'],
-    [3_600_000, '1 h'],
-    [90_000, '1 min 30 s'],
-    [700, '700 ms'],
-  ])('%i', (milliseconds, text) => {
-    expect(durationText(milliseconds)).toBe(text)
   })
 })
 

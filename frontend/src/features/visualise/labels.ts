@@ -2,7 +2,6 @@
 import { useComputedColorScheme } from '@mantine/core'
 import { useMemo } from 'react'
 import type { VisualizationRequest } from '~/lib/api'
-import { formatMilliseconds, formatSeconds } from '~/lib/format'
 import { seriesColor, visibleColor } from '~/lib/palette'
 
 export interface Naming {
@@ -15,13 +14,6 @@ export interface Naming {
 export function useNaming(config: VisualizationRequest | null, names: readonly string[]): Naming {
   const scheme = useComputedColorScheme('light')
   return useMemo(() => namingOf(config, scheme, names), [config, scheme, names])
-}
-
-/** 5000 -> '5 s', 300000 -> '5 min': a length that somebody chose, without the zeros of a measured one. */
-export function durationText(milliseconds: number | null | undefined): string {
-  const text =
-    milliseconds && milliseconds >= 1000 ? formatSeconds(milliseconds / 1000) : formatMilliseconds(milliseconds)
-  return text.replace(/ 0 (s|min|h)$/, '').replace(/\.0 /, ' ')
 }
 
 export function namingOf(
