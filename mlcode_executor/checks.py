@@ -49,8 +49,10 @@ class Problem:
                     traceback=error.traceback_text,
                     hint=error.hint,
                 )
-            case ModelProcessDied() | DeadlineExceeded():
+            case ModelProcessDied():
                 return cls("limit", error.message, hint=error.hint)
+            case DeadlineExceeded():
+                return cls("limit", error.message, hint=error.hint or _ENDLESS_HINT)
         raise error
 
 
@@ -72,6 +74,11 @@ class Verdict:
         return body
 
 
+# A check makes the model and trains nothing.
+_ENDLESS_HINT = (
+    "a loop in the code has no end, or the code trains, loads or downloads: keep what makes the model and leave the "
+    "rest out"
+)
 _CANCELLED = Verdict(error=Problem("cancelled", "the check was cancelled", hint="check again when you like"))
 
 

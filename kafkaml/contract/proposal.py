@@ -188,7 +188,7 @@ class _Proposing:
             RemarkCode.WINDOW,
             f"each of {keys.distinct} keys has many records, in order of time: the last {_WINDOW.length} of one key "
             f"would be a sample of the shape ({_WINDOW.length}, {choice.width})",
-            "name a window in the contract to have such samples",
+            "turn on windows of records (window in the contract) to have such samples",
         )
         return _WINDOW
 

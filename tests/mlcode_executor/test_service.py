@@ -118,6 +118,7 @@ def test_limits_end_the_check_and_the_next_is_fine(service: RunningService, code
     verdict = service.check(code)
     assert verdict["error"]["kind"] == "limit"
     assert message in verdict["error"]["message"]
+    assert ("has no end" in verdict["error"]["hint"]) == code.startswith("while")
     assert service.check(sources.PYTORCH_DIGITS)["valid"]
 
 

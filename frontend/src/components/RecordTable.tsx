@@ -60,7 +60,8 @@ export function RecordTable(props: RecordTableProps) {
         { title: 'Key', cell: ({ record }) => <KeyCell record={record} />, td: { maw: 160 } },
         ...(fields ?? []).map((name) => ({
           title: name,
-          right: rows.every(({ values }) => ['number', 'undefined'].includes(typeof values?.[name])),
+          // What is missing in some is still a number in the others.
+          right: rows.every(({ values }) => ['number', 'undefined'].includes(typeof (values?.[name] ?? undefined))),
           cell: ({ values }: Row) => <Line>{fieldText(values?.[name])}</Line>,
           td: { maw: 220 },
         })),

@@ -231,7 +231,7 @@ function markLineOf(marks: readonly CurveMark[]) {
     silent: true,
     symbol: 'none',
     lineStyle: { type: 'solid', width: 1, opacity: 0.6 },
-    label: { position: 'end', distance: 2, fontSize: 11, formatter: '{b}' },
+    label: { position: 'end', distance: 2, fontSize: 11, formatter: '{b}', color: 'inherit', textBorderWidth: 0 },
     // With many of them the texts would cover each other.
     labelLayout: { hideOverlap: true },
     data: marks.map((each) => ({ xAxis: each.epoch, name: each.label })),

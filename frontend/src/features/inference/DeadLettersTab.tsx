@@ -142,7 +142,7 @@ export function DeadLettersTab({
             <Table.Th>Reason</Table.Th>
             <Table.Th>Source record</Table.Th>
             <Table.Th ta="right">Size</Table.Th>
-            <Table.Th>Written</Table.Th>
+            <Table.Th>Record's time</Table.Th>
             <Table.Th>Record</Table.Th>
           </Table.Tr>
         </Table.Thead>

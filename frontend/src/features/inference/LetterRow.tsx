@@ -121,7 +121,7 @@ export function LetterRow({
         <Table.Td data-title="Size" ta="right" style={{ whiteSpace: 'nowrap' }}>
           {formatBytes(cut_from_bytes ?? record.value_size)}
         </Table.Td>
-        <Table.Td data-title="Written">
+        <Table.Td data-title="Record's time">
           <Age at={record.timestamp} size="sm" />
         </Table.Td>
         <Table.Td>
