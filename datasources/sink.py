@@ -61,7 +61,8 @@ class Sink:
     and certificates instead. Without any of them the environment (``KML_KAFKA_*``) is read. ``group_id`` is accepted
     and ignored.
 
-    Raises RefusedError for invalid arguments and BrokerError when Kafka does not take the records.
+    Raises RefusedError for invalid arguments and BrokerError when Kafka does not take the records. It has over 12
+    fields because those that the old library had stay.
     """
 
     incremental = False

@@ -138,6 +138,11 @@ def content_sum(array: ArrayFile) -> int:
 
 
 class _Builder:
+    """Builds one slice, batch by batch.
+
+    It has over 12 fields because features, labels, times and what was left out are collected side by side.
+    """
+
     def __init__(
         self,
         folder: Path,

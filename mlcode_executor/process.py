@@ -47,7 +47,10 @@ class _State(StrEnum):
 
 
 class ModelProcess(Closing):
-    """One running model process; a context manager. Calls come one at a time, ``close`` may come from any thread."""
+    """One running model process; a context manager. Calls come one at a time, ``close`` may come from any thread.
+
+    It has over 12 fields because calls, events and the end of one process come by several threads.
+    """
 
     def __init__(
         self,

@@ -63,7 +63,10 @@ class Models(Protocol):
 
 
 class InferenceLoop:
-    """One replica's loop. Not thread-safe; ``run`` returns after the stop condition, everything committed."""
+    """One replica's loop. Not thread-safe; ``run`` returns after the stop condition, everything committed.
+
+    It has over 12 fields because its parts are received, and a turn leaves records in flight for the next.
+    """
 
     def __init__(
         self,

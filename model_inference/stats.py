@@ -104,7 +104,7 @@ class Measured(NamedTuple):
 
 class LoopStats:
     """Written by the loop, summed up by the reporter. Thread-safe. ``keep`` is called with each change of
-    the counts.
+    the counts. It has over 12 fields because totals, rates and percentiles change together, under one lock.
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic, wall_clock: Callable[[], float] = time.time):
@@ -257,7 +257,8 @@ class StatsReporter:
     The backend's answer names the wanted revision of the plan, which goes to ``news``. ``on_final`` is called, from the
     reporter's thread, when the backend refuses for good. ``run`` names this process; ``previous`` (the predecessor's
     counts from ``CountsFile``, reported until acknowledged), ``warnings`` and ``on_last_heard`` may be set. ``log`` is
-    sent along where no launcher collects it.
+    sent along where no launcher collects it. It has over 12 fields because a report tells what several threads have
+    set.
     """
 
     def __init__(

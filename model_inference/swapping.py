@@ -95,7 +95,8 @@ class Swapper:
 
     The loop reads ``due`` before each turn and calls ``switch`` when nothing is in flight; everything else happens in
     the swapper's own thread. A new plan is reached in steps of one model each: an unwanted challenger goes, then the
-    served version changes, then another challenger comes.
+    served version changes, then another challenger comes. It has over 12 fields because what serves, what is offered
+    and what is kept warm change together, under one lock.
     """
 
     def __init__(

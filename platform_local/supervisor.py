@@ -66,7 +66,8 @@ class Supervisor:
     ``stop_order`` lists groups of names: each group is ended before the next, what it does not name at last.
     ``on_change`` is called with every new status. ``end_workers`` ends, in order, the workers that components started:
     it is called before the first group that is not in ``before_workers``. At the very end orphans and ``strays`` are
-    ended, whatever they are; children from before the run are left alone.
+    ended, whatever they are; children from before the run are left alone. It has over 12 fields because its parts are
+    received, and the processes, their statuses and the end belong to one run.
     """
 
     def __init__(

@@ -45,7 +45,8 @@ class Controller:
     """Everything is received; ``housekeeping`` maps jobs to how often they run, in seconds.
 
     ``on_round`` is called in every round with a short description of it, for signs of life; ``metrics`` measures
-    rounds.
+    rounds. It has over 12 fields because its parts are received, and a round leaves for the next what it saw, owes and
+    waits for.
     """
 
     def __init__(

@@ -160,7 +160,10 @@ _Task = tuple[Callable[[Launcher], None], "Future[None]"]
 
 
 class _ClusterThread:
-    """One other cluster. Its thread makes its launcher, looks, and does in order what ``do`` asks for."""
+    """One other cluster. Its thread makes its launcher, looks, and does in order what ``do`` asks for.
+
+    It has over 12 fields because its thread and those that ask it share what was seen of the cluster, under one lock.
+    """
 
     def __init__(
         self,

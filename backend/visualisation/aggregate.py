@@ -40,7 +40,10 @@ _SLICES = 100
 
 
 class Aggregator:
-    """Sums predictions up. ``clock`` gives seconds since 1970."""
+    """Sums predictions up. ``clock`` gives seconds since 1970.
+
+    It has over 12 fields because each figure of a snapshot is summed up apart.
+    """
 
     def __init__(self, options: WatchOptions, *, clock: Callable[[], float] = time.time) -> None:
         self._options = options

@@ -52,7 +52,10 @@ class WatchedInference:
 
 
 class PredictionSource:
-    """A ``backend.api.sse.Source`` of predictions."""
+    """A ``backend.api.sse.Source`` of predictions.
+
+    It has over 12 fields because what viewers were sent last, and when, decides what is sent next.
+    """
 
     def __init__(self, inference: WatchedInference, options: WatchOptions) -> None:
         self._inference = inference

@@ -57,7 +57,10 @@ def reports(
 
 
 class _Flight:
-    """One aircraft on a straight way from ``start`` to ``end``; miles are nautical ones."""
+    """One aircraft on a straight way from ``start`` to ``end``; miles are nautical ones.
+
+    It has over 12 fields because the messages of an aircraft tell as much.
+    """
 
     def __init__(self, random: np.random.Generator, number: int, *, under_way: bool) -> None:
         self.random = random

@@ -59,7 +59,10 @@ _TIME = re.compile(r"^\d{4}-\d\d?-\d\d?|^\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|^\d{1,2
 
 
 class DelimitedFile:
-    """One CSV file; ``columns`` are its names (numbers, where it has no header), ``batches`` its cells as text."""
+    """One CSV file; ``columns`` are its names (numbers, where it has no header), ``batches`` its cells as text.
+
+    It has over 12 fields because each thing that is found out about the file before it is read is one.
+    """
 
     def __init__(self, path: Path, options: FileOptions) -> None:
         self.path = path

@@ -52,7 +52,10 @@ class Table(Protocol):
 
 @dataclass
 class ColumnScan:
-    """What one column holds in all rows. Places are rows from 0; ``odd`` is the first cell that is not a number."""
+    """What one column holds in all rows. Places are rows from 0; ``odd`` is the first cell that is not a number.
+
+    It has over 12 fields because one pass finds all that is asked of a column.
+    """
 
     name: str
     index: int

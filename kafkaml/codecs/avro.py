@@ -49,7 +49,10 @@ _NANOSECONDS = ("timestamp-nanos", "local-timestamp-nanos")
 
 
 class AvroCodec(Codec):
-    """One schema. A record with one scalar field is a scalar when ``scalar`` (labels), otherwise a vector of one."""
+    """One schema. A record with one scalar field is a scalar when ``scalar`` (labels), otherwise a vector of one.
+
+    It has over 12 fields because it keeps what it worked out from the schema: its parsed form, framing, type and shape.
+    """
 
     def __init__(
         self,

@@ -73,7 +73,8 @@ class CompiledContract:
 
     Raises ContractError, which names every place where the contract is wrong. ``state`` is what serving keeps between
     batches, None where every record stands alone. ``include`` names the columns and fields of a record that its answer
-    carries. ``labelled``: with what was learnt, labels are read all the same.
+    carries. ``labelled``: with what was learnt, labels are read all the same. It has over 12 fields because each stage
+    of reading a batch is made once and kept.
     """
 
     def __init__(

@@ -82,7 +82,10 @@ class PlatformStatus:
 
 
 class StateDir:
-    """The paths inside a state folder. Creating the object touches nothing; ``prepare`` makes the folder."""
+    """The paths inside a state folder. Creating the object touches nothing; ``prepare`` makes the folder.
+
+    It has over 12 fields because each path in the folder is one.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root.expanduser().resolve()

@@ -34,7 +34,10 @@ __all__ = ["Client"]
 
 
 class Client(Closing):
-    """One connection to a platform. Thread-safe; a context manager."""
+    """One connection to a platform. Thread-safe; a context manager.
+
+    It has over 12 fields because each resource of the API is one.
+    """
 
     def __init__(self, url: str = "", token: str = "", *, transport: httpx.BaseTransport | None = None) -> None:
         if not (url and token):

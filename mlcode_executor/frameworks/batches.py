@@ -41,7 +41,8 @@ class BatchStream:
     ``shuffle`` True permutes the samples of each pass, ``"batch"`` only inside its batches; the same ``seed`` gives the
     same order. ``drop_last`` leaves out an incomplete last batch, which holds other samples in each shuffled pass.
     Raises ArgumentsError when nothing else is left. The stream starts as if ``batches_done`` had been handed out
-    already. Use it as a context manager: it owns a thread.
+    already. Use it as a context manager: it owns a thread. It has over 12 fields because a pass continues where it
+    stopped while a thread gathers what comes next.
     """
 
     def __init__(

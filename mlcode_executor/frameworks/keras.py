@@ -84,7 +84,7 @@ def create_handler() -> KerasHandler:
 
 
 class KerasHandler(Handler):
-    """One Keras model. It has over 300 lines because each call of the protocol is a method of it."""
+    """One Keras model. It has over 300 lines and over 12 fields because each call of the protocol is a method of it."""
 
     def __init__(self) -> None:
         self._model: Any = None

@@ -72,7 +72,10 @@ def create_handler() -> PyTorchHandler:
 
 
 class PyTorchHandler(Handler):
-    """One PyTorch model. It has over 300 lines because each call of the protocol is a method of it."""
+    """One PyTorch model.
+
+    It has over 300 lines and over 12 fields because each call of the protocol is a method of it.
+    """
 
     def __init__(self) -> None:
         self._model: Any = None

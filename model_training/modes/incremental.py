@@ -83,7 +83,10 @@ class _NewProcessNeeded(Exception):
 
 
 class _Learner:
-    """Learns with one model process, from a checkpoint on if there is one."""
+    """Learns with one model process, from a checkpoint on if there is one.
+
+    It has over 12 fields because a window needs what those before it have left.
+    """
 
     def __init__(
         self, context: RunContext, terms: Terms, parts: Parts, kept: Path | None, begun: WindowEnd | None

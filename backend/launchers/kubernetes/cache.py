@@ -38,7 +38,10 @@ _MAX_REMOVED = 500
 
 
 class KindCache:
-    """All objects of one kind, by name. Objects that it hands out are never changed."""
+    """All objects of one kind, by name. Objects that it hands out are never changed.
+
+    It has over 12 fields because what it heard, up to where, and when it may ask again change together, under one lock.
+    """
 
     def __init__(self, *, api: ClusterApi, kind: ObjectKind, clock: Callable[[], float] = time.monotonic) -> None:
         self.kind = kind

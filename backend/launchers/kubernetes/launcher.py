@@ -93,7 +93,8 @@ class KubernetesLauncher:
 
     ``base_env`` is every worker's environment in addition to its job's; ``logs_dir`` holds the logs by name. With
     ``threads`` off nothing happens automatically: ``step`` follows the cluster and collects logs. It has over 300 lines
-    because all of its steps go by one view of the cluster; what is pure of them lies in other modules.
+    and over 12 fields because all of its steps go by one view of the cluster; what is pure of them lies in other
+    modules.
     """
 
     def __init__(
