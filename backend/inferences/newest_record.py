@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
+import orjson
+
 from backend.api.errors import InvalidField
 from backend.deployments.models import ResultVersion, TrainingResult
 from backend.inferences.inputs import input_values, version_to_serve
@@ -21,6 +23,7 @@ from backend.records.decoding import Decoder, record_document
 from kafkaml.artifacts import ONNX_FILE
 from kafkaml.codecs import StreamCodec, codec_for
 from kafkaml.codecs.columns import contract_of
+from kafkaml.codecs.field_names import path_text
 from kafkaml.dead_letters import Stage
 from kafkaml.errors import DecodeError, KafkaMLError, StreamUnavailable
 from kafkaml.input_format import InputFormat
@@ -28,11 +31,14 @@ from kafkaml.intake import Intake
 from kafkaml.named_inputs import are_numbers, input_shapes
 from kafkaml.records import ListBatch, Record
 from kafkaml.shapes import DataMismatch, ModelSignature, check_inputs, fit_feature_shape
+from kafkaml.wire.contract import Contract
 
 __all__ = ["Verdict", "newest_record"]
 
 _KAFKA_SECONDS = 8.0
 _MAX_BYTES = 1 << 20
+# Names of fields in a message.
+_SHOWN = 8
 
 
 class Verdict(StrEnum):
@@ -73,7 +79,34 @@ def newest_record(
     if not page.records:
         return document | {"verdict": Verdict.EMPTY}
     record = page.records[0]
-    return document | _judged(record, codec, served) | {"record": _shown(record, read, codec)}
+    judged = _judged(record, codec, served)
+    if judged["verdict"] == Verdict.UNREADABLE and read["input_format"] == InputFormat.COLUMNS:
+        contract, _ = contract_of(read["input_config"])
+        judged["reason"] = _of_another_kind(record, contract) or judged["reason"]
+    return document | judged | {"record": _shown(record, read, codec)}
+
+
+def _of_another_kind(record: Record, contract: Contract) -> dict[str, str] | None:
+    """Return the reason for a JSON object without any field of the contract; None for other records.
+
+    That one field is missing would say less.
+    """
+    if contract.format != InputFormat.JSON:
+        return None
+    try:
+        value = orjson.loads(record.value or b"")
+    except orjson.JSONDecodeError:
+        return None
+    read = [field.path for field in contract.fields]
+    if not isinstance(value, dict) or not read or any(path[0] in value for path in read):
+        return None
+    expected = ", ".join(path_text(path) for path in read[:_SHOWN])
+    has = ", ".join(list(value)[:_SHOWN]) or "none"
+    error = DecodeError(
+        f"the record has none of the fields that the model reads ({expected}); its fields are: {has}",
+        hint="choose the topic of such records, or serve a model that was trained on these",
+    )
+    return _reason(Stage.DECODE, error)
 
 
 def _judged(record: Record, codec: StreamCodec, served: ResultVersion) -> dict[str, Any]:

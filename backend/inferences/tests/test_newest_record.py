@@ -78,7 +78,8 @@ def test_the_newest_record_is_held_against_the_model(
     ("contract", "value", "verdict", "reason"),
     [
         (CONTRACT, b'{"a": 5}', "readable", ""),
-        (CONTRACT, b'{"b": 5}', "unreadable", "a"),
+        (CONTRACT, b'{"a": null}', "unreadable", "a is NULL"),
+        (CONTRACT, b'{"b": 5}', "unreadable", "none of the fields that the model reads (a); its fields are: b"),
         (WINDOWS, b'{"a": 5}', "waits", ""),
         (WINDOWS, b'{"a": "five"}', "unreadable", "five"),
     ],
