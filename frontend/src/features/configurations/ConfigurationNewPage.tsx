@@ -10,7 +10,7 @@ import { createEquivalents } from './equivalents'
 import { savedText } from './words'
 
 export function ConfigurationNewPage() {
-  const { models = [] } = useSearch({ from: '/configurations/new' })
+  const { models = [], ...data } = useSearch({ from: '/configurations/new' })
   const { can } = useSession()
   const navigate = useNavigate()
   const create = useMutation(configurationsCreateMutation())
@@ -31,7 +31,11 @@ export function ConfigurationNewPage() {
         const made = await create.mutateAsync({ body })
         return () => {
           notifyDone(savedText(made, 'next, deploy it for training'))
-          void navigate({ to: '/configurations/$id', params: { id: String(made.id) }, search: {}, ignoreBlocker: true })
+          void navigate(
+            data.dataset === undefined && data.stream === undefined
+              ? { to: '/configurations/$id', params: { id: String(made.id) }, search: {}, ignoreBlocker: true }
+              : { to: '/training/new', search: { ...data, configuration: made.id }, ignoreBlocker: true },
+          )
         }
       }}
     />

@@ -2,6 +2,15 @@ import { createRoute, lazyRouteComponent } from '@tanstack/react-router'
 import { idOf, listSearch, textOf } from '~/lib/listSearch'
 import { rootRoute } from '~/lib/rootRoute'
 
+interface NewSearch {
+  /** Ids of models that are chosen to begin with. */
+  models?: number[] | undefined
+  /** What is trained on afterwards, for those who came from there. */
+  dataset?: number | undefined
+  dataset_version?: number | undefined
+  stream?: number | undefined
+}
+
 export const configurationRoutes = [
   createRoute({
     getParentRoute: () => rootRoute,
@@ -12,12 +21,16 @@ export const configurationRoutes = [
   createRoute({
     getParentRoute: () => rootRoute,
     path: '/configurations/new',
-    // Ids of models that are chosen to begin with.
-    validateSearch: (search: Record<string, unknown>): { models?: number[] | undefined } => {
+    validateSearch: (search: Record<string, unknown>): NewSearch => {
       const models = (Array.isArray(search.models) ? search.models : [search.models])
         .map(idOf)
         .filter((id) => id !== undefined)
-      return { models: models.length > 0 ? models : undefined }
+      return {
+        models: models.length > 0 ? models : undefined,
+        dataset: idOf(search.dataset),
+        dataset_version: idOf(search.dataset_version),
+        stream: idOf(search.stream),
+      }
     },
     component: lazyRouteComponent(() => import('./ConfigurationNewPage'), 'ConfigurationNewPage'),
   }),

@@ -1,5 +1,5 @@
 /** Deploy for training: choose a configuration, say how its models train, see what will happen, deploy. */
-import { Grid, Stack, Text } from '@mantine/core'
+import { Grid, Group, Stack, Text } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { ButtonLink } from '~/components/ButtonLink'
@@ -51,6 +51,15 @@ export function DeployPage() {
       ? {}
       : { dataset: { id: search.dataset, version: search.dataset_version ?? null } }),
   }
+  // What it is to train on is kept.
+  const create = (
+    <ButtonLink
+      to="/configurations/new"
+      search={{ dataset: search.dataset, dataset_version: search.dataset_version, stream: search.stream }}
+    >
+      New configuration
+    </ButtonLink>
+  )
   const error = configurations.error ?? options.error ?? earlier.error ?? configuration.error
   const title = (
     <PageTitle
@@ -72,7 +81,7 @@ export function DeployPage() {
         {title}
         <EmptyState
           title="Create a configuration first"
-          action={<ButtonLink to="/configurations/new">New configuration</ButtonLink>}
+          action={create}
           command="kafka-ml configurations create NAME --model 1"
         >
           You deploy a configuration: one model, or several that train on the same data.
@@ -95,6 +104,16 @@ export function DeployPage() {
                 void navigate({ search: (before) => ({ ...before, configuration: id }), replace: true })
               }
             />
+            {chosen === undefined && configurations.data && (
+              <Group gap="xs">
+                <Text size="sm">
+                  {search.dataset === undefined
+                    ? 'Choose one, or make one:'
+                    : 'Choose one whose models fit the data set, or make one:'}
+                </Text>
+                {create}
+              </Group>
+            )}
             {shown && ready && (
               <DeployForm
                 // Another source of values is another form.
