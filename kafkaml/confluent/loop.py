@@ -286,8 +286,11 @@ class KafkaLoopClient:
         for position in self._consumer.position(self._consumer.assignment()):
             # The client returns None or a negative offset for unknown values.
             watermarks = self._consumer.get_watermark_offsets(position, cached=True)
-            if watermarks and watermarks[1] >= 0 and position.offset >= 0:
-                lags[position.topic, position.partition] = max(0, watermarks[1] - position.offset)
+            key = (position.topic, position.partition)
+            # It knows no position until it has polled a record, but the group may have committed one.
+            offset = position.offset if position.offset >= 0 else self._positions.committed.get(key, -1)
+            if watermarks and watermarks[1] >= 0 and offset >= 0:
+                lags[key] = max(0, watermarks[1] - offset)
         return lags
 
     def positions(self) -> dict[PartitionKey, int]:

@@ -476,6 +476,17 @@ class TestLoop:
         assert lag == {(source, 0): 9}
         poll_values(client, 9)
         assert client.lag() == {(source, 0): 0}
+        client.begin()
+        client.commit()
+        client.close()
+        # One that has nothing to read knows it all the same.
+        again = kit.loop(source, name, name)
+
+        def idle() -> bool:
+            assert not again.poll(max_records=10, timeout_seconds=0.1)
+            return again.lag() == {(source, 0): 0}
+
+        eventually(idle, 60)
 
     def test_answers_of_a_partition_stay_together(self, kit: Kit, name: str) -> None:
         source, target = kit.topic(), kit.topic(3)
