@@ -197,7 +197,10 @@ def _probe(
                 # other are one.
                 if len(shape) == 1 and _MISFIT.search(error.message):
                     place = "" if error.line is None else f"line {error.line}: "
-                    refusal = f"samples of {shape[0]} numbers, as the first layer takes, fail: {place}{error.message}"
+                    refusal = (
+                        f"layers do not fit each other for samples of {shape[0]} numbers, which the first one takes; "
+                        f"{place}{error.message}"
+                    )
                 continue
             if not every:
                 break
