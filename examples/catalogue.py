@@ -97,4 +97,4 @@ _OTHER_NAMES = {"minst_raw_format": "mnist_raw_format", "mnist": "mnist_raw_form
 def find(name: str) -> Listed | None:
     """Return the example of a name, in any case; None where there is none."""
     wanted = _OTHER_NAMES.get(name.lower(), name.lower())
-    return next((each for each in EXAMPLES if each.name.lower() == wanted), None)
+    return next((example for example in EXAMPLES if example.name.lower() == wanted), None)

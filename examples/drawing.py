@@ -15,9 +15,9 @@ def curves(results: Sequence[TrainingResult]) -> None:
     """Draw the loss of each training by epoch, of what is trained on and of what validates."""
     figure, axes = plt.subplots(1, len(results), figsize=(5 * len(results), 3), squeeze=False)
     for axis, result in zip(axes[0], results, strict=True):
-        epochs = [each.epoch for each in result.epochs]
-        axis.plot(epochs, [each.training.get("loss") for each in result.epochs], marker=".", label="training")
-        axis.plot(epochs, [each.validation.get("loss") for each in result.epochs], marker=".", label="validation")
+        epochs = [epoch.epoch for epoch in result.epochs]
+        axis.plot(epochs, [epoch.training.get("loss") for epoch in result.epochs], marker=".", label="training")
+        axis.plot(epochs, [epoch.validation.get("loss") for epoch in result.epochs], marker=".", label="validation")
         axis.set(title=result.model_name, xlabel="epoch", ylabel="loss")
         axis.legend()
     figure.tight_layout()

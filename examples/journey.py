@@ -137,13 +137,13 @@ class Classic:
 def new_configuration(client: Client, name: str, models: Sequence[Model]) -> int:
     """Return the id of a new configuration, named for the example and the time."""
     name = f"{name} {time.strftime('%Y-%m-%d %H:%M:%S')}"
-    return client.configurations.create(name=name, models=[each.id for each in models]).id
+    return client.configurations.create(name=name, models=[model.id for model in models]).id
 
 
 def fit_arguments(models: Sequence[Model], *, epochs: int) -> dict[str, dict[str, str]]:
     """Return the arguments of the frameworks that ``models`` are written in."""
     names = {"tensorflow": "epochs", "pytorch": "max_epochs"}
-    return {each.framework: {"fit": f"{names[each.framework]}={epochs}, shuffle=True"} for each in models}
+    return {model.framework: {"fit": f"{names[model.framework]}={epochs}, shuffle=True"} for model in models}
 
 
 def code_of(folder: Path, framework: str, *, role: str = "", replaced: Mapping[str, str] | None = None) -> str:
@@ -180,9 +180,9 @@ def wait_all(client: Client, deployment: Deployment) -> list[TrainingResult]:
     with LiveMetrics(console) as live:
         return [
             client.results.wait_for(
-                each.id, RunState.FINISHED, timeout_seconds=_TRAINING_SECONDS, on_change=live.update
+                result.id, RunState.FINISHED, timeout_seconds=_TRAINING_SECONDS, on_change=live.update
             )
-            for each in deployment.results
+            for result in deployment.results
         ]
 
 
@@ -194,18 +194,20 @@ def serve(
     heading(f"Deploy for inference, and predict {len(labels)} samples through Kafka that no model has seen")
     inferences = [
         client.inferences.create(
-            result=each.id, input_topic=f"{prefix}-in", output_topic=f"{prefix}-{each.framework}-out"
+            result=training_result.id,
+            input_topic=f"{prefix}-in",
+            output_topic=f"{prefix}-{training_result.framework}-out",
         )
-        for each in results
+        for training_result in results
     ]
     scores = []
     for result, inference in zip(results, inferences, strict=True):
         wait_running(client, inference, folder)
         answers = client.inferences.predict_batch(inference.id, features)
-        refused = next((each for each in answers if isinstance(each, DeadLettered)), None)
+        refused = next((answer for answer in answers if isinstance(answer, DeadLettered)), None)
         if refused is not None:
             raise refused
-        values = [each.values for each in answers if not isinstance(each, DeadLettered)]
+        values = [answer.values for answer in answers if not isinstance(answer, DeadLettered)]
         scores.append(score_of(result.framework, values, labels, samples, inference=inference.id))
     say_scores(scores, samples.real)
     look_at(client, results, inferences)
@@ -227,14 +229,14 @@ def score_of(
     """Compare answers, the values of one sample each, with the right ones, and with what costs nothing."""
     if samples.classes:
         usual = np.bincount(samples.labels.reshape(-1).astype(np.int64)).argmax()
-        said = np.array([class_of(each) for each in values])
+        said = np.array([class_of(value) for value in values])
         right = labels.reshape(-1).astype(np.int64)
         return Score(
             framework, "accuracy", float((said == right).mean()), float((right == usual).mean()), len(right), inference
         )
     # The median of each number.
     middle = np.median(samples.labels, axis=0)
-    errors = np.stack([each.reshape(labels.shape[1:]) for each in values]) - labels
+    errors = np.stack([value.reshape(labels.shape[1:]) for value in values]) - labels
     constant = float(np.abs(middle - labels).mean())
     return Score(framework, "mean absolute error", float(np.abs(errors).mean()), constant, len(labels), inference)
 
@@ -242,12 +244,12 @@ def score_of(
 def say_scores(scores: Sequence[Score], real: bool) -> None:
     """Say how good the models are, and what the numbers are worth."""
     heading("How good they are")
-    for each in scores:
-        verdict = "[green]better[/]" if each.better else "[yellow]no better[/]"
-        always = "the most frequent class" if each.measure == "accuracy" else "the median"
+    for score in scores:
+        verdict = "[green]better[/]" if score.better else "[yellow]no better[/]"
+        always = "the most frequent class" if score.measure == "accuracy" else "the median"
         console.print(
-            f"  {each.framework:10} {each.measure} [bold]{each.value:.4g}[/] on {each.samples} samples: {verdict} than "
-            f"always answering {always} ({each.constant:.4g})"
+            f"  {score.framework:10} {score.measure} [bold]{score.value:.4g}[/] on {score.samples} samples: "
+            f"{verdict} than always answering {always} ({score.constant:.4g})"
         )
     if not real:
         console.print(
@@ -265,5 +267,5 @@ def look_at(client: Client, results: Sequence[TrainingResult], inferences: Seque
         last = inferences[0]
         console.print(f"  {url}/inference/{last.id}   what it reads and answers; Try it", soft_wrap=True)
         console.print(f"  {url}/visualise/{last.id}   predictions as they come", soft_wrap=True)
-        for each in inferences:
-            console.print(f"  kafka-ml inferences stop {each.id}   ends what serves", soft_wrap=True)
+        for inference in inferences:
+            console.print(f"  kafka-ml inferences stop {inference.id}   ends what serves", soft_wrap=True)

@@ -34,21 +34,25 @@ class LiveMetrics:
     def update(self, result: TrainingResult) -> None:
         """Show ``result`` as it is now."""
         self._results[result.id] = result
-        names = dict.fromkeys(_first(each.epochs[-1].training) for each in self._results.values() if each.epochs)
+        names = dict.fromkeys(
+            _first(training_result.epochs[-1].training)
+            for training_result in self._results.values()
+            if training_result.epochs
+        )
         title = f"{', '.join(filter(None, names)) or 'metric'} / loss"
         table = Table(box=None, padding=(0, 2, 0, 0), title=title, title_justify="left", title_style="dim")
         for title in ("model", "state", "epoch", "training", "validation", "test"):
             table.add_column(title, no_wrap=True)
-        for each in sorted(self._results.values(), key=lambda each: each.id):
-            last = each.epochs[-1] if each.epochs else None
-            epochs = each.progress.epochs if each.progress else (last.epoch if last else "")
+        for shown in sorted(self._results.values(), key=lambda result: result.id):
+            last = shown.epochs[-1] if shown.epochs else None
+            epochs = shown.progress.epochs if shown.progress else (last.epoch if last else "")
             table.add_row(
-                each.model_name,
-                f"[{'green' if each.state == 'finished' else 'cyan'}]{each.state}[/]",
+                shown.model_name,
+                f"[{'green' if shown.state == 'finished' else 'cyan'}]{shown.state}[/]",
                 f"{last.epoch}/{epochs}" if last else "",
                 _metrics(last.training) if last else "",
                 _metrics(last.validation) if last else "",
-                _metrics(each.test_metrics),
+                _metrics(shown.test_metrics),
             )
         self._live.update(table)
 

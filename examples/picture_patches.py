@@ -36,7 +36,7 @@ def patches(size: int, count: int, *, held_out: int, seed: int = 0) -> Samples:
 
     pictures = load_sample_images().images
     random = np.random.default_rng(seed)
-    parts = [_cut(pictures, size, each, random, part) for part, each in enumerate((count, held_out))]
+    parts = [_cut(pictures, size, size_of_part, random, part) for part, size_of_part in enumerate((count, held_out))]
     (features, labels), (held_features, held_labels) = parts
     what = (
         f"{count:,} patches of {size}x{size} pixels of scikit-learn's two photographs ({', '.join(SURFACES)}), and "

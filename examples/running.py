@@ -69,9 +69,9 @@ def start_platform() -> None:
 
 def model_of(client: Client, name: str, framework: str, code: str, **others: Any) -> Model:
     """Return the model of this name, made or changed where it is not so yet; ``others`` are fields of a new one."""
-    for each in client.models.list(search=name):
-        if each.name == name:
-            return client.models.update(each.id, code=code) if each.code != code else each
+    for listed in client.models.list(search=name):
+        if listed.name == name:
+            return client.models.update(listed.id, code=code) if listed.code != code else listed
     model = client.models.create(name=name, framework=framework, code=code, **others)
     console.print(f"  model {model.id} [bold]{name}[/] checked: {(model.report or {}).get('parameters'):,} parameters")
     return model

@@ -63,7 +63,7 @@ def ask(about: str | None, load: Load, *, names: Sequence[str] = (), say: Callab
     features = samples.held_out_features[: options.count or 10]
     with Client() as client:
         answers = client.inferences.predict_batch(options.inference, features)
-    refused = [each for each in answers if isinstance(each, DeadLettered)]
+    refused = [prediction for prediction in answers if isinstance(prediction, DeadLettered)]
     for number, (answer, label) in enumerate(zip(answers, samples.held_out_labels, strict=False)):
         if isinstance(answer, DeadLettered):
             print(f"{number}: {answer}")

@@ -48,8 +48,8 @@ def write(bootstrap_servers: str, topic: str, records: Iterable[Outgoing]) -> in
         {"bootstrap.servers": bootstrap_servers, "enable.idempotence": True, "linger.ms": 20, "log_level": 4}
     )
     count = 0
-    for each in records:
-        producer.produce(topic, each.value, each.key, timestamp=each.timestamp_ms)
+    for record in records:
+        producer.produce(topic, record.value, record.key, timestamp=record.timestamp_ms)
         producer.poll(0)
         count += 1
     left = producer.flush(60)

@@ -118,7 +118,7 @@ class FakeBackend(LocalServer):
         return path
 
     def events_of(self, kind: str) -> list[dict[str, Any]]:
-        return [each["data"] for each in self.events if each["type"] == kind]
+        return [event["data"] for event in self.events if event["type"] == kind]
 
     def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
         if status := self._take_fault(after=False):
@@ -202,7 +202,7 @@ class FakeBackend(LocalServer):
             upload = self.uploads[name] = Upload(sha256)
         place = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", headers["content-range"])
         assert place is not None
-        start, _, total = (int(each) for each in place.groups())
+        start, _, total = (int(group) for group in place.groups())
         if start > len(upload.content):
             return Answer(416)
         upload.content[start:] = body

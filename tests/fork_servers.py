@@ -47,7 +47,7 @@ class RunningForkServer:
         """Wait until nothing is left of any request; AssertionError names what survived."""
 
         def idle() -> bool:
-            return len([each for each in self.descendants() if each.is_running()]) <= IDLE_PROCESSES
+            return len([descendant for descendant in self.descendants() if descendant.is_running()]) <= IDLE_PROCESSES
 
         eventually(idle, timeout_seconds, what=f"nothing but the warm processes under {self.pid}")
 

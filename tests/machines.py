@@ -56,6 +56,6 @@ def send_readings(bootstrap_servers: str, topic: str, count: int) -> None:
     admin = AdminClient({"bootstrap.servers": bootstrap_servers})
     admin.create_topics([NewTopic(topic, 4)])[topic].result(60)
     producer = ordered_producer(bootstrap_servers)
-    for each in sorted(machine_records(count), key=lambda record: record.timestamp_ms):
-        producer.produce(topic, each.value, each.key)
+    for reading in sorted(machine_records(count), key=lambda record: record.timestamp_ms):
+        producer.produce(topic, reading.value, reading.key)
     assert producer.flush(60) == 0

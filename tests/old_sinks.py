@@ -31,7 +31,7 @@ class OldSink:
         return number.encode() if isinstance(number, str) else bytes([number])
 
     def ends(self) -> dict[int, int]:
-        partitions = [TopicPartition(self.topic, each) for each in self.consumer.partitions_for_topic(self.topic)]
+        partitions = [TopicPartition(self.topic, number) for number in self.consumer.partitions_for_topic(self.topic)]
         return {place.partition: end for place, end in self.consumer.end_offsets(partitions).items()}
 
     def send(self, data: Array, label: Array) -> None:
@@ -41,7 +41,9 @@ class OldSink:
         self.producer.flush()
         ends = self.ends()
         message = {
-            "topic": ",".join(f"{self.topic}:{each}:{self.starts[each]}:{end}" for each, end in sorted(ends.items())),
+            "topic": ",".join(
+                f"{self.topic}:{number}:{self.starts[number]}:{end}" for number, end in sorted(ends.items())
+            ),
             "input_format": "RAW",
             "description": "Mnist dataset",
             "input_config": {
@@ -52,7 +54,7 @@ class OldSink:
             },
             "validation_rate": 0.1,
             "test_rate": 0.1,
-            "total_msg": sum(ends[each] - self.starts[each] for each in ends),
+            "total_msg": sum(ends[end] - self.starts[end] for end in ends),
         }
         self.producer.send(self.control_topic, key=self.key, value=json.dumps(message).encode("utf-8"))
         self.producer.flush()

@@ -75,7 +75,9 @@ class Platform:
 
     def pid_of(self, component: str) -> int:
         """The process id of a component that runs."""
-        pid = next(each.pid for each in self.status.components if each.name == component)
+        pid = next(
+            component_status.pid for component_status in self.status.components if component_status.name == component
+        )
         assert pid is not None
         return pid
 

@@ -69,9 +69,9 @@ def test_the_site_says_where_the_files_are_that_it_has_not(tmp_path: Path) -> No
 def test_pages_of_the_site_are_in_its_contents_once() -> None:
     listed: list[str] = []
     for section in navigation():
-        for each in section.values():
-            listed += [each] if isinstance(each, str) else each
-    assert sorted(listed) == sorted([*(each for each in pages().values() if each.endswith(".md")), *GENERATED])
+        for place in section.values():
+            listed += [place] if isinstance(place, str) else place
+    assert sorted(listed) == sorted([*(page for page in pages().values() if page.endswith(".md")), *GENERATED])
 
 
 def test_help_of_the_web_ui_leads_to_pages() -> None:
@@ -89,25 +89,25 @@ def test_help_of_the_web_ui_leads_to_pages() -> None:
 def commands() -> Iterator[str]:
     for name, command in command_tree().commands.items():
         subs = getattr(command, "commands", {})
-        yield from (f"{name} {each}" for each in subs) if subs else (name,)
+        yield from (f"{name} {sub_topic}" for sub_topic in subs) if subs else (name,)
 
 
 def test_the_reference_has_every_command_route_class_and_score() -> None:
     page = commands_page()
-    assert [each for each in commands() if f"Usage: kafka-ml {each} " not in page] == []
+    assert [command for command in commands() if f"Usage: kafka-ml {command} " not in page] == []
     description = ROOT / "frontend/openapi.json"
     page = api.page(description)
     routes = json.loads(description.read_text(encoding="utf-8"))["paths"]
     shown = set(re.findall(r"^### \w+ (/api/\S+)$", page, re.M))
-    assert shown == {each.replace("{", "&#123;").replace("}", "&#125;") for each in routes}
+    assert shown == {route.replace("{", "&#123;").replace("}", "&#125;") for route in routes}
     linked = set(re.findall(r"\]\(#([\w-]+)\)", page))
     assert linked <= anchors(page)
     page = sdk.page(ROOT)
-    for each in ("class RawSink(", "wait_for(", "class Client(", "class RefusedError(", "predict_batch("):
-        assert each in page
+    for signature in ("class RawSink(", "wait_for(", "class Client(", "class RefusedError(", "predict_batch("):
+        assert signature in page
     page = metrics.page()
-    for each in ("mean_absolute_error", "`max_epochs`", "`p99_ms`", "`dead_lettered`"):
-        assert each in page
+    for word in ("mean_absolute_error", "`max_epochs`", "`p99_ms`", "`dead_lettered`"):
+        assert word in page
 
 
 # Pages of lessons, whose programs and commands have tests of their own.
@@ -138,20 +138,20 @@ def test_every_block_to_run_is_run() -> None:
         for block in blocks(text_of(name))
         if block.mark is not None and block.mark.kind == "run"
     }
-    followed = {(page, "") for each in ON_ONE_PLATFORM.values() for page in each}
-    option = {(node_red.PAGE, each) for each in (node_red.INSTALL, node_red.SHOW)}
+    followed = {(page, "") for pages_of_test in ON_ONE_PLATFORM.values() for page in pages_of_test}
+    option = {(node_red.PAGE, name) for name in (node_red.INSTALL, node_red.SHOW)}
     assert marked == followed | option | {*IN_THE_CHECKOUT, BY_HAND, DEMO}
 
 
 def test_marks_are_of_the_next_block_only() -> None:
     text = "<!-- run: a -->\n```console\n$ x\n```\n\n```\ny\n```\n  <!-- needs: a cluster -->\n  ```\n  z\n  ```\n"
     found = list(blocks(text))
-    assert [(each.line, each.language, each.text) for each in found] == [
+    assert [(block.line, block.language, block.text) for block in found] == [
         (2, "console", "$ x\n"),
         (6, "", "y\n"),
         (10, "", "z\n"),
     ]
-    assert [each.mark for each in found] == [Mark("run", "a"), None, Mark("needs", "a cluster")]
+    assert [block.mark for block in found] == [Mark("run", "a"), None, Mark("needs", "a cluster")]
 
 
 def test_what_is_recorded_is_compared_without_its_figures() -> None:
@@ -197,7 +197,10 @@ def parse(words: list[str]) -> None:
         if not words:
             # A command or a noun is named, not typed.
             return
-    options = {each for option in command.params for each in (*option.opts, *option.secondary_opts)} | {"--help", "-h"}
+    options = {spelling for option in command.params for spelling in (*option.opts, *option.secondary_opts)} | {
+        "--help",
+        "-h",
+    }
     for word in words:
         if word.startswith("--"):
             assert word.partition("=")[0] in options, f"{context.command_path} has no option {word}"
@@ -225,7 +228,7 @@ def test_commands_of_the_pages_are_taken_as_they_are_written() -> None:
 def test_promises_of_security_name_tests_that_are_there() -> None:
     named = re.findall(r"`((?:tests|backend)/[^`]+\.py)`", text_of("SECURITY.md") + text_of("docs/exactly-once.md"))
     assert len(named) > 20
-    assert [each for each in named if not (ROOT / each).is_file()] == []
+    assert [path for path in named if not (ROOT / path).is_file()] == []
 
 
 def rows(name: str, heading: str) -> list[list[str]]:
@@ -265,10 +268,10 @@ def test_old_ports_and_topics_are_those_that_are_listened_to() -> None:
     assert f"localhost:{OLD_EXAMPLES_PORT}" in text
     topics = ControlLoggerSettings.model_fields["control_topic"].default
     assert topics == "KAFKA_ML_CONTROL_TOPIC,control"
-    assert all(f"control topic `{each}`" in text for each in topics.split(","))
+    assert all(f"control topic `{topic}`" in text for topic in topics.split(","))
     parameters = inspect.signature(RawSink).parameters
-    for each in re.findall(r"(\w+)=", rows("docs/coming-from-1.x.md", "Sinks")[0][0]):
-        assert each in parameters
+    for name in re.findall(r"(\w+)=", rows("docs/coming-from-1.x.md", "Sinks")[0][0]):
+        assert name in parameters
 
 
 def test_the_fields_of_the_tutorial_are_those_of_the_form() -> None:

@@ -72,7 +72,7 @@ def imports_of(path: Path) -> set[str]:
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            found |= {each.name for each in node.names}
+            found |= {name.name for name in node.names}
         elif isinstance(node, ast.ImportFrom):
             found.add(node.module or "")
     return found
@@ -91,9 +91,9 @@ def test_examples_use_what_is_public(path: Path) -> None:
 
 def test_machines_are_proposed_as_their_models_take_them() -> None:
     partitions: list[list[Record]] = [[], [], [], []]
-    for each in readings(2000):
-        records = partitions[crc32(each.key) % 4]
-        records.append(Record("machines", 0, len(records), each.key, each.value, (), each.timestamp_ms))
+    for reading in readings(2000):
+        records = partitions[crc32(reading.key) % 4]
+        records.append(Record("machines", 0, len(records), reading.key, reading.value, (), reading.timestamp_ms))
     proposal = propose(partitions[0])
     assert proposal.contract is not None
     assert proposal.label is not None
@@ -123,15 +123,15 @@ def test_notebooks_take_what_there_is_and_hold_no_output(path: Path) -> None:
         # It needs Matplotlib, which is with the notebooks.
         if node.module and node.module.startswith(("examples", "kafkaml")) and node.module != "examples.drawing":
             module = importlib.import_module(node.module)
-            assert [each.name for each in node.names if not hasattr(module, each.name)] == []
+            assert [name.name for name in node.names if not hasattr(module, name.name)] == []
 
 
 def test_each_example_has_its_files() -> None:
-    for each in EXAMPLE_LIST:
-        text = (each.folder / "README.md").read_text(encoding="utf-8")
-        assert f"kafka-ml examples run {each.name}" in text
-        assert each.minutes < 10
-        assert find(each.name.lower()) is each
+    for example in EXAMPLE_LIST:
+        text = (example.folder / "README.md").read_text(encoding="utf-8")
+        assert f"kafka-ml examples run {example.name}" in text
+        assert example.minutes < 10
+        assert find(example.name.lower()) is example
     assert find("MINST_RAW_format") is find("mnist")
     assert find("nothing") is None
 
@@ -281,14 +281,14 @@ def test_patches_held_out_have_no_pixel_of_those_trained_on() -> None:
 
 def test_aircraft_that_land_come_down_to_the_airport() -> None:
     moments = list(reports(120))
-    latest = {each.key: json.loads(each.value) for moment in moments for each in moment if each.lands}
-    ended = [each for key, each in latest.items() if key not in {other.key for other in moments[-1]}]
+    latest = {report.key: json.loads(report.value) for moment in moments for report in moment if report.lands}
+    ended = [flight for key, flight in latest.items() if key not in {other.key for other in moments[-1]}]
     assert ended
-    for each in ended:
-        assert abs(each["lat"] - MALAGA[0]) < 0.1
-        assert abs(each["lon"] - MALAGA[1]) < 0.1
-        assert each["altitude"] < 1500
-        assert each["destination"] == "AGP"
+    for flight in ended:
+        assert abs(flight["lat"] - MALAGA[0]) < 0.1
+        assert abs(flight["lon"] - MALAGA[1]) < 0.1
+        assert flight["altitude"] < 1500
+        assert flight["destination"] == "AGP"
     compiled = CompiledContract(Contract.model_validate(flights.contract()))
     records = [Record("f", 0, n, e.key, e.value, (), e.timestamp_ms) for n, e in enumerate(moments[0])]
     rows = compiled.raw(ListBatch(records)).rows

@@ -59,7 +59,7 @@ def test_a_key_has_one_partition(broker: TestBroker) -> None:
     places = re.findall(r"partition (\d), offset +\d+, key (sensor-\d)", "\n".join(lines))
     assert len(places) == 30
     assert len(set(places)) == 6
-    by_partition = {int(each): int(count) for each, count in re.findall(r"(\d): (\d+)", lines[-1])}
+    by_partition = {int(partition): int(count) for partition, count in re.findall(r"(\d): (\d+)", lines[-1])}
     assert sum(by_partition.values()) == 30
 
 

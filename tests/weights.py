@@ -15,5 +15,5 @@ def weights_in(content: bytes, name: str) -> list[bytes]:
         return [content]
     found: list[bytes] = []
     with h5py.File(io.BytesIO(content)) as file:
-        file.visititems(lambda _, each: found.append(each[()].tobytes()) if isinstance(each, h5py.Dataset) else None)
+        file.visititems(lambda _, item: found.append(item[()].tobytes()) if isinstance(item, h5py.Dataset) else None)
     return found

@@ -46,13 +46,13 @@ def read_archive(path: Path, *, count: int | None = None) -> Samples:
     from PIL import Image
 
     with zipfile.ZipFile(path) as archive:
-        names = sorted(each for each in archive.namelist() if each.endswith(".jpg"))
-        unknown = {PurePosixPath(each).parent.name for each in names} - set(CLASSES)
+        names = sorted(name for name in archive.namelist() if name.endswith(".jpg"))
+        unknown = {PurePosixPath(name).parent.name for name in names} - set(CLASSES)
         if not names or unknown:
             raise ValueError(f"{path} is not EuroSAT: {len(names)} images, of other classes {sorted(unknown)[:5]}")
         # No more than are asked for are read: it takes a while.
         chosen = np.random.default_rng(0).permutation(len(names))[: None if count is None else count + count // 9 + 1]
-        labels = np.array([CLASSES.index(PurePosixPath(names[each]).parent.name) for each in chosen], np.int64)
-        images = np.stack([np.asarray(Image.open(io.BytesIO(archive.read(names[each])))) for each in chosen])
+        labels = np.array([CLASSES.index(PurePosixPath(names[index]).parent.name) for index in chosen], np.int64)
+        images = np.stack([np.asarray(Image.open(io.BytesIO(archive.read(names[index])))) for index in chosen])
     what = f"EuroSAT: {len(labels):,} of {len(names):,} images of Sentinel-2, ten classes; a tenth held out"
     return shuffled(images, labels, held_out=0.1, what=what, real=True)

@@ -52,7 +52,7 @@ def read_file(path: Path) -> tuple[Array, Array, str, bool]:
 def generated() -> tuple[Array, Array, str, bool]:
     """Return 239 people who do not exist, distributed as the real ones."""
     random = np.random.default_rng(0)
-    parts = [_people(random, *each) for each in (_HEALTHY, _ILL)]
+    parts = [_people(random, *distribution) for distribution in (_HEALTHY, _ILL)]
     ill = np.repeat(np.array([0, 1], np.int64), [_HEALTHY[0], _ILL[0]])
     return np.concatenate(parts), ill, "239 GENERATED people, distributed as those of Exasens: 79 with COPD", False
 

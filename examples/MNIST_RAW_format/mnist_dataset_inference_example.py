@@ -29,7 +29,7 @@ def main() -> int:
     predicted = [answer.class_index if isinstance(answer, Prediction) else None for answer in answers]
     for number in range(min(10, len(answers))):
         print(f"image {number}: predicted {predicted[number]}, is {labels[number]}")
-    right = sum(each == label for each, label in zip(predicted, labels, strict=True))
+    right = sum(prediction == label for prediction, label in zip(predicted, labels, strict=True))
     refused = [answer for answer in answers if not isinstance(answer, Prediction)]
     print(f"{right} of {len(answers)} right ({right / max(1, len(answers)):.1%}), {len(refused)} without an answer")
     for error in refused[:3]:

@@ -39,7 +39,7 @@ def main() -> None:
     options = parser.parse_args()
     train, test, what = load_mnist(digits=options.offline)
     print(what)
-    images, labels = (np.concatenate(each)[: options.count] for each in zip(train, test, strict=True))
+    images, labels = (np.concatenate(arrays)[: options.count] for arrays in zip(train, test, strict=True))
     began = time.monotonic()
     send(Samples(images, labels, *test, what, real=True), options.deployment, options.bootstrap_servers, options.topic)
     seconds = time.monotonic() - began

@@ -38,7 +38,7 @@ def run(client: Client, effort: Effort) -> Sequence[Score]:
     console.print(f"  {samples.what}", markup=False)
     heading("Create the sub-models, from the top: cloud, fog, edge")
     chains = {framework: _enter(client, framework) for framework in effort.frameworks}
-    tops = [each[0] for each in chains.values()]
+    tops = [chain[0] for chain in chains.values()]
     heading("Deploy them in one configuration, and stream the training data to them")
     deployment = client.deployments.create(
         configuration=new_configuration(client, "MNIST_tiers", tops),
@@ -49,9 +49,9 @@ def run(client: Client, effort: Effort) -> Sequence[Score]:
     )
     send(samples, deployment.id, client.kafka_settings().bootstrap_servers, "mnist")
     results = wait_all(client, deployment)
-    of_edge = [each for each in results if each.tier == 0]
+    of_edge = [result for result in results if result.tier == 0]
     asked = 20 if effort.quick else 300
-    scores = [_serve(client, each, samples, asked=asked) for each in of_edge]
+    scores = [_serve(client, result, samples, asked=asked) for result in of_edge]
     say_scores(scores, samples.real)
     return scores
 
@@ -78,17 +78,19 @@ def _serve(client: Client, edge: TrainingResult, samples: Samples, *, asked: int
     tiers: list[Inference] = client.inferences.create_chain(
         result=edge.id, prefix=f"mnist-{edge.deployment}-{edge.framework}"
     )
-    for each in tiers:
-        wait_running(client, each, _FOLDER)
-        if each.limit is not None:
-            console.print(f"    less sure than {each.limit:g}: up to {each.upper_topic}")
+    for inference in tiers:
+        wait_running(client, inference, _FOLDER)
+        if inference.limit is not None:
+            console.print(f"    less sure than {inference.limit:g}: up to {inference.upper_topic}")
     answers = client.inferences.predict_batch(tiers[0].id, samples.held_out_features[:asked])
-    refused = next((each for each in answers if isinstance(each, DeadLettered)), None)
+    refused = next((answer for answer in answers if isinstance(answer, DeadLettered)), None)
     if refused is not None:
         raise refused
-    predictions = [each for each in answers if not isinstance(each, DeadLettered)]
-    by = Counter(each.tier for each in predictions)
+    predictions = [answer for answer in answers if not isinstance(answer, DeadLettered)]
+    by = Counter(prediction.tier for prediction in predictions)
     console.print("  answered by " + ", ".join(f"{tier}: {count}" for tier, count in by.most_common()))
     look_at(client, [edge], tiers)
     labels = samples.held_out_labels[:asked]
-    return score_of(edge.framework, [each.values for each in predictions], labels, samples, inference=tiers[0].id)
+    return score_of(
+        edge.framework, [prediction.values for prediction in predictions], labels, samples, inference=tiers[0].id
+    )

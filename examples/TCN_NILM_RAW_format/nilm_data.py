@@ -52,7 +52,7 @@ def read_archive(path: Path, *, minutes: int = _MINUTES) -> Array:
         names = next(iter(lines)).strip().split(";")
         if not set(_COLUMNS) <= set(names):
             raise ValueError(f"{path} is not the data set: its columns are {', '.join(names)}")
-        places = [names.index(each) for each in _COLUMNS]
+        places = [names.index(column) for column in _COLUMNS]
         rows: list[list[float]] = []
         for line in lines:
             cells = line.strip().split(";")
@@ -79,7 +79,8 @@ def generated(minutes: int, *, seed: int = 0) -> Array:
     heater = _runs(random, warm, wh=18, lasts=45, share=0.02)
     rest = 4 + 6 * np.isin(hour, (7, 8, 19, 20, 21, 22)) + random.gamma(2, 1, minutes)
     meters = [
-        np.clip(each + random.normal(0, 0.3, minutes) * (each > 0), 0, None) for each in (kitchen, laundry, heater)
+        np.clip(appliance + random.normal(0, 0.3, minutes) * (appliance > 0), 0, None)
+        for appliance in (kitchen, laundry, heater)
     ]
     power = (sum(meters) + rest) * 60 / 1000
     return np.stack([power, power / 0.24 + random.normal(0, 0.05, minutes), *meters], axis=1)

@@ -55,6 +55,6 @@ def _samples(records: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.uint8], npt
 
 def _patches(count: int) -> Samples:
     made = patches(32, count, held_out=_HELD_OUT)
-    labels = (each.astype("uint8")[:, None] for each in (made.labels, made.held_out_labels))
+    labels = (part.astype("uint8")[:, None] for part in (made.labels, made.held_out_labels))
     train, held_out = labels
     return Samples(made.features, train, made.held_out_features, held_out, made.what, real=False)

@@ -32,8 +32,8 @@ def run(client: Client, effort: Effort) -> Sequence[Score]:
     if effort.quick:
         held_out = Digits(held_out.images[:_QUICK_HELD_OUT], held_out.labels[:_QUICK_HELD_OUT])
     models = [
-        model_of(client, _MODELS[each][0], each, _MODELS[each][1], description="8x8 handwritten digits")
-        for each in effort.frameworks
+        model_of(client, _MODELS[framework][0], framework, _MODELS[framework][1], description="8x8 handwritten digits")
+        for framework in effort.frameworks
     ]
     results = _train(client, models, training, epochs=_QUICK_EPOCHS if effort.quick else _EPOCHS)
     for result in results:

@@ -49,9 +49,9 @@ def reports(
     number = _AIRCRAFT
     for step in range(steps):
         at = began + timedelta(seconds=every_seconds * step)
-        yield [each.report(at, destinations=destinations) for each in flown]
-        for place, each in enumerate(flown):
-            if not each.move(every_seconds):
+        yield [flight.report(at, destinations=destinations) for flight in flown]
+        for place, flight in enumerate(flown):
+            if not flight.move(every_seconds):
                 flown[place] = _Flight(random, number, under_way=False)
                 number += 1
 

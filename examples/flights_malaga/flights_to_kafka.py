@@ -28,7 +28,7 @@ def live(every_seconds: float, *, rounds: int | None, seed: int) -> Iterator[lis
             time.sleep(every_seconds)
         # They are of now.
         now = int(time.time() * 1000)
-        yield [Report(each.key, each.value, now, each.lands) for each in moment]
+        yield [Report(report.key, report.value, now, report.lands) for report in moment]
 
 
 def main() -> None:
@@ -48,7 +48,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=3, help="other flights (default 3)")
     options = parser.parse_args()
     past = reports(int(options.history * 60 / _PAST_SECONDS), every_seconds=_PAST_SECONDS, seed=options.seed + 1)
-    sent = write(options.bootstrap_servers, options.topic, (each for moment in past for each in moment))
+    sent = write(options.bootstrap_servers, options.topic, (report for moment in past for report in moment))
     try:
         for moment in live(options.interval, rounds=options.rounds, seed=options.seed):
             sent += write(options.bootstrap_servers, options.topic, moment)

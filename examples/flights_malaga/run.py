@@ -65,9 +65,9 @@ def run(client: Client, effort: Effort) -> Sequence[Score]:
     kafka = client.kafka_settings().bootstrap_servers
     topic = f"flights-{time.strftime('%H%M%S')}"
     create_topic(kafka, topic)
-    history = [each for moment in reports(_QUICK_STEPS if effort.quick else _STEPS) for each in moment]
+    history = [report for moment in reports(_QUICK_STEPS if effort.quick else _STEPS) for report in moment]
     written = write(kafka, topic, history)
-    console.print(f"  {written:,} reports of {len({each.key for each in history})} flights in {topic}, as JSON")
+    console.print(f"  {written:,} reports of {len({report.key for report in history})} flights in {topic}, as JSON")
     models = models_of(client, "flights_malaga", _FOLDER, effort)
     dataset = client.datasets.create(
         name=topic, topic=topic, contract=contract(), test_rate=0.2, description="reports of a radar (generated)"
@@ -82,11 +82,11 @@ def run(client: Client, effort: Effort) -> Sequence[Score]:
         seed=1,
     )
     results = wait_all(client, deployment)
-    usual = np.mean([each.lands for each in history]) > 0.5
+    usual = np.mean([report.lands for report in history]) > 0.5
     live = [
-        each
+        report
         for moment in reports(_QUICK_LIVE if effort.quick else _LIVE, seed=2, destinations=False)
-        for each in moment
+        for report in moment
     ]
     return _serve(client, results, kafka, topic, live, usual=bool(usual))
 
@@ -99,23 +99,23 @@ def _serve(
     create_topic(kafka, source)
     inferences = [
         client.inferences.create(
-            result=each.id,
+            result=training_result.id,
             input_topic=source,
-            output_topic=f"{topic}-{each.framework}",
+            output_topic=f"{topic}-{training_result.framework}",
             include=["_key", "_timestamp"],
         )
-        for each in results
+        for training_result in results
     ]
-    for each in inferences:
-        wait_running(client, each, _FOLDER)
+    for served in inferences:
+        wait_running(client, served, _FOLDER)
     write(kafka, source, live)
-    truth = {(each.key.decode(), each.timestamp_ms): each.lands for each in live}
+    truth = {(report.key.decode(), report.timestamp_ms): report.lands for report in live}
     scores = []
     for result, inference in zip(results, inferences, strict=True):
         answers = list(answers_of(kafka, inference.output_topic, len(live)))
         # Classes are sorted by their names: "lands at Malaga" is the second.
-        says = np.array([class_of(each["values"]) == 1 for each in answers])
-        lands = np.array([truth[tuple(each["include"].values())] for each in answers])
+        says = np.array([class_of(answer["values"]) == 1 for answer in answers])
+        lands = np.array([truth[tuple(answer["include"].values())] for answer in answers])
         right = float((says == lands).mean()), float((lands == usual).mean())
         scores.append(Score(result.framework, "accuracy", *right, len(answers), inference.id))
     say_scores(scores, real=False)

@@ -15,9 +15,9 @@ def machines(client: Client) -> bool:
     """Run the example; returns whether both models are right often enough."""
     scores = run(client, Effort())
     heading(f"Accuracy on live readings of later days, by windows of {WINDOW} a machine")
-    for each in scores:
-        say_verdict(_NAMES[each.framework], each.value, REQUIRED_ACCURACY)
-    return all(each.value > REQUIRED_ACCURACY for each in scores)
+    for score in scores:
+        say_verdict(_NAMES[score.framework], score.value, REQUIRED_ACCURACY)
+    return all(score.value > REQUIRED_ACCURACY for score in scores)
 
 
 if __name__ == "__main__":

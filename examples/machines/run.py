@@ -49,7 +49,7 @@ def dataset_of(client: Client, topic: str) -> Dataset:
     proposal = client.topics.propose(topic)
     assert proposal.contract is not None, proposal.remarks
     contract = proposal.contract.to_json()
-    shown = ", ".join(f"{each['name']} ({each['expression']})" for each in contract["columns"])
+    shown = ", ".join(f"{column['name']} ({column['expression']})" for column in contract["columns"])
     console.print(f"  proposed: columns {shown}")
     if proposal.label is not None:
         console.print(f"            label {proposal.label.name}, because {proposal.label.why}")
@@ -64,8 +64,10 @@ def dataset_of(client: Client, topic: str) -> Dataset:
 def models_of(client: Client, effort: Effort) -> list[Model]:
     """Return the models of the frameworks that are wanted, checked and kept."""
     return [
-        model_of(client, _MODELS[each][0], each, _MODELS[each][1], description="ten readings of a machine")
-        for each in effort.frameworks
+        model_of(
+            client, _MODELS[framework][0], framework, _MODELS[framework][1], description="ten readings of a machine"
+        )
+        for framework in effort.frameworks
     ]
 
 
@@ -101,12 +103,12 @@ def serve(client: Client, results: Sequence[TrainingResult], topic: str, effort:
     write(kafka, source, sent)
     # The first readings of a machine fill its window, and have no answer.
     expected = len(sent) - (WINDOW - 1) * MACHINES
-    truth = {(each.key.decode(), each.timestamp_ms): each.failing for each in sent}
+    truth = {(reading.key.decode(), reading.timestamp_ms): reading.failing for reading in sent}
     scores = []
     for result, inference in zip(results, inferences, strict=True):
         answers = list(answers_of(kafka, inference.output_topic, expected))
-        failing = np.array([truth[tuple(each["include"].values())] for each in answers])
-        right = np.array([_says_failing(each["values"]) for each in answers]) == failing
+        failing = np.array([truth[tuple(answer["include"].values())] for answer in answers])
+        right = np.array([_says_failing(answer["values"]) for answer in answers]) == failing
         console.print(f"  {result.model_name}: {len(answers)} answers, such as {answers[-1]}", markup=False)
         # Most of the time a machine is not failing.
         constant = float((~failing).mean())

@@ -35,7 +35,7 @@ def measurements(count: int, *, seed: int = 1, labelled: bool = True, absurd: bo
     """Yield ``count`` measurements, a minute apart and up to now; without nitrate as those of a soft sensor are."""
     began = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=count)
     for number, row in enumerate(generated(count, seed=seed)):
-        *numbers, nitrate = (round(float(each), 2) for each in row)
+        *numbers, nitrate = (round(float(cell), 2) for cell in row)
         station = f"station-{number % _STATIONS + 1:02d}"
         at = began + timedelta(minutes=number)
         record: dict[str, object] = {"station": station, "at": at.isoformat()}

@@ -106,12 +106,12 @@ def train(client: Client, models: Sequence[Model], dataset: Dataset, effort: Eff
 def compare(results: Mapping[str, Sequence[TrainingResult]]) -> None:
     """Say how far off each model is on the test part, and how far the median."""
     heading("Mean absolute error of nitrate, mg/l, on the test part; and that of always answering the median")
-    for name, each in results.items():
-        for result in each:
+    for name, trained in results.items():
+        for result in trained:
             baseline = result.outcome.baseline if result.outcome else None
             errors = {str(measure): value for measure, value in result.scores.items()}
             constant = {str(measure): value for measure, value in (baseline.scores if baseline else {}).items()}
-            error, median = (each["mean_absolute_error"] for each in (errors, constant))
+            error, median = (metrics["mean_absolute_error"] for metrics in (errors, constant))
             console.print(f"  {name:28} {result.framework:10} [bold]{error:.3f}[/]  median {median:.3f}")
 
 
@@ -123,21 +123,24 @@ def serve(client: Client, results: Sequence[TrainingResult], topic: str, effort:
     create_topic(kafka, source)
     inferences = [
         client.inferences.create(
-            result=each.id, input_topic=source, output_topic=f"{topic}-{each.framework}", include=["_timestamp"]
+            result=training_result.id,
+            input_topic=source,
+            output_topic=f"{topic}-{training_result.framework}",
+            include=["_timestamp"],
         )
-        for each in results
+        for training_result in results
     ]
-    for each in inferences:
-        wait_running(client, each, FOLDER)
+    for served in inferences:
+        wait_running(client, served, FOLDER)
     sent = list(measurements(_QUICK_LIVE if effort.quick else _LIVE, seed=2, labelled=False, absurd=False))
     write(kafka, source, sent)
-    truth = {each.timestamp_ms: each.nitrate for each in sent}
-    median = float(np.median([each.nitrate for each in measurements(_QUICK_COUNT)]))
+    truth = {measurement.timestamp_ms: measurement.nitrate for measurement in sent}
+    median = float(np.median([measurement.nitrate for measurement in measurements(_QUICK_COUNT)]))
     scores = []
     for result, inference in zip(results, inferences, strict=True):
         answers = list(answers_of(kafka, inference.output_topic, len(sent)))
-        nitrate = np.array([truth[each["include"]["_timestamp"]] for each in answers])
-        said = np.array([each["values"][0] for each in answers])
+        nitrate = np.array([truth[answer["include"]["_timestamp"]] for answer in answers])
+        said = np.array([answer["values"][0] for answer in answers])
         errors = float(np.abs(said - nitrate).mean()), float(np.abs(median - nitrate).mean())
         scores.append(Score(result.framework, "mean absolute error", *errors, len(answers), inference.id))
     say_scores(scores, real=False)

@@ -38,7 +38,7 @@ def main() -> None:
     consumer.subscribe([options.source])
     transactions, idle = 0, 0.0
     while idle < options.idle:
-        messages = [each for each in consumer.consume(_BATCH, timeout=0.5) if each.error() is None]
+        messages = [polled for polled in consumer.consume(_BATCH, timeout=0.5) if polled.error() is None]
         if not messages:
             # Its partitions are given to it once its predecessor counts as dead.
             idle += 0.5 if consumer.assignment() else 0

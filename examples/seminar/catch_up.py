@@ -41,17 +41,17 @@ def _readings(client: Client, topic: str, partitions: int, count: int) -> None:
 
 
 def _models(client: Client) -> list[Model]:
-    models = [model_of(client, f"mnist-{each}", each, code_of(_MNIST, each)) for each in FRAMEWORKS]
-    console.print("  models: " + ", ".join(f"{each.id} {each.name}" for each in models))
+    models = [model_of(client, f"mnist-{framework}", framework, code_of(_MNIST, framework)) for framework in FRAMEWORKS]
+    console.print("  models: " + ", ".join(f"{model.id} {model.name}" for model in models))
     return models
 
 
 def _configuration(client: Client) -> Configuration:
-    models = [each.id for each in _models(client)]
+    models = [model.id for model in _models(client)]
     same = (
-        each
-        for each in client.configurations.list(search=_CONFIGURATION)
-        if each.name == _CONFIGURATION and sorted(each.models) == sorted(models)
+        configuration
+        for configuration in client.configurations.list(search=_CONFIGURATION)
+        if configuration.name == _CONFIGURATION and sorted(configuration.models) == sorted(models)
     )
     found = next(same, None) or client.configurations.create(name=_CONFIGURATION, models=models)
     console.print(f"  configuration {found.id} {found.name}")
@@ -61,7 +61,7 @@ def _configuration(client: Client) -> Configuration:
 def _results(client: Client) -> list[TrainingResult]:
     configuration = _configuration(client)
     for deployment in client.deployments.list(configuration=configuration.id):
-        if all(each.state == RunState.FINISHED for each in deployment.results):
+        if all(result.state == RunState.FINISHED for result in deployment.results):
             results = list(deployment.results)
             break
     else:
@@ -73,7 +73,7 @@ def _results(client: Client) -> list[TrainingResult]:
         )
         _program(client, "MNIST_RAW_format/mnist_dataset_training_example.py", "--deployment", str(deployment.id))
         results = wait_all(client, deployment)
-    console.print("  results: " + ", ".join(f"{each.id} {each.model_name}" for each in results))
+    console.print("  results: " + ", ".join(f"{result.id} {result.model_name}" for result in results))
     return results
 
 

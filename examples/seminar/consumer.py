@@ -31,7 +31,7 @@ def main() -> None:
     consumer = Consumer({"bootstrap.servers": options.bootstrap_servers, "group.id": options.group, **READER})
 
     def assigned(_: Any, partitions: Any) -> None:
-        print(f"this consumer reads partitions {sorted(each.partition for each in partitions)}", flush=True)
+        print(f"this consumer reads partitions {sorted(partition.partition for partition in partitions)}", flush=True)
 
     consumer.subscribe([options.topic], on_assign=assigned)
     count, idle = 0, 0.0

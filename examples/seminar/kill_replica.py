@@ -37,7 +37,7 @@ def kill(number: int) -> None:
     """Kill a process, if it is a worker of a platform of this machine: a log may tell of another machine's."""
     try:
         process = psutil.Process(number)
-        ours = any(each.startswith("backend.launchers") for each in process.cmdline())
+        ours = any(argument.startswith("backend.launchers") for argument in process.cmdline())
     except psutil.NoSuchProcess:
         ours = False
     if not ours:

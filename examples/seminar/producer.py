@@ -51,7 +51,9 @@ def main() -> None:
         producer.poll(0)
         time.sleep(options.every)
     producer.flush()
-    print("records by partition:", ", ".join(f"{each}: {partitions[each]}" for each in sorted(partitions)))
+    print(
+        "records by partition:", ", ".join(f"{partition}: {partitions[partition]}" for partition in sorted(partitions))
+    )
 
 
 if __name__ == "__main__":

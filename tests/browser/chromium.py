@@ -35,7 +35,9 @@ _COLOUR_RULES = {"type": "rule", "values": ["color-contrast", "link-in-text-bloc
 # How long whatever a page should show or allow may take: a busy machine needs many times what a person would bear.
 _PATIENCE_MS = 90_000
 # What a page shows in place of what it waits for.
-_BUSY = ", ".join(f"main {each}" for each in ("[aria-busy=true]", ".mantine-Loader-root", ".mantine-Skeleton-root"))
+_BUSY = ", ".join(
+    f"main {selector}" for selector in ("[aria-busy=true]", ".mantine-Loader-root", ".mantine-Skeleton-root")
+)
 Scheme = Literal["light", "dark"]
 
 # Five seconds otherwise, in which a busy machine does not even check a model.
@@ -158,8 +160,9 @@ def axe_violations(page: Page, *, colours_only: bool = False) -> list[str]:
         _COLOUR_RULES if colours_only else _RULES,
     )
     return [
-        f"{page.url}: {each['id']}: {each['help']}: {' | '.join(node['html'][:200] for node in each['nodes'][:4])}"
-        for each in found["violations"]
+        f"{page.url}: {violation['id']}: {violation['help']}: "
+        f"{' | '.join(node['html'][:200] for node in violation['nodes'][:4])}"
+        for violation in found["violations"]
     ]
 
 

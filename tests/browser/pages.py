@@ -41,15 +41,18 @@ class Demo:
     @classmethod
     def on(cls, client: Client) -> Demo:
         """Find it on a platform, whatever else has been made there before and since."""
-        inferences = [each for each in client.inferences.list() if each.state == RunState.RUNNING]
+        inferences = [inference for inference in client.inferences.list() if inference.state == RunState.RUNNING]
         keras, pytorch = (
-            min((each for each in inferences if each.model_name == name), key=lambda each: each.id)
+            min(
+                (inference for inference in inferences if inference.model_name == name),
+                key=lambda inference: inference.id,
+            )
             for name in _DEMO_MODELS
         )
         results = client.results.get(keras.result), client.results.get(pytorch.result)
         assert results[0].deployment is not None
         deployment = client.deployments.get(results[0].deployment)
-        (stream,) = {each.stream for each in results}
+        (stream,) = {result.stream for result in results}
         assert stream is not None
         (dataset,) = client.datasets.list(search=READINGS)
         return cls(deployment.configuration, deployment.id, stream, dataset.id, results, (keras, pytorch))

@@ -145,7 +145,7 @@ def test_a_model_with_odd_text_in_each_field(session: Session, populated: Platfo
         page.get_by_role("textbox", name="Name", exact=True).fill(name)
         expect(page.get_by_role("button", name="Copy as…").first).to_be_visible()
         _run(populated, language, _texts(page)[language], tmp_path)
-        assert [each.name for each in populated.client.models.list(search=name)] == [name]
+        assert [model.name for model in populated.client.models.list(search=name)] == [name]
 
 
 def test_a_configuration_and_its_deployment(session: Session, populated: Platform, tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_an_inference(session: Session, populated: Platform, demo: Demo, tmp_pat
         page.locator("input").and_(page.get_by_label(re.compile("^Input topic"))).fill(demo.inferences[0].input_topic)
         page.locator("input").and_(page.get_by_label(re.compile("^Output topic"))).fill(output)
         _run(populated, language, _texts(page)[language], tmp_path)
-        (made,) = (each for each in populated.client.inferences.list() if each.output_topic == output)
+        (made,) = (inference for inference in populated.client.inferences.list() if inference.output_topic == output)
         populated.client.inferences.stop(made.id)
 
 

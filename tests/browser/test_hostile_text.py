@@ -97,7 +97,8 @@ def _make(client: Client, servers: str) -> list[str]:
         sink.send_array(images.images[:64], images.labels[:64])
     failed = eventually(
         lambda: next(
-            (each for each in client.results.list(deployment=deployment.id) if each.state == RunState.FAILED), None
+            (result for result in client.results.list(deployment=deployment.id) if result.state == RunState.FAILED),
+            None,
         ),
         240,
     )
@@ -105,8 +106,8 @@ def _make(client: Client, servers: str) -> list[str]:
     assert PAYLOADS[11] in str(failed.failure)
     addresses += [f"/training/{deployment.id}", f"/results/{failed.id}", f"/results/{failed.id}?tab=logs"]
     addresses += [f"/results/{failed.id}?tab=lineage", f"/training/new?configuration={configuration.id}"]
-    streams = [each.id for each in client.streams.list(deployment=deployment.id)]
-    addresses += [f"/streams/{each}" for each in streams]
+    streams = [stream.id for stream in client.streams.list(deployment=deployment.id)]
+    addresses += [f"/streams/{stream}" for stream in streams]
     return [*addresses, *_records(servers)]
 
 

@@ -24,8 +24,8 @@ def test_pages_survive_a_web_server_that_stands_still_and_is_killed(
     page.evaluate("() => { window.keptSince = 'the first load' }")
     web = psutil.Process(populated.pid_of("web"))
     frozen = [web, *web.children(recursive=True)]
-    for each in frozen:
-        each.suspend()
+    for process in frozen:
+        process.suspend()
     try:
         # No connection has ended, and yet nothing is heard.
         expect(page.get_by_role("button", name=re.compile(r"^reconnecting, as of \d\d:\d\d:\d\d$"))).to_be_visible()
@@ -37,8 +37,8 @@ def test_pages_survive_a_web_server_that_stands_still_and_is_killed(
         page.wait_for_url(re.compile("/configurations"))
         expect(rooms).to_be_visible()
     finally:
-        for each in frozen:
-            each.kill()
+        for process in frozen:
+            process.kill()
     expect(page.get_by_role("heading", name="Configurations", level=1)).to_be_visible()
     expect(page.locator(f'main a[href="/configurations/{demo.configuration}"]').first).to_be_visible()
     expect(page.get_by_role("button", name="live", exact=True)).to_be_visible()

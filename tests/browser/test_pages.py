@@ -51,7 +51,7 @@ def test_every_declared_route_is_looked_at(demo: Demo) -> None:
 
 
 def test_pages_are_accessible_and_silent_in_both_themes_and_on_phones(session: Session, demo: Demo) -> None:
-    addresses = [each for group in page_addresses(demo).values() for each in group]
+    addresses = [known_address for group in page_addresses(demo).values() for known_address in group]
     violations: list[str] = []
     wide: list[str] = []
     cut: list[str] = []
@@ -72,7 +72,7 @@ def test_pages_are_accessible_and_silent_in_both_themes_and_on_phones(session: S
         # The system's scheme changes while the page is open, as at dusk: it follows automatically.
         page.emulate_media(color_scheme="dark")
         _shows(page, "dark")
-        violations += [f"dark: {each}" for each in axe_violations(page, colours_only=True)]
+        violations += [f"dark: {violation}" for violation in axe_violations(page, colours_only=True)]
         page.set_viewport_size({"width": _PHONE_WIDTH, "height": 844})
         settle(page)
         if not _fits(page):

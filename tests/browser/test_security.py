@@ -27,7 +27,7 @@ def test_scripts_cannot_read_the_cookies(session: Session) -> None:
     page = session.open("/models")
     cookies = session.context.cookies()
     assert len(cookies) >= 1
-    assert all(each["httpOnly"] and each["sameSite"] in ("Lax", "Strict") for each in cookies)
+    assert all(cookie["httpOnly"] and cookie["sameSite"] in ("Lax", "Strict") for cookie in cookies)
     assert page.evaluate("() => document.cookie") == ""
 
 

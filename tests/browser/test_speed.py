@@ -62,14 +62,14 @@ def _tasks_of(page: Page) -> Iterator[list[float]]:
     finally:
         events = orjson.loads(browser.stop_tracing())["traceEvents"]
     main = {
-        (each["pid"], each["tid"])
-        for each in events
-        if each["name"] == "thread_name" and each["args"]["name"] == "CrRendererMain"
+        (event["pid"], event["tid"])
+        for event in events
+        if event["name"] == "thread_name" and event["args"]["name"] == "CrRendererMain"
     }
     found += [
-        each.get("tdur", 0) / 1000
-        for each in events
-        if each["name"] == "RunTask" and (each["pid"], each["tid"]) in main
+        event.get("tdur", 0) / 1000
+        for event in events
+        if event["name"] == "RunTask" and (event["pid"], event["tid"]) in main
     ]
     assert found
 
@@ -187,7 +187,7 @@ def test_a_thousand_predictions_a_second_do_not_freeze_the_page(
         feeder.stop()
         watched_ms: float = page.evaluate("began => performance.now() - began", began)
     # Opening the other tab is a task as well; what matters is that the flood leaves the page its time.
-    blocking = [each for each in tasks if each > _BLOCKING_MS]
+    blocking = [task for task in tasks if task > _BLOCKING_MS]
     assert max(blocking, default=0) < _FREEZE_MS, blocking
     assert sum(blocking) < _BLOCKED_SHARE * watched_ms, blocking
 

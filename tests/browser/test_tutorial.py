@@ -395,14 +395,14 @@ def test_13_each_tier_is_served_and_digits_leave_at_all_three(session: Session, 
             )
             # Half of what comes goes on, so that digits leave everywhere.
             points = platform.client.results.exits(made.results[name], limits).tiers[place].points
-            limits.append(min(points, key=lambda each: abs(each.sent_up - 0.5)).limit)
+            limits.append(min(points, key=lambda point: abs(point.sent_up - 0.5)).limit)
             page.get_by_label("Limit", exact=True).fill(str(limits[-1]))
         page.get_by_role("button", name="Serve", exact=True).click()
         made.tiers[name] = _number_in(page, "/inference")
         page.close()
     edge = made.tiers["ui-edge"]
-    for each in made.tiers.values():
-        platform.client.inferences.wait_for(each, RunState.RUNNING, timeout_seconds=_LONG_MS / 1000)
+    for tier in made.tiers.values():
+        platform.client.inferences.wait_for(tier, RunState.RUNNING, timeout_seconds=_LONG_MS / 1000)
     watched = session.open(f"/visualise/{edge}")
     program = [str(_EXAMPLES / "mnist_dataset_inference_example.py"), "--digits", "--count", "200"]
     _run([*program, "--inference", str(edge)], **platform.env)
@@ -414,7 +414,7 @@ def test_13_each_tier_is_served_and_digits_leave_at_all_three(session: Session, 
     # A digit that the edge was not sure of tells its way.
     images = load_mnist(digits=True)[1].images[:100]
     answers = platform.client.inferences.predict_batch(edge, images)
-    place = next(n for n, each in enumerate(answers) if isinstance(each, Prediction) and each.tier != "ui-edge")
+    place = next(n for n, answer in enumerate(answers) if isinstance(answer, Prediction) and answer.tier != "ui-edge")
     page.get_by_role("tab", name="Try it").click()
     page.get_by_label("Timeout").fill("30")
     page.get_by_role("radiogroup", name="Source of the sample").get_by_text("JSON").click()
@@ -433,5 +433,5 @@ def test_13_each_tier_is_served_and_digits_leave_at_all_three(session: Session, 
     )
     home = session.open("/?view=table")
     expect(home.get_by_text(re.compile(r"inference \d+ ui-edge: [\d.,/s]+ up"))).to_be_visible()
-    for each in made.tiers.values():
-        platform.client.inferences.stop(each)
+    for tier in made.tiers.values():
+        platform.client.inferences.stop(tier)

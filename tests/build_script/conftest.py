@@ -72,7 +72,7 @@ class Script:
     @property
     def applied(self) -> list[dict[str, Any]]:
         """The objects that the cluster was given last."""
-        return [each for each in yaml.safe_load_all((self.state / "applied.yaml").read_text()) if each]
+        return [manifest for manifest in yaml.safe_load_all((self.state / "applied.yaml").read_text()) if manifest]
 
 
 @pytest.fixture(scope="session")

@@ -115,17 +115,21 @@ def test_an_earlier_job_goes_when_it_differs_and_stays_when_not(script: Script) 
 def test_the_namespace_reaches_every_object(script: Script) -> None:
     run = script("--install", "--no-build", "--namespace", "vision")
     assert run.status == 0, run.text
-    assert {each["metadata"]["name"] for each in script.applied if each["kind"] == "Namespace"} == {
+    assert {manifest["metadata"]["name"] for manifest in script.applied if manifest["kind"] == "Namespace"} == {
         "vision",
         "vision-jobs",
     }
-    assert {each["metadata"].get("namespace", "vision") for each in script.applied if each["kind"] != "Namespace"} <= {
+    assert {
+        manifest["metadata"].get("namespace", "vision")
+        for manifest in script.applied
+        if manifest["kind"] != "Namespace"
+    } <= {
         "vision",
         "vision-jobs",
     }
-    bindings = [each for each in script.applied if each["kind"] == "RoleBinding"]
-    assert {each["metadata"]["namespace"] for each in bindings} == {"vision", "vision-jobs"}
-    assert {subject["namespace"] for each in bindings for subject in each["subjects"]} == {"vision"}
+    bindings = [manifest for manifest in script.applied if manifest["kind"] == "RoleBinding"]
+    assert {binding["metadata"]["namespace"] for binding in bindings} == {"vision", "vision-jobs"}
+    assert {subject["namespace"] for binding in bindings for subject in binding["subjects"]} == {"vision"}
     assert not any("--namespace kafka-ml" in call for call in run.calls)
 
 
@@ -152,7 +156,9 @@ def test_an_overlay_and_components_of_choice(script: Script) -> None:
     assert script("--install", "--no-build", "--overlay", str(mine), "--with", "nodeport").status == 0
     assert _platform_settings(script)["KML_LOG_LEVEL"] == "DEBUG"
     frontend = next(
-        each for each in script.applied if each["kind"] == "Service" and each["metadata"]["name"] == "frontend"
+        manifest
+        for manifest in script.applied
+        if manifest["kind"] == "Service" and manifest["metadata"]["name"] == "frontend"
     )
     assert frontend["spec"]["type"] == "NodePort"
     refused = script("--install", "--overlay", "nothing")
@@ -273,8 +279,8 @@ def test_a_cluster_that_is_not_ready_is_left_alone(
 ) -> None:
     run = script("--install", **environment)
     assert run.status == 1
-    for each in words:
-        assert each in run.text
+    for word in words:
+        assert word in run.text
     assert run.changes() == []
 
 
@@ -525,26 +531,28 @@ def test_shellcheck_finds_nothing() -> None:
 
 def _images(script: Script) -> set[str]:
     found = set()
-    for each in script.applied:
-        pod = each.get("spec", {}).get("template", {}).get("spec", {})
+    for manifest in script.applied:
+        pod = manifest.get("spec", {}).get("template", {}).get("spec", {})
         found |= {container["image"] for container in [*pod.get("containers", []), *pod.get("initContainers", [])]}
     return found
 
 
 def _platform_settings(script: Script) -> dict[str, str]:
     (settings,) = [
-        each["data"]
-        for each in script.applied
-        if each["kind"] == "ConfigMap" and each["metadata"]["name"].startswith("platform-")
+        manifest["data"]
+        for manifest in script.applied
+        if manifest["kind"] == "ConfigMap" and manifest["metadata"]["name"].startswith("platform-")
     ]
     return dict(settings)
 
 
 def _annotations(script: Script) -> dict[str, str]:
     return {
-        each["metadata"]["name"]: each["spec"]["template"]["metadata"].get("annotations", {}).get("kafka-ml/image", "")
-        for each in script.applied
-        if each["kind"] == "Deployment"
+        manifest["metadata"]["name"]: manifest["spec"]["template"]["metadata"]
+        .get("annotations", {})
+        .get("kafka-ml/image", "")
+        for manifest in script.applied
+        if manifest["kind"] == "Deployment"
     }
 
 

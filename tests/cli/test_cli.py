@@ -130,7 +130,7 @@ def test_a_file_is_sent_as_the_stream_that_its_deployment_takes(
 
 def test_doctor_checks_everything_and_gives_fixes(tmp_path: Path) -> None:
     done = run_cli("doctor", "--seminar", "--json", state_dir=tmp_path / "state")
-    findings = {each["subject"]: each for each in orjson.loads(done.stdout)}
+    findings = {row["subject"]: row for row in orjson.loads(done.stdout)}
     expected = {"python", "java", "kafka", "disk", "memory", "ports", "broker", "gpu", "isolation", "platform"}
     assert findings["frameworks"]["detail"].startswith("TensorFlow 2.")
     assert findings["programs"]["verdict"] == "ok"
@@ -229,8 +229,8 @@ def test_waiting_for_a_training_shows_its_epochs(monkeypatch: pytest.MonkeyPatch
         def wait_for(
             self, _number: int, _state: str, *, timeout_seconds: float, on_change: Callable[[TrainingResult], None]
         ) -> TrainingResult:
-            for each in states:
-                on_change(each)
+            for result in states:
+                on_change(result)
             return states[-1]
 
     monkeypatch.setattr(runs, "collection", lambda _context: Results())

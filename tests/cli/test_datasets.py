@@ -81,7 +81,7 @@ def test_fields_label_and_remarks_are_shown(infer: Infer) -> None:
 
 def test_the_contract_is_printed_for_scripts(infer: Infer) -> None:
     contract = Contract.model_validate_json(infer(machine_records(), "--json"))
-    assert [each.name for each in contract.labels] == ["failure"]
+    assert [label.name for label in contract.labels] == ["failure"]
     whole = Proposal.model_validate_json(infer(machine_records(), "--json", "--whole"))
     assert whole.contract == contract
 

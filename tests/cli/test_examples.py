@@ -18,9 +18,9 @@ from platform_local import examples
 
 def test_list_and_show_say_where_each_example_is() -> None:
     listed = orjson.loads(CliRunner().invoke(app, ["examples", "list", "--json"]).stdout)
-    assert {"digits", "MNIST_RAW_format", "MNIST_tiers", "HCOPD_Avro_format"} < {each["name"] for each in listed}
-    for each in listed:
-        assert (Path(each["folder"]) / "model_pytorch.py").is_file()
+    assert {"digits", "MNIST_RAW_format", "MNIST_tiers", "HCOPD_Avro_format"} < {example["name"] for example in listed}
+    for example in listed:
+        assert (Path(example["folder"]) / "model_pytorch.py").is_file()
     shown = CliRunner().invoke(app, ["examples", "show", "hcopd_avro_FORMAT"]).stdout
     assert "HCOPD_inference.py" in shown
     assert "Its files are in" in shown

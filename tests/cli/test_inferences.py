@@ -169,7 +169,7 @@ def test_a_swap_waits_until_the_replicas_have_gone_over(platform: Platform) -> N
         assert client.inferences.wait_swapped(7, timeout_seconds=60).swapped
         client.inferences.rollback(7)
         client.inferences.follow(7)
-        assert [each.failure is None for each in client.inferences.swaps(7)] == [True, False, True, True]
+        assert [swap.failure is None for swap in client.inferences.swaps(7)] == [True, False, True, True]
     assert platform.sent == [
         ("/api/inferences/7/swap/", {"version": 2}),
         ("/api/inferences/7/rollback/", None),
@@ -346,7 +346,7 @@ def test_deleting_says_what_becomes_of_the_topics(platform: Platform) -> None:
 )
 def test_what_a_check_found_is_said(more: dict[str, Any], said: list[str]) -> None:
     lines = list(lines_of(InputCheck.model_validate({**CHECK, **more}), 3))
-    assert all(any(each in line for line in lines) for each in said), lines
+    assert all(any(phrase in line for line in lines) for phrase in said), lines
 
 
 def test_a_topic_is_checked_before_it_is_served(platform: Platform) -> None:

@@ -39,7 +39,12 @@ EPOCHS = [
 ]
 RUNNING: dict[str, Any] = {"id": 7, "model": 3, "state": "running", "progress": PROGRESS.to_json()}
 RUNNING |= {"parameters": {"batch_size": 32, "shuffle": True}, "history": {"best": {"loss": 0.1}}}
-FINISHED = {**RUNNING, "state": "finished", "outcome": OUTCOME.to_json(), "epochs": [each.to_json() for each in EPOCHS]}
+FINISHED = {
+    **RUNNING,
+    "state": "finished",
+    "outcome": OUTCOME.to_json(),
+    "epochs": [epoch.to_json() for epoch in EPOCHS],
+}
 
 
 class Api:

@@ -65,8 +65,14 @@ def test_a_token_is_printed_once_with_what_to_type_and_revoked_by_its_id(platfor
     env = {"KML_URL": platform.url, "KML_TOKEN": "t"}
     printed = run_cli("worker", "token", "7", "--name", "gate 3", **env).stdout
     assert printed.startswith("secret-text\n")
-    for each in (COMMANDS["install"], COMMANDS["python"], COMMANDS["build"], COMMANDS["docker"], COMMANDS["notes"][0]):
-        assert each in printed
+    for command in (
+        COMMANDS["install"],
+        COMMANDS["python"],
+        COMMANDS["build"],
+        COMMANDS["docker"],
+        COMMANDS["notes"][0],
+    ):
+        assert command in printed
     listed = run_cli("worker", "tokens", "7", **env).stdout
     assert ("gate 3" in listed, "2027-01-01" in listed, "secret" in listed) == (True, True, False)
     assert run_cli("worker", "revoke", "7", "5", **env).stdout == "token 5 of inference 7 revoked\n"

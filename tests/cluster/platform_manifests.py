@@ -29,7 +29,7 @@ class Installation:
     def apply(self, kinds: Sequence[str] = ()) -> None:
         """Apply all objects, or those of ``kinds``."""
         self._cluster.owns(self.platform, self.jobs)
-        self._cluster.apply([each for each in self.manifests if not kinds or each["kind"] in kinds])
+        self._cluster.apply([manifest for manifest in self.manifests if not kinds or manifest["kind"] in kinds])
 
 
 def _moved(document: Manifest, names: dict[str, str]) -> Manifest:

@@ -198,9 +198,9 @@ def test_every_pod_of_the_platform_is_admitted(cluster: Cluster, overlay: str) -
     installation = Installation(cluster, overlay)
     installation.apply()
     owners = {
-        (each["kind"], each["metadata"]["name"])
-        for each in installation.manifests
-        if each["kind"] in ("Deployment", "StatefulSet", "Job")
+        (manifest["kind"], manifest["metadata"]["name"])
+        for manifest in installation.manifests
+        if manifest["kind"] in ("Deployment", "StatefulSet", "Job")
     }
     assert {name for _, name in owners} >= {"backend", "frontend", *EXECUTORS, "kafka-control-logger"}
 
@@ -325,7 +325,7 @@ def test_the_maker_of_secrets_can_only_create_them(cluster: Cluster, installatio
 
 def test_no_other_account_of_the_platform_may_do_anything(cluster: Cluster, installation: Installation) -> None:
     accounts = {
-        str(each["metadata"]["name"]) for each in installation.manifests if each["kind"] == "ServiceAccount"
+        str(manifest["metadata"]["name"]) for manifest in installation.manifests if manifest["kind"] == "ServiceAccount"
     } - {"controller", "make-secrets"}
     for account in (*accounts, "default"):
         holder = cluster.token(installation.platform, account)

@@ -277,7 +277,7 @@ def test_launching_twice_starts_once(world: World) -> None:
     second = world.launcher()
     second.launch(spec)
     world.sees_phase(second, spec, Phase.RUNNING)
-    assert [each["metadata"]["uid"] for each in world.pods(spec)] == [pod["metadata"]["uid"]]
+    assert [seen_pod["metadata"]["uid"] for seen_pod in world.pods(spec)] == [pod["metadata"]["uid"]]
 
 
 def test_an_end_that_nobody_watched_is_reported_by_the_next_launcher(world: World) -> None:

@@ -63,7 +63,7 @@ def killed_at(platform: Platform, point: str) -> None:
 
 
 def started_once(platform: Platform, *names: str) -> None:
-    assert sorted((each[2], each[4]) for each in platform.starts()) == sorted((name, "single") for name in names)
+    assert sorted((start[2], start[4]) for start in platform.starts()) == sorted((name, "single") for name in names)
 
 
 def finished_once(platform: Platform, pks: list[int]) -> None:

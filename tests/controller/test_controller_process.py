@@ -40,7 +40,7 @@ def test_a_training_starts_when_its_stream_comes_and_ends_as_reported(platform: 
     eventually(lambda: platform.jobs() == [])
     assert f"this is kml-train-{good}-a1" in training(platform, good)["log_tail"]
     assert training(platform, idle)["state"] == "waiting"
-    assert [each[2:] for each in platform.starts() if each[2].startswith(f"kml-train-{idle}-")] == []
+    assert [start[2:] for start in platform.starts() if start[2].startswith(f"kml-train-{idle}-")] == []
     assert platform.heartbeats() == ["controller"]
     life = orjson.loads((platform.state / "run" / "controller.json").read_bytes())
     assert (life["pid"], life["doing"]) == (controller.pid, "leading")
@@ -79,7 +79,7 @@ def test_an_end_without_a_report_fails_with_its_diagnosis(
     assert row["failure"]["hint"]
     assert "this is kml-train" in row["log_tail"]
     assert row["attempt"] >= 4 if category == "lost" else row["attempt"] == 1
-    assert [each[4] for each in platform.starts()] == ["single"] * row["attempt"]
+    assert [start[4] for start in platform.starts()] == ["single"] * row["attempt"]
     eventually(lambda: platform.jobs() == [])
 
 
@@ -96,7 +96,7 @@ def test_stop_restart_and_delete(platform: Platform) -> None:
     eventually(lambda: len(platform.starts()) == 2)
     platform.delete(kind="training", pk=pk)
     eventually(lambda: platform.jobs() == [])
-    assert [each[4] for each in platform.starts()] == ["single"] * 2
+    assert [started[4] for started in platform.starts()] == ["single"] * 2
     for start in platform.starts():
         eventually(lambda pid=int(start[1]): has_ended(pid))
 
@@ -116,7 +116,7 @@ def test_another_controller_waits_and_takes_over_at_once_when_the_first_dies(pla
     other = platform.add_training()
     reaches(platform, other, "running")
     eventually(lambda: len(platform.starts()) == 2)
-    assert [each[4] for each in platform.starts()] == ["single"] * 2
+    assert [start[4] for start in platform.starts()] == ["single"] * 2
     second.send_signal(signal.SIGTERM)
     assert second.wait(60) == 0
 
@@ -134,7 +134,7 @@ def test_a_stopped_leader_is_replaced_after_its_lease_and_does_no_harm_when_it_w
     reaches(platform, other, "running")
     eventually(lambda: "another controller leads now" in platform.log(), 60)
     eventually(lambda: len(platform.starts()) == 2)
-    assert [each[4] for each in platform.starts()] == ["single"] * 2
+    assert [start[4] for start in platform.starts()] == ["single"] * 2
 
 
 def test_inferences_are_served_scaled_and_stopped(broker_platform: Platform, broker: Any) -> None:
@@ -150,13 +150,13 @@ def test_inferences_are_served_scaled_and_stopped(broker_platform: Platform, bro
     eventually(lambda: row()["state"] == "running" and row()["ready_replicas"] == 2, 60)
     platform.change(kind="inference", pk=pk, replicas=1)
     eventually(lambda: row()["ready_replicas"] == 1, 60)
-    first = next(each for each in platform.starts() if each[3] == "0")
+    first = next(start for start in platform.starts() if start[3] == "0")
     os.kill(int(first[1]), signal.SIGKILL)
     eventually(lambda: len(platform.starts()) == 3 and row()["state"] == "running", 60)
     platform.change(kind="inference", pk=pk, desired="stopped")
     eventually(lambda: row()["state"] == "stopped", 60)
     eventually(lambda: platform.jobs() == [])
-    assert [each[4] for each in platform.starts()] == ["single"] * 3
+    assert [start[4] for start in platform.starts()] == ["single"] * 3
     from kafkaml.confluent import KafkaAdmin
     from kafkaml.settings import KafkaSettings
 

@@ -104,7 +104,7 @@ class Histories(RuleBasedStateMachine):
     # --- workers ---------------------------------------------------------------------------------------------------
 
     def alive(self) -> list[str]:
-        return sorted(name for name, each in self.launcher.work.items() if not each.phase.ended)
+        return sorted(name for name, work in self.launcher.work.items() if not work.phase.ended)
 
     def choose(self, data: Any, names: list[str]) -> str | None:
         return data.draw(st.sampled_from(names)) if names else None

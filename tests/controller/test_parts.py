@@ -80,7 +80,7 @@ def test_what_was_decided_on_a_row_that_changed_is_left_out() -> None:
 def test_who_may_act_no_longer_stops_between_two_actions() -> None:
     store, launcher = MemoryStore(), FakeLauncher()
     subjects = [store.add(RunKind.TRAINING, number) for number in (1, 2, 3)]
-    actions = [action for each in subjects for action in (BeginAttempt(each, 1), Launch(each, 1))]
+    actions = [action for subject in subjects for action in (BeginAttempt(subject, 1), Launch(subject, 1))]
     answers = iter([True, True, True, False])
     done = an_executor(store, launcher).execute(actions, dict(store.table), may_act=lambda: next(answers))
     assert (done, launcher.launches) == (3, ["kml-train-1-a1"])

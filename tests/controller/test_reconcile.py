@@ -55,7 +55,7 @@ def seen(phase: Phase, subject: Subject = T, attempt: int = 2, **more: object) -
 
 
 def decide(rows: list[Row], observed: list[Observed], *, looks: dict[str, int] | None = None) -> tuple[Action, ...]:
-    return reconcile(rows, {each.name: each for each in observed}, now=NOW, looks=looks).actions
+    return reconcile(rows, {seen.name: seen for seen in observed}, now=NOW, looks=looks).actions
 
 
 def test_nothing_wanted_and_nothing_seen_is_nothing_to_do() -> None:

@@ -94,7 +94,7 @@ class TestRawSink:
         key, message = announced(broker)
         assert key == b"\x01\x2c"
         assert message.total_msg == 2500
-        assert [each.max_records for each in message.ranges] == [1000, 1000, 500]
+        assert [stream_range.max_records for stream_range in message.ranges] == [1000, 1000, 500]
         sent = sorted((record.value or b"", record.key) for record in broker.records("images"))
         assert sent == sorted((image.tobytes(), label.tobytes()) for image, label in zip(images, labels, strict=True))
 

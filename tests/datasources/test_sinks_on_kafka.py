@@ -105,9 +105,9 @@ def test_our_records_are_what_an_old_reader_expects(broker: Any, settings: Kafka
     assert message["total_msg"] == 50
     shape = tuple(map(int, message["input_config"]["data_reshape"].split()))
     decoded = np.stack(
-        [np.frombuffer(each.value, message["input_config"]["data_type"]).reshape(shape) for each in found]
+        [np.frombuffer(record.value, message["input_config"]["data_type"]).reshape(shape) for record in found]
     )
-    keys = np.array([int.from_bytes(each.key, "little") for each in found])
+    keys = np.array([int.from_bytes(record.key, "little") for record in found])
     assert pairs(decoded, keys) == pairs(images, labels)
 
 

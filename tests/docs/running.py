@@ -87,7 +87,7 @@ class Reader:
 
         AssertionError with what they printed when they have ended before; other errors have it as a note.
         """
-        (block,) = (each for each in _marked(page) if each.mark == Mark("run", session))
+        (block,) = (marked for marked in _marked(page) if marked.mark == Mark("run", session))
         output = self.folder / "printed"
         with output.open("wb") as printed:
             going = subprocess.Popen(
@@ -115,4 +115,4 @@ class Reader:
 
 
 def _marked(page: str) -> Iterator[Block]:
-    return (each for each in blocks((ROOT / page).read_text(encoding="utf-8")) if each.mark is not None)
+    return (block for block in blocks((ROOT / page).read_text(encoding="utf-8")) if block.mark is not None)

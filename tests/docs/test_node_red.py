@@ -32,7 +32,7 @@ def test_node_red_shows_the_flights_of_a_topic_as_they_move(broker: TestBroker, 
     assert reader.follow(PAGE, INSTALL) == 1
     asked: list[str] = []
     with reader.following(PAGE, SHOW), chromium() as browser:
-        names = {each["name"] for each in answers_of(broker.bootstrap_servers, "ertisdemo", 30)}
+        names = {answer["name"] for answer in answers_of(broker.bootstrap_servers, "ertisdemo", 30)}
         page = browser.new_page()
         page.on("request", lambda request: asked.append(request.url))
         eventually(lambda: page.goto(address), 120, ignoring=(NotThereYet,))
@@ -42,4 +42,4 @@ def test_node_red_shows_the_flights_of_a_topic_as_they_move(broker: TestBroker, 
         name = min(names)
         page.wait_for_function(moved, arg=[name, page.evaluate(f"markers['{name}'].getLatLng().toString()")])
     # No map of others, no fonts: it works without internet.
-    assert [each for each in asked if not each.startswith((f"http://{LOOPBACK}:{port}/", "data:", "blob:"))] == []
+    assert [url for url in asked if not url.startswith((f"http://{LOOPBACK}:{port}/", "data:", "blob:"))] == []

@@ -29,7 +29,7 @@ def test_all_is_ready_and_restricted(installed: str, kubectl: Kubectl) -> None:
     components = {pod["metadata"]["labels"]["app.kubernetes.io/name"] for pod in pods}
     assert components == {"backend", "frontend", *EXECUTORS, "kafka-control-logger", "kafka"}
     for pod in pods:
-        assert all(each["ready"] for each in pod["status"]["containerStatuses"]), pod["metadata"]["name"]
+        assert all(status["ready"] for status in pod["status"]["containerStatuses"]), pod["metadata"]["name"]
     for namespace in (NAMESPACE, JOBS):
         labels = kubectl.get("namespace", namespace)["metadata"]["labels"]
         assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
@@ -39,7 +39,7 @@ def test_user_code_is_isolated_in_pods(platform: ClusterPlatform) -> None:
     state = httpx.get(
         f"{platform.status.url}/api/system/", headers={"authorization": f"Bearer {platform.token}"}
     ).json()
-    assert {name: each["isolation"] for name, each in state["executors"].items()} == {
+    assert {name: executor["isolation"] for name, executor in state["executors"].items()} == {
         "tensorflow": "landlock",
         "pytorch": "landlock",
     }

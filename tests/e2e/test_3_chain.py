@@ -39,7 +39,7 @@ _SAMPLES = 200
 @contextmanager
 def _only(kubectl: Kubectl, node: str, nodes: Sequence[str]) -> Iterator[None]:
     """Pods that are made meanwhile go to ``node``."""
-    others = [each for each in nodes if each != node]
+    others = [other_node for other_node in nodes if other_node != node]
     kubectl("cordon", *others)
     try:
         yield
@@ -59,17 +59,17 @@ def test_tiers_on_different_nodes_answer_as_one(platform: ClusterPlatform, kubec
     deployment = client.deployments.create(
         configuration=configuration.id, pytorch_fit_arguments="max_epochs=15", seed=1, chain={"learning_rate": 0.01}
     )
-    results = {each.model: each.id for each in deployment.results}
+    results = {result.model: result.id for result in deployment.results}
     training, unseen = load_digits()
     send_training_data(training, deployment.id, platform.bootstrap_servers)
     client.results.wait_for(results[edge.id], RunState.FINISHED, timeout_seconds=300)
     curve = client.results.exits(results[edge.id]).tiers[0]
-    limit = min(curve.points, key=lambda each: abs(each.sent_up - _SENT_UP)).limit
+    limit = min(curve.points, key=lambda point: abs(point.sent_up - _SENT_UP)).limit
 
     nodes = [
-        each["metadata"]["name"]
-        for each in kubectl.get("nodes")["items"]
-        if not any(taint["effect"] == "NoSchedule" for taint in each["spec"].get("taints", []))
+        worker_node["metadata"]["name"]
+        for worker_node in kubectl.get("nodes")["items"]
+        if not any(taint["effect"] == "NoSchedule" for taint in worker_node["spec"].get("taints", []))
     ]
     assert len(nodes) > 1, "a chain is spread over two nodes at least: NODES=2"
     topics = {"output_topic": f"{name}-out"}
@@ -84,16 +84,20 @@ def test_tiers_on_different_nodes_answer_as_one(platform: ClusterPlatform, kubec
             assert platform.wait_for_pod("infer", made.id)["spec"]["nodeName"] == node
 
     images, labels = unseen.images[:_SAMPLES], unseen.labels[:_SAMPLES]
-    answers = [each for each in client.inferences.predict_batch(served[0].id, images) if isinstance(each, Prediction)]
+    answers = [
+        prediction
+        for prediction in client.inferences.predict_batch(served[0].id, images)
+        if isinstance(prediction, Prediction)
+    ]
     assert len(answers) == _SAMPLES
-    tiers = np.array([each.tier for each in answers])
+    tiers = np.array([answer.tier for answer in answers])
     assert set(tiers) == {edge.name, cloud.name}
     assert (tiers == cloud.name).mean() == pytest.approx(_SENT_UP, abs=0.2)
-    assert np.mean([each.class_index for each in answers] == labels) > 0.85
+    assert np.mean([answer.class_index for answer in answers] == labels) > 0.85
     # The digit that the edge was least sure of: it says itself which way it went.
     place = int(np.flatnonzero(tiers == cloud.name)[0])
     went = client.inferences.try_sample(served[0].id, images[place].tolist())
     assert (went.tier, [step["tier"] for step in went.way]) == (cloud.name, [edge.name])
-    for each in served:
-        client.inferences.stop(each.id)
-        eventually(lambda: not platform.worker_pods("infer", each.id), 120, interval_seconds=0.5)  # noqa: B023
+    for inference in served:
+        client.inferences.stop(inference.id)
+        eventually(lambda: not platform.worker_pods("infer", inference.id), 120, interval_seconds=0.5)  # noqa: B023

@@ -118,13 +118,13 @@ def test_a_killed_online_training_goes_on_and_teaches_what_serves(platform: Clus
             # It went on where it was: the first window was not learnt again, no record of the second was lost.
             assert learnt.attempt == 2
             assert learnt.epochs[0] == first.epochs[0]
-            assert [each.window.records for each in learnt.epochs if each.window] == [_WINDOW] * _WINDOWS
+            assert [epoch.window.records for epoch in learnt.epochs if epoch.window] == [_WINDOW] * _WINDOWS
             assert learnt.current_version is not None
             assert learnt.current_version > 1
             assert inferences.wait_swapped(inference.id).version == learnt.current_version
             results.stop(number)
             done = results.wait_for(number, RunState.FINISHED, timeout_seconds=180)
-            assert [each.number for each in results.versions(number)] == [*range(done.version_count, 0, -1)]
+            assert [version.number for version in results.versions(number)] == [*range(done.version_count, 0, -1)]
             eventually(
                 lambda: (now := inferences.get(inference.id)).swapped and now.version == done.current_version,
                 120,
@@ -132,7 +132,7 @@ def test_a_killed_online_training_goes_on_and_teaches_what_serves(platform: Clus
             )
             assert _containers(platform, inference.id) == serving
     answered = read_topic(platform.bootstrap_servers, inference.output_topic)
-    assert {1, learnt.current_version} <= {int(dict(each.headers)["kml-version"] or b"") for each in answered}
+    assert {1, learnt.current_version} <= {int(dict(record.headers)["kml-version"] or b"") for record in answered}
 
 
 def _containers(platform: ClusterPlatform, inference: int) -> set[tuple[str, str, int]]:

@@ -23,18 +23,18 @@ def test_one_component_is_rebuilt(platform: ClusterPlatform, kubectl: Kubectl) -
 
 
 def test_installing_again_keeps_everything(platform: ClusterPlatform) -> None:
-    before = {each.id for each in platform.client.results.list()}
+    before = {result.id for result in platform.client.results.list()}
     build_kafka_ml("--install", "--yes")
     # Where the images changed, the pod behind the forward was replaced.
     eventually(lambda: platform.client.results.list(), 60, ignoring=(ApiError,))
-    assert {each.id for each in platform.client.results.list()} == before
+    assert {result.id for result in platform.client.results.list()} == before
 
 
 def test_uninstalling_leaves_nothing(platform: ClusterPlatform, kubectl: Kubectl) -> None:
     build_kafka_ml("--uninstall", "--yes")
-    namespaces = {each["metadata"]["name"] for each in kubectl.get("namespaces")["items"]}
+    namespaces = {namespace["metadata"]["name"] for namespace in kubectl.get("namespaces")["items"]}
     assert namespaces & {NAMESPACE, JOBS} == set()
-    claims = [each["spec"]["claimRef"]["namespace"] for each in kubectl.get("persistentvolumes")["items"]]
+    claims = [volume["spec"]["claimRef"]["namespace"] for volume in kubectl.get("persistentvolumes")["items"]]
     assert set(claims) & {NAMESPACE, JOBS} == set()
     labelled = "app.kubernetes.io/part-of=kafka-ml"
     assert (

@@ -137,25 +137,25 @@ class Fleet:
         """Whether every replica says that it serves the revision; keeps them running meanwhile."""
         self.keep_running()
         serving = {
-            each["replica"]: (each["serving"] or {}).get("revision", -1) for each in self.inference.backend.stats
+            stats["replica"]: (stats["serving"] or {}).get("revision", -1) for stats in self.inference.backend.stats
         }
         return len(serving) == len(self) and set(serving.values()) == {revision}
 
     @property
     def armed(self) -> int:
         """How many kills are still to come."""
-        return len(self._fail_points) + sum(1 for each in self._running if each.fail_point)
+        return len(self._fail_points) + sum(1 for replica in self._running if replica.fail_point)
 
     def describe(self) -> str:
         """Say what happened so far, and what each replica does now."""
         happened = f"{self.armed} kills to come, {dict(self.kills)} killed, {dict(self.exits)} ended on their own"
-        return "\n".join([happened, *(each.describe() for each in [*self._running, *self._leaving])])
+        return "\n".join([happened, *(replica.describe() for replica in [*self._running, *self._leaving])])
 
     def stop(self) -> None:
         """Ask all to end and wait for it; each must end in order."""
-        for each in self._running:
-            _ask_to_end(each)
-        codes = [each.process.wait(120) for each in [*self._running, *self._leaving]]
+        for replica in self._running:
+            _ask_to_end(replica)
+        codes = [replica.process.wait(120) for replica in [*self._running, *self._leaving]]
         assert set(codes) == {0}, f"exit statuses {codes}\n{self.describe()}"
 
 

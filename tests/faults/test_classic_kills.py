@@ -67,7 +67,7 @@ MODELS = {Framework.TENSORFLOW: (KERAS, "model.weights.h5"), Framework.PYTORCH: 
 # What an attempt reads again, and learns from it, differs by format; ``make soak`` has all pairs.
 QUICK = [(Framework.TENSORFLOW, InputFormat.AVRO), (Framework.PYTORCH, InputFormat.JSON)]
 FORMATS = [InputFormat.RAW, InputFormat.AVRO, InputFormat.JSON]
-PAIRS = [(framework, each) for framework in Framework for each in FORMATS] if soaking() else QUICK
+PAIRS = [(framework, stream_format) for framework in Framework for stream_format in FORMATS] if soaking() else QUICK
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ class Attempts:
         process = self.worker.start(self._next(), attempt=self.made, KML_CHECKPOINT_SECONDS="0")
         try:
             assert process.stdout is not None
-            line = next(each for each in process.stdout if "model process started" in each)
+            line = next(printed for printed in process.stdout if "model process started" in printed)
             eventually(lambda: len(self.backend.checkpoints) > kept, 120, interval_seconds=0.001)
             os.kill(json.loads(line)["pid"], signal.SIGKILL)
             process.communicate(timeout=120)
@@ -128,7 +128,7 @@ def test_killed_wherever_it_is_a_training_ends_as_if_undisturbed(
     stream = send(broker, *blobs(), input_format=input_format)
     plan = plan_of(framework, stream, code, fit_arguments={**epochs(framework, EPOCHS), "restore_best_weights": True})
     undisturbed = worker.train(plan, KML_CHECKPOINT_SECONDS="3600")
-    expected = {each["epoch"]: (each["training"], each["validation"]) for each in backend.events_of("epoch")}
+    expected = {epoch["epoch"]: (epoch["training"], epoch["validation"]) for epoch in backend.events_of("epoch")}
     expected_weights = weights_in(backend.uploads[name].content, name)
     assert sorted(expected) == list(range(1, EPOCHS + 1))
 
@@ -138,9 +138,9 @@ def test_killed_wherever_it_is_a_training_ends_as_if_undisturbed(
         # The third epoch of each attempt.
         exit_code, output = attempts.run(KML_FAILPOINT=f"{point}:kill:3", KML_FAILPOINT_LOG=str(log))
         assert exit_code == -signal.SIGKILL, output
-    assert [each.split()[0] for each in log.read_text().splitlines()] == list(POINTS[framework])
+    assert [line.split()[0] for line in log.read_text().splitlines()] == list(POINTS[framework])
     # Each kept those of two epochs, the last one of three.
-    assert [each.step for each in backend.checkpoints] == [*range(1, 2 * len(POINTS[framework]) + 2)]
+    assert [checkpoint.step for checkpoint in backend.checkpoints] == [*range(1, 2 * len(POINTS[framework]) + 2)]
     assert attempts.run_until_the_model_process_is_killed() == WorkerExit.FAILURE_REPORTED
     assert backend.failures[-1]["category"] == FailureCategory.LOST
 
@@ -148,7 +148,7 @@ def test_killed_wherever_it_is_a_training_ends_as_if_undisturbed(
     last = backend.checkpoints[-1].step
     exit_code, output = attempts.run()
     assert exit_code == 0, output
-    reported = {each["epoch"]: (each["training"], each["validation"]) for each in backend.events_of("epoch")}
+    reported = {epoch["epoch"]: (epoch["training"], epoch["validation"]) for epoch in backend.events_of("epoch")}
     assert sorted(reported) == list(range(last + 1, EPOCHS + 1))
     assert all(expected[number] == metrics for number, metrics in reported.items())
     assert weights_in(backend.uploads[name].content, name) == expected_weights

@@ -69,7 +69,7 @@ def test_swaps_under_load(broker: TestBroker, state_dir: Path) -> None:
         assert_nothing_lost_and_nothing_twice(under_test, feed.sent)
         expected = [1, *islice(cycle(VERSIONS), SWAPS)]
         assert list(versions_by_partition(under_test).values()) == [expected] * PARTITIONS
-        swaps = [swap for each in under_test.backend.stats for swap in each["swaps"]]
+        swaps = [swap for stats in under_test.backend.stats for swap in stats["swaps"]]
         assert len(swaps) == 2 * SWAPS
         assert {swap["loading_seconds"] > 0 for swap in swaps if swap["version"] != 1} == {True}
         assert {swap["loading_seconds"] for swap in swaps if swap["version"] == 1} == {0.0}
@@ -127,7 +127,7 @@ def test_a_canary_has_its_keys_on_all_replicas_and_after_restarts(broker: TestBr
             ]
             assert len(canary) > 1000
         # Promoted without loading: each replica had it.
-        swaps = [swap for each in under_test.backend.stats for swap in each["swaps"]]
+        swaps = [swap for stats in under_test.backend.stats for swap in stats["swaps"]]
         assert {swap["loading_seconds"] for swap in swaps if swap["version"] == 2} == {0.0}
 
 

@@ -78,7 +78,7 @@ def test_workers_killed_in_every_phase_learn_what_an_undisturbed_one_does(
     in_windows = STATE_POINTS if kills < len(POINTS) + len(ENDS) else POINTS
     # A model that has learnt all that there is improves no more, and windows without a version follow.
     improving = list(islice(cycle(in_windows), min(kills, MOST_IMPROVING) - len(ENDS)))
-    later = islice(cycle(each for each in in_windows if each != VERSION), kills - len(ENDS) - len(improving))
+    later = islice(cycle(window for window in in_windows if window != VERSION), kills - len(ENDS) - len(improving))
     points = [*(f"{point}:kill:1" for point in (*improving, *later)), *(f"{point}:kill" for point in ENDS)]
     features, labels = blobs(20 * kills)
     stream = send_online(broker, broker.topic(PARTITIONS), features, labels, partitions=PARTITIONS)
@@ -92,13 +92,13 @@ def test_workers_killed_in_every_phase_learn_what_an_undisturbed_one_does(
             assert code == -signal.SIGKILL, (point, log)
         outcome = worker.train(_going_on(plan, backend), attempt=len(points) + 1)
         weights = weights_in(bytes(backend.uploads[WEIGHTS[framework]].content), WEIGHTS[framework])
-        versions = [each["step"] for each in backend.versions.values()]
+        versions = [version["step"] for version in backend.versions.values()]
         shown, ends = backend.events_of("epoch"), backend.events_of("window")
         assert len(shown) <= kills + len(points)
     # What was reported twice, because a worker died between reporting and keeping, was the same.
     assert all(end == _by_step(ends)[end["step"]] for end in ends)
-    epochs = {each["epoch"]: _learnt(each) for each in shown}
-    assert all(_learnt(each) == epochs[each["epoch"]] for each in shown)
+    epochs = {epoch["epoch"]: _learnt(epoch) for epoch in shown}
+    assert all(_learnt(epoch) == epochs[epoch["epoch"]] for epoch in shown)
 
     # The same windows, in a topic whose records can come in one order only.
     order = _order(_by_step(ends), stream.ranges[0].topic)
@@ -107,8 +107,8 @@ def test_workers_killed_in_every_phase_learn_what_an_undisturbed_one_does(
     with FakeBackend() as backend:
         whole = Worker(backend, broker, tmp_path, servers).train(plan_for(framework, stream))
         assert weights_in(bytes(backend.uploads[WEIGHTS[framework]].content), WEIGHTS[framework]) == weights
-        assert [each["step"] for each in backend.versions.values()] == versions
-        assert {each["epoch"]: _learnt(each) for each in backend.events_of("epoch")} == epochs
+        assert [version["step"] for version in backend.versions.values()] == versions
+        assert {epoch["epoch"]: _learnt(epoch) for epoch in backend.events_of("epoch")} == epochs
     assert _without_time(outcome) == _without_time(whole)
 
 
@@ -140,7 +140,7 @@ def test_workers_killed_in_rounds_and_between_windows_learn_the_same_unlabelled_
         assert process.returncode == 0, log
         whole = TrainingOutcome.model_validate(backend.outcomes[-1])
         weights = weights_in(bytes(backend.uploads[WEIGHTS[framework]].content), WEIGHTS[framework])
-        epochs = {each["epoch"]: (*_learnt(each), each["pseudo_labels"]) for each in backend.events_of("epoch")}
+        epochs = {epoch["epoch"]: (*_learnt(epoch), epoch["pseudo_labels"]) for epoch in backend.events_of("epoch")}
         ends = {end["step"]: WindowEnd.model_validate(end) for end in backend.events_of("window")}
     assert [epochs[step][-1] is not None for step in (1, 2, 3)] == [False, True, True]
     assert whole.samples["pseudo_labelled"] > 50
@@ -153,7 +153,7 @@ def test_workers_killed_in_rounds_and_between_windows_learn_the_same_unlabelled_
             code, log = worker.run(_from(plan, backend, ends), attempt=attempt, KML_FAILPOINT=point)
             assert code == -signal.SIGKILL, (point, log)
         outcome = worker.train(_from(plan, backend, ends), attempt=len(points) + 1)
-        shown = {each["epoch"]: (*_learnt(each), each["pseudo_labels"]) for each in backend.events_of("epoch")}
+        shown = {epoch["epoch"]: (*_learnt(epoch), epoch["pseudo_labels"]) for epoch in backend.events_of("epoch")}
         assert weights_in(bytes(backend.uploads[WEIGHTS[framework]].content), WEIGHTS[framework]) == weights
     assert shown == epochs
     assert _without_time(outcome) == _without_time(whole)
@@ -168,13 +168,13 @@ def _from(plan: TrainingPlan, backend: FakeBackend, ends: Mapping[int, WindowEnd
 def _going_on(plan: TrainingPlan, backend: FakeBackend) -> TrainingPlan:
     """Return the plan as the backend would give it to the next attempt."""
     checkpoint = backend.checkpoints[-1] if backend.checkpoints else None
-    begun = [WindowEnd.model_validate(each) for each in backend.events_of("window")][-1:]
-    behind = [each for each in begun if each.step == (checkpoint.step if checkpoint else 0) + 1]
+    begun = [WindowEnd.model_validate(window) for window in backend.events_of("window")][-1:]
+    behind = [end for end in begun if end.step == (checkpoint.step if checkpoint else 0) + 1]
     return plan.model_copy(update={"checkpoint": checkpoint, "begun": behind[0] if behind else None})
 
 
 def _by_step(ends: list[dict[str, Any]]) -> dict[int, dict[str, Any]]:
-    return {each["step"]: each for each in ends}
+    return {end["step"]: end for end in ends}
 
 
 def _order(ends: dict[int, dict[str, Any]], topic: str) -> list[int]:

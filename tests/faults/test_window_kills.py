@@ -107,7 +107,7 @@ def start_elsewhere(under_test: InferenceUnderTest) -> tuple[subprocess.Popen[by
         "--state-dir": place,
     }
     worker = subprocess.Popen(
-        [*command, *(str(each) for option in options.items() for each in option)],
+        [*command, *(str(word) for option in options.items() for word in option)],
         stdout=log.open("wb"),
         stderr=subprocess.STDOUT,
         env={"PATH": os.environ["PATH"], "KML_WORKER_TOKEN": WORKER_TOKEN},
@@ -129,7 +129,7 @@ def assert_answered_as_undisturbed(under_test: InferenceUnderTest, sent: int) ->
     outputs = under_test.outputs()
     found = [orjson.loads(record.value or b"")["values"][0] for record in outputs]
     assert dict(zip(sources(outputs), found, strict=True)) == expected
-    assert_answered_once([each for each in inputs if each[:3] in expected], outputs)
+    assert_answered_once([model_input for model_input in inputs if model_input[:3] in expected], outputs)
     assert len(inputs) == sent == len(outputs) + len(under_test.dead_letters()) + waiting
 
 
@@ -152,9 +152,9 @@ def test_twenty_replicas_with_windows_and_without_killed_in_mid_batch(broker: Te
         fleet.stop()
         plain_fleet.stop()
 
-        for each, kills in ((fleet, KILLS), (plain_fleet, len(POINTS))):
-            assert sum(each.kills.values()) == kills
-            assert set(each.kills) == set(POINTS)
+        for replicas, kills in ((fleet, KILLS), (plain_fleet, len(POINTS))):
+            assert sum(replicas.kills.values()) == kills
+            assert set(replicas.kills) == set(POINTS)
         assert_nothing_lost_and_nothing_twice(plain, plain_feed.sent)
         assert_answered_as_undisturbed(under_test, feed.sent)
         admin, changelog = (

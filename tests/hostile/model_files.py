@@ -59,8 +59,8 @@ def _bomb(name: str, before: Mapping[str, bytes] | None = None) -> bytes:
     """A zip whose last member is zeros without end."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        for each, content in (before or {}).items():
-            archive.writestr(each, content)
+        for member, content in (before or {}).items():
+            archive.writestr(member, content)
         archive.writestr(name, _deflated_zeros())
         bomb = archive.filelist[-1]
         bomb.compress_type, bomb.file_size = zipfile.ZIP_DEFLATED, _BOMB_MEGABYTES << 20
@@ -216,7 +216,7 @@ _SAFETENSORS: dict[str, Callable[[str], bytes]] = {
         {"__metadata__": {"format": "pt", "extra:weight": "[" * 100_000}, **json.loads(_named("a")[8:-64])}, bytes(4)
     ),
     "many names": lambda _: _safetensors(
-        {str(each): {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]} for each in range(50_000)}
+        {str(number): {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]} for number in range(50_000)}
     ),
 }
 

@@ -190,7 +190,12 @@ SUBJECTS = {name: (subject, seeds) for name, subject, seeds in subjects()}
 
 
 def test_every_format_is_tried() -> None:
-    assert {each.name for each in formats() if each.by_hand} <= {"RAW", "JSON", "AVRO", "TELEGRAF_STR_JSON"}
+    assert {stream_format.name for stream_format in formats() if stream_format.by_hand} <= {
+        "RAW",
+        "JSON",
+        "AVRO",
+        "TELEGRAF_STR_JSON",
+    }
 
 
 @pytest.mark.parametrize("name", SUBJECTS)

@@ -73,7 +73,7 @@ def answer_to(address: tuple[str, int], request: bytes) -> bytes:
     ("request_", "statuses"),
     [
         (ASK + b"X: " + b"a" * (1 << 20) + b"\r\n\r\n", {431}),
-        (ASK + b"".join(b"X%d: a\r\n" % each for each in range(5000)) + b"\r\n", {431}),
+        (ASK + b"".join(b"X%d: a\r\n" % number for number in range(5000)) + b"\r\n", {431}),
         (b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\n\r\n", {414}),
         (CHUNKED + b"ZZ\r\nabc\r\n0\r\n\r\n", {400}),
         (CHUNKED + b"-5\r\nabc\r\n0\r\n\r\n", {400}),
@@ -113,7 +113,7 @@ def answer_to(address: tuple[str, int], request: bytes) -> bytes:
         ),
         (ASK + b"Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABkAAQ\r\n\r\n", {200}),
     ],
-    ids=lambda each: re.sub(r"\W+", "-", repr(each[-60:])) if isinstance(each, bytes) else "",
+    ids=lambda request: re.sub(r"\W+", "-", repr(request[-60:])) if isinstance(request, bytes) else "",
 )
 def test_a_hostile_request_is_refused(address: tuple[str, int], request_: bytes, statuses: set[int]) -> None:
     version, _, rest = answer_to(address, request_).partition(b" ")
@@ -130,7 +130,7 @@ def test_clients_that_only_drip_are_let_go(address: tuple[str, int]) -> None:
     for connection in dripping:
         with closing(connection):
             connection.settimeout(KEEPALIVE_SECONDS / 10)
-            eventually(lambda each=connection: dripped(each), 60, what="the server's end of the connection")
+            eventually(lambda client=connection: dripped(client), 60, what="the server's end of the connection")
     assert answer_to(address, ASK + b"\r\n").startswith(b"HTTP/1.1 200")
 
 
@@ -155,6 +155,6 @@ def test_connections_beyond_the_bound_are_closed_and_the_others_are_served(addre
         assert more[-1].recv(1) == b""
         first.sendall(ASK + b"\r\n")
         assert first.recv(4096).startswith(b"HTTP/1.1 200")
-        for each in more:
-            each.close()
+        for connection in more:
+            connection.close()
     assert eventually(lambda: answer_to(address, ASK + b"\r\n").startswith(b"HTTP/1.1 200"), 60)

@@ -48,7 +48,7 @@ def take(process: ModelProcess, file: HostileFile, content: bytes) -> None:
 
 def test_there_are_enough_of_them() -> None:
     assert len(FILES) >= 40
-    assert len({str(each) for each in FILES}) == len(FILES)
+    assert len({str(file) for file in FILES}) == len(FILES)
 
 
 @pytest.mark.parametrize("file", FILES, ids=str)

@@ -17,7 +17,7 @@ class Stage:
 
     def all(self, word: str) -> list[str]:
         """Return the arguments of every instruction ``word``."""
-        return [rest for each, rest in self.instructions if each == word]
+        return [rest for instruction, rest in self.instructions if instruction == word]
 
 
 def read_stages(path: Path) -> dict[str, Stage]:

@@ -69,7 +69,7 @@ def test_images_of_a_framework_differ_in_their_command_alone(framework: Framewor
 @pytest.mark.parametrize("name", IMAGES)
 def test_packages_come_before_code(name: str) -> None:
     copies = [rest for stage in reversed(ancestry(STAGES, name)) for rest in stage.all("COPY")]
-    code = [index for index, each in enumerate(copies) if "-code /code" in each]
+    code = [index for index, copy in enumerate(copies) if "-code /code" in copy]
     assert all(index == len(copies) - 1 for index in code)
     assert len(code) == (0 if name == "frontend" else 1)
 

@@ -105,7 +105,7 @@ def test_the_lock_of_an_image_holds_what_its_code_imports(group: str, lock: str)
             ):
                 continue
             for name in _imports(path) - set(folders):
-                distributions = {re.sub(r"[-_.]+", "-", each).lower() for each in owners.get(name, [name])}
+                distributions = {re.sub(r"[-_.]+", "-", owner).lower() for owner in owners.get(name, [name])}
                 if not distributions & locked:
                     missing.add((place, name))
     assert missing == set()

@@ -186,14 +186,16 @@ def test_answers_carry_their_records_time_where_the_topic_bears_it(broker: TestB
         warnings = under_test.backend.stats[-1]["warnings"]
 
     for records in (outputs, letters):
-        own = [dict(each.headers).get("kml-source-timestamp") for each in records]
+        own = [dict(record.headers).get("kml-source-timestamp") for record in records]
         assert own == [None, str(times[1]).encode(), str(times[2]).encode(), None]
-        assert [each.timestamp_ms for each in records if each.timestamp_ms in times] == [times[0], times[3]]
-        assert all(abs(each.timestamp_ms - now) < hour for each in records)
+        assert [record.timestamp_ms for record in records if record.timestamp_ms in times] == [times[0], times[3]]
+        assert all(abs(record.timestamp_ms - now) < hour for record in records)
     assert sources(later) == [(under_test.input_topic, 0, offset) for offset in (8, 9, 10)]
-    assert [dict(each.headers)["kml-source-timestamp"] for each in later] == [str(times[0]).encode()] * 3
-    assert any("older than" in each and "retention.ms=86400000, 24 hours" in each for each in warnings), warnings
-    assert any("message.timestamp.before.max.ms=7200000" in each for each in warnings), warnings
+    assert [dict(record.headers)["kml-source-timestamp"] for record in later] == [str(times[0]).encode()] * 3
+    assert any("older than" in warning and "retention.ms=86400000, 24 hours" in warning for warning in warnings), (
+        warnings
+    )
+    assert any("message.timestamp.before.max.ms=7200000" in warning for warning in warnings), warnings
 
 
 def test_answers_larger_than_kafkas_default_fit_the_topic_that_is_made_for_them(
@@ -207,7 +209,7 @@ def test_answers_larger_than_kafkas_default_fit_the_topic_that_is_made_for_them(
         send(broker, under_test.input_topic, [large] * 5)
         replica = under_test.start()
         eventually(lambda: under_test.answered() == 5, 120)
-        sizes = [len(each.value or b"") for each in under_test.outputs()]
+        sizes = [len(output.value or b"") for output in under_test.outputs()]
         replica.kill()
         replica.wait()
         # A topic with less room: said at the start, and of each answer by how much.
@@ -283,7 +285,7 @@ def test_an_artifact_that_is_not_a_model_fails_with_a_cause(broker: TestBroker, 
 
 
 def predicted_by_replica(inference: InferenceUnderTest) -> dict[int, int]:
-    return {each["replica"]: each["predicted"] for each in inference.backend.stats}
+    return {stats["replica"]: stats["predicted"] for stats in inference.backend.stats}
 
 
 def test_replicas_share_the_partitions_and_hand_them_over(broker: TestBroker, tmp_path: Path) -> None:
@@ -292,7 +294,7 @@ def test_replicas_share_the_partitions_and_hand_them_over(broker: TestBroker, tm
         eventually(lambda: "running" in under_test.states, 120)
         under_test.start(replica=1)
         eventually(
-            lambda: {each["replica"] for each in under_test.backend.stats if each["state"] == "running"} == {0, 1},
+            lambda: {stats["replica"] for stats in under_test.backend.stats if stats["state"] == "running"} == {0, 1},
             120,
         )
         for partition in range(4):

@@ -82,7 +82,7 @@ def _files(
 
 @pytest.mark.parametrize(
     ("input_format", "converted"),
-    [*((each, True) for each in ENCODINGS), (InputFormat.RAW, False), (InputFormat.JSON, False)],
+    [*((encoding, True) for encoding in ENCODINGS), (InputFormat.RAW, False), (InputFormat.JSON, False)],
     ids=lambda value: {True: "onnx", False: "framework"}.get(value, str(value)),
 )
 def test_predictions_of_a_trained_model(

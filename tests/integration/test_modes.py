@@ -245,7 +245,7 @@ def test_a_stream_without_end_is_learnt_from_its_announcement_on(
     )
     reporter = RecordingReporter()
     outcome = run.learn(plan, stopping_at(reporter, 5) if indefinite else reporter)
-    assert [each.window.records for each in reporter.epochs if each.window] == [60] * 5
+    assert [epoch.window.records for epoch in reporter.epochs if epoch.window] == [60] * 5
     assert outcome.samples == {"training": 240, "validation": 60, "test": 60}
     assert outcome.test_metrics["accuracy"] > 0.9
     assert outcome.test_metrics["loss"] < 1
@@ -255,7 +255,7 @@ def test_a_stream_without_end_is_learnt_from_its_announcement_on(
     assert WEIGHTS[framework] in outcome.artifacts
     assert "model.onnx" in outcome.artifacts
     assert sum(reporter.positions[topic].values()) == 340
-    assert not [each for each in outcome.warnings if "error" in each.lower()]
+    assert not [warning for warning in outcome.warnings if "error" in warning.lower()]
 
 
 @pytest.mark.parametrize("framework", list(Framework))
@@ -292,7 +292,7 @@ def test_a_gain_of_0_049_makes_no_version_and_one_of_0_051_makes_one(
     reporter = RecordingReporter()
     run.learn(plan, reporter)
     compared = {step: comparison for step, (_, comparison) in reporter.versions.items()}
-    assert {step: each.champion for step, each in compared.items() if each} == {1: None, 3: 1}
+    assert {step: comparison.champion for step, comparison in compared.items() if comparison} == {1: None, 3: 1}
     promoted = compared[3]
     assert promoted is not None
     values = (promoted.champion_value, promoted.challenger_value, promoted.samples)
@@ -341,7 +341,7 @@ def test_a_killed_model_process_is_replaced_and_the_weights_are_the_same(
         assert outcome.test_metrics["accuracy"] > 0.9
         assert outcome.labels == ["state 0", "state 1", "state 2"]
         assert reporter.versions
-        for version in [each for each, _ in reporter.versions.values()]:
+        for version in [numbered for numbered, _ in reporter.versions.values()]:
             assert (version.learnt, version.artifacts[CONTRACT_FILE]) == (
                 outcome.learnt,
                 outcome.artifacts[CONTRACT_FILE],
@@ -362,7 +362,7 @@ def test_a_mode_trains_several_models_at_once_to_several_parts(run: Run) -> None
     ]
     reporters = {plan.model_name: RecordingReporter() for plan in plans}
     found = TrainsSeveral(plans).run(run.context(plans[0], reporters))
-    assert [(each.model, each.version) for each in found] == [(plan.model_name, None) for plan in plans]
+    assert [(trained.model, trained.version) for trained in found] == [(plan.model_name, None) for plan in plans]
     for framework, part in zip(Framework, found, strict=True):
         reporter = reporters[part.model]
         assert reporter.outcome == part.outcome

@@ -53,7 +53,7 @@ def _send(platform: Platform, topic: str, deployment: int | str) -> None:
 
 def _stream_of(platform: Platform, topic: str) -> Stream:
     def found() -> Stream | None:
-        return next((each for each in platform.client.streams.list() if topic in each.topic), None)
+        return next((listed for listed in platform.client.streams.list() if topic in listed.topic), None)
 
     stream = eventually(found, 60)
     assert isinstance(stream, Stream)
@@ -165,7 +165,11 @@ def test_an_online_sink_of_2023_trains_unchanged_and_junk_next_to_it_is_passed_o
     result = platform.client.results.wait_for(deployment.results[0].id, RunState.FINISHED, timeout_seconds=300)
     assert result.outcome is not None
     assert result.outcome.samples["training"] == 120
-    assert not [each for each in platform.client.streams.refused() if topic in each.value or "junk" in each.value]
+    assert not [
+        announcement
+        for announcement in platform.client.streams.refused()
+        if topic in announcement.value or "junk" in announcement.value
+    ]
 
 
 @pytest.mark.parametrize(

@@ -66,9 +66,9 @@ def chains(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Chai
     folder = tmp_path_factory.mktemp("models")
     models = {framework: enter(platform, folder, framework) for framework in FRAMEWORKS}
     # One sub-model stands for its chain.
-    tops = [word for each in models.values() for word in ("--model", str(each[-1]))]
+    tops = [word for model in models.values() for word in ("--model", str(model[-1]))]
     configuration: Any = platform.json("configurations", "create", "chains", *tops)
-    assert configuration["models"] == sorted(pk for each in models.values() for pk in each)
+    assert configuration["models"] == sorted(pk for model in models.values() for pk in model)
     assert "added" in configuration["note"]
     deployment: Any = platform.json(
         *("deployments", "create", str(configuration["id"]), "--confusion-matrix", "--learning-rate", "0.002"),
@@ -80,39 +80,39 @@ def chains(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Chai
         "mnist_dataset_training_example.py",
         *("--deployment", str(deployment["id"]), "--bootstrap-servers", platform.bootstrap_servers),
     )
-    of_model = {each["model"]: each["id"] for each in deployment["results"]}
-    results = {framework: [of_model[pk] for pk in each] for framework, each in models.items()}
-    for each in results.values():
+    of_model = {result["model"]: result["id"] for result in deployment["results"]}
+    results = {framework: [of_model[pk] for pk in model] for framework, model in models.items()}
+    for result in results.values():
         # Those below wait for the same as the top.
-        done = platform.cli("results", "wait", str(each[0]), "--timeout", "240")
-        assert done.returncode == 0, done.stderr + platform.cli("results", "logs", str(each[0])).stdout
+        done = platform.cli("results", "wait", str(result[0]), "--timeout", "240")
+        assert done.returncode == 0, done.stderr + platform.cli("results", "logs", str(result[0])).stdout
     return Chains(deployment["id"], results)
 
 
 def shown(platform: Platform, chains: Chains, framework: str) -> list[TrainingResult]:
-    return [platform.client.results.get(each) for each in chains.results[framework]]
+    return [platform.client.results.get(result) for result in chains.results[framework]]
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_each_sub_model_has_a_result_of_its_own(platform: Platform, chains: Chains, framework: str) -> None:
     results = shown(platform, chains, framework)
-    assert [each.state for each in results] == [RunState.FINISHED] * 3
-    assert [(each.tier, each.leader) for each in results] == [(0, results[2].id), (1, results[2].id), (2, None)]
+    assert [result.state for result in results] == [RunState.FINISHED] * 3
+    assert [(result.tier, result.leader) for result in results] == [(0, results[2].id), (1, results[2].id), (2, None)]
     metrics = {"loss", "sparse_categorical_accuracy", "sparse_top_k_categorical_accuracy"}
-    for number, each in enumerate(results):
-        outcome = each.outcome
+    for number, result in enumerate(results):
+        outcome = result.outcome
         assert outcome is not None
-        assert [epoch.epoch for epoch in each.epochs] == [1, 2, 3]
-        assert set(each.test_metrics) - metrics == ({"total_loss"} if number == 2 else set())
-        assert metrics <= set(each.epochs[-1].validation)
+        assert [epoch.epoch for epoch in result.epochs] == [1, 2, 3]
+        assert set(result.test_metrics) - metrics == ({"total_loss"} if number == 2 else set())
+        assert metrics <= set(result.epochs[-1].validation)
         assert outcome.samples == {"training": 1437, "validation": 180, "test": 180}
         # Counted by another way than the metric is.
-        assert each.confusion_matrix is not None
-        matrix = np.array(each.confusion_matrix.matrix)
+        assert result.confusion_matrix is not None
+        matrix = np.array(result.confusion_matrix.matrix)
         accuracy = float(np.trace(matrix) / matrix.sum())
-        assert each.test_metrics["sparse_categorical_accuracy"] == pytest.approx(accuracy, abs=1e-6)
+        assert result.test_metrics["sparse_categorical_accuracy"] == pytest.approx(accuracy, abs=1e-6)
         assert accuracy > 0.8
-        files = {artifact.name for artifact in each.artifacts}
+        files = {artifact.name for artifact in result.artifacts}
         assert {"model.onnx"} < files
         assert ("exits.json" in files) == (number == 2)
         assert outcome.exit is not None
@@ -125,12 +125,16 @@ def test_each_sub_model_has_a_result_of_its_own(platform: Platform, chains: Chai
 def test_limits_are_proposed_by_what_was_held_out(platform: Platform, chains: Chains, framework: str) -> None:
     edge, fog, cloud = chains.results[framework]
     curves = platform.client.results.exits(cloud)
-    assert ([each.result for each in curves.tiers], curves.of, curves.samples) == ([edge, fog, cloud], "test", 180)
+    assert ([tier_curve.result for tier_curve in curves.tiers], curves.of, curves.samples) == (
+        [edge, fog, cloud],
+        "test",
+        180,
+    )
     for tier, result in zip(curves.tiers, shown(platform, chains, framework), strict=True):
         assert tier.alone == pytest.approx(result.test_metrics["sparse_categorical_accuracy"], abs=1e-6)
-    assert [each.limit is None for each in curves.tiers] == [False, False, True]
+    assert [tier_curve.limit is None for tier_curve in curves.tiers] == [False, False, True]
     first = curves.tiers[0]
-    assert max(each.accuracy for each in first.points) - curves.accuracy <= 0.0051
+    assert max(point.accuracy for point in first.points) - curves.accuracy <= 0.0051
     assert 0.1 < first.limit <= 1  # type: ignore[operator]
     # Another tier may be asked about; nothing goes up where the limit is 0.
     stays = platform.client.results.exits(edge, [0.0, None])
@@ -150,11 +154,11 @@ def test_a_served_chain_decides_as_its_curves_say(platform: Platform, chains: Ch
     for place in (0, 1):
         # A third goes up, of what comes to the tier.
         points = client.results.exits(results[0], limits).tiers[place].points
-        limits.append(min(points, key=lambda each: abs(each.sent_up - 1 / 3)).limit)
+        limits.append(min(points, key=lambda point: abs(point.sent_up - 1 / 3)).limit)
     asked = [{"result": pk, "limit": limit} for pk, limit in zip(results, limits, strict=False)]
     tiers = client.inferences.create_chain(result=results[0], prefix="cascade", tiers=asked)
-    for each in tiers:
-        client.inferences.wait_for(each.id, RunState.RUNNING, timeout_seconds=240)
+    for tier in tiers:
+        client.inferences.wait_for(tier.id, RunState.RUNNING, timeout_seconds=240)
     images = load_module(MNIST / "mnist_data.py").load_mnist(digits=True)[1].images
     producer = ordered_producer(platform.bootstrap_servers)
     for number, image in enumerate(images):
@@ -170,19 +174,19 @@ def test_a_served_chain_decides_as_its_curves_say(platform: Platform, chains: Ch
     output = tiers[0].output_topic
     eventually(lambda: len(read(output)) == len(images), 120, interval_seconds=1, what="all records to be answered")
     answers = read(output)
-    by_tier = {name: {pk for pk, each in answers.items() if texts(each)["kml-tier"] == name} for name in ROLES}
+    by_tier = {name: {pk for pk, answer in answers.items() if texts(answer)["kml-tier"] == name} for name in ROLES}
     came = set(range(len(images)))
     for place, name in enumerate(ROLES[:-1]):
         up = read(tiers[place].upper_topic)
         assert set(up) == came - by_tier[name], "what a tier does not answer goes up, and nothing else"
-        assert {len(each.value() or b"") for each in up.values()} == {256}
+        assert {len(message.value() or b"") for message in up.values()} == {256}
         assert len(up) / len(came) == pytest.approx(1 / 3, abs=0.12)
         # The answer of the tier above, computed from its own file.
         result = client.results.get(results[place + 1])
         (onnx,) = client.results.download(result.id, tmp_path / name, names=["model.onnx"])
         session = onnxruntime.InferenceSession(str(onnx), providers=["CPUExecutionProvider"])
         numbers = sorted(up)
-        rows = np.stack([np.frombuffer(up[each].value() or b"", "<f4") for each in numbers])
+        rows = np.stack([np.frombuffer(up[key].value() or b"", "<f4") for key in numbers])
         prediction = np.asarray(session.run(None, {session.get_inputs()[0].name: rows})[-1])
         assert result.outcome is not None
         assert result.outcome.exit is not None
@@ -207,12 +211,12 @@ def test_the_run_of_a_chain_is_one(platform: Platform, chains: Chains) -> None:
     edge, fog, cloud = chains.results["pytorch"]
     assert platform.cli("results", "logs", str(edge)).stdout == platform.cli("results", "logs", str(cloud)).stdout
     client.results.restart(fog)
-    for each in (edge, fog, cloud):
-        assert client.results.get(each).state in (RunState.WAITING, RunState.RUNNING, RunState.FINISHED)
+    for result in (edge, fog, cloud):
+        assert client.results.get(result).state in (RunState.WAITING, RunState.RUNNING, RunState.FINISHED)
     client.results.wait_for(edge, RunState.FINISHED, timeout_seconds=240)
-    assert [client.results.get(each).current_version for each in (edge, fog, cloud)] == [2, 2, 2]
+    assert [client.results.get(result).current_version for result in (edge, fog, cloud)] == [2, 2, 2]
     client.results.promote(edge, 1)
-    assert [client.results.get(each).current_version for each in (edge, fog, cloud)] == [1, 1, 1]
+    assert [client.results.get(result).current_version for result in (edge, fog, cloud)] == [1, 1, 1]
 
 
 LOWER = """
@@ -246,7 +250,7 @@ def test_a_stream_without_end_makes_versions_of_all_whichever_process_is_killed(
         | {"improvement": 0.0},
         chain={"learning_rate": 0.01},
     )
-    pks = {each.model: each.id for each in deployment.results}
+    pks = {training_result.model: training_result.id for training_result in deployment.results}
     leader, follower = pks[top.id], pks[low.id]
     features, labels = blobs(3 * WINDOW)
     with OnlineRawSink(
@@ -265,9 +269,9 @@ def test_a_stream_without_end_makes_versions_of_all_whichever_process_is_killed(
         eventually(lambda: len(client.results.get(follower).epochs) == 3, 180, what="three windows to be learnt")
     client.results.stop(follower)
     client.results.wait_for(follower, RunState.FINISHED, timeout_seconds=120)
-    for each in (leader, follower):
-        result = client.results.get(each)
+    for trained in (leader, follower):
+        result = client.results.get(trained)
         assert (result.state, result.attempt, len(result.epochs)) == (RunState.FINISHED, 2, 3)
-        made = [(version.number, version.step) for version in reversed(client.results.versions(each))]
+        made = [(version.number, version.step) for version in reversed(client.results.versions(trained))]
         assert made == [(1, 1), (2, 2), (3, 3), (4, None)]
         assert result.current_version == 4

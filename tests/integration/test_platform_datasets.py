@@ -81,7 +81,7 @@ def test_a_topic_of_readings_is_learnt_and_served_without_a_sink(
     assert "failure" in looked.stdout
     contract: Any = platform.json("datasets", "infer", machines)
     # What is proposed, without the price, which is noise.
-    contract["columns"] = [each for each in contract["columns"] if each["name"] != "price"]
+    contract["columns"] = [column for column in contract["columns"] if column["name"] != "price"]
     (tmp_path / "contract.json").write_bytes(orjson.dumps(contract))
     given = ("--contract", str(tmp_path / "contract.json"), "--test-rate", "0.2")
     dataset: Any = platform.json("datasets", "create", "readings", machines, *given)
@@ -90,7 +90,7 @@ def test_a_topic_of_readings_is_learnt_and_served_without_a_sink(
     assert (version["number"], version["records"], version["test_rate"]) == (1, 2000, 0.2)
     records = machine_records(2000)
     codec = codec_for("COLUMNS", {"contract": version["contract"]})
-    width = codec.settled([each.value for each in records], []).features.sample_shape
+    width = codec.settled([record.value for record in records], []).features.sample_shape
     assert width is not None
     codes = {name: code.replace("WIDTH", str(width[0])) for name, code in (("tensorflow", KERAS), ("pytorch", PYTORCH))}
     configuration = configure(platform, tmp_path, "failures", codes)
@@ -108,9 +108,9 @@ def test_models_of_several_inputs_learn_columns_by_their_names(
     contract: Any = platform.json("datasets", "infer", machines)
     wanted = {"temperature": "numbers", "pressure": "numbers", "load": "numbers", "status": "state"}
     contract["columns"] = [
-        {**each, "input": wanted[name]}
-        for each in contract["columns"]
-        if (name := each["name"].removeprefix("reading.").removeprefix("reading_")) in wanted
+        {**column, "input": wanted[name]}
+        for column in contract["columns"]
+        if (name := column["name"].removeprefix("reading.").removeprefix("reading_")) in wanted
     ]
     assert len(contract["columns"]) == 4
     client = platform.client
@@ -140,8 +140,8 @@ def configure(platform: Platform, folder: Path, name: str, codes: dict[str, str]
 
 def learnt_and_served(platform: Platform, deployment: Any, records: list[Any], folder: Path) -> None:
     client = platform.client
-    for each in deployment["results"]:
-        result = client.results.wait_for(each["id"], RunState.FINISHED, timeout_seconds=240)
+    for trained in deployment["results"]:
+        result = client.results.wait_for(trained["id"], RunState.FINISHED, timeout_seconds=240)
         assert result.outcome is not None
         assert "data set's contract" in str(result.outcome.split)
         accuracy = next(value for name, value in result.outcome.test_metrics.items() if "accuracy" in name)
@@ -158,7 +158,7 @@ def exported(platform: Platform, dataset: int, folder: Path) -> None:
         done = platform.cli("datasets", "export", str(dataset), "--to", str(folder / name))
         assert done.returncode == 0, done.stderr
     with np.load(folder / "readings.npz") as arrays:
-        assert [arrays["features"].shape[1:]] == [tuple(each["shape"]) for each in seen["inputs"]]
+        assert [arrays["features"].shape[1:]] == [tuple(model_input["shape"]) for model_input in seen["inputs"]]
         assert np.bincount(arrays["part"]).tolist() == [1400, 200, 400]
         table = pl.read_parquet(folder / "readings.parquet")
         np.testing.assert_array_equal(table.drop("failure", "part").to_numpy(), arrays["features"])
@@ -176,19 +176,19 @@ def serve(platform: Platform, result: int, records: list[Any], folder: Path) -> 
     )
     assert inference.input_format == "COLUMNS"
     client.inferences.wait_for(inference.id, RunState.RUNNING, timeout_seconds=120)
-    samples = [orjson.loads(each.value) for each in records]
+    samples = [orjson.loads(record.value) for record in records]
     found = client.inferences.predict_batch(inference.id, samples)
-    answers = [each for each in found if isinstance(each, Prediction)]
+    answers = [prediction for prediction in found if isinstance(prediction, Prediction)]
     assert len(answers) == len(samples)
     names = ["model.onnx", "contract.json"]
     path, contract = client.results.download(result, folder / str(result), names=names)
     decoded = CompiledContract.from_json(contract.read_bytes()).decode(ListBatch(records)).inputs
     session = onnxruntime.InferenceSession(path)
-    inputs = {each.name: decoded.get(each.name, decoded.get("")) for each in session.get_inputs()}
+    inputs = {model_input.name: decoded.get(model_input.name, decoded.get("")) for model_input in session.get_inputs()}
     expected = session.run(None, inputs)[0]
-    np.testing.assert_allclose([each.values for each in answers], expected, atol=1e-5)
-    carried = [{"load": each["load"], "reading.pressure": each["reading"]["pressure"]} for each in samples]
-    assert [each.include for each in answers] == carried
+    np.testing.assert_allclose([answer.values for answer in answers], expected, atol=1e-5)
+    carried = [{"load": sample["load"], "reading.pressure": sample["reading"]["pressure"]} for sample in samples]
+    assert [answer.include for answer in answers] == carried
     with pytest.raises(SampleError, match="temperature"):
         client.inferences.predict(inference.id, {**samples[0], "reading": None})
     client.inferences.stop(inference.id)
@@ -266,8 +266,8 @@ def test_windows_are_learnt_as_a_forecast_and_served(platform: Platform, tmp_pat
         *("--tensorflow-fit", "epochs=20", "--pytorch-fit", "max_epochs=20", "--batch-size", "32"),
     )
     client = platform.client
-    for each in deployment["results"]:
-        result = client.results.wait_for(each["id"], RunState.FINISHED, timeout_seconds=240)
+    for trained in deployment["results"]:
+        result = client.results.wait_for(trained["id"], RunState.FINISHED, timeout_seconds=240)
         assert result.outcome is not None
         # 180 records of each key make 175 samples; what lies across the border of the split is left out.
         assert result.outcome.test_metrics["loss"] < 0.1, result.outcome.test_metrics
@@ -282,7 +282,7 @@ def test_windows_are_learnt_as_a_forecast_and_served(platform: Platform, tmp_pat
     windows = np.array([[[math.sin(number / 2), 1] for number in range(start, start + 4)] for start in range(177)])
     expected = session.run(None, {session.get_inputs()[0].name: windows.astype(np.float32)})[0]
     answers = [record for record in read_topic(platform.bootstrap_servers, "forecasts") if record.key == b"k0"]
-    np.testing.assert_allclose([orjson.loads(each.value or b"")["values"] for each in answers], expected, atol=1e-4)
+    np.testing.assert_allclose([orjson.loads(answer.value or b"")["values"] for answer in answers], expected, atol=1e-4)
     client.inferences.stop(inference.id)
 
 

@@ -52,7 +52,7 @@ _BETTER_AT_ONCE = {"MNIST_RAW_format", "MNIST_online", "MNIST_tiers", "flights_m
 
 
 def test_each_example_runs_here_or_as_the_demo() -> None:
-    assert {each.name for each in EXAMPLES} == {*_FRAMEWORKS, "digits"}
+    assert {example.name for example in EXAMPLES} == {*_FRAMEWORKS, "digits"}
 
 
 @pytest.fixture
@@ -61,21 +61,25 @@ def served(platform: Platform) -> Iterator[list[Inference]]:
     found: list[Inference] = []
     yield found
     client = platform.client
-    for each in client.inferences.list(state=RunState.RUNNING):
-        if each.id in {known.id for known in found}:
-            client.inferences.stop(each.id)
+    for inference in client.inferences.list(state=RunState.RUNNING):
+        if inference.id in {known.id for known in found}:
+            client.inferences.stop(inference.id)
 
 
 def go(platform: Platform, example: Listed, served: list[Inference], framework: str) -> Score:
     """Run an example in small; returns its score in one framework."""
-    before = {each.id for each in platform.client.inferences.list()}
+    before = {inference.id for inference in platform.client.inferences.list()}
     (score,) = example.run(platform.client, Effort((framework,), quick=True, offline=True))
-    served += [each for each in platform.client.inferences.list() if each.id not in before]
+    served += [inference for inference in platform.client.inferences.list() if inference.id not in before]
     return score
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(each, marks=pytest.mark.docs) if each in _OTHERS else each for each in _FRAMEWORKS]
+    "name",
+    [
+        pytest.param(framework, marks=pytest.mark.docs) if framework in _OTHERS else framework
+        for framework in _FRAMEWORKS
+    ],
 )
 def test_an_example_goes_its_whole_way(
     platform: Platform, served: list[Inference], name: str, capsys: pytest.CaptureFixture[str]
@@ -90,22 +94,22 @@ def test_an_example_goes_its_whole_way(
         assert score.better, score
     # What is not the data set of the name is said to be something else.
     assert "generated" in said.lower() or "Not " in said
-    assert any(f"/inference/{each.id}" in said for each in served)
+    assert any(f"/inference/{inference.id}" in said for inference in served)
 
 
 @pytest.mark.docs
 def test_one_click_runs_an_example(platform: Platform, served: list[Inference]) -> None:
     """As the web UI's empty states do it: by the API alone, in a process that the platform starts."""
     headers = {"Authorization": f"Bearer {platform.state.cli_token.read_text().strip()}"}
-    before = {each.id for each in platform.client.inferences.list()}
+    before = {inference.id for inference in platform.client.inferences.list()}
     with httpx.Client(base_url=platform.status.url, headers=headers, timeout=60) as client:
         assert client.post("/api/examples/", json={"name": "digits"}).status_code == 202
         eventually(lambda: _last_run(client)["state"] != "running", 600)
         ended = _last_run(client)
-    served += [each for each in platform.client.inferences.list() if each.id not in before]
+    served += [inference for inference in platform.client.inferences.list() if inference.id not in before]
     assert ended["state"] == "finished", ended
     assert len(served) == 2
-    assert any(f"/inference/{each.id}" in ended["output"] for each in served)
+    assert any(f"/inference/{inference.id}" in ended["output"] for inference in served)
     assert "accuracy" in ended["output"].lower()
     eventually(lambda: "example digits" not in str(platform.json("tokens", "list")), 60, what="its token is given back")
 
@@ -117,8 +121,10 @@ def _last_run(client: httpx.Client) -> dict[str, Any]:
 
 @pytest.mark.docs
 def test_what_the_edge_hands_up_are_its_64_numbers(platform: Platform) -> None:
-    edges = [each for each in platform.client.inferences.list() if each.tier and "edge" in each.tier]
-    edge = next(each for each in edges if each.upper_topic and each.upper_topic.startswith("mnist-"))
+    edges = [
+        inference for inference in platform.client.inferences.list() if inference.tier and "edge" in inference.tier
+    ]
+    edge = next(edge for edge in edges if edge.upper_topic and edge.upper_topic.startswith("mnist-"))
     assert edge.upper_topic
     (numbers,) = handed_up(platform.bootstrap_servers, edge.upper_topic, 1, timeout_seconds=60)
     assert (numbers.shape, numbers.dtype) == ((64,), np.dtype("float32"))
@@ -127,7 +133,7 @@ def test_what_the_edge_hands_up_are_its_64_numbers(platform: Platform) -> None:
 def test_the_old_avro_program_sends_people_and_shows_answers(
     platform: Platform, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    inference = next(each for each in platform.client.inferences.list() if each.input_topic.startswith("hcopd-"))
+    inference = next(listed for listed in platform.client.inferences.list() if listed.input_topic.startswith("hcopd-"))
     platform.client.inferences.restart(inference.id)
     platform.client.inferences.wait_for(inference.id, RunState.RUNNING, timeout_seconds=120)
     try:

@@ -62,8 +62,10 @@ def kill(platform: Platform, component: str) -> None:
     os.kill(killed, signal.SIGKILL)
     eventually(
         lambda: any(
-            each.name == component and each.state == ComponentState.READY and each.pid != killed
-            for each in platform.status.components
+            component_status.name == component
+            and component_status.state == ComponentState.READY
+            and component_status.pid != killed
+            for component_status in platform.status.components
         ),
         180,
         what=f"{component} to be ready again",
@@ -120,7 +122,9 @@ def test_what_it_learns_is_what_it_would_have_learnt_undisturbed(platform: Platf
     assert stopped.outcome.samples == {"training": 80, "validation": 20, "test": 20}
     versions = client.results.versions(pk)
     # Each improved; the last one is made when it is stopped, and the model of the fifth window is the same.
-    assert [(each.number, each.step) for each in reversed(versions)] == [(n, n) for n in range(1, 6)] + [(6, None)]
+    assert [(version.number, version.step) for version in reversed(versions)] == [(n, n) for n in range(1, 6)] + [
+        (6, None)
+    ]
     assert versions[0].positions == {"lives-on": {"0": 100}}
 
     undisturbed = deploy(platform, configuration, stream_timeout=1000)
@@ -129,7 +133,7 @@ def test_what_it_learns_is_what_it_would_have_learnt_undisturbed(platform: Platf
     assert stopped.stream is not None
     client.streams.send(stopped.stream, deployment=other)
     whole = client.results.wait_for(undisturbed, RunState.FINISHED, timeout_seconds=240)
-    assert [_learnt(each) for each in run().epochs] == [_learnt(each) for each in whole.epochs]
+    assert [_learnt(epoch) for epoch in run().epochs] == [_learnt(epoch) for epoch in whole.epochs]
     assert whole.outcome is not None
     assert whole.outcome.artifacts["model.safetensors"] == stopped.outcome.artifacts["model.safetensors"]
 

@@ -86,8 +86,8 @@ def test_a_killed_component_comes_back(running_platform: Platform) -> None:
         os.kill(killed, signal.SIGKILL)
 
         def is_back(name: str = name, killed: int = killed) -> bool:
-            each = next(each for each in running_platform.status.components if each.name == name)
-            return each.state == ComponentState.READY and each.pid != killed and each.restarts >= 1
+            component = next(component for component in running_platform.status.components if component.name == name)
+            return component.state == ComponentState.READY and component.pid != killed and component.restarts >= 1
 
         eventually(is_back, 180, what=f"{name} to be ready again")
     assert running_platform.client.models.list() == []
@@ -96,10 +96,10 @@ def test_a_killed_component_comes_back(running_platform: Platform) -> None:
 
 def test_up_serves_down_leaves_nothing_and_a_later_start_keeps_everything(running_platform: Platform) -> None:
     before = running_platform.status
-    assert all(each.state == ComponentState.READY for each in before.components)
+    assert all(component.state == ComponentState.READY for component in before.components)
     assert broker_answers(before.bootstrap_servers)
     made = running_platform.client.users.create(username="ada", role="viewer", password="")
-    pids = [each.pid for each in before.components if each.pid is not None] + [before.supervisor_pid]
+    pids = [component.pid for component in before.components if component.pid is not None] + [before.supervisor_pid]
     done = running_platform.cli("down")
     assert done.returncode == 0, done.stderr
     assert [pid for pid in pids if not _is_gone(pid)] == []
@@ -124,7 +124,7 @@ def test_up_works_and_down_cleans_up_after_a_killed_supervisor(running_platform:
     _kill_supervisor(running_platform)
     running_platform.up()
     assert running_platform.client.models.list() == []
-    pids = [each.pid for each in running_platform.status.components if each.pid is not None]
+    pids = [component.pid for component in running_platform.status.components if component.pid is not None]
     _kill_supervisor(running_platform)
     done = running_platform.cli("down")
     assert done.returncode == 0, done.stderr
@@ -168,13 +168,13 @@ def test_ctrl_c_ends_everything_and_an_ephemeral_platform_leaves_no_folder(short
         assert process.returncode == 0, output
     finally:
         process.kill()
-    assert [each.pid for each in processes if not _is_gone(each.pid)] == []
+    assert [started.pid for started in processes if not _is_gone(started.pid)] == []
     assert not folder.exists()
 
 
 def test_someone_elses_broker_is_used_and_left_alone(own_platform: Platform, broker: TestBroker) -> None:
     own_platform.up("--bootstrap-servers", broker.bootstrap_servers, "--port", "0")
     assert own_platform.bootstrap_servers == broker.bootstrap_servers
-    assert "broker" not in {each.name for each in own_platform.status.components}
+    assert "broker" not in {component.name for component in own_platform.status.components}
     own_platform.cli("down")
     assert broker_answers(broker.bootstrap_servers)

@@ -83,14 +83,14 @@ def trained(platform: Platform) -> Trained:
         *("deployments", "create", str(configuration["id"]), "--batch-size", "32", "--confusion-matrix"),
         *("--tensorflow-fit", "epochs=5, shuffle=True", "--pytorch-fit", "max_epochs=5, shuffle=True"),
     )
-    assert {each["state"] for each in deployment["results"]} <= {"created", "waiting"}
+    assert {row["state"] for row in deployment["results"]} <= {"created", "waiting"}
     said = run_example(
         platform,
         "mnist_dataset_training_example.py",
         *("--deployment", str(deployment["id"]), "--bootstrap-servers", platform.bootstrap_servers),
     )
     assert "1797 images sent in" in said
-    results = {each["framework"]: each["id"] for each in deployment["results"]}
+    results = {row["framework"]: row["id"] for row in deployment["results"]}
     for result in results.values():
         done = platform.cli("results", "wait", str(result), "--timeout", "240")
         assert done.returncode == 0, done.stderr + platform.cli("results", "logs", str(result)).stdout
@@ -101,8 +101,8 @@ def trained(platform: Platform) -> Trained:
 def test_a_result_tells_everything_about_itself(platform: Platform, trained: Trained, framework: str) -> None:
     result = platform.client.results.get(trained.results[framework])
     assert result.state == RunState.FINISHED
-    assert [each.epoch for each in result.epochs] == [1, 2, 3, 4, 5]
-    assert all(each.training and each.validation for each in result.epochs)
+    assert [epoch.epoch for epoch in result.epochs] == [1, 2, 3, 4, 5]
+    assert all(epoch.training and epoch.validation for epoch in result.epochs)
     assert result.test_metrics
     assert result.outcome is not None
     assert result.outcome.samples == {"training": 1437, "validation": 180, "test": 180}
@@ -112,7 +112,7 @@ def test_a_result_tells_everything_about_itself(platform: Platform, trained: Tra
 
 
 def test_both_frameworks_trained_on_the_same_slice(platform: Platform, trained: Trained) -> None:
-    first, second = (platform.client.results.get(each) for each in trained.results.values())
+    first, second = (platform.client.results.get(result) for result in trained.results.values())
     assert first.outcome is not None
     assert second.outcome is not None
     assert first.outcome.slice_sha256 == second.outcome.slice_sha256
@@ -159,17 +159,17 @@ def test_inference_answers_with_the_format_filled_in(
     tail = platform.cli("tail", str(made["id"]), "--from-beginning", "-n", "300", "--timeout", "90", "--json")
     records = [orjson.loads(line) for line in tail.stdout.splitlines()]
     sources = [f"{topics[1]}/0/{number}" for number in range(300)]
-    assert [each["headers"]["kml-source"] for each in records] == sources
+    assert [record["headers"]["kml-source"] for record in records] == sources
     np.save(tmp_path / "images.npy", load_module(MNIST / "mnist_data.py").load_mnist(digits=True)[1].images[:3])
     predict = ("inferences", "predict", str(made["id"]), str(tmp_path / "images.npy"), "--skip", "1")
     predictions: Any = platform.json(*predict)
-    assert [each["source"] for each in predictions] == [f"{topics[1]}[0]@{offset}" for offset in (300, 301)]
+    assert [prediction["source"] for prediction in predictions] == [f"{topics[1]}[0]@{offset}" for offset in (300, 301)]
     # Of the same images, so the same answers as before.
-    before = [pytest.approx(each["value"]["values"], abs=1e-4) for each in records[1:3]]
-    assert [each["values"] for each in predictions] == before
+    before = [pytest.approx(record["value"]["values"], abs=1e-4) for record in records[1:3]]
+    assert [prediction["values"] for prediction in predictions] == before
     said = platform.cli(*predict).stdout
     assert re.search(rf"1 +{predictions[0]['label']} +[01]", said), said
-    assert all(len(each["value"]["values"]) == 10 for each in records)
+    assert all(len(record["value"]["values"]) == 10 for record in records)
     _is_reported_to_prometheus(platform, made["id"])
     assert platform.cli("inferences", "stop", str(made["id"])).returncode == 0
     stopped = platform.cli("inferences", "wait", str(made["id"]), "--state", "stopped", "--timeout", "240")
@@ -189,16 +189,20 @@ def _is_reported_to_prometheus(platform: Platform, inference: int) -> None:
         headers = {"authorization": f"Bearer {token}"}
         answer = httpx.get(f"{platform.status.url}/metrics", headers=headers, trust_env=False, timeout=60)
         assert answer.status_code == 200, answer.text
-        samples[:] = [each for family in text_string_to_metric_families(answer.text) for each in family.samples]
-        return processes <= {each.labels["process"] for each in samples if each.name == "process_open_fds"}
+        samples[:] = [sample for family in text_string_to_metric_families(answer.text) for sample in family.samples]
+        return processes <= {sample.labels["process"] for sample in samples if sample.name == "process_open_fds"}
 
     eventually(all_tell)
     of_replica = {
-        (each.name, each.labels.get("outcome")): each.value for each in samples if each.labels["process"] == replica
+        (sample.name, sample.labels.get("outcome")): sample.value
+        for sample in samples
+        if sample.labels["process"] == replica
     }
     assert of_replica["kafkaml_replica_records_total", "predicted"] >= 300
     assert of_replica["kafkaml_replica_latency_seconds_count", None] >= 300
-    trained = [each.value for each in samples if each.labels.get("kind") == "training" and each.name == "kafkaml_runs"]
+    trained = [
+        sample.value for sample in samples if sample.labels.get("kind") == "training" and sample.name == "kafkaml_runs"
+    ]
     assert sum(trained) >= 2
 
 
@@ -212,13 +216,13 @@ def test_a_stream_is_sent_again_to_another_deployment(platform: Platform, traine
     )
     done = platform.cli("streams", "send", str(stream), "--deployment", str(deployment.id))
     assert done.returncode == 0, done.stderr
-    for each in deployment.results:
-        result = platform.client.results.wait_for(each.id, RunState.FINISHED, timeout_seconds=240)
+    for training_result in deployment.results:
+        result = platform.client.results.wait_for(training_result.id, RunState.FINISHED, timeout_seconds=240)
         assert len(result.epochs) == 1
         assert result.confusion_matrix is None
     # Nothing was copied: the announcement names the same records.
     streams = platform.client.streams.list()
-    assert len({each.topic for each in streams if each.id == stream or each.deployment == deployment.id}) == 1
+    assert len({listed.topic for listed in streams if listed.id == stream or listed.deployment == deployment.id}) == 1
 
 
 def test_a_csv_file_trains_a_model_that_was_written_for_it(platform: Platform, tmp_path: Path) -> None:
@@ -302,15 +306,25 @@ def test_no_secret_is_anywhere_but_in_its_own_place(platform: Platform, trained:
     made = httpx.post(
         f"{url}/api/tokens/", json={"name": canary, "role": "viewer", "days": 1}, headers=owner
     ).raise_for_status()
-    secrets += [made.json()["token"], token, *(each.read_text().strip() for each in platform.state.secrets.glob("*_*"))]
+    secrets += [
+        made.json()["token"],
+        token,
+        *(secret_file.read_text().strip() for secret_file in platform.state.secrets.glob("*_*")),
+    ]
     assert len(set(secrets)) >= 20
     own = platform.state.secrets
-    files = [each for each in platform.state.root.rglob("*") if each.is_file() and own not in each.parents]
+    files = [
+        kept_file
+        for kept_file in platform.state.root.rglob("*")
+        if kept_file.is_file() and own not in kept_file.parents
+    ]
     pages = [
         line.removeprefix("api/") for line in ("models", "results", "users", "tokens", "audit", "inferences", "streams")
     ]
     said = b"".join(httpx.get(f"{url}/api/{page}/?page_size=100", headers=owner).content for page in pages)
-    said += " ".join(word for each in psutil.process_iter(["cmdline"]) for word in each.info["cmdline"] or ()).encode()
+    said += " ".join(
+        word for process in psutil.process_iter(["cmdline"]) for word in process.info["cmdline"] or ()
+    ).encode()
     contents = {Path("answers and command lines"): said}
     for path in files:
         # Some come and go.
@@ -341,4 +355,4 @@ def test_everything_can_be_listed_as_a_table_and_as_json(
         assert isinstance(orjson.loads(as_json.stdout), list)
     document = orjson.loads(runner.invoke(app, ["status", "--json"]).stdout)
     assert document["running"] is True
-    assert {each["state"] for each in document["components"]} == {"ready"}
+    assert {component["state"] for component in document["components"]} == {"ready"}

@@ -99,7 +99,9 @@ def inference(platform: Platform) -> Inference:
     (result,) = made.results
     client.results.wait_for(result.id, RunState.FINISHED, timeout_seconds=240)
     admin = AdminClient({"bootstrap.servers": platform.bootstrap_servers})
-    for made_topic in admin.create_topics([NewTopic(each, PARTITIONS, 1) for each in (INPUT, OUTPUT)]).values():
+    for made_topic in admin.create_topics(
+        [NewTopic(topic_name, PARTITIONS, 1) for topic_name in (INPUT, OUTPUT)]
+    ).values():
         made_topic.result(60)
     return client.inferences.create(result=result.id, input_topic=INPUT, output_topic=OUTPUT, replicas=0)
 
@@ -118,7 +120,7 @@ def answered(platform: Platform) -> Callable[[], int]:
     consumer = Consumer({"bootstrap.servers": platform.bootstrap_servers, "group.id": "far-ends"})
 
     def count() -> int:
-        ends = (consumer.get_watermark_offsets(TopicPartition(OUTPUT, each), 30) for each in range(PARTITIONS))
+        ends = (consumer.get_watermark_offsets(TopicPartition(OUTPUT, number), 30) for number in range(PARTITIONS))
         return sum(high for _, high in ends)
 
     return count
@@ -127,17 +129,17 @@ def answered(platform: Platform) -> Callable[[], int]:
 def check_answers(platform: Platform, count: int) -> None:
     """Each record is answered once, those of a key in their order."""
     messages = consume(cast(TestBroker, platform), OUTPUT)
-    numbers = [int(texts(each)["mine"]) for each in messages]
+    numbers = [int(texts(answer)["mine"]) for answer in messages]
     assert sorted(numbers) == list(range(count))
     by_key: dict[bytes | None, list[int]] = defaultdict(list)
     for message, number in zip(messages, numbers, strict=True):
         by_key[message.key()].append(number)
-    assert all(each == sorted(each) for each in by_key.values())
+    assert all(offsets == sorted(offsets) for offsets in by_key.values())
 
 
 def row(platform: Platform, inference: Inference, name: str = "gate") -> ReplicaRecord | None:
     said = platform.client.inferences.get(inference.id).replica_stats
-    return next((each for each in said if each.worker == name), None)
+    return next((replica for replica in said if replica.worker == name), None)
 
 
 def test_it_serves_alone_whichever_process_is_killed_and_ends_with_its_inference(
@@ -149,8 +151,8 @@ def test_it_serves_alone_whichever_process_is_killed_and_ends_with_its_inference
     written = answered(platform)
     with worker(platform, tmp_path, inference.id, token) as first:
         eventually(lambda: written() > 200, 120, what="some records to be answered")
-        maps = [Path(f"/proc/{each.pid}/maps") for each in psutil.Process(first.process.pid).children(recursive=True)]
-        text = "".join(each.read_text() for each in maps)
+        maps = [Path(f"/proc/{child.pid}/maps") for child in psutil.Process(first.process.pid).children(recursive=True)]
+        text = "".join(path.read_text() for path in maps)
         assert "onnxruntime" in text
         assert not any(name in text for name in ("libtorch", "tensorflow"))
         first.process.kill()
@@ -161,15 +163,15 @@ def test_it_serves_alone_whichever_process_is_killed_and_ends_with_its_inference
         # The platform does not answer for a while: what comes is answered all the same.
         backend = psutil.Process(platform.pid_of("web"))
         frozen = [backend, *backend.children(recursive=True)]
-        for each in frozen:
-            each.send_signal(signal.SIGSTOP)
+        for process in frozen:
+            process.send_signal(signal.SIGSTOP)
         try:
             before = written()
             produce(platform, range(RECORDS, RECORDS + 50))
             eventually(lambda: written() >= before + 50, 60, what="answers without a platform")
         finally:
-            for each in frozen:
-                each.send_signal(signal.SIGCONT)
+            for process in frozen:
+                process.send_signal(signal.SIGCONT)
         eventually(
             lambda: client.inferences.get(inference.id).stats.predicted == RECORDS + 50,
             60,
@@ -197,7 +199,7 @@ def test_two_share_the_work_until_one_is_asked_to_end(platform: Platform, infere
 
         def states() -> list[str]:
             found = (row(platform, inference, name) for name in ("gate", "door"))
-            return [each.state if each else "" for each in found]
+            return [replica.state if replica else "" for replica in found]
 
         eventually(lambda: states() == ["running", "running"], 120, what="both to serve")
         two.process.send_signal(signal.SIGTERM)

@@ -58,7 +58,7 @@ def documented_rights() -> Rights:
     rows = re.findall(r"^\| (topic|group|transactional_id) \| (.+) \| (.+) \|$", PAGE.read_text(), re.MULTILINE)
     for kind, name, operations in rows:
         names = TOPICS if name.startswith("each ") else re.findall(r"`([^`]+)`", name)
-        rights |= {(kind, each): tuple(operations.split(", ")) for each in names}
+        rights |= {(kind, resource): tuple(operations.split(", ")) for resource in names}
     return rights
 
 

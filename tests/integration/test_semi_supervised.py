@@ -134,7 +134,7 @@ def test_many_samples_without_a_label_add_to_few_with_one(
     stream.send_unlabelled()
     plan, reporter = plan_for(framework, stream.announcement(online=False)), RecordingReporter()
     (part,) = classic.run(run.context(plan, {plan.model_name: reporter}))
-    accuracies = [each.validation["accuracy"] for each in reporter.epochs]
+    accuracies = [epoch.validation["accuracy"] for epoch in reporter.epochs]
     check(part.outcome, labels_alone=accuracies[9], with_more=accuracies[-1])
 
 
@@ -161,6 +161,6 @@ def test_those_that_come_later_are_learnt_window_by_window(
     )
     reporter = stopping_at(sending_after_the_first_window(RecordingReporter(), stream), 3)
     outcome = run.learn(plan, reporter)
-    assert [each.window.records for each in reporter.epochs if each.window] == [LABELLED] * 3
+    assert [epoch.window.records for epoch in reporter.epochs if epoch.window] == [LABELLED] * 3
     labels_alone = reporter.epochs[0].validation["accuracy"]
     check(outcome, labels_alone=labels_alone, with_more=outcome.test_metrics["accuracy"])

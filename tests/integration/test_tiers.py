@@ -32,7 +32,7 @@ SAMPLES = np.random.default_rng(0).standard_normal((RECORDS, 4)).astype("<f4") /
 
 def predict(model: bytes, samples: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-    return [np.asarray(each) for each in session.run(None, {"x": samples})]
+    return [np.asarray(array) for array in session.run(None, {"x": samples})]
 
 
 def quantile(model: bytes, samples: npt.NDArray[np.float32], share: float) -> float:
@@ -63,7 +63,7 @@ def consume(broker: TestBroker, topic: str) -> list[Message]:
         }
     )
     partitions = consumer.list_topics(topic, 30).topics[topic].partitions
-    consumer.assign([TopicPartition(topic, each, 0) for each in partitions])
+    consumer.assign([TopicPartition(topic, partition, 0) for partition in partitions])
     found: list[Message] = []
     ends, deadline = 0, time.monotonic() + 60
     while ends < len(partitions):
@@ -94,7 +94,7 @@ def check_exits(
 ) -> dict[int, npt.NDArray[np.float32]]:
     """Check what one tier made of ``samples``, by their numbers; return the intermediates that went up."""
     numbers = sorted(samples)
-    outputs = predict(model, np.stack([samples[each] for each in numbers]))
+    outputs = predict(model, np.stack([samples[number] for number in numbers]))
     intermediates, predictions = (dict(zip(numbers, output, strict=True)) for output in outputs)
     sure = {number for number in numbers if float(predictions[number].max()) >= limit}
     assert min(len(sure), len(numbers) - len(sure)) > len(numbers) / 10, "the limit divides the samples"
@@ -195,26 +195,26 @@ def test_a_chain_takes_another_limit_while_it_runs_and_what_old_tiers_send(broke
         answers, top = consume(broker, edge.output_topic), consume(broker, f"{topic}-top")
         eventually(lambda: edge.backend.stats[-1]["exits"]["predicted"] == 200, 60)
         last = edge.backend.stats[-1]
-        swaps = [each for said in edge.backend.stats for each in said["swaps"]]
+        swaps = [swap for said in edge.backend.stats for swap in said["swaps"]]
 
-    of_edge = [each for each in answers if texts(each)["kml-tier"] == "edge"]
+    of_edge = [answer for answer in answers if texts(answer)["kml-tier"] == "edge"]
     went = {}
     for numbers, limit in ((range(200), LIMIT), (range(200, RECORDS), LATER)):
-        left, up = ([each for each in found if number_of(each) in numbers] for found in (of_edge, passed_on))
+        left, up = ([answer for answer in found if number_of(answer) in numbers] for found in (of_edge, passed_on))
         samples = {number: SAMPLES[number] for number in numbers}
         went |= check_exits(left, up, samples=samples, model=EDGE, limit=limit)
-    assert last["exits"] == {"limit": LATER, "predicted": 200, "sent_up": sum(each >= 200 for each in went)}
+    assert last["exits"] == {"limit": LATER, "predicted": 200, "sent_up": sum(offset >= 200 for offset in went)}
     assert (last["predicted"], last["sent_up"]) == (RECORDS, len(went))
-    assert [(each["from_version"], each["version"], each["limit"]) for each in swaps] == [(1, 1, LATER)]
-    of_fog = [each for each in answers if texts(each)["kml-tier"] == "fog"]
-    known = [[each for each in found if "mine" in texts(each)] for found in (of_fog, top)]
+    assert [(swap["from_version"], swap["version"], swap["limit"]) for swap in swaps] == [(1, 1, LATER)]
+    of_fog = [answer for answer in answers if texts(answer)["kml-tier"] == "fog"]
+    known = [[answer for answer in found if "mine" in texts(answer)] for found in (of_fog, top)]
     check_exits(known[0], known[1], samples=went, model=FOG, limit=FOG_LIMIT)
     # The newest step is the last one of its name; those before it are kept.
     trace = [value for name, value in known[0][0].headers() or [] if name in ("kml-tier", "mine")]
     assert trace[1:] == [b"edge", b"fog"]
-    unknown = [each for each in of_fog + top if "mine" not in texts(each)]
+    unknown = [answer for answer in of_fog + top if "mine" not in texts(answer)]
     assert len(unknown) == 20
-    assert {each.key() for each in unknown} == {None}
+    assert {answer.key() for answer in unknown} == {None}
     assert fog.dead_letters() == []
 
 
@@ -228,7 +228,7 @@ def test_the_live_share_of_exits_is_within_two_points_of_the_curve(broker: TestB
         ExitSamples("test", (TierSamples("edge", sure, right), TierSamples("top", sure, right))).to_bytes()
     )
     points = curve(ExitSamples.read(kept).tiers, [0.5], [Cost(256, 0.001, 10), Cost()], 0)
-    point = min(points, key=lambda each: abs(each.sent_up - 0.4))
+    point = min(points, key=lambda candidate: abs(candidate.sent_up - 0.4))
     topic = broker.topic(2)
     cascade = Cascade(upper_topic=broker.topic(2), limit=point.limit, temperature=1.5)
     with tier(broker, tmp_path / "edge", topic, EDGE, "edge", cascade=cascade) as edge:

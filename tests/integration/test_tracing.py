@@ -43,13 +43,17 @@ class Collector(LocalServer):
             return Answer(404)
         content = gzip.decompress(body) if headers.get("content-encoding") == "gzip" else body
         for resource in ExportTraceServiceRequest.FromString(content).resource_spans:
-            names = [each.value.string_value for each in resource.resource.attributes if each.key == "service.name"]
+            names = [
+                attribute.value.string_value
+                for attribute in resource.resource.attributes
+                if attribute.key == "service.name"
+            ]
             self.services.update(names)
             self.spans += [span for scope in resource.scope_spans for span in scope.spans]
         return Answer(200, b"", {"Content-Type": "application/x-protobuf"})
 
     def named(self, name: str) -> list[Span]:
-        return [each for each in list(self.spans) if each.name == name]
+        return [span for span in list(self.spans) if span.name == name]
 
 
 def traceparent(record: Record) -> str:
@@ -104,17 +108,17 @@ def test_a_trace_goes_from_the_sender_through_inferences_to_the_reader(broker: T
     # Sender, answer of the first, answer of the second, reader: each the parent of the next.
     (before,) = collector.named(f"send {topics[1]}")
     (last,) = sent
-    assert {each.trace_id.hex() for each in (before, last)} == {TRACE}
+    assert {own_span.trace_id.hex() for own_span in (before, last)} == {TRACE}
     assert (before.parent_span_id.hex(), last.parent_span_id) == (SENDER, before.span_id)
     assert last.span_id.hex() == span
     assert (before.kind, last.end_time_unix_nano > last.start_time_unix_nano) == (Span.SPAN_KIND_PRODUCER, True)
     batches = collector.named(f"process {topics[0]}")
-    links = [(link.trace_id.hex(), link.span_id.hex()) for each in batches for link in each.links]
+    links = [(link.trace_id.hex(), link.span_id.hex()) for batch in batches for link in batch.links]
     # Of the answer and of the dead letter.
     assert links == [(TRACE, SENDER)] * 2
-    assert before.links[0].span_id in {each.span_id for each in batches}
+    assert before.links[0].span_id in {batch.span_id for batch in batches}
     counts = [
-        a.value.int_value for each in batches for a in each.attributes if a.key == "messaging.batch.message_count"
+        a.value.int_value for batch in batches for a in batch.attributes if a.key == "messaging.batch.message_count"
     ]
     assert sum(counts) == 4
     assert collector.services == {"kafka-ml-inference"}

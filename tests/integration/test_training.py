@@ -78,7 +78,7 @@ def test_digits_are_learned(worker: Worker, framework: Framework, tmp_path: Path
     assert matrix.shape == (10, 10)
     assert matrix.sum() == 359
     assert matrix.trace() / 359 == pytest.approx(outcome.test_metrics["accuracy"], abs=1e-6)
-    assert outcome.labels == [str(each) for each in range(10)]
+    assert outcome.labels == [str(number) for number in range(10)]
     assert outcome.onnx_max_difference is not None
     assert outcome.onnx_max_difference < 1e-3
     assert outcome.isolation in ("namespaces", "landlock")
@@ -91,7 +91,7 @@ def test_digits_are_learned(worker: Worker, framework: Framework, tmp_path: Path
     )
     assert set(outcome.artifacts) == own | {"model.onnx", CONFUSION_SAMPLES}
     shown = worker.backend.events_of("epoch")
-    assert [each["epoch"] for each in shown] == list(range(1, 16))
+    assert [epoch["epoch"] for epoch in shown] == list(range(1, 16))
     assert shown[-1]["training"]["accuracy"] > shown[0]["training"]["accuracy"]
     assert shown[-1]["validation"]["accuracy"] > 0.9
 
@@ -129,7 +129,7 @@ def test_the_same_slice_and_seed_give_the_same_metrics(worker: Worker, framework
     assert again.slice_sha256 == first.slice_sha256
     assert again.code_sha256 == first.code_sha256
     shown = [
-        [(each["training"], each["validation"]) for each in worker.backend.events_of("epoch")][start : start + 3]
+        [(epoch["training"], epoch["validation"]) for epoch in worker.backend.events_of("epoch")][start : start + 3]
         for start in (0, 3)
     ]
     assert shown[0] == shown[1]
@@ -180,7 +180,7 @@ def test_a_process_that_dies_while_converting_leaves_what_was_saved(worker: Work
     outcome = worker.train(plan_of(Framework.PYTORCH, stream, code, fit_arguments=epochs(Framework.PYTORCH, 1)))
     assert set(outcome.artifacts) == {"model.safetensors", "model.py", CONFUSION_SAMPLES}
     assert outcome.labels == ["1", "2", "3"]
-    assert any("not converted to ONNX" in each and "SIGSEGV" in each for each in outcome.warnings)
+    assert any("not converted to ONNX" in warning and "SIGSEGV" in warning for warning in outcome.warnings)
 
 
 def test_the_newest_samples_test_where_it_is_split_by_time(worker: Worker) -> None:
@@ -426,7 +426,7 @@ def test_a_backend_that_is_unreachable_while_results_go_up_loses_nothing(
         process.kill()
     assert process.returncode == 0, log
     assert len(worker.backend.outcomes) == 1
-    assert [each["epoch"] for each in worker.backend.events_of("epoch")] == list(range(1, 401))
+    assert [epoch["epoch"] for epoch in worker.backend.events_of("epoch")] == list(range(1, 401))
     outcome = worker.backend.outcomes[0]
     for name, sha256 in outcome["artifacts"].items():
         assert hashlib.sha256(worker.backend.uploads[name].content).hexdigest() == sha256

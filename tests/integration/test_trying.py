@@ -163,8 +163,10 @@ def test_a_program_gets_all_predictions_though_the_replica_is_killed(broker: Tes
             replaced = pool.submit(replace)
             predictions = program.inferences.predict_batch(world.row.pk, samples, timeout_seconds=150)
             replaced.result()
-    assert all(isinstance(each, Prediction) for each in predictions), world.replicas.logs
-    assert [each.values.item() for each in predictions if isinstance(each, Prediction)] == samples.sum(1).tolist()
+    assert all(isinstance(prediction, Prediction) for prediction in predictions), world.replicas.logs
+    assert [
+        prediction.values.item() for prediction in predictions if isinstance(prediction, Prediction)
+    ] == samples.sum(1).tolist()
 
 
 def test_nobody_answers_in_time(broker: TestBroker, tmp_path: Path) -> None:
@@ -215,9 +217,9 @@ def test_dead_letters_are_shown_and_sent_back(broker: TestBroker, tmp_path: Path
     assert world.replay({"positions": [{"partition": 0, "offset": 10**6}]}).status_code == 400
     found = world.sdk().inferences.dead_letter_groups(world.row.pk)
     assert (found.letters, found.complete, found.rest) == (5, True, 0)
-    assert sum(each.count for each in found.groups) == 5
+    assert sum(group.count for group in found.groups) == 5
     (newest,) = world.letters(limit=1)["letters"]
-    assert newest["reason"]["message"] in [each.reason["message"] for each in found.groups]
+    assert newest["reason"]["message"] in [group.reason["message"] for group in found.groups]
     assert AuditEntry.objects.filter(action="replay").count() == 2
 
 
@@ -274,7 +276,7 @@ def test_a_try_and_a_program_follow_a_sample_through_the_tiers(broker: TestBroke
     assert (passed["outcome"], passed["tier"], passed["output"]["topic"]) == ("answered", "fog", output)
     (step,) = passed["way"]
     assert (step["inference"], step["tier"], step["output"]["topic"]) == (world.row.pk, "edge", upper)
-    assert [each.tier for each in found if isinstance(each, Prediction)] == ["edge", "fog"]
+    assert [prediction.tier for prediction in found if isinstance(prediction, Prediction)] == ["edge", "fog"]
     intermediate, expected = predict(EDGE, np.stack([unsure, sure]))
     for shown, wanted in ((passed["values"], predict(FOG, intermediate[:1])[1][0]), (stayed["values"], expected[1])):
         assert np.abs(np.array(shown) - wanted).max() <= 1e-6

@@ -100,7 +100,7 @@ def _in_block(block: Object, address: str) -> bool:
 
 
 def _matches_port(ports: Sequence[Object] | None, target: Pod | Outside, port: int, protocol: str) -> bool:
-    return not ports or any(_is_port(each, target, port, protocol) for each in ports)
+    return not ports or any(_is_port(named, target, port, protocol) for named in ports)
 
 
 def _is_port(rule: Object, target: Pod | Outside, port: int, protocol: str) -> bool:
@@ -118,7 +118,7 @@ def matches_labels(selector: Object, labels: Mapping[str, str]) -> bool:
     for name, value in (selector.get("matchLabels") or {}).items():
         if labels.get(name) != value:
             return False
-    return all(_matches_expression(each, labels) for each in selector.get("matchExpressions") or ())
+    return all(_matches_expression(expression, labels) for expression in selector.get("matchExpressions") or ())
 
 
 def _matches_expression(expression: Object, labels: Mapping[str, str]) -> bool:

@@ -66,12 +66,12 @@ def render_with(folder: Path, overlay: str, components: Sequence[str]) -> list[M
 def find(objects: Sequence[Manifest], kind: str, name: str) -> Manifest:
     """Return the one object of a kind and name; a generated name's hash is not part of it."""
     found = [
-        each
-        for each in objects
-        if each["kind"] == kind
-        and (each["metadata"]["name"] == name or (kind == "ConfigMap" and _plain_name(each) == name))
+        manifest
+        for manifest in objects
+        if manifest["kind"] == kind
+        and (manifest["metadata"]["name"] == name or (kind == "ConfigMap" and _plain_name(manifest) == name))
     ]
-    assert len(found) == 1, f"{kind} {name}: found {[each['metadata']['name'] for each in found]}, expected one"
+    assert len(found) == 1, f"{kind} {name}: found {[manifest['metadata']['name'] for manifest in found]}, expected one"
     return found[0]
 
 

@@ -43,17 +43,19 @@ def objects(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     overlay, _, components = request.param.partition(" with ")
     if components:
         # Kafka's own port is of the overlay that brings a Kafka; its KEDA and the external one's credentials are too.
-        chosen = [each for each in COMPONENTS if overlay == "local" or each not in ("kafka-nodeport", "keda")]
+        chosen = [
+            component for component in COMPONENTS if overlay == "local" or component not in ("kafka-nodeport", "keda")
+        ]
         return render_with(tmp_path_factory.mktemp("kustomization"), overlay, chosen)
     return render(K8S / "overlays" / overlay)
 
 
 def workloads(objects: Sequence[Manifest]) -> Iterator[tuple[Manifest, Manifest]]:
     """Every object that makes pods, with its pod template."""
-    for each in objects:
-        template = pod_template(each)
+    for manifest in objects:
+        template = pod_template(manifest)
         if template is not None:
-            yield each, dict(template)
+            yield manifest, dict(template)
 
 
 def name_of(obj: Mapping[str, Any]) -> str:
@@ -61,10 +63,10 @@ def name_of(obj: Mapping[str, Any]) -> str:
 
 
 def test_every_object_is_valid(objects: list[Manifest]) -> None:
-    for each in objects:
+    for manifest in objects:
         # The Prometheus operator's own kind, which a cluster without it does not know either.
-        if each["kind"] != "PodMonitor":
-            kubernetes_validate.validate(each, KUBERNETES, strict=True)
+        if manifest["kind"] != "PodMonitor":
+            kubernetes_validate.validate(manifest, KUBERNETES, strict=True)
 
 
 def test_every_pod_is_restricted(objects: list[Manifest]) -> None:
@@ -84,8 +86,8 @@ def test_every_pod_has_limits_and_only_two_have_a_token(objects: list[Manifest])
         assert violations == [], name_of(owner)
         # Variables of the like of KAFKA_PORT=tcp://... would be taken for settings.
         assert pod["spec"]["enableServiceLinks"] is False, name_of(owner)
-    accounts = [each for each in objects if each["kind"] == "ServiceAccount"]
-    assert {each["metadata"]["name"]: each["automountServiceAccountToken"] for each in accounts} == {
+    accounts = [manifest for manifest in objects if manifest["kind"] == "ServiceAccount"]
+    assert {account["metadata"]["name"]: account["automountServiceAccountToken"] for account in accounts} == {
         "controller": False,
         "make-secrets": False,
     }
@@ -93,7 +95,9 @@ def test_every_pod_has_limits_and_only_two_have_a_token(objects: list[Manifest])
 
 def test_both_namespaces_enforce_the_restricted_profile(objects: list[Manifest]) -> None:
     namespaces = {
-        each["metadata"]["name"]: each["metadata"]["labels"] for each in objects if each["kind"] == "Namespace"
+        manifest["metadata"]["name"]: manifest["metadata"]["labels"]
+        for manifest in objects
+        if manifest["kind"] == "Namespace"
     }
     assert set(namespaces) == {PLATFORM, JOBS}
     for name, role in ((PLATFORM, "platform"), (JOBS, "jobs")):
@@ -103,26 +107,26 @@ def test_both_namespaces_enforce_the_restricted_profile(objects: list[Manifest])
 
 
 def test_everything_wears_the_labels(objects: list[Manifest]) -> None:
-    for each in objects:
+    for manifest in objects:
         common = {"app.kubernetes.io/part-of": "kafka-ml", "app.kubernetes.io/managed-by": "kustomize"}
-        wearers = [each, *([pod_template(each)] if pod_template(each) else [])]
-        if each["kind"] == "ConfigMap":
+        wearers = [manifest, *([pod_template(manifest)] if pod_template(manifest) else [])]
+        if manifest["kind"] == "ConfigMap":
             # A generated one is named for its content; nobody selects it.
-            assert common.items() <= each["metadata"]["labels"].items(), name_of(each)
+            assert common.items() <= manifest["metadata"]["labels"].items(), name_of(manifest)
             continue
         for wearer in wearers:
             assert wearer is not None
             labels = wearer["metadata"]["labels"]
-            assert common.items() <= labels.items(), name_of(each)
-            assert "app.kubernetes.io/name" in labels, name_of(each)
+            assert common.items() <= labels.items(), name_of(manifest)
+            assert "app.kubernetes.io/name" in labels, name_of(manifest)
             if len(wearers) == 2:
-                assert "app.kubernetes.io/component" in labels, name_of(each)
+                assert "app.kubernetes.io/component" in labels, name_of(manifest)
 
 
 def test_images_are_ours_and_pinned(objects: list[Manifest]) -> None:
     found = {container["image"] for _, pod in workloads(objects) for container in containers(pod)}
     assert found - {KAFKA_IMAGE} == IMAGES
-    assert (KAFKA_IMAGE in found) == any(each["kind"] == "StatefulSet" for each in objects)
+    assert (KAFKA_IMAGE in found) == any(manifest["kind"] == "StatefulSet" for manifest in objects)
     for _, pod in workloads(objects):
         assert {container["imagePullPolicy"] for container in containers(pod)} == {"IfNotPresent"}
 
@@ -150,36 +154,36 @@ def test_images_listen_where_the_manifests_say() -> None:
 
 def test_selectors_find_their_pods(objects: list[Manifest]) -> None:
     pods = [(owner["metadata"]["namespace"], pod) for owner, pod in workloads(objects)]
-    for each in objects:
+    for manifest in objects:
         selector = {
             "Deployment": lambda spec: spec["selector"]["matchLabels"],
             "StatefulSet": lambda spec: spec["selector"]["matchLabels"],
             "PodDisruptionBudget": lambda spec: spec["selector"]["matchLabels"],
             "Service": lambda spec: spec["selector"],
-        }.get(each["kind"])
+        }.get(manifest["kind"])
         if selector is None:
             continue
-        wanted = selector(each["spec"]).items()
+        wanted = selector(manifest["spec"]).items()
         found = [
             pod
             for namespace, pod in pods
-            if namespace == each["metadata"]["namespace"] and wanted <= pod["metadata"]["labels"].items()
+            if namespace == manifest["metadata"]["namespace"] and wanted <= pod["metadata"]["labels"].items()
         ]
-        assert len(found) == 1, f"{name_of(each)} selects {len(found)} kinds of pods"
-        if each["kind"] == "Service":
+        assert len(found) == 1, f"{name_of(manifest)} selects {len(found)} kinds of pods"
+        if manifest["kind"] == "Service":
             named = {
                 port["name"] for container in found[0]["spec"]["containers"] for port in container.get("ports") or ()
             }
-            for port in each["spec"]["ports"]:
+            for port in manifest["spec"]["ports"]:
                 # The one that only a forward reaches has no name in the pod.
-                assert port["targetPort"] in named or port["name"] == "forward", name_of(each)
+                assert port["targetPort"] in named or port["name"] == "forward", name_of(manifest)
 
 
 def test_services_are_where_the_settings_say(objects: list[Manifest]) -> None:
     ports = {
-        each["metadata"]["name"]: [port["port"] for port in each["spec"]["ports"]]
-        for each in objects
-        if each["kind"] == "Service"
+        manifest["metadata"]["name"]: [port["port"] for port in manifest["spec"]["ports"]]
+        for manifest in objects
+        if manifest["kind"] == "Service"
     }
     kafka = {name: ports.pop(name) for name in ("kafka", "kafka-external") if name in ports}
     assert ports == {"backend": [8000], "frontend": [80], **{name: [port] for name, port in EXECUTORS.items()}}
@@ -188,7 +192,11 @@ def test_services_are_where_the_settings_say(objects: list[Manifest]) -> None:
 
 
 def test_no_budget_keeps_a_node_from_being_drained(objects: list[Manifest]) -> None:
-    budgets = {each["metadata"]["name"]: each["spec"] for each in objects if each["kind"] == "PodDisruptionBudget"}
+    budgets = {
+        manifest["metadata"]["name"]: manifest["spec"]
+        for manifest in objects
+        if manifest["kind"] == "PodDisruptionBudget"
+    }
     assert set(budgets) == {"frontend", *EXECUTORS}
     for spec in budgets.values():
         assert spec["maxUnavailable"] == 1
@@ -226,14 +234,16 @@ def _references(obj: Manifest) -> Iterator[tuple[str, str]]:
 
 
 def test_every_reference_leads_somewhere(objects: list[Manifest]) -> None:
-    there = {(each["kind"], each["metadata"].get("namespace"), each["metadata"]["name"]) for each in objects}
+    there = {
+        (manifest["kind"], manifest["metadata"].get("namespace"), manifest["metadata"]["name"]) for manifest in objects
+    }
     assert len(there) == len(objects)
-    for each in objects:
-        for kind, name in _references(each):
-            known = name in SECRETS if kind == "Secret" else (kind, each["metadata"]["namespace"], name) in there
-            assert known, f"{name_of(each)} wants {kind} {name}, which nobody makes"
-        for subject in each.get("subjects") or ():
-            assert (subject["kind"], subject["namespace"], subject["name"]) in there, name_of(each)
+    for manifest in objects:
+        for kind, name in _references(manifest):
+            known = name in SECRETS if kind == "Secret" else (kind, manifest["metadata"]["namespace"], name) in there
+            assert known, f"{name_of(manifest)} wants {kind} {name}, which nobody makes"
+        for subject in manifest.get("subjects") or ():
+            assert (subject["kind"], subject["namespace"], subject["name"]) in there, name_of(manifest)
 
 
 def test_every_mount_has_its_volume(objects: list[Manifest]) -> None:
@@ -267,7 +277,9 @@ def test_every_server_is_probed(objects: list[Manifest]) -> None:
 
 
 def test_probes_of_the_backend_name_a_host_that_it_serves(objects: list[Manifest]) -> None:
-    web = next(each for each in containers(_template(objects, "Deployment", "backend")) if each["name"] == "web")
+    web = next(
+        container for container in containers(_template(objects, "Deployment", "backend")) if container["name"] == "web"
+    )
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
         assert web[probe]["httpGet"]["httpHeaders"] == [{"name": "Host", "value": "localhost"}]
     assert web["readinessProbe"]["httpGet"]["path"] == "/api/health/ready/"
@@ -282,7 +294,9 @@ def _template(objects: Sequence[Manifest], kind: str, name: str) -> Mapping[str,
 
 def test_the_controller_may_do_what_the_launcher_does_and_no_more(objects: list[Manifest]) -> None:
     roles = {
-        (each["metadata"]["namespace"], each["metadata"]["name"]): each for each in objects if each["kind"] == "Role"
+        (manifest["metadata"]["namespace"], manifest["metadata"]["name"]): manifest
+        for manifest in objects
+        if manifest["kind"] == "Role"
     }
     assert set(roles) == {(JOBS, "controller"), (PLATFORM, "make-secrets")}
     granted = {
@@ -312,16 +326,18 @@ def test_the_controller_may_do_what_the_launcher_does_and_no_more(objects: list[
 
 def test_nothing_is_asked_of_the_whole_cluster(objects: list[Manifest]) -> None:
     wide = {"ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "PersistentVolume", "StorageClass"}
-    assert [name_of(each) for each in objects if each["kind"] in wide] == []
-    assert {name_of(each) for each in objects if "namespace" not in each["metadata"]} == {
+    assert [name_of(manifest) for manifest in objects if manifest["kind"] in wide] == []
+    assert {name_of(manifest) for manifest in objects if "namespace" not in manifest["metadata"]} == {
         f"Namespace /{PLATFORM}",
         f"Namespace /{JOBS}",
     }
 
 
 def test_bindings_give_the_rights_to_the_platforms_accounts(objects: list[Manifest]) -> None:
-    bindings = [each for each in objects if each["kind"] == "RoleBinding"]
-    assert sorted((each["metadata"]["namespace"], each["roleRef"]["name"], *_subject(each)) for each in bindings) == [
+    bindings = [manifest for manifest in objects if manifest["kind"] == "RoleBinding"]
+    assert sorted(
+        (binding["metadata"]["namespace"], binding["roleRef"]["name"], *_subject(binding)) for binding in bindings
+    ) == [
         (PLATFORM, "make-secrets", PLATFORM, "make-secrets"),
         (JOBS, "controller", PLATFORM, "controller"),
     ]
@@ -335,15 +351,15 @@ def _subject(binding: Manifest) -> tuple[str, str]:
 def test_the_namespaces_names_are_nowhere_but_in_namespace_fields(objects: list[Manifest]) -> None:
     """An installation under another name replaces these fields, and nothing else."""
     spoken = re.compile(rf"{JOBS}|\b{PLATFORM}\.(svc|pod)|@{PLATFORM}\b|serviceaccount:{PLATFORM}")
-    for each in objects:
-        bare = {**each, "metadata": {**each["metadata"], "namespace": ""}}
-        if each["kind"] == "Namespace":
+    for manifest in objects:
+        bare = {**manifest, "metadata": {**manifest["metadata"], "namespace": ""}}
+        if manifest["kind"] == "Namespace":
             bare["metadata"]["name"] = ""
-        if each["kind"] == "RoleBinding":
-            bare["subjects"] = [{**subject, "namespace": ""} for subject in each["subjects"]]
+        if manifest["kind"] == "RoleBinding":
+            bare["subjects"] = [{**subject, "namespace": ""} for subject in manifest["subjects"]]
         text = yaml.safe_dump(bare)
-        assert spoken.search(text) is None, name_of(each)
-        assert not re.search(rf"namespace: {PLATFORM}", text), name_of(each)
+        assert spoken.search(text) is None, name_of(manifest)
+        assert not re.search(rf"namespace: {PLATFORM}", text), name_of(manifest)
 
 
 def test_variables_are_used_after_they_are_made(objects: list[Manifest]) -> None:
@@ -392,7 +408,7 @@ def test_overlays_differ_in_their_kafka() -> None:
     def difference(a: Sequence[Manifest], b: Sequence[Manifest]) -> set[str]:
         def names(objects: Sequence[Manifest]) -> set[str]:
             # Without the hash of a generated name.
-            return {re.sub(r"-[a-z0-9]{10}$", "", name_of(each)) for each in objects}
+            return {re.sub(r"-[a-z0-9]{10}$", "", name_of(manifest)) for manifest in objects}
 
         return names(a) - names(b)
 
@@ -422,11 +438,13 @@ def test_the_gpu_overlay_is_the_local_one_with_three_settings() -> None:
         "KML_KUBERNETES_TOLERATIONS": '[{"key":"nvidia.com/gpu","operator":"Exists","effect":"NoSchedule"}]',
     }
     assert set(before) <= set(after)
-    old, new = (find(each, "ConfigMap", "platform")["metadata"]["name"] for each in (local, gpu))
+    old, new = (find(manifests, "ConfigMap", "platform")["metadata"]["name"] for manifests in (local, gpu))
     assert old != new
     assert yaml.safe_dump(local).replace(old, new).count(new) == yaml.safe_dump(gpu).count(new)
-    assert [each for each in gpu if each["kind"] != "ConfigMap"] == [
-        yaml.safe_load(yaml.safe_dump(each).replace(old, new)) for each in local if each["kind"] != "ConfigMap"
+    assert [manifest for manifest in gpu if manifest["kind"] != "ConfigMap"] == [
+        yaml.safe_load(yaml.safe_dump(manifest).replace(old, new))
+        for manifest in local
+        if manifest["kind"] != "ConfigMap"
     ]
 
 
@@ -439,7 +457,7 @@ def test_kafka_keeps_its_data_in_a_folder_of_its_volume() -> None:
     )
     (claim,) = find(objects, "StatefulSet", "kafka")["spec"]["volumeClaimTemplates"]
     (broker,) = containers(_template(objects, "StatefulSet", "kafka"))
-    (mount,) = (each for each in broker["volumeMounts"] if each["name"] == claim["metadata"]["name"])
+    (mount,) = (mounted for mounted in broker["volumeMounts"] if mounted["name"] == claim["metadata"]["name"])
     assert (mount["mountPath"], properties["log.dirs"]) == ("/var/lib/kafka", "/var/lib/kafka/data")
     assert "controller.quorum.voters" not in properties
     # One node: what wants three copies by default would never be written.
@@ -460,14 +478,14 @@ def test_the_monitors_find_every_pod_that_tells_metrics_by_the_name_of_its_port(
     )
     worker = build_work(spec, KubernetesSettings(), {"KML_METRICS_ADDRESS": reported}).owner
     found = {}
-    for monitor in (each for each in objects if each["kind"] == "PodMonitor"):
+    for monitor in (manifest for manifest in objects if manifest["kind"] == "PodMonitor"):
         ((endpoint,), selector) = monitor["spec"]["podMetricsEndpoints"], monitor["spec"]["selector"]
         for owner, pod in workloads([*objects, worker]):
             if owner["metadata"]["namespace"] != monitor["metadata"]["namespace"] or not matches_labels(
                 selector, pod["metadata"]["labels"]
             ):
                 continue
-            ports = [port for each in pod["spec"]["containers"] for port in each.get("ports") or ()]
+            ports = [port for container in pod["spec"]["containers"] for port in container.get("ports") or ()]
             (number,) = [port["containerPort"] for port in ports if port["name"] == endpoint["port"]]
             found[owner["metadata"]["name"]] = (number, endpoint["path"])
     names = ("backend", *EXECUTORS, "kafka-control-logger", "kml-train-1-a1")
@@ -476,6 +494,6 @@ def test_the_monitors_find_every_pod_that_tells_metrics_by_the_name_of_its_port(
 
 def test_the_dashboard_is_where_grafanas_sidecar_looks(tmp_path: Path) -> None:
     objects = render_with(tmp_path, "local", ["monitoring"])
-    (config_map,) = [each for each in objects if each["metadata"]["labels"].get("grafana_dashboard") == "1"]
+    (config_map,) = [manifest for manifest in objects if manifest["metadata"]["labels"].get("grafana_dashboard") == "1"]
     assert config_map["kind"] == "ConfigMap"
     assert json.loads(config_map["data"]["kafka-ml.json"])["uid"] == "kafka-ml"

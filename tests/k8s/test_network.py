@@ -106,14 +106,16 @@ def _metrics(objects: Sequence[Manifest]) -> Mapping[str, str]:
 def _peers(objects: Sequence[Manifest]) -> Peers:
     """The pods of the manifests by their names, a worker as the launcher makes it, and everybody else."""
     namespaces = {
-        each["metadata"]["name"]: each["metadata"]["labels"] for each in objects if each["kind"] == "Namespace"
+        manifest["metadata"]["name"]: manifest["metadata"]["labels"]
+        for manifest in objects
+        if manifest["kind"] == "Namespace"
     }
     peers: dict[str, Pod | Outside] = dict(OTHERS)
-    for each in (*objects, _worker(_metrics(objects))):
-        template = pod_template(each)
+    for manifest in (*objects, _worker(_metrics(objects))):
+        template = pod_template(manifest)
         if template is None:
             continue
-        namespace, labels = each["metadata"]["namespace"], template["metadata"]["labels"]
+        namespace, labels = manifest["metadata"]["namespace"], template["metadata"]["labels"]
         name = "worker" if namespace.endswith("-jobs") else labels["app.kubernetes.io/name"]
         ports = {
             port["name"]: port["containerPort"]
@@ -127,7 +129,7 @@ def _peers(objects: Sequence[Manifest]) -> Peers:
 def _connections(objects: Sequence[Manifest]) -> Iterator[Connection]:
     """Everything that the policies allow between any two, where at least one is ours."""
     peers = _peers(objects)
-    network = Network([each for each in objects if each["kind"] == "NetworkPolicy"])
+    network = Network([manifest for manifest in objects if manifest["kind"] == "NetworkPolicy"])
     for (source, a), (target, b), (protocol, port) in product(peers.items(), peers.items(), PORTS):
         ours = source not in OTHERS or target not in OTHERS
         if ours and network.allows(a, b, port, protocol):
@@ -146,7 +148,7 @@ def test_exactly_the_needed_connections_are_open(overlay: str, needed: set[Conne
 
 def test_workers_reach_names_the_backend_and_kafka_and_nothing_else() -> None:
     open_ = set(_connections(render(K8S / "overlays" / "local")))
-    assert {each for each in open_ if "worker" in each[:2]} == {
+    assert {edge for edge in open_ if "worker" in edge[:2]} == {
         ("worker", "dns", "UDP", 53),
         ("worker", "dns", "TCP", 53),
         ("worker", "backend", "TCP", 8000),
@@ -156,7 +158,7 @@ def test_workers_reach_names_the_backend_and_kafka_and_nothing_else() -> None:
 
 def test_executors_call_nobody() -> None:
     open_ = set(_connections(render(K8S / "overlays" / "local")))
-    assert {each for each in open_ if each[0] in EXECUTORS} == set()
+    assert {edge for edge in open_ if edge[0] in EXECUTORS} == set()
 
 
 @pytest.mark.parametrize(
@@ -188,7 +190,9 @@ def test_a_component_opens_what_it_is_for(component: str, opened: set[Connection
 def test_a_pod_that_no_rule_knows_is_alone(namespace: str) -> None:
     objects = render(K8S / "base")
     policies = [
-        each for each in objects if each["kind"] == "NetworkPolicy" and each["metadata"]["name"] == "default-deny"
+        manifest
+        for manifest in objects
+        if manifest["kind"] == "NetworkPolicy" and manifest["metadata"]["name"] == "default-deny"
     ]
     labels = find(objects, "Namespace", namespace)["metadata"]["labels"]
     unknown = Pod(namespace=namespace, namespace_labels=labels, labels={})

@@ -47,22 +47,22 @@ def variables(settings: type[BaseSettings]) -> Iterator[str]:
     for name, field in settings.model_fields.items():
         alias = field.validation_alias
         if isinstance(field.json_schema_extra, dict):
-            yield from (str(each) for each in cast("list[str]", field.json_schema_extra["variables"]))
+            yield from (str(variable) for variable in cast("list[str]", field.json_schema_extra["variables"]))
         elif isinstance(alias, AliasChoices):
-            yield from (str(each) for each in alias.choices)
+            yield from (str(choice) for choice in alias.choices)
         else:
             yield str(alias) if alias else f"{prefix}{name}".upper()
 
 
 def known(classes: Iterable[type[BaseSettings]]) -> set[str]:
-    return {POD_NAMESPACE, *(name for each in classes for name in variables(each))}
+    return {POD_NAMESPACE, *(name for class_ in classes for name in variables(class_))}
 
 
 def by_pods(objects: list[Manifest]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Every container of the platform but Kafka's, by name."""
-    for each in objects:
-        template = pod_template(each)
-        if template is not None and each["metadata"]["name"] != "kafka":
+    for manifest in objects:
+        template = pod_template(manifest)
+        if template is not None and manifest["metadata"]["name"] != "kafka":
             yield from ((container["name"], container) for container in containers(template))
 
 
@@ -125,7 +125,7 @@ def test_addresses_hold_in_both_namespaces(apply: Any) -> None:
     assert settings.allowed_hosts.split(",") == ["localhost", "127.0.0.1", "[::1]", "backend", "backend.place.svc"]
     assert LauncherSettings().launcher == "kubernetes"
     assert str(settings.state_dir) == "/var/lib/kafka-ml"
-    assert {each: settings.executor_url(each) for each in Framework} == EXECUTOR_URLS
+    assert {framework: settings.executor_url(framework) for framework in Framework} == EXECUTOR_URLS
 
 
 def test_the_logger_calls_the_backend_by_its_service(apply: Any) -> None:
@@ -143,8 +143,8 @@ def test_a_kafka_elsewhere_is_reached_with_credentials_from_files(apply: Any) ->
         kafka = KafkaSettings()
         assert (kafka.security_protocol, kafka.sasl_mechanism) == ("SASL_SSL", "SCRAM-SHA-512")
         assert (kafka.sasl_username, kafka.sasl_password.get_secret_value()) == ("secret", "")
-        mounts = {each["mountPath"] for each in dict(by_pods(objects))[container]["volumeMounts"]}
-        assert {str(Path(each).parent) for each in (kafka.sasl_password_file, kafka.ssl_ca_location)} <= mounts
+        mounts = {mount["mountPath"] for mount in dict(by_pods(objects))[container]["volumeMounts"]}
+        assert {str(Path(path).parent) for path in (kafka.sasl_password_file, kafka.ssl_ca_location)} <= mounts
     assert KubernetesSettings().kafka_secret == "kafka-credentials"
 
 
@@ -184,12 +184,12 @@ def test_executors_stay_within_their_container(objects: list[Manifest], apply: A
     for name in EXECUTORS:
         apply(environment(objects, name))
         checks = CheckSettings()
-        (container,) = (each for found, each in by_pods(objects) if found == name)
+        (container,) = (pod for found, pod in by_pods(objects) if found == name)
         assert container["resources"]["limits"]["memory"] == "5Gi"
         # What two checks may take at once leaves a gigabyte for the framework itself.
         assert checks.workers * checks.memory_bytes + (1 << 30) <= 5 << 30
 
 
 def test_all_overlays_are_tested() -> None:
-    assert sorted(each.name for each in (K8S / "overlays").iterdir()) == sorted(OVERLAYS)
-    assert sorted(each.name for each in (K8S / "components").iterdir()) == sorted(COMPONENTS)
+    assert sorted(path.name for path in (K8S / "overlays").iterdir()) == sorted(OVERLAYS)
+    assert sorted(path.name for path in (K8S / "components").iterdir()) == sorted(COMPONENTS)

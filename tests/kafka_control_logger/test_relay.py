@@ -111,6 +111,6 @@ def test_what_became_of_each_record_is_counted() -> None:
     world.answers = {0: [ApiError("away", status=503)], 1: [NotAnAnnouncement("a stranger's")]}
     world.run()
     reported = [sample for family in world.metrics.collect() for sample in family.samples]
-    counted = {each.labels["outcome"]: each.value for each in reported if "outcome" in each.labels}
+    counted = {sample.labels["outcome"]: sample.value for sample in reported if "outcome" in sample.labels}
     assert counted == {"registered": 2, "known": 0, "dead_lettered": 1, "failed": 1}
-    assert max(each.value for each in reported if each.name == "kafkaml_control_last_poll_timestamp_seconds") > 0
+    assert max(sample.value for sample in reported if sample.name == "kafkaml_control_last_poll_timestamp_seconds") > 0

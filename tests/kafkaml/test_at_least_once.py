@@ -184,5 +184,5 @@ def test_a_cluster_that_is_unreachable_is_waited_for_until_the_worker_is_to_end(
     with pytest.raises(TransactionAborted, match=r"asking for the offsets of answers: .*, and this worker is to end"):
         poll(client, 1)
     assert len(reported) == 2
-    assert all(each.startswith("Kafka at 127.0.0.1:1: ") for each in reported)
+    assert all(message.startswith("Kafka at 127.0.0.1:1: ") for message in reported)
     client.close()

@@ -217,7 +217,7 @@ def test_framed_labels_are_named_too() -> None:
 
 @pytest.mark.parametrize("schema", [FLOATS, INTS, NULLABLE])
 def test_container_files_and_single_objects_are_named(schema: Any) -> None:
-    row = dict.fromkeys((each["name"] for each in schema["fields"]), 1)
+    row = dict.fromkeys((field["name"] for field in schema["fields"]), 1)
     buffer = io.BytesIO()
     fastavro.writer(buffer, fastavro.parse_schema(schema), [row])
     for value, problem in ((buffer.getvalue(), "container file"), (b"\xc3\x01" + bytes(8), "single-object")):
@@ -251,7 +251,7 @@ def chain(levels: int) -> list[Any]:
         record(a="float", many={"type": "array", "items": "null"}),
         record(a="float", many={"type": "array", "items": record() | {"name": "Nothing"}}),
         record(a="float", many={"type": "array", "items": {"type": "fixed", "name": "None", "size": 0}}),
-        record(**{f"n{each}": "null" for each in range(200)}, a="float"),
+        record(**{f"n{number}": "null" for number in range(200)}, a="float"),
         [*chain(2000), record(a="T1999")],
     ],
     ids=["itself", "array-of-itself", "map-of-itself", "nulls", "empty-records", "no-bytes", "free-fields", "levels"],

@@ -49,7 +49,7 @@ def offsets(page: RecordPage) -> list[int]:
 
 def test_pages_begin_at_either_end_at_an_offset_and_at_a_time(broker: TestBroker, browser: TopicBrowser) -> None:
     topic = broker.topic()
-    write(broker, topic, [b"%d" % each for each in range(200)])
+    write(broker, topic, [b"%d" % number for number in range(200)])
     newest = browser.page(topic, limit=3)
     assert (offsets(newest), newest.at_newest, newest.at_oldest) == ([199, 198, 197], True, False)
     oldest = browser.page(topic, start=PageStart.OLDEST, limit=3)
@@ -79,7 +79,7 @@ def test_pages_can_be_turned_both_ways_without_gaps(broker: TestBroker, browser:
         page = browser.page(topic, after=page.ends, limit=25)
     assert page.at_newest
     assert forward == sorted(forward)
-    assert {each[1:] for each in forward} == set(seen)
+    assert {record[1:] for record in forward} == set(seen)
     assert offsets(browser.page(topic, partition=2, limit=2)) == [41, 40]
 
 
@@ -112,11 +112,11 @@ def test_pages_are_bounded_by_bytes_and_hold_one_record_at_least(broker: TestBro
 def test_topics_and_partitions(broker: TestBroker, browser: TopicBrowser) -> None:
     topic = broker.topic(2)
     write(broker, topic, [b"a", b"b"], partition=1)
-    summary = next(each for each in browser.topics() if each.name == topic)
+    summary = next(topic_summary for topic_summary in browser.topics() if topic_summary.name == topic)
     assert (summary.partitions, summary.records, summary.internal) == (2, 2, False)
     states = browser.partitions(topic)
-    assert [(each.low, each.high, each.in_sync) for each in states] == [(0, 0, 1), (0, 2, 1)]
-    assert not any(each.internal for each in browser.topics())
+    assert [(state.low, state.high, state.in_sync) for state in states] == [(0, 0, 1), (0, 2, 1)]
+    assert not any(topic_summary.internal for topic_summary in browser.topics())
 
 
 def test_what_does_not_exist_is_not_made(broker: TestBroker, browser: TopicBrowser) -> None:
@@ -124,7 +124,7 @@ def test_what_does_not_exist_is_not_made(broker: TestBroker, browser: TopicBrows
         browser.page("never-made")
     with pytest.raises(StreamUnavailable, match="no partition 9"):
         browser.page(broker.topic(), partition=9)
-    assert "never-made" not in {each.name for each in browser.topics()}
+    assert "never-made" not in {topic.name for topic in browser.topics()}
 
 
 def test_a_broker_that_is_unreachable_is_said_in_time() -> None:

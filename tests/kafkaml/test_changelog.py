@@ -47,7 +47,7 @@ def producer(settings: KafkaSettings, topic: str) -> Producer:
 
 def read(settings: KafkaSettings, topic: str, *partitions: int, seconds: float = 60) -> dict[Any, bytes | None]:
     changelog = KafkaChangelog(settings, topic, timeout_seconds=seconds)
-    return {(each.partition, each.key): each.value for batch in changelog.read(partitions) for each in batch}
+    return {(change.partition, change.key): change.value for batch in changelog.read(partitions) for change in batch}
 
 
 def test_the_last_of_each_key_is_read_back_with_tombstones(
@@ -71,7 +71,7 @@ def test_what_is_being_committed_is_waited_for_unless_asked_to_end_and_what_does
     changelog = KafkaChangelog(settings, topic, timeout_seconds=600, gives_up=to_end.is_set)
     found: list[bytes | None] = []
     for batch in changelog.read([0]):
-        found += [each.key for each in batch]
+        found += [change.key for change in batch]
         # All that is committed was read: only a request to stop ends the wait for the rest.
         if len(found) == 3:
             to_end.set()

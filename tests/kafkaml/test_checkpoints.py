@@ -56,11 +56,11 @@ def test_a_torn_or_damaged_one_is_refused(tmp_path: Path, contents: Contents) ->
     path = write_checkpoint(tmp_path, contents, PLAN)
     whole = path.read_bytes()
     with zipfile.ZipFile(path) as archive:
-        offsets = [each.header_offset for each in archive.infolist()]
+        offsets = [member.header_offset for member in archive.infolist()]
     # Cut off anywhere, and one byte of each member another.
     for damaged in [
         *(whole[:length] for length in (0, 100, len(whole) // 2, len(whole) - 1)),
-        *(whole[: each + 120] + bytes([whole[each + 120] ^ 1]) + whole[each + 121 :] for each in offsets),
+        *(whole[: offset + 120] + bytes([whole[offset + 120] ^ 1]) + whole[offset + 121 :] for offset in offsets),
     ]:
         path.write_bytes(damaged)
         with pytest.raises(RefusedError, match=r"checkpoint-12.zip cannot be read, it is torn or damaged") as caught:
@@ -84,8 +84,8 @@ def test_one_that_would_unpack_to_more_than_it_is_is_refused(tmp_path: Path, con
         ("manifest.json", b"[" * 100_000, zipfile.ZIP_STORED),
     ]:
         with zipfile.ZipFile(path, "w") as archive:
-            for each, kept in (members | {name: content}).items():
-                archive.writestr(each, kept, compression if each == name else zipfile.ZIP_STORED)
+            for member, kept in (members | {name: content}).items():
+                archive.writestr(member, kept, compression if member == name else zipfile.ZIP_STORED)
         with pytest.raises(RefusedError, match="torn or damaged"):
             read(path, tmp_path)
 
@@ -120,7 +120,7 @@ def test_a_full_disk_leaves_the_file_as_it_was(tmp_path: Path, contents: Content
     assert failure_of(caught.value).category is FailureCategory.CONFIGURATION
     assert "free some disk" in caught.value.hint
     assert path.read_bytes() == before
-    assert sorted(each.name for each in tmp_path.iterdir()) == ["checkpoint-12.zip", "state"]
+    assert sorted(left.name for left in tmp_path.iterdir()) == ["checkpoint-12.zip", "state"]
 
 
 def test_a_file_whose_writing_fails_is_not_there(tmp_path: Path) -> None:

@@ -55,10 +55,12 @@ def announce(broker: InMemoryBroker, partitions: int, *, count: int = 400, **con
     topic = broker.create_topic(f"machines-{partitions}-{len(contract)}", partitions=partitions)
     ends = [0] * partitions
     writer = broker.writer()
-    for each in sorted(machine_records(count), key=lambda record: record.timestamp_ms):
-        assert each.key is not None
-        place = int(each.key[1:]) % partitions
-        writer.write(OutgoingRecord(topic, each.value, each.key, timestamp_ms=each.timestamp_ms, partition=place))
+    for reading in sorted(machine_records(count), key=lambda record: record.timestamp_ms):
+        assert reading.key is not None
+        place = int(reading.key[1:]) % partitions
+        writer.write(
+            OutgoingRecord(topic, reading.value, reading.key, timestamp_ms=reading.timestamp_ms, partition=place)
+        )
         ends[place] += 1
     return ControlMessage(
         tuple(StreamRange(topic, place, 0, end) for place, end in enumerate(ends)),
@@ -107,7 +109,7 @@ def test_what_is_learnt_comes_of_the_training_part_and_serves(memory: InMemoryBr
         config = with_learnt(message.input_config, dataset.learnt)
         codec = codec_for(message.input_format, config)
         assert (codec.features.sample_shape, codec.features.dtype) == ((7,), np.dtype(np.float32))
-        served = codec.features.decode([each.value for each in machine_records(400)])
+        served = codec.features.decode([record.value for record in machine_records(400)])
         assert sorted(map(bytes, served)) == sorted(map(bytes, features))
         # An object without label, as an inference gets it; a status that no training knew has its own place.
         sample = {"reading": {"temperature": 60, "pressure": 900}, "status": "broken", "load": None}
@@ -119,7 +121,9 @@ def test_what_is_learnt_comes_of_the_training_part_and_serves(memory: InMemoryBr
 
 
 def test_several_inputs_are_records_from_the_slice_to_serving(memory: InMemoryBroker, tmp_path: Path) -> None:
-    columns = [{**each, "input": "state" if each["name"] == "status" else "numbers"} for each in CONTRACT["columns"]]
+    columns = [
+        {**column, "input": "state" if column["name"] == "status" else "numbers"} for column in CONTRACT["columns"]
+    ]
     message = announce(memory, 3, columns=columns)
     with open_dataset(memory, message, tmp_path) as dataset:
         features = dataset.features.array()
@@ -127,7 +131,7 @@ def test_several_inputs_are_records_from_the_slice_to_serving(memory: InMemoryBr
         assert features.shape == (400,)
         codec = codec_for(message.input_format, with_learnt(message.input_config, dataset.learnt)).features
         assert (codec.sample_shape, codec.dtype) == ((), features.dtype)
-        served = codec.decode([each.value for each in machine_records(400)])
+        served = codec.decode([record.value for record in machine_records(400)])
         assert sorted(map(bytes, served)) == sorted(map(bytes, features))
         # Side by side they are what one array would hold.
         alone = announce(memory, 3)
@@ -142,14 +146,16 @@ def test_several_inputs_are_records_from_the_slice_to_serving(memory: InMemoryBr
 
 
 def test_windows_of_several_inputs_are_served_as_they_were_learnt(memory: InMemoryBroker, tmp_path: Path) -> None:
-    columns = [{**each, "input": "state" if each["name"] == "status" else "numbers"} for each in CONTRACT["columns"]]
+    columns = [
+        {**column, "input": "state" if column["name"] == "status" else "numbers"} for column in CONTRACT["columns"]
+    ]
     message = announce(memory, 3, columns=columns, window={"length": 4}, split="time")
     with open_dataset(memory, message, tmp_path) as dataset:
         features = dataset.features.array()
         assert input_shapes(features.dtype) == {"numbers": (4, 3), "state": (4, 4)}
         codec = codec_for(message.input_format, with_learnt(message.input_config, dataset.learnt)).features
-        in_time = sorted(machine_records(400), key=lambda each: each.timestamp_ms)
-        served = codec.decode_batch(ListBatch([each._replace(partition=0) for each in in_time]))
+        in_time = sorted(machine_records(400), key=lambda record: record.timestamp_ms)
+        served = codec.decode_batch(ListBatch([record._replace(partition=0) for record in in_time]))
         # No window lies across a border of the split.
         assert set(map(bytes, features)) < set(map(bytes, served.rows))
         assert (len(served.kept), len(served.waiting)) == (400 - 3 * 20, 3 * 20)
@@ -171,7 +177,7 @@ def test_a_contract_that_cannot_be_used_says_why() -> None:
 
 def test_records_can_be_looked_at_before_anything_is_learnt() -> None:
     codec = codec_for(InputFormat.COLUMNS, {"contract": CONTRACT})
-    values = [each.value for each in machine_records(100)]
+    values = [record.value for record in machine_records(100)]
     rows = codec.settled(values, values).features.decode(values)
     np.testing.assert_allclose(rows[:, 0].std(), 1, atol=1e-5)
     decoded = codec.features.decode_each([*values[:3], b"{", None])
@@ -204,7 +210,7 @@ def test_writers_of_framed_avro_are_asked_of_the_registry(
     with open_dataset(memory, message, tmp_path) as dataset:
         assert sorted(dataset.features.array()[:, 0].tolist()) == list(range(8))
         codec = codec_for(message.input_format, with_learnt(message.input_config, dataset.learnt)).features
-        values = [each.value for each in memory.records(topic)]
+        values = [record.value for record in memory.records(topic)]
         assert codec.decode(values)[:, 0].tolist() == list(range(8))
 
 

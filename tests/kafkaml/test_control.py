@@ -132,7 +132,7 @@ messages = st.builds(
         ),
         min_size=1,
         max_size=4,
-        unique_by=lambda each: each.partition,
+        unique_by=lambda stream_range: stream_range.partition,
     ).map(tuple),
     input_format=st.sampled_from(InputFormat),
     input_config=st.dictionaries(st.text(max_size=8), st.none() | st.text(max_size=8) | st.integers(-9, 9), max_size=4),

@@ -56,7 +56,7 @@ def exported(memory: InMemoryBroker, folder: Path, kind: ExportFormat, **contrac
     outcome = export_samples(order, folder / "file", reader=memory.reader())
     assert outcome.records == 400
     # Nothing of what was written on the way is left.
-    assert [each.name for each in folder.iterdir()] == ["file"]
+    assert [path.name for path in folder.iterdir()] == ["file"]
     return folder / "file"
 
 
@@ -118,7 +118,7 @@ def test_a_stream_of_a_sink_is_exported_as_it_is_learnt(tmp_path: Path, folder: 
     memory = InMemoryBroker()
     memory.create_topic("digits", partitions=2)
     images, labels = labelled_images(60)
-    ranges = send_raw(memory.writer(), "digits", images, labels, partition_of=[each % 2 for each in range(60)])
+    ranges = send_raw(memory.writer(), "digits", images, labels, partition_of=[number % 2 for number in range(60)])
     message = raw_announcement(ranges, images, labels)
     order = ExportOrder(
         name="stream-1",

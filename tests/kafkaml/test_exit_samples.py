@@ -39,22 +39,22 @@ def test_samples_leave_at_the_first_tier_that_is_sure_enough() -> None:
 
 
 def test_a_curve_is_of_what_arrives_and_of_the_chain_as_a_whole() -> None:
-    points = {each.limit: each for each in curve(TIERS, [0.8, 0.9], COSTS, 0)}
+    points = {point.limit: point for point in curve(TIERS, [0.8, 0.9], COSTS, 0)}
     assert sorted(points) == [0.5, 0.6, 0.9, 0.99, 1.0]
-    assert [points[each].sent_up for each in sorted(points)] == [0, 0.25, 0.5, 0.75, 1.0]
-    assert [points[each].accuracy for each in sorted(points)] == [0.5, 0.75, 1.0, 1.0, 1.0]
+    assert [points[point].sent_up for point in sorted(points)] == [0, 0.25, 0.5, 0.75, 1.0]
+    assert [points[point].accuracy for point in sorted(points)] == [0.5, 0.75, 1.0, 1.0, 1.0]
     # Half of the samples come to the fog.
-    upper = {each.limit: each for each in curve(TIERS, [0.8, 0.9], COSTS, 1)}
-    assert {limit: each.sent_up for limit, each in upper.items()} == {0.7: 0.0, 0.95: 0.5, 1.0: 1.0}
+    upper = {point.limit: point for point in curve(TIERS, [0.8, 0.9], COSTS, 1)}
+    assert {limit: point.sent_up for limit, point in upper.items()} == {0.7: 0.0, 0.95: 0.5, 1.0: 1.0}
     assert upper[0.7].accuracy == 0.75
     assert curve(TIERS, [0.0, 0.9], COSTS, 1) == ()
 
 
 def test_a_limit_is_above_chance() -> None:
     unsure = tier([0.05, 0.1, 0.2, 0.3], [0, 0, 0, 1])
-    assert [each.limit for each in curve([unsure, CLOUD], [0.5], COSTS[1:], 0)] == [0.2, 0.3, 1.0]
+    assert [point.limit for point in curve([unsure, CLOUD], [0.5], COSTS[1:], 0)] == [0.2, 0.3, 1.0]
     one_unit = [Cost(4, 0, 1), Cost()]
-    assert min(each.limit for each in curve([EDGE, CLOUD], [0.5], one_unit, 0)) == 0.6
+    assert min(point.limit for point in curve([EDGE, CLOUD], [0.5], one_unit, 0)) == 0.6
 
 
 def test_the_limit_that_is_proposed_sends_up_no_more_than_accuracy_needs() -> None:
@@ -70,7 +70,7 @@ def test_the_file_is_read_as_it_was_written(tmp_path: Path) -> None:
     rough = tier([0.99996, float("nan"), 1.0, 0.12345], [1, 0, 1, 0])
     path.write_bytes(ExitSamples("test", (rough, CLOUD)).to_bytes())
     found = ExitSamples.read(path)
-    assert (found.of, [each.model for each in found.tiers]) == ("test", ["x", "x"])
+    assert (found.of, [tier_samples.model for tier_samples in found.tiers]) == ("test", ["x", "x"])
     # Cut, not rounded: what was below a limit of four digits still is.
     assert found.tiers[0].confidence.tolist() == [0.9999, 0.0, 1.0, 0.1234]
     assert found.tiers[0].right.tolist() == [True, False, True, False]

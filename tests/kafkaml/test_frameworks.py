@@ -19,7 +19,7 @@ from kafkaml.frameworks.tensorflow import TENSORFLOW
 from kafkaml.wire.framework import Framework
 
 ROOT = Path(__file__).resolve().parents[2]
-EVERY = pytest.mark.parametrize("framework", FRAMEWORKS.values(), ids=lambda each: each.name)
+EVERY = pytest.mark.parametrize("framework", FRAMEWORKS.values(), ids=lambda framework: framework.name)
 
 
 def test_every_framework_is_described() -> None:
@@ -31,7 +31,9 @@ def test_its_extra_installs_the_module_that_is_its_own(framework: FrameworkDescr
     own = set(distributions(framework.packages[0]))
     assert own & set(packages_distributions()[framework.module])
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    required = {re.split(r"[^\w-]", each)[0] for each in project["optional-dependencies"][framework.extra]}
+    required = {
+        re.split(r"[^\w-]", requirement)[0] for requirement in project["optional-dependencies"][framework.extra]
+    }
     assert own & required
 
 

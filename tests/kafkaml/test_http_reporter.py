@@ -55,7 +55,7 @@ def test_reports_arrive_in_order_and_before_the_end(backend: FakeBackend, report
     reporter.finished(OUTCOME)
     assert [event["type"] for event in backend.events] == ["running", *["epoch"] * 50]
     assert [data["epoch"] for data in backend.events_of("epoch")] == list(range(1, 51))
-    assert [TrainingOutcome.model_validate(each) for each in backend.outcomes] == [OUTCOME]
+    assert [TrainingOutcome.model_validate(outcome) for outcome in backend.outcomes] == [OUTCOME]
 
 
 def test_a_version_reported_twice_has_one_number(backend: FakeBackend, reporter: HttpReporter) -> None:
@@ -189,4 +189,4 @@ def test_a_failure_is_reported_after_the_epochs_before_it(backend: FakeBackend, 
     failure = Failure(category=FailureCategory.USER_CODE, cause="ValueError: no", line=3)
     reporter.failed(failure)
     assert len(backend.events_of("epoch")) == 1
-    assert [Failure.model_validate(each) for each in backend.failures] == [failure]
+    assert [Failure.model_validate(reported) for reported in backend.failures] == [failure]

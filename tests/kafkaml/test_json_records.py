@@ -100,7 +100,7 @@ class TestNames:
 
     def test_the_same_holds_inside_telegrafs_metrics(self) -> None:
         codec = codec_for("TELEGRAF_STR_JSON", {}).features
-        values = [json.dumps({"fields": {"value": json.dumps(each)}}).encode() for each in (GOOD, GOOD, {"a": 1})]
+        values = [json.dumps({"fields": {"value": json.dumps(reading)}}).encode() for reading in (GOOD, GOOD, {"a": 1})]
         assert codec.decode_each(values).kept == [0, 1]
         assert codec.settled(values).encode(np.array([[61, 981, 17.5]], np.float32)) == [
             json.dumps(

@@ -132,7 +132,7 @@ def test_nan_labels_and_pictures_with_nan_are_left_out(tmp_path: Path) -> None:
     )
     assert dataset.labels is not None
     assert sorted(dataset.labels.array().tolist()) == [0, 1, 2, 4, *range(7, 20)]
-    assert [each.split(" (")[0] for each in dataset.warnings] == [
+    assert [warning.split(" (")[0] for warning in dataset.warnings] == [
         "2 of 20 records left out: NaN or infinity in the label",
         "1 of 20 records left out: NaN",
     ]
@@ -197,7 +197,7 @@ def test_one_wide_number_makes_the_whole_stream_wide_wherever_it_is(tmp_path: Pa
     small, wide = [1, 0.1], [16777217, 0.1]
     orders = [[wide, *[small] * 5000], [*[small] * 5000, wide]]
     found = [opened(tmp_path / str(index), dumps(*order)) for index, order in enumerate(orders)]
-    assert [str(each.features.dtype) for each in found] == ["float64", "float64"]
+    assert [str(dataset.features.dtype) for dataset in found] == ["float64", "float64"]
     assert found[0].sha256 == found[1].sha256
     assert found[0].features.array()[:, 1].tolist() == [0.1] * 5001
 
@@ -287,5 +287,5 @@ def test_hostile_streams_make_no_endless_report() -> None:
         left_out.add(f"t[0]@{number}", DecodeError("x", gap=f"null in {number}"))
     shown = left_out.warnings(20_000)
     assert len(shown) <= 7
-    assert sum(int(each.split(" ")[0]) for each in shown) == 10_000
+    assert sum(int(reason.split(" ")[0]) for reason in shown) == 10_000
     assert LeftOut.from_json(json.loads(json.dumps(left_out.to_json()))) == left_out

@@ -33,9 +33,9 @@ def test_the_oldest_is_let_go_when_nobody_hears_for_long() -> None:
     assert piece is not None
     assert piece.offset > 0
     assert len(piece.text) <= 1 << 15
-    while (each := copy.piece()) is not None:
-        piece = each
-        copy.acknowledge(each)
+    while (next_piece := copy.piece()) is not None:
+        piece = next_piece
+        copy.acknowledge(piece)
     assert piece.text.endswith(f"299 {'x' * 1000}\n")
 
 

@@ -34,23 +34,26 @@ _UNITS = ("seconds", "bytes", "ratio", "celsius", "records")
 _OTHER_UNITS = ("milliseconds", "ms", "minutes", "percent", "megabytes", "kilobytes")
 
 
-@pytest.mark.parametrize("each", every_definition(), ids=lambda each: each.name)
-def test_names_follow_the_conventions(each: definitions.Definition) -> None:
-    words = each.name.split("_")
-    assert re.fullmatch(r"kafkaml_[a-z_]+[a-z]", each.name)
-    assert (words[-1] == "total") == isinstance(each, CounterOf)
+@pytest.mark.parametrize("definition", every_definition(), ids=lambda known: known.name)
+def test_names_follow_the_conventions(definition: definitions.Definition) -> None:
+    words = definition.name.split("_")
+    assert re.fullmatch(r"kafkaml_[a-z_]+[a-z]", definition.name)
+    assert (words[-1] == "total") == isinstance(definition, CounterOf)
     assert not set(words) & set(_OTHER_UNITS)
     assert words[-1] not in ("count", "sum", "bucket", "info")
-    if isinstance(each, HistogramOf):
+    if isinstance(definition, HistogramOf):
         assert words[-1] in _UNITS
-        assert list(each.buckets) == sorted(set(each.buckets))
-    assert each.meaning.endswith(".")
+        assert list(definition.buckets) == sorted(set(definition.buckets))
+    assert definition.meaning.endswith(".")
     # What the platform itself or Prometheus puts there.
-    assert not set(each.labels) & {"process", "instance", "job", "le", "quantile"} or each.labels[-1] == "quantile"
+    assert (
+        not set(definition.labels) & {"process", "instance", "job", "le", "quantile"}
+        or definition.labels[-1] == "quantile"
+    )
 
 
 def test_no_two_metrics_have_a_name() -> None:
-    names = [each.name for each in every_definition()]
+    names = [definition.name for definition in every_definition()]
     assert len(names) == len(set(names)) > 30
 
 
@@ -97,8 +100,8 @@ def test_texts_of_several_processes_become_one_in_which_a_metric_stands_together
         texts.append(ProcessMetrics(process, [seconds]).text())
     text = together(texts)
     assert text.count(b"# TYPE kafkaml_test_seconds histogram") == 1
-    counted = [each for each in _parsed(text)["kafkaml_test_seconds"].samples if each.name.endswith("_count")]
-    assert [(each.labels["process"], each.value) for each in counted] == [("web", 1), ("controller", 1)]
+    counted = [sample for sample in _parsed(text)["kafkaml_test_seconds"].samples if sample.name.endswith("_count")]
+    assert [(sample.labels["process"], sample.value) for sample in counted] == [("web", 1), ("controller", 1)]
 
 
 _NEIGHBOUR = textwrap.dedent(
@@ -138,12 +141,12 @@ def neighbour(state_dir: Path) -> Iterator[subprocess.Popen[str]]:
 def test_one_process_answers_for_all_next_to_it(state_dir: Path, neighbour: subprocess.Popen[str]) -> None:
     with MetricsServer(ProcessMetrics("web", []), state_dir=state_dir) as server:
         samples = _parsed(server.everything())["process_open_fds"].samples
-        assert [each.labels["process"] for each in samples] == ["web", "neighbour"]
+        assert [sample.labels["process"] for sample in samples] == ["web", "neighbour"]
         folder = state_dir / "run" / "metrics"
         sockets = list(folder.iterdir())
         assert len(sockets) == 2
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-        assert {stat.S_IMODE(each.stat().st_mode) for each in sockets} == {0o600}
+        assert {stat.S_IMODE(path.stat().st_mode) for path in sockets} == {0o600}
     assert len(list(folder.iterdir())) == 1
 
 
@@ -205,7 +208,10 @@ def test_processes_of_a_pod_share_the_port_and_whichever_is_asked_answers_for_al
 
     def processes() -> set[str]:
         text = httpx.get(f"http://{settings.address}/metrics", trust_env=False).content
-        return {each.labels["process"] for each in _parsed(text)["process_open_fds"].samples} & {"web", "controller"}
+        return {sample.labels["process"] for sample in _parsed(text)["process_open_fds"].samples} & {
+            "web",
+            "controller",
+        }
 
     with MetricsServer(ProcessMetrics("web", []), state_dir=state_dir, settings=settings):
         with MetricsServer(ProcessMetrics("controller", []), state_dir=state_dir, settings=settings):

@@ -59,20 +59,20 @@ def codes(proposal: Proposal) -> set[RemarkCode]:
 
 
 def remark(proposal: Proposal, code: RemarkCode) -> str:
-    return next(f"{each.message} | {each.hint}" for each in proposal.remarks if each.code == code)
+    return next(f"{remark.message} | {remark.hint}" for remark in proposal.remarks if remark.code == code)
 
 
 def column(proposal: Proposal, name: str) -> Column:
     assert proposal.contract is not None
-    return next(each for each in proposal.contract.columns if each.name == name)
+    return next(column for column in proposal.contract.columns if column.name == name)
 
 
 def columns(proposal: Proposal) -> list[str]:
-    return [] if proposal.contract is None else [each.name for each in proposal.contract.columns]
+    return [] if proposal.contract is None else [column.name for column in proposal.contract.columns]
 
 
 def field(proposal: Proposal, *path: str) -> FieldSummary:
-    return next(each for each in proposal.fields if each.path == path)
+    return next(field for field in proposal.fields if field.path == path)
 
 
 def test_readings_of_machines_become_columns_with_the_failure_as_their_label() -> None:
@@ -88,7 +88,7 @@ def test_readings_of_machines_become_columns_with_the_failure_as_their_label() -
     assert [(label.name, label.expression, label.kind) for label in contract.labels] == [
         ("failure", "failure", LabelKind.CLASS)
     ]
-    assert {each.name: each.expression for each in contract.columns} == {
+    assert {contract_column.name: contract_column.expression for contract_column in contract.columns} == {
         "temperature": "reading.temperature",
         "pressure": "reading.pressure",
         "axes": "reading.axes",
@@ -100,9 +100,9 @@ def test_readings_of_machines_become_columns_with_the_failure_as_their_label() -
     assert (column(proposal, "axes").encoding, column(proposal, "axes").shape) == (Encoding.NUMBERS, (2,))
     assert column(proposal, "status").encoding == Encoding.ONE_HOT
     assert (column(proposal, "load").missing, column(proposal, "load").scaling) == (Missing.MEAN, Scaling.NONE)
-    assert {each.path: each.kind for each in contract.fields}["reading", "axes"] == FieldKind.NUMBERS
-    assert ("machine",) not in {each.path for each in contract.fields}
-    roles = {each.path[-1]: each.role for each in proposal.fields}
+    assert {field.path: field.kind for field in contract.fields}["reading", "axes"] == FieldKind.NUMBERS
+    assert ("machine",) not in {field.path for field in contract.fields}
+    roles = {field.path[-1]: field.role for field in proposal.fields}
     assert (roles["machine"], roles["at"], roles["firmware"]) == (FieldRole.KEY, FieldRole.TIME, FieldRole.LEFT_OUT)
     assert proposal.decodes == 1
     assert proposal.window is not None
@@ -138,12 +138,15 @@ def test_fields_are_reported_with_their_statistics() -> None:
         {"x": float(place % 5), "name": "ab"[place % 2], "y": None if place < 25 else place} for place in range(100)
     ]
     proposal = propose(topic(values), label=NO_LABEL)
-    x, name, y = (field(proposal, each) for each in ("x", "name", "y"))
+    x, name, y = (field(proposal, path) for path in ("x", "name", "y"))
     assert x.numbers is not None
     assert (x.numbers.min, x.numbers.max, x.numbers.mean, x.numbers.quartiles) == (0, 4, 2, (1, 2, 3))
     assert len(x.numbers.histogram) == 20
-    assert sum(each.count for each in x.numbers.histogram) == 100
-    assert (x.distinct, [(each.value, each.count) for each in name.top]) == (5, [("a", 50), ("b", 50)])
+    assert sum(bin_.count for bin_ in x.numbers.histogram) == 100
+    assert (x.distinct, [(value_count.value, value_count.count) for value_count in name.top]) == (
+        5,
+        [("a", 50), ("b", 50)],
+    )
     assert (y.missing, y.kind, proposal.label) == (0.25, FieldKind.INTEGER, None)
 
 
@@ -178,7 +181,7 @@ def test_telegrafs_own_json_and_the_wrapped_text_are_both_read() -> None:
     proposal = propose(topic(metrics))
     assert proposal.contract is not None
     assert proposal.contract.format == "JSON"
-    assert [each.expression for each in proposal.contract.columns] == [
+    assert [column.expression for column in proposal.contract.columns] == [
         "fields.usage_idle",
         "fields.usage_user",
         "tags.host",
@@ -334,14 +337,16 @@ def test_pictures_are_images_of_their_size() -> None:
         buffers = [io.BytesIO() for _ in range(60)]
         for place, buffer in enumerate(buffers):
             Image.new(mode, (32, 24), 4 * place).save(buffer, kind)
-        return propose(topic([each.getvalue() for each in buffers], keys=lambda place: (b"cat", b"dog")[place % 2]))
+        return propose(
+            topic([open_buffer.getvalue() for open_buffer in buffers], keys=lambda place: (b"cat", b"dog")[place % 2])
+        )
 
     proposal = pictures("RGB", "PNG")
     assert (column(proposal, "value").encoding, column(proposal, "value").shape) == (Encoding.IMAGE, (24, 32, 3))
     assert proposal.decodes == 1
     assert column(pictures("L", "JPEG"), "value").shape == (24, 32)
     assert proposal.label is not None
-    assert [each.value for each in proposal.label.balance] == ["cat", "dog"]
+    assert [value_count.value for value_count in proposal.label.balance] == ["cat", "dog"]
 
 
 def test_what_is_not_a_record_of_the_format_is_counted_and_one_is_shown() -> None:
@@ -400,13 +405,13 @@ def test_a_label_that_is_a_quantity_may_be_given_away_too() -> None:
     values = [{"a": source.random(), "b": source.random()} for _ in range(200)]
     proposal = propose(
         topic(
-            {**each, "target": each["a"] * 9 + each["b"], "fahrenheit": each["a"] * 16.2 + each["b"] * 1.8}
-            for each in values
+            {**value, "target": value["a"] * 9 + value["b"], "fahrenheit": value["a"] * 16.2 + value["b"] * 1.8}
+            for value in values
         )
     )
     assert proposal.label is not None
     assert proposal.label.kind == LabelKind.NUMBER
-    assert [each.path for each in proposal.remarks if each.code == RemarkCode.LABEL_LEAK] == [("fahrenheit",)]
+    assert [remark.path for remark in proposal.remarks if remark.code == RemarkCode.LABEL_LEAK] == [("fahrenheit",)]
 
 
 def test_records_of_other_kinds_in_one_topic_are_reported() -> None:
@@ -452,8 +457,8 @@ def test_names_that_are_words_of_sql_or_hold_anything_are_quoted() -> None:
     proposal = propose(topic(values), label=NO_LABEL)
     contract = proposal.contract
     assert contract is not None
-    fields = {each.path: each.kind for each in contract.fields}
-    assert {compile_expression(each.expression, fields).fields for each in contract.columns} == {
+    fields = {field.path: field.kind for field in contract.fields}
+    assert {compile_expression(column.expression, fields).fields for column in contract.columns} == {
         frozenset({(name,)}) for name in names
     }
 
@@ -485,7 +490,7 @@ def check(records: Sequence[Record], **more: Any) -> None:
     proposal = propose(records, **more)
     assert Proposal.model_validate(proposal.to_json()).to_json() == proposal.to_json()
     contract = proposal.contract
-    assert (contract is None) == any(each.severity == Severity.ERROR for each in proposal.remarks)
+    assert (contract is None) == any(remark.severity == Severity.ERROR for remark in proposal.remarks)
     if contract is None:
         return
     raw = CompiledContract(contract, lookup=more.get("lookup")).raw(ListBatch(records))
@@ -522,4 +527,4 @@ def test_what_is_nested_without_end_is_not_an_error() -> None:
 @settings(max_examples=60)
 @given(st.lists(OBJECTS, min_size=1, max_size=8), st.integers(1, 4))
 def test_no_objects_are_an_error(values: list[dict[str, Any]], repeat: int) -> None:
-    check(topic([json.dumps(each).encode() for each in values] * repeat, keys=lambda place: b"%d" % (place % 2)))
+    check(topic([json.dumps(value).encode() for value in values] * repeat, keys=lambda place: b"%d" % (place % 2)))

@@ -255,7 +255,7 @@ class TestReaderAndWriter:
         writer.write(OutgoingRecord(topic, None, b"key"))
         writer.write(OutgoingRecord(topic, b"", None))
         writer.flush(60)
-        assert [(each.key, each.value) for each in read(kit, StreamRange(topic, 0, 0, 2))] == [
+        assert [(record.key, record.value) for record in read(kit, StreamRange(topic, 0, 0, 2))] == [
             (b"key", None),
             (None, b""),
         ]
@@ -498,10 +498,11 @@ def test_an_exchange_tells_where_each_record_is(kit: Kit) -> None:
     topic, answers = kit.topic(partitions=2), kit.topic()
     positions = kit.exchange(topic, answers).send([b"a", b"b", b"c", b"d"], headers=[("mine", b"1")])
     by_place = {
-        (each.partition, each.offset): each for each in read(kit, *(StreamRange(topic, n, 0, 2) for n in (0, 1)))
+        (record.partition, record.offset): record
+        for record in read(kit, *(StreamRange(topic, n, 0, 2) for n in (0, 1)))
     }
     assert [by_place[place.partition, place.offset].value for place in positions] == [b"a", b"b", b"c", b"d"]
-    assert {tuple(each.headers) for each in by_place.values()} == {(("mine", b"1"),)}
+    assert {tuple(record.headers) for record in by_place.values()} == {(("mine", b"1"),)}
 
 
 def test_answers_are_found_by_the_record_that_they_name(kit: Kit) -> None:
@@ -521,7 +522,7 @@ def test_answers_are_found_by_the_record_that_they_name(kit: Kit) -> None:
         writer.write(OutgoingRecord(target, value, headers=headers, partition=0))
     writer.flush(60)
     found = answers_to(positions[:2], exchange, timeout_seconds=60)
-    assert [each and each.record.value for each in found] == [b"of a", b"of b"]
+    assert [answer and answer.record.value for answer in found] == [b"of a", b"of b"]
     assert answers_to(positions[2:], exchange, timeout_seconds=0.3) == [None]
     assert answers_to([], exchange, timeout_seconds=60) == []
 

@@ -24,11 +24,11 @@ def test_a_sample_is_spread_over_all_partitions_by_their_size_and_from_start_to_
     topic = broker.topic(3)
     sizes = {0: 9000, 1: 3000, 2: 5}
     for partition, size in sizes.items():
-        write(broker, topic, [b"%d" % each for each in range(size)], partition=partition)
+        write(broker, topic, [b"%d" % number for number in range(size)], partition=partition)
     sample = sampler.sample(topic, max_records=400)
     assert (sample.available, sample.timed_out) == (12_005, False)
     offsets = {key: [record.offset for record in sample.records if record.partition == key] for key in sizes}
-    assert {key: len(each) for key, each in offsets.items()} == {0: 300, 1: 100, 2: 1}
+    assert {key: len(offset) for key, offset in offsets.items()} == {0: 300, 1: 100, 2: 1}
     for key in (0, 1):
         assert (offsets[key][0], offsets[key][-1]) == (0, sizes[key] - 1)
         assert offsets[key] == sorted(set(offsets[key]))

@@ -120,8 +120,8 @@ AVRO = b'{"schema": "int", "references": %s}'
         b'{"schema": "int", "schemaType": [1]}',
         b'{"schema": "int", "schemaType": "PICKLE"}',
         *(
-            AVRO % each
-            for each in (
+            AVRO % answer
+            for answer in (
                 b"7", b'"abc"', b"[7]", b"[[]]", b'{"name": 1}', b"[{}]", b"[null]",
                 b'[{"name": [], "subject": "a", "version": 1}]', b'[{"name": "a", "subject": {}, "version": 1}]',
                 b'[{"name": "a", "subject": "a", "version": 1e999}]',
@@ -154,7 +154,7 @@ def test_a_registry_leads_nowhere_else() -> None:
 
 
 def test_references_stay_below_the_registry_and_end() -> None:
-    names = b",".join(b'{"name": "n%d", "subject": "../../x?y#z", "version": 1}' % each for each in range(200))
+    names = b",".join(b'{"name": "n%d", "subject": "../../x?y#z", "version": 1}' % number for number in range(200))
     with HostileRegistry(AVRO % (b"[%s]" % names)) as server, pytest.raises(DecodeError, match="more than 100"):
         SchemaRegistry(SchemaRegistrySettings(url=server.url), timeout_seconds=60)(7)
     assert set(server.paths) == {"/schemas/ids/7", "/subjects/..%2F..%2Fx%3Fy%23z/versions/1"}

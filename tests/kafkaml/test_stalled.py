@@ -38,8 +38,8 @@ class Ends:
         self.asked += 1
         if not self.answers:
             raise KafkaException("timed out")
-        assert all(each.offset == OFFSET_END for each in places)
-        return [TopicPartition(each.topic, each.partition, self.end) for each in places]
+        assert all(place.offset == OFFSET_END for place in places)
+        return [TopicPartition(place.topic, place.partition, self.end) for place in places]
 
 
 @pytest.fixture

@@ -130,7 +130,7 @@ def test_a_reader_that_dies_leaves_nothing_that_another_takes_for_whole(memory: 
 
     with pytest.raises(KeyboardInterrupt):
         StreamDataset.open(message, reader=memory.reader(), cache_dir=tmp_path, on_progress=die)
-    assert [each.suffix for each in tmp_path.iterdir()] == [".lock"]
+    assert [path.suffix for path in tmp_path.iterdir()] == [".lock"]
     with StreamDataset.open(message, reader=memory.reader(), cache_dir=tmp_path) as dataset:
         assert dataset.num_samples == 100
 

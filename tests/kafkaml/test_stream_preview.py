@@ -49,16 +49,16 @@ def test_fields_of_a_schema_are_columns_and_a_null_is_missing_in_its_own() -> No
     )
     assert (found.records, found.sampled, found.decodes, found.undecodable) == (5000, 10, 0.9, None)
     gender, age, volume, label = found.columns
-    assert [each.name for each in found.columns] == ["gender", "age", "lung.volume", "label"]
-    assert [each.kind for each in found.columns] == [
+    assert [column.name for column in found.columns] == ["gender", "age", "lung.volume", "label"]
+    assert [column.kind for column in found.columns] == [
         FieldKind.INTEGER, FieldKind.INTEGER, FieldKind.NUMBER, FieldKind.TEXT,
     ]  # fmt: skip
-    assert [each.missing for each in (gender, age, volume)] == [0.0, 0.1, 0.0]
+    assert [column.missing for column in (gender, age, volume)] == [0.0, 0.1, 0.0]
     assert age.numbers is not None
     assert volume.numbers is not None
     assert (age.numbers.min, age.numbers.max) == (60, 69)
     assert volume.numbers.mean == pytest.approx((22.5 - 1.5) / 9)
-    assert [(each.value, each.count) for each in found.balance] == [("well", 5), ("ill", 4)]
+    assert [(value_count.value, value_count.count) for value_count in found.balance] == [("well", 5), ("ill", 4)]
     assert label.top == found.balance
 
 
@@ -67,7 +67,7 @@ def test_objects_are_taken_by_their_keys_and_labels_of_many_values_are_numbers()
     values[7] = b"no json"
     keys = [str(place * 10).encode() for place in range(60)]
     found = stream_preview(records(values, keys), codec_for(InputFormat.JSON, {}), available=60)
-    assert [each.name for each in found.columns] == ["position.y", "x", "label"]
+    assert [column.name for column in found.columns] == ["position.y", "x", "label"]
     assert found.undecodable is not None
     assert found.undecodable.place == "t[0]@7"
     label = found.columns[-1]
@@ -83,16 +83,16 @@ def test_what_has_no_names_is_counted_and_pictures_have_no_columns() -> None:
         codec_for(InputFormat.RAW, config),
         available=2,
     )
-    assert [each.name for each in found.columns] == ["column 1", "column 2", "column 3", "label"]
-    assert [each.missing for each in found.columns[:3]] == [0.0, 0.0, 0.5]
+    assert [column.name for column in found.columns] == ["column 1", "column 2", "column 3", "label"]
+    assert [column.missing for column in found.columns[:3]] == [0.0, 0.0, 0.5]
     # Of a one-hot label the class.
-    assert [(each.value, each.count) for each in found.balance] == [("0", 1), ("1", 1)]
+    assert [(value_count.value, value_count.count) for value_count in found.balance] == [("0", 1), ("1", 1)]
 
     config = {"data_type": "uint8", "data_reshape": "4 4", "label_type": "uint8", "label_reshape": "1"}
     pictures = stream_preview(
         records([bytes(16)] * 3, [b"\x07", b"\x07", None]), codec_for(InputFormat.RAW, config), available=3
     )
-    assert [each.name for each in pictures.columns] == ["label"]
+    assert [column.name for column in pictures.columns] == ["label"]
     assert pictures.columns[0].missing == pytest.approx(1 / 3)
     assert (pictures.inputs[0].shape, pictures.balance[0].count) == ((4, 4), 2)
 
@@ -101,7 +101,7 @@ def test_packed_records_are_looked_into() -> None:
     config = {"data_type": "uint8", "data_reshape": "2", "label_type": "uint8", "label_reshape": "1", "packed": True}
     codec = codec_for(InputFormat.RAW, config)
     found = stream_preview(records([bytes(range(8))], [b"\x00\x01\x01\x01"]), codec, available=1)
-    assert [each.distinct for each in found.columns] == [4, 4, 2]
+    assert [column.distinct for column in found.columns] == [4, 4, 2]
     assert found.balance[0].count == 3
 
 
@@ -120,7 +120,7 @@ def test_columns_of_a_contract_have_their_names_once_they_are_learnt() -> None:
     assert contract is not None
     codec = codec_for(InputFormat.COLUMNS, {"contract": contract.to_json()})
     assert codec.features.column_names() == ()
-    values = [each.value for each in machine_records()]
+    values = [record.value for record in machine_records()]
     settled = codec.settled(values, [None] * len(values)).features
     names, (row, *_) = settled.column_names(), settled.decode(values[:1])
     assert len(names) == len(row)

@@ -88,7 +88,11 @@ def test_text_is_the_inverse_of_parsing(stream_range: StreamRange) -> None:
     assert StreamRange.parse(str(stream_range)) == stream_range
 
 
-@given(st.lists(bounded, min_size=1, max_size=8, unique_by=lambda each: (each.topic, each.partition)))
+@given(
+    st.lists(
+        bounded, min_size=1, max_size=8, unique_by=lambda stream_range: (stream_range.topic, stream_range.partition)
+    )
+)
 def test_lists_survive_the_wire(ranges: list[StreamRange]) -> None:
     assert parse_ranges(format_ranges(ranges)) == tuple(ranges)
 

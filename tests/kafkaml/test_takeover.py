@@ -112,8 +112,8 @@ def dead(settings: KafkaSettings, group: str, topic: str) -> Iterator[DeadReplic
 def replicas(settings: KafkaSettings, topic: str, group: str) -> Iterator[list[Replica]]:
     made: list[Replica] = []
     yield made
-    for each in made:
-        each.client.close()
+    for replica in made:
+        replica.client.close()
 
 
 def test_partitions_move_while_a_dead_replica_holds_their_offsets(
@@ -133,9 +133,9 @@ def test_partitions_move_while_a_dead_replica_holds_their_offsets(
     replicas.append(Replica(settings, topic, group, 1))
 
     def shared() -> bool:
-        for each in replicas:
-            each.poll()
-        return all(each.shares for each in replicas)
+        for replica in replicas:
+            replica.poll()
+        return all(replica.shares for replica in replicas)
 
     # Twice a quarter of the session would be half a minute.
     eventually(shared, 12)
@@ -143,13 +143,15 @@ def test_partitions_move_while_a_dead_replica_holds_their_offsets(
     dead.end()
 
     def all_given() -> bool:
-        for each in replicas:
-            each.poll()
-        return sum(len(offsets) for each in replicas for offsets in each.given.values()) >= _PARTITIONS * _COMMITTED
+        for replica in replicas:
+            replica.poll()
+        return (
+            sum(len(offsets) for replica in replicas for offsets in replica.given.values()) >= _PARTITIONS * _COMMITTED
+        )
 
     eventually(all_given, 60)
     expected = list(range(_COMMITTED, 2 * _COMMITTED))
-    found = {partition: offsets for each in replicas for partition, offsets in each.given.items()}
+    found = {partition: offsets for replica in replicas for partition, offsets in replica.given.items()}
     assert found == dict.fromkeys(range(_PARTITIONS), expected)
 
 

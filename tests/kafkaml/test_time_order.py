@@ -78,7 +78,7 @@ def test_without_times_the_last_part_of_each_partition_comes_last(tmp_path: Path
     broker = InMemoryBroker()
     found, dataset = moments(stream(broker, [5000] * 99, partitions=partitions), broker, tmp_path)
     assert found == list(range(99))
-    assert any("same time or none" in each for each in dataset.warnings) == (partitions > 1)
+    assert any("same time or none" in warning for warning in dataset.warnings) == (partitions > 1)
 
 
 def test_records_without_a_time_among_others_count_as_the_oldest() -> None:

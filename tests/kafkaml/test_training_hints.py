@@ -27,7 +27,7 @@ def epochs(losses: Sequence[float], held_out: Sequence[float] = ()) -> list[Epoc
 
 
 def codes(losses: Sequence[float], held_out: Sequence[float] = ()) -> list[HintCode]:
-    return [each.code for each in training_hints(epochs(losses, held_out))]
+    return [hint.code for hint in training_hints(epochs(losses, held_out))]
 
 
 FALLING = [2.3 * 0.7**place for place in range(20)]
@@ -78,9 +78,9 @@ def test_a_model_that_is_no_better_than_the_most_frequent_class_is_reported(
     matrix: list[list[int]], expected: list[HintCode]
 ) -> None:
     found = training_hints(epochs(FALLING), ConfusionMatrix(matrix=matrix, labels=["fine", "broken"]))
-    assert [each.code for each in found] == expected
+    assert [hint.code for hint in found] == expected
 
 
 def test_what_diverged_explains_the_rest() -> None:
     matrix = ConfusionMatrix(matrix=[[90, 0], [10, 0]], labels=["fine", "broken"])
-    assert [each.code for each in training_hints(epochs([0.7, math.nan, math.nan]), matrix)] == [HintCode.DIVERGED]
+    assert [hint.code for hint in training_hints(epochs([0.7, math.nan, math.nan]), matrix)] == [HintCode.DIVERGED]

@@ -75,15 +75,15 @@ class FakeLauncher:
         return {
             name: Observed(
                 name=name,
-                phase=Phase.UNKNOWN if name in self.unknown else each.phase,
-                replicas=each.replicas,
-                ready_replicas=each.replicas if each.phase is Phase.RUNNING else 0,
-                restarts=each.restarts,
-                exit_code=each.exit_code,
-                failure=each.failure,
-                log_tail=self.log_texts[name] if each.phase.ended else "",
+                phase=Phase.UNKNOWN if name in self.unknown else work.phase,
+                replicas=work.replicas,
+                ready_replicas=work.replicas if work.phase is Phase.RUNNING else 0,
+                restarts=work.restarts,
+                exit_code=work.exit_code,
+                failure=work.failure,
+                log_tail=self.log_texts[name] if work.phase.ended else "",
             )
-            for name, each in self.work.items()
+            for name, work in self.work.items()
         }
 
     def logs(self, name: str, *, replica: int = 0, offset: int = 0, max_bytes: int = 65536) -> tuple[bytes, int]:
@@ -116,28 +116,28 @@ class FakeLauncher:
 
     def end(self, name: str, exit_code: int | None = 0, category: FailureCategory = FailureCategory.LOST) -> None:
         """The process ends on its own; ALWAYS work is started again."""
-        each = self.work[name]
+        work = self.work[name]
         failure = None
-        if exit_code != 0 and not each.stop_asked:
+        if exit_code != 0 and not work.stop_asked:
             failure = Failure(category=category, cause=f"exit code {exit_code}")
-        if each.spec.restart is RestartPolicy.ALWAYS and not each.stop_asked:
-            each.restarts += 1
-            each.phase, each.failure = Phase.STARTING, failure
+        if work.spec.restart is RestartPolicy.ALWAYS and not work.stop_asked:
+            work.restarts += 1
+            work.phase, work.failure = Phase.STARTING, failure
             return
-        each.exit_code, each.failure = exit_code, failure
-        each.phase = Phase.SUCCEEDED if failure is None else Phase.FAILED
+        work.exit_code, work.failure = exit_code, failure
+        work.phase = Phase.SUCCEEDED if failure is None else Phase.FAILED
 
     def scale(self, name: str, replicas: int) -> None:
         """The autoscaler chooses ``replicas`` replicas, where it has been asked to and they are within its bounds."""
-        each = self.work[name]
-        if each.spec.autoscale is not None and each.spec.replicas <= replicas <= each.spec.autoscale.max_replicas:
-            each.replicas = replicas
+        work = self.work[name]
+        if work.spec.autoscale is not None and work.spec.replicas <= replicas <= work.spec.autoscale.max_replicas:
+            work.replicas = replicas
 
     def finish_stops(self) -> None:
         """Everything that was asked to stop has ended."""
-        for each in self.work.values():
-            if each.phase is Phase.STOPPING:
-                each.phase, each.exit_code = Phase.SUCCEEDED, -15
+        for work in self.work.values():
+            if work.phase is Phase.STOPPING:
+                work.phase, work.exit_code = Phase.SUCCEEDED, -15
 
     def vanish(self, name: str) -> None:
         """Somebody removed it behind everyone's back."""

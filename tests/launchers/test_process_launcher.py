@@ -54,8 +54,8 @@ def test_a_worker_sees_its_job_and_token_and_nothing_else(
     names = log_of(launcher).splitlines()[1]
     assert "canary" not in names
     allowed = {"HOME", "LANG", "PATH", "PYTHONPATH", "PYTHONUNBUFFERED", "TMPDIR", "TZ", "LC_CTYPE"}
-    extra = {each.strip("'[],") for each in names.split()} - allowed
-    assert {each for each in extra if not each.startswith(("KML_JOB_", "PROGRAM_"))} == set()
+    extra = {name.strip("'[],") for name in names.split()} - allowed
+    assert {variable for variable in extra if not variable.startswith(("KML_JOB_", "PROGRAM_"))} == set()
     assert log_of(launcher).splitlines()[2] == "secret-token"
     token = world.jobs / NAME / "token"
     assert stat.S_IMODE(token.stat().st_mode) == 0o600
@@ -110,7 +110,7 @@ def test_an_ended_run_is_kept_until_it_is_forgotten_and_its_log_longer(
     assert launcher.observe() == {}
     assert log_of(launcher) == "started replica 0\n"
     assert launcher.names() == [NAME]
-    assert sorted(each.name for each in (world.jobs / NAME).iterdir()) == ["log-0.txt"]
+    assert sorted(path.name for path in (world.jobs / NAME).iterdir()) == ["log-0.txt"]
     launcher.prune(older_than_seconds=3600)
     assert launcher.names() == [NAME]
     launcher.prune(older_than_seconds=-1)
@@ -169,7 +169,7 @@ def test_a_flood_of_output_neither_fills_the_disk_nor_blocks(world: World, make_
     observed = eventually(lambda: (found := launcher.observe()[NAME]).phase.ended and found, 60)
     assert observed.exit_code == 0
     assert observed.log_tail.endswith("end of flood\n")
-    on_disk = sum(each.stat().st_size for each in (world.jobs / NAME).iterdir())
+    on_disk = sum(path.stat().st_size for path in (world.jobs / NAME).iterdir())
     assert on_disk < 6 << 20
     content, end = launcher.logs(NAME, offset=0, max_bytes=100)
     assert end > 40 << 20
@@ -184,7 +184,7 @@ def test_services_are_restarted_with_growing_pauses(world: World, make_launcher:
     assert observed.phase in (Phase.STARTING, Phase.RUNNING)
     assert observed.restarts >= 3
     eventually(lambda: (found := launcher.observe()[NAME]).failure and "exit code 5" in found.failure.cause)
-    times = [float(each[0]) for each in world.starts()]
+    times = [float(start[0]) for start in world.starts()]
     assert times[3] - times[2] > 0.19
     launcher.stop(NAME)
     assert ended(launcher).phase is Phase.SUCCEEDED
@@ -203,8 +203,8 @@ def test_services_are_scaled_up_and_down(world: World, make_launcher: MakeLaunch
     ready(1, 1)
     assert (world.jobs / NAME / "lock-0").exists()
     ready(2, 2)
-    eventually(lambda: [each[3] for each in world.starts()].count("1") == 2)
-    assert all(each[4] == "single" for each in world.starts())
+    eventually(lambda: [start[3] for start in world.starts()].count("1") == 2)
+    assert all(start[4] == "single" for start in world.starts())
     launcher.stop(NAME)
     assert ended(launcher).ready_replicas == 0
 
@@ -216,7 +216,7 @@ def test_a_killed_replica_comes_back(world: World, make_launcher: MakeLauncher) 
     os.kill(int(world.starts()[0][1]), 9)
     eventually(lambda: len(world.starts()) == 3)
     eventually(lambda: launcher.observe()[NAME].ready_replicas == 2)
-    assert all(each[4] == "single" for each in world.starts())
+    assert all(start[4] == "single" for start in world.starts())
 
 
 def test_names_that_leave_the_folder_are_refused(world: World) -> None:

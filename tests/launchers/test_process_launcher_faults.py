@@ -59,8 +59,8 @@ def test_a_launcher_killed_while_it_launches(world: World, point: str, verb: str
     name, replicas = (RUN, 1) if verb == "launch" else (SERVICE, 2)
     eventually(lambda: launcher.observe()[name].ready_replicas == replicas)
     eventually(lambda: len(world.starts()) == replicas)
-    assert [each[4] for each in world.starts()] == ["single"] * replicas
-    assert len({(each[2], each[3]) for each in world.starts()}) == replicas
+    assert [start[4] for start in world.starts()] == ["single"] * replicas
+    assert len({(start[2], start[3]) for start in world.starts()}) == replicas
 
 
 @pytest.mark.parametrize("mode", ["cold", "warm"])
@@ -158,7 +158,7 @@ def test_a_service_whose_keeper_was_killed_comes_back(world: World) -> None:
     os.kill(state.keeper.pid, signal.SIGKILL)
     eventually(lambda: launcher.observe() and len(world.starts()) == 3)
     eventually(lambda: launcher.observe()[SERVICE].ready_replicas == 2)
-    assert [each[4] for each in world.starts()] == ["single"] * 3
+    assert [start[4] for start in world.starts()] == ["single"] * 3
 
 
 def test_two_launchers_at_once_start_no_twins(world: World) -> None:
@@ -168,7 +168,7 @@ def test_two_launchers_at_once_start_no_twins(world: World) -> None:
     eventually(lambda: launcher.observe()[SERVICE].ready_replicas == 2)
     for driver in drivers:
         kill(driver)
-    assert sorted((each[2], each[3], each[4]) for each in world.starts()) == [
+    assert sorted((start[2], start[3], start[4]) for start in world.starts()) == [
         (SERVICE, "0", "single"),
         (SERVICE, "1", "single"),
         (RUN, "0", "single"),
@@ -181,7 +181,7 @@ def test_suspended_services_come_back_and_runs_are_lost(world: World) -> None:
     launcher.launch(spec_of("launch"))
     eventually(lambda: len(world.starts()) == 3)
     assert suspend_all(world.jobs, timeout_seconds=60) == []
-    assert not any(_runs(int(each[1])) for each in world.starts())
+    assert not any(_runs(int(start[1])) for start in world.starts())
     after = world.launcher()
     eventually(lambda: after.observe()[SERVICE].ready_replicas == 2)
     run = after.observe()[RUN]

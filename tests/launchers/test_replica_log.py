@@ -44,7 +44,7 @@ def test_a_flood_keeps_the_end_and_stays_bounded(tmp_path: Path) -> None:
     written = b"".join(f"line {number:04}\n".encode() for number in range(500))
     for start in range(0, len(written), 10):
         writer.write(written[start : start + 10])
-    on_disk = sum(each.stat().st_size for each in tmp_path.iterdir())
+    on_disk = sum(path.stat().st_size for path in tmp_path.iterdir())
     assert on_disk <= 100 * replica_log.MAX_SEGMENTS
     content, end = read_log(tmp_path, 3, 0, 10_000)
     assert end == len(written) == log_size(tmp_path, 3)

@@ -197,7 +197,7 @@ def test_what_a_cluster_holds_is_unknown_while_it_is_away(world: World) -> None:
 def test_a_controller_that_begins_while_a_cluster_is_unreachable_takes_its_work_for_unknown(world: World) -> None:
     world.add("edge", BrokenError("no route to host"))
     world.names = {THERE: "edge"}
-    assert {name: each.phase for name, each in world.routing().observe().items()} == {THERE: Phase.UNKNOWN}
+    assert {name: observed.phase for name, observed in world.routing().observe().items()} == {THERE: Phase.UNKNOWN}
 
 
 def test_a_cluster_that_never_answers_holds_nothing_up(world: World) -> None:
@@ -305,11 +305,13 @@ def test_nothing_is_decided_about_work_in_a_cluster_that_cannot_be_reached(
     )
     world.names = {THERE: "edge"}
     launcher = world.routing()
-    assert [each for each in decisions(launcher, [there]) if not isinstance(each, ShowReady)] == []
+    assert [decision for decision in decisions(launcher, [there]) if not isinstance(decision, ShowReady)] == []
     eventually(lambda: launcher.observe()[THERE].failure)
     shown = decisions(launcher, [there])
     away = "cluster 'edge' cannot be reached: no route to host"
-    assert [each.failure.cause for each in shown if isinstance(each, ShowReady) and each.failure] == [away] * len(shown)
+    assert [action.failure.cause for action in shown if isinstance(action, ShowReady) and action.failure] == [
+        away
+    ] * len(shown)
     world.clusters["edge"], world.versions["edge"] = FakeLauncher(), "2"
     if there.wanted and not there.state.ended:
         # The cluster answers, and has nothing: now it is known to have vanished, and is started again.

@@ -56,7 +56,7 @@ def test_data_and_port_survive_a_kill(own_broker: TestBroker) -> None:
 def test_the_broker_starts_from_the_archive_of_its_classes(broker: TestBroker) -> None:
     archive = make_archive()
     assert broker.pid is not None
-    assert str(archive) in {each.path for each in psutil.Process(broker.pid).memory_maps()}
+    assert str(archive) in {memory_map.path for memory_map in psutil.Process(broker.pid).memory_maps()}
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive at all " * 10_000])
@@ -96,7 +96,7 @@ def test_a_second_broker_on_the_same_folder_is_refused(broker: TestBroker) -> No
 
 def test_it_listens_on_the_loopback_address_only(broker: TestBroker) -> None:
     connections = psutil.Process(broker.pid).net_connections(kind="tcp")
-    listening = [each.laddr.ip for each in connections if each.status == psutil.CONN_LISTEN]
+    listening = [connection.laddr.ip for connection in connections if connection.status == psutil.CONN_LISTEN]
     assert listening
     assert all(address in ("127.0.0.1", "::ffff:127.0.0.1") for address in listening)
 

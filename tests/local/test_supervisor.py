@@ -56,7 +56,7 @@ class RunningPlatform:
         supervisor = Supervisor(
             state=self.state,
             components=components,
-            stop_order=stop_order or [[each.name] for each in reversed(components)],
+            stop_order=stop_order or [[component.name] for component in reversed(components)],
             status=PlatformStatus(os.getpid(), "http://x", "x:1"),
             on_change=on_change,
         )
@@ -70,7 +70,11 @@ class RunningPlatform:
         """Names in the order in which they first came to ``state``."""
         names: list[str] = []
         for status in self.history:
-            names += [each.name for each in status.components if each.state == state and each.name not in names]
+            names += [
+                component.name
+                for component in status.components
+                if component.state == state and component.name not in names
+            ]
         return names
 
 
@@ -80,7 +84,7 @@ def platform(tmp_path: Path) -> RunningPlatform:
 
 
 def _state(status: PlatformStatus, name: str) -> ComponentState:
-    return next(each.state for each in status.components if each.name == name)
+    return next(component.state for component in status.components if component.name == name)
 
 
 def test_components_start_after_those_they_need_and_stop_in_the_opposite_order(platform: RunningPlatform) -> None:
@@ -103,7 +107,7 @@ def test_a_crashed_component_is_started_again(platform: RunningPlatform) -> None
     platform.run([crashing], until=lambda status: _state(status, "crashing") == ComponentState.READY)
     restarted = platform.history[-1].components[0]
     assert restarted.restarts == 1
-    assert any("ended with status 3" in each.components[0].detail for each in platform.history)
+    assert any("ended with status 3" in seen.components[0].detail for seen in platform.history)
 
 
 def _text(platform: RunningPlatform, name: str) -> str:
@@ -122,7 +126,7 @@ def test_processes_that_were_there_before_it_are_left_alone(platform: RunningPla
     with subprocess.Popen([sys.executable, "-c", FOREVER], start_new_session=True) as other:
         try:
             status = platform.run([platform.component("one", FOREVER)], lambda status: status.ready)
-            assert [each.state for each in status.components] == [ComponentState.STOPPED]
+            assert [component.state for component in status.components] == [ComponentState.STOPPED]
             assert other.poll() is None
         finally:
             other.kill()

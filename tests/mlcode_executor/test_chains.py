@@ -84,7 +84,7 @@ def weights_of(model: Model, framework: Framework, part: int) -> dict[str, Array
             return dict(safetensors.numpy.load_file(path))
         found: dict[str, Array] = {}
         with h5py.File(path) as file:
-            file.visititems(lambda key, each: found.update({key: each[()]} if isinstance(each, h5py.Dataset) else {}))
+            file.visititems(lambda key, item: found.update({key: item[()]} if isinstance(item, h5py.Dataset) else {}))
         return {key: value for key, value in found.items() if value.dtype.kind == "f"}
 
 
@@ -158,13 +158,13 @@ def test_a_chain_goes_on_from_a_state_to_the_last_bit(
 def test_all_names_that_are_offered_can_be_trained_with(start_model: StartProcess, framework: Framework) -> None:
     names = FRAMEWORKS[framework].chain
     one_hot = np.eye(2, dtype=np.float32)[LABELS]
-    of_classes = [each for each in names.metrics if each.startswith("sparse")]
+    of_classes = [metric for metric in names.metrics if metric.startswith("sparse")]
     model = start_model(framework)
     for index in range(max(len(names.optimizers), len(names.losses))):
         optimizer = names.optimizers[index % len(names.optimizers)]
         loss = names.losses[index % len(names.losses)]
         sparse = loss.startswith("sparse")
-        metrics = of_classes if sparse else [each for each in names.metrics if each not in of_classes]
+        metrics = of_classes if sparse else [metric for metric in names.metrics if metric not in of_classes]
         model.call("build", params(framework, optimizer=optimizer, loss=loss, metrics=metrics))
         if framework is Framework.TENSORFLOW and index:
             # Keras has looked them up; it takes seconds to compile a step.

@@ -120,19 +120,19 @@ def test_the_tutorial_model_passes_unchanged(framework: Suite, start_model: Star
     assert report["outputs"][0]["shape"] == [None, 10]
     assert report["inputs"][0]["shape"][0] is None
     assert report["inputs"][0]["dtype"] == "float32"
-    assert sorted(each.removeprefix("sparse_categorical_") for each in report["metrics"]) == ["accuracy", "loss"]
+    assert sorted(metric.removeprefix("sparse_categorical_") for metric in report["metrics"]) == ["accuracy", "loss"]
     assert "101,770" in report["summary"]
-    assert any("softmax" in each.lower() and "trained as written" in each for each in report["warnings"])
+    assert any("softmax" in warning.lower() and "trained as written" in warning for warning in report["warnings"])
     assert report["versions"]["numpy"] == np.__version__
 
 
 def test_training_learns_and_reports_every_epoch(framework: Suite, start_model: StartProcess, digits: Any) -> None:
     model, result = trained(start_model, framework, digits)
     epochs = [data for kind, data in model.events if kind == "epoch"]
-    assert [each["epoch"] for each in epochs] == list(range(1, 9))
+    assert [epoch["epoch"] for epoch in epochs] == list(range(1, 9))
     assert set(epochs[0]["training"]) == set(epochs[0]["validation"]) == {"loss", framework.accuracy}
     assert epochs[-1]["training"]["loss"] < epochs[0]["training"]["loss"]
-    assert result["history"]["val_loss"] == [each["validation"]["loss"] for each in epochs]
+    assert result["history"]["val_loss"] == [epoch["validation"]["loss"] for epoch in epochs]
     images, labels = digits
     metrics = model.call("evaluate", {"batch_size": 32, "arguments": {}}, features=images[1500:], labels=labels[1500:])[
         "metrics"
@@ -158,7 +158,7 @@ def test_it_stops_early_and_keeps_the_best_epoch(framework: Suite, start_model: 
     assert result["best"] == {"epoch": best, "monitor": limits["monitor"], "value": max(values), "restored": True}
     assert len(values) == best + 3 < 40
     epochs = [data for kind, data in model.events if kind == "epoch"]
-    assert [each["best_epoch"] for each in epochs[best - 1 :]] == [best] * 4
+    assert [epoch["best_epoch"] for epoch in epochs[best - 1 :]] == [best] * 4
     assert epochs[-1]["learning_rate"] == {"learning_rate": pytest.approx(epochs[0]["learning_rate"]["learning_rate"])}
     held_out = {"features": few[0][1200:1500], "labels": few[1][1200:1500]}
     metrics = model.call("evaluate", {"batch_size": 32}, **held_out)["metrics"]
@@ -181,9 +181,9 @@ def test_progress_says_where_training_is(framework: Suite, start_model: StartPro
     model.call("fit", {"batch_size": 8, "arguments": {}, "seed": 1}, train_features=images, train_labels=labels)
     progress = [data for kind, data in model.events if kind == "progress"]
     assert progress
-    assert progress == sorted(progress, key=lambda each: each["batch"])
-    assert {each["batches"] for each in progress} == {-(-len(images) // 8)}
-    assert {each["epochs"] for each in progress} == {1}
+    assert progress == sorted(progress, key=lambda report: report["batch"])
+    assert {report["batches"] for report in progress} == {-(-len(images) // 8)}
+    assert {report["epochs"] for report in progress} == {1}
     assert "loss" in progress[-1]["metrics"]
     seconds = next(data["seconds"] for kind, data in model.events if kind == "epoch")
     assert len(progress) <= 5 * seconds + 1

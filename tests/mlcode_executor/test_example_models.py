@@ -20,7 +20,7 @@ def _name(path: Path) -> str:
 
 
 def test_each_example_has_its_models_in_both_frameworks() -> None:
-    written = {path.parent.name: {each.name for each in path.parent.glob("model_*.py")} for path in _FILES}
+    written = {path.parent.name: {model_file.name for model_file in path.parent.glob("model_*.py")} for path in _FILES}
     assert len(written) >= 12
     both = {"model_tensorflow.py", "model_pytorch.py"}
     assert {folder for folder, names in written.items() if not both <= names} == set()

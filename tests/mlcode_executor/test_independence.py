@@ -120,7 +120,7 @@ def test_a_pytorch_model_that_mixes_records_is_warned_of(
     checked, trained = warnings_after_training(start_model, Framework.PYTORCH, code, shape)
     assert word in trained[0]
     assert "batch" in trained[0]
-    assert any(word in each for each in checked) == at_check
+    assert any(word in text for text in checked) == at_check
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_ordinary_models_are_left_in_peace(
 ) -> None:
     checked, trained = warnings_after_training(start_model, Framework.PYTORCH, torch_code(init, forward), shape)
     assert trained == []
-    assert not any("records" in each for each in checked)
+    assert not any("records" in text for text in checked)
 
 
 def test_an_ordinary_keras_model_is_left_in_peace(start_model: StartProcess) -> None:

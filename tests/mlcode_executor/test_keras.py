@@ -41,7 +41,7 @@ def test_sub_models_of_the_tutorial_pass_unchanged(
 ) -> None:
     report = check(model, code, distributed=True)
     assert report["inputs"][0]["shape"] == inputs
-    assert [each["shape"] for each in report["outputs"]] == outputs
+    assert [output["shape"] for output in report["outputs"]] == outputs
 
 
 def test_a_sub_model_is_the_only_model_left(model: Model) -> None:
@@ -184,7 +184,7 @@ def test_class_weights_arrive(model: Model, digits: Any) -> None:
     images, labels = digits
     model.call("build", {"code": sources.KERAS_DIGITS, "imports": "", "seed": 0})
     # The keys are texts after a trip through JSON.
-    weights = {"0": 0.0, "1": 1.0, **{str(each): 0.0 for each in range(2, 10)}}
+    weights = {"0": 0.0, "1": 1.0, **{str(number): 0.0 for number in range(2, 10)}}
     model.call(
         "fit",
         {"batch_size": 32, "arguments": {"epochs": 2, "class_weight": weights}},

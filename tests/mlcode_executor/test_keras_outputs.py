@@ -72,7 +72,7 @@ def test_two_tasks_take_their_columns_in_declared_order(
 ) -> None:
     report = build(model, code, *declared)
     if report["outputs"]:
-        assert [each["name"] for each in report["outputs"]] == ["zeta", "alpha"]
+        assert [output["name"] for output in report["outputs"]] == ["zeta", "alpha"]
         assert report["notes"] == [
             (
                 "labels are 2 numbers for each record; columns go to the outputs: 0 to 'zeta' (the number of a class), "

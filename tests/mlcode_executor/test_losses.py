@@ -79,7 +79,7 @@ def test_what_a_loss_takes_and_what_the_model_gives(described: Any) -> None:
     answers = {loss: describe(loss) for loss in LOSSES[framework]}
     assert {loss: answer["kind"] for loss, answer in answers.items()} == LOSSES[framework]
     # Also of a model that declares no input.
-    assert {tuple(each["shape"]) for answer in answers.values() for each in answer["outputs"]} == {(None, 3)}
+    assert {tuple(output["shape"]) for answer in answers.values() for output in answer["outputs"]} == {(None, 3)}
 
 
 def test_the_label_that_is_left_out_is_reported(described: Any) -> None:

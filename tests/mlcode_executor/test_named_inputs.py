@@ -104,9 +104,9 @@ def started(start_model: StartProcess, framework: Case) -> tuple[Model, dict[str
 def test_inputs_are_given_by_name_from_training_to_serving(framework: Case, start_model: StartProcess) -> None:
     features, labels = samples(480)
     model, report = started(start_model, framework)
-    assert [each["name"] for each in report["inputs"]] == ["kind", "readings", "picture"]
+    assert [model_input["name"] for model_input in report["inputs"]] == ["kind", "readings", "picture"]
     described = model.call("describe_loss", features=features[:1])
-    assert [each["shape"] for each in described["outputs"]] == [[None, 2]]
+    assert [output["shape"] for output in described["outputs"]] == [[None, 2]]
     # Paused after its first epoch, it goes on in another process to the same weights.
     assert fit(model, framework, pause_seconds=0) == {"paused": True, "epoch": 1}
     again, _ = started(start_model, framework)

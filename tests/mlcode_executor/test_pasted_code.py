@@ -131,5 +131,5 @@ def test_whatever_an_error_says_of_itself_is_reported_as_text(code: str, message
         execute(code, "", {})
     reported = caught.value
     assert reported.message == message
-    assert all(type(each) is str for each in (reported.message, reported.hint, reported.traceback_text))
+    assert all(type(text) is str for text in (reported.message, reported.hint, reported.traceback_text))
     assert ".py" not in reported.traceback_text

@@ -238,10 +238,10 @@ def run_privately(folder: Path) -> None:
     threads = threading.active_count()
     with ModelProcess.start(OwnRuntime.PLAIN, LIMITS) as process:
         assert run(process, "result = {'x': 1}") == {"x": 1}
-        below = [each for each in psutil.process_iter(["cmdline"]) if str(folder) in str(each.info["cmdline"])]
+        below = [running for running in psutil.process_iter(["cmdline"]) if str(folder) in str(running.info["cmdline"])]
         # The warm process, the guardian and the model process; a next pair may be standing by.
         assert len(below) >= 3
-    eventually(lambda: all(is_over(each) for each in below))
+    eventually(lambda: all(is_over(running) for running in below))
     # Fewer are fine: threads that earlier tests of this process left may end meanwhile.
     eventually(lambda: threading.active_count() <= threads)
     assert set(folder.glob("kml-*")) == set()
@@ -308,7 +308,7 @@ def test_a_killed_runner_takes_its_model_process_along(
     runner.wait(60)
     # Well before the 100 s that its call may take.
     eventually(lambda: is_over(model))
-    eventually(lambda: all(is_over(each) for each in below))
+    eventually(lambda: all(is_over(running) for running in below))
     assert list(tmp_path.iterdir()) == []
     runner.stdout.close()
 
@@ -341,7 +341,7 @@ def test_a_killed_keeper_leaves_nothing_once_its_runners_are_gone() -> None:
         os.kill(server.pid, signal.SIGKILL)
         assert run(process, "result = {'x': 2}") == {"x": 2}
         process.close()
-        eventually(lambda: all(is_over(each) for each in below))
+        eventually(lambda: all(is_over(running) for running in below))
 
 
 def test_no_request_is_lost_while_the_warm_process_is_replaced() -> None:
@@ -350,11 +350,11 @@ def test_no_request_is_lost_while_the_warm_process_is_replaced() -> None:
             return run(process, f"result = {{'number': {number}}}")["number"]
 
     with running_fork_server(OwnRuntime.PLAIN, "auto", arguments=["--recycle-requests", "5"]) as server:
-        seen = {each.pid for each in psutil.Process(server.pid).children()}
+        seen = {child.pid for child in psutil.Process(server.pid).children()}
         with ThreadPoolExecutor(4) as pool:
             assert list(pool.map(work, range(40))) == list(range(40))
         # The first goes once its successor is ready, which on a busy machine comes after all requests were served.
-        eventually(lambda: not seen & {each.pid for each in psutil.Process(server.pid).children()}, 60)
+        eventually(lambda: not seen & {child.pid for child in psutil.Process(server.pid).children()}, 60)
         server.await_idle()
 
 

@@ -100,11 +100,11 @@ def test_shapes_are_found_as_far_as_the_code_says(
     if "Lazy" in layers:
         code = code.replace("self.parameters()", "[nn.Parameter(torch.zeros(1))]")
     report = check(model, code)
-    assert [each["shape"] for each in report["inputs"]] == inputs
+    assert [model_input["shape"] for model_input in report["inputs"]] == inputs
     if outputs is None:
         assert any("output" in note for note in report["notes"]) or report["outputs"]
     else:
-        assert [each["shape"] for each in report["outputs"]] == outputs
+        assert [output["shape"] for output in report["outputs"]] == outputs
 
 
 def test_the_check_leaves_the_weights_alone(model: Model) -> None:
@@ -218,4 +218,4 @@ def test_the_downloaded_program_loads_the_weights(model: Model, digits: Any, tmp
     answer = subprocess.run(
         [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=400, check=True
     ).stdout
-    assert [int(each) for each in answer.split()] == predicted.tolist()
+    assert [int(word) for word in answer.split()] == predicted.tolist()

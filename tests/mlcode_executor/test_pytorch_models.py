@@ -443,7 +443,7 @@ def test_several_outputs_are_answered_in_the_order_of_forward(start_model: Start
     )
     model = start_model(Framework.PYTORCH)
     report = model.call("check", {"code": code, "imports": ""})
-    assert [(each["name"], each["shape"]) for each in report["outputs"]] == [
+    assert [(output["name"], output["shape"]) for output in report["outputs"]] == [
         ("z_class", [None, 3]),
         ("a_size", [None, 1]),
     ]
@@ -457,7 +457,7 @@ def test_several_outputs_are_answered_in_the_order_of_forward(start_model: Start
         "<f4",
         **params,
     )
-    assert [each["shape"] for each in described["outputs"]] == [[3], [1]]
+    assert [output["shape"] for output in described["outputs"]] == [[3], [1]]
 
 
 LAYER = "self.layer = nn.Linear(6, 3)\n"
@@ -612,7 +612,7 @@ def test_a_sub_model_needs_neither_loss_nor_optimizer_and_tells_what_goes_up(
     code = network(init, forward, methods="")
     report = start_model(Framework.PYTORCH).call("check", {"code": code, "imports": "", "distributed": True})
     assert report["inputs"][0]["shape"] == inputs
-    assert [each["shape"] for each in report["outputs"]] == outputs
+    assert [output["shape"] for output in report["outputs"]] == outputs
     assert (report["metrics"], report["labels"]) == ([], "")
     assert "loss_fn, optimizer and metrics are not asked for: they come from the deployment" in report["notes"]
 

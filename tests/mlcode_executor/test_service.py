@@ -198,14 +198,14 @@ def test_it_ends_with_its_children(tmp_path: Path) -> None:
     assert children
     process.send_signal(signal.SIGTERM)
     assert process.wait(90) == 0
-    eventually(lambda: all(is_over(each) for each in children), what="the children's end")
+    eventually(lambda: all(is_over(child) for child in children), what="the children's end")
 
 
 def test_it_ends_when_its_fork_server_is_killed(tmp_path: Path) -> None:
     process, _ = start_service(tmp_path)
     address_of(process)
     keeper = next(
-        each for each in psutil.Process(process.pid).children() if "mlcode_executor.fork_server" in each.cmdline()
+        child for child in psutil.Process(process.pid).children() if "mlcode_executor.fork_server" in child.cmdline()
     )
     keeper.kill()
     assert process.wait(90) == 1

@@ -245,7 +245,7 @@ def test_a_training_goes_on_elsewhere_to_the_last_bit(kind_of: Callable[[str], K
     assert kind.fit(first, pause_seconds=0, **arguments) == {"paused": True, "epoch": 2}
     second = kind.build(save(first))
     rest = kind.fit(second, **arguments)
-    assert [each["epoch"] for event, each in second.events if event == "epoch"] == [3, 4]
+    assert [progress["epoch"] for event, progress in second.events if event == "epoch"] == [3, 4]
     assert rest["history"] == whole["history"]
     assert rest["warnings"] == whole["warnings"]
     assert rest.get("preparation") == whole.get("preparation")
@@ -267,7 +267,7 @@ def test_the_best_epoch_and_the_patience_go_on_elsewhere(kind_of: Callable[[str]
     assert kind.fit(first, pause_seconds=0, **arguments) == {"paused": True, "epoch": 2}
     second = kind.build(save(first))
     rest = kind.fit(second, **arguments)
-    assert [each["epoch"] for event, each in second.events if event == "epoch"] == [3]
+    assert [progress["epoch"] for event, progress in second.events if event == "epoch"] == [3]
     assert rest["best"] == whole["best"] == {"epoch": 1, "monitor": "loss", "value": losses[0], "restored": True}
 
     # They have just the weights of a training that ended there, averages of them (use_ema) included.

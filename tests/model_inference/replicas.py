@@ -152,7 +152,7 @@ class InferenceUnderTest:
 
     @property
     def states(self) -> list[str]:
-        return [each["state"] for each in self.backend.stats]
+        return [stats["state"] for stats in self.backend.stats]
 
     def outputs(self) -> list[Record]:
         """All committed outputs."""
@@ -205,7 +205,7 @@ def sources(records: Iterable[Record]) -> list[tuple[str, int, int]]:
     """Return the input position that each record answers."""
     found = [parse_source(dict(record.headers)[SOURCE_HEADER]) for record in records]
     assert None not in found
-    return [each for each in found if each is not None]
+    return [record for record in found if record is not None]
 
 
 def unordered(records: Iterable[Record]) -> list[str]:

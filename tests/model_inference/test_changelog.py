@@ -81,7 +81,7 @@ class Serving:
         self.sent += count
 
     def read(self, topic: str, partitions: Collection[int]) -> Iterator[RecordBatch]:
-        ranges = [StreamRange(topic, each, *self.broker.watermarks(topic, each)) for each in partitions]
+        ranges = [StreamRange(topic, partition, *self.broker.watermarks(topic, partition)) for partition in partitions]
         yield from self.broker.reader().read(ranges, batch_records=1000, idle_timeout_seconds=1)
 
     def replica(self, name: str, *, factory: EngineFactory | None = None, router: Router | None = None) -> Replica:

@@ -60,10 +60,10 @@ def test_a_records_time_is_kept_where_the_topic_bears_it(
     config: Mapping[str, str] | None, kept: Sequence[int], restamped: Sequence[int]
 ) -> None:
     topics = output_topics(config)
-    assert [topics.restamps("out", NOW_MS + each) for each in kept] == [False] * len(kept)
+    assert [topics.restamps("out", NOW_MS + age) for age in kept] == [False] * len(kept)
     assert topics.warnings() == []
-    assert [topics.restamps("out", NOW_MS + each) for each in restamped] == [True] * len(restamped)
-    assert len(topics.warnings()) == (len({each < 0 for each in restamped}))
+    assert [topics.restamps("out", NOW_MS + age) for age in restamped] == [True] * len(restamped)
+    assert len(topics.warnings()) == (len({age < 0 for age in restamped}))
 
 
 def test_the_time_of_writing_can_be_asked_for() -> None:
@@ -130,7 +130,7 @@ def test_no_answer_is_larger_than_foreseen(dtype: str, shape: tuple[int, ...]) -
     with np.errstate(over="ignore"):
         samples = numbers.astype(kind)
     for outputs in ([samples], [samples, samples]):
-        bound = answer_bytes([(each.dtype, each.shape[1:]) for each in outputs])
+        bound = answer_bytes([(output.dtype, output.shape[1:]) for output in outputs])
         assert max(map(len, encode_outputs(outputs))) <= bound - 512
 
 
@@ -151,8 +151,8 @@ def test_only_answers_that_need_it_are_stamped_again() -> None:
     topics = output_topics({"retention.ms": str(DAY_MS)})
     client, published = publish(topics, NOW_MS, old, -1, values=np.zeros((3, 2), np.float32))
     assert published == Published(dead_lettered=0, restamped=1)
-    assert [each.timestamp_ms for each in client.written] == [NOW_MS, 0, 0]
-    own = [dict(each.headers).get("kml-source-timestamp") for each in client.written]
+    assert [record.timestamp_ms for record in client.written] == [NOW_MS, 0, 0]
+    own = [dict(record.headers).get("kml-source-timestamp") for record in client.written]
     assert own == [None, str(old).encode(), None]
 
 
@@ -163,7 +163,7 @@ def test_answers_too_large_for_their_topic_say_which_setting_and_by_how_much() -
     client, published = publish(topics, NOW_MS, NOW_MS - 1, NOW_MS, values=values[:, :300])
     assert published[:2] == (1, 0)
     assert published.refusal
-    assert [(each.topic, each.timestamp_ms) for each in client.written] == [
+    assert [(record.topic, record.timestamp_ms) for record in client.written] == [
         ("out", NOW_MS), ("out", NOW_MS), ("out.dlq", NOW_MS - 1),
     ]  # fmt: skip
     reason = (dict(client.written[2].headers)["kml-error-message"] or b"").decode()

@@ -134,7 +134,7 @@ def test_each_record_is_answered_or_handed_up_once_and_what_goes_up_keeps_what_i
 
     client.commit({("in", 3): 5})
 
-    assert [(each.topic, each.timestamp_ms, each.partition) for each in client.written] == [
+    assert [(record.topic, record.timestamp_ms, record.partition) for record in client.written] == [
         ("out", 500, 3), ("up", 501, 3), ("up", 504, 3), ("out.dlq", 502, 3), ("out.dlq", 503, 3),
     ]  # fmt: skip
     up = client.written[1]
@@ -154,7 +154,11 @@ def test_each_record_is_answered_or_handed_up_once_and_what_goes_up_keeps_what_i
     topics.update({"up": {"max.message.bytes": "500"}})
     assert publisher.publish(batch, Answered(Prediction(outputs, failed), edge))[:3] == (4, 0, 0)
     client.commit({("in", 3): 5})
-    assert [(each.topic, each.timestamp_ms) for each in client.written[5:8]] == [("out", 500), ("up", 0), ("up", 0)]
-    assert [each.topic for each in client.written[10:]] == ["out", *["out.dlq"] * 4]
+    assert [(record.topic, record.timestamp_ms) for record in client.written[5:8]] == [
+        ("out", 500),
+        ("up", 0),
+        ("up", 0),
+    ]
+    assert [record.topic for record in client.written[10:]] == ["out", *["out.dlq"] * 4]
     reason = dict(client.written[11].headers)["kml-error-message"] or b""
     assert b"topic up takes at most 500 (max.message.bytes)" in reason

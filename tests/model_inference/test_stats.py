@@ -119,8 +119,8 @@ def test_counts_of_a_killed_process_are_reported_by_the_next_one(tmp_path: Path)
     assert not path.exists()
     second = CountsFile(path, "b" * 32)
     assert any(
-        each.get("previous") == Counts(predicted=2, dead_lettered=1).to_json() | {"run": "a" * 32}
-        for each in sink.bodies
+        body.get("previous") == Counts(predicted=2, dead_lettered=1).to_json() | {"run": "a" * 32}
+        for body in sink.bodies
     )
     assert "previous" not in sink.bodies[-1]
     # A predecessor that still runs does not write into the file of its successor.
@@ -149,7 +149,7 @@ def test_the_answer_says_which_revision_is_wanted_and_that_swaps_were_heard() ->
         {"revision": 2, "version": 5, "challenger": None, "limit": None},
         {"revision": 3, "version": 6, "challenger": None, "limit": None},
     ]
-    assert [[each["revision"] for each in body["swaps"]] for body in sink.bodies] == [[2], [3]]
+    assert [[swap["revision"] for swap in body["swaps"]] for body in sink.bodies] == [[2], [3]]
 
 
 def a_swap(revision: int) -> Swap:

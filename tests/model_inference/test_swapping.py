@@ -125,7 +125,7 @@ def world() -> Iterator[World]:
 def acknowledge(world: World) -> Any:
     serving, swaps, failure, _ = world.news.to_tell()
     assert serving is not None
-    return (serving.revision, serving.version), [(each.from_version, each.version) for each in swaps], failure
+    return (serving.revision, serving.version), [(swap.from_version, swap.version) for swap in swaps], failure
 
 
 def test_the_loop_changes_when_the_other_version_is_warm(world: World) -> None:
@@ -337,7 +337,7 @@ def test_another_limit_is_taken_between_two_transactions_with_nothing_to_load(wo
     assert world.swapper.serving is answered
     acknowledge = world.news.to_tell()
     assert acknowledge.serving == Serving(revision=2, version=1, limit=0.75)
-    assert [(each.from_version, each.version, each.limit) for each in acknowledge.swaps] == [(1, 1, 0.5), (1, 1, 0.75)]
+    assert [(swap.from_version, swap.version, swap.limit) for swap in acknowledge.swaps] == [(1, 1, 0.5), (1, 1, 0.75)]
 
 
 def test_answers_carry_something_else_between_two_transactions_with_nothing_to_load(world: World) -> None:

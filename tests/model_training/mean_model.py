@@ -50,7 +50,7 @@ class MeanModel:
         self.calls.append((method, dict(params or {})))
         if method in self.raises:
             raise self.raises[method]
-        mapped = {name: each.array for name, each in (arrays or {}).items()}
+        mapped = {name: array.array for name, array in (arrays or {}).items()}
         answer: dict[str, Any] = getattr(self, f"_{method}")(params or {}, mapped, files or {}, on_event)
         return answer
 
@@ -63,7 +63,7 @@ class MeanModel:
     def _fit(self, params: Any, arrays: Any, _files: Any, on_event: Any) -> dict[str, Any]:
         features, labels = arrays["train_features"], arrays["train_labels"]
         flat = features.reshape(len(features), -1)
-        self._means = np.stack([flat[labels == each].mean(axis=0) for each in (0, 1)])
+        self._means = np.stack([flat[labels == label].mean(axis=0) for label in (0, 1)])
         epochs = params["arguments"].get("epochs", 1)
         started = time.monotonic()
         for epoch in range(self.epoch + 1, epochs + 1):

@@ -159,7 +159,7 @@ class Runs:
             predictor = stack.enter_context(Predictor(process, features.dtype, features.shape[1:], 512))
             predictor.input_array[: len(features)] = features
             predictor.submit(len(features))
-            return [each.copy() for each in predictor.collect()]
+            return [batch.copy() for batch in predictor.collect()]
 
 
 @dataclass
@@ -222,24 +222,24 @@ def test_metrics_of_each_exit_are_those_of_the_sub_model_served_alone(trained: T
 def test_several_metrics_do_not_mix_and_the_top_tells_the_whole_loss(trained: Trained) -> None:
     own = {"loss", *METRICS}
     outcomes = [trained.outcome(name).test_metrics for name in NAMES]
-    assert [set(each) for each in outcomes] == [own, own, own | {"total_loss"}]
-    assert outcomes[-1]["total_loss"] == pytest.approx(sum(each["loss"] for each in outcomes), abs=1e-5)
+    assert [set(outcome) for outcome in outcomes] == [own, own, own | {"total_loss"}]
+    assert outcomes[-1]["total_loss"] == pytest.approx(sum(outcome["loss"] for outcome in outcomes), abs=1e-5)
     for name in NAMES:
         epochs = trained.reporters[name].epochs
-        assert [each.epoch for each in epochs] == [1, 2, 3]
+        assert [epoch.epoch for epoch in epochs] == [1, 2, 3]
         assert set(epochs[0].training) == set(epochs[0].validation) == set(trained.outcome(name).test_metrics)
         assert epochs[-1].training["loss"] < epochs[0].training["loss"]
-    assert len({each["loss"] for each in outcomes}) == 3
+    assert len({outcome["loss"] for outcome in outcomes}) == 3
 
 
 def test_what_goes_up_and_who_is_last_is_reported(trained: Trained) -> None:
     outcomes = [trained.outcome(name) for name in NAMES]
-    assert [each.exit.upper_bytes for each in outcomes if each.exit] == [256, 256, 0]
-    assert [each.exit.classes for each in outcomes if each.exit] == [10, 10, 10]
-    assert all(each.exit and 0 < each.exit.seconds_per_sample < 1 for each in outcomes)
-    assert [each.output_shapes for each in outcomes] == [[[64], [10]], [[64], [10]], [[10]]]
-    assert [each.input_shape for each in outcomes[1:]] == [[64], [64]]
-    assert len({each.code_sha256 for each in outcomes}) == 3
+    assert [part.exit.upper_bytes for part in outcomes if part.exit] == [256, 256, 0]
+    assert [part.exit.classes for part in outcomes if part.exit] == [10, 10, 10]
+    assert all(part.exit and 0 < part.exit.seconds_per_sample < 1 for part in outcomes)
+    assert [part.output_shapes for part in outcomes] == [[[64], [10]], [[64], [10]], [[10]]]
+    assert [part.input_shape for part in outcomes[1:]] == [[64], [64]]
+    assert len({part.code_sha256 for part in outcomes}) == 3
     for outcome in outcomes:
         assert {WEIGHTS[trained.plan.framework], "model.py", "model.onnx"} <= set(outcome.artifacts)
         assert outcome.onnx_max_difference is not None
@@ -257,7 +257,7 @@ def test_what_is_served_by_onnx_is_what_the_framework_predicts(trained: Trained)
         )
         (taken,) = session.get_inputs()
         kind = np.uint8 if "uint8" in taken.type else np.float32
-        answers = [np.asarray(each) for each in session.run(None, {taken.name: features.astype(kind)})]
+        answers = [np.asarray(array) for array in session.run(None, {taken.name: features.astype(kind)})]
         # As it is written, and read again by the receiver of the answer.
         written = [json.loads(value)["values"] for value in encode_outputs(answers[-1:])]
         assert np.array_equal(np.array(written, np.float32), answers[-1])
@@ -366,7 +366,7 @@ def test_a_chain_learns_a_stream_without_end_and_goes_on_from_a_window(runs: Run
     whole = live.run()
     for name, reporter in whole.items():
         own = {"loss", *METRICS, *(["total_loss"] if name == "cloud" else [])}
-        assert [each.epoch for each in reporter.epochs] == [1, 2, 3]
+        assert [reported.epoch for reported in reporter.epochs] == [1, 2, 3]
         for epoch in reporter.epochs:
             assert set(epoch.training) == set(epoch.validation) == set(epoch.before) == own
         assert list(reporter.versions) == [1]
@@ -384,7 +384,7 @@ def test_a_chain_learns_a_stream_without_end_and_goes_on_from_a_window(runs: Run
     assert [len(reporter.checkpoints) for reporter in whole.values()] == [0, 0, 3]
     second = top.checkpoints[1]
     again = live.run(second, top.artifacts[second.name])
-    assert [each.epoch for each in again["edge"].epochs] == [3]
+    assert [reported.epoch for reported in again["edge"].epochs] == [3]
     for name in NAMES:
         weights = WEIGHTS[framework]
         assert weights_in(again[name].artifacts[weights], weights) == weights_in(
@@ -395,7 +395,7 @@ def test_a_chain_learns_a_stream_without_end_and_goes_on_from_a_window(runs: Run
 def test_a_chain_learns_a_data_set_without_end(runs: Runs) -> None:
     trained = Live.of_data_set(runs, Framework.TENSORFLOW, 900).run()
     for name, reporter in trained.items():
-        assert [each.epoch for each in reporter.epochs] == [1, 2, 3]
+        assert [epoch.epoch for epoch in reporter.epochs] == [1, 2, 3]
         outcome = reporter.outcome
         assert outcome is not None
         assert outcome.exit is not None

@@ -126,7 +126,7 @@ def test_a_run_reports_everything_in_order(run: Run) -> None:
         learning_rate={"learning_rate": 0.1},
         best_epoch=2,
     )
-    assert [each.epoch for each in run.reporter.progresses] == [0, 1, 2]
+    assert [progress.epoch for progress in run.reporter.progresses] == [0, 1, 2]
     assert outcome == run.reporter.outcome
     assert outcome.samples == {"training": 20, "validation": 4, "test": 6}
     assert outcome.test_metrics == {"accuracy": 1.0}
@@ -148,9 +148,9 @@ def test_a_result_says_which_epoch_is_the_best_and_that_training_stopped_early(t
     assert best == BestEpoch(epoch=3, epochs=9, trained=4, monitor="val_loss", value=0.5, restored=True)
     assert best.stopped_early
     # Behind the reading of the stream: nothing is known before an epoch is over.
-    shown = [each for each in run.reporter.progresses if each.epoch]
-    assert [each.remaining_seconds is None for each in shown] == [True, False, False, False]
-    assert all(each.may_end_sooner for each in shown)
+    shown = [progress for progress in run.reporter.progresses if progress.epoch]
+    assert [progress.remaining_seconds is None for progress in shown] == [True, False, False, False]
+    assert all(progress.may_end_sooner for progress in shown)
 
 
 def test_the_seed_reaches_the_model_process(run: Run) -> None:
@@ -172,7 +172,7 @@ def test_without_test_samples_there_are_no_test_metrics_and_it_is_said(run: Run)
     run.data = lambda: data(validation=0, test=0)
     outcome = run.run()
     assert outcome.test_metrics == {}
-    assert any("no test metrics" in each for each in outcome.warnings)
+    assert any("no test metrics" in warning for warning in outcome.warnings)
     assert run.reporter.epochs[0].validation == {}
 
 
@@ -252,7 +252,7 @@ def test_a_doubt_about_the_labels_explains_why_training_failed(tmp_path: Path) -
 def test_a_doubt_is_a_warning_where_training_works(tmp_path: Path) -> None:
     run = Run(tmp_path, model=MeanModel(input_shape=[None, 2, 2]))
     run.model.report["outputs"] = [{"name": "y", "shape": [None, 1, 7], "dtype": "float32"}]
-    assert any("trained all the same" in each for each in run.run().warnings)
+    assert any("trained all the same" in warning for warning in run.run().warnings)
 
 
 def test_a_stream_without_samples_is_a_matter_of_data(run: Run) -> None:
@@ -286,7 +286,7 @@ def test_a_model_that_does_not_convert_is_kept_all_the_same(run: Run, error: Exc
     outcome = run.run()
     assert set(outcome.artifacts) == {"model.mean", CONFUSION_SAMPLES}
     assert outcome.onnx_max_difference is None
-    assert any("not converted to ONNX" in each for each in outcome.warnings)
+    assert any("not converted to ONNX" in warning for warning in outcome.warnings)
 
 
 def test_a_newer_attempt_ends_the_run_in_the_middle(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -419,7 +419,7 @@ def test_a_model_process_that_dies_after_training_loses_what_comes_after_only(
     outcome = run.run()
     assert run.reporter.order[-1] == "finished"
     assert set(outcome.artifacts) == kept
-    assert any("was killed; what comes after it was left out" in each for each in outcome.warnings)
+    assert any("was killed; what comes after it was left out" in warning for warning in outcome.warnings)
     # Nothing is asked of a dead process.
     assert run.model.calls[-1][0] == step
 
@@ -495,7 +495,7 @@ def test_an_onnx_difference_that_is_not_a_number_is_none(run: Run, monkeypatch: 
 
 def from_one() -> TrainingData:
     plain = data()
-    parts = {name: replace(each, labels=shared(each.labels.array + 1)) for name, each in plain.parts.items()}
+    parts = {name: replace(part, labels=shared(part.labels.array + 1)) for name, part in plain.parts.items()}
     return plain.with_parts(parts)
 
 
@@ -505,7 +505,7 @@ def test_classes_from_one_are_learned_and_shown_by_their_names(run: Run) -> None
     outcome = run.run()
     assert outcome.labels == ["1", "2"]
     assert outcome.confusion_matrix == [[3, 0], [0, 3]]
-    assert any("number the classes from 0" in each for each in outcome.warnings)
+    assert any("number the classes from 0" in warning for warning in outcome.warnings)
 
 
 def test_class_names_are_kept_without_a_confusion_matrix(tmp_path: Path) -> None:
@@ -516,7 +516,7 @@ def test_class_names_are_kept_without_a_confusion_matrix(tmp_path: Path) -> None
 
 def without_labels() -> TrainingData:
     plain = data()
-    parts = {name: replace(each, labels=each.features) for name, each in plain.parts.items()}
+    parts = {name: replace(part, labels=part.features) for name, part in plain.parts.items()}
     return replace(plain.with_parts(parts), has_labels=False)
 
 
@@ -547,8 +547,8 @@ def test_without_labels_a_model_that_gives_back_its_input_learns_the_features(
     assert targets.tobytes() == part(20, 1).features.array.tobytes()
     assert outcome.test_metrics == {"loss": 0.5}
     assert outcome.confusion_matrix is None
-    assert any("the features are the targets" in each for each in outcome.warnings)
-    assert any("no confusion matrix: the features are the targets" in each for each in outcome.warnings)
+    assert any("the features are the targets" in warning for warning in outcome.warnings)
+    assert any("no confusion matrix: the features are the targets" in warning for warning in outcome.warnings)
 
 
 def test_without_labels_another_model_is_refused_and_the_switch_is_named(
@@ -565,4 +565,4 @@ def test_features_as_targets_of_another_shape_are_a_doubt(tmp_path: Path, monkey
     run, _ = autoencoder(tmp_path, monkeypatch, output=[None, 3])
     run.data = without_labels
     run.plan = PLAN.model_copy(update={"targets": Targets.FEATURES})
-    assert any("give" in each or "output is" in each for each in run.run().warnings)
+    assert any("give" in warning or "output is" in warning for warning in run.run().warnings)

@@ -42,7 +42,7 @@ def test_each_part_has_a_folder_and_a_reporter_of_its_own(tmp_path: Path) -> Non
     parts = [run.part(), run.part("edge")]
     assert parts[0].folder != parts[1].folder
     parts[1].finished(OUTCOME)
-    assert [each.order for each in reporters.values()] == [["running"], ["running", "finished"]]
+    assert [reporter.order for reporter in reporters.values()] == [["running"], ["running", "finished"]]
 
 
 def test_a_part_that_the_run_does_not_have_is_our_fault(tmp_path: Path) -> None:

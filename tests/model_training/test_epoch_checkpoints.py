@@ -27,14 +27,14 @@ def run(tmp_path: Path) -> Run:
 def test_an_attempt_goes_on_where_the_last_checkpoint_is(run: Run, tmp_path: Path) -> None:
     # Nothing is saved after the last epoch: its end is the result.
     whole = run.run()
-    assert [each.step for each in run.reporter.checkpoints] == [1, 2, 3]
+    assert [checkpoint.step for checkpoint in run.reporter.checkpoints] == [1, 2, 3]
     assert run.reporter.order[:4] == ["running", "epoch", "checkpoint", "epoch"]
 
     saved = run.reporter.checkpoints[1]
     again = Run(tmp_path, plan=LONG.model_copy(update={"checkpoint": saved}))
     again.checkpoint = run.reporter.artifacts[saved.name]
     outcome = again.run()
-    assert [each.epoch for each in again.reporter.epochs] == [3, 4]
+    assert [epoch.epoch for epoch in again.reporter.epochs] == [3, 4]
     assert outcome.test_metrics == whole.test_metrics
     # The work that it rests on counts.
     assert outcome.seconds > run.reporter.epochs[0].seconds / 1000
@@ -88,8 +88,8 @@ def test_a_checkpoint_that_the_backend_does_not_take_is_a_warning(
 
     monkeypatch.setattr(run.reporter, "checkpoint", fails_once)
     outcome = run.run()
-    assert [each.step for each in run.reporter.checkpoints] == kept
-    (said,) = [each for each in outcome.warnings if "checkpoint" in each]
+    assert [kept_checkpoint.step for kept_checkpoint in run.reporter.checkpoints] == kept
+    (said,) = [warning for warning in outcome.warnings if "checkpoint" in warning]
     assert said.endswith(error.message)
     assert not list(run.folder.rglob("checkpoint-1.zip"))
 
@@ -115,8 +115,8 @@ def test_a_full_disk_is_a_warning_and_tried_again(run: Run, monkeypatch: pytest.
 
     monkeypatch.setattr(zipfile.ZipFile, "write", full_once)
     outcome = run.run()
-    assert [each.step for each in run.reporter.checkpoints] == [2, 3]
-    assert any("is full: No space left on device" in each for each in outcome.warnings)
+    assert [checkpoint.step for checkpoint in run.reporter.checkpoints] == [2, 3]
+    assert any("is full: No space left on device" in warning for warning in outcome.warnings)
 
 
 def test_a_model_that_no_checkpoint_can_hold_is_trained_all_the_same(tmp_path: Path) -> None:
@@ -127,4 +127,4 @@ def test_a_model_that_no_checkpoint_can_hold_is_trained_all_the_same(tmp_path: P
     outcome = run.run()
     assert len(run.reporter.epochs) == 4
     assert [method for method, _ in model.calls].count("save_state") == 1
-    assert any("optimizer.odd" in each for each in outcome.warnings)
+    assert any("optimizer.odd" in warning for warning in outcome.warnings)

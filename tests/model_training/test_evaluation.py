@@ -26,16 +26,16 @@ def test_curves_of_two_classes(labels: NDArray[Any]) -> None:
     assert found is not None
     assert (found.positive, found.negative, found.positives, found.negatives) == ("failing", "well", 2, 2)
     assert (found.roc_auc, round(found.average_precision, 6)) == (0.75, 0.833333)
-    counts = [(each.true_positives, each.false_positives) for each in found.points]
+    counts = [(point.true_positives, point.false_positives) for point in found.points]
     assert counts == [(1, 0), (1, 1), (2, 1), (2, 2)]
-    assert [round(each.threshold, 6) for each in found.points] == [0.8, 0.4, 0.35, 0.1]
+    assert [round(point.threshold, 6) for point in found.points] == [0.8, 0.4, 0.35, 0.1]
 
 
 def test_equal_scores_turn_together_and_are_half_right() -> None:
     found = curves(ACTUAL, np.ones(4, np.int64), np.full(4, 0.7, np.float32), classes=2)
     assert found is not None
     assert (found.roc_auc, found.average_precision) == (0.5, 0.5)
-    assert [(each.true_positives, each.false_positives) for each in found.points] == [(2, 2)]
+    assert [(point.true_positives, point.false_positives) for point in found.points] == [(2, 2)]
 
 
 def test_curves_are_bounded_and_exact_all_the_same() -> None:
@@ -48,7 +48,7 @@ def test_curves_are_bounded_and_exact_all_the_same() -> None:
     assert found is not None
     assert MAX_POINTS / 2 < len(found.points) <= MAX_POINTS
     # At the threshold by which classes are predicted the counts are those of the confusion matrix.
-    at_half = [each for each in found.points if each.threshold >= 0.5][-1]
+    at_half = [point for point in found.points if point.threshold >= 0.5][-1]
     assert at_half.true_positives == int(predicted[actual == 1].sum())
     assert at_half.false_positives == int(predicted[actual == 0].sum())
     assert (found.points[-1].true_positives, found.points[-1].false_positives) == (found.positives, found.negatives)
@@ -90,7 +90,7 @@ def test_residuals_are_chosen_evenly_and_their_quantiles_are_of_all() -> None:
     assert (found.points[0], found.points[-1]) == ((0, 1), (1999, 2000))
     assert found.quantiles == [1] * 5
     wide = residuals(np.zeros((3, 20)), np.zeros((3, 20), np.float32))
-    assert [each.number for each in wide] == list(range(MAX_OUTPUTS))
+    assert [output.number for output in wide] == list(range(MAX_OUTPUTS))
     assert residuals(np.zeros((3, 2)), np.zeros((3, 1), np.float32)) == []
 
 

@@ -44,10 +44,10 @@ def test_metrics_are_matched_by_whole_names_also_where_one_begins_like_another()
 
 def test_names_that_no_layer_can_bear_are_changed_and_stay_apart() -> None:
     built = chain_params(chain_of("my édge!", "my/dge", "123", "?"))["chain"]
-    names = [each["name"] for each in built]
+    names = [part["name"] for part in built]
     assert len(set(names)) == 4
     assert all(name.replace("_", "").isalnum() and name.isascii() for name in names)
-    assert [each["loss_weight"] for each in built] == [1, 2, 3, 4]
+    assert [part["loss_weight"] for part in built] == [1, 2, 3, 4]
 
 
 @pytest.mark.parametrize(

@@ -141,17 +141,21 @@ def test_every_window_is_tried_learnt_validated_and_kept(run: Run) -> None:
     run.send(25)
     outcome = run.run()
     first, _, last = run.reporter.epochs
-    assert [each.epoch for each in run.reporter.epochs] == [1, 2, 3]
+    assert [epoch.epoch for epoch in run.reporter.epochs] == [1, 2, 3]
     assert first.window is not None
     assert (first.window.records, first.window.trained, first.window.validated) == (10, 8, 2)
     assert last.window is not None
     assert (last.window.records, last.window.trained, last.window.validated) == (5, 4, 1)
-    assert [each.window.lag for each in run.reporter.epochs if each.window] == [15, 5, 0]
+    assert [epoch.window.lag for epoch in run.reporter.epochs if epoch.window] == [15, 5, 0]
     assert set(first.before) == set(first.validation) == {"accuracy"}
     assert last.training["loss"] == pytest.approx(1 / 3)
     # Each window is kept before the next is learnt.
     assert run.reporter.order[:10] == ["running", *["window", "epoch", "checkpoint"] * 3]
-    assert [(each.step, each.records) for each in run.reporter.checkpoints] == [(1, 10), (2, 20), (3, 25)]
+    assert [(checkpoint.step, checkpoint.records) for checkpoint in run.reporter.checkpoints] == [
+        (1, 10),
+        (2, 20),
+        (3, 25),
+    ]
     assert run.reporter.checkpoints[-1].positions == {"live": {"0": 25}}
     assert outcome.samples == {"training": 20, "validation": 5, "test": 5}
     assert set(outcome.test_metrics) == {"accuracy"}
@@ -202,8 +206,8 @@ def test_epochs_are_passes_over_each_window_mixed_again(run: Run) -> None:
     run.set(fit_arguments={"epochs": 3})
     run.run()
     assert len(run.model.seen) == 3
-    assert len({tuple(each) for each in run.model.seen}) == 3
-    assert len({tuple(sorted(each)) for each in run.model.seen}) == 1
+    assert len({tuple(batch) for batch in run.model.seen}) == 3
+    assert len({tuple(sorted(batch)) for batch in run.model.seen}) == 1
     assert len(run.reporter.epochs) == 1
 
 
@@ -237,7 +241,7 @@ def test_without_validation_there_are_no_test_metrics_and_it_is_said(run: Run) -
     outcome = run.run()
     assert outcome.test_metrics == {}
     assert outcome.confusion_matrix is None
-    assert any("no sample was held out" in each for each in outcome.warnings)
+    assert any("no sample was held out" in warning for warning in outcome.warnings)
 
 
 class _KilledError(BaseException):
@@ -276,9 +280,9 @@ class TestGoingOn:
         assert resumed.model.seen == run.model.seen[step:]
         volatile = {"seconds"}
         assert outcome.model_dump(exclude=volatile) == whole.model_dump(exclude=volatile)
-        assert [each.epoch for each in resumed.reporter.epochs] == list(range(step + 1, 7))
-        assert [each.validation for each in resumed.reporter.epochs] == [
-            each.validation for each in run.reporter.epochs[step:]
+        assert [epoch.epoch for epoch in resumed.reporter.epochs] == list(range(step + 1, 7))
+        assert [epoch.validation for epoch in resumed.reporter.epochs] == [
+            epoch.validation for epoch in run.reporter.epochs[step:]
         ]
 
     def test_nothing_more_to_learn_is_an_end_as_well(self, run: Run) -> None:
@@ -305,7 +309,7 @@ class TestGoingOn:
         undisturbed = Run(tmp_path, broker=run.broker)
         undisturbed.run()
         assert run.models[-1].weights == undisturbed.model.weights
-        assert [each.epoch for each in run.reporter.epochs] == [1, 2, 3, 4, 5]
+        assert [epoch.epoch for epoch in run.reporter.epochs] == [1, 2, 3, 4, 5]
 
     @pytest.mark.parametrize("method", ["partial_fit", "save_state", "export_onnx"])
     def test_windows_of_many_partitions_are_cut_alike_whatever_arrives_first(self, run: Run, method: str) -> None:
@@ -336,9 +340,9 @@ class TestGoingOn:
                 run.run()
             ends += run.reporter.windows[len(ends) :]
         assert run.reporter.outcome is not None
-        shown = {each.step: each.positions for each in ends}
+        shown = {end.step: end.positions for end in ends}
         assert list(shown) == list(range(1, 7))
-        assert all(shown[each.step] == each.positions for each in ends)
+        assert all(shown[end.step] == end.positions for end in ends)
         assert len(ends) > 6
         # One that read the same windows undisturbed.
         undisturbed = Run(run.folder, plan=run.plan.model_copy(update={"checkpoint": None, "begun": None}))
@@ -349,7 +353,7 @@ class TestGoingOn:
             for partition, start in starts.items():
                 starts[partition] = positions["live"][str(partition)]
                 records += run.broker.partition("live", partition).committed(start, starts[partition])
-            for record in sorted(records, key=lambda each: each.timestamp_ms):
+            for record in sorted(records, key=lambda reading: reading.timestamp_ms):
                 undisturbed.broker.append(
                     OutgoingRecord("live", record.value, record.key, timestamp_ms=record.timestamp_ms, partition=0)
                 )
@@ -410,7 +414,7 @@ class TestVersions:
         run.set(monitoring_metric="score", change=change, improvement=0.05, indefinite=False)
         run.run()
         made = {step: comparison for step, (_, comparison) in run.reporter.versions.items()}
-        assert {step: each.champion for step, each in made.items() if each} == promoted
+        assert {step: comparison.champion for step, comparison in made.items() if comparison} == promoted
         last = run.reporter.comparison
         assert last is not None
         assert last.challenger_value == scores[-1]
@@ -467,13 +471,13 @@ class TestVersions:
         run.model.raises[method] = ModelProcessDied("segmentation fault", reason="crashed")
         outcome = run.run()
         # In the first window; the other process learns the rest.
-        assert [len(each.seen) for each in run.models] == [1, 3]
+        assert [len(model.seen) for model in run.models] == [1, 3]
         assert run.models[-1].weights == undisturbed.model.weights
-        assert [each.epoch for each in run.reporter.epochs] == [1, 2, 3, 4]
+        assert [epoch.epoch for epoch in run.reporter.epochs] == [1, 2, 3, 4]
         assert list(run.reporter.versions) == list(undisturbed.reporter.versions)
         version, _ = run.reporter.versions[1]
         assert list(version.artifacts) == ["model.mean"]
-        assert any("segmentation fault" in each for each in version.warnings)
+        assert any("segmentation fault" in warning for warning in version.warnings)
         # The conversion is not tried again, not by an attempt that goes on either; the other step is.
         assert ("model.onnx" in outcome.artifacts) == (method != "export_onnx")
         assert ("model.onnx" in run.going_on(2).run().artifacts) == (method != "export_onnx")
@@ -515,7 +519,7 @@ class TestStopping:
         self.stop_at(run, "partial_fit", 3)
         outcome = run.run()
         # The pass went to its end.
-        assert [each.step for each in run.reporter.checkpoints] == [1, 2, 3]
+        assert [checkpoint.step for checkpoint in run.reporter.checkpoints] == [1, 2, 3]
         assert outcome.samples["training"] == 24
         assert run.reporter.positions == {"live": {"0": 30}}
 
@@ -556,7 +560,7 @@ class TestStopping:
         self.stop_at(run, "partial_fit", 3)
         with pytest.raises(Interrupted):
             run.run()
-        assert [each.step for each in run.reporter.checkpoints] == [1, 2, 3]
+        assert [checkpoint.step for checkpoint in run.reporter.checkpoints] == [1, 2, 3]
         assert "finished" not in run.reporter.order
 
     def test_a_stop_that_came_when_the_model_process_died_is_not_forgotten(self, run: Run) -> None:
@@ -599,8 +603,8 @@ class TestStream:
         run.broker.append(OutgoingRecord("live", b"odd", b"\0", timestamp_ms=2_000_000))
         run.send(15, start=20)
         outcome = run.run()
-        assert [each.window.left_out for each in run.reporter.epochs if each.window] == [0, 1, 0]
-        assert any("1 of 26 records could not be decoded" in each for each in outcome.warnings)
+        assert [epoch.window.left_out for epoch in run.reporter.epochs if epoch.window] == [0, 1, 0]
+        assert any("1 of 26 records could not be decoded" in warning for warning in outcome.warnings)
 
     def test_labels_are_the_numbers_that_they_are_whatever_the_first_window_lacks(self, run: Run) -> None:
         run.send(10, label=1)
@@ -620,7 +624,7 @@ class TestStream:
         outcome = run.run()
         assert outcome.samples == {"training": 16, "validation": 4, "test": 4}
         shown = "live[0]@20: the label is 2: expected whole numbers from 0 to 1"
-        assert any(shown in each for each in outcome.warnings)
+        assert any(shown in warning for warning in outcome.warnings)
         run.send(1001, start=30, label=2)
         with pytest.raises(DecodeError, match="the label is 2"):
             run.run()
@@ -642,12 +646,12 @@ class TestStream:
         outcome = run.run()
         assert flags == [True]
         assert outcome.test_metrics == {"loss": 0.5}
-        assert any("the features are the targets" in each for each in outcome.warnings)
+        assert any("the features are the targets" in warning for warning in outcome.warnings)
 
     def test_arguments_that_say_nothing_of_windows_are_named(self, run: Run) -> None:
         run.send(10)
         run.set(fit_arguments={"epochs": 1, "steps_per_epoch": 3, "verbose": 0})
-        assert any("steps_per_epoch of the fit arguments have no effect" in each for each in run.run().warnings)
+        assert any("steps_per_epoch of the fit arguments have no effect" in warning for warning in run.run().warnings)
 
 
 class _NoReporter(RecordingReporter):

@@ -51,13 +51,16 @@ def test_of_a_window_the_unlabelled_samples_that_it_is_sure_of_are_learnt_with_t
     outcome = run.run()
     # A model that has learnt nothing learns the labelled ones first; the second round would bring nothing new.
     assert all(value % 1 == 0 for value in run.model.seen[0])
-    assert [each.window and each.window.records for each in run.reporter.epochs] == [8, 8]
+    assert [epoch.window and epoch.window.records for epoch in run.reporter.epochs] == [8, 8]
     assert outcome.samples["pseudo_labelled"] == 6
-    reported = [each.pseudo_labels for each in run.reporter.epochs]
-    assert [each and (each.unlabelled, each.chosen) for each in reported] == [None, (6, 6)]
+    reported = [epoch.pseudo_labels for epoch in run.reporter.epochs]
+    assert [pseudo_labels and (pseudo_labels.unlabelled, pseudo_labels.chosen) for pseudo_labels in reported] == [
+        None,
+        (6, 6),
+    ]
     union = run.model.seen[-1]
     assert sum(value % 1 for value in union) == 3.0
-    assert not [each for each in outcome.warnings if "unlabelled" in each]
+    assert not [warning for warning in outcome.warnings if "unlabelled" in warning]
 
 
 def test_without_a_sure_one_windows_are_learnt_as_ever(run: Run, tmp_path: Path) -> None:
@@ -66,7 +69,7 @@ def test_without_a_sure_one_windows_are_learnt_as_ever(run: Run, tmp_path: Path)
     run.send_unlabelled(6)
     outcome = run.run()
     assert outcome.samples["pseudo_labelled"] == 0
-    (said,) = [each for each in outcome.warnings if "unlabelled" in each]
+    (said,) = [warning for warning in outcome.warnings if "unlabelled" in warning]
     assert said.startswith("none of 6 unlabelled samples was predicted with the confidence 0.8, the surest with 0.75")
     assert all(value % 1 == 0 for seen in run.model.seen for value in seen)
 
@@ -76,10 +79,10 @@ def test_windows_without_labels_are_learnt_with_the_newest_labelled_samples(run:
     run.send(10)
     run.send_unlabelled(10, start=20)
     outcome = run.run()
-    assert [len(each) for each in run.model.seen] == [4, 4, 13, 13]
+    assert [len(batch) for batch in run.model.seen] == [4, 4, 13, 13]
     assert [value for value in run.model.seen[-1] if value % 1 == 0] != []
     assert outcome.samples == {"training": 8, "validation": 2, "test": 2, "pseudo_labelled": 10}
-    assert [each.before != {} for each in run.reporter.epochs] == [True, True, False, False]
+    assert [epoch.before != {} for epoch in run.reporter.epochs] == [True, True, False, False]
     assert outcome.pseudo_labels == [
         PseudoLabels(round=1, unlabelled=5, chosen=5, added=5, classes=outcome.pseudo_labels[0].classes),
         PseudoLabels(round=2, unlabelled=5, chosen=5, added=0, agreement=1.0, classes=outcome.pseudo_labels[0].classes),
@@ -148,8 +151,8 @@ class TestReading:
         self.send(broker, "more", 9, at=500)
         self.send(broker, "more", 10, 11, at=2000)
         found = self.windows(broker, StreamRange("live", 0, 1, 4), since_ms=1000)
-        assert [each.features[:, 0].tolist() for each in found] == [[1, 2, 3]]
-        assert [each.unlabelled[:, 0].tolist() for each in found] == [[10, 11]]
+        assert [window.features[:, 0].tolist() for window in found] == [[1, 2, 3]]
+        assert [window.unlabelled[:, 0].tolist() for window in found] == [[10, 11]]
 
     def test_unlabelled_samples_wait_for_the_first_labelled_one(self, broker: InMemoryBroker) -> None:
         self.send(broker, "more", 1, 2, 3, 4, 5, at=100)

@@ -169,28 +169,28 @@ def test_labels_that_are_not_numbers_are_counted() -> None:
     with pytest.raises(DataMismatch, match="NaN or infinite"):
         plan(labels, 1, LabelKind.NUMBERS)
     # A loss of one's own may leave them out.
-    assert any("does the loss expect it" in each for each in plan(labels, 1, LabelKind.UNKNOWN).warnings)
+    assert any("does the loss expect it" in warning for warning in plan(labels, 1, LabelKind.UNKNOWN).warnings)
 
 
 def test_one_class_only_is_said() -> None:
-    assert any("all 4 labels are the same, 2" in each for each in plan([2, 2, 2, 2]).warnings)
-    assert any("the same, cat" in each for each in plan([0, 0], 2, names=("cat",)).warnings)
+    assert any("all 4 labels are the same, 2" in warning for warning in plan([2, 2, 2, 2]).warnings)
+    assert any("the same, cat" in warning for warning in plan([0, 0], 2, names=("cat",)).warnings)
 
 
 def test_a_class_that_nobody_trained_on_is_said() -> None:
     (warning,) = plan([0, 1, 1], 3, test=[2, 1]).warnings
     assert warning == "a class is among the test samples that none of the training samples has: 2"
     mapped = plan([1, 2, 2], 3, test=[3]).warnings
-    assert any("none of the training samples has: 3" in each for each in mapped)
+    assert any("none of the training samples has: 3" in mapped_warning for mapped_warning in mapped)
 
 
 def test_ids_are_asked_about_and_taken() -> None:
     ids = np.tile([1001, 1002, 1003, 1004], 75)
-    assert any("look like ids" in each for each in plan(ids, 1, LabelKind.NUMBERS).warnings)
+    assert any("look like ids" in warning for warning in plan(ids, 1, LabelKind.NUMBERS).warnings)
     assert not plan(np.arange(300) * 7, 1, LabelKind.NUMBERS).warnings
     assert not plan(np.tile([1, 2, 3, 4, 5], 60), 1, LabelKind.NUMBERS).warnings
     devices = plan([0, 1, 0], 2, names=("pump-1001", "pump-1002")).warnings
-    assert any("look like ids" in each for each in devices)
+    assert any("look like ids" in device for device in devices)
     assert not plan([0, 1, 0], 2, names=("cat", "dog")).warnings
 
 
@@ -203,7 +203,9 @@ def test_names_are_kept_for_what_looks_like_classes_under_a_loss_of_ones_own() -
 
 
 def test_text_under_a_loss_of_quantities_is_said() -> None:
-    assert any("as quantities" in each for each in plan([0, 1], 1, LabelKind.NUMBERS, names=("cat", "dog")).warnings)
+    assert any(
+        "as quantities" in warning for warning in plan([0, 1], 1, LabelKind.NUMBERS, names=("cat", "dog")).warnings
+    )
 
 
 def test_unknown_outputs_change_nothing() -> None:

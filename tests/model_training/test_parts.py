@@ -80,14 +80,14 @@ def test_all_exits_are_evaluated_at_once_and_all_weights_are_saved_before_anythi
     run(model, reporters, tmp_path)
     methods = [method for method, _ in model.calls]
     assert methods.count("evaluate") == 1
-    assert methods.index("check_answers") > max(index for index, each in enumerate(methods) if each == "save")
+    assert methods.index("check_answers") > max(index for index, method in enumerate(methods) if method == "save")
     outcomes = [reporters[name].outcome for name in NAMES]
-    assert [each and each.test_metrics for each in outcomes] == [
+    assert [outcome and outcome.test_metrics for outcome in outcomes] == [
         {"loss": 1.0, "mae": 1.0},
         {"loss": 2.0, "mae": 1.0, "total_loss": 3.0},
     ]
-    assert [each and each.exit and each.exit.upper_bytes for each in outcomes] == [12, 0]
-    assert [each and each.exit and each.exit.seconds_per_sample for each in outcomes] == [0.25, 0.25]
+    assert [outcome and outcome.exit and outcome.exit.upper_bytes for outcome in outcomes] == [12, 0]
+    assert [outcome and outcome.exit and outcome.exit.seconds_per_sample for outcome in outcomes] == [0.25, 0.25]
     assert json.loads(reporters["mean"].artifacts["exits.json"])["samples"] == 6
     assert reporters["edge"].order[-1] == reporters["mean"].order[-1] == "finished"
 
@@ -112,4 +112,4 @@ def test_a_sub_model_that_only_converts_is_kept_by_that(
     model.broken = 0
     run(model, reporters, tmp_path)
     assert "model.onnx" in reporters["edge"].artifacts
-    assert all("finished" in each.order for each in reporters.values())
+    assert all("finished" in reporter.order for reporter in reporters.values())

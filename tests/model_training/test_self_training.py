@@ -86,21 +86,21 @@ def test_samples_of_which_the_model_is_sure_are_learnt_as_labelled(run: Run) -> 
         PseudoLabels(round=2, unlabelled=5, chosen=4, added=0, agreement=1.0, classes=[2, 2]),
     ]
     assert outcome.samples == {"training": 20, "validation": 4, "test": 6, "pseudo_labelled": 4}
-    assert not [each for each in outcome.warnings if "unlabelled" in each]
+    assert not [warning for warning in outcome.warnings if "unlabelled" in warning]
 
 
 def test_epochs_are_counted_on_and_say_which_round_they_begin(run: Run) -> None:
     run.run()
-    reported = [(each.epoch, each.pseudo_labels and each.pseudo_labels.round) for each in run.reporter.epochs]
+    reported = [(epoch.epoch, epoch.pseudo_labels and epoch.pseudo_labels.round) for epoch in run.reporter.epochs]
     assert reported == [(1, None), (2, None), (3, 1), (4, None)]
     # Of as many epochs as there may be.
-    assert [(each.epoch, each.epochs) for each in run.reporter.progresses if each.epoch] == [
+    assert [(progress.epoch, progress.epochs) for progress in run.reporter.progresses if progress.epoch] == [
         (1, 8),
         (2, 8),
         (3, 8),
         (4, 8),
     ]
-    assert all(each.validation == {"loss": 2.0} for each in run.reporter.epochs)
+    assert all(epoch.validation == {"loss": 2.0} for epoch in run.reporter.epochs)
 
 
 def test_a_class_that_is_predicted_otherwise_is_learnt_again(run: Run) -> None:
@@ -115,7 +115,7 @@ def test_a_class_that_is_predicted_otherwise_is_learnt_again(run: Run) -> None:
 
     run.model._predict_classes = changes_its_mind  # type: ignore[method-assign]
     outcome = run.run()
-    assert [(each.added, each.agreement) for each in outcome.pseudo_labels] == [(4, None), (1, 0.75), (0, 1.0)]
+    assert [(label.added, label.agreement) for label in outcome.pseudo_labels] == [(4, None), (1, 0.75), (0, 1.0)]
     assert [labels[20:] for _, labels in fitted(run)] == [[], [0, 0, 1, 1], [0, 1, 1, 1]]
 
 
@@ -124,7 +124,7 @@ def test_where_none_is_sure_the_labels_alone_are_learnt_and_it_is_said(run: Run)
     outcome = run.run()
     assert len(fitted(run)) == 1
     assert outcome.samples["pseudo_labelled"] == 0
-    (said,) = [each for each in outcome.warnings if "unlabelled" in each]
+    (said,) = [warning for warning in outcome.warnings if "unlabelled" in warning]
     assert said.startswith("none of 3 unlabelled samples was predicted with the confidence 0.9, the surest with 0.5")
 
 
@@ -166,7 +166,7 @@ def test_another_attempt_goes_on_in_the_round_and_with_its_samples(run: Run, tmp
     run.checkpoint_seconds = 0
     whole = run.run()
     # After each epoch but the last of a round, and between the rounds; the last of all is the result.
-    assert [each.step for each in run.reporter.checkpoints] == [1, 2, 3, 4]
+    assert [checkpoint.step for checkpoint in run.reporter.checkpoints] == [1, 2, 3, 4]
     saved = run.reporter.checkpoints[step - 1]
     again = Run(tmp_path, plan=SEMI.model_copy(update={"checkpoint": saved}), model=SureModel())
     again.checkpoint, again.data = run.reporter.artifacts[saved.name], run.data
@@ -181,7 +181,7 @@ def test_another_attempt_goes_on_in_the_round_and_with_its_samples(run: Run, tmp
 
     model._restore_state = restore  # type: ignore[method-assign]
     outcome = again.run()
-    assert [each.epoch for each in again.reporter.epochs] == list(range(step + 1, 5))
+    assert [epoch.epoch for epoch in again.reporter.epochs] == list(range(step + 1, 5))
     assert outcome.pseudo_labels == whole.pseudo_labels
     assert fitted(again) == fitted(run)[step // 2 :]
 

@@ -116,7 +116,7 @@ def test_the_first_window_waits_for_as_many_as_are_asked_for(broker: InMemoryBro
     first, *_ = windows(broker, fit_records=30, seconds=0.0)
     assert first.records == 30
     # The stream is over: with what is there.
-    assert [each.records for each in windows(broker, fit_records=100)] == [50]
+    assert [window.records for window in windows(broker, fit_records=100)] == [50]
 
 
 @pytest.mark.parametrize("split", list(SplitBy))
@@ -138,7 +138,7 @@ def test_what_validates_never_trains(broker: InMemoryBroker, split: SplitBy) -> 
     if split is not SplitBy.TIME:
         assert not trained & validated
     none = windows(broker, contract, held_out=HeldOut())
-    assert not any(each.validates.any() for each in none if each.validates is not None)
+    assert not any(made.validates.any() for made in none if made.validates is not None)
 
 
 @pytest.mark.parametrize("contract", [CONTRACT, IN_WINDOWS], ids=["records", "windows"])
@@ -174,9 +174,9 @@ def test_going_on_behind_any_window_gives_the_samples_of_an_undisturbed_run(
         past = Reading.from_json(document, {name: array.copy() for name, array in window.reading.state.items()})
         again = windows(broker, contract, past=past, first_end=undisturbed[place + 1].reading.positions)
         wanted = undisturbed[place + 1 :]
-        assert [each.features.tolist() for each in again] == [each.features.tolist() for each in wanted]
-        assert [np.asarray(each.labels).tolist() for each in again] == [
-            np.asarray(each.labels).tolist() for each in wanted
+        assert [made.features.tolist() for made in again] == [made.features.tolist() for made in wanted]
+        assert [np.asarray(made.labels).tolist() for made in again] == [
+            np.asarray(made.labels).tolist() for made in wanted
         ]
         assert again[-1].reading.sha256 == wanted[-1].reading.sha256
 
@@ -187,7 +187,7 @@ def test_where_no_window_is_full_yet_the_first_with_one_learns_of_all_before(bro
     send(broker, 60, first=60, temperature=700.0)
     empty, *others = windows(broker, contract, fit_records=10)
     assert not len(empty)
-    found = [each for each in others if len(each)]
+    found = [window for window in others if len(window)]
     # Another attempt reads all that was not kept as one window, and learns the same.
     again = windows(broker, contract, fit_records=10, first_end=found[0].reading.positions)
     assert learnt_of(again[0]) == learnt_of(found[0])
@@ -200,7 +200,7 @@ def test_a_class_that_the_first_records_lack_is_left_out_and_named(broker: InMem
     send(broker, 5, first=60, state="broken")
     *_, last = windows(broker)
     assert (len(last), last.left_out) == (0, 5)
-    (decided,) = [each for each in last.reading.warnings if "another class" in each]
+    (decided,) = [warning for warning in last.reading.warnings if "another class" in warning]
     assert decided.startswith("5 of 65 records left out: another class in state")
     label = {"name": "state", "expression": "state", "kind": "class", "classes": ["good", "bad", "broken"]}
     *_, last = windows(broker, {**CONTRACT, "labels": [label]})

@@ -51,7 +51,7 @@ def test_windows_are_full_but_the_last_and_say_where_they_end(broker: InMemoryBr
     send(broker, *range(6))
     send(broker, *range(10, 14), partition=1)
     found = windows(broker)
-    assert [len(each) for each in found] == [4, 4, 2]
+    assert [len(window) for window in found] == [4, 4, 2]
     assert found[0].reading.positions == {("live", 0): 4, ("live", 1): 0}
     assert found[-1].reading.positions == {("live", 0): 6, ("live", 1): 4}
     assert found[0].features[:, 0].tolist() == [0, 1, 2, 3]
@@ -64,8 +64,8 @@ def test_a_reading_goes_on_behind_a_window(broker: InMemoryBroker) -> None:
     first, *others = windows(broker)
     document = json.loads(json.dumps(first.reading.to_json()))
     again = windows(broker, past=Reading.from_json(document))
-    assert [each.features.tolist() for each in again] == [each.features.tolist() for each in others]
-    assert [each.reading for each in again] == [each.reading for each in others]
+    assert [window.features.tolist() for window in again] == [window.features.tolist() for window in others]
+    assert [window.reading for window in again] == [window.reading for window in others]
 
 
 def test_a_window_that_was_begun_before_ends_where_it_did(broker: InMemoryBroker) -> None:
@@ -73,7 +73,7 @@ def test_a_window_that_was_begun_before_ends_where_it_did(broker: InMemoryBroker
     send(broker, *range(10, 14), partition=1)
     begun = {("live", 0): 1, ("live", 1): 2}
     found = windows(broker, first_end=begun)
-    assert [each.features[:, 0].tolist() for each in found] == [[0, 10, 11], [1, 2, 3, 4], [5, 12, 13]]
+    assert [window.features[:, 0].tolist() for window in found] == [[0, 10, 11], [1, 2, 3, 4], [5, 12, 13]]
     assert found[0].reading.positions == begun
     # Behind another window, and in a topic that has got another partition since.
     broker.add_partition("live")
@@ -87,7 +87,7 @@ def test_a_window_whose_records_are_gone_is_passed_over(broker: InMemoryBroker) 
     send(broker, *range(6))
     broker.delete_records("live", 0, 3)
     found = windows(broker, first_end={("live", 0): 2, ("live", 1): 0})
-    assert [each.features[:, 0].tolist() for each in found] == [[3, 4, 5]]
+    assert [window.features[:, 0].tolist() for window in found] == [[3, 4, 5]]
     assert found[0].labels is not None
 
 
@@ -157,10 +157,10 @@ def test_what_the_first_samples_decided_holds_for_all_that_follow(broker: InMemo
 
 def test_the_samples_so_far_have_a_name(broker: InMemoryBroker) -> None:
     send(broker, 1, 2, 3, 4, 5)
-    names = [each.reading.sha256 for each in windows(broker)]
+    names = [window.reading.sha256 for window in windows(broker)]
     assert len(set(names)) == 2
-    assert [each.reading.sha256 for each in windows(broker)] == names
-    assert [each.reading.sha256 for each in windows(broker, records=3)] != names
+    assert [window.reading.sha256 for window in windows(broker)] == names
+    assert [window.reading.sha256 for window in windows(broker, records=3)] != names
 
 
 def test_a_window_ends_in_time_when_few_records_come(broker: InMemoryBroker) -> None:
@@ -178,8 +178,8 @@ def test_records_that_are_not_samples_are_left_out_and_said(broker: InMemoryBrok
     broker.append(OutgoingRecord("live", b"odd", b"\0", partition=0))
     (window,) = windows(broker)
     assert (len(window), window.records, window.left_out) == (2, 4, 2)
-    assert any("NaN in column 0" in each and "live[0]@2" in each for each in window.reading.warnings)
-    assert any("could not be decoded" in each for each in window.reading.warnings)
+    assert any("NaN in column 0" in warning and "live[0]@2" in warning for warning in window.reading.warnings)
+    assert any("could not be decoded" in warning for warning in window.reading.warnings)
 
 
 def test_a_stream_of_another_format_ends_the_run(broker: InMemoryBroker) -> None:
@@ -215,7 +215,7 @@ def test_the_end_of_a_stream_waits_for_a_kafka_that_is_away(
 
     monkeypatch.setattr(reader, "caught_up", caught_up)
     found = list(read_windows(ONLINE, reader, Limits(records=2, seconds=60.0, idle_seconds=0.0)))
-    assert [each.features[:, 0].tolist() for each in found] == [[1, 2]]
+    assert [window.features[:, 0].tolist() for window in found] == [[1, 2]]
 
 
 def test_reading_ends_when_nobody_takes_windows_any_more(broker: InMemoryBroker) -> None:

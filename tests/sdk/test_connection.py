@@ -36,7 +36,7 @@ def test_requests_carry_the_token_and_lists_follow_pages() -> None:
         return json_answer({"count": 2, "next": following, "previous": None, "results": [item]})
 
     with client_of(answer) as client:
-        assert [each.id for each in client.models.list(framework="pytorch", search=None)] == [1, 2]
+        assert [model.id for model in client.models.list(framework="pytorch", search=None)] == [1, 2]
     assert seen == [
         "http://platform/api/models/?framework=pytorch",
         "http://platform/api/models/?framework=pytorch&limit=1&offset=1",
@@ -151,7 +151,7 @@ class Training:
 def test_waiting_follows_the_events_and_shows_what_it_sees() -> None:
     seen: list[str] = []
     with client_of(Training("waiting", "running", "finished")) as client:
-        found = client.results.wait_for(4, RunState.FINISHED, on_change=lambda each: seen.append(each.state))
+        found = client.results.wait_for(4, RunState.FINISHED, on_change=lambda result: seen.append(result.state))
     assert found.state == RunState.FINISHED
     assert seen == ["waiting", "running", "finished"]
 

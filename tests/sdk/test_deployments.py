@@ -49,7 +49,7 @@ def test_settings_of_incremental_training_mean_its_mode(client: tuple[Client, li
     client[0].deployments.create(configuration=1, incremental={"indefinite": True})
     client[0].deployments.create(configuration=1, incremental=Incremental(window_records=5))
     client[0].deployments.create(configuration=1)
-    assert [(each["mode"], each.get("incremental")) for each in client[1]] == [
+    assert [(body["mode"], body.get("incremental")) for body in client[1]] == [
         ("incremental", {"indefinite": True}),
         ("incremental", {"window_records": 5}),
         ("classic", None),

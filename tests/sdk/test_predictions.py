@@ -89,7 +89,7 @@ def test_predictions_come_in_the_order_of_the_samples() -> None:
     world = World(partitions=3)
     samples = np.arange(80, dtype=np.int64).reshape(20, 4)
     predictions = world.predict(samples)
-    assert [each.values.tolist() for each in predictions if isinstance(each, Prediction)] == [
+    assert [prediction.values.tolist() for prediction in predictions if isinstance(prediction, Prediction)] == [
         [float(row.sum())] for row in samples
     ]
     first = predictions[0]
@@ -119,7 +119,9 @@ def test_a_replica_that_dies_in_the_middle_costs_no_answer(point: str, monkeypat
     values = encode_samples(world.inference, [[number, 0, 0, 0] for number in range(40)], shape=None)
     predictions = exchange_samples(values, exchange, world.inference, None, timeout_seconds=60)
     assert world.deaths == 1
-    assert [each.values.item() for each in predictions if isinstance(each, Prediction)] == list(range(40))
+    assert [prediction.values.item() for prediction in predictions if isinstance(prediction, Prediction)] == list(
+        range(40)
+    )
     assert len(world.broker.records("out")) == 40
 
 
@@ -150,7 +152,7 @@ def test_all_outputs_are_there_and_numbers_that_are_none_are_nan() -> None:
     assert isinstance(prediction, Prediction)
     assert np.isnan(prediction.values[0])
     assert prediction.values[1] == 2
-    assert [each.shape for each in prediction.outputs] == [(2, 2), (2,)]
+    assert [output.shape for output in prediction.outputs] == [(2, 2), (2,)]
     ragged = World().answer({"values": [[1], [2, 3]]})
     assert isinstance(ragged, Prediction)
     assert ragged.values.dtype == object
@@ -297,12 +299,12 @@ def test_what_a_tier_hands_up_is_answered_by_the_one_above(answers_first: bool) 
         """The first sample stays, the second goes up and is answered there, the third is lost there."""
         sources = [(SOURCE_HEADER, format_source("in", 0, number)) for number in range(3)]
         trace = [[source, ("kml-tier", b"edge")] for source in sources]
-        up = [OutgoingRecord("upper", bytes(256), headers=each) for each in trace[1:]]
+        up = [OutgoingRecord("upper", bytes(256), headers=headers) for headers in trace[1:]]
         higher = [
             OutgoingRecord(
-                topic, b'{"values":[0,1]}', headers=[*each, (SOURCE_HEADER, format_source("upper", 0, number)), tier]
+                topic, b'{"values":[0,1]}', headers=[*headers, (SOURCE_HEADER, format_source("upper", 0, number)), tier]
             )
-            for number, (topic, each, tier) in enumerate(
+            for number, (topic, headers, tier) in enumerate(
                 zip(("answers", "answers.dlq"), trace[1:], [("kml-tier", b"fog")] * 2, strict=True)
             )
         ]
@@ -313,7 +315,7 @@ def test_what_a_tier_hands_up_is_answered_by_the_one_above(answers_first: bool) 
     topics = ["out", "out.dlq", "upper", "answers", "answers.dlq"]
     exchange = world.broker.exchange("in", topics, meanwhile=models)
     found = exchange_samples([b"sample"] * 3, exchange, edge, ["cat", "dog"], timeout_seconds=60, tiers=[fog])
-    assert [each.tier for each in found if isinstance(each, Prediction)] == ["edge", "fog"]
-    assert [each.label for each in found if isinstance(each, Prediction)] == ["cat", "dog"]
+    assert [prediction.tier for prediction in found if isinstance(prediction, Prediction)] == ["edge", "fog"]
+    assert [prediction.label for prediction in found if isinstance(prediction, Prediction)] == ["cat", "dog"]
     assert isinstance(found[2], DeadLettered)
     assert "kafka-ml inferences dead-letters 6 shows it" in found[2].hint

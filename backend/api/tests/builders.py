@@ -52,7 +52,7 @@ def make_chain(**values: Any) -> list[MLModel]:
     for name, takes, gives in (("cloud", [64], [[10]]), ("fog", [64], [[64], [10]]), ("edge", [8, 8], [[64], [10]])):
         report = {
             "inputs": [{"name": "x", "shape": [None, *takes], "dtype": "float32"}],
-            "outputs": [{"name": "y", "shape": [None, *each], "dtype": "float32"} for each in gives],
+            "outputs": [{"name": "y", "shape": [None, *shape], "dtype": "float32"} for shape in gives],
             "parameters": 1,
         }
         upper = chain[0] if chain else None

@@ -217,10 +217,10 @@ JOBS = {
 
 def routes() -> Iterator[str]:
     def walk(patterns: list[URLPattern | URLResolver], prefix: str) -> Iterator[str]:
-        for each in patterns:
-            here = prefix + str(each.pattern)
-            if isinstance(each, URLResolver):
-                yield from walk(each.url_patterns, here)
+        for pattern in patterns:
+            here = prefix + str(pattern.pattern)
+            if isinstance(pattern, URLResolver):
+                yield from walk(pattern.url_patterns, here)
             else:
                 yield here
 

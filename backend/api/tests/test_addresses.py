@@ -27,7 +27,7 @@ INSIDE = {
 }
 
 
-@pytest.mark.parametrize("address", [each for kind in INSIDE.values() for each in kind])
+@pytest.mark.parametrize("address", [inside for kind in INSIDE.values() for inside in kind])
 def test_an_address_inside_is_known(address: str) -> None:
     assert not is_outside(address)
 

@@ -40,7 +40,7 @@ def in_threads(work: Callable[[int], object]) -> list[object]:
             connections.close_all()
 
     with ThreadPoolExecutor(WRITERS) as pool:
-        return [each.result(timeout=120) for each in [pool.submit(run, number) for number in range(WRITERS)]]
+        return [future.result(timeout=120) for future in [pool.submit(run, number) for number in range(WRITERS)]]
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="the settings of SQLite")

@@ -21,7 +21,7 @@ def reported(client: APIClient, kind: str, *ids: int) -> list[dict[str, Any]]:
     answer = client.get(f"/api/{kind}/deletion/", {"ids": ",".join(map(str, ids))})
     assert answer.status_code == 200, answer.json()
     found: list[dict[str, Any]] = answer.json()
-    return sorted(found, key=lambda each: ids.index(each["id"]))
+    return sorted(found, key=lambda found_object: ids.index(found_object["id"]))
 
 
 def test_what_goes_and_what_stays_is_reported_many_at_once(viewer: APIClient, editor: APIClient) -> None:
@@ -50,7 +50,7 @@ def test_a_stream_goes_alone_unless_something_was_trained_from_it(viewer: APICli
     used, free = builders.make_stream(deployment.pk), builders.make_stream()
     (result,) = deployment.results.all()
     stays, goes = reported(viewer, "streams", used.pk, free.pk)
-    assert [each["id"] for each in stays["obstacle"]["users"]] == [result.pk]
+    assert [user["id"] for user in stays["obstacle"]["users"]] == [result.pk]
     assert goes["obstacle"] is None
     assert editor.delete(f"/api/streams/{used.pk}/").status_code == 409
     assert editor.delete(f"/api/streams/{free.pk}/").status_code == 204
@@ -95,7 +95,7 @@ def test_a_chain_goes_as_a_whole(viewer: APIClient, editor: APIClient) -> None:
     leader = deployment.results.exclude(followers=None).distinct().get()
     follower = leader.followers.order_by("id")[0]
     obstacle = reported(viewer, "results", follower.pk)[0]["obstacle"]
-    assert [each["id"] for each in obstacle["users"]] == [leader.pk]
+    assert [user["id"] for user in obstacle["users"]] == [leader.pk]
     assert editor.delete(f"/api/results/{leader.pk}/").status_code == 204
     assert deployment.results.count() == 1
 

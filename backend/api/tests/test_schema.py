@@ -164,5 +164,5 @@ def test_every_operation_answers_problems() -> None:
 
 def test_operations_have_names_of_their_own(django_assert_max_num_queries: Callable) -> None:
     document = SchemaGenerator().get_schema(request=None, public=True)
-    names = [operation["operationId"] for each in document["paths"].values() for operation in each.values()]
+    names = [operation["operationId"] for path in document["paths"].values() for operation in path.values()]
     assert len(names) == len(set(names))

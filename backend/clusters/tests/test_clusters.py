@@ -70,7 +70,7 @@ def make(api: FakeClusterApi, **values: Any) -> Cluster:
 def steps(admin: APIClient, cluster: Cluster) -> dict[str, dict[str, Any]]:
     answer = admin.post(f"/api/clusters/{cluster.pk}/check/")
     assert answer.status_code == 200
-    return {each["name"]: each for each in answer.json()["steps"]}
+    return {step["name"]: step for step in answer.json()["steps"]}
 
 
 # --- entering, changing, deleting ----------------------------------------------------------------------------------
@@ -184,7 +184,7 @@ def test_a_token_goes_into_a_file_and_nowhere_else(
         *(dump.serialize("json", model.objects.all()).encode() for model in (Cluster, AuditEntry, Event)),
         caplog.text.encode(),
     ]
-    assert [each for each in said if b"canary" in each] == []
+    assert [printed for printed in said if b"canary" in printed] == []
     with connection.cursor() as cursor:
         cursor.execute("SELECT * FROM clusters_cluster")
         assert "canary" not in str(cursor.fetchall())
@@ -193,7 +193,7 @@ def test_a_token_goes_into_a_file_and_nowhere_else(
     assert (kept.read_text(), oct(kept.stat().st_mode & 0o777)) == (TOKEN, "0o600")
     assert oct(folder.stat().st_mode & 0o777) == "0o700"
     # The check has written the authority next to it, and no half-written files are left.
-    assert sorted(each.name for each in folder.iterdir()) == [str(pk), f"{pk}.crt"]
+    assert sorted(kept_file.name for kept_file in folder.iterdir()) == [str(pk), f"{pk}.crt"]
 
 
 def test_a_deleted_cluster_leaves_no_token(
@@ -273,7 +273,7 @@ def test_a_name_that_means_an_inside_address_by_now_is_not_connected_to(
     configure(allowed_clusters="")
     resolves_to = ["8.8.8.8"]
     monkeypatch.setattr(
-        socket, "getaddrinfo", lambda _host, port, **_: [(2, 1, 6, "", (each, port)) for each in resolves_to]
+        socket, "getaddrinfo", lambda _host, port, **_: [(2, 1, 6, "", (address, port)) for address in resolves_to]
     )
     cluster = make(api, host="https://cluster.example.org")
     assert settings_of(cluster).host == "https://cluster.example.org"
@@ -290,7 +290,7 @@ def test_a_name_that_means_an_inside_address_by_now_is_not_connected_to(
 def test_a_check_says_what_works(admin: APIClient, api: FakeClusterApi) -> None:
     answer = admin.post(f"/api/clusters/{make(api).pk}/check/").json()
     assert (answer["ok"], answer["version"]) == (True, "v1.36.0")
-    reported = {each["name"]: each["detail"] for each in answer["steps"]}
+    reported = {step["name"]: step["detail"] for step in answer["steps"]}
     assert reported == {
         "connection": "Kubernetes v1.36.0",
         "namespace": "jobs is there",
@@ -315,7 +315,7 @@ def test_each_missing_right_is_named(admin: APIClient, api: FakeClusterApi) -> N
 def test_keda_is_looked_for(admin: APIClient, api: FakeClusterApi) -> None:
     cluster = make(api, keda=True)
     answer = admin.post(f"/api/clusters/{cluster.pk}/check/").json()
-    keda = next(each for each in answer["steps"] if each["name"] == "keda")
+    keda = next(step for step in answer["steps"] if step["name"] == "keda")
     # Inferences run all the same.
     assert (answer["ok"], keda["ok"], keda["needed"]) == (True, False, False)
     assert ("scaledobjects", "", "create") in api.asked
@@ -413,8 +413,8 @@ def test_the_controller_knows_where_work_is(api: FakeClusterApi) -> None:
     cluster = make(api)
     running, begun, ended = (builders.make_inference(cluster=cluster) for _ in range(3))
     own = builders.make_inference()
-    for each in (running, ended, own):
-        runs.register_attempt(Inference, each.pk)
+    for inference in (running, ended, own):
+        runs.register_attempt(Inference, inference.pk)
     Inference.objects.filter(pk=ended.pk).update(state="stopped")
     reported = placements()
     # One that never began has no work.

@@ -19,7 +19,7 @@ def test_a_configuration_names_its_models(editor: APIClient) -> None:
     assert answer.status_code == 201
     shown = answer.json()
     assert shown["models"] == [models[0].pk, models[1].pk]
-    assert [each["framework"] for each in shown["model_details"]] == ["tensorflow", "pytorch"]
+    assert [model["framework"] for model in shown["model_details"]] == ["tensorflow", "pytorch"]
     assert shown["deployments"] == 0
 
 
@@ -33,10 +33,10 @@ def test_it_tells_what_its_models_take_and_which_is_above_which(editor: APIClien
     )
     MLModel.objects.filter(pk=unchecked.pk).update(report={})
     body = {"name": "chain", "models": [edge.pk, cloud.pk, unchecked.pk]}
-    details = {each["id"]: each for each in editor.post("/api/configurations/", body).json()["model_details"]}
+    details = {model["id"]: model for model in editor.post("/api/configurations/", body).json()["model_details"]}
     assert details[edge.pk]["upper_model"] == cloud.pk
-    assert [details[edge.pk][each] for each in ("inputs", "parameters", "metrics")] == [[tensor], 7, ["loss"]]
-    assert [details[unchecked.pk][each] for each in ("inputs", "parameters", "metrics")] == [[], None, []]
+    assert [details[edge.pk][key] for key in ("inputs", "parameters", "metrics")] == [[tensor], 7, ["loss"]]
+    assert [details[unchecked.pk][key] for key in ("inputs", "parameters", "metrics")] == [[], None, []]
 
 
 @pytest.mark.parametrize("models", [[], [999_999], ["x"], "x", None, [1.5], [True]])
@@ -76,6 +76,6 @@ def test_configurations_are_filtered_by_model(editor: APIClient) -> None:
     with_it = builders.make_configuration()
     builders.make_configuration()
     model = with_it.models.get()
-    assert [each["id"] for each in editor.get("/api/configurations/", {"models": model.pk}).json()["results"]] == [
+    assert [result["id"] for result in editor.get("/api/configurations/", {"models": model.pk}).json()["results"]] == [
         with_it.pk
     ]

@@ -29,9 +29,9 @@ def test_a_topic_that_is_refused_holds_up_no_other() -> None:
     relay = OutboxRelay(broker.writer, may_act=lambda: True, prepare=prepare)
     with pytest.raises(BrokerError, match="not allowed"):
         relay.relay()
-    assert [each.value for each in broker.records("taken")] == [b"2", b"4"]
+    assert [record.value for record in broker.records("taken")] == [b"2", b"4"]
     waiting = OutboxMessage.objects.filter(published_at=None)
-    assert [(bytes(each.value), each.tries, each.error) for each in waiting] == [
+    assert [(bytes(message.value), message.tries, message.error) for message in waiting] == [
         (b"1", 1, "not allowed"),
         (b"3", 0, ""),
     ]
@@ -44,5 +44,5 @@ def test_what_was_written_long_ago_goes_and_what_waits_stays() -> None:
         OutboxMessage.objects.create(topic="t", key=b"k", value=value, published_at=published_at)
     OutboxMessage.objects.update(created_at=now - 2 * kept)
     assert prune_outbox() == 1
-    assert [bytes(each.value) for each in OutboxMessage.objects.all()] == [b"young", b"waits"]
+    assert [bytes(message.value) for message in OutboxMessage.objects.all()] == [b"young", b"waits"]
     assert prune_outbox() == 0

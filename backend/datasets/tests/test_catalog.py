@@ -52,7 +52,7 @@ def test_data_sets_and_streams_are_one_list_and_distinguished(viewer: APIClient)
     make_stream("machines:0:0:20", "pumps", contract=CONTRACT, input_format=InputFormat.COLUMNS)
     page = viewer.get("/api/datasets/catalog/", {"ordering": "id"}).json()
     assert page["count"] == 3
-    rows = {(each["kind"], each["id"]): each for each in page["results"]}
+    rows = {(result["kind"], result["id"]): result for result in page["results"]}
     found = rows[("dataset", pumps.pk)]
     assert (found["name"], found["records"], found["versions"], found["split"]) == ("pumps", 20, 2, "time")
     assert (found["columns"], found["labels"], found["format"]) == (["twice"], ["ok"], "JSON")
@@ -75,7 +75,7 @@ def test_the_list_is_searched_ordered_and_paged_as_one(viewer: APIClient) -> Non
     def names(**query: Any) -> list[str]:
         answer = viewer.get("/api/datasets/catalog/", query)
         assert answer.status_code == 200, answer.content
-        return [each["name"] for each in answer.json()["results"]]
+        return [result["name"] for result in answer.json()["results"]]
 
     assert names(ordering="-name") == ["pumps", "boilers", "MNIST digits"]
     assert names(ordering="name", limit=1, offset=1) == ["boilers"]

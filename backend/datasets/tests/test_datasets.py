@@ -56,7 +56,7 @@ def made(client: APIClient, topic: str, **changes: Any) -> Any:
 
 def test_a_data_set_is_a_slice_and_a_contract_in_versions(editor: APIClient, readings: str) -> None:
     dataset = made(editor, readings, test_rate=0.3)
-    assert [each["number"] for each in dataset["versions"]] == [1]
+    assert [version_row["number"] for version_row in dataset["versions"]] == [1]
     version = dataset["versions"][0]
     assert (version["ranges"], version["records"], version["test_rate"]) == (f"{readings}:0:0:10", 10, 0.3)
     # Defaults are stored, so that a version means the same forever.
@@ -72,10 +72,10 @@ def test_a_data_set_is_a_slice_and_a_contract_in_versions(editor: APIClient, rea
         answer = editor.post(f"{place}versions/", {"slice": {"topic": readings, **part}, "contract": CONTRACT})
         assert answer.status_code == 201, answer.content
         assert answer.json()["ranges"] == f"{readings}:0:{ranges}"
-    assert [each["number"] for each in editor.get(place).json()["versions"]] == [3, 2, 1]
+    assert [version_row["number"] for version_row in editor.get(place).json()["versions"]] == [3, 2, 1]
     changed = editor.patch(place, {"description": "of the pumps"}).json()
     assert (changed["name"], changed["description"]) == ("readings", "of the pumps")
-    assert [each["id"] for each in editor.get("/api/datasets/", {"search": "read"}).json()["results"]] == [
+    assert [result["id"] for result in editor.get("/api/datasets/", {"search": "read"}).json()["results"]] == [
         dataset["id"]
     ]
     assert editor.delete(place).status_code == 204
@@ -145,7 +145,7 @@ def test_what_does_not_fit_is_refused_where_it_is_wrong(
     answer = editor.post("/api/datasets/", body(readings, **changes))
     document = answer.json()
     assert answer.status_code in (400, 404, 422), document
-    reply = {each["field"]: each["detail"] for each in document.get("errors", [])} or {"": document["detail"]}
+    reply = {error["field"]: error["detail"] for error in document.get("errors", [])} or {"": document["detail"]}
     assert field in reply, reply
     assert detail in reply[field] + document["detail"], document
     assert editor.get("/api/datasets/").json()["count"] == 0
@@ -153,8 +153,8 @@ def test_what_does_not_fit_is_refused_where_it_is_wrong(
 
 def announced() -> list[tuple[int, ControlMessage]]:
     return [
-        (deployment_id_from_key(bytes(each.key)), ControlMessage.from_bytes(bytes(each.value)))
-        for each in OutboxMessage.objects.order_by("id")
+        (deployment_id_from_key(bytes(message.key)), ControlMessage.from_bytes(bytes(message.value)))
+        for message in OutboxMessage.objects.order_by("id")
     ]
 
 
@@ -167,7 +167,7 @@ def test_a_deployment_trains_on_it(editor: APIClient, readings: str) -> None:
     assert first["dataset"] == {"id": dataset["id"], "name": "pumps", "version": 1}
     waiting = builders.make_deployment(builders.make_model())
     made_for_it = editor.get(f"/api/deployments/?dataset={dataset['id']}").json()["results"]
-    assert [each["id"] for each in made_for_it] == [first["id"]]
+    assert [deployment["id"] for deployment in made_for_it] == [first["id"]]
     for status in (202, 202):
         # The same once more is written once.
         reply = editor.post(f"/api/datasets/{dataset['id']}/train/", {"deployment": waiting.pk})
@@ -199,7 +199,7 @@ def test_one_without_end_is_learnt_by_a_deployment_that_goes_on(editor: APIClien
     for change, reply in [({}, "has an end (classic)"), (semi_supervised, "without an unlabelled topic")]:
         answer = editor.post("/api/deployments/", {**asked, **change})
         assert answer.status_code == 400, answer.content
-        assert [each["field"] for each in answer.json()["errors"]] == ["dataset"]
+        assert [error["field"] for error in answer.json()["errors"]] == ["dataset"]
         assert reply in answer.json()["detail"]
     answer = editor.post("/api/deployments/", {**asked, "mode": "incremental", "incremental": {"indefinite": True}})
     assert answer.status_code == 201, answer.content
@@ -225,7 +225,7 @@ def test_a_deployment_that_cannot_train_on_it_is_refused(editor: APIClient, read
     ]:
         answer = editor.post("/api/deployments/", {"configuration": configuration, **asked})
         assert answer.status_code == 400, answer.content
-        assert [each["field"] for each in answer.json()["errors"]] == [field]
+        assert [error["field"] for error in answer.json()["errors"]] == [field]
     assert announced() == []
 
 

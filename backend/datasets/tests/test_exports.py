@@ -46,7 +46,7 @@ def test_a_version_is_a_file(viewer: APIClient, editor: APIClient, readings: str
     content = b"".join(answer.streaming_content)
     assert (len(content), answer["X-Samples"]) == (int(answer["Content-Length"]), "10")
     with np.load(io.BytesIO(content)) as arrays:
-        assert sorted(arrays["features"][:, 0].tolist()) == [2.0 * each for each in range(10)]
+        assert sorted(arrays["features"][:, 0].tolist()) == [2.0 * number for number in range(10)]
         assert np.bincount(arrays["part"]).tolist() == [8, 0, 2]
     answer = viewer.get(place, {"version": 1})
     table = pl.read_parquet(b"".join(answer.streaming_content))

@@ -28,7 +28,7 @@ def ask(client: APIClient, topic: str, contract: dict[str, Any], **asked: Any) -
 def test_a_contract_is_previewed_before_there_is_a_data_set(viewer: APIClient, readings: str) -> None:
     seen = ask(viewer, readings, CONTRACT, samples=2, test_rate=0.2, validation_rate=0)
     assert (seen.records, seen.sampled, seen.decodes, seen.problems) == (10, 10, 1, ())
-    assert [(each.place, each.name) for each in seen.columns] == [("columns.0", "a"), ("labels.0", "ok")]
+    assert [(column.place, column.name) for column in seen.columns] == [("columns.0", "a"), ("labels.0", "ok")]
     assert seen.parts is not None
     assert (seen.parts.training, seen.parts.test) == (8, 2)
     first, last = seen.samples
@@ -42,8 +42,10 @@ def test_a_contract_is_previewed_before_there_is_a_data_set(viewer: APIClient, r
 def test_a_wrong_expression_is_reported_next_to_the_columns_that_are_right(viewer: APIClient, readings: str) -> None:
     columns = [*CONTRACT["columns"], {"name": "b", "expression": "a + aa"}]
     seen = ask(viewer, readings, {**CONTRACT, "columns": columns})
-    assert [(each.place, each.start, each.end) for each in seen.problems] == [("columns.1.expression", 4, 6)]
-    assert [each.name for each in seen.columns] == ["a", "ok"]
+    assert [(problem.place, problem.start, problem.end) for problem in seen.problems] == [
+        ("columns.1.expression", 4, 6)
+    ]
+    assert [column.name for column in seen.columns] == ["a", "ok"]
     assert len(seen.samples) == 10
 
 
@@ -57,7 +59,7 @@ def test_of_one_without_end_what_is_there_is_previewed(viewer: APIClient, editor
     # Since now: by what came before.
     later = {**online, "since": (BEGAN + timedelta(days=400)).isoformat()}
     seen = ask(viewer, readings, {**CONTRACT, "window": {"length": 2}, "split": "time"}, slice=later)
-    assert (seen.records, [each.place for each in seen.problems]) == (10, ["split"])
+    assert (seen.records, [problem.place for problem in seen.problems]) == (10, ["split"])
     dataset = made(editor, readings, slice={**online, "since": since.isoformat()})
     answer = viewer.get(f"/api/datasets/{dataset['id']}/preview/")
     assert (answer.status_code, answer.json()["records"]) == (200, 4)
@@ -93,7 +95,7 @@ def test_what_is_wrong_with_the_slice_is_refused(viewer: APIClient, readings: st
     ]:
         answer = viewer.post("/api/datasets/preview/", {"contract": CONTRACT, **asked})
         assert answer.status_code == status, answer.content
-        assert [each["field"] for each in answer.json().get("errors", [])][:1] == ([field] if field else [])
+        assert [error["field"] for error in answer.json().get("errors", [])][:1] == ([field] if field else [])
 
 
 def test_one_person_cannot_ask_all_the_time(viewer: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,14 +39,14 @@ def parts(leader: TrainingResult) -> list[TrainingResult]:
 
 
 def states(leader: TrainingResult) -> set[tuple[str, str, int]]:
-    return {(each.state, each.desired, each.attempt) for each in parts(leader)}
+    return {(result.state, result.desired, result.attempt) for result in parts(leader)}
 
 
 def upload(leader: TrainingResult, content: bytes = b"weights") -> None:
-    for each in parts(leader):
+    for result in parts(leader):
         # Files of the attempt, and of no version yet.
-        each.current_version = None
-        builders.make_artifact(each, content=content + str(each.tier).encode())
+        result.current_version = None
+        builders.make_artifact(result, content=content + str(result.tier).encode())
 
 
 def finish(part: TrainingResult, attempt: int = 1) -> bool:
@@ -55,12 +55,12 @@ def finish(part: TrainingResult, attempt: int = 1) -> bool:
 
 
 def finish_all(leader: TrainingResult, attempt: int = 1) -> None:
-    for each in parts(leader):
-        assert finish(each, attempt)
+    for result in parts(leader):
+        assert finish(result, attempt)
 
 
 def versions(leader: TrainingResult) -> list[list[int]]:
-    return [sorted(each.versions.values_list("number", flat=True)) for each in parts(leader)]
+    return [sorted(result.versions.values_list("number", flat=True)) for result in parts(leader)]
 
 
 @pytest.fixture
@@ -87,10 +87,10 @@ class TestAsking:
             "metrics": ["sparse_categorical_accuracy"],
             "loss_weights": {},
         }
-        rows = {each["model"]: each for each in shown["results"]}
-        edge, fog, cloud = (rows[each.pk] for each in chain)
-        assert [each["tier"] for each in (edge, fog, cloud)] == [0, 1, 2]
-        assert [each["leader"] for each in (edge, fog, cloud)] == [cloud["id"], cloud["id"], None]
+        rows = {result["model"]: result for result in shown["results"]}
+        edge, fog, cloud = (rows[model.pk] for model in chain)
+        assert [row["tier"] for row in (edge, fog, cloud)] == [0, 1, 2]
+        assert [row["leader"] for row in (edge, fog, cloud)] == [cloud["id"], cloud["id"], None]
 
     def test_an_ordinary_deployment_has_none(self, editor: APIClient) -> None:
         shown = editor.post("/api/deployments/", self.body([builders.make_model()])).json()
@@ -143,11 +143,11 @@ class TestAsking:
         for address, status in (("/api/deployments/", 400), ("/api/deployments/check/", 200)):
             answer = editor.post(address, self.body(chain, **values))
             assert answer.status_code == status, answer.json()
-            problems = {each["field"]: each["detail"] for each in answer.json()["errors"]}
+            problems = {error["field"]: error["detail"] for error in answer.json()["errors"]}
             assert words in problems[field]
 
     def test_some_exit_counts(self, chain: list[MLModel], editor: APIClient) -> None:
-        none = {each.name: 0 for each in chain}
+        none = {model.name: 0 for model in chain}
         answer = editor.post("/api/deployments/", self.body(chain, chain={"loss_weights": none}))
         assert answer.json()["errors"][0]["field"] == "chain.loss_weights"
 
@@ -172,7 +172,7 @@ class TestTheRun:
         chain[0].name = "another name"
         chain[0].save()
         plan = training_plan(leader)
-        assert [(each.result_id, each.model_name, each.loss_weight) for each in plan.chain] == [
+        assert [(part.result_id, part.model_name, part.loss_weight) for part in plan.chain] == [
             (result.pk, model.name, weight)
             for result, model, weight in zip(parts(leader), chain, (0.3, 1.0, 1.0), strict=True)
         ]
@@ -183,20 +183,20 @@ class TestTheRun:
 
     def test_the_controller_sees_one(self, leader: TrainingResult) -> None:
         rows = DjangoStore(ensure_topics=lambda _inference: None).rows([])
-        assert [each.subject.number for each in rows if each.subject.kind is RunKind.TRAINING] == [leader.pk]
-        assert {each.stream_id for each in parts(leader)} == {leader.stream_id}
+        assert [row.subject.number for row in rows if row.subject.kind is RunKind.TRAINING] == [leader.pk]
+        assert {result.stream_id for result in parts(leader)} == {leader.stream_id}
 
     def test_what_happens_to_it_happens_to_all(self, leader: TrainingResult) -> None:
         runs.mark_running(TrainingResult, leader.pk, 1)
         assert states(leader) == {("running", "run", 1)}
         transitions.report_failure(leader.pk, 1, FAILURE, outcome=None)
         assert states(leader) == {("waiting", "run", 1)}
-        assert {each.next_retry_at is None for each in parts(leader)} == {False}
+        assert {result.next_retry_at is None for result in parts(leader)} == {False}
         runs.register_attempt(TrainingResult, leader.pk)
         assert states(leader) == {("waiting", "run", 2)}
         runs.mark_failed(TrainingResult, leader.pk, 2, FAILURE, log_tail="the end")
         assert states(leader) == {("failed", "run", 2)}
-        assert {(each.failure or {}).get("cause") for each in parts(leader)} == {"evicted"}
+        assert {(result.failure or {}).get("cause") for result in parts(leader)} == {"evicted"}
 
     def test_any_of_its_results_stops_and_restarts_it(self, leader: TrainingResult, editor: APIClient) -> None:
         edge = parts(leader)[0]
@@ -207,7 +207,7 @@ class TestTheRun:
         assert editor.get(f"/api/results/{edge.pk}/logs/").json()["text"] == "its log"
         assert editor.post(f"/api/results/{edge.pk}/restart/", {}).status_code == 202
         assert states(leader) == {("waiting", "run", 2)}
-        assert [each.code for each in parts(leader)] == ["mended", "model = 1", "model = 1"]
+        assert [result.code for result in parts(leader)] == ["mended", "model = 1", "model = 1"]
         assert AuditEntry.objects.filter(action="restart").count() == 1
 
     def test_a_deployment_is_stopped_and_deleted_whole(self, leader: TrainingResult) -> None:
@@ -215,35 +215,35 @@ class TestTheRun:
         assert AuditEntry.objects.filter(action="stop").count() == 1
         with pytest.raises(Conflict) as caught:
             deleting.delete_deployment(leader.deployment, actor=SYSTEM)
-        assert [each["id"] for each in caught.value.users] == [leader.pk]  # type: ignore[attr-defined]
+        assert [user["id"] for user in caught.value.users] == [leader.pk]  # type: ignore[attr-defined]
         runs.mark_stopped(TrainingResult, leader.pk, 1)
         deleting.delete_deployment(leader.deployment, actor=SYSTEM)
         assert not TrainingResult.objects.exists()
 
     def test_all_go_on_from_the_checkpoint_of_the_leader(self, leader: TrainingResult) -> None:
-        for each in parts(leader):
+        for result in parts(leader):
             events = [
                 EpochEvent(seq=n, type="epoch", data=EpochMetrics(epoch=n, seconds=1, training={"loss": 1.0 / n}))
                 for n in (1, 2, 3)
             ]
-            transitions.store_events(each.pk, 1, events)
+            transitions.store_events(result.pk, 1, events)
         assert states(leader) == {("running", "run", 1)}
         artifact = builders.make_artifact(leader, name="checkpoint-2.zip")
         saved = Checkpoint(attempt=1, name=artifact.name, sha256=artifact.sha256, size=artifact.size, step=2, records=0)
         checkpoints.save(leader.pk, 1, saved)
         transitions.report_failure(leader.pk, 1, FAILURE, outcome=None)
         runs.register_attempt(TrainingResult, leader.pk)
-        for each in parts(leader):
-            assert [row.epoch for row in each.epochs.all()] == [1, 2]
-            assert (each.metrics or {})["epoch"] == 2
-            assert each.last_event_seq == -1
+        for result in parts(leader):
+            assert [row.epoch for row in result.epochs.all()] == [1, 2]
+            assert (result.metrics or {})["epoch"] == 2
+            assert result.last_event_seq == -1
 
     def test_events_of_a_sub_model_begin_the_run(self, leader: TrainingResult) -> None:
         edge = parts(leader)[0]
         event = EpochEvent(seq=1, type="epoch", data=EpochMetrics(epoch=1, seconds=1, training={"loss": 0.5}))
         transitions.store_events(edge.pk, 1, [event])
         assert states(leader) == {("running", "run", 1)}
-        assert [each.metrics is None for each in parts(leader)] == [False, True, True]
+        assert [result.metrics is None for result in parts(leader)] == [False, True, True]
 
 
 class TestItsVersions:
@@ -263,9 +263,9 @@ class TestItsVersions:
         assert finish(edge)
         assert versions(leader) == [[1], [1], [1]]
         assert states(leader) == {("finished", "run", 1)}
-        for each in parts(leader):
-            assert each.current_version is not None
-            assert (each.pending, each.current_version.artifacts.count()) == (None, 1)
+        for result in parts(leader):
+            assert result.current_version is not None
+            assert (result.pending, result.current_version.artifacts.count()) == (None, 1)
 
     def test_what_an_attempt_reported_that_was_killed_is_forgotten(self, leader: TrainingResult) -> None:
         upload(leader)
@@ -296,8 +296,8 @@ class TestItsVersions:
 
         upload(leader)
         edge, fog, top = parts(leader)
-        assert [tell(each, 4) for each in (edge, fog, top)] == [1, 1, 1]
-        assert [tell(each, 4) for each in (edge, fog, top)] == [1, 1, 1]
+        assert [tell(result, 4) for result in (edge, fog, top)] == [1, 1, 1]
+        assert [tell(result, 4) for result in (edge, fog, top)] == [1, 1, 1]
         worse = Comparison.model_validate(
             {
                 "metric": "loss",
@@ -313,9 +313,9 @@ class TestItsVersions:
         edge, fog, top = parts(leader)
         with pytest.raises(RefusedError, match="not said of results"):
             tell(top, 7, worse)
-        assert [tell(each, 7, worse if each is top else None) for each in (edge, fog, top)] == [2, 2, 2]
+        assert [tell(result, 7, worse if result is top else None) for result in (edge, fog, top)] == [2, 2, 2]
         assert versions(leader) == [[1, 2]] * 3
-        assert {each.current_version and each.current_version.number for each in parts(leader)} == {1}
+        assert {result.current_version and result.current_version.number for result in parts(leader)} == {1}
 
     def test_one_that_is_promoted_takes_the_others_with_it(self, leader: TrainingResult) -> None:
         for attempt in (1, 2):
@@ -328,13 +328,13 @@ class TestItsVersions:
         assert versions(leader) == [[1, 2]] * 3
         edge, fog, _ = parts(leader)
         promote_version(edge.pk, 1, actor=SYSTEM, why="")
-        assert {each.current_version and each.current_version.number for each in parts(leader)} == {1}
+        assert {result.current_version and result.current_version.number for result in parts(leader)} == {1}
         fog.versions.filter(number=2).delete()
         with pytest.raises(Conflict, match=f"version 2 of result {fog.pk}"):
             promote_version(edge.pk, 2, actor=SYSTEM, why="")
         with pytest.raises(NotFound):
             promote_version(fog.pk, 2, actor=SYSTEM, why="")
-        assert {each.current_version and each.current_version.number for each in parts(leader)} == {1}
+        assert {result.current_version and result.current_version.number for result in parts(leader)} == {1}
         assert RunState(leader.state) is RunState.WAITING
 
 
@@ -343,10 +343,10 @@ class TestItsExits:
         builders.finish_chain(leader)
         edge, fog, cloud = parts(leader)
         shown = viewer.get(f"/api/results/{leader.pk}/exits/").json()
-        assert [each["result"] for each in shown["tiers"]] == [edge.pk, fog.pk, cloud.pk]
-        assert [each["limit"] for each in shown["tiers"]] == [0.8, 0.8, None]
-        assert [each["alone"] for each in shown["tiers"]] == [0.5, 0.5, 1.0]
-        assert [each["arriving"] for each in shown["tiers"]] == [1.0, 0.5, 0.5]
+        assert [tier["result"] for tier in shown["tiers"]] == [edge.pk, fog.pk, cloud.pk]
+        assert [tier["limit"] for tier in shown["tiers"]] == [0.8, 0.8, None]
+        assert [tier["alone"] for tier in shown["tiers"]] == [0.5, 0.5, 1.0]
+        assert [tier["arriving"] for tier in shown["tiers"]] == [1.0, 0.5, 0.5]
         assert (shown["of"], shown["samples"], shown["accuracy"], shown["bytes_per_sample"]) == ("test", 4, 1.0, 256)
         assert shown["tiers"][0]["points"][0] == {
             "limit": 0.5,
@@ -357,7 +357,7 @@ class TestItsExits:
         }
         given = viewer.get(f"/api/results/{edge.pk}/exits/", {"limits": ",0"}).json()
         # A fog that keeps all is as wrong as the edge: nothing need go up.
-        assert [each["limit"] for each in given["tiers"]] == [0.5, 0.0, None]
+        assert [tier["limit"] for tier in given["tiers"]] == [0.5, 0.0, None]
         assert (given["accuracy"], given["version"]) == (0.5, 1)
 
     @pytest.mark.parametrize("limits", ["2", "x", "0.5,0.5,0.5", "nan"])
@@ -382,7 +382,7 @@ class TestItsExits:
 
     def test_its_cards_say_what_all_were_trained_with(self, leader: TrainingResult, viewer: APIClient) -> None:
         builders.finish_chain(leader)
-        for each in parts(leader):
-            card = viewer.get(f"/api/results/{each.pk}/versions/1/card/").json()
+        for result in parts(leader):
+            card = viewer.get(f"/api/results/{result.pk}/versions/1/card/").json()
             assert card["training"]["chain"]["optimizer"] == "adam"
             assert card["version"]["outcome"]["exit"]["classes"] == 10

@@ -176,7 +176,7 @@ def test_the_newest_two_are_kept_of_whichever_attempt() -> None:
     (storage.path_of(Artifact.objects.first()).parent / ".part-abc").write_bytes(b"half")
     lose(result, 1)
     third = Worker(result, 2).save(3)
-    assert [each.step for each in Checkpoint.objects.all()] == [2, 3]
+    assert [checkpoint.step for checkpoint in Checkpoint.objects.all()] == [2, 3]
     assert files(result) == {second, third}
     assert Artifact.objects.count() == 2
 
@@ -211,7 +211,7 @@ def test_a_checkpoint_reported_again_is_the_same_one() -> None:
     content = worker.save(2)
     for step in (2, 1):
         assert worker.announce(step, content).status_code == 200
-    assert [each.step for each in Checkpoint.objects.all()] == [1, 2]
+    assert [checkpoint.step for checkpoint in Checkpoint.objects.all()] == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -251,7 +251,7 @@ def test_a_lost_file_gives_way_to_the_one_before() -> None:
     Worker(result).save(1)
     Worker(result).save(2)
     learn(result, 1, 1, 2)
-    first, second = (storage.path_of(each.artifact) for each in Checkpoint.objects.all())
+    first, second = (storage.path_of(checkpoint.artifact) for checkpoint in Checkpoint.objects.all())
     second.unlink()
     lose(result, 1)
     assert Worker(result, 2).plan().checkpoint.step == 1  # type: ignore[union-attr]
@@ -308,7 +308,7 @@ def test_a_user_starts_again_or_goes_on(editor: APIClient) -> None:
     type(result.model).objects.update(code="model = 2")
     answer = editor.post(restart, {"resume": True})
     assert (answer.status_code, answer.json()["code"]) == (202, "model = 1")
-    assert [each["epoch"] for each in answer.json()["epochs"]] == [1, 2]
+    assert [epoch["epoch"] for epoch in answer.json()["epochs"]] == [1, 2]
     assert training_plan(TrainingResult.objects.get()).checkpoint.step == 2  # type: ignore[union-attr]
     runs.mark_stopped(TrainingResult, result.pk)
     with TestCase.captureOnCommitCallbacks(execute=True):

@@ -43,7 +43,7 @@ def test_a_deployment_makes_one_waiting_result_per_model(editor: APIClient, exec
     assert answer.status_code == 201
     shown = answer.json()
     assert shown["state"] == "waiting"
-    assert [(each["model"], each["state"], each["attempt"]) for each in shown["results"]] == [
+    assert [(result["model"], result["state"], result["attempt"]) for result in shown["results"]] == [
         (models[0].pk, "waiting", 0),
         (models[1].pk, "waiting", 0),
     ]
@@ -89,13 +89,13 @@ def test_settings_that_make_no_sense_are_refused_by_field(editor: APIClient) -> 
     }
     fields = {"split", "incremental.improvement", "incremental.window_records"}
     checked = editor.post("/api/deployments/check/", body).json()
-    assert {each["field"] for each in checked["errors"]} == fields
+    assert {error["field"] for error in checked["errors"]} == fields
     del body["split"]
     answer = editor.post("/api/deployments/", body)
     assert answer.status_code == 400
-    assert {each["field"] for each in answer.json()["errors"]} == fields - {"split"}
+    assert {error["field"] for error in answer.json()["errors"]} == fields - {"split"}
     answer = editor.post("/api/deployments/", {**body, "incremental": [1]})
-    assert [each["field"] for each in answer.json()["errors"]] == ["incremental"]
+    assert [error["field"] for error in answer.json()["errors"]] == ["incremental"]
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_checking_makes_nothing_and_names_every_field(editor: APIClient) -> None
     )
     assert answer.status_code == 200
     shown = answer.json()
-    errors = {each["field"]: each for each in shown["errors"]}
+    errors = {error["field"]: error for error in shown["errors"]}
     assert not shown["valid"]
     assert set(errors) == {
         "batch_size",
@@ -179,7 +179,7 @@ def test_checking_asks_for_the_frameworks_of_the_configuration_only(editor: APIC
     body = {"configuration": builders.make_configuration().pk, "arguments": {"pytorch": {"fit": "nonsense=1"}}}
     assert editor.post("/api/deployments/check/", body).json() == {"valid": True, "errors": []}
     body["configuration"] = 4711
-    fields = [each["field"] for each in editor.post("/api/deployments/check/", body).json()["errors"]]
+    fields = [error["field"] for error in editor.post("/api/deployments/check/", body).json()["errors"]]
     assert fields == ["configuration", "arguments.pytorch.fit"]
 
 
@@ -226,8 +226,8 @@ def test_deployments_are_found_by_the_state_that_sums_them_up(viewer: APIClient)
 
     def found(state: str) -> set[int]:
         rows = viewer.get(f"/api/deployments/?state={state}").json()["results"]
-        assert all(each["state"] == state for each in rows)
-        return {each["id"] for each in rows}
+        assert all(row["state"] == state for row in rows)
+        return {row["id"] for row in rows}
 
     assert found("waiting") == {waiting.pk, mixed.pk}
     assert found("finished") == {finished.pk}

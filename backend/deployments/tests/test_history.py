@@ -76,11 +76,11 @@ def _documents(values: list[float]) -> list[dict[str, Any]]:
 @given(st.lists(st.floats(allow_nan=True, allow_infinity=True), max_size=200), st.integers(4, 60))
 def test_many_epochs_are_thinned_to_the_first_the_last_and_the_extremes(values: list[float], points: int) -> None:
     documents = _documents(values)
-    kept = [each["epoch"] for each in thinned(documents, points)]
+    kept = [epoch["epoch"] for epoch in thinned(documents, points)]
     assert kept == sorted(set(kept))
     assert len(kept) <= points
     assert not values or {1, len(values)} <= set(kept)
-    losses = [each["training"]["loss"] for each in documents if each["training"]["loss"] is not None]
+    losses = [document["training"]["loss"] for document in documents if document["training"]["loss"] is not None]
     if losses and points >= 12:
         shown = {documents[epoch - 1]["training"]["loss"] for epoch in kept}
         assert {min(losses), max(losses)} <= shown
@@ -88,7 +88,7 @@ def test_many_epochs_are_thinned_to_the_first_the_last_and_the_extremes(values: 
 
 def test_a_spike_among_many_windows_is_seen() -> None:
     kept = thinned(_documents([1.0] * 5000 + [9.0] + [1.0] * 4999), 500)
-    assert any(each["epoch"] == 5001 for each in kept)
+    assert any(epoch["epoch"] == 5001 for epoch in kept)
     # And the rest is spread.
     gaps = [later["epoch"] - earlier["epoch"] for earlier, later in itertools.pairwise(kept)]
     assert max(gaps) < 60
@@ -101,7 +101,9 @@ def test_of_many_windows_only_those_that_came_since_are_read_again() -> None:
 
     def come(first: int, last: int) -> None:
         some = documents[first - 1 : last]
-        EpochRecord.objects.bulk_create(EpochRecord(result=result, epoch=each["epoch"], document=each) for each in some)
+        EpochRecord.objects.bulk_create(
+            EpochRecord(result=result, epoch=document["epoch"], document=document) for document in some
+        )
 
     come(1, 3000)
     assert result_epochs(result, 500)[0] == 3000
@@ -109,10 +111,10 @@ def test_of_many_windows_only_those_that_came_since_are_read_again() -> None:
         come(last - 249, last)
         with CaptureQueriesContext(connection) as queries:
             total, shown = result_epochs(result, 500)
-        assert [f'"epoch" >= {last - 250}' in each["sql"] for each in queries] == [True, False]
+        assert [f'"epoch" >= {last - 250}' in query["sql"] for query in queries] == [True, False]
         assert "COUNT" in queries[1]["sql"]
         assert total == last
-        found = [each["epoch"] for each in shown]
+        found = [epoch["epoch"] for epoch in shown]
         assert len(found) <= 500
         assert {1, 1501, last} <= set(found)
         assert max(later - earlier for earlier, later in itertools.pairwise(found)) < 80

@@ -15,7 +15,7 @@ WITH_METRICS = MLModel(name="digits", report={"metrics": ["loss", "accuracy"]})
 
 def problems(document: dict[str, Any] | None, *models: MLModel) -> dict[str, str]:
     found = incremental_problems(TrainingMode.INCREMENTAL, document, models)
-    return {each.field.removeprefix("incremental."): each.detail for each in found}
+    return {problem.field.removeprefix("incremental."): problem.detail for problem in found}
 
 
 def checked(document: dict[str, Any] | None) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def test_what_makes_no_sense_names_its_field(asked: dict[str, Any], field: str, 
 
 def test_a_metric_that_the_model_does_not_have_is_refused_with_those_it_has() -> None:
     found = incremental_problems(TrainingMode.INCREMENTAL, {"monitoring_metric": "acuracy"}, [WITH_METRICS])
-    (of_model,) = (each for each in found if each.field == "incremental.monitoring_metric")
+    (of_model,) = (problem for problem in found if problem.field == "incremental.monitoring_metric")
     assert of_model.detail == "model digits has no metric 'acuracy': expected loss or accuracy"
     assert of_model.hint == "did you mean accuracy?"
     # Reports of before tell of no metrics: the worker finds out.

@@ -41,7 +41,7 @@ class Bucket:
         self._client.create_bucket(Bucket="models")
 
     def names(self) -> list[str]:
-        return [each["Key"] for each in self._client.list_objects_v2(Bucket="models").get("Contents", ())]
+        return [entry["Key"] for entry in self._client.list_objects_v2(Bucket="models").get("Contents", ())]
 
     def overwrite(self, key: str, content: bytes) -> None:
         self._client.put_object(Bucket="models", Key=key, Body=content)
@@ -218,7 +218,11 @@ def test_the_system_page_tells_how_the_store_is(
     monkeypatch.setattr(selectors, "_STORE_SECONDS", 60.0)
 
     def shown() -> tuple[str, str]:
-        (store,) = (each for each in viewer.get("/api/system/").json()["components"] if each["name"] == "object-store")
+        (store,) = (
+            component
+            for component in viewer.get("/api/system/").json()["components"]
+            if component["name"] == "object-store"
+        )
         return store["state"], store["detail"]
 
     assert shown() == ("ready", "bucket models")

@@ -15,7 +15,7 @@ CLASSES = MLModel(name="digits", report={"labels": "classes"})
 
 
 def problems(document: dict[str, Any], *models: MLModel, targets: Targets = Targets.LABELS) -> dict[str, str]:
-    return {each.field: each.detail for each in semi_supervised_problems(document, models, targets)}
+    return {problem.field: problem.detail for problem in semi_supervised_problems(document, models, targets)}
 
 
 @pytest.mark.parametrize(

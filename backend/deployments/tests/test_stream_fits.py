@@ -140,7 +140,7 @@ def test_a_stream_is_held_against_a_deployment_before_it_is_made(editor: APIClie
 
     def errors(**more: Any) -> list[tuple[str, str]]:
         answer = editor.post("/api/deployments/check/", {**asked, **more}).json()
-        return [(each["field"], each["detail"]) for each in answer["errors"]]
+        return [(error["field"], error["detail"]) for error in answer["errors"]]
 
     ((field, detail),) = errors(stream=rows.pk)
     assert (field, NOT_THREE in detail) == ("stream", True)

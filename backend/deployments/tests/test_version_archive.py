@@ -41,7 +41,7 @@ def test_the_readme_of_the_zip_runs(viewer: APIClient, tmp_path: Path) -> None:
     program.save()
     folder = unpacked(viewer, version, tmp_path / "unpacked")
     assert folder.name == f"my-digits-2-{result.pk}-v1"
-    assert {"README.md", "model.keras", "model.py"} <= {each.name for each in folder.iterdir()}
+    assert {"README.md", "model.keras", "model.py"} <= {path.name for path in folder.iterdir()}
     readme = (folder / "README.md").read_text()
     (text,) = re.findall("```python\n(.*?)```", readme, re.DOTALL)
     ran = subprocess.run([sys.executable, "-c", text], cwd=folder, capture_output=True, text=True, check=True)

@@ -145,7 +145,7 @@ def test_training_again_keeps_what_earlier_trainings_gave(
         again.refresh_from_db()
         builders.finish(again)
     answers = [viewer.get(f"/api/results/{result.pk}/versions/{n}/artifacts/model.keras/") for n in (1, 2)]
-    assert [b"".join(each.streaming_content) for each in answers] == [b"weights", b"better weights"]
+    assert [b"".join(answer.streaming_content) for answer in answers] == [b"weights", b"better weights"]
     assert viewer.get(f"/api/results/{result.pk}/").json()["current_version"] == 2
 
 
@@ -207,15 +207,15 @@ def test_a_user_promotes_an_older_version_and_says_why(
     # Asked again, nothing happens.
     editor.post(f"/api/results/{result.pk}/versions/1/promote/", {})
     assert AuditEntry.objects.filter(action="promote").count() == 1
-    reported = [Promotion.model_validate_json(bytes(each.value)) for each in OutboxMessage.objects.order_by("pk")]
-    assert [(each.version, each.previous, each.reason, each.by) for each in reported] == [
+    reported = [Promotion.model_validate_json(bytes(message.value)) for message in OutboxMessage.objects.order_by("pk")]
+    assert [(promotion.version, promotion.previous, promotion.reason, promotion.by) for promotion in reported] == [
         (1, None, "improved", ""),
         (2, 1, "improved", ""),
         (1, 2, "chosen", entry.actor),
     ]
     assert (reported[1].comparison is not None, reported[2].why) == (True, "the second one is slow")
-    assert {bytes(each.key) for each in OutboxMessage.objects.all()} == {str(result.pk).encode()}
-    assert {each.topic for each in OutboxMessage.objects.all()} == {"kafka-ml.versions"}
+    assert {bytes(message.key) for message in OutboxMessage.objects.all()} == {str(result.pk).encode()}
+    assert {message.topic for message in OutboxMessage.objects.all()} == {"kafka-ml.versions"}
 
 
 def test_what_is_reported_a_promotion_goes_with_it() -> None:
@@ -241,7 +241,7 @@ def test_only_versions_that_nobody_needs_are_deleted(editor: APIClient, django_c
     assert editor.patch(f"/api/results/{result.pk}/versions/2/", {"pinned": True}, format="json").json()["pinned"]
     with django_capture_on_commit_callbacks(execute=True):
         answers = {n: editor.delete(f"/api/results/{result.pk}/versions/{n}/") for n in (1, 2, 3, 4)}
-    assert {n: each.status_code for n, each in answers.items()} == {1: 204, 2: 409, 3: 409, 4: 404}
+    assert {n: answer.status_code for n, answer in answers.items()} == {1: 204, 2: 409, 3: 409, 4: 404}
     assert "pinned" in answers[2].json()["detail"]
     assert "current" in answers[3].json()["detail"]
     assert shared.exists()
@@ -292,8 +292,8 @@ def test_the_card_tells_who_trained_again_and_who_chose_it(editor: APIClient, vi
     editor.post(f"/api/results/{result.pk}/versions/1/promote/", {})
     editor.post(f"/api/results/{result.pk}/versions/2/promote/", {})
     cards = [viewer.get(f"/api/results/{result.pk}/versions/{n}/card/").json()["lineage"] for n in (1, 2)]
-    assert [each["asked_by"] for each in cards] == [SYSTEM.name, "somebody"]
-    assert [bool(each["promoted_by"]) for each in cards] == [True, True]
+    assert [card["asked_by"] for card in cards] == [SYSTEM.name, "somebody"]
+    assert [bool(card["promoted_by"]) for card in cards] == [True, True]
     assert cards[0]["promoted_at"] < cards[1]["promoted_at"]
 
 
@@ -306,5 +306,5 @@ def test_a_list_of_versions_takes_four_queries_whatever_there_is(
     viewer.force_authenticate(builders.make_user())
     with django_assert_max_num_queries(4):
         page = viewer.get(f"/api/results/{result.pk}/versions/?limit=4").json()
-    assert (page["count"], [each["number"] for each in page["results"]]) == (6, [6, 5, 4, 3])
-    assert [each["number"] for each in viewer.get(page["next"]).json()["results"]] == [2, 1]
+    assert (page["count"], [version_row["number"] for version_row in page["results"]]) == (6, [6, 5, 4, 3])
+    assert [version_row["number"] for version_row in viewer.get(page["next"]).json()["results"]] == [2, 1]

@@ -36,15 +36,15 @@ def deploy(client: APIClient, leader: TrainingResult, **body: Any) -> Any:
 def test_free_topics_and_limits_of_the_curves_are_proposed(leader: TrainingResult, editor: APIClient) -> None:
     edge, fog, cloud = leader.parts()
     shown = proposed(editor, edge.pk, prefix="digits")
-    names = [each.model.name.replace(" ", "-") for each in (fog, cloud)]
+    names = [result.model.name.replace(" ", "-") for result in (fog, cloud)]
     assert (shown["result"], shown["input_topic"], shown["output_topic"]) == (leader.pk, "digits-in", "digits-out")
-    assert [(each["result"], each["input_topic"], each["upper_topic"]) for each in shown["tiers"]] == [
+    assert [(tier["result"], tier["input_topic"], tier["upper_topic"]) for tier in shown["tiers"]] == [
         (edge.pk, "digits-in", f"digits-{names[0]}"),
         (fog.pk, f"digits-{names[0]}", f"digits-{names[1]}"),
         (cloud.pk, f"digits-{names[1]}", ""),
     ]
-    assert [each["limit"] for each in shown["tiers"]] == [0.8, 0.8, None]
-    assert [each["least_limit"] for each in shown["tiers"]] == [0.1, 0.1, None]
+    assert [tier["limit"] for tier in shown["tiers"]] == [0.8, 0.8, None]
+    assert [tier["least_limit"] for tier in shown["tiers"]] == [0.1, 0.1, None]
     assert proposed(editor, leader.pk)["input_topic"] == f"{leader.deployment.configuration.name.replace(' ', '-')}-in"
     assert deploy(editor, leader, prefix="digits").status_code == 201
     assert proposed(editor, leader.pk, prefix="digits")["input_topic"] == "digits-2-in"
@@ -52,7 +52,7 @@ def test_free_topics_and_limits_of_the_curves_are_proposed(leader: TrainingResul
 
 def test_the_lowest_tier_alone_begins_where_the_chain_is_to(leader: TrainingResult, editor: APIClient) -> None:
     made = deploy(editor, leader, start="2026-01-31T12:30:00Z").json()["inferences"]
-    assert [each["start"] for each in made] == ["2026-01-31T12:30:00Z", "beginning", "beginning"]
+    assert [tier["start"] for tier in made] == ["2026-01-31T12:30:00Z", "beginning", "beginning"]
     (reported,) = deploy(editor, leader, start="later").json()["errors"]
     assert reported["field"] == "start"
 
@@ -70,15 +70,15 @@ def test_a_tier_joins_those_that_are_served(leader: TrainingResult, editor: APIC
     clouds = serve(cloud, input_topic="hard")
     shown = proposed(editor, fog.pk, prefix="digits", joining="true")
     assert (shown["input_topic"], shown["output_topic"]) == ("pictures", "answers")
-    assert [(each["input_topic"], each["upper_topic"], each["served_by"]) for each in shown["tiers"]] == [
+    assert [(tier["input_topic"], tier["upper_topic"], tier["served_by"]) for tier in shown["tiers"]] == [
         ("pictures", "unsure", edges),
         ("unsure", "hard", None),
         ("hard", "", clouds),
     ]
     # Chains that do not ask for it, and chains after their end, get topics of their own.
     assert proposed(editor, fog.pk, prefix="digits")["input_topic"] == "digits-in"
-    for each in (edges, clouds):
-        assert editor.post(f"/api/inferences/{each}/stop/").status_code < 300
+    for inference in (edges, clouds):
+        assert editor.post(f"/api/inferences/{inference}/stop/").status_code < 300
     assert proposed(editor, fog.pk, prefix="digits", joining="true")["input_topic"] == "digits-in"
 
 
@@ -90,17 +90,17 @@ def test_a_chain_is_served_as_proposed_but_for_what_is_given(leader: TrainingRes
     made = answer.json()["inferences"]
     top = f"minst-{cloud.model.name.replace(' ', '-')}"
     assert [
-        (each["result"], each["input_topic"], each["upper_topic"], each["limit"], each["replicas"]) for each in made
+        (tier["result"], tier["input_topic"], tier["upper_topic"], tier["limit"], tier["replicas"]) for tier in made
     ] == [
         (edge.pk, "minst-in", "minst-upper", 0.6, 1),
         (fog.pk, "minst-upper", top, 0.8, 1),
         (cloud.pk, top, "", None, 2),
     ]
-    assert {each["output_topic"] for each in made} == {"minst-out"}
+    assert {tier["output_topic"] for tier in made} == {"minst-out"}
     assert made[0]["input_config"] == {"data_type": "uint8", "data_reshape": "8 8"}
     # Intermediates are read on their own.
-    assert [each["input_config"] for each in made[1:]] == [{"data_type": "float32", "data_reshape": "64"}] * 2
-    assert [each["guarantee"] for each in made] == ["exactly_once"] * 3
+    assert [tier["input_config"] for tier in made[1:]] == [{"data_type": "float32", "data_reshape": "64"}] * 2
+    assert [tier["guarantee"] for tier in made] == ["exactly_once"] * 3
 
 
 @pytest.mark.parametrize(
@@ -145,8 +145,8 @@ def test_exits_without_samples_need_limits_of_a_user(editor: APIClient) -> None:
     leader.refresh_from_db()
     leader.artifacts.filter(name="exits.json").delete()
     shown = proposed(editor, leader.pk)
-    assert ([each["limit"] for each in shown["tiers"]], "has no samples" in shown["obstacle"]) == ([None] * 3, True)
+    assert ([tier["limit"] for tier in shown["tiers"]], "has no samples" in shown["obstacle"]) == ([None] * 3, True)
     (error,) = deploy(editor, leader).json()["errors"]
     assert (error["field"], "expected more than 0.1, at most 1" in error["detail"]) == ("tiers.0.limit", True)
-    limits = [{"result": each.pk, "limit": 0.7} for each in leader.parts()[:2]]
+    limits = [{"result": result.pk, "limit": 0.7} for result in leader.parts()[:2]]
     assert deploy(editor, leader, tiers=limits).status_code == 201

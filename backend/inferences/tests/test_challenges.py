@@ -137,7 +137,7 @@ def test_what_makes_no_sense_is_refused(
 ) -> None:
     answer = post(editor, pinned, "canary", **body)
     assert answer.status_code == 400
-    (error,) = [each for each in answer.json()["errors"] if each["field"] == field]
+    (error,) = [found_error for found_error in answer.json()["errors"] if found_error["field"] == field]
     assert reason in error["detail"]
 
 

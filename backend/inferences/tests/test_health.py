@@ -25,8 +25,8 @@ NEWEST = NOW.replace(second=0)
 
 def history(*newest_first: dict[str, Any]) -> list[ServingMinute]:
     return [
-        ServingMinute(at=NEWEST - number * MINUTE, attempt=1, **{"revision": 0, **each})
-        for number, each in enumerate(newest_first)
+        ServingMinute(at=NEWEST - number * MINUTE, attempt=1, **{"revision": 0, **values})
+        for number, values in enumerate(newest_first)
     ]
 
 
@@ -64,7 +64,7 @@ DEAD = FailingKind.DEAD_LETTERS
     ],
 )
 def test_records_that_become_dead_letters(rows: list[dict[str, Any]], before: FailingKind | None, fails: bool) -> None:
-    revision = max(each.get("revision", 0) for each in rows)
+    revision = max(row.get("revision", 0) for row in rows)
     assert kind(history(*rows), before, revision=revision) == ("dead_letters" if fails else None)
 
 
@@ -104,7 +104,7 @@ def test_replicas_that_end_again_and_again(rows: list[dict[str, Any]], before: F
 
 
 def lags(*newest_first: int | None) -> list[ServingMinute]:
-    return history(*({"lag": each} for each in newest_first))
+    return history(*({"lag": lag} for lag in newest_first))
 
 
 @pytest.mark.parametrize(
@@ -161,13 +161,13 @@ def test_it_is_failing_wherever_it_is_seen_and_goes_back(inference: Inference, v
     assert refusal in shown["failing"]["reason"]
     assert (shown["stats"]["rate"], shown["stats"]["read_rate"]) == (0.0, 2470.0)
     listed = viewer.get("/api/inferences/", {"state": "failing"}).json()["results"]
-    assert [each["id"] for each in listed] == [inference.pk]
+    assert [inference_row["id"] for inference_row in listed] == [inference.pk]
     picture = viewer.get("/api/pipeline/").json()
-    (box,) = [each for each in picture["nodes"] if each["kind"] == "inference"]
+    (box,) = [node for node in picture["nodes"] if node["kind"] == "inference"]
     assert (box["state"], box["detail"]) == ("failing", shown["failing"]["reason"])
-    lines = {each["kind"]: (each["state"], each["rate"]) for each in picture["edges"]}
+    lines = {edge["kind"]: (edge["state"], edge["rate"]) for edge in picture["edges"]}
     assert (lines["reads"], lines["writes"]) == (("failing", 2470.0), ("failing", 0.0))
-    assert [each["state"] for each in topic_uses()[inference.output_topic]] == ["failing"]
+    assert [use["state"] for use in topic_uses()[inference.output_topic]] == ["failing"]
     assert viewer.get("/api/inferences/", {"state": "running"}).json()["count"] == 1
 
     report(inference, dead_lettered=5020, predicted=20_000)
@@ -197,7 +197,7 @@ def test_processes_that_did_not_end_in_order_are_restarts(inference: Inference) 
     report(inference, run="first")
     # Two reports of the same run are of the same process.
     report(inference, run="first")
-    assert sum(each.restarts for each in ServingMinute.objects.all()) == 1
+    assert sum(minute.restarts for minute in ServingMinute.objects.all()) == 1
     for number in range(2):
         report(inference, run=f"killed-{number}")
     inference.refresh_from_db()

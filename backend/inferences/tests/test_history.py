@@ -36,14 +36,14 @@ def test_minutes_are_summed_up_to_steps_and_silence_is_a_gap() -> None:
     ]
     now = NOON + timedelta(minutes=20, seconds=30)
     fine = steps_of(rows, step_minutes=1, now=now)
-    assert [(each["at"] - NOON).total_seconds() / 60 for each in fine] == [0, 7, 20]
+    assert [(shown_minute["at"] - NOON).total_seconds() / 60 for shown_minute in fine] == [0, 7, 20]
     first, _, newest = fine
     assert (first["predicted"], first["revision"], first["restarts"], first["rate"]) == (90, 1, 1, 1.5)
     assert (first["lag"], first["p50_ms"], first["p99_ms"]) == (5, 3.0, 9.0)
     # Of the minute that goes on, half is over.
     assert newest["rate"] == 0.5
     coarse = steps_of(rows, step_minutes=10, now=now)
-    assert [(each["at"] - NOON).total_seconds() / 60 for each in coarse] == [0, 20]
+    assert [(shown_minute["at"] - NOON).total_seconds() / 60 for shown_minute in coarse] == [0, 20]
     assert (coarse[0]["predicted"], coarse[0]["attempt"], coarse[0]["lag"], coarse[0]["rate"]) == (690, 2, 5, 1.15)
 
 
@@ -132,7 +132,7 @@ def test_history_and_counts_of_the_attempt_outlive_a_new_start(db: None, viewer:
 
     reported = viewer.get(f"{path}history/", {"step": 60}).json()
     assert reported["step_minutes"] == 60
-    assert sum(each["predicted"] for each in reported["steps"]) == 307
+    assert sum(step["predicted"] for step in reported["steps"]) == 307
     assert reported["steps"][-1]["attempt"] == again.attempt
     refused = viewer.get(f"{path}history/", {"step": 61})
     assert refused.status_code == 400

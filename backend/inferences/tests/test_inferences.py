@@ -71,7 +71,7 @@ def test_a_data_set_serves_by_what_its_training_learnt(
 ) -> None:
     answer = editor.post("/api/inferences/", body(input_format="COLUMNS", input_config=config))
     assert answer.status_code == (400 if field else 201), answer.content
-    reported = {each["field"]: each["detail"] for each in answer.json().get("errors", [])}
+    reported = {error["field"]: error["detail"] for error in answer.json().get("errors", [])}
     assert list(reported) == ([field] if field else [])
     assert detail in reported.get(field, "")
 
@@ -91,7 +91,7 @@ def test_answers_carry_what_a_contract_names(editor: APIClient, more: dict[str, 
     answer = editor.post("/api/inferences/", body(**{"input_format": "COLUMNS", "input_config": config, **more}))
     if detail:
         assert answer.status_code == 400
-        ((field, reported),) = {each["field"]: each["detail"] for each in answer.json()["errors"]}.items()
+        ((field, reported),) = {error["field"]: error["detail"] for error in answer.json()["errors"]}.items()
         assert field.startswith("include")
         assert detail in reported
     else:
@@ -220,7 +220,7 @@ def test_the_lag_may_choose_between_two_numbers_of_replicas(editor: APIClient) -
 @pytest.mark.usefixtures("scaling")
 def test_bounds_that_cannot_be_kept_are_refused(editor: APIClient) -> None:
     refused = editor.post("/api/inferences/", body(replicas=3, max_replicas=2)).json()["errors"]
-    assert [(each["field"], each["detail"]) for each in refused] == [
+    assert [(problem["field"], problem["detail"]) for problem in refused] == [
         ("max_replicas", "at most 2 replicas, but at least 3: expected max_replicas not below replicas")
     ]
     path = f"/api/inferences/{builders.make_inference(max_replicas=4).pk}/"

@@ -49,7 +49,7 @@ def test_stage_and_error_tell_them_apart_and_the_most_frequent_comes_first() -> 
         letter(3, RefusedError("x"), "publish", timestamp_ms=-1),
     ]
     found = group_letters(letters)
-    assert [(each.reason.stage, each.reason.error, each.count) for each in found] == [
+    assert [(group.reason.stage, group.reason.error, group.count) for group in found] == [
         ("publish", "RefusedError", 2),
         ("decode", "RefusedError", 1),
         ("decode", "DecodeError", 1),

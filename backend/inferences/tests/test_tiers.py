@@ -39,7 +39,7 @@ def chain() -> list[TrainingResult]:
     for lower, upper in zip(results, [*results[1:], None], strict=True):
         model = None if upper is None else upper.model
         MLModel.objects.filter(pk=lower.model_id).update(distributed=True, upper_model=model)
-    return [TrainingResult.objects.get(pk=each.pk) for each in results]
+    return [TrainingResult.objects.get(pk=result.pk) for result in results]
 
 
 def body(result: TrainingResult, **values: Any) -> dict[str, Any]:

@@ -137,7 +137,7 @@ def test_an_online_stream_goes_to_who_learns_online(value: bytes, logger: APICli
     assert result.stream_id == answer.json()["id"]
     plan = training_plan(result)
     assert (plan.since_ms, plan.stream.incremental) == (1_700_000_000_000, True)
-    assert [str(each) for each in plan.stream.ranges] == ["mnist"]
+    assert [str(stream_range) for stream_range in plan.stream.ranges] == ["mnist"]
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ def test_stats_make_it_run_and_are_summed_up(inference: Inference, replica: APIC
         "sent_up": 0,
         "warming_up": 3,
     }
-    assert [each["replica"] for each in shown["replica_stats"]] == [0, 1]
+    assert [stats["replica"] for stats in shown["replica_stats"]] == [0, 1]
 
 
 def test_a_failure_that_no_restart_mends_fails_the_inference(inference: Inference, replica: APIClient) -> None:
@@ -156,7 +156,7 @@ def test_totals_survive_processes_attempts_and_scaling(
     assert post_stats(replica, inference, run="c", predicted=4).status_code == 409
     assert totals(inference, viewer) == (29, 1, 2)
     picture = viewer.get("/api/pipeline/").json()
-    (node,) = (each for each in picture["nodes"] if each["kind"] == "inference")
+    (node,) = (drawn for drawn in picture["nodes"] if drawn["kind"] == "inference")
     assert (picture["facts"]["predicted"], node["records"]) == (29, 29)
 
 

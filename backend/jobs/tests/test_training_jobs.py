@@ -353,7 +353,7 @@ def test_the_token_of_a_run_opens_the_results_of_its_sub_models() -> None:
     other = builders.make_launched(*builders.make_chain())
     client = worker(leader)
     plan = TrainingPlan.model_validate(client.get(url(leader)).json())
-    parts = [TrainingResult.objects.get(pk=each.result_id) for each in plan.chain]
+    parts = [TrainingResult.objects.get(pk=sub_model.result_id) for sub_model in plan.chain]
     for part in parts:
         assert client.post(url(part, "events"), {"attempt": 1, "events": [epoch_event(0, 1)]}).status_code == 200
         builders.make_artifact(part)
@@ -362,7 +362,7 @@ def test_the_token_of_a_run_opens_the_results_of_its_sub_models() -> None:
         assert client.post(url(part, "finish"), body).status_code == 200
         # Once more, as after an answer that was lost.
         assert client.post(url(part, "finish"), body).status_code == 200
-    assert {each.state for each in TrainingResult.objects.filter(deployment=leader.deployment)} == {"finished"}
+    assert {result.state for result in TrainingResult.objects.filter(deployment=leader.deployment)} == {"finished"}
     # Only the leader reports the run as a whole, and other runs stay closed.
     fail = {"attempt": 1, "failure": {"category": "lost", "cause": "x"}}
     assert client.post(url(parts[0], "fail"), fail).status_code == 403

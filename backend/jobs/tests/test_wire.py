@@ -23,14 +23,14 @@ NOT_OF_THE_API = {Message, ExportOrder, ExportOutcome, InferenceJob, Promotion, 
 def messages() -> list[type[Message]]:
     """Every message of the package that no other one extends."""
     modules = [
-        importlib.import_module(f"kafkaml.wire.{each.name}") for each in pkgutil.iter_modules(kafkaml.wire.__path__)
+        importlib.import_module(f"kafkaml.wire.{module.name}") for module in pkgutil.iter_modules(kafkaml.wire.__path__)
     ]
     exported = [getattr(module, name) for module in modules for name in module.__all__]
-    named = {each for each in exported if isinstance(each, type)}
-    classes = [each for each in named if issubclass(each, Message)]
+    named = {value for value in exported if isinstance(value, type)}
+    classes = [exported_class for exported_class in named if issubclass(exported_class, Message)]
     return sorted(
-        (each for each in classes if each not in NOT_OF_THE_API and not set(each.__subclasses__()) & named),
-        key=lambda each: each.__name__,
+        (class_ for class_ in classes if class_ not in NOT_OF_THE_API and not set(class_.__subclasses__()) & named),
+        key=lambda message_class: message_class.__name__,
     )
 
 
@@ -41,11 +41,11 @@ def components() -> dict[str, Any]:
     return described
 
 
-@pytest.mark.parametrize("message", messages(), ids=lambda each: each.__name__)
+@pytest.mark.parametrize("message", messages(), ids=lambda message_class: message_class.__name__)
 def test_each_message_is_described_with_all_its_fields(message: type[Message], components: dict[str, Any]) -> None:
     found = [components[name] for name in (message.__name__, f"{message.__name__}Request") if name in components]
     assert found
-    assert all(list(each["properties"]) == list(message.model_fields) for each in found)
+    assert all(list(schema["properties"]) == list(message.model_fields) for schema in found)
 
 
 def test_answers_have_every_field_and_requests_those_without_a_default(components: dict[str, Any]) -> None:
@@ -80,5 +80,5 @@ def test_the_sdk_reads_what_the_schema_says(
 ) -> None:
     kind = answer.model_fields[field].annotation
     # The optional ones are ``X | None``.
-    message = next(each for each in getattr(kind, "__args__", (kind,)) if each is not type(None))
+    message = next(member for member in getattr(kind, "__args__", (kind,)) if member is not type(None))
     assert set(message.model_fields) == set(components[name]["properties"])

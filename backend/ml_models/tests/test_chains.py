@@ -24,7 +24,7 @@ def report(takes: list[int], *gives: list[int]) -> dict[str, Any]:
     def spec(shape: list[int]) -> dict[str, Any]:
         return {"name": "x", "shape": [None, *shape], "dtype": "float32"}
 
-    return {"inputs": [spec(takes)], "outputs": [spec(each) for each in gives], "parameters": 1}
+    return {"inputs": [spec(takes)], "outputs": [spec(output_shape) for output_shape in gives], "parameters": 1}
 
 
 EDGE, FOG, CLOUD = report([28, 28, 1], [64], [10]), report([64], [64], [10]), report([64], [10])
@@ -68,7 +68,7 @@ def test_a_chain_is_entered_from_the_top(editor: APIClient, executor: FakeExecut
         assert answer.status_code == 201, answer.json()
         assert executor.requests[-1][2]["distributed"] is True
         upper = MLModel.objects.get(name=name)
-    rows = {each["name"]: each for each in editor.get("/api/models/").json()["results"]}
+    rows = {result["name"]: result for result in editor.get("/api/models/").json()["results"]}
     assert rows["cloud"]["lower_model"] == rows["fog"]["id"]
     assert rows["fog"]["upper_model"] == rows["cloud"]["id"]
     assert rows["edge"]["lower_model"] is None
@@ -137,11 +137,11 @@ def test_a_change_that_breaks_the_chain_is_refused(
 def test_any_sub_model_brings_its_chain_into_a_configuration(chain: list[MLModel], editor: APIClient) -> None:
     plain = builders.make_model()
     answer = editor.post("/api/configurations/", {"name": "top", "models": [chain[2].pk, plain.pk]}).json()
-    assert answer["models"] == sorted(each.pk for each in (*chain, plain))
+    assert answer["models"] == sorted(model.pk for model in (*chain, plain))
     assert answer["note"].startswith("fog and edge added")
     path = f"/api/configurations/{answer['id']}/"
     assert editor.get(path).json()["note"] == ""
-    assert editor.patch(path, {"models": [chain[1].pk]}).json()["models"] == sorted(each.pk for each in chain)
+    assert editor.patch(path, {"models": [chain[1].pk]}).json()["models"] == sorted(model.pk for model in chain)
     assert editor.patch(path, {"models": [plain.pk]}).json()["note"] == ""
 
 

@@ -154,7 +154,11 @@ def test_frameworks_tell_what_each_argument_means(viewer: APIClient) -> None:
     fit = shown[0]["arguments"]["fit"]["accepted"]
     assert next(iter(fit)) == "epochs"
     assert fit["epochs"]["default"] == "1"
-    purposes = [purpose for each in shown for purpose in each["arguments"].values()]
-    assert all(each["meaning"] and each["expected"] for purpose in purposes for each in purpose["accepted"].values())
+    purposes = [purpose for framework in shown for purpose in framework["arguments"].values()]
+    assert all(
+        accepted["meaning"] and accepted["expected"]
+        for purpose in purposes
+        for accepted in purpose["accepted"].values()
+    )
     assert shown[1]["arguments"]["fit"]["accepted"]["max_epochs"]["known_as"] == "epochs"
     assert shown[1]["artifacts"] == ["model.safetensors"]

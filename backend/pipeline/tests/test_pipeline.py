@@ -33,11 +33,11 @@ def picture(client: APIClient) -> dict[str, Any]:
 
 
 def node(shown: dict[str, Any], key: str) -> dict[str, Any]:
-    return next(dict(each) for each in shown["nodes"] if each["key"] == key)
+    return next(dict(node) for node in shown["nodes"] if node["key"] == key)
 
 
 def edge(shown: dict[str, Any], source: str, target: str) -> dict[str, Any]:
-    return next(dict(each) for each in shown["edges"] if (each["source"], each["target"]) == (source, target))
+    return next(dict(edge) for edge in shown["edges"] if (edge["source"], edge["target"]) == (source, target))
 
 
 def run_inference(inference: Inference, **stats: Any) -> None:
@@ -130,12 +130,12 @@ def test_the_picture_is_bounded_and_costs_the_same(many: int, django_assert_max_
     with django_assert_max_num_queries(12):
         shown = picture(client)
     for kind in ("deployment", "run", "inference", "topic", "output"):
-        assert len([each for each in shown["nodes"] if each["kind"] == kind]) == min(many, PER_COLUMN)
+        assert len([node for node in shown["nodes"] if node["kind"] == kind]) == min(many, PER_COLUMN)
     # All streams are of one topic: one box stands for them, also for those that no run of the picture has.
-    assert [each["times"] for each in shown["nodes"] if each["kind"] == "stream"] == [many]
+    assert [node["times"] for node in shown["nodes"] if node["kind"] == "stream"] == [many]
     assert shown["totals"]["inferences"] == many
-    keys = {each["key"] for each in shown["nodes"]}
-    assert all({each["source"], each["target"]} <= keys for each in shown["edges"])
+    keys = {node["key"] for node in shown["nodes"]}
+    assert all({edge["source"], edge["target"]} <= keys for edge in shown["edges"])
 
 
 def test_active_runs_come_before_newer_ones_that_ended(viewer: APIClient) -> None:
@@ -150,7 +150,7 @@ def test_what_a_tier_hands_up_and_what_leaves_there_are_apart(viewer: APIClient,
     builders.finish_chain(leader)
     body = {"result": leader.pk, "input_topic": "digits", "output_topic": "answers"}
     made = editor.post("/api/chains/", body, format="json").json()["inferences"]
-    lower, upper, _ = (Inference.objects.get(pk=each["id"]) for each in made)
+    lower, upper, _ = (Inference.objects.get(pk=tier["id"]) for tier in made)
     exits = {"limit": lower.limit, "predicted": 40, "sent_up": 10}
     run_inference(lower, predicted=100, sent_up=30, rate=12.0, exits=exits)
     run_inference(upper, predicted=30, rate=3.0)
@@ -160,18 +160,18 @@ def test_what_a_tier_hands_up_and_what_leaves_there_are_apart(viewer: APIClient,
     left = edge(shown, f"inference:{lower.pk}", "output:answers")
     assert (left["rate"], left["records"]) == (9.0, 70)
     assert (node(shown, "output:answers")["rate"], node(shown, "output:answers")["records"]) == (12.0, 100)
-    assert [node(shown, f"inference:{each['id']}")["tier"] for each in made] == ["edge", "fog", "cloud"]
+    assert [node(shown, f"inference:{tier['id']}")["tier"] for tier in made] == ["edge", "fog", "cloud"]
 
 
 def test_streams_of_one_topic_are_one_box(viewer: APIClient) -> None:
     deployments = [builders.make_deployment() for _ in range(3)]
-    streams = [builders.make_stream(each.pk) for each in deployments]
+    streams = [builders.make_stream(deployment.pk) for deployment in deployments]
     shown = picture(viewer)
-    (box,) = [each for each in shown["nodes"] if each["kind"] == "stream"]
+    (box,) = [node for node in shown["nodes"] if node["kind"] == "stream"]
     assert (box["id"], box["name"], box["times"]) == (streams[-1].pk, "digits", 3)
-    lines = [each for each in shown["edges"] if each["kind"] == "trains"]
-    assert {each["source"] for each in lines} == {box["key"]}
-    assert {each["target"] for each in lines} == {f"deployment:{each.pk}" for each in deployments}
+    lines = [edge for edge in shown["edges"] if edge["kind"] == "trains"]
+    assert {line["source"] for line in lines} == {box["key"]}
+    assert {line["target"] for line in lines} == {f"deployment:{deployment.pk}" for deployment in deployments}
 
 
 def announce(topic: str) -> int:
@@ -184,8 +184,8 @@ def test_streams_are_folded_before_they_are_counted(viewer: APIClient) -> None:
     for topic in ("a", "b", "c", "a", "b"):
         announce(topic)
     newest = [announce("d") for _ in range(PER_COLUMN)][-1]
-    shown = {each["name"]: each for each in picture(viewer)["nodes"] if each["kind"] == "stream"}
-    assert {name: each["times"] for name, each in shown.items()} == {"a": 2, "b": 2, "c": 1, "d": 12}
+    shown = {node["name"]: node for node in picture(viewer)["nodes"] if node["kind"] == "stream"}
+    assert {name: drawn["times"] for name, drawn in shown.items()} == {"a": 2, "b": 2, "c": 1, "d": 12}
     assert shown["d"]["id"] == newest
 
 
@@ -193,7 +193,7 @@ def test_a_topic_that_is_announced_and_served_is_one_box(viewer: APIClient) -> N
     result = builders.make_finished()
     inference = builders.make_inference(result, input_topic="digits")
     shown = picture(viewer)
-    assert [each["kind"] for each in shown["nodes"] if each["name"] == "digits"] == ["stream"]
+    assert [node["kind"] for node in shown["nodes"] if node["name"] == "digits"] == ["stream"]
     box = f"stream:{result.stream_id}"
     assert edge(shown, box, f"inference:{inference.pk}")["kind"] == "reads"
     assert edge(shown, box, f"deployment:{result.deployment_id}")["kind"] == "trains"
@@ -202,7 +202,7 @@ def test_a_topic_that_is_announced_and_served_is_one_box(viewer: APIClient) -> N
 def search(client: APIClient, **asked: str) -> set[str]:
     answer = client.get("/api/pipeline/", asked)
     assert answer.status_code == 200, answer.content
-    return {each["key"] for each in answer.json()["nodes"]}
+    return {node["key"] for node in answer.json()["nodes"]}
 
 
 def test_a_search_reaches_what_the_picture_has_no_room_for(viewer: APIClient) -> None:

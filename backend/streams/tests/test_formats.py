@@ -126,7 +126,7 @@ class TestAfterItsRegistration:
 
     @pytest.mark.django_db
     def test_pages_get_what_it_wants(self, viewer: APIClient) -> None:
-        found = {each["name"]: each for each in viewer.get("/api/streams/formats/").json()}
+        found = {stream_format["name"]: stream_format for stream_format in viewer.get("/api/streams/formats/").json()}
         assert list(found) == ["RAW", "AVRO", "JSON", "TELEGRAF_STR_JSON", "LINES"]
         assert found["LINES"]["decoder"] == "lines"
         assert found["LINES"]["settings"][0] == {

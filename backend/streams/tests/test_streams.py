@@ -46,15 +46,15 @@ def test_unknown_deployments_are_refused(editor: APIClient) -> None:
 def test_a_stream_that_nothing_was_trained_from_says_so_and_why(editor: APIClient) -> None:
     deployment = builders.make_deployment()
     taken, late = (builders.make_stream(deployment.pk) for _ in range(2))
-    shown = [editor.get(f"/api/streams/{each.pk}/").json() for each in (taken, late)]
+    shown = [editor.get(f"/api/streams/{announcement.pk}/").json() for announcement in (taken, late)]
     reason = f"deployment {deployment.pk} has its stream already, and trains on no other"
     what = f"to use it elsewhere: kafka-ml streams send {late.pk} --deployment N"
     reported = (False, f"nothing was trained from it: {reason}; {what}")
-    assert [(each["used"], each["note"]) for each in shown] == [(True, ""), reported]
+    assert [(stream["used"], stream["note"]) for stream in shown] == [(True, ""), reported]
     deployment.results.update(state="finished")
     assert f"deployment {deployment.pk} has ended" in editor.get(f"/api/streams/{late.pk}/").json()["note"]
     unused = editor.get("/api/streams/", {"deployment": deployment.pk, "used": False}).json()["results"]
-    assert [each["id"] for each in unused] == [late.pk]
+    assert [stream["id"] for stream in unused] == [late.pk]
     # Trained again on another, its versions are still of it.
     deployment.results.update(stream=late)
     assert not editor.get(f"/api/streams/{taken.pk}/").json()["used"]

@@ -90,7 +90,7 @@ def test_one_at_a_time_until_it_is_stopped(runs: Callable[[str], None], editor: 
     assert answer.status_code == 409
     assert "example digits of" in answer.json()["detail"]
     # Of the one that was refused no token is left.
-    assert [each.name for each in AccessToken.objects.filter(name__startswith="example ")] == ["example digits"]
+    assert [token.name for token in AccessToken.objects.filter(name__startswith="example ")] == ["example digits"]
     assert editor.delete("/api/examples/").status_code == 204
     assert ended(editor)["state"] == "stopped"
     assert editor.delete("/api/examples/").status_code == 409

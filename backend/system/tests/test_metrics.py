@@ -216,9 +216,9 @@ def test_every_query_of_the_dashboard_finds_its_metric_with_its_labels(viewer: A
     samples = _samples(_everything(viewer))
     dashboard = json.loads(DASHBOARD.read_text(encoding="utf-8"))
     expressions = [*_expressions(dashboard), dashboard["templating"]["list"][1]["definition"]]
-    asked = [(each, *found) for each in expressions for found in _asked(each)]
-    # None is overlooked: each names one at least.
-    assert {each for each, _, _ in asked} == set(expressions)
+    asked = [(expression, *found) for expression in expressions for found in _asked(expression)]
+    # Every expression names at least one metric, so that none is overlooked.
+    assert {expression for expression, _, _ in asked} == set(expressions)
     for expression, (name,), labels in asked:
         assert name in samples, f"{expression}: nobody tells {name}"
         known = set(samples[name][0][0])
@@ -237,7 +237,7 @@ def test_every_metric_is_reported_by_somebody_and_most_are_on_the_dashboard(view
         for family in text_string_to_metric_families(text.decode())
         if family.samples
     }
-    defined = {each.name for each in every_definition()}
+    defined = {definition.name for definition in every_definition()}
     assert defined - announced == set()
     assert {name for name in announced if name.startswith("kafkaml_")} - defined == set()
 

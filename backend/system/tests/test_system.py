@@ -50,7 +50,7 @@ def test_the_state_of_the_whole(viewer: APIClient, executor: FakeExecutor) -> No
         "versions": {"keras": "3"},
     }
     assert state["isolation"] == {"setting": "auto", "levels": ["namespaces"], "off": False}
-    assert [(each["name"], each["state"]) for each in state["components"]] == [("controller", "ready")]
+    assert [(component["name"], component["state"]) for component in state["components"]] == [("controller", "ready")]
 
 
 def test_programs_elsewhere_get_their_own_address(

@@ -36,9 +36,11 @@ def _kafka(broker: TestBroker, monkeypatch: pytest.MonkeyPatch) -> None:
 def machines(broker: TestBroker) -> str:
     topic = broker.topic(4, name="machines")
     writer = KafkaRecordWriter(KafkaSettings(bootstrap_servers=broker.bootstrap_servers))
-    for each in machine_records(topic=topic):
+    for record in machine_records(topic=topic):
         writer.write(
-            OutgoingRecord(topic, each.value, each.key, timestamp_ms=each.timestamp_ms, partition=each.partition)
+            OutgoingRecord(
+                topic, record.value, record.key, timestamp_ms=record.timestamp_ms, partition=record.partition
+            )
         )
     writer.flush(90)
     writer.close()
@@ -55,8 +57,8 @@ def test_a_topic_of_readings_is_proposed_as_a_data_set(viewer: APIClient, machin
     proposal = propose(viewer, machines)
     assert (proposal.sampled, proposal.decodes) == (600, 1)
     assert proposal.contract is not None
-    assert [each.name for each in proposal.contract.labels] == ["failure"]
-    assert "reading.temperature" in [each.expression for each in proposal.contract.columns]
+    assert [label.name for label in proposal.contract.labels] == ["failure"]
+    assert "reading.temperature" in [column.expression for column in proposal.contract.columns]
     assert proposal.window is not None
     # A part of the topic, and another label.
     proposal = propose(viewer, machines, label="status", since_ms=1_700_000_100_000, until_ms=1_700_000_400_000)
@@ -64,7 +66,7 @@ def test_a_topic_of_readings_is_proposed_as_a_data_set(viewer: APIClient, machin
     assert proposal.time is not None
     assert proposal.time.first_ms == 1_700_000_100_000
     assert proposal.label is not None
-    assert [each.value for each in proposal.label.balance] != []
+    assert [value_count.value for value_count in proposal.label.balance] != []
     assert propose(viewer, machines, label="none").label is None
 
 
@@ -78,13 +80,13 @@ def test_whatever_is_in_a_topic_has_an_answer(viewer: APIClient, broker: TestBro
 
 def test_records_are_read_by_the_schema_that_is_given(viewer: APIClient, broker: TestBroker) -> None:
     schema = orjson.dumps(
-        {"type": "record", "name": "s", "fields": [{"name": each, "type": "float"} for each in ("x", "label")]}
+        {"type": "record", "name": "s", "fields": [{"name": name, "type": "float"} for name in ("x", "label")]}
     ).decode()
     topic = broker.topic()
     write(broker, topic, [struct.pack("<ff", place / 7, place % 2) for place in range(60)])
     proposal = propose(viewer, topic, data_scheme=schema)
     assert proposal.contract is not None
-    assert (proposal.contract.format, [each.name for each in proposal.contract.columns]) == ("AVRO", ["x"])
+    assert (proposal.contract.format, [column.name for column in proposal.contract.columns]) == ("AVRO", ["x"])
 
 
 def test_what_is_wrong_with_a_request_is_said_by_field(viewer: APIClient, machines: str) -> None:

@@ -82,7 +82,7 @@ def records(client: APIClient, topic: str, **query: Any) -> dict[str, Any]:
     return document
 
 
-@pytest.mark.parametrize("decoder", DECODERS, ids=lambda each: "-".join(each.values())[:40] or "auto")
+@pytest.mark.parametrize("decoder", DECODERS, ids=lambda settings: "-".join(settings.values())[:40] or "auto")
 def test_whatever_is_in_a_topic_is_shown(viewer: APIClient, broker: TestBroker, decoder: dict[str, str]) -> None:
     topic = broker.topic()
     write(broker, topic, [*POISON, None], key=b"\xff\x00", headers=[("h", b"\xff"), ("none", None)])
@@ -107,7 +107,7 @@ def test_reading_starts_at_an_offset_or_a_time_and_goes_on_both_ways(viewer: API
     write(broker, topic, [str(number).encode() for number in range(10)])
 
     def offsets(page: dict[str, Any]) -> list[int]:
-        return [each["offset"] for each in page["records"]]
+        return [record["offset"] for record in page["records"]]
 
     page = records(viewer, topic, start="4", limit="3")
     assert offsets(page) == [4, 5, 6]
@@ -250,7 +250,7 @@ def test_samples_that_retention_deleted_are_a_clear_error(viewer: APIClient, bro
     assert "holds offsets 6 to 10" in answer.json()["detail"]
     assert "retention" in answer.json()["hint"]
     rest = viewer.get(f"/api/streams/{stream.pk}/preview/", {"offset": 6}).json()
-    assert [each["offset"] for each in rest["samples"]] == [6, 7, 8, 9]
+    assert [sample["offset"] for sample in rest["samples"]] == [6, 7, 8, 9]
 
 
 def test_a_text_is_looked_for_in_keys_values_and_headers(viewer: APIClient, broker: TestBroker) -> None:
@@ -260,18 +260,18 @@ def test_a_text_is_looked_for_in_keys_values_and_headers(viewer: APIClient, brok
     write(broker, topic, [b"hay"], key=b"needle")
     write(broker, topic, [b"hay"] * 700, headers=[("h", b"straw")])
     page = records(viewer, topic, contains="needle", limit=10)
-    assert [each["offset"] for each in page["records"]] == [1201, 1200]
+    assert [record["offset"] for record in page["records"]] == [1201, 1200]
     assert (page["scanned"], page["before"]) == (1902, None)
     first = records(viewer, topic, contains="needle", limit=1)
     second = records(viewer, topic, contains="needle", limit=1, before=first["before"])
-    assert [each["records"][0]["offset"] for each in (first, second)] == [1201, 1200]
+    assert [read_page["records"][0]["offset"] for read_page in (first, second)] == [1201, 1200]
     assert len(records(viewer, topic, contains="straw", limit=500)["records"]) == 500
 
 
 def test_topics_of_the_platform_itself_are_used() -> None:
     uses = topic_uses()
     for topic, role in (("KAFKA_ML_CONTROL_TOPIC", "control"), ("kafka-ml.versions", "versions")):
-        assert [each["role"] for each in uses[topic]] == [role]
+        assert [use["role"] for use in uses[topic]] == [role]
 
 
 def test_lists_and_states_say_who_uses_a_topic(viewer: APIClient, broker: TestBroker) -> None:
@@ -288,7 +288,7 @@ def test_lists_and_states_say_who_uses_a_topic(viewer: APIClient, broker: TestBr
     }
     write(broker, topic, [b"1", b"2"], partition=1)
     state = viewer.get(f"/api/topics/{topic}/").json()
-    assert [each["high"] for each in state["partitions"]] == [0, 2]
+    assert [partition["high"] for partition in state["partitions"]] == [0, 2]
     assert (state["groups"][0]["inference"], state["groups"][0]["lag"]) == (inference.pk, 2)
 
 
@@ -340,13 +340,13 @@ async def test_the_tail_shows_what_arrives_sampled(broker: TestBroker) -> None:
             for block in chunk.decode().split("\n\n"):
                 lines = dict(line.split(": ", 1) for line in block.split("\n") if ": " in line and line[0] != ":")
                 if lines.get("event") == "opened":
-                    await asyncio.to_thread(write, broker, topic, [b"yes %d" % each for each in range(1000)])
+                    await asyncio.to_thread(write, broker, topic, [b"yes %d" % number for number in range(1000)])
                     await asyncio.to_thread(write, broker, topic, [b"no"] * 10)
                 if lines.get("event") == "records":
                     frame = orjson.loads(lines["data"])
                     frames += 1
                     arrived += frame["arrived"]
-                    shown += [each["decoded"]["text"] for each in frame["records"]]
+                    shown += [record["decoded"]["text"] for record in frame["records"]]
             if arrived >= 1010:
                 break
     assert "before" not in shown
@@ -383,7 +383,7 @@ def test_records_that_models_cannot_take_are_shown_with_the_reason(viewer: APICl
         write(broker, topic, [value, None], key=b"1")
         message = ControlMessage((StreamRange(topic, 0, 0, 2),), input_format, config)
         builders.make_stream(value=message.to_bytes())
-        found = [each["decoded"] for each in records(viewer, topic, start="oldest")["records"]]
+        found = [record["decoded"] for record in records(viewer, topic, start="oldest")["records"]]
         assert reported in found[0]["error"]["message"]
         assert text in found[0]["text"]
         assert (found[1]["kind"], found[1]["error"]) == ("empty", None)
@@ -394,8 +394,8 @@ def test_whole_numbers_keep_all_their_digits(viewer: APIClient, broker: TestBrok
     write(broker, topic, [b"[9007199254740993, 1]", b"[16777217, 1]"])
     message = ControlMessage((StreamRange(topic, 0, 0, 2),), InputFormat.JSON, {"data_type": "int64"})
     builders.make_stream(value=message.to_bytes())
-    found = [each["decoded"]["sample"] for each in records(viewer, topic, start="oldest")["records"]]
-    assert [each["values"] for each in found] == [["9007199254740993", 1], [16777217.0, 1.0]]
+    found = [record["decoded"]["sample"] for record in records(viewer, topic, start="oldest")["records"]]
+    assert [record["values"] for record in found] == [["9007199254740993", 1], [16777217.0, 1.0]]
 
 
 def test_most_records_of_a_page_tell_the_keys_of_objects(viewer: APIClient, broker: TestBroker) -> None:
@@ -403,7 +403,7 @@ def test_most_records_of_a_page_tell_the_keys_of_objects(viewer: APIClient, brok
     write(broker, topic, [b'{"z": 1}', b'{"a": 1, "b": 2}', b'{"b": 4, "a": 3}'])
     message = ControlMessage((StreamRange(topic, 0, 0, 3),), InputFormat.JSON)
     builders.make_stream(value=message.to_bytes())
-    odd, first, second = (each["decoded"] for each in records(viewer, topic, start="oldest")["records"])
+    odd, first, second = (record["decoded"] for record in records(viewer, topic, start="oldest")["records"])
     assert "lacks a, b and has the unknown z" in odd["error"]["message"]
     assert [first["sample"]["values"], second["sample"]["values"]] == [[1.0, 2.0], [3.0, 4.0]]
 
@@ -416,10 +416,10 @@ def test_a_record_is_written_as_any_producer_would_and_who_did_is_kept(editor: A
     assert answer.json() == {"topic": topic, "partition": 2, "offset": 0}
     tombstone = {"key": "AP8=", "key_encoding": "base64", "value": None}
     place = editor.post(f"/api/topics/{topic}/records/", tombstone, format="json").json()
-    found = {(each["partition"], each["offset"]): each for each in records(editor, topic)["records"]}
+    found = {(record["partition"], record["offset"]): record for record in records(editor, topic)["records"]}
     first, last = found[2, 0], found[place["partition"], place["offset"]]
     assert (first["key"]["text"], first["decoded"]["text"]) == ("m7", '{"t": 1}')
-    assert [(each["name"], each["text"]) for each in first["headers"]] == [("h", "x")]
+    assert [(header["name"], header["text"]) for header in first["headers"]] == [("h", "x")]
     assert (base64.b64decode(last["key"]["base64"]), last["value"]) == (b"\x00\xff", None)
     audit = AuditEntry.objects.get(action="produce", detail__contains="[2]@0")
     assert (audit.object_type, audit.object_id) == ("topic", topic[:40])
@@ -453,7 +453,7 @@ def test_who_else_reads_a_topic_and_what_kafka_keeps_of_it_is_shown(viewer: APIC
     admin = KafkaAdmin(KafkaSettings(bootstrap_servers=broker.bootstrap_servers))
     admin.begin_at(f"{topic}-others", topic, 1)
     found = viewer.get(f"/api/topics/{topic}/groups/").json()
-    (group,) = [each for each in found["groups"] if each["group"] == f"{topic}-others"]
+    (group,) = [found_group for found_group in found["groups"] if found_group["group"] == f"{topic}-others"]
     assert (group["inference"], group["state"], group["lag"]) == (None, "empty", 2)
     admin.set_topic_config(topic, {"retention.ms": "60000", "cleanup.policy": "compact"})
     kept = viewer.get(f"/api/topics/{topic}/settings/").json()

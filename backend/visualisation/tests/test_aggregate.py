@@ -47,7 +47,7 @@ def test_every_prediction_is_in_exactly_one_step(batches: list[tuple[list[list[f
         counted += sum(count for step in frame["steps"] for _, count in step["counts"])
         counted += sum(step["others"] for step in frame["steps"])
         window = frame["window"]
-        assert window["count"] == sum(each["count"] for each in window["classes"]) + window["others"]
+        assert window["count"] == sum(class_["count"] for class_ in window["classes"]) + window["others"]
         clock.now += pause
     frame = target.frame()
     assert frame["total"] == sum(len(predictions) for predictions, _ in batches)
@@ -57,12 +57,12 @@ def test_every_prediction_is_in_exactly_one_step(batches: list[tuple[list[list[f
 @given(values=st.lists(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=2), min_size=1, max_size=50))
 def test_a_step_of_lines_holds_the_extremes(values: list[list[float]]) -> None:
     target = aggregator(Clock(), type="regression")
-    for each in values:
-        add(target, *each)
+    for value in values:
+        add(target, *value)
     (step,) = target.frame()["steps"]
     assert step["count"] == len(values)
     for line in range(2):
-        column = [each[line] for each in values]
+        column = [value[line] for value in values]
         assert (step["min"][line], step["max"][line], step["last"][line]) == (min(column), max(column), column[-1])
 
 
@@ -72,7 +72,7 @@ def test_a_frame_says_which_tiers_answered_how_often() -> None:
         target.add(Prediction(0.0, [0.1, 0.9], tier=tier))
     frame = target.frame()
     assert (frame["tiers"]["edge"], frame["tiers"]["cloud"], len(frame["tiers"])) == (2, 1, 20)
-    assert {each["tier"] for each in frame["records"]} == {f"made up {number}" for number in range(92, 100)}
+    assert {record["tier"] for record in frame["records"]} == {f"made up {number}" for number in range(92, 100)}
     # The next frame goes on counting.
     target.add(Prediction(0.0, [0.1, 0.9], tier="edge"))
     assert target.frame()["tiers"]["edge"] == 3
@@ -86,7 +86,9 @@ def test_memory_and_frames_do_not_grow_with_the_rate(kind: str) -> None:
         target = aggregator(clock, type=kind, average_window=2_000)
         for number in range(count):
             clock.now += 5.0 / count
-            prediction = Prediction(clock.now, [(number * 7 + each) % 60 / 60 for each in range(60)], "t[0]@1", "t/0/1")
+            prediction = Prediction(
+                clock.now, [(number * 7 + output) % 60 / 60 for output in range(60)], "t[0]@1", "t/0/1"
+            )
             target.add(prediction)
             target.add_place(prediction, 1.0, 2.0)
         sizes.append(len(orjson.dumps(target.frame())))
@@ -99,7 +101,7 @@ def test_classes_places_and_lines_are_bounded() -> None:
     clock = Clock()
     target = aggregator(clock, type="classification")
     for number in range(1000):
-        prediction = Prediction(1.0, [float(each == number) for each in range(1000)])
+        prediction = Prediction(1.0, [float(output == number) for output in range(1000)])
         target.add(prediction)
         target.add_place(prediction, 0.0, 0.0)
     frame = target.frame()
@@ -120,7 +122,7 @@ def test_the_current_class_is_the_last_one_or_the_one_of_the_highest_average() -
         frame = target.frame()
         assert frame["current"]["id"] == expected
         assert frame["last"]["id"] == 1
-        assert [each["count"] for each in frame["window"]["classes"]] == [2, 1]
+        assert [class_["count"] for class_ in frame["window"]["classes"]] == [2, 1]
         assert frame["window"]["classes"][0]["mean"] == pytest.approx(2.2 / 3)
 
 

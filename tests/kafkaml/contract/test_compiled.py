@@ -162,7 +162,7 @@ def test_samples_do_not_depend_on_batches_or_partitions(
     for batch_sizes, partitions in ((one, 1), (other, 3), ([7], 6)):
         records = machines(150, seed, partitions=partitions)
         # Partitions are read in parallel, in another order each time.
-        records.sort(key=lambda each: ((each.partition * 7 + partitions) % 5, each.offset))
+        records.sort(key=lambda record: ((record.partition * 7 + partitions) % 5, record.offset))
         compiled, rows, arrangement, learnt = trained(made, cut(records, batch_sizes))
         parts = (arrangement.parts.training, arrangement.parts.validation, arrangement.parts.test)
         arrays = [compiled.samples(rows, learnt, arrangement, part) for part in parts]
@@ -195,16 +195,16 @@ def test_windows_are_those_of_a_naive_loop(seed: int, length: int, stride: int, 
     runs: dict[bytes, list[tuple[float, float | None]]] = {}
     done: list[list[tuple[float, float | None]]] = []
     latest: dict[bytes, int] = {}
-    for each in records:
-        value = _json(each)
+    for written in records:
+        value = _json(written)
         if value["x"] is None:
             continue
-        key = each.key or b""
-        if each.timestamp_ms - latest.get(key, each.timestamp_ms) > week or key not in runs:
+        key = written.key or b""
+        if written.timestamp_ms - latest.get(key, written.timestamp_ms) > week or key not in runs:
             runs[key] = []
             done.append(runs[key])
         runs[key].append((value["x"], value["y"]))
-        latest[key] = each.timestamp_ms
+        latest[key] = written.timestamp_ms
     naive = []
     for run in done:
         for end in range(length - 1, len(run) - horizon, stride):
@@ -222,10 +222,10 @@ def test_windows_are_those_of_a_naive_loop(seed: int, length: int, stride: int, 
     assert got == sorted(naive)
 
 
-def _json(each: Record) -> Any:
+def _json(record: Record) -> Any:
     import orjson
 
-    return orjson.loads(each.value or b"null")
+    return orjson.loads(record.value or b"null")
 
 
 def test_the_last_value_of_the_same_key_stands_in() -> None:
@@ -411,7 +411,7 @@ def test_the_program_of_the_docs_scales_by_contract_json_and_asks_the_downloaded
     (tmp_path / "contract.json").write_bytes(contract_document(kept, learnt))
     (tmp_path / "model.onnx").write_bytes(sum_model(2))
     page = (Path(__file__).parents[3] / "docs" / "datasets.md").read_text()
-    (program,) = (each for each in re.findall(r"```python\n(.*?)```", page, re.S) if "onnxruntime" in each)
+    (program,) = (block for block in re.findall(r"```python\n(.*?)```", page, re.S) if "onnxruntime" in block)
     monkeypatch.chdir(tmp_path)
     exec(program, {})
     # (47.5 - 40) / 5 + (1.2 - 1) / 0.1: the model alone would have answered 48.7.

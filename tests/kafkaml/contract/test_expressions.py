@@ -51,7 +51,7 @@ def values(text: str, *rows: dict[str, Any]) -> list[Any]:
 
 def value(text: str, **row: Any) -> Any:
     """What the expression gives for one record; ``reading__temperature`` is a field of an object."""
-    return values(text, {name.replace("__", "."): each for name, each in row.items()})[0]
+    return values(text, {name.replace("__", "."): value for name, value in row.items()})[0]
 
 
 # --- against SQLite ---------------------------------------------------------------------------------------------------
@@ -154,7 +154,9 @@ def _by_sqlite(text: str) -> list[Any]:
 
 
 def _normal(found: list[Any]) -> list[Any]:
-    return [float(each) + 0.0 if isinstance(each, (bool, int, float)) and abs(each) < 2**53 else each for each in found]
+    return [
+        float(value) + 0.0 if isinstance(value, (bool, int, float)) and abs(value) < 2**53 else value for value in found
+    ]
 
 
 # --- decisions of our own ---------------------------------------------------------------------------------------------

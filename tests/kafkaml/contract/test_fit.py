@@ -14,7 +14,7 @@ from tests.kafkaml.contract.records import field
 THREE = tuple(Column(name=name, expression=name) for name in "abc")
 ONE_HOT = Column(name="status", expression="status", encoding=Encoding.ONE_HOT)
 PICTURE = Column(name="picture", expression="picture", encoding=Encoding.IMAGE, shape=(8, 8, 1), input="picture")
-NAMED = (*(each.model_copy(update={"input": "readings"}) for each in THREE), PICTURE)
+NAMED = (*(column.model_copy(update={"input": "readings"}) for column in THREE), PICTURE)
 KIND = Label(name="kind", expression="kind", kind=LabelKind.CLASS)
 FAILURE = Label(name="failure", expression="failure", kind=LabelKind.CLASS)
 HEAT, COST = Label(name="heat", expression="heat"), Label(name="cost", expression="cost")

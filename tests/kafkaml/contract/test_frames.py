@@ -38,7 +38,7 @@ def one(value: Any, fields: Any = FIELDS, input_format: str = "JSON", **config: 
     """The fields of one record that are there."""
     frame = read([value], fields, input_format, **config)
     assert not frame.failures, frame.failures[0][1].message
-    return {name.replace("\x1f", "."): each for name, each in frame.data.row(0, named=True).items() if each is not None}
+    return {name.replace("\x1f", "."): cell for name, cell in frame.data.row(0, named=True).items() if cell is not None}
 
 
 def why(value: Any, fields: Any = FIELDS, input_format: str = "JSON", **config: Any) -> tuple[str, str]:
@@ -179,7 +179,7 @@ def test_the_decoder_of_a_contract_finds_what_is_found_one_by_one(texts: list[st
     assert both[0].kept.tolist() == both[1].kept.tolist()
     # As texts, in which 0.0 and -0.0 differ.
     assert repr(both[0].data.rows()) == repr(both[1].data.rows())
-    reported, one_by_one = ([(index, str(error), error.gap) for index, error in each.failures] for each in both)
+    reported, one_by_one = ([(index, str(error), error.gap) for index, error in frame.failures] for frame in both)
     assert reported == one_by_one
 
 

@@ -74,7 +74,7 @@ def test_a_window_carries_what_its_last_record_has() -> None:
     values = [{"reading": {"temperature": place}, "count": place} for place in range(5)]
     found = decoded(["count"], values, window={"length": 3})
     assert found.kept == [2, 3, 4]
-    assert [orjson.loads(each)["count"] for each in found.included] == [2, 3, 4]
+    assert [orjson.loads(text)["count"] for text in found.included] == [2, 3, 4]
 
 
 def test_nothing_is_carried_that_nobody_asked_for() -> None:
@@ -127,7 +127,7 @@ def test_the_key_is_carried_where_the_contract_does_not_read_it() -> None:
         record({"reading": {"temperature": 4}}, key=key, place=at) for at, key in enumerate([b"m1", b"\xff", None])
     ]
     found = codec_for("COLUMNS", config).features.decode_batch(ListBatch(values))
-    assert [orjson.loads(each)["_key"] for each in found.included] == ["m1", "/w==", None]
+    assert [orjson.loads(text)["_key"] for text in found.included] == ["m1", "/w==", None]
 
 
 SCHEMA = {
@@ -169,7 +169,7 @@ def test_other_names_are_carried_from_the_next_batch_on_and_windows_go_on() -> N
     features.state.commit()
     features.include(["line", "_offset"])
     found = features.decode_batch(ListBatch(records[2:]))
-    assert [orjson.loads(each) for each in found.included] == [{"line": at, "_offset": at} for at in (2, 3)]
+    assert [orjson.loads(text) for text in found.included] == [{"line": at, "_offset": at} for at in (2, 3)]
 
 
 @pytest.mark.parametrize(

@@ -44,56 +44,63 @@ def seen(changes: dict[str, Any] | None = None, records: list[Record] = RECORDS,
 
 
 def column(found: Preview, name: str) -> PreviewColumn:
-    return next(each for each in found.columns if each.name == name)
+    return next(column for column in found.columns if column.name == name)
 
 
 def codes(found: Preview) -> list[str]:
-    return [each.code.value for each in found.remarks]
+    return [remark.code.value for remark in found.remarks]
 
 
 def places(found: Preview) -> list[str]:
-    return [each.place for each in found.problems]
+    return [problem.place for problem in found.problems]
 
 
 def test_columns_are_reported_before_anything_is_scaled() -> None:
     found = seen(available=10_000)
     assert (found.records, found.sampled, found.decodes, found.problems) == (10_000, 400, 1, ())
-    assert [each.place for each in found.columns] == ["columns.0", "columns.1", "columns.2", "labels.0"]
-    readings = [orjson.loads(each.value or b"") for each in RECORDS]
-    temperatures = [each["reading"]["temperature"] for each in readings]
+    assert [preview_column.place for preview_column in found.columns] == [
+        "columns.0",
+        "columns.1",
+        "columns.2",
+        "labels.0",
+    ]
+    readings = [orjson.loads(record.value or b"") for record in RECORDS]
+    temperatures = [reading["reading"]["temperature"] for reading in readings]
     numbers = column(found, "temperature").numbers
     assert numbers is not None
     assert (numbers.min, numbers.max) == (min(temperatures), max(temperatures))
     assert numbers.mean == pytest.approx(np.mean(temperatures))
-    assert sum(each.count for each in numbers.histogram) == 400
+    assert sum(bin_.count for bin_ in numbers.histogram) == 400
     load = column(found, "load")
-    assert load.missing == sum(each["load"] is None for each in readings) / 400
+    assert load.missing == sum(reading["load"] is None for reading in readings) / 400
     status = column(found, "status")
     assert (status.distinct, status.width, status.numbers) == (3, 4, None)
-    assert sum(each.count for each in status.top) == 400
-    assert {each.value: each.count for each in found.balance} == {
-        str(value).lower(): sum(each["failure"] is value for each in readings) for value in (False, True)
+    assert sum(value_count.count for value_count in status.top) == 400
+    assert {value_count.value: value_count.count for value_count in found.balance} == {
+        str(value).lower(): sum(reading["failure"] is value for reading in readings) for value in (False, True)
     }
 
 
 def test_samples_are_those_of_a_training() -> None:
     found = seen(samples=5, validation_rate=0.25, test_rate=0.25)
     assert found.parts == SampleParts(training=200, validation=100, test=100)
-    assert [(each.name, each.shape, each.dtype) for each in found.inputs] == [("", (6,), "float32")]
+    assert [(model_input.name, model_input.shape, model_input.dtype) for model_input in found.inputs] == [
+        ("", (6,), "float32")
+    ]
     assert found.inputs[0].features[:3] == ("temperature", "status=other", "status=idle")
     compiled = CompiledContract(Contract.model_validate(CONTRACT))
     rows = compiled.raw(ListBatch(RECORDS)).rows
     arranged = compiled.arrange(rows, seed=0, validation_rate=0.25, test_rate=0.25)
     learnt = compiled.learn(rows, arranged)
     assert len(found.samples) == 5
-    for each in found.samples:
-        place = next(at for at, record in enumerate(RECORDS) if record[1:3] == (each.partition, each.offset))
+    for sample in found.samples:
+        place = next(at for at, record in enumerate(RECORDS) if record[1:3] == (sample.partition, sample.offset))
         inputs, labels = compiled.samples(rows, learnt, arranged, np.array([place]))
         assert labels is not None
-        np.testing.assert_allclose(each.inputs[0].values, inputs[""][0], rtol=1e-6)
-        assert each.label == learnt.classes[labels[0]]
-        assert (each.part == SamplePart.TEST) == (place in arranged.parts.test)
-        assert (each.key, each.timestamp_ms) == ((RECORDS[place].key or b"").decode(), RECORDS[place].timestamp_ms)
+        np.testing.assert_allclose(sample.inputs[0].values, inputs[""][0], rtol=1e-6)
+        assert sample.label == learnt.classes[labels[0]]
+        assert (sample.part == SamplePart.TEST) == (place in arranged.parts.test)
+        assert (sample.key, sample.timestamp_ms) == ((RECORDS[place].key or b"").decode(), RECORDS[place].timestamp_ms)
 
 
 def test_what_is_wrong_is_reported_at_its_place_and_the_rest_is_shown() -> None:
@@ -118,14 +125,14 @@ def test_what_is_wrong_is_reported_at_its_place_and_the_rest_is_shown() -> None:
         "columns.7.expression",
         "windows",
     ]
-    by_place = {each.place: each for each in found.problems}
+    by_place = {problem.place: problem for problem in found.problems}
     misspelt = by_place["columns.0.expression"]
     assert (misspelt.start, misspelt.end, misspelt.meant) == (0, 18, ("reading.temperature",))
     assert "status" in misspelt.known
     assert by_place["columns.3.expression"].start == 5
     assert by_place["windows"].meant == ("window",)
     # Those that can be read are shown, also when nothing can be learnt of them.
-    assert [each.place for each in found.columns] == ["columns.1", "columns.6", "labels.0"]
+    assert [preview_column.place for preview_column in found.columns] == ["columns.1", "columns.6", "labels.0"]
     assert column(found, "e").missing == 1
     assert found.inputs[0].features == ("status=other", "status=idle", "status=ok", "status=slow")
     assert len(found.samples) == 12
@@ -142,7 +149,7 @@ def test_what_is_wrong_is_reported_at_its_place_and_the_rest_is_shown() -> None:
 def test_without_a_column_the_label_is_shown(changes: dict[str, Any], place: str) -> None:
     found = seen(changes)
     assert places(found) == [place]
-    assert ([each.name for each in found.columns], len(found.balance), found.samples) == (["failure"], 2, ())
+    assert ([column.name for column in found.columns], len(found.balance), found.samples) == (["failure"], 2, ())
 
 
 @pytest.mark.parametrize(
@@ -175,7 +182,7 @@ def test_settings_that_contradict_each_other_do_not_hide_the_columns() -> None:
     ]:
         found = seen(changes)
         assert places(found) == wrong
-        assert [each.name for each in found.columns][:3] == ["temperature", "status", "load"]
+        assert [column.name for column in found.columns][:3] == ["temperature", "status", "load"]
         assert len(found.samples) == 12
 
 
@@ -187,7 +194,7 @@ def test_windows_are_shown_by_their_last_record() -> None:
     assert "split" in codes(found)
     sample = found.samples[0]
     assert sample.inputs[0].shape == (5, 6)
-    of_key = [each for each in RECORDS if each.key == (sample.key or "").encode()]
+    of_key = [record for record in RECORDS if record.key == (sample.key or "").encode()]
     assert sample.offset == of_key[4].offset
     label = "true" if orjson.loads(of_key[5].value or b"")["failure"] else "false"
     assert sample.label == label
@@ -196,10 +203,10 @@ def test_windows_are_shown_by_their_last_record() -> None:
 def test_too_few_records_for_windows_are_reported() -> None:
     found = seen({"window": {"length": 50}, "split": "time"})
     assert found.samples == ()
-    announced = next(each.message for each in found.remarks if each.code == "window")
+    announced = next(remark.message for remark in found.remarks if remark.code == "window")
     assert "the most is 20" in announced
     # One key cannot be split by key: what the sample has is shown as training.
-    found = seen({"split": "key"}, [each for each in RECORDS if each.key == b"m1"])
+    found = seen({"split": "key"}, [record for record in RECORDS if record.key == b"m1"])
     assert found.parts == SampleParts(training=20, validation=0, test=0)
     assert "split" in codes(found)
 
@@ -213,7 +220,10 @@ def test_several_inputs_and_labels() -> None:
         "labels": [{"name": "x", "expression": "reading.axes[1]"}, {"name": "t", "expression": "reading.temperature"}],
     }
     found = seen(changes, samples=1)
-    assert {each.name: each.features for each in found.inputs} == {"numbers": ("temperature",), "axes": ()}
+    assert {model_input.name: model_input.features for model_input in found.inputs} == {
+        "numbers": ("temperature",),
+        "axes": (),
+    }
     (sample,) = found.samples
     reading = orjson.loads(RECORDS[0].value or b"")["reading"]
     assert sample.inputs[1].values == pytest.approx(reading["axes"])
@@ -237,7 +247,7 @@ def test_what_is_worth_a_look_is_remarked() -> None:
     assert found.undecodable is not None
     assert (found.undecodable.place, found.undecodable.share) == ("t[0]@30", pytest.approx(3 / 34))
     assert sorted(codes(found)) == ["incomplete", "one_class", "tombstones"]
-    assert "another type in a (1)" in next(each.message for each in found.remarks if each.code == "incomplete")
+    assert "another type in a (1)" in next(remark.message for remark in found.remarks if remark.code == "incomplete")
     assert codes(preview(records[:30], contract)) == ["constant", "one_class"]
     assert preview([], contract).samples == ()
 

@@ -125,7 +125,7 @@ def test_protobuf_is_proposed_and_read_with_what_it_imports(
     assert [label.name for label in contract.labels] == ["state"]
     assert contract.key == KeyKind.TEXT
     assert proposal.key is not None
-    assert {each.value for each in proposal.key.top} == {f"m{number}" for number in range(5)}
+    assert {value_count.value for value_count in proposal.key.top} == {f"m{number}" for number in range(5)}
     rows, failures = columns_of(contract, records, registry)
     assert not failures
     by_name = {column.name: rows[column.field] for column in CompiledContract(contract).columns}

@@ -70,8 +70,8 @@ def test_by_time_no_record_is_in_two_parts_and_the_newest_test(
     assert not training & validation
     assert not training & test
     assert not validation & test
-    newest = [max((rows["time"][list(each)]), default=-1) for each in (training, validation)]
-    oldest = [min((rows["time"][list(each)]), default=2**60) for each in (validation, test)]
+    newest = [max((rows["time"][list(part)]), default=-1) for part in (training, validation)]
+    oldest = [min((rows["time"][list(part)]), default=2**60) for part in (validation, test)]
     assert newest[0] <= oldest[0]
     assert max(newest) <= oldest[1]
     counted = len(parts.training) + len(parts.validation) + len(parts.test) + parts.left_out
@@ -138,5 +138,5 @@ def test_extremes_of_windows_are_those_of_their_rows(runs: list[int], length: in
 def test_a_split_of_nothing_is_nothing() -> None:
     windows = windows_of(np.empty(0, np.int64), length=2, stride=1, horizon=0)
     parts = by_time(windows, np.empty(0, np.int64), validation_rate=0.1, test_rate=0.1)
-    assert [len(each) for each in (parts.training, parts.validation, parts.test)] == [0, 0, 0]
+    assert [len(part) for part in (parts.training, parts.validation, parts.test)] == [0, 0, 0]
     assert str(Parts(windows.order, windows.order, windows.order, 3)).endswith("3 across a border left out")

@@ -45,7 +45,7 @@ _OURS = "kafka-ml-controller"
 _FOREGROUND = "foregroundDeletion"
 _TRACKING = "batch.kubernetes.io/job-tracking"
 _INDEX = "apps.kubernetes.io/pod-index"
-_KINDS = {(each.api_version, each.kind): each for each in kinds()}
+_KINDS = {(kind.api_version, kind.kind): kind for kind in kinds()}
 
 
 @dataclass
@@ -119,7 +119,7 @@ class FaultyCluster:
     def list(self, kind: ObjectKind) -> tuple[list[Manifest], str]:
         """See ClusterApi."""
         self._fail_before("list", kind)
-        items = [each for each in self._objects[kind].values() if _is_selected(kind, each)]
+        items = [manifest for manifest in self._objects[kind].values() if _is_selected(kind, manifest)]
         self._fail_after("list", kind)
         return items, str(self._version)
 
@@ -333,8 +333,8 @@ class FaultyCluster:
         metadata = known["metadata"]
         finalizers = list(metadata.get("finalizers") or ())
         if propagation == "Orphan":
-            for other, each in self._dependents(known):
-                self._change(other, each, {"metadata": {"ownerReferences": None}})
+            for other, dependent in self._dependents(known):
+                self._change(other, dependent, {"metadata": {"ownerReferences": None}})
         if kind in (JOB, STATEFUL_SET) and propagation == "Foreground" and _FOREGROUND not in finalizers:
             finalizers.append(_FOREGROUND)
         graceful = kind == POD and grace_seconds != 0 and not is_over(known) and bool(known["spec"].get("nodeName"))
@@ -356,21 +356,21 @@ class FaultyCluster:
 
     def _dependents(self, owner: Mapping[str, Any]) -> Sequence[tuple[ObjectKind, Manifest]]:
         return [
-            (kind, each)
+            (kind, manifest)
             for kind, objects in self._objects.items()
             if kind != EVENT
-            for each in list(objects.values())
-            if any(reference["uid"] == uid_of(owner) for reference in each["metadata"].get("ownerReferences") or ())
+            for manifest in list(objects.values())
+            if any(reference["uid"] == uid_of(owner) for reference in manifest["metadata"].get("ownerReferences") or ())
         ]
 
     # --- what works on its own --------------------------------------------------------------------------------------
 
     def _collect_garbage(self) -> None:
         for kind, objects in self._objects.items():
-            for each in list(objects.values()):
-                owners = each["metadata"].get("ownerReferences") or ()
-                if owners and not is_deleting(each) and not any(owner["uid"] in self._uids for owner in owners):
-                    self._delete(kind, each, propagation="Background", grace_seconds=None)
+            for manifest in list(objects.values()):
+                owners = manifest["metadata"].get("ownerReferences") or ()
+                if owners and not is_deleting(manifest) and not any(owner["uid"] in self._uids for owner in owners):
+                    self._delete(kind, manifest, propagation="Background", grace_seconds=None)
         for pod in list(self._objects[POD].values()):
             owners = pod["metadata"].get("ownerReferences") or ()
             is_tracked = _TRACKING in (pod["metadata"].get("finalizers") or ())
@@ -384,16 +384,16 @@ class FaultyCluster:
 
     def _delete_in_foreground(self, kind: ObjectKind, owner: Manifest) -> None:
         dependents = self._dependents(owner)
-        for other, each in dependents:
-            if not is_deleting(each):
-                self._delete(other, each, propagation="Background", grace_seconds=None)
+        for other, dependent in dependents:
+            if not is_deleting(dependent):
+                self._delete(other, dependent, propagation="Background", grace_seconds=None)
         if not any(other == POD for other, _ in dependents):
-            left = [each for each in owner["metadata"]["finalizers"] if each != _FOREGROUND]
+            left = [finalizer for finalizer in owner["metadata"]["finalizers"] if finalizer != _FOREGROUND]
             self._change(kind, owner, {"metadata": {"finalizers": left or None}})
 
     def _run_job(self, job: Manifest) -> None:
         pods = [pod for pod in self._objects[POD].values() if _is_owned(pod, job)]
-        job_is_over = is_deleting(job) or any(each["status"] == "True" for each in _conditions(job))
+        job_is_over = is_deleting(job) or any(job_condition["status"] == "True" for job_condition in _conditions(job))
         if not job_is_over:
             if not pods and not job.get("status", {}).get("startTime"):
                 if not job["spec"].get("suspend"):
@@ -463,7 +463,9 @@ class FaultyCluster:
             if self.now >= state["waiting"]["until"]:
                 self._start(pod, _worker(pod)["restartCount"] + 1)
         elif status["phase"] == "Pending":
-            secrets = [each["secret"]["secretName"] for each in pod["spec"].get("volumes") or () if "secret" in each]
+            secrets = [
+                volume["secret"]["secretName"] for volume in pod["spec"].get("volumes") or () if "secret" in volume
+            ]
             missing = [name for name in secrets if name not in self._objects[SECRET]]
             if missing:
                 self._complain(pod, "FailedMount", f'MountVolume.SetUp failed: secret "{missing[0]}" not found')
@@ -528,7 +530,11 @@ class FaultyCluster:
         known = self._objects[POD].get(pod["metadata"]["name"])
         if known is not None and not is_over(known):
             condition = {"type": "DisruptionTarget", "status": "True", "reason": reason, "message": message}
-            others = [each for each in _conditions(known) if each["type"] != "DisruptionTarget"]
+            others = [
+                known_condition
+                for known_condition in _conditions(known)
+                if known_condition["type"] != "DisruptionTarget"
+            ]
             self._change(POD, known, {"status": {"conditions": [*others, condition]}})
 
     def _watch_nodes(self) -> None:
@@ -584,7 +590,7 @@ def _is_selected(kind: ObjectKind, manifest: Mapping[str, Any]) -> bool:
 
 
 def _is_owned(manifest: Mapping[str, Any], owner: Mapping[str, Any]) -> bool:
-    return any(each["uid"] == uid_of(owner) for each in manifest["metadata"].get("ownerReferences") or ())
+    return any(reference["uid"] == uid_of(owner) for reference in manifest["metadata"].get("ownerReferences") or ())
 
 
 def _conditions(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:

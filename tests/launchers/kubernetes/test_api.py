@@ -154,7 +154,7 @@ def test_a_list_comes_in_pages_and_its_items_say_what_they_are(server: Server, a
     ]
     items, version = api.list(JOB)
     assert version == "30"
-    assert [(each["kind"], each["apiVersion"], each["metadata"]["name"]) for each in items] == [
+    assert [(item["kind"], item["apiVersion"], item["metadata"]["name"]) for item in items] == [
         ("Job", "batch/v1", "a"),
         ("Job", "batch/v1", "b"),
     ]
@@ -275,7 +275,7 @@ def test_the_token_is_read_again_when_it_is_refused(server: Server, api: Kuberne
     with pytest.raises(ApiRefused):
         api.get(JOB, "a")
     api.get(JOB, "a")
-    assert [each.authorization for each in server.requests] == [
+    assert [request.authorization for request in server.requests] == [
         "Bearer the-first-token",
         "Bearer the-first-token",
         "Bearer the-second-token",
@@ -304,7 +304,7 @@ def test_a_watch_tells_each_event_as_it_comes_however_it_is_cut(server: Server, 
         for kind, name in (("ADDED", "a"), ("BOOKMARK", "b"), ("DELETED", "c"))
     )
     server.answers = [(200, iter([events[:50], events[50:130], events[130:]]), {})]
-    seen = [(kind, each["metadata"]["name"]) for kind, each in api.watch(JOB, "30", 45.0)]
+    seen = [(kind, found["metadata"]["name"]) for kind, found in api.watch(JOB, "30", 45.0)]
     assert seen == [("ADDED", "a"), ("BOOKMARK", "b"), ("DELETED", "c")]
     query = server.requests[0].query
     assert (query["watch"], query["resourceVersion"], query["timeoutSeconds"]) == ("true", "30", "45")

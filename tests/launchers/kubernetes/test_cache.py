@@ -51,7 +51,7 @@ class World:
         self.cache = KindCache(api=self.script, kind=JOB, clock=lambda: self.now)  # type: ignore[arg-type]
 
     def names(self) -> list[str]:
-        return sorted(each["metadata"]["name"] for each in self.cache.all())
+        return sorted(found["metadata"]["name"] for found in self.cache.all())
 
     def follow(self, *events: tuple[str, Manifest] | Exception) -> None:
         self.script.watches.append(list(events))
@@ -82,7 +82,7 @@ def test_a_history_that_is_gone_is_mended_by_a_list_at_once(world: World) -> Non
     world.script.lists.append(([job("c", 20)], "21"))
     world.cache.step()
     assert world.names() == ["c"]
-    assert [each["metadata"]["name"] for each in world.cache.removed()] == ["a", "b"]
+    assert [removed["metadata"]["name"] for removed in world.cache.removed()] == ["a", "b"]
 
 
 def test_a_broken_watch_is_mended_by_a_list_after_a_pause(world: World) -> None:

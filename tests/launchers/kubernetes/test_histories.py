@@ -299,9 +299,9 @@ class History:
                 return f"{row.subject} was not launched"
             wanted[row.work] = row
         for kind in OBJECTS:
-            for name, each in self.cluster.all(kind).items():
-                work = each["metadata"]["labels"][WORK_LABEL]
-                if work not in wanted or each["metadata"].get("deletionTimestamp"):
+            for name, found in self.cluster.all(kind).items():
+                work = found["metadata"]["labels"][WORK_LABEL]
+                if work not in wanted or found["metadata"].get("deletionTimestamp"):
                     return f"{kind.kind} {name} is nobody's"
         for work, row in wanted.items():
             training = row.subject.kind is RunKind.TRAINING

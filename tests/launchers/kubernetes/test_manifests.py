@@ -186,9 +186,13 @@ def test_the_hash_tells_another_spec_from_another_number_of_replicas() -> None:
 def test_a_scaled_object_is_made_only_where_keda_is_in_use() -> None:
     spec = inference(autoscale=Autoscale(topic="digits", group="g", max_replicas=2))
     with_keda = build_work(spec, KubernetesSettings(keda=True), BASE_ENV)
-    assert [each["kind"] for each in with_keda.dependents] == ["Secret", "PodDisruptionBudget", "ScaledObject"]
+    assert [dependent["kind"] for dependent in with_keda.dependents] == [
+        "Secret",
+        "PodDisruptionBudget",
+        "ScaledObject",
+    ]
     without = build_work(spec, KubernetesSettings(), BASE_ENV)
-    assert [each["kind"] for each in without.dependents] == ["Secret", "PodDisruptionBudget"]
+    assert [dependent["kind"] for dependent in without.dependents] == ["Secret", "PodDisruptionBudget"]
 
 
 def test_the_lag_is_read_where_the_inference_reads() -> None:
@@ -235,7 +239,7 @@ def test_files_of_a_schema_registry_come_from_the_same_secret() -> None:
     files = {"PASSWORD_FILE": "registry-password", "CA_FILE": "registry-ca.crt"}
     env = BASE_ENV | {f"KML_SCHEMA_REGISTRY_{name}": "/on/the/controller" for name in files}
     work = build_work(training(), KubernetesSettings(kafka_secret="kafka-credentials"), env)
-    got = {each["name"]: each.get("value") for each in pod_of(work)["spec"]["containers"][0]["env"]}
+    got = {variable["name"]: variable.get("value") for variable in pod_of(work)["spec"]["containers"][0]["env"]}
     assert {name: got[f"KML_SCHEMA_REGISTRY_{name}"] for name in files} == {
         name: f"/run/secrets/kafka/{key}" for name, key in files.items()
     }
@@ -253,7 +257,7 @@ def test_work_without_a_framework_has_no_image() -> None:
 
 
 def test_a_worker_reads_its_job_from_the_environment_it_gets() -> None:
-    env = {each["name"]: each.get("value", "4") for each in environment(CASES["inference"].build())}
+    env = {variable["name"]: variable.get("value", "4") for variable in environment(CASES["inference"].build())}
     assert InferenceJob.from_env(env) == InferenceJob(
         name="kml-infer-3-a2",
         attempt=2,
@@ -346,7 +350,7 @@ def test_every_name_and_label_is_one_that_a_cluster_takes(spec: WorkSpec, settin
         assert re.fullmatch(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", manifest["metadata"]["name"])
         assert manifest["metadata"]["name"] == spec.name
         assert manifest["metadata"]["namespace"] == settings.namespace
-        assert (manifest["apiVersion"], manifest["kind"]) in {(each.api_version, each.kind) for each in kinds()}
+        assert (manifest["apiVersion"], manifest["kind"]) in {(kind.api_version, kind.kind) for kind in kinds()}
     for labels in all_labels(objects(work)):
         assert {"app.kubernetes.io/name", "app.kubernetes.io/part-of", "kafka-ml/work"} <= set(labels)
         for value in labels.values():
@@ -357,7 +361,7 @@ def test_every_name_and_label_is_one_that_a_cluster_takes(spec: WorkSpec, settin
 @given(specs, all_settings)
 def test_no_credential_is_reported_but_in_the_secret(spec: WorkSpec, settings: KubernetesSettings) -> None:
     work = build_work(spec, settings, SASL_ENV)
-    rest = json.dumps([each for each in objects(work) if each["kind"] != "Secret"])
+    rest = json.dumps([manifest for manifest in objects(work) if manifest["kind"] != "Secret"])
     assert TOKEN not in rest
     assert base64.b64encode(TOKEN.encode()).decode() not in rest
     assert "do-not-tell" not in json.dumps(objects(work))
@@ -385,8 +389,8 @@ def all_labels(value: Any) -> Iterator[dict[str, str]]:
     if isinstance(value, dict):
         if "labels" in value:
             yield value["labels"]
-        for each in value.values():
-            yield from all_labels(each)
+        for child in value.values():
+            yield from all_labels(child)
     elif isinstance(value, list):
-        for each in value:
-            yield from all_labels(each)
+        for child in value:
+            yield from all_labels(child)

@@ -97,7 +97,7 @@ def test_the_own_cluster_knows_nothing_of_what_was_stopped_elsewhere(clusters: C
     clusters.reaches(Phase.RUNNING)
     clusters.router.stop(NAME)
     clusters.router.close()
-    eventually(lambda: "cluster-edge" not in {each.name for each in threading.enumerate()})
+    eventually(lambda: "cluster-edge" not in {thread.name for thread in threading.enumerate()})
     # What a launcher wrote down of its stopped work must not be taken for an end by that of another cluster.
     assert NAME not in Stepped(clusters.own, clusters.folder / "own").observe()
     clusters.new_controller()

@@ -298,8 +298,8 @@ def test_a_bounded_number_of_threads_serves_all_pods(tmp_path: Path, threads: in
     logs = PodLogs(api=api, logs_dir=tmp_path, max_threads=threads)  # type: ignore[arg-type]
     logs.start()
     pods = [pod(index=str(index), uid=str(index)) for index in range(6)]
-    for each in pods:
-        api.lines[each["metadata"]["name"]] = [f"{each['metadata']['name']}\n"]
+    for listed in pods:
+        api.lines[listed["metadata"]["name"]] = [f"{listed['metadata']['name']}\n"]
 
     def all_read() -> bool:
         logs.show(pods)

@@ -85,7 +85,7 @@ def test_refused_settings(monkeypatch: pytest.MonkeyPatch, name: str, value: str
     monkeypatch.setenv(f"KML_KUBERNETES_{name}", value)
     with pytest.raises(ValidationError) as refused:
         KubernetesSettings()
-    assert any(each in str(refused.value) for each in said.split("|"))
+    assert any(phrase in str(refused.value) for phrase in said.split("|"))
 
 
 def test_keda_needs_credentials_where_kafka_wants_them(monkeypatch: pytest.MonkeyPatch) -> None:
