@@ -56,8 +56,8 @@ COMMON_FILES: Mapping[str, FileUse] = {
         python="""import onnxruntime
 
 session = onnxruntime.InferenceSession("FILE", providers=["CPUExecutionProvider"])
-for each in session.get_inputs():
-    print(each.name, each.type, each.shape)
+for model_input in session.get_inputs():
+    print(model_input.name, model_input.type, model_input.shape)
 # answers = session.run(None, {session.get_inputs()[0].name: samples})
 """,
     ),

@@ -71,7 +71,7 @@ def predict(samples):
 if __name__ == "__main__":
     load()
     print(model)
-    print(f"{{sum(each.numel() for each in model.parameters()):,}} parameters loaded")
+    print(f"{{sum(parameter.numel() for parameter in model.parameters()):,}} parameters loaded")
 '''
 
 

@@ -124,7 +124,7 @@ def settle(page: Page) -> None:
         page.wait_for_function(f"() => !document.querySelector('{_BUSY}')")
     except WaitedTooLong as error:
         busy = page.locator(_BUSY).first.evaluate(
-            "each => each.closest('section, main > *')?.outerHTML ?? each.outerHTML"
+            "element => element.closest('section, main > *')?.outerHTML ?? element.outerHTML"
         )
         raise AssertionError(f"{page.url} is still loading: {busy[:2000]}") from error
     # Transitions, the shortest too, begin and end with a frame; on a busy machine frames are rare. Where people ask for

@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(1800)]
 
 _PHONE_WIDTH = 390
 _CUT_WORDS = """() => [...document.querySelectorAll('nav[aria-label="Pages, bottom bar"] span')]
-    .filter((each) => each.scrollWidth > each.clientWidth + 1).map((each) => each.textContent)"""
+    .filter((element) => element.scrollWidth > element.clientWidth + 1).map((element) => element.textContent)"""
 _SCHEME = "document.documentElement.dataset.mantineColorScheme"
 # Lists that are cut at the side, names and headings whose words are broken, neighbouring buttons of two heights, and a
 # heading that the line below it repeats.

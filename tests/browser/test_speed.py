@@ -41,7 +41,7 @@ if not Configuration.objects.filter(name=names[0]).exists():
     made = Configuration.objects.bulk_create([Configuration(name=name) for name in names])
     through = Configuration.models.through
     model = MLModel.objects.first()
-    through.objects.bulk_create([through(configuration_id=each.pk, mlmodel_id=model.pk) for each in made])
+    through.objects.bulk_create([through(configuration_id=configuration.pk, mlmodel_id=model.pk) for configuration in made])
 """
 # The category of the browser's trace that has each task of a thread.
 _TASKS = "disabled-by-default-devtools.timeline"
@@ -79,8 +79,8 @@ def test_first_load_is_at_most_300_kb(session: Session) -> None:
     loaded: dict[str, int] = page.evaluate(
         """() => Object.fromEntries(
              [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]
-               .filter((each) => !each.name.includes('/api/'))
-               .map((each) => [each.name, each.encodedBodySize]))"""
+               .filter((resource) => !resource.name.includes('/api/'))
+               .map((resource) => [resource.name, resource.encodedBodySize]))"""
     )
     assert any(name.endswith(".js") for name in loaded)
     assert sum(loaded.values()) <= _FIRST_LOAD_BYTES, loaded

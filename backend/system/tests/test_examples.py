@@ -67,7 +67,7 @@ def test_an_example_runs_with_a_token_of_its_own_and_says_what_it_did(
 ) -> None:
     runs(
         "import os, sys; print(sys.argv[1], os.environ['KML_URL'], len(os.environ['KML_TOKEN']) > 20,"
-        " sorted(each for each in os.environ if 'SECRET' in each or 'DATABASE' in each), '<b>\\x1b[1m\\0')"
+        " sorted(name for name in os.environ if 'SECRET' in name or 'DATABASE' in name), '<b>\\x1b[1m\\0')"
     )
     offered = admin.get("/api/examples/").json()["available"]
     assert offered[1] == {"name": "machines", "about": "windows", "minutes": 1.0, "data": "generated"}

@@ -148,7 +148,7 @@ const SCHEMES = [
 
 function ThemeMenu() {
   const { colorScheme, setColorScheme } = useMantineColorScheme()
-  const present = SCHEMES.find((each) => each.value === colorScheme) ?? SCHEMES[2]
+  const present = SCHEMES.find((scheme) => scheme.value === colorScheme) ?? SCHEMES[2]
   return (
     <Menu position="bottom-end">
       <Menu.Target>
@@ -157,13 +157,13 @@ function ThemeMenu() {
         </ActionIcon>
       </Menu.Target>
       <Menu.Dropdown>
-        {SCHEMES.map((each) => (
+        {SCHEMES.map((scheme) => (
           <Menu.Item
-            key={each.value}
-            leftSection={<each.icon size={16} aria-hidden />}
-            onClick={() => setColorScheme(each.value)}
+            key={scheme.value}
+            leftSection={<scheme.icon size={16} aria-hidden />}
+            onClick={() => setColorScheme(scheme.value)}
           >
-            {each.label}
+            {scheme.label}
           </Menu.Item>
         ))}
       </Menu.Dropdown>

@@ -21,7 +21,7 @@ const WORDS: Record<string, { label: string; to?: string }> = {
 /** The parts of an address in words: the room (with its address) and what is below it. */
 export function partsOf(path: string): { first: { label: string; to?: string } | undefined; rest: string[] } {
   const parts = path.split('/').filter(Boolean)
-  const room = ROOMS.find((each) => each.to === `/${parts[0] ?? ''}`)
+  const room = ROOMS.find((candidate) => candidate.to === `/${parts[0] ?? ''}`)
   const first = room ? { label: room.label, to: room.to } : WORDS[parts[0] ?? '']
   const below = parts.slice(1).filter((part) => !(parts[0] === 'results' && part === 'versions'))
   const rest = below.map((part, place) => {

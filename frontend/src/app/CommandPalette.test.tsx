@@ -17,7 +17,7 @@ async function opened(rows: Record<string, object[]> = {}, role: 'viewer' | 'edi
   return { ...shown, sheet, field, type: (value: string) => fireEvent.change(field, { target: { value } }) }
 }
 
-const offered = () => screen.queryAllByRole('button').map((each) => each.textContent)
+const offered = () => screen.queryAllByRole('button').map((button) => button.textContent)
 
 test('objects of all kinds and topics are found by name, and Enter goes to the first', async () => {
   const { type, field, router } = await opened({

@@ -46,7 +46,7 @@ export default function CommandPalette({ openings, onSheet }: { openings: number
   const words = query.trim().toLowerCase()
   const has = (label: string, also = '') => `${label} ${also}`.toLowerCase().includes(words)
   const rooms = ROOMS.filter((room) => has(room.label))
-  const actions = commands.filter((each) => has(each.label, each.also))
+  const actions = commands.filter((command) => has(command.label, command.also))
   const waiting = asked !== query
   return (
     <Spotlight.Root
@@ -83,21 +83,21 @@ export default function CommandPalette({ openings, onSheet }: { openings: number
         )}
         {objects.length > 0 && (
           <Spotlight.ActionsGroup label="Objects">
-            {objects.map((each) => (
+            {objects.map((found) => (
               <Spotlight.Action
-                key={each.key}
-                label={each.name}
-                description={each.id === null ? each.kind : `${each.kind} ${each.id}`}
-                rightSection={each.state ? <StatusBadge state={each.state} /> : null}
-                onClick={() => void navigate({ to: each.to })}
+                key={found.key}
+                label={found.name}
+                description={found.id === null ? found.kind : `${found.kind} ${found.id}`}
+                rightSection={found.state ? <StatusBadge state={found.state} /> : null}
+                onClick={() => void navigate({ to: found.to })}
               />
             ))}
           </Spotlight.ActionsGroup>
         )}
         {actions.length > 0 && (
           <Spotlight.ActionsGroup label="Actions">
-            {actions.map((each) => (
-              <Spotlight.Action key={each.label} label={each.label} onClick={each.run} />
+            {actions.map((action) => (
+              <Spotlight.Action key={action.label} label={action.label} onClick={action.run} />
             ))}
           </Spotlight.ActionsGroup>
         )}

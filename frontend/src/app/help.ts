@@ -17,6 +17,6 @@ const PAGES: Record<(typeof ROOMS)[number]['to'], string> = {
 /** The address of the documentation's page for the page at ``path``. */
 export function helpAddress(path: string): string {
   if (path === '/examples') return '/docs/examples/'
-  const room = ROOMS.find((each) => isIn(each.to, path))
+  const room = ROOMS.find((candidate) => isIn(candidate.to, path))
   return `/docs/${room ? PAGES[room.to] : ''}`
 }

@@ -26,9 +26,9 @@ const PER_KIND = 4
 const NOTHING: Found[] = []
 
 /** What fits ``text``: a number is an id, anything else a part of a name. */
-export function fits(each: { id: number | null; name: string }, text: string): boolean {
+export function fits(object: { id: number | null; name: string }, text: string): boolean {
   const wanted = text.trim().replace(/^#/, '').toLowerCase()
-  return /^\d+$/.test(wanted) ? String(each.id).startsWith(wanted) : each.name.toLowerCase().includes(wanted)
+  return /^\d+$/.test(wanted) ? String(object.id).startsWith(wanted) : object.name.toLowerCase().includes(wanted)
 }
 
 /** Newest objects that fit; nothing for an empty text. */
@@ -48,15 +48,21 @@ async function look(wanted: string): Promise<Found[]> {
   const byNumber = /^#?\d+$/.test(wanted)
   const options = { query: { limit: 50, ...(byNumber ? {} : { search: wanted }) }, throwOnError: true } as const
   const kinds = await Promise.all([
-    modelsList(options).then(({ data }) => data.results.map((each) => found('Model', '/models', each.id, each.name))),
+    modelsList(options).then(({ data }) =>
+      data.results.map((model) => found('Model', '/models', model.id, model.name)),
+    ),
     configurationsList(options).then(({ data }) =>
-      data.results.map((each) => found('Configuration', '/configurations', each.id, each.name)),
+      data.results.map((configuration) =>
+        found('Configuration', '/configurations', configuration.id, configuration.name),
+      ),
     ),
     datasetsList(options).then(({ data }) =>
-      data.results.map((each) => found('Data set', '/datasets', each.id, each.name)),
+      data.results.map((dataset) => found('Data set', '/datasets', dataset.id, dataset.name)),
     ),
     deploymentsList(options).then(({ data }) =>
-      data.results.map((each) => found('Deployment', '/training', each.id, each.configuration_name, each.state)),
+      data.results.map((deployment) =>
+        found('Deployment', '/training', deployment.id, deployment.configuration_name, deployment.state),
+      ),
     ),
     resultsList(options).then(({ data }) =>
       data.results.map((each) => {
@@ -65,9 +71,9 @@ async function look(wanted: string): Promise<Found[]> {
       }),
     ),
     inferencesList(options).then(({ data }) =>
-      data.results.map((each) => {
-        const name = `${each.model_name}: ${each.input_topic} → ${each.output_topic}`
-        return found('Inference', '/inference', each.id, name, shownState(each))
+      data.results.map((inference) => {
+        const name = `${inference.model_name}: ${inference.input_topic} → ${inference.output_topic}`
+        return found('Inference', '/inference', inference.id, name, shownState(inference))
       }),
     ),
     // Topics have names only.
@@ -75,12 +81,12 @@ async function look(wanted: string): Promise<Found[]> {
       data.results.map(topic),
     ),
     streamsList(options).then(({ data }) =>
-      data.results.map((each) =>
-        found('Stream', '/streams', each.id, [each.description, each.topic].filter(Boolean).join(' · ')),
+      data.results.map((stream) =>
+        found('Stream', '/streams', stream.id, [stream.description, stream.topic].filter(Boolean).join(' · ')),
       ),
     ),
   ])
-  return kinds.flatMap((rows) => rows.filter((each) => each.id === null || fits(each, wanted)).slice(0, PER_KIND))
+  return kinds.flatMap((rows) => rows.filter((row) => row.id === null || fits(row, wanted)).slice(0, PER_KIND))
 }
 
 function topic({ name }: { name: string }): Found {

@@ -17,7 +17,7 @@ export interface Key {
 export function meaningOf(key: Key, afterPrefix: boolean): Meaning {
   if (key.ctrlKey || key.metaKey || key.altKey) return null
   if (afterPrefix) {
-    const room = ROOMS.find((each) => each.key === key.key.toLowerCase())
+    const room = ROOMS.find((candidate) => candidate.key === key.key.toLowerCase())
     return room ? { kind: 'go', to: room.to } : null
   }
   if (key.key === '?') return { kind: 'sheet' }

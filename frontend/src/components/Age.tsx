@@ -14,7 +14,7 @@ function listen(listener: () => void): () => void {
   if (timer === undefined) tick = Date.now()
   timer ??= setInterval(() => {
     tick = Date.now()
-    for (const each of listeners) each()
+    for (const notify of listeners) notify()
   }, 5_000)
   return () => {
     listeners.delete(listener)

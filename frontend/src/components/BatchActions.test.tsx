@@ -11,12 +11,12 @@ test('of the ticked rows those that run are named, and stopped when one says so'
   await show(<StopRowsButton kind="inferences" rows={[row(1, true), row(2, false), row(3, true)]} onDone={done} />)
   fireEvent.click(screen.getByRole('button', { name: 'Stop…' }))
   expect(await screen.findByText('Stop 2 inferences?')).toBeVisible()
-  expect(screen.getAllByRole('listitem').map((each) => each.textContent)).toEqual(['inference 1', 'inference 3'])
+  expect(screen.getAllByRole('listitem').map((item) => item.textContent)).toEqual(['inference 1', 'inference 3'])
   expect(screen.getByText(/One has already ended\./)).toBeVisible()
   expect(written).toEqual([])
   fireEvent.click(screen.getByRole('button', { name: 'Stop' }))
   await waitFor(() => expect(done).toHaveBeenCalled())
-  expect(written.map((each) => each.path)).toEqual(['/api/inferences/1/stop/', '/api/inferences/3/stop/'])
+  expect(written.map((asked) => asked.path)).toEqual(['/api/inferences/1/stop/', '/api/inferences/3/stop/'])
   expect(await screen.findByText('Stopping 2 inferences')).toBeVisible()
 })
 
@@ -54,7 +54,7 @@ test('of several refusals it says how many there are, and why each row goes on',
   expect(
     within(alert)
       .getAllByRole('listitem')
-      .map((each) => each.textContent),
+      .map((item) => item.textContent),
   ).toEqual(['inference 3 it is being deleted', 'inference 4 it is not yours'])
 })
 

@@ -124,8 +124,8 @@ export function StopRowsButton({
         }
         onDelete={async () => {
           const asked = going.map((row) => stop({ path: { id: String(row.id) }, throwOnError: true }))
-          const refused = (await Promise.allSettled(asked)).flatMap((each, place) =>
-            each.status === 'rejected' ? [{ name: going[place]?.name ?? '', problem: problemOf(each.reason) }] : [],
+          const refused = (await Promise.allSettled(asked)).flatMap((result, place) =>
+            result.status === 'rejected' ? [{ name: going[place]?.name ?? '', problem: problemOf(result.reason) }] : [],
           )
           if (refused.length > 0) throw refusalOf(refused, going.length, noun)
           notifyDone(`Stopping ${plural(going.length, noun)}`)

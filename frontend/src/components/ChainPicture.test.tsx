@@ -11,7 +11,7 @@ const CLOUD: ChainPart = { id: null, name: 'cloud', inputs: [spec(64)], outputs:
 async function rows(...parts: ChainPart[]) {
   platform({})
   await show(<ChainPicture parts={parts} current={parts.length - 1} />)
-  return screen.getAllByRole('listitem').map((each) => each.textContent)
+  return screen.getAllByRole('listitem').map((item) => item.textContent)
 }
 
 test('the top is above, with what goes up in between and the samples below', async () => {
@@ -23,7 +23,7 @@ test('the top is above, with what goes up in between and the samples below', asy
     'edgetakes 28 × 28exit: 10',
     'samples of 28 × 28',
   ])
-  expect(screen.getAllByRole('link').map((each) => each.textContent)).toEqual(['fog', 'edge'])
+  expect(screen.getAllByRole('link').map((link) => link.textContent)).toEqual(['fog', 'edge'])
 })
 
 test('a gap names both shapes, and one output is said to send nothing', async () => {

@@ -27,7 +27,7 @@ export function useColumnChoice<Row>(storeKey: string, columns: DataTableColumn<
       : [],
   )
   const isHidden = (column: DataTableColumn<Row>) =>
-    known.includes(String(column.accessor)) && choosable.some((each) => each.name === column.accessor)
+    known.includes(String(column.accessor)) && choosable.some((choice) => choice.name === column.accessor)
   // The table's own switches in its header are buttons inside buttons: this menu takes their place.
   const shown = columns.map((column) => ({ ...column, toggleable: false, hidden: column.hidden || isHidden(column) }))
   return { shown, choosable, hidden: known, setHidden }
@@ -54,7 +54,9 @@ export function ColumnMenu<Row>({ choice }: { choice: ColumnChoice<Row> }) {
               label={title}
               checked={!hidden.includes(name)}
               onChange={(event) =>
-                setHidden(event.currentTarget.checked ? hidden.filter((each) => each !== name) : [...hidden, name])
+                setHidden(
+                  event.currentTarget.checked ? hidden.filter((hiddenName) => hiddenName !== name) : [...hidden, name],
+                )
               }
             />
           ))}

@@ -39,7 +39,7 @@ test('one that can go wants its name typed', async () => {
   fireEvent.change(screen.getByLabelText('Type digits to confirm'), { target: { value: 'digits' } })
   fireEvent.click(button)
   await waitFor(() => expect(done).toHaveBeenCalled())
-  expect(written.map((each) => `${each.method} ${each.path}`)).toEqual(['DELETE /api/models/1/'])
+  expect(written.map((asked) => `${asked.method} ${asked.path}`)).toEqual(['DELETE /api/models/1/'])
 })
 
 test('one that others need is refused before anything is asked, with links to them', async () => {

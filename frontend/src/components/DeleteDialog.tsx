@@ -44,8 +44,8 @@ export function DeleteDialog({ kind, ids, onClose, onDeleted }: DeleteDialogProp
       </Modal>
     )
   }
-  const going = found.filter((each) => each.obstacle === null)
-  const staying = found.filter((each) => each.obstacle !== null)
+  const going = found.filter((deletion) => deletion.obstacle === null)
+  const staying = found.filter((deletion) => deletion.obstacle !== null)
   if (going.length === 0) return <InUse kind={kind} staying={staying} onClose={onClose} />
   const [only] = going
   const alone = ids.length === 1 && only !== undefined
@@ -55,7 +55,7 @@ export function DeleteDialog({ kind, ids, onClose, onDeleted }: DeleteDialogProp
       onClose={onClose}
       title={alone ? `Delete ${called(kind, only)}?` : `Delete ${plural(going.length, noun)}?`}
       // Of many the number is typed, which none is deleted by mistake for.
-      confirm={going.some((each) => each.careful) ? (alone ? wordOf(kind, only) : String(going.length)) : null}
+      confirm={going.some((deletion) => deletion.careful) ? (alone ? wordOf(kind, only) : String(going.length)) : null}
       body={
         <>
           {alone ? (
@@ -69,7 +69,8 @@ export function DeleteDialog({ kind, ids, onClose, onDeleted }: DeleteDialogProp
       onDelete={async () => {
         try {
           // One after another: what one needs may go before it.
-          for (const each of going) await KINDS[kind].destroy({ path: { id: String(each.id) }, throwOnError: true })
+          for (const deletion of going)
+            await KINDS[kind].destroy({ path: { id: String(deletion.id) }, throwOnError: true })
         } catch (error) {
           // What went is gone, and what stays says why.
           await query.refetch()
@@ -86,10 +87,10 @@ function Going({ kind, going }: { kind: DeletableKind; going: readonly Deletion[
   return (
     <Alert color="yellow" title="What will be deleted">
       <List size="sm" mah={260} style={{ overflowY: 'auto' }}>
-        {going.map((each) => (
-          <List.Item key={each.id} style={{ overflowWrap: 'anywhere' }}>
-            <b>{called(kind, each)}</b>
-            {each.losses.length > 0 && `: ${each.losses.join('; ')}`}
+        {going.map((deletion) => (
+          <List.Item key={deletion.id} style={{ overflowWrap: 'anywhere' }}>
+            <b>{called(kind, deletion)}</b>
+            {deletion.losses.length > 0 && `: ${deletion.losses.join('; ')}`}
           </List.Item>
         ))}
       </List>
@@ -104,9 +105,9 @@ function Staying({ kind, staying }: { kind: DeletableKind; staying: readonly Del
         {staying.length === 1 ? 'One is in use and stays' : `${staying.length} are in use and stay`}:
       </Text>
       <List size="sm" mah={260} style={{ overflowY: 'auto' }}>
-        {staying.map((each) => (
-          <List.Item key={each.id} style={{ overflowWrap: 'anywhere' }}>
-            {called(kind, each)}: {each.obstacle?.hint} <Users deletion={each} />
+        {staying.map((deletion) => (
+          <List.Item key={deletion.id} style={{ overflowWrap: 'anywhere' }}>
+            {called(kind, deletion)}: {deletion.obstacle?.hint} <Users deletion={deletion} />
           </List.Item>
         ))}
       </List>

@@ -19,7 +19,7 @@ export function FilterSelect<T extends string>({
   ...props
 }: FilterSelectProps<T>) {
   // An address may name what is not in the list.
-  const listed = data.some((each) => (typeof each === 'string' ? each : each.value) === value)
+  const listed = data.some((option) => (typeof option === 'string' ? option : option.value) === value)
   return (
     <Select
       size="xs"

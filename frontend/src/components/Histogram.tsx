@@ -52,7 +52,7 @@ function Bars({ label, numbers, times }: { label: string; numbers: Numbers; time
 }
 
 function Values({ label, top, most }: { label: string; top: readonly ValueCount[]; most: number }) {
-  const all = top.reduce((sum, each) => sum + each.count, 0)
+  const all = top.reduce((sum, count) => sum + count.count, 0)
   const shown = top.slice(0, most)
   return (
     <ul className={classes.values} aria-label={label}>
@@ -70,7 +70,7 @@ function Values({ label, top, most }: { label: string; top: readonly ValueCount[
 
 /** A bar for each bin; one with few values is not drawn as one without any. */
 export function barsOf(bins: readonly Bin[], height: number): { x: number; height: number }[] {
-  const most = Math.max(1, ...bins.map((each) => each.count))
+  const most = Math.max(1, ...bins.map((bin) => bin.count))
   return bins.map(({ count }, x) => ({ x, height: count === 0 ? 0 : Math.max(1, (height * count) / most) }))
 }
 

@@ -16,7 +16,7 @@ export type Limits = readonly (number | undefined)[]
 
 /** '0.8,,0.9', as addresses have it; empty where all are as proposed. */
 export function limitsText(limits: Limits): string {
-  return limits.some((each) => each !== undefined) ? limits.map((each) => each ?? '').join(',') : ''
+  return limits.some((limit) => limit !== undefined) ? limits.map((limit) => limit ?? '').join(',') : ''
 }
 
 function useExitCurves(result: number, limits: Limits) {
@@ -54,7 +54,7 @@ export function LimitCurves({
     )
   }
   const set = (place: number, limit: number | undefined) =>
-    onLimits(curves.tiers.slice(0, -1).map((_, each) => (each === place ? limit : limits[each])))
+    onLimits(curves.tiers.slice(0, -1).map((_, tier) => (tier === place ? limit : limits[tier])))
   return (
     <Stack gap="lg">
       <ProblemAlert error={query.error} />

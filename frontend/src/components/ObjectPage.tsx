@@ -73,7 +73,7 @@ export function ObjectPage({
     const retry = () => void query.refetch()
     return <ProblemAlert error={query.error} title={`${what} ${id ?? ''} could not be loaded`} onRetry={retry} />
   }
-  const shown = tabs?.find((each) => each.value === tab) ?? tabs?.[0]
+  const shown = tabs?.find((candidate) => candidate.value === tab) ?? tabs?.[0]
   return (
     <Stack gap="md">
       <Group justify="space-between" align="flex-start" gap="md">
@@ -110,9 +110,9 @@ export function ObjectPage({
       {tabs && shown && (
         <Tabs value={shown.value} onChange={(next) => next && onTab?.(next)} keepMounted={false}>
           <Tabs.List ref={list} style={{ flexWrap: 'nowrap', overflowX: 'auto', overflowY: 'hidden' }}>
-            {tabs.map((each) => (
-              <Tabs.Tab key={each.value} value={each.value} style={{ flex: 'none' }}>
-                {each.label}
+            {tabs.map((listed) => (
+              <Tabs.Tab key={listed.value} value={listed.value} style={{ flex: 'none' }}>
+                {listed.label}
               </Tabs.Tab>
             ))}
           </Tabs.List>

@@ -43,7 +43,7 @@ test('a column that rows are sorted by is a heading with a button in it, and say
     { column: 'age', direction: 'asc' },
   ])
   const found = await axe.run(document.body, { runOnly: ['wcag2a', 'wcag21a', 'wcag22aa'] })
-  expect(found.violations.map((each) => each.id)).toEqual([])
+  expect(found.violations.map((violation) => violation.id)).toEqual([])
   unmount()
   await show(table('desc'))
   expect(await screen.findByRole('columnheader', { name: 'Name' })).toHaveAttribute('aria-sort', 'descending')

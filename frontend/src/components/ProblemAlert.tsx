@@ -19,26 +19,26 @@ export function ProblemAlert({
   if (error === null || error === undefined) return null
   const problem = problemOf(error)
   // What the whole says already is not said again of its field.
-  const fields = problem.fields.filter((each) => each.detail !== problem.document.detail)
+  const fields = problem.fields.filter((field) => field.detail !== problem.document.detail)
   return (
     <Alert role="alert" color="red" icon={<IconAlertTriangle aria-hidden />} title={title ?? problem.document.title}>
       <Stack gap="xs">
         <Text size="sm">{problem.document.detail}</Text>
         {fields.length > 0 && (
           <List size="sm">
-            {fields.map((each) => (
-              <List.Item key={`${each.field}:${each.detail}`}>
-                <Code>{each.field}</Code> {each.detail}
-                {each.hint ? ` (${each.hint})` : ''}
+            {fields.map((field) => (
+              <List.Item key={`${field.field}:${field.detail}`}>
+                <Code>{field.field}</Code> {field.detail}
+                {field.hint ? ` (${field.hint})` : ''}
               </List.Item>
             ))}
           </List>
         )}
         {problem.document.users && problem.document.users.length > 0 && (
           <List size="sm">
-            {problem.document.users.map((each) => (
-              <List.Item key={`${each.type}-${each.id}`}>
-                {String(each.type)} {String(each.name)}
+            {problem.document.users.map((user) => (
+              <List.Item key={`${user.type}-${user.id}`}>
+                {String(user.type)} {String(user.name)}
               </List.Item>
             ))}
           </List>

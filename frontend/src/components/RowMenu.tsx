@@ -28,16 +28,16 @@ export function ActionMenu({ label, actions, ...button }: ActionMenuProps) {
         </ActionIcon>
       </Menu.Target>
       <Menu.Dropdown>
-        {actions.map((each) => (
+        {actions.map((action) => (
           <Menu.Item
-            key={each.label}
-            leftSection={each.icon}
-            onClick={each.onClick}
-            disabled={each.disabled}
-            {...(each.file !== undefined && { component: 'a' as const, href: each.file, download: true })}
-            style={each.danger ? { color: 'var(--kml-failed)' } : {}}
+            key={action.label}
+            leftSection={action.icon}
+            onClick={action.onClick}
+            disabled={action.disabled}
+            {...(action.file !== undefined && { component: 'a' as const, href: action.file, download: true })}
+            style={action.danger ? { color: 'var(--kml-failed)' } : {}}
           >
-            {each.label}
+            {action.label}
           </Menu.Item>
         ))}
       </Menu.Dropdown>

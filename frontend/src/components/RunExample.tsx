@@ -28,7 +28,7 @@ export function RunExample({ name }: { name: OfferedExample }) {
       await navigate({ to: '/examples' })
     },
   })
-  if (!can('editor') || !examples.data?.available.some((each) => each.name === name)) return null
+  if (!can('editor') || !examples.data?.available.some((example) => example.name === name)) return null
   if (examples.data.run?.state === 'running')
     return (
       <ButtonLink to="/examples" variant="default">

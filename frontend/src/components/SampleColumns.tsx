@@ -37,8 +37,8 @@ export function sampleColumns<Row>(
 
 /** What the columns and labels of a stream hold, by a part of its records. */
 export function ColumnStatistics({ statistics }: { statistics: Preview }) {
-  const columns = statistics.columns.filter((each) => each.place.startsWith('columns.'))
-  const label = statistics.columns.find((each) => each.place.startsWith('labels.'))
+  const columns = statistics.columns.filter((column) => column.place.startsWith('columns.'))
+  const label = statistics.columns.find((column) => column.place.startsWith('labels.'))
   if (columns.length === 0 && !label) return null
   const { sampled, records } = statistics
   return (
@@ -58,10 +58,10 @@ function StatisticsTable({ columns }: { columns: readonly PreviewColumn[] }) {
   const [all, setAll] = useState(false)
   const shown = all ? columns : columns.slice(0, MOST_STATISTICS)
   const rest = columns.length - shown.length
-  const number = (title: string, value: (each: PreviewColumn) => number | undefined): Column<PreviewColumn> => ({
+  const number = (title: string, value: (column: PreviewColumn) => number | undefined): Column<PreviewColumn> => ({
     title,
     right: true,
-    cell: (each) => formatMetric(value(each)),
+    cell: (column) => formatMetric(value(column)),
   })
   return (
     <>
@@ -69,26 +69,26 @@ function StatisticsTable({ columns }: { columns: readonly PreviewColumn[] }) {
         label="Columns of the samples"
         minWidth={620}
         rows={shown}
-        rowKey={(each) => each.place}
+        rowKey={(column) => column.place}
         columns={[
           {
             title: 'Column',
             rowHead: true,
-            cell: (each) => (
+            cell: (column) => (
               <span style={{ overflowWrap: 'anywhere' }}>
-                {each.name} {each.kind && <SmallPrint span>{KINDS[each.kind]}</SmallPrint>}
+                {column.name} {column.kind && <SmallPrint span>{KINDS[column.kind]}</SmallPrint>}
               </span>
             ),
             td: { miw: 130 },
           },
-          number('Min', (each) => each.numbers?.min),
-          number('Mean', (each) => each.numbers?.mean),
-          number('Max', (each) => each.numbers?.max),
-          { title: 'Missing', right: true, cell: (each) => formatPercent(each.missing) },
-          { title: 'Distinct', right: true, cell: (each) => formatCount(each.distinct) },
+          number('Min', (column) => column.numbers?.min),
+          number('Mean', (column) => column.numbers?.mean),
+          number('Max', (column) => column.numbers?.max),
+          { title: 'Missing', right: true, cell: (column) => formatPercent(column.missing) },
+          { title: 'Distinct', right: true, cell: (column) => formatCount(column.distinct) },
           {
             title: 'Values',
-            cell: (each) => <Histogram label={each.name} numbers={each.numbers} top={each.top} />,
+            cell: (column) => <Histogram label={column.name} numbers={column.numbers} top={column.top} />,
           },
         ]}
       />

@@ -65,7 +65,7 @@ export function SinkSnippet({
       <Group justify="space-between" gap="xs">
         <SegmentedControl
           aria-label="Encoding of the stream"
-          data={SINK_FORMATS.map((each) => ({ value: each, label: LABELS[each] }))}
+          data={SINK_FORMATS.map((sinkFormat) => ({ value: sinkFormat, label: LABELS[sinkFormat] }))}
           value={format}
           onChange={(value) => setFormat(value as SinkFormat)}
         />

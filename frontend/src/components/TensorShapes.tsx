@@ -7,7 +7,7 @@ import { Dimmed } from './Dimmed'
 /** '8 × 8', '64 + 10' for several, '?' where only data will tell. */
 export function shapesText(tensors: readonly TensorSpec[] | undefined): string {
   if (!tensors || tensors.length === 0) return '?'
-  return tensors.map((each) => formatShape(each.shape, { batch: true })).join(' + ')
+  return tensors.map((tensor) => formatShape(tensor.shape, { batch: true })).join(' + ')
 }
 
 export function TensorShapes({
@@ -27,7 +27,9 @@ export function TensorShapes({
 }
 
 function Chip({ tensors, what }: { tensors: readonly TensorSpec[] | undefined; what: string }) {
-  const details = tensors?.map((each) => `${each.name}: ${formatShape(each.shape, { batch: true })}, ${each.dtype}`)
+  const details = tensors?.map(
+    (tensor) => `${tensor.name}: ${formatShape(tensor.shape, { batch: true })}, ${tensor.dtype}`,
+  )
   return (
     <Tooltip label={details?.length ? details.join('; ') : `the ${what}'s shape is known once the first data arrive`}>
       <Code fz="sm" style={{ whiteSpace: 'nowrap' }}>

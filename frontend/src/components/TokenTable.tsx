@@ -27,20 +27,20 @@ export function TokenTable<T extends Row>({
       minWidth={480}
       verticalSpacing={4}
       rows={rows}
-      rowKey={(each) => each.id}
+      rowKey={(token) => token.id}
       columns={[
-        { title, cell: (each) => each.name, td: { style: { overflowWrap: 'anywhere' } } },
+        { title, cell: (token) => token.name, td: { style: { overflowWrap: 'anywhere' } } },
         ...columns,
-        { title: 'Created', cell: (each) => <Age at={each.created_at} size="sm" /> },
-        { title: 'Expires', cell: (each) => (each.expired ? 'expired' : <Age at={each.expires_at} size="sm" />) },
+        { title: 'Created', cell: (token) => <Age at={token.created_at} size="sm" /> },
+        { title: 'Expires', cell: (token) => (token.expired ? 'expired' : <Age at={token.expires_at} size="sm" />) },
         {
           title: <VisuallyHidden>Actions</VisuallyHidden>,
-          cell: (each) => (
+          cell: (token) => (
             <Button
               size="compact-xs"
               variant="default"
-              aria-label={`Revoke ${each.name}`}
-              onClick={() => onRevoke(each)}
+              aria-label={`Revoke ${token.name}`}
+              onClick={() => onRevoke(token)}
             >
               Revoke
             </Button>

@@ -7,11 +7,11 @@ import { Dimmed } from './Dimmed'
 export function UnitLabel({ unit }: { unit: Unit }) {
   return (
     <Group gap={6} component="span" display="inline-flex">
-      {unit.map((each, index) => (
-        <Group key={each.id} gap={6} component="span" display="inline-flex">
+      {unit.map((choice, index) => (
+        <Group key={choice.id} gap={6} component="span" display="inline-flex">
           {index > 0 && <Dimmed span>→</Dimmed>}
-          <ModelLink id={each.id} style={{ overflowWrap: 'anywhere' }}>
-            {each.name}
+          <ModelLink id={choice.id} style={{ overflowWrap: 'anywhere' }}>
+            {choice.name}
           </ModelLink>
         </Group>
       ))}

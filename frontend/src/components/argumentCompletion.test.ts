@@ -9,7 +9,7 @@ const ACCEPTED: AcceptedArgument[] = [
 ]
 
 function labels(text: string, caret = text.length): string[] {
-  return completionAt(text, caret, ACCEPTED).options.map((each) => each.label)
+  return completionAt(text, caret, ACCEPTED).options.map((option) => option.label)
 }
 
 describe('splitArguments', () => {

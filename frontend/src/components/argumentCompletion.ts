@@ -64,7 +64,7 @@ export function writtenArguments(text: string): Record<string, string> {
 /** What a field without a text means: the arguments that ``example`` shows, as they are where nobody gives them. */
 export function emptyMeaning(example: string, accepted: readonly AcceptedArgument[]): string {
   return Object.keys(writtenArguments(example))
-    .flatMap((name) => accepted.filter((each) => each.name === name))
+    .flatMap((name) => accepted.filter((argument) => argument.name === name))
     .map(({ name, meaning, default: usual }) => {
       const none = usual === 'None' ? /\bNone: ([^;]+)/.exec(meaning)?.[1] : undefined
       return `${name}=${usual}${none ? ` (${none})` : ''}`
@@ -74,33 +74,33 @@ export function emptyMeaning(example: string, accepted: readonly AcceptedArgumen
 
 /** What can be put where the caret is. */
 export function completionAt(text: string, caret: number, accepted: readonly AcceptedArgument[]): CompletionPlace {
-  const part = splitArguments(text).find((each) => caret >= each.start && caret <= each.end)
+  const part = splitArguments(text).find((argument) => caret >= argument.start && caret <= argument.end)
   const start = part?.start ?? 0
   const end = part?.end ?? text.length
   const written = text.slice(start, end)
   const equals = written.indexOf('=')
   const begin = start + (written.length - written.trimStart().length)
   if (equals >= 0 && caret > start + equals) {
-    const argument = accepted.find((each) => each.name === written.slice(0, equals).trim())
+    const argument = accepted.find((acceptedArgument) => acceptedArgument.name === written.slice(0, equals).trim())
     const valueStart = start + equals + 1
     return { start: valueStart, end, argument, options: valueOptions(argument, text.slice(valueStart, caret)) }
   }
   const typed = text.slice(begin, Math.max(begin, caret)).trim().toLowerCase()
   const used = writtenArguments(text.slice(0, start) + text.slice(end))
   const nameEnd = equals >= 0 ? start + equals + 1 : end
-  const fits = accepted.filter((each) => !(each.name in used) && each.name.includes(typed))
+  const fits = accepted.filter((argument) => !(argument.name in used) && argument.name.includes(typed))
   const options = [
-    ...fits.filter((each) => each.name.startsWith(typed)),
-    ...fits.filter((each) => !each.name.startsWith(typed)),
+    ...fits.filter((fit) => fit.name.startsWith(typed)),
+    ...fits.filter((fit) => !fit.name.startsWith(typed)),
   ]
   return {
     start: begin,
     end: nameEnd,
     argument: undefined,
-    options: options.map((each) => ({
-      insert: equals >= 0 ? `${each.name}=` : `${each.name}=${each.default}`,
-      label: each.name,
-      detail: each.meaning,
+    options: options.map((option) => ({
+      insert: equals >= 0 ? `${option.name}=` : `${option.name}=${option.default}`,
+      label: option.name,
+      detail: option.meaning,
     })),
   }
 }

@@ -37,7 +37,8 @@ describe('drawing', () => {
   it('keeps the mean of the ink when nothing is fitted', () => {
     const board = emptyBoard()
     drawLine(board, 40, 40, 100, 90)
-    const mean = (values: ArrayLike<number>) => Array.from(values).reduce((sum, each) => sum + each, 0) / values.length
+    const mean = (values: ArrayLike<number>) =>
+      Array.from(values).reduce((sum, value) => sum + value, 0) / values.length
     expect(mean(downsample(board, 28, 28, null))).toBeCloseTo(mean(board), 4)
   })
 

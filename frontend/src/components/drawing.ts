@@ -167,8 +167,8 @@ export function inkToValues(
   { least, greatest }: ValueRange,
 ): number[] {
   const whole = /^u?int/.test(dtype)
-  const pixels = ink.map((each) => {
-    const value = least + each * (greatest - least)
+  const pixels = ink.map((shade) => {
+    const value = least + shade * (greatest - least)
     return whole ? Math.round(value) : Number(value.toFixed(5))
   })
   const layout = imageLayout(shape)
@@ -183,7 +183,7 @@ export function drawableShape(
   modelInput: readonly (number | null)[] | null,
 ): number[] | null {
   const known = modelInput?.every((size) => size !== null) ? (modelInput as readonly number[]) : null
-  const size = (shape: readonly number[]) => shape.reduce((product, each) => product * each, 1)
+  const size = (shape: readonly number[]) => shape.reduce((product, length) => product * length, 1)
   for (const shape of [declared, known]) {
     // A model whose input has another size than the stream's samples does not say how to draw them.
     if (shape && (!declared || size(shape) === size(declared)) && imageLayout(shape)) return [...shape]

@@ -14,9 +14,9 @@ const entry = (event: string, more: object = {}) =>
 
 test('a line may arrive in pieces', () => {
   const buffer = read('first\nsec', 'ond', '\nthird')
-  expect(buffer.lines.map((each) => each.text)).toEqual(['first', 'second'])
-  expect(shownLines(buffer).map((each) => each.text)).toEqual(['first', 'second', 'third'])
-  expect(shownLines(appendLog(buffer, ' ends\n')).map((each) => [each.number, each.text])).toContainEqual([
+  expect(buffer.lines.map((line) => line.text)).toEqual(['first', 'second'])
+  expect(shownLines(buffer).map((line) => line.text)).toEqual(['first', 'second', 'third'])
+  expect(shownLines(appendLog(buffer, ' ends\n')).map((line) => [line.number, line.text])).toContainEqual([
     3,
     'third ends',
   ])
@@ -41,24 +41,24 @@ test('only errors, with their traceback', () => {
     entry('output', { line: 'RuntimeError: shapes' }),
     entry('slow', { level: 'warning' }),
   )
-  expect(filterLines(buffer.lines, { errorsOnly: true }).map((each) => each.number)).toEqual([2, 3, 4, 5, 7])
+  expect(filterLines(buffer.lines, { errorsOnly: true }).map((line) => line.number)).toEqual([2, 3, 4, 5, 7])
   expect(buffer.lines.at(-1)?.level).toBe('warning')
-  expect(filterLines(buffer.lines, { errorsOnly: true, query: 'VALUEerror' }).map((each) => each.number)).toEqual([5])
+  expect(filterLines(buffer.lines, { errorsOnly: true, query: 'VALUEerror' }).map((line) => line.number)).toEqual([5])
   expect(filterLines(buffer.lines, { query: 'nowhere' })).toEqual([])
 })
 
 test('old lines are let go and said, numbers stay', () => {
   const buffer = appendLog(read('1\n2\n3\n'), '4\n5\n', { limit: 2 })
   expect(buffer).toMatchObject({ dropped: 3, total: 5 })
-  expect(buffer.lines.map((each) => each.number)).toEqual([4, 5])
+  expect(buffer.lines.map((line) => line.number)).toEqual([4, 5])
 })
 
 test('progress bars, colours and endless lines do no harm', () => {
   const esc = String.fromCharCode(27)
   const buffer = read(`a\r50%\r100%\n${esc}[31mred${esc}[0m\r\n`, 'x'.repeat(70_000), '\n')
-  expect(buffer.lines.slice(0, 2).map((each) => each.text)).toEqual(['100%', 'red'])
-  expect(Math.max(...buffer.lines.map((each) => each.raw.length))).toBeLessThanOrEqual(20_000)
-  expect(read('{"event": "no level"}\n{broken}\n[1]\n').lines.map((each) => each.text)).toEqual([
+  expect(buffer.lines.slice(0, 2).map((line) => line.text)).toEqual(['100%', 'red'])
+  expect(Math.max(...buffer.lines.map((line) => line.raw.length))).toBeLessThanOrEqual(20_000)
+  expect(read('{"event": "no level"}\n{broken}\n[1]\n').lines.map((line) => line.text)).toEqual([
     '{"event": "no level"}',
     '{broken}',
     '[1]',

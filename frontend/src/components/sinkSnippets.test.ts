@@ -32,7 +32,7 @@ describe('sinkSnippet', () => {
   })
 
   it.each([false, true])('sends samples without labels to a topic of their own, online %s', (online) => {
-    const texts = SINK_FORMATS.map((each) => sinkSnippet(each, { ...SETTINGS, online, semiSupervised: true }))
+    const texts = SINK_FORMATS.map((format) => sinkSnippet(format, { ...SETTINGS, online, semiSupervised: true }))
     for (const text of texts.slice(0, 3)) {
       expect(text).toContain('unsupervised_topic="digits-unlabelled"')
       expect(text).toContain('unlabelled = random.random((count, 8, 8))')
@@ -44,7 +44,7 @@ describe('sinkSnippet', () => {
   })
 
   it('knows nothing of them otherwise', () => {
-    for (const each of SINK_FORMATS) expect(sinkSnippet(each, SETTINGS)).not.toMatch(/unlabelled|unsupervised/)
+    for (const format of SINK_FORMATS) expect(sinkSnippet(format, SETTINGS)).not.toMatch(/unlabelled|unsupervised/)
   })
 
   it('names the control topic where it is another one', () => {

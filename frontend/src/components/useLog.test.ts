@@ -26,7 +26,7 @@ function source(size = 8) {
   return { log, read }
 }
 
-const texts = (state: ReturnType<typeof useLog>) => state.buffer.lines.map((each) => each.text)
+const texts = (state: ReturnType<typeof useLog>) => state.buffer.lines.map((line) => line.text)
 
 test('a log is read to its end and followed while it is live', async () => {
   const { log, read } = source()

@@ -10,10 +10,10 @@ interface Part {
  * not among ``parts`` are left out, so that a chain may end early.
  */
 export function chainsOf<T extends Part>(parts: readonly T[]): T[][] {
-  const byId = new Map(parts.map((each) => [each.id, each]))
-  const uppers = new Set(parts.map((each) => each.upper_model))
+  const byId = new Map(parts.map((part) => [part.id, part]))
+  const uppers = new Set(parts.map((part) => part.upper_model))
   return parts
-    .filter((each) => !uppers.has(each.id))
+    .filter((part) => !uppers.has(part.id))
     .map((lowest) => {
       const chain: T[] = []
       let next: T | undefined = lowest

@@ -56,8 +56,8 @@ const SOME: Record<Contract['fields'][number]['kind'], unknown> = {
  * learnt from, or else some of their kinds.
  */
 export function exampleRecord(contract: Contract, seen: unknown): Record<string, unknown> {
-  const labels = new Set(contract.labels.map((each) => each.expression.trim()))
-  const used = contract.columns.map((each) => each.expression)
+  const labels = new Set(contract.labels.map((label) => label.expression.trim()))
+  const used = contract.columns.map((column) => column.expression)
   const fields = contract.fields.filter(({ path }) => {
     const name = path.join('.')
     // A label's field may be a column as well.

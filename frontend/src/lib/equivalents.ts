@@ -19,7 +19,7 @@ export function pythonLiteral(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(pythonLiteral).join(', ')}]`
   if (typeof value === 'object') {
     return `{${Object.entries(value)
-      .map(([key, each]) => `${JSON.stringify(key)}: ${pythonLiteral(each)}`)
+      .map(([key, member]) => `${JSON.stringify(key)}: ${pythonLiteral(member)}`)
       .join(', ')}}`
   }
   return String(value)

@@ -83,7 +83,7 @@ test.each([20, 90])(
     vi.advanceTimersByTime(gone * 1_000 - SILENT_MS)
     // Nothing ended the connection, so it was replaced again and again, and no claim was made in between.
     expect(FakeSource.all.length).toBeGreaterThanOrEqual(gone / 10 - 1)
-    expect(FakeSource.all.slice(0, -1).every((each) => each.readyState === FakeSource.CLOSED)).toBe(true)
+    expect(FakeSource.all.slice(0, -1).every((source) => source.readyState === FakeSource.CLOSED)).toBe(true)
     expect(states).toHaveLength(2)
     newest().onopen?.()
     expect(states.at(-1)?.[0]).toBe('live')

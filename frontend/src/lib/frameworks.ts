@@ -14,5 +14,5 @@ export function anyOf(frameworks: readonly Framework[]): string {
 
 /** A framework's title; its name where nothing is known of it. */
 export function titleOf(frameworks: readonly Framework[], name: string): string {
-  return frameworks.find((each) => each.name === name)?.title ?? name
+  return frameworks.find((framework) => framework.name === name)?.title ?? name
 }

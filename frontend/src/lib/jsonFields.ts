@@ -19,9 +19,9 @@ export function fieldsOf({ decoded }: TopicRecord): Record<string, unknown> | nu
 
 /** The fields that the records have, those first that come first; empty unless most records are JSON objects. */
 export function fieldNames(records: readonly TopicRecord[]): string[] {
-  const objects = records.map(fieldsOf).filter((each) => each !== null)
+  const objects = records.map(fieldsOf).filter((fields) => fields !== null)
   if (objects.length * 2 <= records.length) return []
-  const names = new Set(objects.flatMap((each) => Object.keys(each)))
+  const names = new Set(objects.flatMap((fields) => Object.keys(fields)))
   return [...names].slice(0, MOST_FIELDS)
 }
 
@@ -36,7 +36,7 @@ function flattened(object: Record<string, unknown>, depth = 1): Record<string, u
   return Object.fromEntries(
     Object.entries(object).flatMap(([name, value]) =>
       isObject(value) && depth < MOST_DEPTH && Object.keys(value).length > 0
-        ? Object.entries(flattened(value, depth + 1)).map(([inner, each]) => [`${name}.${inner}`, each])
+        ? Object.entries(flattened(value, depth + 1)).map(([inner, value_]) => [`${name}.${inner}`, value_])
         : [[name, value]],
     ),
   )

@@ -28,7 +28,7 @@ export function textOf(value: unknown): string | undefined {
 
 /** One of ``allowed``, or nothing. */
 export function oneOf<T extends string>(value: unknown, allowed: readonly T[]): T | undefined {
-  return allowed.find((each) => each === value)
+  return allowed.find((choice) => choice === value)
 }
 
 /** A positive whole number, or nothing. */

@@ -77,7 +77,7 @@ export function LiveProvider({ children }: { children: ReactNode }) {
         whole = true
       },
       event: (name, data) => {
-        const topic = TOPICS.find((each) => each === name)
+        const topic = TOPICS.find((known) => known === name)
         if (topic === undefined) {
           refresher.refresh(...TOPICS)
           return

@@ -12,8 +12,8 @@ function channels(color: string): number[] {
 
 /** Relative luminance, WCAG 2.2. */
 function luminance(color: string): number {
-  const [red = 0, green = 0, blue = 0] = channels(color).map((each) => {
-    const value = each / 255
+  const [red = 0, green = 0, blue = 0] = channels(color).map((channel) => {
+    const value = channel / 255
     return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4
   })
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue

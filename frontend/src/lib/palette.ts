@@ -21,9 +21,9 @@ export function visibleColor(color: string, scheme: 'light' | 'dark'): string {
   const ground = luminance(channelsOf(GROUNDS[scheme]))
   let channels = channelsOf(color)
   while (contrast(luminance(channels), ground) < CONTRAST) {
-    channels = channels.map((each) => Math.round(each + (towards - each) * 0.1 + Math.sign(towards - each)))
+    channels = channels.map((channel) => Math.round(channel + (towards - channel) * 0.1 + Math.sign(towards - channel)))
   }
-  return `#${channels.map((each) => Math.min(255, Math.max(0, each)).toString(16).padStart(2, '0')).join('')}`
+  return `#${channels.map((channel) => Math.min(255, Math.max(0, channel)).toString(16).padStart(2, '0')).join('')}`
 }
 
 function channelsOf(color: string): number[] {
@@ -32,8 +32,8 @@ function channelsOf(color: string): number[] {
 
 /** Relative luminance, WCAG 2.2. */
 function luminance(channels: readonly number[]): number {
-  const [red = 0, green = 0, blue = 0] = channels.map((each) => {
-    const share = Math.min(255, Math.max(0, each)) / 255
+  const [red = 0, green = 0, blue = 0] = channels.map((channel) => {
+    const share = Math.min(255, Math.max(0, channel)) / 255
     return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4
   })
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue

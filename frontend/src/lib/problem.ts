@@ -24,19 +24,19 @@ export class Problem extends Error {
 
   /** Messages by field name, as forms take them. */
   byField(): Record<string, string> {
-    return Object.fromEntries(this.fields.map((each) => [each.field, each.detail]))
+    return Object.fromEntries(this.fields.map((field) => [field.field, field.detail]))
   }
 
   /** Whether the whole problem is about ``names``: fields of a form that shows errors next to them. */
   isOnlyAbout(names: readonly string[]): boolean {
-    return this.fields.length > 0 && this.fields.every((each) => names.includes(each.field))
+    return this.fields.length > 0 && this.fields.every((field) => names.includes(field.field))
   }
 
   /** Everything, as text to paste into a report. */
   toText(): string {
     const { title, status, detail, hint, request_id, errors } = this.document
     const lines = [`${title} (${status})`, detail, hint && `What to do: ${hint}`]
-    for (const each of errors ?? []) lines.push(`${each.field}: ${each.detail}`, each.traceback ?? '')
+    for (const error of errors ?? []) lines.push(`${error.field}: ${error.detail}`, error.traceback ?? '')
     if (request_id) lines.push(`Request ${request_id}`)
     return lines.filter(Boolean).join('\n')
   }

@@ -12,10 +12,10 @@ export interface StreamRange {
 export function parseRanges(text: string | null): StreamRange[] {
   return (text ?? '')
     .split(',')
-    .map((each) => each.trim())
+    .map((part) => part.trim())
     .filter(Boolean)
-    .flatMap((each): StreamRange[] => {
-      const [topic, ...numbers] = each.split(':')
+    .flatMap((part): StreamRange[] => {
+      const [topic, ...numbers] = part.split(':')
       if (!topic) return []
       const [partition = 0, start = 0, end = null] = numbers.map((number) =>
         number === '' ? undefined : Number(number),
@@ -28,14 +28,14 @@ export function parseRanges(text: string | null): StreamRange[] {
 
 /** The most records that the ranges hold; null for a stream without end. */
 export function mostRecords(ranges: readonly StreamRange[]): number | null {
-  return ranges.some((each) => each.end === null)
+  return ranges.some((range) => range.end === null)
     ? null
-    : ranges.reduce((sum, each) => sum + ((each.end ?? 0) - each.start), 0)
+    : ranges.reduce((sum, range) => sum + ((range.end ?? 0) - range.start), 0)
 }
 
 /** The topics of the ranges, each once. */
 export function topicsOf(ranges: readonly StreamRange[]): string[] {
-  return [...new Set(ranges.map((each) => each.topic))]
+  return [...new Set(ranges.map((range) => range.topic))]
 }
 
 /** How a stream is divided, in percent: [train, validation, test]. */

@@ -18,14 +18,14 @@ export function formatMillisecond(at: string): string {
 
 /** Base64 -> bytes. */
 export function bytesOfBase64(text: string): Uint8Array {
-  return Uint8Array.from(atob(text), (each) => each.charCodeAt(0))
+  return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0))
 }
 
 /** Base64 -> 'de ad be ef', the first ``most`` bytes of it. */
 export function hexOfBase64(text: string, most: number): string {
   // Four letters hold three bytes; no more are unpacked than are shown.
   const bytes = bytesOfBase64(text.slice(0, Math.ceil((most + 1) / 3) * 4))
-  const shown = [...bytes.slice(0, most)].map((each) => each.toString(16).padStart(2, '0')).join(' ')
+  const shown = [...bytes.slice(0, most)].map((byte) => byte.toString(16).padStart(2, '0')).join(' ')
   return bytes.length > most ? `${shown} …` : shown
 }
 
@@ -35,8 +35,8 @@ export function hexDump(text: string, mostBytes = 4096): string {
   const lines: string[] = []
   for (let start = 0; start < bytes.length; start += 16) {
     const part = [...bytes.slice(start, start + 16)]
-    const hex = part.map((each) => each.toString(16).padStart(2, '0')).join(' ')
-    const letters = part.map((each) => (each >= 32 && each < 127 ? String.fromCharCode(each) : '.')).join('')
+    const hex = part.map((byte) => byte.toString(16).padStart(2, '0')).join(' ')
+    const letters = part.map((byte) => (byte >= 32 && byte < 127 ? String.fromCharCode(byte) : '.')).join('')
     lines.push(`${start.toString(16).padStart(6, '0')}  ${hex.padEnd(47)}  ${letters}`)
   }
   return lines.join('\n')

@@ -35,7 +35,7 @@ export function choiceOf(model: ModelRow): Choice {
 
 /** Models in the order given, chains where their lowest sub-model is. */
 export function unitsOf(models: readonly Choice[]): Unit[] {
-  const chains = chainsOf(models.filter((each) => each.distributed))
+  const chains = chainsOf(models.filter((model) => model.distributed))
   const units: Unit[] = []
   for (const model of models) {
     const found = model.distributed ? chains.filter((chain) => chain[0]?.id === model.id) : [[model]]

@@ -24,14 +24,14 @@ test('cells are counts or shares of their row', () => {
   expect(
     within(grid)
       .getAllByRole('gridcell')
-      .map((each) => each.textContent),
+      .map((cell) => cell.textContent),
   ).toEqual(['8', '2', '1', '9'])
   rerender(
     <MantineProvider>
       <ConfusionMatrix matrix={MATRIX} labels={['cat', 'dog']} mode="shares" />
     </MantineProvider>,
   )
-  expect(screen.getAllByRole('gridcell').map((each) => each.textContent)).toEqual(['80', '20', '10', '90'])
+  expect(screen.getAllByRole('gridcell').map((cell) => cell.textContent)).toEqual(['80', '20', '10', '90'])
 })
 
 test('the arrow keys walk over the cells and Enter opens one', async () => {

@@ -99,13 +99,13 @@ function Measures({ stats }: { stats: ReturnType<typeof statsOf> }) {
         {
           title: 'Class',
           rowHead: true,
-          cell: (each) => each.label,
+          cell: (classStats) => classStats.label,
           td: { maw: 140, style: { overflowWrap: 'anywhere' } },
         },
-        { title: 'Precision', right: true, cell: (each) => formatPercent(each.precision) },
-        { title: 'Recall', right: true, cell: (each) => formatPercent(each.recall) },
-        { title: 'F1', right: true, cell: (each) => formatPercent(each.f1) },
-        { title: 'Samples', right: true, cell: (each) => formatCount(each.support) },
+        { title: 'Precision', right: true, cell: (classStats) => formatPercent(classStats.precision) },
+        { title: 'Recall', right: true, cell: (classStats) => formatPercent(classStats.recall) },
+        { title: 'F1', right: true, cell: (classStats) => formatPercent(classStats.f1) },
+        { title: 'Samples', right: true, cell: (classStats) => formatCount(classStats.support) },
       ]}
     />
   )
@@ -138,11 +138,11 @@ function MatrixPicture({
       option={option}
       table={() => ({
         columns: ['Mistake', 'Actual', 'Predicted', 'Samples'],
-        rows: worstConfusions(matrix, 200).map((each, index) => [
+        rows: worstConfusions(matrix, 200).map((confusion, index) => [
           String(index + 1),
-          nameOf(each.actual),
-          nameOf(each.predicted),
-          formatCount(each.count),
+          nameOf(confusion.actual),
+          nameOf(confusion.predicted),
+          formatCount(confusion.count),
         ]),
       })}
       data={() => ({ matrix, labels })}

@@ -114,7 +114,7 @@ function MetricChart({
   const last = Math.max(0, ...curves.map((curve) => curve.points.at(-1)?.[0] ?? 0))
   const lostText = useMemo(() => lostTextOf(series, metric, unit), [series, metric, unit])
   const marksText =
-    marks.length > 0 ? `; marked: ${marks.map((each) => `${each.label} at ${each.epoch}`).join(', ')}` : ''
+    marks.length > 0 ? `; marked: ${marks.map((mark) => `${mark.label} at ${mark.epoch}`).join(', ')}` : ''
   return (
     <Box>
       <ChartFrame
@@ -138,9 +138,11 @@ function MetricChart({
 /** Which models have no number any more, and since when. */
 function lostTextOf(series: readonly CurveSeries[], metric: string, unit: Unit): string {
   return series
-    .flatMap((each) => {
-      const epoch = lostFrom(curvesOf([each], metric))
-      return epoch === null ? [] : [`${series.length > 1 ? each.name : metric}: ${DIVERGED} from ${unit} ${epoch} on`]
+    .flatMap((curveSeries) => {
+      const epoch = lostFrom(curvesOf([curveSeries], metric))
+      return epoch === null
+        ? []
+        : [`${series.length > 1 ? curveSeries.name : metric}: ${DIVERGED} from ${unit} ${epoch} on`]
     })
     .join('; ')
 }
@@ -234,6 +236,6 @@ function markLineOf(marks: readonly CurveMark[]) {
     label: { position: 'end', distance: 2, fontSize: 11, formatter: '{b}', color: 'inherit', textBorderWidth: 0 },
     // With many of them the texts would cover each other.
     labelLayout: { hideOverlap: true },
-    data: marks.map((each) => ({ xAxis: each.epoch, name: each.label })),
+    data: marks.map((mark) => ({ xAxis: mark.epoch, name: mark.label })),
   }
 }

@@ -37,7 +37,7 @@ export function LimitCurve({
         {
           type: 'line',
           name: 'accuracy',
-          data: points.map((each) => [each.sent_up, each.accuracy]),
+          data: points.map((point) => [point.sent_up, point.accuracy]),
           color: color(curve.model),
           symbolSize: 7,
           showSymbol: true,
@@ -68,12 +68,12 @@ export function LimitCurve({
       data={() => curve}
       table={() => ({
         columns: ['Limit', 'Sent up', 'Accuracy', 'Bytes up a sample', 'Time of a sample'],
-        rows: points.map((each) => [
-          String(each.limit),
-          formatPercent(each.sent_up),
-          formatPercent(each.accuracy),
-          formatBytes(Math.round(each.bytes_per_sample)),
-          formatMilliseconds(each.seconds_per_sample * 1000),
+        rows: points.map((point) => [
+          String(point.limit),
+          formatPercent(point.sent_up),
+          formatPercent(point.accuracy),
+          formatBytes(Math.round(point.bytes_per_sample)),
+          formatMilliseconds(point.seconds_per_sample * 1000),
         ]),
       })}
     />

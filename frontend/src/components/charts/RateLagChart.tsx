@@ -43,7 +43,7 @@ export function RateLagChart({
           name: 'records/s',
           type: 'line',
           showSymbol: points.length < 3,
-          data: points.map((each) => [each.at, each.rate]),
+          data: points.map((point) => [point.at, point.rate]),
         },
         {
           name: 'lag',
@@ -51,7 +51,7 @@ export function RateLagChart({
           yAxisIndex: 1,
           showSymbol: points.length < 3,
           lineStyle: { type: 'dashed' },
-          data: points.map((each) => [each.at, each.lag]),
+          data: points.map((point) => [point.at, point.lag]),
         },
       ],
     }),
@@ -67,7 +67,7 @@ export function RateLagChart({
       data={() => points}
       table={() => ({
         columns: ['Time', 'Rate', 'Lag'],
-        rows: points.map((each) => [formatMoment(new Date(each.at)), formatRate(each.rate), formatCount(each.lag)]),
+        rows: points.map((point) => [formatMoment(new Date(point.at)), formatRate(point.rate), formatCount(point.lag)]),
       })}
     />
   )

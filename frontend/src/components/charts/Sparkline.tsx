@@ -19,7 +19,7 @@ export function Sparkline({
   const points = sparklinePoints(values, width, height)
   const last = points.at(-1)
   if (!last) return values.includes(null) ? <span style={{ fontSize: 11 }}>{DIVERGED}</span> : null
-  const first = values.find((each) => each !== null)
+  const first = values.find((value) => value !== null)
   const final = values.at(-1)
   return (
     <svg

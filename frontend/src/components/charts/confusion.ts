@@ -31,14 +31,14 @@ export function statsOf(matrix: Matrix, labels: readonly string[]): MatrixStats 
     const f1 = share(2 * hit, support + (predicted[index] ?? 0))
     return { label: labels[index] ?? String(index), support, precision, recall, f1 }
   })
-  const total = sumOf(classes.map((each) => each.support))
+  const total = sumOf(classes.map((stats) => stats.support))
   const correct = sumOf(matrix.map((row, index) => row[index] ?? 0))
-  const present = classes.filter((each) => each.support > 0)
+  const present = classes.filter((stats) => stats.support > 0)
   return {
     total,
     correct,
     accuracy: share(correct, total),
-    macroF1: share(sumOf(present.map((each) => each.f1 ?? 0)), present.length),
+    macroF1: share(sumOf(present.map((stats) => stats.f1 ?? 0)), present.length),
     classes,
   }
 }
@@ -61,7 +61,7 @@ export interface Confusion {
 export function worstConfusions(matrix: Matrix, limit: number): Confusion[] {
   return matrix
     .flatMap((row, actual) => row.map((count, predicted) => ({ actual, predicted, count })))
-    .filter((each) => each.actual !== each.predicted && each.count > 0)
+    .filter((cell) => cell.actual !== cell.predicted && cell.count > 0)
     .sort((a, b) => b.count - a.count)
     .slice(0, limit)
 }

@@ -59,8 +59,8 @@ test('the loss comes first, and every metric of every model once', () => {
 })
 
 test('a part without the metric has no line', () => {
-  expect(curvesOf([KERAS], 'accuracy').map((each) => each.name)).toEqual(['training'])
-  expect(curvesOf([KERAS, TORCH], 'loss').map((each) => each.name)).toEqual([
+  expect(curvesOf([KERAS], 'accuracy').map((curve) => curve.name)).toEqual(['training'])
+  expect(curvesOf([KERAS, TORCH], 'loss').map((curve) => curve.name)).toEqual([
     'keras, training',
     'keras, validation',
     'torch, training',
@@ -110,7 +110,7 @@ test('a metric is lost from the first epoch on after which no line has a number'
   const lost = (...values: (number | null)[][]) =>
     lostFrom(
       curvesOf(
-        values.map((each, id) => ({ id, name: String(id), epochs: epochs(each) })),
+        values.map((value, id) => ({ id, name: String(id), epochs: epochs(value) })),
         'loss',
       ),
     )
@@ -121,7 +121,7 @@ test('a metric is lost from the first epoch on after which no line has a number'
 })
 
 test('best is the greatest accuracy and the least loss', () => {
-  const found = Object.fromEntries(summarise(KERAS.epochs).map((each) => [`${each.metric} ${each.part}`, each]))
+  const found = Object.fromEntries(summarise(KERAS.epochs).map((metric) => [`${metric.metric} ${metric.part}`, metric]))
   expect(found['accuracy training']).toMatchObject({ last: 0.8, best: 0.9, bestEpoch: 2 })
   expect(found['loss training']).toMatchObject({ last: 0.5, best: 0, bestEpoch: 2 })
   expect(found['loss validation']).toMatchObject({ last: 1.7, best: 1.5, bestEpoch: 1 })

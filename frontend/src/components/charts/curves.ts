@@ -38,7 +38,7 @@ export interface CurveSeries {
 
 /** The epochs with the learning rate among what training measured, to be drawn. */
 export function withLearningRate<Epoch extends EpochMetrics>(epochs: readonly Epoch[]): readonly Epoch[] {
-  return epochs.map((each) => ({ ...each, training: { ...each.training, ...each.learning_rate } }))
+  return epochs.map((epoch) => ({ ...epoch, training: { ...epoch.training, ...epoch.learning_rate } }))
 }
 
 /** The learning rates that all epochs have, by name; null where they change. */
@@ -49,7 +49,7 @@ export function constantLearningRate(
   const reported = epochs.flatMap(({ learning_rate }) =>
     Object.keys(learning_rate ?? {}).length > 0 ? [learning_rate] : [],
   )
-  const texts = new Set(reported.map((each) => JSON.stringify(Object.entries(each).sort())))
+  const texts = new Set(reported.map((rates) => JSON.stringify(Object.entries(rates).sort())))
   return texts.size > 1 ? null : (reported[0] ?? {})
 }
 
@@ -108,12 +108,12 @@ export function curvesOf(series: readonly CurveSeries[], metric: string, { log =
   const several = series.length > 1
   return series.flatMap(({ id, name, epochs }) =>
     PARTS.flatMap((part) => {
-      const points = epochs.flatMap((each): [number, number | null][] => {
-        const value = each[part][metric]
+      const points = epochs.flatMap((epoch): [number, number | null][] => {
+        const value = epoch[part][metric]
         if (value === undefined) return []
-        return [[each.epoch, log && value !== null && value <= 0 ? null : value]]
+        return [[epoch.epoch, log && value !== null && value <= 0 ? null : value]]
       })
-      if (!epochs.some((each) => metric in each[part])) return []
+      if (!epochs.some((epoch) => metric in epoch[part])) return []
       return [{ id, name: several ? `${name}, ${PART_NAMES[part]}` : PART_NAMES[part], part, points }]
     }),
   )
@@ -168,11 +168,11 @@ export interface MetricSummary {
 export function summarise(epochs: readonly EpochPoint[]): MetricSummary[] {
   return metricNames([{ id: 0, name: '', epochs }]).flatMap((metric) =>
     PARTS.flatMap((part) => {
-      const points = epochs.flatMap((each) => {
-        const value = each[part][metric]
-        return value === undefined || value === null ? [] : [{ epoch: each.epoch, value }]
+      const points = epochs.flatMap((epoch) => {
+        const value = epoch[part][metric]
+        return value === undefined || value === null ? [] : [{ epoch: epoch.epoch, value }]
       })
-      const last = epochs.findLast((each) => metric in each[part])?.[part][metric]
+      const last = epochs.findLast((epoch) => metric in epoch[part])?.[part][metric]
       if (last === undefined) return []
       const greater = greaterIsBetter(metric)
       const best =

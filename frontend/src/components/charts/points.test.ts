@@ -8,7 +8,7 @@ test('ten thousand windows are as many points as a page can draw, and their peak
   })
   const kept = thinned(windows)
   expect(kept.length).toBeLessThanOrEqual(MAX_POINTS)
-  const epochs = kept.map((each) => each.epoch)
+  const epochs = kept.map((point) => point.epoch)
   expect(epochs).toEqual([...epochs].sort((a, b) => a - b))
   expect(epochs).toEqual(expect.arrayContaining([1, 1_235, 5_679, 10_000]))
 })
@@ -20,7 +20,7 @@ test('values that are not numbers, and metrics without any, do not count as extr
     training: { loss: index === 20 ? 7 : null },
     validation: {},
   }))
-  expect(thinned(points, 10).map((each) => each.epoch)).toEqual([1, 21, 50])
+  expect(thinned(points, 10).map((point) => point.epoch)).toEqual([1, 21, 50])
   const bare = Array.from({ length: 50 }, (_, index) => ({
     epoch: index + 1,
     before: {},

@@ -7,7 +7,7 @@ import { formatShape } from '~/lib/format'
 import { contractSentences, ENCODINGS, missingWords, SCALINGS } from './words'
 
 export function ContractView({ contract }: { contract: Contract }) {
-  const named = contract.columns.some((each) => each.input !== '')
+  const named = contract.columns.some((column) => column.input !== '')
   return (
     <Stack gap="md">
       <Facts facts={contractSentences(contract)} />
@@ -16,17 +16,18 @@ export function ContractView({ contract }: { contract: Contract }) {
         minWidth={640}
         maw={1040}
         rows={contract.columns}
-        rowKey={(each) => each.name}
+        rowKey={(column) => column.name}
         columns={[
-          { title: 'Column', rowHead: true, cell: (each) => each.name, td: { maw: 220, style: WRAP } },
-          { title: 'Expression', cell: (each) => <Expression text={each.expression} />, td: { maw: 360 } },
+          { title: 'Column', rowHead: true, cell: (column) => column.name, td: { maw: 220, style: WRAP } },
+          { title: 'Expression', cell: (column) => <Expression text={column.expression} />, td: { maw: 360 } },
           {
             title: 'Becomes',
-            cell: (each) => `${ENCODINGS[each.encoding]}${each.shape.length > 0 ? `, ${formatShape(each.shape)}` : ''}`,
+            cell: (column) =>
+              `${ENCODINGS[column.encoding]}${column.shape.length > 0 ? `, ${formatShape(column.shape)}` : ''}`,
           },
-          { title: 'Scaled', cell: (each) => SCALINGS[each.scaling] },
+          { title: 'Scaled', cell: (column) => SCALINGS[column.scaling] },
           { title: 'If missing', cell: missingWords },
-          named && { title: 'Input', cell: (each) => each.input },
+          named && { title: 'Input', cell: (column) => column.input },
         ]}
       />
       {contract.labels.length > 0 && (
@@ -35,11 +36,11 @@ export function ContractView({ contract }: { contract: Contract }) {
           minWidth={420}
           maw={720}
           rows={contract.labels}
-          rowKey={(each) => each.name}
+          rowKey={(label) => label.name}
           columns={[
-            { title: 'Label', rowHead: true, cell: (each) => each.name, td: { maw: 220, style: WRAP } },
-            { title: 'Expression', cell: (each) => <Expression text={each.expression} />, td: { maw: 360 } },
-            { title: 'Kind', cell: (each) => kindWords(each) },
+            { title: 'Label', rowHead: true, cell: (label) => label.name, td: { maw: 220, style: WRAP } },
+            { title: 'Expression', cell: (label) => <Expression text={label.expression} />, td: { maw: 360 } },
+            { title: 'Kind', cell: (label) => kindWords(label) },
           ]}
         />
       )}

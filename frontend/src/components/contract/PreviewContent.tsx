@@ -10,7 +10,7 @@ import { Remarks } from './Remarks'
 /** ``topic``: whose remarks are put away together; without it all stay. */
 export function PreviewContent({ preview, topic }: { preview: Preview; topic?: string }) {
   const { undecodable, inputs, balance, parts } = preview
-  const label = preview.columns.filter((each) => each.place.startsWith('labels.'))
+  const label = preview.columns.filter((column) => column.place.startsWith('labels.'))
   return (
     <Stack gap="md">
       <Text size="sm">
@@ -33,10 +33,10 @@ export function PreviewContent({ preview, topic }: { preview: Preview; topic?: s
           <Title order={3} mb={4}>
             {inputs.length === 1 ? 'Input' : 'Inputs'}
           </Title>
-          {inputs.map((each) => (
-            <Text size="sm" key={each.name}>
-              {each.name && `${each.name}: `}
-              {each.dtype}, {formatShape(each.shape)}
+          {inputs.map((input) => (
+            <Text size="sm" key={input.name}>
+              {input.name && `${input.name}: `}
+              {input.dtype}, {formatShape(input.shape)}
             </Text>
           ))}
         </div>
@@ -47,13 +47,13 @@ export function PreviewContent({ preview, topic }: { preview: Preview; topic?: s
             {label.length === 1 ? 'Label' : 'Labels'}
           </Title>
           <Group gap="lg" align="flex-start">
-            {label.map((each) => (
-              <div key={each.place}>
-                <SmallPrint>{each.name}</SmallPrint>
+            {label.map((column) => (
+              <div key={column.place}>
+                <SmallPrint>{column.name}</SmallPrint>
                 <Histogram
-                  label={`Values of the label ${each.name}`}
-                  numbers={each.numbers}
-                  top={label.length === 1 && balance.length > 0 ? balance : each.top}
+                  label={`Values of the label ${column.name}`}
+                  numbers={column.numbers}
+                  top={label.length === 1 && balance.length > 0 ? balance : column.top}
                 />
               </div>
             ))}

@@ -17,7 +17,7 @@ export function Samples({ preview }: { preview: Preview }) {
   if (inputs.length === 1 && only && isRow(only)) return <RowSamples input={only} samples={samples} />
   const drawn = new Map(
     inputs.filter(isWindow).map(({ name, features }) => {
-      const windows = samples.flatMap((sample) => sample.inputs.filter((each) => each.name === name))
+      const windows = samples.flatMap((sample) => sample.inputs.filter((input) => input.name === name))
       return [name, drawnFeatures(windows, features.length)] as const
     }),
   )
@@ -46,7 +46,7 @@ function RowSamples({ input, samples }: { input: PreviewInput; samples: readonly
       rowKey={placeOf}
       columns={[
         { title: 'Record', rowHead: true, cell: (sample) => <RecordLink sample={sample} /> },
-        ...(samples.some((each) => each.label !== null)
+        ...(samples.some((sample) => sample.label !== null)
           ? [{ title: 'Label', cell: (sample: PreviewSample) => labelText(sample.label) }]
           : []),
         ...sampleColumns<PreviewSample>(input.features, (sample) => sample.inputs[0] ?? null),
@@ -72,7 +72,7 @@ function SampleCard({
     <>
       <Group gap="xs" align="flex-end">
         {sample.inputs.map((given) => {
-          const input = inputs.find((each) => each.name === given.name)
+          const input = inputs.find((previewInput) => previewInput.name === given.name)
           return (
             input && (
               <InputView key={given.name} input={input} given={given} drawn={drawn} several={inputs.length > 1} />

@@ -13,22 +13,22 @@ const WORDS = { error: 'Error', warning: 'Warning', info: 'Note' }
 export function Remarks({ remarks, label, name }: { remarks: readonly Remark[]; label: string; name?: string }) {
   const [hidden, setHidden] = useLocalStorage<string[]>({ key: `kml-hidden-remarks-${name}`, defaultValue: [] })
   if (remarks.length === 0) return null
-  const shown = remarks.filter((each) => name === undefined || !isHidden(each, hidden))
+  const shown = remarks.filter((remark) => name === undefined || !isHidden(remark, hidden))
   const away = remarks.length - shown.length
   return (
     <div>
       {shown.length > 0 && (
         <ul className={classes.remarks} aria-label={label}>
-          {shown.map((each) => (
-            <li key={keyOf(each)} style={{ display: 'flex', gap: 4 }}>
-              <RemarkLine remark={each} />
-              {name !== undefined && each.severity !== 'error' && (
+          {shown.map((remark) => (
+            <li key={keyOf(remark)} style={{ display: 'flex', gap: 4 }}>
+              <RemarkLine remark={remark} />
+              {name !== undefined && remark.severity !== 'error' && (
                 <ActionIcon
                   variant="subtle"
                   color="gray"
                   size="xs"
-                  aria-label={`Hide: ${each.message}`}
-                  onClick={() => setHidden([...hidden, keyOf(each)])}
+                  aria-label={`Hide: ${remark.message}`}
+                  onClick={() => setHidden([...hidden, keyOf(remark)])}
                 >
                   <IconX size={12} aria-hidden />
                 </ActionIcon>
@@ -42,7 +42,7 @@ export function Remarks({ remarks, label, name }: { remarks: readonly Remark[]; 
           component="button"
           type="button"
           size="xs"
-          onClick={() => setHidden(hidden.filter((key) => !remarks.some((each) => keyOf(each) === key)))}
+          onClick={() => setHidden(hidden.filter((key) => !remarks.some((remark) => keyOf(remark) === key)))}
         >
           Show {plural(away, 'hidden remark')}
         </Anchor>

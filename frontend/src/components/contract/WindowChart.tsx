@@ -80,11 +80,11 @@ export function drawnFeatures(windows: readonly WindowData[], count: number): nu
   const changing = new Set<number>()
   for (const { shape, values } of windows) {
     for (const [feature, line] of linesOf(shape, values).entries()) {
-      if (line.some((each) => each !== line[0])) changing.add(feature)
+      if (line.some((reading) => reading !== line[0])) changing.add(feature)
     }
   }
   const all = Array.from({ length: count }, (_, feature) => feature)
-  return [...all.filter((each) => changing.has(each)), ...all.filter((each) => !changing.has(each))].slice(0, MOST)
+  return [...all.filter((place) => changing.has(place)), ...all.filter((place) => !changing.has(place))].slice(0, MOST)
 }
 
 /** The values of each feature, in the order of the records. */

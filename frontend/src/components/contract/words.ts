@@ -81,11 +81,11 @@ export function contractSentences(contract: Contract): readonly (readonly [part:
       'Label',
       labels.length === 0
         ? 'none'
-        : `${labels.map((each) => each.name).join(', ')}, ${labels[0]?.kind === 'class' ? 'a class' : plural(labels.length, 'number')}`,
+        : `${labels.map((label) => label.name).join(', ')}, ${labels[0]?.kind === 'class' ? 'a class' : plural(labels.length, 'number')}`,
     ],
     ...(window ? ([['Window', windowWords(window)]] as const) : []),
     ['Split', SPLITS[contract.split]],
-    ...(columns.some((each) => each.missing === 'drop')
+    ...(columns.some((column) => column.missing === 'drop')
       ? ([['Left out', 'records with a missing value and no replacement for it']] as const)
       : []),
   ]

@@ -104,7 +104,7 @@ export default function CodeMirrorEditor({
             '.cm-content, .cm-gutter': { minHeight: `${minHeight}px` },
           }),
           EditorView.updateListener.of((update) => {
-            if (update.docChanged && !update.transactions.some((each) => each.annotation(fromOutside)))
+            if (update.docChanged && !update.transactions.some((transaction) => transaction.annotation(fromOutside)))
               latest.current.onChange?.(update.state.doc.toString())
           }),
         ],
@@ -146,7 +146,7 @@ export default function CodeMirrorEditor({
     editor.dispatch(
       setDiagnostics(
         editor.state,
-        (diagnostics ?? []).map((each) => rangeOf(editor.state, each)),
+        (diagnostics ?? []).map((diagnostic) => rangeOf(editor.state, diagnostic)),
       ),
     )
   }, [diagnostics])

@@ -45,7 +45,7 @@ export function Tokens() {
     onError: (error) => form.setErrors(problemOf(error).byField()),
   })
   // The API lists everybody's tokens for admins; this page shows only the user's own.
-  const own = (tokens.data?.results ?? []).filter((each) => each.username === user.username)
+  const own = (tokens.data?.results ?? []).filter((token) => token.username === user.username)
   return (
     <Stack gap="sm">
       <Text size="sm" c="dimmed" maw={640}>
@@ -93,7 +93,7 @@ export function Tokens() {
           label="Tokens"
           title="Name"
           rows={own}
-          columns={[{ title: 'Role', cell: (each) => each.role }]}
+          columns={[{ title: 'Role', cell: (token) => token.role }]}
           onRevoke={setRevoking}
         />
       )}

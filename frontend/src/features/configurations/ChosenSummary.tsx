@@ -13,7 +13,7 @@ export function ChosenSummary({ units }: { units: readonly Unit[] }) {
     )
   }
   const conflict = inputConflict(units)
-  const inputs = [...new Set(units.map(([first]) => shapesText(first.inputs)))].filter((each) => each !== '?')
+  const inputs = [...new Set(units.map(([first]) => shapesText(first.inputs)))].filter((shape) => shape !== '?')
   return (
     <>
       <Text size="sm">

@@ -57,9 +57,9 @@ export function ConfigurationDeployments({
             title: 'Results',
             cell: (row) => (
               <Group gap="xs">
-                {row.results.slice(0, 4).map((each) => (
-                  <ResultLink id={each.id} key={each.id}>
-                    {each.model_name}
+                {row.results.slice(0, 4).map((deployment) => (
+                  <ResultLink id={deployment.id} key={deployment.id}>
+                    {deployment.model_name}
                   </ResultLink>
                 ))}
                 {row.results.length > 4 && <Text size="sm">and {row.results.length - 4} more</Text>}

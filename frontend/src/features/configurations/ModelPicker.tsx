@@ -18,10 +18,10 @@ const MOST_PARTS = 500
 
 /** The chosen models, read wherever they are: in the lists that are shown, or one by one. */
 export function useChosen(ids: readonly number[], listed: readonly Choice[]): Choice[] {
-  const unlisted = ids.filter((id) => !listed.some((each) => each.id === id))
+  const unlisted = ids.filter((id) => !listed.some((choice) => choice.id === id))
   const others = useQueries({ queries: unlisted.map((id) => modelsRetrieveOptions({ path: { id: String(id) } })) })
   const known = [...listed, ...others.flatMap(({ data }) => (data ? [choiceOf(data)] : []))]
-  return ids.flatMap((id) => known.find((each) => each.id === id) ?? [])
+  return ids.flatMap((id) => known.find((choice) => choice.id === id) ?? [])
 }
 
 export function ModelPicker({

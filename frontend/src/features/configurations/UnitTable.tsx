@@ -45,8 +45,8 @@ export function UnitTable({
           title: 'Framework',
           cell: (unit) => (
             <Group gap={4}>
-              {[...new Set(unit.map(({ framework }) => framework))].map((each) => (
-                <FrameworkMark key={each} framework={each} />
+              {[...new Set(unit.map(({ framework }) => framework))].map((framework) => (
+                <FrameworkMark key={framework} framework={framework} />
               ))}
             </Group>
           ),

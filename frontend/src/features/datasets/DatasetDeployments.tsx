@@ -49,37 +49,39 @@ export function DatasetDeployments({
         minWidth={640}
         maw={960}
         rows={rows}
-        rowKey={(each) => each.id}
+        rowKey={(deployment) => deployment.id}
         columns={[
           {
             title: 'Deployment',
             rowHead: true,
-            cell: (each) => <DeploymentLink id={each.id}>deployment {each.id}</DeploymentLink>,
+            cell: (deployment) => <DeploymentLink id={deployment.id}>deployment {deployment.id}</DeploymentLink>,
           },
           {
             title: 'Configuration',
-            cell: (each) => <ConfigurationLink id={each.configuration}>{each.configuration_name}</ConfigurationLink>,
+            cell: (deployment) => (
+              <ConfigurationLink id={deployment.configuration}>{deployment.configuration_name}</ConfigurationLink>
+            ),
           },
           {
             title: 'Data',
-            cell: (each) => (
-              <DatasetLink id={dataset.id} search={{ version: each.dataset?.version }}>
-                version {each.dataset?.version}
+            cell: (deployment) => (
+              <DatasetLink id={dataset.id} search={{ version: deployment.dataset?.version }}>
+                version {deployment.dataset?.version}
               </DatasetLink>
             ),
           },
           {
             title: 'Results',
-            cell: (each) =>
-              each.results.map((result, place) => (
+            cell: (deployment) =>
+              deployment.results.map((result, place) => (
                 <span key={result.id}>
                   {place > 0 && ', '}
                   <ResultLink id={result.id}>{result.model_name}</ResultLink>
                 </span>
               )),
           },
-          { title: 'State', cell: (each) => <StatusBadge state={each.state} /> },
-          { title: 'Created', cell: (each) => <Age at={each.created_at} size="sm" /> },
+          { title: 'State', cell: (deployment) => <StatusBadge state={deployment.state} /> },
+          { title: 'Created', cell: (deployment) => <Age at={deployment.created_at} size="sm" /> },
         ]}
       />
       {count > rows.length && (

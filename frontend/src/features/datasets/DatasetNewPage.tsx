@@ -29,7 +29,7 @@ export function DatasetNewPage() {
     enabled: search.from !== undefined,
   })
   const from = search.from !== undefined && query.data?.id === search.from ? query.data : undefined
-  const version = from?.versions.find((each) => each.number === search.version) ?? from?.versions[0]
+  const version = from?.versions.find((candidate) => candidate.number === search.version) ?? from?.versions[0]
   const topic = version ? topicOf(version) : search.topic
   const title = from ? `New version of ${from.name}` : search.topic ? `Data set of ${search.topic}` : 'New data set'
   if (!can('editor')) {

@@ -31,7 +31,7 @@ export function DatasetPage() {
   const query = useQuery(datasetsRetrieveOptions({ path: { id } }))
   const deployments = useQuery(deploymentsListOptions({ query: { dataset: Number(id), limit: 50 } }))
   const dataset = query.isPlaceholderData ? undefined : query.data
-  const version = dataset?.versions.find((each) => each.number === search.version) ?? dataset?.versions[0]
+  const version = dataset?.versions.find((candidate) => candidate.number === search.version) ?? dataset?.versions[0]
   const editor = can('editor')
   const count = deployments.data?.count ?? 0
   const change = (next: DatasetSearch) =>
@@ -120,9 +120,9 @@ export function DatasetPage() {
                     size="xs"
                     w={200}
                     mb="md"
-                    data={dataset.versions.map((each, place) => ({
-                      value: String(each.number),
-                      label: `${each.number}${place === 0 ? ', newest' : ''}`,
+                    data={dataset.versions.map((listed, place) => ({
+                      value: String(listed.number),
+                      label: `${listed.number}${place === 0 ? ', newest' : ''}`,
                     }))}
                     value={String(version.number)}
                     onChange={(next) => change({ version: Number(next) })}

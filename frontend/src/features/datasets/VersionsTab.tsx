@@ -15,37 +15,41 @@ export function VersionsTab({ dataset }: { dataset: Dataset }) {
       label="Versions"
       minWidth={720}
       rows={dataset.versions}
-      rowKey={(each) => each.number}
+      rowKey={(version) => version.number}
       columns={[
         {
           title: 'Version',
           rowHead: true,
-          cell: (each) => (
-            <DatasetLink id={dataset.id} search={{ version: each.number }}>
-              version {each.number}
+          cell: (version) => (
+            <DatasetLink id={dataset.id} search={{ version: version.number }}>
+              version {version.number}
             </DatasetLink>
           ),
         },
-        { title: 'Topic', cell: (each) => topicsOf(parseRanges(each.ranges)).join(', ') },
-        { title: 'Records', right: true, cell: (each) => (each.online ? 'without end' : formatCount(each.records)) },
-        { title: 'Columns', right: true, cell: (each) => formatCount(each.contract.columns.length) },
-        { title: 'Label', cell: (each) => each.contract.labels.map((label) => label.name).join(', ') || NONE },
+        { title: 'Topic', cell: (version) => topicsOf(parseRanges(version.ranges)).join(', ') },
+        {
+          title: 'Records',
+          right: true,
+          cell: (version) => (version.online ? 'without end' : formatCount(version.records)),
+        },
+        { title: 'Columns', right: true, cell: (version) => formatCount(version.contract.columns.length) },
+        { title: 'Label', cell: (version) => version.contract.labels.map((label) => label.name).join(', ') || NONE },
         {
           title: 'Train / val / test, %',
           right: true,
-          cell: (each) => sharesOf(each.validation_rate, each.test_rate).join(' / '),
+          cell: (version) => sharesOf(version.validation_rate, version.test_rate).join(' / '),
         },
-        { title: 'Created', cell: (each) => <Age at={each.created_at} size="sm" /> },
+        { title: 'Created', cell: (version) => <Age at={version.created_at} size="sm" /> },
         can('editor') && {
           title: 'Actions',
-          cell: (each) => (
+          cell: (version) => (
             <Group gap={6} wrap="nowrap">
               <ButtonLink
                 size="compact-xs"
                 variant="default"
                 to="/training/new"
-                search={{ dataset: dataset.id, dataset_version: each.number }}
-                aria-label={`Train on version ${each.number}`}
+                search={{ dataset: dataset.id, dataset_version: version.number }}
+                aria-label={`Train on version ${version.number}`}
               >
                 Train
               </ButtonLink>
@@ -53,8 +57,8 @@ export function VersionsTab({ dataset }: { dataset: Dataset }) {
                 size="compact-xs"
                 variant="default"
                 to="/datasets/new"
-                search={{ from: dataset.id, version: each.number }}
-                aria-label={`New version from version ${each.number}`}
+                search={{ from: dataset.id, version: version.number }}
+                aria-label={`New version from version ${version.number}`}
               >
                 New version
               </ButtonLink>

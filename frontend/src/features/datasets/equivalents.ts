@@ -5,7 +5,7 @@ import { curlCall, type Equivalents, pythonCall, shellQuote } from '~/lib/equiva
 export function listEquivalents(kind?: string): Equivalents {
   return {
     cli: `kafka-ml datasets list${kind ? ` --kind ${kind}` : ''}`,
-    python: `from kafkaml.sdk import Client\n\nclient = Client()\nfor each in client.datasets.catalog(${kind ? `kind="${kind}"` : ''}):\n    print(each.kind, each.id, each.name, each.records)`,
+    python: `from kafkaml.sdk import Client\n\nclient = Client()\nfor entry in client.datasets.catalog(${kind ? `kind="${kind}"` : ''}):\n    print(entry.kind, entry.id, entry.name, entry.records)`,
     curl: curlCall('GET', `/api/datasets/catalog/${kind ? `?kind=${kind}` : ''}`),
   }
 }

@@ -61,17 +61,18 @@ export function ExamplesPage() {
       {data && data.available.length > 0 && can('editor') && (
         <Section title="Run an example">
           <Stack gap="xs">
-            {data.available.map((each) => (
-              <Card key={each.name} withBorder p="sm">
+            {data.available.map((example) => (
+              <Card key={example.name} withBorder p="sm">
                 <Group justify="space-between" gap="xs">
                   <Box miw={200} flex={1}>
                     <Text fw={600} style={{ overflowWrap: 'anywhere' }}>
-                      {each.name}
+                      {example.name}
                     </Text>
-                    <Text size="sm">{each.about}</Text>
+                    <Text size="sm">{example.about}</Text>
                     <Dimmed>
-                      about {each.minutes < 1 ? plural(60 * each.minutes, 'second') : plural(each.minutes, 'minute')} ·
-                      data: {each.data}
+                      about{' '}
+                      {example.minutes < 1 ? plural(60 * example.minutes, 'second') : plural(example.minutes, 'minute')}{' '}
+                      · data: {example.data}
                     </Dimmed>
                   </Box>
                   <Button
@@ -79,8 +80,8 @@ export function ExamplesPage() {
                     variant="default"
                     leftSection={<IconPlayerPlay size={14} aria-hidden />}
                     disabled={running || start.isPending}
-                    onClick={() => start.mutate({ body: { name: each.name } })}
-                    aria-label={`Run ${each.name}`}
+                    onClick={() => start.mutate({ body: { name: example.name } })}
+                    aria-label={`Run ${example.name}`}
                   >
                     Run
                   </Button>

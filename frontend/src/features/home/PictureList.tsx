@@ -28,7 +28,8 @@ export function PictureList({ pipeline, steps }: { pipeline: Pipeline; steps: re
                       <div key={edge.source} className={classes.into} data-flows={flows(edge) || undefined}>
                         <IconArrowDown size={12} aria-hidden />
                         <span className={classes.cut}>
-                          {edgeText(edge)} from {pipeline.nodes.find((each) => each.key === edge.source)?.name}
+                          {edgeText(edge)} from{' '}
+                          {pipeline.nodes.find((pipelineNode) => pipelineNode.key === edge.source)?.name}
                         </span>
                       </div>
                     ))}

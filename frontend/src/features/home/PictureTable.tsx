@@ -13,7 +13,7 @@ export function PictureTable({ pipeline }: { pipeline: Pipeline }) {
     return <Dimmed>Nothing yet. The steps below lead to the first stream, training run and prediction.</Dimmed>
   }
   const named = (key: string): string => {
-    const node = nodes.find((each) => each.key === key)
+    const node = nodes.find((pipelineNode) => pipelineNode.key === key)
     return node ? `${KIND[node.kind].toLowerCase()} ${node.id ?? ''} ${node.name}`.replaceAll(/\s+/g, ' ') : key
   }
   const sources = (node: PipelineNode): string =>

@@ -51,8 +51,8 @@ export function PictureView({ pipeline, steps, width }: { pipeline: Pipeline; st
           })}
         </svg>
         {picture.boxes.map((box) => {
-          const node = nodes.find((each) => each.key === box.key)
-          const step = steps.find((each) => `step:${each.key}` === box.key)
+          const node = nodes.find((pipelineNode) => pipelineNode.key === box.key)
+          const step = steps.find((candidate) => `step:${candidate.key}` === box.key)
           return (
             <div
               key={box.key}

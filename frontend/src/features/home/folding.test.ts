@@ -51,12 +51,12 @@ test('what ended and serves nothing is folded, but for what was deployed last', 
 })
 
 test('what fails is never folded, and a run that trains keeps its deployment and its data', () => {
-  const nodes = GRAPH.nodes.map((each) =>
-    each.key === 'inference:2'
-      ? { ...each, state: 'failed' }
-      : each.key === 'run:2'
-        ? { ...each, state: 'running' }
-        : each,
+  const nodes = GRAPH.nodes.map((node) =>
+    node.key === 'inference:2'
+      ? { ...node, state: 'failed' }
+      : node.key === 'run:2'
+        ? { ...node, state: 'running' }
+        : node,
   )
   const { folded } = foldRest({ ...GRAPH, nodes })
   expect(keys({ nodes: folded })).toEqual(['stream:3'])
@@ -73,7 +73,7 @@ test('a filter shows what fits, what leads to it and what it leads to', () => {
     'output:1',
   ])
   expect(keys(filtered(GRAPH, { text: '', only: 'failing' }))).toEqual([])
-  const nodes = GRAPH.nodes.map((each) => (each.key === 'inference:2' ? { ...each, state: 'failing' } : each))
+  const nodes = GRAPH.nodes.map((node) => (node.key === 'inference:2' ? { ...node, state: 'failing' } : node))
   const failing = ['stream:2', 'topic:1', 'deployment:2', 'run:2', 'inference:2', 'output:2']
   expect(keys(filtered({ ...GRAPH, nodes }, { text: '', only: 'failing' }))).toEqual(failing)
   expect(keys(filtered({ ...GRAPH, nodes }, { text: 'mnist', only: 'failing' }))).toEqual([])

@@ -91,6 +91,6 @@ function reached(
   for (const edge of edges) next.set(edge[here], [...(next.get(edge[here]) ?? []), edge[there]])
   const found = new Set(from)
   // A set is gone through in the order of its making, also what is added meanwhile.
-  for (const key of found) for (const each of next.get(key) ?? []) found.add(each)
+  for (const key of found) for (const reached of next.get(key) ?? []) found.add(reached)
   return found
 }

@@ -61,7 +61,7 @@ export function placeLabels(wanted: readonly Wanted[], boxes: readonly Rect[]): 
   }
   return wanted.map(({ text, places }) => {
     if (text === '') return null
-    const place = places.find((each) => !taken.holds(rectOf(text, each)))
+    const place = places.find((candidate) => !taken.holds(rectOf(text, candidate)))
     if (place === undefined) return null
     const rect = rectOf(text, place)
     taken.add(rect, (other) => overlap(other, rect))

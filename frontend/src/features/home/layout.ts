@@ -109,10 +109,10 @@ export function layoutPicture(
   /** Place a column near what it belongs to, without overlaps; what belongs to nothing goes below. */
   const spread = (column: number, wanted: readonly { key: string; near: number | null }[], from = 0) => {
     let next = from
-    const near = wanted.filter((each) => each.near !== null).sort((a, b) => (a.near ?? 0) - (b.near ?? 0))
-    for (const each of [...near, ...wanted.filter((each) => each.near === null)]) {
-      const y = Math.max(next, each.near ?? 0)
-      put(each.key, column, y)
+    const near = wanted.filter((box) => box.near !== null).sort((a, b) => (a.near ?? 0) - (b.near ?? 0))
+    for (const box of [...near, ...wanted.filter((box) => box.near === null)]) {
+      const y = Math.max(next, box.near ?? 0)
+      put(box.key, column, y)
       next = y + PITCH
     }
   }
@@ -252,7 +252,7 @@ function stepOf(x1: number, start: Port, x2: number, end: Port, gap: number, wid
       ...curve({ x: turn, y: start.y }, { x: middle, y: start.y }, { x: middle, y: end.y }, { x: straight, y: end.y }),
       { x: x2, y: end.y },
     ],
-    places: [...ends.map((each) => ({ ...each, anchor: 'end' as const })), ...along],
+    places: [...ends.map((point) => ({ ...point, anchor: 'end' as const })), ...along],
   }
 }
 

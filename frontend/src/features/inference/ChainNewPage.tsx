@@ -46,9 +46,9 @@ export function ChainNewPage() {
   const navigate = route.useNavigate()
   const results = useQuery(resultsListOptions({ query: { ordering: '-id', limit: 200 } }))
   const chains = (results.data?.results ?? []).filter(
-    (each) => each.tier !== null && each.leader === null && each.current_version !== null,
+    (row) => row.tier !== null && row.leader === null && row.current_version !== null,
   )
-  const asked = results.data?.results.find((each) => each.id === result)
+  const asked = results.data?.results.find((row) => row.id === result)
   // Any sub-model stands for its chain; with one chain there is nothing to choose.
   const chosen = asked ? (asked.leader ?? asked.id) : (result ?? (chains.length === 1 ? chains[0]?.id : undefined))
   const proposal = useQuery({
@@ -84,7 +84,10 @@ export function ChainNewPage() {
         placeholder="Choose a chain"
         maw={420}
         searchable
-        data={chains.map((each) => ({ value: String(each.id), label: chainLabel(each, results.data?.results ?? []) }))}
+        data={chains.map((chain) => ({
+          value: String(chain.id),
+          label: chainLabel(chain, results.data?.results ?? []),
+        }))}
         value={chosen === undefined ? null : String(chosen)}
         onChange={(id) => void navigate({ search: { result: Number(id) } })}
       />
@@ -122,7 +125,7 @@ function Form({ proposal, limits }: { proposal: ChainProposal; limits: string | 
     'input_topic',
     'start',
     'output_topic',
-    ...values.tiers.flatMap((_, place) => TIER_FIELDS.map((each) => `tiers.${place}.${each}`)),
+    ...values.tiers.flatMap((_, place) => TIER_FIELDS.map((field) => `tiers.${place}.${field}`)),
   ]
   return (
     <form onSubmit={submit} noValidate aria-label="Serve a whole chain">
@@ -180,7 +183,7 @@ const TIER_FIELDS = [
 
 function chainLabel(top: ResultRow, results: readonly ResultRow[]): string {
   const names = results
-    .filter((each) => (each.leader ?? each.id) === top.id)
+    .filter((result) => (result.leader ?? result.id) === top.id)
     .sort((a, b) => (a.tier ?? 0) - (b.tier ?? 0))
     .map(({ model_name }) => model_name)
   return `Result ${top.id}: ${names.join(' → ')}`

@@ -129,7 +129,7 @@ function Elsewhere({ form, tier, place }: TierProps) {
             placeholder={own}
             clearable
             clearButtonProps={{ 'aria-label': `The platform's own cluster for ${tier.model_name}` }}
-            data={(clusters.data ?? []).map((each) => ({ value: String(each.id), label: each.name }))}
+            data={(clusters.data ?? []).map((cluster) => ({ value: String(cluster.id), label: cluster.name }))}
             {...field('cluster')}
           />
         )}

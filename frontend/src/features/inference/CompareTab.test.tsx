@@ -110,7 +110,7 @@ test('promoting and dropping take one click; a refusal is shown where it was ask
   expect(alert).toHaveTextContent('inference 3 has no challenger')
   await user.click(await button('Drop version 2'))
   expect(await screen.findByText('Version 2 dropped')).toBeInTheDocument()
-  expect(asked.map((each) => each.path)).toEqual(['/api/inferences/3/promote/', '/api/inferences/3/drop/'])
+  expect(asked.map((request) => request.path)).toEqual(['/api/inferences/3/promote/', '/api/inferences/3/drop/'])
 })
 
 test('a shadow names what it shadows; one that ended says what became of it and can do no more', async () => {

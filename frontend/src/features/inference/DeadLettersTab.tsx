@@ -56,8 +56,8 @@ export function DeadLettersTab({
     },
   })
   const letters = query.data?.letters ?? []
-  const sendable = letters.filter((each) => each.cut_from_bytes === null)
-  const selected = letters.filter((each) => chosen.has(letterKey(each)))
+  const sendable = letters.filter((letter) => letter.cut_from_bytes === null)
+  const selected = letters.filter((letter) => chosen.has(letterKey(letter)))
   const toggle = (letter: DeadLetter) => {
     const next = new Set(chosen)
     if (!next.delete(letterKey(letter))) next.add(letterKey(letter))
@@ -147,14 +147,14 @@ export function DeadLettersTab({
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>
-          {letters.map((each) => (
+          {letters.map((letter) => (
             <LetterRow
-              key={letterKey(each)}
-              letter={each}
+              key={letterKey(letter)}
+              letter={letter}
               inference={inference}
               selectable={editor}
-              selected={chosen.has(letterKey(each))}
-              onToggle={() => toggle(each)}
+              selected={chosen.has(letterKey(letter))}
+              onToggle={() => toggle(letter)}
             />
           ))}
         </Table.Tbody>

@@ -52,17 +52,17 @@ export function HistoryChart({ inference }: { inference: number }) {
       data={() => found}
       table={() => ({
         columns: ['From', 'Rate', 'Lag', 'p50', 'p99', 'Confidence', 'Dead letters', 'Sent up', 'Attempt', 'Revision'],
-        rows: found.steps.map((each) => [
-          formatMoment(each.at),
-          formatRate(each.rate),
-          formatCount(each.lag),
-          formatMilliseconds(each.p50_ms),
-          formatMilliseconds(each.p99_ms),
-          each.confidence === null ? NONE : formatPercent(each.confidence),
-          formatCount(each.dead_lettered),
-          formatCount(each.sent_up),
-          String(each.attempt),
-          String(each.revision),
+        rows: found.steps.map((step) => [
+          formatMoment(step.at),
+          formatRate(step.rate),
+          formatCount(step.lag),
+          formatMilliseconds(step.p50_ms),
+          formatMilliseconds(step.p99_ms),
+          step.confidence === null ? NONE : formatPercent(step.confidence),
+          formatCount(step.dead_lettered),
+          formatCount(step.sent_up),
+          String(step.attempt),
+          String(step.revision),
         ]),
       })}
     />
@@ -96,7 +96,7 @@ export function optionOf(found: ServingHistory): EChartsCoreOption {
     yAxisIndex: last + 1,
     data: barsOf(found, curve),
   })
-  const handsUp = found.steps.some((each) => each.sent_up > 0)
+  const handsUp = found.steps.some((step) => step.sent_up > 0)
   const since = Date.parse(found.since)
   const axis = (gridIndex: number) => ({
     type: 'time',

@@ -14,15 +14,15 @@ export function InferenceLogs({
   replica: number
   onReplica: (replica: number) => void
 }) {
-  const workers = inference.replica_stats.filter((each) => each.worker !== '')
-  const elsewhere = workers.some((each) => each.replica === replica)
+  const workers = inference.replica_stats.filter((report) => report.worker !== '')
+  const elsewhere = workers.some((worker) => worker.replica === replica)
   const launched = Math.max(inference.current_replicas, elsewhere || inference.replicas === 0 ? 0 : replica + 1)
   const replicas = [
     ...Array.from({ length: launched }, (_, index) => ({ value: String(index), label: `Replica ${index}` })),
-    ...workers.map((each) => ({ value: String(each.replica), label: each.worker })),
+    ...workers.map((worker) => ({ value: String(worker.replica), label: worker.worker })),
   ]
   const first = replicas[0]?.value
-  const chosen = replicas.some((each) => each.value === String(replica)) ? replica : Number(first ?? 0)
+  const chosen = replicas.some((option) => option.value === String(replica)) ? replica : Number(first ?? 0)
   const { id, attempt } = inference
   const read: ReadLog = async (offset, signal) => {
     const path = { id: String(id) }

@@ -70,7 +70,7 @@ export function InferenceNewPage() {
   const { can } = useSession()
   const results = useQuery(resultsListOptions({ query: { ordering: '-id', limit: 200 } }))
   // Also of a training that goes on: it has a version as soon as its model was good enough.
-  const trained = results.data?.results.filter((each) => each.current_version !== null)
+  const trained = results.data?.results.filter((result) => result.current_version !== null)
   const title = (
     <PageTitle
       title="Serve a model"
@@ -120,11 +120,11 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
   const system = useQuery(systemRetrieveOptions())
   const clusters = useQuery(clustersNamesListOptions())
   const formats = useQuery(streamsFormatsListOptions())
-  const cluster = clusters.data?.find((each) => String(each.id) === values.cluster)
+  const cluster = clusters.data?.find((clusterName) => String(clusterName.id) === values.cluster)
   // A draft may hold what is not possible any more: then it is shown, to be taken back.
   const scales = (cluster?.keda ?? system.data?.launcher.autoscaling === true) || values.max_replicas !== ''
   const offersClusters = (clusters.data ?? []).length > 0 || values.cluster !== null
-  const result = results.find((each) => String(each.id) === values.result)
+  const result = results.find((candidate) => String(candidate.id) === values.result)
   const stream = useQuery({
     ...streamsRetrieveOptions({ path: { id: String(result?.stream ?? 0) } }),
     enabled: Boolean(result?.stream),
@@ -141,7 +141,7 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
   const byContract = found?.input_format === COLUMNS
 
   const choose = (id: string | null) => {
-    const chosen = results.find((each) => String(each.id) === id)
+    const chosen = results.find((candidate) => String(candidate.id) === id)
     const before = result ? suggestedTopics(result.model_name) : null
     form.setFieldValue('result', id)
     form.setFieldValue('version', id === String(asked) ? (version ?? null) : null)
@@ -182,15 +182,15 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
     enabled: topic !== '' && !checkForm(values).input_topic,
     retry: false,
   })
-  const partitions = known.data?.results.find((each) => each.name === topic)?.partitions ?? null
+  const partitions = known.data?.results.find((topicSummary) => topicSummary.name === topic)?.partitions ?? null
   const [output] = useDebouncedValue(values.output_topic, 400)
   const others = useQuery({
     ...inferencesListOptions({ query: { output_topic: output, limit: 5 } }),
     enabled: output !== '',
   })
   // Tiers of one chain usually answer on one topic.
-  const strangers = (others.data?.results ?? []).filter((each) => each.tier === '' || result?.tier == null)
-  const stranger = asked !== undefined && !results.some((each) => each.id === asked)
+  const strangers = (others.data?.results ?? []).filter((inference) => inference.tier === '' || result?.tier == null)
+  const stranger = asked !== undefined && !results.some((listed) => listed.id === asked)
   const labels = result?.outcome?.labels ?? []
   const warnings = result?.outcome?.warnings ?? []
   const formatFrom =
@@ -234,7 +234,7 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
           placeholder="Choose a training run"
           withAsterisk
           searchable
-          data={results.map((each) => ({ value: String(each.id), label: resultLabel(each, frameworks) }))}
+          data={results.map((listed) => ({ value: String(listed.id), label: resultLabel(listed, frameworks) }))}
           {...form.getInputProps('result')}
           onChange={choose}
         />
@@ -256,8 +256,8 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
         {handsUp(result) && <TierFields form={form} upper={aboveOf(results, result)} proposed={suggestion?.limit} />}
         {strangers.length > 0 && (
           <Text size="sm" style={{ color: 'var(--kml-waiting)' }}>
-            {strangers.map((each) => `Inference ${each.id} (${each.model_name})`).join(', ')} also writes to {output}:
-            readers can tell them apart only by the header kml-inference.
+            {strangers.map((inference) => `Inference ${inference.id} (${inference.model_name})`).join(', ')} also writes
+            to {output}: readers can tell them apart only by the header kml-inference.
           </Text>
         )}
         <NumberField
@@ -323,7 +323,7 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
               <Select
                 label="Input format"
                 w={200}
-                data={(formats.data ?? []).map((each) => each.name)}
+                data={(formats.data ?? []).map((format) => format.name)}
                 {...form.getInputProps('input_format')}
               />
               <div style={{ flex: 1, minWidth: 240 }}>
@@ -351,7 +351,10 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
                 clearable
                 clearButtonProps={{ 'aria-label': "The platform's own" }}
                 w={{ base: '100%', sm: 420 }}
-                data={(clusters.data ?? []).map((each) => ({ value: String(each.id), label: each.name }))}
+                data={(clusters.data ?? []).map((clusterName) => ({
+                  value: String(clusterName.id),
+                  label: clusterName.name,
+                }))}
                 {...form.getInputProps('cluster')}
               />
             )}
@@ -408,7 +411,7 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
         {problem && problem.fields.length === 0 && (
           <ProblemAlert error={problem} title="The inference was not started" />
         )}
-        {problem?.fields.some((each) => !(each.field in values)) && <ProblemAlert error={problem} />}
+        {problem?.fields.some((field) => !(field.field in values)) && <ProblemAlert error={problem} />}
         {result && <WhatWillHappen>{sentence(values, result.model_name, found)}</WhatWillHappen>}
         <SendHint
           topic={values.input_topic}
@@ -429,7 +432,7 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
 /** The name of the sub-model above that of a result of the same run. */
 function aboveOf(results: readonly ResultRow[], result: ResultRow | undefined): string {
   const above = results.find(
-    (each) => (each.leader ?? each.id) === result?.leader && each.tier === (result?.tier ?? 0) + 1,
+    (candidate) => (candidate.leader ?? candidate.id) === result?.leader && candidate.tier === (result?.tier ?? 0) + 1,
   )
   return above?.model_name ?? 'the tier above'
 }

@@ -100,7 +100,7 @@ export function InferencePage() {
       alerts={<Alerts inference={inference} />}
       tabs={tabs}
       tab={search.tab ?? 'overview'}
-      onTab={(tab) => change({ tab: TABS.find((each) => each === tab) })}
+      onTab={(tab) => change({ tab: TABS.find((known) => known === tab) })}
     />
   )
 }

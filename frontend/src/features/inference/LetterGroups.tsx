@@ -43,19 +43,19 @@ export function LetterGroups({ inference }: { inference: Inference }) {
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>
-          {found.groups.map((each) => {
-            const key = keyOf(each)
+          {found.groups.map((group) => {
+            const key = keyOf(group)
             return (
               <Fragment key={key}>
                 <GroupRow
-                  group={each}
+                  group={group}
                   opened={opened === key}
                   onToggle={() => setOpened(opened === key ? null : key)}
                 />
                 {opened === key && (
                   <Table.Tr>
                     <Table.Td colSpan={5}>
-                      <RawRecord letter={each.sample} inference={inference} />
+                      <RawRecord letter={group.sample} inference={inference} />
                     </Table.Td>
                   </Table.Tr>
                 )}

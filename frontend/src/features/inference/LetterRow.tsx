@@ -169,7 +169,7 @@ export function RawRecord({ letter, inference }: { letter: DeadLetter; inference
           ...record.headers.map(
             (header, index) =>
               [
-                `${header.name}${record.headers.findIndex((each) => each.name === header.name) < index ? ` (${index})` : ''}`,
+                `${header.name}${record.headers.findIndex((recordHeader) => recordHeader.name === header.name) < index ? ` (${index})` : ''}`,
                 header.text ?? header.base64 ?? '',
               ] as const,
           ),

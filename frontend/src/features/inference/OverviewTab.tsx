@@ -185,7 +185,7 @@ function TopicName({ name, servers = '' }: { name: string; servers?: string }) {
 }
 
 function Replicas({ inference }: { inference: Inference }) {
-  const elsewhere = inference.replica_stats.some((each) => each.worker !== '')
+  const elsewhere = inference.replica_stats.some((report) => report.worker !== '')
   return (
     <Stack gap="xs">
       <Title order={2}>
@@ -202,13 +202,13 @@ function Replicas({ inference }: { inference: Inference }) {
           label="Replicas"
           minWidth={720}
           rows={inference.replica_stats}
-          rowKey={(each) => each.replica}
+          rowKey={(report) => report.replica}
           columns={[
             {
               title: 'Replica',
-              cell: (each) => (
-                <InferenceLink id={inference.id} search={{ tab: 'logs', replica: each.replica || undefined }}>
-                  {each.worker || each.replica}
+              cell: (report) => (
+                <InferenceLink id={inference.id} search={{ tab: 'logs', replica: report.replica || undefined }}>
+                  {report.worker || report.replica}
                 </InferenceLink>
               ),
             },
@@ -216,14 +216,14 @@ function Replicas({ inference }: { inference: Inference }) {
               ? [
                   {
                     title: 'Host',
-                    cell: (each: ReplicaReport) => each.host,
+                    cell: (report: ReplicaReport) => report.host,
                     td: { style: { overflowWrap: 'anywhere' } },
                   } as const,
                 ]
               : []),
             {
               title: 'State',
-              cell: (each) => <StatusBadge state={each.state} tooltip="Last reported by the replica" />,
+              cell: (report) => <StatusBadge state={report.state} tooltip="Last reported by the replica" />,
             },
             { title: 'Rate', right: true, cell: (each) => (each.state === 'running' ? formatRate(each.rate) : NONE) },
             { title: 'Lag', right: true, cell: (each) => formatCount(each.lag) },
@@ -235,12 +235,12 @@ function Replicas({ inference }: { inference: Inference }) {
             inference.stats.warming_up > 0 && {
               title: 'Warming up',
               right: true,
-              cell: (each) => formatCount(each.warming_up),
+              cell: (report) => formatCount(report.warming_up),
             },
-            { title: 'Last report', cell: (each) => <Age at={each.updated_at} size="sm" /> },
+            { title: 'Last report', cell: (report) => <Age at={report.updated_at} size="sm" /> },
             {
               title: 'Error',
-              cell: (each) => each.error?.cause ?? '',
+              cell: (report) => report.error?.cause ?? '',
               td: { maw: 320, style: { overflowWrap: 'anywhere' } },
             },
           ]}

@@ -32,26 +32,26 @@ export function SamplePicker({
         , with their labels. Choose one.
       </SmallPrint>
       <div className={classes.picks}>
-        {samples.map((each) => (
+        {samples.map((sample) => (
           <UnstyledButton
-            key={each.key}
+            key={sample.key}
             className={classes.pick}
-            aria-pressed={each.key === picked}
-            aria-label={`Sample ${each.key.split(':').at(-1)}${each.label === null ? '' : `, label ${each.label}`}`}
-            onClick={() => onPick(each)}
+            aria-pressed={sample.key === picked}
+            aria-label={`Sample ${sample.key.split(':').at(-1)}${sample.label === null ? '' : `, label ${sample.label}`}`}
+            onClick={() => onPick(sample)}
           >
-            {imageLayout(each.sample.shape) ? (
-              <SampleView sample={each.sample} size={44} label={`Sample ${each.key}`} />
+            {imageLayout(sample.sample.shape) ? (
+              <SampleView sample={sample.sample} size={44} label={`Sample ${sample.key}`} />
             ) : (
               <Text size="xs" ff="monospace" maw={180} truncate>
-                {each.sample.values
+                {sample.sample.values
                   .slice(0, 6)
                   .map((value) => formatValue(value))
                   .join(', ')}
-                {each.sample.values.length > 6 ? ', …' : ''}
+                {sample.sample.values.length > 6 ? ', …' : ''}
               </Text>
             )}
-            <Text size="xs">{each.label ?? ''}</Text>
+            <Text size="xs">{sample.label ?? ''}</Text>
           </UnstyledButton>
         ))}
       </div>

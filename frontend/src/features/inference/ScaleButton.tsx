@@ -43,7 +43,7 @@ export function ScaleButton({ inference }: { inference: Inference }) {
   })
   // What was asked for once can be taken back where it is not possible any more.
   const clusters = useQuery({ ...clustersNamesListOptions(), enabled: opened && inference.cluster !== null })
-  const cluster = clusters.data?.find((each) => each.id === inference.cluster)
+  const cluster = clusters.data?.find((clusterName) => clusterName.id === inference.cluster)
   const possible = inference.cluster === null ? system.data?.launcher.autoscaling : cluster?.keda
   const scales = possible === true || inference.max_replicas !== null
   const partitions = topic.data ? topic.data.partitions.length : topic.isError ? null : undefined

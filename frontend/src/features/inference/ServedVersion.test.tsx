@@ -23,7 +23,7 @@ test('a swap is asked for in its dialog; one that is refused says why there', as
   await user.click(await screen.findByRole('option', { ...FAST, name: /^Version 2, current/ }))
   await user.click(await button('Serve'))
   expect(await screen.findByRole('alert', FAST)).toHaveTextContent('it answers (3,)')
-  expect(asked.map((each) => each.body)).toEqual([{ version: 2 }])
+  expect(asked.map((request) => request.body)).toEqual([{ version: 2 }])
 })
 
 test('rolling back and following are one click, where there is something to go to', async () => {
@@ -38,7 +38,7 @@ test('rolling back and following are one click, where there is something to go t
   await user.click(await button('Roll back to version 2'))
   await user.click(await button('Follow the current version'))
   await waitFor(() => expect(asked).toHaveLength(2))
-  expect(asked.map((each) => each.path)).toEqual(['/api/inferences/3/rollback/', '/api/inferences/3/follow/'])
+  expect(asked.map((request) => request.path)).toEqual(['/api/inferences/3/rollback/', '/api/inferences/3/follow/'])
 })
 
 test('a shadow offers no other version, nor does one offer a way back that has none', async () => {
@@ -49,7 +49,7 @@ test('a shadow offers no other version, nor does one offer a way back that has n
   unmount()
   await show(<ServedVersion inference={inference({ follows: true })} />)
   expect(await screen.findByText(/It follows the result/)).toBeInTheDocument()
-  expect(screen.getAllByRole('button', FAST).map((each) => each.textContent)).toEqual(['Serve another version…'])
+  expect(screen.getAllByRole('button', FAST).map((shown) => shown.textContent)).toEqual(['Serve another version…'])
 })
 
 test('changes of version, canary and limit are distinguished', async () => {

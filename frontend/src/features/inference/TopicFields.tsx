@@ -22,5 +22,5 @@ function TopicField(props: AutocompleteProps) {
     ...topicsListOptions({ query: { search, limit: MOST_PROPOSED } }),
     placeholderData: keepPreviousData,
   })
-  return <Autocomplete withAsterisk data={(topics.data?.results ?? []).map((each) => each.name)} {...props} />
+  return <Autocomplete withAsterisk data={(topics.data?.results ?? []).map((topic) => topic.name)} {...props} />
 }

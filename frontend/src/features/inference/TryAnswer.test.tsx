@@ -40,7 +40,7 @@ async function shown(change: Partial<Try>) {
     problem: null,
   }
   await show(<TryAnswer entry={entry} inference={EDGE} />)
-  return screen.getAllByRole('listitem', { hidden: true }).map((each) => each.textContent)
+  return screen.getAllByRole('listitem', { hidden: true }).map((item) => item.textContent)
 }
 
 test('a sample that went up tells the tiers that handed it on, and who answered', async () => {

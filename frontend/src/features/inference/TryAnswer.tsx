@@ -101,11 +101,11 @@ function Said({ answer, truth, inference }: { answer: Try; truth: string | null;
       )}
       {reading.kind === 'numbers' && (
         <Group gap="lg">
-          {reading.numbers.slice(0, MAX_NUMBERS).map((each) => (
-            <div key={each.label}>
-              <SmallPrint>{each.label}</SmallPrint>
-              <Text fz="xl" fw={600} title={each.value === null ? 'not a number' : String(each.value)}>
-                {formatMetric(each.value)}
+          {reading.numbers.slice(0, MAX_NUMBERS).map((output) => (
+            <div key={output.label}>
+              <SmallPrint>{output.label}</SmallPrint>
+              <Text fz="xl" fw={600} title={output.value === null ? 'not a number' : String(output.value)}>
+                {formatMetric(output.value)}
               </Text>
             </div>
           ))}
@@ -134,17 +134,17 @@ function Bars({ all, best }: { all: readonly Class[]; best: Class }) {
   return (
     <>
       <ul className={classes.bars} aria-label="Probability of each class">
-        {shown.map((each) => (
+        {shown.map((bar) => (
           <li
-            key={each.index}
-            className={`${classes.bar} ${each.index === best.index ? classes.best : ''}`}
-            title={`${each.label}: ${each.value}`}
+            key={bar.index}
+            className={`${classes.bar} ${bar.index === best.index ? classes.best : ''}`}
+            title={`${bar.label}: ${bar.value}`}
           >
-            <span className={classes.label}>{each.label}</span>
+            <span className={classes.label}>{bar.label}</span>
             <span className={classes.track} aria-hidden>
-              <span className={classes.fill} style={{ display: 'block', width: `${each.share * 100}%` }} />
+              <span className={classes.fill} style={{ display: 'block', width: `${bar.share * 100}%` }} />
             </span>
-            <span className={classes.number}>{formatPercent(each.share)}</span>
+            <span className={classes.number}>{formatPercent(bar.share)}</span>
           </li>
         ))}
       </ul>

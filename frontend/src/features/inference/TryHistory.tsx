@@ -28,10 +28,10 @@ export function TryHistory({
         minWidth={520}
         verticalSpacing={4}
         rows={tries}
-        rowKey={(each) => each.number}
-        rowProps={(each) => (each.number === shown ? { bg: 'var(--mantine-color-default-hover)' } : {})}
+        rowKey={(entry) => entry.number}
+        rowProps={(entry) => (entry.number === shown ? { bg: 'var(--mantine-color-default-hover)' } : {})}
         columns={[
-          { title: 'No.', w: 48, cell: (each) => each.number },
+          { title: 'No.', w: 48, cell: (entry) => entry.number },
           {
             title: 'Sample',
             cell: (each) =>
@@ -39,20 +39,20 @@ export function TryHistory({
                 <SampleView sample={each.shown} size={32} label={`Sample of attempt ${each.number}`} />
               ) : (
                 <Text size="xs" ff="monospace" maw={260} truncate>
-                  {JSON.stringify(each.sample).slice(0, 80)}
+                  {JSON.stringify(entry.sample).slice(0, 80)}
                 </Text>
               ),
           },
-          { title: 'Answer', cell: (each) => outcomeOf(each) },
+          { title: 'Answer', cell: (entry) => outcomeOf(entry) },
           {
             title: 'Time',
             right: true,
-            cell: (each) => (each.answer ? formatMilliseconds(each.answer.seconds * 1000) : '–'),
+            cell: (entry) => (entry.answer ? formatMilliseconds(entry.answer.seconds * 1000) : '–'),
           },
-          { title: 'When', cell: (each) => <Age at={each.at.toISOString()} size="sm" /> },
+          { title: 'When', cell: (entry) => <Age at={entry.at.toISOString()} size="sm" /> },
           {
             title: <VisuallyHidden>Actions</VisuallyHidden>,
-            cell: (each) => (
+            cell: (entry) => (
               <Group gap={4} justify="flex-end" wrap="nowrap">
                 <Button
                   size="compact-xs"

@@ -31,7 +31,7 @@ test('a contract is tried with a record such as it reads, not with what it made 
   const send = await screen.findByRole('button', { name: 'Send through Kafka' })
   expect(screen.queryByText('Training sample')).toBeNull()
   await userEvent.click(send)
-  expect(asked.map((each) => each.body)).toEqual([
+  expect(asked.map((request) => request.body)).toEqual([
     expect.objectContaining({ sample: { reading: { temperature: 47.5 } }, timeout_seconds: 10 }),
   ])
   expect(asked[0]?.body).not.toHaveProperty('shape')

@@ -76,7 +76,7 @@ function TryPanel({ inference, source }: { inference: Inference; source: SampleS
     ...(source.samples.length > 0 ? [{ value: 'sample', label: 'Training sample' }] : []),
     { value: 'json', label: 'JSON' },
   ]
-  const mode = (modes.find((each) => each.value === asked) ?? modes[0])?.value as Mode
+  const mode = (modes.find((option) => option.value === asked) ?? modes[0])?.value as Mode
   const text = typed ?? (source.record ? JSON.stringify(source.record, null, 2) : '')
   const pasted = parseJson(text)
   const chosen = chosenOf(mode, source, drawn, picked, pasted)
@@ -97,7 +97,7 @@ function TryPanel({ inference, source }: { inference: Inference; source: SampleS
       add({ ...entry, answer: null, problem: problemOf(error) })
     }
   }
-  const entry = tries.find((each) => each.number === looking) ?? tries[0]
+  const entry = tries.find((candidate) => candidate.number === looking) ?? tries[0]
   const running = inference.state === 'running'
   return (
     <Stack gap="lg">

@@ -83,8 +83,8 @@ export function WorkersSection({ inference }: { inference: Inference }) {
             title="Token"
             rows={rows}
             columns={[
-              { title: 'Workers', right: true, cell: (each) => each.workers },
-              { title: 'Created by', cell: (each) => each.created_by },
+              { title: 'Workers', right: true, cell: (token) => token.workers },
+              { title: 'Created by', cell: (token) => token.created_by },
             ]}
             onRevoke={setRevoking}
           />

@@ -20,18 +20,18 @@ export type Reading =
 
 /** Read ``values`` of an answer. Labels, or numbers that sum up to one, make it a choice between classes. */
 export function readAnswer(values: unknown, labels: readonly string[] | null): Reading {
-  if (!Array.isArray(values) || !values.every((each) => each === null || typeof each === 'number')) {
+  if (!Array.isArray(values) || !values.every((value) => value === null || typeof value === 'number')) {
     const text = JSON.stringify(values) ?? ''
     return { kind: 'other', text: text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)} …` : text }
   }
   const numbers = values as (number | null)[]
   const name = (index: number) => labels?.[index] ?? String(index)
-  if (numbers.length > 1 && numbers.every((each): each is number => each !== null)) {
+  if (numbers.length > 1 && numbers.every((value): value is number => value !== null)) {
     const probabilities = areProbabilities(numbers)
     if (probabilities || (labels && labels.length === numbers.length)) {
       const shares = probabilities ? numbers : softmax(numbers)
       const classes = numbers.map((value, index) => ({ index, label: name(index), value, share: shares[index] ?? 0 }))
-      const best = classes.reduce((top, each) => (each.share > top.share ? each : top))
+      const best = classes.reduce((top, candidate) => (candidate.share > top.share ? candidate : top))
       return { kind: 'classes', classes, best, softmax: !probabilities }
     }
   }
@@ -48,14 +48,14 @@ function ofOne(labels: readonly string[] | null): string {
 }
 
 function areProbabilities(numbers: readonly number[]): boolean {
-  const sum = numbers.reduce((total, each) => total + each, 0)
-  return numbers.every((each) => each >= -1e-6 && each <= 1 + 1e-6) && Math.abs(sum - 1) < 0.01
+  const sum = numbers.reduce((total, value) => total + value, 0)
+  return numbers.every((value) => value >= -1e-6 && value <= 1 + 1e-6) && Math.abs(sum - 1) < 0.01
 }
 
 export function softmax(scores: readonly number[]): number[] {
   const most = Math.max(...scores)
   const powers = scores.map((score) => Math.exp(score - most))
-  const sum = powers.reduce((total, each) => total + each, 0)
+  const sum = powers.reduce((total, power) => total + power, 0)
   return powers.map((power) => power / sum)
 }
 
@@ -67,7 +67,7 @@ export function shortAnswer(reading: Reading): string {
     case 'numbers':
       return reading.numbers
         .slice(0, 4)
-        .map((each) => (each.value === null ? 'not a number' : Number(each.value.toPrecision(4))))
+        .map((output) => (output.value === null ? 'not a number' : Number(output.value.toPrecision(4))))
         .join(', ')
     case 'other':
       return reading.text.slice(0, 60)

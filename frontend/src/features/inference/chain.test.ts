@@ -63,10 +63,10 @@ test('sends each tier what it hands up by, and the top nothing of it', () => {
 
 test('sends what is of one tier alone, by its name on the command line', () => {
   const values = valuesOf(PROPOSAL, limitsOf(',0.7'))
-  const tiers = values.tiers.map((each, place) =>
+  const tiers = values.tiers.map((tier, place) =>
     place === 2
-      ? { ...each, replicas: 3, gpu: 1, cluster: '4' }
-      : { ...each, upper_bootstrap_servers: place === 0 ? 'central:9092' : '', replicas: place },
+      ? { ...tier, replicas: 3, gpu: 1, cluster: '4' }
+      : { ...tier, upper_bootstrap_servers: place === 0 ? 'central:9092' : '', replicas: place },
   )
   const request = chainRequest(3, { ...values, tiers })
   expect(request.tiers?.[0]).toMatchObject({ upper_bootstrap_servers: 'central:9092' })

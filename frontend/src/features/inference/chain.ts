@@ -53,9 +53,9 @@ export function valuesOf(proposal: ChainProposal, limits: readonly (number | und
 
 /** '0.8,,0.9' -> [0.8, undefined, 0.9]. */
 export function limitsOf(text: string | undefined): (number | undefined)[] {
-  return (text ?? '').split(',').map((each) => {
-    const limit = Number(each)
-    return each.trim() !== '' && limit >= 0 && limit <= 1 ? limit : undefined
+  return (text ?? '').split(',').map((part) => {
+    const limit = Number(part)
+    return part.trim() !== '' && limit >= 0 && limit <= 1 ? limit : undefined
   })
 }
 
@@ -88,7 +88,7 @@ const OF_TIERS = ['replicas', 'upper_bootstrap_servers', 'output_bootstrap_serve
 
 export function chainEquivalents(request: ChainWriteRequest, form: ChainForm): Equivalents {
   const { tiers = [] } = request
-  const nameOf = (result: number) => form.tiers.find((each) => each.result === result)?.model_name ?? ''
+  const nameOf = (result: number) => form.tiers.find((tier) => tier.result === result)?.model_name ?? ''
   const options = [
     `--input ${shellQuote(request.input_topic ?? '')}`,
     `--output ${shellQuote(request.output_topic ?? '')}`,

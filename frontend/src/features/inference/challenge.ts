@@ -194,7 +194,7 @@ export function foundText(found: LiveComparison): string {
 
 /** When one of an inference's replicas spoke last; null before the first one did. */
 export function lastHeard({ replica_stats: stats }: Pick<Inference, 'replica_stats'>): string | null {
-  return stats.map((each) => each.updated_at).reduce<string | null>((a, b) => (a === null || a < b ? b : a), null)
+  return stats.map((report) => report.updated_at).reduce<string | null>((a, b) => (a === null || a < b ? b : a), null)
 }
 
 /** 'canary: version 2', 'shadow of 3'; '' for an inference that compares nothing. */

@@ -234,7 +234,7 @@ export function includeEquivalents(id: number, include: string[]): Equivalents {
 export function formatText(format: string, config: Record<string, unknown>): string {
   const origin = datasetOf(config)
   if (origin) return `${format} by the contract of ${origin.name}, version ${origin.version}`
-  const parts = [config.data_type, config.data_reshape].filter((each) => each !== undefined && each !== '')
+  const parts = [config.data_type, config.data_reshape].filter((setting) => setting !== undefined && setting !== '')
   return parts.length > 0 ? `${format}, ${parts.join(', ')}` : format
 }
 

@@ -78,7 +78,7 @@ test('one sentence tells the day', () => {
 test('confidence is drawn where an answer has one, and takes no room where none has', () => {
   const grids = (...steps: HistoryStep[]) => {
     const { grid, xAxis, series } = optionOf(day(...steps)) as Record<'grid' | 'xAxis' | 'series', { name: string }[]>
-    return { grids: grid.length, axes: xAxis.length, curves: series.map((each) => each.name) }
+    return { grids: grid.length, axes: xAxis.length, curves: series.map((curve) => curve.name) }
   }
   const regression = grids(step(0), step(5))
   expect([regression.grids, regression.axes]).toEqual([3, 3])

@@ -10,10 +10,10 @@ export type CurvePoint = [at: number, value: number | null]
 /** A point for each step, and between steps with silence in between a null, so that no line bridges it. */
 export function curveOf({ steps, step_minutes }: ServingHistory, name: Curve): CurvePoint[] {
   const step = step_minutes * 60_000
-  return steps.flatMap((each, index): CurvePoint[] => {
-    const at = Date.parse(each.at)
+  return steps.flatMap((historyStep, index): CurvePoint[] => {
+    const at = Date.parse(historyStep.at)
     const before = steps[index - 1]
-    const point: CurvePoint = [at, each[name]]
+    const point: CurvePoint = [at, historyStep[name]]
     return before && at - Date.parse(before.at) > step ? [[at - step, null], point] : [point]
   })
 }
@@ -30,23 +30,23 @@ export function barsOf(found: ServingHistory, name: Curve): CurvePoint[] {
 
 /** Where another attempt or revision began to answer: 'attempt 2', 'revision 3'. */
 export function marksOf(steps: readonly HistoryStep[]): { at: number; text: string }[] {
-  return steps.flatMap((each, index) => {
+  return steps.flatMap((step, index) => {
     const before = steps[index - 1]
     if (!before) return []
-    if (before.attempt !== each.attempt) return [{ at: Date.parse(each.at), text: `attempt ${each.attempt}` }]
-    if (before.revision !== each.revision) return [{ at: Date.parse(each.at), text: `revision ${each.revision}` }]
+    if (before.attempt !== step.attempt) return [{ at: Date.parse(step.at), text: `attempt ${step.attempt}` }]
+    if (before.revision !== step.revision) return [{ at: Date.parse(step.at), text: `revision ${step.revision}` }]
     return []
   })
 }
 
 /** Whether any answer was a choice between classes, so that there is a confidence to draw. */
 export function hasConfidence({ steps }: ServingHistory): boolean {
-  return steps.some((each) => each.confidence !== null)
+  return steps.some((step) => step.confidence !== null)
 }
 
 /** What the day held, in one sentence for those who do not see the picture. */
 export function daySummary({ steps }: ServingHistory): string {
-  const sum = (name: 'predicted' | 'dead_lettered' | 'restarts') => steps.reduce((all, each) => all + each[name], 0)
+  const sum = (name: 'predicted' | 'dead_lettered' | 'restarts') => steps.reduce((all, step) => all + step[name], 0)
   const restarts = sum('restarts')
   return [
     plural(sum('predicted'), 'record answered', 'records answered'),

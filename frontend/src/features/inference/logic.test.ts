@@ -22,7 +22,8 @@ describe('readAnswer', () => {
   it('turns scores of known classes into probabilities, and says so', () => {
     const reading = readAnswer([-4, 2, 0], ['cat', 'dog', 'cow'])
     expect(reading).toMatchObject({ kind: 'classes', softmax: true, best: { label: 'dog', value: 2 } })
-    const sum = reading.kind === 'classes' ? reading.classes.reduce((total, each) => total + each.share, 0) : 0
+    const sum =
+      reading.kind === 'classes' ? reading.classes.reduce((total, candidate) => total + candidate.share, 0) : 0
     expect(sum).toBeCloseTo(1)
   })
 

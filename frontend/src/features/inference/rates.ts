@@ -19,7 +19,7 @@ export class RateHistory {
     const now = report.at
     for (const [other, { at }] of this.latest) if (now - at > SILENT_MS) this.latest.delete(other)
     const reports = [...this.latest.values()]
-    const lags = reports.flatMap((each) => (each.lag === null ? [] : [each.lag]))
+    const lags = reports.flatMap((ratePoint) => (ratePoint.lag === null ? [] : [ratePoint.lag]))
     const point: RatePoint = {
       at: now,
       rate: reports.reduce((sum, each) => sum + (each.rate ?? 0), 0),

@@ -6,7 +6,7 @@ import { formatMetric, plural } from '~/lib/format'
 export function servingText(
   inference: Pick<Inference, 'replicas' | 'ready_replicas' | 'current_replicas' | 'replica_stats'>,
 ): string {
-  const said = inference.replica_stats.filter((each) => each.worker !== '' && each.state === 'running').length
+  const said = inference.replica_stats.filter((report) => report.worker !== '' && report.state === 'running').length
   // What is counted and what was said last may be a moment apart.
   const elsewhere = Math.min(said, inference.ready_replicas)
   if (inference.replicas === 0) return `${plural(inference.ready_replicas, 'external worker')}`
@@ -17,8 +17,8 @@ export function servingText(
 /** The same, where a replica has said now that all is as it was. */
 export function heardNow(inference: Inference, replica: number): Inference {
   const updated_at = new Date().toISOString()
-  const replica_stats = inference.replica_stats.map((each) =>
-    each.replica === replica ? { ...each, updated_at } : each,
+  const replica_stats = inference.replica_stats.map((report) =>
+    report.replica === replica ? { ...report, updated_at } : report,
   )
   return { ...inference, replica_stats }
 }
@@ -28,8 +28,8 @@ export function goingOver(
   inference: Pick<Inference, 'revision' | 'version' | 'replica_stats' | 'swap_failure'>,
 ): string {
   if (inference.swap_failure !== null) return ''
-  const telling = inference.replica_stats.filter((each) => each.state === 'running' && each.serving !== null)
-  const behind = telling.filter((each) => each.serving?.revision !== inference.revision)
+  const telling = inference.replica_stats.filter((report) => report.state === 'running' && report.serving !== null)
+  const behind = telling.filter((report) => report.serving?.revision !== inference.revision)
   if (behind.length === 0) return ''
   const done = telling.length - behind.length
   return `Switching to version ${inference.version}: ${done} of ${plural(telling.length, 'replica')} done.`

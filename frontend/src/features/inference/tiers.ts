@@ -23,7 +23,7 @@ export function upperFormat({ inputs }: Partial<Pick<Report, 'inputs'>>): FoundF
 
 /** What a proposal says of the tier of a result. */
 export function suggestionOf(proposal: ChainProposal | undefined, result: number): Suggestion | undefined {
-  const tier = proposal?.tiers.find((each) => each.result === result)
+  const tier = proposal?.tiers.find((tierProposal) => tierProposal.result === result)
   if (!proposal || !tier) return undefined
   const { input_topic, upper_topic = '', limit } = tier
   return { result, input_topic, output_topic: proposal.output_topic, upper_topic, limit: limit ?? '' }

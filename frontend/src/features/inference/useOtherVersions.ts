@@ -11,8 +11,8 @@ export function useOtherVersions({
 }: Pick<Inference, 'result' | 'version' | 'current_version'>) {
   const query = useVersions(result, [current_version])
   const choices = (query.data ?? [])
-    .filter((each) => each.number !== version)
-    .map((each) => ({ value: String(each.number), label: versionLabel(each) }))
+    .filter((candidate) => candidate.number !== version)
+    .map((listed) => ({ value: String(listed.number), label: versionLabel(listed) }))
   const placeholder = query.isPending ? 'Loading…' : choices.length === 0 ? 'No other version' : 'Choose a version'
   return { query, choices, placeholder }
 }

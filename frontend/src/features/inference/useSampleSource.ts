@@ -81,7 +81,7 @@ export function useSampleSource(inference: Inference): SampleSource {
     [preview.data],
   )
   const modelInput = model.data?.report.inputs?.[0]?.shape.slice(1) ?? null
-  const seen = useMemo(() => rangeOfSamples(samples.map((each) => each.sample)), [samples])
+  const seen = useMemo(() => rangeOfSamples(samples.map((sample) => sample.sample)), [samples])
   const modelShape = modelInput ? JSON.stringify(modelInput) : ''
   const drawable = useMemo(
     () => drawableShape(declared, modelShape ? (JSON.parse(modelShape) as (number | null)[]) : null),
@@ -92,7 +92,7 @@ export function useSampleSource(inference: Inference): SampleSource {
     () =>
       seen && drawable
         ? filledOfSamples(
-            samples.map((each) => each.sample),
+            samples.map((sample) => sample.sample),
             drawable,
             seen,
           )
@@ -100,7 +100,10 @@ export function useSampleSource(inference: Inference): SampleSource {
     [samples, drawable, seen],
   )
   return {
-    loading: [result, model, stream].some((each) => each.isPending && each.fetchStatus !== 'idle'),
+    loading: [result, model, stream].some(
+      (queryObserverRefetchErrorResult) =>
+        queryObserverRefetchErrorResult.isPending && queryObserverRefetchErrorResult.fetchStatus !== 'idle',
+    ),
     declared,
     dtype,
     drawable,
@@ -126,5 +129,5 @@ export function declaredShape(config: Record<string, unknown>): number[] | null 
 function labelOf(label: { label_sample: SampleData | null; label_text: string | null }): string | null {
   if (label.label_text !== null) return label.label_text
   const values = label.label_sample?.values
-  return values && values.length > 0 ? values.map((each) => formatValue(each)).join(', ') : null
+  return values && values.length > 0 ? values.map((value) => formatValue(value)).join(', ') : null
 }

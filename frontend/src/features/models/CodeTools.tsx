@@ -55,17 +55,17 @@ export function CodeTools({
           </Button>
         </Menu.Target>
         <Menu.Dropdown>
-          {TEMPLATES.map((each) => (
+          {TEMPLATES.map((template) => (
             <Menu.Item
-              key={each.id}
-              onClick={() => onTemplate(each)}
+              key={template.id}
+              onClick={() => onTemplate(template)}
               rightSection={
                 <SmallPrint>
-                  <FrameworkTitle framework={each.framework} />
+                  <FrameworkTitle framework={template.framework} />
                 </SmallPrint>
               }
             >
-              {each.title}
+              {template.title}
             </Menu.Item>
           ))}
         </Menu.Dropdown>

@@ -148,8 +148,8 @@ export function ModelForm({
       })
   }
   const chooseFramework = (framework: FrameworkEnum) => {
-    const now = TEMPLATES.find((each) => each.code === values.code)
-    const same = TEMPLATES.find((each) => each.title === now?.title && each.framework === framework)
+    const now = TEMPLATES.find((template) => template.code === values.code)
+    const same = TEMPLATES.find((template) => template.title === now?.title && template.framework === framework)
     if (same) begin(valuesOfTemplate(same))
     else form.setFieldValue('framework', framework)
   }
@@ -247,7 +247,7 @@ export function ModelForm({
               <TemplatePicker
                 framework={values.framework}
                 distributed={values.distributed}
-                onPick={(each: Template) => replace(valuesOfTemplate(each))}
+                onPick={(template: Template) => replace(valuesOfTemplate(template))}
               />
             )}
             <HowToWrite framework={values.framework} distributed={values.distributed} />
@@ -283,7 +283,7 @@ export function ModelForm({
               actions={
                 <CodeTools
                   values={values}
-                  onTemplate={(each) => replace(valuesOfTemplate(each))}
+                  onTemplate={(template) => replace(valuesOfTemplate(template))}
                   onFile={(file) => replace({ ...values, ...file, name: values.name || file.name })}
                 />
               }
@@ -375,11 +375,11 @@ function whyOff({
 }
 
 function isTemplateCode(code: string): boolean {
-  return TEMPLATES.some((each) => each.code === code)
+  return TEMPLATES.some((template) => template.code === code)
 }
 
 function isTemplateName(name: string): boolean {
-  return TEMPLATES.some((each) => each.name === name)
+  return TEMPLATES.some((template) => template.name === name)
 }
 
 function Fold({

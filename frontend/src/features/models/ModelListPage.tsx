@@ -55,9 +55,9 @@ const COLUMNS: DataTableColumn<ModelRow>[] = [
         <Dimmed>not used yet</Dimmed>
       ) : (
         <Group gap={6}>
-          {row.used_by.slice(0, 2).map((each) => (
-            <ConfigurationLink id={each.id} key={each.id} maw={220} truncate>
-              {each.name}
+          {row.used_by.slice(0, 2).map((of) => (
+            <ConfigurationLink id={of.id} key={of.id} maw={220} truncate>
+              {of.name}
             </ConfigurationLink>
           ))}
           {row.used_by.length > 2 && <Text size="sm">and {row.used_by.length - 2} more</Text>}

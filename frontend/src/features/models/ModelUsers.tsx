@@ -23,7 +23,7 @@ export function ModelUsers({
   results: UseQueryResult<PaginatedResultRowList, unknown>
 }) {
   const { can } = useSession()
-  const lower = subModels.filter((each) => each.upper_model === model.id)
+  const lower = subModels.filter((modelRow) => modelRow.upper_model === model.id)
   const rows = results.data?.results ?? []
   if (model.used_by.length === 0 && lower.length === 0 && results.data?.count === 0) {
     return (
@@ -50,9 +50,9 @@ export function ModelUsers({
           <Dimmed>None</Dimmed>
         ) : (
           <Group gap="md">
-            {model.used_by.map((each) => (
-              <ConfigurationLink id={each.id} key={each.id}>
-                {each.name}
+            {model.used_by.map((of) => (
+              <ConfigurationLink id={of.id} key={of.id}>
+                {of.name}
               </ConfigurationLink>
             ))}
           </Group>
@@ -62,9 +62,9 @@ export function ModelUsers({
         <Stack gap={4}>
           <Title order={2}>Sub-model that sends to it</Title>
           <Group gap="md">
-            {lower.map((each) => (
-              <ModelLink id={each.id} key={each.id}>
-                {each.name}
+            {lower.map((modelRow) => (
+              <ModelLink id={modelRow.id} key={modelRow.id}>
+                {modelRow.name}
               </ModelLink>
             ))}
           </Group>
@@ -120,7 +120,9 @@ function ResultTable({ rows }: { rows: readonly ResultRow[] }) {
           title: 'Samples',
           right: true,
           cell: (row) =>
-            row.outcome ? formatExact(Object.values(row.outcome.samples).reduce((sum, each) => sum + each, 0)) : NONE,
+            row.outcome
+              ? formatExact(Object.values(row.outcome.samples).reduce((sum, sample) => sum + sample, 0))
+              : NONE,
         },
         { title: 'Created', cell: (row) => <Age at={row.created_at} size="sm" /> },
       ]}

@@ -33,8 +33,8 @@ export function ReportView({ report }: { report: Report }) {
       {report.warnings && report.warnings.length > 0 && <Caution title="Warnings" texts={report.warnings} />}
       {report.notes && report.notes.length > 0 && (
         <List size="sm" c="dimmed">
-          {report.notes.map((each) => (
-            <List.Item key={each}>{each}</List.Item>
+          {report.notes.map((note) => (
+            <List.Item key={note}>{note}</List.Item>
           ))}
         </List>
       )}
@@ -66,8 +66,8 @@ function shapesOf(report: Report) {
 }
 
 function LayerTable({ layers }: { layers: readonly Layer[] }) {
-  const most = Math.max(1, ...layers.map((each) => each.parameters))
-  const withShapes = layers.some((each) => each.shape !== null)
+  const most = Math.max(1, ...layers.map((layer) => layer.parameters))
+  const withShapes = layers.some((layer) => layer.shape !== null)
   return (
     <RowTable
       label="Layers"
@@ -77,17 +77,17 @@ function LayerTable({ layers }: { layers: readonly Layer[] }) {
       stickyHeader
       withTableBorder={false}
       rows={layers}
-      rowKey={(each) => each.name}
+      rowKey={(layer) => layer.name}
       columns={[
         {
           title: 'Layer',
-          cell: (each) => (
+          cell: (layer) => (
             <>
-              {typeName(each)}{' '}
-              {each.type && (
+              {typeName(layer)}{' '}
+              {layer.type && (
                 <SmallPrint span>
-                  {each.name} {typeArguments(each)}
-                  {each.from ? ` after ${each.from}` : ''}
+                  {layer.name} {typeArguments(layer)}
+                  {layer.from ? ` after ${layer.from}` : ''}
                 </SmallPrint>
               )}
             </>
@@ -96,22 +96,22 @@ function LayerTable({ layers }: { layers: readonly Layer[] }) {
         },
         withShapes && {
           title: 'Output shape',
-          cell: (each) => (each.shape ? shapeText(each.shape) : ''),
+          cell: (layer) => (layer.shape ? shapeText(layer.shape) : ''),
           td: { style: { whiteSpace: 'nowrap' } },
         },
         {
           title: 'Parameters',
           right: true,
           w: 110,
-          cell: (each) => (
+          cell: (layer) => (
             <>
-              {formatExact(each.parameters)}
+              {formatExact(layer.parameters)}
               <Progress
-                value={(100 * each.parameters) / most}
+                value={(100 * layer.parameters) / most}
                 size={3}
                 mt={2}
                 aria-hidden
-                style={{ visibility: each.parameters > 0 ? 'visible' : 'hidden' }}
+                style={{ visibility: layer.parameters > 0 ? 'visible' : 'hidden' }}
               />
             </>
           ),

@@ -21,14 +21,16 @@ export function TemplatePicker({
         Start from a template, or paste your own code below
       </Text>
       <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="xs" verticalSpacing="xs">
-        {TEMPLATES.filter((each) => each.framework === framework && (each.distributed || !distributed)).map((each) => (
-          <UnstyledButton key={each.id} className={classes.template} onClick={() => onPick(each)}>
-            <Text size="sm" fw={500}>
-              {each.title}
-            </Text>
-            <SmallPrint>{each.about}</SmallPrint>
-          </UnstyledButton>
-        ))}
+        {TEMPLATES.filter((template) => template.framework === framework && (template.distributed || !distributed)).map(
+          (template) => (
+            <UnstyledButton key={template.id} className={classes.template} onClick={() => onPick(template)}>
+              <Text size="sm" fw={500}>
+                {template.title}
+              </Text>
+              <SmallPrint>{template.about}</SmallPrint>
+            </UnstyledButton>
+          ),
+        )}
       </SimpleGrid>
     </Stack>
   )

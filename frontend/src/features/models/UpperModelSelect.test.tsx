@@ -34,7 +34,7 @@ test('the chain is drawn as it will be, and a sub-model that has a lower one say
   expect(screen.getByText('a gap')).toBeInTheDocument()
   fireEvent.click(screen.getByRole('combobox', { ...FAST, name: 'Upper model' }))
   const options = await screen.findAllByRole('option', FAST)
-  expect(options.map((each) => each.textContent)).toEqual(['cloud (model 1, above fog already)', 'fog (model 2)'])
+  expect(options.map((option) => option.textContent)).toEqual(['cloud (model 1, above fog already)', 'fog (model 2)'])
   expect(options[0]).toHaveAttribute('data-combobox-disabled')
   fireEvent.click(options[1] as HTMLElement)
   expect(chain.textContent).toMatch(/^cloud.*fog.*sends 32, fog takes 64.*edge/)

@@ -22,12 +22,12 @@ export function UpperModelSelect({
   const subModels = useSubModels()
   const data = subModels
     // What is chosen is shown in any case: the API says why it cannot be.
-    .filter((each) => each.id !== own && (each.framework === framework || String(each.id) === value))
-    .map((each) => {
-      const reason = reasonAgainst(each, own, subModels)
+    .filter((model) => model.id !== own && (model.framework === framework || String(model.id) === value))
+    .map((model) => {
+      const reason = reasonAgainst(model, own, subModels)
       return {
-        value: String(each.id),
-        label: `${each.name} (model ${each.id}${reason && `, ${reason}`})`,
+        value: String(model.id),
+        label: `${model.name} (model ${model.id}${reason && `, ${reason}`})`,
         disabled: reason !== '',
       }
     })
@@ -51,9 +51,9 @@ export function UpperModelSelect({
 
 /** Why a sub-model cannot be above this one; empty where it can. */
 function reasonAgainst(upper: ModelRow, own: number | undefined, subModels: readonly ModelRow[]): string {
-  const chain = chainsOf(subModels).find((each) => each.includes(upper)) ?? []
+  const chain = chainsOf(subModels).find((model) => model.includes(upper)) ?? []
   const place = chain.findIndex(({ id }) => id === own)
   if (place > chain.indexOf(upper)) return 'below this one'
-  const lower = subModels.find((each) => each.upper_model === upper.id && each.id !== own)
+  const lower = subModels.find((model) => model.upper_model === upper.id && model.id !== own)
   return lower ? `above ${lower.name} already` : ''
 }

@@ -26,5 +26,5 @@ export function bestOf(rows: readonly Tested[], name: string): number | undefine
   })
   if (known.length < 2) return undefined
   const sign = greaterIsBetter(name) === false ? -1 : 1
-  return known.reduce((best, each) => (sign * each.value > sign * best.value ? each : best)).id
+  return known.reduce((best, candidate) => (sign * candidate.value > sign * best.value ? candidate : best)).id
 }

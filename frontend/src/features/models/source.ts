@@ -57,7 +57,7 @@ export function keyOf({ framework, imports, code, distributed }: Source): string
 /** The verdict inside a refusal to save; null when the refusal is about something else. */
 export function verdictErrorOf(error: unknown): VerdictError | null {
   const problem = problemOf(error)
-  const refused = problem.fields.find((each) => each.field === 'code' || each.field === 'imports')
+  const refused = problem.fields.find((field) => field.field === 'code' || field.field === 'imports')
   if (problem.status !== 422 || !refused) return null
   return {
     kind: refused.code,

@@ -60,5 +60,5 @@ export const TEMPLATES: readonly Template[] = Object.entries(SHARED).flatMap(([i
 )
 
 export function templateOf(id: string | undefined): Template | undefined {
-  return TEMPLATES.find((each) => each.id === id)
+  return TEMPLATES.find((template) => template.id === id)
 }

@@ -35,7 +35,7 @@ function endless() {
 }
 
 const tickets = (written: { path: string; body: unknown }[], path: string) =>
-  written.filter((each) => each.path === path).map((each) => (each.body as { ticket: string }).ticket)
+  written.filter((request) => request.path === path).map((request) => (request.body as { ticket: string }).ticket)
 
 test('a check that is cancelled ends in the executor, and leaves nothing known of the code', async () => {
   const written = endless()

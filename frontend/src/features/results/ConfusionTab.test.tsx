@@ -28,7 +28,11 @@ test('samples behind a cell that are rows have the names of their columns', asyn
   platform({ 'GET /api/results/7/confusion_samples/': found })
   await show(<ConfusionTab result={RESULT} search={{ cell: '0-1' }} onSearch={() => {}} />)
   const table = within(await screen.findByRole('table', { name: 'Rows of the cell' }))
-  expect(table.getAllByRole('columnheader').map((each) => each.textContent)).toEqual(['Probability', 'gender', 'age'])
+  expect(table.getAllByRole('columnheader').map((header) => header.textContent)).toEqual([
+    'Probability',
+    'gender',
+    'age',
+  ])
   expect(table.getByText('61')).toHaveAttribute('data-title', 'age')
 })
 

@@ -93,7 +93,7 @@ function CellSamples({
   total: number
   onClose: () => void
 }) {
-  const kept = result.artifacts.some((each) => each.name === SAMPLES_FILE)
+  const kept = result.artifacts.some((artifact) => artifact.name === SAMPLES_FILE)
   const query = useQuery({
     ...resultsConfusionSamplesRetrieveOptions({ path: { id: String(result.id) }, query: cell }),
     enabled: kept && total > 0,
@@ -150,8 +150,8 @@ function CellSamples({
             rows={found.samples}
             rowKey={(_, index) => index}
             columns={[
-              { title: 'Probability', rowHead: true, cell: (each) => formatPercent(each.probability) },
-              ...sampleColumns<CellSample>(found.columns, (each) => each.sample),
+              { title: 'Probability', rowHead: true, cell: (sample) => formatPercent(sample.probability) },
+              ...sampleColumns<CellSample>(found.columns, (sample) => sample.sample),
             ]}
           />
           {found.columns.length > MOST_COLUMNS && (
@@ -162,17 +162,17 @@ function CellSamples({
         </>
       ) : (
         <Group gap="md" align="flex-start" component="ul" p={0} m={0} style={{ listStyle: 'none' }}>
-          {found.samples.map((each, index) => (
+          {found.samples.map((sample, index) => (
             // biome-ignore lint/suspicious/noArrayIndexKey: a cell's samples have a fixed order
             <Box component="li" key={index} maw="100%">
               <SampleView
-                sample={each.sample}
+                sample={sample.sample}
                 size={96}
                 label={`Sample ${index + 1}: actual ${nameOf(cell.actual)}, predicted ${nameOf(cell.predicted)}`}
               />
               <Text size="xs" maw={160} style={{ overflowWrap: 'anywhere' }}>
                 {nameOf(cell.actual)} → <b>{nameOf(cell.predicted)}</b>{' '}
-                <SmallPrint span>{formatPercent(each.probability)}</SmallPrint>
+                <SmallPrint span>{formatPercent(sample.probability)}</SmallPrint>
               </Text>
             </Box>
           ))}
@@ -210,7 +210,7 @@ function NoMatrix({ result }: { result: Result }) {
       </Text>
     )
   }
-  const reason = result.outcome?.warnings.find((each) => each.startsWith(NO_MATRIX))
+  const reason = result.outcome?.warnings.find((warning) => warning.startsWith(NO_MATRIX))
   if (reason) return <EmptyState title="No confusion matrix">{sentence(reason.slice(NO_MATRIX.length))}</EmptyState>
   return (
     <EmptyState

@@ -22,10 +22,10 @@ export function EvaluationTab({ evaluation, result }: { evaluation: Evaluation; 
   if (evaluation.curves) return <TwoClasses curves={evaluation.curves} result={result} />
   return (
     <Group align="flex-start" gap="xl">
-      {evaluation.residuals.map((each) => (
-        <Fragment key={each.number}>
-          <PredictedAndTrue residuals={each} result={result} several={evaluation.residuals.length > 1} />
-          <Errors residuals={each} result={result} several={evaluation.residuals.length > 1} />
+      {evaluation.residuals.map((residual) => (
+        <Fragment key={residual.number}>
+          <PredictedAndTrue residuals={residual} result={result} several={evaluation.residuals.length > 1} />
+          <Errors residuals={residual} result={result} several={evaluation.residuals.length > 1} />
         </Fragment>
       ))}
     </Group>
@@ -170,7 +170,7 @@ function PredictedAndTrue({ residuals, result, several }: { residuals: Residuals
   const { points, quantiles, samples, number } = residuals
   const title = several ? `Output ${number}: predicted and actual` : 'Predicted and actual'
   const option = useMemo<EChartsCoreOption>(() => {
-    const values = points.flat().filter((each) => each !== null)
+    const values = points.flat().filter((point) => point !== null)
     const ends = [Math.min(...values), Math.max(...values)]
     return {
       grid: { left: 24, right: 16, top: 12, bottom: 20, outerBoundsMode: 'same' },
@@ -182,7 +182,7 @@ function PredictedAndTrue({ residuals, result, several }: { residuals: Residuals
         {
           type: 'line',
           name: 'perfect prediction',
-          data: ends.map((each) => [each, each]),
+          data: ends.map((end) => [end, end]),
           showSymbol: false,
           lineStyle: { type: 'dashed', width: 1 },
         },

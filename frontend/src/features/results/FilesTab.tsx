@@ -106,17 +106,17 @@ function Serve({ result }: { result: Result }) {
             : null,
           [
             'Runs on',
-            result.artifacts.some((each) => each.name === 'model.onnx')
+            result.artifacts.some((artifact) => artifact.name === 'model.onnx')
               ? 'ONNX Runtime, the fastest option'
               : `${titleOf(frameworks, result.framework)}, because it could not be converted to ONNX`,
           ],
           running.length > 0 && [
             'Served by',
             <Group key="inferences" gap="xs">
-              {running.map((each) => (
-                <Fragment key={each.id}>
-                  <InferenceLink id={each.id}>inference {each.id}</InferenceLink>
-                  <InferenceBadge inference={each} />
+              {running.map((inference) => (
+                <Fragment key={inference.id}>
+                  <InferenceLink id={inference.id}>inference {inference.id}</InferenceLink>
+                  <InferenceBadge inference={inference} />
                 </Fragment>
               ))}
             </Group>,

@@ -47,7 +47,9 @@ function Serving({ tier: { result, limit } }: { tier: TierCurve }) {
       await queryClient.invalidateQueries(options)
     },
   })
-  const serving = (inferences.data?.results ?? []).filter((each) => each.limit !== null && !hasEnded(each))
+  const serving = (inferences.data?.results ?? []).filter(
+    (inference) => inference.limit !== null && !hasEnded(inference),
+  )
   if (limit === null) return null
   return (
     <>

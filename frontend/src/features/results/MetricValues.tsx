@@ -23,7 +23,7 @@ export function MetricValues({
   const unit = unitOf(result.metrics)
   const last = epochs.at(-1)?.epoch ?? 1
   // Of very many windows not each is kept here: then the one before it is shown, under its own number.
-  const chosen = epoch === undefined ? undefined : epochs.findLast((each) => each.epoch <= epoch)
+  const chosen = epoch === undefined ? undefined : epochs.findLast((candidate) => candidate.epoch <= epoch)
   const rows = [
     ...summarise(epochs).map(({ metric, part, last, best, bestEpoch }) => ({
       metric,
@@ -31,7 +31,7 @@ export function MetricValues({
       course: (
         <Sparkline
           label={`${metric}, ${PART_NAMES[part]}`}
-          values={epochs.flatMap((each) => each[part][metric] ?? (metric in each[part] ? null : []))}
+          values={epochs.flatMap((metrics) => metrics[part][metric] ?? (metric in metrics[part] ? null : []))}
         />
       ),
       last,

@@ -136,7 +136,7 @@ function Answers({ result, epochs }: { result: Result; epochs: readonly EpochMet
   )
   // As in every list: from its start to its end, with reading, testing and storing.
   const seconds = durationSeconds(result, now)
-  const last = summarise(epochs).filter((each) => each.part === 'validation')
+  const last = summarise(epochs).filter((metric) => metric.part === 'validation')
   return (
     <Group gap={32} align="flex-start">
       {Object.entries(outcome?.scores ?? {}).map(([name, value]) => (
@@ -157,20 +157,22 @@ function Answers({ result, epochs }: { result: Result; epochs: readonly EpochMet
         />
       ))}
       {tests.length === 0 &&
-        last.map((each) => (
+        last.map((metric) => (
           <Stat
-            key={each.metric}
-            name={`Validation ${each.metric}`}
-            value={metricText(each.metric, each.last)}
+            key={metric.metric}
+            name={`Validation ${metric.metric}`}
+            value={metricText(metric.metric, metric.last)}
             note={
-              each.bestEpoch ? `best ${metricText(each.metric, each.best)} in ${unit} ${each.bestEpoch}` : undefined
+              metric.bestEpoch
+                ? `best ${metricText(metric.metric, metric.best)} in ${unit} ${metric.bestEpoch}`
+                : undefined
             }
           />
         ))}
       {outcome && (
         <Stat
           name="Samples"
-          value={formatCount(Object.values(outcome.samples).reduce((sum, each) => sum + each, 0))}
+          value={formatCount(Object.values(outcome.samples).reduce((sum, sample) => sum + sample, 0))}
           note={`${formatCount(outcome.samples.training)} training, ${formatCount(outcome.samples.validation)} validation, ${formatCount(outcome.samples.test)} test${outcome.samples.pseudo_labelled === undefined ? '' : `, ${formatCount(outcome.samples.pseudo_labelled)} without a label`}`}
         />
       )}

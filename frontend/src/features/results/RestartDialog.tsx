@@ -51,7 +51,10 @@ export function RestartDialog({
           label="Stream"
           description="Its records are read from Kafka again; nothing is sent."
           placeholder={streams.isPending ? 'Loading…' : 'Choose a stream'}
-          data={(streams.data?.results ?? []).map((each) => ({ value: String(each.id), label: streamText(each) }))}
+          data={(streams.data?.results ?? []).map((listed) => ({
+            value: String(listed.id),
+            label: streamText(listed),
+          }))}
           value={stream === null ? null : String(stream)}
           onChange={(value) => setStream(value === null ? null : Number(value))}
           searchable

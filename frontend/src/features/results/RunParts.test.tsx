@@ -32,12 +32,10 @@ test('the parts of one run are together from below, each with what is known of i
   platform({ 'GET /api/results/': page(...rows) })
   await show(<Shown of={rows[1] as ResultRow} />)
   const table = await screen.findByRole('table', { hidden: true })
-  const cells = [...table.querySelectorAll('tbody tr')].map((each) =>
-    [...each.children].map((cell) => cell.textContent),
-  )
+  const cells = [...table.querySelectorAll('tbody tr')].map((row) => [...row.children].map((cell) => cell.textContent))
   expect(cells).toEqual([
     ['model 8', '0.9', '256 B', '2.0 ms', '1.5'],
     ['model 7', '0.98', '–', '2.0 ms', '1.5'],
   ])
-  expect(screen.getAllByRole('link', { hidden: true }).map((each) => each.textContent)).toEqual(['model 7'])
+  expect(screen.getAllByRole('link', { hidden: true }).map((link) => link.textContent)).toEqual(['model 7'])
 })

@@ -52,7 +52,7 @@ test('pinning takes one click, and its refusal is shown', async () => {
 test('the current one cannot be deleted nor made current, a pinned one can be let go', async () => {
   platform({})
   await opened(version(3, { current: true, pinned: true }))
-  expect(screen.getAllByRole('menuitem', FAST).map((each) => each.textContent)).toEqual([
+  expect(screen.getAllByRole('menuitem', FAST).map((menuitem) => menuitem.textContent)).toEqual([
     'Files…',
     'Serve',
     'Model card',

@@ -88,7 +88,7 @@ export function VersionActions({
         what="version"
         name={String(version.number)}
         losses={[
-          `${plural(version.artifacts.length, 'file')}, ${formatBytes(version.artifacts.reduce((sum, each) => sum + each.size, 0))}`,
+          `${plural(version.artifacts.length, 'file')}, ${formatBytes(version.artifacts.reduce((sum, artifact) => sum + artifact.size, 0))}`,
           'its scores and comparisons',
         ]}
         onDelete={async () => {

@@ -154,11 +154,11 @@ function VersionTable({
           cell: (version) => (
             <Group gap={6}>
               {serving
-                .filter((each) => each.version === version.number)
-                .map((each) => (
-                  <span key={each.id}>
-                    <InferenceLink id={each.id}>{each.id}</InferenceLink>
-                    {each.follows && <SmallPrint span> follows</SmallPrint>}
+                .filter((inference) => inference.version === version.number)
+                .map((inference) => (
+                  <span key={inference.id}>
+                    <InferenceLink id={inference.id}>{inference.id}</InferenceLink>
+                    {inference.follows && <SmallPrint span> follows</SmallPrint>}
                   </span>
                 ))}
             </Group>

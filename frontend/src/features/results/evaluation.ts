@@ -8,7 +8,7 @@ const NOTHING: ThresholdPoint = { threshold: 1, true_positives: 0, false_positiv
 /** What is positive from ``threshold`` on: the last kept point that is not below it. */
 export function pointAt({ points }: Pick<Curves, 'points'>, threshold: number): ThresholdPoint {
   // Thresholds are float32 values widened to float64, which a slider cannot meet to the last digit.
-  return points.findLast((each) => each.threshold >= threshold - 1e-7) ?? { ...NOTHING, threshold }
+  return points.findLast((point) => point.threshold >= threshold - 1e-7) ?? { ...NOTHING, threshold }
 }
 
 /** Rows are actual classes, the negative one first. */
@@ -40,16 +40,16 @@ export function ratesAt(curves: Curves, point: ThresholdPoint): Rates {
 
 /** From the corner where nothing is positive: [false positive rate, recall]. */
 export function rocPoints(curves: Curves): [number, number][] {
-  return [NOTHING, ...curves.points].map((each) => {
-    const { falseRate, recall } = ratesAt(curves, each)
+  return [NOTHING, ...curves.points].map((point) => {
+    const { falseRate, recall } = ratesAt(curves, point)
     return [falseRate, recall]
   })
 }
 
 /** [recall, precision]. */
 export function prPoints(curves: Curves): [number, number][] {
-  return curves.points.flatMap((each) => {
-    const { recall, precision } = ratesAt(curves, each)
+  return curves.points.flatMap((point) => {
+    const { recall, precision } = ratesAt(curves, point)
     return precision === null ? [] : [[recall, precision] as [number, number]]
   })
 }

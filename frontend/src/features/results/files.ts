@@ -5,7 +5,7 @@ const UNKNOWN: FileUse = { purpose: 'A file from the training.', needs: [], pyth
 
 /** By the name of a framework and of a file; one that is not known has a use without a program. */
 export function useOf(frameworks: readonly Framework[], framework: string, name: string): FileUse {
-  return frameworks.find((each) => each.name === framework)?.files[name] ?? UNKNOWN
+  return frameworks.find((candidate) => candidate.name === framework)?.files[name] ?? UNKNOWN
 }
 
 /** The model first, what only explains it last. */

@@ -90,13 +90,13 @@ test('two of the address are compared; a third takes the place of the oldest cho
   expect(withChoice('3,5', 8)).toBe('5,8')
   expect(withChoice('3,5', 3)).toBe('5')
   expect(withChoice('x,5', 5)).toBeUndefined()
-  expect(chosenOf('5,9,3', [version(5), version(4), version(3)]).map((each) => each.number)).toEqual([5, 3])
+  expect(chosenOf('5,9,3', [version(5), version(4), version(3)]).map((chosen) => chosen.number)).toEqual([5, 3])
   expect(chosenOf('', [version(5)])).toEqual([])
 })
 
 test('what differs between two versions is distinguished from what does not', () => {
   const other = version(4, { outcome: { ...OUTCOME, test_metrics: { accuracy: 0.95 }, versions: { keras: '3.16' } } })
-  const rows = Object.fromEntries(differencesOf(version(3), other).map((each) => [each.name, each]))
+  const rows = Object.fromEntries(differencesOf(version(3), other).map((difference) => [difference.name, difference]))
   expect(rows['test accuracy']).toMatchObject({ values: ['0.91', '0.95'], differs: true })
   expect(rows['test loss']).toMatchObject({ values: ['0.2', '–'], differs: true })
   expect(rows.numpy).toMatchObject({ values: ['2.1', '–'], differs: true })

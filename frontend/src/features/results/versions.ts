@@ -43,9 +43,9 @@ export function positionsText({ positions }: Pick<Version, 'positions'>): string
 /** What happens to those that serve a result when another version becomes current. */
 export function followersText(serving: readonly Pick<Inference, 'id' | 'follows'>[]): string {
   const named = (inferences: readonly Pick<Inference, 'id'>[]) =>
-    `${inferences.length === 1 ? 'Inference' : 'Inferences'} ${inferences.map((each) => each.id).join(', ')}`
-  const following = serving.filter((each) => each.follows)
-  const staying = serving.filter((each) => !each.follows)
+    `${inferences.length === 1 ? 'Inference' : 'Inferences'} ${inferences.map((inference) => inference.id).join(', ')}`
+  const following = serving.filter((inference) => inference.follows)
+  const staying = serving.filter((inference) => !inference.follows)
   const stay =
     staying.length > 0
       ? ` ${named(staying)} ${staying.length === 1 ? 'stays at its' : 'stay at their'} current version.`
@@ -73,7 +73,7 @@ export function differencesOf(one: Version, other: Version): Difference[] {
     const values = [of(one), of(other)] as const
     return { name, values, differs: values[0] !== values[1] }
   }
-  const packages = [...new Set([one, other].flatMap((each) => Object.keys(each.outcome.versions)))].sort()
+  const packages = [...new Set([one, other].flatMap((version) => Object.keys(version.outcome.versions)))].sort()
   return [
     ...versionMetrics([one, other]).map((metric) =>
       row(`test ${metric}`, ({ outcome }) =>
@@ -101,9 +101,9 @@ export function chosenOf(text: string | undefined, versions: readonly Version[])
 
 /** The address's text with one more, or one fewer; of three the oldest choice goes. */
 export function withChoice(text: string | undefined, number: number): string | undefined {
-  const chosen = (text ?? '').split(',').filter((each) => /^\d+$/.test(each))
+  const chosen = (text ?? '').split(',').filter((part) => /^\d+$/.test(part))
   const next = chosen.includes(String(number))
-    ? chosen.filter((each) => each !== String(number))
+    ? chosen.filter((part) => part !== String(number))
     : [...chosen, String(number)].slice(-2)
   return next.length > 0 ? next.join(',') : undefined
 }

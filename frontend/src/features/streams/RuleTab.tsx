@@ -87,22 +87,25 @@ function Ranges({ title, ranges }: { title: string; ranges: readonly StreamRange
         maw={720}
         style={{ fontVariantNumeric: 'tabular-nums' }}
         rows={ranges.slice(0, 200)}
-        rowKey={(each) => `${each.topic}:${each.partition}:${each.start}`}
+        rowKey={(range) => `${range.topic}:${range.partition}:${range.start}`}
         columns={[
           {
             title: 'Topic',
-            cell: (each) => (
-              <TopicLink name={each.topic} search={{ from: 'offset', offset: each.start, partition: each.partition }} />
+            cell: (range) => (
+              <TopicLink
+                name={range.topic}
+                search={{ from: 'offset', offset: range.start, partition: range.partition }}
+              />
             ),
           },
-          { title: 'Partition', right: true, cell: (each) => each.partition },
-          { title: 'First offset', right: true, cell: (each) => formatExact(each.start) },
+          { title: 'Partition', right: true, cell: (range) => range.partition },
+          { title: 'First offset', right: true, cell: (range) => formatExact(range.start) },
           {
             title: 'Last offset',
             right: true,
-            cell: (each) => (each.end === null ? 'without end' : formatExact(each.end - 1)),
+            cell: (range) => (range.end === null ? 'without end' : formatExact(range.end - 1)),
           },
-          { title: 'Records at most', right: true, cell: (each) => formatExact(mostRecords([each])) },
+          { title: 'Records at most', right: true, cell: (range) => formatExact(mostRecords([range])) },
         ]}
       />
     </Stack>

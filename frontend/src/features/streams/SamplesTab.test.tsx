@@ -29,7 +29,7 @@ test('samples that are rows are a table with the names of their columns, and wha
     { ...NUMBER, name: 'age', missing: 0.25 },
   ])
   const table = within(await screen.findByRole('table', { name: 'Samples' }))
-  expect(table.getAllByRole('columnheader').map((each) => each.textContent)).toEqual([
+  expect(table.getAllByRole('columnheader').map((header) => header.textContent)).toEqual([
     'Record',
     'Label',
     'age',
@@ -39,7 +39,7 @@ test('samples that are rows are a table with the names of their columns, and wha
   expect(within(first as HTMLElement).getByText('61')).toHaveAttribute('data-title', 'age')
   expect(within(second as HTMLElement).getByRole('img', { name: 'Not decoded: cut' })).toBeInTheDocument()
   const columns = within(await screen.findByRole('table', { name: 'Columns of the samples' }))
-  const cells = columns.getAllByRole('cell').map((each) => [each.getAttribute('data-title'), each.textContent])
+  const cells = columns.getAllByRole('cell').map((cell) => [cell.getAttribute('data-title'), cell.textContent])
   expect(cells.slice(0, 5)).toEqual([
     ['Min', '20'],
     ['Mean', '60'],

@@ -35,7 +35,7 @@ function ContractSamples({ stream }: { stream: number }) {
   if (query.error)
     return <ProblemAlert error={query.error} title="The records cannot be read" onRetry={() => void query.refetch()} />
   if (!query.data) return <Skeleton height={320} role="status" aria-label="Loading samples" />
-  const columns = query.data.columns.filter((each) => each.place.startsWith('columns.'))
+  const columns = query.data.columns.filter((column) => column.place.startsWith('columns.'))
   return (
     <Stack gap="md">
       <ColumnStatistics statistics={{ ...query.data, columns }} />
@@ -79,9 +79,9 @@ function Pages({ stream, search, onSearch }: SamplesTabProps) {
       </ProblemAlert>
     )
   const { samples, next, total, doubts, columns } = query.data
-  const failed = samples.filter((each) => each.error).length
+  const failed = samples.filter((sample) => sample.error).length
   const reasons = reasonsOf(samples)
-  const shape = samples.find((each) => each.features)?.features
+  const shape = samples.find((sample) => sample.features)?.features
   if (samples.length === 0)
     return <EmptyState title="No samples">The announced ranges hold no records from this position.</EmptyState>
   return (
@@ -137,9 +137,9 @@ function Pages({ stream, search, onSearch }: SamplesTabProps) {
         <SampleRows samples={samples} columns={columns} />
       ) : (
         <ul className={classes.grid}>
-          {samples.map((each, place) => (
-            <li key={placeOf(each, place)}>
-              <SampleCard sample={each} />
+          {samples.map((sample, place) => (
+            <li key={placeOf(sample, place)}>
+              <SampleCard sample={sample} />
             </li>
           ))}
         </ul>
@@ -159,7 +159,7 @@ function Statistics({ stream, columns }: { stream: number; columns: number }) {
 }
 
 function SampleRows({ samples, columns }: { samples: readonly StreamSample[]; columns: readonly string[] }) {
-  const labelled = samples.some((each) => labelOf(each) !== null)
+  const labelled = samples.some((sample) => labelOf(sample) !== null)
   return (
     <>
       <RowTable

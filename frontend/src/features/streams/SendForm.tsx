@@ -19,7 +19,7 @@ export function SendForm({ stream, onClose }: { stream: Stream; onClose: () => v
   const [chosen, setChosen] = useState<string | null>(null)
   const deployments = useQuery(deploymentsListOptions({ query: { limit: MOST } }))
   const rows = deployments.data?.results ?? []
-  const deployment = rows.find((each) => String(each.id) === chosen)
+  const deployment = rows.find((row) => String(row.id) === chosen)
   const path = { id: String(stream.id) }
   const body = { deployment: Number(chosen ?? 0) }
   return (
@@ -59,7 +59,9 @@ export function SendForm({ stream, onClose }: { stream: Stream; onClose: () => v
 
 /** How many of its models wait for a stream: without one, nothing can be sent to it. */
 export function waitingOf({ results }: Pick<Deployment, 'results'>): number {
-  return results.filter((each) => (each.state === 'waiting' || each.state === 'created') && each.stream === null).length
+  return results.filter(
+    (deployment) => (deployment.state === 'waiting' || deployment.state === 'created') && deployment.stream === null,
+  ).length
 }
 
 /** What sending will do, before it is done. */

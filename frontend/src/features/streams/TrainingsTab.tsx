@@ -43,22 +43,22 @@ export function TrainingsTab({ stream: { id: stream, note } }: { stream: Pick<St
         verticalSpacing={5}
         maw={820}
         rows={rows}
-        rowKey={(each) => each.id}
+        rowKey={(result) => result.id}
         columns={[
           {
             title: 'Result',
-            cell: (each) => <ResultLink id={each.id}>result {each.id}</ResultLink>,
+            cell: (result) => <ResultLink id={result.id}>result {result.id}</ResultLink>,
           },
           {
             title: 'Model',
-            cell: (each) => <ModelLink id={each.model}>{each.model_name}</ModelLink>,
+            cell: (result) => <ModelLink id={result.model}>{result.model_name}</ModelLink>,
           },
           {
             title: 'Deployment',
-            cell: (each) => <DeploymentLink id={each.deployment}>deployment {each.deployment}</DeploymentLink>,
+            cell: (result) => <DeploymentLink id={result.deployment}>deployment {result.deployment}</DeploymentLink>,
           },
-          { title: 'State', cell: (each) => <StatusBadge state={each.state} /> },
-          { title: 'Changed', cell: (each) => <Age at={each.updated_at} size="sm" /> },
+          { title: 'State', cell: (result) => <StatusBadge state={result.state} /> },
+          { title: 'Changed', cell: (result) => <Age at={result.updated_at} size="sm" /> },
         ]}
       />
       {count > rows.length && (

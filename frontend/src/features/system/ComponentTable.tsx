@@ -20,16 +20,16 @@ export function ComponentTable({ components }: { components: System['components'
       label="Components"
       minWidth={720}
       rows={components}
-      rowKey={(each) => each.name}
+      rowKey={(component) => component.name}
       columns={[
-        { title: 'Component', cell: (each) => each.name },
-        { title: 'State', cell: (each) => <StatusBadge state={each.state} /> },
-        { title: 'Status', cell: (each) => each.detail || NONE },
-        { title: 'Address', cell: (each) => each.address || NONE },
-        { title: 'Restarts', right: true, cell: (each) => formatCount(each.restarts) },
+        { title: 'Component', cell: (component) => component.name },
+        { title: 'State', cell: (component) => <StatusBadge state={component.state} /> },
+        { title: 'Status', cell: (component) => component.detail || NONE },
+        { title: 'Address', cell: (component) => component.address || NONE },
+        { title: 'Restarts', right: true, cell: (component) => formatCount(component.restarts) },
         {
           title: 'Last report',
-          cell: (each) => (each.at ? <Age at={each.at} size="sm" /> : <Text size="sm">{NONE}</Text>),
+          cell: (component) => (component.at ? <Age at={component.at} size="sm" /> : <Text size="sm">{NONE}</Text>),
         },
       ]}
     />

@@ -15,22 +15,22 @@ export function ExecutorTable({ executors }: { executors: System['executors'] })
         { title: 'Framework', cell: ([framework]) => framework },
         {
           title: 'State',
-          cell: ([, each]) => (
+          cell: ([, executor]) => (
             <StatusBadge
-              state={each.reachable ? 'ready' : 'failed'}
-              label={each.reachable ? 'answers' : 'not responding'}
+              state={executor.reachable ? 'ready' : 'failed'}
+              label={executor.reachable ? 'answers' : 'not responding'}
             />
           ),
         },
-        { title: 'Isolation', cell: ([, each]) => each.isolation || NONE },
+        { title: 'Isolation', cell: ([, executor]) => executor.isolation || NONE },
         {
           title: 'Versions',
-          cell: ([, each]) =>
-            each.reachable
-              ? Object.entries(each.versions)
+          cell: ([, executor]) =>
+            executor.reachable
+              ? Object.entries(executor.versions)
                   .map(([name, version]) => `${name} ${version}`)
                   .join(', ')
-              : each.detail,
+              : executor.detail,
         },
       ]}
     />

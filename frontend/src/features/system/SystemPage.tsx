@@ -117,7 +117,7 @@ function Whole({ system }: { system: System }) {
         <Facts
           facts={[
             ['kafka-ml', system.version],
-            ...Object.entries(system.versions).map((each) => each as [string, string]),
+            ...Object.entries(system.versions).map((version) => version as [string, string]),
           ]}
         />
       </Section>

@@ -8,10 +8,10 @@ export function troubles(system: System): string[] {
   return [
     ...(broker.reachable ? [] : ['Kafka is not responding']),
     ...components
-      .filter((each) => each.state !== 'ready')
-      .map((each) => `${each.name} is ${each.state}${each.detail ? ` (${each.detail})` : ''}`),
+      .filter((component) => component.state !== 'ready')
+      .map((component) => `${component.name} is ${component.state}${component.detail ? ` (${component.detail})` : ''}`),
     ...Object.entries(executors)
-      .filter(([, each]) => !each.reachable)
+      .filter(([, executor]) => !executor.reachable)
       .map(([framework]) => `the ${framework} executor is not responding`),
     ...(isolation.off ? ['user code is not isolated'] : []),
   ]
@@ -28,13 +28,13 @@ export function supportSummary(system: System): string {
     `Launcher ${system.launcher.kind}${system.launcher.namespace ? ` in ${system.launcher.namespace}` : ''}, isolation ${system.isolation.levels.join(', ') || 'unknown'} (requested: ${system.isolation.setting})`,
     'Components:',
     ...system.components.map(
-      (each) =>
-        `  ${each.name}: ${each.state}${each.restarts ? `, ${each.restarts} restarts` : ''}${each.detail ? `, ${each.detail}` : ''}`,
+      (component) =>
+        `  ${component.name}: ${component.state}${component.restarts ? `, ${component.restarts} restarts` : ''}${component.detail ? `, ${component.detail}` : ''}`,
     ),
     'Executors:',
-    ...Object.entries(system.executors).map(([framework, each]) => {
-      const versions = Object.entries(each.versions).map(([name, version]) => `${name} ${version}`)
-      return `  ${framework}: ${each.reachable ? [`isolation ${each.isolation}`, ...versions].join(', ') : each.detail}`
+    ...Object.entries(system.executors).map(([framework, executor]) => {
+      const versions = Object.entries(executor.versions).map(([name, version]) => `${name} ${version}`)
+      return `  ${framework}: ${executor.reachable ? [`isolation ${executor.isolation}`, ...versions].join(', ') : executor.detail}`
     }),
     system.gpus.length === 0 ? `GPUs: ${system.gpu_note || 'none'}` : 'GPUs:',
     ...system.gpus.map(

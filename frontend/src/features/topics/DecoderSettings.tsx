@@ -26,7 +26,9 @@ const TYPES = [
 
 /** The settings to begin with: those without which no record can be read. */
 export function defaultSettings(settings: readonly FormatSetting[]): Record<string, string> {
-  return Object.fromEntries(settings.filter((each) => each.default).map((each) => [each.name, each.default]))
+  return Object.fromEntries(
+    settings.filter((setting) => setting.default).map((setting) => [setting.name, setting.default]),
+  )
 }
 
 export function DecoderSettings({

@@ -16,35 +16,40 @@ export function PartitionsTab({ topic }: { topic: Topic }) {
         maw={820}
         style={{ fontVariantNumeric: 'tabular-nums' }}
         rows={topic.partitions}
-        rowKey={(each) => each.partition}
+        rowKey={(partition) => partition.partition}
         columns={[
           {
             title: 'Partition',
             right: true,
-            cell: (each) => (
+            cell: (partition) => (
               <TopicLink
                 name={topic.name}
-                search={{ partition: each.partition }}
-                aria-label={`Records of partition ${each.partition}`}
+                search={{ partition: partition.partition }}
+                aria-label={`Records of partition ${partition.partition}`}
               >
-                {each.partition}
+                {partition.partition}
               </TopicLink>
             ),
           },
-          { title: 'First offset', right: true, cell: (each) => formatExact(each.low) },
-          { title: 'Next offset', right: true, cell: (each) => formatExact(each.high) },
+          { title: 'First offset', right: true, cell: (partition) => formatExact(partition.low) },
+          { title: 'Next offset', right: true, cell: (partition) => formatExact(partition.high) },
           {
             title: 'Records, at most',
             right: true,
-            cell: (each) => (each.high === null || each.low === null ? NONE : formatExact(each.high - each.low)),
+            cell: (partition) =>
+              partition.high === null || partition.low === null ? NONE : formatExact(partition.high - partition.low),
           },
-          { title: 'Leader', right: true, cell: (each) => (each.leader === null ? 'away' : `broker ${each.leader}`) },
+          {
+            title: 'Leader',
+            right: true,
+            cell: (partition) => (partition.leader === null ? 'away' : `broker ${partition.leader}`),
+          },
           {
             title: 'In sync',
             right: true,
-            cell: (each) => (
+            cell: (partition) => (
               <>
-                {each.in_sync} of {each.replicas}
+                {partition.in_sync} of {partition.replicas}
               </>
             ),
           },

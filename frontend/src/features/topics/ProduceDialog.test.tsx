@@ -23,7 +23,7 @@ test('a record is written with what was given, and a slip in JSON is shown befor
   fireEvent.change(screen.getByLabelText('Key'), { target: { value: 'm7' } })
   fireEvent.click(write())
   await waitFor(() => expect(onClose).toHaveBeenCalled())
-  expect(asked.map((each) => each.body)).toEqual([{ key: 'm7', value: '{"t": 1}' }])
+  expect(asked.map((request) => request.body)).toEqual([{ key: 'm7', value: '{"t": 1}' }])
 })
 
 test('a refusal is shown, and nothing is lost', async () => {

@@ -62,7 +62,7 @@ export function ProduceDialog({ topic, onClose }: { topic: Topic; onClose: () =>
           label="Partition"
           placeholder="By key"
           clearable
-          data={topic.partitions.map((each) => String(each.partition))}
+          data={topic.partitions.map((partition) => String(partition.partition))}
           {...form.getInputProps('partition')}
         />
       </Group>
@@ -93,7 +93,7 @@ function recordOf({ key, value, tombstone, partition, headers }: Values): NewRec
     value: tombstone ? null : value,
     ...(key !== '' && { key }),
     ...(partition !== null && { partition: Number(partition) }),
-    ...(headers.some((each) => each.name) && { headers: headers.filter((each) => each.name) }),
+    ...(headers.some((header) => header.name) && { headers: headers.filter((header) => header.name) }),
   }
 }
 

@@ -34,7 +34,7 @@ export function ReadControls({
   const from = search.from ?? 'newest'
   const decoder = search.decoder ?? 'auto'
   const formats = useQuery(streamsFormatsListOptions())
-  const settingsOf = (name: string) => formats.data?.find((each) => each.decoder === name)?.settings ?? []
+  const settingsOf = (name: string) => formats.data?.find((format) => format.decoder === name)?.settings ?? []
   /** Another place to begin forgets how far a page was turned. */
   const begin = (change: TopicSearch) => onSearch({ before: undefined, after: undefined, record: undefined, ...change })
   return (
@@ -87,8 +87,8 @@ export function ReadControls({
           data={[
             ...PLAIN_DECODERS.map((value) => ({ value, label: DECODER_WORDS[value] })),
             ...(formats.data ?? [])
-              .filter((each) => each.decoder !== '')
-              .map((each) => ({ value: each.decoder, label: each.title })),
+              .filter((format) => format.decoder !== '')
+              .map((format) => ({ value: format.decoder, label: format.title })),
           ]}
           value={decoder}
           onChange={(next) =>

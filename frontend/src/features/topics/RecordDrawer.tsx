@@ -113,10 +113,10 @@ function HeaderTable({ record }: { record: TopicRecord }) {
         // Headers may repeat, and never change.
         rowKey={(_, place) => place}
         columns={[
-          { title: 'Name', w: '38%', cell: (each) => each.name, td: { style: ANYWHERE } },
+          { title: 'Name', w: '38%', cell: (header) => header.name, td: { style: ANYWHERE } },
           {
             title: 'Value',
-            cell: (each) => each.text ?? (each.base64 === null ? NONE : hexOfBase64(each.base64, 64)),
+            cell: (header) => header.text ?? (header.base64 === null ? NONE : hexOfBase64(header.base64, 64)),
             td: { style: { ...ANYWHERE, fontFamily: 'var(--mantine-font-family-monospace)' } },
           },
         ]}
@@ -179,6 +179,6 @@ function viewed({ decoded, value }: TopicRecord, view: string): string {
   if (view === 'base64') return value
   if (view === 'text') return new TextDecoder().decode(bytesOfBase64(value))
   if (decoded.sample && decoded.text === null)
-    return `[${decoded.sample.values.map((each) => each ?? 'null').join(', ')}]`
+    return `[${decoded.sample.values.map((item) => item ?? 'null').join(', ')}]`
   return decoded.kind === 'json' || decoded.sample ? prettyJson(decoded.text ?? '') : (decoded.text ?? '')
 }

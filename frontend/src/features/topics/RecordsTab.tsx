@@ -41,7 +41,7 @@ function Page({ topic, search, onSearch }: Props) {
   const { fields, controls } = useFields(topic.name, page?.records ?? [], search, onSearch)
   if (query.isPending) return <Skeleton height={320} role="status" aria-label="Loading records" />
   if (page === undefined) return <ProblemAlert error={query.error} onRetry={() => void query.refetch()} />
-  const selected = page.records.find((each) => recordId(each) === search.record)
+  const selected = page.records.find((record) => recordId(record) === search.record)
   const older = () => onSearch({ before: page.before ?? undefined, after: undefined, record: undefined })
   const newer = () => onSearch({ after: page.after, before: undefined, record: undefined })
   // Going back from the newest, the newer ones are at the left; from the oldest on it is the other way round.

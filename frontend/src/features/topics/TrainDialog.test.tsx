@@ -41,7 +41,7 @@ test('a semi-supervised deployment is given the topic of the samples without lab
   fireEvent.change(unlabelled, { target: { value: 'digits-unlabelled' } })
   fireEvent.click(announce())
   await waitFor(() => expect(onClose).toHaveBeenCalled())
-  expect(asked.map((each) => each.body)).toEqual([
+  expect(asked.map((request) => request.body)).toEqual([
     {
       deployment: 2,
       topic: 'digits',

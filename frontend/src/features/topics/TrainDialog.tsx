@@ -24,7 +24,9 @@ const MOST_PROPOSED = 20
 
 /** What a rule of a format holds, to be completed. */
 function exampleOf(format: Format | undefined): string {
-  return JSON.stringify(Object.fromEntries((format?.settings ?? []).map((each) => [each.name, each.example || '...'])))
+  return JSON.stringify(
+    Object.fromEntries((format?.settings ?? []).map((setting) => [setting.name, setting.example || '...'])),
+  )
 }
 
 export function TrainDialog({ topic, onClose }: { topic: Topic; onClose: () => void }) {
@@ -33,10 +35,10 @@ export function TrainDialog({ topic, onClose }: { topic: Topic; onClose: () => v
   const change = (changes: Partial<AnnounceValues>) => setValues((before) => ({ ...before, ...changes }))
   const formats = useQuery(streamsFormatsListOptions())
   const [edited, setEdited] = useState<string | null>(null)
-  const config = edited ?? exampleOf(formats.data?.find((each) => each.name === values.format))
+  const config = edited ?? exampleOf(formats.data?.find((format) => format.name === values.format))
   const deployments = useQuery(deploymentsListOptions({ query: { limit: MOST } }))
   const rows = deployments.data?.results ?? []
-  const deployment = rows.find((each) => String(each.id) === chosen)
+  const deployment = rows.find((row) => String(row.id) === chosen)
   const online = deployment?.mode === 'incremental'
   const semiSupervised = Boolean(deployment?.semi_supervised)
   const rule = parsedRule(config)
@@ -76,7 +78,7 @@ export function TrainDialog({ topic, onClose }: { topic: Topic; onClose: () => v
             label="Partition"
             placeholder="All"
             clearable
-            data={topic.partitions.map((each) => String(each.partition))}
+            data={topic.partitions.map((partition) => String(partition.partition))}
             value={values.partition}
             onChange={(partition) => change({ partition })}
           />
@@ -106,7 +108,7 @@ export function TrainDialog({ topic, onClose }: { topic: Topic; onClose: () => v
       )}
       <Select
         label="Format"
-        data={(formats.data ?? []).map((each) => each.name)}
+        data={(formats.data ?? []).map((format) => format.name)}
         value={values.format}
         onChange={(format) => format !== null && change({ format: format as AnnounceValues['format'] })}
       />
@@ -141,7 +143,7 @@ function UnlabelledTopic({
 }) {
   const [search] = useDebouncedValue(value, 300)
   const topics = useQuery(topicsListOptions({ query: { search, limit: MOST_PROPOSED } }))
-  const names = (topics.data?.results ?? []).map((each) => each.name)
+  const names = (topics.data?.results ?? []).map((topic) => topic.name)
   return (
     <Autocomplete
       label="Topic without labels"

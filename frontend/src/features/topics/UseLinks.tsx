@@ -45,9 +45,9 @@ export function UseLinks({ uses, count }: { uses: readonly TopicUse[]; count: nu
   const shown = uses.slice(0, 2)
   return (
     <Group gap={4}>
-      {shown.map((each, place) => (
-        <Group key={`${each.role}-${each.type}-${each.id}`} gap={0}>
-          <UseLink use={each} />
+      {shown.map((use, place) => (
+        <Group key={`${use.role}-${use.type}-${use.id}`} gap={0}>
+          <UseLink use={use} />
           {place < shown.length - 1 && ','}
         </Group>
       ))}

@@ -27,11 +27,11 @@ export function UsersTab({ topic }: { topic: Topic }) {
           verticalSpacing={5}
           maw={820}
           rows={topic.uses}
-          rowKey={(each) => `${each.role}-${each.type}-${each.id}`}
+          rowKey={(use) => `${use.role}-${use.type}-${use.id}`}
           columns={[
-            { title: 'Used as', cell: (each) => <UseLink use={each} /> },
-            { title: 'Name', cell: (each) => each.name || NONE, td: { style: { overflowWrap: 'anywhere' } } },
-            { title: 'State', cell: (each) => (each.state ? <StatusBadge state={each.state} /> : NONE) },
+            { title: 'Used as', cell: (use) => <UseLink use={use} /> },
+            { title: 'Name', cell: (use) => use.name || NONE, td: { style: { overflowWrap: 'anywhere' } } },
+            { title: 'State', cell: (use) => (use.state ? <StatusBadge state={use.state} /> : NONE) },
           ]}
         />
       )}
@@ -70,7 +70,7 @@ function Others({ name }: { name: string }) {
 }
 
 function Groups({ label, groups }: { label: string; groups: readonly ConsumerGroup[] }) {
-  const ours = groups.some((each) => each.inference !== null)
+  const ours = groups.some((group) => group.inference !== null)
   return (
     <RowTable
       label={label}

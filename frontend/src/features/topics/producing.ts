@@ -4,13 +4,13 @@ import { curlCall, pythonCall, shellQuote } from '~/lib/equivalents'
 
 export function produceEquivalents(topic: string, record: NewRecordRequest) {
   const { key, value, partition } = record
-  const headers = Object.fromEntries((record.headers ?? []).map((each) => [each.name, each.value]))
+  const headers = Object.fromEntries((record.headers ?? []).map((header) => [header.name, header.value]))
   const options = [
     key != null && `--key ${shellQuote(key)}`,
     ...Object.entries(headers).map(([name, text]) => `--header ${shellQuote(`${name}=${text}`)}`),
     partition != null && `--partition ${partition}`,
     value === null && '--tombstone',
-  ].filter((each) => each !== false)
+  ].filter((line) => line !== false)
   // A value may begin as options do.
   const shown = value === null ? [] : ['--', shellQuote(topic), shellQuote(value)]
   const words = value === null ? [shellQuote(topic), ...options] : [...options, ...shown]

@@ -57,7 +57,7 @@ export function topicSearch(search: Record<string, unknown>): TopicSearch {
 /** An object of texts, or nothing. */
 function textsOf(value: unknown): Record<string, string> | undefined {
   if (typeof value !== 'object' || value === null) return undefined
-  const texts = Object.entries(value).filter(([, each]) => typeof each === 'string')
+  const texts = Object.entries(value).filter(([, text]) => typeof text === 'string')
   return texts.length > 0 ? Object.fromEntries(texts) : undefined
 }
 

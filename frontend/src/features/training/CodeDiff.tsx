@@ -22,10 +22,13 @@ export function CodeDiff({
   onPair: (pair: readonly [number, number]) => void
 }) {
   const [whole, setWhole] = useState(false)
-  const [left, right] = pair.map((id) => results.find((each) => each.id === id))
+  const [left, right] = pair.map((id) => results.find((result) => result.id === id))
   const pairs = useMemo(() => diffLines(sourceOf(left), sourceOf(right)), [left, right])
-  const differing = pairs.filter((each) => !each.same).length
-  const data = results.map((each) => ({ value: String(each.id), label: `${each.model_name} (result ${each.id})` }))
+  const differing = pairs.filter((linePair) => !linePair.same).length
+  const data = results.map((result) => ({
+    value: String(result.id),
+    label: `${result.model_name} (result ${result.id})`,
+  }))
   return (
     <Stack gap="xs">
       <Group gap="sm" align="flex-end">

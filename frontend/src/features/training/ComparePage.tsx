@@ -43,7 +43,7 @@ export function ComparePage() {
   }).flatMap((query) => (query.data ? [query.data] : []))
   const compared = results.map((result) => ({
     result,
-    deployment: deployments.find((each) => each.id === result.deployment) ?? null,
+    deployment: deployments.find((deployment) => deployment.id === result.deployment) ?? null,
   }))
   const metrics = metricRows(results)
   const settings = settingRows(compared, useFrameworks())
@@ -51,7 +51,7 @@ export function ComparePage() {
   const choose = (next: readonly number[]) =>
     void navigate({ search: (before) => ({ ...before, results: joinIds(next), code: undefined }), replace: true })
 
-  const heads = useHeads(results, (id) => choose(ids.filter((each) => each !== id)))
+  const heads = useHeads(results, (id) => choose(ids.filter((other) => other !== id)))
   const pair = pairOf(search.code, results)
   return (
     <Stack gap="lg">
@@ -64,7 +64,7 @@ export function ComparePage() {
               <AddRun chosen={ids} disabled={ids.length >= MAX_RUNS} onAdd={(id) => choose([...ids, id])} />
               <CopyButton
                 text={asMarkdown(
-                  heads.map((each) => each.name),
+                  heads.map((head) => head.name),
                   settings,
                   metrics,
                 )}
@@ -238,10 +238,10 @@ function Matrices({ results }: { results: readonly Result[] }) {
 
 /** The two runs whose code is shown: those of the address, otherwise the first two that differ. */
 function pairOf(text: string | undefined, results: readonly Result[]): readonly [number, number] | null {
-  const [left, right] = parseIds(text).filter((id) => results.some((each) => each.id === id))
+  const [left, right] = parseIds(text).filter((id) => results.some((result) => result.id === id))
   if (left !== undefined && right !== undefined) return [left, right]
   const first = results[0]
   const source = (result: Result) => `${result.imports}\n${result.code}`
-  const other = first && results.find((each) => source(each) !== source(first))
+  const other = first && results.find((result) => source(result) !== source(first))
   return first && other ? [first.id, other.id] : null
 }

@@ -40,11 +40,11 @@ export function DatasetChoice({
   const fits = useQuery(
     deploymentsDatasetsOptions({ query: { configuration, targets: targets as TargetsEnum, limit: MOST } }),
   )
-  const versionsOf = (dataset: number) => (fits.data ?? []).filter((each) => each.dataset === dataset)
+  const versionsOf = (dataset: number) => (fits.data ?? []).filter((fit) => fit.dataset === dataset)
   const chosen = useChosen(value)
   const listed = list.data?.results ?? []
   // An old address may name one that the list no longer reaches.
-  const rows = chosen && !listed.some((each) => each.id === chosen.id) ? [chosen, ...listed] : listed
+  const rows = chosen && !listed.some((dataset) => dataset.id === chosen.id) ? [chosen, ...listed] : listed
   if (list.data && rows.length === 0 && value === null) return null
   return (
     <div>
@@ -58,10 +58,10 @@ export function DatasetChoice({
           nothingFoundMessage="No matching data set"
           data={[
             { value: STREAM, label: 'a stream, sent later' },
-            ...rows.map((each) => ({
-              value: String(each.id),
-              label: each.name,
-              disabled: misfitOf(versionsOf(each.id)) !== undefined,
+            ...rows.map((row) => ({
+              value: String(row.id),
+              label: row.name,
+              disabled: misfitOf(versionsOf(row.id)) !== undefined,
             })),
           ]}
           renderOption={({ option }) => (
@@ -114,18 +114,18 @@ function OptionText({ text, misfit }: { text: string; misfit: string | undefined
 
 /** Why none of the versions, the newest first, can be learnt: what is said of the newest. */
 function misfitOf(versions: readonly DatasetFit[]): string | undefined {
-  return versions.every((each) => each.reason) ? versions[0]?.reason : undefined
+  return versions.every((version) => version.reason) ? versions[0]?.reason : undefined
 }
 
 /** The number of the first version that can be learnt; null where that is the newest. */
 function firstFit(versions: readonly DatasetFit[]): number | null {
-  const place = versions.findIndex((each) => !each.reason)
+  const place = versions.findIndex((version) => !version.reason)
   return place > 0 ? (versions[place]?.version ?? null) : null
 }
 
 /** The version of that number, the newest for ''. */
 function numbered(versions: readonly DatasetFit[], number: string): readonly DatasetFit[] {
-  return number === '' ? versions.slice(0, 1) : versions.filter((each) => String(each.version) === number)
+  return number === '' ? versions.slice(0, 1) : versions.filter((version) => String(version.version) === number)
 }
 
 /** The chosen data set, once it is known. */
@@ -144,13 +144,13 @@ export function datasetWords(dataset: Dataset, version: number | null): string {
 
 /** The version of that number, null: the newest. */
 export function versionIn(dataset: Dataset, number: number | null): DatasetVersion | undefined {
-  return dataset.versions.find((each) => each.number === number) ?? dataset.versions[0]
+  return dataset.versions.find((version) => version.number === number) ?? dataset.versions[0]
 }
 
 function aboutText(dataset: Dataset, number: number | null): string {
   const version = versionIn(dataset, number)
   if (!version) return ''
-  const names = (parts: readonly { name: string }[]) => parts.map((each) => each.name).join(', ')
+  const names = (parts: readonly { name: string }[]) => parts.map((part) => part.name).join(', ')
   const { columns, labels } = version.contract
   return `${recordsWords(version)}, ${names(columns)}${labels.length > 0 ? ` → ${names(labels)}` : ''}`
 }

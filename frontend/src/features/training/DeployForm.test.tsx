@@ -33,7 +33,7 @@ beforeEach(() => sessionStorage.clear())
 async function form(answers: Record<string, unknown>, stream?: number): Promise<Asked[]> {
   const written = platform({
     'GET /api/datasets/': page(...ROWS),
-    ...Object.fromEntries(ROWS.map((each) => [`GET /api/datasets/${each.id}/`, each])),
+    ...Object.fromEntries(ROWS.map((row) => [`GET /api/datasets/${row.id}/`, row])),
     'GET /api/deployments/datasets/': [held(3, 1), held(2, 2, NOT_TWO), held(2, 1), held(1, 1, NOT_TWO)],
     'POST /api/deployments/check/': { valid: true, errors: [] },
     ...answers,
@@ -92,5 +92,5 @@ test('a stream that the models cannot learn is reported before a deployment is m
   expect(screen.getByRole('button', { name: 'Deploy' })).toBeDisabled()
   fireEvent.change(screen.getByRole('textbox', { name: 'Training' }), { target: { value: 'epochs=2' } })
   await waitFor(() => expect(written.length).toBeGreaterThan(1))
-  expect(written.every((each) => each.path === '/api/deployments/check/')).toBe(true)
+  expect(written.every((asked) => asked.path === '/api/deployments/check/')).toBe(true)
 })

@@ -92,7 +92,7 @@ export function DeployForm({
     staleTime: 60_000,
     retry: false,
   })
-  const found = Object.fromEntries((check.data?.errors ?? []).map((each) => [each.field, each]))
+  const found = Object.fromEntries((check.data?.errors ?? []).map((error) => [error.field, error]))
   // What was typed since the answer may be right by now.
   const current = checked === asked
   const errorOf = (field: string) => {
@@ -148,7 +148,7 @@ export function DeployForm({
         label={frameworks.length > 1 ? `${label} with ${title}` : label}
         description={about}
         example={example}
-        accepted={Object.entries(accepted).map(([argument, each]) => ({ name: argument, ...each }))}
+        accepted={Object.entries(accepted).map(([argument, meaning]) => ({ name: argument, ...meaning }))}
         error={errorOf(field) ?? refused?.byField()[field]}
         value={argumentText(form.values, name, purpose)}
         onChange={(value) => {

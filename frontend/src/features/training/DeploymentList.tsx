@@ -64,7 +64,10 @@ export function DeploymentList({
             w={200}
             label="Configuration"
             searchable
-            data={(configurations.data?.results ?? []).map((each) => ({ value: String(each.id), label: each.name }))}
+            data={(configurations.data?.results ?? []).map((result) => ({
+              value: String(result.id),
+              label: result.name,
+            }))}
             value={configuration?.toString()}
             onChange={(next) => onSearch({ configuration: next ? Number(next) : undefined })}
           />
@@ -89,7 +92,7 @@ export function DeploymentList({
               rows={chosen.selected.map((row) => ({
                 id: row.id,
                 name: `deployment ${row.id} of ${row.configuration_name}`,
-                going: row.results.some((each) => !hasEnded(each)),
+                going: row.results.some((deployment) => !hasEnded(deployment)),
               }))}
               onDone={clear}
             />

@@ -79,7 +79,7 @@ function StreamTable({ rows, deployment }: { rows: readonly Stream[]; deployment
   const { can } = useSession()
   const send = useMutation(streamsSendCreateMutation())
   const fits = useQuery(deploymentsStreamsOptions({ path: { id: String(deployment.id) }, query: { limit: SHOWN } }))
-  const misfit = (row: Stream) => fits.data?.find((each) => each.stream === row.id)?.reason || undefined
+  const misfit = (row: Stream) => fits.data?.find((fit) => fit.stream === row.id)?.reason || undefined
   if (rows.length === 0) {
     return <Text size="sm">No streams yet. Send new data to create the first one.</Text>
   }
@@ -161,7 +161,7 @@ function StreamTable({ rows, deployment }: { rows: readonly Stream[]; deployment
 export function shapeOf(models: readonly ModelOf[]): { sampleShape: number[]; classes: number } {
   const model = unitsOf(models)
     .map(([lowest]) => lowest)
-    .find((each) => each.inputs.length > 0)
+    .find((choice) => choice.inputs.length > 0)
   // The first one of a sub-model goes up.
   const last = model?.outputs.at(model.distributed ? -1 : 0)?.shape.at(-1)
   return {

@@ -18,11 +18,11 @@ export function UnusedStreams({ deployment }: { deployment: number }) {
   return (
     <Stack gap="xs" component="section" aria-label="Streams that were not used">
       <Title order={2}>Streams that were not used</Title>
-      {rows.map((each) => (
-        <Group key={each.id} gap="sm" align="flex-start">
+      {rows.map((row) => (
+        <Group key={row.id} gap="sm" align="flex-start">
           <Text size="sm" maw={640} style={{ overflowWrap: 'anywhere' }}>
-            <StreamLink id={each.id}>stream {each.id}</StreamLink>, announced{' '}
-            <Age at={each.registered_at} span inherit />: {each.note}
+            <StreamLink id={row.id}>stream {row.id}</StreamLink>, announced <Age at={row.registered_at} span inherit />:{' '}
+            {row.note}
           </Text>
           {can('editor') && !each.incremental && (
             <ButtonLink variant="default" to="/training/new" search={{ from: deployment, stream: each.id }}>

@@ -36,7 +36,7 @@ export function ValueMenu({
                   disabled={!chosen.includes(column) && chosen.length >= MOST_VALUES}
                   onChange={(event) =>
                     onChoose(
-                      event.currentTarget.checked ? [...chosen, column] : chosen.filter((each) => each !== column),
+                      event.currentTarget.checked ? [...chosen, column] : chosen.filter((shown) => shown !== column),
                     )
                   }
                 />

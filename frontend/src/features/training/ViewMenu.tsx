@@ -18,8 +18,8 @@ export function ViewMenu({
   const [opened, { toggle, close }] = useDisclosure()
   const [name, setName] = useState('')
   const present = viewOf(search)
-  const shown = views.find((each) => isSame(each.view, present))
-  const replaces = views.some((each) => each.name === name.trim())
+  const shown = views.find((view) => isSame(view.view, present))
+  const replaces = views.some((view) => view.name === name.trim())
   const full = views.length >= MOST_VIEWS && !replaces
   return (
     <Popover position="bottom-start" withArrow trapFocus opened={opened} onChange={close}>
@@ -32,26 +32,26 @@ export function ViewMenu({
         <Stack gap="sm" w={260}>
           {views.length > 0 && (
             <Stack gap={4} component="ul" m={0} p={0} style={{ listStyle: 'none' }}>
-              {views.map((each) => (
-                <Group key={each.name} component="li" gap={4} wrap="nowrap" justify="space-between">
+              {views.map((view) => (
+                <Group key={view.name} component="li" gap={4} wrap="nowrap" justify="space-between">
                   <UnstyledButton
-                    aria-current={each === shown ? 'true' : undefined}
+                    aria-current={view === shown ? 'true' : undefined}
                     style={{ overflowWrap: 'anywhere', flex: 1, minHeight: 24 }}
                     onClick={() => {
-                      onSearch(searchOf(each.view))
+                      onSearch(searchOf(view.view))
                       close()
                     }}
                   >
-                    <Text size="sm" fw={each === shown ? 600 : 400}>
-                      {each.name}
+                    <Text size="sm" fw={view === shown ? 600 : 400}>
+                      {view.name}
                     </Text>
                   </UnstyledButton>
                   <ActionIcon
                     size="sm"
                     variant="subtle"
                     color="gray"
-                    aria-label={`Forget the view ${each.name}`}
-                    onClick={() => setViews(views.filter((other) => other !== each))}
+                    aria-label={`Forget the view ${view.name}`}
+                    onClick={() => setViews(views.filter((other) => other !== view))}
                   >
                     <IconTrash size={14} aria-hidden />
                   </ActionIcon>

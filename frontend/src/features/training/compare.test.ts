@@ -33,8 +33,8 @@ describe('settingRows', () => {
       tensorflow: { fit: 'epochs=5, shuffle=True', evaluation: '' },
       pytorch: { fit: 'max_epochs=5', evaluation: '' },
     }
-    const runs = [result({}), result({ framework: 'pytorch' })].map((each) => ({
-      result: each,
+    const runs = [result({}), result({ framework: 'pytorch' })].map((run) => ({
+      result: run,
       deployment: deployment({ arguments: arguments_ }),
     }))
     const rows = settingRows(runs, [KERAS, TORCH])
@@ -70,8 +70,8 @@ describe('metricRows', () => {
 
   it('marks the least loss and the greatest accuracy', () => {
     const rows = metricRows([row(0.5, 0.9), row(0.2, 0.8)])
-    expect(rows.find((each) => each.name === 'training loss, last')?.best).toEqual([1])
-    expect(rows.find((each) => each.name === 'training accuracy, last')?.best).toEqual([0])
+    expect(rows.find((metric) => metric.name === 'training loss, last')?.best).toEqual([1])
+    expect(rows.find((metric) => metric.name === 'training accuracy, last')?.best).toEqual([0])
   })
 
   const tested = (framework: string, code: string, accuracy: number, slice = 'a') =>
@@ -89,7 +89,7 @@ describe('metricRows', () => {
   it('holds frameworks against each other by the one score, never by losses of their own', () => {
     const rows = metricRows([tested('tensorflow', 'a', 0.88), tested('pytorch', 'b', 0.96)])
     expect(rows[0]).toMatchObject({ name: 'accuracy', score: true, values: [0.88, 0.96], best: [1], note: '' })
-    expect(rows.find((each) => each.name === 'test loss')).toMatchObject({
+    expect(rows.find((metric) => metric.name === 'test loss')).toMatchObject({
       best: [],
       note: 'defined by the code of each model: not comparable',
     })
@@ -98,12 +98,12 @@ describe('metricRows', () => {
   it('compares no losses of two codes of one framework, and no scores of other samples', () => {
     const rows = metricRows([tested('tensorflow', 'a', 0.88), tested('tensorflow', 'b', 0.96, 'other')])
     expect(rows[0]).toMatchObject({ name: 'accuracy', best: [], note: 'on different test samples: not comparable' })
-    expect(rows.find((each) => each.name === 'test loss')?.best).toEqual([])
-    expect(rows.find((each) => each.name === 'test accuracy')?.best).toEqual([1])
+    expect(rows.find((metric) => metric.name === 'test loss')?.best).toEqual([])
+    expect(rows.find((metric) => metric.name === 'test accuracy')?.best).toEqual([1])
   })
 
   it('marks nothing where all are as good, also when the last digits differ', () => {
-    expect(metricRows([row(1, 0.98148149), row(1, 0.98148148)]).every((each) => each.best.length === 0)).toBe(true)
+    expect(metricRows([row(1, 0.98148149), row(1, 0.98148148)]).every((metric) => metric.best.length === 0)).toBe(true)
   })
 
   it('has a gap for a run without the metric', () => {

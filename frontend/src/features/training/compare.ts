@@ -44,8 +44,8 @@ export function settingRows(runs: readonly Compared[], frameworks: readonly Fram
     const written = runs.map(({ result, deployment }) =>
       deployment ? sharedArguments(deployment, frameworks, result.framework, purpose) : {},
     )
-    for (const name of new Set(written.flatMap((each) => Object.keys(each)))) {
-      const values = written.map((each) => each[name] ?? NONE)
+    for (const name of new Set(written.flatMap((values) => Object.keys(values)))) {
+      const values = written.map((written) => written[name] ?? NONE)
       rows.push({
         name: purpose === 'fit' ? name : `evaluation: ${name}`,
         values,
@@ -103,7 +103,7 @@ const SAME_FRAMEWORK = 'defined by each framework: not comparable'
 const SAME_SAMPLES = 'on different test samples: not comparable'
 
 /** Whether all that there is of ``of`` is the same. */
-function same<T>(having: readonly T[], of: (each: T) => unknown): boolean {
+function same<T>(having: readonly T[], of: (row: T) => unknown): boolean {
   return new Set(having.map(of)).size < 2
 }
 

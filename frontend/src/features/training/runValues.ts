@@ -36,7 +36,7 @@ function valuesOf(row: ResultRow): Record<Kind, Record<string, unknown>> {
 /** The kind and the name of a column such as 'score.accuracy'; null for another text. */
 export function columnOf(text: string): { kind: Kind; name: string } | null {
   const dot = text.indexOf('.')
-  const kind = KINDS.find((each) => each === text.slice(0, dot))
+  const kind = KINDS.find((known) => known === text.slice(0, dot))
   const name = text.slice(dot + 1)
   return kind && name ? { kind, name } : null
 }
@@ -44,7 +44,7 @@ export function columnOf(text: string): { kind: Kind; name: string } | null {
 /** The columns of an address, those that there are; the default ones where it says nothing. */
 export function columnsOf(text: string | undefined): string[] {
   if (text === undefined) return DEFAULT_VALUES
-  return [...new Set(text.split(','))].filter((each) => columnOf(each)).slice(0, MOST_VALUES)
+  return [...new Set(text.split(','))].filter((column) => columnOf(column)).slice(0, MOST_VALUES)
 }
 
 /** 'epochs', 'validation loss, best'. */
@@ -79,8 +79,8 @@ export function choices(rows: readonly ResultRow[], chosen: readonly string[]): 
     for (const kind of KINDS) for (const name of Object.keys(values[kind])) known.add(`${kind}.${name}`)
   }
   // A comma separates columns in the address.
-  const all = [...known].filter((each) => !each.includes(',')).sort()
-  return KINDS.map((kind) => ({ kind, columns: all.filter((each) => columnOf(each)?.kind === kind) })).filter(
+  const all = [...known].filter((column) => !column.includes(',')).sort()
+  return KINDS.map((kind) => ({ kind, columns: all.filter((column) => columnOf(column)?.kind === kind) })).filter(
     ({ columns }) => columns.length > 0,
   )
 }

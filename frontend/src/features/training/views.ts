@@ -32,13 +32,15 @@ export function isSame(a: View, b: View): boolean {
 
 /** The views with one more, by name; one of the same name is replaced. */
 export function withView(views: readonly NamedView[], name: string, view: View): NamedView[] {
-  return [...views.filter((each) => each.name !== name), { name, view }].sort((a, b) => a.name.localeCompare(b.name))
+  return [...views.filter((namedView) => namedView.name !== name), { name, view }].sort((a, b) =>
+    a.name.localeCompare(b.name),
+  )
 }
 
 export function useViews(): [readonly NamedView[], (views: readonly NamedView[]) => void] {
   const { user } = useSession()
   const [views, setViews] = useLocalStorage<readonly NamedView[]>({ key: `kml-run-views-${user.id}`, defaultValue: [] })
   // Anything else that is stored under the key is ignored.
-  const known = Array.isArray(views) ? views.filter((each) => typeof each?.name === 'string' && each.view) : []
+  const known = Array.isArray(views) ? views.filter((view) => typeof view?.name === 'string' && view.view) : []
   return [known, setViews]
 }

@@ -13,7 +13,7 @@ const COLUMN_PX = 4
 const TABLE_ROWS = 30
 
 export function ClassHistory({ store, naming, span }: { store: WatchStore; naming: Naming; span: number }) {
-  const slices = useStore(store, (each) => [...each.slices], 250)
+  const slices = useStore(store, (watchStore) => [...watchStore.slices], 250)
   const canvas = useRef<HTMLCanvasElement>(null)
   const box = useRef<HTMLDivElement>(null)
   const [width, setWidth] = useState(0)
@@ -93,7 +93,7 @@ export function columnsOf(slices: readonly ClassSlice[], until: number, span: nu
   for (const slice of slices) {
     const column = columns[Math.min(columns.length - 1, Math.floor((slice.at - since) / width + 1e-6))]
     if (!column) continue
-    for (const [id, each] of slice.counts) column.counts.set(id, (column.counts.get(id) ?? 0) + each)
+    for (const [id, added] of slice.counts) column.counts.set(id, (column.counts.get(id) ?? 0) + added)
     column.total += slice.total
   }
   for (const column of columns) column.counts = new Map([...column.counts].sort(([a], [b]) => a - b))

@@ -74,9 +74,9 @@ function Distribution({
 }) {
   const frame = useStore(watch.store, (store) => store.latest)
   const window = frame?.window
-  const known = new Map(window?.classes.map((each) => [each.id, each]))
+  const known = new Map(window?.classes.map((shown) => [shown.id, shown]))
   // Every label has its place, so that bars do not jump; classes without a label follow.
-  const ids = [...new Set([...(config?.labels.slice(0, 50).map((each) => each.id) ?? []), ...known.keys()])].sort(
+  const ids = [...new Set([...(config?.labels.slice(0, 50).map((label) => label.id) ?? []), ...known.keys()])].sort(
     (a, b) => a - b,
   )
   const seconds = durationText(window?.milliseconds ?? config?.average_window)
@@ -106,8 +106,8 @@ function Distribution({
             </Table.Thead>
             <Table.Tbody>
               {ids.map((id) => {
-                const each = known.get(id)
-                const share = each && window?.count ? each.count / window.count : 0
+                const shown = known.get(id)
+                const share = shown && window?.count ? shown.count / window.count : 0
                 return (
                   <Table.Tr key={id}>
                     <Table.Th scope="row" fw={500} className={classes.label}>
@@ -122,8 +122,8 @@ function Distribution({
                         />
                       </div>
                     </Table.Td>
-                    <Table.Td ta="right">{formatCount(each?.count ?? 0)}</Table.Td>
-                    <Table.Td ta="right">{each ? score(each.mean) : NONE}</Table.Td>
+                    <Table.Td ta="right">{formatCount(shown?.count ?? 0)}</Table.Td>
+                    <Table.Td ta="right">{shown ? score(shown.mean) : NONE}</Table.Td>
                   </Table.Tr>
                 )
               })}

@@ -108,7 +108,7 @@ export function ConfigFields(props: Props) {
 function LabelRows({ form, problems, disabled, onChange }: Props) {
   const errorOf = errorsOf(problems)
   const change = (index: number, part: Partial<LabelRow>) =>
-    onChange({ ...form, labels: form.labels.map((each, place) => (place === index ? { ...each, ...part } : each)) })
+    onChange({ ...form, labels: form.labels.map((label, place) => (place === index ? { ...label, ...part } : label)) })
   return (
     <Stack gap={6}>
       {form.labels.length > MAX_ROWS && (
@@ -252,11 +252,11 @@ function MapFields({ form, problems, disabled, onChange }: Props) {
 
 /** The first message for a field, without the field's name in front. */
 function errorsOf(problems: readonly ConfigProblem[]): (path: string) => string | undefined {
-  return (path) => problems.find((each) => each.path === path)?.message.replace(/^\w+: /, '')
+  return (path) => problems.find((problem) => problem.path === path)?.message.replace(/^\w+: /, '')
 }
 
 function nextLabel(form: ConfigForm): LabelRow {
-  const id = form.labels.reduce((most, each) => Math.max(most, (each.id ?? -1) + 1), 0)
+  const id = form.labels.reduce((most, label) => Math.max(most, (label.id ?? -1) + 1), 0)
   return { id, label: `${form.type === 'regression' ? 'Output' : 'Class'} ${id}`, color: labelColor(id) }
 }
 

@@ -86,9 +86,9 @@ export function LivePanel({
         <Group gap="xs">
           <SegmentedControl
             aria-label="History length"
-            data={SPANS.map((each) => ({ value: String(each), label: durationText(each * 1000) }))}
+            data={SPANS.map((seconds) => ({ value: String(seconds), label: durationText(seconds * 1000) }))}
             value={String(span)}
-            onChange={(next) => onSpan(SPANS.find((each) => String(each) === next) ?? 60)}
+            onChange={(next) => onSpan(SPANS.find((seconds) => String(seconds) === next) ?? 60)}
           />
           <PauseButton />
         </Group>

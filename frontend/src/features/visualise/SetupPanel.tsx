@@ -41,15 +41,15 @@ export function SetupPanel({
       onSaved()
     },
   })
-  const problems = read.problems.filter((each) => read.form === null || each.path === '')
+  const problems = read.problems.filter((problem) => read.form === null || problem.path === '')
   return (
     <Stack gap="md">
       <ProblemAlert error={save.error} title="The view could not be saved" />
       <SimpleGrid cols={{ base: 1, lg: 2 }} spacing="xl">
         <Stack gap="sm">
-          {problems.map((each) => (
-            <Alert key={each.path + each.message} color="yellow" role="alert">
-              Line {each.line}: {each.message}. {read.form === null && 'Correct the JSON to use the form again.'}
+          {problems.map((problem) => (
+            <Alert key={problem.path + problem.message} color="yellow" role="alert">
+              Line {problem.line}: {problem.message}. {read.form === null && 'Correct the JSON to use the form again.'}
             </Alert>
           ))}
           {read.form && (

@@ -91,7 +91,7 @@ function WatchPage({ inference }: { inference: Inference }) {
       ),
     },
   ]
-  const tab = tabs.find((each) => each.value === search.tab)?.value ?? 'live'
+  const tab = tabs.find((candidate) => candidate.value === search.tab)?.value ?? 'live'
   return (
     <ObjectPage
       what="Inference"

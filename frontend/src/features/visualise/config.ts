@@ -94,7 +94,7 @@ export function writeConfig(form: ConfigForm): string {
 
 /** An object on one line, as people write it. */
 function inline(value: object): string {
-  const entries = Object.entries(value).map(([name, each]) => `${JSON.stringify(name)}: ${JSON.stringify(each)}`)
+  const entries = Object.entries(value).map(([name, member]) => `${JSON.stringify(name)}: ${JSON.stringify(member)}`)
   return `{${entries.join(', ')}}`
 }
 
@@ -111,7 +111,7 @@ export function streamQuery(config: VisualizationRequest | null): string {
       config.type === 'regression'
         ? config.labels
             .slice(0, 32)
-            .map((each) => each.id)
+            .map((label) => label.id)
             .join(',')
         : '',
     map,
@@ -127,22 +127,22 @@ function checkLabels(labels: unknown, problem: Report): void {
   }
   if (labels.length > MAX_LABELS) problem('labels', `${labels.length} labels: expected at most ${MAX_LABELS}`)
   const seen = new Map<number, number>()
-  labels.forEach((each: unknown, index) => {
+  labels.forEach((label: unknown, index) => {
     const path = `labels.${index}`
-    if (!isObject(each)) {
+    if (!isObject(label)) {
       problem(path, 'expected { "id": 0, "color": "#fff100", "label": "Zero" }')
       return
     }
-    for (const name of Object.keys(each)) {
+    for (const name of Object.keys(label)) {
       if (!['id', 'color', 'label'].includes(name))
         problem(`${path}.${name}`, `a label has no field ${JSON.stringify(name)}`)
     }
-    if (!isWhole(each.id, 0, 1_000_000)) problem(`${path}.id`, 'id: expected the position of the output, from 0')
-    else if (seen.has(each.id)) problem(`${path}.id`, `id ${each.id} already has a label`)
-    else seen.set(each.id, index)
-    if (typeof each.label !== 'string' || each.label.trim() === '') problem(`${path}.label`, 'label: expected a text')
-    else if (each.label.length > 100) problem(`${path}.label`, 'label: expected at most 100 characters')
-    if (each.color !== undefined && !(typeof each.color === 'string' && /^#[0-9a-f]{6}$/i.test(each.color))) {
+    if (!isWhole(label.id, 0, 1_000_000)) problem(`${path}.id`, 'id: expected the position of the output, from 0')
+    else if (seen.has(label.id)) problem(`${path}.id`, `id ${label.id} already has a label`)
+    else seen.set(label.id, index)
+    if (typeof label.label !== 'string' || label.label.trim() === '') problem(`${path}.label`, 'label: expected a text')
+    else if (label.label.length > 100) problem(`${path}.label`, 'label: expected at most 100 characters')
+    if (label.color !== undefined && !(typeof label.color === 'string' && /^#[0-9a-f]{6}$/i.test(label.color))) {
       problem(`${path}.color`, 'color: expected six hexadecimal digits, such as #fff100')
     }
   })
@@ -175,7 +175,7 @@ function formOf(value: Record<string, unknown>): ConfigForm {
     type: value.type === 'regression' ? 'regression' : 'classification',
     average_updated: value.average_updated === true,
     average_window: value.average_window === undefined ? DEFAULT_WINDOW : numberOf(value.average_window),
-    labels: labels.map((each) => ({ id: numberOf(each.id), label: textOf(each.label), color: textOf(each.color) })),
+    labels: labels.map((label) => ({ id: numberOf(label.id), label: textOf(label.label), color: textOf(label.color) })),
     map: map && {
       source: map.source === 'input' ? 'input' : 'output',
       latitude: numberOf(map.latitude),

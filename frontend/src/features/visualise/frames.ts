@@ -108,7 +108,7 @@ export class WatchStore {
   /** Take the first frame of a connection in: what is known already of its records is not counted twice. */
   snapshot(frame: Frame): void {
     const known = this.knownUntil
-    const newer = <T extends { at: number }>(each: readonly T[]) => each.filter(({ at }) => at > known)
+    const newer = <T extends { at: number }>(points: readonly T[]) => points.filter(({ at }) => at > known)
     this.frame({
       ...frame,
       records: newer(frame.records),

@@ -19,12 +19,12 @@ describe('names and colours', () => {
 describe('a suggestion', () => {
   it('takes the classes of the training', () => {
     const { labels } = suggestedConfig(['cat', '1', '2.0'], 5, 'classification')
-    expect(labels.map((each) => each.label)).toEqual(['cat', 'Class 1', 'Class 2'])
-    expect(new Set(labels.map((each) => each.color)).size).toBe(3)
+    expect(labels.map((label) => label.label)).toEqual(['cat', 'Class 1', 'Class 2'])
+    expect(new Set(labels.map((label) => label.color)).size).toBe(3)
   })
 
   it('or as many as there are outputs', () => {
-    expect(suggestedConfig([], 2, 'regression').labels.map((each) => each.label)).toEqual(['Output 0', 'Output 1'])
+    expect(suggestedConfig([], 2, 'regression').labels.map((label) => label.label)).toEqual(['Output 0', 'Output 1'])
     expect(suggestedConfig([], 0, 'classification').labels).toEqual([])
   })
 })

@@ -31,7 +31,7 @@ export const visualiseRoutes = [
     path: '/visualise/$id',
     validateSearch: (search: Record<string, unknown>): VisualiseSearch => ({
       tab: oneOf(search.tab, TABS),
-      span: SPANS.find((each) => each === Number(search.span)),
+      span: SPANS.find((span) => span === Number(search.span)),
     }),
     component: lazyRouteComponent(() => import('./VisualisePage'), 'VisualisePage'),
   }),

@@ -43,5 +43,5 @@ test('with another address the secret is asked for again', async () => {
   expect(await screen.findByText('The address has changed: enter the secret again')).toBeInTheDocument()
   await type(/^Secret/, 'whsec_ours')
   press('Save')
-  await waitFor(() => expect(asked.map((each) => each.body)).toEqual([{ url: `${URL}/2`, secret: 'whsec_ours' }]))
+  await waitFor(() => expect(asked.map((request) => request.body)).toEqual([{ url: `${URL}/2`, secret: 'whsec_ours' }]))
 })

@@ -53,7 +53,7 @@ test('one is tried and switched on from its row', async () => {
   await act(WORKS, 'Send a test')
   await act(OFF, 'Switch on')
   await waitFor(() =>
-    expect(asked.map((each) => [each.method, each.path, each.body])).toEqual([
+    expect(asked.map((request) => [request.method, request.path, request.body])).toEqual([
       ['POST', '/api/webhooks/1/ping/', null],
       ['PATCH', '/api/webhooks/3/', { enabled: true }],
     ]),
@@ -69,7 +69,7 @@ test('a replaced secret is shown once, and what is lost is said before one is de
   await act(FAILS, 'Delete…')
   expect(await screen.findByText('Undelivered requests: 1,200')).toBeInTheDocument()
   press('Delete')
-  await waitFor(() => expect(asked.map((each) => each.method)).toEqual(['POST', 'DELETE']))
+  await waitFor(() => expect(asked.map((request) => request.method)).toEqual(['POST', 'DELETE']))
 })
 
 test('where there is none, one can be added', async () => {

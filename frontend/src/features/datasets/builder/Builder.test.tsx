@@ -48,7 +48,7 @@ async function shown(save = async () => () => {}) {
       draftName="test"
       onAsked={() => {}}
       onSave={async (values, train) => {
-        saved.push({ columns: values.columns.map((each) => each.name), train })
+        saved.push({ columns: values.columns.map((column) => column.name), train })
         return save()
       }}
     />,
@@ -79,7 +79,7 @@ test('a tick makes a column of a field, which the next preview has', async () =>
   expect(screen.getByRole('textbox', { name: 'Expression of status' })).toHaveValue('status')
   await waitFor(() => {
     const body = asked.at(-1)?.body as { contract: ContractRequest } | undefined
-    expect(body?.contract.columns.map((each) => [each.name, each.encoding])).toEqual([
+    expect(body?.contract.columns.map((column) => [column.name, column.encoding])).toEqual([
       ['temperature', 'number'],
       ['status', 'one_hot'],
     ])

@@ -112,7 +112,7 @@ export function Builder(props: BuilderProps) {
                     <Remarks
                       label="Remarks"
                       name={topic}
-                      remarks={proposal.remarks.filter((each) => each.path.length === 0)}
+                      remarks={proposal.remarks.filter((remark) => remark.path.length === 0)}
                     />
                     <FieldTable topic={topic} proposal={proposal} values={values} onChange={change} />
                   </Stack>

@@ -32,16 +32,16 @@ export function ColumnList({
     <Stack gap="xs" align="flex-start">
       {columns.length > 0 && (
         <ul className={classes.columns} style={{ width: '100%' }}>
-          {shown.map((each) => (
+          {shown.map((values) => (
             <ColumnRow
-              key={each.id}
-              column={each}
+              key={values.id}
+              column={values}
               problems={problems}
-              previewed={previewed.get(each.id)}
+              previewed={previewed.get(values.id)}
               onChange={(change) =>
-                onChange(columns.map((other) => (other.id === each.id ? { ...other, ...change } : other)))
+                onChange(columns.map((other) => (other.id === values.id ? { ...other, ...change } : other)))
               }
-              onRemove={() => onChange(columns.filter((other) => other.id !== each.id))}
+              onRemove={() => onChange(columns.filter((other) => other.id !== values.id))}
             />
           ))}
         </ul>

@@ -29,7 +29,7 @@ export function ColumnRow({
   const [opened, setOpened] = useState(false)
   const of = (field: string) => problems.get(`columns.${column.id}.${field}`)
   // What is wrong is in sight.
-  const wrong = SETTINGS.some((each) => of(each))
+  const wrong = SETTINGS.some((setting) => of(setting))
   const called = column.name || 'the column'
   return (
     <li aria-label={`Column ${column.name}`}>
@@ -158,7 +158,7 @@ function Choice<Value extends string>({
       size="xs"
       w={180}
       label={label}
-      data={Object.entries(words).map(([each, text]) => ({ value: each, label: text as string }))}
+      data={Object.entries(words).map(([word, text]) => ({ value: word, label: text as string }))}
       value={value}
       onChange={(next) => next !== null && onChange(next as Value)}
       error={error}

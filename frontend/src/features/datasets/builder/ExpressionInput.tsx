@@ -22,8 +22,13 @@ export function ExpressionInput({ value, onChange, problems, ...input }: Express
       onChange={(event) => onChange(event.currentTarget.value)}
       error={
         problems?.length
-          ? problems.map((each) => (
-              <ExpressionProblem key={each.message} problem={each} current={each.text === value} onMend={onChange} />
+          ? problems.map((problem) => (
+              <ExpressionProblem
+                key={problem.message}
+                problem={problem}
+                current={problem.text === value}
+                onMend={onChange}
+              />
             ))
           : undefined
       }

@@ -102,7 +102,7 @@ function asLabel(field: FieldSummary, proposal: Proposal, values: BuilderValues)
   const kind = field.kind === 'number' ? 'number' : 'class'
   const { all } = columnsOfField(field, values.columns, proposal.fields)
   return {
-    columns: values.columns.filter((each) => !all.includes(each)),
+    columns: values.columns.filter((column) => !all.includes(column)),
     labels: [{ id: 0, name: field.path.at(-1) ?? '', expression: field.expression, kind, classes: [] }],
   }
 }
@@ -131,7 +131,7 @@ function Tick({
           columns:
             alone.length === 0
               ? [...values.columns, columnOfField(field, values.columns)]
-              : values.columns.filter((each) => !alone.includes(each)),
+              : values.columns.filter((column) => !alone.includes(column)),
         })
       }
     />
@@ -149,8 +149,8 @@ function FieldName({
   values: BuilderValues
   topic: string
 }) {
-  const remarks = proposal.remarks.filter((each) => pathKey(each) === pathKey(field))
-  const label = values.labels.some((each) => each.expression === field.expression)
+  const remarks = proposal.remarks.filter((remark) => pathKey(remark) === pathKey(field))
+  const label = values.labels.some((labelValues) => labelValues.expression === field.expression)
   const used = columnsOfField(field, values.columns, proposal.fields).all.length > 0
   return (
     <>

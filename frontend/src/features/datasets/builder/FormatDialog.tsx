@@ -122,7 +122,7 @@ export function queryOf(values: FormatValues): ProposalQueryRequest {
   const { format, label, records } = values
   const names = values.columns
     .split(',')
-    .map((each) => each.trim())
+    .map((column) => column.trim())
     .filter(Boolean)
   const text = (value: string) => value.trim()
   return {

@@ -20,7 +20,7 @@ export function LabelFields({
   proposal: Proposal | undefined
 }) {
   const change = (id: number, next: Partial<LabelValues>) =>
-    onChange(labels.map((each) => (each.id === id ? { ...each, ...next } : each)))
+    onChange(labels.map((label) => (label.id === id ? { ...label, ...next } : label)))
   const proposed = proposal?.label
   return (
     <Stack gap="xs" align="flex-start">
@@ -54,7 +54,7 @@ export function LabelFields({
                   variant="subtle"
                   color="gray"
                   aria-label={`Remove the label ${name}`}
-                  onClick={() => onChange(labels.filter((each) => each.id !== id))}
+                  onClick={() => onChange(labels.filter((label) => label.id !== id))}
                 >
                   <IconTrash size={16} aria-hidden />
                 </ActionIcon>
@@ -100,7 +100,7 @@ export function LabelFields({
           onChange([
             ...labels,
             {
-              id: 1 + Math.max(-1, ...labels.map((each) => each.id)),
+              id: 1 + Math.max(-1, ...labels.map((label) => label.id)),
               name: 'label',
               expression: '',
               kind: 'number',

@@ -43,7 +43,7 @@ export function RuleFields({
       error={textOf(problems.get(`window.${name}`))}
     />
   )
-  const complete = [window.length, window.stride, window.horizon].every((each) => typeof each === 'number')
+  const complete = [window.length, window.stride, window.horizon].every((typed) => typeof typed === 'number')
   return (
     <Stack gap="sm">
       <Group gap="sm" align="flex-start">

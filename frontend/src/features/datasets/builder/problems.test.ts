@@ -14,7 +14,7 @@ function refusal(...errors: { field: string; detail: string; hint?: string }[]):
     title: 'Refused',
     status: 400,
     detail: 'no',
-    errors: errors.map((each) => ({ code: 'invalid', ...each })),
+    errors: errors.map((error) => ({ code: 'invalid', ...error })),
   })
 }
 

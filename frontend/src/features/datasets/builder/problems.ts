@@ -23,18 +23,18 @@ export const NO_PROBLEMS: FormProblems = new Map()
 /** What a preview said of ``values``, from which it was asked. */
 export function ofPreview(problems: readonly ContractProblem[], values: BuilderValues): FormProblems {
   return grouped(
-    problems.map((each) => {
-      const place = placeOf(each.place, values)
+    problems.map((problem) => {
+      const place = placeOf(problem.place, values)
       const text = expressionAt(place, values)
       return [
         place,
         {
-          message: each.message,
-          hint: each.hint,
-          known: each.known,
-          meant: each.meant,
-          ...(text !== undefined && each.start !== null && each.end !== null
-            ? { text, start: each.start, end: each.end }
+          message: problem.message,
+          hint: problem.hint,
+          known: problem.known,
+          meant: problem.meant,
+          ...(text !== undefined && problem.start !== null && problem.end !== null
+            ? { text, start: problem.start, end: problem.end }
             : {}),
         },
       ]
@@ -57,8 +57,8 @@ export function both(first: FormProblems, second: FormProblems): FormProblems {
   const all = new Map(first)
   for (const [place, problems] of second) {
     const known = all.get(place) ?? []
-    const said = new Set(known.map((each) => each.message))
-    all.set(place, [...known, ...problems.filter((each) => !said.has(each.message))])
+    const said = new Set(known.map((problem) => problem.message))
+    all.set(place, [...known, ...problems.filter((problem) => !said.has(problem.message))])
   }
   return all
 }
@@ -66,7 +66,7 @@ export function both(first: FormProblems, second: FormProblems): FormProblems {
 /** Those that none of ``shown`` fields says: of a place, or of anything in it. */
 export function elsewhere(problems: FormProblems, shown: (place: string) => boolean): [string, FormProblem][] {
   return [...problems].flatMap(([place, list]) =>
-    shown(place) ? [] : list.map((each) => [place, each] as [string, FormProblem]),
+    shown(place) ? [] : list.map((problem) => [place, problem] as [string, FormProblem]),
   )
 }
 
@@ -87,7 +87,7 @@ function placeOf(place: string, values: BuilderValues): string {
 function expressionAt(place: string, values: BuilderValues): string | undefined {
   const [list, id, what] = place.split('.')
   if ((list !== 'columns' && list !== 'labels') || what !== 'expression') return undefined
-  return values[list].find((each) => String(each.id) === id)?.expression
+  return values[list].find((value) => String(value.id) === id)?.expression
 }
 
 function grouped(pairs: readonly (readonly [string, FormProblem])[]): FormProblems {

@@ -116,7 +116,7 @@ test('a version starts from the one before it, and knows the further fields of t
   }
   const begun = ofVersion(version, PROPOSAL)
   expect(topicOf(version)).toBe('machines')
-  expect(begun.fields.map((each) => each.path.join('.'))).toEqual(['reading.temperature', 'failure', 'status'])
+  expect(begun.fields.map((field) => field.path.join('.'))).toEqual(['reading.temperature', 'failure', 'status'])
   expect(versionOf('machines', begun)).toEqual({
     slice: { topic: 'machines' },
     contract,

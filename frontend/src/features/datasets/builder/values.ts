@@ -128,8 +128,8 @@ function ofContract(contract: Contract): BuilderValues {
     format_config,
     key,
     fields,
-    columns: columns.map((each, id) => columnValues(each, id)),
-    labels: labels.map((each, id) => ({ ...each, id })),
+    columns: columns.map((column, id) => columnValues(column, id)),
+    labels: labels.map((label, id) => ({ ...label, id })),
     window: window ? { on: true, ...window } : NOTHING.window,
     split,
   }
@@ -146,7 +146,7 @@ function fieldsOf(proposal: Proposal): RecordField[] {
 /** Fields of ``first``, and those of ``second`` that it lacks. */
 function merged(first: readonly RecordField[], second: readonly RecordField[]): RecordField[] {
   const known = new Set(first.map(pathKey))
-  return [...first, ...second.filter((each) => !known.has(pathKey(each)))]
+  return [...first, ...second.filter((field) => !known.has(pathKey(field)))]
 }
 
 export function pathKey({ path }: { path: readonly string[] }): string {
@@ -155,7 +155,7 @@ export function pathKey({ path }: { path: readonly string[] }): string {
 
 /** The column that a field would be, by its kind and what its values are. */
 export function columnOfField(field: FieldSummary, columns: readonly ColumnValues[]): ColumnValues {
-  const id = 1 + Math.max(-1, ...columns.map((each) => each.id))
+  const id = 1 + Math.max(-1, ...columns.map((values) => values.id))
   const plain = { id, shape: '', constant: '', missing: 'drop', scaling: 'none', input: '' } as const
   const column = { ...plain, name: freeName(field.path.at(-1) ?? '', columns), expression: field.expression }
   switch (field.kind) {
@@ -178,7 +178,7 @@ export function columnOfField(field: FieldSummary, columns: readonly ColumnValue
 /** A column that is written by hand. */
 export function emptyColumn(columns: readonly ColumnValues[]): ColumnValues {
   return {
-    id: 1 + Math.max(-1, ...columns.map((each) => each.id)),
+    id: 1 + Math.max(-1, ...columns.map((column) => column.id)),
     name: freeName('column', columns),
     expression: '',
     encoding: 'number',
@@ -191,7 +191,7 @@ export function emptyColumn(columns: readonly ColumnValues[]): ColumnValues {
 }
 
 function freeName(wanted: string, columns: readonly { name: string }[]): string {
-  const taken = new Set(columns.map((each) => each.name))
+  const taken = new Set(columns.map((column) => column.name))
   let name = wanted
   for (let number = 2; taken.has(name); number += 1) name = `${wanted}_${number}`
   return name
@@ -203,9 +203,9 @@ export function columnsOfField(
   columns: readonly ColumnValues[],
   fields: readonly FieldSummary[],
 ): { all: ColumnValues[]; alone: ColumnValues[] } {
-  const others = fields.filter((each) => each !== field)
-  const all = columns.filter((each) => reads(each.expression, field))
-  return { all, alone: all.filter((each) => !others.some((other) => reads(each.expression, other))) }
+  const others = fields.filter((fieldSummary) => fieldSummary !== field)
+  const all = columns.filter((column) => reads(column.expression, field))
+  return { all, alone: all.filter((values) => !others.some((other) => reads(values.expression, other))) }
 }
 
 /** Whether the name of a field is in an expression as a whole. */
@@ -217,7 +217,7 @@ function reads(text: string, { expression }: FieldSummary): boolean {
 /** The contract as it is sent. ``all``: with every field, also those that no expression uses, as they may come to be. */
 export function contractOf(values: BuilderValues, { all = false } = {}): ContractRequest {
   const { format, format_config, key, columns, labels, window, split } = values
-  const texts = [...columns, ...labels].map((each) => each.expression)
+  const texts = [...columns, ...labels].map((column) => column.expression)
   return {
     format,
     format_config,
