@@ -155,10 +155,10 @@ def _short(value: Any) -> str:
 def history(
     context: typer.Context,
     inference: int,
-    step: Annotated[int, typer.Option(min=1, max=60, help="Minutes that are summed up to one line.")] = 10,
+    step: Annotated[int, typer.Option(min=1, max=60, help="Minutes summed up in one line.")] = 10,
     json: JsonOption = False,
 ) -> None:
-    """Show how it served in the last 24 hours."""
+    """Show what an inference did in the last 24 hours."""
     found = client_of(context).inferences.history(inference, step_minutes=step)
     if json:
         return print_json(found)
@@ -191,7 +191,7 @@ def dead_letters(
     replay: Annotated[bool, typer.Option("--replay", help="Send all of them back to the input topic.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Show records that could not be answered by their reasons, or one by one, or send them back."""
+    """Show records that could not be answered, grouped by reason or one by one, or send them back."""
     client = client_of(context)
     if replay:
         done = client.inferences.replay_dead_letters(inference)

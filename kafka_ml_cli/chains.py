@@ -20,22 +20,22 @@ StartOption = Annotated[
     str | None,
     typer.Option(help="Begin to read at: beginning (the default), now, an offset or a time (2026-01-31T12:30:00Z)."),
 ]
-_OF_TIERS = "Of all tiers, or of one by its sub-model: cloud=2; again for others."
+_OF_TIERS = "Replicas of all tiers, or of one by its sub-model: cloud=2; repeat for others."
 
 
 def create_chain(
     context: typer.Context,
-    result: Annotated[int, typer.Argument(help="Of any sub-model of the chain.")],
+    result: Annotated[int, typer.Argument(help="Result of any sub-model of the chain.")],
     input_topic: Annotated[str | None, typer.Option("--input", "-i", help="Topic that the lowest tier reads.")] = None,
     output_topic: Annotated[str | None, typer.Option("--output", "-o", help="Topic that all tiers answer to.")] = None,
     start: StartOption = None,
-    prefix: Annotated[str | None, typer.Option(help="Of the topics that are not given.")] = None,
+    prefix: Annotated[str | None, typer.Option(help="Prefix of the topics that are not given.")] = None,
     limit: Annotated[
         list[float] | None,
         typer.Option(help="Limit of a tier, from the lowest; repeat for the next. By default as proposed."),
     ] = None,
     upper_topic: Annotated[
-        list[str] | None, typer.Option(help="That a tier hands up to, from the lowest on; again for the next.")
+        list[str] | None, typer.Option(help="Topic that a tier hands up to, from the lowest on; repeat for the next.")
     ] = None,
     replicas: Annotated[list[str] | None, typer.Option(metavar="[SUB-MODEL=]NUMBER", help=_OF_TIERS)] = None,
     max_replicas: Annotated[
@@ -52,7 +52,7 @@ def create_chain(
     output_bootstrap_servers: Annotated[
         list[str] | None, typer.Option(metavar="[SUB-MODEL=]HOST:PORT", help="Another Kafka for answers.")
     ] = None,
-    version: Annotated[int | None, typer.Option(help="Of all tiers; by default whichever is current.")] = None,
+    version: Annotated[int | None, typer.Option(help="Version of all tiers; by default the current one.")] = None,
     propose: Annotated[bool, typer.Option("--propose", help="Only show the proposal.")] = False,
     json: JsonOption = False,
 ) -> None:

@@ -33,7 +33,7 @@ _TokenFile = Annotated[
     typer.Option("--token-file", help="File with the token of its service account; or KML_CLUSTER_TOKEN."),
 ]
 _CaFile = Annotated[Path | None, typer.Option("--ca-file", help="PEM file of the authority behind its certificate.")]
-_Kafka = Annotated[str | None, typer.Option("--kafka", help="Our Kafka, as pods there reach it: host:port.")]
+_Kafka = Annotated[str | None, typer.Option("--kafka", help="The platform's Kafka, as pods there reach it: host:port.")]
 _BackendUrl = Annotated[str | None, typer.Option(help="This platform's API, as pods there reach it.")]
 _Image = Annotated[str | None, typer.Option(help="Images there, e.g. registry:5000/kafka-ml/{component}:0.1.0.")]
 _GpuResource = Annotated[str | None, typer.Option(help="Name of a GPU there, e.g. nvidia.com/gpu.")]
@@ -45,7 +45,7 @@ _Keda = Annotated[bool | None, typer.Option("--keda/--no-keda", help="KEDA is in
 @app.command("list")
 def list_(
     context: typer.Context,
-    names: Annotated[bool, typer.Option("--names", help="Only what everybody may see.")] = False,
+    names: Annotated[bool, typer.Option("--names", help="Only the names, which everybody may see.")] = False,
     json: JsonOption = False,
 ) -> None:
     """List clusters."""

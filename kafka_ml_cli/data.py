@@ -52,12 +52,12 @@ def send(
         str, typer.Option(help="Label column; numbers or names of classes. NPZ: array; NPY: second file.")
     ] = "",
     no_labels: Annotated[bool, typer.Option("--no-labels", help="The data has no labels.")] = False,
-    validation_rate: Annotated[float, typer.Option(min=0, max=1, help="Fraction that validates.")] = 0.1,
+    validation_rate: Annotated[float, typer.Option(min=0, max=1, help="Fraction used for validation.")] = 0.1,
     test_rate: Annotated[
-        float, typer.Option(min=0, max=1, help="Fraction that tests; none of an online stream.")
+        float, typer.Option(min=0, max=1, help="Fraction used for testing; an online stream has none.")
     ] = 0.1,
     online: Annotated[
-        bool, typer.Option("--online", help="As a stream without end; always so for incremental deployments.")
+        bool, typer.Option("--online", help="Announce a stream without end; always so for incremental deployments.")
     ] = False,
     dtype: Annotated[str, typer.Option(help="Type of the features instead of the one found, e.g. float64.")] = "",
     drop_missing: Annotated[
@@ -66,10 +66,10 @@ def send(
     missing: Annotated[
         str | None, typer.Option(help="Words for a missing cell, comma-separated, instead of the usual ones.")
     ] = None,
-    delimiter: Annotated[str, typer.Option(help="CSV: between columns; found out by default.")] = "",
-    decimal: Annotated[str, typer.Option(help="CSV: decimal mark, . or ,; found out by default.")] = "",
+    delimiter: Annotated[str, typer.Option(help="CSV: between columns; detected by default.")] = "",
+    decimal: Annotated[str, typer.Option(help="CSV: decimal mark, . or ,; detected by default.")] = "",
     thousands: Annotated[str, typer.Option(help="CSV: mark between thousands; none by default.")] = "",
-    encoding: Annotated[str, typer.Option(help="CSV: for example utf-16; found out by default.")] = "",
+    encoding: Annotated[str, typer.Option(help="CSV: for example utf-16; detected by default.")] = "",
     header: Annotated[
         bool | None, typer.Option("--header/--no-header", help="CSV: whether the first row names the columns.")
     ] = None,
@@ -88,7 +88,7 @@ def send(
 ) -> None:
     """Send a file to Kafka. With --deployment to train on, without as values to predict.
 
-    What a file holds is found out and said: columns, label, decimal mark, encoding. No number is changed: what cannot
+    The columns, label, decimal mark and encoding of a file are detected and printed. No number is changed. What cannot
     be sent as it is (a blank cell, a text, a time) is refused with its row, its column and what to do, before anything
     is sent. Whole numbers that float32 cannot hold are sent as int64 or float64.
     """
@@ -275,7 +275,7 @@ def tail(
     context: typer.Context,
     source: Annotated[str, typer.Argument(help="A topic, or the id of an inference (its output is shown).")],
     count: Annotated[int | None, typer.Option("--count", "-n", min=1, help="Stop after this many records.")] = None,
-    from_beginning: Annotated[bool, typer.Option(help="Also existing records.")] = False,
+    from_beginning: Annotated[bool, typer.Option(help="Also show existing records.")] = False,
     timeout: Annotated[
         float | None, typer.Option(help="Stop when no record has arrived for this many seconds.")
     ] = None,

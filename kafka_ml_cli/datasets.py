@@ -66,9 +66,9 @@ FitOption = Annotated[
 PartitionOption = Annotated[int | None, typer.Option(min=0, help="Only records of this partition.")]
 StartOption = Annotated[int | None, typer.Option(min=0, help="Only records from this offset on.")]
 EndOption = Annotated[int | None, typer.Option(min=0, help="Only records before this offset.")]
-ValidationOption = Annotated[float, typer.Option(help="Share of the samples that validates.")]
+ValidationOption = Annotated[float, typer.Option(help="Share of the samples used for validation.")]
 TestOption = Annotated[
-    float | None, typer.Option(help="Share of the samples that tests: 0.1, and none of a data set without end.")
+    float | None, typer.Option(help="Share of the samples used for testing: 0.1; a data set without end has none.")
 ]
 
 
@@ -190,8 +190,8 @@ def preview(
     dataset: Annotated[int | None, typer.Argument(metavar="[ID]", help="A data set; or name a topic.")] = None,
     topic: Annotated[str | None, typer.Option(help="A topic, as a data set of it would be.")] = None,
     contract: ContractOption = None,
-    version: Annotated[int | None, typer.Option(help="Of the data set, by default the newest.")] = None,
-    samples: Annotated[int, typer.Option(min=1, max=50, help="How many samples are shown.")] = 12,
+    version: Annotated[int | None, typer.Option(help="Version of the data set; the newest by default.")] = None,
+    samples: Annotated[int, typer.Option(min=1, max=50, help="Number of samples to show.")] = 12,
     since: SinceOption = None,
     until: UntilOption = None,
     online: OnlineOption = False,
@@ -232,7 +232,7 @@ def export(
     until: UntilOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Write the samples, as a model gets them, with labels and parts, to a file; those of one without end --until."""
+    """Write the samples, as a model gets them, with labels and parts, to a file; one without end needs --until."""
     size = client_of(context).datasets.export(dataset, to, version=version, until=until)
     print_done({"path": to, "bytes": size}, f"{to}: {human_size(size)}", json=json)
 
@@ -279,11 +279,9 @@ def infer(
     context: typer.Context,
     topic: str,
     format_: Annotated[
-        str, typer.Option("--format", help="JSON, AVRO, PROTOBUF, CSV, RAW or TELEGRAF_STR_JSON; found out by default.")
+        str, typer.Option("--format", help="JSON, AVRO, PROTOBUF, CSV, RAW or TELEGRAF_STR_JSON; detected by default.")
     ] = "",
-    label: Annotated[
-        str, typer.Option(help="The field to predict, _key for the key, none; found out by default.")
-    ] = "",
+    label: Annotated[str, typer.Option(help="The field to predict, _key for the key, none; detected by default.")] = "",
     schema: Annotated[
         Path | None, typer.Option(help="AVRO, PROTOBUF: file with the schema of values.", exists=True)
     ] = None,
@@ -292,9 +290,9 @@ def infer(
     data_reshape: Annotated[str | None, typer.Option(help="RAW: shape of a sample, e.g. '28 28'.")] = None,
     delimiter: Annotated[str | None, typer.Option(help="CSV: what is between columns.")] = None,
     columns: Annotated[str, typer.Option(help="CSV: names of the columns, comma-separated.")] = "",
-    records: Annotated[int, typer.Option(min=10, max=2000, help="How many records are looked at.")] = 1000,
+    records: Annotated[int, typer.Option(min=10, max=2000, help="Number of records to read.")] = 1000,
     whole: Annotated[
-        bool, typer.Option("--whole", help="With --json: all that was found, not the contract alone.")
+        bool, typer.Option("--whole", help="With --json: everything that was found, rather than only the contract.")
     ] = False,
     json: JsonOption = False,
 ) -> None:

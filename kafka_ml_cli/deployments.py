@@ -31,7 +31,7 @@ _ONLINE = "Incremental"
 _SEMI = "Semi-supervised"
 _CHAIN = "Distributed"
 
-app = typer.Typer(name="deployments", help="Configurations put to work: they wait for a stream.", no_args_is_help=True)
+app = typer.Typer(name="deployments", help="Configurations that train, or wait for a stream.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -64,7 +64,7 @@ def _fits(row: types.StreamFit | types.DatasetFit) -> str:
 def streams(
     context: typer.Context,
     deployment: int,
-    limit: Annotated[int, typer.Option(min=1, max=200, help="How many of the newest.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=200, help="Show this many of the newest.")] = 20,
     json: JsonOption = False,
 ) -> None:
     """List the newest streams with whether a deployment can learn them, or why not."""
@@ -84,7 +84,7 @@ def streams(
 def datasets(
     context: typer.Context,
     configuration: int,
-    limit: Annotated[int, typer.Option(min=1, max=200, help="How many of the newest data sets.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=200, help="Show this many of the newest data sets.")] = 20,
     json: JsonOption = False,
 ) -> None:
     """List the newest data sets with whether the models of a configuration can learn them, or why not."""
@@ -187,14 +187,16 @@ def create(
         Targets,
         typer.Option(help="What is learned: each sample's label, or the sample itself (autoencoders: features)."),
     ] = Targets.LABELS,
-    seed: Annotated[int | None, typer.Option(help="Drives split and initial weights.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the split and of the initial weights.")] = None,
     gpu: Annotated[int, typer.Option(help="GPUs per training.")] = 0,
     dataset: Annotated[int | None, typer.Option(help="Id of a data set to train on at once, without a sink.")] = None,
     dataset_version: Annotated[int | None, typer.Option(help="By default the newest.")] = None,
     incremental: Annotated[
         bool,
         typer.Option(
-            "--incremental", rich_help_panel=_ONLINE, help="Learn an online stream window by window; so do those below."
+            "--incremental",
+            rich_help_panel=_ONLINE,
+            help="Learn an online stream window by window; implied by the options below.",
         ),
     ] = False,
     indefinite: Annotated[
@@ -202,38 +204,46 @@ def create(
     ] = False,
     stream_timeout: Annotated[
         int | None,
-        typer.Option(rich_help_panel=_ONLINE, help="Otherwise it ends this long after the last record, in ms: 60000."),
+        typer.Option(
+            rich_help_panel=_ONLINE,
+            help="Without --indefinite, end this many milliseconds after the last record: 60000.",
+        ),
     ] = None,
     message_poll_timeout: Annotated[
         int | None,
-        typer.Option(rich_help_panel=_ONLINE, help="A window ends so long after its first record, in ms: 60000."),
+        typer.Option(
+            rich_help_panel=_ONLINE, help="A window ends this many milliseconds after its first record: 60000."
+        ),
     ] = None,
     window_records: Annotated[
-        int | None, typer.Option(rich_help_panel=_ONLINE, help="Or after this many records: 10000.")
+        int | None, typer.Option(rich_help_panel=_ONLINE, help="A window also ends after this many records: 10000.")
     ] = None,
     validation_rate: Annotated[
         float | None,
-        typer.Option(rich_help_panel=_ONLINE, help="Share of each window that validates; by default as announced."),
+        typer.Option(
+            rich_help_panel=_ONLINE, help="Share of each window used for validation; by default as announced."
+        ),
     ] = None,
     monitoring_metric: Annotated[
-        str | None, typer.Option(rich_help_panel=_ONLINE, help="A better value of it creates a version of the model.")
+        str | None,
+        typer.Option(rich_help_panel=_ONLINE, help="Metric whose improvement creates a version of the model."),
     ] = None,
     change: Annotated[
-        Direction | None, typer.Option(rich_help_panel=_ONLINE, help="Its direction when the model gets better.")
+        Direction | None, typer.Option(rich_help_panel=_ONLINE, help="Direction of the metric as the model improves.")
     ] = None,
     improvement: Annotated[
-        float | None, typer.Option(rich_help_panel=_ONLINE, help="By how much, at least: 0.05.")
+        float | None, typer.Option(rich_help_panel=_ONLINE, help="Minimum improvement: 0.05.")
     ] = None,
     semi_supervised: Annotated[
         bool,
         typer.Option(
             "--semi-supervised",
             rich_help_panel=_SEMI,
-            help="Learn samples without labels too, as pseudo-labels; so do those below.",
+            help="Learn samples without labels too, as pseudo-labels; implied by the options below.",
         ),
     ] = False,
     rounds: Annotated[
-        int | None, typer.Option(rich_help_panel=_SEMI, help="So often at most they are labelled and learnt: 5.")
+        int | None, typer.Option(rich_help_panel=_SEMI, help="Label and learn them at most this many times: 5.")
     ] = None,
     confidence: Annotated[
         float | None, typer.Option(rich_help_panel=_SEMI, help="Minimum probability of the predicted class: 0.9.")
@@ -242,14 +252,16 @@ def create(
         str | None, typer.Option(rich_help_panel=_CHAIN, help="Optimizer of the sub-models: adam.")
     ] = None,
     learning_rate: Annotated[
-        float | None, typer.Option(rich_help_panel=_CHAIN, help="Of the optimizer: 0.001.")
+        float | None, typer.Option(rich_help_panel=_CHAIN, help="Learning rate of the optimizer: 0.001.")
     ] = None,
     loss: Annotated[
-        str | None, typer.Option(rich_help_panel=_CHAIN, help="Of each exit: sparse_categorical_crossentropy.")
+        str | None, typer.Option(rich_help_panel=_CHAIN, help="Loss of each exit: sparse_categorical_crossentropy.")
     ] = None,
     metrics: Annotated[
         str | None,
-        typer.Option(rich_help_panel=_CHAIN, help="Of each exit, by commas: sparse_categorical_accuracy."),
+        typer.Option(
+            rich_help_panel=_CHAIN, help="Metrics of each exit, comma-separated: sparse_categorical_accuracy."
+        ),
     ] = None,
     loss_weight: Annotated[
         list[str] | None,

@@ -52,16 +52,17 @@ def run(
         typer.Option("--framework", "-f", help="A framework that it has, again for another; all unless given."),
     ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Few samples, one epoch, small models: the way, not the accuracy.")
+        bool,
+        typer.Option("--quick", help="Few samples, one epoch, small models: shows the steps rather than the accuracy."),
     ] = False,
     offline: Annotated[
-        bool, typer.Option("--offline", help="Download nothing; take what there is instead, which is said.")
+        bool, typer.Option("--offline", help="Download nothing; use substitute data instead, and say so.")
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Do an example from nothing on the running platform: models, stream, training, inference, and how good it is.
+    """Run an example from start to end on the running platform: models, stream, training, inference, scores.
 
-    What it makes stays: it says where to look, and how to end what serves.
+    What it makes stays. It prints where to look, and how to stop what it serves.
     """
     found = _found(name)
     wanted = tuple(framework or found.frameworks)

@@ -26,7 +26,9 @@ app = typer.Typer(name="inferences", help="Trained models that answer on topics.
 @app.command("list")
 def list_(
     context: typer.Context,
-    state: Annotated[str | None, typer.Option(help="Only those in this state; failing: that run but fail.")] = None,
+    state: Annotated[
+        str | None, typer.Option(help="Only those in this state; failing: those that run but fail.")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """List inferences."""
@@ -77,7 +79,7 @@ def create(
     ] = 1,
     start: StartOption = None,
     max_replicas: Annotated[
-        int | None, typer.Option(help="Let the waiting records choose between --replicas and this (needs KEDA).")
+        int | None, typer.Option(help="Scale up to this many replicas with the lag (needs KEDA).")
     ] = None,
     input_format: FormatOption = None,
     input_config: ConfigOption = None,
@@ -90,7 +92,7 @@ def create(
         str | None, typer.Option(help="source: answers carry their record's time (the default); written: their own.")
     ] = None,
     limit: Annotated[
-        float | None, typer.Option(help="Of a tier: predictions below it go up (needs --upper-topic).")
+        float | None, typer.Option(help="For a tier: predictions with a lower confidence go up (needs --upper-topic).")
     ] = None,
     upper_topic: Annotated[str | None, typer.Option(help="Input of the next tier of a distributed model.")] = None,
     upper_bootstrap_servers: Annotated[str | None, typer.Option(help="Another cluster for the upper topic.")] = None,
@@ -160,11 +162,13 @@ def scale(
 def limit(
     context: typer.Context,
     inference: int,
-    limit: Annotated[float, typer.Argument(help="Above 1/classes, at most 1; a confidence that is equal stays.")],
+    limit: Annotated[
+        float, typer.Argument(help="Above 1/classes and at most 1; predictions at the limit stay in the tier.")
+    ],
     wait: WaitOption = 60.0,
     json: JsonOption = False,
 ) -> None:
-    """Let a tier decide by another limit what it hands up, without a restart."""
+    """Change the limit below which a tier hands predictions up, without a restart."""
     client = client_of(context)
     changed = client.inferences.set_limit(inference, limit)
     if wait and not changed.state.ended:
@@ -181,7 +185,7 @@ def include(
     wait: WaitOption = 60.0,
     json: JsonOption = False,
 ) -> None:
-    """Let answers carry other columns and fields of their records, without a restart."""
+    """Change which columns and fields of a record its answer carries, without a restart."""
     client = client_of(context)
     changed = client.inferences.set_include(inference, _names(names))
     if wait and not changed.state.ended:

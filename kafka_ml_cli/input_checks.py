@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["ConfigOption", "FormatOption", "InputOption", "VersionOption", "check", "json_object", "lines_of"]
 
 InputOption = Annotated[str, typer.Option("--input", "-i", help="Topic of the values to predict.")]
-VersionOption = Annotated[int | None, typer.Option(help="Serve this version; by default whichever is current.")]
+VersionOption = Annotated[int | None, typer.Option(help="Serve this version; by default the current one.")]
 FormatOption = Annotated[str | None, typer.Option(help="RAW, AVRO, ...; the training stream's by default.")]
 ConfigOption = Annotated[str | None, typer.Option(help="JSON; the training stream's by default.")]
 

@@ -14,7 +14,7 @@ from kafka_ml_cli.output import JsonOption, console, human_age, print_done, prin
 from kafka_ml_cli.session import asked, client_of
 from kafkaml.wire.framework import Framework
 
-app = typer.Typer(name="models", help="Sources of models.", no_args_is_help=True)
+app = typer.Typer(name="models", help="Models and their code.", no_args_is_help=True)
 
 FrameworkOption = Annotated[str, typer.Option("--framework", "-f", help=f"One of {', '.join(Framework)}.")]
 CodeFile = Annotated[Path, typer.Argument(help="File with the model's code; - reads standard input.")]

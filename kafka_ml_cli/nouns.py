@@ -63,7 +63,9 @@ def add_delete_many(
     def delete(
         context: typer.Context,
         identifiers: Annotated[list[int], typer.Argument(metavar="ID...")],
-        dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go, and what stays.")] = False,
+        dry_run: Annotated[
+            bool, typer.Option("--dry-run", help="Only show what would be deleted, and what stays.")
+        ] = False,
     ) -> None:
         rows = collection(context)
         if dry_run:

@@ -36,17 +36,15 @@ def up(
     ephemeral: Annotated[
         bool, typer.Option("--ephemeral", help="Keep nothing: a new folder, removed at the end.")
     ] = False,
-    port: Annotated[
-        int | None, typer.Option(help="Web port, insisted on; 8000 or the next free one by default.")
-    ] = None,
-    broker_port: Annotated[int | None, typer.Option(help="The broker's port, insisted on; 0: any free one.")] = None,
+    port: Annotated[int | None, typer.Option(help="Web port; by default 8000 or the next free one.")] = None,
+    broker_port: Annotated[int | None, typer.Option(help="The broker's port; 0 takes any free one.")] = None,
     bootstrap_servers: Annotated[
         str, typer.Option(help="Use this Kafka instead of the embedded one (SASL and TLS by KML_KAFKA_*).")
     ] = "",
     isolation: Annotated[str, typer.Option(help="How user code is isolated: auto, namespaces, landlock or off.")] = "",
-    frameworks: Annotated[str, typer.Option(help="Only these: each takes about 0.5 GB of memory.")] = ",".join(
-        Framework
-    ),
+    frameworks: Annotated[
+        str, typer.Option(help="Start only these frameworks; each takes about 0.5 GB of memory.")
+    ] = ",".join(Framework),
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Run in the background.")] = False,
     wait: Annotated[str, typer.Option(help="With --detach, return when the 'api' answers or 'all' is ready.")] = "all",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not show the components' logs.")] = False,
@@ -281,8 +279,8 @@ def logs(
     context: typer.Context,
     component: Annotated[str, typer.Argument(help="A component's name as in `kafka-ml status`; all by default.")] = "",
     state_dir: StateDirOption = None,
-    lines: Annotated[int, typer.Option("--lines", "-n", help="How many of the last lines.")] = 50,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", help="Number of last lines to print.")] = 50,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Keep printing until Ctrl-C.")] = False,
 ) -> None:
     """Print the components' logs."""
     from platform_local.display import follow_logs, recent_lines

@@ -55,7 +55,7 @@ _TOLD_ELSEWHERE = (
     "hints",
 )
 
-app = typer.Typer(name="results", help="Trainings, their metrics and the trained models.", no_args_is_help=True)
+app = typer.Typer(name="results", help="Training runs, their metrics and the trained models.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -75,7 +75,7 @@ def list_(
     parameters: Annotated[bool, typer.Option("--parameters", help="Also show their parameters.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """List results, the newest first or as ordered."""
+    """List results, newest first unless --order says otherwise."""
     rows = client_of(context).results.list(
         deployment=deployment,
         state=state,
@@ -178,9 +178,9 @@ def annotate(
     name: Annotated[str | None, typer.Option("--name", "-n", help="Name of the run.")] = None,
     notes: Annotated[str | None, typer.Option(help="Notes about the run.")] = None,
     tag: Annotated[
-        list[str] | None, typer.Option("--tag", help="A word to find it by, in place of those before. Repeatable.")
+        list[str] | None, typer.Option("--tag", help="A tag to find it by; replaces the present tags. Repeatable.")
     ] = None,
-    no_tags: Annotated[bool, typer.Option("--no-tags", help="Take all tags away.")] = False,
+    no_tags: Annotated[bool, typer.Option("--no-tags", help="Remove all tags.")] = False,
     favourite: Annotated[bool | None, typer.Option("--favourite/--no-favourite")] = None,
     json: JsonOption = False,
 ) -> None:
@@ -202,14 +202,14 @@ def exits(
     context: typer.Context,
     result: int,
     limits: Annotated[
-        str, typer.Option(help="Of the tiers, from the lowest on: 0.8,0.9. The proposed ones by default.")
+        str, typer.Option(help="Limits of the tiers, from the lowest on: 0.8,0.9. The proposed ones by default.")
     ] = "",
     curve: Annotated[
         int | None, typer.Option(help="Show the effect of other limits of this tier (0: the lowest).")
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Show where samples would leave a chain of sub-models: what limits cost and bring."""
+    """Show at which tier samples would leave a chain, and what limits cost and gain."""
     found = client_of(context).results.exits(result, _limits(limits))
     if json:
         return print_json(found)
@@ -315,7 +315,7 @@ def restart(
     context: typer.Context,
     result: int,
     stream: Annotated[int | None, typer.Option(help="Train on this stream instead of the same one.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint instead.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue from the last checkpoint instead.")] = False,
 ) -> None:
     """Train again; versions of the earlier training stay."""
     client_of(context).results.restart(result, stream=stream, resume=resume)
@@ -348,21 +348,21 @@ def promote(
     version: Annotated[int, typer.Argument(help="Number of the version, newer or older.")],
     why: Annotated[str, typer.Option(help="Reason, for the audit trail and webhooks.")] = "",
 ) -> None:
-    """Make a version the current one; inferences that follow the result go over to it."""
+    """Make a version the current one; inferences that follow the result switch to it."""
     client_of(context).results.promote(result, version, why=why)
     console().print(f"version {version} of result {result} is current")
 
 
 @app.command()
 def pin(context: typer.Context, result: int, version: int) -> None:
-    """Keep a version when the oldest go."""
+    """Keep a version when the oldest are deleted."""
     client_of(context).results.pin(result, version)
     console().print(f"version {version} of result {result} is kept")
 
 
 @app.command()
 def unpin(context: typer.Context, result: int, version: int) -> None:
-    """Let a version go with the oldest."""
+    """Allow a version to be deleted with the oldest."""
     client_of(context).results.pin(result, version, pinned=False)
     console().print(f"version {version} of result {result} goes when newer ones come")
 

@@ -67,9 +67,9 @@ def logs(
     identifier: Identifier,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until it ends.")] = False,
     replica: Annotated[int, typer.Option(help="Number of the replica.")] = 0,
-    tail: Annotated[int, typer.Option(help="Only the last BYTES to begin with; 0 shows all.")] = 0,
+    tail: Annotated[int, typer.Option(help="Start with only the last BYTES; 0 shows all.")] = 0,
 ) -> None:
-    """Print the log, also of what has ended."""
+    """Print the log of a run, also after its end."""
     from kafkaml.terminal import visible
 
     for text in follow_log(collection(context), identifier, replica=replica, offset=-tail, follow=follow):

@@ -56,8 +56,8 @@ add_show(app, "Show one stream.")
 def preview(
     context: typer.Context,
     stream: Identifier,
-    samples: Annotated[int, typer.Option(min=1, max=200, help="How many are shown.")] = 12,
-    offset: Annotated[int, typer.Option(min=0, help="How many offsets of its ranges are passed over.")] = 0,
+    samples: Annotated[int, typer.Option(min=1, max=200, help="Number of samples to show.")] = 12,
+    offset: Annotated[int, typer.Option(min=0, help="Number of offsets to skip.")] = 0,
     json: JsonOption = False,
 ) -> None:
     """Show samples of a stream as training will see them, with their labels."""
@@ -89,7 +89,7 @@ def preview(
 def statistics(context: typer.Context, stream: Identifier, json: JsonOption = False) -> None:
     """Show the columns of a stream with their statistics, and the balance of its labels.
 
-    Of 1,000 records spread over it.
+    They are computed from 1,000 records that are spread over the stream.
     """
     found = client_of(context).streams.statistics(stream)
     return print_json(found) if json else print_preview(found, {})
@@ -160,12 +160,14 @@ def announce(
         ),
     ] = "",
     partition: Annotated[int | None, typer.Option(min=0, help="Only this partition.")] = None,
-    start: Annotated[int | None, typer.Option("--from", min=0, help="First offset; all there are by default.")] = None,
+    start: Annotated[
+        int | None, typer.Option("--from", min=0, help="First offset; the oldest record's by default.")
+    ] = None,
     end: Annotated[int | None, typer.Option("--to", min=0, help="Offset after the last.")] = None,
     description: Annotated[str, typer.Option(help="Shown in the list of streams.")] = "",
-    validation_rate: Annotated[float, typer.Option(min=0, max=1, help="Fraction that validates.")] = 0.1,
+    validation_rate: Annotated[float, typer.Option(min=0, max=1, help="Fraction used for validation.")] = 0.1,
     test_rate: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Fraction that tests: 0.1, and none of an online stream.")
+        float | None, typer.Option(min=0, max=1, help="Fraction used for testing: 0.1; an online stream has none.")
     ] = None,
     since: Annotated[
         datetime | None,
@@ -176,7 +178,7 @@ def announce(
     ] = "",
     json: JsonOption = False,
 ) -> None:
-    """Announce records that are in a topic already, and to a deployment that learns online those that will come.
+    """Announce records that are in a topic already; to a deployment that learns online, also those to come.
 
     Announcing the same again does nothing.
     """

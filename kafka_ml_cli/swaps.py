@@ -37,7 +37,7 @@ def rollback(context: typer.Context, inference: int, wait: WaitOption = 300.0, j
 
 
 def follow(context: typer.Context, inference: int, wait: WaitOption = 300.0, json: JsonOption = False) -> None:
-    """Serve the result's current version, whenever another one becomes it."""
+    """Always serve the result's current version."""
     changed = client_of(context).inferences.follow(inference)
     _gone_over(context, changed, wait=wait, json=json)
 
@@ -49,7 +49,7 @@ def _gone_over(context: typer.Context, changed: Inference, *, wait: float, json:
     print_done(changed, f"inference {changed.id} serves version {changed.version}{how}", json=json)
 
 
-LabelledOption = Annotated[bool, typer.Option("--labelled", help="Keys are the right answers: tell the accuracy.")]
+LabelledOption = Annotated[bool, typer.Option("--labelled", help="Keys are the right answers; report the accuracy.")]
 RuleOption = Annotated[
     str | None,
     typer.Option(
@@ -62,7 +62,7 @@ def canary(
     context: typer.Context,
     inference: int,
     version: int,
-    share: Annotated[float, typer.Option(min=0.001, max=1, help="Of the keys, by their hash.")] = 0.1,
+    share: Annotated[float, typer.Option(min=0.001, max=1, help="Share of the keys, chosen by their hash.")] = 0.1,
     labelled: LabelledOption = False,
     keyed: Annotated[bool, typer.Option("--keyed", help="Refuse an input without keys.")] = False,
     rule: RuleOption = None,
@@ -126,13 +126,13 @@ def compare(context: typer.Context, inference: int, json: JsonOption = False) ->
 
 
 def promote(context: typer.Context, inference: int, json: JsonOption = False) -> None:
-    """Serve the challenger from now on; of a shadow, the inference that it shadows does."""
+    """Serve the challenger from now on; that of a shadow is served by the inference that it shadows."""
     changed = client_of(context).inferences.promote(inference)
     print_done(changed, f"the challenger of inference {inference} is promoted", json=json)
 
 
 def drop(context: typer.Context, inference: int, json: JsonOption = False) -> None:
-    """Let the challenger answer no more; a shadow ends."""
+    """Stop the challenger; a shadow ends."""
     changed = client_of(context).inferences.drop(inference)
     print_done(changed, f"the challenger of inference {inference} is dropped", json=json)
 
@@ -154,7 +154,7 @@ def swaps(
     count: Annotated[int, typer.Option("--count", "-n", min=1, max=500, help="Show at most this many.")] = 20,
     json: JsonOption = False,
 ) -> None:
-    """Show when replicas went over to other versions, the newest first."""
+    """Show when replicas switched to other versions, the newest first."""
     rows = client_of(context).inferences.swaps(inference, limit=count)
     if json:
         return print_json(rows)

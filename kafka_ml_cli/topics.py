@@ -40,7 +40,7 @@ def list_(
 
 @app.command()
 def show(context: typer.Context, name: str, json: JsonOption = False) -> None:
-    """Show a topic: its partitions, who uses it, how far the inferences are that read it."""
+    """Show a topic with its partitions, what uses it, and how far inferences have read it."""
     topic = client_of(context).topics.get(name)
     if json:
         return print_json(topic)
@@ -74,7 +74,7 @@ def show(context: typer.Context, name: str, json: JsonOption = False) -> None:
 
 @app.command()
 def groups(context: typer.Context, name: str, json: JsonOption = False) -> None:
-    """Show how far the consumer groups are that read a topic and do not belong to inference's."""
+    """Show how far consumer groups other than those of inferences have read a topic."""
     found = client_of(context).topics.groups(name)
     if json:
         return print_json(found)
@@ -115,7 +115,7 @@ def produce(
     tombstone: Annotated[bool, typer.Option("--tombstone", help="A record without a value.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Write one record to a topic, for a try; kafka-ml send writes whole files."""
+    """Write one record to a topic, to try something; kafka-ml send writes whole files."""
     if (value is None) != tombstone:
         raise typer.BadParameter("expected a value, or --tombstone for a record without one")
     headers = dict(_header(option) for option in header or ())
@@ -139,8 +139,8 @@ def records(
     name: str,
     start: Annotated[str, typer.Option(help="newest, oldest or an offset.")] = "newest",
     timestamp: Annotated[int | None, typer.Option(help="From this time on, in milliseconds since 1970.")] = None,
-    before: Annotated[str | None, typer.Option(help="Older than another page: its cursor.")] = None,
-    after: Annotated[str | None, typer.Option(help="Newer than another page: its cursor.")] = None,
+    before: Annotated[str | None, typer.Option(help="Records older than another page, by its cursor.")] = None,
+    after: Annotated[str | None, typer.Option(help="Records newer than another page, by its cursor.")] = None,
     partition: Annotated[int | None, typer.Option(min=0, help="Only this partition.")] = None,
     contains: Annotated[str, typer.Option(help="A text in key, value or headers.")] = "",
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=500)] = 20,

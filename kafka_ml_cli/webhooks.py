@@ -25,7 +25,7 @@ _SECRET_VARIABLE = "KML_WEBHOOK_SECRET"  # noqa: S105  # where it comes from, no
 
 @app.command("list")
 def list_(context: typer.Context, json: JsonOption = False) -> None:
-    """List webhooks, and how telling them goes."""
+    """List webhooks and the state of their deliveries."""
     return print_table(
         client_of(context).webhooks.list(),
         [
@@ -80,7 +80,7 @@ def update(
 
 @app.command("new-secret")
 def new_secret(context: typer.Context, webhook: int, json: JsonOption = False) -> None:
-    """Let another secret sign from now on, and print it, once."""
+    """Sign with another secret from now on, and print it once."""
     changed = client_of(context).webhooks.new_secret(webhook)
     return print_json(changed) if json else _shown_once(changed)
 
@@ -92,14 +92,14 @@ def ping(
     wait: Annotated[float, typer.Option(min=1, help="Wait at most this many seconds.")] = 15.0,
     json: JsonOption = False,
 ) -> None:
-    """Send it an event of type ping, and say how that went; fails when it was not taken."""
+    """Send a webhook an event of type ping and report the outcome; fails if it was not accepted."""
     delivery = client_of(context).webhooks.ping(webhook, timeout_seconds=wait)
     return print_json(delivery) if json else console().print(f"{delivery.url} has taken it")
 
 
 @app.command()
 def delete(context: typer.Context, webhook: int) -> None:
-    """Delete a webhook, its secret, and what waits for it."""
+    """Delete a webhook, its secret, and its undelivered events."""
     client_of(context).webhooks.delete(webhook)
     console().print(f"webhook {webhook} deleted")
 

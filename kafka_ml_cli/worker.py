@@ -34,7 +34,7 @@ def run(
         ),
     ] = "",
     token_file: Annotated[
-        Path | None, typer.Option(help="File that holds the token: other users of this machine see no options of it.")
+        Path | None, typer.Option(help="File that holds the token. Other users of this machine could read an option.")
     ] = None,
     name: Annotated[
         str,
@@ -42,15 +42,15 @@ def run(
     ] = "",
     state_dir: Annotated[Path | None, typer.Option(help="Folder that keeps models and counts over restarts.")] = None,
     bootstrap_servers: Annotated[
-        str, typer.Option(help="Kafka's address from here, where it is another than the platform tells.")
+        str, typer.Option(help="Kafka's address as seen from here, if it differs from the platform's.")
     ] = "",
     isolation: Annotated[str, typer.Option(help="How the model is isolated: auto, namespaces, landlock or off.")] = "",
 ) -> None:
     """Serve an inference from this machine until it is stopped there, or by Ctrl-C or SIGTERM here.
 
-    Needs Python and this package, the platform and Kafka within reach, and a token; no Docker, no Kubernetes. Kafka's
-    user and password are this machine's own: KML_KAFKA_SASL_USERNAME, KML_KAFKA_SASL_PASSWORD_FILE,
-    KML_KAFKA_SSL_CA_LOCATION. Ends with 0 when the inference is stopped, with 5 when the token is not good any more.
+    Needs Python with this package, a token, and access to the platform and Kafka; neither Docker nor Kubernetes.
+    KML_KAFKA_SASL_USERNAME, KML_KAFKA_SASL_PASSWORD_FILE and KML_KAFKA_SSL_CA_LOCATION give Kafka's user, password and
+    authority on this machine. Ends with 0 when the inference is stopped, with 5 when the token is no longer valid.
     """
     from kafkaml.log_copy import LogCopy
     from kafkaml.logs import configure_logs

@@ -211,7 +211,7 @@ class DatasetVersionWriteSerializer(serializers.Serializer[Any]):
 
 
 class SamplesField(serializers.IntegerField):
-    """How many samples are shown."""
+    """Number of samples to show."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(default=12, min_value=1, max_value=MAX_SAMPLES, **options)

@@ -135,7 +135,7 @@ class InferenceViewSet(DeletableViewSet[Inference]):
     @extend_schema(request=None, responses={202: InferenceSerializer})
     @action(detail=True, methods=["post"])
     def follow(self, _request: Request, pk: int) -> Response:
-        """Serve the result's current version, whenever another one becomes it."""
+        """Always serve the result's current version."""
         swaps.follow(self.find(pk), actor=self.actor)
         return self.shown(pk, status=202)
 
@@ -163,7 +163,7 @@ class InferenceViewSet(DeletableViewSet[Inference]):
     @extend_schema(request=None, responses={202: InferenceSerializer})
     @action(detail=True, methods=["post"])
     def drop(self, _request: Request, pk: int) -> Response:
-        """Let the challenger answer no more; a shadow ends."""
+        """Stop the challenger; a shadow ends."""
         challenges.drop(self.find(pk), actor=self.actor)
         return self.shown(pk, status=202)
 

@@ -305,14 +305,14 @@ class ProposalQuerySerializer(serializers.Serializer[Any]):
     format = serializers.ChoiceField(
         required=False,
         choices=[(input_format, input_format) for input_format in _PROPOSAL_FORMATS],
-        help_text="found out by default",
+        help_text="detected by default",
     )
     label = serializers.CharField(  # type: ignore[assignment]  # a serializer's own label is another thing
         required=False,
         allow_blank=True,
         default="",
         max_length=500,
-        help_text="the field that is the label, _key for the key, none for no label; found out by default",
+        help_text="the field that is the label, _key for the key, none for no label; detected by default",
     )
     data_scheme = serializers.CharField(
         required=False,

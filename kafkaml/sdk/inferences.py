@@ -167,7 +167,7 @@ class Inferences(Runs[types.Inference]):
         return self._changed(identifier, "rollback")
 
     def follow(self, identifier: int) -> types.Inference:
-        """Serve the result's current version, whenever another one becomes it."""
+        """Always serve the result's current version."""
         return self._changed(identifier, "follow")
 
     def canary(
@@ -213,7 +213,7 @@ class Inferences(Runs[types.Inference]):
         return self._changed(identifier, "promote")
 
     def drop(self, identifier: int) -> types.Inference:
-        """Let the challenger answer no more; a shadow ends."""
+        """Stop the challenger; a shadow ends."""
         return self._changed(identifier, "drop")
 
     def wait_swapped(self, identifier: int, *, timeout_seconds: float = 300) -> types.Inference:

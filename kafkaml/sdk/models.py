@@ -9,7 +9,7 @@ __all__ = ["Models"]
 
 
 class Models(Collection[types.Model]):
-    """Sources of models."""
+    """Models and their code."""
 
     path = "/models/"
     kind = types.Model

@@ -114,7 +114,7 @@ class Results(Runs[types.TrainingResult]):
         return types.VersionRecord.model_validate(answer)
 
     def promote(self, identifier: int, number: int, *, why: str = "") -> types.VersionRecord:
-        """Make a version the current one, newer or older; inferences that follow the result go over to it."""
+        """Make a version the current one, newer or older; inferences that follow the result switch to it."""
         answer = self._connection.request("POST", f"{self._version(identifier, number)}promote/", body={"why": why})
         return types.VersionRecord.model_validate(answer)
 

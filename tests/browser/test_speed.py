@@ -41,7 +41,7 @@ if not Configuration.objects.filter(name=names[0]).exists():
     made = Configuration.objects.bulk_create([Configuration(name=name) for name in names])
     through = Configuration.models.through
     model = MLModel.objects.first()
-    through.objects.bulk_create([through(configuration_id=configuration.pk, mlmodel_id=model.pk) for configuration in made])
+    through.objects.bulk_create([through(configuration_id=row.pk, mlmodel_id=model.pk) for row in made])
 """
 # The category of the browser's trace that has each task of a thread.
 _TASKS = "disabled-by-default-devtools.timeline"
