@@ -15,7 +15,7 @@ __all__ = ["OnlineAvroSink"]
 
 
 class OnlineAvroSink(OnlineSink, AvroSink):
-    """An AvroSink for incremental training: the stream is announced with its first record."""
+    """An AvroSink for incremental training. The stream is announced with its first record."""
 
     def __init__(
         self,

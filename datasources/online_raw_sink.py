@@ -13,7 +13,7 @@ __all__ = ["OnlineRawSink"]
 
 
 class OnlineRawSink(OnlineSink, RawSink):
-    """A RawSink for incremental training: the stream is announced with its first sample.
+    """A RawSink for incremental training. The stream is announced with its first sample.
 
     ::
 

@@ -76,7 +76,7 @@ def run(
         if quick:
             console().print("--quick: few samples, one epoch; it shows the way, not the accuracy", style="dim")
         return
-    # Progress is for people: the answer alone goes to the program that asked.
+    # Progress goes to stderr, so that a calling program gets only the answer.
     with contextlib.redirect_stdout(sys.stderr):
         scores = found.run(client, effort)
     print_json([vars(score) for score in scores])
@@ -102,7 +102,7 @@ def _row(example: Any) -> dict[str, object]:
 
 
 def _catalogue() -> Any:
-    # Imported here: images of workers have this command line, and no local platform.
+    # Imported here because images of workers have this command line, and no local platform.
     from platform_local.examples import catalogue
 
     return catalogue()

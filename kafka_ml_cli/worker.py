@@ -149,7 +149,7 @@ def revoke(
     inference: Annotated[int, typer.Argument(metavar="INFERENCE")],
     token: Annotated[int, typer.Argument(metavar="TOKEN", help="Its id, as `kafka-ml worker tokens` shows it.")],
 ) -> None:
-    """Revoke a token: the workers that it let in end with their next report."""
+    """Revoke a token. The workers that it let in end with their next report."""
     client_of(context).inferences.revoke_worker_token(inference, token)
     console().print(f"token {token} of inference {inference} revoked")
 

@@ -29,8 +29,8 @@ _MASK = (1 << 64) - 1
 def content_hashes(samples: npt.NDArray[Any], salt: int = 0) -> Hashes:
     """Return one number per sample of ``samples`` (batch, *shape), of its bytes only.
 
-    Zeros behind the last byte do not count, so that text arrays of different widths agree. Not for secrets: collisions
-    can be constructed, but the order stays well defined.
+    Zeros behind the last byte do not count, so that text arrays of different widths agree. Not for secrets, because
+    collisions can be constructed, but the order stays well defined.
     """
     count = len(samples)
     if count == 0 or samples.size == 0:

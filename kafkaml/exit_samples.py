@@ -58,7 +58,9 @@ class ExitSamples:
     tiers: tuple[TierSamples, ...]
 
     def to_bytes(self) -> bytes:
-        """Return the file. Confidences are cut to four digits: a limit of four digits divides them as it did before."""
+        """Return the file. Confidences are cut to four digits, so that a limit of four digits divides them as it did
+        before.
+        """
         tiers = [
             {
                 "model": tier.model,

@@ -137,7 +137,7 @@ def configure_logs(
 ) -> None:
     """Set logging up for this process; ``service`` is on every line. Written to ``stream``, standard output by default.
 
-    ``copy`` also gets every line, as JSON. May be called again: the last call counts.
+    ``copy`` also gets every line, as JSON. May be called again; the last call counts.
     """
     settings = settings or LogSettings()
     stream = stream or sys.stdout

@@ -72,7 +72,8 @@ def place_text(place: Place) -> str:
     return f"{topic}[{partition}]@{offset}"
 
 
-# Named tuples, not dataclasses: one of each is built for every record of a stream, and they cost a third.
+# Named tuples rather than dataclasses, because one of each is built for every record of a stream, and they cost a
+# third.
 class Record(NamedTuple):
     """A record as read. ``timestamp_ms`` is Kafka's, in milliseconds since 1970; -1 where there is none."""
 
@@ -105,8 +106,8 @@ class OutgoingRecord(NamedTuple):
     partition: int = -1
 
 
-# The fields of an OutgoingRecord with headers as a list, for where a hundred thousand a second are made: a plain tuple
-# costs a sixth of a named one.
+# The fields of an OutgoingRecord with headers as a list, for code that makes a hundred thousand per second. A plain
+# tuple costs a sixth of a named one.
 OutgoingRow = tuple[str, bytes | None, bytes | None, list[tuple[str, bytes | None]], int, int]
 
 

@@ -29,7 +29,7 @@ class SignOfLife:
         self._written = float("-inf")
 
     def __call__(self, what: str) -> None:
-        """Call this in every round of the service's loop: it writes once in five seconds. Never raises."""
+        """Call this in every round of the service's loop; it writes once in five seconds. Never raises."""
         if time.monotonic() - self._written < _PERIOD_SECONDS:
             return
         self._written = time.monotonic()

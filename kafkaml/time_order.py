@@ -52,7 +52,7 @@ class TimeOrder:
 
 
 def _by_position(partitions: npt.NDArray[Any], offsets: npt.NDArray[Any]) -> tuple[Rows, list[str]]:
-    """Order samples without times: the last part of each partition comes last."""
+    """Order samples without times so that the last part of each partition comes last."""
     rows = np.lexsort((offsets, partitions))
     _, sizes = np.unique(partitions, return_counts=True)
     # The relative position, from 0 to 1, in each partition.

@@ -77,8 +77,8 @@ def worker_environment(kafka: KafkaSettings) -> dict[str, str]:
 
 
 def _of_opentelemetry() -> dict[str, str]:
-    """Return the variables with OpenTelemetry's own names. Headers hold credentials, which no manifest may: a collector
-    next to the workers adds them.
+    """Return the variables with OpenTelemetry's own names. Headers hold credentials, which no manifest may, so a
+    collector next to the workers adds them.
     """
     return {
         name: value

@@ -82,7 +82,7 @@ class SharedArray(Closing):
         memory = os.memfd_create("kafka-ml", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         try:
             os.ftruncate(memory, shared.nbytes)
-            # Mapped before it is sealed: this mapping keeps its right to write.
+            # Mapped before it is sealed, so that this mapping keeps its right to write.
             shared._array = _map(memory, shared.dtype, shared.shape, 0, writable=True)
             seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW
             fcntl.fcntl(memory, fcntl.F_ADD_SEALS, seals | (0 if writable else _F_SEAL_FUTURE_WRITE))

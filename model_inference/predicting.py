@@ -233,7 +233,7 @@ class RecoveringPredictor:
     def _submit(self, flight: _Flight) -> None:
         spec = SampleSpec.of(flight.samples)
         if self._spec is None:
-            # The format says nothing about the shape (JSON): the first sample does.
+            # A format such as JSON does not give the shape, so the first sample does.
             self.prepare(spec)
         elif spec != self._spec:
             raise DecodeError(

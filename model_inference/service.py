@@ -288,7 +288,7 @@ class _Replica:
     def _challenger(self, first: LoadedModel) -> tuple[Challenger, LoadedModel] | SwapFailure | None:
         """Load the challenger before anything is answered, so that it answers its keys from the first record on.
 
-        Returns why a canary cannot be loaded: its keys are left to the champion then.
+        Returns why a canary cannot be loaded; the champion then answers its keys.
         """
         terms = self._plan.challenger
         if terms is None:
@@ -439,6 +439,6 @@ def _include(codec: Codec, names: Sequence[str]) -> None:
 def _router(plan: InferencePlan) -> OutputRouter | CascadeRouter:
     if plan.cascade is not None:
         return CascadeRouter(plan.output_topic, plan.cascade)
-    # Also where nothing is carried yet: that may change at any time.
+    # Checked also where nothing is carried yet, because that may change at any time.
     included = MAX_INCLUDED_BYTES if plan.input_format == InputFormat.COLUMNS else 0
     return OutputRouter(plan.output_topic, tier=bool(plan.tier), included_bytes=included, classes=plan.model.classes)

@@ -135,8 +135,8 @@ def listens_for_old_examples(data_dir: Path) -> bool:
 def broker_answers(bootstrap_server: str, *, timeout_seconds: float = 1.0) -> bool:
     """Return whether a plaintext broker answers a Metadata request and knows itself as part of a working cluster.
 
-    Speaks the few bytes itself: an open port says nothing (Kafka listens before it is ready), and a full client takes
-    longer to start than the question to answer.
+    Writes the few bytes itself, because an open port says nothing (Kafka listens before it is ready), and a full client
+    takes longer to start than the question to answer.
     """
     host, _, port = bootstrap_server.rpartition(":")
     # Metadata, version 4, correlation 1, client "kafka-ml"; no topics; no creation.

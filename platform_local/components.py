@@ -70,7 +70,7 @@ def platform_environment(plan: PlatformPlan, executor_ports: Mapping[Framework, 
         "KML_SERVICE_TOKEN_FILE": str(plan.state.service_token),
         "PYTHONUNBUFFERED": "1",
     }
-    # The plan's settings name a file that holds it: an environment is easier to read than a file of mode 0600.
+    # The settings name a file that holds the secret, because an environment is easier to read than a file of mode 0600.
     env.pop("KML_KAFKA_SASL_PASSWORD", None)
     if plan.isolation:
         env["KML_ISOLATION"] = plan.isolation

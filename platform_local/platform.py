@@ -267,7 +267,7 @@ def _supervisor(state: StateDir) -> psutil.Process | None:
         return None
     if (noted := read_pid(state.supervisor_pid)) is not None:
         return noted
-    # The lock is held all the same: the pid file was removed, or written by another version.
+    # The lock is held nevertheless, because the pid file was removed, or written by another version.
     status = state.read_status()
     try:
         return psutil.Process(status.supervisor_pid) if status is not None else None

@@ -29,11 +29,11 @@ __all__ = ["Component", "Supervisor", "log_tail"]
 _PROBE_INTERVAL_SECONDS = 0.05
 _FIRST_PAUSE_SECONDS = 0.25
 _LONGEST_PAUSE_SECONDS = 10.0
-# A component that ran this long was healthy: its next crash starts with the shortest pause again.
+# A component that ran this many seconds was healthy, so its next crash starts with the shortest pause again.
 _HEALTHY_SECONDS = 30.0
 # Crashes in a row after which a component that the platform cannot be without ends the platform.
 _MAX_CRASHES = 5
-# Logs are cut at this size: a platform that runs for weeks must not fill the disk.
+# Logs are cut at this size, because a platform that runs for weeks must not fill the disk.
 _MAX_LOG_BYTES = 32 << 20
 _LOG_CHECK_SECONDS = 30.0
 

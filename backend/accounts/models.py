@@ -32,7 +32,7 @@ class User(AbstractUser):
 
 
 class AccessToken(models.Model):
-    """A token for scripts. Only its sha256 is stored: the token is random, so a slow hash would add nothing.
+    """A token for scripts. Only its sha256 is stored, because the token is random, so a slow hash would add nothing.
 
     ``role`` caps what the token may do, below what its user may.
     """

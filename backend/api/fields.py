@@ -31,7 +31,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u206
 
 
 class IdConverter(IntConverter):
-    """Ids in addresses: what fits the database's integers, without leading zeros."""
+    """Ids in addresses: numbers that fit the database's integers, without leading zeros."""
 
     regex = "[1-9][0-9]{0,17}"
 

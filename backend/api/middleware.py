@@ -102,8 +102,8 @@ def _finish(request: HttpRequest, response: HttpResponseBase, began: float) -> H
 
 
 class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]
-    """Serves the built web UI. Its files are small, so each is sent whole: an asynchronous server would do that to an
-    iterator as well, and warn of it.
+    """Serves the built web UI. Its files are small, so each is sent whole. An asynchronous server would read an
+    iterator to its end as well, and warn about it.
     """
 
     @staticmethod

@@ -120,7 +120,7 @@ def complete(result: dict[str, Any], **_: object) -> dict[str, Any]:
     """drf-spectacular's post-processing hook: the problem document, and the addresses that are not REST framework
     views.
 
-    Also says that answers hold all their fields: the generator knows defaults of writing only.
+    Also says that answers hold all their fields, because the generator knows only defaults for writing.
     """
     schemas = result.setdefault("components", {}).setdefault("schemas", {})
     for name, schema in schemas.items():

@@ -83,7 +83,7 @@ class Source(Protocol):
 
 def event(name: str, data: object, *, event_id: int | None = None) -> bytes:
     """Return one event as it goes over the wire."""
-    # JSON has no line breaks outside its strings, where they are escaped: one data line is enough.
+    # JSON has no line breaks outside its strings, where they are escaped, so one data line is enough.
     written = b"event: %s\ndata: %s\n\n" % (name.encode(), to_json_bytes(data))
     return written if event_id is None else b"id: %d\n%s" % (event_id, written)
 
@@ -244,7 +244,7 @@ class _Bridge:
         try:
             self._loop.call_soon_threadsafe(self._chunks.put_nowait, chunk)
         except RuntimeError:
-            # The loop is closed: the process ends.
+            # The loop is closed because the process ends.
             self._stopped.set()
 
 

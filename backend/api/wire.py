@@ -74,7 +74,7 @@ class MessageExtension(PydanticExtension):  # type: ignore[no-untyped-call]  # o
             mode="validation" if direction == "request" else "serialization",
         )
         parts = schema.pop("$defs", {})
-        # Enums in place: the generator gives each a name, the same one in all of the API.
+        # Enums are inlined, because the generator gives each a name that is the same in all of the API.
         enums = {reference.format(model=name): part for name, part in parts.items() if "enum" in part}
         for name, part in parts.items():
             if "enum" not in part:

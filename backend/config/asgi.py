@@ -23,7 +23,7 @@ Application = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None
 _MAX_BODY_BYTES = 8 << 20
 # Pieces of artifacts; a piece is spooled before it is stored.
 _MAX_PIECE_BYTES = 64 << 20
-# A body must come faster than this in the long run: a slow line does, a client that holds a place does not.
+# A body must come faster than this in the long run. A slow line does; a client that only holds a place does not.
 _PATIENCE_SECONDS = 30.0
 _BYTES_PER_SECOND = 16 << 10
 

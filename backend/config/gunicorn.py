@@ -28,7 +28,9 @@ class ServerLogger(Logger):  # type: ignore[misc]
 
 
 def when_ready(_server: Any) -> None:
-    """Leave what was imported to itself: its pages stay shared with the workers, and no collection goes through it."""
+    """Exempt what was imported from garbage collection, so that its pages stay shared with the workers, and no
+    collection goes through it.
+    """
     collect_garbage_seldom()
 
 

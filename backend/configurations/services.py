@@ -29,7 +29,9 @@ __all__ = [
 
 
 def with_chains(models: Sequence[MLModel]) -> list[MLModel]:
-    """Return the models with all sub-models of the chains that any of them is part of: a chain trains as a whole."""
+    """Return the models with all sub-models of the chains that any of them is part of, because a chain trains as a
+    whole.
+    """
     whole = {model.pk: model for model in models}
     for model in models:
         if model.distributed:

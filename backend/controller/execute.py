@@ -144,7 +144,7 @@ def work_spec(
 ) -> WorkSpec:
     """Return what runs one attempt of ``row``: the job without its plan, which the worker fetches with the token.
 
-    ``limits`` are those of the model process by kind of work, as the plans have them: the runtime has to allow more.
+    ``limits`` are those of the model process by kind of work, as in the plans; the runtime has to allow more.
     """
     name = row.subject.attempt(attempt)
     allowed = limits[row.subject.kind]

@@ -80,7 +80,7 @@ class Leadership:
         Lease.objects.filter(name=self._name, holder=self._me.to_text()).update(holder="")
 
     def _is_gone(self, holder: str) -> bool:
-        """Whether the holder has certainly ended: only processes of this machine can be looked at."""
+        """Whether the holder has certainly ended, which can be seen only of processes of this machine."""
         try:
             other = _Holder(**json.loads(holder))
         except (ValueError, TypeError):

@@ -34,7 +34,7 @@ class Dataset(models.Model):
 class DatasetVersion(models.Model):
     """A slice, whose offsets are resolved once, and a contract; never changed once made.
 
-    A slice without end has no offsets: it begins in each partition with the first record that is not older than
+    A slice without end has no offsets. It begins in each partition with the first record that is not older than
     ``since_ms``. Its contract learns from a training's first window, which has at least ``fit_records`` records.
     """
 

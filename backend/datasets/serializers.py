@@ -107,7 +107,7 @@ class CatalogQuerySerializer(serializers.Serializer[Any]):
 class CatalogRowSerializer(serializers.Serializer[Any]):
     """A data set of either kind, of its newest version; ``id`` is that of the data set, or of the stream.
 
-    A stream is as its sink sent it: it can be looked into, sent to other deployments and exported, not changed.
+    A stream is as its sink sent it. It can be looked into, sent to other deployments and exported, not changed.
     """
 
     kind = serializers.ChoiceField(choices=_KINDS)
@@ -218,7 +218,7 @@ class SamplesField(serializers.IntegerField):
 
 
 class PreviewQuerySerializer(serializers.Serializer[Any]):
-    """A slice, and a contract that may be wrong: what is wrong is in the answer."""
+    """A slice, and a contract that may be wrong; the answer says what is."""
 
     slice = SliceSerializer()
     contract = MessageField(Contract, read_only=False, allow_null=False)

@@ -29,7 +29,7 @@ def deletion_of(deployment: Deployment) -> Deletion:
 def deletion_of_result(result: TrainingResult) -> Deletion:
     """Return what deleting a result would do; sub-models of a chain are deleted with its top's, which led them.
 
-    The last run of a deployment stays with it: a deployment without any would wait for nothing.
+    The last run of a deployment stays with it, because a deployment without any would wait for nothing.
     """
     name = f"result {result.pk}"
     if result.leader_id is not None:

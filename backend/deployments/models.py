@@ -138,7 +138,7 @@ class TrainingResult(Run):
     current_version = models.ForeignKey(
         "ResultVersion", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
-    # The highest number that a version had: numbers of versions that were deleted are not given again.
+    # The highest number that a version had, so that numbers of deleted versions are not reused.
     last_version = models.PositiveIntegerField(default=0)
     # Attempts from this one on are of the training that was asked for last.
     first_attempt = models.PositiveIntegerField(default=1)
@@ -302,7 +302,7 @@ class ResultVersion(models.Model):
 class Artifact(models.Model):
     """A complete uploaded file of an attempt; the bytes are where ``storage.fetch`` says.
 
-    Versions of one attempt may have the same file: each has a row, and the bytes are there once.
+    Versions of one attempt may have the same file. Each has a row, and the bytes are stored once.
     """
 
     result = models.ForeignKey(TrainingResult, on_delete=models.CASCADE, related_name="artifacts")

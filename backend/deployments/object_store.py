@@ -46,7 +46,8 @@ class ObjectStore:
             "s3",
             endpoint_url=settings.s3_endpoint_url or None,
             region_name=settings.s3_region,
-            # Without them boto3 looks where it always does: its own variables, a pod's identity, the machine's role.
+            # Without them boto3 looks for credentials in its usual places: its own variables, a pod's identity, the
+            # machine's role.
             aws_access_key_id=settings.s3_access_key_id or None,
             aws_secret_access_key=settings.s3_secret_access_key.get_secret_value() or None,
             verify=settings.s3_ca_file or None,

@@ -22,7 +22,8 @@ __all__ = ["add_versions", "keep_pending", "locked_part", "locked_part_for_repor
 def locked_part(result_id: int) -> Iterator[tuple[TrainingResult, TrainingResult] | None]:
     """Lock a result's run until the block ends and yield it with the result, which may be the same row.
 
-    Yields None when there is no such result. The run is to be saved last: what it shares goes over to its parts then.
+    Yields None when there is no such result. Callers save the run last, because saving it copies what it shares to its
+    parts.
     """
     head = TrainingResult.objects.filter(pk=result_id).values_list("leader", flat=True).first() or result_id
     with locked(TrainingResult, head) as run:

@@ -234,7 +234,7 @@ class ResultSerializer(ResultRowSerializer):
         return [hint.to_json() for hint in result_hints(result, self._shown_epochs(result))]
 
     def _shown_epochs(self, result: TrainingResult) -> Sequence[Mapping[str, Any]]:
-        # Two fields are made of them: they are read from the database once.
+        # Two fields are made of them, so they are read from the database only once.
         if self._read is None or self._read[0] is not result:
             self._read = (result, result_epochs(result, SHOWN_EPOCHS)[1])
         return self._read[1]

@@ -151,7 +151,7 @@ def _check_goes_on(result: TrainingResult, stream: Announcement | None) -> None:
 def assign_stream(announcement: Announcement, **_signal: Any) -> int:
     """Give a stream to the results of its deployment that wait for one; returns how many took it.
 
-    Results that train or have trained keep theirs: a second stream is kept and can be used by ``restart_result``. A
+    Results that train or have trained keep theirs; a second stream is kept and can be used by ``restart_result``. A
     stream of the other kind than its deployment trains on is kept too, and both say so.
     """
     if announcement.deployment_number is None:

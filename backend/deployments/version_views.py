@@ -104,7 +104,7 @@ class VersionPromoteView(_VersionsView):
 
     @extend_schema(request=PromoteSerializer, responses=Version, tags=["results"])
     def post(self, request: Request, pk: int, number: int) -> Response:
-        """Make a version the current one, newer or older: inferences that follow the result switch to it."""
+        """Make a version the current one, newer or older. Inferences that follow the result switch to it."""
         why = _validated(PromoteSerializer, request)["why"]
         version = version_services.promote_version(pk, number, actor=actor_of(request), why=why)
         return Response(version_message(version, current=version.pk).to_json())

@@ -196,7 +196,7 @@ class DeploymentViewSet(DeletableViewSet[Deployment]):
     def datasets(self, request: Request) -> Response:
         """List versions of the newest data sets with why a configuration's models cannot learn them.
 
-        As far as what is declared tells: no record is read.
+        Judged by what data sets declare; no record is read.
         """
         query = DatasetFitsQuerySerializer(data=request.query_params)
         query.is_valid(raise_exception=True)

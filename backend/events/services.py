@@ -39,7 +39,7 @@ def publish(topic: str, payload: Mapping[str, Any]) -> None:
 
 
 def newest_event() -> int:
-    """Return the id of the newest event, 0 when there is none: a reader that continues after it misses nothing."""
+    """Return the id of the newest event, 0 when there is none. A reader that continues after it misses nothing."""
     return Event.objects.aggregate(newest=Max("id"))["newest"] or 0
 
 

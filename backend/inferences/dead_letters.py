@@ -68,7 +68,7 @@ def letters(inference: Inference, *, before: Mapping[int, int] | None, limit: in
     decoder, codec = decoding(inference)
     return {
         "topic": topic,
-        # The most that there can be: markers of transactions count too.
+        # An upper bound, because markers of transactions count too.
         "count": sum(high - low for low, high in page.watermarks.values()),
         "letters": [letter_document(inference, letter, decoder, codec) for letter in page.records],
         "before": None if page.at_oldest else cursor_of(page.starts),
@@ -91,7 +91,7 @@ def decoding(inference: Inference) -> tuple[Decoder, StreamCodec | None]:
 
 
 def is_own(inference: Inference, letter: Record) -> bool:
-    """Whether this inference wrote it: others may have the same output topic."""
+    """Whether this inference wrote it, because others may have the same output topic."""
     return _texts(letter).get("kml-inference") == str(inference.pk)
 
 
@@ -124,7 +124,7 @@ def replay(inference: Inference, *, actor: Actor, positions: Sequence[tuple[int,
         writer.flush(_SECONDS)
     finally:
         writer.close()
-        # Also when Kafka took only some of them: what was written was written.
+        # Logged also when Kafka took only some of them, because those have been written.
         record(actor, "replay", inference, detail=f"{sent} dead letters of {topic} to {inference.input_topic}")
     return {
         "replayed": sent,

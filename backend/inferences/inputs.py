@@ -24,7 +24,7 @@ __all__ = ["check_include", "guarantee_of", "input_values", "version_to_serve"]
 
 
 def version_to_serve(result: TrainingResult, number: int | None) -> tuple[ResultVersion | None, ResultVersion]:
-    """Return the version that an inference is pinned to (None: it follows the current one), and the one it serves.
+    """Return the version that an inference is pinned to (None if it follows the current one), and the one it serves.
 
     Raises InvalidField for a result that has no version yet.
     """

@@ -53,7 +53,7 @@ class LetterGroup:
         self.count += 1
         if letter.timestamp_ms > 0:
             self.first_ms = min(self.first_ms or letter.timestamp_ms, letter.timestamp_ms)
-            # Partitions have an order each: across them only the time tells which is newer.
+            # Offsets order records only within a partition; across partitions the time decides which is newer.
             if letter.timestamp_ms >= self.last_ms:
                 self.last_ms, self.newest, self.reason = letter.timestamp_ms, letter, reason
 

@@ -51,7 +51,7 @@ class Inference(Run):
     database was recreated, use the same cluster.
 
     ``replicas`` is how many the platform runs; with ``max_replicas`` it is the least number, and the lag of the group
-    chooses between the two. With 0 it runs none: workers elsewhere, which may join any inference, serve alone.
+    chooses between the two. With 0 it runs none, and only workers elsewhere, which may join any inference, serve.
     ``scaled_to`` is the autoscaler's last choice, ``launched_max_replicas`` the last maximum given to the launcher.
 
     ``predicted`` and the other counts (``kafkaml.wire.replica.Counts``) are of all its life, whatever processes served
@@ -117,7 +117,7 @@ class Inference(Run):
     guarantee = models.CharField(
         max_length=20, choices=[(guarantee.value, guarantee.value) for guarantee in DeliveryGuarantee]
     )
-    # Of a tier of a distributed model: what is below the limit leaves for the upper topic.
+    # Only a tier of a distributed model has a limit. Predictions below it go to the upper topic.
     upper_topic = models.CharField(max_length=249, blank=True)
     upper_bootstrap_servers = models.CharField(max_length=1000, blank=True)
     limit = models.FloatField(null=True, blank=True)
@@ -176,7 +176,7 @@ class Inference(Run):
 
     @property
     def current_replicas(self) -> int:
-        """How many replicas are to run now: as many as the lag asked for, where it chooses."""
+        """How many replicas are to run now. With autoscaling this is the number that the lag asked for."""
         if self.max_replicas is None or self.scaled_to is None:
             return self.replicas
         return min(max(self.scaled_to, self.replicas), self.max_replicas)

@@ -94,7 +94,7 @@ class VisualizationSerializer(serializers.Serializer[Any]):
         # Stored as JSON, so plain types only.
         value: dict[str, Any] = super().to_internal_value(data)
         place = value.pop("map", None)
-        # Left out where there is none: configurations from before stay what they were.
+        # Left out where there is none, so that older configurations stay unchanged.
         return {
             **value,
             "labels": [dict(label) for label in value["labels"]],
@@ -103,7 +103,7 @@ class VisualizationSerializer(serializers.Serializer[Any]):
 
 
 class InferenceChallengerSerializer(serializers.Serializer[Any]):
-    """A version that runs next to the served one: it answers ``share`` of the keys, or all into a topic of its own."""
+    """A version that runs next to the served one. It answers ``share`` of the keys, or all into a topic of its own."""
 
     version = serializers.IntegerField()
     kind = serializers.ChoiceField(choices=[(kind.value, kind.value) for kind in ChallengeKind])
@@ -460,7 +460,7 @@ class InferenceWriteSerializer(InferenceUpdateSerializer):
         same_cluster = not attrs["output_bootstrap_servers"]
         if same_cluster and len(set(topics)) < len(topics):
             raise serializers.ValidationError({"output_topic": "input, output and dead letters must differ"})
-        # By its name alone, wherever it is: a replica writes to each topic of a name at one place.
+        # Compared by name alone, whatever the cluster, because a replica writes to only one place per topic name.
         if attrs["upper_topic"] in topics[1:]:
             raise serializers.ValidationError({"upper_topic": "output, dead letters and upper topic must differ"})
         if attrs["upper_topic"] == attrs["input_topic"] and not attrs["upper_bootstrap_servers"]:

@@ -198,7 +198,7 @@ def _large_answer_bytes(inference: Inference) -> int:
     try:
         described = (inference.result.model.report or {})["outputs"]
         outputs = [(np.dtype(output["dtype"]), [int(length) for length in output["shape"][1:]]) for output in described]
-        # Also where nothing is carried yet: that may change at any time.
+        # Checked also where nothing is carried yet, because that may change at any time.
         included = MAX_INCLUDED_BYTES if inference.input_format == InputFormat.COLUMNS else 0
         size = answer_bytes(outputs) + included
     except (KeyError, IndexError, TypeError, ValueError):

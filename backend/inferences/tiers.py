@@ -47,7 +47,7 @@ def cascade_of(inference: Inference) -> Cascade | None:
 def input_of(result: TrainingResult, version: ResultVersion) -> tuple[str, Mapping[str, Any]] | None:
     """Return format and settings of what the tier below hands up; None for models that nothing is handed to.
 
-    The key is still that of the lowest tier's input: a label in it is read as there.
+    The key is still that of the lowest tier's input, so a label in it is read as there.
     """
     if not result.model.distributed or lower_of(result.model) is None:
         return None

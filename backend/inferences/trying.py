@@ -37,7 +37,7 @@ from kafkaml.wire.state import RunState
 __all__ = ["OUTCOMES", "TRY_HEADER", "try_sample"]
 
 OUTCOMES = ("answered", "passed_on", "dead_lettered", "no_answer")
-# On the record and so on its answer: tells tries from other traffic.
+# A header of the record, and so of its answer, that distinguishes tries from other traffic.
 TRY_HEADER = "kml-try"
 _ADMIN_SECONDS = 3.0
 # Most tries at the same time, because each needs a thread and a connection to Kafka for up to half a minute.

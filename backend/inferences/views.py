@@ -98,7 +98,7 @@ class InferenceViewSet(DeletableViewSet[Inference]):
     def destroy(self, _request: Request, pk: int) -> Response:
         """Delete an inference; 409 while it runs.
 
-        Its topics stay, with answers and dead letters. So does `changelog_topic`, where it keeps windows: its name is
+        Its topics stay, with answers and dead letters. So does `changelog_topic`, where it keeps windows. Its name is
         that of the consumer group, so no other inference reads it, and it may be deleted from Kafka.
         """
         deleting.delete_inference(self.find(pk), actor=self.actor)

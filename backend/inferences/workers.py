@@ -39,7 +39,7 @@ _FORGOTTEN_AFTER = timedelta(days=7)
 
 
 class InferenceEnded(Conflict):
-    """The inference does not run: nothing is to be served."""
+    """The inference does not run, so there is nothing to serve."""
 
 
 class WorkerReplaced(Conflict):

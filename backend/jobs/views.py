@@ -148,7 +148,7 @@ class TrainingVersionView(JobView):
 
 
 class BytesParser(BaseParser):
-    """Leaves the body alone: the view reads it piece by piece."""
+    """Leaves the body alone, because the view reads it piece by piece."""
 
     media_type = "*/*"
 

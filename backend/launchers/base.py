@@ -41,7 +41,7 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Autoscale:
-    """Scale ALWAYS work on its consumer group's lag: one more replica per ``lag_per_replica`` records of lag.
+    """Scale ALWAYS work on its consumer group's lag, with one more replica per ``lag_per_replica`` records of lag.
 
     ``WorkSpec.replicas`` is then the least number, ``max_replicas`` the greatest. ``bootstrap_servers`` is where the
     scaler reads the lag of ``group`` on ``topic``; empty means the platform's own Kafka.
@@ -84,7 +84,7 @@ class Observed:
     """The observed state of one name.
 
     ``replicas`` is how many are wanted (by the autoscaler, where there is one), ``ready_replicas`` how many run.
-    ``failure`` says why the work FAILED; while STARTING it is an obstacle, not an end: what keeps the work from
+    ``failure`` says why the work FAILED; while STARTING it is an obstacle rather than an end: it keeps the work from
     starting (no node has room, the image is missing, a crashed replica waits to be started again), with a hint, and
     disappears with the obstacle; while UNKNOWN it may be the reason. ``log_tail`` goes with a process that ended. Work
     that was asked to stop and ended is SUCCEEDED, whatever its ``exit_code`` (negative for a signal; None when the end

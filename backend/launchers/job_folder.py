@@ -133,7 +133,7 @@ class JobFolder:
             with contextlib.suppress(FileNotFoundError):
                 if path.stat().st_ino == os.fstat(descriptor).st_ino:
                     return descriptor
-            # The file was removed between open and flock: this lock is on nothing.
+            # The file was removed between open and flock, so this lock is on nothing.
             os.close(descriptor)
 
     def is_locked(self, replica: int) -> bool:

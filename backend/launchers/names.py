@@ -11,7 +11,7 @@ from enum import StrEnum
 
 __all__ = ["RunKind", "WorkName", "check_work_name", "parse_work_name", "work_name"]
 
-# No leading zeros: one piece of work has exactly one name.
+# Leading zeros are not allowed, so that one piece of work has exactly one name.
 _NAME = re.compile(r"kml-(train|infer)-([1-9][0-9]{0,17})-a([1-9][0-9]{0,8})")
 
 

@@ -293,7 +293,7 @@ class ProcessLauncher:
         return _observe_service(folder, spec)
 
     def _observe_run(self, folder: JobFolder) -> Observed:
-        # The lock is looked at first: a state read after it was seen free is the last one.
+        # The lock is read before the state, because a state that is read after the lock was free is final.
         alive = folder.is_locked(0)
         stopping = folder.stop_file.exists()
         state = folder.state(0)

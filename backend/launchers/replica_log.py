@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 SEGMENT_BYTES = 1 << 20
-# The newest segments are kept: the last lines say why something died.
+# The newest segments are kept, because the last lines say why something died.
 MAX_SEGMENTS = 4
 # What is kept with a row of how its work ended.
 _TAIL_BYTES = 16 << 10
@@ -62,7 +62,7 @@ def replicas_with_log(folder: Path) -> list[int]:
 def read_log(folder: Path, replica: int, offset: int, max_bytes: int) -> tuple[bytes, int]:
     """Return at most ``max_bytes`` from ``offset`` (negative: from the end) and the offset to go on from.
 
-    Bytes that were dropped are skipped: the answer then begins at the oldest byte kept.
+    Bytes that were dropped are skipped; the answer then begins at the oldest byte kept.
     """
     segments = _segments(folder, replica)
     if not segments:

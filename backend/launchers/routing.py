@@ -51,8 +51,8 @@ class RoutingLauncher:
     """See Launcher. ``own`` takes all work that names no cluster.
 
     ``connect`` makes the launcher of another cluster, by its name, in that cluster's thread; it may raise and is then
-    asked again. Each launcher writes down what it knows in a folder of its own: what it knows of a name is true of its
-    own cluster only. ``placements`` is asked before each look, by the controller's thread.
+    asked again. Each launcher writes down what it knows in a folder of its own, because what it knows of a name is true
+    of its own cluster only. ``placements`` is asked before each look, by the controller's thread.
     """
 
     def __init__(

@@ -66,7 +66,7 @@ class WorkerServer:
     def fork(self, folder: Path, replica: int, lock_descriptor: int) -> bool:
         """Hand over a replica and its lock; False when that was not even tried and it must be started another way.
 
-        True does not promise a process: the lock shows it once the caller has released it. Starting another with the
+        True does not promise a process. The lock shows one once the caller has released it. Starting another with the
         same lock after a doubtful answer could make twins.
         """
         if not self.is_ready() or self._connection is None:

@@ -57,14 +57,16 @@ def chains_among(models: Iterable[MLModel]) -> list[list[MLModel]]:
 
 
 def takers_among(models: Iterable[MLModel]) -> list[MLModel]:
-    """Return those of ``models`` that take samples: the upper ones of a chain take what the one below gives."""
+    """Return those of ``models`` that take samples; the upper ones of a chain take the output of the one below."""
     found = list(models)
     upper = {sub_model.pk for chain in chains_among(found) for sub_model in chain[1:]}
     return [model for model in found if model.pk not in upper]
 
 
 def lock_chains() -> None:
-    """Lock all sub-models until the transaction ends: what is linked is judged by what its neighbours are by then."""
+    """Lock all sub-models until the transaction ends, because a link is checked against the neighbours that it has by
+    then.
+    """
     list(MLModel.objects.select_for_update().filter(distributed=True).order_by("pk").values_list("pk", flat=True))
 
 

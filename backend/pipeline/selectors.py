@@ -51,7 +51,9 @@ class PictureSearch:
     only: Only | None = None
 
     def runs(self) -> Q:
-        """Return the condition of runs, which find their whole deployment: lines lead from box to box within it."""
+        """Return the condition of runs, extended to their whole deployment, because lines lead from box to box within
+        it.
+        """
         state = {None: Q(), Only.ACTIVE: ~_ENDED, Only.FAILING: Q(state=RunState.FAILED)}[self.only]
         return state & Q(deployment__in=self._deployments()) if self.text else state
 

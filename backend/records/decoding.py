@@ -77,7 +77,7 @@ class Decoder:
         return codec if self.labelled else StreamCodec(codec.features, None, codec.packed)
 
     def codec_or_problem(self) -> tuple[StreamCodec | None, dict[str, str] | None]:
-        """Return the codec of the rule, or why it has none: an announcement must not make a topic unreadable.
+        """Return the codec of the rule, or why it has none, because an announcement must not make a topic unreadable.
 
         Raises DecodeError for a rule that the reader gave.
         """
@@ -240,7 +240,7 @@ def _text(value: bytes) -> dict[str, Any]:
 
 
 def _json(value: bytes) -> dict[str, Any]:
-    """The text as it was written, once it is known to be JSON: numbers keep all their digits."""
+    """The text as it was written, once it is known to be JSON, so that numbers keep all their digits."""
     try:
         orjson.loads(value)
     except orjson.JSONDecodeError as error:

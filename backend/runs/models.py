@@ -61,7 +61,7 @@ class Run(models.Model):
 
     @property
     def may_have_work(self) -> bool:
-        """Whether something may run for it: an attempt is counted before it is launched."""
+        """Whether something may run for it. An attempt is counted before it is launched."""
         return not self.ended and self.attempt > 0
 
     @property

@@ -23,7 +23,7 @@ __all__ = ["preview", "ranges_now"]
 
 _PAGE_BYTES = 1 << 20
 _PAGE_SECONDS = 8.0
-# A page shows few samples: ids come again soon.
+# A page shows few samples, in which identifiers soon repeat.
 _REPEATS = 3
 
 

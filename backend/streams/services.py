@@ -57,8 +57,8 @@ def register(
     """Register a record of the control topic once; returns it and whether it is new.
 
     The waiting results of its deployment get the stream in the same transaction. Raises ControlMessageError when the
-    record is not an announcement that this version can take; what was meant as one is kept in the list of refused
-    ones. A number without a deployment is kept: the stream can be sent to another.
+    record is not an announcement that this version can take; what was meant as one is kept in the list of refused ones.
+    A number without a deployment is kept, because the stream can be sent to another.
     """
     place = {"cluster": cluster, "topic": topic, "partition": partition, "offset": offset}
     try:

@@ -38,7 +38,7 @@ __all__ = ["ExampleRun", "Examples", "examples", "start_example", "stop_example"
 # The longest example takes six minutes on two idle cores.
 MAX_SECONDS = 30 * 60.0
 _START_SECONDS = 30
-# The command line, by name: it stands above the backend.
+# The command line, by name, because the backend may not import it.
 _COMMAND = (sys.executable, "-P", "-m", "kafka_ml_cli.main", "examples", "run")
 # What of the server's environment examples are to have; the platform's mark lets `kafka-ml down` find them.
 _PASSED = ("PATH", "HOME", "LANG", "TMPDIR", "XDG_CACHE_HOME", "KML_PLATFORM", "SSL_CERT_FILE")
@@ -59,7 +59,7 @@ class ExampleRun(Message):
 
 
 class Examples(Message):
-    """What may be run by a click: nothing where the platform has no examples, as in a cluster."""
+    """The examples that can be run by a click; none where the platform has no examples, as in a cluster."""
 
     available: list[OfferedExample]
     run: ExampleRun | None

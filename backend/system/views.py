@@ -43,7 +43,7 @@ class LiveView(APIView):
 
 
 class ReadyView(APIView):
-    """Whether requests can be served: the database answers."""
+    """Whether requests can be served, which means that the database answers."""
 
     authentication_classes = []
     permission_classes = [AllowAny]
@@ -84,7 +84,7 @@ class SystemView(APIView):
 
 @csrf_exempt
 def index(request: HttpRequest) -> HttpResponse:
-    """The user interface, at every address that is not the API's: it reads the address itself.
+    """The user interface, at every address that is not the API's, because it reads the address itself.
 
     A script at an address of Kafka-ML 1.0 gets 410 with the present one, as it could not read a page.
     """

@@ -61,7 +61,7 @@ def topic_uses() -> Uses:
 def decoder_for(topic: str) -> Decoder:
     """Return how records of ``topic`` are read, by the newest stream or inference that declares it, otherwise by looks.
 
-    An inference that fails says nothing: its format may be what is wrong.
+    A failing inference does not count, because its format may be wrong.
     """
     control = environment().control_topics
     if topic in (*control, dead_letter_topic(control[0])):

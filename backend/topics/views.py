@@ -122,7 +122,7 @@ class ProposalThrottle(UserRateThrottle):
 class ProposalView(APIView):
     """What a topic would be as a data set."""
 
-    # Nothing is kept: who may look at records may ask what they are.
+    # Viewers may call it although it is a POST, because it stores nothing.
     write_role = Role.VIEWER
     throttle_classes = [ProposalThrottle]
 

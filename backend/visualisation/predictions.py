@@ -15,7 +15,7 @@ __all__ = ["MAX_OUTPUTS", "Prediction", "prediction_of", "source_of"]
 
 # Models with more outputs are shown by their first ones.
 MAX_OUTPUTS = 1000
-# Of larger records (pictures as answers) only the beginning is looked into: it holds more numbers than are shown.
+# Of larger records (pictures as answers) only the beginning is read, which holds more numbers than are shown.
 _MAX_BYTES = 64 << 10
 _MAX_SOURCE_BYTES = 300
 _MAX_TIER_BYTES = 100

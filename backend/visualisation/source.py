@@ -85,7 +85,7 @@ class PredictionSource:
         try:
             records = self._tail.take(_MAX_RECORDS_A_TURN, timeout_seconds)
         except StreamUnavailable:
-            # Deleted while we watch: it may be made again.
+            # The topic was deleted while it is watched, and may be created again.
             self._close_tail()
             return
         if records:
@@ -103,7 +103,7 @@ class PredictionSource:
         if not (self._new_snapshot or self._changed or idle_step):
             return []
         name = "snapshot" if self._new_snapshot else "frame"
-        # Asked for before the frame: the frame after the last one that moved says that all is still.
+        # Read before the frame is made, so that one more frame follows the last change and shows the final state.
         self._moving = self._aggregator.moving
         self._new_snapshot = self._changed = False
         self._sent_at = time.monotonic()

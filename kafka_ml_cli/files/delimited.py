@@ -32,7 +32,7 @@ _HEAD_BYTES = 256 << 10
 _HEAD_ROWS = 400
 # A row may be at most as long as a block.
 _BLOCK_BYTES = 8 << 20
-# Tried in this order: a comma may be a decimal mark, a blank is seldom meant.
+# Tried in this order, because a comma may be a decimal mark and a blank is rarely the delimiter.
 _DELIMITERS = ("\t", ";", "|", ",", " ")
 _DELIMITER_NAMES = {"\t": "tabs", ";": "semicolons", "|": "bars", ",": "commas", " ": "blanks"}
 _BOMS = (
@@ -382,7 +382,7 @@ def _delimiter_of(text: str) -> str:
         widths = Counter(map(len, rows))
         width, agreeing = widths.most_common(1)[0]
         if width < 2 or len(rows[0]) < 2:
-            # One name above two parts: the parts are one number with a decimal comma.
+            # One name above two parts means that the parts are one number with a decimal comma.
             continue
         if delimiter == " " and not all(_NUMBER.match(cell) for row in rows[1:] or rows for cell in row):
             continue

@@ -22,8 +22,8 @@ LAST_LABEL_NAMES = (
 class FileOptions:
     """``features`` and ``labels`` name columns (comma-separated), arrays of an archive, or a second file of labels.
 
-    ``with_labels`` False: the samples are values to predict. ``label_required``: refuse a file whose labels cannot be
-    determined, rather than send samples without.
+    ``with_labels`` is False if the samples are values to predict. ``label_required``: refuse a file whose labels cannot
+    be determined, rather than send samples without.
     """
 
     features: str = ""

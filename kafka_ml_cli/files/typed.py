@@ -158,6 +158,6 @@ def _column(values: list[Any]) -> pa.Array:
     try:
         return pa.array(values)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
-        # Of several types: as text, in which numbers stay what they are.
+        # A column of several types is read as text, in which numbers stay what they are.
         texts = [value if isinstance(value, str) or value is None else orjson.dumps(value).decode() for value in values]
         return pa.array(texts, pa.string())

@@ -51,7 +51,8 @@ def read_datum(value: bytes, start: int, writer: Any, reader: Any) -> tuple[Any,
     buffer = io.BytesIO(value)
     buffer.seek(start)
     if writer is not reader:
-        # Items of a fixed size that are passed over are counted and not looked for: a few bytes claim any number.
+        # Items of a fixed size that are passed over are counted without being read, so a few bytes could claim any
+        # number of them.
         fastavro.schemaless_reader(buffer, writer, None)
         buffer.seek(start)
     datum = fastavro.schemaless_reader(buffer, writer, None if writer is reader else reader)

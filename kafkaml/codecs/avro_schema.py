@@ -225,7 +225,7 @@ class AvroSchema:
         return flatten
 
     def _union(self, branches: list[Any], path: tuple[str, ...], above: tuple[str, ...]) -> Flatten:
-        """Null and one type, or null and numbers: a null becomes a gap that names the field."""
+        """A union of null and one type, or of null and numbers. A null becomes a gap that names the field."""
         others = [branch for branch in branches if branch != "null"]
         names = ", ".join(_type_name(branch) for branch in branches)[:80]
         if not others:

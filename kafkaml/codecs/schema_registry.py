@@ -139,7 +139,7 @@ class SchemaRegistry:
 def _body(answer: httpx.Response) -> bytes:
     """Return the body, ValueError where it is too long."""
     body = bytearray()
-    # As it is sent: what was packed could be any size when unpacked, and was not asked for.
+    # Read as it is sent, because an answer that is compressed without being asked for could unpack to any size.
     for part in answer.iter_raw():
         body += part
         if len(body) > _MAX_ANSWER_BYTES:

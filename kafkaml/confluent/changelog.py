@@ -48,9 +48,9 @@ class KafkaChangelog:
     def read(self, partitions: Collection[int]) -> Iterator[RecordBatch]:
         """Iterate over all records of ``partitions`` that are committed now.
 
-        Records being committed are included: the end covers all records, so open transactions are waited for. This
-        matters because the positions of a transaction may be visible before its last record. Raises StreamUnavailable
-        where a partition does not exist, BrokerTimeout where a transaction does not end.
+        Records being committed are included, because the end covers all records, so open transactions are waited for.
+        This matters because the positions of a transaction may be visible before its last record. Raises
+        StreamUnavailable where a partition does not exist, BrokerTimeout where a transaction does not end.
         """
         bounds = self._bounds(partitions)
         ranges = [StreamRange(self._topic, offset, low, high) for offset, (low, high) in bounds.items() if low < high]

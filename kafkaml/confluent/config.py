@@ -85,7 +85,7 @@ def client_config(settings: KafkaSettings, log: ClientLog) -> dict[str, Any]:
         # A topic that is created after the client started is noticed within seconds, not five minutes.
         "topic.metadata.refresh.interval.ms": 5000,
         "socket.keepalive.enable": True,
-        # Small requests go out at once: they are the latency of an exactly-once commit.
+        # Small requests go out at once, because they determine the latency of an exactly-once commit.
         "socket.nagle.disable": True,
     }
 

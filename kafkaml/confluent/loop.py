@@ -111,7 +111,7 @@ class KafkaLoopClient:
 
         A transaction that its replica left open hides all later answers from committed readers for at most
         ``transaction_timeout_seconds``; a commit without an answer is abandoned after ``request_timeout_seconds``,
-        which is safe, because its outcome is then queried. ``transactional_id`` is unique per replica: a process that
+        which is safe, because its outcome is then queried. ``transactional_id`` is unique per replica. A process that
         starts with it fences its predecessor. Raises BrokerTimeout when Kafka is not available within
         ``recovery_timeout_seconds``.
         """

@@ -9,6 +9,6 @@ from __future__ import annotations
 
 import os
 
-# Polars starts a thread per processor when it is imported. Limit it to one: batches here are small, so one thread is as
-# fast as two, and a replica must keep to its share of a machine.
+# Polars starts a thread per processor when it is imported. Limit it to one, because batches here are small, so one
+# thread is as fast as two, and a replica must keep to its share of a machine.
 os.environ.setdefault("POLARS_MAX_THREADS", "1")

@@ -176,7 +176,7 @@ def _beyond(field: FieldProfile) -> bool:
 
 
 def _read_as(field: FieldProfile) -> FieldKind:
-    """Return the kind that a contract reads a field as: integers so far may get fractions later."""
+    """Return the kind that a contract reads a field as, given that integers may be followed by fractions."""
     return FieldKind.NUMBER if field.kind == FieldKind.INTEGER and field.large is None else field.kind
 
 

@@ -34,7 +34,7 @@ _EXACT = 2.0**53
 
 
 def column_name(path: Path) -> str:
-    """Return the name of a field's column in a frame: no two paths have the same."""
+    """Return the name of a field's column in a frame, unique among paths."""
     return path[0] if len(path) == 1 else "\x1f".join(path)
 
 

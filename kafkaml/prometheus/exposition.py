@@ -82,7 +82,7 @@ class ProcessMetrics:
 class MetricsServer:
     """Exposes the metrics of a process while it is open, from threads of its own. A context manager.
 
-    Failures never stop the process: a socket that cannot be created is logged.
+    Failures never stop the process; a socket that cannot be created is logged.
     """
 
     def __init__(self, metrics: ProcessMetrics, *, state_dir: Path, settings: MetricsSettings | None = None) -> None:

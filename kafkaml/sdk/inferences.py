@@ -62,11 +62,11 @@ class Inferences(Runs[types.Inference]):
     ) -> types.Inference:
         """Serve a trained result; the format is the training stream's unless given.
 
-        It serves ``version``, or by default the current one, going over to another that becomes it.
-        With ``replicas=0`` the platform launches none: machines with a worker token serve (``create_worker_token``).
-        With ``max_replicas`` the lag chooses between ``replicas`` and that number. ``cluster`` is the id of another
-        cluster (``client.clusters.names()``); None is the platform's own. Answers carry their record's time where the
-        output topic keeps and takes it; with ``output_timestamps="written"`` that of their writing.
+        It serves ``version``, or by default the current one, going over to another that becomes it. With ``replicas=0``
+        the platform launches none, and machines with a worker token serve (``create_worker_token``). With
+        ``max_replicas`` the lag chooses between ``replicas`` and that number. ``cluster`` is the id of another cluster
+        (``client.clusters.names()``); None is the platform's own. Answers carry their record's time where the output
+        topic keeps and takes it; with ``output_timestamps="written"`` that of their writing.
 
         It begins with the topic's first record, or where ``start`` says: ``"now"``, an offset of every partition
         (``"1200"``) or a time (``"2026-01-31T12:30:00Z"``). After a restart it continues where it stopped.
@@ -156,9 +156,9 @@ class Inferences(Runs[types.Inference]):
     def swap(self, identifier: int, version: int) -> types.Inference:
         """Serve another version of the result, whichever is current.
 
-        The replicas load it while the present one answers and change over between two transactions: no record is lost,
-        repeated or reordered; ``wait_swapped`` waits for that. Raises RefusedError for a version that takes or answers
-        something else.
+        The replicas load it while the present one answers and change over between two transactions, so no record is
+        lost, repeated or reordered; ``wait_swapped`` waits for that. Raises RefusedError for a version that takes or
+        answers something else.
         """
         return self._changed(identifier, "swap", {"version": version})
 
@@ -348,7 +348,7 @@ class Inferences(Runs[types.Inference]):
         return [types.WorkerTokenRecord.model_validate(token) for token in pages]
 
     def revoke_worker_token(self, identifier: int, token: int) -> None:
-        """Revoke a worker token by its id: the machines that it let in end with their next report."""
+        """Revoke a worker token by its id. The machines that it let in end with their next report."""
         self._connection.request("DELETE", f"{self.path}{identifier}/worker_tokens/{token}/")
 
     def _labels(self, inference: types.Inference) -> Sequence[str]:

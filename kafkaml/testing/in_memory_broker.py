@@ -126,7 +126,7 @@ class InMemoryBroker:
             self._topics[topic][number].entries.append(_Entry(None))
 
     def compact_away(self, topic: str, partition: int, offset: int) -> None:
-        """Remove one record as compaction does: its offset is never seen again."""
+        """Remove one record as compaction does. Its offset is never seen again."""
         self._topics[topic][partition].entries[offset].record = None
 
     def delete_records(self, topic: str, partition: int, before_offset: int) -> None:

@@ -174,7 +174,7 @@ class InMemoryLoopClient:
         self._positions = {key: self._positions[key] for key in keys & self._positions.keys()}
 
     def fence(self) -> None:
-        """Called by the group: another client took this one's id, and ended its transaction."""
+        """Called by the group when another client has taken this one's id, and ended its transaction."""
         if self._transaction is not None:
             self._broker.end_transaction(self._transaction, commit=False)
             self._transaction = None

@@ -149,7 +149,7 @@ class LabelKind(StrEnum):
 class Label(Message):
     """What is to be predicted: one class, or one or several numbers (a contract then has as many labels).
 
-    ``classes`` are the texts of all classes, in the order of their numbers: a record with any other one is not a
+    ``classes`` are the texts of all classes, in the order of their numbers; a record with any other one is not a
     sample. Empty: those of the training part.
     """
 

@@ -36,7 +36,7 @@ def _to_json(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-# JSON has no NaN and no infinity: a number that is not finite, as of a training that diverged, travels as null and
+# JSON has no NaN and no infinity, so a number that is not finite, as of a training that diverged, travels as null and
 # arrives as NaN.
 Metric = Annotated[
     float,

@@ -101,7 +101,7 @@ class SampleInput(Message):
 
 
 class SamplePart(StrEnum):
-    """What a sample does: it trains, validates or tests."""
+    """What a sample is used for: training, validation or testing."""
 
     TRAINING = "training"
     VALIDATION = "validation"
@@ -143,8 +143,8 @@ class Preview(Message):
     ``decodes`` is the share of the sampled records that are samples (or rows of windows), ``undecodable`` the first
     that is not one. ``balance`` are the classes of the label over the sampled records, most frequent first. ``inputs``,
     ``samples`` and ``parts`` are empty where no sample can be made: ``problems`` and ``remarks`` say why. With windows
-    the sampled records follow each other: keys that come rarely have fewer windows here than in a training. What is
-    wrong in the contract is in ``problems``, what is worth a look in ``remarks``.
+    the sampled records follow each other, so rare keys have fewer windows here than in a training. What is wrong in the
+    contract is in ``problems``, what is worth a look in ``remarks``.
     """
 
     records: Count

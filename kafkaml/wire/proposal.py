@@ -187,7 +187,7 @@ class Remark(Message):
 
 
 class Proposal(Message):
-    """What a sample of a topic suggests. ``contract`` is None where nothing can be learnt from: a remark says why.
+    """What a sample of a topic suggests. ``contract`` is None where nothing can be learnt from; a remark says why.
 
     ``sampled`` records were looked at, ``decodes`` is the share of them that the contract makes samples of.
     ``window`` is what the records would allow; the contract itself has none.

@@ -49,10 +49,10 @@ class ReplicaState(StrEnum):
 class Counts(Message):
     """Records that were answered, and that became dead letters.
 
-    ``sent_up`` of the predicted went on to the next tier, as intermediates; the others left here.
-    ``restamped`` of both carry the time of writing: their topic would not keep or take the time of their record.
-    ``warming_up`` have no answer of their own: the window of their key was not full yet, or not at its stride. What was
-    read is ``predicted + dead_lettered + warming_up``.
+    ``sent_up`` of the predicted went on to the next tier, as intermediates; the others left here. ``restamped`` of both
+    carry the time of writing: their topic would not keep or take the time of their record. ``warming_up`` have no
+    answer of their own because the window of their key was not full yet, or not at its stride. What was read is
+    ``predicted + dead_lettered + warming_up``.
     """
 
     predicted: Count = 0

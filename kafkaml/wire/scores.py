@@ -32,7 +32,7 @@ SCORE_DIRECTIONS: Mapping[Score, Direction] = {
     Score.ROOT_MEAN_SQUARED_ERROR: Direction.DOWN,
 }
 
-# Members one by one: a schema of a mapping cannot name an enumeration for its keys.
+# Members are listed one by one, because a schema of a mapping cannot name an enumeration for its keys.
 Scores = Annotated[
     Mapping[Literal[Score.ACCURACY, Score.MEAN_ABSOLUTE_ERROR, Score.ROOT_MEAN_SQUARED_ERROR], Metric],
     Field(max_length=len(Score)),

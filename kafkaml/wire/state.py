@@ -34,7 +34,7 @@ class WorkerExit(IntEnum):
     FAILURE_REPORTED = 10
     # It failed and could not report that to the backend; the log holds the reason.
     FAILURE_NOT_REPORTED = 11
-    # A newer attempt exists, or the run was deleted: nothing to do.
+    # A newer attempt exists, or the run was deleted, so there is nothing to do.
     SUPERSEDED = 12
     # Ended by SIGTERM, in a shell's numbering.
     STOPPED = 143

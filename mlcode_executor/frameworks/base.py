@@ -283,7 +283,7 @@ class Handler(ABC):
     def predict_classes(self, request: Request) -> dict[str, Any]:
         """``{batch_size}`` and the arrays ``features``, ``out`` (n,) int64 -> ``{classes}``; fills ``out``.
 
-        Fills the array ``confidence`` (n,) float32 as well where there is one: the predicted class's probability.
+        Fills the array ``confidence`` (n,) float32 as well where there is one. It is the predicted class's probability.
         """
 
     @abstractmethod

@@ -121,7 +121,7 @@ class KerasHandler(Handler):
         keras.utils.set_random_seed(0)
         model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
         keras_report.describe(model, distributed=True, code="")
-        # Names of layers are numbered: the user's first Dense is "dense", as everywhere.
+        # Names of layers are numbered from the start, so that the user's first Dense is "dense", as everywhere.
         keras.backend.clear_session()
         return super().warm_up(request)
 

@@ -64,7 +64,7 @@ _INTEGER_SHAPE = re.compile(r"Input\(\s*(shape\s*=\s*)?\d")
 
 
 def accept_integer_shapes() -> None:
-    """Accept ``keras.Input(shape=64)``, which Keras 2 did: tutorials have it."""
+    """Accept ``keras.Input(shape=64)``, which Keras 2 accepted and tutorials use."""
     original = keras.layers.InputLayer.__init__
 
     def init(self, shape=None, *arguments, **options):  # type: ignore[no-untyped-def]

@@ -35,7 +35,7 @@ def create_handler() -> OnnxHandler:
 
 
 class OnnxHandler:
-    """One model.onnx. Training belongs to the framework that the model was written in: only ``load`` is here."""
+    """One model.onnx. Models are trained by the framework that they were written in, so this module only has ``load``."""
 
     def __init__(self) -> None:
         self._session: Any = None

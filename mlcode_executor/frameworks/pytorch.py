@@ -62,7 +62,7 @@ PROGRAM = "model.py"
 _MOST_REBUILT_BYTES = 256 << 20
 _REBUILT_SAMPLES = 8
 
-# Imported by the fork server, so that no request pays for it: the first optimiser would import torch._dynamo.
+# Imported by the fork server, so that no request pays for it. The first optimiser would import torch._dynamo.
 PRELOAD = ["torch", "torch._dynamo", "torch.optim", "ignite.engine", "ignite.metrics", "safetensors.torch"]
 
 

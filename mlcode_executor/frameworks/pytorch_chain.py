@@ -121,7 +121,7 @@ class _WeightedSum(nn.Module):
 
     def __init__(self, chain: Chain) -> None:
         super().__init__()
-        # Not as a submodule: a loss has no parameters.
+        # Not a submodule, because a loss has no parameters.
         self._chain = (chain,)
 
     def forward(self, predictions: Mapping[str, torch.Tensor], labels: torch.Tensor) -> torch.Tensor:

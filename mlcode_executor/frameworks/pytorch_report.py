@@ -32,7 +32,7 @@ from mlcode_executor.frameworks.source import user_code
 
 __all__ = ["describe", "output_of", "outputs_for", "outputs_of", "rebuild_warning", "versions"]
 
-# Sizes of images to try a convolutional network with: its code does not say which it takes.
+# Sizes of images to try a convolutional network with, because its code does not say which it takes.
 _IMAGE_SIZES = (28, 32, 64, 96, 128, 224)
 # Up to this product of parameters and numbers per sample, trying samples takes milliseconds.
 _MOST_TRIAL_WORK = 200_000_000

@@ -117,7 +117,7 @@ def _classes(labels: torch.Tensor, prediction: Any, shape: torch.Size | None) ->
     if labels.ndim > 1 and labels.shape == shape:
         return labels.to(prediction.dtype)
     if shape is not None and labels.ndim == len(shape) and labels.ndim > 1:
-        # One class for each sample, or for each pixel: the axis of classes has size 1.
+        # One class for each sample, or for each pixel, where the axis of classes has size 1.
         for axis in (1, -1):
             if labels.shape[axis] == 1:
                 return labels.squeeze(axis).to(torch.int64)

@@ -80,7 +80,7 @@ def load_weights(model: Any, path: Any) -> None:
         elif not isinstance(own, torch.Tensor):
             text = about.get(f"extra:{plain}")
             state[name] = own if text is None else json.loads(text)
-    # Load strictly: a missing or superfluous tensor is an error.
+    # Load strictly, so that a missing or superfluous tensor is an error.
     model.load_state_dict({**state, **{name: saved[name] for name in unused}})
     for path_of, module in model.named_modules():
         for name, own in vars(module).items():

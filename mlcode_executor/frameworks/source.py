@@ -124,7 +124,7 @@ def _describe(error: BaseException) -> UserCodeError:
     if frames:
         line, filename = frames[-1].lineno, frames[-1].filename
     elif mentioned := _FRAME_IN_MESSAGE.findall(text_of(error)):
-        # Raised while TensorFlow ran a graph: the frames of the user's code are in the text only.
+        # Raised while TensorFlow ran a graph, so the frames of the user's code are in the text only.
         filename, line = mentioned[-1][0], int(mentioned[-1][1])
     return UserCodeError(
         _of_whom(filename) + message,

@@ -123,7 +123,7 @@ def _fill(view: str) -> None:
         Path(view + device).touch()
     sealed = system.MOUNT_ATTR_RDONLY | system.MOUNT_ATTR_NOSUID | system.MOUNT_ATTR_NODEV
     system.set_mount_attributes(view, sealed, recursive=True)
-    # Bound after the rest was sealed: a device behind "nodev" would not open.
+    # Devices are bound after the rest was sealed, because a device behind "nodev" would not open.
     for device in devices:
         system.bind_mount(device, view + device)
         system.set_mount_attributes(view + device, system.MOUNT_ATTR_NOSUID | system.MOUNT_ATTR_NOEXEC, recursive=False)

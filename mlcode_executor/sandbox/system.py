@@ -126,7 +126,7 @@ def set_mount_attributes(target: str, attributes: int, *, recursive: bool) -> No
 def pivot_into(folder: str) -> None:
     """Make the mount at ``folder`` the root, and release the old one."""
     os.chdir(folder)
-    # The new root over the old: no folder for the old one is needed.
+    # The new root is put over the old one, so that no folder for the old one is needed.
     raw_syscall("pivot_root", _PIVOT_ROOT[machine()], b".", b".")
     _check(_libc.umount2(b".", _MNT_DETACH), "release the old root")
     os.chdir("/")

@@ -81,7 +81,7 @@ class TooMany(ClusterError):
 
 
 class ApiRefused(ClusterError):
-    """400, 401, 403, 422 and the like: the same request will be refused again; the message is the server's."""
+    """400, 401, 403, 422 and the like: a repeated request would be refused again. The message is the server's."""
 
 
 class Unreachable(ClusterError):
@@ -343,7 +343,7 @@ class _Connection:
     """The pool of connections of the package's own client, and the token, read again as it rotates."""
 
     def __init__(self, settings: KubernetesSettings) -> None:
-        # Imported late: it costs 0.6 s, and reading logs needs no cluster.
+        # Imported late because it costs 0.6 s, and reading logs needs no cluster.
         from kubernetes.client.configuration import Configuration
         from kubernetes.client.exceptions import ApiException
         from kubernetes.client.rest import RESTClientObject

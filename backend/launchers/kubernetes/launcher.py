@@ -257,8 +257,8 @@ class KubernetesLauncher:
     def _remove_stuck(self, pods: Sequence[Manifest]) -> None:
         """Remove pods that should be gone for long, because their node is lost and nothing else will remove them.
 
-        A set makes no new pod of the same number before. Two at once do no harm: the newer one's transactions fence
-        the older's, and the backend refuses what an older attempt reports.
+        A set makes no new pod of the same number before. Two at once do no harm, because the newer one's transactions
+        fence the older's, and the backend refuses what an older attempt reports.
         """
         stuck = {uid_of(pod): pod for pod in pods if self._is_stuck(pod)}
         self._removed_at = {uid: at for uid, at in self._removed_at.items() if uid in stuck}

@@ -70,10 +70,10 @@ _STATE_FOLDER = "/var/lib/kafka-ml"
 _SCRATCH_FOLDER = "/tmp"  # noqa: S108  # nosec B108
 # Readable only by their group, which is the pod's fsGroup.
 _SECRET_MODE = 0o440
-# Between SIGTERM and SIGKILL: a replica finishes its batch, commits and leaves the group.
+# Seconds between SIGTERM and SIGKILL, in which a replica finishes its batch, commits and leaves the group.
 _GRACE_SECONDS = 30
 # The runner itself ends a training that takes too long, counted from the first batch. The cluster's deadline is for a
-# runner that hangs, and counts from the pod's start: images are fetched and the stream is read within it.
+# runner that hangs, and counts from the pod's start, so it includes fetching images and reading the stream.
 _DEADLINE_SLACK_SECONDS = 3600
 # Space for logs, in addition to the volumes, before the node evicts a pod.
 _LOG_BYTES = 256 << 20
@@ -220,7 +220,7 @@ def _scaled_object(
             "topic": autoscale.topic,
             "lagThreshold": str(autoscale.lag_per_replica),
             "offsetResetPolicy": "earliest",
-            # No more replicas than partitions: the others would get nothing.
+            # At most as many replicas as partitions, because others would get nothing.
             "allowIdleConsumers": "false",
             # A constant lag counts, because an overloaded replica may commit nothing between two polls.
             "excludePersistentLag": "false",

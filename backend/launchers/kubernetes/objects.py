@@ -65,7 +65,7 @@ def worker_status(pod: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def wanted_replicas(owner: Mapping[str, Any]) -> int:
-    """Return how many pods an owner is to have: a Job has one."""
+    """Return how many pods an owner is to have; a Job has one."""
     return int(owner["spec"].get("replicas", 1)) if owner["kind"] == STATEFUL_SET.kind else 1
 
 

@@ -340,7 +340,7 @@ class _Reader:
             self._skipped += content
             if self._skip or moment == self.position.last:
                 return b""
-            # Not what was stored: another run's log, which the API gave because the container was started again.
+            # The answer is another run's log rather than the stored one, because the container was started again.
             content, self.position = self._skipped, replace(self.position, lines=0)
         # Nodes write in their own zone, each always in the same.
         second = (match[1] + match[2]).decode()

@@ -73,7 +73,7 @@ def token_secret(pod: Mapping[str, Any]) -> str:
 
 
 def events_about(owner: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The events about this very object: a name may come again, and with it what was said of another."""
+    """Only events about this very object, because a name may be used again after events about another one."""
     metadata = mapping(owner.get("metadata"))
     mine = []
     for event in events:

@@ -109,7 +109,7 @@ class TrainingResult(Answer):
     and ``evaluation`` out.
     ``outcome`` and ``artifacts`` are of the current version, which is there once it has finished.
 
-    Sub-models of a distributed model are trained in one run, that of the result of the top: the others name it as their
+    Sub-models of a distributed model are trained in one run, that of the result of the top; the others name it as their
     ``leader``, and ``tier`` counts from below (0). Both are None in ordinary results.
     """
 

@@ -13,7 +13,7 @@ from backend.deployments.models import Artifact
 
 
 class Command(BaseCommand):
-    """May be run again, and while the platform works: what is in the store already stays as it is."""
+    """May be run again, and while the platform works, because files that are in the store already stay as they are."""
 
     help = "Copy trained models from the disk into the object store that KML_S3_BUCKET names."
     requires_system_checks = []
