@@ -123,7 +123,7 @@ def mark_obstacle(model: type[Run], number: int, attempt: int, failure: Failure)
 
 
 def forgive_tries(model: type[Run], number: int, attempt: int) -> bool:
-    """Count the present attempt as the first, because it has run for long enough that earlier failures do not matter."""
+    """Count the present attempt as the first, because it has run long enough that earlier failures do not matter."""
     with locked(model, number, attempt) as run:
         if run is None:
             return False

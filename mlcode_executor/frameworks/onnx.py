@@ -35,7 +35,7 @@ def create_handler() -> OnnxHandler:
 
 
 class OnnxHandler:
-    """One model.onnx. Models are trained by the framework that they were written in, so this module only has ``load``."""
+    """One model.onnx, which can only be loaded: models are trained by the framework that they were written in."""
 
     def __init__(self) -> None:
         self._session: Any = None

@@ -24,7 +24,7 @@ export function meaningOf(key: Key, afterPrefix: boolean): Meaning {
   return key.key === 'g' ? { kind: 'prefix' } : null
 }
 
-/** Whether what is typed belongs to an element: then no key is a shortcut. */
+/** Whether an element takes what is typed, so that no key is a shortcut. */
 export function isTyping(target: EventTarget | null): boolean {
   if (!(target instanceof HTMLElement)) return false
   return (

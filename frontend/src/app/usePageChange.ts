@@ -8,7 +8,7 @@ const PATIENCE_MS = 3_000
 /** ``path`` is where the reader goes, ``arrived`` where the page that is shown belongs. */
 export function usePageChange(path: string, arrived: string): void {
   const first = useRef(true)
-  // In the layout phase: the page names the tab by its object afterwards.
+  // In the layout phase, because the page names the tab after its object later.
   useLayoutEffect(() => {
     document.title = titleOf(path)
   }, [path])
@@ -33,7 +33,7 @@ export function usePageChange(path: string, arrived: string): void {
   }, [arrived])
 }
 
-/** True when there is nothing more to do: the heading has the focus, or a field of the page took it. */
+/** True when there is nothing more to do, because the heading has the focus, or a field of the page took it. */
 function focusHeading(main: HTMLElement): boolean {
   const { activeElement } = document
   if (activeElement !== main && main.contains(activeElement)) return true

@@ -52,7 +52,7 @@ export function ArgumentsInput({
     <Combobox
       store={combobox}
       withinPortal={false}
-      // Where it has no room below it makes some: above it would cover the error.
+      // Where there is no room below the field, room is made, because above it the list would cover the error.
       position="bottom"
       middlewares={{ flip: false }}
       onOptionSubmit={(index) => choose(Number(index))}
@@ -63,7 +63,7 @@ export function ArgumentsInput({
           label={label}
           description={empty ? `${description}. Empty means ${empty}.` : description}
           error={error}
-          // Over the field: under it is the list of what can be written.
+          // Above the field, because the list of what can be written is below it.
           inputWrapperOrder={['label', 'description', 'error', 'input']}
           value={value}
           autoCapitalize="off"

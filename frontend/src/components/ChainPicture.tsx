@@ -71,7 +71,7 @@ export function ChainPicture({
 
 /** What goes up from one sub-model to the next. */
 function Link({ lower, upper }: { lower: ChainPart; upper: ChainPart }) {
-  // One output is the exit's: then nothing is there to go up.
+  // A single output is the exit's, so there is none to hand up.
   const sent = (lower.outputs?.length ?? 0) > 1 ? lower.outputs?.[0] : undefined
   const taken = upper.inputs?.[0]
   if (lower.outputs?.length === 1) return <Flow doubt text={`${lower.name} has one output: nothing goes up`} />

@@ -28,7 +28,7 @@ export function useColumnChoice<Row>(storeKey: string, columns: DataTableColumn<
   )
   const isHidden = (column: DataTableColumn<Row>) =>
     known.includes(String(column.accessor)) && choosable.some((choice) => choice.name === column.accessor)
-  // The table's own switches in its header are buttons inside buttons: this menu takes their place.
+  // The table's own switches in its header are buttons inside buttons, so this menu takes their place.
   const shown = columns.map((column) => ({ ...column, toggleable: false, hidden: column.hidden || isHidden(column) }))
   return { shown, choosable, hidden: known, setHidden }
 }

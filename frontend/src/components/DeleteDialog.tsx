@@ -68,7 +68,7 @@ export function DeleteDialog({ kind, ids, onClose, onDeleted }: DeleteDialogProp
       }
       onDelete={async () => {
         try {
-          // One after another: what one needs may go before it.
+          // Deleted one after another, because an object may need one that is deleted before it.
           for (const deletion of going)
             await KINDS[kind].destroy({ path: { id: String(deletion.id) }, throwOnError: true })
         } catch (error) {
@@ -115,7 +115,7 @@ function Staying({ kind, staying }: { kind: DeletableKind; staying: readonly Del
   )
 }
 
-/** Nothing of it can go: each says why, with links to what has to go or change first. */
+/** Shown where nothing can be deleted: each object says why, with links to what has to go or change first. */
 function InUse({ kind, staying, onClose }: { kind: DeletableKind; staying: readonly Deletion[]; onClose: () => void }) {
   const [only] = staying
   const alone = staying.length === 1 && only !== undefined

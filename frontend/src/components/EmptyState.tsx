@@ -1,4 +1,7 @@
-/** A list without rows teaches: what belongs here, how to get the first one, as a command too, or by an example. */
+/**
+ * Shown in place of a list without rows: what belongs here, how to get the first one, as a command too, or by an
+ * example.
+ */
 import { Code, Group, Stack, Text, Title } from '@mantine/core'
 import type { ReactNode } from 'react'
 import { CopyButton } from './CopyButton'

@@ -40,7 +40,7 @@ export function FailureAlert({
   actions?: ReactNode
   /** See ``isHeldUp``. */
   heldUp?: boolean
-  /** It is held up in part only: some replicas serve. */
+  /** Only some replicas are held up; the others serve. */
   serves?: boolean
 }) {
   const place = failure.line ? `line ${failure.line} of the ${failure.source || 'code'}` : ''

@@ -1,4 +1,7 @@
-/** A form in a dialog: it closes when what it sends was taken; a refusal is shown at the fields, and whole below them. */
+/**
+ * A form in a dialog, which closes when the request succeeded. A refusal is shown at its fields, and in full below
+ * them.
+ */
 import { Button, Group, Modal, type ModalProps, Stack } from '@mantine/core'
 import type { UseFormReturnType } from '@mantine/form'
 import { useMutation } from '@tanstack/react-query'

@@ -7,7 +7,7 @@ export function LimitedInput({ limit, error, ...props }: TextInputProps & { limi
 
 /** '300 characters: at most 100'; null for what fits. */
 export function tooLong(value: unknown, limit: number): string | null {
-  // As the platform counts: an emoji is one.
+  // Characters as the platform counts them, so an emoji is one.
   const length = [...String(value ?? '').trim()].length
   return length > limit ? `${length} characters: at most ${limit}` : null
 }

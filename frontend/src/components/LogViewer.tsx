@@ -66,7 +66,8 @@ export function LogViewer({
   const onScroll = () => {
     if (!box.current) return
     const { scrollTop, scrollHeight, clientHeight } = box.current
-    // Only going up ends the following: lines that are measured as they come into sight move the end as well.
+    // Only scrolling up stops the following, because lines that are measured as they come into sight move the end as
+    // well.
     if (scrollTop < lastTop.current - 4) setFollowing(false)
     if (scrollHeight - scrollTop - clientHeight < 24) setFollowing(true)
     lastTop.current = scrollTop
@@ -187,7 +188,7 @@ function groupsOf(lines: readonly LogLine[]): readonly (readonly LogLine[])[] {
   const groups: LogLine[][] = []
   for (const line of lines) {
     const group = groups.at(-1)
-    // By number, not by place: letting old lines go must not shift every group.
+    // Groups are by line number rather than by index, so that dropping old lines does not shift every group.
     if (group && Math.floor((group[0]?.number ?? 0) / GROUP) === Math.floor(line.number / GROUP)) group.push(line)
     else groups.push([line])
   }

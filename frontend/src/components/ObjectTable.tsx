@@ -47,7 +47,8 @@ export function ObjectTable<Row extends { id: number }>({
       titleClassName: classes.sort,
     }
   }
-  // The library's words for an empty table are there, unseen, below every full one: a screen reader would read them.
+  // The library's words for an empty table are there, unseen, below every full one, where a screen reader would read
+  // them.
   const empty = props.records.length > 0 ? { emptyState: <span />, noRecordsText: undefined } : {}
   const table = {
     withTableBorder: true,

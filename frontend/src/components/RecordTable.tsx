@@ -83,7 +83,7 @@ export function RecordTable(props: RecordTableProps) {
   )
 }
 
-/** A button for the keyboard: a click anywhere in the row does the same. */
+/** A button for keyboard users. A click anywhere in the row does the same. */
 function OffsetCell({ record }: { record: TopicRecord }) {
   return (
     <UnstyledButton

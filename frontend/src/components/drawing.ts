@@ -109,7 +109,7 @@ export function usualFilled(height: number, width: number): number {
   return Math.min(height, width) >= 16 ? 20 / 28 : 1
 }
 
-/** Values that are further from the paper than this share of the range are ink: what is fainter is a soft edge. */
+/** Values that are further from the paper than this share of the range are ink; fainter values are soft edges. */
 const INK = 0.25
 
 /**

@@ -85,7 +85,7 @@ function readLine(raw: string, number: number, before: LogLine | undefined): Log
   return { number, raw: clean, text: clean, level: plainLevel(clean, before) }
 }
 
-/** A progress bar writes over its own line: only what was there last is shown. */
+/** A progress bar writes over its own line, so only its last state is shown. */
 function lastOverwrite(line: string): string {
   const trimmed = line.endsWith('\r') ? line.slice(0, -1) : line
   return trimmed.slice(trimmed.lastIndexOf('\r') + 1)

@@ -1,6 +1,8 @@
 import { useEffect, useRef } from 'react'
 
-/** For a list of tabs that may be wider than its window: the chosen tab is moved into view, the page stays where it is. */
+/**
+ * For a list of tabs that may be wider than its window. The chosen tab is moved into view; the page stays where it is.
+ */
 export function useActiveTabInView(tab: string | undefined) {
   const list = useRef<HTMLDivElement>(null)
   // biome-ignore lint/correctness/useExhaustiveDependencies: another tab is chosen

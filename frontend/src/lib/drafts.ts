@@ -47,7 +47,7 @@ function keepNow(name: string, values: object, open = true): void {
     sessionStorage.setItem(PREFIX + name, JSON.stringify(values))
     localStorage.setItem(PREFIX + name, JSON.stringify({ tab: tabOfThis(), open, values }))
   } catch {
-    // Storage is full or closed: the form works, only without a draft.
+    // Storage is full or closed, so the form works without a draft.
   }
 }
 

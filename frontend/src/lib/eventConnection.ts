@@ -4,7 +4,7 @@
  * network that is gone nor a proxy that stands still ends a connection, so one that stays silent is replaced.
  */
 
-/** Longest silence of a stream that lives: two signs of life may be late. */
+/** Longest silence of a live stream, which allows two late signs of life. */
 export const SILENT_MS = 5_000
 /** A silent connection is given up after so long, and so is each after it. */
 const REPLACED_AFTER_MS = 10_000
@@ -19,7 +19,7 @@ export interface Handlers {
   /** Called when a stream opens. Earlier changes were not seen. ``replaced``: the stream before it went silent. */
   opened: (replaced: boolean) => void
   event: (name: string, data: Record<string, unknown>) => void
-  /** The browser tries no more: a platform that starts, or a session that has ended. It is tried again here. */
+  /** The browser has given up, as for a platform that starts or a session that has ended. It is tried again here. */
   refused: () => void
 }
 

@@ -37,7 +37,7 @@ interface Live {
   lastEventAt: number | null
   /** Of when what is shown is, in milliseconds since 1970; null while it is live. */
   asOf: number | null
-  /** How often a stream began after one that had gone silent: others of the page did too. */
+  /** How often a stream began after one that had gone silent. The page's other streams have gone silent too. */
   revivals: number
   paused: boolean
   setPaused: (paused: boolean) => void

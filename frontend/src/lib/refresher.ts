@@ -66,7 +66,7 @@ export class Refresher {
 
   private async read(dirty: Dirty): Promise<void> {
     const filters = { predicate: ({ queryKey }: Query) => isDirty(queryKey, dirty) }
-    // What is being read may have been looked up before the change: it comes, and is read again after that.
+    // A read in progress may have started before the change, so it is repeated once it has ended.
     const running = this.queryClient.getQueryCache().findAll({ ...filters, fetchStatus: 'fetching' })
     await Promise.race([
       Promise.allSettled(running.map((query) => query.promise)),

@@ -3,7 +3,9 @@ import type { TensorSpec } from '~/lib/api'
 
 type Sizes = readonly (number | null)[]
 
-/** Whether samples of one shape could also be of the other: many models flatten, and free sizes fit anything. */
+/**
+ * Whether samples of one shape could also be of the other, because many models flatten, and free sizes fit anything.
+ */
 export function mayBeSame(one: TensorSpec['shape'], other: TensorSpec['shape']): boolean {
   const [a, b] = [one.slice(1), other.slice(1)]
   if ([...a, ...b].every((size) => size !== null)) return product(a) === product(b)

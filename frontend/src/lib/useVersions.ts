@@ -5,7 +5,7 @@ import { resultsVersionsList } from './api'
 /** As many as a page shows; older ones are read by the command line. */
 const MOST = 200
 
-/** ``known`` of the result: its versions are read again when that is another one. */
+/** ``known`` is the result's current version; the versions are read again when it changes. */
 export function useVersions(result: number, known: readonly unknown[], enabled = true) {
   const path = { id: String(result) }
   return useQuery({

@@ -28,7 +28,7 @@ Element.prototype.scrollIntoView = () => {}
 Object.defineProperty(document, 'fonts', { value: new EventTarget(), configurable: true })
 window.matchMedia = (query) =>
   ({
-    // As browsers have it: no condition is met.
+    // Answers like a browser in which no condition is met.
     matches: query === '',
     media: query,
     onchange: null,

@@ -12,7 +12,7 @@ import { type Cell, MatrixGrid } from './MatrixGrid'
 export type { Cell } from './MatrixGrid'
 export type MatrixMode = 'counts' | 'shares'
 
-/** Above this a table has no room for numbers: it is drawn as a picture. */
+/** With more classes than this a table has no room for numbers, and is drawn as a picture. */
 const MAX_GRID = 30
 
 export function ConfusionMatrix({
@@ -172,7 +172,7 @@ function heatmap(matrix: Matrix, labels: readonly string[], mode: MatrixMode): E
     grid: { left: 8, right: 16, top: 24, bottom: 24, outerBoundsMode: 'same' },
     tooltip: {
       confine: true,
-      // A function that makes plain text: labels are the user's own.
+      // A function that makes plain text, because labels are written by users.
       formatter: ({ value }: { value: number[] }) => {
         const [predicted = 0, actual = 0, fraction = 0, count = 0] = value
         return plainText(
@@ -193,7 +193,7 @@ function heatmap(matrix: Matrix, labels: readonly string[], mode: MatrixMode): E
   }
 }
 
-/** As an element, which the library shows as it is: text in it is never read as markup. */
+/** As an element, which the library shows as it is, so that text in it is never read as markup. */
 function plainText(text: string): HTMLElement {
   const element = document.createElement('span')
   element.textContent = text

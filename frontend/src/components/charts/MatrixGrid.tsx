@@ -116,7 +116,7 @@ export function MatrixGrid({
   )
 }
 
-/** An empty cell: a dot that the eye passes over. */
+/** An empty cell shows a faint dot. */
 function Zero() {
   return (
     <>

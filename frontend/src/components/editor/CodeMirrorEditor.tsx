@@ -21,7 +21,7 @@ import { useEffect, useRef } from 'react'
 import type { CodeEditorProps, LineDiagnostic } from '../CodeEditor'
 import { editorTheme } from './theme'
 
-// Marks values that came from outside: they are not reported back as typed.
+// Marks values that came from outside, so that they are not reported back as typed.
 const fromOutside = Annotation.define<boolean>()
 
 export default function CodeMirrorEditor({

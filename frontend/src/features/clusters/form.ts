@@ -11,7 +11,7 @@ export interface ClusterForm {
   image: string
   gpu_resource: string
   keda: boolean
-  /** Never filled by us: the platform does not give a token out again. */
+  /** Never filled in, because the platform does not give out a token again. */
   token: string
 }
 
@@ -45,7 +45,7 @@ export function checkForm(form: ClusterForm, cluster: Cluster | null): Partial<R
   return problems
 }
 
-/** Whether the kept token does not do: it is never sent to a place that somebody has changed. */
+/** Whether the token is needed again, because the kept one is never sent to a host that somebody has changed. */
 export function tokenNeeded(form: ClusterForm, cluster: Cluster | null): boolean {
   return cluster === null || form.host.replace(/\/+$/, '') !== cluster.host || form.ca.trim() !== cluster.ca.trim()
 }

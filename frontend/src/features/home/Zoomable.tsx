@@ -16,7 +16,7 @@ import classes from './picture.module.css'
 const LEAST = 0.3
 const MOST = 2.5
 const STEP = 1.2
-/** Smaller than this a picture is not made to fit: nobody could read it. */
+/** A picture is not scaled below this to make it fit, because nobody could read it. */
 const LEAST_FITTING = 0.6
 /** Of the window, for what stands above and below. */
 const AROUND = 250

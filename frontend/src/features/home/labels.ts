@@ -71,7 +71,7 @@ export function placeLabels(wanted: readonly Wanted[], boxes: readonly Rect[]): 
 
 type Touches = (rect: Rect) => boolean
 
-/** What is where, found by its neighbourhood: a thousand lines are not asked one by one. */
+/** An index of rectangles by neighbourhood, so that a thousand lines need not be compared one by one. */
 class Grid {
   private readonly cells = new Map<number, Touches[]>()
 

@@ -17,7 +17,7 @@ const STRAIGHT = 64
 export const COLUMNS = ['data', 'configurations', 'runs', 'inferences', 'predictions'] as const
 const TIERS = ['', 'cloud', 'fog', 'edge']
 export type Column = (typeof COLUMNS)[number]
-/** Below this the picture is a list: lines would be too short to read. */
+/** Below this width the picture is a list, because lines would be too short to read. */
 export const MIN_WIDTH = COLUMNS.length * BOX_WIDTH + (COLUMNS.length - 1) * MIN_GAP
 
 const COLUMN_OF: Record<PipelineNode['kind'], number> = {

@@ -1,4 +1,7 @@
-/** What answers carry of their records, changed while the inference runs: between two transactions, without a restart. */
+/**
+ * What answers carry of their records, changed while the inference runs, between two transactions and without a
+ * restart.
+ */
 import { TagsInput } from '@mantine/core'
 import { IconTags } from '@tabler/icons-react'
 import { useMutation, useQueryClient } from '@tanstack/react-query'

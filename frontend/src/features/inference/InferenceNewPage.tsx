@@ -69,7 +69,7 @@ const DRAFT = 'inference'
 export function InferenceNewPage() {
   const { can } = useSession()
   const results = useQuery(resultsListOptions({ query: { ordering: '-id', limit: 200 } }))
-  // Also of a training that goes on: it has a version as soon as its model was good enough.
+  // Results of running trainings count too, because they have a version as soon as their model was good enough.
   const trained = results.data?.results.filter((result) => result.current_version !== null)
   const title = (
     <PageTitle
@@ -121,7 +121,7 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
   const clusters = useQuery(clustersNamesListOptions())
   const formats = useQuery(streamsFormatsListOptions())
   const cluster = clusters.data?.find((clusterName) => String(clusterName.id) === values.cluster)
-  // A draft may hold what is not possible any more: then it is shown, to be taken back.
+  // A draft may hold a choice that is no longer possible; it is shown, so that the user can undo it.
   const scales = (cluster?.keda ?? system.data?.launcher.autoscaling === true) || values.max_replicas !== ''
   const offersClusters = (clusters.data ?? []).length > 0 || values.cluster !== null
   const result = results.find((candidate) => String(candidate.id) === values.result)

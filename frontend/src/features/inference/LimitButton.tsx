@@ -1,4 +1,4 @@
-/** The limit of a tier, changed while it runs: its replicas take it between two transactions, without a restart. */
+/** The limit of a tier, changed while it runs. Its replicas apply it between two transactions, without a restart. */
 import { IconArrowsSplit2 } from '@tabler/icons-react'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'

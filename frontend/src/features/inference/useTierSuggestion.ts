@@ -15,7 +15,7 @@ export function useTierSuggestion(form: UseFormReturnType<DeployForm>, result: R
     enabled: ofChain,
     retry: false,
   })
-  // Who serves a tier again wants another chain: on the topics of the first, both would answer every record.
+  // Serving a tier again starts another chain, because on the topics of the first both would answer every record.
   const again = joining.data?.tiers.some((tier) => tier.result === result?.id && tier.served_by != null) ?? false
   const apart = useQuery({ ...chainsRetrieveOptions({ query }), enabled: ofChain && again, retry: false })
   const suggestion = result && suggestionOf(again ? apart.data : joining.data, result.id)

@@ -162,7 +162,7 @@ export function ModelForm({
     setRestored(false)
   }
 
-  // Somebody else may have saved the same model: what is untouched here follows, what was typed here stays.
+  // Somebody else may have saved the same model. Untouched fields then follow it; what was typed here stays.
   const initialText = JSON.stringify(initial)
   const [base, setBase] = useState(initialText)
   const valuesText = JSON.stringify(values)

@@ -21,7 +21,7 @@ export function UpperModelSelect({
 }) {
   const subModels = useSubModels()
   const data = subModels
-    // What is chosen is shown in any case: the API says why it cannot be.
+    // What is chosen is shown in any case, because the API says why it is not possible.
     .filter((model) => model.id !== own && (model.framework === framework || String(model.id) === value))
     .map((model) => {
       const reason = reasonAgainst(model, own, subModels)

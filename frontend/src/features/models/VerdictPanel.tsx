@@ -11,7 +11,7 @@ import { formatSeconds } from '~/lib/format'
 import { ReportView } from './ReportView'
 import type { Checked } from './useVerdict'
 
-/** Most checks take less than this: of those no more is said than that they go on. */
+/** Most checks take less time than this; until then only a running state is shown. */
 const SLOW_SECONDS = 2
 
 export function VerdictPanel({

@@ -28,7 +28,7 @@ function newTicket(): string {
   return Math.random().toString(36).slice(2) + Math.random().toString(36).slice(2)
 }
 
-/** Leaving is not enough: the executor would go on with it for a minute, and others wait. */
+/** Leaving is not enough, because the executor would go on with it for a minute, and others wait. */
 function end(check: Check | null): void {
   if (check === null) return
   check.controller.abort()

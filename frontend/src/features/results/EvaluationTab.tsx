@@ -216,7 +216,7 @@ function PredictedAndTrue({ residuals, result, several }: { residuals: Residuals
   )
 }
 
-/** How far predictions are from what was right, over what was right: errors that are not by chance have a shape. */
+/** How far predictions are from what was right, over what was right, because systematic errors show a pattern. */
 function Errors({ residuals, result, several }: { residuals: Residuals; result: number; several: boolean }) {
   const { points, number } = residuals
   const title = several ? `Output ${number}: residuals` : 'Residuals'

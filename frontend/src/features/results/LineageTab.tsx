@@ -116,7 +116,7 @@ function offsetsText({ start, end }: StreamRange): string {
   return `offsets ${formatExact(start)} to ${formatExact(end)} (${plural(end - start, 'offset')})`
 }
 
-/** Schemas and contracts are long: they are on the stream's own page, and copied from here. */
+/** Schemas and contracts are long, so they are shown on the stream's own page and only copied from here. */
 export function FormatText({ format, config }: { format: string; config: Record<string, unknown> }) {
   const shown = Object.entries(config).filter(([, value]) => typeof value !== 'object')
   return (

@@ -22,7 +22,7 @@ export function MetricValues({
 }) {
   const unit = unitOf(result.metrics)
   const last = epochs.at(-1)?.epoch ?? 1
-  // Of very many windows not each is kept here: then the one before it is shown, under its own number.
+  // Not every one of very many windows is kept here, so the one before it is shown, under its own number.
   const chosen = epoch === undefined ? undefined : epochs.findLast((candidate) => candidate.epoch <= epoch)
   const rows = [
     ...summarise(epochs).map(({ metric, part, last, best, bestEpoch }) => ({

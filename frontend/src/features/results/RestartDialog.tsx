@@ -25,7 +25,7 @@ export function RestartDialog({
   onClose: () => void
 }) {
   const [stream, setStream] = useState<number | null>(null)
-  // Another stream has other records: the checkpoint stands in this one.
+  // Only with the same stream, because the checkpoint holds a position in it.
   const checkpoint = another ? null : result.checkpoint
   const [resume, setResume] = useState(checkpoint !== null)
   const streams = useQuery({ ...streamsListOptions({ query: { limit: 200 } }), enabled: another })

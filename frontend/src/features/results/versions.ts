@@ -9,7 +9,7 @@ export function reasonText(version: Pick<Version, 'reason' | 'step' | 'positions
   return isEndless(version) ? 'end of the stream' : 'trained'
 }
 
-/** Whether it learnt a stream without end: one with an end has no position. */
+/** Whether it learnt a stream without end, because one with an end has no position. */
 export function isEndless({ positions }: Pick<Version, 'positions'>): boolean {
   return Object.keys(positions).length > 0
 }

@@ -46,7 +46,7 @@ function ContractSamples({ stream }: { stream: number }) {
   )
 }
 
-/** Columns and labels over many records: the page that is shown says little. */
+/** Columns and labels over many records, because a single page says little. */
 function useStatistics(stream: number) {
   return useQuery({
     ...streamsStatisticsOptions({ path: { id: String(stream) } }),

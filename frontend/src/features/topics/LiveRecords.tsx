@@ -25,7 +25,7 @@ export function LiveRecords({ topic, search, onSearch }: Props) {
   const [held, setHeld] = useState(false)
   const { paused } = useLive()
   const tail = useTail(tailUrl(topic.name, search), held)
-  // Kept as it was clicked: the list goes on, and may not hold it any more.
+  // Kept as it was clicked, because the list goes on and may no longer hold it.
   const [selected, setSelected] = useState<TopicRecord | undefined>()
   const { fields, controls } = useFields(topic.name, tail.records, search, onSearch)
   const still = held || paused

@@ -107,7 +107,7 @@ export function DeployForm({
   const online = version?.online
   const unfit = unfitWays(chosen && { online, labels: version?.contract.labels })
   const { setFieldValue } = form
-  // The data decide: without end they are learnt as they come.
+  // The data decide the mode: those without end are learnt as they come.
   useEffect(() => {
     if (online !== undefined)
       setFieldValue('mode', (mode) => (online ? 'incremental' : mode === 'incremental' ? 'classic' : mode))

@@ -166,7 +166,7 @@ export function shapeOf(models: readonly ModelOf[]): { sampleShape: number[]; cl
   const last = model?.outputs.at(model.distributed ? -1 : 0)?.shape.at(-1)
   return {
     sampleShape: (model?.inputs[0]?.shape ?? [null, 8, 8]).slice(1).map((size) => size ?? 1),
-    // One output is a number, or one class against the other: both take numbers.
+    // A single output is a number, or one class against the other, and both take numbers.
     classes: typeof last === 'number' && last > 1 ? last : 0,
   }
 }

@@ -178,7 +178,7 @@ export function requestOf(
   })
   return {
     configuration,
-    // An empty field is sent as it is: the API says what it expects.
+    // An empty field is sent as it is, because the API says what it expects.
     batch_size: values.batch_size as number,
     arguments: Object.fromEntries(written.filter(([, texts]) => Object.keys(texts).length > 0)),
     confusion_matrix: values.confusion_matrix && values.targets !== 'features',

@@ -39,7 +39,10 @@ export function incrementalValuesOf(incremental: Incremental | null): Incrementa
   }
 }
 
-/** What is sent; what does not count is left out, an empty field is sent as it is: the API says what it expects. */
+/**
+ * What is sent. Settings that do not apply are left out; an empty field is sent as it is, because the API says what it
+ * expects.
+ */
 export function incrementalRequest(values: IncrementalValues): IncrementalRequest {
   return {
     indefinite: values.indefinite,

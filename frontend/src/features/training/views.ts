@@ -20,7 +20,7 @@ export function viewOf(search: TrainingSearch): View {
   return Object.fromEntries(VIEW_KEYS.flatMap((key) => (search[key] === undefined ? [] : [[key, search[key]]])))
 }
 
-/** The address that shows a view: what the view does not say is as at first. */
+/** The address that shows a view; what the view leaves open gets its default. */
 export function searchOf(view: View): Partial<TrainingSearch> {
   const cleared = Object.fromEntries(VIEW_KEYS.map((key) => [key, undefined]))
   return { ...cleared, ...view, page: undefined, sel: undefined }

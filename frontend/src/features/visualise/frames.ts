@@ -1,6 +1,6 @@
 /**
- * What the stream of predictions sends, and what a page keeps of it. Everything kept is bounded: a page left open for a
- * day holds as much as after a minute, only coarser.
+ * What the stream of predictions sends, and what a page keeps of it. Everything kept is bounded, so a page left open
+ * for a day holds as much as after a minute, only coarser.
  */
 
 export type Kind = 'classification' | 'regression'
@@ -105,7 +105,7 @@ export class WatchStore {
   private timer: ReturnType<typeof setTimeout> | undefined
   private knownUntil = 0
 
-  /** Take the first frame of a connection in: what is known already of its records is not counted twice. */
+  /** Take in the first frame of a connection without counting twice the records that are already known. */
   snapshot(frame: Frame): void {
     const known = this.knownUntil
     const newer = <T extends { at: number }>(points: readonly T[]) => points.filter(({ at }) => at > known)

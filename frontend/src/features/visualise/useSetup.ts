@@ -11,7 +11,7 @@ export interface Setup {
   /** What the live view shows: the text while it is valid, otherwise what is saved; null if nothing is set. */
   shown: VisualizationRequest | null
   setText: (text: string) => void
-  /** Forget the draft: it was saved, or is not wanted. */
+  /** Forget the draft, which was saved or is not wanted. */
   reset: () => void
 }
 

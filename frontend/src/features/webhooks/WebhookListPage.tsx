@@ -28,7 +28,7 @@ import { useListSearch } from '~/lib/useListSearch'
 import { SecretOnce } from './SecretOnce'
 import { WebhookDialog } from './WebhookDialog'
 
-/** Telling goes on in the controller, which publishes no events of it: this page looks again while it is shown. */
+/** The controller delivers webhooks and publishes no events about it, so this page reads again while it is shown. */
 const LOOK_EVERY_MS = 10_000
 
 export function WebhookListPage() {

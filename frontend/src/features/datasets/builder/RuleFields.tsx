@@ -96,7 +96,7 @@ export function RuleFields({
         label="A sample is a window of several records with the same key"
         checked={window.on}
         onChange={(on) =>
-          // Windows share records: split at random they would be tested on what they were trained on.
+          // Windows share records, so with a random split they would be tested on what they were trained on.
           onChange({ window: { ...window, on }, ...(on && values.split === 'content' ? { split: 'time' } : {}) })
         }
       />

@@ -225,7 +225,7 @@ export function contractOf(values: BuilderValues, { all = false } = {}): Contrac
     fields: all ? [...values.fields] : usedFields(values.fields, texts),
     columns: columns.map(columnRequest),
     labels: labels.map(({ id: _id, ...label }) => ({ ...label, classes: label.kind === 'class' ? label.classes : [] })),
-    // What is typed in part is sent as it is: the API says what it expects.
+    // Incomplete input is sent as it is, because the API says what it expects.
     window: window.on
       ? { length: window.length as number, stride: window.stride as number, horizon: window.horizon as number }
       : null,
