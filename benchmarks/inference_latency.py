@@ -28,7 +28,7 @@ IDS = ("P5",)
 _RATES = (10, 100, 1_000, 10_000)
 _SECONDS = {10: 20.0, 100: 10.0, 1_000: 8.0, 10_000: 6.0}
 _QUICK_SECONDS = 2.0
-# What comes before counts as warming up: the first fetches and transactions of a connection.
+# What comes before counts as warming up, such as the first fetches and transactions of a connection.
 _WARM_SECONDS = 1.0
 _STEP = (100, 10_000)
 _DUE_HEADER = "due"
@@ -57,7 +57,7 @@ def run(context: Context) -> Iterator[Row]:
     model = mlp()
     for rate in _RATES:
         seconds = _QUICK_SECONDS if context.quick else _SECONDS[rate]
-        # A topic for each: a fresh group reads from the start, and would find the other's requests there.
+        # Each gets its own topic, because a fresh group reads from the start and would find the other's requests.
         echo = _echo(context, context.topic(PARTITIONS, name="requests"), [(rate, seconds)])
         ours = _ours(context, context.topic(PARTITIONS, name="requests"), model, [(rate, seconds)])
         # The old system was measured at ten a second only, where it still kept up.

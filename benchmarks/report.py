@@ -126,7 +126,7 @@ def regressions(rows: Sequence[_Row], known: Mapping[str, Any] | None = None) ->
 
 
 def _numbered(rows: Sequence[_Row]) -> Iterator[tuple[tuple[str, int], _Row]]:
-    """Yield each row with its id and its place among those of the same id: texts may hold what was measured."""
+    """Yield each row with its id and its place among those of the same id, because texts may hold measured values."""
     counts: dict[str, int] = {}
     for row in rows:
         place = counts.get(row["id"], 0)

@@ -41,7 +41,7 @@ class TestBroker(EmbeddedBroker):
         super().start(timeout_seconds=timeout_seconds)
 
     def pause(self) -> None:
-        """Freeze the broker: it holds its connections and answers nothing."""
+        """Freeze the broker, which then keeps its connections and answers nothing."""
         assert self.pid is not None
         os.kill(self.pid, signal.SIGSTOP)
 
@@ -92,7 +92,7 @@ def fork_server_of() -> Iterator[Callable[[Runtime], str]]:
 
 @pytest.fixture
 def short_path() -> Iterator[Path]:
-    """A folder like ``tmp_path`` with a short name, for what holds sockets: the system bounds their paths."""
+    """A folder like ``tmp_path`` with a short name, for sockets, whose paths the system limits."""
     with tempfile.TemporaryDirectory(prefix="kml-", dir="/tmp") as folder:
         yield Path(folder)
 

@@ -44,7 +44,7 @@ class FakeBackend(LocalServer):
     ``stop`` and ``start`` keep the same port.
 
     ``fail_next(n, status)`` answers the next n requests with that status, before or (``after=True``) after their
-    effect. ``attempt`` is the newest attempt: requests of older ones get 409.
+    effect. ``attempt`` is the newest attempt; requests of older ones get 409.
     """
 
     def __init__(self) -> None:

@@ -19,7 +19,7 @@ from kafkaml.sdk.types import Inference
 
 __all__ = ["ENTERABLE_CLUSTER", "Platform"]
 
-# An address inside, which platforms of tests allow as another cluster's: nothing listens there.
+# An address inside, which platforms of tests allow as another cluster's, where nothing listens.
 ENTERABLE_CLUSTER = "127.0.0.1:1"
 
 
@@ -105,7 +105,9 @@ class Platform:
 
     @contextmanager
     def stopping_inferences(self) -> Iterator[None]:
-        """Stop at the end what was not served at the beginning: replicas cost something until the platform ends."""
+        """Stop at the end what was not served at the beginning, because replicas use the machine until the platform
+        ends.
+        """
         before = {inference.id for inference in self._served()}
         yield
         for inference in self._served():

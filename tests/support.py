@@ -60,10 +60,10 @@ def eventually(
 ) -> T:
     """Call ``predicate`` until it returns something true, and return that; AssertionError after the time limit.
 
-    A pause is at least three times as long as the predicate took: one that asks the platform without a rest keeps it
-    from what is waited for. Not so where ``eager`` asks for a moment that passes. The predicate is called once more
-    after the limit: a busy machine may have held this process up since the last call. Exceptions of the types in
-    ``ignoring`` count as "not yet"; the last one is the failure's cause.
+    A pause is at least three times as long as the predicate took, because asking the platform without a rest keeps it
+    from the work that is waited for. Not so where ``eager`` asks for a moment that passes. The predicate is called once
+    more after the limit, because a busy machine may have held this process up since the last call. Exceptions of the
+    types in ``ignoring`` count as "not yet"; the last one is the failure's cause.
     """
     deadline = time.monotonic() + timeout_seconds
     while True:

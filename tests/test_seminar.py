@@ -106,7 +106,7 @@ def test_notebooks_run_from_the_first_cell_to_the_last() -> None:
         assert few != "\n".join(code)
         programs.append(f"exec(compile({few!r}, {path.name!r}, 'exec'), {{}})")
     assert len(programs) == 3
-    # One process for all: it is the frameworks that take long to start.
+    # One process for all, because the frameworks take long to start.
     done = subprocess.run(
         [sys.executable, "-c", "\n".join(programs)],
         cwd=PROGRAMS / "notebooks",

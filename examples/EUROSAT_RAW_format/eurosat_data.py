@@ -50,7 +50,7 @@ def read_archive(path: Path, *, count: int | None = None) -> Samples:
         unknown = {PurePosixPath(name).parent.name for name in names} - set(CLASSES)
         if not names or unknown:
             raise ValueError(f"{path} is not EuroSAT: {len(names)} images, of other classes {sorted(unknown)[:5]}")
-        # No more than are asked for are read: it takes a while.
+        # Only as many as are asked for are read, because it takes a while.
         chosen = np.random.default_rng(0).permutation(len(names))[: None if count is None else count + count // 9 + 1]
         labels = np.array([CLASSES.index(PurePosixPath(names[index]).parent.name) for index in chosen], np.int64)
         images = np.stack([np.asarray(Image.open(io.BytesIO(archive.read(names[index])))) for index in chosen])

@@ -26,7 +26,7 @@ def run(client: Client, effort: Effort) -> Sequence[Score]:
         configuration=new_configuration(client, "MNIST_online", models),
         batch_size=32,
         arguments=fit_arguments(models, epochs=1 if effort.quick else 3),
-        # A part is a window: it ends when it is full. The training ends when nothing came for the stream timeout.
+        # A part is a window, which ends when it is full. The training ends when nothing came for the stream timeout.
         incremental={
             "window_records": -(-len(samples.labels) // 3),
             "stream_timeout": 2000 if effort.quick else 20_000,

@@ -27,7 +27,7 @@ from kafkaml.sdk import Client
 from kafkaml.sdk.types import Inference, Model, TrainingResult
 
 _FOLDER = Path(__file__).parent
-# Entered from the top: each other one names the one above it.
+# Created from the top, because each other one names the one above it.
 _FROM_ABOVE = ("cloud", "fog", "edge")
 
 

@@ -20,7 +20,7 @@ _URL = (
     "NO2SoftSensor_RAW_format/DatasetFiltered.csv"
 )
 _COUNT = 6000
-# More than that is a slip of the pen: one row says 171,798,692.
+# Larger values are slips of the pen; one row says 171,798,692.
 _MOST = 1e6
 
 _SHARES = (0, 0.05, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.9999, 1)

@@ -34,7 +34,7 @@ def load(*, offline: bool = False, count: int | None = None) -> Samples:
     )
     starts = np.arange(0, len(minutes) - WINDOW, _STEP)
     windows = np.stack([minutes[start : start + WINDOW] for start in starts]).astype(np.float32)
-    # Two windows that share minutes would tell each other: the last ones, as a whole, are held out.
+    # Windows that share minutes would give each other away, so the last ones are held out as a whole.
     border = int(len(windows) * 0.8)
     train, held_out = windows[:border], windows[border + WINDOW // _STEP :]
     what = f"{what}: {len(windows):,} windows of two hours"

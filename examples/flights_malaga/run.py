@@ -37,9 +37,9 @@ _NUMBERS = ("lat", "lon", "altitude", "speed", "rateOfClimb", "bearing")
 
 
 def contract() -> dict[str, Any]:
-    """Return how a report becomes a sample. The position comes first, unscaled: the map reads it there.
+    """Return how a report becomes a sample. The position comes first, unscaled, because the map reads it there.
 
-    No flight is in two parts: the test is of flights that were never seen.
+    No flight is in two parts, so the test is of flights that were never seen.
     """
     expressions = {
         **{name: name for name in _NUMBERS[:-1]},

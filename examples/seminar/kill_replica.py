@@ -34,7 +34,7 @@ def process_of(client: Client, inference: int, replica: int) -> int:
 
 
 def kill(number: int) -> None:
-    """Kill a process, if it is a worker of a platform of this machine: a log may tell of another machine's."""
+    """Kill a process, if it is a worker of a platform here, because a log may name one of another machine."""
     try:
         process = psutil.Process(number)
         ours = any(argument.startswith("backend.launchers") for argument in process.cmdline())

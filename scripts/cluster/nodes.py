@@ -35,7 +35,7 @@ _CGROUPS = Path("/sys/fs/cgroup")
 _MAX_CLUSTERS = 16
 _MAX_NODES = 9
 _CNI_FOLDERS = ("/usr/lib/cni", "/usr/libexec/cni", "/opt/cni/bin")
-# Folders that a node's programs write to whatever they are given: each node gets its own, mounted over these.
+# Folders that a node's programs write whatever their settings, so each node gets its own, mounted over these.
 _PRIVATE = ("/run/containerd", "/var/lib/cni", "/var/lib/kubelet", "/var/log/containers")
 # Where the controller manager makes volumes, which the nodes of one cluster share.
 _VOLUMES = "/tmp/hostpath_pv"
@@ -357,7 +357,9 @@ state = "{node.run}"
 
     @staticmethod
     def _remove_mount_points() -> None:
-        """Remove the folders that were made to mount on, after the last cluster: others would lose their mounts."""
+        """Remove the folders that were made to mount on, after the last cluster, because others would lose their
+        mounts.
+        """
         if not _MOUNT_POINTS.exists() or any(path.is_dir() for path in _RUN.iterdir()):
             return
         for path in reversed(_MOUNT_POINTS.read_text().split()):

@@ -32,7 +32,8 @@ _AXE = Path(__file__).resolve().parents[2] / "frontend/node_modules/axe-core/axe
 _RULES = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 # What may differ between two colour schemes of one page.
 _COLOUR_RULES = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
-# How long whatever a page should show or allow may take: a busy machine needs many times what a person would bear.
+# How long whatever a page should show or allow may take, because a busy machine needs many times what a person would
+# bear.
 _PATIENCE_MS = 90_000
 # What a page shows in place of what it waits for.
 _BUSY = ", ".join(

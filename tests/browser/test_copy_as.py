@@ -61,7 +61,7 @@ def _texts(page: Page, place: int = 0) -> dict[str, str]:
 
 
 def _run(platform: Platform, language: str, text: str, folder: Path) -> None:
-    # As the page says: the address is in the text of curl, and for the others where the platform's folder is.
+    # Run as on the page: curl's text has the address, and the others get the platform's folder.
     token = platform.state.cli_token.read_text().strip()
     env = {**os.environ, "KML_STATE_DIR": str(platform.state.root), "KML_TOKEN": token, "KML_URL": platform.status.url}
     if language == "curl":
@@ -117,7 +117,7 @@ def executed() -> set[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def quick(populated: Platform, demo: Demo) -> int:
-    """A configuration of one model that trains in a moment: what is trained does not matter here."""
+    """A configuration of one model that trains in a moment, because what is trained does not matter here."""
     name = f"quick-{uuid.uuid4().hex[:6]}"
     return populated.client.configurations.create(name=name, models=[demo.results[1].model]).id
 

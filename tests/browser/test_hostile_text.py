@@ -52,7 +52,7 @@ def test_payloads_in_every_text_field_are_inert(session: Session, populated: Pla
     for address in addresses:
         session.follow(page, address)
         assert page.evaluate("() => window.xss") is None, address
-    # Shown as it was typed: nothing was cut out either.
+    # The text is shown as it was typed, and nothing was cut out.
     session.follow(page, "/models")
     for name in PAYLOADS[1:4]:
         page.get_by_label("Search", exact=True).fill(name)

@@ -51,7 +51,7 @@ _TASKS = "disabled-by-default-devtools.timeline"
 def _tasks_of(page: Page) -> Iterator[list[float]]:
     """The CPU time in ms of each task of the page's main thread; filled in at the end.
 
-    Not how long they took: what else the machine does makes any task a long one.
+    Their duration is not counted, because other load of the machine makes any task long.
     """
     found: list[float] = []
     browser = page.context.browser
@@ -109,7 +109,7 @@ def test_idle_pages_ask_for_next_to_nothing(session: Session, demo: Demo) -> Non
         session.go(page, path)
         pages.append(page)
     opened = time.monotonic()
-    # What pages do on their own takes its time: this is what is measured, no wait for anything.
+    # The time that pages spend on their own is what is measured here, so this is not a wait for anything.
     pages[0].wait_for_timeout(_IDLE_SECONDS * 1000)
     assert cut == []
     for path in paths:
@@ -138,7 +138,7 @@ def test_lists_of_a_thousand_rows_answer_in_200_ms(session: Session, populated: 
              return all
            }"""
     )
-    # What else the machine does only adds time: the quickest tells what an answer takes.
+    # Other load of the machine only adds time, so the quickest answer tells what one takes.
     assert min(seconds) < _LIST_SECONDS, seconds
     page.get_by_label("Search", exact=True).fill("many-0999")
     page.get_by_role("link", name="many-0999", exact=True).wait_for()

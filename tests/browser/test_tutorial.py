@@ -43,7 +43,8 @@ _CHAIN = {"ui-edge": sources.EDGE, "ui-fog": sources.FOG, "ui-cloud": sources.CL
 _CHAIN_EPOCHS = 3
 
 # The point of a curve that is furthest to the right: of the limit at which all goes up. Its column is dark over several
-# rows, where lines of the grid are thin; below it are the labels of the axis. A colour does not tell it: one is grey.
+# rows, where lines of the grid are thin; below it are the labels of the axis. Its colour does not show that, because
+# one class is grey.
 _LAST_POINT = """canvas => {
   const { width, height } = canvas
   const copy = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true })
@@ -195,7 +196,7 @@ def test_5_the_model_is_served_and_answers_through_kafka(session: Session, made:
     made.inferences[framework] = _number_in(page, "/inference")
     expect(page.get_by_text("running", exact=True).first).to_be_visible(timeout=_LONG_MS)
     page.get_by_role("tab", name="Try it").click()
-    # As long as it can be: the machine is shared.
+    # The longest time that it accepts, because the machine is shared.
     page.get_by_label("Timeout").fill("30")
     draw(page, [(0.5, 0.15), (0.5, 0.85)])
     page.get_by_role("button", name="Send through Kafka").click()

@@ -188,7 +188,7 @@ def test_the_command_line_swaps_and_shows_what_happened(platform: Platform) -> N
     assert (done.returncode, done.stdout) == (0, "inference 7 serves version 2, and follows the current one\n")
     shown = run_cli("inferences", "swaps", "7", KML_URL=platform.url, KML_TOKEN="t").stdout
     assert "1 -> 2" in shown
-    # A canary begins and ends: the version that answers is the same.
+    # A canary begins and ends while the version that answers stays the same.
     assert "1, 2 next to it" in shown
     assert "1 alone" in shown
     assert "1 -> 1" not in shown
@@ -305,7 +305,7 @@ def test_the_last_day_is_reported_step_by_step(platform: Platform) -> None:
     _, measured, silent = done.stdout.splitlines()
     for reported in ("740,736", "1,234.6", "17", "2.5", "93.4%", "4"):
         assert reported in measured.split()
-    # Nothing was measured there: no zeros.
+    # Minutes without measurements show no zeros.
     assert silent.split()[2:] == ["740,736", "1,234.6", "2", "1"]
 
 

@@ -23,7 +23,7 @@ _PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-schedule
 _USE_EXISTING = os.environ.get("KML_TEST_CLUSTER") == "existing"
 
 
-# Of this package, not of the run: its threads and connections would show in what later tests count.
+# Scoped to this package, because its threads and connections would show in what later tests count.
 @pytest.fixture(scope="package")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A cluster for the tests of this package. With ``KML_TEST_CLUSTER=existing`` it is the one that KUBECONFIG names.

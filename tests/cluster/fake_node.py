@@ -282,7 +282,7 @@ class _LogServer:
         self._server = ThreadingHTTPServer((LOOPBACK, 0), self._handler())
         self._server.daemon_threads = True
         self.port = int(self._server.server_address[1])
-        # In a cluster that somebody else runs, its API server does not reach this machine: there are no logs then.
+        # In a cluster that somebody else runs, its API server does not reach this machine, so there are no logs then.
         if cluster.control_plane is not None:
             own = cluster.control_plane.authority.issue("kubelet", subject="/CN=kubelet", addresses=[f"IP:{LOOPBACK}"])
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

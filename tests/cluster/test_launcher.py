@@ -27,7 +27,7 @@ pytestmark = pytest.mark.cluster
 
 # A controller's reaction takes a second or two, more on a loaded machine.
 _PATIENCE_SECONDS = 40
-# No two tests use one name: the launcher remembers a name until its run is forgotten.
+# No two tests use the same name, because the launcher remembers a name until its run is forgotten.
 _numbers = itertools.count(101)
 
 

@@ -101,7 +101,7 @@ def retry_now(*, pk: int) -> None:
 
     from backend.deployments.models import TrainingResult
 
-    # Unless the controller was faster: what runs already has no next try.
+    # Unless the controller was faster, because a run that has started has no next try.
     TrainingResult.objects.filter(pk=pk, next_retry_at__isnull=False).update(next_retry_at=timezone.now())
 
 
@@ -289,7 +289,7 @@ def _serve() -> None:
                     _selector.register(connection, selectors.EVENT_READ)
                 elif isinstance(key.fileobj, socket.socket):
                     _answer(key.fileobj)
-                # One at a time: each caller waits for the answer.
+                # One at a time, because each caller waits for the answer.
                 elif line := sys.stdin.buffer.readline():
                     command = orjson.loads(line)
                     answer = globals()[command.pop("do")](**command)

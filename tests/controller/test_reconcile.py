@@ -274,7 +274,7 @@ def test_an_inference_runs_by_workers_elsewhere_alone_or_next_to_its_replicas() 
     nobody = row(S, state=RunState.WAITING, replicas=0)
     launched = seen(Phase.STARTING, S, replicas=0)
     assert decide([nobody], [launched]) == ()
-    # Launched all the same: the same work can be scaled up later.
+    # Launched nevertheless, because the same work can be scaled up later.
     assert decide([nobody], []) == (Launch(S, 2),)
     assert decide([replace(nobody, workers_serving=2)], [launched]) == (ShowReady(S, 2, 2, None),)
     both = row(S, state=RunState.WAITING, replicas=1, replicas_serving=1, workers_serving=2)

@@ -83,7 +83,7 @@ class Reader:
 
     @contextmanager
     def following(self, page: str, session: str) -> Iterator[None]:
-        """Type the one block of a session, whose commands go on: they are ended with the context.
+        """Type the one block of a session, whose commands keep running until the context ends.
 
         AssertionError with what they printed when they have ended before; other errors have it as a note.
         """

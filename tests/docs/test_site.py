@@ -22,7 +22,7 @@ class _Quiet(WSGIRequestHandler):
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    """The backend with its policy headers, and no database: these pages need none."""
+    """The backend with its policy headers, and without a database, which these pages do not need."""
     with make_server("localhost", 0, get_wsgi_application(), handler_class=_Quiet) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://localhost:{server.server_port}"

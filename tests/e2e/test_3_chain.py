@@ -94,7 +94,7 @@ def test_tiers_on_different_nodes_answer_as_one(platform: ClusterPlatform, kubec
     assert set(tiers) == {edge.name, cloud.name}
     assert (tiers == cloud.name).mean() == pytest.approx(_SENT_UP, abs=0.2)
     assert np.mean([answer.class_index for answer in answers] == labels) > 0.85
-    # The digit that the edge was least sure of: it says itself which way it went.
+    # The digit that the edge was least sure of. Its answer says which way it went.
     place = int(np.flatnonzero(tiers == cloud.name)[0])
     went = client.inferences.try_sample(served[0].id, images[place].tolist())
     assert (went.tier, [step["tier"] for step in went.way]) == (cloud.name, [edge.name])

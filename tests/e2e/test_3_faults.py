@@ -25,7 +25,9 @@ _WINDOW, _WINDOWS = 150, 8
 
 @pytest.fixture(scope="module", autouse=True)
 def room(platform: ClusterPlatform) -> None:
-    """What the tutorial left serving makes room: one of two small nodes will have to do for a while."""
+    """What the tutorial left serving is stopped to make room, because one of two small nodes will have to do for a
+    while.
+    """
     for inference in platform.client.inferences.list():
         if not inference.state.ended:
             platform.client.inferences.stop(inference.id)
@@ -115,7 +117,7 @@ def test_a_killed_online_training_goes_on_and_teaches_what_serves(platform: Clus
             learnt = eventually(
                 lambda: len((found := results.get(number)).epochs) == _WINDOWS and found, 300, interval_seconds=0.5
             )
-            # It went on where it was: the first window was not learnt again, no record of the second was lost.
+            # It continued where it was, so the first window was not learnt again, no record of the second was lost.
             assert learnt.attempt == 2
             assert learnt.epochs[0] == first.epochs[0]
             assert [epoch.window.records for epoch in learnt.epochs if epoch.window] == [_WINDOW] * _WINDOWS

@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
 
 _PARTITIONS = 4
 _PER_SECOND = 3000
-# 36 million multiplications a sample: one replica cannot keep up with the stream.
+# 36 million multiplications per sample, so that one replica cannot keep up with the stream.
 _SLOW = """\
 class SlowNetwork(nn.Module):
     def __init__(self):

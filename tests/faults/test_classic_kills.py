@@ -164,7 +164,7 @@ def test_killed_in_a_round_and_between_two_a_training_learns_the_same_unlabelled
     tmp_path: Path,
     fork_server_of: Callable[[Runtime], str],
 ) -> None:
-    # One framework: the rounds are the runner's, and both keep their state as the test above has it.
+    # One framework is enough, because the rounds are the runner's and both keep their state as the test above has it.
     framework = Framework.PYTORCH
     code, name = MODELS[framework]
     worker = Worker(backend, broker, tmp_path, {framework: fork_server_of(framework)})

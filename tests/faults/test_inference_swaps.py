@@ -48,7 +48,7 @@ def versions_by_partition(under_test: InferenceUnderTest) -> dict[int, list[int]
 
 
 def all_answer(fleet: Fleet, under_test: InferenceUnderTest) -> bool:
-    """Whether each partition has an answer: a replica that joined just now has not yet looked at its own."""
+    """Whether each partition has an answer, because a replica that joined just now has not yet looked at its own."""
     return fleet.has_gone_over(0) and fleet.answered() > 100 and len(versions_by_partition(under_test)) == PARTITIONS
 
 
@@ -126,7 +126,7 @@ def test_a_canary_has_its_keys_on_all_replicas_and_after_restarts(broker: TestBr
                 2 if is_challenged(b"%d" % key, 0.1, place=("", 0, 0)) else 1 for key, _ in canary
             ]
             assert len(canary) > 1000
-        # Promoted without loading: each replica had it.
+        # Promoted without loading, because each replica had it.
         swaps = [swap for stats in under_test.backend.stats for swap in stats["swaps"]]
         assert {swap["loading_seconds"] for swap in swaps if swap["version"] == 2} == {0.0}
 

@@ -50,7 +50,7 @@ POINTS = (
     "checkpoint.kept",
 )
 ENDS = ("training.saved", "training.uploaded")
-# More than one: what arrives first, and so ends up in a window, is another thing in each attempt.
+# More than one partition, so that other records arrive first, and get into a window, in each attempt.
 PARTITIONS = 3
 # Where the framework's own state is half kept; all else is the worker's, whatever the framework.
 STATE_POINTS = ("incremental.trained", VERSION, "incremental.state_saved", "checkpoint.kept")
@@ -115,7 +115,7 @@ def test_workers_killed_in_every_phase_learn_what_an_undisturbed_one_does(
 def test_workers_killed_in_rounds_and_between_windows_learn_the_same_unlabelled_samples(
     broker: TestBroker, tmp_path: Path, fork_server_of: Callable[[Runtime], str]
 ) -> None:
-    # One framework: the rounds are the runner's, and both keep their state as the test above has it.
+    # One framework is enough, because the rounds are the runner's and both keep their state as the test above has it.
     framework = Framework.PYTORCH
     servers = {framework: fork_server_of(framework)}
     labelled, unlabelled = broker.topic(), broker.topic()

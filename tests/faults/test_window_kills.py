@@ -142,7 +142,7 @@ def test_twenty_replicas_with_windows_and_without_killed_in_mid_batch(broker: Te
             # Many records among the kills and behind them, however fast the machine is.
             until_all_killed(feed, fleet, plain_fleet, timeout_seconds=3000 if soaking() else 500, sent=5000)
             plain_feed.stop()
-        # One goes for good: the other takes its partitions over.
+        # One leaves for good, and the other takes over its partitions.
         fleet.leave()
         before = feed.sent
         eventually(lambda: plain_fleet.keep_running() or fleet.answered() > before, 120, interval_seconds=0.2)

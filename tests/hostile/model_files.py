@@ -108,7 +108,7 @@ def _filled(elements: int) -> bytes:
 
 
 def _nested(levels: int) -> bytes:
-    """Graphs within graphs, written byte by byte: the library itself refuses to."""
+    """Graphs within graphs, written byte by byte, because the library itself refuses to write them."""
 
     def field(number: int, content: bytes) -> bytes:
         size, length = len(content), bytearray()

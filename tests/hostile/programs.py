@@ -29,7 +29,7 @@ class Program:
     code: str
     dies: frozenset[str] = frozenset()
     refused: bool = False
-    # The answer need not come: the call may run into its time limit.
+    # An answer is not required, because the call may run into its time limit.
     may_hang: bool = False
     reports: bool = field(default=True)
 

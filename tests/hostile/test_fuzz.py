@@ -118,7 +118,7 @@ def by_codec(name: str, config: dict[str, Any]) -> Subject:
         # A packed record has several samples.
         assert config.get("packed") or len(features) + len(failures) == len(values)
         assert labels is None or len(labels) == len(features)
-        # One by one as well: what is refused in a batch is refused alone.
+        # Decoded one by one as well, because what is refused in a batch must be refused alone.
         refused = {failure.index for failure in failures}
         for index, value in enumerate(values[:5]):
             try:

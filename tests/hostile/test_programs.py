@@ -63,7 +63,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[RunningForkServer]:
 # The server is of a level, apart from the programs: pytest starts another one for each place in a list of both.
 ISOLATIONS = ("namespaces", "landlock")
 AS_ROOT = [pytest.param((isolation, False), id=isolation) for isolation in ISOLATIONS]
-# Where root runs the tests, a user tries too: those programs that look for a way out.
+# Where root runs the tests, an unprivileged user also runs the programs that look for a way out.
 AS_USER = [pytest.param((isolation, True), id=f"{isolation}-as-user") for isolation in ISOLATIONS if UNPRIVILEGED]
 
 
@@ -139,7 +139,7 @@ def contain(program: Program, server: RunningForkServer, surroundings: Surroundi
         judge(program, process, code, tmp_path)
     assert time.monotonic() - started < CALL_SECONDS + SLACK_SECONDS
     server.await_idle()
-    # Fewer are fine: what earlier tests of this process left may close meanwhile.
+    # Fewer are fine, because what earlier tests of this process left may close meanwhile.
     eventually(lambda: open_descriptors() <= before)
     assert len(process.output) <= (64 << 10) + 100
     with ModelProcess.start(OwnRuntime.PLAIN, LIMITS, fork_server=server.socket) as following:

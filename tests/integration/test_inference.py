@@ -177,7 +177,7 @@ def test_answers_carry_their_records_time_where_the_topic_bears_it(broker: TestB
         under_test.start()
         eventually(lambda: under_test.answered() == 8, 120)
         outputs, letters = under_test.outputs(), under_test.dead_letters()
-        # Bounds that are set while it runs are met before they are read: nothing is lost or stalls.
+        # Bounds that are set while it runs are respected before they are read, so nothing is lost or stalls.
         admin.set_topic_config(under_test.output_topic, {"message.timestamp.before.max.ms": "1000"})
         send(broker, under_test.input_topic, [sample(1, 2, 3, 4)] * 3, timestamp_ms=times[0])
         eventually(lambda: under_test.answered() == 11, 120)

@@ -198,7 +198,8 @@ def test_a_served_chain_decides_as_its_curves_say(platform: Platform, chains: Ch
         for number, row in zip(numbers, prediction, strict=True):
             if number in stays:
                 answered = orjson.loads(answers[number].value() or b"")["values"]
-                # Of the largest: the log-probabilities of the cloud reach 20, whose float32 have steps of 2e-6.
+                # Relative to the largest, because the log-probabilities of the cloud reach 20, whose float32 have steps
+                # of 2e-6.
                 assert np.abs(np.array(answered) - row).max() <= 1e-6 * max(1, np.abs(row).max())
         came = set(up)
     for inference in tiers:

@@ -236,7 +236,7 @@ model = Forecast()
 
 
 def test_windows_are_learnt_as_a_forecast_and_served(platform: Platform, tmp_path: Path) -> None:
-    """A wave for each key: the last four records predict the one two steps later."""
+    """A wave for each key, in which the last four records predict the one two steps later."""
     producer = ordered_producer(platform.bootstrap_servers)
     values = [orjson.dumps({"wave": math.sin(number // 5 / 2 + number % 5), "step": 1}) for number in range(900)]
     for number, value in enumerate(values):

@@ -38,7 +38,7 @@ _FRAMEWORKS = {
     "river_soft_sensor": "pytorch",
     "flights_malaga": "pytorch",
 }
-# Others go the same way, or a test of its own does (tiers, data sets): those are run by `make docs-test`.
+# Others go the same way, or a test of its own does (tiers, data sets); those are run by `make docs-test`.
 _OTHERS = (
     "machines",
     "MNIST_tiers",

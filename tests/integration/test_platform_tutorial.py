@@ -178,7 +178,7 @@ def test_inference_answers_with_the_format_filled_in(
 
 
 def _is_reported_to_prometheus(platform: Platform, inference: int) -> None:
-    """By one address, of all processes: the replica's own counts among them."""
+    """One address gives the metrics of all processes, the replica's own counts among them."""
     token = platform.state.cli_token.read_text().strip()
     replica = f"kml-infer-{inference}-a1-0"
     processes = {"web", "controller", "control-logger", "executor-tensorflow", "executor-pytorch", replica}
@@ -220,7 +220,7 @@ def test_a_stream_is_sent_again_to_another_deployment(platform: Platform, traine
         result = platform.client.results.wait_for(training_result.id, RunState.FINISHED, timeout_seconds=240)
         assert len(result.epochs) == 1
         assert result.confusion_matrix is None
-    # Nothing was copied: the announcement names the same records.
+    # Nothing was copied, because the announcement names the same records.
     streams = platform.client.streams.list()
     assert len({listed.topic for listed in streams if listed.id == stream or listed.deployment == deployment.id}) == 1
 
@@ -347,7 +347,7 @@ def test_everything_can_be_listed_as_a_table_and_as_json(
     platform: Platform, trained: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KML_STATE_DIR", str(platform.state.root))
-    # In this process: a start of Python for each would take longer than all the rest.
+    # In this process, because a start of Python for each would take longer than all the rest.
     runner = CliRunner()
     for noun in ("models", "configurations", "deployments", "results", "inferences", "streams", "users", "tokens"):
         assert runner.invoke(app, [noun, "list"]).exit_code == 0

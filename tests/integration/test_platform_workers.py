@@ -160,7 +160,7 @@ def test_it_serves_alone_whichever_process_is_killed_and_ends_with_its_inference
     with worker(platform, tmp_path, inference.id, token) as second:
         eventually(lambda: len(consume(cast(TestBroker, platform), OUTPUT)) == RECORDS, 120, interval_seconds=1)
         check_answers(platform, RECORDS)
-        # The platform does not answer for a while: what comes is answered all the same.
+        # The platform does not answer for a while, and records that come are answered nevertheless.
         backend = psutil.Process(platform.pid_of("web"))
         frozen = [backend, *backend.children(recursive=True)]
         for process in frozen:

@@ -135,7 +135,7 @@ def test_each_record_leaves_once_with_its_numbers_whatever_kills_the_tier(
     guarantee: DeliveryGuarantee, fail_point: str, broker: TestBroker, tmp_path: Path
 ) -> None:
     topic = broker.topic(2)
-    # Another name of the same broker: another cluster for all that the replica knows.
+    # Another name of the same broker, which is another cluster as far as the replica knows.
     elsewhere = broker.bootstrap_servers.replace("127.0.0.1", "localhost")
     assert elsewhere != broker.bootstrap_servers
     upper = elsewhere if guarantee is DeliveryGuarantee.AT_LEAST_ONCE else ""
@@ -242,5 +242,5 @@ def test_the_live_share_of_exits_is_within_two_points_of_the_curve(broker: TestB
         reported = eventually(exits, 120)
     assert reported is not None
     assert abs(reported["sent_up"] / len(live) - point.sent_up) <= 0.02
-    # Without the temperature fewer are below the limit: the share tells that it was heeded.
+    # Without the temperature fewer are below the limit, so the share shows that it was applied.
     assert (predict(EDGE, live)[1].max(axis=1) < point.limit).mean() < point.sent_up - 0.05

@@ -393,7 +393,7 @@ def test_a_newer_attempt_ends_the_older_one_quietly(worker: Worker) -> None:
 
 
 def leave_at_the_first_epoch(backend: FakeBackend, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Answer nothing once an epoch was reported: the test alone may come too late, when all has gone up already."""
+    """Answer nothing once an epoch was reported, because a request of the test may come too late."""
     answer, lock = backend.answer, threading.Lock()
 
     def answer_until_then(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:

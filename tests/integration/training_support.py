@@ -195,8 +195,8 @@ def send_online(
 ) -> ControlMessage:
     """Send samples to a topic without end, a millisecond after the other, and return the announcement.
 
-    Partitions take turns. By its key, the label, a class would be in one partition only: a busy broker that hands that
-    partition out last makes windows of this class alone, and the model forgets the others.
+    Partitions take turns. By its key, the label, a class would be in one partition only, and a busy broker that hands
+    that partition out last makes windows of this class alone, and the model forgets the others.
     """
     encoding = raw_encoding(features, labels) if input_format == InputFormat.RAW else ENCODINGS[input_format]
     producer = ordered_producer(broker.bootstrap_servers, linger_ms=5)

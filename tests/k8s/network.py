@@ -80,7 +80,7 @@ def _matches_peer(peers: Sequence[Object] | None, policy: Object, other: Pod | O
 
 def _is_peer(peer: Object, policy: Object, other: Pod | Outside) -> bool:
     if "ipBlock" in peer:
-        # What pods' own addresses match is left open by the API: policies that mean pods select them.
+        # What pods' own addresses match is left open by the API, so policies that mean pods select them by label.
         return isinstance(other, Outside) and _in_block(peer["ipBlock"], other.address)
     if isinstance(other, Outside):
         return False

@@ -185,7 +185,7 @@ def test_killed_between_post_and_commit_each_is_registered_once(logger: Logger, 
     count = 12
     first = logger.start()
     eventually(lambda: "relaying" in logger.log.read_text())
-    # Before there is anything to do: it could finish all of it, and leave nothing at which the others are killed.
+    # Started before there is work, because it could otherwise finish all of it before the others are killed.
     first.kill()
     first.wait()
     logger.announce_good(count)

@@ -180,7 +180,7 @@ def test_a_cluster_that_is_unreachable_is_waited_for_until_the_worker_is_to_end(
         session_timeout_seconds=20,
         gives_up=gives_up,
     )
-    # What was answered already cannot be known: nothing is handed out.
+    # What was answered already cannot be known, so nothing is handed out.
     with pytest.raises(TransactionAborted, match=r"asking for the offsets of answers: .*, and this worker is to end"):
         poll(client, 1)
     assert len(reported) == 2

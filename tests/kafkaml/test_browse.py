@@ -94,7 +94,7 @@ def test_markers_and_aborted_records_are_not_there(broker: TestBroker, browser: 
     assert (page.at_oldest, page.at_newest, page.timed_out) == (True, True, False)
     page = browser.page(topic, start=1, limit=1)
     assert [record.value for record in page.records] == [b"in a transaction"]
-    # Only markers follow: the page ends at once, and is empty.
+    # Only markers follow, so the page ends at once, and is empty.
     page = browser.page(topic, start=page.ends[0] + 2)
     assert (page.records, page.at_newest) == ([], True)
 

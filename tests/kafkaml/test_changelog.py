@@ -72,7 +72,7 @@ def test_what_is_being_committed_is_waited_for_unless_asked_to_end_and_what_does
     found: list[bytes | None] = []
     for batch in changelog.read([0]):
         found += [change.key for change in batch]
-        # All that is committed was read: only a request to stop ends the wait for the rest.
+        # All that is committed was read, and only a request to stop ends the wait for the rest.
         if len(found) == 3:
             to_end.set()
     assert found == [b"a", b"a", b"b"]

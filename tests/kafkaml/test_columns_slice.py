@@ -215,7 +215,7 @@ def test_writers_of_framed_avro_are_asked_of_the_registry(
 
 
 def test_a_record_of_windows_is_distinguished_from_one_that_does_not_fit() -> None:
-    """A few records make no window: scales are then those of the records."""
+    """These records are too few for a window, so scales are those of the records."""
     codec = codec_for("COLUMNS", {"contract": CONTRACT | {"window": {"length": 10}, "split": "time"}}).features
     record = machine_records(1)[0].value
     with pytest.raises(DecodeError, match="a single record is not a sample") as alone:

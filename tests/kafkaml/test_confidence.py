@@ -24,7 +24,7 @@ P, L = Scores.PROBABILITIES, Scores.LOGITS
         ([[2.0, 0.0, 0.0]], L, 1.0, [math.exp(2) / (math.exp(2) + 2)]),
         ([[2.0, 0.0, 0.0]], L, 2.0, [math.e / (math.e + 2)]),
         ([[1e30, 0.0]], L, 1.0, [1.0]),
-        # One sigmoid unit: a sure no is as sure as a sure yes.
+        # With one sigmoid unit a sure no is as sure as a sure yes.
         ([[0.02], [0.98], [0.5]], P, 1.0, [0.98, 0.98, 0.5]),
         ([0.02, 0.98], P, 1.0, [0.98, 0.98]),
         ([[-3.0], [3.0]], L, 1.0, [1 / (1 + math.exp(-3))] * 2),

@@ -71,7 +71,7 @@ def test_the_file_is_read_as_it_was_written(tmp_path: Path) -> None:
     path.write_bytes(ExitSamples("test", (rough, CLOUD)).to_bytes())
     found = ExitSamples.read(path)
     assert (found.of, [tier_samples.model for tier_samples in found.tiers]) == ("test", ["x", "x"])
-    # Cut, not rounded: what was below a limit of four digits still is.
+    # Cut rather than rounded, so that what was below a limit of four digits still is.
     assert found.tiers[0].confidence.tolist() == [0.9999, 0.0, 1.0, 0.1234]
     assert found.tiers[0].right.tolist() == [True, False, True, False]
 

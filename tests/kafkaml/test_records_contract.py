@@ -367,7 +367,7 @@ class TestLoop:
         client.begin()
         client.produce(OutgoingRecord(target, b"a"))
         client.commit()
-        # Offset 1 is the transaction's marker: a reader that waits for a record there waits forever.
+        # Offset 1 is the transaction's marker, so a reader that waits for a record there waits forever.
         assert [record.value for record in read(kit, StreamRange(target, 0, 0, 2))] == [b"a"]
 
     def test_positions_may_be_committed_in_part(self, kit: Kit, name: str) -> None:

@@ -66,13 +66,13 @@ def test_the_same_number_of_elements_is_a_matter_of_data_reshape() -> None:
         ((8, 8), [None, 64], (8, 8)),
         # Linear works on the last axis, whatever is before.
         ((10, 64), [None, 64], (10, 64)),
-        # Conv2d(1, ...) on images without a channel axis: the model process adds it, unless the code does.
+        # Conv2d(1, ...) on images without a channel axis, which the model process adds, unless the code does.
         ((8, 8), [None, 1, None, None], (8, 8)),
         ((6,), [None, 1, None], (6,)),
         # Linear(1) on numbers.
         ((), [None, 1], (1,)),
         ((3, 8, 8), [None, 3, None, None], (3, 8, 8)),
-        # Images with the channels last: the model process moves the axis.
+        # Images with the channels last, an axis that the model process moves.
         ((8, 8, 3), [None, 3, None, None], (8, 8, 3)),
     ],
 )

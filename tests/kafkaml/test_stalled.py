@@ -146,7 +146,7 @@ def test_a_partition_that_kafkas_client_forgot_is_read_on_without_a_gap(
 
     write(20)
     eventually(lambda: given_all(10), 60)
-    # As after a seek that it lost: it has the partition, and fetches nothing of it.
+    # As after a lost seek, the consumer has the partition and fetches nothing of it.
     loop._consumer.pause([TopicPartition(topic, 0)])
     write(20)
     eventually(lambda: given_all(20), 60)

@@ -57,7 +57,7 @@ class Replica:
     """A member of the group, and the offsets that it was given, by partition."""
 
     def __init__(self, settings: KafkaSettings, topic: str, group: str, number: int) -> None:
-        # It is not to be taken for dead when it is only held up: what it was given would be given twice.
+        # It is not to be taken for dead when it is only held up, because its records would be handed out twice.
         self.client = KafkaLoopClient.exactly_once(
             settings, topics=[topic], group=group, transactional_id=f"{group}-{number}", session_timeout_seconds=60
         )

@@ -96,7 +96,7 @@ def test_a_run_starts_runs_and_succeeds(case: Case, world: World, tmp_path: Path
 def test_a_run_that_fails_says_why_and_is_kept_until_forgotten(case: Case, world: World, tmp_path: Path) -> None:
     launch(case, world, tmp_path)
     case.reaches(Phase.RUNNING)
-    # Only for a real process: it must have begun before it can leave a log.
+    # Only for a real process, which must have begun before it can leave a log.
     eventually(lambda: case.launcher.logs(NAME)[0])
     case.end(4)
     found = case.reaches(Phase.FAILED)

@@ -54,7 +54,7 @@ def test_a_launcher_killed_while_it_launches(world: World, point: str, verb: str
     driver.communicate()
 
     launcher = world.launcher()
-    # Level-triggered: the controller asks again, because the row still says so.
+    # Level-triggered, so the controller asks again, because the row still says so.
     launcher.launch(spec_of(verb))
     name, replicas = (RUN, 1) if verb == "launch" else (SERVICE, 2)
     eventually(lambda: launcher.observe()[name].ready_replicas == replicas)

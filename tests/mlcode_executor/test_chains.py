@@ -102,7 +102,7 @@ def changes(start_model: StartProcess, framework: Framework, **options: Any) -> 
 def test_the_learning_rate_sets_the_optimiser_and_weights_scale_the_losses(
     start_model: StartProcess, framework: Framework
 ) -> None:
-    # What draws random numbers in the upper sub-model draws the same in each run: its gradients are the same.
+    # What draws random numbers in the upper sub-model draws the same in each run, so its gradients are the same.
     once = changes(start_model, framework)
     faster = changes(start_model, framework, learning_rate=0.3)
     heavier = changes(start_model, framework, weights=(2, 1))

@@ -103,7 +103,7 @@ TOLD = "\\ud800 \0 \x1b[31m \u202e"
         ("raise KeyboardInterrupt", "KeyboardInterrupt"),
         ("raise GeneratorExit", "GeneratorExit"),
         (f"import sys; sys.exit({ANY})", f"SystemExit: the code ended the program with exit status {TOLD}"),
-        # A file that no file system has: the frames of such code are not the user's.
+        # A file name that no file system has, so that the frames of such code do not count as the user's.
         ("exec(compile('raise ValueError(1)', '\\ud800', 'exec'))", "ValueError: 1"),
         ("def f():\n    raise ValueError(1)\nf.__code__ = f.__code__.replace(co_name='\\ud800')\nf()", "ValueError: 1"),
         # What the compiler says of a text is said by anybody.

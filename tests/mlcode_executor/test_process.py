@@ -242,7 +242,7 @@ def run_privately(folder: Path) -> None:
         # The warm process, the guardian and the model process; a next pair may be standing by.
         assert len(below) >= 3
     eventually(lambda: all(is_over(running) for running in below))
-    # Fewer are fine: threads that earlier tests of this process left may end meanwhile.
+    # Fewer are fine, because threads that earlier tests of this process left may end meanwhile.
     eventually(lambda: threading.active_count() <= threads)
     assert set(folder.glob("kml-*")) == set()
 

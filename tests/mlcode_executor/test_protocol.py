@@ -145,7 +145,7 @@ def test_descriptors_that_were_not_asked_for_are_closed(pair: tuple[socket.socke
         before = len(list(Path("/proc/self/fd").iterdir()))
         Channel(pair[0]).send({"x": 1}, [null.fileno()] * 10, deadline=soon())
         assert Channel(pair[1]).receive(deadline=soon()) == ({"x": 1}, [])
-        # Fewer are fine: what earlier tests of this process left may close meanwhile.
+        # Fewer are fine, because what earlier tests of this process left may close meanwhile.
         assert len(list(Path("/proc/self/fd").iterdir())) <= before
 
 
@@ -155,7 +155,7 @@ def test_descriptors_of_a_malformed_frame_are_closed(pair: tuple[socket.socket, 
         socket.send_fds(pair[0], [struct.pack(">I", 2) + b"[]"], [null.fileno()] * 3)
         with pytest.raises(FrameError):
             Channel(pair[1], accept_descriptors=True).receive(deadline=soon())
-        # Fewer are fine: what earlier tests of this process left may close meanwhile.
+        # Fewer are fine, because what earlier tests of this process left may close meanwhile.
         assert len(list(Path("/proc/self/fd").iterdir())) <= before
 
 

@@ -316,7 +316,7 @@ SHOWN = "print('seen', x.dtype, *x.shape[1:], float(x.max()) > 1)\nreturn self.l
         (CONVOLUTION, SHOWN, COLOUR, "torch.float32 3 8 9 False", {}),
         (CONVOLUTION, SHOWN, COLOUR.transpose(0, 3, 1, 2), "torch.float32 3 8 9 False", {}),
         (CONVOLUTION, SHOWN, GREY[:, None], "torch.float32 1 8 9 True", {"to_tensor": False}),
-        # The code brings bytes to 0..1 itself, or arranges the axes: it gets what it expects.
+        # The code brings bytes to 0..1 itself, or arranges the axes, so it gets what it expects.
         (CONVOLUTION, SHOWN.replace("layers(x)", "layers(x / 255)"), GREY, "torch.float32 1 8 9 True", {}),
         (
             CONVOLUTION.replace("LazyConv2d(4", "Conv2d(1, 4"),

@@ -126,7 +126,7 @@ def test_a_check_that_is_cancelled_ends_at_once_and_one_that_waits_never_begins(
     began = time.monotonic()
     with ThreadPoolExecutor() as pool:
         endless = pool.submit(service.check, "while True: pass", ticket="endless")
-        # There is one worker: this one waits behind it.
+        # There is one worker, so this request waits for it.
         waiting = pool.submit(service.check, "while True: pass", ticket="waiting")
         for ticket in ("waiting", "endless", "nobody's"):
             assert service.http.post("/cancel", json={"ticket": ticket}).status_code == 200

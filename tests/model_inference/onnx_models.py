@@ -92,7 +92,7 @@ def sub_model(inputs: int, hidden: int = 64, classes: int = 10, *, seed: int = 0
 def mlp(inputs: int = 784, hidden: int = 128, classes: int = 10, *, seed: int = 0, hands_up: bool = False) -> bytes:
     """The MNIST network of the benchmarks: flatten, dense + ReLU, dense + softmax; random weights.
 
-    With ``hands_up`` it is a sub-model: its hidden layer is the first of two outputs.
+    With ``hands_up`` it is a sub-model, whose hidden layer is the first of two outputs.
     """
     random = np.random.default_rng(seed)
 

@@ -169,7 +169,9 @@ class InferenceUnderTest:
         return read_topic(cascade.upper_bootstrap_servers or self.bootstrap_servers, cascade.upper_topic)
 
     def answered(self) -> int:
-        """Count committed answers by the offsets of the group, cheaply: no record is read. Inputs start at offset 0."""
+        """Count committed answers cheaply by the offsets of the group, without reading a record. Inputs start at offset
+        0.
+        """
         admin = KafkaAdmin(KafkaSettings(bootstrap_servers=self.bootstrap_servers))
         return sum(admin.committed(self.plan.group, self.input_topic).values())
 
@@ -190,8 +192,8 @@ class InferenceUnderTest:
 def read_topic(kafka: str | KafkaSettings, topic: str) -> list[Record]:
     """Return all committed records of a topic of ``kafka``, or the one at that address; none where it does not exist.
 
-    What is committed may still be hidden by an end of its transaction that the broker has not written there yet: it is
-    waited for, as what the group's positions say is read already.
+    What is committed may still be hidden by an end of its transaction that the broker has not written there yet. It is
+    waited for, because the group's positions say that it was read.
     """
     settings = KafkaSettings(bootstrap_servers=kafka) if isinstance(kafka, str) else kafka
     partitions = range(KafkaAdmin(settings).partition_count(topic))

@@ -309,7 +309,7 @@ def test_a_swap_with_a_canary_goes_in_steps_of_one_model(world: World) -> None:
 
     assert seen == [(1, 1, None), (1, 3, None), (2, 3, 4)]
     assert world.loads == [2, 3, 4]
-    # Two processes at most: those before were ended.
+    # At most two processes, because earlier ones were ended.
     assert (world.factories[2].closed, world.factories[1].closed) == (1, 1)
 
 

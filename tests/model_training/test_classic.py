@@ -147,7 +147,7 @@ def test_a_result_says_which_epoch_is_the_best_and_that_training_stopped_early(t
     best = run.run().best_epoch
     assert best == BestEpoch(epoch=3, epochs=9, trained=4, monitor="val_loss", value=0.5, restored=True)
     assert best.stopped_early
-    # Behind the reading of the stream: nothing is known before an epoch is over.
+    # After the reading of the stream, nothing is known before an epoch is over.
     shown = [progress for progress in run.reporter.progresses if progress.epoch]
     assert [progress.remaining_seconds is None for progress in shown] == [True, False, False, False]
     assert all(progress.may_end_sooner for progress in shown)

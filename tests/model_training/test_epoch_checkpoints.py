@@ -25,7 +25,7 @@ def run(tmp_path: Path) -> Run:
 
 
 def test_an_attempt_goes_on_where_the_last_checkpoint_is(run: Run, tmp_path: Path) -> None:
-    # Nothing is saved after the last epoch: its end is the result.
+    # Nothing is saved after the last epoch, whose end is the result.
     whole = run.run()
     assert [checkpoint.step for checkpoint in run.reporter.checkpoints] == [1, 2, 3]
     assert run.reporter.order[:4] == ["running", "epoch", "checkpoint", "epoch"]

@@ -68,7 +68,7 @@ def test_classes_counted_from_one_are_numbered_from_zero(tmp_path: Path, dtype: 
         ([0, 5, 9], 3, [0, 5, 9], ("0", "5", "9")),
         ([0.0, 5.0, 9.0], 4, [0, 5, 9], ("0", "5", "9", "output 3")),
         ([10, 20], 2, [10, 20], ("10", "20")),
-        # Counted from one, and these samples lack class 2: the others keep their places.
+        # Counted from one, and these samples lack class 2, so the others keep their places.
         ([1, 3], 3, [1, 2, 3], ("1", "2", "3")),
         ([2**40, 2**40 + 1], 2, [2**40, 2**40 + 1], (str(2**40), str(2**40 + 1))),
     ],

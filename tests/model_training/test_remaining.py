@@ -27,7 +27,7 @@ def test_the_remaining_time_follows_the_recent_epochs() -> None:
     assert remaining.seconds(epoch=5, epochs=10, fraction=0.0) == pytest.approx(60)
     now += 5
     assert remaining.seconds(epoch=5, epochs=10, fraction=0.5) == pytest.approx(55)
-    # The machine has become slow: this epoch takes longer than those before.
+    # The machine has become slow, so this epoch takes longer than those before.
     now += 35
     assert remaining.seconds(epoch=5, epochs=10, fraction=0.5) == pytest.approx(40 * 5.5)
     now += 5

@@ -122,7 +122,7 @@ def test_the_first_window_waits_for_as_many_as_are_asked_for(broker: InMemoryBro
 @pytest.mark.parametrize("split", list(SplitBy))
 def test_what_validates_never_trains(broker: InMemoryBroker, split: SplitBy) -> None:
     send(broker, 100)
-    # The same records again: a producer that is not idempotent sends twice.
+    # The same records again, because a producer that is not idempotent sends twice.
     send(broker, 100)
     contract = {**CONTRACT, "split": split}
     trained, validated = set[bytes | None](), set[bytes | None]()

@@ -123,7 +123,7 @@ def test_what_is_served_is_what_was_trained_record_by_record(
     serving = CompiledContract.from_json(compiled.to_json(learnt))
     answers, counts = _served(serving, cut(records, serving_sizes))
     assert sum(counts) == len(records)
-    # Training needs the label too: it makes fewer samples, of the same windows.
+    # Training needs the label too, so it makes fewer samples, of the same windows.
     assert len(samples) > 5
     for place, row in enumerate(last.tolist()):
         np.testing.assert_array_equal(inputs[""][place], answers[kept[row]])

@@ -174,7 +174,7 @@ def test_settings_that_contradict_each_other_do_not_hide_the_columns() -> None:
         ({"window": {"length": 4, "horizon": 2}, "split": "time", "labels": []}, ["window.horizon"]),
         ({"window": {"length": 0}, "split": "time"}, ["window.length"]),
         ({"split": "by luck"}, ["split"]),
-        # The forecast lacks a label because that is wrong: it is reported once.
+        # The forecast lacks a label because its source column is wrong, which is reported once.
         (
             {"window": {"length": 4, "horizon": 2}, "split": "time", "labels": [{"name": "y", "expression": "y"}]},
             ["labels.0.expression"],
@@ -205,7 +205,7 @@ def test_too_few_records_for_windows_are_reported() -> None:
     assert found.samples == ()
     announced = next(remark.message for remark in found.remarks if remark.code == "window")
     assert "the most is 20" in announced
-    # One key cannot be split by key: what the sample has is shown as training.
+    # One key cannot be split by key, so what the sample has is shown as training.
     found = seen({"split": "key"}, [record for record in RECORDS if record.key == b"m1"])
     assert found.parts == SampleParts(training=20, validation=0, test=0)
     assert "split" in codes(found)

@@ -98,11 +98,11 @@ def test_answers_are_those_of_a_loop_whatever_is_killed_in_between(
     while start < len(records):
         part = records[start : start + cuts[turn % len(cuts)]]
         if turn % 6 == odd:
-            # An aborted transaction: the same records come again.
+            # After an aborted transaction the same records come again.
             advance(kept, part, start)
             kept.roll_back()
         if turn % 5 == odd:
-            # A replica that died: another one reads the changelog.
+            # After a replica died another one reads the changelog.
             kept = state(**options)
             for key, value in changelog.items():
                 kept.restore(*key, value)
@@ -139,7 +139,7 @@ def test_a_key_that_was_not_seen_for_long_is_forgotten_with_a_tombstone() -> Non
     kept = state(carry=[], length=2)
     kept.advance([0, 0], [b"old", b"new"], [0, 6 * DAY], rows((1, 0), (2, 0)))
     kept.commit()
-    # Its time is that of the records: records read again after years do not become older.
+    # Its time is that of the records, so records read again after years do not become older.
     assert kept.expired(now_ms=1000 * DAY) == []
     kept.advance([0, 0, 1], [b"new", b"future", b"old"], [8 * DAY, 999 * DAY, 0], rows((3, 0), (4, 0), (5, 0)))
     kept.commit()

@@ -160,7 +160,7 @@ def test_a_list_comes_in_pages_and_its_items_say_what_they_are(server: Server, a
     ]
     assert items[1]["unknown"] == {"to": "us"}
     first, second = server.requests
-    # No resourceVersion: the list is consistent.
+    # Without a resourceVersion the list is consistent.
     assert (first.method, first.path) == ("GET", JOBS)
     assert first.query == {"labelSelector": "app.kubernetes.io/managed-by=kafka-ml-controller", "limit": "500"}
     assert second.query["continue"] == "more"

@@ -63,7 +63,7 @@ def spec_of(row: Row, attempt: int, token: str) -> WorkSpec:
 
 
 class KillableApi:
-    """The cluster as one controller sees it: its process may be killed just before or just after a request."""
+    """The cluster as one controller sees it. The process may be killed just before or just after a request."""
 
     def __init__(self, cluster: FaultyCluster, random: Random) -> None:
         self._cluster = cluster

@@ -148,7 +148,7 @@ CASES = {
             keda_authentication="kafka",
             memory_limit="3Gi",
             node_lost_seconds=10,
-            # Of trainings only: a replica waits in no queue.
+            # Only for trainings, because a replica waits in no queue.
             kueue_queue="team-a",
         ),
         SASL_ENV,
