@@ -154,7 +154,7 @@ matches "$tag" '^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?$' || usage_error "--tag $t
 matches "$timeout_seconds" '^[0-9]+$' || usage_error "--timeout $timeout_seconds: give seconds"
 case $engine in '' | docker | podman | buildah) ;; *) usage_error "--engine $engine: there are docker, podman and buildah" ;; esac
 
-# Paths of its own stay relative to this folder: kubectl.exe under Git Bash knows no others.
+# Its own paths stay relative to this folder, because kubectl.exe under Git Bash knows no others.
 work=build/kubernetes/$namespace
 [ $dry_run = no ] || work=build/kubernetes-dry-run/$namespace
 kubectl=(kubectl)
@@ -179,7 +179,7 @@ install() {
     choose_engine
     # shellcheck disable=SC2086
     build_images $components
-    # Again, with what the images turned out to be.
+    # Rendered again, now that the images' digests are known.
     render
   fi
   heading "Platform: overlay $overlay${with:+ with$with}, namespaces $namespace and $namespace-jobs"
@@ -245,7 +245,7 @@ addresses() {
   if [ $dry_run = yes ]; then url=$(sed -n 's/^  KML_BACKEND_URL: //p' "$work/manifests.yaml"); else url=$(setting KML_BACKEND_URL); fi
   port=$(printf '%s' "$url" | sed -nE 's;^http://(localhost|127[.]0[.]0[.]1):([0-9]+).*;\2;p')
   say "web UI: $url"
-  # Behind https a forward would only be sent away to it.
+  # Behind an https address a forwarded port would only be redirected to that address.
   case $url in https:*) ;; *) say "  from this machine, by: $(quoted "${kubectl[@]}") --namespace $namespace port-forward service/frontend ${port:-8080}:80" ;; esac
   [ $dry_run = no ] || return 0
   service=$(in_platform get service frontend -o 'jsonpath={.spec.type} {.spec.ports[0].nodePort} {.status.loadBalancer.ingress[0].ip}{.status.loadBalancer.ingress[0].hostname}' 2>/dev/null || true)
@@ -362,7 +362,7 @@ ask_for_registry() {
   [ -n "$registry" ] || local_build=yes
 }
 
-# perform ACTION: in a shell of its own, so that what fails ends the action and not the menu.
+# perform ACTION: runs it in a subshell, so that a failure ends the action rather than the menu.
 perform() {
   set +e
   (

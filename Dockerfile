@@ -2,7 +2,7 @@
 #
 #   docker build --target backend -t kafka-ml/backend:0.1.0 .
 #
-# Packages come before code everywhere, in stages of their own, so an edit of our code copies a few files again and no more.
+# Packages come before code everywhere, in stages of their own, so an edit of our code only copies a few files again.
 
 ARG REGISTRY=docker.io/library
 # cpu or gpu
@@ -13,7 +13,7 @@ FROM ${REGISTRY}/python:3.11-slim-bookworm AS python
 RUN groupadd --gid 10001 kafka-ml \
  && useradd --uid 10001 --gid 10001 --home-dir /tmp --no-create-home --shell /usr/sbin/nologin kafka-ml \
  && install -d -o 10001 -g 10001 -m 0750 /var/lib/kafka-ml
-# Nothing but /tmp and the state folder is written to; the root file system may be read-only.
+# Only /tmp and the state folder are written to; the root file system may be read-only.
 ENV PATH=/app/.venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     HOME=/tmp \
     LANG=C.UTF-8 \
@@ -89,7 +89,7 @@ RUN /app/.venv/bin/python -m scripts.documentation /pages \
  && /app/.venv/bin/python -m scripts.documentation.finish /pages/site
 
 # ---- Our code: one stage for each group of images that share it, so that an edit touches those alone -----------------------
-# What the installed distribution says of itself, without its files.
+# The metadata of the installed distribution, without its files.
 FROM install AS metadata
 COPY requirements/all.txt /install/
 RUN python3 /install/cut_lock.py /install/all.txt --only hatchling packaging pathspec pluggy trove-classifiers > /install/build.txt \
@@ -102,7 +102,7 @@ RUN for package in kafkaml datasources kafka_control_logger mlcode_executor mode
  && python3 -m zipfile -e /tmp/wheel/*.whl /tmp/content \
  && mkdir /metadata && cp -r /tmp/content/*.dist-info /metadata && rm /metadata/*.dist-info/RECORD
 
-# The compiled files count without a look at the sources, which nobody can change.
+# Compiled files are used without checking the sources, which nobody can change.
 FROM python AS control-logger-code
 WORKDIR /code
 COPY --from=metadata /metadata ./
@@ -176,7 +176,7 @@ LABEL org.opencontainers.image.title="Kafka-ML" \
       org.opencontainers.image.version="0.1.0"
 USER 10001:10001
 EXPOSE 8080
-# Before its configuration is read, the log is where the package has it, which cannot be written.
+# Until the configuration is read, the log goes to the package's default path, which is not writable.
 CMD ["nginx", "-e", "stderr"]
 
 # ---- TensorFlow ------------------------------------------------------------------------------------------------------------------

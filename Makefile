@@ -1,7 +1,7 @@
 # Every target does its own set-up on a fresh machine (Python 3.11+, Node 20.19+, Java 17+ and Maven present) and is quick when that is done.
 .PHONY: demo up down test docs docs-test notebooks soak test-postgresql cluster-test cluster-up cluster-down cluster-e2e bench screenshots openapi format check lock install
 RUN := .venv/bin
-# Containers often set it. Whatever starts would compile all that it imports, each time: a start takes three times as long.
+# Containers often set it. Each start would then compile everything it imports, and take three times as long.
 unexport PYTHONDONTWRITEBYTECODE
 
 install:; @scripts/install
@@ -9,8 +9,8 @@ demo: install; @scripts/build-docs --background; $(RUN)/python -m examples.demo
 up: install; @scripts/build-docs --background; $(RUN)/kafka-ml up --detach
 down: install; @$(RUN)/kafka-ml down
 test: install; @scripts/test
-# The tests of faults with as many kills and swaps as the figures in docs are for, every systematic request to the API, and ten
-# million records of random bytes: hours.
+# The tests of faults with as many kills and swaps as the figures in docs are for, every systematic request to the API,
+# and ten million records of random bytes. Takes hours.
 soak: install; @KML_TEST_SOAK=1 $(RUN)/pytest -n 0 tests/faults tests/hostile/test_fuzz.py backend/api/tests/test_schema.py $(ARGS)
 # The backend's tests on PostgreSQL, which must be installed, instead of SQLite.
 test-postgresql: install; @scripts/test-postgresql
@@ -25,7 +25,7 @@ cluster-e2e: install; @scripts/cluster-e2e $(ARGS)
 docs: install; @scripts/build-docs
 # The notebooks of the examples and of the seminar, in the browser.
 notebooks: install; @scripts/notebooks
-# What the pages tell to type, typed; and the site in a browser: minutes.
+# Runs the commands of the pages, and opens the site in a browser. Takes minutes.
 docs-test: docs; @scripts/install-chromium && $(RUN)/pytest -n 0 -m docs tests/docs tests/integration/test_platform_examples.py $(ARGS)
 # Figures next to a reference and a floor. ARGS=--check fails where one is worse than docs/figures.md, ARGS=--write writes it.
 bench: install; @$(RUN)/python -m benchmarks $(ARGS)

@@ -158,7 +158,7 @@ class SliceSerializer(serializers.Serializer[Any]):
     def validate(self, attrs: dict[str, Any]) -> Slice:
         for name in ("partition", "start", "end", "until") if attrs["online"] else ("fit_records",):
             if attrs[name] is not None:
-                expected = "expected since alone" if attrs["online"] else "expected it together with online"
+                expected = "expected since alone" if attrs["online"] else "expected online as well"
                 raise serializers.ValidationError(
                     {name: f"it belongs to a slice with{_ENDS[attrs['online']]}: {expected}"}
                 )

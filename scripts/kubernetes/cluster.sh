@@ -28,7 +28,7 @@ problem() {  # WHAT FIX
 check_version() {
   local answer major minor
   answer=$(kube version -o json 2>&1) || no_answer "$answer"
-  # The client's version comes first, and does not count.
+  # The first version in the output is the client's, which does not count.
   answer=$(printf '%s' "$answer" | tr -d ' \n' | sed -n 's/.*"serverVersion":{//p')
   major=$(printf '%s' "$answer" | sed 's/.*"major":"\([0-9]*\).*/\1/')
   minor=$(printf '%s' "$answer" | sed 's/.*"minor":"\([0-9]*\).*/\1/')
@@ -91,7 +91,7 @@ check_cluster() {
 
 # --- Applying and waiting ---------------------------------------------------------------------------------------------
 
-# A Job cannot be changed: one that is there and differs goes first. What it made (a Secret) stays.
+# A Job cannot be changed, so an existing one that differs is deleted first. What it made (a Secret) stays.
 remove_changed_jobs() {
   local name
   for name in $(objects_named Job); do
@@ -115,7 +115,7 @@ apply() {
 # Per pod a line: its name, and each container with what it waits for.
 waiting_containers='{range .items[*]}{.metadata.name}{range .status.initContainerStatuses[*]} {.name}={.state.waiting.reason}{end}{range .status.containerStatuses[*]} {.name}={.state.waiting.reason}{end}{"\n"}{end}'
 
-# Pods that no waiting helps: their image or configuration is not there.
+# Pods for which waiting does not help, because their image or configuration is missing.
 stuck_pods() {
   in_platform get pods -o "jsonpath=$waiting_containers" 2>/dev/null |
     grep -E '=(ErrImagePull|ImagePullBackOff|InvalidImageName|ErrImageNeverPull|CreateContainerConfigError)' || true
@@ -155,7 +155,7 @@ await() {
     [ -z "$stuck" ] || [ "$stuck" != "$earlier" ] || break
     [ $SECONDS -lt "$deadline" ] || break
     earlier=$stuck
-    # What answers at once (no connection) is not asked again at once.
+    # A request that fails at once, as without a connection, is not repeated at once.
     [ $((SECONDS - round)) -gt 1 ] || sleep 1
   done
   say "not ready after $((SECONDS - began)) s"
@@ -237,7 +237,7 @@ images_of() {  # DEPLOYMENT FIELD IMAGE: every container of it with this image, 
 # --- Removing ---------------------------------------------------------------------------------------------------------
 
 stop_controller() {
-  # Not there where an installation failed early.
+  # The deployment is missing if an installation failed early.
   if [ "$dry_run" = no ] && [ -z "$(in_platform get deployment backend --ignore-not-found -o name 2>/dev/null)" ]; then return; fi
   begin "stopping the controller, so that it launches nothing more"
   change stop "stopping the controller" "run the same again" "${kubectl[@]}" --namespace "$namespace" scale deployment/backend --replicas=0
@@ -277,7 +277,7 @@ volumes_left() {
     awk -v platform="$namespace" -v work="$namespace-jobs" '$1 == platform || $1 == work { print "persistentvolume/" $2, $3, $4 }' || true
 }
 
-# A cluster may promise more than it does: what is left is looked for.
+# A cluster may confirm a deletion that it has not done, so remaining objects are looked for.
 check_gone() {
   local left
   if [ "$keep_data" = yes ]; then

@@ -388,7 +388,7 @@ def readings(change: Callable[[int], Mapping[str, Any]], count: int = 200, **mor
         (
             lambda place: {"label": place % 2, "w": place % 2 * 5 + place % 7 / 9},
             RemarkCode.LABEL_LEAK,
-            "w tells the label",
+            "w alone gives away the label",
         ),
         (lambda place: {"label": place % 2, "w": ["no", "yes"][place % 2]}, RemarkCode.LABEL_LEAK, "it is left out"),
     ],

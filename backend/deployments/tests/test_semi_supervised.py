@@ -64,7 +64,7 @@ def test_a_model_without_classes_is_refused_when_asked_for(labels: str, problem:
 
 
 def test_features_as_targets_lack_no_label() -> None:
-    assert "expected targets labels" in problems({}, CLASSES, targets=Targets.FEATURES)["semi_supervised"]
+    assert "expected the targets 'labels'" in problems({}, CLASSES, targets=Targets.FEATURES)["semi_supervised"]
 
 
 @pytest.mark.parametrize("mode", list(TrainingMode))

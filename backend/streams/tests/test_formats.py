@@ -118,7 +118,7 @@ class TestAfterItsRegistration:
         assert shown["sample"]["values"] == [4, 5]
         assert shown["label_sample"]["values"] == [1]
         odd = record_document(Record("any", 0, 4, b"1", b"x"), decoder, *decoder.codec_or_problem())["decoded"]
-        assert "no numbers" in odd["error"]["message"]
+        assert "not numbers" in odd["error"]["message"]
 
     def test_forms_of_the_api_take_it(self) -> None:
         for serializer in (OfferSerializer(), InferenceWriteSerializer()):

@@ -2,7 +2,8 @@
 # Formats the volume on its first use, then becomes the broker.
 set -euo pipefail
 settings=/tmp/server.properties
-# Clients come back by the address that the broker tells them: in the cluster its Service's, by a forward their own.
+# Clients reconnect to the address that the broker advertises: its Service's in the cluster, loopback through a
+# port-forward.
 advertised="CLUSTER://kafka.$POD_NAMESPACE.svc:9092,LOOPBACK://localhost:9094"
 cp /etc/kafka-ml/server.properties "$settings"
 if [ -n "${EXTERNAL_ADDRESS:-}" ]; then
