@@ -123,7 +123,7 @@ def _data_set(context: Context) -> Row:
     }
     load = [(_DATA_SET_RATE, _QUICK_SECONDS if context.quick else _SECONDS[_DATA_SET_RATE])]
     found: dict[str, list[float]] = {name: [] for name in ways}
-    # In turns, as the machine is busier at some times than at others.
+    # Measured in turns, because the machine is busier at some times than at others.
     for _ in range(context.repeats):
         for name, (values, fields) in ways.items():
             topic = context.topic(PARTITIONS, name="requests")

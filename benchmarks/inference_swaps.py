@@ -47,7 +47,7 @@ def run(context: Context) -> Iterator[Row]:
         try:
             for rate in _RATES:
                 with _sending(context, topic, rate):
-                    # One second of it is answered, and so is what waited of the rate before.
+                    # One second of the new rate has been answered, and so has the backlog of the rate before.
                     eventually(partial(_has_answered, reader, time.time() + 1.0), 180)
                     calm = _Span(reader, lambda: time.sleep(2.0 if context.quick else _CALM_SECONDS))
                     if calm.p99 <= _CARRIED_MS or rate == _RATES[-1]:

@@ -1,8 +1,9 @@
 """P18: what it costs to decide for each record whether it leaves here or goes up to the next tier.
 
 The same network serves the same images, once as an ordinary model and once as a tier that hands its hidden layer up for
-a third of them. A second topic costs on its own: Kafka's client sends a request for each partition. So the floor is the
-ordinary inference, slowed as the exactly-once echo is that writes a third of its records to a second topic.
+a third of them. A second topic alone costs something, because Kafka's client sends a request for each partition. The
+floor is therefore the speed of the ordinary inference, reduced by the share that the exactly-once echo loses when it
+writes a third of its records to a second topic.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ class _Link:
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_connection(LOOPBACK, self._target_port)
-        # The link is closed under its connections.
+        # The link was closed while connections were open.
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.gather(self._carry(reader, back), self._carry(there, writer))
 

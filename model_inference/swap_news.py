@@ -97,6 +97,6 @@ class SwapNews:
             return ToTell(self._serving, list(self._swaps), self._failure, self.comparison())
 
     def acknowledge(self, swaps: list[Swap]) -> None:
-        """Note that the backend got these swaps."""
+        """Note that the backend has received these swaps."""
         with self._lock:
             self._swaps = [swap for swap in self._swaps if swap not in swaps]

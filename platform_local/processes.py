@@ -80,7 +80,7 @@ def end_processes(roots: Iterable[psutil.Process], *, grace_seconds: float) -> N
         _signal(process, signal.SIGTERM)
     deadline = time.monotonic() + grace_seconds
     psutil.wait_procs(roots, timeout=grace_seconds)
-    # Descendants get what is left of the time, then no more.
+    # Descendants share the rest of the time.
     for process in family:
         if process not in roots:
             _signal(process, signal.SIGTERM)

@@ -39,5 +39,5 @@ def read_settings(kind: type[T], given: Mapping[str, Any], *, field: str) -> tup
 
 
 def problem_with(path: str, detail: str, *, hint: str = "") -> FieldProblem:
-    """Return what is wrong with the setting at ``path``, whose first part is the field that it is of."""
+    """Return what is wrong with the setting at ``path``, whose first part is the name of its field."""
     return FieldProblem(field=path, code=path.partition(".")[0], detail=detail, hint=hint)

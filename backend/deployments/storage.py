@@ -218,7 +218,7 @@ def remove(result: TrainingResult, **which: Any) -> None:
 
 
 def remove_attempts_before(result: TrainingResult) -> None:
-    """Delete rows now, and files after the commit, of attempts older than the present one, but versions' files and
+    """Delete rows now, and files after the commit, of attempts older than the present one, except files of versions and
     checkpoints.
     """
     Artifact.objects.filter(result=result, attempt__lt=result.attempt, version=None, checkpoint=None).delete()

@@ -94,7 +94,7 @@ class Inference(Run):
     previous = models.ForeignKey(
         ResultVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="+", editable=False
     )
-    # What is compared with it, and how: see kafkaml.wire.inference.Challenger.
+    # The version that is compared with the served one, and how: see kafkaml.wire.inference.Challenger.
     challenger = models.ForeignKey(
         ResultVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="+", editable=False
     )

@@ -80,7 +80,7 @@ def launcher_from_settings(settings: LauncherSettings | None = None, kafka: Kafk
 
 
 def kubernetes_launcher(settings: KubernetesSettings, base_env: Mapping[str, str], logs_dir: Path) -> Launcher:
-    """Return the launcher of one cluster, the own or another."""
+    """Return the launcher of one cluster, the platform's own or another."""
     # Import late, because only cluster launchers need the client.
     from backend.launchers.kubernetes.api import KubernetesApi
     from backend.launchers.kubernetes.launcher import KubernetesLauncher

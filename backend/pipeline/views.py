@@ -18,7 +18,7 @@ __all__ = ["PipelineView"]
 
 
 class PictureSearchSerializer(serializers.Serializer[Any]):
-    """What is drawn; nothing of it: what is active, and the newest."""
+    """Selects what is drawn; without parameters what is active, and the newest."""
 
     find = serializers.CharField(
         default="", allow_blank=True, max_length=250, help_text="looked for in names of models, configurations, topics"

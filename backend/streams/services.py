@@ -169,7 +169,7 @@ def delete_stream(stream: Announcement, *, actor: Actor) -> None:
 
 
 def since_ms(stream: Announcement) -> int:
-    """Return from when on the records of an online stream belong to it (ms since 1970): since it was announced."""
+    """Return the time (ms since 1970) from which records belong to an online stream, that of its announcement."""
     said = stream.control_message().since_ms
     return int((stream.sent_at or stream.registered_at).timestamp() * 1000) if said is None else said
 

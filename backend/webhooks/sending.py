@@ -21,7 +21,7 @@ __all__ = ["MAX_TRIES", "send_due"]
 
 logger = get_logger(__name__)
 
-# With pauses of 5 s that double up to an hour: for about two and a half hours.
+# With pauses that double from 5 s up to an hour, this takes about two and a half hours.
 MAX_TRIES = 12
 _FIRST_PAUSE_SECONDS = 5.0
 _MAX_PAUSE_SECONDS = 3600.0

@@ -34,7 +34,7 @@ FOLDER = Path(__file__).parent
 _COUNT, _QUICK_COUNT = 6000, 1000
 _LIVE, _QUICK_LIVE = 400, 40
 _EPOCHS = 8
-# No river has more of any of them.
+# No river has a higher value of any measurement.
 _MOST = 20_000
 
 

@@ -1,4 +1,5 @@
-"""Reads readings, and writes those that are too warm to another topic: all of it exactly once, whatever dies when.
+"""Reads readings, and writes those that are too warm to another topic: exactly once, even if a process dies at any
+moment.
 
 python examples/seminar/alarms.py iot alarms
 python examples/seminar/alarms.py iot alarms --crash-after 3

@@ -97,7 +97,7 @@ _ALONE = ("1.1", "1.2", "1.3", "1.4", "1.5", "2.1", "2.5", "2.7", "3.1", "3.2", 
 
 
 def main() -> None:
-    """Make what the episode takes for granted."""
+    """Create what the episode expects to exist."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     known = sorted([*_EPISODES, *_ALONE])
     parser.add_argument("episode", choices=known, help=", ".join(known), metavar="EPISODE")

@@ -183,7 +183,7 @@ class CompiledContract:
         return self.learn_of(rows, self._rows_used(arrangement.windows, arrangement.parts.training, len(rows)))
 
     def learn_of(self, rows: Array, used: npt.NDArray[np.bool_]) -> Learnt:
-        """Return what the ``used`` (rows,) ones of ``rows`` teach, and the classes of all; raises like ``learn``."""
+        """Return what the rows that ``used`` (rows,) selects teach, and the classes of all; raises like ``learn``."""
         columns = learn(self.columns, _TrainingRows(rows, used), self._texts)
         label = self._class_label
         if label is None:

@@ -60,7 +60,7 @@ class _Partition:
 
     @property
     def stable_end(self) -> int:
-        """The offset before which all is decided (the last stable offset)."""
+        """The offset before which all transactions have ended (the last stable offset)."""
         for offset, entry in enumerate(self.entries):
             if entry.transaction is not None and entry.transaction.state is Transaction.State.OPEN:
                 return offset

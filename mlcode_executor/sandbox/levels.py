@@ -112,7 +112,9 @@ class Sandbox:
         return tempfile.mkdtemp(dir=self.folder / "scratch")
 
     def resize(self, limits: Limits) -> None:
-        """In the guardian, when the limits are known: bound the scratch folder; elsewhere it is measured instead."""
+        """Bound the scratch folder. Called in the guardian once the limits are known; other levels measure the folder
+        instead.
+        """
         if self.level is Level.NAMESPACES:
             namespaces.resize_scratch(limits)
 

@@ -433,7 +433,7 @@ def _kubelet_configuration(node: _Node, authority: Authority, keys: KeyPair) -> 
         "resolvConf": "",
         "podPidsLimit": 4096,
         "evictionHard": {"memory.available": "200Mi", "nodefs.available": "2%", "imagefs.available": "2%"},
-        # Images were loaded, not pulled: once collected they would be gone for good.
+        # Images were loaded rather than pulled, so garbage-collected ones would be gone for good.
         "imageGCHighThresholdPercent": 100,
         "podLogsDir": str(node.folder / "logs"),
     }

@@ -65,7 +65,7 @@ def links(text: str) -> Iterator[tuple[int, str]]:
     """Yield line and target of each link and picture."""
     plain = prose(text)
     for found in _LINK.finditer(text):
-        # Its bracket is blank where the whole stands in a block or a code span.
+        # The bracket has been blanked where the link stands in a block or a code span.
         if plain[found.end() - 1] == ")":
             yield text.count("\n", 0, found.start()) + 1, found["target"]
 

@@ -22,7 +22,7 @@ usage_error() {
   exit 2
 } >&2
 
-# quoted WORD...: as one could type it.
+# quoted WORD...: prints the words as a user could type them.
 quoted() {
   local word line=''
   for word; do

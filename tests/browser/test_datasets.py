@@ -44,7 +44,7 @@ def test_a_topic_is_learnt_by_clicking(session: Session, platform: Platform) -> 
     expect(preview.get_by_role("list", name="Values of the label failure")).to_contain_text("false")
     shape = preview.get_by_text(re.compile("^float32, [0-9]+$")).inner_text()
     page.reload()
-    # What was changed is a draft of this browser.
+    # The changes were kept as a draft in this browser.
     expect(page.get_by_role("checkbox", name="Use price")).not_to_be_checked()
     page.get_by_role("button", name="Create data set").click()
     expect(page.get_by_role("heading", name=_NAME, level=1, exact=True)).to_be_visible()

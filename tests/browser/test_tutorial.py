@@ -274,7 +274,7 @@ def test_9_a_promoted_version_takes_over_from_the_one_that_answers(session: Sess
     )
     (result,) = deployment.results
     with OnlineRawSink(platform.bootstrap_servers, "ui-digits-online", deployment.id) as sink:
-        # Guessed: there is something to learn only from the second window on.
+        # Random labels, so that there is something to learn only from the second window on.
         sink.send_array(training.images[:300], np.random.default_rng(1).integers(0, 10, 300))
         sink.flush()
         eventually(lambda: client.results.versions(result.id), _LONG_MS / 1000, what="the first window to be learnt")

@@ -195,7 +195,7 @@ class FakeNode:
                     if "deletionTimestamp" in pod["metadata"]:
                         self._let_go(pod)
             except ApiStatus as refusal:
-                # A server that starts or stops says so; kubelets go on trying.
+                # A server that is starting or stopping answers 5xx, and kubelets keep trying.
                 if refusal.code >= 500:
                     continue
                 self._problem = refusal

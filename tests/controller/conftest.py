@@ -128,7 +128,7 @@ class Platform:
         for process in self._controllers:
             process.kill()
             process.wait()
-        # It ends when nobody can ask any more.
+        # The database process ends when its last client is closed.
         self._database.close()
         suspend_all(self.state / "jobs", timeout_seconds=3)
 

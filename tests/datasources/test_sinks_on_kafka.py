@@ -59,7 +59,7 @@ def test_an_old_sink_is_understood_byte_for_byte(
 ) -> None:
     images, labels = labelled_images(400, size=28)
     topic, control = broker.topic(3), broker.topic()
-    # What lay in the topic before is not part of the stream.
+    # Records that were in the topic before are not part of the stream.
     writer = KafkaRecordWriter(settings)
     writer.write(OutgoingRecord(topic, b"earlier"))
     writer.flush(60)

@@ -46,7 +46,7 @@ def test_a_replica_deleted_in_mid_batch(platform: ClusterPlatform, trained: Trai
             pod = platform.wait_for_pod("infer", inference.id)
             before = feeder.sent
             kubectl("delete", "pod", pod["metadata"]["name"], "--grace-period", "0", "--force", namespace=JOBS)
-            # The fault provably fell into the stream, and the replica is back before the next one goes.
+            # The fault fell into the running stream, and the replica is back before the next one goes.
             eventually(lambda: feeder.sent > before + 400, 60)  # noqa: B023
             eventually(
                 lambda: platform.client.inferences.get(inference.id).ready_replicas == 3, 120, interval_seconds=0.5

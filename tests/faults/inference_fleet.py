@@ -65,7 +65,7 @@ class _Replica:
     started: float
 
     def describe(self) -> str:
-        """Say since when it runs, or how it ended, and what it logged last."""
+        """Return since when the replica has run, or how it ended, and its last log lines."""
         code, seconds = self.process.poll(), time.monotonic() - self.started
         state = f"runs since {seconds:.0f} s" if code is None else f"ended with {code}"
         armed = f", is to die at {self.fail_point}" if self.fail_point else ""

@@ -345,7 +345,7 @@ _KERAS_WHOLE: dict[str, Callable[[str], bytes]] = {
     "weights of the old kind": lambda _: _hdf5(
         lambda file: file.attrs.update({"model_config": json.dumps(_layer("os", "system", {"command": "id"}))})
     ),
-    # Code of the user's own, where the user's own code has run already: contained like all of it.
+    # The user's own code, in a process where user code has run already, so it is contained like all of it.
     "a function of the user's": lambda _: _whole(_lambda()),
 }
 

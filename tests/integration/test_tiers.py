@@ -127,7 +127,7 @@ def tier(broker: TestBroker, folder: Path, topic: str, model: bytes, name: str, 
     [
         # The transaction is complete but for its end.
         (DeliveryGuarantee.EXACTLY_ONCE, "transaction.before_commit:kill:2"),
-        # What goes up is acknowledged there, the answers may be on their way.
+        # Records that go up have been acknowledged by then, while answers may still be on their way.
         (DeliveryGuarantee.AT_LEAST_ONCE, "transaction.before_offsets:kill:2"),
     ],
 )

@@ -589,7 +589,7 @@ def test_a_metric_on_raw_scores_gets_the_transform(start_model: StartProcess, tm
             [None, 784],
             [[None, 64], [None, 10]],
         ),
-        # The exit takes 13 x 13 only, which says how large what goes up is.
+        # The exit takes only 13 x 13, from which the size of what goes up follows.
         (
             "self.up = nn.Conv2d(1, 4, 3)\nself.exit = nn.Linear(4 * 13 * 13, 10)",
             "up = nn.functional.max_pool2d(self.up(x), 2)\nreturn up, self.exit(up.flatten(1))",

@@ -160,7 +160,7 @@ def test_events_of_other_runs_are_not_a_reason_to_look() -> None:
     training = Training(*["running"] * 20, about=5)
     with client_of(training) as client, pytest.raises(DeadlineExceeded):
         client.results.wait_for(4, RunState.FINISHED, timeout_seconds=0.5)
-    # Looks of the start and the end, and one for the stream's own sign of life.
+    # Requests at the start and at the end, and one for the stream's own sign of life.
     assert len(training.states) >= 20 - 4
 
 

@@ -1,4 +1,4 @@
-"""Other clusters through the API: who may what, where a token goes and where never, which addresses are refused."""
+"""Other clusters through the API: who may do what, where tokens are sent, which addresses are refused."""
 
 from __future__ import annotations
 

@@ -171,7 +171,7 @@ def test_models_from_before_there_was_a_bucket_are_copied(
     result = builders.make_launched()
     old, older = stored(result, b"old", "a.keras"), stored(result, b"older", "b.keras")
     configure(s3_bucket="models", s3_cache_bytes=0)
-    # One is copied because the disk shall let it go, the other by the command.
+    # One file is copied because it is to be dropped from the disk, the other by the command.
     unused(storage.path_of(older))
     stored(result, b"new", "c.keras")
     assert [path.name for path in local_files() if path.name == older.sha256] == []

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def leader() -> TrainingResult:
-    """Of a chain that was trained, with samples of its exits."""
+    """The leading result of a trained chain, with samples of its exits."""
     leader = builders.make_launched(*builders.make_chain())
     builders.finish_chain(leader)
     leader.refresh_from_db()

@@ -378,7 +378,7 @@ class _Connection:
         try:
             return self._client.request(method, url, headers=headers, body=body, _request_timeout=timeout)
         except self._failure as error:
-            # The package makes its own error of TLS's.
+            # The package turns TLS errors into its own.
             raise HTTPError(getattr(error, "reason", "") or "the connection failed") from error
 
     def forget_token(self) -> None:

@@ -61,7 +61,7 @@ def timed(taken: list[Step]) -> list[tuple[int, int, float, float | None]]:
 
 
 def naive(taken: list[tuple[int, int, float, float | None]], length: int, stride: int) -> dict[int, Any]:
-    """What a loop over single records answers."""
+    """Return what a loop over single records would answer."""
     kept: dict[int, tuple[int, list[Any], float | None, int]] = {}
     answers: dict[int, Any] = {}
     for place, (key, time, x, y) in enumerate(taken):

@@ -520,7 +520,7 @@ class FaultyCluster:
         return {"containerStatuses": [{**known, "state": {"terminated": ended}}]}
 
     def _end_pod(self, pod: Manifest) -> None:
-        """The kubelet ends a pod that is being deleted, then lets it go."""
+        """The kubelet ends a pod that is being deleted, then removes it."""
         if "running" in (_worker(pod).get("state") or {}) and self.now < self._leaves_at[uid_of(pod)]:
             return
         ended = {"phase": "Failed", **self._terminated(pod, 143, "Error")}

@@ -144,7 +144,7 @@ def test_a_set_gets_its_replicas_when_it_has_all_else(world: World, monkeypatch:
         world.launcher.launch(spec(INFERENCE, replicas=2))
     monkeypatch.undo()
     world.restart()
-    # Not the number that is wanted: so the controller launches again.
+    # This is not the wanted number, so the controller launches again.
     assert world.look(INFERENCE) == Observed(name=INFERENCE, phase=Phase.STARTING, replicas=0)
     world.serve(2)
     assert world.cluster.pods_of(INFERENCE)[1]["metadata"]["name"] == f"{INFERENCE}-1"

@@ -18,7 +18,7 @@ const MOST = 2.5
 const STEP = 1.2
 /** A picture is not scaled below this to make it fit, because nobody could read it. */
 const LEAST_FITTING = 0.6
-/** Of the window, for what stands above and below. */
+/** Pixels of the window's height that are left for what stands above and below the picture. */
 const AROUND = 250
 
 export function Zoomable({

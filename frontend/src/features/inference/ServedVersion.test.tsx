@@ -5,7 +5,7 @@ import { inference, version, withCanary } from '~/testing/inference'
 import { page, platform, Refusal, show } from '~/testing/page'
 import { ServedVersion } from './ServedVersion'
 
-// Whether each thing can be seen costs jsdom seconds to find out, and all of them can.
+// Skips the check for visibility, which costs jsdom seconds, because everything here is visible.
 const FAST = { hidden: true }
 const button = (name: string) => screen.findByRole('button', { ...FAST, name })
 const READ = {

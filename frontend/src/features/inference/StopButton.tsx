@@ -1,4 +1,4 @@
-/** Stop an inference; what serves is asked for once, as its records wait from then on. */
+/** Stops an inference. A serving one asks for confirmation, because its records wait from then on. */
 import { Button } from '@mantine/core'
 import { IconPlayerStop } from '@tabler/icons-react'
 import { useMutation } from '@tanstack/react-query'

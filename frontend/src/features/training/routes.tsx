@@ -15,7 +15,7 @@ export interface TrainingSearch extends ListSearch {
   mode?: string | undefined
   /** Of runs. */
   framework?: FrameworkEnum | undefined
-  /** Of runs: columns of scores, metrics and parameters, and conditions on them, joined by commas. */
+  /** For the table of runs: columns of scores, metrics and parameters, and conditions on them, joined by commas. */
   cols?: string | undefined
   where?: string | undefined
   tag?: string | undefined

@@ -63,7 +63,7 @@ function ExpressionProblem({
       )}
       <span>
         {problem.message}
-        {/* What was meant is said by buttons. */}
+        {/* Suggestions are shown as buttons instead of the hint. */}
         {problem.hint && meant.length === 0 && <span className={classes.hint}> {problem.hint}</span>}
       </span>
       <span className={classes.correction}>

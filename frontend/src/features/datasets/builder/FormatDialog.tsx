@@ -1,4 +1,4 @@
-/** Tells the proposal how records are read, where it cannot find that out, and asks for it again. */
+/** Lets the user say how records are read where that cannot be detected, and asks for the proposal again. */
 import { Select, Textarea, TextInput } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { FormDialog } from '~/components/FormDialog'
