@@ -67,8 +67,8 @@ def test_pages_are_accessible_and_silent_in_both_themes_and_on_phones(session: S
         assert page.evaluate(_SCHEME) == "light"
         # Until a form is scrolled to its end, its buttons lie over what is at the lower edge of the window.
         page.evaluate("() => window.scrollTo(0, document.documentElement.scrollHeight)")
-        violations += [f"light: {each}" for each in axe_violations(page)]
-        untidy += [f"{address}: {each}" for each in page.evaluate(_UNTIDY)]
+        violations += [f"light: {violation}" for violation in axe_violations(page)]
+        untidy += [f"{address}: {fault}" for fault in page.evaluate(_UNTIDY)]
         # The system's scheme changes while the page is open, as at dusk: it follows automatically.
         page.emulate_media(color_scheme="dark")
         _shows(page, "dark")
@@ -77,8 +77,8 @@ def test_pages_are_accessible_and_silent_in_both_themes_and_on_phones(session: S
         settle(page)
         if not _fits(page):
             wide.append(address)
-        cut += [f"{address}: {each}" for each in page.evaluate(_CUT_WORDS)]
-        untidy += [f"phone, {address}: {each}" for each in page.evaluate(_UNTIDY)]
+        cut += [f"{address}: {word}" for word in page.evaluate(_CUT_WORDS)]
+        untidy += [f"phone, {address}: {fault}" for fault in page.evaluate(_UNTIDY)]
         page.set_viewport_size({"width": 1440, "height": 900})
     assert not violations, "\n".join(violations)
     assert (wide, cut) == ([], [])

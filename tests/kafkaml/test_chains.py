@@ -15,7 +15,7 @@ LOSSES = PYTORCH.chain.losses if PYTORCH.chain else ()
 
 def test_the_usual_names_are_those_of_the_defaults() -> None:
     defaults = ChainTraining()
-    for names in (each.chain for each in FRAMEWORKS.values() if each.chain):
+    for names in (framework.chain for framework in FRAMEWORKS.values() if framework.chain):
         firsts = (names.optimizers[0], names.losses[0], names.metrics[0])
         assert firsts == (defaults.optimizer, defaults.loss, defaults.metrics[0])
 

@@ -35,7 +35,7 @@ class Template:
 
 def _of(path: Path) -> Template:
     kind, handler = path.stem.split("_")
-    (framework,) = (each.name for each in FRAMEWORKS.values() if each.handler == handler)
+    (framework,) = (known.name for known in FRAMEWORKS.values() if known.handler == handler)
     sample = {"cnn": (28, 28), "mnist": (28, 28), "regression": (8,)}.get(kind, _TIERS.get(kind))
     assert sample is not None
     return Template(path.stem, path.read_text(encoding="utf-8"), framework, sample)
@@ -81,9 +81,11 @@ def test_a_template_is_accepted_and_trains(template: Template, start_model: Star
     assert np.isfinite(result["history"]["loss"]).all()
 
 
-@pytest.mark.parametrize("framework", [each for each in FRAMEWORKS.values() if each.chain], ids=lambda each: each.name)
+@pytest.mark.parametrize(
+    "framework", [known for known in FRAMEWORKS.values() if known.chain], ids=lambda known: known.name
+)
 def test_the_tiers_make_a_chain_that_trains(framework: FrameworkDescriptor, start_model: StartProcess) -> None:
-    codes = {each.name: each.code for each in TEMPLATES}
+    codes = {template.name: template.code for template in TEMPLATES}
     chain = [
         {"name": name, "code": codes[f"{name}_{framework.handler}"], "imports": "", "loss_weight": 1.0}
         for name in ("edge", "fog", "cloud")

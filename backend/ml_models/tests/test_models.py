@@ -146,7 +146,7 @@ def test_lists_show_no_source(viewer: APIClient) -> None:
 
 def test_frameworks_tell_what_each_argument_means(viewer: APIClient) -> None:
     shown = viewer.get("/api/frameworks/").json()
-    assert [(each["name"], each["title"]) for each in shown][:2] == [
+    assert [(framework["name"], framework["title"]) for framework in shown][:2] == [
         ("tensorflow", "TensorFlow"),
         ("pytorch", "PyTorch"),
     ]

@@ -225,12 +225,16 @@ function Replicas({ inference }: { inference: Inference }) {
               title: 'State',
               cell: (report) => <StatusBadge state={report.state} tooltip="Last reported by the replica" />,
             },
-            { title: 'Rate', right: true, cell: (each) => (each.state === 'running' ? formatRate(each.rate) : NONE) },
-            { title: 'Lag', right: true, cell: (each) => formatCount(each.lag) },
-            { title: 'p50', right: true, cell: (each) => formatMilliseconds(each.p50_ms) },
-            { title: 'p99', right: true, cell: (each) => formatMilliseconds(each.p99_ms) },
-            { title: 'Answered', right: true, cell: (each) => formatCount(each.predicted) },
-            { title: 'Dead letters', right: true, cell: (each) => formatCount(each.dead_lettered) },
+            {
+              title: 'Rate',
+              right: true,
+              cell: (report) => (report.state === 'running' ? formatRate(report.rate) : NONE),
+            },
+            { title: 'Lag', right: true, cell: (report) => formatCount(report.lag) },
+            { title: 'p50', right: true, cell: (report) => formatMilliseconds(report.p50_ms) },
+            { title: 'p99', right: true, cell: (report) => formatMilliseconds(report.p99_ms) },
+            { title: 'Answered', right: true, cell: (report) => formatCount(report.predicted) },
+            { title: 'Dead letters', right: true, cell: (report) => formatCount(report.dead_lettered) },
             // Only windows have records that wait.
             inference.stats.warming_up > 0 && {
               title: 'Warming up',

@@ -34,9 +34,9 @@ export function TryHistory({
           { title: 'No.', w: 48, cell: (entry) => entry.number },
           {
             title: 'Sample',
-            cell: (each) =>
-              each.shown && imageLayout(each.shown.shape) ? (
-                <SampleView sample={each.shown} size={32} label={`Sample of attempt ${each.number}`} />
+            cell: (tryEntry) =>
+              tryEntry.shown && imageLayout(tryEntry.shown.shape) ? (
+                <SampleView sample={tryEntry.shown} size={32} label={`Sample of attempt ${tryEntry.number}`} />
               ) : (
                 <Text size="xs" ff="monospace" maw={260} truncate>
                   {JSON.stringify(entry.sample).slice(0, 80)}

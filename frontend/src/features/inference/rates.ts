@@ -22,8 +22,8 @@ export class RateHistory {
     const lags = reports.flatMap((ratePoint) => (ratePoint.lag === null ? [] : [ratePoint.lag]))
     const point: RatePoint = {
       at: now,
-      rate: reports.reduce((sum, each) => sum + (each.rate ?? 0), 0),
-      lag: lags.length > 0 ? lags.reduce((sum, each) => sum + each, 0) : null,
+      rate: reports.reduce((sum, ratePoint) => sum + (ratePoint.rate ?? 0), 0),
+      lag: lags.length > 0 ? lags.reduce((sum, lag) => sum + lag, 0) : null,
     }
     const last = this.kept.at(-1)
     if (last && now - last.at < MERGE_MS) {

@@ -21,10 +21,10 @@ export function namingOf(
   scheme: 'light' | 'dark',
   names: readonly string[] = [],
 ): Naming {
-  const taken = new Set(config?.labels.map((each) => each.color?.toLowerCase()))
+  const taken = new Set(config?.labels.map((label) => label.color?.toLowerCase()))
   const palette = Array.from({ length: 8 }, (_, index) => seriesColor(index, scheme))
   const free = palette.filter((color) => !taken.has(color))
-  const labels = new Map(config?.labels.map((each) => [each.id, each]))
+  const labels = new Map(config?.labels.map((label) => [label.id, label]))
   const regression = config?.type === 'regression'
   const ownName = (id: number) => (!regression && names[id] ? nameOfClass(names[id]) : undefined)
   return {
