@@ -34,9 +34,9 @@ export function TryHistory({
           { title: 'No.', w: 48, cell: (entry) => entry.number },
           {
             title: 'Sample',
-            cell: (tryEntry) =>
-              tryEntry.shown && imageLayout(tryEntry.shown.shape) ? (
-                <SampleView sample={tryEntry.shown} size={32} label={`Sample of attempt ${tryEntry.number}`} />
+            cell: (entry) =>
+              entry.shown && imageLayout(entry.shown.shape) ? (
+                <SampleView sample={entry.shown} size={32} label={`Sample of attempt ${entry.number}`} />
               ) : (
                 <Text size="xs" ff="monospace" maw={260} truncate>
                   {JSON.stringify(entry.sample).slice(0, 80)}
@@ -57,8 +57,8 @@ export function TryHistory({
                 <Button
                   size="compact-xs"
                   variant="default"
-                  aria-label={`Show attempt ${each.number}`}
-                  onClick={() => onShow(each.number)}
+                  aria-label={`Show attempt ${entry.number}`}
+                  onClick={() => onShow(entry.number)}
                 >
                   Show
                 </Button>
@@ -66,8 +66,8 @@ export function TryHistory({
                   size="compact-xs"
                   variant="default"
                   disabled={busy}
-                  aria-label={`Send the sample of attempt ${each.number} again`}
-                  onClick={() => onRepeat(each)}
+                  aria-label={`Send the sample of attempt ${entry.number} again`}
+                  onClick={() => onRepeat(entry)}
                 >
                   Send again
                 </Button>
