@@ -24,8 +24,8 @@ export function UnusedStreams({ deployment }: { deployment: number }) {
             <StreamLink id={row.id}>stream {row.id}</StreamLink>, announced <Age at={row.registered_at} span inherit />:{' '}
             {row.note}
           </Text>
-          {can('editor') && !each.incremental && (
-            <ButtonLink variant="default" to="/training/new" search={{ from: deployment, stream: each.id }}>
+          {can('editor') && !row.incremental && (
+            <ButtonLink variant="default" to="/training/new" search={{ from: deployment, stream: row.id }}>
               Train on this stream
             </ButtonLink>
           )}
