@@ -139,7 +139,7 @@ def test_partitions_move_while_a_dead_replica_holds_their_offsets(
 
     # Twice a quarter of the session would be half a minute.
     eventually(shared, 12)
-    assert [each.given for each in replicas] == [{}, {}]
+    assert [replica.given for replica in replicas] == [{}, {}]
     dead.end()
 
     def all_given() -> bool:

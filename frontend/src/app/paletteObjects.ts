@@ -65,9 +65,9 @@ async function look(wanted: string): Promise<Found[]> {
       ),
     ),
     resultsList(options).then(({ data }) =>
-      data.results.map((each) => {
-        const name = each.name ? `${each.name} (${each.model_name})` : each.model_name
-        return found('Result', '/results', each.id, name, each.state)
+      data.results.map((result) => {
+        const name = result.name ? `${result.name} (${result.model_name})` : result.model_name
+        return found('Result', '/results', result.id, name, result.state)
       }),
     ),
     inferencesList(options).then(({ data }) =>

@@ -5,7 +5,7 @@ import { platform, show } from '~/testing/page'
 import { EmptyTopic } from './EmptyTopic'
 
 const topic = (...high: number[]) =>
-  ({ name: 'pumps', partitions: high.map((each, partition) => ({ partition, high: each })) }) as unknown as Topic
+  ({ name: 'pumps', partitions: high.map((end, partition) => ({ partition, high: end })) }) as unknown as Topic
 
 test('a topic that lost its records says how many and why', async () => {
   platform({ 'GET /api/topics/pumps/settings/': { retention_ms: 604_800_000 } })

@@ -104,7 +104,7 @@ test('the browser says that it is offline and online again: known at once', () =
   window.dispatchEvent(new Event('offline'))
   expect(states.at(-1)).toEqual(['lost', 0])
   // A stream that was open may go on. It proves nothing of a platform that no new one reaches.
-  expect(FakeSource.all.map((each) => each.readyState)).toEqual([FakeSource.CLOSED, 0])
+  expect(FakeSource.all.map((source) => source.readyState)).toEqual([FakeSource.CLOSED, 0])
   newest().onerror?.()
   vi.advanceTimersByTime(1_000)
   expect(states.at(-1)?.[0]).toBe('lost')
