@@ -27,7 +27,8 @@ from tests.support import eventually
 IDS = ("P17",)
 
 _RATES = (5_000, 2_000, 800, 300)
-# A machine that answers later than so without any swap does not carry the rate: waiting records would hide the gaps.
+# A machine whose answers take longer than this without any swap cannot keep up with the rate, and waiting records would
+# hide the gaps.
 _CARRIED_MS = 250.0
 _SWAPS = 50
 _QUICK_SWAPS = 4

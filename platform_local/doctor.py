@@ -167,7 +167,7 @@ def _broker(state: StateDir) -> Finding:
 
 
 def _old_examples(state: StateDir) -> str:
-    """What the examples of Kafka-ML 1.0 find at their port."""
+    """Check what answers at the port that the examples of Kafka-ML 1.0 use."""
     if listens_for_old_examples(state.kafka):
         return f"port {OLD_EXAMPLES_PORT}, which the examples of Kafka-ML 1.0 use, is the same broker"
     holder = "not free" if is_free(OLD_EXAMPLES_PORT) else f"taken by {describe_holder(OLD_EXAMPLES_PORT)}"

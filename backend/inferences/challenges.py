@@ -123,7 +123,7 @@ def start_shadow(
 
 
 def promote(inference: Inference, *, actor: Actor, why: str = "") -> None:
-    """Serve the challenger from now on; of a shadow, the inference that it shadows does, and the shadow ends."""
+    """Serve the challenger from now on; for a shadow, the inference that it shadows serves it, and the shadow ends."""
     with transaction.atomic():
         locked = locked_inference(inference)
         challenger = _of(locked)

@@ -14,7 +14,7 @@ import sys
 import tempfile
 from typing import NoReturn
 
-# Imported here, in the warm process: NumPy would load it lazily, in every child.
+# Imported here, in the warm process, because NumPy would otherwise load it lazily in every child.
 import numpy.random
 
 from kafkaml.errors import BrokenError, KafkaMLError, SandboxUnavailable

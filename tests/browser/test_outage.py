@@ -20,7 +20,7 @@ def test_pages_survive_a_web_server_that_stands_still_and_is_killed(
 ) -> None:
     page = session.open(f"/inference/{demo.inferences[-1].id}")
     expect(page.get_by_role("button", name="live", exact=True)).to_be_visible()
-    # Gone once the document is reloaded.
+    # The mark is lost if the document is reloaded.
     page.evaluate("() => { window.keptSince = 'the first load' }")
     web = psutil.Process(populated.pid_of("web"))
     frozen = [web, *web.children(recursive=True)]

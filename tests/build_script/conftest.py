@@ -30,7 +30,9 @@ class Run:
         return [call for call in self.calls if call.startswith(start)]
 
     def changes(self) -> list[str]:
-        """The calls that alter an image, a registry or a cluster; reading is left out, and where the cluster is."""
+        """The calls that alter an image, a registry or a cluster; without those that only read, and without the options
+        that name the cluster.
+        """
         return [call for call in self.calls if call.split()[1] in _CHANGING or _verb(call) in _CHANGING]
 
 

@@ -11,7 +11,7 @@ from kafka_ml_cli.output import console
 
 @pytest.fixture(autouse=True)
 def _console_of_its_own() -> Iterator[None]:
-    """The console is made once in a process, as wide as the environment said then: here it is another one each time."""
+    """The console is made once in a process, as wide as the environment said then: so tests get a new one each time."""
     console.cache_clear()
     yield
     console.cache_clear()

@@ -50,8 +50,8 @@ def feeder(bootstrap_servers: str, topic: str, *, per_second: int) -> Feeder:
 def inference(folder: Path, broker: TestBroker, **others: Any) -> InferenceUnderTest:
     """An inference of ``PARTITIONS`` partitions whose version 1 sums up."""
     topic = broker.topic(partitions=PARTITIONS)
-    # What a killed replica left open holds the others up for so long at most. One that is fenced for being slow is
-    # started again, as any other.
+    # A transaction that a killed replica left open holds up the others for at most this long. A replica that is fenced
+    # for being slow is restarted like any other.
     env = {"KML_INFERENCE_TRANSACTION_TIMEOUT_SECONDS": "5"}
     return InferenceUnderTest(folder, broker.bootstrap_servers, topic, {"model.onnx": sum_model(4)}, env=env, **others)
 

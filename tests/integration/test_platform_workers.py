@@ -116,7 +116,7 @@ def produce(platform: Platform, numbers: range) -> None:
 
 
 def answered(platform: Platform) -> Callable[[], int]:
-    """Return what tells how many offsets of the output are written, at once."""
+    """Return a function that tells at once how many offsets of the output are written."""
     consumer = Consumer({"bootstrap.servers": platform.bootstrap_servers, "group.id": "far-ends"})
 
     def count() -> int:

@@ -33,7 +33,7 @@ def producer(settings: KafkaSettings, topic: str) -> Producer:
         {
             "bootstrap.servers": settings.bootstrap_servers,
             "transactional.id": f"{topic}-writer",
-            # It ends when the test says so.
+            # The transaction ends when the test ends it.
             "transaction.timeout.ms": 600_000,
         }
     )

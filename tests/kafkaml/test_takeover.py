@@ -30,7 +30,7 @@ class DeadReplica:
             {
                 "bootstrap.servers": settings.bootstrap_servers,
                 "transactional.id": f"dead-{group}",
-                # It ends when the test says so, and not on its own meanwhile.
+                # The transaction ends when the test ends it, and not on its own meanwhile.
                 "transaction.timeout.ms": 600_000,
             }
         )

@@ -227,7 +227,7 @@ def test_only_the_first_action_waits_for_a_cluster_that_does_not_answer(
     launcher = world.routing(answer_seconds=0.2)
     with pytest.raises(BrokenError, match=r"did not answer within 0.2 s; whether it did what was asked is unknown"):
         launcher.launch(spec(THERE, "edge"))
-    # Each of them says that it did not wait.
+    # Each request is refused at once instead of waiting.
     for _ in range(50):
         with pytest.raises(BrokenError, match="cannot be reached: it did not answer a moment ago"):
             launcher.launch(spec(THERE, "edge"))

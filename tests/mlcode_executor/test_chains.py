@@ -114,7 +114,7 @@ def test_the_learning_rate_sets_the_optimiser_and_weights_scale_the_losses(
         np.testing.assert_allclose(faster[name], 3 * change, rtol=1e-3, atol=1e-6)
     for name in heads:
         np.testing.assert_allclose(heavier[name], 2 * once[name], rtol=1e-3, atol=1e-6)
-    # What goes up learns from both losses, of which one counts twice.
+    # The layers below both exits learn from both losses, of which one counts twice.
     trunk = next(name for name in once if name not in heads)
     assert not np.allclose(heavier[trunk], once[trunk], rtol=1e-2)
     assert not np.allclose(heavier[trunk], 2 * once[trunk], rtol=1e-2)

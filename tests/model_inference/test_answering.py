@@ -69,7 +69,7 @@ def test_a_canary_answers_its_keys_in_the_order_of_all() -> None:
 def test_a_share_is_of_the_keys_and_the_same_everywhere() -> None:
     chosen = [key for key in KEYS if is_challenged(key, 0.1, place=("in", 0, 0))]
     assert 0.09 < len(chosen) / len(KEYS) < 0.11
-    # On other replicas, at other places, in other processes.
+    # The same keys are chosen on other replicas, at other places, in other processes.
     assert chosen == [key for key in KEYS if is_challenged(key, 0.1, place=("other", 3, 99))]
     assert chosen[:3] == [b"key 1", b"key 42", b"key 52"]
     assert all(is_challenged(key, 1.0, place=("in", 0, 0)) for key in KEYS)

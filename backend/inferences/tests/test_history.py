@@ -66,7 +66,7 @@ def test_confidence_is_the_mean_of_all_answers_that_have_one(db: None, viewer: A
     reported(0, 10, 0, 0.0)
     assert shown() is None
     reported(1, 300, 300, 270.0)
-    # Repeated, as after a lost answer: nothing counts twice.
+    # Repeated, as after a lost answer, so nothing counts twice.
     reported(1, 300, 300, 270.0)
     assert shown() == 0.9
     reported(0, 110, 100, 50.0)

@@ -55,7 +55,7 @@ def test_a_stream_that_nothing_was_trained_from_says_so_and_why(editor: APIClien
     assert f"deployment {deployment.pk} has ended" in editor.get(f"/api/streams/{late.pk}/").json()["note"]
     unused = editor.get("/api/streams/", {"deployment": deployment.pk, "used": False}).json()["results"]
     assert [stream["id"] for stream in unused] == [late.pk]
-    # Trained again on another, its versions are still of it.
+    # After training again on another stream, earlier versions still come from the first one.
     deployment.results.update(stream=late)
     assert not editor.get(f"/api/streams/{taken.pk}/").json()["used"]
     result = deployment.results.get()

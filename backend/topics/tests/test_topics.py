@@ -176,7 +176,7 @@ def test_a_stream_tells_columns_statistics_and_balance_as_data_sets_do(viewer: A
         topic, partition = (second, 0) if place > 3 else (first, place % 2)
         write(broker, topic, [value], key=b'"ill"' if place else b'"well"', partition=partition)
     message = ControlMessage(
-        # Of two topics, and of two pieces of a partition.
+        # Ranges of two topics, and two pieces of one partition.
         ranges=tuple(
             StreamRange(topic, partition, start, end)
             for topic, partition, start, end in (

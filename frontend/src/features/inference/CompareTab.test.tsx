@@ -8,7 +8,7 @@ import { CompareTab } from './CompareTab'
 
 vi.mock('~/components/charts/Chart', () => ({ ChartFrame: ({ label }: { label: string }) => <i>{label}</i> }))
 
-// Whether each thing can be seen costs jsdom seconds to find out, and all of them can.
+// Skips the check for visibility, which costs jsdom seconds, because everything here is visible.
 const FAST = { hidden: true }
 const button = (name: string) => screen.findByRole('button', { ...FAST, name })
 

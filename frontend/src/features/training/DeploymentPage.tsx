@@ -43,7 +43,7 @@ export function DeploymentPage() {
   const [deleting, setDeleting] = useState(false)
 
   const shown = deployment.data
-  // While another address's rows are still there from before, none is better than the wrong ones.
+  // Rows of the previous address may still be there, and no rows are better than wrong ones.
   const rows = results.data?.results.every((row) => row.deployment === Number(id))
     ? byRun(results.data.results)
     : NO_ROWS

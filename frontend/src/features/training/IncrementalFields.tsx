@@ -126,7 +126,7 @@ export function IncrementalFields({
   )
 }
 
-/** '' where the name does not tell. */
+/** The direction in which a metric improves; '' where its name does not tell. */
 function directionOf(metric: string): IncrementalValues['change'] {
   const greater = greaterIsBetter(metric)
   return greater === null ? '' : greater ? 'up' : 'down'
