@@ -156,7 +156,7 @@ class InferenceViewSet(DeletableViewSet[Inference]):
     @extend_schema(request=None, responses={202: InferenceSerializer})
     @action(detail=True, methods=["post"])
     def promote(self, _request: Request, pk: int) -> Response:
-        """Serve the challenger from now on; of a shadow, the inference that it shadows does, and the shadow ends."""
+        """Serve the challenger from now on; a shadow ends, and the inference that it shadows serves its version."""
         challenges.promote(self.find(pk), actor=self.actor)
         return self.shown(pk, status=202)
 

@@ -209,7 +209,7 @@ class Inferences(Runs[types.Inference]):
         return self._changed(identifier, "shadow", {"version": version, "labelled": labelled, "rule": rule, **named})
 
     def promote(self, identifier: int) -> types.Inference:
-        """Serve the challenger from now on; of a shadow, the inference that it shadows does, and the shadow ends."""
+        """Serve the challenger from now on; a shadow ends, and the inference that it shadows serves its version."""
         return self._changed(identifier, "promote")
 
     def drop(self, identifier: int) -> types.Inference:
