@@ -1,7 +1,8 @@
 """Sink: sends samples to a topic and announces them to a deployment. Step (1) of the journey of a sample.
 
-The base of ``RawSink``, ``AvroSink``, ``JsonSink`` and ``OnlineRawSink``, which add the encoding. A sink counts only
-records that the broker acknowledged, and publishes the control message after the last of them.
+The base of ``RawSink``, ``AvroSink``, ``JsonSink`` and their online variants, which add the encoding. A sink counts
+only records that the broker acknowledged, and publishes the control message after the last of them; an online sink
+publishes it before the first. Next: ``kafka_control_logger.relay`` reads the message.
 """
 
 from __future__ import annotations
@@ -33,7 +34,10 @@ Servers = str | Sequence[str]
 
 
 class SinkWriter(Protocol):
-    """The part of Kafka that a sink uses; ``kafkaml.confluent.KafkaRecordWriter`` is the real one."""
+    """The part of Kafka that a sink uses; ``kafkaml.confluent.KafkaRecordWriter`` is the real one.
+
+    ``write_batch`` calls ``on_acknowledged`` with partition and offset.
+    """
 
     def partitions(self, topic: str) -> int: ...
 
@@ -62,9 +66,10 @@ class Sink:
     and ignored.
 
     Raises RefusedError for invalid arguments and BrokerError when Kafka does not take the records. It has over 12
-    fields because those that the old library had stay.
+    fields because programs written for the old library read them.
     """
 
+    # True in online sinks, whose streams have no end and are announced before their first record.
     incremental = False
 
     def __init__(
@@ -103,8 +108,8 @@ class Sink:
         self.group_id = group_id
         self.boostrap_servers = _servers(boostrap_servers, bootstrap_servers, settings)
         self._settings = settings or KafkaSettings(bootstrap_servers=self.boostrap_servers)
-        # A sample written twice, after a lost acknowledgement, is still announced once. An announcement written twice
-        # would train twice, so it goes through an idempotent writer.
+        # Of a sample written twice, after a lost acknowledgement, the announced ranges hold one record. An announcement
+        # written twice would train twice, so it goes through an idempotent writer.
         self._writer: SinkWriter = writer or KafkaRecordWriter(
             self._settings, timeout_seconds=timeout_seconds, idempotent=False
         )
@@ -219,12 +224,13 @@ class Sink:
             stream.write_out()
 
     def _send_many(self, values: Sequence[bytes], keys: Sequence[bytes | None], *, unsupervised: bool = False) -> None:
+        """Send what ``send_array`` of the other sinks has encoded."""
         self._stream(unsupervised=unsupervised).add_many(values, keys)
 
     def _stream(self, *, unsupervised: bool) -> _TopicStream:
         if self._closed:
             raise RefusedError(
-                f"the sink of {self.topic} is closed and its stream announced: nothing can be sent with it any more",
+                f"the sink of {self.topic} is closed: nothing can be sent with it any more",
                 hint="make another sink",
             )
         if not unsupervised:

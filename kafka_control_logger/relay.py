@@ -3,7 +3,8 @@
 Offsets are committed after the registration, which is idempotent by the record's place (cluster, topic, partition,
 offset). Each announcement is therefore registered exactly once, whichever process dies at whatever moment. The relay
 waits forever for an unavailable backend. A record that is not an announcement goes to the dead letters with the reason.
-Nothing is ever dropped.
+Nothing is ever dropped. Next: the backend gives the stream to the results that wait for it
+(``backend.deployments.services.assign_stream``), whose rows are then ready for ``backend.controller.reconcile``.
 """
 
 from __future__ import annotations
@@ -57,13 +58,18 @@ class ControlRelay:
         self._put_aside = 0
 
     def run(self, stop: threading.Event) -> None:
-        """Relay until ``stop``. Raises BrokerError when Kafka refuses; it can then run again with a new reader."""
+        """Relay until ``stop``.
+
+        Raises BrokerError when Kafka refuses to be read; it can then run again with a new reader. A commit that fails
+        is only logged, because the record is then read again.
+        """
         while not stop.is_set():
             self._on_progress("reading")
             record = self._reader.poll(_POLL_SECONDS)
             self._metrics.polled()
             if record is None:
                 continue
+            # A test can end the process here.
             failpoint("logger.polled")
             if not self._handle(record, stop):
                 # Stopped while the backend was unavailable. The record is not committed, so it will be read again.

@@ -1,7 +1,8 @@
 """ControlMessage: what a sink announces on the control topic. Step (2) of the journey of a sample.
 
 Written by ``datasources``, read by ``kafka_control_logger`` and the backend. The only place that knows the old
-spellings; never raises anything but ControlMessageError on bytes from the wire.
+spellings of its fields; never raises anything but ControlMessageError on bytes from the wire. Next:
+``kafka_control_logger.relay``.
 """
 
 from __future__ import annotations
@@ -65,8 +66,8 @@ def deployment_id_to_key(deployment_id: int | str | bytes) -> bytes:
 
 
 def deployment_id_from_key(key: bytes | None) -> int:
-    """Return the deployment id in a control record's key, of any width; raises ControlMessageError when
-    there is none.
+    """Return the deployment id in a control record's key of 1 to 8 bytes; raises ControlMessageError when there is
+    none.
     """
     if not key or len(key) > _MAX_KEY_BYTES:
         raise ControlMessageError(
@@ -77,16 +78,17 @@ def deployment_id_from_key(key: bytes | None) -> int:
 
 
 def text_in_key(deployment_id: int) -> str | None:
-    """Return the digits that a sink wrote as text, where ``deployment_id`` is their codes; None for other numbers.
+    """Return the id that an old sink meant where it wrote text: 49 -> "1", because "1" is the byte 0x31, which is 49.
 
-    Old sinks write an id that is text unchanged, so "1" arrives as the byte 0x31, which is 49.
+    Returns None for numbers whose bytes are not all digits.
     """
     digits = deployment_id.to_bytes((deployment_id.bit_length() + 7) // 8, "big")
     return digits.decode("ascii") if digits.isdigit() else None
 
 
 def control_topics(setting: str) -> tuple[str, ...]:
-    """Return the topics in a comma-separated list, all of which are read. Our own announcements go to the first one.
+    """Return the topics in a comma-separated list, all of which are read. The backend writes its own announcements to
+    the first one.
 
     Raises SettingsError when the list is empty or a name is invalid.
     """
@@ -104,11 +106,11 @@ def control_topics(setting: str) -> tuple[str, ...]:
 class ControlMessage:
     """One data stream, announced to one deployment.
 
-    ``ranges`` hold labelled data, ``unsupervised_ranges`` data without labels. The fraction ``validation_rate`` of the
-    samples validates, ``test_rate`` tests and the rest trains. ``total_msg`` is what the sink says it sent; None for an
-    online stream (``incremental``), which has no end. An online stream begins with the records not older than
-    ``since_ms`` (Kafka's time, since 1970), or than the announcement if that is None, as from all sinks. ``extra``
-    keeps the fields that this version does not know.
+    ``ranges`` hold the samples to learn from, ``unsupervised_ranges`` more of them without labels. The fraction
+    ``validation_rate`` of the samples validates, ``test_rate`` tests and the rest trains. ``total_msg`` is what the
+    sink says it sent; None for an online stream (``incremental``), which has no end. ``since_ms`` (since 1970, by
+    Kafka's clock) is the time at which an online stream begins; sinks leave it None, which means the time of the
+    announcement. ``extra`` keeps the fields that this version does not know.
     """
 
     ranges: tuple[StreamRange, ...]

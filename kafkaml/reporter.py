@@ -1,6 +1,8 @@
 """ResultReporter: how a training run reports. Step (7) of the journey of a sample.
 
-Called by ``model_training``. ``HttpReporter`` is the real one; tests use ``kafkaml.testing.RecordingReporter``.
+Called by ``model_training``. ``http_reporter.HttpReporter`` is the real one, which uploads by hash and resumes; tests
+use ``kafkaml.testing.RecordingReporter``. Next: a user, or an automation, makes an inference of the result; the
+controller launches its replicas as in step (4), and ``model_inference.service`` loads the model into them.
 """
 
 from __future__ import annotations
@@ -18,11 +20,12 @@ __all__ = ["ResultReporter"]
 
 
 class ResultReporter(Protocol):
-    """Reports the progress of one attempt to the backend. Metric calls may be dropped under back-pressure, the rest may
-    not.
+    """Reports the progress of one attempt to the backend. Only ``progress`` may be dropped, where the backend is slow.
 
-    Every method returns only after the backend has confirmed, retrying while the backend is unavailable (until the
-    job's own deadline); ApiError with status 409 means that a newer attempt exists and this one must end.
+    ``running``, ``progress``, ``epoch`` and ``window`` are queued and return at once; ``flush`` waits for them. The
+    other methods return after the backend has confirmed, retrying while it is unavailable (until the job's own
+    deadline). ApiError with status 409 means that a newer attempt exists and this one must end. ``window``, ``version``
+    and ``comparison`` belong to incremental training.
     """
 
     def running(self) -> None:
@@ -30,17 +33,15 @@ class ResultReporter(Protocol):
         ...
 
     def progress(self, progress: Progress) -> None:
-        """Called at most a few times a second; may be dropped when the backend is slow."""
+        """Called at most a few times a second."""
         ...
 
     def epoch(self, metrics: EpochMetrics) -> None:
-        """Called once after each epoch; never dropped."""
+        """Called once after each epoch."""
         ...
 
     def window(self, end: WindowEnd) -> None:
-        """Called when a window begins to be learnt; never dropped, and confirmed before any other report about that
-        window.
-        """
+        """Called when a window begins to be learnt; confirmed before any other report about that window."""
         ...
 
     def upload(self, name: str, path: Path) -> str:

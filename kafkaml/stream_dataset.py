@@ -1,9 +1,10 @@
 """StreamDataset: the ranges of a stream as arrays on disk, read from Kafka once. Step (5) of the journey of a sample.
 
-``open`` takes the slice from the cache folder or fills it (``slice_builder``); all runners of a machine share it.
-Samples are in an order that depends on their content and the seed only, never on partitions or arrival, so sections of
-it are random splits (``splits.SplitPlan``) and two readings of one slice train alike. Where asked for, they are in the
-order of their records' times instead.
+``open`` takes the slice from the cache folder, which all runners of a machine share, or has
+``slice_builder.build_slice`` read, decode and order it. Next: ``model_training.modes.classic`` trains on it, to which
+``model_training.context`` hands it. Samples are in an order that depends on their content and the seed only, never on
+partitions or arrival, so sections of it are random splits (``splits.SplitPlan``) and two readings of one slice train
+alike. Where asked for, they are in the order of their records' times instead.
 """
 
 from __future__ import annotations
@@ -61,8 +62,8 @@ class StreamDataset(Closing):
     read, of which ``skipped`` were not samples. ``warnings`` say so, along with other facts for the user; ``doubts``
     are reasons why a training may be useless, each with advice. ``learnt`` are entries of an ``input_config`` that the
     data decided, with which other records are read in the same way. ``sha256`` names the content: equal for equal
-    samples, however they were sent; by time, in the same order too. A context manager; while it is open the slice stays
-    in the cache.
+    samples, however they were sent; ordered by time, only where the order is equal too. A context manager; while it is
+    open the slice stays in the cache.
     """
 
     features: ArrayFile
@@ -101,7 +102,7 @@ class StreamDataset(Closing):
         process reads, and may raise to stop.
 
         Raises StreamUnavailable when records are missing, DecodeError when more than 1 % of the records do not fit the
-        announced format or more than a third have gaps (``left_out``), DiskFull when there is no room,
+        announced format or more than a third lack a value (``left_out``), DiskFull when there is no room,
         DeadlineExceeded when another process has been reading the same slice for ``wait_timeout_seconds``, BrokerError
         when Kafka cannot be reached.
         """
@@ -260,7 +261,7 @@ class _SliceCache:
         if any(_size(array.path) != array.offset + len(array) * array.row_bytes for array in arrays):
             return None
         # Files are not synchronised to the disk when written, so a power cut may have emptied them.
-        same_boot = manifest["boot_id"] == boot_id() != ""
+        same_boot = boot_id() != "" and manifest["boot_id"] == boot_id()
         if not same_boot and any(content_sum(array) != side["sum"] for array, side in zip(arrays, sides, strict=True)):
             return None
         return manifest
@@ -269,7 +270,7 @@ class _SliceCache:
         partial = self.folder / f"{self.key}.partial"
         for leftover in (partial, self._slice):
             shutil.rmtree(leftover, ignore_errors=True)
-        # The space for arrived and ordered rows, which coexist during the second pass.
+        # Rows are written as they arrive, then copied in order, so there are two of each for a while.
         self._make_room(2 * expected_bytes)
         partial.mkdir(mode=0o700)
         try:

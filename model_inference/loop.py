@@ -1,9 +1,9 @@
 """InferenceLoop: poll, decode, predict, publish, commit. Step (8) of the journey of a sample.
 
-Built and run by ``service``. Takes what is there, without waiting for more: one record when the stream is idle, full
-batches under load, where the model computes one batch while this thread decodes the next and publishes the last.
-Outputs, dead letters and input positions are committed together, as soon as the input is drained and at the latest
-every ``commit_seconds`` under load.
+Built and run by ``service``. ``Intake`` decodes, ``Answers`` predicts, ``Publisher`` publishes. Takes what is there,
+without waiting for more: one record when the stream is idle, full batches under load, where the model computes one
+batch while this thread decodes the next and publishes the last. Outputs, dead letters and input positions are committed
+together, as soon as the input is drained and at the latest every ``commit_seconds`` under load.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Models(Protocol):
 class InferenceLoop:
     """One replica's loop. Not thread-safe; ``run`` returns after the stop condition, everything committed.
 
-    It has over 12 fields because its parts are received, and a turn leaves records in flight for the next.
+    It has over 12 fields because it is given its parts, and one turn leaves batches in flight for the next.
     """
 
     def __init__(
@@ -127,8 +127,7 @@ class InferenceLoop:
         batch = self._take()
         if batch is not None:
             self._submit(batch)
-        # Wait for the answer when there is nothing else to do, when it is the one record that a client waits for, or
-        # when the model has enough queued.
+        # Wait for the answer when nothing more is queued in Kafka, or when the model has enough queued.
         idle = batch is None or batch.drained
         while self._in_flight and (idle or len(self._in_flight) == MAX_IN_FLIGHT):
             self._publish_oldest()
@@ -165,6 +164,7 @@ class InferenceLoop:
         self._in_flight.append(batch)
 
     def _publish_oldest(self) -> None:
+        # The batch stays in flight until it is collected: if the wait ends in an abort, ``_start_over`` must find it.
         batch = self._in_flight[0]
         answered = self._collect(batch)
         self._in_flight.popleft()
@@ -190,6 +190,7 @@ class InferenceLoop:
                     if not paused:
                         self._client.pause()
                         paused = True
+                    # The input is paused, so this keeps the place in the group and returns no record.
                     self._client.poll(max_records=1, timeout_seconds=0)
         finally:
             if paused:
@@ -216,9 +217,9 @@ class InferenceLoop:
         failpoint("inference.committed")
         self._batch_size.committed()
         self._intake.refusals.clear()
-        self._committed()
+        self._account_for_commit()
 
-    def _committed(self) -> None:
+    def _account_for_commit(self) -> None:
         transaction, self._transaction = self._transaction, _Transaction()
         if self._changelog is not None:
             self._changelog.committed(len(transaction.batches))
@@ -230,7 +231,7 @@ class InferenceLoop:
         """
         logger.info("transaction aborted, reading again from the last commit", reason=error.message)
         if self._is_committed_all_the_same():
-            self._committed()
+            self._account_for_commit()
         if self._changelog is not None:
             self._changelog.rolled_back()
         if error.refused_timestamp:
@@ -252,9 +253,9 @@ class InferenceLoop:
         """Find the record that Kafka refuses in this transaction, by smaller transactions, and make it a
         dead letter.
         """
-        if len(self._transaction.batches) == 1 == len(self._transaction.batches[0].polled):
-            batch = self._transaction.batches[0]
-            record = batch.polled[0]
+        batches = self._transaction.batches
+        if len(batches) == 1 and len(batches[0].polled) == 1:
+            batch, record = batches[0], batches[0].polled[0]
             # The dead letter was refused too, so cut it to a size that any broker takes.
             self._intake.refusals[record.partition, record.offset] = Refused(
                 record, error, Stage.PUBLISH, cut=bool(batch.refused)

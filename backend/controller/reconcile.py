@@ -1,6 +1,8 @@
 """reconcile: desired rows and observed work -> actions. Step (4) of the journey of a sample.
 
-Pure, so that each decision of the controller is a value that a test compares.
+Pure, so that each decision of the controller is a value that a test compares. ``loop`` calls it and ``execute`` carries
+the actions out. No action ends a training well: its worker reports that itself. Next: a launched training begins in
+``model_training.__main__``, which runs the mode of its plan.
 Level-triggered: it compares states and never uses changes, so it may be interrupted anywhere and called again. The
 rules in short:
 
@@ -9,7 +11,7 @@ rules in short:
 - work without a row, and work of an older attempt, is stopped, then forgotten;
 - work that ended without a report is observed twice (the report may be on its way), then the row fails with the
   diagnosis; temporary failures are tried again (``retries``);
-- an end is forgotten only after the row holds its log;
+- ended work is forgotten only after the row holds its log;
 - an obstacle to the start of a training is shown and never ends it, because waiting costs nothing, the obstacle may go,
   and the user can stop the training;
 - between the user's two numbers of replicas the autoscaler chooses, and its choice is only shown;
@@ -57,7 +59,10 @@ MAX_CRASHES = 5
 
 @dataclass(frozen=True)
 class Decision:
-    """``actions`` in the order in which they are to be carried out; ``looks`` must be passed to the next call."""
+    """``actions`` in the order in which they are to be carried out.
+
+    ``looks`` counts, by the name of work, how often its end was seen without a report; the next call needs it.
+    """
 
     actions: tuple[Action, ...] = ()
     looks: Mapping[str, int] = field(default_factory=dict)
@@ -127,6 +132,7 @@ class _RowDecision:
             return self._unwanted()
         if self._row.state.ended:
             return self._ended()
+        # It failed and is to be tried again, or it was not tried since the user started it.
         if self._row.next_retry_at is not None or not self._row.tries:
             return self._between_attempts(due=self._now >= (self._row.next_retry_at or 0.0))
         if not self._row.launched:
@@ -134,8 +140,8 @@ class _RowDecision:
         return self._training() if self._subject.kind is RunKind.TRAINING else self._inference()
 
     def _unknown(self, seen: Observed) -> list[Action]:
-        """Show why the state is unknown, unless replicas report that they serve, because they may reach us when we
-        cannot reach them.
+        """Show why the state is unknown, unless replicas report that they serve: they do, even where their cluster
+        cannot be asked.
         """
         row = self._row
         waits = row.wanted and not row.state.ended and row.next_retry_at is None
@@ -175,7 +181,7 @@ class _RowDecision:
         if self._seen is not None:
             if self._seen.phase.ended:
                 return self._keep_and_forget()
-            # Until then a worker that reported its failure may still be ending.
+            # Before the retry is due, a worker that reported its failure may still be ending.
             return _end(self._subject, self._seen) if due else []
         if not due or not self._row.ready or self._others_alive:
             return []
@@ -239,10 +245,10 @@ class _RowDecision:
 
     def _show_ready(self, seen: Observed) -> list[Action]:
         # A killed replica cannot report that it stopped serving.
-        launched = min(self._row.replicas_serving, seen.ready_replicas)
+        own_serving = min(self._row.replicas_serving, seen.ready_replicas)
         # Show it while others serve too, because users want to know why only two of three serve.
-        failure = seen.failure if launched < max(1, seen.replicas) else None
-        serving = launched + self._row.workers_serving
+        failure = seen.failure if own_serving < max(1, seen.replicas) else None
+        serving = own_serving + self._row.workers_serving
         if not serving and failure is None:
             # A known failure stays until something serves.
             failure = self._row.failure
@@ -258,8 +264,9 @@ class _RowDecision:
             if not failure.category.retryable:
                 return failure
         serving = self._row.replicas_serving or self._row.workers_serving
-        crashing = seen.failure is not None and not serving and seen.restarts >= MAX_CRASHES
-        return seen.failure if crashing and seen.failure and not seen.failure.category.retryable else None
+        if serving or seen.restarts < MAX_CRASHES or seen.failure is None or seen.failure.category.retryable:
+            return None
+        return seen.failure
 
     # --- failing ---------------------------------------------------------------------------------------------------
 

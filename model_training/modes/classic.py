@@ -1,7 +1,9 @@
-"""Classic training: the model sees a complete slice ``epochs`` times. Step (6) of a sample's journey.
+"""Classic training: the model sees a complete slice ``epochs`` times. Step (6) of the journey of a sample.
 
-``run`` tells the whole story in order: stream, splits, model process, training, weights, evaluation, other files,
-result. Once the model is trained, a step that fails loses only its own outcome.
+Called by ``model_training.__main__`` in the worker that the controller launched. ``run`` tells the whole story in
+order: stream and model process side by side, fitting one to the other, training, then by ``parts`` evaluation, files,
+upload and result. Once the model is trained, a step that fails loses only its own outcome. Next: ``parts`` reports to
+``kafkaml.reporter``.
 """
 
 from __future__ import annotations
@@ -63,6 +65,7 @@ def run(context: RunContext) -> Sequence[TrainedPart]:
             if plan.semi_supervised is None:
                 fitting.fit(data.training)
             else:
+                # It calls ``fit`` once per round.
                 rounds = SelfTraining(plan.semi_supervised, session, data, part, checkpoints)
                 rounds.run(fitting.fit, resumed)
             failpoint("training.fitted")
