@@ -180,9 +180,12 @@ class LoopStats:
             self._all_latencies.observe([milliseconds / 1000 for milliseconds in latencies[-1:]], stands_for=rest)
 
     def waiting(self, lag: int | None) -> None:
-        """Note the lag while nothing is answered; None where no partitions are held."""
+        """Note the lag while nothing is answered; None where no partitions are held, and so nothing has a latency."""
         with self._lock:
             self._lag = lag
+            if lag is None:
+                self._latencies.clear()
+                self._percentiles = (None, None)
 
     def decides_by(self, limit: float) -> None:
         """Restart the count of exits, because the tier decides by this limit from now on."""

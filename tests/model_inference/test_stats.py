@@ -43,10 +43,16 @@ def test_rate_and_latency_cover_the_time_since_the_last_summary() -> None:
     now[0] = 4.0
     assert (stats.summary().rate, stats.summary().p50_ms) == (0.0, 100.0)
     # A replica that gave its partitions away says nothing of how they are served now.
-    now[0] = 62.5
     stats.waiting(None)
+    now[0] = 4.5
     idle = stats.summary()
     assert (idle.lag, idle.p50_ms, idle.p99_ms) == (None, None, None)
+    committed(stats, 1_004_400, lag=0)
+    now[0] = 5.0
+    assert stats.summary().p50_ms == 100.0
+    # What was measured last holds for a minute.
+    now[0] = 66.0
+    assert (stats.summary().lag, stats.summary().p50_ms) == (0, None)
 
 
 def test_a_backlog_counts_from_its_arrival() -> None:
