@@ -37,6 +37,10 @@ _MAX_MESSAGE = 4000
 
 _FRAME_IN_MESSAGE = re.compile(r'File "(<(?:imports|code)(?: of \w+)?>)", line (\d+)')
 _ANY_FRAME = re.compile(r'^\s*File ".*", line \d+.*$')
+# What stands above the frames.
+_HEADING = re.compile(
+    r"(in user code|Graph execution error|Detected at node \S+ defined at \(most recent call last\)):$"
+)
 _MARKER = re.compile(r"^[\s~^]+$")
 
 
@@ -202,7 +206,7 @@ def _without_frames(text: str) -> str:
         # The one line of source under a frame, which TensorFlow leaves empty; markers such as ^^^^ may follow it.
         source, below_frame = below_frame and (not line.strip() or line[0].isspace()), False
         stripped = line.strip()
-        if source or (stripped and _MARKER.match(line)) or stripped == "in user code:":
+        if source or (stripped and _MARKER.match(line)) or _HEADING.match(stripped):
             continue
         if stripped or (kept and kept[-1]):
             kept.append(stripped)

@@ -81,7 +81,7 @@ export function ListPage<Row extends { id: number }>(props: ListPageProps<Row>) 
             records={rows ?? []}
             fetching={list.isPending}
             columns={chosen.shown}
-            noRecordsText="Nothing matches the filter"
+            noRecordsText={list.isError ? 'Not loaded' : 'Nothing matches the filter'}
             onRowClick={props.onRowClick}
             {...(props.rowKey && { idAccessor: props.rowKey })}
             {...(selected && onSelect
