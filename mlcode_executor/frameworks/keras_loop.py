@@ -1,7 +1,7 @@
 """Trains and evaluates a Keras model over arrays, with many batches per call into TensorFlow.
 
-Keras' own ``fit`` builds a tf.data pipeline and returns to Python after every batch; one graph call for a chunk of
-batches is two to three times as fast for small models. The model's own ``train_step`` and ``test_step`` run inside,
+Keras' own ``fit`` cannot stop after a batch and go on there, and makes one tensor of all samples
+(docs/decisions/training-loops.md, with figures). The model's own ``train_step`` and ``test_step`` run inside,
 so losses, metrics, optimisers and overridden steps behave as under ``fit``.
 """
 

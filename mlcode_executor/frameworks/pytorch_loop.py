@@ -34,9 +34,6 @@ _EVALUATION_FACTOR = 4
 # Metrics of training see this many samples at a time, at least one batch.
 _METRICS_SAMPLES = 4096
 
-# Optimisers whose CPU and CUDA kernels update all parameters in one call.
-_FUSABLE = (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD)
-
 
 @dataclass(frozen=True)
 class FitArguments(Monitoring):
@@ -79,7 +76,6 @@ class TorchLoop:
     def new_optimizer(self) -> Any:
         """Make the optimiser of this training: once the model is where it stays and lazy parameters have sizes."""
         self.optimizer = self._definitions.optimizer()
-        _fuse(self.optimizer)
         return self.optimizer
 
     def fit(
@@ -354,19 +350,6 @@ class _TrainingMetrics:
         self._counted = True
         self._recorder.state.output = output  # type: ignore[assignment]
         self._recorder.fire_event(Events.ITERATION_COMPLETED)
-
-
-def _fuse(optimizer: Any) -> None:
-    """Use the fused kernel where the user's optimiser leaves the choice. It has the same mathematics in one call per
-    step.
-    """
-    if type(optimizer) not in _FUSABLE:
-        return
-    for group in optimizer.param_groups:
-        choice_left = group.get("fused") is None and group.get("foreach") is None and not group.get("differentiable")
-        plain = not group.get("capturable") and not isinstance(group["lr"], torch.Tensor)
-        if choice_left and plain and all(parameter.is_floating_point() for parameter in group["params"]):
-            group["fused"] = True
 
 
 def _floats(metrics: Mapping[str, Any]) -> dict[str, float]:
