@@ -255,7 +255,7 @@ def outcome_of(
 
 
 def _check_answers(model: TrainedModel, trial: Trial, part: Part) -> None:
-    """Put surprises in serving before all other warnings."""
+    """Check that the model answers its own samples as in training; warnings about that come before all others."""
     found = part.steps.attempt(
         "the trained model does not answer its own samples in batches",
         lambda: model.check_answers(trial.sample[:_CHECKED_SAMPLES]),

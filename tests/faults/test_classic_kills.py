@@ -139,7 +139,7 @@ def test_killed_wherever_it_is_a_training_ends_as_if_undisturbed(
         exit_code, output = attempts.run(KML_FAILPOINT=f"{point}:kill:3", KML_FAILPOINT_LOG=str(log))
         assert exit_code == -signal.SIGKILL, output
     assert [line.split()[0] for line in log.read_text().splitlines()] == list(POINTS[framework])
-    # Each kept those of two epochs, the last one of three.
+    # Each attempt kept the checkpoints of two epochs, the last one those of three.
     assert [checkpoint.step for checkpoint in backend.checkpoints] == [*range(1, 2 * len(POINTS[framework]) + 2)]
     assert attempts.run_until_the_model_process_is_killed() == WorkerExit.FAILURE_REPORTED
     assert backend.failures[-1]["category"] == FailureCategory.LOST

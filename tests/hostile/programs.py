@@ -454,7 +454,7 @@ for _ in range(500):
 os._exit(0)
 """,
         CRASHED,
-        # The kernel bounds how many descriptors may be under way.
+        # The kernel limits how many descriptors may be in flight in sockets.
         refused=True,
     ),
     _dies("closes every descriptor", "import os, time\nos.closerange(0, 4096)\ntime.sleep(1e6)", CRASHED, KILLED, WALL),

@@ -53,7 +53,7 @@ def partitions(clock: Clock) -> StalledPartitions:
 
 
 def _found(partitions: StalledPartitions, clock: Clock, consumer: Any, seconds: float) -> list[float]:
-    """When a partition was found to stand still, looked at each second."""
+    """Return the times in seconds at which a partition was found to stand still, when checked once per second."""
     begin = clock.now
     times = []
     while clock.now < begin + seconds:

@@ -29,7 +29,7 @@ def committed(
 def test_rate_and_latency_cover_the_time_since_the_last_summary() -> None:
     now = [0.0]
     stats = LoopStats(clock=lambda: now[0], wall_clock=lambda: 1000 + now[0])
-    # Nothing was measured yet: that is not 0 ms, nor no lag.
+    # Nothing was measured yet, which is neither 0 ms nor a lag of 0.
     assert (stats.summary().p50_ms, stats.summary().lag) == (None, None)
     now[0] = 2.0
     committed(stats, *[1_001_900] * 100, dead=10, lag=7)

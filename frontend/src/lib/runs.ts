@@ -9,7 +9,7 @@ interface Run {
   ended_at: string | null
 }
 
-/** The word for people: an inference that fails though nothing has ended it says so in place of its state. */
+/** The state as users see it. An inference that fails without having ended is shown as failing. */
 export function shownState({ state, failing }: { state: string; failing: unknown }): string {
   return failing === null ? state : 'failing'
 }

@@ -56,7 +56,7 @@ export function SessionProvider({
       window.location.reload()
       return
     }
-    // What was refused meanwhile is asked for again.
+    // Queries that were refused while nobody was signed in are repeated.
     if (ended.current) void queryClient.invalidateQueries({ predicate: ({ queryKey }) => queryKey !== KEY })
     ended.current = false
     if (last === null) tellOthers(user.id)

@@ -115,7 +115,7 @@ def test_what_we_wrote_is_seen_at_once_and_older_news_do_not_undo_it(world: Worl
     world.cache.put(job("new", 21))
     world.follow(("MODIFIED", job("a", 15)))
     assert world.cache.get("a") == job("a", 20, active=1)
-    # A list that was on its way when we wrote.
+    # A list that was already being answered when we wrote.
     world.script.lists.append(([job("a", 15), job("b", 7)], "18"))
     world.cache.refresh()
     assert world.names() == ["a", "b", "new"]

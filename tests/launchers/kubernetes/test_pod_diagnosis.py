@@ -207,7 +207,7 @@ ENDS = [
     ),
     (disrupted("DeletionByDeviceTaintManager", "Device taint"), LOST, "taken out of service", "another device"),
     (disrupted("SomethingNew", "of a later Kubernetes"), LOST, "took the pod away: of a later Kubernetes", "tried"),
-    # What the container itself came to.
+    # Cases in which the container itself ended.
     (
         failed(137, "OOMKilled"),
         FailureCategory.OUT_OF_MEMORY,

@@ -14,7 +14,7 @@ const FORMATS: Record<FormatEnum, string> = {
   TELEGRAF_STR_JSON: 'Telegraf metrics',
 }
 
-/** What the schema of a format is. */
+/** The label of the field for the schema of a format. */
 const SCHEMAS: Record<string, string> = {
   AVRO: 'Schema of the values, as JSON',
   PROTOBUF: 'Text of the .proto file',
