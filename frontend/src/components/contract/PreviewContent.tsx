@@ -14,13 +14,13 @@ export function PreviewContent({ preview, topic }: { preview: Preview; topic?: s
   return (
     <Stack gap="md">
       <Text size="sm">
-        {formatPercent(preview.decodes)} of {plural(preview.sampled, 'sampled record')} can be decoded
+        {formatPercent(preview.decodes)} of {plural(preview.sampled, 'sampled record')} can be used
         {preview.records > preview.sampled && ` (of ${formatCount(preview.records)})`}.
         {parts &&
           ` They give ${formatCount(parts.training)} training, ${formatCount(parts.validation)} validation and ${formatCount(parts.test)} test samples.`}
       </Text>
       {undecodable && (
-        <Alert color="yellow" py={6} title={`${formatPercent(undecodable.share)} cannot be decoded`}>
+        <Alert color="yellow" py={6} title={`${formatPercent(undecodable.share)} cannot be used`}>
           <Text size="xs" style={{ overflowWrap: 'anywhere' }}>
             {undecodable.place}: {undecodable.message}
           </Text>

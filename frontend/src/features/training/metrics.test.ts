@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { ResultRow } from '~/lib/api'
-import { mainMetric, progressOf, stateNote } from './metrics'
+import { hasDiverged, mainMetric, progressOf, stateNote } from './metrics'
 import { joinIds, parseIds, reselect } from './selection'
 
 const UNKNOWN = { remaining_seconds: null, may_end_sooner: false }
@@ -87,5 +87,17 @@ describe('selection', () => {
 
   it('keeps what other pages chose', () => {
     expect(reselect([9, 1, 2], [1, 2, 3], [2, 3])).toEqual([9, 2, 3])
+  })
+})
+
+describe('hasDiverged', () => {
+  const measured = (training: object, validation: object = {}) =>
+    ({ metrics: { training, validation } }) as unknown as Pick<ResultRow, 'metrics'>
+
+  it('is a metric of the last epoch that is not a number', () => {
+    expect(hasDiverged(measured({ loss: null, accuracy: 0.1 }))).toBe(true)
+    expect(hasDiverged(measured({ loss: 0.1 }, { loss: null }))).toBe(true)
+    expect(hasDiverged(measured({ loss: 0.1 }))).toBe(false)
+    expect(hasDiverged({ metrics: null })).toBe(false)
   })
 })
