@@ -14,6 +14,7 @@ from kafka_ml_cli.dataset_views import print_preview
 from kafka_ml_cli.nouns import Identifier, add_delete_many, add_show
 from kafka_ml_cli.output import JsonOption, console, human_age, human_size, print_done, print_json, print_table
 from kafka_ml_cli.session import asked, client_of
+from kafkaml.sdk.types import Stream
 
 # The most numbers of a sample that fit on a line.
 _MOST_NUMBERS = 6
@@ -42,7 +43,7 @@ def list_(
             ("validation", lambda row: f"{row.validation_rate:.0%}"),
             ("test", lambda row: f"{row.test_rate:.0%}"),
             ("registered", lambda row: human_age(row.registered_at)),
-            ("ranges", lambda row: f"{row.topic}  ! {row.note}" if row.note else row.topic),
+            ("ranges", _ranges),
         ],
         nothing="no streams yet; send one: kafka-ml send FILE --deployment N",
         json=json,
@@ -50,6 +51,11 @@ def list_(
 
 
 add_show(app, "Show one stream.")
+
+
+def _ranges(row: Stream) -> str:
+    same = "" if row.same_as is None else f"  (the records of stream {row.same_as})"
+    return f"{row.topic}{same}  ! {row.note}" if row.note else f"{row.topic}{same}"
 
 
 @app.command()

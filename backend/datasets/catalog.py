@@ -17,6 +17,7 @@ from django.db.models.functions import Cast
 from backend.datasets import selectors
 from backend.datasets.models import Dataset
 from backend.streams.models import Announcement
+from backend.streams.selectors import repeats
 from kafkaml.input_format import InputFormat
 from kafkaml.stream_range import parse_ranges
 from kafkaml.wire.contract import Contract, SplitBy
@@ -66,8 +67,8 @@ class CatalogRow:
 
 def catalog(search: CatalogSearch) -> QuerySet[Any, dict[str, Any]]:
     """Return kind and id of all that are found, to be counted and cut into pages; see ``catalog_rows``."""
-    # Exclude streams of data sets, which their trainings announced.
-    announced = Announcement.objects.exclude(message__input_format=InputFormat.COLUMNS)
+    # Exclude streams of data sets, which their trainings announced, and records that were announced again.
+    announced = Announcement.objects.exclude(message__input_format=InputFormat.COLUMNS).exclude(repeats())
     datasets = _places(
         Dataset.objects.filter(_holds(search.text, "name", "description")),
         DatasetKind.DATASET,

@@ -16,6 +16,7 @@ from backend.ml_models.models import MLModel
 from backend.ml_models.signatures import signature_of
 from backend.streams.addressees import unfit_reason
 from backend.streams.models import Announcement
+from backend.streams.selectors import repeats
 from kafkaml.control import ControlMessage
 from kafkaml.input_format import InputFormat
 from kafkaml.wire.choices import Targets
@@ -24,11 +25,11 @@ __all__ = ["misfit", "samples_reason", "stream_fits", "stream_problems", "stream
 
 
 def stream_fits(deployment: Deployment, *, limit: int) -> list[dict[str, Any]]:
-    """Return the newest streams, each with why the deployment cannot learn it; empty where nothing is known to."""
+    """Return the newest streams, all records once, each with why the deployment cannot learn it; empty: not known."""
     several_inputs = selectors.addressees().get(pk=deployment.pk).several_inputs
     models = _models(deployment)
     found = []
-    for stream in Announcement.objects.order_by("-pk")[:limit]:
+    for stream in Announcement.objects.exclude(repeats()).order_by("-pk")[:limit]:
         message = stream.control_message()
         reason = _kind_reason_of(deployment, message, several_inputs=several_inputs)
         reason = reason or samples_problem(message, models, targets=Targets(deployment.targets))

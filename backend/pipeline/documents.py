@@ -45,6 +45,7 @@ class Score(Message):
     name: str
     value: float
     part: str
+    useless: bool = Field(False, description="no better than the same answer always")
 
 
 class PipelineNode(Message):

@@ -13,6 +13,7 @@ from backend.deployments.selectors import aggregate_state
 from backend.inferences.models import Inference
 from backend.pipeline.documents import PipelineEdge, PipelineNode, Score
 from backend.streams.models import Announcement
+from kafkaml.wire.evaluation import Baseline
 from kafkaml.wire.state import RunState
 
 __all__ = ["TopicStreams", "picture_of", "score_of", "tiers"]
@@ -77,8 +78,13 @@ def score_of(result: TrainingResult) -> Score | None:
         for part, values in parts:
             for name, value in (values or {}).items():
                 if wanted in name.lower() and isinstance(value, int | float):
-                    return Score(name=name, value=value, part=part)
+                    return Score(name=name, value=value, part=part, useless=_useless(outcome))
     return None
+
+
+def _useless(outcome: Mapping[str, Any]) -> bool:
+    baseline, scores = outcome.get("baseline"), outcome.get("scores")
+    return bool(baseline and scores) and Baseline.model_validate(baseline).beaten_by(scores) is False
 
 
 def tiers(uppers: Mapping[int, int | None]) -> dict[int, str]:

@@ -13,7 +13,7 @@ class Announcement(models.Model):
     """A data stream as the control logger read it. Registered once per record of the control topic.
 
     ``cluster`` is what the logger calls the cluster. ``deployment_number`` is what the sink addressed; there may be no
-    deployment of that number.
+    deployment of that number. Announcements of the same records have the same ``records_key``.
     """
 
     cluster = models.CharField(max_length=255)
@@ -22,6 +22,7 @@ class Announcement(models.Model):
     offset = models.PositiveBigIntegerField()
     deployment_number = models.BigIntegerField(null=True, db_index=True)
     message = models.JSONField(help_text="ControlMessage.to_json()")
+    records_key = models.CharField(max_length=64, db_index=True)
     sent_at = models.DateTimeField(null=True)
     registered_at = models.DateTimeField(auto_now_add=True)
 

@@ -7,7 +7,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from backend.streams.addressees import addressees
 from backend.streams.models import Announcement
 
-__all__ = ["streams"]
+__all__ = ["repeats", "streams"]
 
 # Training runs, and versions that runs made before they went over to another stream.
 _USED = Q(results__isnull=False) | Q(versions__isnull=False)
@@ -23,4 +23,14 @@ def streams() -> QuerySet[Announcement]:
         deployment_waits=Subquery(addressee.values("waits")),
         deployment_ended=Subquery(addressee.values("ended")),
         used=Exists(Announcement.objects.filter(pk=OuterRef("pk")).filter(_USED)),
+        same_as=Subquery(_earlier().order_by("pk").values("pk")[:1]),
     ).order_by("-id")
+
+
+def repeats() -> Exists:
+    """Whether the records of an announcement had been announced before."""
+    return Exists(_earlier())
+
+
+def _earlier() -> QuerySet[Announcement]:
+    return Announcement.objects.filter(records_key=OuterRef("records_key"), pk__lt=OuterRef("pk"))

@@ -52,6 +52,9 @@ class StreamSerializer(serializers.ModelSerializer[Announcement]):
     control_topic = serializers.SerializerMethodField()
     used = serializers.BooleanField(read_only=True, help_text="whether something was trained from it, or is")
     note = serializers.SerializerMethodField(help_text="what may be wrong with it; empty: nothing")
+    same_as = serializers.IntegerField(
+        read_only=True, allow_null=True, help_text="the first stream of the same records; null: this one"
+    )
 
     class Meta:
         model = Announcement
@@ -76,6 +79,7 @@ class StreamSerializer(serializers.ModelSerializer[Announcement]):
             "registered_at",
             "used",
             "note",
+            "same_as",
         ]
 
     def get_control_topic(self, announcement: Announcement) -> str:

@@ -20,6 +20,7 @@ from backend.config.environment import environment
 from backend.events.services import publish
 from backend.streams.addressees import addressees, announced, idle_reason, misfit, unfit_reason
 from backend.streams.models import Announcement, OutboxMessage, RefusedAnnouncement
+from backend.streams.records_key import records_key
 from kafkaml.control import ControlMessage, deployment_id_from_key, deployment_id_to_key
 from kafkaml.errors import ControlMessageError
 from kafkaml.input_format import InputFormat
@@ -68,13 +69,15 @@ def register(
         _keep_refused(place, error, key=key, value=value, sent_at=_time(timestamp_ms))
         raise
     known = number if number <= _MAX_NUMBER else None
+    document, sent_at = storable(message.to_json()), _time(timestamp_ms)
     with transaction.atomic():
         announcement, new = Announcement.objects.get_or_create(
             **place,
             defaults={
                 "deployment_number": known,
-                "message": storable(message.to_json()),
-                "sent_at": _time(timestamp_ms),
+                "message": document,
+                "records_key": records_key(document, sent_at),
+                "sent_at": sent_at,
             },
         )
         if new:

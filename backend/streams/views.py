@@ -31,11 +31,18 @@ __all__ = ["StreamViewSet"]
 
 
 class StreamFilter(filters.FilterSet):  # type: ignore[misc]
-    """``?deployment=7``, ``?used=false``: those that nothing was trained from."""
+    """``?deployment=7``; ``?used=false``: those that nothing was trained from; ``?repeats=false``: all records once."""
 
     deployment = filters.NumberFilter(field_name="deployment_number", min_value=0, max_value=2**63 - 1)
 
     used = filters.BooleanFilter()
+
+    repeats = filters.BooleanFilter(
+        field_name="same_as",
+        lookup_expr="isnull",
+        exclude=True,
+        help_text="whether the records had been announced before",
+    )
 
     class Meta:
         model = Announcement

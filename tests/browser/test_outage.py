@@ -1,4 +1,4 @@
-"""The platform's web server stands still, is killed, and comes back: pages stay, say how old they are, and go on."""
+"""The web server stands still and goes on, is killed and comes back: pages stay, say how old they are, and go on."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ def test_pages_survive_a_web_server_that_stands_still_and_is_killed(
     frozen = [web, *web.children(recursive=True)]
     for process in frozen:
         process.suspend()
+    reconnecting = page.get_by_role("button", name=re.compile(r"^reconnecting, as of \d\d:\d\d:\d\d$"))
     try:
-        # No connection has ended, and yet nothing is heard.
-        expect(page.get_by_role("button", name=re.compile(r"^reconnecting, as of \d\d:\d\d:\d\d$"))).to_be_visible()
+        # No connection has ended, and yet nothing is heard, as behind a proxy that stands still.
+        expect(reconnecting).to_be_visible()
         expect(page.locator("main")).to_have_attribute("data-stale", "true")
         expect(page.get_by_role("heading", level=1)).to_contain_text(demo.inferences[-1].output_topic)
         rooms = page.get_by_role("navigation", name="Pages")
@@ -38,10 +39,16 @@ def test_pages_survive_a_web_server_that_stands_still_and_is_killed(
         expect(rooms).to_be_visible()
     finally:
         for process in frozen:
-            process.kill()
-    expect(page.get_by_role("heading", name="Configurations", level=1)).to_be_visible()
-    expect(page.locator(f'main a[href="/configurations/{demo.configuration}"]').first).to_be_visible()
-    expect(page.get_by_role("button", name="live", exact=True)).to_be_visible()
+            process.resume()
+    live = page.get_by_role("button", name="live", exact=True)
+    listed = page.locator(f'main a[href="/configurations/{demo.configuration}"]').first
+    expect(listed).to_be_visible()
+    expect(live).to_be_visible()
     expect(page.locator("main")).not_to_have_attribute("data-stale", "true")
+    for process in frozen:
+        process.kill()
+    expect(reconnecting).to_be_visible()
+    expect(listed).to_be_visible()
+    expect(live).to_be_visible()
     settle(page)
     assert page.evaluate("() => window.keptSince") == "the first load"

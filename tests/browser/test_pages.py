@@ -29,6 +29,13 @@ _UNTIDY = """() => {
     const cut = frame.scrollWidth - frame.clientWidth
     if (cut > 1) say(`cut at the side by ${cut} px`, frame)
   }
+  for (const table of all('main .mantine-ScrollArea-viewport table')) {
+    const frame = table.closest('.mantine-ScrollArea-viewport')
+    const scrolls = frame.scrollWidth > frame.clientWidth || frame.scrollHeight > frame.clientHeight
+    const room = frame.getBoundingClientRect().right - table.getBoundingClientRect().right
+    const narrow = table.style.width || table.style.maxWidth
+    if (!scrolls && room > 2 && !narrow) say(`ends ${room} px before its frame`, table)
+  }
   for (const text of all('main th button > span, main td a:not(.mantine-Button-root)')) {
     const words = text.textContent.trim().split(/[\\s-]+/).length
     if (linesOf(text) > words && text.getBoundingClientRect().width < 110) say('broken word', text)
@@ -38,6 +45,13 @@ _UNTIDY = """() => {
     const buttons = [...group.children].filter((child) => child.matches(bordered) && child.checkVisibility())
     const heights = new Set(buttons.map((button) => Math.round(button.getBoundingClientRect().height)))
     if (heights.size > 1) say(`buttons of ${[...heights]} px`, group)
+  }
+  for (const button of all('main form .mantine-Group-root button[type=submit]')) {
+    const field = button.closest('.mantine-Group-root').querySelector('.mantine-Input-input')
+    if (!field) continue
+    const [one, other] = [button, field].map((element) => element.getBoundingClientRect())
+    const besides = one.top < other.bottom && other.top < one.bottom
+    if (besides && Math.abs(one.bottom - other.bottom) > 1) say('higher or lower than its field', button)
   }
   const [title] = all('main h1')
   const below = title?.closest('.mantine-Stack-root')?.querySelector('.mantine-Text-root')

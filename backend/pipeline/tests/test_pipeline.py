@@ -21,7 +21,9 @@ from backend.runs import transitions as runs
 from kafkaml.control import ControlMessage
 from kafkaml.input_format import InputFormat
 from kafkaml.stream_range import StreamRange
+from kafkaml.wire.evaluation import Baseline, BaselineKind
 from kafkaml.wire.report import Stats
+from kafkaml.wire.scores import Score
 
 pytestmark = pytest.mark.django_db
 
@@ -87,7 +89,7 @@ def test_lines_lead_from_the_stream_to_the_predictions(viewer: APIClient) -> Non
     run, deployment, serving = f"run:{result.pk}", f"deployment:{result.deployment_id}", f"inference:{inference.pk}"
     assert edge(shown, f"stream:{result.stream_id}", deployment)["records"] == 100
     assert edge(shown, deployment, run)["state"] == "finished"
-    assert edge(shown, run, serving)["score"] == {"name": "accuracy", "value": 0.95, "part": "test"}
+    assert edge(shown, run, serving)["score"] == {"name": "accuracy", "value": 0.95, "part": "test", "useless": False}
     read = edge(shown, "topic:values", serving)
     assert (read["rate"], read["lag"]) == (12.5, 3)
     assert edge(shown, serving, "output:answers")["records"] == 40
@@ -143,6 +145,25 @@ def test_active_runs_come_before_newer_ones_that_ended(viewer: APIClient) -> Non
     for _ in range(PER_COLUMN + 1):
         builders.make_finished()
     assert node(picture(viewer), f"run:{active.pk}")["state"] == active.state
+
+
+@pytest.mark.parametrize(("accuracy", "useless"), [(0.854, True), (0.9, False)])
+def test_a_run_that_is_no_better_than_one_answer_says_so(viewer: APIClient, accuracy: float, useless: bool) -> None:
+    run = builders.make_launched()
+    builders.make_artifact(run)
+    constant = Baseline(kind=BaselineKind.MAJORITY, answer="0", scores={Score.ACCURACY: 0.854}, samples=500)
+    scores = {Score.ACCURACY: accuracy}
+    builders.finish(run, test_metrics={"accuracy": accuracy}, scores=scores, baseline=constant)
+    assert node(picture(viewer), f"run:{run.pk}")["score"]["useless"] is useless
+
+
+def test_runs_that_wait_are_counted_apart(viewer: APIClient) -> None:
+    builders.make_deployment()
+    builders.make_launched()
+    totals = picture(viewer)["totals"]
+    assert (totals["active_runs"], totals["waiting_runs"]) == (2, 2)
+    TrainingResult.objects.filter(stream__isnull=False).update(state="running")
+    assert picture(viewer)["totals"]["waiting_runs"] == 1
 
 
 def test_what_a_tier_hands_up_and_what_leaves_there_are_apart(viewer: APIClient, editor: APIClient) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from rest_framework.test import APIClient
 
+from backend.api.actors import SYSTEM
 from backend.api.tests import builders
 from backend.deployments.models import ResultVersion
 from backend.streams import services
 from backend.streams.models import OutboxMessage
 from kafkaml.control import ControlMessage, deployment_id_from_key
+from kafkaml.input_format import InputFormat
+from kafkaml.stream_range import StreamRange
 
 pytestmark = pytest.mark.django_db
 
@@ -95,3 +100,30 @@ def test_a_stream_of_one_array_is_not_for_a_model_of_several_inputs(editor: APIC
         answer = editor.post(place, {"deployment": deployment.pk, **body})
         (error,) = answer.json()["errors"]
         assert (error["field"], reason in error["detail"]) == ("deployment", True)
+
+
+def test_records_that_are_announced_again_are_known_to_be_the_same(editor: APIClient) -> None:
+    first = builders.make_stream()
+    editor.post(f"/api/streams/{first.pk}/send/", {"deployment": builders.make_deployment().pk})
+    (message,) = services.pending_outbox()
+    again = builders.make_stream(key=bytes(message.key), value=bytes(message.value))
+    other = builders.make_stream(value=replace(first.control_message(), input_config={}).to_bytes())
+    shown = {each["id"]: each["same_as"] for each in editor.get("/api/streams/").json()["results"]}
+    assert shown == {first.pk: None, again.pk: first.pk, other.pk: None}
+    once = editor.get("/api/streams/", {"repeats": False}).json()["results"]
+    assert [each["id"] for each in once] == [other.pk, first.pk]
+    catalog = editor.get("/api/datasets/catalog/").json()["results"]
+    assert [each["id"] for each in catalog] == [other.pk, first.pk]
+    services.delete_stream(first, actor=SYSTEM)
+    assert editor.get(f"/api/streams/{again.pk}/").json()["same_as"] is None
+
+
+def test_an_online_stream_is_the_same_where_it_begins_at_the_same_time(editor: APIClient) -> None:
+    ranges = (StreamRange("digits", 0, 0, None),)
+    online = ControlMessage(ranges=ranges, input_format=InputFormat.RAW, input_config={}, incremental=True)
+    first = builders.make_stream(value=online.to_bytes())
+    since = replace(online, since_ms=services.since_ms(first))
+    again = builders.make_stream(value=since.to_bytes(), timestamp_ms=1_800_000_000_000)
+    later = builders.make_stream(value=online.to_bytes(), timestamp_ms=1_800_000_000_000)
+    shown = {each["id"]: each["same_as"] for each in editor.get("/api/streams/").json()["results"]}
+    assert shown == {first.pk: None, again.pk: first.pk, later.pk: None}

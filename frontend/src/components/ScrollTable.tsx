@@ -21,7 +21,10 @@ export function ScrollTable({ label, minWidth, maxHeight, cards, children, ...ta
       minWidth={minWidth}
       {...(cards && { className: classes.container })}
       {...(maxHeight ? { maxHeight } : {})}
-      scrollAreaProps={{ viewportProps: { tabIndex: 0, role: 'region', 'aria-label': label } }}
+      scrollAreaProps={{
+        offsetScrollbars: 'present',
+        viewportProps: { tabIndex: 0, role: 'region', 'aria-label': label },
+      }}
     >
       <Table
         fz="sm"

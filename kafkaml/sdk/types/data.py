@@ -111,6 +111,8 @@ class Stream(Answer):
     used: bool = True
     # What may be wrong with it, such as a deployment that does not exist.
     note: str = ""
+    # The first stream that was announced of the same records; None: this one.
+    same_as: int | None = None
 
 
 class StreamPreview(Answer):

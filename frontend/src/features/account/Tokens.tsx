@@ -1,11 +1,12 @@
 /** Own access tokens: made here, shown once, revoked here. */
-import { Alert, Button, Code, Group, Select, Stack, Text } from '@mantine/core'
+import { Alert, Code, Group, Select, Stack, Text } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { ConfirmDelete } from '~/components/ConfirmDelete'
 import { CopyButton } from '~/components/CopyButton'
 import { Dimmed } from '~/components/Dimmed'
+import { FieldButton } from '~/components/FieldButton'
 import { LimitedInput } from '~/components/LimitedInput'
 import { NumberField } from '~/components/NumberField'
 import { ProblemAlert } from '~/components/ProblemAlert'
@@ -64,9 +65,7 @@ export function Tokens() {
           />
           <Select size="xs" w={120} label="Role" data={ROLES.filter(can)} {...form.getInputProps('role')} />
           <NumberField size="xs" w={110} label="Valid for (days)" min={1} max={366} {...form.getInputProps('days')} />
-          <Button size="xs" type="submit" mt={22} loading={create.isPending}>
-            Create token
-          </Button>
+          <FieldButton loading={create.isPending}>Create token</FieldButton>
         </Group>
       </form>
       <ProblemAlert error={create.error} />

@@ -16,3 +16,10 @@ test('the picture names what fails above the boxes, and in its box', async () =>
   expect(within(screen.getByRole('alert', { name: 'An inference is failing' })).getAllByRole('link')).toHaveLength(1)
   expect(nodeText(failing)).toBe(`failing: ${REASON}`)
 })
+
+test('a run that is no better than one answer says so in its box', () => {
+  const score = { name: 'accuracy', value: 0.854, part: 'test', useless: true }
+  const run = { ...NODE, kind: 'run', score, progress: null } as PipelineNode
+  expect(nodeText(run)).toBe('85.4%: no better than a constant')
+  expect(nodeText({ ...run, score: { ...score, useless: false } })).toBe('85.4%')
+})

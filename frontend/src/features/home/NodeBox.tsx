@@ -24,6 +24,7 @@ export function NodeBox({ node }: { node: PipelineNode }) {
   const color = node.state ? stateColor(node.state) : 'var(--kml-idle)'
   const { progress } = node
   const failing = node.state === 'failing'
+  const useless = node.kind === 'run' && node.score?.useless === true
   const share = progress && progress.epochs > 0 ? Math.min(progress.epoch / progress.epochs, 1) : null
   return (
     <Link to={addressOf(node)} className={classes.box} title={failing ? `${node.name}: ${node.detail}` : node.name}>
@@ -43,7 +44,7 @@ export function NodeBox({ node }: { node: PipelineNode }) {
             <VisuallyHidden>{node.state}, </VisuallyHidden>
           </span>
         )}
-        <span className={classes.cut} {...(failing ? { style: { color } } : {})}>
+        <span className={classes.cut} style={{ color: failing ? color : useless ? 'var(--kml-waiting)' : undefined }}>
           {nodeText(node)}
         </span>
       </span>

@@ -119,7 +119,10 @@ test('no number lies on a line, however many lines rise past it, and nearly all 
     { ...edge('stream:0', `deployment:${id}`, 'trains'), records: 5000 },
     edge(`deployment:${id}`, `run:${id}`, 'holds'),
     // The other way round, so that they cross.
-    { ...edge(`run:${id}`, `inference:${11 - id}`, 'serves'), score: { name: 'accuracy', value: 0.883, part: 'test' } },
+    {
+      ...edge(`run:${id}`, `inference:${11 - id}`, 'serves'),
+      score: { name: 'accuracy', value: 0.883, part: 'test', useless: false },
+    },
     edge('topic:0', `inference:${id}`, 'reads', 12.5),
     edge(`inference:${id}`, `output:${11 - (id % 3)}`, 'writes', 1000),
   ])

@@ -62,6 +62,7 @@ export function nodeText(node: PipelineNode): string {
     case 'run': {
       const { progress } = node
       if (progress) return progress.epoch === 0 ? 'reading the stream' : `epoch ${progress.epoch} of ${progress.epochs}`
+      if (node.score?.useless) return `${scoreText(node.score)}: no better than a constant`
       return scoreText(node.score) || `result ${node.id}`
     }
     case 'inference':

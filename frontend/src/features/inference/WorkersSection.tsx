@@ -1,11 +1,12 @@
 /** Machines elsewhere that serve an inference: what to type there, and the tokens that let them. For who may edit. */
-import { Alert, Button, Code, Group, Stack, Text } from '@mantine/core'
+import { Alert, Code, Group, Stack, Text } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { ConfirmDelete } from '~/components/ConfirmDelete'
 import { CopyButton } from '~/components/CopyButton'
 import { SmallPrint } from '~/components/Dimmed'
+import { FieldButton } from '~/components/FieldButton'
 import { LimitedInput } from '~/components/LimitedInput'
 import { NumberField } from '~/components/NumberField'
 import { ProblemAlert } from '~/components/ProblemAlert'
@@ -69,9 +70,7 @@ export function WorkersSection({ inference }: { inference: Inference }) {
               max={3660}
               {...form.getInputProps('days')}
             />
-            <Button size="xs" type="submit" mt={22} loading={create.isPending}>
-              Show the command
-            </Button>
+            <FieldButton loading={create.isPending}>Show the command</FieldButton>
           </Group>
         </form>
         <ProblemAlert error={create.error} />

@@ -9,6 +9,7 @@ import { Age } from '~/components/Age'
 import { DeleteButton } from '~/components/BatchActions'
 import { ButtonLink, StreamLink, TopicLink } from '~/components/ButtonLink'
 import { CopyAs } from '~/components/CopyAs'
+import { SmallPrint } from '~/components/Dimmed'
 import { EmptyState } from '~/components/EmptyState'
 import { ListPage } from '~/components/ListPage'
 import { NameCell } from '~/components/NameCell'
@@ -23,6 +24,7 @@ import { useSelected } from '~/lib/useSelected'
 import { DeploymentName } from './DeploymentName'
 import { RefusedAnnouncements } from './RefusedAnnouncements'
 import type { StreamListSearch } from './routes'
+import { SameRecords } from './SameRecords'
 
 const COLUMNS: DataTableColumn<Stream>[] = [
   {
@@ -32,6 +34,9 @@ const COLUMNS: DataTableColumn<Stream>[] = [
     render: (row) => (
       <NameCell description={row.description}>
         <StreamLink id={row.id}>stream {row.id}</StreamLink>
+        <SmallPrint>
+          <SameRecords stream={row} />
+        </SmallPrint>
       </NameCell>
     ),
   },

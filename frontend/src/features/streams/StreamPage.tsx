@@ -16,6 +16,7 @@ import { useSession } from '~/lib/session'
 import { DeploymentName } from './DeploymentName'
 import { RuleTab } from './RuleTab'
 import type { StreamSearch } from './routes'
+import { SameRecords } from './SameRecords'
 import { SamplesTab } from './SamplesTab'
 import { SendForm } from './SendForm'
 import { TrainingsTab } from './TrainingsTab'
@@ -42,6 +43,8 @@ export function StreamPage() {
           stream && (
             <Text size="sm" component="div">
               sent to <DeploymentName stream={stream} />
+              {stream.same_as !== null && ', '}
+              <SameRecords stream={stream} />
               {stream.note && (
                 <Text size="sm" c="dimmed" style={{ overflowWrap: 'anywhere' }}>
                   {stream.note}

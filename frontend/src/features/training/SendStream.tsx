@@ -28,7 +28,7 @@ const SHOWN = 20
 export function SendStream({ deployment }: { deployment: Deployment }) {
   const system = useQuery(systemRetrieveOptions())
   const configuration = useQuery(configurationsRetrieveOptions({ path: { id: String(deployment.configuration) } }))
-  const streams = useQuery(streamsListOptions({ query: { ordering: '-id', limit: SHOWN } }))
+  const streams = useQuery(streamsListOptions({ query: { ordering: '-id', limit: SHOWN, repeats: false } }))
   const online = deployment.mode === 'incremental'
   const shape = shapeOf(configuration.data?.model_details ?? [])
   return (

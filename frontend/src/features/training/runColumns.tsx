@@ -16,9 +16,10 @@ import { baselineText, beats } from '~/lib/baseline'
 import { formatMeasured, formatMetric, formatSeconds, NONE } from '~/lib/format'
 import { useSeriesColor } from '~/lib/palette'
 import { durationSeconds } from '~/lib/runs'
+import type { ScoreName } from '~/lib/scores'
 import { hasDiverged, mainMetric, metricTitle, stateNote, testMetric } from './metrics'
 import { RunProgress } from './RunProgress'
-import { columnTitle, runValue, valueText } from './runValues'
+import { columnOf, columnTitle, runValue, valueText } from './runValues'
 
 export type RunColumn = DataTableColumn<ResultRow>
 
@@ -59,6 +60,8 @@ export const TRAINED_ON: RunColumn = {
 
 /** One score, metric or parameter, which the API orders by. */
 export function value(column: string): RunColumn {
+  const found = columnOf(column)
+  const score = found?.kind === 'score' ? found.name : undefined
   return {
     accessor: column,
     title: columnTitle(column),
@@ -66,7 +69,12 @@ export function value(column: string): RunColumn {
     toggleable: false,
     width: 110,
     textAlign: 'right',
-    render: (row) => valueText(runValue(row, column)),
+    render: (row) => (
+      <>
+        {valueText(runValue(row, column))}
+        <Useless row={row} score={score} />
+      </>
+    ),
   }
 }
 
@@ -134,18 +142,12 @@ export const TEST: RunColumn = {
     const metrics = Object.entries(row.outcome?.test_metrics ?? {})
     const shown = main === null ? undefined : testMetric(row, main.name)
     if (metrics.length === 0) return NONE
-    const score = Object.entries(row.outcome?.scores ?? {}).at(0)
-    const useless = score && beats(row.outcome?.baseline, ...score) === false
     return (
       <Tooltip label={metrics.map(([name, value]) => `${name} ${formatMeasured(value)}`).join(', ')}>
         <span>
           {formatMeasured(shown)}
           {main && <SmallPrint>test {main.name}</SmallPrint>}
-          {useless && (
-            <Text size="xs" style={{ color: 'var(--kml-waiting)' }}>
-              {baselineText(row.outcome?.baseline, ...score)}
-            </Text>
-          )}
+          <Useless row={row} score={Object.keys(row.outcome?.scores ?? {}).at(0)} />
         </span>
       </Tooltip>
     )
@@ -166,6 +168,18 @@ export const AGE: RunColumn = {
   sortable: true,
   width: 96,
   render: (row) => <Age at={row.created_at} size="sm" />,
+}
+
+/** What is no better than the same answer always: a high score alone says nothing. */
+function Useless({ row, score }: { row: ResultRow; score: string | undefined }) {
+  const { baseline, scores } = row.outcome ?? {}
+  const value = score === undefined ? undefined : scores?.[score as ScoreName]
+  if (score === undefined || beats(baseline, score, value) !== false) return null
+  return (
+    <Text size="xs" style={{ color: 'var(--kml-waiting)' }}>
+      {baselineText(baseline, score, value)}
+    </Text>
+  )
 }
 
 function RunName({ row }: { row: ResultRow }) {

@@ -1,0 +1,15 @@
+/** Which stream announced the same records first; nothing where this one did. */
+import { StreamLink } from '~/components/ButtonLink'
+import type { Stream } from '~/lib/api'
+
+export function SameRecords({ stream }: { stream: Pick<Stream, 'same_as'> }) {
+  if (stream.same_as === null) return null
+  return (
+    <>
+      same records as{' '}
+      <StreamLink id={stream.same_as} inherit>
+        stream {stream.same_as}
+      </StreamLink>
+    </>
+  )
+}
