@@ -108,12 +108,12 @@ def test_records_that_are_announced_again_are_known_to_be_the_same(editor: APICl
     (message,) = services.pending_outbox()
     again = builders.make_stream(key=bytes(message.key), value=bytes(message.value))
     other = builders.make_stream(value=replace(first.control_message(), input_config={}).to_bytes())
-    shown = {each["id"]: each["same_as"] for each in editor.get("/api/streams/").json()["results"]}
+    shown = {stream["id"]: stream["same_as"] for stream in editor.get("/api/streams/").json()["results"]}
     assert shown == {first.pk: None, again.pk: first.pk, other.pk: None}
     once = editor.get("/api/streams/", {"repeats": False}).json()["results"]
-    assert [each["id"] for each in once] == [other.pk, first.pk]
+    assert [stream["id"] for stream in once] == [other.pk, first.pk]
     catalog = editor.get("/api/datasets/catalog/").json()["results"]
-    assert [each["id"] for each in catalog] == [other.pk, first.pk]
+    assert [stream["id"] for stream in catalog] == [other.pk, first.pk]
     services.delete_stream(first, actor=SYSTEM)
     assert editor.get(f"/api/streams/{again.pk}/").json()["same_as"] is None
 
@@ -125,5 +125,5 @@ def test_an_online_stream_is_the_same_where_it_begins_at_the_same_time(editor: A
     since = replace(online, since_ms=services.since_ms(first))
     again = builders.make_stream(value=since.to_bytes(), timestamp_ms=1_800_000_000_000)
     later = builders.make_stream(value=online.to_bytes(), timestamp_ms=1_800_000_000_000)
-    shown = {each["id"]: each["same_as"] for each in editor.get("/api/streams/").json()["results"]}
+    shown = {stream["id"]: stream["same_as"] for stream in editor.get("/api/streams/").json()["results"]}
     assert shown == {first.pk: None, again.pk: first.pk, later.pk: None}
