@@ -84,7 +84,9 @@ def score_of(result: TrainingResult) -> Score | None:
 
 def _useless(outcome: Mapping[str, Any]) -> bool:
     baseline, scores = outcome.get("baseline"), outcome.get("scores")
-    return bool(baseline and scores) and Baseline.model_validate(baseline).beaten_by(scores) is False
+    if not baseline or not scores:
+        return False
+    return Baseline.model_validate(baseline).beaten_by(scores) is False
 
 
 def tiers(uppers: Mapping[int, int | None]) -> dict[int, str]:
