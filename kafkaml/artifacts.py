@@ -17,6 +17,7 @@ from pathlib import Path
 from kafkaml.errors import ApiError, RefusedError
 
 __all__ = [
+    "CONTRACT_FILE",
     "ONNX_FILE",
     "ArtifactCache",
     "check_artifact_name",
@@ -28,6 +29,8 @@ __all__ = [
 
 # The model for ONNX Runtime, where it was converted.
 ONNX_FILE = "model.onnx"
+# The artifact of a trained model that says how records become its samples.
+CONTRACT_FILE = "contract.json"
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 # One path component without a leading dot, because names come from the network and from user code's process.

@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kafkaml.artifacts import CONTRACT_FILE
 from kafkaml.codecs import with_learnt
 from kafkaml.codecs.columns import contract_of
 from kafkaml.errors import KafkaMLError
 from kafkaml.exit_samples import EXITS_FILE, MAX_SAMPLES, ExitSamples, TierSamples
 from kafkaml.frameworks import FRAMEWORKS
 from kafkaml.input_format import InputFormat
-from kafkaml.wire.contract import CONTRACT_FILE, Contract, contract_document
+from kafkaml.wire.contract import Contract, contract_document
 from kafkaml.wire.contract import Learnt as ContractLearnt
 from kafkaml.wire.distributed import Exit, Scores
 from kafkaml.wire.outcome import TrainingOutcome

@@ -14,9 +14,8 @@ from backend.api.errors import NotFound
 from backend.deployments import storage
 from backend.deployments.models import Artifact, ResultVersion, TrainingResult
 from backend.deployments.versions import artifacts_of
-from kafkaml.artifacts import ONNX_FILE
+from kafkaml.artifacts import CONTRACT_FILE, ONNX_FILE
 from kafkaml.frameworks import FRAMEWORKS
-from kafkaml.wire.contract import CONTRACT_FILE
 from kafkaml.wire.framework import Framework
 
 __all__ = ["archive_chunks", "file_stem"]

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from kafkaml.artifacts import ONNX_FILE
-from kafkaml.wire.contract import CONTRACT_FILE
+from kafkaml.artifacts import CONTRACT_FILE, ONNX_FILE
 
 __all__ = ["COMMON_FILES", "FileUse", "loader"]
 

@@ -17,7 +17,6 @@ from pydantic import Field
 from kafkaml.wire.message import Message, Name
 
 __all__ = [
-    "CONTRACT_FILE",
     "DEFAULT_FIT_RECORDS",
     "FIT_RECORDS",
     "MAX_FIT_RECORDS",
@@ -40,8 +39,6 @@ __all__ = [
     "fit_records_of",
 ]
 
-# The artifact of a trained model that says how records become its samples.
-CONTRACT_FILE = "contract.json"
 # The entry of an ``input_config`` with the number of records from which an unbounded stream learns vocabularies and
 # scales.
 FIT_RECORDS = "fit_records"

@@ -16,12 +16,12 @@ from typing import Any
 
 import pytest
 
+from kafkaml.artifacts import CONTRACT_FILE
 from kafkaml.confluent import KafkaRecordReader
 from kafkaml.input_format import InputFormat
 from kafkaml.settings import KafkaSettings
 from kafkaml.testing import RecordingReporter
 from kafkaml.wire.choices import Direction
-from kafkaml.wire.contract import CONTRACT_FILE
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.incremental import Incremental
 from kafkaml.wire.outcome import TrainingOutcome

@@ -15,7 +15,8 @@ from rest_framework.test import APIClient
 from backend.api.tests import builders
 from backend.deployments import storage
 from backend.deployments.models import ResultVersion
-from kafkaml.wire.contract import CONTRACT_FILE, Contract, Learnt, LearntColumn, contract_document
+from kafkaml.artifacts import CONTRACT_FILE
+from kafkaml.wire.contract import Contract, Learnt, LearntColumn, contract_document
 
 pytestmark = pytest.mark.django_db
 
