@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,7 +14,10 @@ from kafka_ml_cli.dataset_views import print_preview
 from kafka_ml_cli.nouns import Identifier, add_delete_many, add_show
 from kafka_ml_cli.output import JsonOption, console, human_age, human_size, print_done, print_json, print_table
 from kafka_ml_cli.session import asked, client_of
-from kafkaml.sdk.types import Stream
+
+if TYPE_CHECKING:
+    # The types need pydantic, which would slow down every help text.
+    from kafkaml.sdk.types import Stream
 
 # The most numbers of a sample that fit on a line.
 _MOST_NUMBERS = 6
