@@ -61,9 +61,13 @@ class LauncherSettings(BaseSettings):
         return self.state_dir / "cluster-logs"
 
 
-def launcher_from_settings(settings: LauncherSettings | None = None, kafka: KafkaSettings | None = None) -> Launcher:
+def launcher_from_settings(
+    settings: LauncherSettings | None = None, kafka: KafkaSettings | None = None, *, backend_url: str = ""
+) -> Launcher:
     """Return the launcher that the settings name, for the controller: no other process may start, stop or
     observe work.
+
+    ``backend_url`` is where workers of this machine reach the API now; those that go on from before get it too.
     """
     settings = settings or LauncherSettings()
     base_env = worker_environment(kafka or KafkaSettings())
@@ -73,7 +77,11 @@ def launcher_from_settings(settings: LauncherSettings | None = None, kafka: Kafk
         return kubernetes_launcher(KubernetesSettings(), base_env, settings.logs_dir)
     return ProcessLauncher(
         settings.jobs_dir,
-        base_env={**base_env, "KML_STATE_DIR": str(settings.state_dir)},
+        base_env={
+            **base_env,
+            "KML_STATE_DIR": str(settings.state_dir),
+            **({"KML_JOB_BACKEND_URL": backend_url} if backend_url else {}),
+        },
         preload=PRELOADED if settings.warm_workers else (),
         grace_seconds=settings.worker_grace_seconds,
     )

@@ -82,6 +82,7 @@ class ProcessLauncher:
         self._ended: dict[str, tuple[int, Observed]] = {}
         self._complaints: dict[str, str] = {}
         jobs_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._readdress()
 
     # --- the contract ----------------------------------------------------------------------------------------------
 
@@ -221,6 +222,14 @@ class ProcessLauncher:
             known = {**known, "replicas": spec.replicas}
             write_atomically(folder.spec_file, orjson.dumps(known))
         return known
+
+    def _readdress(self) -> None:
+        """Give what is known to run the environment of today: the platform may have started again on other ports."""
+        for entry in os.scandir(self._jobs_dir):
+            folder = JobFolder(self._jobs_dir / entry.name)
+            known = read_json(folder.spec_file) if parse_work_name(entry.name) else None
+            if known is not None and (env := {**known["env"], **self._base_env}) != known["env"]:
+                write_atomically(folder.spec_file, orjson.dumps({**known, "env": env}))
 
     # --- making it so ----------------------------------------------------------------------------------------------
 

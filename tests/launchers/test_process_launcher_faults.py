@@ -190,6 +190,17 @@ def test_suspended_services_come_back_and_runs_are_lost(world: World) -> None:
     assert "shut down" in run.failure.cause
 
 
+def test_what_comes_back_gets_the_addresses_of_today(world: World) -> None:
+    python = {"PYTHONPATH": str(ROOT), "PROGRAM_STARTS": str(world.starts_file)}
+    launcher = world.launcher(base_env={**python, "PROGRAM_SAYS": "yesterday"})
+    launcher.launch(world.spec(name=SERVICE, always=True))
+    eventually(world.starts)
+    assert suspend_all(world.jobs, timeout_seconds=60) == []
+    after = world.launcher(base_env={**python, "PROGRAM_SAYS": "today"})
+    eventually(lambda: after.observe()[SERVICE].ready_replicas == 1 and len(world.starts()) == 2)
+    assert psutil.Process(int(world.starts()[1][1])).environ()["PROGRAM_SAYS"] == "today"
+
+
 def test_the_warm_server_ends_with_its_launcher(world: World) -> None:
     driver, _ = drive(world, "warm", "launch")
     eventually(world.starts)

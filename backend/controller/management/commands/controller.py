@@ -96,7 +96,8 @@ def _controller(
     interval_seconds: float,
     lease_seconds: float,
 ) -> Controller:
-    launcher = RoutingLauncher(own=launcher_from_settings(), connect=connect, placements=placements)
+    own = launcher_from_settings(backend_url=settings.url_for_workers)
+    launcher = RoutingLauncher(own=own, connect=connect, placements=placements)
     topics = _Topics(settings.kafka)
     store = DjangoStore(ensure_topics=topics.of)
     leadership = Leadership(lease_seconds=lease_seconds)
