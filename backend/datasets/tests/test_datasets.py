@@ -121,7 +121,7 @@ def test_a_data_set_is_a_slice_and_a_contract_in_versions(editor: APIClient, rea
         ({"contract": {**CONTRACT, "format": "AVRO"}}, "contract", "scheme"),
         ({"validation_rate": 0.6, "test_rate": 0.5}, "test_rate", "nothing to train on"),
         ({"slice": {"online": True, "end": 5}}, "slice.end", "with an end: expected since alone"),
-        ({"slice": {"fit_records": 5}}, "slice.fit_records", "together with online"),
+        ({"slice": {"fit_records": 5}}, "slice.fit_records", "expected online as well"),
         ({"slice": {"online": True}, "test_rate": 0.1}, "test_rate", "what validates tests"),
         (
             {

@@ -455,7 +455,8 @@ def test_who_else_reads_a_topic_and_what_kafka_keeps_of_it_is_shown(viewer: APIC
     found = viewer.get(f"/api/topics/{topic}/groups/").json()
     (group,) = [found_group for found_group in found["groups"] if found_group["group"] == f"{topic}-others"]
     assert (group["inference"], group["state"], group["lag"]) == (None, "empty", 2)
-    admin.set_topic_config(topic, {"retention.ms": "60000", "cleanup.policy": "compact"})
+    settings = {"retention.ms": "60000", "retention.bytes": "-1", "cleanup.policy": "compact"}
+    admin.set_topic_config(topic, settings)
     kept = viewer.get(f"/api/topics/{topic}/settings/").json()
     assert (kept["retention_ms"], kept["retention_bytes"], kept["cleanup_policy"]) == (60000, None, "compact")
     assert viewer.get("/api/topics/no-such-topic/settings/").status_code == 404
