@@ -62,6 +62,8 @@ class KafkaLoopClient:
         self._request_timeout_seconds = request_timeout_seconds
         self._recovery_timeout_seconds = recovery_timeout_seconds
         self._unknown_tail: set[PartitionKey] = set()
+        # By partition, the first and the next offset of records that were answered before and follow all others.
+        self._answered: dict[PartitionKey, tuple[int, int]] = {}
         self._closed = False
         self._interruption: KafkaMLError | None = None
         # Describes the present wait for a cluster of the outputs; empty without one. Read by any thread.
@@ -266,6 +268,7 @@ class KafkaLoopClient:
             raise
         self._waited()
         self._positions.commit(offsets)
+        self._commit_answered()
 
     def abort(self) -> None:
         """Drop the outputs since ``begin`` and rewind the input to the last commit."""
@@ -336,6 +339,7 @@ class KafkaLoopClient:
     def _rewind(self, offsets: Mapping[PartitionKey, int]) -> None:
         """Read again from ``offsets``; partitions that were revoked meanwhile are left to their new owner."""
         self._positions.rewind()
+        self._answered.clear()
         if self._tail is not None:
             self._unknown_tail |= offsets.keys() & (self._assignment.keys or set())
         self._assignment.seek(offsets)
@@ -379,6 +383,8 @@ class KafkaLoopClient:
         keys = {(place.topic, place.partition) for place in partitions}
         read = self._assignment.remove(keys)
         self._unknown_tail -= keys
+        for key in keys:
+            self._answered.pop(key, None)
         if self.listener is not None:
             self.listener.lost(keys)
         given_up = keys & self._positions.uncommitted.keys()
@@ -401,7 +407,32 @@ class KafkaLoopClient:
             self._look({key: place for key, place in committed.items() if place.offset >= 0})
             self._commit_starts([key for key, place in committed.items() if place.offset < 0])
             self._unknown_tail -= new
-        return [message for message in messages if not self._tail.is_answered(message)]
+        answered = [self._tail.is_answered(message) for message in messages]
+        if self._answered or any(answered):
+            self._pass_over(messages, answered)
+        return [message for message, is_answered in zip(messages, answered, strict=True) if not is_answered]
+
+    def _pass_over(self, messages: Sequence[Message], answered: Sequence[bool]) -> None:
+        """Commit records that get no answer here, because no batch of the caller's leads beyond them."""
+        for message, is_answered in zip(messages, answered, strict=True):
+            key: PartitionKey = (message.topic(), message.partition())  # type: ignore[assignment]
+            offset: int = message.offset()  # type: ignore[assignment]
+            if is_answered:
+                start, _ = self._answered.get(key, (offset, offset))
+                self._answered[key] = (start, offset + 1)
+            else:
+                self._answered.pop(key, None)
+        self._commit_answered()
+
+    def _commit_answered(self) -> None:
+        """Commit what was answered before, once everything before it is committed."""
+        uncommitted = self._positions.uncommitted
+        ends = {key: end for key, (start, end) in self._answered.items() if uncommitted.get(key, start) >= start}
+        if ends:
+            self._commit_input(ends, "committing what was answered before")
+            self._positions.commit(ends)
+            for key in ends:
+                del self._answered[key]
 
     def _look(self, committed: Mapping[PartitionKey, TopicPartition]) -> None:
         assert self._tail is not None
@@ -442,14 +473,16 @@ class KafkaLoopClient:
 
     def _commit_starts(self, keys: Sequence[PartitionKey]) -> None:
         """Leave a mark to search from, before the first outputs of these partitions are written."""
+        if keys:
+            starts = {key: self._positions.uncommitted[key] for key in keys}
+            self._commit_input(starts, "committing the start of the input")
+
+    def _commit_input(self, offsets: Mapping[PartitionKey, int], doing: str) -> None:
         assert self._tail is not None
-        if not keys:
-            return
         metadata = self._tail.metadata()
-        places = [TopicPartition(*key, self._positions.uncommitted[key], metadata) for key in keys]
+        places = [TopicPartition(*key, offset, metadata) for key, offset in offsets.items()]
         try:
             self._consumer.commit(offsets=places, asynchronous=False)
         except KafkaException as exception:
             self._rewind(dict(self._positions.uncommitted))
-            problem = to_error(error_of(exception), "committing the start of the input", self._log)
-            raise TransactionAborted(problem.message) from exception
+            raise TransactionAborted(to_error(error_of(exception), doing, self._log).message) from exception

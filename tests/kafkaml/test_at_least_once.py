@@ -126,6 +126,35 @@ def test_what_was_answered_and_not_committed_is_not_answered_again(
     assert answers(settings, target) == list(range(10))
 
 
+def test_what_was_answered_is_committed_though_nothing_follows(
+    settings: KafkaSettings, source: str, target: str, make_client: MakeClient
+) -> None:
+    write(settings, source, 0, 10)
+    client = make_client()
+    answer(client, target, poll(client, 4))
+    client.commit()
+    # The answers to 4 to 7 and to 9 arrive, then the worker dies before it commits.
+    records = poll(client, 6)
+    answer(client, target, [*records[:4], records[5]])
+    client.abort()
+    client.close()
+    successor = make_client()
+    (left,) = poll(successor, 1)
+    assert left.value == b"8"
+    assert successor.positions() == {(source, 0): 8}
+    answer(successor, target, [left])
+    successor.commit()
+
+    def is_through() -> bool:
+        assert not successor.poll(max_records=10, timeout_seconds=0.1)
+        return successor.positions() == {(source, 0): 10}
+
+    eventually(is_through, 30)
+    successor.close()
+    write(settings, source, 10, 11)
+    assert [record.value for record in poll(make_client(), 1)] == [b"10"]
+
+
 def test_a_worker_that_dies_before_its_first_commit_leaves_a_mark(
     settings: KafkaSettings, source: str, target: str, make_client: MakeClient
 ) -> None:
