@@ -23,9 +23,7 @@ export function RunProgress({ row }: { row: Pick<ResultRow, 'state' | 'progress'
           <Progress.Section value={view.percent} aria-label={`Progress of ${row.model_name}: ${view.text}`} />
         </Progress.Root>
       )}
-      <Text size="xs" style={{ whiteSpace: 'nowrap' }}>
-        {view.text}
-      </Text>
+      <Text size="xs">{view.text}</Text>
       {remaining && <SmallPrint>{remaining}</SmallPrint>}
     </Stack>
   )
