@@ -21,8 +21,8 @@ __all__ = ["AvroSink"]
 
 class AvroSink(Sink):
     """Sends dicts as schemaless Avro. Schemas are given as files (``data_scheme_filename``) or as text or objects
-    (``data_scheme``); without a schema for labels the stream has none. ``data_reshape``, e.g. ``"28 28"``, is the shape
-    in which models get a record's numbers; without it they are a vector.
+    (``data_scheme``); without a schema for labels the stream has no labels. ``data_reshape``, e.g. ``"28 28"``, is the
+    shape in which models get a record's numbers; without it they are a vector.
 
     For the other arguments see ``Sink``.
     """

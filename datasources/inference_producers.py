@@ -1,4 +1,5 @@
-"""What ``avro_inference``, ``raw_inference`` and ``json_inference`` have in common: values to predict, into a topic.
+"""InferenceProducer: the base of ``AvroInference``, ``RawInference`` and ``JsonInference``, which send values to
+predict.
 
 The names and arguments are those of Kafka-ML 1.0, whose HCOPD example imports ``datasources.avro_inference``.
 """

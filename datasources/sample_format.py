@@ -19,7 +19,7 @@ Array = npt.NDArray[Any]
 def to_array(sample: object) -> Array:
     """Return ``sample`` (a number, a list, a NumPy array, or a tensor of a framework) as a NumPy array."""
     if not isinstance(sample, np.ndarray) and hasattr(sample, "numpy"):
-        # Recognises tensors of TensorFlow and PyTorch without importing either.
+        # Tensors of TensorFlow and PyTorch are recognised by this method, so neither library has to be imported.
         sample = sample.numpy()
     try:
         return np.asarray(sample)
@@ -65,7 +65,7 @@ class SampleFormat:
         """
         if self.dtype is None:
             self.dtype = samples.dtype.newbyteorder("<") if samples.dtype.kind not in "SU" else np.dtype("S")
-            # Refuses what cannot be sent (objects, dates, complex numbers) with the reason.
+            # This call raises the error for samples that cannot be sent: objects, dates, complex numbers.
             dtype_to_wire(self.dtype)
         if self.shape is None:
             self.shape = samples.shape[1:]

@@ -69,7 +69,7 @@ class Sink:
     fields because programs written for the old library read them.
     """
 
-    # True in online sinks, whose streams have no end and are announced before their first record.
+    # Online sinks set this to True: their streams have no end and are announced before their first record.
     incremental = False
 
     def __init__(
@@ -108,8 +108,9 @@ class Sink:
         self.group_id = group_id
         self.boostrap_servers = _servers(boostrap_servers, bootstrap_servers, settings)
         self._settings = settings or KafkaSettings(bootstrap_servers=self.boostrap_servers)
-        # Of a sample written twice, after a lost acknowledgement, the announced ranges hold one record. An announcement
-        # written twice would train twice, so it goes through an idempotent writer.
+        # Samples need no idempotent writer. Where a lost acknowledgement leads to a second copy of a sample, the
+        # announced ranges hold only one. A second copy of an announcement would train twice, so announcements go
+        # through an idempotent writer.
         self._writer: SinkWriter = writer or KafkaRecordWriter(
             self._settings, timeout_seconds=timeout_seconds, idempotent=False
         )
@@ -309,7 +310,8 @@ class _TopicStream:
 def _deployment_id(value: object) -> int | bytes:
     if isinstance(value, bytes) and value:
         return value
-    # The wire format takes bytes. Text would be encoded by character, so "1" would address deployment 49.
+    # The control message's key holds the id as bytes. The character "1" is the byte 49, so an id given as text would
+    # address deployment 49.
     if isinstance(value, str) and value.strip().isdecimal():
         _logger.warning("deployment_id is the text %r: taken as the number %d", value, int(value))
         value = int(value)

@@ -22,7 +22,7 @@ _MAX_DOING_CHARS = 200
 
 
 class HttpHeartbeats:
-    """Called in every round of the relay with what it is doing; reports that every ten seconds. Never raises.
+    """Reports every ten seconds what the relay is doing. The relay calls it in every round. Never raises.
 
     Each request calls ``token`` for the service token, which may change.
     """

@@ -12,7 +12,7 @@ __all__ = ["RelayMetrics"]
 
 
 class RelayMetrics:
-    """Updated by the relay for each record and each poll of Kafka."""
+    """The relay updates these metrics for each record and each poll of Kafka."""
 
     def __init__(self) -> None:
         self._announcements = definitions.ANNOUNCEMENTS.made()
@@ -29,6 +29,6 @@ class RelayMetrics:
         self._last.set_to_current_time()
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the families."""
+        """Yield the metric families for Prometheus."""
         yield from self._announcements.collect()
         yield from self._last.collect()

@@ -72,7 +72,8 @@ class ControlRelay:
             # A test can end the process here.
             failpoint("logger.polled")
             if not self._handle(record, stop):
-                # Stopped while the backend was unavailable. The record is not committed, so it will be read again.
+                # The relay was stopped while the backend was unavailable. The record is not committed, so it will be
+                # read again.
                 return
             failpoint("logger.before_commit")
             self._commit(record)
