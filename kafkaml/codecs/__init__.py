@@ -1,6 +1,6 @@
 """Encodings of records. Start at ``codec_for``; ``StreamFormat`` defines what a format is."""
 
-# Imported for what they register.
+# Importing these modules registers their formats.
 from kafkaml.codecs import avro, columns, json, raw, telegraf  # noqa: F401
 from kafkaml.codecs.base import Array, Codec, DecodedBatch
 from kafkaml.codecs.registry import StreamFormat, format_of, formats

@@ -49,7 +49,8 @@ _NANOSECONDS = ("timestamp-nanos", "local-timestamp-nanos")
 
 
 class AvroCodec(Codec):
-    """One schema. A record with one scalar field is a scalar when ``scalar`` (labels), otherwise a vector of one.
+    """Reads and writes records of one schema. A record with a single scalar field becomes a scalar if ``scalar``
+    (labels), otherwise a vector of one.
 
     It has over 12 fields because it keeps what it worked out from the schema: its parsed form, framing, type and shape.
     """
@@ -96,7 +97,8 @@ class AvroCodec(Codec):
         try:
             return self._decode(values)
         except DecodeError:
-            # The records are not plain. Either all of them are framed, or the first error is reported.
+            # Records that cannot be decoded as they are may all be framed. If they are not, the first error is the one
+            # to report.
             with suppress(DecodeError):
                 return self._framed.decode(values)
             raise
@@ -276,7 +278,7 @@ class AvroCodec(Codec):
         try:
             return self._read(value, FRAME_BYTES, self._schema.plain)[1] == len(value)
         except DecodeError as error:
-            # A null in an otherwise valid record.
+            # A null in a field is a gap in a valid record, not a sign of another format.
             return error.gap != ""
         except NO_RECORD:
             return False

@@ -19,7 +19,8 @@ from kafkaml.errors import DecodeError
 __all__ = ["read_datum", "refuse_boundless"]
 
 _MAX_DEPTH = 256
-# Most free values in one record, or in one item of an array, because each byte sent could stand for that many values.
+# Most values without bytes (such as null) in one record, or in one item of an array. Each byte of an array could
+# otherwise claim any number of them.
 _MAX_FREE = 100
 _BYTES = {"null": 0, "boolean": 1, "int": 1, "long": 1, "float": 4, "double": 8, "bytes": 1, "string": 1, "enum": 1}
 
@@ -62,7 +63,7 @@ def read_datum(value: bytes, start: int, writer: Any, reader: Any) -> tuple[Any,
 class _Schema:
     def __init__(self, name: str) -> None:
         self._name = name
-        # None while a type is being examined.
+        # Needs of the named types; None while a type is being examined, so that a recursive type is noticed.
         self._named: dict[str, _Need | None] = {}
 
     def need(self, schema: Any) -> _Need:

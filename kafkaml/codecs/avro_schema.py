@@ -28,13 +28,13 @@ HINT = "expected an Avro record of numbers, booleans, enums, fixed or arrays of 
 _LEAVE_OUT_HINT = "leave the field out of the schema and of the records, or write a number in its place"
 
 _MAX_SCHEMA_CHARACTERS = 1 << 20
-# Limits for valid schemas too. More levels would exhaust the stack, more columns the memory.
+# These limits apply to valid schemas too: deeper ones would exhaust the stack, wider ones the memory.
 _MAX_DEPTH = 64
 _MAX_COLUMNS = 100_000
 _MAX_DECIMAL_BYTES = 256
 _MAX_SCALE = 300
 
-# Types with a fixed width on the wire, and others: int and long take as many bytes as they need.
+# Only float, double and boolean have a fixed width on the wire. An int or a long takes as many bytes as it needs.
 _FIXED_WIDTH = {"float": "<f4", "double": "<f8", "boolean": "|b1"}
 _PRIMITIVES = _FIXED_WIDTH | {"int": "<i4", "long": "<i8"}
 _NO_NUMBERS = frozenset({"uuid", "duration"})
@@ -88,7 +88,8 @@ class AvroSchema:
         self._name = name
         self._named = dict(self.full.get("__named_schemas", {})) if isinstance(self.full, Mapping) else {}
         self.columns: list[Column] = []
-        # Types without columns count too, because a few of them, each used twice by the next, could take forever.
+        # Count of all types, including those without columns. A chain of a few types, each of which uses the next one
+        # twice, would otherwise be compiled for hours.
         self._nodes = 0
         self.flatten = self._compiled(self.full, (), ())
         width = sum(column.width for column in self.columns)
@@ -143,7 +144,7 @@ class AvroSchema:
         if isinstance(kind, (Mapping, list)):
             return self._compiled(kind, path, above)
         if isinstance(kind, str) and kind in self._named and not isinstance(schema, Mapping):
-            # The name of a type that was defined earlier.
+            # The schema names a type that was defined earlier.
             return self._compiled(self._named[kind], path, above)
         logical = str(schema.get("logicalType") or "") if isinstance(schema, Mapping) else ""
         if logical in _NO_NUMBERS and kind in ("string", "fixed"):

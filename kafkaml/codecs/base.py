@@ -36,14 +36,14 @@ Array = npt.NDArray[Any]
 # Values of records; None stands for a record without value (a tombstone) or without key.
 Values = Sequence[bytes | None]
 
-# Gaps of records that intentionally are not samples; see ``DecodeError.gap``.
+# Reasons why a valid record is intentionally not a sample; see ``DecodeError.gap``.
 DELETION = "a deletion (null value)"
 NO_LABEL = "no label (null key)"
-# The gap of a good record that makes a sample only together with others.
+# The reason for a valid record that only makes a sample together with others.
 ALONE = "a record alone"
 
 
-# Limit for codecs with ``state``, because keys are kept and written along with the state of each.
+# Longest key that a codec with ``state`` accepts, because the key is kept and written along with its state.
 MAX_KEY_BYTES = 64 << 10
 
 
@@ -54,7 +54,8 @@ StateKey = tuple[int, bytes]
 class KeyedState(Protocol):
     """The state that a codec keeps per key between batches, because a sample is made of several records.
 
-    Changes of a batch become permanent when it is committed, in the order of batches; later batches see them earlier.
+    Later batches see the changes of a batch at once. The changes become permanent when the batch is committed. Batches
+    are committed in their order.
     """
 
     @property
@@ -183,7 +184,9 @@ class Codec(ABC):
             return self._decode_one_by_one(values)
 
     def decode_batch(self, batch: RecordBatch) -> DecodedBatch:
-        """Return the decodable ones of whole records. Most formats use only the values."""
+        """Return the decodable records of ``batch``, which also has their keys and times. Most formats use only the
+        values.
+        """
         return self.decode_each(batch.values())
 
     def _decode_one_by_one(self, values: Values) -> DecodedBatch:

@@ -18,7 +18,8 @@ _MAX_NUMBERS = 20_000
 _MIN_NUMBERS = 8
 _MOST = 0.6
 _NEARLY_ALL = 0.95
-# The range of magnitudes of measured values. Bytes in the wrong order nearly always give others.
+# Magnitudes of measured values nearly always lie in this range. Numbers read in the wrong byte order nearly always lie
+# outside it.
 _TINY, _HUGE = 1e-12, 1e12
 
 
@@ -57,7 +58,7 @@ def _float_shares(numbers: Array, swapped: Array) -> tuple[float, float]:
         shares = []
         for candidate in (numbers, swapped):
             size = np.abs(candidate.astype(np.float64))
-            # Negated, so that NaN counts as odd.
+            # Counting the plausible numbers, not the odd ones, makes NaN count as odd.
             shares.append(float(np.mean((size >= _TINY) & (size <= _HUGE))))
     return 1 - shares[0], shares[1]
 

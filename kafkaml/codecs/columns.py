@@ -113,7 +113,7 @@ class ColumnsCodec(Codec):
             return ()
         names, shapes = self._compiled.feature_names(), self._compiled.input_shapes()
         if any(shape != (len(names[name]),) for name, shape in shapes.items()):
-            # Windows, lists and pictures.
+            # Windows, lists and pictures are not vectors, so their elements have no names.
             return ()
         return [column_name for name in shapes for column_name in names[name]]
 

@@ -42,10 +42,11 @@ T = TypeVar("T")
 
 # The type of numbers where no data_type is declared, the one that models compute in.
 _FEATURES = np.dtype("<f4")
-# Exact for all integers that JSON readers agree on. Data sets narrow it when the labels turn out to be integers.
+# float64 is exact for all integers that JSON readers agree on. Data sets narrow it when all labels turn out to be
+# integers.
 _LABELS = np.dtype("<f8")
 _HINT = "expected a JSON number, an array of numbers (all of the same shape), or an object of numbers"
-# This many first records decide the form of all others.
+# Number of first records that decide the form of all others.
 _MAX_VOTES = 1000
 _MAX_SHAPE_VOTES = 200
 _BOM = b"\xef\xbb\xbf"
@@ -59,7 +60,7 @@ class JsonCodec(Codec):
     ``widens`` a whole number that ``dtype`` cannot hold makes a batch float64; otherwise it is an error.
     """
 
-    # As they were given.
+    # Samples are written as they were given, so JSON keeps their digits.
     keeps_numbers = True
 
     def __init__(
@@ -159,7 +160,8 @@ class JsonCodec(Codec):
         known: dict[str, Any] = {"data_type": self.dtype.name}
         if self._fields is not None:
             known["fields"] = self._fields.to_json()
-        # A vector of one would be read back as a number.
+        # A vector of one element and a number have the same shape in an announcement, so the vector's shape is not
+        # stored.
         if self.sample_shape is not None and self.sample_shape != (1,):
             known["data_reshape"] = shape_to_wire(self.sample_shape) or "1"
         return known
@@ -417,7 +419,7 @@ def _labels(config: Mapping[str, Any]) -> Codec | None:
     return JsonCodec(dtype, shape, name="labels", text_allowed=True, narrows=dtype.newbyteorder("=") == _LABELS)
 
 
-# Its records are readable without a codec.
+# JSON is text, so its records can be shown without a codec.
 register(
     StreamFormat(
         name=InputFormat.JSON,

@@ -66,9 +66,10 @@ class RegisteredSchema:
 # Returns the writer's schema with this id in the registry.
 SchemaLookup = Callable[[int], RegisteredSchema]
 
-# What old sinks write where no type is declared.
+# Types that old sinks write when they declare none.
 NO_TYPE = (None, "", "None", "NoneType")
-# Set by a user to say that the key is not a label. The value of old sinks (above) says nothing about labels of JSON.
+# The label type by which a user says that the key is not a label. ``NO_TYPE`` does not say that, because old sinks also
+# write it for JSON with labels.
 NO_LABELS = "none"
 
 

@@ -26,7 +26,7 @@ __all__ = ["SchemaRegistry", "SchemaRegistrySettings"]
 # Largest schema that is accepted. A longer text is not a schema.
 _MAX_ANSWER_BYTES = 4 << 20
 _MAX_IMPORTS = 100
-# An answer may take so many times as long as its next byte, with all that it refers to.
+# Time limit of a whole answer, with all schemas that it refers to, as a multiple of the limit for its next byte.
 _PATIENCE = 3
 
 
@@ -121,7 +121,7 @@ class SchemaRegistry:
         return found
 
     def _get(self, client: httpx.Client, path: str) -> dict[str, Any] | None:
-        """Return a document, None for one that there is not."""
+        """Return a document; None if it does not exist."""
         with client.stream("GET", f"{self._url}/{path}") as answer:
             if answer.status_code == httpx.codes.NOT_FOUND:
                 return None
@@ -139,7 +139,7 @@ class SchemaRegistry:
 def _body(answer: httpx.Response) -> bytes:
     """Return the body, ValueError where it is too long."""
     body = bytearray()
-    # Read as it is sent, because an answer that is compressed without being asked for could unpack to any size.
+    # The raw body is read, because a body that is compressed without being asked for could unpack to any size.
     for part in answer.iter_raw():
         body += part
         if len(body) > _MAX_ANSWER_BYTES:

@@ -169,7 +169,7 @@ class KafkaAdmin:
             (found,) = consumer.offsets_for_times([asked], timeout=self._timeout_seconds)
             if found.error:
                 raise KafkaException(found.error)
-            # Nothing is as new.
+            # Kafka answers with a negative offset when no record is that new. The group then begins at the end.
             offset = found.offset if found.offset >= 0 else high
         return TopicPartition(place.topic, place.partition, offset)
 

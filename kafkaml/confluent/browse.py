@@ -191,7 +191,7 @@ class TopicBrowser:
                 # block us.
                 "enable.partition.eof": True,
                 "fetch.wait.max.ms": 10,
-                # Little is read beyond what a page shows.
+                # Small queues and fetches keep the client from reading much more than a page shows.
                 "queued.min.messages": 1000,
                 "queued.max.messages.kbytes": 8 << 10,
                 "fetch.message.max.bytes": 1 << 20,

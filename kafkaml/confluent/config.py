@@ -13,7 +13,8 @@ from kafkaml.settings import KafkaSettings
 
 __all__ = ["MAX_RECORD_BYTES", "RecordSizes", "client_config", "consumer_config", "member_config", "producer_config"]
 
-# librdkafka would write to standard error directly. This way its lines get our format and level.
+# Lines of librdkafka go to this logger, which gives them our format and level. Otherwise librdkafka writes to standard
+# error.
 _logger = logging.getLogger("kafkaml.confluent.client")
 
 # The client retries an unavailable broker several times a second, with the same complaint each time.
@@ -67,7 +68,7 @@ class RecordSizes:
         return {
             "message.max.bytes": self.record_bytes,
             "batch.size": max(_MIN_BATCH_BYTES, min(_BATCH_BYTES, batch)),
-            # Limits the memory of unsent records.
+            # The size of the queue bounds the memory of unsent records.
             "queue.buffering.max.kbytes": max(128 << 10, 2 * self.record_bytes >> 10),
         }
 

@@ -290,7 +290,7 @@ class KafkaLoopClient:
             # The client returns None or a negative offset for unknown values.
             watermarks = self._consumer.get_watermark_offsets(position, cached=True)
             key = (position.topic, position.partition)
-            # It knows no position until it has polled a record, but the group may have committed one.
+            # The client has no position before it has polled a record, but the group may have committed one.
             offset = position.offset if position.offset >= 0 else self._positions.committed.get(key, -1)
             if watermarks and watermarks[1] >= 0 and offset >= 0:
                 lags[key] = max(0, watermarks[1] - offset)
@@ -345,7 +345,7 @@ class KafkaLoopClient:
         self._assignment.seek(offsets)
 
     def _committed(self, uncommitted: Mapping[PartitionKey, int]) -> dict[PartitionKey, int]:
-        """Ask Kafka for the committed positions; partitions without any start at their first uncommitted record."""
+        """Ask Kafka for the committed positions. A partition without one starts at its first uncommitted record."""
         places = {key: place.offset for key, place in self._ask_committed(uncommitted).items()}
         self._positions.committed |= {key: offset for key, offset in places.items() if offset >= 0}
         return {key: offset if offset >= 0 else uncommitted[key] for key, offset in places.items()}
@@ -372,7 +372,7 @@ class KafkaLoopClient:
         consumer.incremental_unassign(self._give_up(partitions, "a rebalance moved"))
 
     def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        # The group has already given them to other members, so a commit for them would be wrong and refused.
+        # The group has already given these partitions to other members. Kafka would refuse a commit for them, rightly.
         consumer.incremental_unassign(self._give_up(partitions, "this member was taken for dead and lost"))
 
     def _give_up(self, partitions: Sequence[TopicPartition], why: str) -> list[TopicPartition]:

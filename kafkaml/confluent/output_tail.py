@@ -1,8 +1,8 @@
 """OutputTail: finds input records that are answered already, by reading the outputs after the last commit.
 
 Used by ``loop.KafkaLoopClient`` where input and outputs are on several clusters, which no transaction spans. A worker
-that died between its outputs and its commit left answers that the commit does not cover; They carry their source in
-``SOURCE_HEADER``. Every commit notes how far the outputs were known then, so only later ones are searched.
+that died between its outputs and its commit left answers that the commit does not cover. These answers carry their
+source in ``SOURCE_HEADER``. Every commit notes how far the outputs were known then, so only later ones are searched.
 """
 
 from __future__ import annotations

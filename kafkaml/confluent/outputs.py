@@ -38,11 +38,11 @@ _IN_FLIGHT_SECONDS = 5.0
 _PATIENCE_SECONDS = 5.0
 # How long a new topic may take to become known in the whole cluster.
 _NEW_TOPIC_SECONDS = 5.0
-# Long enough to fill batches under load; a commit flushes without waiting for it.
+# Delay for filling batches. One millisecond is enough under load, and a commit does not wait for it.
 _LINGER_MS = 1
 
 
-# A cluster, and the topics that are there.
+# A cluster with those of its topics that are used.
 ClusterTopics = tuple[KafkaSettings, Sequence[str]]
 
 
@@ -98,7 +98,8 @@ class _ProducerOwner:
         for index, record in enumerate(records):
             topic, value, key, headers, timestamp_ms, partition = record
             try:
-                # The client would take texts too, and lists are invariant in their type.
+                # The type check fails because lists are invariant in their element type; the client would take texts
+                # too.
                 produce(topic, value, key, partition=partition, timestamp=timestamp_ms, headers=headers)  # type: ignore[arg-type]
             except (BufferError, KafkaException):
                 # The queue is full, which is rare. Retry this record with waiting and error handling.

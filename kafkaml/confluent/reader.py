@@ -26,7 +26,7 @@ __all__ = ["KafkaRecordReader"]
 _WAIT_SECONDS = 0.2
 # Up to this many foreign records between two ranges are skipped by reading; seeking past more of them is quicker.
 _MAX_SWEPT_GAP = 20_000
-# Long enough for an available broker.
+# An available broker answers within this time.
 _ANSWER_SECONDS = 5.0
 # A batch of large records is cut to about this size, so that no stream needs more memory than another.
 _BATCH_BYTES = 16 << 20
@@ -180,7 +180,8 @@ class KafkaRecordReader:
             count = min(batch_records, _FIRST_BATCH_RECORDS)
             missing = sum(span.end - span.start for span in spans.values())
             while ends and not self._gives_up():
-                # Asking for more than can come would only end with the time-out, at the end of every slice.
+                # Request at most what is missing. Otherwise the last request of every slice would wait until it times
+                # out.
                 with kafka_errors("reading", self._log):
                     messages = self._consumer.consume(max(1, min(count, missing)), _WAIT_SECONDS)
                 reached_ends = self._take_events(messages, spans)

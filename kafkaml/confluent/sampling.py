@@ -76,8 +76,8 @@ class TopicSampler:
         """Return about ``max_records`` committed records of ``topic``, from its start to its end.
 
         ``offsets`` (partition -> first and next offset) limits the slice. Each partition contributes its share of the
-        slice, or all records if there are not more. ``together``: those of a partition follow each other, and are its
-        newest. Raises StreamUnavailable for a topic that does not exist.
+        slice, or all records if there are not more. With ``together`` the records of a partition are its newest ones,
+        without gaps between them. Raises StreamUnavailable for a topic that does not exist.
         """
         deadline = time.monotonic() + timeout_seconds
         wanted = self._within(topic, offsets)
@@ -151,7 +151,7 @@ class _Taken:
         return sum(self._sizes.values())
 
     def take(self, record: Record) -> bool:
-        """Keep the record; whether its partition wants more."""
+        """Keep the record; return whether its partition wants more."""
         key = record.partition
         self.records.append(record)
         self._left[key] -= 1
@@ -171,7 +171,7 @@ def _plan(offsets: Slice, max_records: int, places: int) -> list[dict[int, _Wind
         if place < len(window)
     ]
     rounds: list[dict[int, _Window]] = []
-    # Of very many partitions several are read in a round.
+    # If there are more partitions than rounds, a round reads several of them.
     at_once = math.ceil(len(looks) / _PLACES)
     for key, window in looks:
         if not rounds or key in rounds[-1] or len(rounds[-1]) >= at_once:

@@ -1,6 +1,6 @@
 """SpreadOutput: outputs in topics of several clusters, which no transaction can span. Used by ``loop.KafkaLoopClient``.
 
-For a tier of a distributed model whose answers and intermediates go to different clusters.
+A tier of a distributed model needs it when its answers and its intermediates go to different clusters.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["SpreadOutput"]
 class SpreadOutput:
     """See ``outputs.Output``. At least once: all clusters have acknowledged before input positions are committed.
 
-    No two clusters have a topic of the same name here. ``marks`` are of all of them.
+    The topics of all clusters have different names, so one mapping ``marks`` holds the marks of all.
     """
 
     def __init__(

@@ -57,7 +57,7 @@ class KafkaTail(Closing):
         self._consumer.assign(positions)
 
     def close(self) -> None:
-        """Let the connection go."""
+        """Close the connection."""
         self._consumer.close()
 
     def records(self, *, idle_timeout_seconds: float | None = None) -> Iterator[Record]:
