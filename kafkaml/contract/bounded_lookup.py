@@ -11,7 +11,7 @@ _MAX_UNKNOWN = 10
 
 
 class BoundedLookup:
-    """Calls ``lookup`` once per id, and not again once it failed to answer or did not know ten ids."""
+    """Calls ``lookup`` once per id. Stops calling it once it has failed to answer, or has not known ten ids."""
 
     def __init__(self, lookup: SchemaLookup) -> None:
         self._lookup = lookup

@@ -27,10 +27,10 @@ _MAX_ONE_HOT = 20
 _MAX_VOCABULARY = 200
 _MAX_COLUMNS = 500
 _MAX_MISSING = 0.9
-# A record without it is not a sample.
+# A list or picture may be missing in fewer records than a number, because a record without it is not a sample.
 _MAX_MISSING_LISTS = 0.3
 _MAX_FLOAT32 = float(np.finfo(np.float32).max)
-# With this many records, nearly all different values mean names of single things.
+# From this many records on, a field whose values are nearly all different is taken for an id.
 _MIN_FOR_IDS = 20
 _ID_NAME = re.compile(r"(^|_)(id|ids|uuid|guid|seq|sequence|number|no|index|idx|offset|key|serial|row|nr)($|_)")
 _ID_END = re.compile(r"(id|uuid)$")

@@ -340,14 +340,12 @@ def _numbers(column: CompiledColumn, series: pl.Series) -> _Found:
 
 
 def _not_held(values: Array, missing: Flags | None) -> Flags | None:
-    """Return a mask of the values that float32 does not hold; None where it holds all, which takes two
-    passes to see.
-    """
+    """Return a mask of the values that float32 cannot hold; None if it can hold all."""
     if not len(values):
         return None
     if missing is None:
         low, high = values.min(), values.max()
-        # Also false for NaN.
+        # A NaN makes this comparison false too, and the slower check below then decides.
         if low >= -_MAX_FLOAT32 and high <= _MAX_FLOAT32:
             return None
     with np.errstate(invalid="ignore"):

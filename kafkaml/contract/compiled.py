@@ -50,8 +50,8 @@ class Decoded:
 
     ``waiting`` records get no answer, because their window is not full yet, or not at its stride. ``changes`` are for
     the changelog of the state, to be written with the answers. ``included[i]`` is what the answer to ``kept[i]``
-    carries. ``labels[i]`` is the label of ``kept[i]``, as of ``samples``, where labels are read; -1 or NaN: it has
-    none.
+    carries. ``labels[i]`` is the label of ``kept[i]`` in the form of ``samples``, if labels are read; -1 or NaN stands
+    for a missing label.
     """
 
     inputs: Mapping[str, Array]
@@ -207,7 +207,7 @@ class CompiledContract:
         """Return inputs by name, (samples, *shape), and labels of the samples ``part``, in that order; None without.
 
         Labels are int64 places among ``learnt.classes`` (samples,), or float32 numbers: (samples,), several of them
-        (samples, labels). A part of the part gives a part of the arrays.
+        (samples, labels). Calls for successive pieces of a part give successive pieces of its arrays.
         """
         windows = arrangement.windows
         places = windows.rows(part)
@@ -272,7 +272,8 @@ class CompiledContract:
             [*self.columns, *self.labels],
             self._texts,
             grouped=self._grouped,
-            # Serving needs neither, and the state of each key would hold them many times.
+            # Serving needs neither the time nor the run of a row, and both would be stored many times in the state of
+            # each key.
             timed=training and (self._grouped or contract.split == SplitBy.TIME),
             numbered=training and self._grouped,
             lookup=self._lookup,
@@ -358,7 +359,9 @@ class _TrainingRows:
 
 @dataclass(frozen=True)
 class _RowsUsed:
-    """Some of ``rows``. One field is copied at a time, because there may be a thousand and each is read alone."""
+    """The rows that ``used`` selects. Only one field is copied at a time, because there may be a thousand fields and
+    each of them is read alone.
+    """
 
     rows: Array
     used: npt.NDArray[np.bool_]

@@ -103,7 +103,7 @@ class Draft:
         dropped: dict[str, set[int]] = {}
         for detail in error.errors(include_url=False, include_input=False):
             loc: Place = detail["loc"]
-            # The remaining parts are names of kinds that pydantic tried.
+            # The rest of the place names the kinds that pydantic tried, which do not help the user.
             self._add(loc[: 3 if loc[0] in _LISTS else 2], _message(detail))
             name = str(loc[0])
             if len(loc) > 1 and isinstance(loc[1], int) and name in self._at:

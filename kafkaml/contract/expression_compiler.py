@@ -32,7 +32,7 @@ NAMES = {
     None: "NULL",
 }
 
-# Shown to users, in the order in which they look for them.
+# Names of functions in the order in which they are shown to users.
 FUNCTIONS = (
     "ABS", "SIGN", "SQRT", "CBRT", "EXP", "LN", "LOG", "POWER", "MOD", "FLOOR", "CEIL", "TRUNC", "ROUND", "SIN", "COS",
     "TAN", "ASIN", "ACOS", "ATAN", "ATAN2", "DEGREES", "RADIANS", "PI", "GREATEST", "LEAST", "COALESCE", "NULLIF",
@@ -45,7 +45,7 @@ FUNCTIONS = (
 class Value:
     expr: pl.Expr
     kind: FieldKind | None
-    # Of a literal.
+    # The value itself, if it is written out in the expression.
     literal: bool | int | float | str | None = None
 
 

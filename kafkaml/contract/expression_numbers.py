@@ -237,7 +237,8 @@ def member(compiler: Compiler, node: Any) -> Value:
         raise compiler.error(node, f"{NAMES[kind]} cannot be compared")
     if kind is None:
         return Value(pl.lit(None, dtype=pl.Boolean), BOOLEAN)
-    # Combine them as a balanced tree, because a chain would nest as deep as the list is long.
+    # ``any_horizontal`` combines the comparisons as a balanced tree. A chain of ORs would nest as deep as the list is
+    # long.
     return Value(pl.any_horizontal([value == other for other in others]), BOOLEAN)
 
 

@@ -83,7 +83,7 @@ def parsed(text: str) -> exp.Expr:
     end = len(text)
     try:
         _check_tokens(text)
-        # Parse it as a condition, because a statement may begin with words that are names of fields, such as load.
+        # The text is parsed as a condition, because names of fields such as "load" would otherwise begin a statement.
         tree = sqlglot.parse_one(text, dialect="postgres", into=exp.Condition)
     except TokenError as error:
         raise ExpressionError(
@@ -151,15 +151,17 @@ def check_size(text: str, tree: exp.Expr) -> None:
 
 
 def _size(node: exp.Expr, depth: int) -> tuple[int, int]:
-    """Return the most operations of ``node``, and of how many copies of fields its text may consist."""
+    """Return upper bounds for ``node``: how many operations it takes, and how many copies of fields its text consists
+    of.
+    """
     if depth < 0:
-        # It will be refused for its depth.
+        # An expression this deep will be refused for its depth, so its size does not matter.
         return 1, 1
     children = [child for child in node.iter_expressions() if not isinstance(child, (exp.Identifier, exp.DataType))]
     sizes = [_size(child, depth - 1) for child in children]
     work = 1 + _TIMES.get(type(node), 1) * sum(size for size, _ in sizes)
     if isinstance(node, (exp.In, exp.Case)) and node.this is not None:
-        # The value is compared with each of the others.
+        # IN and CASE evaluate their value once per comparison.
         work += len(children) * sizes[children.index(node.this)][0]
     work = min(work, 2 * _MAX_WORK)
     if isinstance(node, exp.Column):

@@ -40,7 +40,7 @@ def concatenated(compiler: Compiler, node: Any) -> Value:
 
 def concat(compiler: Compiler, node: Any) -> Value:
     parts = [compiler.take(expression, TEXT) for expression in node.expressions]
-    # As in PostgreSQL: NULL counts as nothing here.
+    # CONCAT skips NULL, as in PostgreSQL.
     return Value(pl.concat_str(parts, ignore_nulls=True), TEXT)
 
 
@@ -185,7 +185,7 @@ def element(compiler: Compiler, node: Any) -> Value:
     numbers = compiler.take(node.this, NUMBERS)
     if len(node.expressions) != 1:
         raise compiler.error(node, "one place in brackets was expected: field[1] is the first")
-    # The parser already counts from 0.
+    # The parser has already turned the index from 1 into one from 0.
     place = compiler.constant(node.expressions[0], "the place in a list, counted from 1", 0, 1_000_000)
     return Value(numbers.list.get(place, null_on_oob=True), NUMBER)
 

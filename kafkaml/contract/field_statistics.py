@@ -18,7 +18,7 @@ _TOP = 10
 
 
 def value_counts(counts: Mapping[str, int], most: int = _TOP) -> tuple[ValueCount, ...]:
-    """Return the most frequent values, of equally many the first sorted."""
+    """Return the most frequent values. Values of equal frequency are sorted."""
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return tuple(ValueCount(value=value, count=count) for value, count in ranked[:most])
 

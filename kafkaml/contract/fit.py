@@ -16,7 +16,7 @@ from kafkaml.wire.contract import Column, Contract, Encoding, FieldKind, LabelKi
 
 __all__ = ["asks_for_classes", "check_contract", "declared_shapes", "endless_problems"]
 
-# What a loss takes as labels: see ``mlcode_executor.frameworks.losses``.
+# The kinds of labels that losses take; see ``mlcode_executor.frameworks.losses``.
 _BINARY, _ONE_HOT, _NUMBERS, _CLASSES, _UNKNOWN = "binary", "one_hot", "numbers", "classes", ""
 _SHOWN = 6
 
@@ -36,7 +36,7 @@ def declared_shapes(contract: Contract) -> dict[str, Shape]:
 
 
 def endless_problems(contract: Contract) -> list[Problem]:
-    """Return what a data set without end cannot do, place by place."""
+    """Return the parts of a contract that a data set without end cannot have."""
     window, problems = contract.window, list[Problem]()
     if window is not None and window.horizon:
         problems.append(

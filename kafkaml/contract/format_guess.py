@@ -34,10 +34,11 @@ __all__ = ["FormatGuess", "guess_format"]
 _VOTES = 200
 _MAX_SCHEMAS = 8
 _MAX_CSV_COLUMNS = 1000
-# The comma comes last. Where another delimiter is in all lines, commas are part of numbers or texts.
+# Delimiters in the order in which they are tried. The comma comes last: in a file with another delimiter, commas are
+# part of numbers or texts.
 _DELIMITERS = (";", "\t", "|", ",")
 _NEARLY_ALL = 0.9
-# Both byte orders, because Java writes big-endian.
+# Types that are tried. They have both byte orders, because Java writes big-endian.
 _FLOATS = ("float32", "float64", ">f4", ">f8")
 _MIN_SIDE = 8
 _SAY_FORMAT = "say the format and its settings: AVRO with a schema, RAW with a type and a shape, JSON or CSV"
@@ -98,7 +99,7 @@ def guess_format(
 def _name_of(values: Sequence[bytes], config: Mapping[str, Any]) -> str:
     """Return the format that most of ``values`` look like; empty without one."""
     if config.get("data_scheme"):
-        # Avro's schemas are JSON.
+        # An Avro schema is JSON, so any other schema is Protobuf.
         return InputFormat.AVRO if str(config["data_scheme"]).lstrip()[:1] in ("{", "[", '"') else PROTOBUF
     if config.get("data_type"):
         return InputFormat.RAW
@@ -118,7 +119,7 @@ def _look(value: bytes) -> str:
         sample = loader_of(InputFormat.JSON, {})(value)
     except DecodeError as error:
         if error.gap:
-            # JSON but for NaN, as Python writes it.
+            # The value is JSON except for a NaN, as Python writes it.
             return InputFormat.JSON
         if text_of(value) is not None:
             return "text"
@@ -235,7 +236,7 @@ def _is_framed(values: Sequence[bytes], name: str, config: Mapping[str, Any], lo
     counts = {
         framing: _readable(values, name, {**config, "confluent_framing": framing}, lookup) for framing in (False, True)
     }
-    # JSON is read behind the id of a schema in any case, but faster when that is said.
+    # JSON behind a schema id can be read without knowing that it is framed, but reading is faster with that knowledge.
     return counts[True] > counts[False] or (name == InputFormat.JSON and 0 < counts[True] == counts[False])
 
 

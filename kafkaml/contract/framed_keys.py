@@ -46,7 +46,7 @@ class FramedKeys:
         return found if isinstance(found, str) else orjson.dumps(found, default=str).decode()
 
     def can_read(self, key: bytes) -> bool:
-        """Whether a key is one of them."""
+        """Whether a key was written by a registry's serializer and can be read."""
         try:
             return framed(key) and bool(self(key))
         except KafkaMLError:

@@ -50,7 +50,7 @@ TIMESTAMP: Path = ("_timestamp",)
 PARTITION: Path = ("_partition",)
 
 _KEY_KINDS = {KeyKind.TEXT: FieldKind.TEXT, KeyKind.NUMBER: FieldKind.NUMBER, KeyKind.BYTES: FieldKind.BYTES}
-# Lengths that integer serializers write.
+# Lengths in bytes of keys that Kafka's integer serializers write.
 _KEY_BYTES = (4, 8)
 
 
@@ -177,7 +177,7 @@ class FrameReader:
         if TIMESTAMP in wanted:
             times = np.array(columns.timestamps_ms, np.int64)[kept]
             milliseconds = pl.Series(TIMESTAMP[0], times)
-            # Kafka says -1 where there is none.
+            # Kafka uses -1 for a missing timestamp.
             known = milliseconds.to_frame().select(pl.when(pl.col(TIMESTAMP[0]) >= 0).then(pl.col(TIMESTAMP[0]) * 1000))
             series.append(known.to_series().cast(pl.Datetime("us")).dt.replace_time_zone("UTC").alias(TIMESTAMP[0]))
         if PARTITION in wanted:
@@ -253,7 +253,9 @@ def _value_reader(
 
 
 def _fixed_avro(config: Mapping[str, Any], fields: Mapping[Path, FieldKind]) -> np.dtype[Any] | None:
-    """Return the layout of records whose schema has one width and the ``fields`` as they are."""
+    """Return the layout of records that all have the same width and hold the ``fields`` in their final types; otherwise
+    None.
+    """
     try:
         columns = AvroSchema(config.get("data_scheme"), "the records").columns
     except DecodeError:

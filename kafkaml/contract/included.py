@@ -55,8 +55,8 @@ _WRITTEN: Mapping[FieldKind, Callable[[pl.Expr], pl.Expr]] = {
 class Included:
     """``names`` are fields (``reading.temperature``, ``_key``, ``_headers.x``) or otherwise columns.
 
-    A column has the value of its expression. Fields need not be declared in the contract: of a format whose records may
-    have any, such as JSON, a name that is neither is taken for one, and is null where a record has none. Raises
+    A column has the value of its expression. Fields need not be declared in the contract: in a format without a fixed
+    list of fields, such as JSON, any other name is taken for a field, which is null in records that lack it. Raises
     RefusedError for a name that no record of the format can have.
     """
 
@@ -74,7 +74,7 @@ class Included:
         there = () if (VALUE,) in fields else field_names(contract.format, contract.format_config, lookup)
         used: set[Path] = set()
         self._exprs: list[pl.Expr] = []
-        # Read these from the records again, because they are not columns of a frame.
+        # Fields that the contract does not declare are not in the frame, so they are read from the records again.
         self._undeclared: list[str] = []
         self._of_record: list[str] = []
         for name in names:

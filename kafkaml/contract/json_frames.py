@@ -155,7 +155,7 @@ class _PlainObjects:
             # NumPy counts several times faster than bytes do.
             if np.count_nonzero(np.frombuffer(joined, np.uint8) == _NEWLINE) == len(values) - 1:
                 rows = self._decoder.decode_lines(joined)
-                # Empty lines vanish.
+                # The decoder skips empty lines, so fewer rows than values mean that one value was empty.
                 return rows if len(rows) == len(values) else None
         except _UNREADABLE:
             pass
@@ -190,5 +190,5 @@ def _series(name: str, column: Sequence[Any], kind: FieldKind) -> pl.Series:
     try:
         return pl.Series(name, column, dtype=dtype, strict=True)
     except TypeError:
-        # Numbers count as texts too.
+        # A text field may hold numbers, for which Polars needs the conversion of each value.
         return pl.Series(name, [None if value is None else converted(value, kind) for value in column], dtype=dtype)

@@ -22,7 +22,7 @@ from kafkaml.wire.contract import Encoding, LearntColumn, Missing, Scaling
 
 __all__ = ["MAX_CLASSES", "Chunk", "class_names", "learn"]
 
-# No model could learn from an array with more elements.
+# Longest one-hot column. No model could learn from a longer one.
 _MAX_ONE_HOT = 1000
 _MAX_CATEGORIES = 100_000
 MAX_CLASSES = 10_000

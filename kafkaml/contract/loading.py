@@ -182,7 +182,8 @@ def _readable(scheme: object) -> Any:
     try:
         return logical_schema(scheme, "the records")
     except DecodeError:
-        # Says what is wrong with it, or reads it as numbers where only a logical type is.
+        # A schema whose logical types are invalid may still be valid without them. Otherwise this call raises an error
+        # that says what is wrong.
         return plain_schema(scheme, "the records")
 
 
@@ -216,7 +217,7 @@ def image_shape(value: bytes) -> tuple[int, ...] | None:
         place = 2 if value.startswith(_JPEG) else len(value)
         while place + 9 < len(value) and value[place] == 0xFF:
             marker, length = value[place + 1], struct.unpack_from(">H", value, place + 2)[0]
-            # Start of frame, of any kind; the others in between are tables.
+            # Markers for a start of frame, of any kind. The excluded markers in this range stand for tables.
             if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
                 height, width, channels = struct.unpack_from(">HHB", value, place + 5)
                 return (height, width, channels) if channels and height and width else None

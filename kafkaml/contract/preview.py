@@ -91,7 +91,7 @@ def preview(
 
 
 class _Previewing:
-    """One preview on its way."""
+    """One preview in progress."""
 
     def __init__(self, records: Sequence[Record], draft: Draft, compiled: CompiledContract) -> None:
         self._records = records

@@ -31,7 +31,7 @@ MAX_FIELDS = 500
 _MAX_DEPTH = 16
 _MAX_NAME = 200
 _MAX_AXES = 4
-# Of one sample.
+# Most elements of one sample.
 _MAX_ELEMENTS = 10_000_000
 _MAX_COUNTED = 200
 _QUOTED = 60
@@ -42,7 +42,7 @@ _ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?\s?(Z|[+-]\
 _TIME_NAME = re.compile(
     r"(^|_)(time|times|timestamp|ts|at|on|date|datetime|day|created|updated|modified|since|when|epoch|millis|ms)($|_)"
 )
-# 2000-01-01 to 2100-01-01, in seconds, and how many of a unit a second has.
+# Plausible times, from 2000-01-01 to 2100-01-01 in seconds, and how many of each unit make a second.
 _EPOCH = (946_684_800, 4_102_444_800)
 _UNITS = (1, 1_000, 1_000_000, 1_000_000_000)
 _NEAR_MS = 7 * 86_400_000
@@ -79,7 +79,7 @@ class FieldProfile:
         self.take(self.values)
 
     def take(self, values: list[Any]) -> None:
-        """Have other values, and count them."""
+        """Replace the values and count those that are present."""
         self.values = values
         self.present = sum(value is not None for value in values)
 
@@ -130,7 +130,7 @@ def words_of(name: str) -> str:
 def _leaves(sample: Mapping[Any, Any], above: Path) -> Iterator[tuple[Path, Any]]:
     for key, value in sample.items():
         if not isinstance(key, str) or not key or len(key) > _MAX_NAME or storable(key) != key:
-            # No expression could name it.
+            # Such a key cannot be named in an expression.
             continue
         path = (*above, key)
         if not isinstance(value, dict):
@@ -398,7 +398,7 @@ def _plain(value: Any) -> Any:
 def _floats(values: Sequence[Any]) -> Floats:
     """Return ``values`` as numbers; NaN for None and for numbers that are too large."""
     try:
-        # None becomes NaN.
+        # NumPy turns None into NaN.
         found = np.array(values, np.float64)
     except OverflowError:
         found = np.array([_float(value) for value in values])

@@ -31,7 +31,7 @@ from kafkaml.wire.proposal import LabelChoice, Proposal, RemarkCode, TimeSummary
 
 __all__ = ["NO_LABEL", "propose"]
 
-# Requests a contract without a label.
+# The value of ``label`` that asks for a contract without a label.
 NO_LABEL = "none"
 
 _KEY = "_key"
@@ -63,7 +63,7 @@ def propose(
 
 
 class _Proposing:
-    """One proposal on its way."""
+    """One proposal in progress."""
 
     def __init__(self, records: Sequence[Record], guess: FormatGuess, lookup: SchemaLookup | None) -> None:
         self._guess = guess

@@ -74,7 +74,8 @@ class ProtobufSchema:
     def at(self, places: Sequence[int]) -> Descriptor:
         """Return the message at ``places``: that of the file, of those nested in it, and so on.
 
-        As serializers of a Schema Registry write it before each record. Raises DecodeError where there is none.
+        Serializers of a Schema Registry write ``places`` before each record. Raises DecodeError if there is no such
+        message.
         """
         among, found = self._outermost, None
         for place in places:
@@ -178,6 +179,6 @@ def _descriptor(name: str, content: str) -> descriptor_pb2.FileDescriptorProto:
 def _said(output: str) -> str:
     """Return what protoc says, without its warnings."""
     reported = [line.partition(f"{_FILE}:") for line in output.splitlines()]
-    # Other lines are of its log.
+    # protoc also prints log lines, which do not name the file.
     lines = [f"line {rest}" for _, here, rest in reported if here and rest[:1].isdigit() and "warning:" not in rest]
     return "; ".join(lines)[:500] or output[-500:].strip() or "protoc gives no reason"

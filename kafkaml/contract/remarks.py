@@ -23,7 +23,7 @@ __all__ = ["Remarks", "listed"]
 
 _FEW = 50
 _IMBALANCED = 0.95
-# Nobody reads more of one kind.
+# Most remarks of one kind, because nobody reads more.
 _MAX_PER_CODE = 10
 # Share of records of another kind below which there is no remark.
 _MIN_GROUP = 0.02
@@ -38,7 +38,7 @@ _KINDS = {
 
 
 class Remarks:
-    """``all`` remarks so far."""
+    """Collects remarks in ``all``."""
 
     def __init__(self, remarks: Iterable[Remark] = ()) -> None:
         self.all = list(remarks)

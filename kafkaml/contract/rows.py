@@ -179,7 +179,7 @@ class RunBook:
 
     def _number(self, rows: Array, order: Rows, groups: Array, start: Rows, goes_on: Array) -> None:
         numbers = np.empty(len(order), np.int64)
-        # In this order a continued run comes before the runs of its group that begin here.
+        # Rows are in the order of runs, so the loop sees a continued run before the runs of its group that begin here.
         for place in np.flatnonzero(start == np.arange(len(order))).tolist():
             group = int(groups[order[place]])
             if not goes_on[place]:

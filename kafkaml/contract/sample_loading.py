@@ -27,9 +27,9 @@ _MAX_DEPTH = 16
 
 @dataclass
 class LoadedSample:
-    """``samples[i]`` is that of ``records[i]``, without its envelope; ``notes`` say which envelopes there were.
+    """``samples[i]`` is the content of ``records[i]`` without its envelope; ``notes`` say which envelopes there were.
 
-    ``looked_at`` counts all records that were, also the ``deletions`` and the ``failures`` among them.
+    ``looked_at`` counts all examined records, including ``deletions`` and ``failures``.
     """
 
     records: list[Record] = field(default_factory=list)

@@ -32,7 +32,7 @@ class Parts:
     left_out: int = 0
 
     def __str__(self) -> str:
-        """For results and logs."""
+        """Text for results and logs."""
         text = f"training {len(self.training)}, validation {len(self.validation)}, test {len(self.test)}"
         return text + (f", {self.left_out} across a border left out" if self.left_out else "")
 
@@ -100,7 +100,7 @@ def by_key(keys: Array, order: Rows, seed_hashes: Array, *, validation_rate: flo
 
 def _newest(order: Rows, oldest: Array, newest: Array, count: int) -> tuple[Rows, Rows]:
     """Return the ``count`` samples that begin last, and those that end before the first of them begins."""
-    # Those across the border of the next part are gone already.
+    # The caller has already removed the samples that cross the border to the next part.
     count = min(count, len(order))
     if not count:
         return order[:0], order

@@ -180,7 +180,7 @@ class WindowState:
         """Forget keys that now have a tombstone in the changelog."""
         gone = [slot for partition, key in keys if (slot := self._slots.get(partition, {}).pop(key, None)) is not None]
         self._free += gone
-        # Another key may have the slot when these are rolled back.
+        # Drop these slots from the undo lists. By the time of a roll-back another key may have the slot.
         for place, (slots, values) in enumerate(self._undo if gone else ()):
             kept = ~np.isin(slots, gone)
             self._undo[place] = slots[kept], _taken(values, kept)
@@ -236,7 +236,7 @@ class WindowState:
         ago = np.arange(2 - self._length, 1)
         tail = before["tail"].copy()
         _whole(tail)[groups] = _whole(laid)[np.maximum(place[ends][:, None] + ago, 0)]
-        # Clear the rest, so that nothing from other runs or keys gets into the changelog.
+        # Clear the unused places of the window, so that no rows of other runs or keys get into the changelog.
         _whole(tail)[-ago >= after["count"][:, None]] = bytes(self._row.itemsize)
         after["tail"] = tail
         return after
