@@ -51,10 +51,11 @@ class Datasets(Collection[types.Dataset]):
     ) -> types.Dataset:
         """Create a data set with its first version: all that ``topic`` holds now, unless a part of it is named.
 
-        ``partition``, ``start`` and ``end`` are offsets; ``since`` and ``until`` are times of the records. ``online``:
-        without end, for incremental training: all that the topic holds since ``since``, and what comes; vocabularies,
-        scales and classes are then those of the first window, of ``fit_records`` (1000) at least, and what validates
-        tests. Otherwise ``test_rate`` is 0.1 unless it is given. ApiError says what does not fit.
+        ``partition``, ``start`` and ``end`` are offsets; ``since`` and ``until`` are times of the records. With
+        ``online`` the data set has no end and serves incremental training: it holds what the topic received since
+        ``since``, and everything that will come. Vocabularies, scales and classes are then those of the first window,
+        of at least ``fit_records`` (1000) records, and the samples that validate also test. Without ``online``,
+        ``test_rate`` is 0.1 unless it is given. ApiError says what does not fit.
         """
         version = _version(locals())
         return self._create({"name": name, "description": description, **version})
@@ -75,7 +76,7 @@ class Datasets(Collection[types.Dataset]):
         validation_rate: float = 0.1,
         test_rate: float | None = None,
     ) -> types.DatasetVersion:
-        """Add a version to a data set; those before it stay as they are. Arguments as of ``create``."""
+        """Add a version to a data set; earlier versions stay as they are. The arguments are those of ``create``."""
         return types.DatasetVersion.model_validate(self._act(identifier, "versions", _version(locals())))
 
     def update(self, identifier: int, **changes: object) -> types.Dataset:
@@ -100,13 +101,13 @@ class Datasets(Collection[types.Dataset]):
     ) -> Preview:
         """Return what ``contract`` makes of a sample of ``topic``: columns, samples as a model gets them, problems.
 
-        Other arguments as of ``create``. A wrong contract is not an error: ``problems`` list its mistakes.
+        The other arguments are those of ``create``. A wrong contract is not an error: ``problems`` list its mistakes.
         """
         body = {**_version(locals()), "samples": samples}
         return Preview.model_validate(self._connection.request("POST", f"{self.path}preview/", body=body))
 
     def preview_version(self, identifier: int, *, version: int | None = None, samples: int = 12) -> Preview:
-        """Return the same of a version of a data set, the newest unless one is named."""
+        """Return the preview of a version of a data set, the newest unless one is named."""
         answer = self._connection.request(
             "GET", f"{self.path}{identifier}/preview/", params={"version": version, "samples": samples}
         )

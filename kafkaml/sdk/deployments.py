@@ -58,14 +58,14 @@ class Deployments(Collection[types.Deployment]):
         mode: ``{"indefinite": True, "monitoring_metric": "accuracy", "improvement": 0.05}``; the names are those of
         ``kafkaml.wire.incremental.Incremental``.
 
-        ``semi_supervised`` ``{"rounds": 5, "confidence": 0.9}`` (or ``{}``, which is the same) learns the stream's
-        unlabelled samples too, those of which the model is as sure.
+        ``semi_supervised`` ``{"rounds": 5, "confidence": 0.9}`` (or ``{}``, which is the same) also learns those of the
+        stream's unlabelled samples of which the model is at least as sure as ``confidence``.
 
         ``chain`` is what sub-models of distributed models are trained with, since their code does not say it:
         ``{"optimizer": "sgd", "learning_rate": 0.01, "loss_weights": {"edge": 0.5}}``; the names are those of
         ``kafkaml.wire.distributed.ChainTraining``, None means the defaults.
 
-        With a ``dataset`` it trains at once, on the newest version unless one is named, and needs no sink.
+        With a ``dataset`` the deployment trains at once, on the newest version unless one is named, and needs no sink.
         """
         settings = incremental.model_dump(exclude_unset=True) if isinstance(incremental, Incremental) else incremental
         semi = semi_supervised.to_json() if isinstance(semi_supervised, SemiSupervised) else semi_supervised
@@ -90,15 +90,18 @@ class Deployments(Collection[types.Deployment]):
         )
 
     def streams(self, identifier: int, *, limit: int = 20) -> list[types.StreamFit]:
-        """Return the newest streams with why the deployment cannot learn them; ``reason`` is empty where it may."""
+        """Return the newest streams, each with the ``reason`` why the deployment cannot learn it, empty where it may be
+        able to.
+        """
         path = f"{self.path}{identifier}/streams/"
         found = self._connection.request("GET", path, params={"limit": limit})
         return [types.StreamFit.model_validate(fit) for fit in found]
 
     def datasets(self, configuration: int, *, targets: str = "labels", limit: int = 200) -> list[types.DatasetFit]:
-        """Return versions of the newest data sets with why the models of a configuration cannot learn them.
+        """Return versions of the newest data sets, each with the reason why the models of a configuration cannot learn
+        it.
 
-        ``reason`` is empty where they may; ``limit`` counts data sets.
+        ``reason`` is empty where they may be able to. ``limit`` counts data sets.
         """
         asked = {"configuration": configuration, "targets": targets, "limit": limit}
         found = self._connection.request("GET", f"{self.path}datasets/", params=asked)

@@ -35,7 +35,7 @@ class Inferences(Runs[types.Inference]):
         self._kafka_settings = kafka_settings
 
     def restart(self, identifier: int) -> None:
-        """Start it again where it stopped reading."""
+        """Start an inference again where it stopped reading."""
         self._act(identifier, "restart")
 
     def create(
@@ -62,21 +62,23 @@ class Inferences(Runs[types.Inference]):
     ) -> types.Inference:
         """Serve a trained result; the format is the training stream's unless given.
 
-        It serves ``version``, or by default the current one, going over to another that becomes it. With ``replicas=0``
-        the platform launches none, and machines with a worker token serve (``create_worker_token``). With
-        ``max_replicas`` the lag chooses between ``replicas`` and that number. ``cluster`` is the id of another cluster
-        (``client.clusters.names()``); None is the platform's own. Answers carry their record's time where the output
-        topic keeps and takes it; with ``output_timestamps="written"`` that of their writing.
+        The inference serves ``version``. Without ``version`` it serves the current one, and changes over whenever
+        another version becomes current. With ``replicas=0`` the platform launches none, and machines with a worker
+        token serve (``create_worker_token``). With ``max_replicas`` the lag chooses between ``replicas`` and that
+        number. ``cluster`` is the id of another cluster (``client.clusters.names()``); None is the platform's own.
+        Answers carry their record's time where the output topic accepts and keeps it. With
+        ``output_timestamps="written"`` they carry the time of their writing.
 
-        It begins with the topic's first record, or where ``start`` says: ``"now"``, an offset of every partition
+        Reading begins with the topic's first record, or where ``start`` says: ``"now"``, an offset of every partition
         (``"1200"``) or a time (``"2026-01-31T12:30:00Z"``). After a restart it continues where it stopped.
 
-        Answers carry what ``include`` names of each record, as it is there: columns and fields of the contract of the
-        data set that trained the result, other fields of its records, and ``_key``, ``_timestamp``, ``_partition``,
-        ``_offset`` and ``_headers.NAME``: ``["machine", "_timestamp"]``.
+        Answers carry the values of their record that ``include`` names, unchanged. Names are columns and fields of the
+        contract of the data set that trained the result, other fields of its records, and ``_key``, ``_timestamp``,
+        ``_partition``, ``_offset`` and ``_headers.NAME``: ``["machine", "_timestamp"]``.
 
-        A tier of a distributed model hands what is less sure than ``limit`` (above 1/classes, at most 1) to
-        ``upper_topic``, the input of the next tier, and answers the rest; without both it answers everything.
+        A tier of a distributed model hands the samples of which it is less sure than ``limit`` (above 1/classes, at
+        most 1) to ``upper_topic``, the input of the next tier, and answers the rest. Without both arguments it answers
+        everything.
         """
         return self._create(locals())
 
@@ -98,12 +100,13 @@ class Inferences(Runs[types.Inference]):
         return types.InputCheck.model_validate(self._connection.request("POST", f"{self.path}check/", body=fields))
 
     def propose_chain(self, result: int, *, prefix: str | None = None, joining: bool = False) -> types.ChainReport:
-        """Return free topics, which begin with ``prefix``, and limits for the chain that a trained result is part of.
+        """Return unused topics, whose names begin with ``prefix``, and limits for the chain that a trained result is
+        part of.
 
-        ``joining``: tiers that are served already keep their topics, so that those of the others fit.
+        With ``joining``, tiers that are already served keep their topics, and the other tiers get topics that fit them.
 
-        A limit sends up least at nearly the best accuracy, as the samples tell that the training held out; see
-        ``client.results.exits`` for all others.
+        Each limit is the one that sends up the fewest samples at nearly the best accuracy, judged by the samples that
+        the training held out. ``client.results.exits`` shows all other limits.
         """
         params = {"result": result, "prefix": prefix, "joining": joining or None}
         return types.ChainReport.model_validate(self._connection.request("GET", "/chains/", params=params))
@@ -123,10 +126,9 @@ class Inferences(Runs[types.Inference]):
     ) -> list[types.Inference]:
         """Serve all sub-models of the chain that ``result`` is part of, or none; return their inferences from below.
 
-        What is left out is as ``propose_chain`` says. ``start`` is where the lowest tier begins to read, as that of
-        ``create``; those above read all that is handed up to them. ``tiers`` are fields of inferences for those that
-        are to differ:
-        ``{"result": ..., "limit": 0.8, "replicas": 2, "upper_topic": ...}``.
+        What is left out is as ``propose_chain`` proposes it. ``start`` is where the lowest tier begins to read, as in
+        ``create``; the tiers above read everything that is handed up to them. ``tiers`` are fields of inferences for
+        the tiers that are to differ: ``{"result": ..., "limit": 0.8, "replicas": 2, "upper_topic": ...}``.
         """
         fields = {name: value for name, value in locals().items() if name != "self" and value is not None}
         answer = self._connection.request("POST", "/chains/", body={**fields, "tiers": list(tiers)})
@@ -138,18 +140,18 @@ class Inferences(Runs[types.Inference]):
         return self._replace(identifier, {"replicas": replicas, **most})
 
     def set_limit(self, identifier: int, limit: float) -> types.Inference:
-        """Let a tier that hands up decide by another limit.
+        """Change the limit by which a tier decides what it hands up.
 
-        The replicas take it between two transactions, without a restart; ``wait_swapped`` waits for that. Raises
-        RefusedError for one by which nothing would go up, and for inferences that answer everything themselves.
+        The replicas change over between two transactions, without a restart; ``wait_swapped`` waits for that. Raises
+        RefusedError for a limit by which nothing would go up, and for inferences that answer everything themselves.
         """
         return self._replace(identifier, {"limit": limit})
 
     def set_include(self, identifier: int, include: Sequence[str]) -> types.Inference:
-        """Let answers carry other columns and fields of their records; none: nothing. See ``create``.
+        """Change which columns and fields of their records answers carry; an empty list means none. See ``create``.
 
-        The replicas go over between two transactions, without a restart; ``wait_swapped`` waits for that. Raises
-        RefusedError for names that records cannot have, and for inferences of no data set.
+        The replicas change over between two transactions, without a restart; ``wait_swapped`` waits for that. Raises
+        RefusedError for names that records cannot have, and for inferences whose result was not trained on a data set.
         """
         return self._replace(identifier, {"include": list(include)})
 
@@ -157,8 +159,8 @@ class Inferences(Runs[types.Inference]):
         """Serve another version of the result, whichever is current.
 
         The replicas load it while the present one answers and change over between two transactions, so no record is
-        lost, repeated or reordered; ``wait_swapped`` waits for that. Raises RefusedError for a version that takes or
-        answers something else.
+        lost, repeated or reordered; ``wait_swapped`` waits for that. Raises RefusedError for a version whose inputs or
+        outputs differ.
         """
         return self._changed(identifier, "swap", {"version": version})
 
@@ -180,11 +182,12 @@ class Inferences(Runs[types.Inference]):
         keyed: bool = False,
         rule: Mapping[str, object] | None = None,
     ) -> types.Inference:
-        """Let a version answer a share of the keys, in the same transactions and order; again: change the share.
+        """Let a version answer a share of the keys, in the same transactions and order. A repeated call changes the
+        share.
 
-        ``labelled``: keys are the right answers, so that accuracy is computed. ``keyed``: each key is to be answered by
-        one version only, which is refused for an input without keys. ``rule``: ``{"metric": "agreement" or "accuracy",
-        "at_least": ..., "records": ...}`` promotes or drops it automatically.
+        ``labelled`` says that keys are the right answers, from which accuracy is computed. With ``keyed`` each key is
+        answered by one version only, which is refused for an input without keys. ``rule``: ``{"metric": "agreement" or
+        "accuracy", "at_least": ..., "records": ...}`` promotes or drops it automatically.
         """
         body = {"version": version, "share": share, "labelled": labelled, "keyed": keyed, "rule": rule}
         return self._changed(identifier, "canary", body)
@@ -199,10 +202,10 @@ class Inferences(Runs[types.Inference]):
         labelled: bool = False,
         rule: Mapping[str, object] | None = None,
     ) -> types.Inference:
-        """Let a version answer the same input into a topic of its own; returns the inference that does.
+        """Let a version answer the same input into a separate topic; returns the inference that does so.
 
-        It has a group of its own, which begins with the topic's first record, or where ``start`` says (see ``create``).
-        See ``canary`` for ``labelled`` and ``rule``.
+        The shadow has its own consumer group, which begins with the topic's first record, or where ``start`` says (see
+        ``create``). See ``canary`` for ``labelled`` and ``rule``.
         """
         given = {"output_topic": output_topic, "start": start}
         named = {name: value for name, value in given.items() if value is not None}
@@ -217,9 +220,9 @@ class Inferences(Runs[types.Inference]):
         return self._changed(identifier, "drop")
 
     def wait_swapped(self, identifier: int, *, timeout_seconds: float = 300) -> types.Inference:
-        """Wait until all replicas answer with the wanted version, and return the inference.
+        """Wait until all replicas answer with the requested version, and return the inference.
 
-        Raises FailedError when they could not go over to it, DeadlineExceeded when it takes too long.
+        Raises FailedError when they could not change over to it, DeadlineExceeded when it takes too long.
         """
 
         def look() -> types.Inference | None:
@@ -278,12 +281,12 @@ class Inferences(Runs[types.Inference]):
         Avro dicts; flat ones get ``shape`` where the format says none. They are real records of the input topic, which
         other inferences read as well. Kafka is reached as ``Client.kafka_settings`` says.
 
-        What a tier of a distributed model hands up is answered by the tiers above, where they run on the platform's own
-        Kafka; ``Prediction.tier`` says by which.
+        Samples that a tier of a distributed model hands up are answered by the tiers above, if these run on the
+        platform's own Kafka. ``Prediction.tier`` names the tier that answered.
 
-        A sample that the inference gave up to its dead letters is a DeadLettered in the list. Raises SampleError for
-        samples that do not fit (nothing is sent then), RefusedError when the inference does not run, AnswersMissing
-        after ``timeout_seconds``, BrokerError when Kafka cannot be reached.
+        The list has a DeadLettered in place of each sample that became a dead letter. Raises SampleError for samples
+        that do not fit (nothing is sent then), RefusedError when the inference does not run, AnswersMissing after
+        ``timeout_seconds``, BrokerError when Kafka cannot be reached.
         """
         # Import late, because only predicting needs Kafka's client and the codecs.
         from kafkaml.confluent.exchange import KafkaExchange
@@ -333,9 +336,10 @@ class Inferences(Runs[types.Inference]):
     def create_worker_token(
         self, identifier: int, *, name: str = "worker", days: float = 365
     ) -> types.WorkerTokenRecord:
-        """Create a token for machines elsewhere that serve it; the answer is the only place where it can be read.
+        """Create a token with which machines elsewhere serve an inference; the answer is the only place where it can be
+        read.
 
-        Any number of machines may use it, each under a name of its own; what they type is in ``commands``.
+        Any number of machines may use the token, each under its own name. ``commands`` hold what to type on them.
         """
         answer = self._connection.request(
             "POST", f"{self.path}{identifier}/worker_tokens/", body={"name": name, "days": days}
@@ -343,12 +347,12 @@ class Inferences(Runs[types.Inference]):
         return types.WorkerTokenRecord.model_validate(answer)
 
     def worker_tokens(self, identifier: int) -> Sequence[types.WorkerTokenRecord]:
-        """Return its worker tokens, the newest first."""
+        """Return the worker tokens of an inference, the newest first."""
         pages = self._connection.pages(f"{self.path}{identifier}/worker_tokens/")
         return [types.WorkerTokenRecord.model_validate(token) for token in pages]
 
     def revoke_worker_token(self, identifier: int, token: int) -> None:
-        """Revoke a worker token by its id. The machines that it let in end with their next report."""
+        """Revoke a worker token by its id. The machines that use it stop at their next report."""
         self._connection.request("DELETE", f"{self.path}{identifier}/worker_tokens/{token}/")
 
     def _labels(self, inference: types.Inference) -> Sequence[str]:
@@ -367,8 +371,8 @@ class Inferences(Runs[types.Inference]):
     ) -> types.Trial:
         """Send one sample through Kafka and return its answer; ``sample`` is a number, (nested) lists or a dict.
 
-        A real record of the input topic. Waits ``timeout_seconds`` (at most 30) for the answer, and returns at most
-        ``max_values`` of its numbers, in a flat list then.
+        The sample becomes a real record of the input topic. Waits ``timeout_seconds`` (at most 30) for the answer.
+        Returns at most ``max_values`` of its numbers; they are a flat list if some are left out.
         """
         body = {"sample": sample, "shape": shape, "timeout_seconds": timeout_seconds, "max_values": max_values}
         return types.Trial.model_validate(self._connection.request("POST", f"{self.path}{identifier}/try/", body=body))
@@ -381,7 +385,7 @@ class Inferences(Runs[types.Inference]):
         )
 
     def history(self, identifier: int, *, step_minutes: int = 1) -> types.ServingHistory:
-        """Return how it served in the last 24 hours, in steps of 1 to 60 minutes."""
+        """Return how an inference served in the last 24 hours, in steps of 1 to 60 minutes."""
         answer = self._connection.request("GET", f"{self.path}{identifier}/history/", params={"step": step_minutes})
         return types.ServingHistory.model_validate(answer)
 

@@ -34,13 +34,14 @@ Samples = Sequence[object] | Array
 class Prediction:
     """A model's answer to one sample.
 
-    ``values`` is its output for that sample, (*output_shape) and at least one axis, NaN where it was not finite; of a
-    model with several it is the last one, and ``outputs`` has all. ``class_index``, ``label`` and ``probability`` (0 to
-    1) are of the likeliest class: None where the output is not a choice between classes, ``probability`` also where the
-    model gives other scores. ``version`` is that of the model which answered, trained as ``result``. ``seconds`` went
-    by between the sending and the answer. ``source`` and ``place`` say where the sample's record and the answer are:
-    ``topic[partition]@offset``. ``tier`` is the sub-model of a distributed model that answered, empty for others.
-    ``include`` is what the answer carries of the record, by name: see ``include`` of the inference.
+    ``values`` is the model's output for that sample, (*output_shape) with at least one axis; numbers that were not
+    finite are NaN. Of several outputs ``values`` is the last one, and ``outputs`` has all. ``class_index``, ``label``
+    and ``probability`` (0 to 1) describe the likeliest class. They are None where the output is not a choice between
+    classes; ``probability`` is also None where the scores are not probabilities. ``version`` of ``result`` is the model
+    that answered. ``seconds`` is the time from sending to the answer. ``source`` and ``place`` are the places of the
+    sample's record and of the answer: ``topic[partition]@offset``. ``tier`` is the sub-model of a distributed model
+    that answered, empty for others. ``include`` has the values of the record that the answer carries, by name; see
+    ``include`` of the inference.
     """
 
     values: Array = field(repr=False)
@@ -58,7 +59,7 @@ class Prediction:
 
 
 class AnswersMissing(DeadlineExceeded):
-    """Not all answers came in time. ``answers`` has those that did, in the order of the samples, None for the others.
+    """Not all answers came in time. ``answers`` is in the order of the samples, with None for each missing answer.
 
     The records stay in the input topic, and will be answered when the inference gets to them.
     """
@@ -76,7 +77,7 @@ class AnswersMissing(DeadlineExceeded):
         timeout_seconds: float,
         ask: Callable[[int], Inference],
     ) -> AnswersMissing:
-        """Return the error for an inference; ``ask`` tells how it is now."""
+        """Return the error for an inference; ``ask`` fetches its present state."""
         missing = sum(answer is None for answer in answers)
         try:
             hint = _why_missing(ask(identifier))
@@ -125,9 +126,9 @@ def exchange_samples(
     timeout_seconds: float,
     tiers: Sequence[Inference] = (),
 ) -> list[Prediction | DeadLettered | None]:
-    """Send ``values`` and return the outcome of each, in order; None where there was none in time.
+    """Send ``values`` and return the outcome of each, in order; None if there was no answer in time.
 
-    ``tiers`` are the inferences above, to which this one, and they, hand up what they are not sure of.
+    ``tiers`` are the inferences above, one of which may answer a sample that this inference hands up.
     """
     handed_up_in = {tier.input_topic for tier in tiers}
     began = time.monotonic()

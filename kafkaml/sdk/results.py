@@ -93,7 +93,8 @@ class Results(Runs[types.TrainingResult]):
         self._connection.download(f"{self.path}{identifier}/confusion_matrix.png", path)
 
     def exits(self, identifier: int, limits: Sequence[float | None] = ()) -> types.ExitCurvesReport:
-        """Return what ``limits`` would do in the chain of a result: from below, None for one that is proposed.
+        """Return what ``limits`` would do in the chain of a result. They are listed from the lowest tier up; None
+        stands for the proposed limit.
 
         Raises ApiError with status 404 for an ordinary model, or one that is not trained.
         """

@@ -21,7 +21,7 @@ class Runs(Collection[Run]):
     topic: str
 
     def stop(self, identifier: int) -> None:
-        """Ask it to stop."""
+        """Ask the run to stop."""
         self._act(identifier, "stop")
 
     def logs(self, identifier: int, *, offset: int = 0, replica: int | None = None) -> types.LogPart:
@@ -39,10 +39,10 @@ class Runs(Collection[Run]):
         timeout_seconds: float = 600,
         on_change: Callable[[Run], None] | None = None,
     ) -> Run:
-        """Wait until it is in ``state`` and return it; each version seen on the way goes to ``on_change``.
+        """Wait until the run is in ``state`` and return it. ``on_change`` gets the run each time it is fetched.
 
-        Raises FailedError with cause and hint when it fails or ends otherwise first, DeadlineExceeded when it takes too
-        long. Driven by live events, with a check every few seconds in case one was missed.
+        Raises FailedError with cause and hint when the run fails or ends in another state, DeadlineExceeded when it
+        takes too long. Driven by live events, with a check every few seconds in case one was missed.
         """
 
         def look() -> Run | None:

@@ -12,7 +12,7 @@ from kafkaml.wire.export import ExportFormat
 
 __all__ = ["download_samples"]
 
-# The server gives up first.
+# Longer than the server's own limit for an export, so that its error arrives.
 _EXPORT_SECONDS = 2000.0
 
 

@@ -41,9 +41,11 @@ class Streams(Collection[types.Stream]):
         since_ms: int | None = None,
         unlabelled_topic: str = "",
     ) -> dict[str, Any]:
-        """Announce records that are in ``topic`` already: of one partition from ``start`` up to ``end``, otherwise all;
-        to a deployment that learns online those not older than ``since_ms`` (since 1970; None: from now on) and all
-        that will come.
+        """Announce records that are already in ``topic`` to a deployment.
+
+        These are the records of one partition from ``start`` up to ``end``, otherwise all. A deployment that learns
+        online gets the records that are not older than ``since_ms`` (since 1970; None: from now on), and all that will
+        come.
 
         For a semi-supervised deployment all of ``unlabelled_topic`` is announced with it, as samples without labels. A
         repeated call for the same records announces nothing more. ApiError explains what does not fit.
@@ -66,15 +68,15 @@ class Streams(Collection[types.Stream]):
         return answer
 
     def preview(self, identifier: int, *, limit: int = 24, offset: int = 0) -> types.StreamPreview:
-        """Return samples as training will see them, of at most ``limit`` records behind the first ``offset`` ones."""
+        """Return samples as training will see them, from at most ``limit`` records after the first ``offset`` ones."""
         answer = self._connection.request(
             "GET", f"{self.path}{identifier}/preview/", params={"limit": limit, "offset": offset}
         )
         return types.StreamPreview.model_validate(answer)
 
     def statistics(self, identifier: int) -> Preview:
-        """Return the columns of a stream with their statistics, and the balance of its labels, over 1,000 records
-        spread over it, as ``client.datasets.preview`` does for a data set.
+        """Return the columns of a stream with their statistics, and the balance of its labels. They are computed from
+        1,000 records spread over the stream, as ``client.datasets.preview`` does for a data set.
         """
         return Preview.model_validate(self._connection.request("GET", f"{self.path}{identifier}/statistics/"))
 

@@ -38,13 +38,13 @@ class Webhooks(Collection[types.Webhook]):
         return self._patch(identifier, changes)
 
     def new_secret(self, identifier: int) -> types.Webhook:
-        """Let another secret sign from now on; the answer is the only place where it can be read."""
+        """Replace the secret that signs the requests; the answer is the only place where it can be read."""
         return types.Webhook.model_validate(self._act(identifier, "new_secret"))
 
     def ping(self, identifier: int, *, timeout_seconds: float = 15.0) -> types.Webhook:
-        """Have an event of type ``ping`` sent, also where it is switched off, and wait until it was taken.
+        """Have an event of type ``ping`` sent, even if the webhook is disabled, and wait until it was accepted.
 
-        Raises FailedError with the reason when it was not, DeadlineExceeded when nothing is known in time.
+        Raises FailedError with the reason if it was not accepted, DeadlineExceeded if the outcome is not known in time.
         """
         before = self.get(identifier)
         self._act(identifier, "ping")

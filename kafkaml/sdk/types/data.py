@@ -32,9 +32,9 @@ __all__ = [
 class DatasetVersion(Answer):
     """A version of a data set: which records, and the contract by which they become samples.
 
-    ``ranges`` are ``topic:partition:start:end``, comma-separated; ``records`` is how many they hold at most. One
-    without end (``online``) is the topic from ``since`` on, and learns scales and the like of a training's
-    first window, of ``fit_records`` at least.
+    ``ranges`` are ``topic:partition:start:end``, comma-separated; ``records`` is how many they hold at most. A version
+    without end (``online``) is the topic from ``since`` on. Scales and vocabularies are then learnt from a training's
+    first window, of at least ``fit_records`` records.
     """
 
     number: int
@@ -63,8 +63,8 @@ class Dataset(Answer):
 class CatalogRow(Answer):
     """A data set in the list of all: ``kind`` is ``dataset``, or ``stream`` where a sink announced it.
 
-    ``id`` is that of ``client.datasets`` or ``client.streams``. ``columns`` and ``labels`` are names, of a stream type
-    and shape of its arrays as far as it says them. ``records`` None: without end.
+    ``id`` is the id in ``client.datasets`` or ``client.streams``. ``columns`` and ``labels`` are names; for a stream
+    they are type and shape of its arrays, as far as it declares them. ``records`` is None for a data set without end.
     """
 
     kind: str
@@ -92,8 +92,8 @@ class DatasetOfDeployment(Answer):
 
 
 class Stream(Answer):
-    """A data stream that was announced; ``topic`` holds its ranges in the wire form, ``unsupervised_topic`` those of
-    its samples without labels.
+    """A data stream that was announced; ``topic`` holds its ranges in the wire form, ``unsupervised_topic`` the ranges
+    of its samples without labels.
     """
 
     id: int
@@ -107,19 +107,20 @@ class Stream(Answer):
     total_msg: int | None = None
     description: str = ""
     registered_at: datetime | None = None
-    # Whether a result was or is being trained from it.
+    # Whether a result was or is being trained on this stream.
     used: bool = True
-    # What may be wrong with it, such as a deployment that does not exist.
+    # What may be wrong with the stream, such as a deployment that does not exist.
     note: str = ""
-    # The first stream that was announced of the same records; None: this one.
+    # The id of the first stream that was announced with the same records; None if it is this one.
     same_as: int | None = None
 
 
 class StreamPreview(Answer):
-    """Samples of a stream with their labels, or the ``error`` of a record that has none; ``next`` goes on from there.
+    """Samples of a stream with their labels, or the ``error`` of a record that is not a sample; ``next`` is where to
+    continue.
 
-    ``doubts``: questions about the labels. ``total`` are the offsets of all its ranges. ``columns``: what the numbers
-    of a sample are called, in their order; empty for pictures and other samples that are not rows of a table.
+    ``doubts`` are questions about the labels. ``total`` is the number of offsets in all ranges. ``columns`` name the
+    numbers of a sample, in their order; empty for pictures and other samples that are not rows of a table.
     """
 
     samples: Sequence[Mapping[str, Any]]
@@ -144,7 +145,7 @@ class RefusedAnnouncement(Answer):
 
 
 class StreamFit(Answer):
-    """A stream, and why a deployment cannot learn it: ``reason`` is empty where nothing is known to keep it."""
+    """A stream, and the ``reason`` why a deployment cannot learn it; empty if no reason is known."""
 
     stream: int
     topics: Sequence[str] = ()
@@ -152,7 +153,7 @@ class StreamFit(Answer):
 
 
 class DatasetFit(Answer):
-    """A version of a data set, and why models cannot learn it: ``reason`` is empty where nothing is known to."""
+    """A version of a data set, and the ``reason`` why models cannot learn it; empty if no reason is known."""
 
     dataset: int
     name: str
@@ -161,7 +162,9 @@ class DatasetFit(Answer):
 
 
 class Topic(Answer):
-    """A topic; ``partitions`` is their number in lists, and tells of each where one topic is asked for."""
+    """A topic. ``partitions`` is their number in a list of topics, and a description of each when one topic is
+    requested.
+    """
 
     name: str
     partitions: int | Sequence[Mapping[str, Any]]
@@ -184,7 +187,7 @@ class TopicSettings(Answer):
 
 
 class OtherGroups(Answer):
-    """Consumer groups of others that read a topic; not ``complete`` where the cluster has too many to ask."""
+    """Consumer groups of others that read a topic. ``complete`` is False if the cluster has too many groups to ask all."""
 
     complete: bool
     groups: Sequence[Mapping[str, Any]] = ()

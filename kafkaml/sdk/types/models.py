@@ -72,7 +72,9 @@ class Obstacle(Answer):
 
 
 class Deletion(Answer):
-    """What deleting an object would do: what goes with it, or the ``obstacle``. ``careful``: hard to make again."""
+    """What deleting an object would do: what is deleted with it, or the ``obstacle``. ``careful`` marks what is hard to
+    make again.
+    """
 
     id: int
     name: str

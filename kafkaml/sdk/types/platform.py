@@ -12,7 +12,7 @@ __all__ = ["AuditEntry", "Cluster", "ClusterCheck", "ClusterName", "TokenRecord"
 
 
 class ClusterName(Answer):
-    """Another cluster to choose for an inference; ``keda``: the lag may choose the replicas there."""
+    """Another cluster that an inference may run in. With ``keda`` it can scale the replicas by their lag."""
 
     id: int
     name: str
@@ -20,7 +20,9 @@ class ClusterName(Answer):
 
 
 class Cluster(ClusterName):
-    """Another Kubernetes cluster, as administrators see it; its token cannot be read. Empty: as the platform has it."""
+    """Another Kubernetes cluster, as administrators see it; its token cannot be read. Empty fields have the platform's
+    own values.
+    """
 
     host: str
     namespace: str
@@ -45,9 +47,11 @@ class ClusterCheck(Answer):
 
 
 class Webhook(Answer):
-    """An address that receives ``events``, as administrators see it. ``waiting`` are still to be sent, or sent again.
+    """An address that receives ``events``, as administrators see it. ``waiting`` counts the events that are still to be
+    sent, or sent again.
 
-    ``error`` is why the last try failed, empty once one went well. ``secret`` is there only where it was made just now.
+    ``error`` is the reason why the last try failed, empty after a successful one. ``secret`` is set only in the answer
+    that creates it.
     """
 
     id: int

@@ -47,7 +47,9 @@ class FailingReport(Failing, Answer):
 
 
 class TotalsReport(Totals, Answer):
-    """How an inference serves: records a second, records not read yet, milliseconds, and counts of all its life."""
+    """How an inference serves: rates in records a second, lag in records not read yet, latencies in milliseconds, and
+    counts since it was created.
+    """
 
 
 class CountsReport(Counts, Answer):
@@ -95,8 +97,8 @@ class SwapFailureReport(SwapFailure, Answer):
 
 
 class ExitsReport(Exits, Answer):
-    """What a tier has predicted since its replicas decide by ``limit``, and how much was ``sent_up``; ``share`` left
-    here.
+    """What a tier has predicted since its replicas began to decide by ``limit``, and how much of it was ``sent_up``.
+    ``share`` was answered by the tier itself.
     """
 
 
@@ -107,22 +109,24 @@ class ChainReport(ChainProposal, Answer):
 class Inference(Answer):
     """A trained model that answers on a topic.
 
-    ``stats`` sums rate, lag and latencies of its replicas up and counts what was answered in all its life, of that
-    ``attempt_counts`` since it was started last (None: not known);
-    ``replica_stats`` has the replicas one by one, with counts since each process started. ``output_timestamps``:
-    answers carry the time of their record (``source``) or of their writing (``written``). With
-    ``max_replicas`` the lag chooses between ``replicas`` and that number. ``cluster`` None: the platform's own.
+    ``stats`` combines rate, lag and latencies of all replicas, and counts what was answered since the inference was
+    created. ``attempt_counts`` counts since the last start (None: not known). ``replica_stats`` has the replicas one by
+    one, with counts since each process started. ``output_timestamps`` says whether answers carry the time of their
+    record (``source``) or of their writing (``written``). With ``max_replicas`` the lag chooses between ``replicas``
+    and that number. ``cluster`` is None for the platform's own.
 
     ``failing`` says why it fails without having ended: its records become dead letters, its replicas end repeatedly, or
     it falls behind. It disappears automatically when that is over, and does not affect ``state``.
 
-    ``version`` answers, or is to: ``swapped`` says whether all replicas have gone over. ``follows``: it changes over to
-    ``current_version`` whenever that changes. ``swap_failure`` is why the last version asked for was given up.
-    ``challenger`` is what it is compared with, and ``comparison`` how; ``last_challenge`` is what became of the one
-    before. A shadow is ``shadow_of`` another inference.
+    ``version`` is the one that is to answer, and ``swapped`` says whether all replicas have changed over to it. With
+    ``follows`` it changes over to ``current_version`` whenever that changes. ``swap_failure`` is the reason why the
+    last requested version was given up. ``challenger`` is the version that it is compared with, and ``comparison`` the
+    result so far. ``last_challenge`` is the outcome of the challenger before. A shadow is ``shadow_of`` another
+    inference.
 
-    ``tier`` is the name of the sub-model of a distributed model. With ``limit`` it hands what it is less sure of to
-    ``upper_topic``, at ``upper_bootstrap_servers`` ("": the platform's own); ``exits`` counts since it has that limit.
+    ``tier`` is the name of the sub-model of a distributed model. With ``limit`` it hands samples of which it is less
+    sure to ``upper_topic``, at ``upper_bootstrap_servers`` ("": the platform's own). ``exits`` counts since it got that
+    limit.
     """
 
     id: int
@@ -199,10 +203,10 @@ class SwapReport(Answer):
 class Trial(Answer):
     """The outcome of a sample that was tried: ``outcome`` is answered, passed_on, dead_lettered or no_answer.
 
-    ``input`` and ``output`` are topic, partition and offset of the record and its answer; ``reason`` says why it became
-    a dead letter. ``values_count`` is how many numbers the answer has, also where ``values`` are only its first.
-    ``include`` is what the answer carries of its record.
-    ``tier`` answered; ``way`` has the tiers that handed the sample up before, the lowest first.
+    ``input`` and ``output`` are topic, partition and offset of the record and its answer; ``reason`` says why the
+    record became a dead letter. ``values_count`` is how many numbers the answer has, also where ``values`` are only its
+    first. ``include`` has the values of the record that the answer carries. ``tier`` answered; ``way`` has the tiers
+    that handed the sample up before, the lowest first.
     """
 
     outcome: str
@@ -233,8 +237,8 @@ class InputMisfit(Answer):
 class InputCheck(Answer):
     """Whether a model could answer the newest ``record`` of a topic, read by ``input_format`` and ``input_config``.
 
-    ``verdict``: ``readable``; ``waits`` (it is read, and counts for a later sample of its key); ``unreadable``, for the
-    ``reason``; ``empty`` or ``no_topic`` where there is no record yet.
+    ``verdict`` is ``readable``; ``waits`` (the record can be read, and counts for a later sample of its key);
+    ``unreadable``, for the ``reason``; or ``empty`` or ``no_topic`` where there is no record yet.
     """
 
     topic: str
@@ -255,7 +259,7 @@ class DeadLetters(Answer):
 
 
 class LetterGroup(Answer):
-    """Dead letters of one ``reason`` (stage, error, message of the newest), which is the ``sample``.
+    """Dead letters of one ``reason`` (stage, error, message of the newest). ``sample`` is the newest of them.
 
     Messages that differ only in values that they quote are one reason. Times are those of the records.
     """
@@ -270,9 +274,9 @@ class LetterGroup(Answer):
 class HistoryStep(Answer):
     """What an inference did in the step that begins ``at``: ``rate`` in records a second, latencies in milliseconds.
 
-    ``lag`` is the last one reported in it, latencies are the slowest; None: nothing was reported. ``confidence`` is the
-    mean over its answers of the highest probability, 0 to 1; None: no answer was a choice between classes. ``revision``
-    increases with each change of version or limit.
+    ``lag`` is the last one that was reported in the step, latencies are the slowest; None if nothing was reported.
+    ``confidence`` is the mean of the highest probability of each answer, 0 to 1; None if no answer was a choice between
+    classes. ``revision`` increases with each change of version or limit.
     """
 
     at: datetime
@@ -299,9 +303,9 @@ class ServingHistory(Answer):
 
 
 class LetterGroups(Answer):
-    """The newest dead letters by reason, the most frequent first; ``complete``: those ``letters`` are all.
+    """The newest dead letters by reason, the most frequent first. ``complete`` says that these ``letters`` are all.
 
-    ``rest`` counts those with reasons that are not listed.
+    ``rest`` counts the letters whose reasons are not listed.
     """
 
     topic: str
@@ -327,7 +331,9 @@ class WorkerCommands(Answer):
 
 
 class WorkerTokenRecord(Answer):
-    """Lets machines serve one inference; ``token`` and ``commands`` are only in the answer that created it."""
+    """A token with which machines serve one inference; ``token`` and ``commands`` are only in the answer that created
+    it.
+    """
 
     id: int
     name: str = ""

@@ -65,7 +65,9 @@ class ExitCurvesReport(ExitCurves, Answer):
 
 
 class LastCheckpoint(Answer):
-    """Where another attempt would go on: after ``step`` epochs or windows, ``records`` of the stream."""
+    """The place where another attempt would continue: after ``step`` epochs or windows, and ``records`` records of the
+    stream.
+    """
 
     attempt: int
     step: int
@@ -94,7 +96,7 @@ class Artifact(StoredFile, Answer):
 class VersionRecord(Version, Answer):
     """One version of a result: what was trained, on what, and why it was made."""
 
-    # One that only a newer platform knows.
+    # The reason is a text, because a newer platform may give one that is not in the enumeration.
     reason: str  # type: ignore[assignment]
 
 
@@ -105,16 +107,16 @@ class Card(ModelCard, Answer):
 class TrainingResult(Answer):
     """One model of a deployment: its state, its metrics and its outcome.
 
-    ``metrics`` are those of the last epoch; lists of results leave ``epochs``, ``confusion_matrix``
-    and ``evaluation`` out.
-    ``outcome`` and ``artifacts`` are of the current version, which is there once it has finished.
+    ``metrics`` are those of the last epoch; lists of results leave ``epochs``, ``confusion_matrix`` and ``evaluation``
+    out. ``outcome`` and ``artifacts`` belong to the current version, which exists once the training has finished.
 
-    Sub-models of a distributed model are trained in one run, that of the result of the top; the others name it as their
-    ``leader``, and ``tier`` counts from below (0). Both are None in ordinary results.
+    Sub-models of a distributed model are trained in one run, which belongs to the result of the top tier. The other
+    results name that result as their ``leader``. ``tier`` counts from the lowest (0). Both are None in ordinary
+    results.
     """
 
     id: int
-    # None inside a deployment, which is the one.
+    # The field is None in the answer for a deployment, which is the one that holds the result.
     deployment: int | None = None
     model: int
     model_name: str = ""
@@ -185,7 +187,7 @@ class Deployment(Answer):
     semi_supervised: SemiSupervisedSettings | None = None
     chain: ChainSettings | None = None
     dataset: DatasetOfDeployment | None = None
-    # Why it waits although a stream came.
+    # The reason why the deployment still waits although a stream came.
     note: str = ""
     state: RunState
     results: Sequence[TrainingResult] = ()
