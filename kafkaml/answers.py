@@ -19,7 +19,7 @@ __all__ = [
 
 # Kafka's own default of max.message.bytes.
 KAFKA_DEFAULT_RECORD_BYTES = 1_048_588
-# The embedded broker takes as much.
+# The largest record that the embedded broker takes.
 DEFAULT_MAX_ANSWER_BYTES = 16 << 20
 # Allowance for what Kafka adds to key, value and headers, and for our own headers.
 RECORD_OVERHEAD_BYTES = 512

@@ -14,7 +14,7 @@ from kafkaml.errors import ArgumentsError
 
 __all__ = ["MAX_TEXT_LENGTH", "parse_arguments"]
 
-# Protects the recursive parser against a text made to exhaust it.
+# A longer text could be made to exhaust the recursive parser.
 MAX_TEXT_LENGTH = 4096
 
 _EXAMPLE = "expected name=value pairs such as epochs=5, shuffle=True"
@@ -44,7 +44,7 @@ def parse_arguments(text: str) -> dict[str, Any]:
         raise ArgumentsError(f"the arguments cannot be read ({error}); {_EXAMPLE}") from None
     call = tree.body
     if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "f"):
-        # For example "a=1)(b=2", which calls the result of the first call.
+        # A text such as "a=1)(b=2" closes the call too early and calls its result.
         raise ArgumentsError(f"{_shorten(text)} is more than a list of arguments; {_EXAMPLE}")
     if call.args:
         first = call.args[0]

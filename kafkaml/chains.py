@@ -59,7 +59,8 @@ def _fits(one: Shape, other: Shape, *, flexible: bool) -> bool:
     same = len(one) == len(other) and all(None in pair or pair[0] == pair[1] for pair in zip(one, other, strict=True))
     if same or not flexible or len(other) != 1:
         return same
-    # The report names what a first linear layer takes: all numbers of a flattened sample, or those along its last axis.
+    # The model's report gives the input size of its first linear layer. That layer takes either all numbers of a
+    # flattened sample, or those along its last axis.
     sizes = [size for size in one if size is not None]
     return other[0] is None or len(sizes) < len(one) or other[0] in (prod(sizes), sizes[-1] if sizes else None)
 

@@ -91,7 +91,7 @@ def build_columns_slice(
 class ArrangedSlice:
     """All rows of a slice in the file at ``path``, the samples they make, and what was learnt from the training part.
 
-    ``records`` were read; those ``left_out`` do not make a row.
+    ``records`` counts all records that were read, ``left_out`` those of them that do not make a row.
     """
 
     path: Path

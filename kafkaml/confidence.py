@@ -19,7 +19,7 @@ __all__ = ["are_distributions", "confidences", "confidences_of_answers"]
 # Tolerance, because probabilities in half precision add up to one only approximately.
 _SUM_TOLERANCE = 0.01
 _TOLERANCE = 1e-6
-# Rows of fewer numbers than these are reduced faster across than along.
+# With fewer classes than this, NumPy reduces an array faster with one row per class than with one row per sample.
 _FEW_CLASSES = 64
 
 
@@ -31,7 +31,7 @@ def confidences(predictions: npt.NDArray[Any], *, scores: Scores, temperature: f
     """
     if scores is Scores.VALUES:
         raise ValueError("values have no confidence: expected probabilities or logits")
-    # With one row per class, few classes of many samples are reduced twice as fast.
+    # With one row per class, a reduction over few classes takes half the time.
     classes = predictions.reshape(len(predictions), -1).T.astype(np.float64, order="C")
     finite = np.isfinite(classes).all(axis=0)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):

@@ -20,14 +20,14 @@ from kafkaml.named_inputs import flattened
 
 __all__ = ["CONFUSION_SAMPLES", "MAX_PER_CELL", "ConfusionSamples", "choose_samples"]
 
-# Name of the artifact.
+# Name of the artifact that holds these samples.
 CONFUSION_SAMPLES = "confusion_samples.npz"
 MAX_PER_CELL = 12
 # Limit for all features together, before compression.
 MAX_BYTES = 8 << 20
 # 256 classes have 65,536 cells, so with tiny samples the limit of bytes alone would not bound their number.
 MAX_SAMPLES = 20_000
-# The largest file that is read: the features and the numbers along with them.
+# Size of the largest file that is read. It allows as much for the other arrays as for the features.
 _MAX_READ_BYTES = 2 * MAX_BYTES
 _MAX_HEADER_BYTES = 4096
 _MEMBERS = ("features", "actual", "predicted", "probability", "per_cell")
@@ -48,7 +48,7 @@ class ConfusionSamples:
     per_cell: int
 
     def cell(self, actual: int, predicted: int) -> ConfusionSamples:
-        """Return those of one cell, in their order."""
+        """Return the samples of one cell, in their order."""
         rows = np.flatnonzero((self.actual == actual) & (self.predicted == predicted))
         return ConfusionSamples(
             self.features[rows], self.actual[rows], self.predicted[rows], self.probability[rows], self.per_cell
@@ -107,7 +107,8 @@ def choose_samples(
 ) -> ConfusionSamples:
     """Choose up to ``MAX_PER_CELL`` samples of each cell, fewer of all where they would exceed ``MAX_BYTES``.
 
-    Of mistakes those come first of which the model was most sure, of hits those of which it was least.
+    Among mistakes, those come first of which the model was most sure. Among correct predictions, those come first of
+    which it was least sure.
     """
     size = int(max(actual.max(initial=0), predicted.max(initial=0))) + 1
     cells = actual * size + predicted

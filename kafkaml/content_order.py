@@ -1,7 +1,7 @@
 """The order of a data set's samples, from their content alone. Pure; called by ``slice_builder``.
 
 Arrival order depends on partitions and timing, so two readings of one slice would split and train differently. Here
-each sample gets a 64-bit number from its bytes, the seed, and which copy it is among samples of the same content;
+each sample gets a 64-bit number from its bytes, the seed, and which copy it is among samples of the same content.
 Sorted by that number, the order looks random and is always the same. Copies are spread as if they were different, so
 that a data set with few distinct samples is mixed too. Which of several identical samples comes first cannot be seen.
 """
@@ -102,7 +102,7 @@ def _sort_collided(by_hash: Rows, ordered: Hashes, groups: Hashes, content: Call
 def _places_in_groups(same: npt.NDArray[np.bool_]) -> Hashes:
     """Return for each row, in hash order, how many rows of the same hash come before it.
 
-    ``same`` tells of each row but the first whether its hash is that of the row before.
+    ``same[i]`` says whether row i + 1 has the same hash as row i.
     """
     places = np.arange(len(same) + 1)
     starts = np.concatenate(([0], np.flatnonzero(~same) + 1))

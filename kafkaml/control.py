@@ -175,7 +175,7 @@ class ControlMessage:
         online = [stream_range for stream_range in ranges if stream_range.end is None]
         incremental = document.get("incremental")
         if incremental is None:
-            # Old online sinks say it only by writing the topic without a range.
+            # Old online sinks do not send ``incremental``; they only write the topic without a range.
             incremental = bool(online)
         message = cls(
             ranges=ranges,
@@ -252,7 +252,7 @@ def _rate(name: str, value: object) -> float:
         rate = float(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else -1.0
     except ValueError:
         rate = -1.0
-    # Written so that NaN is refused too.
+    # The comparison is negated so that NaN is refused too.
     if not 0 <= rate <= 1:
         raise ControlMessageError(f"{name} is {_shorten(value)}: expected a number between 0 and 1")
     return rate

@@ -21,7 +21,7 @@ __all__ = [
     "shapes_up_to_unit_axis",
 ]
 
-# Protects readers against a shape such as "99999 99999 99999" in a control message.
+# A shape such as "99999 99999 99999" in a control message must not exhaust a reader's memory.
 MAX_SAMPLE_ELEMENTS = 1 << 28
 
 _WIRE_NAMES: dict[str, str] = {

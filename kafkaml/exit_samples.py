@@ -19,9 +19,9 @@ from kafkaml.wire.distributed import LimitPoint
 
 __all__ = ["EXITS_FILE", "MAX_SAMPLES", "Cost", "ExitSamples", "Leaving", "TierSamples", "curve", "leaving", "proposed"]
 
-# Name of the artifact.
+# Name of the artifact that holds these samples.
 EXITS_FILE = "exits.json"
-# This many samples give a share to one percent.
+# Enough samples to determine a share to one percent.
 MAX_SAMPLES = 5000
 
 _MAX_BYTES = 4 << 20
@@ -34,7 +34,7 @@ _TOLERANCE = 0.005
 
 @dataclass(frozen=True)
 class TierSamples:
-    """``confidence`` (n,) of the exit of ``model`` in each sample, not more than it was, and whether it was right."""
+    """``confidence`` (n,) of the exit of ``model`` in each sample, rounded down, and whether the exit was ``right``."""
 
     model: str
     confidence: NDArray[np.float64]
@@ -152,7 +152,8 @@ def proposed(
 ) -> tuple[float, ...]:
     """Return a limit for each tier but the last: what sends up least, at nearly the best accuracy (half a point less).
 
-    Chosen from above: each as if all samples came to its tier, with the tiers above already chosen or ``given``.
+    Limits are chosen from the top tier down. Each is chosen as if all samples came to its tier, with the limits above
+    it already chosen or ``given``.
     """
     limits: list[float] = []
     for index in reversed(range(len(tiers) - 1)):

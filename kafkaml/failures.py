@@ -32,7 +32,7 @@ _CATEGORIES: tuple[tuple[type[KafkaMLError], FailureCategory], ...] = (
     (StreamUnavailable, FailureCategory.DATA),
     (DeadlineExceeded, FailureCategory.TIME_LIMIT),
     (BrokerError, FailureCategory.BROKER),
-    # The remaining errors of this kind mean no space on the disk.
+    # Every remaining FailedError means that the disk is full.
     (FailedError, FailureCategory.CONFIGURATION),
 )
 

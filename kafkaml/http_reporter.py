@@ -54,7 +54,7 @@ class HttpReporter(Closing):
         self._client = client
         self._on_final = on_final
         self._on_progress = on_progress
-        # How long to wait for the backend with a finished training, which is worth it. The token does not live longer.
+        # A finished training is worth a long wait for the backend, but the token expires after this time.
         self._deadline_seconds = deadline_seconds
         self._changed = threading.Condition()
         self._queue: deque[tuple[str, Mapping[str, Any]]] = deque()
@@ -114,7 +114,7 @@ class HttpReporter(Closing):
             records=records,
             positions=positions or {},
         )
-        # An attempt that continues from there does not repeat earlier reports.
+        # Earlier reports go first, because an attempt that continues from the checkpoint does not repeat them.
         self._flush(patience)
         self._client.post("checkpoint", {"checkpoint": saved.to_json()}, deadline_seconds=patience)
         return saved

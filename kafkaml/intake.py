@@ -29,7 +29,7 @@ class Refused:
     record: Record
     error: KafkaMLError
     stage: Stage
-    # Whether Kafka refused its dead letter too, because it is too large.
+    # True when Kafka refused the dead letter too, because the record is too large.
     cut: bool = False
 
 
@@ -69,7 +69,9 @@ class Batch:
 
 @dataclass
 class Intake:
-    """Decodes. ``refusals`` holds, by partition and offset, the records that Kafka did not take the answer to."""
+    """Decodes polled records. ``refusals`` holds, by partition and offset, the records that Kafka did not take the
+    answer to.
+    """
 
     codec: Codec
     clock: Callable[[], float]

@@ -1,7 +1,7 @@
 """Joining: how a worker elsewhere gets its job, and keeps it. Used by ``model_inference.elsewhere``.
 
 A launched replica is given a job and a token for it; a worker elsewhere exchanges its worker token for them, and again
-whenever it needs a fresh one: nothing but the worker token has to be kept on its machine.
+whenever it needs a fresh one. Only the worker token has to be kept on its machine.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Joining(Closing):
     def join(self, *, deadline_seconds: float) -> WorkerJob:
         """Return the job of the inference's present attempt, with a fresh token.
 
-        Passing errors (the backend is unavailable, the inference is being started) are retried for
+        Temporary errors (the backend is unavailable, the inference is being started) are retried for
         ``deadline_seconds``. Raises ApiError: 401 and 403, the token is not valid for this; 409 ``inference_ended``;
         409 ``worker_replaced``, another process has joined under this name since this one did.
         """

@@ -16,9 +16,9 @@ KEY_IS_LABEL = (
     "label as the key instead"
 )
 
-# Smaller numbers are counts, grades and classes more often than ids.
+# Integer labels below this are counts, grades or classes more often than ids.
 _SMALLEST_ID = 100
-# More distinct values mean measurements.
+# With more distinct values than this, integer labels are measurements rather than ids.
 _MOST_IDS = 1000
 _SHOWN = 4
 # A name with a number behind it, a UUID, or the address of a network card.

@@ -1,8 +1,8 @@
 """One log set-up for all services: structured lines, as JSON for machines or coloured text for terminals.
 
 Each service's ``__main__`` calls ``configure_logs`` once; every module takes ``get_logger(__name__)``. Lines of the
-standard library's ``logging`` (Django, httpx) come out in the same form. Tokens and passwords never do: neither as
-values of telling keys, nor after ``Bearer``, nor where a registered secret occurs inside any text.
+standard library's ``logging`` (Django, httpx) come out in the same form. Tokens and passwords are blanked out: the
+values of keys such as ``password``, what follows ``Bearer``, and registered secrets inside any text.
 
 Context such as the deployment, the result or ``topic[partition]@offset`` is bound by ``log_context`` and then is on
 every line of the thread.
@@ -36,7 +36,7 @@ _SECRET_TEXT = re.compile(
     r"|((?:password|passwd|secret|token)[\"']?\s*[=:]\s*[\"']?)[^\s\"',;&]+"
     r"|(://[^/\s:@]*:)[^/\s@]+(?=@)"
 )
-# Shorter values would blank out ordinary words.
+# Shorter secrets are not registered, because blanking them out would hide ordinary words.
 _MIN_SECRET_LENGTH = 8
 _MAX_SECRETS = 64
 
@@ -115,7 +115,7 @@ def _to_json(event: object, **_options: object) -> str:
     try:
         return orjson.dumps(event, default=str).decode()
     except TypeError:
-        # Half of a surrogate pair, in what user code raised.
+        # orjson refuses half of a surrogate pair, which may be in an error that user code raised.
         return orjson.dumps(storable(event), default=str).decode()
 
 

@@ -26,7 +26,7 @@ _KINDS = "biuf"
 
 def record_type(inputs: Mapping[str, tuple[npt.DTypeLike, Sequence[int]]]) -> np.dtype[Any]:
     """Return the type of samples whose inputs have these types and shapes, in this order."""
-    # Aligned, because libraries expect aligned views of an input.
+    # Fields are aligned, because libraries expect aligned views of an input.
     fields = [(name, np.dtype(dtype), tuple(shape)) for name, (dtype, shape) in inputs.items()]
     return np.dtype(fields, align=True)
 

@@ -42,7 +42,7 @@ def _start_time(pid: int) -> str:
 
 
 def _start_time_elsewhere(pid: int) -> str:
-    # Not Linux. Imported here because it costs a keeper 20 ms.
+    # psutil is needed on systems other than Linux only. Its import would cost every keeper process 20 ms.
     import psutil
 
     try:

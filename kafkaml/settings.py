@@ -82,7 +82,7 @@ class KafkaSettings(BaseSettings):
 
 
 class TracingSettings(BaseSettings):
-    """``KML_TRACING``; all else of it says the environment by OpenTelemetry's own names, ``OTEL_*``."""
+    """``KML_TRACING`` turns tracing on. Everything else is set by OpenTelemetry's own variables, ``OTEL_*``."""
 
     model_config = SettingsConfigDict(env_prefix="KML_", extra="ignore", frozen=True, env_ignore_empty=True)
 

@@ -30,7 +30,7 @@ __all__ = [
     "shapes_of",
 ]
 
-# Of one sample, without the batch axis; None: any size.
+# Shape of one sample, without the batch axis; None is a size that is not fixed.
 Shape = tuple[int | None, ...]
 
 
@@ -62,7 +62,7 @@ class ModelSignature:
         return cls(shapes_of(inputs), shapes_of(report.get("outputs")), exact, names, proven)
 
     def with_outputs(self, described: Sequence[Mapping[str, Any]] | None) -> ModelSignature:
-        """Return the same with the outputs ``described``, unless it has some."""
+        """Return the same signature with the outputs ``described``, unless it already has outputs."""
         return self if self.outputs else replace(self, outputs=shapes_of(described))
 
 
@@ -137,7 +137,8 @@ def check_inputs(given: Mapping[str, Shape], signature: ModelSignature) -> None:
 def label_shape_doubt(label: tuple[int, ...], signature: ModelSignature) -> DataMismatch | None:
     """Return a doubt when labels of shape ``label`` do not fit any usual loss over the model's output.
 
-    Usual are, for an output (..., k): the same shape, or without the last axis or with 1 there (numbers of classes).
+    For an output (..., k), losses usually take labels of the same shape, or numbers of classes: the shape without the
+    last axis, or with 1 there.
     """
     if len(signature.outputs) != 1:
         return None
@@ -167,7 +168,7 @@ def label_range_doubt(label: tuple[int, ...], largest: int, signature: ModelSign
 
 
 def fits(shape: Shape, expected: Shape) -> bool:
-    """Whether two shapes may be the same, sizes that are not known being any."""
+    """Whether two shapes may be the same; an unknown size equals any other."""
     return len(shape) == len(expected) and all(
         None in (one, other) or one == other for one, other in zip(shape, expected, strict=True)
     )

@@ -52,9 +52,10 @@ class BuiltSlice:
 
     ``class_names`` are the texts that the numbers in ``labels`` stand for, empty where labels are numbers themselves.
     ``left_out`` counts the records that are not samples. ``notes`` say how records were read, ``doubts`` what looks
-    wrong with them and what to do; ``learnt`` are entries of an ``input_config`` that the data decided. ``hashes`` name
-    the content: those of the samples, in their order where that follows time, otherwise sorted. ``warnings`` concern
-    that order. ``split``: which rows train, validate and test, where the samples are in the order of these parts.
+    wrong with them and what to do; ``learnt`` are entries of an ``input_config`` that the data decided. ``hashes``
+    identify the content: one per sample, in the order of the samples if that follows time, otherwise sorted.
+    ``warnings`` concern that order. ``split`` says which rows train, validate and test, if the samples are in the order
+    of these parts.
     """
 
     features: ArrayFile
@@ -157,7 +158,7 @@ class _Builder:
         self._ranges = ranges
         self._codec = codec
         self._seed = seed
-        # None until the first record: keys, not the declaration, tell whether there are labels.
+        # None until the first record. The keys of records show whether there are labels; the declaration does not.
         self._labelled = False if codec.labels is None else labelled
         self._settled = False
         self._features = _Column(folder / "features.arrived")
@@ -265,7 +266,7 @@ class _Builder:
         self._notes = tuple(dict.fromkeys((*self._codec.features.notes, *(labels.notes if labels else ()))))
 
     def _widens(self, features: Array) -> bool:
-        """Whether these have a wider type than the codec's, which the whole stream must then have."""
+        """Whether ``features`` have a wider type than the codec's. The whole stream must then have the wider type."""
         return features.dtype != self._codec.features.dtype and self._codec.widened() is not None
 
     def _leave_out(
@@ -334,7 +335,7 @@ def sample_origins(
     """Return for each of the ``samples`` that ``codec`` decoded of ``values`` which record it comes from."""
     counts = np.ones(len(values), np.intp)
     if codec.packed:
-        # Fixed widths, or nothing could be packed.
+        # Packed records have samples of a fixed width.
         assert isinstance(codec.features, PackableCodec)
         row_bytes = codec.features.sample_bytes or 1
         counts = np.array([len(value or b"") // row_bytes for value in values], np.intp)

@@ -56,11 +56,12 @@ class SplitPlan:
         return slice(self.training + self.validation, self.num_samples)
 
     def __str__(self) -> str:
-        """For results and logs: ``training 800, validation 100, test 100``."""
+        """Text for results and logs: ``training 800, validation 100, test 100``."""
         return f"training {self.training}, validation {self.validation}, test {self.test}"
 
 
 def _share(num_samples: int, rate: float) -> int:
-    # As a fraction, because 0.1 + 0.2 in floating point would make sizes depend on how they were added up.
+    # The product is computed as a fraction. In floating point 0.1 + 0.2 would make sizes depend on how rates were added
+    # up.
     exact = Fraction(rate).limit_denominator(1_000_000_000) * num_samples
     return max(1, int(exact + Fraction(1, 2))) if rate > 0 and num_samples > 0 else 0

@@ -44,7 +44,7 @@ __all__ = ["StreamDataset"]
 _FORMAT = 2
 _MANIFEST = "manifest.json"
 _LOCK_WAIT_SECONDS = 0.05
-# Left free on the disk when old slices make room for a new one.
+# Space that stays free on the disk. Old slices are removed to make room for a new one.
 _RESERVE_BYTES = 256 << 20
 
 ProgressCallback = Callable[[int, int], None]
@@ -234,7 +234,8 @@ class _SliceCache:
                 self._wait(lock, fcntl.LOCK_SH, deadline)
                 manifest = self._manifest()
                 if manifest is not None:
-                    # The time of the last use, for choosing what to remove.
+                    # The folder's modification time is the time of its last use, by which slices are chosen for
+                    # removal.
                     os.utime(self._slice)
                     return lock, self._slice, manifest
                 fcntl.flock(lock, fcntl.LOCK_UN)

@@ -113,7 +113,7 @@ def _label(labels: Array, *, missing: int) -> tuple[PreviewColumn, tuple[Any, ..
     else:
         kind, flat = FieldKind.NUMBERS, labels.reshape(len(labels), -1)
         if flat.shape[1] > 1 and ((flat == 0) | (flat == 1)).all() and (flat.sum(axis=1) == 1).all():
-            # Only one of several places is set, which is that of the class.
+            # The label is a one-hot vector, so the place of its 1 is the class.
             flat = flat.argmax(axis=1)[:, None]
         if flat.shape[1] == 1:
             found = flat[:, 0].astype(np.float64)

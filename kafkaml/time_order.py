@@ -33,7 +33,7 @@ class TimeOrder:
         columns = batch.columns()
         partitions = np.array(columns.partitions, np.int64)
         if len(self._topics) > 1:
-            # Only in this case, because building a record for each costs more than all the rest.
+            # Records are built only if there are several topics, because this costs more than all the rest.
             partitions += np.array([self._topics[record.topic] for record in batch], np.int64) << 32
         self._timestamps_ms.append(np.repeat(np.array(columns.timestamps_ms, np.int64), samples))
         self._partitions.append(np.repeat(partitions, samples))

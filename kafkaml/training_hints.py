@@ -21,7 +21,7 @@ _MIN_EPOCHS = 4
 _MIN_SAMPLES = 20
 # A loss that never fell by this share of itself has not moved.
 _MOVED = 0.01
-# How much worse than its best the validation must be.
+# A loss counts as worse when it exceeds an earlier one by this share of it.
 _WORSE = 0.1
 # The share of the total gain that the last fifth of the epochs still contributed.
 _STILL_FALLING = 0.03
@@ -33,7 +33,8 @@ def training_hints(
 ) -> list[Hint]:
     """Return hints, the one that explains most first. ``epochs`` are of one training, in order, the first among them.
 
-    Those that show the curve are enough. ``best`` is the outcome's. Empty without any finding.
+    A selection of epochs that shows the curve is enough. ``best`` is the best epoch of the outcome. The list is empty
+    without any finding.
     """
     curves = [
         # Epochs after the one whose weights are kept are not in the model.
@@ -84,7 +85,7 @@ def _of_validation(epochs: Sequence[EpochMetrics], best_epoch: int, last_epoch: 
     if len(finite) > 1:
         turned, lowest = min(finite, key=lambda point: point[1])
         last = finite[-1][1]
-        # While the training loss fell on.
+        # The model overfits if its validation loss rises while its training loss still falls.
         if turned < best_epoch and turned <= 0.8 * last_epoch and last > lowest + abs(lowest) * _WORSE:
             yield Hint(
                 code=HintCode.OVERFITTING,

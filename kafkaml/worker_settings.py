@@ -58,7 +58,8 @@ class InferenceSettings(_WorkerSettings):
         600.0, ge=0, description="how long the version before is kept ready after a swap, so that going back is quick"
     )
     session_timeout_seconds: float = Field(10.0, ge=1, description="after this Kafka takes a silent replica for dead")
-    # Shorter than a broker's transaction.max.timeout.ms, and longer than the longest stall worth surviving.
+    # The limit must be shorter than a broker's transaction.max.timeout.ms, and longer than the longest stall that a
+    # replica should survive.
     transaction_timeout_seconds: float = Field(15.0, ge=1)
 
 

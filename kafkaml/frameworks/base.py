@@ -1,8 +1,7 @@
 """FrameworkDescriptor: everything the platform needs to know about a machine learning framework, without importing it.
 
-One for the model processes that use its arguments and files, the backend that checks the arguments, the engine that
-chooses among the files, and pages and commands that offer both. ``kafkaml.arguments`` handles the syntax of the
-arguments' text.
+Model processes use a framework's arguments and files. The backend checks the arguments, the engine chooses among the
+files, and pages and commands offer both. ``kafkaml.arguments`` handles the syntax of the arguments' text.
 """
 
 from __future__ import annotations
@@ -77,7 +76,7 @@ class Argument:
 
 @dataclass(frozen=True)
 class Arguments:
-    """What can be given for one purpose, the usual ones first.
+    """The arguments for one purpose, the usual ones first.
 
     ``about`` says in a sentence whose arguments they are, ``example`` is a text of some, and ``first`` the text that a
     form begins with.
@@ -93,7 +92,7 @@ class Arguments:
         return {self.accepted[name].alias_of or name: value for name, value in values.items() if name != "verbose"}
 
     def in_common_names(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the accepted ones, under the names common to all frameworks."""
+        """Return the accepted arguments, under the names common to all frameworks."""
         own = {name: self.accepted[name].alias_of or name for name in values if name in self.accepted}
         return {self.accepted[value].known_as or value: values[name] for name, value in own.items()}
 
@@ -145,12 +144,12 @@ class FrameworkDescriptor:
 
     @property
     def executor(self) -> str:
-        """The name of its executor among the components of a platform."""
+        """The name of the framework's executor among the components of a platform."""
         return f"executor-{self.name}"
 
     @property
     def executor_setting(self) -> str:
-        """The environment variable with the address of its executor."""
+        """The environment variable with the address of the framework's executor."""
         return f"KML_EXECUTOR_{self.name.upper()}_URL"
 
     def check(self, purpose: Purpose, arguments: Mapping[str, Any]) -> None:
@@ -227,7 +226,7 @@ BEST_EPOCH: Mapping[str, Argument] = {
     ),
 }
 
-# Meanings that frameworks share.
+# Descriptions of arguments that several frameworks have.
 EPOCHS = "number of passes over the training data"
 STEPS_PER_EPOCH = "batches in an epoch; None: all samples"
 SHUFFLED = "shuffle the samples in each epoch"

@@ -47,7 +47,7 @@ print(model)
     )
 
 
-# Of every framework.
+# Files that a training leaves with any framework.
 COMMON_FILES: Mapping[str, FileUse] = {
     ONNX_FILE: FileUse(
         purpose="The same model in a format that runs without its framework, in Python, C++, Java or a browser.",

@@ -64,7 +64,8 @@ PYTORCH = FrameworkDescriptor(
             accepted={
                 "epoch_length": Argument(OPTIONAL_POSITIVE, STEPS, "None", known_as="steps"),
                 "steps": Argument(OPTIONAL_POSITIVE, "another name of epoch_length", "None"),
-                # Without effect on metrics, but found in deployments of DataLoader's days.
+                # ``shuffle`` does not change any metric. It is accepted because old deployments, which used a
+                # DataLoader, have it.
                 "shuffle": Argument(SHUFFLE, "taken and without effect on metrics", "False"),
                 "verbose": Argument(VERBOSE, NO_TERMINAL, "'auto'"),
             },

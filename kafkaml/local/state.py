@@ -24,7 +24,7 @@ from kafkaml.wire.framework import Framework
 
 __all__ = ["ComponentState", "ComponentStatus", "PlatformStatus", "StateDir", "ephemeral_parent", "find_state_dir"]
 
-# The kernel's limit (sun_path), without the final NUL.
+# The kernel's limit for the path of a socket (sun_path), without the final NUL.
 _MAX_SOCKET_PATH_BYTES = 107
 _FOLDERS = ("kafka", "secrets", "artifacts", "run", "logs", "jobs", "slices", "cache")
 
@@ -144,7 +144,8 @@ class StateDir:
         """Whether a supervisor runs this platform now."""
         if not (self.run / "supervisor.lock").exists():
             return False
-        # Shared: two that look at the same time must not take each other for a supervisor.
+        # A shared lock is enough to look. Two processes that look at the same time must not take each other for a
+        # supervisor.
         held = self._locked(fcntl.LOCK_SH)
         if held is None:
             return True

@@ -46,7 +46,7 @@ class CounterOf(Definition):
 
 
 class GaugeOf(Definition):
-    """What goes up and down."""
+    """A value that goes up and down."""
 
     def made(self) -> Gauge:
         """Return a gauge to be set."""

@@ -13,7 +13,7 @@ class Distribution:
     """Counts observations by upper bounds. Not thread-safe, because its owner has a lock anyway."""
 
     def __init__(self, bounds: Sequence[float]) -> None:
-        """``bounds`` rise; what is above the last counts, too."""
+        """``bounds`` are ascending. Values above the last bound are counted too."""
         self._bounds = tuple(bounds)
         self._counts = [0] * (len(self._bounds) + 1)
         self._sum = 0.0

@@ -102,7 +102,7 @@ class MetricsServer:
         self.close()
 
     def open(self) -> None:
-        """Begin to tell."""
+        """Begin to expose the metrics."""
         try:
             self._listener = self._listen()
         except OSError as error:
@@ -119,9 +119,9 @@ class MetricsServer:
             self._web.begin()
 
     def close(self) -> None:
-        """Tell nothing any more."""
+        """Stop exposing the metrics."""
         if self._listener is not None:
-            # Closing alone would not wake the thread.
+            # Shutting the socket down wakes the thread that waits for it. Closing alone would not.
             with contextlib.suppress(OSError):
                 self._listener.shutdown(socket.SHUT_RDWR)
             self._listener.close()
@@ -168,7 +168,7 @@ class _HttpServer(ThreadingHTTPServer):
     """Answers ``GET /metrics``. Processes of one state folder share the port, and any of them answers for all."""
 
     daemon_threads = True
-    # Answers under way are not waited for.
+    # Closing the server does not wait for answers that are still being sent.
     block_on_close = False
     request_queue_size = 16
 
@@ -184,7 +184,7 @@ class _HttpServer(ThreadingHTTPServer):
         super().__init__(cast("tuple[str, int]", address), _Handler)
 
     def begin(self) -> None:
-        """Answer from now on, in a thread."""
+        """Start a thread that answers requests."""
         self._thread.start()
 
     def end(self) -> None:
@@ -250,8 +250,8 @@ def _folder(state_dir: Path) -> Path:
 def neighbours(state_dir: Path, *, but: str = "") -> Iterator[bytes]:
     """Yield the texts of the processes that share ``state_dir``; sockets that processes left behind are removed.
 
-    ``but`` is the caller's own socket, from ``MetricsServer.socket_name``. The newer one counts of two processes with
-    the same name, as when one takes over from another.
+    ``but`` is the caller's own socket, from ``MetricsServer.socket_name``. Of two processes with the same name, as when
+    one takes over from another, only the newer one counts.
     """
     paths = [path for path in sorted(_sockets(_folder(state_dir)), key=_modified) if path.name != but]
     if not paths:

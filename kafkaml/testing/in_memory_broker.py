@@ -81,7 +81,7 @@ class InMemoryBroker:
         self._topics: dict[str, list[_Partition]] = {}
         self._topic_ids: dict[str, int] = {}
         self._created = 0
-        # By group: the next offset to read of each partition.
+        # The next offset to read of each partition, by group.
         self.committed: dict[str, dict[PartitionKey, int]] = {}
 
     def create_topic(self, name: str, *, partitions: int = 1) -> str:

@@ -11,7 +11,7 @@ from kafkaml.wire.message import Count, Message, Name, Sha256
 
 __all__ = ["Checkpoint", "Positions", "WindowEnd", "by_partition", "by_topic"]
 
-# The next offset by topic and partition, whose number is text because JSON's keys are.
+# The next offset by topic and partition. Partitions are texts here, because JSON's keys are.
 Positions = Annotated[Mapping[Name, Mapping[Name, Count]], Field(max_length=1000)]
 
 

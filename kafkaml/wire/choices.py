@@ -18,7 +18,9 @@ class TrainingMode(StrEnum):
 
     @property
     def online(self) -> bool:
-        """Whether it learns a stream while that comes, window by window; otherwise the stream is complete first."""
+        """Whether the mode learns a stream while it arrives, window by window. Other modes wait until the stream is
+        complete.
+        """
         return self is TrainingMode.INCREMENTAL
 
 

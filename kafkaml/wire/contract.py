@@ -81,9 +81,9 @@ class KeyKind(StrEnum):
 class Encoding(StrEnum):
     """How the value of an expression becomes numbers.
 
-    ``category``: its place in the vocabulary that the training part has, sorted, counted from 1; 0 is any other value.
-    ``one_hot``: the same as a vector. ``numbers``: a list of the column's ``shape``. ``image``: bytes of a picture
-    (PNG, JPEG) of the column's ``shape``, uint8.
+    ``category``: the place of the value in the sorted vocabulary of the training part, counted from 1; 0 is any other
+    value. ``one_hot``: the same as a vector. ``numbers``: a list of the column's ``shape``. ``image``: bytes of a
+    picture (PNG, JPEG) of the column's ``shape``, uint8.
     """
 
     NUMBER = "number"
@@ -97,8 +97,9 @@ class Encoding(StrEnum):
 class Missing(StrEnum):
     """What happens to a record whose expression is null.
 
-    ``drop``: it is not a sample (counted; when serving, a dead letter). ``last``: the last value of the same key, and
-    dropped where there is none yet. ``mean``: that of the training part.
+    ``drop``: the record is not a sample; training counts it, serving makes it a dead letter. ``last``: the last value
+    of the same key is taken, and the record dropped where there is none yet. ``mean``: the mean of the training part is
+    taken.
     """
 
     DROP = "drop"
@@ -110,7 +111,7 @@ class Missing(StrEnum):
 class Scaling(StrEnum):
     """``min_max``: 0..1; ``standard``: mean 0, deviation 1; ``robust``: median 0, quartiles 1 apart.
 
-    Learnt from the training part only.
+    The parameters are learnt from the training part only.
     """
 
     NONE = "none"
@@ -170,8 +171,8 @@ class Window(Message):
 class SplitBy(StrEnum):
     """Which samples train, validate and test.
 
-    ``content``: at random by their content. ``time``: the newest test, those before them validate; no window lies on
-    both sides of a border. ``key``: no key is in two parts.
+    ``content``: samples are split at random, by their content. ``time``: the newest samples test, those before them
+    validate, and no window lies on both sides of a border. ``key``: all samples of a key are in one part.
     """
 
     CONTENT = "content"
@@ -224,6 +225,6 @@ def contract_document(contract: Contract, learnt: Learnt) -> bytes:
 
 
 def fit_records_of(config: Mapping[str, Any]) -> int:
-    """Return of how many records a stream without end, announced with ``config``, learns what its contract learns."""
+    """Return the number of records from which the contract of a stream without end learns its vocabularies and scales."""
     given = config.get(FIT_RECORDS)
     return given if isinstance(given, int) and 0 < given <= MAX_FIT_RECORDS else DEFAULT_FIT_RECORDS

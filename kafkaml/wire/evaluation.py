@@ -30,7 +30,7 @@ __all__ = [
 # Points per curve; more than a chart has pixels are useless.
 MAX_POINTS = 201
 MAX_RESIDUALS = 500
-# Most outputs per model; of more, the first ones.
+# Most outputs per model. A model with more is judged by its first ones.
 MAX_OUTPUTS = 8
 
 
@@ -54,7 +54,9 @@ class Baseline(Message):
     samples: Count
 
     def beaten_by(self, scores: Mapping[Score, float]) -> bool | None:
-        """Whether a model with these scores is better in any that both have; None without a common one."""
+        """Whether a model with ``scores`` is better than the baseline in any score that both have; None without a
+        common score.
+        """
         both = [(SCORE_DIRECTIONS[name], value, scores[name]) for name, value in self.scores.items() if name in scores]
         better = [ours > value if way is Direction.UP else ours < value for way, value, ours in both]
         return any(better) if both else None

@@ -70,9 +70,9 @@ class ServedModel(Message):
 class ChallengeKind(StrEnum):
     """What happens to a challenger's answers.
 
-    ``canary``: they are the answers to its share of the keys, and the champion's stand in where it has none.
-    ``shadow``: they are the answers of an inference of its own, which nobody downstream reads; the champion only serves
-    to compare.
+    ``canary``: they are the answers for the challenger's share of the keys; where it has no answer, the champion's is
+    used. ``shadow``: they go to the topic of a separate inference, which nobody downstream reads, and are compared with
+    the champion's.
     """
 
     CANARY = "canary"

@@ -46,7 +46,7 @@ Metric = Annotated[
 ]
 
 Count = Annotated[int, Field(ge=0, le=2**53)]
-# User code may name and raise what has no encoding.
+# User code may use names and raise errors with characters that cannot be encoded.
 Name = Annotated[str, Field(max_length=200), BeforeValidator(storable)]
 Text = Annotated[str, Field(max_length=100_000), BeforeValidator(storable)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]

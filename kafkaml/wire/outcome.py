@@ -19,7 +19,7 @@ __all__ = ["ConfusionMatrix", "Outcome", "TrainingOutcome"]
 
 Labels = Annotated[list[Name], Field(max_length=10_000)]
 Shape = Annotated[list[Count | None], Field(max_length=32)]
-# [i][j] counts samples of class i that were predicted as class j.
+# ``matrix[i][j]`` counts samples of class i that were predicted as class j.
 Matrix = Annotated[list[list[Count]], Field(max_length=10_000)]
 
 
@@ -62,7 +62,7 @@ class Outcome(Message):
     baseline: Baseline | None = None
     best_epoch: BestEpoch | None = None
     pseudo_labels: Annotated[list[PseudoLabels], Field(max_length=100)] = []
-    # Names of fields are as long as people write them; the request's size is bounded.
+    # The names in ``learnt`` are as long as users write them. The size of the request bounds them.
     learnt: Mapping[Literal["data_type", "data_reshape", "fields", "learnt"], str | list[str | list[str]] | Learnt] = {}
 
 

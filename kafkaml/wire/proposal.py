@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 Share = Annotated[float, Field(ge=0, le=1)]
-# What is quoted of somebody's records.
+# A text that is quoted from a user's records.
 Quoted = Annotated[str, Field(max_length=200)]
 
 

@@ -132,7 +132,7 @@ class Exits(Message):
 
     @property
     def share(self) -> float | None:
-        """The share that left here; None while there is nothing."""
+        """The share of samples that the tier answered itself; None before the first one."""
         return 1 - self.sent_up / self.predicted if self.predicted else None
 
 

@@ -32,9 +32,9 @@ class WorkerExit(IntEnum):
     FINISHED = 0
     # The backend confirmed a Failure that says more than this code.
     FAILURE_REPORTED = 10
-    # It failed and could not report that to the backend; the log holds the reason.
+    # The worker failed and could not report that to the backend; the log holds the reason.
     FAILURE_NOT_REPORTED = 11
     # A newer attempt exists, or the run was deleted, so there is nothing to do.
     SUPERSEDED = 12
-    # Ended by SIGTERM, in a shell's numbering.
+    # SIGTERM ended the worker; a shell would show this number.
     STOPPED = 143

@@ -57,7 +57,7 @@ class Comparison(Message):
         if self.champion is None:
             return True
         if champion is None or not (math.isfinite(challenger) and math.isfinite(champion)):
-            # Any number is better than NaN.
+            # A finite value is better than NaN or infinity.
             return math.isfinite(challenger)
         gain = challenger - champion if self.direction is Direction.UP else champion - challenger
         return gain >= self.improvement - _ROUNDING * max(abs(challenger), abs(champion))

@@ -16,7 +16,7 @@ from kafkaml.wire.message import Message
 
 __all__ = ["FIRST_WORKER", "MAX_WORKERS", "BrokerAccess", "Join", "LogPiece", "WorkerJob", "WorkerName"]
 
-# The numbers of launched replicas, 256 at most, are below; those of workers elsewhere begin here.
+# Workers elsewhere are numbered from here. Launched replicas, at most 256 of them, have lower numbers.
 FIRST_WORKER = 1000
 MAX_WORKERS = 256
 
