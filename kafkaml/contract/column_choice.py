@@ -38,8 +38,9 @@ _SPECIAL = ("_key", "_timestamp", "_partition", "_headers", VALUE)
 
 
 class ColumnChoice:
-    """``roles`` and ``reasons`` by path, the ``columns``, and the fields that they and the label use, with the kind
-    that each is read as. ``width`` is how many numbers a sample has, as far as it is known before learning.
+    """The proposed columns. ``roles`` and ``reasons`` are by path. ``columns`` are the fields that become columns.
+    ``used`` are the fields that the columns and the label use, with the kind that each is read as. ``width`` is how
+    many numbers a sample has, as far as it is known before learning.
     """
 
     def __init__(self, profile: Profile, label: FieldProfile | None, kind: LabelKind | None, keys: Keys) -> None:

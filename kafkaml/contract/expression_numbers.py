@@ -317,7 +317,7 @@ def coalesced(compiler: Compiler, node: Any) -> Value:
         return Value(values[0], kind)
     if all(choice.find(exp.Column) is not None for choice in choices):
         return Value(pl.coalesce(values), kind)
-    # For a value without fields Polars' own function gives a single value for all rows.
+    # Polars' own function gives a single value for all rows if the argument uses no field.
     return Value(_chosen([value.is_not_null() for value in values], values), kind)
 
 

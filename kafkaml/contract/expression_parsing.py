@@ -47,7 +47,8 @@ _TIMES: dict[type[exp.Expr], int] = {
 class ExpressionError(RefusedError):
     """An expression is refused. ``start`` and ``end`` are the place in its text, ``end`` exclusive.
 
-    ``known`` are the names that it may use, ``meant`` those that resemble what it uses instead.
+    ``known`` are the names that the expression may use, ``meant`` the ones among them that resemble an unknown name in
+    it.
     """
 
     def __init__(

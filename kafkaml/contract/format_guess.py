@@ -30,7 +30,7 @@ from kafkaml.wire.proposal import Remark, RemarkCode, Severity
 
 __all__ = ["FormatGuess", "guess_format"]
 
-# This many records are enough to guess the format.
+# Number of records from which the format is guessed.
 _VOTES = 200
 _MAX_SCHEMAS = 8
 _MAX_CSV_COLUMNS = 1000
@@ -46,10 +46,10 @@ _SAY_FORMAT = "say the format and its settings: AVRO with a schema, RAW with a t
 
 @dataclass
 class FormatGuess:
-    """``name`` and ``config`` go into a contract; ``load`` is None where the records cannot be read, for the reason in
-    a remark. It does not remove envelopes.
+    """``name`` and ``config`` go into a contract; ``load`` reads a record, with its envelope. It is None if the records
+    cannot be read; a remark gives the reason.
 
-    ``header``: the names of the columns are those of a line of the topic.
+    ``header`` says that the names of the columns come from a line in the topic.
     """
 
     name: str = ""

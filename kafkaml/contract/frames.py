@@ -259,7 +259,7 @@ def _fixed_avro(config: Mapping[str, Any], fields: Mapping[Path, FieldKind]) -> 
     try:
         columns = AvroSchema(config.get("data_scheme"), "the records").columns
     except DecodeError:
-        # The schema has texts or lists, whose records are read individually.
+        # A schema with texts or lists has no fixed width, so its records are read one by one.
         return None
     kinds = {"float": FieldKind.NUMBER, "double": FieldKind.NUMBER, "boolean": FieldKind.BOOLEAN}
     known = {column.path: kinds.get(column.kind) for column in columns if not column.logical}

@@ -101,7 +101,7 @@ class _PlainObjects:
 
     def __init__(self, fields: Mapping[Path, FieldKind]) -> None:
         self._paths = list(fields)
-        # The nesting of fields: a kind, or the fields of an object.
+        # A tree of the declared fields. A leaf is the kind of a field; a node holds the fields of an object.
         tree: dict[str, Any] = {}
         for path, kind in fields.items():
             inner = tree
@@ -146,9 +146,10 @@ class _PlainObjects:
         return [list(map(self._getters[path], levels[path[:-1]])) for path in self._paths], odd
 
     def _lines(self, values: Values) -> list[Any] | None:
-        """Return the objects of values that are one line each, in two thirds of the time of individual reads.
+        """Return the objects of values that are one line each. Reading them together takes two thirds of the time of
+        individual reads.
 
-        None where one of them is something else, or cannot be read.
+        Returns None if one of the values is something else, or cannot be read.
         """
         try:
             joined = b"\n".join(values)  # type: ignore[arg-type]  # None is what this raises for

@@ -28,7 +28,7 @@ _TIME_NAMES = (
 
 
 class Keys:
-    """The keys of ``records``; ``profile`` (None where they are not texts) describes those of the ``samples``.
+    """The keys of ``records``; ``profile`` describes the keys of the ``samples``; None if keys are not texts.
 
     ``read`` gives the text of a key, None for one that is not text.
     """

@@ -52,11 +52,11 @@ _NEAR_MS = 7 * 86_400_000
 class FieldProfile:
     """A field and its value in each record; None where it is missing, or not of the usual kind.
 
-    ``numbers``: its finite numbers as they are there, record by record, NaN where there is none; also of numbers in
-    texts (``text_numbers``, with ``decimal`` between whole and fraction), of times in milliseconds since 1970, and of
-    booleans. ``shape`` is that of lists of numbers and of pictures. ``odd_places`` are the records that have another
-    kind. ``large`` is one of its integers that float64 cannot hold. ``trouble``: why no column can be made from it.
-    ``counts`` has the most frequent of the ``distinct`` values; lists have neither.
+    ``numbers`` has one finite number per record, NaN where there is none. Numbers in texts (``text_numbers``, with
+    ``decimal`` between whole and fraction), times (milliseconds since 1970) and booleans count as numbers. ``shape`` is
+    the shape of lists of numbers and of pictures. ``odd_places`` are the records in which the field has another kind.
+    ``large`` is one of its integers that float64 cannot hold. ``trouble`` is the reason why no column can be made from
+    the field. ``counts`` has the most frequent of the ``distinct`` values; lists have neither.
     """
 
     path: Path
@@ -102,10 +102,10 @@ class Profile:
 
 
 def profile_of(samples: Sequence[Any], timestamps_ms: Sequence[int], *, texts: bool = False) -> Profile:
-    """Return the fields of ``samples``: those of objects; arrays and bytes are one field, ``VALUE``.
+    """Return the fields of ``samples``. An array or bytes are a single field, ``VALUE``.
 
-    ``timestamps_ms`` are Kafka's. ``texts``: all values come as texts (CSV), so texts with numbers and booleans count
-    as those.
+    ``timestamps_ms`` are Kafka's. ``texts`` says that all values come as texts (CSV). Texts that hold numbers or
+    booleans then count as numbers or booleans.
     """
     rows: dict[Path, list[Any]] = {}
     for place, sample in enumerate(samples):

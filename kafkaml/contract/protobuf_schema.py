@@ -72,7 +72,8 @@ class ProtobufSchema:
         return self.messages[name]
 
     def at(self, places: Sequence[int]) -> Descriptor:
-        """Return the message at ``places``: that of the file, of those nested in it, and so on.
+        """Return the message at ``places``. The first place is among the messages of the file, the next one among those
+        nested in that message, and so on.
 
         Serializers of a Schema Registry write ``places`` before each record. Raises DecodeError if there is no such
         message.

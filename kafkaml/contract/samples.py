@@ -75,10 +75,10 @@ def inputs_of(columns: Sequence[CompiledColumn]) -> list[Input]:
 
 
 def places_in(vocabulary: Sequence[str], texts: Texts, first: int) -> npt.NDArray[np.int64]:
-    """Return for each code of ``texts`` its place in ``vocabulary``, counted from ``first``; ``first`` - 1 for texts
-    that are not in it.
+    """Return for each code of ``texts`` its place in ``vocabulary``, counted from ``first``. A text that is not in the
+    vocabulary has the place ``first`` - 1.
 
-    The last two entries are those of UNKNOWN and MISSING.
+    The last two entries are the places of UNKNOWN and MISSING.
     """
     places = {name: place for place, name in enumerate(vocabulary, first)}
     return np.array([*(places.get(name, first - 1) for name in texts.names), first - 1, first - 1], np.int64)

@@ -103,7 +103,7 @@ def _none(dtype: np.dtype[Any]) -> Any:
 
 @dataclass(frozen=True)
 class Windows:
-    """Samples over rows: sample i is the ``length`` rows of ``order`` that end at ``ends[i]``, its label that of row
+    """Samples over rows. Sample i has the ``length`` rows of ``order`` that end at ``ends[i]``, and the label of row
     ``labels[i]``.
     """
 

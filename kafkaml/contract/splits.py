@@ -65,7 +65,8 @@ def by_time(windows: Windows, ranks: Array, *, validation_rate: float, test_rate
 
 
 def by_key(keys: Array, order: Rows, seed_hashes: Array, *, validation_rate: float, test_rate: float) -> Parts:
-    """Split so that all samples of one of ``keys`` (samples,) are in one part; ``order`` is that of the samples.
+    """Split so that all samples of one of ``keys`` (samples,) are in one part. ``order`` is the order of samples in a
+    part.
 
     ``seed_hashes`` (samples,) order keys randomly, with equal hashes for samples of one key. Raises RefusedError where
     there are fewer keys than parts.

@@ -25,7 +25,7 @@ __all__ = ["Failures", "Frame", "Rows", "ValueReader", "Values", "deletion", "fi
 
 Rows = npt.NDArray[np.intp]
 Failures = list[tuple[int, DecodeError]]
-# Values of records, None of those that are deletions.
+# Values of records; None stands for a deletion.
 Values = Sequence[bytes | None]
 
 

@@ -41,9 +41,9 @@ class Advance:
 
 
 class WindowState:
-    """``row`` is the type of rows, ``carry`` the fields of it whose last values stand in for missing ones.
+    """``row`` is the type of rows. ``carry`` names the fields whose last value replaces a missing one.
 
-    ``layout`` (8 bytes) names what rows mean: state with another layout is ignored.
+    ``layout`` (8 bytes) identifies the meaning of rows. State with another layout is ignored.
     """
 
     def __init__(
@@ -161,7 +161,7 @@ class WindowState:
         self._slots.pop(partition, None)
 
     def expired(self, now_ms: int) -> list[StateKey]:
-        """Return the keys that were not seen for too long, and are in no uncommitted batch.
+        """Return the keys that were not seen for too long and have no record in an uncommitted batch.
 
         The clock is the newest record of their partition, at most ``now_ms``. Neither old records that are read again
         nor one with a time far in the future lead to wrong expiry.
@@ -262,7 +262,7 @@ class _Taken:
         return cls(order, group, start, np.arange(len(order)) - _firsts(start) + 1 + known)
 
     def last_of_groups(self, runs: Runs) -> Rows:
-        """Return the places of the last rows of groups whose last run has some."""
+        """Return the place of the last row of each group whose last run has rows."""
         if not len(self.group):
             return np.empty(0, np.intp)
         ends = np.append(np.flatnonzero(self.group[1:] != self.group[:-1]), len(self.group) - 1)
@@ -271,7 +271,9 @@ class _Taken:
 
 
 def _whole(values: Array) -> Array:
-    """Return a view of whole elements: NumPy copies those of many fields field by field, which takes long."""
+    """Return a view in which each element is plain bytes. NumPy copies elements of many fields field by field, which
+    takes long.
+    """
     return values.view(np.dtype((np.void, values.dtype.itemsize)))
 
 
