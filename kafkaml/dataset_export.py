@@ -56,8 +56,8 @@ def export_samples(
 ) -> ExportOutcome:
     """Write the samples of a data set, or of a stream, to ``path``; its folder also takes intermediate files.
 
-    Samples are those that train, then validate, then test, in the order of a training with the seed 0. Raises like
-    ``columns_slice`` or ``slice_builder``, and DiskFull.
+    Samples are in the order of a training with the seed 0: first those that train, then those that validate, then those
+    that test. Raises like ``columns_slice`` or ``slice_builder``, and DiskFull.
     """
     with disk_errors(path.parent):
         samples = _read(order, path.parent, reader, on_progress)
@@ -71,11 +71,11 @@ def export_samples(
 
 @dataclass(frozen=True)
 class _Samples:
-    """Samples of a slice of ``records``, which ``pieces`` yields in turn: inputs, labels and parts.
+    """The samples of a slice of ``records`` records. ``pieces`` yields their inputs, labels and parts piece by piece.
 
-    ``shapes`` and ``types`` are those of each input, ``features`` the names of what stands side by side in it, empty
-    where it is one array; ``label_type`` and ``label_shape`` those of each label. ``document`` describes how samples
-    were made; ``files`` hold their source.
+    ``shapes`` and ``types`` are by input. ``features`` are the names of the columns of an input, empty where an input
+    is a single array. ``label_type`` and ``label_shape`` belong to each label. ``document`` describes how samples were
+    made; ``files`` hold their source.
     """
 
     shapes: Mapping[str, tuple[int, ...]]
@@ -323,7 +323,7 @@ class _ParquetColumns:
             else:
                 values[columns[0]] = array.reshape(len(parts)) if array.shape[1:] in ((), (1,)) else array
         if labels is not None:
-            # An announced label may be an array; those of a contract are numbers side by side.
+            # An announced label may be an array. A contract has several labels instead, each of them a number.
             several = len(self._labels) > 1
             of_each = labels.reshape(len(parts), -1).T if several or labels.shape[1:] == (1,) else [labels]
             for name, found in zip(self._labels, of_each, strict=True):

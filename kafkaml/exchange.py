@@ -52,8 +52,8 @@ def answers_to(
 ) -> list[Answer | None]:
     """Return the answer to, or the dead letter of, the record at each position; None where neither came in time.
 
-    A record in one of the topics ``handed_up_in`` is the input of a tier above, whose answer is waited for. The
-    exchange reads these topics, and those of that tier's answers.
+    A record in one of the topics ``handed_up_in`` is the input of a tier above. The answer of that tier then counts.
+    ``exchange`` must read these topics, and the topics of that tier's answers.
     """
     waiting: dict[Place, tuple[int, tuple[Record, ...]]] = {
         (position.topic, position.partition, position.offset): (index, ()) for index, position in enumerate(positions)

@@ -52,7 +52,9 @@ class Cost:
 
 @dataclass(frozen=True)
 class ExitSamples:
-    """``tiers`` from below, of the same samples, which are those of the ``test`` part or of ``validation``."""
+    """The outcomes of all ``tiers``, the lowest first, on the same samples. The samples are of the ``test`` part or of
+    ``validation``.
+    """
 
     of: str
     tiers: tuple[TierSamples, ...]
@@ -91,8 +93,8 @@ class ExitSamples:
 class Leaving:
     """Where samples leave a chain under some limits: shares of all samples by tier, from below.
 
-    ``arriving`` are those that a tier gets, ``sent_up`` of these those that it sends on. Accuracy, bytes and seconds
-    are of the chain as a whole.
+    ``arriving`` is the share of samples that a tier gets. ``sent_up`` is the share of them that it sends on. Accuracy,
+    bytes and seconds are of the chain as a whole.
     """
 
     arriving: tuple[float, ...]

@@ -39,9 +39,9 @@ class Batch:
     (n, *sample_shape), or None, and ``columns`` belong to these. ``refused`` records become dead letters, and
     ``warming_up`` records only count for later samples of their key. ``changes`` are those of the codec's state.
 
-    ``positions`` is where the input continues once the batch is answered. ``drained``: there was nothing more to poll.
-    ``included``: the JSON text that the answer to each sample carries, empty where answers carry none. ``forgotten``:
-    its transaction was aborted, so its answers are no longer wanted.
+    ``positions`` is where the input continues once the batch is answered. ``drained`` says that there was nothing more
+    to poll. ``included`` is the JSON text that the answer to each sample carries, empty where answers carry none.
+    ``forgotten`` says that the batch's transaction was aborted, so its answers are no longer wanted.
     """
 
     polled: RecordBatch

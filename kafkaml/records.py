@@ -208,7 +208,8 @@ class RecordReader(Protocol):
     def starts(self, topic: str, *, since_ms: int = 0) -> Mapping[PartitionKey, int]:
         """Return for each partition the first available offset whose timestamp is not before ``since_ms``.
 
-        The end of the partition where there is none yet. Raises StreamUnavailable for a topic that does not exist.
+        If there is no such record yet, it is the end of the partition. Raises StreamUnavailable for a topic that does
+        not exist.
         """
         ...
 
@@ -279,7 +280,7 @@ class GroupReader(Protocol):
 
 
 class PartitionListener(Protocol):
-    """Hears inside ``poll`` which partitions come and go; what it raises ``poll`` raises."""
+    """Learns which partitions this member gains and loses. ``poll`` calls it, and raises what it raises."""
 
     def taken(self, partitions: Collection[PartitionKey]) -> bool:
         """Get ready for partitions that are read from now on; their committed offsets are known. May block.
@@ -303,7 +304,7 @@ class TransactionalLoopClient(Protocol):
     unavailable for too long.
     """
 
-    # Called with changes of partitions; set before the first poll.
+    # Listener for changes of partitions. It is set before the first poll.
     listener: PartitionListener | None
 
     @property
@@ -354,8 +355,8 @@ class TransactionalLoopClient(Protocol):
         ...
 
     def pause(self) -> None:
-        """Make ``poll`` return no records and only serve the group, so that a slow model is not taken for a dead
-        member.
+        """Make ``poll`` return no records and only serve the group. The group would otherwise take a slow model for a
+        dead member.
         """
         ...
 

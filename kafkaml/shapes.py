@@ -42,9 +42,10 @@ class DataMismatch(RefusedError):
 class ModelSignature:
     """Shapes per sample (without the batch axis; None: any size) of the model's inputs and outputs, by name.
 
-    Empty where the framework cannot tell before it sees data. Keras knows its inputs (``exact``); for a PyTorch model
-    they come from its first layer, which may take samples with more axes or flatten them. ``names`` are those of all
-    inputs, also of those whose shape is not known. ``proven``: the model was seen to take vectors of no other length.
+    Shapes are empty where the framework does not know them before it sees data. Keras knows its inputs (``exact``). For
+    a PyTorch model they come from its first layer, which may take samples with more axes or flatten them. ``names`` are
+    the names of all inputs, including inputs of unknown shape. ``proven`` says that the model was seen to take vectors
+    of no other length.
     """
 
     inputs: Mapping[str, Shape]

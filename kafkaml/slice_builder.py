@@ -126,7 +126,7 @@ def build_slice(
         except _LabelledAfterAll:
             labelled = True
         except _WiderAfterAll:
-            # This happens at most once, because the wider type refuses what it cannot hold.
+            # A second restart for this reason cannot happen, because the wider type refuses what it cannot hold.
             codec = codec.widened() or codec
         else:
             return builder.finish()
@@ -305,7 +305,7 @@ class _Builder:
         self._hashes.append(hashes)
 
     def _of_one_shape(self, batch: RecordBatch, features: Array, labels: Array | None) -> tuple[Array, Array | None]:
-        """Leave out a batch whose samples differ in shape from those before, where the shape is not declared."""
+        """Leave out a batch whose samples differ in shape from the samples before, if the shape is not declared."""
         for column, rows in ((self._features, features), (self._labels, labels)):
             if rows is None or column.dtype is None:
                 continue
@@ -353,7 +353,8 @@ def not_finite_error(codec: StreamCodec, sample: Any, label: Any) -> DecodeError
         return DecodeError(f"the label is {np.asarray(label)!s:.40}", gap="NaN or infinity in the label")
     first = np.argwhere(wrong)[0]
     token = "NaN" if np.isnan(numbers[tuple(first)]) else "infinity"
-    # For an image each pixel would be a group of its own.
+    # Only a vector's elements are named in the gap. In an image each pixel would otherwise be counted as a gap of its
+    # own.
     where = f" in {codec.features.column_name(int(first[0]))}" if numbers.ndim == 1 else ""
     return DecodeError(f"the sample holds {token}{where}", gap=f"{token}{where}")
 

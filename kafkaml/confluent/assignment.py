@@ -19,8 +19,9 @@ __all__ = ["Assignment", "InputPositions"]
 
 _logger = logging.getLogger(__name__)
 
-# How long a poll asks for the committed positions of all partitions that are new here, and of each individually when
-# one of them holds up the answer for all.
+# Time limits of a poll for requests of committed positions: for one request for all new partitions, for a request for a
+# single partition, and for all such requests together. Single requests follow when one partition holds up the answer
+# for all.
 _PLACE_ALL_SECONDS = 1.0
 _PLACE_ONE_SECONDS = 0.1
 _PLACE_EACH_SECONDS = 0.5
@@ -103,7 +104,7 @@ class Assignment:
         _logger.info("assigned: %s", partitions_text(keys))
 
     def remove(self, keys: set[PartitionKey]) -> set[PartitionKey]:
-        """Forget partitions that the group took away; returns those of them that were read."""
+        """Forget partitions that the group took away; returns the ones that this member was reading."""
         self.generation += 1
         _logger.info("revoked: %s", partitions_text(keys))
         if self.keys is not None:
@@ -131,7 +132,7 @@ class Assignment:
         new = [key for key, tries in self._unplaced.items() if not tries]
         if new and self._place_some(new, listener, _PLACE_ALL_SECONDS):
             return
-        # Ask individually, because the client returns nothing while it waits for one of them.
+        # Each partition is asked for alone, because the client returns nothing while it waits for one of several.
         deadline = time.monotonic() + _PLACE_EACH_SECONDS
         for key in sorted(self._unplaced, key=self._unplaced.__getitem__):
             if time.monotonic() > deadline:

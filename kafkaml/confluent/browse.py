@@ -208,7 +208,8 @@ class TopicBrowser:
             consumer.close()
 
     def watermarks(self, topic: str, partition: int | None = None) -> dict[int, tuple[int, int]]:
-        """Return the first and the next committed offset of the partitions, or of one; without those of no leader.
+        """Return the first and the next committed offset of each partition, or of one; partitions without a leader are
+        left out.
 
         StreamUnavailable when there is no such topic or partition, or no leader at all.
         """

@@ -378,7 +378,7 @@ class KafkaLoopClient:
     def _give_up(self, partitions: Sequence[TopicPartition], why: str) -> list[TopicPartition]:
         """End the open transaction before the partitions go; called inside ``poll``, which raises afterwards.
 
-        Returns those of them that were read.
+        Returns the partitions that this member was reading.
         """
         keys = {(place.topic, place.partition) for place in partitions}
         read = self._assignment.remove(keys)

@@ -28,7 +28,8 @@ from kafkaml.settings import KafkaSettings
 
 __all__ = ["AcknowledgedOutput", "ClusterTopics", "Output", "TransactionalOutput"]
 
-# With the client's default of 100 ms every transaction directly after another waits that long for the coordinator.
+# Pause before the client asks the group's coordinator again. With the default of 100 ms, each transaction that directly
+# follows another would wait that long.
 _RETRY_BACKOFF_MS = 2
 # How long a call may exceed its time limit before it is abandoned.
 _GRACE_SECONDS = 2.0

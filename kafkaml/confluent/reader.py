@@ -122,7 +122,7 @@ class KafkaRecordReader:
                 [TopicPartition(topic, partition, since_ms) for partition in marks],
                 timeout=self._request_timeout_seconds,
             )
-        # Without such a record, take the end from before the request, so that records since then are not skipped.
+        # Where no record is that new, take the end from before the request, so that records since then are not skipped.
         return {
             (topic, place.partition): place.offset if place.offset >= 0 else marks[place.partition][1]
             for place in found

@@ -62,8 +62,8 @@ class Kind:
 class Argument:
     """One argument; ``default`` as it is written, ``alias_of`` the name that means the same.
 
-    ``known_as`` is what other frameworks call it, so that runs can be compared; empty where it has the same name.
-    ``in_windows``: it also affects training on the windows of an online stream.
+    ``known_as`` is the argument's name in other frameworks, by which runs are compared; empty where it is the same.
+    ``in_windows`` says that the argument also affects training on the windows of an online stream.
     """
 
     kind: Kind
@@ -115,15 +115,15 @@ class ChainNames:
 class FrameworkDescriptor:
     """One framework.
 
-    ``library`` is what its training is called by (the Keras of TensorFlow). ``module`` is imported to use it.
-    Kafka-ML's ``extra`` installs it on a machine without a GPU. ``artifacts`` are names of files that it serves from,
-    the best first; ``packages`` the Python packages that user code finds, by the names that pip knows, the framework's
-    own first; ``files`` are those that a training leaves, by name, with what they are for. ``handler`` is the module of
-    ``mlcode_executor.frameworks`` that runs its models, in processes with the variables of ``environment``, where
-    ``{scratch}`` stands for the only folder that they may write to. ``chain`` holds the choices for its distributed
-    models, None where it has none. ``converts``: a trained model can be converted to ONNX. ``exact_inputs``: the report
-    of a model gives the exact names and shapes of its inputs. ``elsewhere`` maps arguments of the library that cannot
-    be given to the reason.
+    ``library`` is the name under which users know its training (Keras for TensorFlow). ``module`` is imported to use
+    it. Kafka-ML's ``extra`` installs it on a machine without a GPU. ``artifacts`` are names of files that it serves
+    from, the best first. ``packages`` are the Python packages that user code can import, by the names that pip knows,
+    the framework's own first. ``files`` are the files that a training leaves, by name, with their use. ``handler`` is
+    the module of ``mlcode_executor.frameworks`` that runs its models, in processes with the variables of
+    ``environment``, where ``{scratch}`` stands for the only folder that they may write to. ``chain`` holds the choices
+    for its distributed models, None where it has none. ``converts`` says that a trained model can be converted to ONNX,
+    ``exact_inputs`` that the report of a model gives the exact names and shapes of its inputs. ``elsewhere`` maps
+    arguments of the library that cannot be given to the reason.
     """
 
     name: Framework

@@ -30,17 +30,18 @@ class Collection(Generic[T]):
         return [self.kind.model_validate(page) for page in self._connection.pages(self.path, filters)]
 
     def get(self, identifier: int | str) -> T:
-        """Return one; raises ApiError with status 404 when there is none."""
+        """Return the object with this id; raises ApiError with status 404 when there is none."""
         return self.kind.model_validate(self._connection.request("GET", f"{self.path}{identifier}/"))
 
     def delete(self, identifier: int | str) -> None:
-        """Delete one; ApiError with status 409 names what still uses it, or says that it runs."""
+        """Delete an object. ApiError with status 409 names what still uses it, or says that it runs."""
         self._connection.request("DELETE", f"{self.path}{identifier}/")
 
     def deletion(self, *identifiers: int) -> builtins.list[types.Deletion]:
-        """Return what deleting these would do, without doing it; those already deleted are left out.
+        """Return what deleting these objects would do, without doing it. Objects that are already deleted are left out.
 
-        For models, configurations, data sets, deployments, results, inferences and streams; at most 100 at once.
+        The method is for models, configurations, data sets, deployments, results, inferences and streams; at most 100
+        at once.
         """
         answer = self._connection.request(
             "GET", f"{self.path}deletion/", params={"ids": ",".join(map(str, identifiers))}
@@ -48,7 +49,7 @@ class Collection(Generic[T]):
         return [types.Deletion.model_validate(deletion) for deletion in answer]
 
     def _create(self, fields: Mapping[str, object]) -> T:
-        """Make one. ``fields`` may be the ``locals()`` of a method whose parameters are the API's fields."""
+        """Create an object. ``fields`` may be the ``locals()`` of a method whose parameters are the API's fields."""
         body = given({name: value for name, value in fields.items() if name != "self"})
         return self.kind.model_validate(self._connection.request("POST", self.path, body=body))
 

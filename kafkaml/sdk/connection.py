@@ -205,7 +205,9 @@ def _raise_for_problem(response: httpx.Response) -> None:
 
 
 def _describe(problem: Mapping[str, Any]) -> str:
-    """One sentence per wrong field; otherwise the problem as a whole, and what is in the way."""
+    """Return a problem as text: one sentence per wrong field if there are any, otherwise the whole problem and its
+    obstacles.
+    """
     messages = []
     for error in problem.get("errors") or []:
         place = str(error.get("field") or "")

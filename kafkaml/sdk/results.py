@@ -53,8 +53,8 @@ class Results(Runs[types.TrainingResult]):
     ) -> list[Path]:
         """Write the trained model's files (all, or ``names``) into ``folder``; return their paths.
 
-        They are those of the current version, or of another ``version``. ``on_progress`` gets the current file and the
-        number of its bytes received.
+        The files belong to the current version, or to another ``version``. ``on_progress`` gets the current file and
+        the number of its bytes received.
         """
         if version is None:
             where, what = f"{self.path}{identifier}/", f"result {identifier}"

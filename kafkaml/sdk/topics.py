@@ -82,7 +82,7 @@ class Topics:
 
         ``query`` is what is known already: ``format`` (JSON, AVRO, PROTOBUF, CSV, RAW, TELEGRAF_STR_JSON), ``label`` (a
         field, ``_key`` or ``none``), ``data_scheme``, ``message``, ``data_type``, ``data_reshape``, ``delimiter``,
-        ``decimal``, ``columns``; and which part is looked at: ``since_ms``, ``until_ms``, ``records``.
+        ``decimal``, ``columns``; and which part of the topic is sampled: ``since_ms``, ``until_ms``, ``records``.
         """
         path = f"/topics/{quote(name, safe='')}/proposal/"
         return Proposal.model_validate(self._connection.request("POST", path, body=query))

@@ -225,6 +225,6 @@ def contract_document(contract: Contract, learnt: Learnt) -> bytes:
 
 
 def fit_records_of(config: Mapping[str, Any]) -> int:
-    """Return the number of records from which the contract of a stream without end learns its vocabularies and scales."""
+    """Return the number of records from which the contract of a stream without end learns vocabularies and scales."""
     given = config.get(FIT_RECORDS)
     return given if isinstance(given, int) and 0 < given <= MAX_FIT_RECORDS else DEFAULT_FIT_RECORDS

@@ -187,7 +187,7 @@ class TopicSettings(Answer):
 
 
 class OtherGroups(Answer):
-    """Consumer groups of others that read a topic. ``complete`` is False if the cluster has too many groups to ask all."""
+    """Consumer groups of others that read a topic. ``complete`` is False if there are too many groups to ask all."""
 
     complete: bool
     groups: Sequence[Mapping[str, Any]] = ()
