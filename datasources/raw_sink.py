@@ -76,7 +76,7 @@ class RawSink(Sink):
         self._label = SampleFormat("label", label_type, label_reshape)
         self._has_labels: bool | None = None
         self._samples = 0
-        # Samples that wait until a record is full.
+        # Samples that wait here until they fill a record.
         self._waiting: list[tuple[bytes, bytes | None]] = []
         self._update_config()
 

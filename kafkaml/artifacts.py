@@ -27,7 +27,7 @@ __all__ = [
     "sha256_of_file",
 ]
 
-# The model for ONNX Runtime, where it was converted.
+# The artifact with the model for ONNX Runtime, if the model was converted.
 ONNX_FILE = "model.onnx"
 # The artifact of a trained model that says how records become its samples.
 CONTRACT_FILE = "contract.json"

@@ -52,7 +52,7 @@ def are_distributions(answers: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     by_class = _by_class(answers)
     with np.errstate(invalid="ignore", over="ignore"):
         sums = by_class.sum(axis=0)
-        # Values that are not finite count as outside.
+        # Comparisons with NaN are false, so an answer that holds one is not a distribution.
         within = (by_class.min(axis=0) >= -_TOLERANCE) & (by_class.max(axis=0) <= 1 + _TOLERANCE)
         result: npt.NDArray[np.bool_] = within & (np.abs(sums - 1) < _SUM_TOLERANCE)
     return result

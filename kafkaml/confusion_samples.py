@@ -124,7 +124,7 @@ def choose_samples(
     if per_cell:
         rows = order[rank < per_cell]
     else:
-        # There is not even room for one per cell, so mistakes come first, because users look for those.
+        # If there is no room for one sample per cell, mistakes come first, because users look for those.
         first = order[rank == 0]
         mistakes = actual[first] != predicted[first]
         rows = np.r_[first[mistakes], first[~mistakes]][:budget]

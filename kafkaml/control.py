@@ -163,7 +163,7 @@ class ControlMessage:
         """Parse the wire object; raises ControlMessageError naming the field that is wrong."""
         if not isinstance(document, dict):
             raise ControlMessageError(f"got {_shorten(document)}: expected an object that announces a data stream")
-        # The sinks of 2020 call it configuration.
+        # The sinks of 2020 call the field ``configuration``.
         config = document.get("input_config") or document.get("configuration") or {}
         if isinstance(config, str):
             # Some senders write the object as JSON text.

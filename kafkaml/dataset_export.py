@@ -42,7 +42,7 @@ Array = npt.NDArray[Any]
 
 _PARTS = tuple(SamplePart)
 _IDLE_SECONDS = 60.0
-# Left free on the disk for others.
+# Bytes that an export leaves free on the disk for others.
 _RESERVE_BYTES = 256 << 20
 _ROW_GROUP = 100_000
 
@@ -271,7 +271,7 @@ def _write_parquet(samples: _Samples, path: Path) -> None:
     def read(
         with_columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, batch_size: int | None
     ) -> Iterator[pl.DataFrame]:
-        # The whole slice is read here.
+        # Polars may ask for some columns or rows only, but this generator always gives the whole slice.
         del with_columns, predicate, n_rows, batch_size
         for piece in samples.pieces():
             yield pl.DataFrame(columns.values(*piece), schema=schema)

@@ -26,7 +26,7 @@ MAX_SAMPLES = 5000
 
 _MAX_BYTES = 4 << 20
 _MAX_TIERS = 100
-# Points of a curve, a hundredth of the samples apart.
+# Number of points of a curve. Neighbours lie a hundredth of the samples apart.
 _POINTS = 100
 # How much accuracy may be traded for less traffic.
 _TOLERANCE = 0.005
@@ -43,7 +43,9 @@ class TierSamples:
 
 @dataclass(frozen=True)
 class Cost:
-    """What one record costs at a tier: bytes where it goes up, seconds there. A limit counts above ``1 / classes``."""
+    """What one record costs at a tier: ``seconds`` of computing, and ``upper_bytes`` if it is sent up. Limits up to ``1
+    / classes`` send nothing up.
+    """
 
     upper_bytes: int = 0
     seconds: float = 0.0
@@ -152,10 +154,10 @@ def curve(
 def proposed(
     tiers: Sequence[TierSamples], costs: Sequence[Cost], given: Sequence[float | None] = ()
 ) -> tuple[float, ...]:
-    """Return a limit for each tier but the last: what sends up least, at nearly the best accuracy (half a point less).
+    """Return a limit for each tier but the last: the one that sends up the fewest samples at nearly the best accuracy.
 
-    Limits are chosen from the top tier down. Each is chosen as if all samples came to its tier, with the limits above
-    it already chosen or ``given``.
+    Nearly the best is at most half a percentage point less. Limits are chosen from the top tier down. Each is chosen as
+    if all samples came to its tier, with the limits above it already chosen or ``given``.
     """
     limits: list[float] = []
     for index in reversed(range(len(tiers) - 1)):

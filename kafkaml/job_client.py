@@ -166,7 +166,7 @@ class JobClient(Closing):
     # --- artifacts -------------------------------------------------------------------------------------------------
 
     def download_artifact(self, name: str, sha256: str, *, version: int | None = None) -> Path:
-        """Return the local path of the artifact ``name``, from the machine's cache where it is there.
+        """Return the local path of the artifact ``name``, from the machine's cache if it is there.
 
         ``version`` selects the version that an inference serves; None where the job has only one.
         """

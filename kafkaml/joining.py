@@ -24,7 +24,7 @@ _JOIN_URL = "/api/jobs/workers/"
 
 
 class Joining(Closing):
-    """One process's way in, under ``name``. Thread-safe."""
+    """Joins an inference as one process, under ``name``. Thread-safe."""
 
     def __init__(
         self,

@@ -39,9 +39,9 @@ __all__ = [
 
 Headers = Sequence[tuple[str, bytes | None]]
 
-# Topic and partition.
+# A partition: its topic and number.
 PartitionKey = tuple[str, int]
-# Topic, partition and offset.
+# A record: its topic, partition and offset.
 Place = tuple[str, int, int]
 
 # Header of every output and dead letter: which input record it answers. A restart with at-least-once finds existing
@@ -143,7 +143,7 @@ class RecordBatch(Sequence[Record]):
     """Records read together. Columns are much cheaper than records where thousands are handled at once."""
 
     def columns(self) -> RecordColumns:
-        """Everything but topics and values."""
+        """Return everything except topics and values, as columns."""
         _, partitions, offsets, keys, _, headers, timestamps_ms = zip(*self, strict=True) if self else ((),) * 7
         return RecordColumns(partitions, offsets, keys, headers, timestamps_ms)
 

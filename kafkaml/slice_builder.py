@@ -367,7 +367,7 @@ def not_finite(features: Array, labels: Array | None) -> npt.NDArray[np.bool_] |
 
 
 def _not_finite_rows(rows: Array) -> npt.NDArray[np.bool_] | None:
-    """Return which rows hold NaN or infinity; None where none does, which costs one sum to know."""
+    """Return which rows hold NaN or infinity; None if there are none. One sum is enough to see that there are none."""
     if rows.dtype.kind != "f":
         return None
     with np.errstate(over="ignore", invalid="ignore"):

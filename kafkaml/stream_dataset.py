@@ -1,10 +1,10 @@
 """StreamDataset: the ranges of a stream as arrays on disk, read from Kafka once. Step (5) of the journey of a sample.
 
 ``open`` takes the slice from the cache folder, which all runners of a machine share, or has
-``slice_builder.build_slice`` read, decode and order it. Next: ``model_training.modes.classic`` trains on it, to which
-``model_training.context`` hands it. Samples are in an order that depends on their content and the seed only, never on
-partitions or arrival, so sections of it are random splits (``splits.SplitPlan``) and two readings of one slice train
-alike. Where asked for, they are in the order of their records' times instead.
+``slice_builder.build_slice`` read, decode and order it. Next: ``model_training.context`` hands it to
+``model_training.modes.classic``, which trains on it. Samples are in an order that depends on their content and the seed
+only, never on partitions or arrival, so sections of it are random splits (``splits.SplitPlan``) and two readings of one
+slice train alike. Where asked for, they are in the order of their records' times instead.
 """
 
 from __future__ import annotations

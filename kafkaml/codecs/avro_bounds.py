@@ -1,8 +1,8 @@
 """Bounds the cost of reading a record of an Avro schema, because the sender may control both schema and record.
 
-fastavro's compiled reader checks nothing: records within records overflow its stack, a billion items that take no bytes
-are a billion values, and what is passed over may lie behind the record's end. Such schemas are refused before a record
-is read by them, and records are read whole before anything of them is passed over.
+fastavro's compiled reader checks nothing. Records within records overflow its stack. A billion items that take no bytes
+become a billion values. A field that it skips may lie behind the record's end. Schemas that allow the first two are
+refused before a record is read by them. Against the third, a record is read whole before any of its fields is skipped.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class _Schema:
         self._named[name] = None
         fields = [self.need(field["type"]) for field in schema["fields"]]
         size = sum(field.size for field in fields)
-        # An empty record is a value as well.
+        # A record without bytes counts as one value without bytes, besides the fields in it.
         return self._known(schema, _Need(size, sum(field.free for field in fields) + int(size == 0), _below(fields)))
 
     def _known(self, schema: Mapping[str, Any], need: _Need) -> _Need:

@@ -28,7 +28,7 @@ HINT = "expected an Avro record of numbers, booleans, enums, fixed or arrays of 
 _LEAVE_OUT_HINT = "leave the field out of the schema and of the records, or write a number in its place"
 
 _MAX_SCHEMA_CHARACTERS = 1 << 20
-# These limits apply to valid schemas too: deeper ones would exhaust the stack, wider ones the memory.
+# These limits apply to valid schemas too. Deeper schemas would exhaust the stack, wider ones the memory.
 _MAX_DEPTH = 64
 _MAX_COLUMNS = 100_000
 _MAX_DECIMAL_BYTES = 256
@@ -198,7 +198,7 @@ class AvroSchema:
         before = len(self.columns)
         item = self._compiled(schema["items"], path, above)
         items = self.columns[before:]
-        # A few bytes could claim billions of items without width.
+        # Only plain numbers are allowed as items. A few bytes could claim billions of items that have no width.
         if len(items) != 1 or items[0].text or items[0].many or items[0].kind == "fixed":
             raise self._refused(path, "array of something other than numbers")
         column = items[0]

@@ -13,7 +13,7 @@ from kafkaml.codecs.base import Array
 
 __all__ = ["byte_order_doubt"]
 
-# The most numbers that are examined, and the fewest that suffice.
+# The most numbers that are examined, and the fewest that are enough to judge by.
 _MAX_NUMBERS = 20_000
 _MIN_NUMBERS = 8
 _MOST = 0.6

@@ -75,7 +75,7 @@ class JsonCodec(Codec):
         narrows: bool = False,
         notes: tuple[str, ...] = (),
     ) -> None:
-        # JSON has no order of bytes.
+        # Numbers in JSON are text, so a declared order of bytes means nothing.
         self.dtype = dtype.newbyteorder("=")
         self.sample_shape = sample_shape
         self.name = name

@@ -18,10 +18,10 @@ from kafkaml.codecs.field_names import FieldNames
 
 __all__ = ["MAX_EXACT", "OddValue", "first_inexact", "first_odd_value"]
 
-# float64 holds all whole numbers up to here.
+# The largest number up to which float64 holds every whole number.
 MAX_EXACT = 1 << 53
 _MANTISSA_BITS = {2: 11, 4: 24, 8: 53}
-# Whole numbers of more than 64 bits, which orjson reads as floats.
+# Whole numbers of 19 digits or more. Those that need more than 64 bits are floats to orjson.
 _LONG_DIGITS = re.compile(rb"(?<![\d.eE+])-?\d{19,}(?![\d.eE])")
 _MAX_DEPTH = 64
 

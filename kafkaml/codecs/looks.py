@@ -23,7 +23,7 @@ def text_of(value: bytes) -> str | None:
     try:
         text = value[:_MAX_LOOKED_AT].decode()
     except UnicodeDecodeError as error:
-        # The cut may have split a character.
+        # An error in the last four bytes may come from the cut, which can split a character.
         if error.start < _MAX_LOOKED_AT - 4:
             return None
         text = value[: error.start].decode()

@@ -82,7 +82,7 @@ class SchemaRegistry:
                 f"the Schema Registry does not know schema {schema_id}",
                 hint="the record may have no schema id at all, or come from a producer with another registry",
             )
-        # Registries that only know Avro do not name a kind.
+        # Registries that only know Avro leave the kind of a schema out.
         kind = document.get("schemaType") or SchemaKind.AVRO
         if not isinstance(kind, str) or kind not in set(SchemaKind):
             raise DecodeError(f"schema {schema_id} is one of {str(kind)[:40]}: expected {', '.join(SchemaKind)}")

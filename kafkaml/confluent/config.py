@@ -100,7 +100,7 @@ def consumer_config(settings: KafkaSettings, log: ClientLog, *, group: str) -> d
         "enable.auto.offset.store": False,
         "isolation.level": "read_committed",
         "allow.auto.create.topics": False,
-        # Pause before a full local queue is checked again. At the default of a second the consumer idles.
+        # Pause before a full local queue is checked again. With the default of one second the consumer would idle.
         "fetch.queue.backoff.ms": 5,
         "fetch.error.backoff.ms": 100,
         "fetch.message.max.bytes": 4 << 20,
@@ -134,6 +134,6 @@ def producer_config(settings: KafkaSettings, log: ClientLog, sizes: RecordSizes 
         "enable.idempotence": True,
         "acks": "all",
         "queue.buffering.max.messages": 1_000_000,
-        # Chooses the same partition for a key as the Java client and the old sinks.
+        # This partitioner chooses the same partition for a key as the Java client and the old sinks.
         "partitioner": "murmur2_random",
     }

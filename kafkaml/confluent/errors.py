@@ -60,7 +60,7 @@ _TIMED_OUT = frozenset(
         KafkaError._MSG_TIMED_OUT,
         KafkaError._TIMED_OUT_QUEUE,
         KafkaError.REQUEST_TIMED_OUT,
-        # The connection was lost while waiting for the answer.
+        # The client reports these errors when it lost the connection while waiting for an answer.
         KafkaError._TRANSPORT,
         KafkaError._ALL_BROKERS_DOWN,
         KafkaError._RESOLVE,
@@ -78,7 +78,7 @@ _REFUSED_ACCESS = frozenset(
     }
 )
 _TOO_LARGE = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE})
-# Errors in the record itself, which a retry would meet again.
+# A retry would meet these errors again, because the record itself is wrong.
 _REFUSED_RECORD = _TOO_LARGE | {
     KafkaError.INVALID_TIMESTAMP,
     KafkaError.INVALID_RECORD,

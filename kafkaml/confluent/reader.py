@@ -30,7 +30,7 @@ _MAX_SWEPT_GAP = 20_000
 _ANSWER_SECONDS = 5.0
 # A batch of large records is cut to about this size, so that no stream needs more memory than another.
 _BATCH_BYTES = 16 << 20
-# The first batch, when the size of records is not known yet.
+# Number of records in the first batch, when their size is not known yet.
 _FIRST_BATCH_RECORDS = 100
 
 
@@ -72,7 +72,7 @@ class KafkaRecordReader:
         self._consumer = Consumer(
             consumer_config(settings, self._log, group="kafka-ml-reader")
             | {
-                # A start that retention deleted is an error, not another start.
+                # Reading must fail at a start that retention deleted, not continue from another offset.
                 "auto.offset.reset": "error",
                 # The client signals the end of a partition, so that a marker or a gap before a range's end cannot block
                 # us.

@@ -97,7 +97,7 @@ class Arranger:
         good = np.ones(len(rows), np.bool_)
         for label in self._labels:
             values = np.array(rows[label.field])
-            # A text that is not one of the classes is not a label either.
+            # A text that is not one of the classes does not count as a label either.
             good &= values >= 0 if label.coded else ~is_missing(values)
         chosen = good[windows.labels]
         return windows.take(chosen), int(len(windows) - np.count_nonzero(chosen))

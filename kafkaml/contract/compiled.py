@@ -39,7 +39,7 @@ from kafkaml.wire.contract import Contract, FieldKind, Learnt, Missing, SplitBy,
 
 __all__ = ["CompiledContract", "Decoded", "Raw", "known_fields"]
 
-# Most bytes of windows in memory, because windows hold each row many times.
+# Limit for windows in memory, in bytes, because windows hold each row many times.
 _PIECE_BYTES = 16 << 20
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
@@ -234,8 +234,8 @@ class CompiledContract:
     def decode(self, batch: RecordBatch) -> Decoded:
         """Return the inputs of a batch; never raises for the content of a record.
 
-        Where there is ``state``, what the batch changes of it counts once ``state.commit`` is called, in the order of
-        the batches.
+        Changes of the ``state``, if there is one, become permanent when ``state.commit`` is called, in the order of the
+        batches.
         """
         if self._sampler is None:
             raise BrokenError("a contract without what was learnt cannot serve")

@@ -19,7 +19,7 @@ __all__ = ["ExactSum", "order_statistics"]
 Array = npt.NDArray[Any]
 
 _LEAST_EXPONENT = -1074
-# Each part has half a mantissa, so that a billion of them still fit into 64 bits.
+# Each number is added in two halves of its mantissa. A billion halves of 26 bits still fit into 64 bits.
 _HALF_BITS = 26
 _DIGIT_BITS = 16
 
@@ -79,7 +79,7 @@ def order_statistics(chunks: Callable[[], Iterable[Array]], ranks: Iterable[int]
 
 def _sortable(values: Array) -> npt.NDArray[np.uint64]:
     """Return the bits of numbers as whole numbers of the same order."""
-    # One zero, not two.
+    # Adding 0.0 turns -0.0 into 0.0, so that both zeros get the same bits.
     bits = (np.ascontiguousarray(values, np.float64) + 0.0).view(np.uint64)
     negative = (bits >> np.uint64(63)).astype(np.bool_)
     result: npt.NDArray[np.uint64] = np.where(negative, ~bits, bits | np.uint64(1 << 63))

@@ -22,7 +22,7 @@ _MAX_WORK = 10_000
 # Limit of copies of a text. A record may already be large, so more copies would exhaust memory.
 _MAX_PIECES = 32
 
-# How often an operator evaluates its operands, where more than once.
+# Number of times that an operator evaluates its operands, for operators that do so more than once.
 _TIMES: dict[type[exp.Expr], int] = {
     exp.Div: 2,
     exp.Mod: 8,

@@ -87,7 +87,7 @@ def guess_format(
         case InputFormat.RAW if not known.get("data_type"):
             guess = _raw(values, known)
         case _ if name == CSV:
-            # Look at all records, because the line of names is one of many.
+            # Every record is examined, because only one line of a topic holds the names of the columns.
             guess = _csv([record.value for record in records if record.value], known)
         case _:
             guess = FormatGuess(name, known)
@@ -184,7 +184,7 @@ def _framed(values: Sequence[bytes], config: dict[str, Any], lookup: SchemaLooku
         {kind: sum(ids[schema_id] for schema_id in found if found[schema_id].kind == kind) for kind in SchemaKind}
     )
     kind = kinds.most_common(1)[0][0]
-    # Ids increase, so records of older schemas are resolved to the newest.
+    # A registry's ids increase, so the largest id is the newest schema. Records of older schemas are resolved to it.
     newest = max(schema_id for schema_id in found if found[schema_id].kind == kind)
     config["confluent_framing"] = True
     if kind != SchemaKind.JSON:

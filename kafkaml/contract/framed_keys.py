@@ -20,7 +20,7 @@ from kafkaml.errors import DecodeError, KafkaMLError
 
 __all__ = ["KEY_FRAMING", "FramedKeys"]
 
-# The setting of a format that marks such keys.
+# Setting of a format: keys were written by serializers of a Schema Registry.
 KEY_FRAMING = "key_confluent_framing"
 
 

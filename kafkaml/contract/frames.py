@@ -135,7 +135,7 @@ class FrameReader:
         """Return the frame of a batch; never raises for the content of a record."""
         values = batch.values()
         if self._values is None:
-            # The value is not used, but deletions still are not samples.
+            # No field of the value is used, but a record without value is still a deletion, not a sample.
             kept = np.array([index for index, value in enumerate(values) if value is not None], np.intp)
             failures = [(index, _at(index, deletion())) for index, value in enumerate(values) if value is None]
             frame = Frame(pl.DataFrame(), kept, failures)
@@ -189,7 +189,7 @@ class FrameReader:
 
 
 def _beside(data: pl.DataFrame, series: Sequence[pl.Series]) -> pl.DataFrame:
-    # A frame without columns has no rows to attach others to.
+    # Polars cannot add a column to a frame without columns, because such a frame has no rows.
     return data.with_columns(series) if data.width else pl.DataFrame(series)
 
 

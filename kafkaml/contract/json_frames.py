@@ -109,7 +109,7 @@ class _PlainObjects:
                 inner = inner.setdefault(name, {})
             inner[path[-1]] = kind
         self._getters: dict[Path, Callable[[Any], Any]] = {}
-        # Empty objects by path, each after its parent.
+        # Objects whose fields are all unset, by path. A parent stands before its children.
         self._empty: dict[Path, Any] = {}
         outermost = self._struct(tree, (), _ENVELOPES)
         self._decoder = msgspec.json.Decoder(outermost)

@@ -443,7 +443,7 @@ def _text(value: Any) -> str:
     if isinstance(value, (bytes, bytearray)):
         return f"{len(value)} bytes: {bytes(value[:12]).hex()}"
     if isinstance(value, int) and abs(value) >= 10**40:
-        # More digits would take long to format.
+        # Formatting an integer with more digits would take long.
         return "a whole number of more than 40 digits"
     text = storable(str(value))
     return text if len(text) <= _QUOTED else f"{text[:_QUOTED]}... ({len(text)} characters, {crc32(text.encode()):08x})"

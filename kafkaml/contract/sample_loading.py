@@ -19,7 +19,7 @@ from kafkaml.wire.proposal import Undecodable
 
 __all__ = ["LoadedSample", "undecodable"]
 
-# A sample with this many values is enough.
+# Loading stops when the samples hold this many values together.
 _MAX_VALUES = 150_000
 # Values nested deeper are not fields.
 _MAX_DEPTH = 16
@@ -103,5 +103,5 @@ def _size(sample: Any, depth: int = 0) -> int:
         return 1
     if isinstance(sample, dict):
         return sum(_size(value, depth + 1) for value in sample.values())
-    # The items of a list are mostly alike.
+    # The first item stands for the others, because the items of a list are mostly alike.
     return len(sample) * _size(sample[0], depth + 1)

@@ -81,7 +81,7 @@ def by_key(keys: Array, order: Rows, seed_hashes: Array, *, validation_rate: flo
             hint="split by time or by content",
         )
     sizes = [0, 0]
-    # 0 trains, 1 tests, 2 validates.
+    # The part of each key: 0 trains, 1 tests, 2 validates.
     part = np.zeros(len(distinct), np.int64)
     for key in np.argsort(seed_hashes[first], kind="stable").tolist():
         count = int(counts[key])

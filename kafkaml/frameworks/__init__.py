@@ -1,4 +1,4 @@
-"""Each framework, described once and looked up here by name. A new one is a line in the list."""
+"""Each framework, described once and looked up here by name. A new framework is a line in the list."""
 
 from __future__ import annotations
 

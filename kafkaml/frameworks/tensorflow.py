@@ -32,7 +32,7 @@ __all__ = ["TENSORFLOW"]
 
 
 def _is_class(value: object) -> bool:
-    # JSON turns the keys of {0: 1.0} into texts.
+    # Class weights such as {0: 1.0} have texts as keys after a trip through JSON.
     return is_integer(value, 0) or (isinstance(value, str) and value.isdecimal())
 
 

@@ -1,7 +1,7 @@
 """InMemoryBroker: behaves as Kafka does where our code could be wrong about it, without a process or a network.
 
-Offsets and partitions, transactions that are visible only when committed and leave markers, gaps by compaction,
-retention, consumer groups that move partitions, fencing. It passes the same contract suite as the real adapters.
+It has offsets and partitions, transactions that are visible only when committed and leave markers, gaps by compaction,
+retention, consumer groups that move partitions, and fencing. It passes the same contract suite as the real adapters.
 One thread only.
 """
 

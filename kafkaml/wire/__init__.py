@@ -1,4 +1,5 @@
 """What travels between workers, control plane and clients, each thing once: one module per noun, with its enums.
 
-This package imports nothing of it: programs that start a hundred times a day need one of the modules, not all.
+The package itself imports none of its modules, because programs that start a hundred times a day need one of them, not
+all.
 """

@@ -47,7 +47,7 @@ class SubModel(Message):
 class Scores(StrEnum):
     """What the prediction of an exit is, which decides how its confidence is computed.
 
-    The confidence is the largest probability; of one sigmoid unit, that of the likelier side.
+    The confidence is the largest probability. For a single sigmoid unit it is the probability of the likelier side.
     """
 
     PROBABILITIES = "probabilities"

@@ -20,10 +20,10 @@ class ExportFormat(StrEnum):
 
 
 class ExportOrder(Message):
-    """What is exported, as which ``format``. ``name`` is that of the file, without its ending.
+    """What is exported, as which ``format``. ``name`` is the name of the file, without its ending.
 
-    ``contract`` says how records become samples; of a stream that a sink announced it is None, and ``input_format``
-    and ``input_config`` say it as they were announced.
+    ``contract`` says how records become samples. For a stream that a sink announced it is None; ``input_format`` and
+    ``input_config`` then say it as announced.
     """
 
     name: Text

@@ -1,7 +1,7 @@
 """Scores: computed by the platform for a trained model, by the same rule for every framework.
 
 Metrics of a framework are named and defined by it, so two of them are not compared; these have one name, one meaning
-and one direction. They are of the samples that tested, those of ``Outcome.test_metrics``.
+and one direction. They are computed on the test samples, like ``Outcome.test_metrics``.
 """
 
 from __future__ import annotations

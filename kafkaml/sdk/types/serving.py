@@ -318,8 +318,8 @@ class LetterGroups(Answer):
 class WorkerCommands(Answer):
     """What to type on a machine so that it serves an inference, by Python or by Docker.
 
-    ``install`` and ``build`` once, in a checkout of Kafka-ML. ``runtime`` is what serves the model there; ``notes``
-    name obstacles for machines elsewhere.
+    ``install`` and ``build`` are run once, in a checkout of Kafka-ML. ``runtime`` is what serves the model there;
+    ``notes`` name obstacles for machines elsewhere.
     """
 
     runtime: str = ""
