@@ -68,7 +68,7 @@ class ControlLoggerSettings(BaseSettings):
 
     @property
     def control_topics(self) -> tuple[str, ...]:
-        """The topics that are read."""
+        """The control topics that are read."""
         return control_topics(self.control_topic)
 
     @property

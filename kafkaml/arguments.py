@@ -96,7 +96,7 @@ def _plain(value: object) -> Any:
 
 
 def _column(node: ast.expr | ast.keyword, line: str, prefix: str) -> int:
-    """The 1-based column in characters; the parser counts bytes of UTF-8."""
+    """Return the 1-based column in characters. The parser counts bytes of UTF-8."""
     before = (prefix + line).encode()[: node.col_offset].decode(errors="ignore")
     return max(1, len(before) - len(prefix) + 1)
 

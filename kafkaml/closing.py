@@ -10,11 +10,11 @@ __all__ = ["Closing"]
 
 
 class Closing(ABC):
-    """Returns itself to a ``with`` statement and is closed at its end."""
+    """A context manager that is closed at the end of its ``with`` block."""
 
     @abstractmethod
     def close(self) -> None:
-        """Release what is held."""
+        """Release the resources of this object."""
 
     def __enter__(self) -> Self:
         return self

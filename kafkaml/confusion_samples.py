@@ -55,7 +55,7 @@ class ConfusionSamples:
         )
 
     def write(self, path: Path) -> None:
-        """Write the file."""
+        """Write the samples to a file that ``read`` reads."""
         with path.open("wb") as file:
             np.savez_compressed(
                 file,

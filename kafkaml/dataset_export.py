@@ -314,7 +314,7 @@ class _ParquetColumns:
         return schema | dict.fromkeys(self._labels, label) | {self._part: pl.Enum([part.value for part in _PARTS])}
 
     def values(self, inputs: dict[str, Array], labels: Array | None, parts: Array) -> dict[str, Any]:
-        """Return the columns of some samples."""
+        """Return the values of the columns for some samples."""
         values: dict[str, Any] = {}
         for name, columns in self._inputs.items():
             array = np.ascontiguousarray(inputs[name])

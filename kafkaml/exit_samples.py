@@ -77,7 +77,7 @@ class ExitSamples:
 
     @classmethod
     def read(cls, path: Path) -> ExitSamples:
-        """Read the file; raises RefusedError for anything else."""
+        """Read what ``to_bytes`` wrote; raises RefusedError for anything else."""
         try:
             if path.stat().st_size > _MAX_BYTES * _MAX_TIERS:
                 raise ValueError("it is too large")

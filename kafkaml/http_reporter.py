@@ -151,7 +151,7 @@ class HttpReporter(Closing):
             self._wait(lambda: not self._queue and not self._sending, deadline_seconds)
 
     def _wait(self, ready: Callable[[], bool], deadline_seconds: float | None = None) -> None:
-        """Wait, with the lock held, until ``ready``; raises the sender's error."""
+        """Wait until ``ready`` is true; raises the sender's error. The caller holds the lock."""
         seconds = self._deadline_seconds if deadline_seconds is None else deadline_seconds
         done = self._changed.wait_for(lambda: ready() or self._error is not None, timeout=seconds)
         self._raise_error()

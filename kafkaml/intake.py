@@ -59,7 +59,7 @@ class Batch:
 
     @property
     def topic(self) -> str:
-        """The topic of all its records."""
+        """The topic of all records in the batch."""
         return self.polled[0].topic
 
     def record(self, index: int) -> Record:

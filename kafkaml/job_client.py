@@ -55,7 +55,7 @@ class _Token:
         self.in_file = value
 
     def take(self, value: str) -> None:
-        """Use ``value`` from now on."""
+        """Use ``value`` as the token from now on."""
         self.value = value
         register_secret(value)
 
@@ -99,11 +99,11 @@ class JobClient(Closing):
     # --- plans -----------------------------------------------------------------------------------------------------
 
     def training_plan(self, *, deadline_seconds: float | None = None) -> TrainingPlan:
-        """Return what this training run does."""
+        """Fetch the plan of this training run."""
         return TrainingPlan.model_validate(self._get_plan(deadline_seconds))
 
     def inference_plan(self) -> InferencePlan:
-        """Return what this inference does."""
+        """Fetch the plan of this inference."""
         return InferencePlan.model_validate(self._get_plan())
 
     def _get_plan(self, deadline_seconds: float | None = None) -> dict[str, Any]:

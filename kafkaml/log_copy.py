@@ -37,7 +37,7 @@ class LogCopy:
             return LogPiece(offset=self._first, text=self._text[:_PIECE_CHARACTERS]) if self._text else None
 
     def acknowledge(self, piece: LogPiece) -> None:
-        """Drop what has arrived."""
+        """Drop the lines that the backend has received."""
         with self._lock:
             self._drop(piece.offset + len(piece.text) - self._first)
 

@@ -153,7 +153,7 @@ class RecordBatch(Sequence[Record]):
     def __getitem__(self, index: slice) -> RecordBatch: ...
     @abstractmethod
     def __getitem__(self, index: int | slice) -> Record | RecordBatch:
-        """Return a record, or a batch of some."""
+        """Return one record, or a batch of the records in a slice."""
 
     def topics(self) -> list[str]:
         """Topics of all records, in order."""

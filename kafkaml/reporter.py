@@ -33,15 +33,17 @@ class ResultReporter(Protocol):
         ...
 
     def progress(self, progress: Progress) -> None:
-        """Called at most a few times a second."""
+        """Report the progress. A training calls this at most a few times a second."""
         ...
 
     def epoch(self, metrics: EpochMetrics) -> None:
-        """Called once after each epoch."""
+        """Report an epoch. A training calls this once after each epoch."""
         ...
 
     def window(self, end: WindowEnd) -> None:
-        """Called when a window begins to be learnt; confirmed before any other report about that window."""
+        """Report that a window begins to be learnt. The backend confirms this before any other report about that
+        window.
+        """
         ...
 
     def upload(self, name: str, path: Path) -> str:

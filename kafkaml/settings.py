@@ -118,10 +118,10 @@ class MetricsSettings(BaseSettings):
 
     @property
     def host(self) -> str:
-        """The host of ``address``; empty without."""
+        """The host of ``address``; empty without an address."""
         return urlsplit(f"//{self.address}").hostname or ""
 
     @property
     def port(self) -> int:
-        """The port of ``address``; 0 without."""
+        """The port of ``address``; 0 without an address."""
         return urlsplit(f"//{self.address}").port or 0

@@ -45,7 +45,7 @@ class SafeConsole(Console):
         super().__init__(**options, markup=False, emoji=False, highlight=False)
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """Escape before rich, which silently drops some control characters."""
+        """Escape ``text`` before it reaches rich, which silently drops some control characters."""
         return super().render_str(visible(text), **options)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:

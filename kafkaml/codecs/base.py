@@ -60,7 +60,7 @@ class KeyedState(Protocol):
 
     @property
     def value_bytes(self) -> int:
-        """How large the state of one key can be."""
+        """The largest size of one key's state, in bytes."""
         ...
 
     def commit(self, batches: int = 1) -> None:
@@ -76,7 +76,7 @@ class KeyedState(Protocol):
         ...
 
     def drop(self, partition: int) -> None:
-        """Forget a partition."""
+        """Forget the states of a partition."""
         ...
 
     def expired(self, now_ms: int) -> Sequence[StateKey]:

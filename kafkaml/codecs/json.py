@@ -337,7 +337,7 @@ class JsonCodec(Codec):
 
 
 def _at(index: int, read: Callable[..., T], *arguments: Any) -> T:
-    """Call ``read`` for record ``index`` of the batch."""
+    """Call ``read`` for record ``index`` of the batch, and put the index into its error."""
     try:
         return read(*arguments)
     except DecodeError as error:

@@ -69,5 +69,5 @@ class MessageBatch(RecordBatch):
         )
 
     def records(self) -> ListBatch:
-        """Return the same batch with every record made."""
+        """Return the same batch with each message already turned into a record."""
         return ListBatch([to_record(message) for message in self._messages])

@@ -74,7 +74,7 @@ class RecordSizes:
 
 
 def client_config(settings: KafkaSettings, log: ClientLog) -> dict[str, Any]:
-    """Return what every client needs."""
+    """Return the settings that every client needs."""
     return {
         **settings.client_config(),
         "client.id": "kafka-ml",
@@ -92,7 +92,7 @@ def client_config(settings: KafkaSettings, log: ClientLog) -> dict[str, Any]:
 
 
 def consumer_config(settings: KafkaSettings, log: ClientLog, *, group: str) -> dict[str, Any]:
-    """Return what every consumer needs: committed records only, positions committed explicitly only."""
+    """Return the settings that every consumer needs: committed records only, positions committed explicitly only."""
     return {
         **client_config(settings, log),
         "group.id": group,
@@ -112,7 +112,7 @@ def consumer_config(settings: KafkaSettings, log: ClientLog, *, group: str) -> d
 def member_config(
     settings: KafkaSettings, log: ClientLog, *, group: str, session_timeout_seconds: float, poll_seconds: float
 ) -> dict[str, Any]:
-    """Return what every consumer needs that shares partitions with others; ``poll_seconds`` is the longest time
+    """Return the settings of a consumer that shares partitions with others; ``poll_seconds`` is the longest time
     between two polls.
 
     A member hears of a rebalance by its next heartbeat, and a cooperative one has two of them: with heartbeats every
@@ -127,7 +127,7 @@ def member_config(
 
 
 def producer_config(settings: KafkaSettings, log: ClientLog, sizes: RecordSizes | None = None) -> dict[str, Any]:
-    """Return what every producer needs: each record written once, in order, acknowledged by all replicas."""
+    """Return the settings of every producer: each record written once, in order, acknowledged by all replicas."""
     return {
         **client_config(settings, log),
         **(sizes or RecordSizes()).to_config(),

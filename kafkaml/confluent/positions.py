@@ -48,7 +48,7 @@ def committed_positions(
 
 
 def places_text(places: Iterable[TopicPartition]) -> str:
-    """``mnist-in partition 0 from offset 12, mnist-in partition 1 from the beginning``."""
+    """Return places as text: ``mnist-in partition 0 from offset 12, mnist-in partition 1 from the beginning``."""
     starts = {OFFSET_BEGINNING: "the beginning", OFFSET_END: "the end"}
     return ", ".join(
         f"{place.topic} partition {place.partition} from {starts.get(place.offset, f'offset {place.offset}')}"
@@ -57,7 +57,7 @@ def places_text(places: Iterable[TopicPartition]) -> str:
 
 
 def partitions_text(keys: Iterable[PartitionKey]) -> str:
-    """``mnist-in partitions 0, 1; other partitions 3``."""
+    """Return partitions as text: ``mnist-in partitions 0, 1; other partitions 3``."""
     by_topic: dict[str, list[int]] = {}
     for topic, partition in sorted(keys):
         by_topic.setdefault(topic, []).append(partition)

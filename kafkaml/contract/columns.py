@@ -67,7 +67,7 @@ class CompiledColumn:
 
     @property
     def coded(self) -> bool:
-        """Whether its values are codes of texts."""
+        """Whether the column's values are codes of texts."""
         return self.encoding in _CODED
 
     @property

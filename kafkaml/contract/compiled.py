@@ -159,7 +159,7 @@ class CompiledContract:
 
     @property
     def row_type(self) -> np.dtype[Any]:
-        """The type of rows, of fixed width."""
+        """The type of rows, which have a fixed width."""
         return self._reader.dtype
 
     def raw(self, batch: RecordBatch) -> Raw:

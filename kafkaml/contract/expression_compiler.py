@@ -136,21 +136,21 @@ class Compiler:
         return [value.expr.cast(DTYPES[kind]) for value in values], kind
 
     def constant(self, node: Any, what: str, low: int, high: int) -> int:
-        """Return a whole number that is written out."""
+        """Return the whole number that ``node`` is, from ``low`` to ``high``; otherwise raises ExpressionError."""
         literal = self.compile(node).literal if node is not None else None
         if type(literal) is not int or not low <= literal <= high:
             raise self.error(node, f"{what}: expected a whole number from {low} to {high}, written out")
         return literal
 
     def text(self, node: Any, what: str) -> str:
-        """Return a text that is written out and not empty."""
+        """Return the text that ``node`` is; raises ExpressionError for an empty text and for anything else."""
         literal = self.compile(node).literal
         if not isinstance(literal, str) or not literal:
             raise self.error(node, f"{what}: expected a text in single quotation marks")
         return literal
 
     def field(self, node: exp.Expr, path: Path) -> Value:
-        """Return the field ``path``."""
+        """Return the value of the field at ``path``, and note that it is used."""
         kind = TEXT if len(path) == 2 and path[0] == HEADERS else self._fields.get(path)
         if kind is None:
             raise self._no_field(node, path)
@@ -206,7 +206,7 @@ class Compiler:
 
 
 def _nearest(name: str, known: Iterable[str]) -> list[str]:
-    """Return the names that resemble ``name`` most, about equally."""
+    """Return the names that resemble ``name`` most. Several are returned if they resemble it about equally."""
     ratios = {candidate: difflib.SequenceMatcher(None, name, candidate).ratio() for candidate in known}
     best = max(ratios.values(), default=0.0)
     return sorted(

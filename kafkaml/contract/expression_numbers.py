@@ -191,7 +191,7 @@ def comparison(operate: Callable[[pl.Expr, pl.Expr], pl.Expr]) -> Callable[[Comp
 
 
 def distinct(one: pl.Expr, other: pl.Expr) -> pl.Expr:
-    """Return whether two values are different, NULL being like NULL."""
+    """Return whether two values are different. Two NULLs are equal here."""
     # Avoid Polars' own function, which gives a single value for all rows when the first argument is a literal.
     gone, also = one.is_null(), other.is_null()
     return pl.when(gone | also).then(gone != also).otherwise(one != other)

@@ -89,7 +89,7 @@ class FieldProfile:
 
     @property
     def odd(self) -> float:
-        """The share of records where it has another kind."""
+        """The share of records in which the field has another kind."""
         return len(self.odd_places) / max(1, len(self.values))
 
 

@@ -55,7 +55,7 @@ class Texts:
         return np.array([known[text] for text in texts], np.int32)
 
     def hashes(self, codes: npt.NDArray[np.int32]) -> npt.NDArray[np.uint64]:
-        """Return one number per code that depends on its text alone."""
+        """Return one number per code, which depends on the code's text alone."""
         if len(self._hashes) < len(self.names):
             new = self.names[len(self._hashes) :]
             digests = b"".join(

@@ -82,12 +82,12 @@ class WindowState:
         self._unknown["time"] = NEVER
 
     def __len__(self) -> int:
-        """How many keys are known."""
+        """The number of keys that have a state."""
         return sum(int(np.count_nonzero(self._times(table) != NEVER)) for table in self._slots.values())
 
     @property
     def value_bytes(self) -> int:
-        """How large the state of one key is."""
+        """The size of one key's state, in bytes."""
         return self._type.itemsize
 
     def advance(

@@ -59,7 +59,7 @@ class GaugeOf(Definition):
 
 @dataclass(frozen=True)
 class HistogramOf(Definition):
-    """How observations are distributed; ``buckets`` are upper bounds."""
+    """A distribution of observations; ``buckets`` are upper bounds."""
 
     buckets: tuple[float, ...] = ()
 
@@ -228,5 +228,5 @@ GPU_TEMPERATURE = GaugeOf("kafkaml_gpu_temperature_celsius", "Temperature of a G
 
 
 def every_definition() -> list[Definition]:
-    """Return all metrics in the order of this page."""
+    """Return all metrics in the order of this module."""
     return [value for value in globals().values() if isinstance(value, Definition)]

@@ -60,7 +60,7 @@ class ProcessMetrics:
         self._collectors = [ProcessCollector(registry=None), *collectors]
 
     def text(self) -> bytes:
-        """Return all in Prometheus' text format."""
+        """Return all metrics in Prometheus' text format."""
         return generate_latest(cast("CollectorRegistry", self))
 
     def collect(self) -> Iterator[Metric]:

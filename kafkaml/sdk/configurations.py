@@ -21,5 +21,5 @@ class Configurations(Collection[types.Configuration]):
         return self._create({"name": name, "models": list(models), "description": description})
 
     def update(self, identifier: int, **changes: object) -> types.Configuration:
-        """Change fields."""
+        """Change fields of a configuration."""
         return self._patch(identifier, changes)

@@ -63,7 +63,7 @@ class ServedModel(Message):
 
     @property
     def key(self) -> tuple[int, int]:
-        """Its identity: result and version."""
+        """The identity of this version: its result and number."""
         return self.result_id, self.version
 
 

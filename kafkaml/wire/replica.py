@@ -63,7 +63,7 @@ class Counts(Message):
 
     @property
     def records(self) -> int:
-        """How many records were read and are done with."""
+        """How many records were read and handled."""
         return self.predicted + self.dead_lettered + self.warming_up
 
 
@@ -184,7 +184,7 @@ class LiveComparison(Message):
 
     @property
     def agreement(self) -> float | None:
-        """The share of records on which they agree; None while there is none."""
+        """The share of records on which champion and challenger agree; None before the first record."""
         return self.agreed / self.compared if self.compared else None
 
 
