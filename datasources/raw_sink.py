@@ -26,8 +26,8 @@ class RawSink(Sink):
     """Sends samples as ``ndarray.tobytes()``. Types and shapes are found from the first sample where not given.
 
     ``data_type`` and ``label_type`` are names such as ``uint8``; ``data_reshape`` and ``label_reshape`` shapes such as
-    ``28 28``. With ``samples_per_record`` above 1 a record carries that many samples, which is many times faster and
-    is announced as ``packed``; readers of the old Kafka-ML cannot read such streams.
+    ``28 28``. With ``samples_per_record`` above 1 a record carries that many samples, and the stream is announced as
+    ``packed``. Sending is then many times faster, but readers of the old Kafka-ML cannot read such streams.
 
     For the other arguments see ``Sink``::
 

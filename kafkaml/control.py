@@ -78,7 +78,7 @@ def deployment_id_from_key(key: bytes | None) -> int:
 
 
 def text_in_key(deployment_id: int) -> str | None:
-    """Return the id that an old sink meant where it wrote text: 49 -> "1", because "1" is the byte 0x31, which is 49.
+    """Return the id that an old sink meant when it wrote its text: 49 -> "1", because the character "1" is the byte 49.
 
     Returns None for numbers whose bytes are not all digits.
     """

@@ -1,5 +1,5 @@
-"""The samples of a data set, or of a stream that a sink announced, as one file, as a model gets them: NPZ for NumPy,
-Parquet for everything else.
+"""Writes samples as a model gets them to one file: NPZ for NumPy, Parquet for everything else. They are the samples of
+a data set, or of a stream that a sink announced.
 
 ``python -m kafkaml.dataset_export`` is a program of its own, because it may read for minutes and hold some 40 bytes a
 record in memory: the server starts it with an ``ExportOrder`` as its input, and its last line of output is an

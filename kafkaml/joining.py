@@ -51,8 +51,9 @@ class Joining(Closing):
         """Return the job of the inference's present attempt, with a fresh token.
 
         Temporary errors (the backend is unavailable, the inference is being started) are retried for
-        ``deadline_seconds``. Raises ApiError: 401 and 403, the token is not valid for this; 409 ``inference_ended``;
-        409 ``worker_replaced``, another process has joined under this name since this one did.
+        ``deadline_seconds``. Raises ApiError. Status 401 or 403: the token is not valid for this inference. Status 409
+        ``inference_ended``: there is nothing to join. Status 409 ``worker_replaced``: another process has joined under
+        this name since this one did.
         """
         job = retried(self._join, deadline_seconds=deadline_seconds)
         self._joined = True

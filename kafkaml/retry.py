@@ -18,8 +18,9 @@ __all__ = ["is_transient", "retried"]
 
 T = TypeVar("T")
 
-# 408 and 425: the server gave up waiting; 416: an upload must ask again where to continue; 429: come back later; the
-# rest: the server is restarting, overloaded or short of disk.
+# Statuses after which a call is repeated. 0: the server could not be reached. 408 and 425: the server gave up waiting.
+# 416: an upload must ask again where to continue. 429: the server is too busy. All others: the server is restarting,
+# overloaded or short of disk.
 _TRANSIENT_STATUS = frozenset({0, 408, 416, 425, 429, 500, 502, 503, 504, 507})
 
 

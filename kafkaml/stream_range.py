@@ -54,8 +54,8 @@ class StreamRange:
     def parse(cls, text: str) -> StreamRange:
         """Parse ``topic:partition:start:end``.
 
-        The parts after the topic may be missing. A bare topic is an online stream, and ``topic:partition:start`` is
-        what old sinks write for a partition that received nothing, hence an empty range.
+        The parts after the topic may be missing. A bare topic is an online stream. ``topic:partition:start`` is an
+        empty range, which old sinks write for a partition that received nothing.
         """
         parts = text.strip().split(":")
         try:

@@ -1,8 +1,8 @@
 """COLUMNS: records of any format, read by the contract of a data set (``kafkaml.wire.contract``).
 
-``input_config`` holds the ``contract``; after a training also what was ``learnt``; for an inference also what answers
-``include`` from their records. Without ``learnt`` a codec learns from the records it gets, which is good enough for
-display. Training and serving use what the training learnt.
+``input_config`` holds the ``contract``. After a training it also holds what was ``learnt``. For an inference it also
+names the fields that answers ``include`` from their records. Without ``learnt`` a codec learns from the records it
+gets, which is good enough for display. Training and serving use what the training learnt.
 """
 
 from __future__ import annotations

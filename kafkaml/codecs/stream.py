@@ -126,9 +126,10 @@ def codec_for(
 ) -> StreamCodec:
     """Return the codec that a control message declares.
 
-    ``feature_shape`` fixes the shape of samples where the message leaves it to the data, as serving needs, where a
-    single odd record may be the whole batch. ``schema_lookup`` finds the schemas of framed Avro records; by default the
-    registry that the environment configures. Raises DecodeError when the configuration is incomplete or contradictory.
+    ``feature_shape`` fixes the shape of samples if the message leaves it to the data. Serving needs that, because a
+    single odd record may be a whole batch there. ``schema_lookup`` finds the schemas of framed Avro records; by default
+    the registry that the environment configures. Raises DecodeError when the configuration is incomplete or
+    contradictory.
     """
     features, labels = format_of(str(input_format)).codecs(input_config, schema_lookup)
     if feature_shape is not None:

@@ -29,8 +29,8 @@ _PLACE_EACH_SECONDS = 0.5
 
 @dataclass(slots=True)
 class InputPositions:
-    """Offsets by partition: ``polled``, the next after what was polled; ``uncommitted``, the first that is not
-    committed; ``committed``, the committed positions of this member's partitions.
+    """Offsets by partition. ``polled`` is the next offset after the polled records, ``uncommitted`` the first polled
+    one that is not committed. ``committed`` are the committed positions of this member's partitions.
     """
 
     polled: dict[PartitionKey, int] = field(default_factory=dict)

@@ -171,11 +171,12 @@ class TopicBrowser:
     ) -> RecordPage:
         """Return at most ``limit`` committed records of about ``max_bytes``, of one partition or of all.
 
-        Begins at the first given one of: ``before`` (partition -> offset; the records before, newest first), ``after``
-        (the records from there on), ``timestamp_ms`` (from that time on), ``start`` (NEWEST: newest first; OLDEST or an
-        offset: from there on). Records of several partitions are merged by their timestamps; each partition's own order
-        is kept. Offsets outside of the log mean its ends. Raises StreamUnavailable for a topic or partition that does
-        not exist.
+        The first of these arguments that is given decides where the page begins. ``before`` (partition -> offset) gives
+        the records before, newest first. ``after`` (partition -> offset) gives the records from there on,
+        ``timestamp_ms`` the records from that time on. ``start`` NEWEST gives the newest records first, OLDEST or an
+        offset the records from there on. Records of several partitions are merged by their timestamps; each partition's
+        own order is kept. Offsets outside of the log mean its ends. Raises StreamUnavailable for a topic or partition
+        that does not exist.
         """
         limit = max(1, min(limit, MAX_LIMIT))
         deadline = time.monotonic() + timeout_seconds

@@ -236,7 +236,7 @@ class RowColumns:
     columns: Sequence[CompiledColumn]
     texts: Mapping[str, Texts]
     _exprs: dict[str, pl.Expr] = field(init=False)
-    # A query takes as long as everything else for a small batch, so columns that merely name a field skip it.
+    # A query takes as long as everything else for a small batch. Columns that merely name a field do without one.
     _fields: dict[str, str] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -55,8 +55,8 @@ _WRITTEN: Mapping[FieldKind, Callable[[pl.Expr], pl.Expr]] = {
 class Included:
     """``names`` are fields (``reading.temperature``, ``_key``, ``_headers.x``) or otherwise columns.
 
-    A column has the value of its expression. Fields need not be declared in the contract: in a format without a fixed
-    list of fields, such as JSON, any other name is taken for a field, which is null in records that lack it. Raises
+    A column has the value of its expression. Fields need not be declared in the contract. In a format without a fixed
+    list of fields, such as JSON, any other name is taken for a field; records that lack the field give null. Raises
     RefusedError for a name that no record of the format can have.
     """
 

@@ -1,8 +1,8 @@
 """Records of one key in their order: runs, windows over runs, and values that are carried forward. Pure.
 
-A run is all records of one key of one partition, in the order of their offsets, as long as none comes more than
-``forget_ms`` after the one before it: serving drops state that is unused for that long, so training does not look
-across the gap either.
+A run is a sequence of records of one key in one partition, in the order of their offsets. It ends where the next record
+comes more than ``forget_ms`` later. Serving drops state that is unused for that long, so training does not look across
+the gap either.
 """
 
 from __future__ import annotations

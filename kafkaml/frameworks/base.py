@@ -119,11 +119,11 @@ class FrameworkDescriptor:
     it. Kafka-ML's ``extra`` installs it on a machine without a GPU. ``artifacts`` are names of files that it serves
     from, the best first. ``packages`` are the Python packages that user code can import, by the names that pip knows,
     the framework's own first. ``files`` are the files that a training leaves, by name, with their use. ``handler`` is
-    the module of ``mlcode_executor.frameworks`` that runs its models, in processes with the variables of
-    ``environment``, where ``{scratch}`` stands for the only folder that they may write to. ``chain`` holds the choices
-    for its distributed models, None where it has none. ``converts`` says that a trained model can be converted to ONNX,
-    ``exact_inputs`` that the report of a model gives the exact names and shapes of its inputs. ``elsewhere`` maps
-    arguments of the library that cannot be given to the reason.
+    the module of ``mlcode_executor.frameworks`` that runs its models. Its processes have the variables of
+    ``environment``, in which ``{scratch}`` stands for the only folder that they may write to. ``chain`` holds the
+    choices for its distributed models, None where it has none. ``converts`` says that a trained model can be converted
+    to ONNX, ``exact_inputs`` that the report of a model gives the exact names and shapes of its inputs. ``elsewhere``
+    maps arguments of the library that cannot be given to the reason.
     """
 
     name: Framework

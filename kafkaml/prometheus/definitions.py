@@ -1,8 +1,8 @@
 """Every metric of the platform: name, kind, meaning, labels. Names follow Prometheus' conventions.
 
-(Base units, ``_total`` of counters, ``kafkaml_`` in front; https://prometheus.io/docs/practices/naming/.) Each sample
-also carries ``process``, the process that exposes it: see ``exposition``. Labels are numbers and words of ours, never
-texts of users, so the number of series follows the number of runs.
+These are base units, ``_total`` for counters, and ``kafkaml_`` in front (https://prometheus.io/docs/practices/naming/).
+Each sample also carries ``process``, the process that exposes it: see ``exposition``. Labels are numbers and words of
+ours, never texts of users, so the number of series follows the number of runs.
 """
 
 from __future__ import annotations

@@ -48,22 +48,22 @@ class Deployments(Collection[types.Deployment]):
     ) -> types.Deployment:
         """Deploy; arguments are written as in a call, for example ``epochs=5, shuffle=True``.
 
-        ``arguments`` are by framework and purpose: ``{"pytorch": {"fit": "max_epochs=5"}}``, for which
-        ``pytorch_fit_arguments="max_epochs=5"`` is short; likewise for the other frameworks, and ``evaluation``.
-        ``split`` ``"content"`` tests on random samples, ``"time"`` on the newest; None means content, or time where the
-        fit arguments say ``shuffle=False``. With ``targets="features"`` the samples are their own labels
-        (autoencoders).
+        ``arguments`` are by framework and purpose: ``{"pytorch": {"fit": "max_epochs=5"}}``.
+        ``pytorch_fit_arguments="max_epochs=5"`` is short for that. There is such a name for each framework, and for
+        ``evaluation``. ``split`` ``"content"`` tests on random samples, ``"time"`` on the newest; None means content,
+        or time where the fit arguments say ``shuffle=False``. With ``targets="features"`` the samples are their own
+        labels (autoencoders).
 
-        ``mode`` ``"incremental"`` learns an online stream, window by window. ``incremental`` says how, and means that
-        mode: ``{"indefinite": True, "monitoring_metric": "accuracy", "improvement": 0.05}``; the names are those of
-        ``kafkaml.wire.incremental.Incremental``.
+        ``mode`` ``"incremental"`` learns an online stream, window by window. ``incremental`` has the settings of that
+        mode, and selects it: ``{"indefinite": True, "monitoring_metric": "accuracy", "improvement": 0.05}``. The names
+        are those of ``kafkaml.wire.incremental.Incremental``.
 
-        ``semi_supervised`` ``{"rounds": 5, "confidence": 0.9}`` (or ``{}``, which is the same) also learns those of the
-        stream's unlabelled samples of which the model is at least as sure as ``confidence``.
+        With ``semi_supervised`` the model also learns unlabelled samples of the stream, if it is at least as sure of
+        them as ``confidence``. ``{}`` means the defaults, ``{"rounds": 5, "confidence": 0.9}``.
 
-        ``chain`` is what sub-models of distributed models are trained with, since their code does not say it:
-        ``{"optimizer": "sgd", "learning_rate": 0.01, "loss_weights": {"edge": 0.5}}``; the names are those of
-        ``kafkaml.wire.distributed.ChainTraining``, None means the defaults.
+        ``chain`` has the settings for training the sub-models of distributed models, which are not in their code:
+        ``{"optimizer": "sgd", "learning_rate": 0.01, "loss_weights": {"edge": 0.5}}``. The names are those of
+        ``kafkaml.wire.distributed.ChainTraining``; None means the defaults.
 
         With a ``dataset`` the deployment trains at once, on the newest version unless one is named, and needs no sink.
         """

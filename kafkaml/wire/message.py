@@ -36,8 +36,8 @@ def _to_json(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-# JSON has no NaN and no infinity, so a number that is not finite, as of a training that diverged, travels as null and
-# arrives as NaN.
+# JSON has no NaN and no infinity. A number that is not finite, as of a training that diverged, therefore travels as
+# null and arrives as NaN.
 Metric = Annotated[
     float,
     BeforeValidator(_from_json),

@@ -1,7 +1,7 @@
 """SemiSupervised: how samples without labels are learnt along with the labelled ones, and the outcome.
 
-By self-training with pseudo-labels (Lee, "Pseudo-Label: The Simple and Efficient Semi-Supervised Learning Method",
-2013): the model labels those that it is sure of, and learns them too.
+The method is self-training with pseudo-labels (Lee, "Pseudo-Label: The Simple and Efficient Semi-Supervised Learning
+Method", 2013): the model labels the samples that it is sure of, and learns them too.
 """
 
 from __future__ import annotations
