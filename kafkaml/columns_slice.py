@@ -1,7 +1,8 @@
 """Reads the ranges of a data set once and writes its samples as arrays on disk. Called by ``stream_dataset``.
 
-Two passes, neither of which holds more than a batch in memory: records become rows of fixed width, appended in the
-order of arrival; then the contract arranges them, learns from those that train, and writes the samples part by part.
+There are two passes, neither of which holds more than a batch in memory. In the first, records become rows of fixed
+width, appended in the order of arrival. In the second, the contract arranges the rows, learns from those that train,
+and writes the samples part by part.
 """
 
 from __future__ import annotations

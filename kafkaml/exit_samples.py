@@ -1,7 +1,7 @@
 """How sure and how right the exits of a chain were on the same samples, and the limits that follow. Pure.
 
-A training leaves the file; the backend draws from it what a limit costs and brings. Its content is not trusted. Limits
-are compared as a tier compares them: a confidence below its limit goes up, an equal one stays.
+A training leaves the file. The backend computes from it what a limit costs and gains. Its content is not trusted.
+Limits are compared as a tier compares them: a confidence below its limit goes up, an equal one stays.
 """
 
 from __future__ import annotations

@@ -117,7 +117,8 @@ class Intake:
 class BatchSize:
     """The most records to poll: fewer for slow models, and fewer while Kafka refuses a record among them.
 
-    ``steps`` are the batch sizes that the model may be warmed up for, ascending; ``fit`` says which of them it was.
+    ``steps`` are the batch sizes that the model may be warmed up for, ascending. ``fit`` limits them to what the model
+    takes.
     """
 
     def __init__(self, steps: tuple[int, ...]) -> None:

@@ -1,8 +1,8 @@
 """Reads the ranges of a stream once and writes its samples, ordered, as arrays on disk. Called by ``stream_dataset``.
 
-Two passes, neither of which holds more than a batch in memory: records are decoded batch by batch and appended in the
-order of arrival while a hash of each sample is kept; then the rows are copied in the order that ``content_order``
-derives from the hashes, or that ``time_order`` derives from the records' times.
+There are two passes, neither of which holds more than a batch in memory. In the first, records are decoded batch by
+batch and appended in the order of arrival, and a hash of each sample is kept. In the second, the rows are copied in
+their final order. ``content_order`` derives it from the hashes, or ``time_order`` from the records' times.
 """
 
 from __future__ import annotations

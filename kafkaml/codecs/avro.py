@@ -3,7 +3,7 @@
 A schema whose records all have the same width (float, double, boolean, fixed) is a NumPy dtype: a batch is then one
 view. Everything else goes through fastavro, with the schema parsed once. Confluent framing (0x00 and the four-byte id
 of the writer's schema before the record) is expected with ``confluent_framing``, and accepted where a registry is
-configured; elsewhere it is an error that names it, because it must never be read as numbers.
+configured. Elsewhere it is an error, whose message names the framing, because a frame must never be read as numbers.
 """
 
 from __future__ import annotations

@@ -106,9 +106,9 @@ class StreamFormat:
     empty where that needs no codec. ``untold`` are defaults for a serving's ``input_config`` that neither announcement
     nor training sets, because the first record that a replica sees must not decide.
 
-    For users: without ``by_hand`` forms do not offer it. Records that are ``text`` are shown unchanged, next to the
-    sample. With ``wider`` the format also includes records that models cannot take; ``as_json(value, input_config)`` is
-    then their text, None where the bytes alone decide.
+    Forms do not offer a format without ``by_hand``. Records that are ``text`` are shown unchanged, next to the sample.
+    With ``wider`` the format also includes records that models cannot take. ``as_json(value, input_config)`` then gives
+    their text. It returns None if the bytes alone decide how a record is shown.
     """
 
     name: str

@@ -80,7 +80,8 @@ class RecordPage:
     """The records of a page in the requested order, and the offsets that it covers in each partition.
 
     Older records: ``page(topic, before=page.starts)``; newer ones: ``page(topic, after=page.ends)``. ``at_oldest`` and
-    ``at_newest`` say that there are none. ``timed_out``: there may be more records than were found in time.
+    ``at_newest`` say that there are no older, or no newer, records. ``timed_out``: there may be more records than were
+    found in time.
     """
 
     records: Sequence[Record]

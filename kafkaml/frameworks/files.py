@@ -17,7 +17,8 @@ _FILE = "FILE"
 
 @dataclass(frozen=True, kw_only=True)
 class FileUse:
-    """``python`` loads the file called FILE there, with the packages ``needs`` by the names that pip knows.
+    """``python`` is a program that loads the file, in which FILE stands for the path. ``needs`` are the program's
+    packages, by the names that pip knows.
 
     ``python`` is empty for a file that another one loads. ``auxiliary`` files describe the run and are not part of the
     model.

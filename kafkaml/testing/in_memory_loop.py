@@ -55,8 +55,9 @@ class InMemoryGroup:
 class InMemoryLoopClient:
     """See ``kafkaml.records.TransactionalLoopClient``; made by ``InMemoryGroup.join``.
 
-    ``next_commit_is_unknown`` makes the next commit time out: True lets it have happened, False not. ``polls`` counts.
-    It has over 12 fields because positions, transaction and membership change together, as with a real broker.
+    ``next_commit_is_unknown`` makes the next commit time out; if True, the commit happened nevertheless. ``polls`` is
+    the number of calls of ``poll``. It has over 12 fields because positions, transaction and membership change
+    together, as with a real broker.
     """
 
     def __init__(self, group: InMemoryGroup) -> None:
