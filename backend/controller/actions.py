@@ -1,7 +1,7 @@
-"""What the controller can do: small values that ``reconcile`` decides on and ``execute`` carries out, those of the rows
-by the store.
+"""What the controller can do: small values that ``reconcile`` decides on and ``execute`` carries out.
 
-Each action is idempotent: carrying it out twice, or interrupting and repeating it, does no harm.
+The store carries out the actions that change rows. Each action is idempotent: carrying it out twice, or interrupting
+and repeating it, does no harm.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class _OfAttempt:
 
 @dataclass(frozen=True)
 class BeginAttempt(_OfAttempt):
-    """Record that ``attempt`` is intended; reports of older ones are refused from now on."""
+    """Record that ``attempt`` is intended; reports of older attempts are refused from now on."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Launch(_OfAttempt):
 
 @dataclass(frozen=True)
 class MarkLaunched(_OfAttempt):
-    """The launcher took the attempt, with the greatest number of replicas that the autoscaler may choose."""
+    """Record that the launcher took the attempt, and up to how many replicas its autoscaler may go."""
 
     max_replicas: int | None
 

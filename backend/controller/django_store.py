@@ -1,4 +1,4 @@
-"""DjangoStore: the rows in the database, by the transitions of runs and of the apps that own them."""
+"""DjangoStore: reads the rows in the database, and changes them through the transitions of runs and of their apps."""
 
 from __future__ import annotations
 
@@ -46,8 +46,9 @@ class DjangoStore:
         self._rows_at = 0.0
 
     def rows(self, subjects: Collection[Subject]) -> Sequence[Row]:
-        """See Store. At most three queries, independent of the number of rows, and none within a second where the
-        database did not change.
+        """See Store. Makes at most three queries, whatever the number of rows.
+
+        The rows of the last read are returned again for a second as long as the database has not changed.
         """
         version = _database_version()
         of = (version, frozenset(subjects))
@@ -179,7 +180,7 @@ def _row(run: Run, framework: str, *, gpu: int) -> Row:
         wanted=run.desired == DesiredState.RUN,
         state=RunState(run.state),
         attempt=run.attempt,
-        # A serving inference has its tries reset, although its attempt has begun.
+        # Success resets the tries of a serving inference to 0, but here 0 would ask for a new attempt.
         tries=max(run.tries, 1) if launched else run.tries,
         launched=launched,
         failure=_failure(run.failure),
@@ -206,11 +207,12 @@ def _failure(document: object) -> Failure | None:
 
 
 def _database_version() -> tuple[int, int] | None:
-    """What differs after each change to an SQLite database, by others and by this connection; None elsewhere."""
+    """Return a value that differs after every change to an SQLite database, whoever made it. Return None for others."""
     if connection.vendor != "sqlite":
         return None
     with connection.cursor() as cursor:
-        # This takes a microsecond, while the queries take milliseconds several times a second, even on an idle laptop.
+        # Asking for the version takes a microsecond. The queries that it saves take milliseconds, several times a
+        # second, even on an idle laptop.
         cursor.execute("PRAGMA data_version")
         version: int = cursor.fetchone()[0]
     return version, connection.connection.total_changes

@@ -54,7 +54,7 @@ class Executor:
     def execute(
         self, actions: Sequence[Action], rows: Mapping[Subject, Row], *, may_act: Callable[[], bool] = lambda: True
     ) -> int:
-        """Carry out ``actions`` in order and return how many succeeded, up to where ``may_act`` says no.
+        """Carry out ``actions`` in order until ``may_act`` says no; return how many succeeded.
 
         After a failure the subject's other actions are skipped, and the subject pauses, longer each time. The remaining
         actions will be decided again.
@@ -144,7 +144,8 @@ def work_spec(
 ) -> WorkSpec:
     """Return what runs one attempt of ``row``: the job without its plan, which the worker fetches with the token.
 
-    ``limits`` are those of the model process by kind of work, as in the plans; the runtime has to allow more.
+    ``limits`` are what plans allow the model process, by kind of work. The limits of the runtime have to be
+    higher.
     """
     name = row.subject.attempt(attempt)
     allowed = limits[row.subject.kind]

@@ -1,8 +1,8 @@
-"""Leadership: at most one controller acts. A row in the database names it; the others wait for its end.
+"""Leadership: at most one controller acts. A row in the database names it; the other controllers wait for its end.
 
-Takes over immediately when the holder was a process of this machine that is gone, otherwise when it has not renewed for
-``lease_seconds``. Two leaders for a moment do no harm, because attempts are fenced in the database and work by its
-name.
+A waiting controller takes over immediately when the holder was a process of this machine that is gone, otherwise when
+the holder has not renewed its lease for ``lease_seconds``. Two leaders for a moment do no harm, because the database
+refuses reports of older attempts, and work is launched once per name.
 """
 
 from __future__ import annotations

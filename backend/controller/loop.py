@@ -37,16 +37,16 @@ INTERVAL_SECONDS = 0.15
 # Hints come in bursts, and more frequent rounds would only cost processor time.
 _SHORTEST_SECONDS = 0.01
 _MAX_PAUSE_SECONDS = 5.0
-# Well below the lifetime of a job's token, for replicas that restart after a long time.
+# Replicas get a fresh token at this interval. It is well below a token's lifetime, so that a replica that restarts late
+# still finds a valid one.
 TOKEN_SECONDS = 1200.0
 
 
 class Controller:
-    """Everything is received; ``housekeeping`` maps jobs to how often they run, in seconds.
+    """The parts come as arguments. ``housekeeping`` maps jobs to how often they run, in seconds.
 
     ``on_round`` is called in every round with a short description of it, for signs of life; ``metrics`` measures
-    rounds. It has over 12 fields because its parts are received, and a round leaves for the next what it saw, owes and
-    waits for.
+    rounds. The class has over 12 fields because it keeps all its parts, and what one round leaves to the next.
     """
 
     def __init__(

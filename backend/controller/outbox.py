@@ -1,7 +1,7 @@
 """OutboxRelay: writes the records that requests left in the database to Kafka, exactly as a sink would.
 
-Oldest first, marked only after Kafka acknowledged; a crash in between writes a record twice, which its reader must
-tolerate (an announced stream is given to the waiting results only once).
+The oldest record goes first. A record is marked as sent only after Kafka acknowledged it. A crash in between writes the
+record twice, which its reader must tolerate (an announced stream is given to the waiting results only once).
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ class OutboxRelay(Relay):
         self._forget_writer()
 
     def relay(self) -> int:
-        """Write what is pending; return how many records were.
+        """Write the pending records and return how many were written.
 
-        Raises the KafkaMLError of the first record that could not be written; it and the others of its topic stay
-        pending.
+        Raises the KafkaMLError of the first record that could not be written; that record and the others of its topic
+        stay pending.
         """
         written = 0
         refused: dict[str, KafkaMLError] = {}

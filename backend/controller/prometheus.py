@@ -38,7 +38,7 @@ class RoundMetrics:
 
     @contextmanager
     def round(self) -> Iterator[None]:
-        """Measure one round, which fails where it raises."""
+        """Measure one round; a round that raises counts as failed."""
         began, outcome = time.perf_counter(), "failed"
         try:
             yield
@@ -48,7 +48,7 @@ class RoundMetrics:
             self._seconds.labels(outcome).observe(time.perf_counter() - began)
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the families."""
+        """Yield the metric families of the rounds."""
         yield from self._seconds.collect()
         yield from self._last.collect()
         leads = definitions.CONTROLLER_LEADS.family()
@@ -70,7 +70,7 @@ class PlatformMetrics:
         self._lock = threading.Lock()
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the families; none while another controller leads."""
+        """Yield the metric families of the platform; none while another controller leads."""
         if not self._leads():
             return
         with self._lock:
@@ -85,7 +85,7 @@ class OnConnection:
         self._collector = collector
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the families of the collector; closes broken or old connections before and after."""
+        """Yield the metric families of the collector; closes broken or old connections before and after."""
         close_old_connections()
         try:
             yield from list(self._collector.collect())

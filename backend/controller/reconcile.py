@@ -1,10 +1,9 @@
 """reconcile: desired rows and observed work -> actions. Step (4) of the journey of a sample.
 
 Pure, so that each decision of the controller is a value that a test compares. ``loop`` calls it and ``execute`` carries
-the actions out. No action ends a training well: its worker reports that itself. Next: a launched training begins in
-``model_training.__main__``, which runs the mode of its plan.
-Level-triggered: it compares states and never uses changes, so it may be interrupted anywhere and called again. The
-rules in short:
+the actions out. No action records success: the worker of a training reports that itself. Next: a launched training
+begins in ``model_training.__main__``, which runs the mode of its plan. Level-triggered: it compares states and never
+uses changes, so it may be interrupted anywhere and called again. The rules in short:
 
 - an attempt is written down before its work is launched, and work is launched under the attempt's name;
 - at most one attempt of a row is alive: a new one begins when the work of all others has ended;
@@ -132,7 +131,7 @@ class _RowDecision:
             return self._unwanted()
         if self._row.state.ended:
             return self._ended()
-        # It failed and is to be tried again, or it was not tried since the user started it.
+        # The last attempt failed and is to be tried again, or there was none since the user started the work.
         if self._row.next_retry_at is not None or not self._row.tries:
             return self._between_attempts(due=self._now >= (self._row.next_retry_at or 0.0))
         if not self._row.launched:
@@ -140,8 +139,9 @@ class _RowDecision:
         return self._training() if self._subject.kind is RunKind.TRAINING else self._inference()
 
     def _unknown(self, seen: Observed) -> list[Action]:
-        """Show why the state is unknown, unless replicas report that they serve: they do, even where their cluster
-        cannot be asked.
+        """Show why the state is unknown, unless replicas report that they serve.
+
+        Replicas can go on serving while nobody can reach their cluster to ask about them.
         """
         row = self._row
         waits = row.wanted and not row.state.ended and row.next_retry_at is None
@@ -205,7 +205,8 @@ class _RowDecision:
         return self._after_looks(self._unreported_end(seen))
 
     def _obstacle(self, seen: Observed) -> list[Action]:
-        # Show it until the training runs, because between two pulls of a missing image the obstacle disappears briefly.
+        # Show the obstacle until the training runs, because between two pulls of a missing image the obstacle
+        # disappears briefly.
         if seen.phase is not Phase.STARTING or seen.failure is None or seen.failure == self._row.failure:
             return []
         return [ShowObstacle(self._subject, self._row.attempt, seen.failure)]
@@ -235,7 +236,7 @@ class _RowDecision:
 
     @property
     def _bounds_changed(self) -> bool:
-        """Whether the launcher does not know yet between which numbers of replicas the lag may choose."""
+        """Whether the launcher has not been given the present bounds of autoscaling yet."""
         return self._row.max_replicas != self._row.launched_max_replicas
 
     def _show_scale(self, seen: Observed) -> list[Action]:
@@ -246,7 +247,7 @@ class _RowDecision:
     def _show_ready(self, seen: Observed) -> list[Action]:
         # A killed replica cannot report that it stopped serving.
         own_serving = min(self._row.replicas_serving, seen.ready_replicas)
-        # Show it while others serve too, because users want to know why only two of three serve.
+        # Show the failure of one replica while others serve, because users want to know why only two of three do.
         failure = seen.failure if own_serving < max(1, seen.replicas) else None
         serving = own_serving + self._row.workers_serving
         if not serving and failure is None:

@@ -22,7 +22,7 @@ _LOOK_SECONDS = 1.0
 
 
 class Relay(ABC):
-    """Runs between ``start`` and ``close``, by the one controller that ``may_act``."""
+    """A thread that runs between ``start`` and ``close``, and sends only while its controller ``may_act``."""
 
     name: str
     # How long a transfer under way may take at the end.

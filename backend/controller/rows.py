@@ -40,10 +40,10 @@ class Row:
     one. ``replica_failures`` are reported by live replicas that cannot serve. ``workers_serving`` counts workers
     elsewhere, which no launcher knows.
 
-    ``cluster`` names another cluster to run in, and ``backend_url`` is where we are reached from there; empty: our own.
-    ``endless`` work is never too long. With ``autoscale``, ``replicas`` is the least number of replicas;
-    ``launched_max_replicas`` is the greatest number that the launcher knows, and ``scaled_to_shown`` the replica count
-    that the UI currently shows as wanted by the autoscaler.
+    ``cluster`` names another cluster to run in, and ``backend_url`` is our address as seen from there. Empty: our own
+    cluster and address. ``endless`` work has no time limit. With ``autoscale``, ``replicas`` is the least number of
+    replicas; ``launched_max_replicas`` is the greatest number that the launcher knows, and ``scaled_to_shown`` the
+    replica count that the UI currently shows as wanted by the autoscaler.
     """
 
     subject: Subject

@@ -38,7 +38,7 @@ class TopicMaker:
     def ensure_topic(self, topic: str, *, partitions: int, max_record_bytes: int = 0) -> int:
         """Create ``topic`` when it does not exist; return how many partitions it has. Raises BrokerError.
 
-        A topic that is created takes records of ``max_record_bytes``; 0: as the broker says.
+        ``max_record_bytes`` is the largest record that a new topic accepts; 0 leaves this to the broker.
         """
         return self._in_time(f"topic {topic} is not made yet", self._ensure, topic, partitions, max_record_bytes)
 
@@ -83,5 +83,5 @@ class TopicMaker:
         config = {"max.message.bytes": str(max_record_bytes)} if max_record_bytes else None
         if admin.create_topic(topic, partitions=partitions, config=config):
             return partitions
-        # Somebody else was faster.
+        # Another process has created the topic in the meantime.
         return admin.partition_count(topic) or partitions

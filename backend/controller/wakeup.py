@@ -31,7 +31,7 @@ def wake_controller() -> None:
 
 
 class WakeUp:
-    """Waits for hints and signals. Without its socket (no such file system) it still wakes after each interval."""
+    """Waits for hints and signals. Where the file system has no sockets, it wakes after each interval only."""
 
     def __init__(self, state_dir: Path) -> None:
         self._socket: socket.socket | None = None
@@ -41,7 +41,7 @@ class WakeUp:
         os.set_blocking(self._signal_write, False)
 
     def listen(self) -> None:
-        """Take the socket over; only the leader does."""
+        """Take the socket over from the last leader; only the leader may call this."""
         if self._socket is not None:
             return
         receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -57,7 +57,7 @@ class WakeUp:
         self._socket = receiver
 
     def watch_signals(self) -> None:
-        """Let signals end a wait; the handlers are the caller's."""
+        """Let signals end a wait; the caller installs the handlers."""
         signal.set_wakeup_fd(self._signal_write, warn_on_full_buffer=False)
 
     def interrupt(self) -> None:

@@ -32,7 +32,7 @@ def announce(version: ResultVersion, before: ResultVersion | None, *, by: str, w
         by=by,
         why=why,
         metrics=Outcome.model_validate(version.outcome).test_metrics,
-        # The old comparison does not explain why a user chose it now.
+        # When a user chose the version, an old comparison does not explain why.
         comparison=Comparison.model_validate(version.comparison) if version.comparison and not by else None,
     )
     OutboxMessage.objects.create(

@@ -18,15 +18,15 @@ from kafkaml.wire.framework import Framework
 __all__ = ["OLD_FIELDS", "chain_problems", "checked_chain"]
 
 _FIELD = "chain"
-# Kafka-ML's first form had them among the other fields of a deployment.
+# Kafka-ML's first form had the settings of chains among the other fields of a deployment.
 OLD_FIELDS = ("optimizer", "learning_rate", "loss", "metrics")
 
 
 def checked_chain(values: Mapping[str, Any], models: Iterable[MLModel]) -> dict[str, Any] | None:
     """Return what a deployment keeps of how its chains are trained, None without chains.
 
-    ``values`` are the fields of the deployment, those of the first form among them. Raises InvalidFields naming every
-    field that is not accepted.
+    ``values`` are the fields of the deployment, which may include those of Kafka-ML's first form. Raises InvalidFields
+    naming every field that is not accepted.
     """
     asked, problems = _judged(values, list(models))
     if problems:
@@ -113,7 +113,7 @@ def _weight_problems(asked: ChainTraining, chains: Sequence[Sequence[MLModel]]) 
 
 
 def _metric_problems(values: Mapping[str, Any], asked: ChainTraining) -> list[FieldProblem]:
-    """Hold the metric that incremental training watches against those that exits have."""
+    """Check that the exits measure the metric that incremental training watches."""
     watched = (values.get("incremental") or {}).get("monitoring_metric")
     measured = ("loss", *asked.metrics)
     if not watched or watched in measured:

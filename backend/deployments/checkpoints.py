@@ -27,7 +27,7 @@ MAX_KEPT = 2
 def save(result_id: int, attempt: int, saved: SavedCheckpoint) -> None:
     """Register a checkpoint whose file is stored; a repeated report changes nothing.
 
-    Raises NotFound, StaleAttempt, and RefusedError where its file is not stored as it says.
+    Raises NotFound, StaleAttempt, and RefusedError where its file is not stored as the report says.
     """
     with locked_for_report(TrainingResult, result_id, attempt) as result:
         known = result.checkpoints.filter(artifact__attempt=attempt, step__gte=saved.step).exists()
@@ -54,7 +54,7 @@ def latest(result: TrainingResult) -> Checkpoint | None:
 
 
 def begun_window(result: TrainingResult, checkpoint: Checkpoint | None) -> WindowEnd | None:
-    """Return the window after ``checkpoint``, or the first one, if an attempt began it."""
+    """Return the window after ``checkpoint`` (without one, the first window) if an attempt has begun it."""
     if result.window_end is None:
         return None
     begun = WindowEnd.model_validate(result.window_end)
@@ -64,7 +64,7 @@ def begun_window(result: TrainingResult, checkpoint: Checkpoint | None) -> Windo
 def go_back(result: TrainingResult) -> None:
     """Reset a locked row to its last checkpoint, or to the beginning; the caller saves.
 
-    What was reported after it will be computed, and reported, again.
+    Later results are computed, and reported, again.
     """
     checkpoint = latest(result)
     if checkpoint is None and result.leader_id is None and result.checkpoints.exists():
@@ -108,7 +108,7 @@ def _stored(result: TrainingResult, saved: SavedCheckpoint) -> Artifact:
 
 def _prune(result: TrainingResult) -> None:
     kept = {checkpoint.artifact_id for checkpoint in result.checkpoints.order_by("-id")[:MAX_KEPT]}
-    # Among them files of attempts that died before they could say that one was uploaded.
+    # Attempts that died between an upload and its report left files that no checkpoint names.
     files = [artifact for artifact in result.artifacts.all() if is_checkpoint(artifact.name)]
     storage.remove(result, pk__in=[file.pk for file in files if file.pk not in kept])
     storage.remove_unfinished_before(result)

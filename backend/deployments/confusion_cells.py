@@ -49,7 +49,7 @@ def cell_samples(result: TrainingResult, actual: int, predicted: int) -> dict[st
 
 
 def _columns(result: TrainingResult, shape: Sequence[int]) -> tuple[str, ...]:
-    """Return what the numbers of a sample, or of each record of a window, are called by the stream it is of."""
+    """Return the stream's names for the numbers of a sample, or of each record of a window; empty if unknown."""
     version = result.current_version
     stream = result.stream if version is None or version.stream is None else version.stream
     if stream is None:
@@ -60,7 +60,7 @@ def _columns(result: TrainingResult, shape: Sequence[int]) -> tuple[str, ...]:
         features = codec_for(message.input_format, config).features
         return named_columns(features, shape) or (tuple(features.record_names()) if len(shape) == 2 else ())
     except DecodeError:
-        # The result was trained nevertheless, and an unreadable schema must not hide its samples.
+        # A schema that has become unreadable must not hide the samples of a trained result.
         return ()
 
 

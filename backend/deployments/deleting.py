@@ -1,4 +1,4 @@
-"""Deleting deployments and results, and what keeps them: what trains just now, and what inferences serve."""
+"""Deleting deployments and results, unless they are training now or inferences serve them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def deletion_of(deployment: Deployment) -> Deletion:
 
 
 def deletion_of_result(result: TrainingResult) -> Deletion:
-    """Return what deleting a result would do; sub-models of a chain are deleted with its top's, which led them.
+    """Return what deleting a result would do. Sub-models of a chain are deleted with the result of its top.
 
     The last run of a deployment stays with it, because a deployment without any would wait for nothing.
     """

@@ -35,7 +35,7 @@ def read_limits(text: str) -> list[float | None]:
 
 
 def exit_curves(result: TrainingResult, limits: Sequence[float | None] = ()) -> ExitCurves:
-    """Return what limits would do in the chain of a result: those given, from below, the proposed ones for None.
+    """Return what ``limits``, from the lowest tier up, would do in the chain of a result.
 
     Raises NotFound where the result is of no chain, is not trained, or has no such samples; InvalidField for more
     limits than tiers have.
@@ -87,7 +87,7 @@ def _padded(limits: Sequence[float | None], count: int) -> list[float | None]:
 
 
 def _exit_of(part: TrainingResult, version: ResultVersion) -> Exit:
-    """Return what training found of an exit in the version that belongs to the leader's."""
+    """Return what training measured at the exit of a sub-model, in the version that belongs to the leader's."""
     of_part = part.versions.filter(number=version.number).first() or version_of(part)
     found = Outcome.model_validate(of_part.outcome).exit
     if found is None:

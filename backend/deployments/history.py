@@ -1,7 +1,7 @@
 """The summary of many epochs. Pure.
 
 A history (the best of each metric, and one curve of few points) is kept with the result and grows with each epoch, so
-that a list need not read the epochs of its rows. Where all were asked for, the most telling are picked.
+that a list need not read the epochs of its rows. A reader who asks for all epochs gets the most telling ones.
 """
 
 from __future__ import annotations
@@ -45,8 +45,9 @@ def of(documents: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
 def thinned(documents: Sequence[Mapping[str, Any]], points: int) -> list[Mapping[str, Any]]:
     """Return at most ``points`` (4 or more) of ``documents``, EpochMetrics in JSON, in their order.
 
-    The first and the last are among them, where there is room the least and the greatest of each metric, and of equal
-    stretches of the epochs those with the least and the greatest loss (or first metric).
+    The first and the last epoch are always included. Where there is room, so are the epochs with the least and the
+    greatest value of each metric. The others are chosen from equal stretches of the epochs: from each, those with the
+    least and the greatest loss (or first metric).
     """
     count = len(documents)
     if count <= points:

@@ -19,7 +19,7 @@ __all__ = ["checked_incremental", "incremental_of", "incremental_problems"]
 
 # The default share of each window that validates, as in Kafka-ML's first version.
 _DEFAULT_RATE = 0.2
-# Its form had the share as two numbers.
+# The first version's form had two numbers for the share that validates.
 _OLD_SHARE = ("numeratorBatch", "denominatorBatch")
 
 
@@ -41,7 +41,7 @@ def incremental_problems(
 
 
 def incremental_of(deployment: Deployment, stream: ControlMessage) -> Incremental | None:
-    """Return how a deployment takes ``stream``, with the share that validates; None where it takes none without end."""
+    """Return how a deployment trains on ``stream``, with the share that validates; None unless it is incremental."""
     if deployment.mode != TrainingMode.INCREMENTAL:
         return None
     asked = Incremental.model_validate(deployment.incremental or {})

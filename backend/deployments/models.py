@@ -67,7 +67,7 @@ class Deployment(models.Model):
     chain = models.JSONField(
         null=True, blank=True, help_text="kafkaml.wire.distributed.ChainTraining; null: no distributed models"
     )
-    # What it was made for; what it trained on is the stream of its results.
+    # The data set that the deployment was made for. What it actually trained on is the stream of its results.
     dataset = models.ForeignKey(
         DatasetVersion, null=True, blank=True, on_delete=models.SET_NULL, related_name="deployments"
     )
@@ -89,7 +89,8 @@ class Deployment(models.Model):
 
 
 class TrainingResult(Run):
-    """One model of a deployment in training. ``code`` and ``imports`` are the source as it was when its stream came.
+    """One model of a deployment in training. ``code`` and ``imports`` are the source at the moment when its stream
+    came.
 
     The outcome of training is in its versions; the result shows the current one, which inferences serve.
 
@@ -125,7 +126,7 @@ class TrainingResult(Run):
     deployment = models.ForeignKey(Deployment, on_delete=models.CASCADE, related_name="results")
     leader = models.ForeignKey("self", null=True, blank=True, on_delete=models.CASCADE, related_name="followers")
     tier = models.PositiveSmallIntegerField(null=True, blank=True)
-    # How much the loss of its exit counts in that of the chain; here it stays when its model gets another name.
+    # The weight of this tier's exit in the loss of its chain. It is kept here because the model may be renamed.
     loss_weight = models.FloatField(default=1.0)
     model = models.ForeignKey(MLModel, on_delete=models.PROTECT, related_name="results")
     code = models.TextField()
@@ -133,16 +134,16 @@ class TrainingResult(Run):
     stream = models.ForeignKey(Announcement, null=True, blank=True, on_delete=models.PROTECT, related_name="results")
     progress = models.JSONField(null=True, blank=True)
     metrics = models.JSONField(null=True, blank=True, help_text="of the last epoch: {epoch, training, validation}")
-    # Of all epochs, short: see history.py.
+    # A short summary of all epochs: see history.py.
     history = models.JSONField(null=True, blank=True)
     current_version = models.ForeignKey(
         "ResultVersion", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
     # The highest number that a version had, so that numbers of deleted versions are not reused.
     last_version = models.PositiveIntegerField(default=0)
-    # Attempts from this one on are of the training that was asked for last.
+    # The first attempt of the training that was requested last.
     first_attempt = models.PositiveIntegerField(default=1)
-    # What a failed training found nevertheless, without a version.
+    # A failed training may have measured something; it is kept here, because no version is made of it.
     failed_outcome = models.JSONField(null=True, blank=True, help_text="kafkaml.wire.outcome.Outcome")
     failed_confusion_matrix = models.JSONField(null=True, blank=True)
     window_end = models.JSONField(
@@ -150,7 +151,7 @@ class TrainingResult(Run):
     )
     # The present attempt's report of a follower's version, which is made together with the leader's.
     pending = models.JSONField(null=True, blank=True, help_text="kafkaml.wire.report.NewVersion or Finish")
-    # What it is trained with, by the names that all frameworks know: see run_table.py.
+    # The parameters of the training, by the names that all frameworks know: see run_table.py.
     parameters = models.JSONField(default=dict, blank=True)
     # Annotations by users.
     name = models.CharField(max_length=100, blank=True)
@@ -238,7 +239,7 @@ class TrainingResult(Run):
         return {"deployment": self.deployment_id, "progress": self.progress, "metrics": self.metrics}
 
     def forget_attempt(self) -> None:
-        # It knows the store of files, which knows these rows.
+        # Import late, because checkpoints use the store of files, which imports these models.
         from backend.deployments.checkpoints import go_back
 
         for part in self.parts():
@@ -268,7 +269,7 @@ class EpochRecord(models.Model):
 
 
 class ResultVersion(models.Model):
-    """A version of a result: what was trained, from which source, on what, and what decided for it.
+    """A version of a result: what was trained, from which source, on which stream, and why it was chosen.
 
     ``pinned`` keeps it when the oldest are deleted; nothing else ever changes.
     """
@@ -277,13 +278,14 @@ class ResultVersion(models.Model):
     number = models.PositiveIntegerField()
     reason = models.CharField(max_length=20, choices=[(reason.value, reason.value) for reason in VersionReason])
     attempt = models.PositiveIntegerField()
-    # The window that it followed while its training went on; null: its training ended with it.
+    # The window after which the version was made while its training continued; null: the version ended its training.
     step = models.PositiveBigIntegerField(null=True, blank=True)
     code = models.TextField()
     imports = models.TextField(blank=True)
     stream = models.ForeignKey(Announcement, null=True, blank=True, on_delete=models.PROTECT, related_name="versions")
     outcome = models.JSONField(help_text="kafkaml.wire.outcome.Outcome")
-    # Apart, because they are large and lists do not show them: {matrix, labels}, and what was answered to the tests.
+    # The confusion matrix ({matrix, labels}) and the evaluation (the answers to the test samples) have their own
+    # columns, because they are large and lists do not show them.
     confusion_matrix = models.JSONField(null=True, blank=True)
     evaluation = models.JSONField(null=True, blank=True, help_text="kafkaml.wire.evaluation.Evaluation")
     positions = models.JSONField(default=dict, blank=True, help_text="kafkaml.wire.checkpoint.Positions")
@@ -307,7 +309,7 @@ class Artifact(models.Model):
 
     result = models.ForeignKey(TrainingResult, on_delete=models.CASCADE, related_name="artifacts")
     attempt = models.PositiveIntegerField()
-    # Null: of the attempt, and not of a version yet.
+    # Null while the file belongs to its attempt only, and not yet to a version.
     version = models.ForeignKey(
         ResultVersion, null=True, blank=True, on_delete=models.CASCADE, related_name="artifacts"
     )
@@ -343,7 +345,7 @@ class Checkpoint(models.Model):
         return f"{self.artifact.name} of result {self.result_id}"
 
     def message(self) -> SavedCheckpoint:
-        """Return it as workers read it."""
+        """Return the checkpoint in the form that workers read."""
         return SavedCheckpoint(
             attempt=self.artifact.attempt,
             name=self.artifact.name,

@@ -46,8 +46,8 @@ class ObjectStore:
             "s3",
             endpoint_url=settings.s3_endpoint_url or None,
             region_name=settings.s3_region,
-            # Without them boto3 looks for credentials in its usual places: its own variables, a pod's identity, the
-            # machine's role.
+            # Without configured credentials boto3 looks for credentials in its usual places: its own variables, a pod's
+            # identity, the machine's role.
             aws_access_key_id=settings.s3_access_key_id or None,
             aws_secret_access_key=settings.s3_secret_access_key.get_secret_value() or None,
             verify=settings.s3_ca_file or None,
@@ -56,7 +56,8 @@ class ObjectStore:
                 read_timeout=_READ_SECONDS,
                 retries={"total_max_attempts": _ATTEMPTS, "mode": "standard"},
                 s3={"addressing_style": "path" if settings.s3_endpoint_url else "auto"},
-                # Stores other than Amazon's refuse the checksums that are sent since 2025; ours is in the key.
+                # Stores other than Amazon's refuse the checksums that boto3 sends since 2025. We do not need them,
+                # because the key holds the file's SHA-256.
                 request_checksum_calculation="when_required",
                 response_checksum_validation="when_required",
             ),
@@ -76,7 +77,7 @@ class ObjectStore:
         if size is None:
             raise FileNotFoundError(f"{self._where} has no {self._prefix}{key}")
         if offset >= size:
-            # The store rejects an empty range; the reader checks the hash.
+            # The store would reject an empty range.
             return size, iter(())
         with self._said():
             answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + key, Range=f"bytes={offset}-")

@@ -35,7 +35,7 @@ def locked_part(result_id: int) -> Iterator[tuple[TrainingResult, TrainingResult
 
 @contextmanager
 def locked_part_for_report(result_id: int, attempt: int) -> Iterator[tuple[TrainingResult, TrainingResult]]:
-    """Lock what ``attempt`` reports of; raises NotFound or StaleAttempt."""
+    """Lock the run and the result that ``attempt`` reports on; raises NotFound or StaleAttempt."""
     with locked_part(result_id) as found:
         if found is None:
             raise NotFound(f"there is no result {result_id}")
@@ -81,7 +81,7 @@ def publish_versions(run: TrainingResult) -> None:
 
 
 def _pending(part: TrainingResult, report: NewVersion | Finish) -> NewVersion | Finish | None:
-    """Return a follower's report, if it is for the same window, or end, of the same attempt."""
+    """Return a follower's stored report if it is from the same attempt and for the same window (or the end)."""
     if part.pending is None:
         return None
     report_of_part = (

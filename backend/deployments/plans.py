@@ -81,7 +81,7 @@ def _semi_supervised(deployment: Deployment) -> SemiSupervised | None:
 
 
 def _chain(result: TrainingResult) -> dict[str, Any]:
-    """Return what a plan says of the sub-models that are trained in one run; nothing of an ordinary model."""
+    """Return the part of a plan about sub-models that are trained in one run; empty for an ordinary model."""
     if result.tier is None:
         return {}
     parts = [

@@ -35,10 +35,10 @@ __all__ = [
     "with_outcome",
 ]
 
-# What curves on a page can show; a result of more epochs, or windows, shows the most telling of them.
+# The most points that a curve on a page can show. A result with more epochs, or windows, shows the most telling ones.
 SHOWN_EPOCHS = 500
 
-# The first of these that any result is in is the deployment's state.
+# A deployment's state is the first of these that any of its results is in.
 _PRECEDENCE = (
     RunState.RUNNING,
     RunState.WAITING,
@@ -117,14 +117,14 @@ def results() -> QuerySet[TrainingResult]:
 
 
 def with_outcome(rows: QuerySet[TrainingResult]) -> QuerySet[TrainingResult]:
-    """Return the rows with what ``TrainingResult.outcome`` reads, and nothing long of their versions."""
+    """Return the rows with what ``TrainingResult.outcome`` reads, but without the large fields of their versions."""
     return rows.select_related("current_version").defer(*(f"current_version__{field}" for field in _LONG_OF_VERSION))
 
 
 def result_epochs(result: TrainingResult, points: int) -> tuple[int, list[Mapping[str, Any]]]:
     """Return how many epochs a result has, and the EpochMetrics of at most ``points`` of them, as JSON objects.
 
-    A page reads them again with each that comes: of many, those that this process read before are not read again.
+    A page asks again after each new epoch, so this process caches the epochs of long trainings.
     """
     rows = EpochRecord.objects.filter(result=result).order_by("epoch")
     read = _read_before.get(result.pk, []) if points <= _KEPT_EPOCHS // 2 else []
@@ -174,7 +174,7 @@ def _counted(rows: QuerySet[TrainingResult]) -> QuerySet[TrainingResult]:
 
 def _artifacts() -> Prefetch[str]:
     shown = Artifact.objects.filter(Q(version=None) | Q(version=F("result__current_version"))).order_by("name")
-    # Into a list: a related manager for each row would cost more than reading the rows.
+    # Prefetch into a list, because a related manager per row would cost more than reading the rows.
     return Prefetch("artifacts", queryset=shown, to_attr="stored_artifacts")
 
 

@@ -15,7 +15,7 @@ from kafkaml.wire.semi_supervised import SemiSupervised
 __all__ = ["checked_semi_supervised", "semi_supervised_problems"]
 
 _FIELD = "semi_supervised"
-# Kafka-ML's first form named them so, with the switch among the others.
+# Names of the settings in Kafka-ML's first form, which had the switch among the other fields.
 _SWITCH = "unsupervised"
 _OLD_NAMES = {"unsupervised_rounds": "rounds"}
 

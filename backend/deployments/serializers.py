@@ -184,7 +184,7 @@ class ResultRowSerializer(serializers.ModelSerializer[TrainingResult]):
 
     @extend_schema_field(serializers.CharField(allow_null=True))
     def get_stream_topic(self, result: TrainingResult) -> str | None:
-        # As announced: topic:partition:start:end,...
+        # The ranges as they are announced: topic:partition:start:end,...
         return result.stream_ranges.partition(":")[0] if result.stream_ranges else None
 
     @extend_schema_field(serializers.ListField(child=MessageField(Artifact, allow_null=False)))
@@ -234,7 +234,7 @@ class ResultSerializer(ResultRowSerializer):
         return [hint.to_json() for hint in result_hints(result, self._shown_epochs(result))]
 
     def _shown_epochs(self, result: TrainingResult) -> Sequence[Mapping[str, Any]]:
-        # Two fields are made of them, so they are read from the database only once.
+        # Two fields need the epochs, so the epochs are read from the database once and kept.
         if self._read is None or self._read[0] is not result:
             self._read = (result, result_epochs(result, SHOWN_EPOCHS)[1])
         return self._read[1]

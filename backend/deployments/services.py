@@ -37,7 +37,7 @@ __all__ = [
 
 
 def create_deployment(*, actor: Actor, configuration: Configuration, **values: Any) -> Deployment:
-    """Create a deployment with one waiting result per model of its configuration, those of a chain led by its top's.
+    """Create a deployment with one waiting result per model of its configuration; the top of a chain leads its results.
 
     An announcement that arrived before under the same number belongs to no deployment (numbers are never reused), so
     it is not taken; it can be sent to this one. A ``dataset`` (version) is announced to it in the same transaction;
@@ -49,7 +49,7 @@ def create_deployment(*, actor: Actor, configuration: Configuration, **values: A
             f"configuration {configuration.name!r} has no models: expected at least one", hint="add a model to it"
         )
     dataset = values.get("dataset")
-    # Done before the transaction, which must not wait for Kafka.
+    # Read the classes before the transaction, which must not wait for Kafka.
     classes = None if dataset is None else seen_classes(dataset, models)
     with transaction.atomic():
         deployment = Deployment.objects.create(configuration=configuration, created_by_id=actor.user_id, **values)
@@ -152,7 +152,8 @@ def assign_stream(announcement: Announcement, **_signal: Any) -> int:
     """Give a stream to the results of its deployment that wait for one; returns how many took it.
 
     Results that train or have trained keep theirs; a second stream is kept and can be used by ``restart_result``. A
-    stream of the other kind than its deployment trains on is kept too, and both say so.
+    stream of the wrong kind (supervised or not) for its deployment is kept too, and the log and the announcement say
+    why it is not used.
     """
     if announcement.deployment_number is None:
         return 0

@@ -25,7 +25,7 @@ __all__ = ["misfit", "samples_reason", "stream_fits", "stream_problems", "stream
 
 
 def stream_fits(deployment: Deployment, *, limit: int) -> list[dict[str, Any]]:
-    """Return the newest streams, all records once, each with why the deployment cannot learn it; empty: not known."""
+    """Return the newest streams, repeats left out, each with why the deployment cannot learn it; empty if it may."""
     several_inputs = selectors.addressees().get(pk=deployment.pk).several_inputs
     models = _models(deployment)
     found = []

@@ -29,7 +29,7 @@ __all__ = ["mark_finished", "report_failure", "store_events", "store_version"]
 def mark_finished(result_id: int, report: Finish) -> bool:
     """End the attempt well, with a last version; True also when it was finished already.
 
-    Of a follower it is kept until its leader finishes. An attempt that was presumed lost may still finish. Raises
+    A follower's report is kept until its leader finishes. An attempt that was presumed lost may still finish. Raises
     RefusedError when an artifact is missing, or the leader finishes before its followers.
     """
     with locked_part(result_id) as found:
@@ -87,7 +87,7 @@ def store_version(result_id: int, report: NewVersion) -> int:
 def report_failure(result_id: int, attempt: int, failure: Failure, *, outcome: TrainingOutcome | None) -> bool:
     """End the attempt badly, as its worker reports it; a failure that a restart may fix is tried again after a pause.
 
-    ``outcome`` is what was found nevertheless; kept unless it is tried again.
+    ``outcome`` is what the attempt measured before it failed; it is kept unless the training is tried again.
     """
     with locked(TrainingResult, result_id) as result:
         return result is not None and mark_failed(
@@ -101,9 +101,9 @@ def report_failure(result_id: int, attempt: int, failure: Failure, *, outcome: T
 
 
 def store_events(result_id: int, attempt: int, events: Sequence[Event]) -> None:
-    """Take what an attempt reports.
+    """Store the events that an attempt reports.
 
-    Numbers that were seen already are skipped, so a report may be sent again. Raises NotFound or StaleAttempt.
+    Events whose numbers were seen already are skipped, so a report may be sent again. Raises NotFound or StaleAttempt.
     """
     with locked_part_for_report(result_id, attempt) as (run, result):
         fresh = [event for event in sorted(events, key=lambda event: event.seq) if event.seq > result.last_event_seq]

@@ -21,8 +21,8 @@ from kafkaml.wire.framework import Framework
 __all__ = ["archive_chunks", "file_stem"]
 
 _CHUNK_BYTES = 1 << 20
-# The model as its code builds it, and without its framework: the other files are parts of these. Without the contract's
-# scales a model of a data set answers, but wrongly.
+# Files that make the others usable: the model's code, the model without its framework, and the contract. Without the
+# scales of the contract, the model of a data set answers wrongly.
 _LOADED = {"model.py": "With its code", ONNX_FILE: "Without its framework", CONTRACT_FILE: "What it takes"}
 
 
@@ -48,7 +48,7 @@ def archive_chunks(version: ResultVersion) -> Iterator[bytes]:
 
 def _zipped(folder: str, readme: str, artifacts: Sequence[Artifact], paths: Sequence[Path]) -> Iterator[bytes]:
     out = _Drain()
-    # Weights hardly get smaller.
+    # Store without compression, which hardly shrinks weights.
     with zipfile.ZipFile(cast(BinaryIO, out), "w", zipfile.ZIP_STORED) as archive:
         archive.writestr(f"{folder}/README.md", readme)
         for artifact, path in zip(artifacts, paths, strict=True):

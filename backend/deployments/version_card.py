@@ -45,7 +45,7 @@ def model_card(version: ResultVersion) -> ModelCard:
 
 def _data(stream: Announcement) -> CardData:
     message = stream.control_message()
-    # Named as on the wire, and these are the names.
+    # The card uses the field names of the announcement on the wire.
     announced = message.to_json()
     return CardData(
         stream=stream.pk,

@@ -47,7 +47,7 @@ class PromoteSerializer(serializers.Serializer[Any]):
 
 def artifact_documents(rows: Iterable[models.Artifact]) -> list[dict[str, Any]]:
     """Return ``kafkaml.wire.version.Artifact`` of each row."""
-    # Built without validation, because lists show hundreds.
+    # The documents are built without validation, because lists show hundreds of them.
     return [{"name": row.name, "size": row.size, "sha256": row.sha256, "created_at": row.created_at} for row in rows]
 
 

@@ -78,7 +78,7 @@ def delete_version(result_id: int, number: int, *, actor: Actor) -> None:
 def prune_versions(result: TrainingResult) -> None:
     """Delete the oldest versions beyond those that the settings keep; the row is locked.
 
-    Current, pinned and served ones stay, and count for nothing.
+    Current, pinned and served versions stay, and do not count towards the number that is kept.
     """
     loose = [
         candidate for candidate in result.versions.filter(pinned=False) if candidate.pk != result.current_version_id
@@ -103,7 +103,7 @@ def _locked(result_id: int) -> Iterator[tuple[TrainingResult, TrainingResult]]:
 
 
 def _version_beside(part: TrainingResult, asked: TrainingResult, number: int) -> ResultVersion:
-    """Return the version of a sub-model that was trained with the one that is asked for."""
+    """Return the version of another sub-model of the chain that was trained together with the requested one."""
     version = part.versions.filter(number=number).first()
     if version is None:
         raise Conflict(

@@ -33,7 +33,8 @@ __all__ = [
 ]
 
 
-# Sent in the transaction in which another version becomes the current one: ``version``, and ``before`` it, or None.
+# A signal that is sent in the transaction in which a version becomes the current one. Its arguments are that
+# ``version`` and the one ``before`` it, or None.
 current_changed = Signal()
 
 
@@ -103,14 +104,14 @@ def make_current(result: TrainingResult, version: ResultVersion, *, by: str = ""
 
 
 def version_of_step(result: TrainingResult, step: int) -> ResultVersion | None:
-    """Return what the present training made after a window, also in an earlier attempt."""
+    """Return the version that the present training made after a window, in this attempt or an earlier one."""
     return result.versions.filter(step=step, attempt__gte=result.first_attempt).first()
 
 
 def outcome_documents(
     outcome: TrainingOutcome,
 ) -> tuple[dict[str, Any], dict[str, Any] | None, dict[str, Any] | None]:
-    """Return an outcome as rows keep it, apart its confusion matrix, ``{matrix, labels}``, and its evaluation."""
+    """Return an outcome as rows keep it: without its large parts, its matrix (``{matrix, labels}``), its evaluation."""
     document = outcome.to_json()
     matrix, evaluation = document.pop("confusion_matrix"), document.pop("evaluation")
     return document, None if matrix is None else {"matrix": matrix, "labels": document["labels"]}, evaluation
@@ -127,9 +128,9 @@ def check_stored(result: TrainingResult, outcome: TrainingOutcome) -> None:
 
 
 def _files(result: TrainingResult, expected: Mapping[str, str]) -> list[Artifact]:
-    """Return a row for each file that an outcome names, of no version yet where there is one."""
+    """Return a row for each file that an outcome names, preferably a row without a version."""
     rows = result.artifacts.filter(attempt=result.attempt, name__in=list(expected))
-    # The last of equal ones stays.
+    # The dictionary keeps the last of equal files, so rows without a version come last.
     stored = {(row.name, row.sha256): row for row in sorted(rows, key=lambda row: row.version_id is None)}
     missing = [name for name, sha256 in expected.items() if (name, sha256) not in stored]
     if missing:

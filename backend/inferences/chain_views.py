@@ -57,7 +57,7 @@ class ChainWriteSerializer(serializers.Serializer[Any]):
     output_topic = TopicField(required=False, help_text="of all tiers")
     input_format = FormatField(required=False)
     input_config = FormatConfigField(required=False)
-    # ``max_length`` is of the list.
+    # ``max_length`` limits the list rather than its items.
     tiers = TierWriteSerializer(many=True, default=list, max_length=_MAX_TIERS)  # type: ignore[call-arg]
 
 

@@ -28,7 +28,7 @@ __all__ = ["deploy_chain", "proposal"]
 
 # Fields about the chain's input. Intermediates are read as they are written, from the beginning.
 _OF_THE_LOWEST = ("start", "input_format", "input_config")
-# Leaves room for what follows it.
+# Leaves room for the rest of a topic's name behind its prefix.
 _MAX_PREFIX = 100
 
 
@@ -111,9 +111,10 @@ def deploy_chain(
 ) -> list[Inference]:
     """Make an inference of each sub-model of a chain, in one transaction; return them from below.
 
-    ``tiers`` are fields of inferences by their ``result``; what is not given is as proposed, and ``common`` to all.
-    ``input_topic`` and ``output_topic`` in ``common`` are the chain's; format and ``start`` are of the lowest tier, and
-    those above read all that is handed up to them. Raises InvalidFields, by ``tiers.N.field``.
+    ``tiers`` are fields of inferences, each with its ``result``; ``common`` holds fields for all tiers. Other fields
+    are as in the proposal. ``input_topic`` and ``output_topic`` in ``common`` are the chain's. Format and ``start`` are
+    those of the lowest tier; the tiers above read everything that is handed up to them. Raises InvalidFields, by
+    ``tiers.N.field``.
     """
     proposed = proposal(result, prefix=prefix)
     bodies = _bodies(proposed, tiers, common)
@@ -148,7 +149,7 @@ def _bodies(
             body = {**{name: common[name] for name in _OF_THE_LOWEST if name in common}, **body}
             body.setdefault("input_topic", common.get("input_topic") or proposed.input_topic)
         else:
-            # The upper topic of the tier below, which may be on this tier's own cluster.
+            # A tier reads the upper topic of the tier below, which may be on the upper tier's own cluster.
             body["input_topic"] = bodies[-1]["upper_topic"]
         if not top and body["limit"] is None:
             raise InvalidField(
@@ -181,7 +182,7 @@ def _slug(name: str) -> str:
 
 @contextmanager
 def _at(place: str) -> Iterator[None]:
-    """Name the fields of a tier by their place."""
+    """Put ``place``, the tier's place in the request, before the field names of errors that the block raises."""
     try:
         yield
     except InvalidField as error:

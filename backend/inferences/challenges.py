@@ -52,7 +52,7 @@ def start_canary(
 ) -> None:
     """Let a version answer a share of the keys, or change the share of the one that does.
 
-    ``keyed``: each key is to be answered by one version only, which an input without keys cannot give: refused.
+    ``keyed`` demands that one version answers all records of a key; an input without keys is then refused.
     """
     if keyed:
         _check_keys(inference.input_topic)
@@ -104,7 +104,8 @@ def start_shadow(
             raise InvalidField("output_topic", f"{topic} is in use: expected a topic of the shadow's own")
         shadow = Inference.objects.create(
             **{name: getattr(locked, name) for name in _COPIED},
-            # What runs elsewhere has a token of its own there; its shadow is launched here.
+            # Without replicas, an inference runs only on workers elsewhere, whose tokens are not valid for its shadow.
+            # So the shadow gets a replica.
             replicas=max(1, locked.replicas),
             output_topic=topic,
             start=start,

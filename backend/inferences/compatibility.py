@@ -43,7 +43,7 @@ def _sample_parts(contract: Contract) -> dict[str, Any]:
     return {
         "format": contract.format,
         "key": contract.key,
-        # A horizon is of the label.
+        # The horizon describes the label, which serving does not need.
         "window": window and (window.length, window.stride),
         **{f"column {column.name}": (place, column) for place, column in enumerate(contract.columns)},
     }

@@ -77,7 +77,7 @@ def letters(inference: Inference, *, before: Mapping[int, int] | None, limit: in
 
 
 def decoding(inference: Inference) -> tuple[Decoder, StreamCodec | None]:
-    """Return how its records are shown, and its codec; None for one that does not fit its settings."""
+    """Return how the inference's records are shown, and their codec; None where the codec refuses its settings."""
     decoder = Decoder(
         DecoderKind.AUTO,
         inference.input_format,
@@ -91,7 +91,7 @@ def decoding(inference: Inference) -> tuple[Decoder, StreamCodec | None]:
 
 
 def is_own(inference: Inference, letter: Record) -> bool:
-    """Whether this inference wrote it, because others may have the same output topic."""
+    """Whether this inference wrote the letter. Other inferences may have the same output topic."""
     return _texts(letter).get("kml-inference") == str(inference.pk)
 
 
@@ -124,7 +124,7 @@ def replay(inference: Inference, *, actor: Actor, positions: Sequence[tuple[int,
         writer.flush(_SECONDS)
     finally:
         writer.close()
-        # Logged also when Kafka took only some of them, because those have been written.
+        # The replay is logged even if Kafka took only some of the records, because those have been written.
         record(actor, "replay", inference, detail=f"{sent} dead letters of {topic} to {inference.input_topic}")
     return {
         "replayed": sent,

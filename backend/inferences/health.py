@@ -1,17 +1,18 @@
 """Decides whether an inference fails although it has not ended, from its replicas' reports. Pure.
 
-Evaluated with every report of a replica, so it reacts within seconds. The first that holds:
+The rules are evaluated with every report of a replica, so a failure shows within seconds. The first rule that holds
+gives the reason:
 
-- **dead letters**: of the newest minute in which records were done with, and of the one before it as well while that
-  has fewer than 20 records. Begins with 3 dead letters or more that are at least half of the records; ends below a
-  quarter. What is warming up counts on neither side. Where no record comes any more, what the last ones said stays
-  true, for a day at most.
+- **dead letters**: counted in the newest minute in which records were processed, and in the one before it as well while
+  the newest has fewer than 20 records. Begins with 3 dead letters or more that are at least half of the records; ends
+  below a quarter. Records that a window still collects count on neither side. When no more records come, the last
+  verdict stays, for a day at most.
 - **restarts**: begins with 3 processes that restarted within 10 minutes without an orderly end; ends when none did for
   6 minutes (Kubernetes waits for up to 5 between two tries).
 - **lag**: begins when the lag has grown in each of 3 steps of a minute, by 100 records at least, to more than is read
   in 30 seconds; ends with the first step in which it has not grown.
 
-A new attempt begins without a past, and so do the dead letters of another revision (version, limit) that is served.
+Each attempt is judged on its own. Dead letters are also judged separately for each served revision (version, limit).
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from kafkaml.wire.replica import Failing, FailingKind
 __all__ = ["MINUTE", "RECENT", "judge"]
 
 MINUTE = timedelta(minutes=1)
-# How far back minutes are looked at; of records that were done with, whatever minutes are given.
+# How far back lags and restarts are judged. Dead letters are judged in all given minutes.
 RECENT = timedelta(minutes=11)
 
 _FEW_RECORDS = 20

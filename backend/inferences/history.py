@@ -29,9 +29,9 @@ def history(inference: Inference, *, step_minutes: int) -> dict[str, Any]:
 def steps_of(minutes: Iterable[ServingMinute], *, step_minutes: int, now: datetime) -> list[dict[str, Any]]:
     """Sum minutes, oldest first, up to steps; a step without reports is left out.
 
-    Counts are sums, latencies the slowest minute's, the lag is the last reported one, attempt and revision are the
-    newest. The confidence is the mean of all answers that have one. Rates are records a second over the step, of the
-    one that goes on over its part until ``now``.
+    Counts are sums and latencies are the slowest minute's. The lag is the last reported one; attempt and revision are
+    the newest. The confidence is the mean of all answers that have one. Rates are records per second over the step; the
+    last step counts only until ``now``.
     """
     steps: dict[datetime, dict[str, Any]] = {}
     for minute in minutes:
@@ -48,7 +48,7 @@ def steps_of(minutes: Iterable[ServingMinute], *, step_minutes: int, now: dateti
         step["lag"] = step["lag"] if minute.lag is None else minute.lag
         step["attempt"], step["revision"] = minute.attempt, minute.revision
     for at, step in steps.items():
-        # In its first seconds a step says nothing yet of a rate.
+        # In the first second of a step, its rate would be meaningless.
         seconds = min(step_minutes * 60.0, max(1.0, (now - at).total_seconds()))
         step["rate"] = round(step["predicted"] / seconds, 3)
         answers, total = (step.pop(name) for name in _SURE)

@@ -1,5 +1,5 @@
-"""How an inference reads its input: which version, by which format, and what cannot be read. Called before one is made,
-and for input checks.
+"""How an inference reads its input: for which version, in which format, and why an input is refused. Called before one
+is made, and for input checks.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ def input_values(
 ) -> dict[str, Any]:
     """Return ``given``, fields of an inference, with its format and settings.
 
-    They default to those of the stream that trained ``served``; of a tier that another one hands up to, to what that
-    sends. ``clusters`` are those that it writes to, by the fields that name them. Raises InvalidField for a contract
-    that cannot be used, and for names that its answers cannot carry.
+    Format and settings default to those of the stream that trained ``served``; for an upper tier, to what the tier
+    below sends. ``clusters`` are those that the inference writes to, by the fields that name them. Raises InvalidField
+    for a contract that cannot be used, and for names that its answers cannot carry.
     """
     values = dict(given)
     handed_up = input_of(result, served)
@@ -69,13 +69,13 @@ def input_values(
 
 
 def guarantee_of(*bootstrap_servers: str) -> str:
-    """Transactions span one cluster: exactly once there, at least once where something goes to another."""
+    """Return the delivery guarantee. A transaction cannot span clusters, so it is exactly once only within one."""
     same = {"", environment().kafka.bootstrap_servers}.issuperset(bootstrap_servers)
     return str(DeliveryGuarantee.EXACTLY_ONCE if same else DeliveryGuarantee.AT_LEAST_ONCE)
 
 
 def _check_contract(input_format: str, input_config: Mapping[str, Any], clusters: Mapping[str, str]) -> None:
-    """Refuse a contract that cannot be used, without what was learnt by it, or whose state of keys cannot be kept.
+    """Refuse a contract that is invalid, lacks what training learnt for it, or needs state that cannot be kept.
 
     ``clusters`` are those that are written to, by the fields that name them.
     """

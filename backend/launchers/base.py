@@ -84,11 +84,11 @@ class Observed:
     """The observed state of one name.
 
     ``replicas`` is how many are wanted (by the autoscaler, where there is one), ``ready_replicas`` how many run.
-    ``failure`` says why the work FAILED; while STARTING it is an obstacle rather than an end: it keeps the work from
-    starting (no node has room, the image is missing, a crashed replica waits to be started again), with a hint, and
-    disappears with the obstacle; while UNKNOWN it may be the reason. ``log_tail`` goes with a process that ended. Work
-    that was asked to stop and ended is SUCCEEDED, whatever its ``exit_code`` (negative for a signal; None when the end
-    was not observed).
+    ``failure`` says why the work FAILED. While STARTING, it is what keeps the work from starting (no node has room, the
+    image is missing, a crashed replica waits to be started again), and it disappears with that obstacle. While UNKNOWN,
+    it may be the reason. ``log_tail`` is the end of the log of a process that ended. Work that ended because it was
+    asked to stop is SUCCEEDED, whatever its ``exit_code``. An ``exit_code`` is negative for a signal, and None when the
+    end was not observed.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """How a worker ended -> why, in words: Failure(category, cause, hint). Pure; used by every launcher.
 
-A worker that knows what went wrong reports it to the backend itself, and that report counts. This module is for the
-others: killed, out of memory, crashed before they could report, vanished.
+A worker that knows what went wrong reports it to the backend itself, and that report counts. This module explains the
+other ends: killed, out of memory, crashed before it could report, vanished.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _LAST_EXCEPTION = re.compile(
 )
 _TRACEBACK = "Traceback (most recent call last):"
 _MISSING_MODULE = re.compile(r"No module named '([^']+)'")
-# A Python traceback of a worker is seldom longer; the whole log is kept anyway.
+# A worker's Python traceback is seldom longer, and the log keeps the whole of it anyway.
 _MAX_TRACEBACK_CHARS = 8000
 _MAX_CAUSE_CHARS = 500
 

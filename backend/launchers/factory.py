@@ -29,7 +29,7 @@ __all__ = [
     "workers_namespace",
 ]
 
-# What every runner imports; forked from a server that has it imported already.
+# Packages that every runner imports. The warm server imports them once and forks the runners from there.
 PRELOADED = ("kafkaml.confluent", "kafkaml.job_client", "model_training", "model_inference")
 
 
@@ -47,7 +47,7 @@ class LauncherSettings(BaseSettings):
 
     @property
     def jobs_dir(self) -> Path:
-        """Where the process launcher keeps what it knows."""
+        """The folder in which the process launcher keeps its state."""
         return self.state_dir / "jobs"
 
     @property
@@ -67,7 +67,8 @@ def launcher_from_settings(
     """Return the launcher that the settings name, for the controller: no other process may start, stop or
     observe work.
 
-    ``backend_url`` is where workers of this machine reach the API now; those that go on from before get it too.
+    ``backend_url`` is where workers of this machine reach the API now; workers that survived a restart of the platform
+    get the new address too.
     """
     settings = settings or LauncherSettings()
     base_env = worker_environment(kafka or KafkaSettings())

@@ -31,12 +31,12 @@ from kafkaml.system import become_subreaper, die_with_parent, memory_kills, writ
 
 __all__ = ["WorkerCommand", "keep"]
 
-# How often a stop file is looked for; a signal makes it immediate.
+# How often a keeper looks for a stop file. A signal makes it look immediately.
 _LOOK_SECONDS = 1.0
 # Limit for the steps after a worker's end: killing what it left behind, reading the rest of its output.
 _CLEANUP_SECONDS = 5.0
 _READ_BYTES = 1 << 16
-# What `sysexits.h` calls an operating system error: the worker could not even be forked.
+# The exit code that `sysexits.h` calls an operating system error, for a worker that could not even be forked.
 _EXIT_NOT_STARTED = 71
 
 
@@ -70,7 +70,7 @@ def keep(folder: JobFolder, replica: int, lock_descriptor: int) -> WorkerCommand
 
 
 class _KeeperDone(BaseException):
-    """Everything is recorded; the keeper may end."""
+    """Raised once everything is recorded: the keeper may end."""
 
 
 class _Keeper:
@@ -78,7 +78,7 @@ class _Keeper:
         spec = read_json(folder.spec_file)
         me = ProcessId.of(os.getpid())
         if spec is None or me is None:
-            # Stopped and forgotten in the meantime.
+            # The work was stopped and forgotten in the meantime.
             raise _KeeperDone
         self._folder = folder
         self._replica = replica
@@ -165,7 +165,7 @@ class _Keeper:
         os.close(write)
         os.set_blocking(read, False)
         with contextlib.suppress(OSError):
-            # Both sides do this, because either may run first.
+            # Keeper and worker both move the worker into its own process group, because either may run first.
             os.setpgid(pid, pid)
         failpoint("keeper.after_fork")
         self._state = replace(
@@ -225,8 +225,8 @@ class _Keeper:
         return code
 
     def _pump(self, output: int, deadline: float = float("inf")) -> bool:
-        """Copy what the worker wrote so far; whether more may come."""
-        # Bounded, so that a flood does not keep the keeper from looking at signals.
+        """Copy what the worker wrote so far; return whether more may come."""
+        # One call copies a bounded amount, so that a flood of output does not keep the keeper from looking at signals.
         for _ in range(64):
             try:
                 content = os.read(output, _READ_BYTES)
@@ -283,7 +283,7 @@ def _drain(descriptor: int) -> None:
 
 
 def _reap(worker: int) -> int | None:
-    """Reap every child that ended; the worker's exit code (negative for a signal) when it was among them."""
+    """Reap every child that ended; return the worker's exit code (negative for a signal) if it was one of them."""
     code: int | None = None
     with contextlib.suppress(ChildProcessError):
         while True:

@@ -120,7 +120,8 @@ class ProcessLauncher:
         try:
             if any(folder.is_locked(replica) for replica in folder.replicas_seen()):
                 return
-            # The intent goes first: without it the rest is litter, whenever this is interrupted.
+            # The spec is removed first. Without it the other files count as litter, wherever the removal is
+            # interrupted.
             folder.spec_file.unlink(missing_ok=True)
             failpoint("launcher.forget_half")
             _remove_all_but_logs(folder)
@@ -224,7 +225,7 @@ class ProcessLauncher:
         return known
 
     def _readdress(self) -> None:
-        """Give what is known to run the environment of today: the platform may have started again on other ports."""
+        """Give known work the platform's present addresses, because the platform may have started on other ports."""
         for entry in os.scandir(self._jobs_dir):
             folder = JobFolder(self._jobs_dir / entry.name)
             known = read_json(folder.spec_file) if parse_work_name(entry.name) else None
@@ -311,7 +312,7 @@ class ProcessLauncher:
             phase = Phase.STOPPING if stopping else phase
             return Observed(name=folder.name, phase=phase, ready_replicas=int(phase is Phase.RUNNING))
         if state is None:
-            # Due to be started; or stopped before it ever was.
+            # Work without a state has not started yet, or was stopped before it started.
             return Observed(name=folder.name, phase=Phase.SUCCEEDED if stopping else Phase.STARTING)
         changed = folder.state_file(0).stat().st_mtime_ns
         cached = self._ended.get(folder.name)
@@ -367,7 +368,7 @@ def _signal_replica(folder: JobFolder, replica: int, number: signal.Signals) -> 
     """Signal the replica's keeper; its worker too when the keeper is gone or when both must be killed."""
     state = folder.state(replica)
     if state is None:
-        # It has just been started and will find the stop file.
+        # The keeper has just been started and will find the stop file.
         return
     keeper_alive = _signal_process(state.keeper, number)
     if state.worker is not None and (number == signal.SIGKILL or not keeper_alive) and state.worker.is_alive:
@@ -376,7 +377,7 @@ def _signal_replica(folder: JobFolder, replica: int, number: signal.Signals) -> 
 
 
 def _signal_process(process: ProcessId, number: signal.Signals) -> bool:
-    """Send a signal to exactly this process, not to a later one with its number; whether it was alive."""
+    """Send a signal to exactly this process, not to a later one with its number. Return whether it was alive."""
     if not process.is_alive:
         return False
     if not hasattr(os, "pidfd_open"):
@@ -388,7 +389,7 @@ def _signal_process(process: ProcessId, number: signal.Signals) -> bool:
     except ProcessLookupError:
         return False
     try:
-        # Checked again, now that the number cannot be given to another any more.
+        # Check again, because from here on the descriptor stands for one process, whatever later gets its number.
         if process.is_alive:
             signal.pidfd_send_signal(descriptor, number)
             return True
@@ -408,7 +409,7 @@ def _remove_all_but_logs(folder: JobFolder) -> None:
 def suspend_all(jobs_dir: Path, *, timeout_seconds: float = 15.0) -> list[str]:
     """End every process of ours because Kafka-ML shuts down; return the names whose processes had to be killed.
 
-    No wish is written down: after the next start inferences run again and trainings are tried again. The controller
+    No stop file is written, so after the next start inferences run again and trainings are tried again. The controller
     must be down already, otherwise it restarts them immediately.
     """
     alive: dict[JobFolder, list[int]] = {}

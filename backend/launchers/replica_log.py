@@ -30,7 +30,7 @@ __all__ = [
 SEGMENT_BYTES = 1 << 20
 # The newest segments are kept, because the last lines say why something died.
 MAX_SEGMENTS = 4
-# What is kept with a row of how its work ended.
+# This much of the log's end is kept with the row of ended work.
 _TAIL_BYTES = 16 << 10
 
 
@@ -76,7 +76,7 @@ def read_log(folder: Path, replica: int, offset: int, max_bytes: int) -> tuple[b
         missing = max_bytes - (position - start)
         if missing <= 0:
             break
-        # Dropped by the keeper between the listing and the reading: go on with the next.
+        # The keeper dropped the segment between the listing and the reading: go on with the next.
         with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
             if position < base:
                 position = start = base

@@ -38,9 +38,9 @@ STALE_SECONDS = 15.0
 class Placements:
     """What the rows say of other clusters.
 
-    ``clusters``: every other cluster, with a text that changes whenever it is to be reached in another way. ``names``:
-    work that has not ended, with the cluster that it belongs to; it is UNKNOWN until that cluster tells of it, which
-    is what keeps a controller that has just begun from deciding about clusters that it cannot reach.
+    ``clusters`` holds every other cluster, with a text that changes whenever its connection settings do. ``names``
+    holds the work that has not ended, with its cluster. Such work is UNKNOWN until its cluster reports it, so that a
+    controller that has just started decides nothing about clusters that it cannot reach.
     """
 
     clusters: Mapping[str, str] = field(default_factory=dict)
@@ -51,8 +51,8 @@ class RoutingLauncher:
     """See Launcher. ``own`` takes all work that names no cluster.
 
     ``connect`` makes the launcher of another cluster, by its name, in that cluster's thread; it may raise and is then
-    asked again. Each launcher writes down what it knows in a folder of its own, because what it knows of a name is true
-    of its own cluster only. ``placements`` is asked before each look, by the controller's thread.
+    asked again. Each launcher has its own folder for its notes, because the same name may exist in several clusters.
+    ``placements`` is asked before each look, by the controller's thread.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class RoutingLauncher:
         self._look_seconds = look_seconds
         self._stale_seconds = stale_seconds
         self._others: dict[str, _ClusterThread] = {}
-        # Where work is that is not in the own cluster.
+        # The cluster of each piece of work that is not in the own cluster.
         self._places: dict[str, str] = {}
 
     def launch(self, spec: WorkSpec) -> None:
@@ -129,7 +129,7 @@ class RoutingLauncher:
         self._own.close()
 
     def _where(self, name: str, action: Callable[[Launcher], None]) -> None:
-        """Have ``action`` done by the launcher that has the work of that name; the own one where none is known to."""
+        """Have ``action`` done by the launcher that has the work of that name, otherwise by the own launcher."""
         other = self._other_of(name)
         if other is None:
             action(self._own)
@@ -176,7 +176,7 @@ class _ClusterThread:
         stale_seconds: float,
     ) -> None:
         self.version = version
-        # None until it was reached for the first time.
+        # None until the cluster was reached for the first time.
         self.launcher: Launcher | None = None
         self._cluster = cluster
         self._connect = connect
@@ -186,11 +186,12 @@ class _ClusterThread:
         self._lock = threading.Lock()
         self._seen: Mapping[str, Observed] = {}
         self._seen_at = float("-inf")
-        # Launched since the last observation began, so it must not count as vanished.
+        # Work that was launched since the last observation began. It is not in the observation, but has not vanished.
         self._launched: set[str] = set()
-        # Why the last look failed; empty when it did not, or while there was none.
+        # Why the last look at the cluster failed. Empty when it succeeded, and before the first one.
         self._trouble = ""
-        # After an action that was not answered. A look may be answered from memory, so it does not end the rest.
+        # How long actions rest after one was not answered. A successful look does not end the rest, because it may be
+        # answered from memory.
         self._rest_seconds = 0.0
         self._rests_until = float("-inf")
         self._pause_seconds = look_seconds
@@ -232,7 +233,9 @@ class _ClusterThread:
         return done
 
     def observed(self, expected: Collection[str]) -> dict[str, Observed]:
-        """Return what is there; while the cluster cannot be asked, all that was or is ``expected``, as UNKNOWN."""
+        """Return the work in the cluster. While the cluster cannot be asked, all known and ``expected`` work is
+        UNKNOWN.
+        """
         with self._lock:
             current = not self._trouble and time.monotonic() - self._seen_at < self._stale_seconds
             seen = dict(self._seen)
@@ -258,7 +261,8 @@ class _ClusterThread:
     def _run(self) -> None:
         look_at = 0.0
         while True:
-            # After each task, so that what was done shows, and a cluster that went away is noticed before the next.
+            # Look again after each task, so that its effect shows, and so that the loss of the cluster is noticed
+            # before the next.
             if (wait_seconds := look_at - time.monotonic()) <= 0:
                 self._look()
                 look_at = time.monotonic() + self._pause_seconds

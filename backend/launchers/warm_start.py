@@ -1,6 +1,6 @@
 """WorkerServer: the launcher's handle on ``worker_server``, the process that forks workers in milliseconds.
 
-Its absence is not an error; the caller then starts its worker cold.
+A missing server is not an error; the caller then starts its worker cold.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _NO_THREADS = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THR
 _ANSWER_SECONDS = 3.0
 _FIRST_RETRY_SECONDS = 1.0
 _MAX_RETRY_SECONDS = 60.0
-# The last two are set by tests of faults only (kafkaml.failpoints).
+# Variables that every program needs. Only fault tests set the last two (see kafkaml.failpoints).
 _BASE_VARIABLES = ("PATH", "HOME", "LANG", "TMPDIR", "TZ", "PYTHONPATH", "KML_FAILPOINT", "KML_FAILPOINT_LOG")
 
 
@@ -64,10 +64,11 @@ class WorkerServer:
         return self._ready
 
     def fork(self, folder: Path, replica: int, lock_descriptor: int) -> bool:
-        """Hand over a replica and its lock; False when that was not even tried and it must be started another way.
+        """Hand over a replica and its lock; False when nothing was sent, so the caller must start the replica another
+        way.
 
-        True does not promise a process. The lock shows one once the caller has released it. Starting another with the
-        same lock after a doubtful answer could make twins.
+        True does not promise a process. Once the caller has released the lock, a held lock shows that there is one.
+        Starting another with the same lock after a doubtful answer could make twins.
         """
         if not self.is_ready() or self._connection is None:
             return False
@@ -124,7 +125,7 @@ class WorkerServer:
         self._connection = None
         self._ready = False
         if self._process is not None:
-            # It has nothing to put away, and what it forked does not need it.
+            # Killing the server is safe: it has nothing to save, and the workers that it forked do not need it.
             self._process.kill()
             self._process.wait()
         self._process = None

@@ -28,12 +28,14 @@ from kafkaml.failpoints import failpoint
 
 __all__ = ["MAX_LINE_BYTES", "become", "receive_line", "receive_request", "warm_up"]
 
-# A request holds a path and a number.
+# More than any request needs, which holds only a path and a number.
 MAX_LINE_BYTES = 1 << 16
 
 
 def receive_line(connection: socket.socket) -> bytes:
-    """Return the next line; empty when the other side is gone. Exactly one line is ever under way."""
+    """Return the next line; empty when the other side is gone. The peers take turns, so at most one line is in the
+    socket.
+    """
     line = b""
     while not line.endswith(b"\n"):
         part = connection.recv(MAX_LINE_BYTES)
@@ -136,7 +138,7 @@ def _main() -> None:
     connection.sendall(json.dumps({"ready": True, "missing": missing}).encode() + b"\n")
     command = _serve(connection)
     if command is None:
-        # Nothing to put away; a tidy end of everything that was imported would take a while.
+        # Exit at once: there is nothing to save, and an orderly end of all imported modules would take a while.
         os._exit(0)
     become(command)
 

@@ -45,7 +45,7 @@ _PAGE = 500
 _MAX_CONNECT_SECONDS = 5.0
 # How long beyond its own end a watch may be silent before the connection counts as dead.
 _WATCH_EXTRA_SECONDS = 10.0
-# The kubelet replaces a service account's token well before it ends; this is how old ours may be.
+# The kubelet replaces a service account's token well before it ends; this is how old the one that we use may be.
 _TOKEN_SECONDS = 60.0
 _DEFAULT_RETRY_SECONDS = 1.0
 _MAX_RETRY_SECONDS = 60.0
@@ -85,14 +85,14 @@ class ApiRefused(ClusterError):
 
 
 class Unreachable(ClusterError):
-    """No answer in time, no connection, or a fault of the server; whether it took effect is unknown."""
+    """No answer in time, no connection, or a fault of the server; whether the request took effect is unknown."""
 
 
 class ClusterApi(Protocol):
     """One namespace of a cluster. Every method may raise a ClusterError; several threads may use it."""
 
     def list(self, kind: ObjectKind) -> tuple[list[Manifest], str]:
-        """Return what is ours now, by a consistent read, and the resource version to watch from."""
+        """Return the platform's objects by a consistent read, and the resource version from which to watch."""
         ...
 
     def watch(self, kind: ObjectKind, resource_version: str, timeout_seconds: float) -> Iterator[tuple[str, Manifest]]:
@@ -137,7 +137,8 @@ class ClusterApi(Protocol):
     ) -> Iterator[bytes]:
         """Yield a container's log in pieces, each line after its timestamp, from the second ``since`` on.
 
-        ``previous``: of the run before the last. ``follow``: until the container ends, or is quiet for that long.
+        ``previous`` reads the container's run before the last. ``follow`` waits for more until the container ends, or
+        is quiet for ``quiet_seconds``.
         """
         ...
 
@@ -164,7 +165,7 @@ class KubernetesApi:
         query = {**_selector(kind), "limit": str(_PAGE)}
         while True:
             page = self._call("GET", self._path(kind), query=query)
-            # Items of a list do not say what they are.
+            # The API leaves out kind and version on the items of a list.
             items += ({"apiVersion": kind.api_version, "kind": kind.kind, **item} for item in page.get("items") or ())
             metadata = page.get("metadata") or {}
             if not metadata.get("continue"):
@@ -378,7 +379,7 @@ class _Connection:
         try:
             return self._client.request(method, url, headers=headers, body=body, _request_timeout=timeout)
         except self._failure as error:
-            # The package turns TLS errors into its own.
+            # The package `kubernetes` wraps TLS errors in its own exception.
             raise HTTPError(getattr(error, "reason", "") or "the connection failed") from error
 
     def forget_token(self) -> None:
@@ -426,7 +427,7 @@ def _address(settings: KubernetesSettings) -> tuple[str, str, str]:
 
 
 def _selector(kind: ObjectKind) -> dict[str, str]:
-    # Events carry no labels of ours; of them only complaints are read.
+    # Events do not carry our labels. Only warnings are read.
     return {"fieldSelector": "type=Warning"} if kind == EVENT else {"labelSelector": MANAGED_BY_US}
 
 

@@ -31,7 +31,7 @@ _WATCH_SECONDS = 45.0
 MAX_AGE_SECONDS = 90.0
 _FIRST_PAUSE_SECONDS = 0.2
 _MAX_PAUSE_SECONDS = 5.0
-# Between watches that end at once, as behind a proxy that allows none.
+# The pause between watches that end at once, as behind a proxy that does not allow watches.
 _BETWEEN_WATCHES_SECONDS = 0.05
 # How many last states of deleted objects are kept, to explain how they ended; the oldest are dropped first.
 _MAX_REMOVED = 500
@@ -40,7 +40,8 @@ _MAX_REMOVED = 500
 class KindCache:
     """All objects of one kind, by name. Objects that it hands out are never changed.
 
-    It has over 12 fields because what it heard, up to where, and when it may ask again change together, under one lock.
+    It has over 12 fields because the objects, their version and the time of the next request change together, under one
+    lock.
     """
 
     def __init__(self, *, api: ClusterApi, kind: ObjectKind, clock: Callable[[], float] = time.monotonic) -> None:
@@ -50,7 +51,7 @@ class KindCache:
         self._lock = threading.RLock()
         self._objects: dict[str, Manifest] = {}
         self._removed: OrderedDict[str, Manifest] = OrderedDict()
-        # Where the next watch begins; empty: list first.
+        # The resource version at which the next watch begins. Empty: list first.
         self._position = ""
         # The version of the latest list. Older news about an object that the list does not hold concerns a deleted one.
         self._floor = 0
@@ -201,7 +202,7 @@ class KindCache:
 
 
 class ClusterCache:
-    """The kinds that tell how work goes. Events only explain; everything else works without them."""
+    """The kinds of objects that show the state of work. Events only explain; everything else works without them."""
 
     def __init__(self, api: ClusterApi, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.jobs = KindCache(api=api, kind=JOB, clock=clock)
@@ -225,7 +226,7 @@ class ClusterCache:
             thread.start()
 
     def step(self) -> None:
-        """What the threads would do, once."""
+        """Do once what the threads do repeatedly."""
         for kind in self._kinds:
             kind.step()
 

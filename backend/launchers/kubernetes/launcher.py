@@ -63,7 +63,7 @@ _FIRST_LOOK_SECONDS = 5.0
 _DRAIN_SECONDS = 5.0
 # How often the removal of one stuck pod is asked for.
 _REMOVE_AGAIN_SECONDS = 10.0
-# How long it is not asked again after the cluster did not answer what may be left of something.
+# The pause before the cluster is asked again about objects whose fate it did not report.
 _ASK_AGAIN_SECONDS = 1.0
 
 
@@ -92,8 +92,8 @@ class KubernetesLauncher:
     """See Launcher. Making one starts nothing; the first ``observe`` begins to follow the cluster.
 
     ``base_env`` is every worker's environment in addition to its job's; ``logs_dir`` holds the logs by name. With
-    ``threads`` off nothing happens automatically: ``step`` follows the cluster and collects logs. It has over 300 lines
-    and over 12 fields because all of its steps go by one view of the cluster; what is pure of them lies in other
+    ``threads`` off nothing happens automatically: ``step`` follows the cluster and collects logs. The class has over
+    300 lines and over 12 fields because all of its steps share one view of the cluster. Their pure parts are in other
     modules.
     """
 
@@ -139,11 +139,13 @@ class KubernetesLauncher:
     # --- the contract ----------------------------------------------------------------------------------------------
 
     def launch(self, spec: WorkSpec) -> None:
-        """See Launcher. The owner comes first; its pods wait for what they need of the rest."""
+        """See Launcher. The owner (Job or StatefulSet) is created first; its pods wait for the Secret and what else
+        they need.
+        """
         work = build_work(spec, self._settings, self._base_env)
         kind = kind_of(work.owner)
         if spec.name in self._ends or (spec.name in self._stopped and not self._writer.is_there(kind, spec.name)):
-            # It ended and was not forgotten, so it is adopted unchanged.
+            # The work of this name ended and was not forgotten, so it is adopted unchanged.
             return
         try:
             owner, is_new = self._writer.make_owner(work.owner, spec)
@@ -248,7 +250,8 @@ class KubernetesLauncher:
             try:
                 self._writer.delete(kind, name, propagation="Background")
             except ApiRefused as error:
-                # The platform's role does not allow this, and what is left does not run anything.
+                # The platform's role may not allow the deletion, which is harmless: the objects that are left do not
+                # run anything.
                 logger.warning("what belonged to ended work is left", job=name, kind=kind.kind, error=str(error))
         for pod in alone:
             if not is_deleting(pod):
@@ -257,8 +260,9 @@ class KubernetesLauncher:
     def _remove_stuck(self, pods: Sequence[Manifest]) -> None:
         """Remove pods that should be gone for long, because their node is lost and nothing else will remove them.
 
-        A set makes no new pod of the same number before. Two at once do no harm, because the newer one's transactions
-        fence the older's, and the backend refuses what an older attempt reports.
+        A StatefulSet does not replace a pod before it is removed. If the lost pod still runs, it does no harm to
+        its successor: the newer pod's transactions fence the older's, and the backend refuses what an older attempt
+        reports.
         """
         stuck = {uid_of(pod): pod for pod in pods if self._is_stuck(pod)}
         self._removed_at = {uid: at for uid, at in self._removed_at.items() if uid in stuck}
@@ -279,7 +283,7 @@ class KubernetesLauncher:
     def _is_stuck(self, pod: Manifest) -> bool:
         if not is_deleting(pod):
             return False
-        # The cluster has added the grace to the moment already.
+        # The cluster's deletion timestamp already includes the grace period.
         due = datetime.fromisoformat(pod["metadata"]["deletionTimestamp"]).timestamp()
         return self._wall_clock() - due > self._settings.node_lost_seconds
 
@@ -353,7 +357,7 @@ class KubernetesLauncher:
         if name in self._ends:
             return self._ends[name]
         if has_ended(job):
-            # The cluster says so before it tells of the pod's end, or before the pod has gone.
+            # The cluster may report the end of a Job before that of its pod, or before the pod has gone.
             if sight.live or name in self._uncounted:
                 return Observed(name=name, phase=Phase.STOPPING)
             return self._end(name, sight.pod or self._last_pod(name), job)
@@ -405,7 +409,7 @@ class KubernetesLauncher:
         )
 
     def _crash(self, name: str, pods: Sequence[Manifest]) -> tuple[Failure | None, str]:
-        """Return why a replica waits to be started again, and the end of its log; None where none does."""
+        """Return why a replica waits to be started again, and the end of its log; None where no replica waits."""
         for pod in pods:
             if worker_status(pod) and not runs(pod) and not is_deleting(pod):
                 tail = log_tail(self._logs_dir / name, replica_of(pod))

@@ -37,14 +37,14 @@ def make_secrets(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> bool:
-    """Make the Secret unless it exists; whether it was made now. Raises ClusterError when it cannot be made in time."""
+    """Make the Secret unless it exists; return whether it was made now. Raises ClusterError when time runs out."""
     manifest = _manifest()
     deadline = clock() + patience_seconds
     while True:
         try:
             api.create(SECRET, manifest)
         except AlreadyThere:
-            # Also when our own request took effect and its answer was lost.
+            # The Secret also exists if our own request took effect and only its answer was lost.
             return False
         except (Unreachable, TooMany) as error:
             if clock() >= deadline:

@@ -66,9 +66,9 @@ _USER = 10001
 _TOKEN_FOLDER = "/run/secrets/kafka-ml"  # noqa: S105 - a path
 _KAFKA_FOLDER = "/run/secrets/kafka"
 _STATE_FOLDER = "/var/lib/kafka-ml"
-# Of the pod, an emptyDir of its own.
+# The scratch folder is an emptyDir that belongs to the pod.
 _SCRATCH_FOLDER = "/tmp"  # noqa: S108  # nosec B108
-# Readable only by their group, which is the pod's fsGroup.
+# Secret files are readable only by their group, which is the pod's fsGroup.
 _SECRET_MODE = 0o440
 # Seconds between SIGTERM and SIGKILL, in which a replica finishes its batch, commits and leaves the group.
 _GRACE_SECONDS = 30
@@ -162,7 +162,7 @@ def _stateful_set(spec: WorkSpec, settings: KubernetesSettings, labels: Mapping[
         labels,
         {
             "replicas": spec.replicas,
-            # The field is required, but no Service exists, because nothing calls a replica.
+            # A StatefulSet has to name a Service, but no Service exists, because nothing calls a replica.
             "serviceName": spec.name,
             "podManagementPolicy": "Parallel",
             "selector": {"matchLabels": {WORK_LABEL: spec.name}},
@@ -246,7 +246,7 @@ def _scaled_object(
 
 
 def _scaler_security(base_env: Mapping[str, str]) -> dict[str, str]:
-    """Return how KEDA talks to Kafka; with which credentials, its TriggerAuthentication says."""
+    """Return how KEDA talks to Kafka; the credentials for it are in its TriggerAuthentication."""
     security = {}
     if base_env.get("KML_KAFKA_SECURITY_PROTOCOL", "").endswith("SSL"):
         security["tls"] = "enable"
@@ -325,7 +325,7 @@ def _container(spec: WorkSpec, settings: KubernetesSettings, base_env: Mapping[s
             "capabilities": {"drop": ["ALL"]},
         },
         "volumeMounts": mounts,
-        # Where the log's end is asked for after the pod is gone.
+        # The cluster keeps the end of a failed container's log in its status, where it is found after the pod is gone.
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }
 
@@ -378,7 +378,7 @@ def _secret_files(settings: KubernetesSettings, values: Mapping[str, str]) -> di
 
 
 def _resources(spec: WorkSpec, settings: KubernetesSettings) -> Manifest:
-    # Two volumes, which share what the pod may take of the node's disk.
+    # The two volumes (scratch and logs) share what the pod may take of the node's disk.
     disk = _quantity(settings.scratch_bytes + _LOG_BYTES)
     limits: dict[str, str] = {"ephemeral-storage": disk}
     requests: dict[str, str] = {"ephemeral-storage": _quantity(_LOG_BYTES)}
@@ -391,7 +391,7 @@ def _resources(spec: WorkSpec, settings: KubernetesSettings) -> Manifest:
     for name, wanted in (("cpu", settings.cpu_request), ("memory", settings.memory_request)):
         if wanted:
             limit = limits.get(name)
-            # A request above its limit would be refused.
+            # The cluster would refuse a request above its limit.
             requests[name] = limit if limit and quantity_bytes(limit) < quantity_bytes(wanted) else wanted
     return {"requests": requests, "limits": limits}
 

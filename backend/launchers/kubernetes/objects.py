@@ -65,17 +65,17 @@ def worker_status(pod: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def wanted_replicas(owner: Mapping[str, Any]) -> int:
-    """Return how many pods an owner is to have; a Job has one."""
+    """Return how many pods an owner is to have; a Job always has one."""
     return int(owner["spec"].get("replicas", 1)) if owner["kind"] == STATEFUL_SET.kind else 1
 
 
 def is_deleting(manifest: Mapping[str, Any]) -> bool:
-    """Whether its deletion was requested and is pending."""
+    """Whether the object's deletion was requested and is pending."""
     return bool(manifest["metadata"].get("deletionTimestamp"))
 
 
 def has_condition(owner: Mapping[str, Any] | None, *names: str) -> bool:
-    """Whether any of these conditions is true."""
+    """Whether any of the named conditions of the object is true."""
     conditions = ((owner or {}).get("status") or {}).get("conditions") or ()
     return any(condition["type"] in names and condition["status"] == "True" for condition in conditions)
 
@@ -86,7 +86,7 @@ def has_ended(owner: Mapping[str, Any]) -> bool:
 
 
 def is_over(pod: Mapping[str, Any]) -> bool:
-    """Whether all its containers ended, and none is started again."""
+    """Whether all containers of the pod ended, and none is started again."""
     return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
 
 

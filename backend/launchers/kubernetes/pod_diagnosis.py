@@ -64,7 +64,7 @@ _DISRUPTIONS = {
     "DeletionByPodGC": ("the pod's node is gone", f"{_AGAIN} on another node"),
     "TerminationByKubelet": ("the pod's node ended it (short of resources, or shut down)", _AGAIN),
 }
-# Reasons of a failed pod's status: its node ended it, or did not take it.
+# Reasons in the status of a failed pod that mean that its node ended it, or did not take it.
 _NODE_REASONS = {
     "Evicted": (
         "the pod was evicted, because its node ran short",
@@ -82,7 +82,7 @@ _NODE_REASONS = {
     "NodeAffinity": ("the pod's node had changed its labels", f"{_AGAIN} on another node"),
     "TopologyAffinityError": ("the pod's node could not line up the resources that it asks for", _AGAIN),
 }
-# The kubelet's words for a pod that took more disk space than it may: to try again would end the same way.
+# The kubelet's words for a pod that took more disk space than it may: another try would end the same way.
 _OVER_ITS_DISK = re.compile(
     r"exceeds the (?:total )?limit|exceeded its local ephemeral storage limit|Usage of EmptyDir volume"
 )
@@ -108,7 +108,7 @@ _TOKEN_LOOKS = 3
 
 _MISSING_OBJECT = re.compile(r'(secret|configmap) "([^"]+)" not found', re.IGNORECASE)
 _EXTENDED_RESOURCE = re.compile(r"Insufficient ([\w.-]+/[\w.-]*\w)")
-# From here on the scheduler lists candidates for preemption, and repeats its numbers.
+# The end of the scheduler's message, which lists candidates for preemption and repeats numbers.
 _PREEMPTION = re.compile(r" (?:no new claims to deallocate, )?preemption:.*", re.DOTALL)
 
 # --- why a pod ended -----------------------------------------------------------------------------------------------
@@ -117,7 +117,7 @@ _PREEMPTION = re.compile(r" (?:no new claims to deallocate, )?preemption:.*", re
 def pod_failure(pod: Mapping[str, Any], *, log_tail: str, events: Sequence[Mapping[str, Any]] = ()) -> Failure | None:
     """Return why ``pod`` ended badly, or its replica crashed and waits to be started again; None for neither.
 
-    ``log_tail`` is the end of the replica's log; what the cluster kept of it stands in where it is empty.
+    ``log_tail`` is the end of the replica's log. Where it is empty, the part of the log that the cluster kept is used.
     """
     status = mapping(pod.get("status"))
     ended = _last_end(status)
@@ -143,7 +143,7 @@ def pod_failure(pod: Mapping[str, Any], *, log_tail: str, events: Sequence[Mappi
 
 
 def _last_end(status: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """How the worker's container ended, if it does not run now."""
+    """Return how the worker's container ended, if it does not run now."""
     worker = worker_status(status)
     state = mapping(worker.get("state"))
     if "terminated" in state:

@@ -47,7 +47,9 @@ _TIMESTAMP = re.compile(rb"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8})(?:\.[0-9]+)?(Z
 
 @dataclass(frozen=True, kw_only=True)
 class _Run:
-    """One run of a pod's container. ``previous``: the API gives its log only when asked for the run before."""
+    """One run of a pod's container. ``previous`` says that a newer run exists, so its log must be asked for as the
+    previous one's.
+    """
 
     container: str
     number: int
@@ -57,9 +59,9 @@ class _Run:
 
 @dataclass(frozen=True, kw_only=True)
 class _Position:
-    """How far a log is collected: ``lines`` of the run's, counted from ``second`` on; ``last`` is the newest's time.
+    """How far a log is collected: up to ``lines`` lines from ``second`` on. ``last`` is the time of the newest line.
 
-    ``offset`` is the log's length, ``complete`` whether nothing of this run is left.
+    ``offset`` is the length of the stored log; ``complete`` says that all of this run is stored.
     """
 
     container: str = ""
@@ -140,7 +142,7 @@ class PodLogs:
                     target = self._targets[key] = _Target(*key, pod)
                 target.pod = pod
             for key, target in list(self._targets.items()):
-                # What is being read is read to its end, also when the pod is gone.
+                # A log that is being read is read to its end, even when its pod is gone.
                 if key not in shown and not target.busy:
                     if not target.is_done:
                         self._note_lost(target, "its pod was gone before it was read")
@@ -158,13 +160,16 @@ class PodLogs:
             return target is None or (target.is_done and not target.busy)
 
     def step(self) -> None:
-        """What the threads would do with all that is due, once and without following."""
+        """Do once, and without following, what the threads do with all logs that are due."""
         for target in list(self._targets.values()):
             if self._is_due(target):
                 self._collect(target, follow=False)
 
     def close(self) -> None:
-        """Threads end when their stream does and are not waited for. Files close now, or with their thread."""
+        """Close without waiting for the threads, which end with their streams.
+
+        A file closes now, or with its thread if that is still reading.
+        """
         with self._condition:
             self._stopped = True
             for target in self._targets.values():
@@ -320,7 +325,9 @@ class _Reader:
         self._first = True
 
     def take(self, piece: bytes) -> bytes:
-        """Return what is to be stored of ``piece`` and what came before; a line without an end waits for it."""
+        """Return what is to be stored of ``piece`` and what came before it. An incomplete line is kept for the next
+        call.
+        """
         *lines, self._rest = (self._rest + piece).split(b"\n")
         return b"".join(self._line(line + b"\n") for line in lines)
 
@@ -332,7 +339,7 @@ class _Reader:
     def _line(self, line: bytes) -> bytes:
         match = _TIMESTAMP.match(line)
         if match is None:
-            # The node itself says something, such as why it has no log.
+            # A line without a timestamp is from the node itself, which may say why it has no log.
             return line
         moment, content = match[0].decode(), line[match.end() + 1 :]
         if self._skip:
@@ -342,7 +349,7 @@ class _Reader:
                 return b""
             # The answer is another run's log rather than the stored one, because the container was started again.
             content, self.position = self._skipped, replace(self.position, lines=0)
-        # Nodes write in their own zone, each always in the same.
+        # Each node writes times in its own zone, which never changes.
         second = (match[1] + match[2]).decode()
         if second > self.position.second:
             self.position = replace(self.position, second=second, lines=0)

@@ -91,7 +91,7 @@ def latest_event(events: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | Non
 def _seen_at(event: Mapping[str, Any]) -> str:
     series = mapping(event.get("series"))
     seen = series.get("lastObservedTime") or event.get("lastTimestamp") or event.get("eventTime")
-    # Of the same second, the text with a fraction is the later one.
+    # Times are compared as texts. Without the final Z, a text with a fraction sorts behind the bare second.
     return str(seen or mapping(event.get("metadata")).get("creationTimestamp") or "").removesuffix("Z")
 
 

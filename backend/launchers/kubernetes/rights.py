@@ -20,11 +20,11 @@ __all__ = ["Right", "rights"]
 _VERBS: dict[ObjectKind, tuple[str, ...]] = {
     JOB: ("get", "list", "watch", "create", "delete"),
     STATEFUL_SET: ("get", "list", "watch", "create", "patch", "delete"),
-    # Written but never read, so that an attacker who takes over the controller cannot read job tokens.
+    # Secrets are written but never read, so that an attacker who takes over the controller cannot read job tokens.
     SECRET: ("create", "patch"),
     DISRUPTION_BUDGET: ("create", "patch"),
     SCALED_OBJECT: ("create", "patch", "delete"),
-    # Pods of a node that is lost are removed, or their set would wait for that node.
+    # The launcher removes pods of a lost node, because their StatefulSet would wait for that node.
     POD: ("list", "watch", "delete"),
     EVENT: ("list", "watch"),
 }
@@ -32,7 +32,7 @@ _VERBS: dict[ObjectKind, tuple[str, ...]] = {
 
 @dataclass(frozen=True, order=True)
 class Right:
-    """One thing to be allowed; ``group`` is empty for the core API, ``resource`` may have a part: ``pods/log``."""
+    """One permission. ``group`` is empty for the core API; ``resource`` may name a subresource: ``pods/log``."""
 
     group: str
     resource: str

@@ -35,7 +35,7 @@ def kind_of(manifest: Manifest) -> ObjectKind:
 
 
 def with_owner(dependent: Manifest, owner: Mapping[str, Any]) -> Manifest:
-    """Return ``dependent`` so that it goes when ``owner``, as the API returned it, goes."""
+    """Return ``dependent`` so that the cluster deletes it with ``owner``, which must be as the API returned it."""
     reference = {
         "apiVersion": owner["apiVersion"],
         "kind": owner["kind"],
@@ -74,7 +74,7 @@ class ObjectWriter:
         owner = cache.get(spec.name)
         if owner is None or is_deleting(owner):
             if kind == STATEFUL_SET:
-                # It gets replicas last, so that an interrupted creation can be recognised.
+                # The owner gets its replicas last, so that an interrupted creation can be recognised.
                 manifest = {**manifest, "spec": {**manifest["spec"], "replicas": 0}}
             try:
                 owner = self._api.create(kind, manifest)
@@ -120,7 +120,8 @@ class ObjectWriter:
         try:
             self._api.create(kind, manifest)
         except AlreadyThere:
-            # Of an earlier launch, or of an owner that is gone: with the new owner it is not collected as litter.
+            # The object is from an earlier launch, or its owner is gone. The new owner keeps the cluster from deleting
+            # it.
             self._api.patch(kind, name, manifest)
         except NotThere as error:
             raise BrokenError(

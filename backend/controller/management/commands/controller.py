@@ -84,7 +84,7 @@ def _end_on_signals(stop: threading.Event, wakeup: WakeUp) -> None:
 
 
 def _gpus() -> list[Gpu]:
-    """Return those of this machine, where workers run on it; those of a cluster belong to its nodes."""
+    """Return the GPUs of this machine, where workers run on it; the GPUs of a cluster belong to its nodes."""
     return gpus()[0] if LauncherSettings().launcher == "process" else []
 
 
@@ -142,7 +142,7 @@ def _controller(
 
 
 def _prepare(settings: BackendSettings, made: set[str], topic: str) -> None:
-    """Make the topic of versions, compacted, before the first record to it; others make the topics of streams."""
+    """Create the topic of versions, compacted, before the first record to it; other topics are created elsewhere."""
     if topic == settings.versions_topic and topic not in made:
         KafkaAdmin(settings.kafka, timeout_seconds=_KAFKA_SECONDS).create_topic(
             topic, config={"cleanup.policy": "compact"}
@@ -151,7 +151,7 @@ def _prepare(settings: BackendSettings, made: set[str], topic: str) -> None:
 
 
 class _Topics:
-    """Makes the topics of inferences, on our own cluster or on those that their answers go to."""
+    """Makes the topics of inferences, on our own Kafka cluster or on the clusters that their answers go to."""
 
     def __init__(self, kafka: KafkaSettings) -> None:
         self._kafka = kafka
@@ -162,7 +162,7 @@ class _Topics:
 
     def _maker(self, bootstrap_servers: str) -> TopicMaker:
         if bootstrap_servers not in self._makers:
-            # All settings except the address are those of our own cluster, as for the replicas.
+            # Another Kafka cluster differs from our own in its address only; replicas assume the same.
             other = self._kafka.model_copy(update={"bootstrap_servers": bootstrap_servers})
             kafka = other if bootstrap_servers else self._kafka
             self._makers[bootstrap_servers] = TopicMaker(partial(KafkaAdmin, kafka, timeout_seconds=_KAFKA_SECONDS))
@@ -177,7 +177,7 @@ class _Life:
         self._doing = ""
 
     def __call__(self, what: str) -> None:
-        """In every round."""
+        """Note what the controller is doing; called in every round."""
         self._doing = what
         self._sign(what)
 
