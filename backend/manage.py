@@ -10,7 +10,8 @@ from pathlib import Path
 def main() -> None:
     """Run the management command that the arguments name."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.config.settings")
-    # Started by path, this folder would be searched first and its rooms would hide other packages of these names.
+    # When this file is started by its path, Python searches its folder first. Packages here would then hide others of
+    # the same name.
     here = str(Path(__file__).resolve().parent)
     sys.path[:] = [entry for entry in sys.path if entry != here]
     if str(Path(here).parent) not in sys.path:

@@ -132,7 +132,7 @@ class ServiceTokenAuthentication(BearerAuthentication):
 
 
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """Base of their descriptions in the schema."""
+    """Base of the descriptions of the bearer tokens in the API's schema."""
 
     target_class: type[BaseAuthentication] = AccessTokenAuthentication
     name = "accessToken"

@@ -19,7 +19,7 @@ __all__ = ["JobPermission", "RolePermission", "ServicePermission"]
 
 
 class RolePermission(BasePermission):
-    """Viewers read, editors write; a view says ``read_role`` or ``write_role`` where it differs.
+    """Viewers read, editors write; a view sets ``read_role`` or ``write_role`` where it needs another role.
 
     Applies to every view that names no other permission, so a new view is closed to strangers from its first day.
     """

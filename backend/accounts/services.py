@@ -137,8 +137,7 @@ def redeem_login_link(text: str, *, address: str) -> User | None:
     """Return the user of a link and use it up; None when it is unknown, used or expired."""
     with transaction.atomic():
         link = LoginLink.objects.select_related("user").filter(digest=token_digest(text)).first()
-        # The deletion decides which request was first, because of two requests with one link exactly one deletes the
-        # row.
+        # Deleting the row decides which of two requests with the same link was first: only that one deletes it.
         if link is None or not LoginLink.objects.filter(pk=link.pk).delete()[0]:
             return None
         if link.expires_at <= timezone.now() or not link.user.is_active:

@@ -139,7 +139,7 @@ class PasswordView(APIView):
     def post(self, request: Request) -> Response:
         """Change it, knowing the present one. The user's other sessions, tokens and links end; this one stays."""
         user = request.user
-        # Otherwise a stolen token could take over the whole account.
+        # Refuse tokens, because a stolen one could otherwise take over the whole account.
         if not isinstance(user, User) or request.auth is not None:
             raise Conflict("a token cannot change the password: expected a signed-in person", hint="use the web UI")
         serializer = PasswordSerializer(data=request.data)

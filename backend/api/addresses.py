@@ -16,7 +16,7 @@ __all__ = ["AddressRefused", "addresses_of", "is_outside"]
 
 # IPv6 addresses that lead to the IPv4 address in their last four bytes.
 _TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
-# The part of IPv6 that is given to networks, and what in it is wrapped around an IPv4 address of anybody's choice.
+# Public IPv6 addresses, and those of them that contain an arbitrary IPv4 address (6to4).
 _GIVEN = ipaddress.ip_network("2000::/3")
 _WRAPPED = ipaddress.ip_network("2002::/16")
 _FOR_EXAMPLES = ipaddress.ip_network("3fff::/20")

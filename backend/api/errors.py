@@ -277,7 +277,7 @@ def _of_kafkaml(error: KafkaMLError) -> Problem:
                 line=error.line,
                 traceback=error.traceback_text,
             )
-            # What the code printed, where the executor caught it.
+            # The output of the user's code, where the executor caught it.
             printed = getattr(error, "output", "")
             extra = {"output": printed} if printed else {}
             return Problem(422, error.message, "user_code", error.hint, errors=(field_problem,), extra=extra)

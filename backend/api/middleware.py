@@ -78,7 +78,7 @@ def _finish(request: HttpRequest, response: HttpResponseBase, began: float) -> H
     if request.path.startswith(("/api/", _LOGIN_LINKS)):
         response.headers.setdefault("Cache-Control", "no-store")
     if request.method == "HEAD" and isinstance(response, HttpResponse):
-        # Its length stays, as RFC 9110 (9.3.2) has it.
+        # The answer to HEAD keeps its Content-Length, as RFC 9110 (9.3.2) says.
         response.headers.setdefault("Content-Length", str(len(response.content)))
         response.content = b""
     seconds = time.perf_counter() - began

@@ -112,7 +112,7 @@ class ProblemSchema(AutoSchema):
         return bodies
 
 
-# Answers may lack fields of these; all others are always complete.
+# Schemas whose answers may lack fields; all others are always complete.
 _PARTIAL = {"Report"}
 
 

@@ -19,7 +19,7 @@ def users(kind: str, rows: QuerySet[Any]) -> list[dict[str, Any]]:
 
 
 def related(model: type[Model], relation: str) -> QuerySet[Any]:
-    """Return all rows of ``relation``, of whatever row of ``model`` they are."""
+    """Return all rows of ``relation``, whichever row of ``model`` they belong to."""
     users_of = model._meta.get_field(relation)
     assert isinstance(users_of, ManyToOneRel)
     rows: QuerySet[Any] = users_of.related_model._default_manager.all()

@@ -41,7 +41,7 @@ class MessageField(serializers.JSONField):
 
 
 class _Plain(GenerateJsonSchema):
-    """Without titles, which would only repeat the names."""
+    """Leaves out the titles of fields, which would only repeat their names."""
 
     def field_title_should_be_set(self, _schema: Any) -> bool:
         return False
@@ -58,9 +58,9 @@ class MessageFieldExtension(OpenApiSerializerFieldExtension):  # type: ignore[no
 
 
 class MessageExtension(PydanticExtension):  # type: ignore[no-untyped-call]  # of the library
-    """Describes messages under the names of their classes, with ``Request`` behind where they are read.
+    """Describes messages under the names of their classes. In requests, ``Request`` is added to the name.
 
-    What it extends describes what is read and what is written as one, and enums once more.
+    The base class has one schema for requests and answers, and describes enums a second time.
     """
 
     priority = 1
@@ -99,7 +99,7 @@ def _in_place(schema: dict[str, Any], enums: dict[str, dict[str, Any]]) -> dict[
 
 def _with_enums(schema: dict[str, Any], enums: dict[str, dict[str, Any]]) -> dict[str, Any]:
     if "anyOf" in schema:
-        # An enum or null.
+        # The type of an optional enum is anyOf the enum and null.
         return {**schema, "anyOf": [_with_enums(option, enums) for option in schema["anyOf"]]}
     if schema.get("$ref") not in enums:
         return schema

@@ -127,7 +127,8 @@ def _namespace(api: KubernetesApi, name: str) -> Step:
             hint=f"kubectl create namespace {name}",
         )
     except ApiRefused:
-        # A minimal token may not read this; the rights checked below show whether the namespace exists.
+        # A token with minimal rights may not read the namespace; the rights checked below show whether the namespace
+        # exists.
         return Step(name="namespace", ok=True, detail=f"the token may not look at {name} itself, which is not needed")
     return Step(name="namespace", ok=True, detail=f"{name} is there")
 
@@ -150,7 +151,7 @@ def _keda(api: KubernetesApi, *, expected: bool) -> Step:
 
 
 def _rights(api: KubernetesApi, cluster: Cluster) -> list[Step]:
-    """Ask for each right of its own, and tell them resource by resource."""
+    """Check each right separately, and return one step per resource."""
     asked = rights(keda=cluster.keda)
     with ThreadPoolExecutor(_QUESTIONS_AT_ONCE) as pool:
         answers = dict(zip(asked, pool.map(lambda right: _may(api, cluster.namespace, right), asked), strict=True))

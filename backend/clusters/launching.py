@@ -29,6 +29,6 @@ def connect(name: str) -> Launcher:
     kafka = environment().kafka
     if cluster.kafka_bootstrap_servers:
         kafka = kafka.model_copy(update={"bootstrap_servers": cluster.kafka_bootstrap_servers})
-    # Not by its name, which may change.
+    # The folder is named by the cluster's id, because its name may change.
     logs_dir = LauncherSettings().other_logs_dir / str(cluster.pk)
     return kubernetes_launcher(settings_of(cluster), worker_environment(kafka), logs_dir)

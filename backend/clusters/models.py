@@ -33,7 +33,7 @@ class Cluster(models.Model):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
     created_at = models.DateTimeField(auto_now_add=True)
-    # Changes with the token too, and tells the controller to reconnect.
+    # A change of this time, also by a new token, makes the controller reconnect.
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:

@@ -117,7 +117,7 @@ class ClusterWriteSerializer(serializers.Serializer[Any]):
         if not ca:
             return ""
         if "PRIVATE KEY" in ca:
-            # This field is shown again.
+            # A private key must not be stored here, because the API shows this field.
             raise serializers.ValidationError("there is a private key in it: expected certificates only")
         try:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

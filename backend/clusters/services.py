@@ -35,7 +35,7 @@ def create_cluster(*, actor: Actor, token: str, **values: Any) -> Cluster:
 def update_cluster(cluster: Cluster, *, actor: Actor, token: str = "", **values: Any) -> Cluster:
     """Change fields, and the token where a new one is given; the controller reconnects.
 
-    Raises InUse for another place while inferences run at the present one.
+    Raises InUse for a change of address or namespace while inferences run in the cluster.
     """
     with transaction.atomic():
         locked = Cluster.objects.select_for_update().get(pk=cluster.pk)

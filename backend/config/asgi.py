@@ -51,7 +51,7 @@ class BodyLimit:
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
-            # There are none. Asked for one, Django would break.
+            # The platform has no websockets. Django would raise an error for a request of that type.
             await send({"type": "websocket.close"})
             return
         if scope["type"] != "http":
@@ -73,11 +73,11 @@ class BodyLimit:
             message = await receive()
             received += len(message.get("body", b""))
             if received > limit:
-                # A body of undeclared length.
+                # A body without a declared length is only refused here, when it has become too long.
                 refusal = _TOO_LARGE
             elif message.get("more_body") and _seconds_since(began) > _PATIENCE_SECONDS + received / _BYTES_PER_SECOND:
                 refusal = _TOO_SLOW
-            # Django sees this as a client that disconnected.
+            # To Django, a refused body looks like a client that disconnected.
             return {"type": "http.disconnect"} if refusal else message
 
         async def noted(message: Message) -> None:

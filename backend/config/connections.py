@@ -28,4 +28,4 @@ gasgi.ASGIProtocol = _Connection
 
 
 class Worker(gasgi.ASGIWorker):  # type: ignore[misc]
-    """Named in the server's configuration, which thereby has connections of ours."""
+    """The server's worker class, named in its configuration so that the server uses our connections."""

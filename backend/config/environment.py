@@ -120,7 +120,7 @@ class BackendSettings(BaseSettings):
     )
 
     def __hash__(self) -> int:
-        # Stores are kept by their settings; a map among them has no hash of its own.
+        # Object stores are cached by these settings, which need their own hash because one of them is a map.
         return hash(repr(self.__dict__))
 
     @property

@@ -36,14 +36,14 @@ def when_ready(_server: Any) -> None:
 
 def post_worker_init(worker: Any) -> None:
     """Begin to expose the metrics of a serving process; several processes are distinguished by number."""
-    # Reads the settings of Django's, which the server itself has no need of.
+    # Import late, because the module needs Django's settings and the server itself does not.
     from backend.config.prometheus import WEB
 
     WEB.begin("web" if workers == 1 else f"web-{worker.age}")
 
 
 def worker_exit(_server: Any, _worker: Any) -> None:
-    """Tell them no more."""
+    """Stop exposing the metrics of a process that ends."""
     from backend.config.prometheus import WEB
 
     WEB.end()

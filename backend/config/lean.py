@@ -8,17 +8,18 @@ from typing import cast
 
 __all__ = ["import_rest_framework"]
 
-# Fields of PostgreSQL bring its driver, also where the database is SQLite; requests is for a client of tests; YAML is
-# for a schema that drf-spectacular makes instead.
+# Optional dependencies that we do not use. The fields of PostgreSQL load its driver even if the database is SQLite.
+# `requests` is for a test client. YAML is for a schema that drf-spectacular makes instead.
 _UNUSED = ("django.contrib.postgres.fields", "requests", "yaml")
 
 
 def import_rest_framework() -> None:
-    """Import its ``compat``, which tries them all; so that it finds none of them installed. Other code is
-    not affected.
+    """Import ``rest_framework.compat``, which tries all optional dependencies, so that it finds none installed.
+
+    Other code is not affected.
     """
     hidden = [name for name in _UNUSED if name not in sys.modules]
-    # What is None there cannot be imported.
+    # Python refuses to import a module whose entry in ``sys.modules`` is None.
     sys.modules.update(dict.fromkeys(hidden, cast("ModuleType", None)))
     try:
         import rest_framework.compat  # noqa: F401

@@ -22,7 +22,7 @@ class WebMetrics:
         self._server.open()
 
     def end(self) -> None:
-        """Tell nothing any more."""
+        """Stop exposing the metrics."""
         if self._server is not None:
             self._server.close()
             self._server = None

@@ -18,7 +18,7 @@ from kafkaml.wire.preview import SamplePart
 from kafkaml.wire.proposal import FieldRole, RemarkCode
 from kafkaml.wire.replica import ReplicaState
 
-# Before anything else does.
+# Nothing may import REST framework earlier, because this import leaves its optional dependencies out.
 import_rest_framework()
 _env = environment()
 _state = _env.state_dir.expanduser().resolve()
@@ -122,7 +122,7 @@ SECURE_HSTS_SECONDS = 365 * 24 * 3600 if _env.https else 0
 SECURE_SSL_REDIRECT = _env.https
 SECURE_REDIRECT_EXEMPT = [r"^api/health/"]
 if urlsplit(_env.url_for_workers).scheme == "http":
-    # Within a cluster these come past whatever ends TLS for browsers.
+    # Inside a cluster, workers call these addresses directly and not through the proxy that ends TLS for browsers.
     SECURE_REDIRECT_EXEMPT += [r"^api/jobs/", r"^api/announcements/", r"^api/heartbeats/"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _env.behind_proxy else None
 X_FRAME_OPTIONS = "DENY"
@@ -134,11 +134,11 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 1
 
 STATIC_URL = "static/"
 STATIC_ROOT = Path(__file__).resolve().parent.parent / "web"
-# Built by scripts/build-docs; in a separate folder, because a build of the web UI empties its own.
+# scripts/build-docs fills this folder. It is separate because a build of the web UI empties its own folder.
 DOCUMENTATION_ROOT = STATIC_ROOT.with_name("documentation")
 WHITENOISE_USE_FINDERS = False
 WHITENOISE_AUTOREFRESH = False
-# The names of built files hold their hash; all others may change with the next version.
+# The names of built files contain a hash of their content; all others may change with the next version.
 WHITENOISE_IMMUTABLE_FILE_TEST = r"/assets/.+-[\w-]{8}\.\w+$"
 
 REST_FRAMEWORK = {

@@ -15,7 +15,7 @@ def configurations() -> QuerySet[Configuration]:
     """Return configurations with their models and the number of deployments: three queries, with the count."""
     models = (
         MLModel.objects.only("id", "name", "framework", "distributed", "upper_model_id")
-        # Parts of the report, so that its long summary is not read.
+        # Read only parts of the report, because its summary is long.
         .annotate(**{part: F(f"report__{part}") for part in ("inputs", "outputs", "parameters", "metrics")})
         .order_by("id")
     )

@@ -207,7 +207,7 @@ def _failure(document: object) -> Failure | None:
 
 
 def _database_version() -> tuple[int, int] | None:
-    """Return a value that differs after every change to an SQLite database, whoever made it. Return None for others."""
+    """Return a value that every change to an SQLite database changes, from any connection; None for other databases."""
     if connection.vendor != "sqlite":
         return None
     with connection.cursor() as cursor:

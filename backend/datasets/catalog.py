@@ -84,7 +84,7 @@ def catalog(search: CatalogSearch) -> QuerySet[Any, dict[str, Any]]:
         found = datasets.union(streams, all=True)
     descends = "-" if search.ordering.startswith("-") else ""
     column = {"name": "title", "changed_at": "at"}.get(search.ordering.removeprefix("-"), "id")
-    # Of equal ones the order is the same on every page.
+    # Kind and id order equal rows, so that the order is the same on every page.
     return found.order_by(f"{descends}{column}", "source", f"{descends}id")
 
 
@@ -158,7 +158,7 @@ def _of_stream(stream: Any) -> CatalogRow:
         format=str(message.input_format),
         columns=list(fields) if isinstance(fields, list) else _array(config, "data"),
         labels=_array(config, "label"),
-        # A deployment may override it.
+        # The split is the default for streams; a deployment may override it.
         split=SplitBy.CONTENT,
         validation_rate=message.validation_rate,
         test_rate=message.test_rate,

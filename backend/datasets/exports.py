@@ -67,7 +67,7 @@ async def export(request: HttpRequest, pk: int) -> HttpResponseBase:
 
 
 async def export_stream(request: HttpRequest, pk: int) -> HttpResponseBase:
-    """Send the samples of an announced stream likewise."""
+    """Send the samples of an announced stream as one file; ends as soon as the client disconnects."""
     return await _exported(request, lambda: _stream_order(request.GET, pk))
 
 
@@ -195,7 +195,7 @@ async def _sent(request: HttpRequest, order: ExportOrder) -> HttpResponseBase:
 
 
 async def _written(order: ExportOrder, path: Path) -> ExportOutcome:
-    """Let a program write the file; ends it when this ends. Raises the program's error."""
+    """Let a program write the file; the program ends with this call. Raises the program's error."""
     program = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", _MODULE, str(path)), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
     )
@@ -222,7 +222,7 @@ async def _written(order: ExportOrder, path: Path) -> ExportOutcome:
 
 
 def _folder() -> Path:
-    """Return a folder of its own, and remove those that a server left that was killed."""
+    """Make a folder for one export and return it; remove folders that a killed server left behind."""
     parent = environment().state_dir / "exports"
     parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     for path in parent.iterdir():

@@ -102,7 +102,7 @@ def samples_problem(stream: ControlMessage, models: Iterable[MLModel], *, target
 
 def _certain(shape: tuple[int, ...], signature: ModelSignature) -> DataMismatch | None:
     if len(signature.names) > 1:
-        # Said of the deployment.
+        # Models with several inputs are judged for the deployment as a whole.
         return None
     try:
         _, doubt = fit_feature_shape(shape, signature)

@@ -30,7 +30,7 @@ __all__ = ["MAX_SAMPLES", "PreviewQuery", "slice_preview", "stream_statistics", 
 
 MAX_SAMPLES = 50
 _RECORDS = 1000
-# Where records must be consecutive, more are needed to have several of one key.
+# Contracts with windows need consecutive records of one key, so more records are read for them.
 _RECORDS_TOGETHER = 4000
 _SAMPLE_SECONDS = 5.0
 # How long a sample is cached, because a page asks repeatedly while the user types.
@@ -65,7 +65,7 @@ def slice_preview(asked: Slice, query: PreviewQuery) -> Preview:
         except InvalidField:
             if not asked.online:
                 raise
-            # Records to come will look like earlier ones.
+            # Without records since the start, show earlier ones, because those to come will look like them.
             return Slice(topic=asked.topic).offsets(browser)
 
     return _preview((asked,), ranges, replace(query, online=asked.online))

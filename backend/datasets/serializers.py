@@ -128,7 +128,7 @@ class CatalogRowSerializer(serializers.Serializer[Any]):
     changed_at = serializers.DateTimeField()
 
 
-# Of a slice that is online, and of one that is not.
+# The words in an error for a slice that is online, and for one that is not.
 _ENDS = {True: " an end", False: "out end"}
 
 

@@ -15,8 +15,10 @@ __all__ = ["Slice"]
 @dataclass(frozen=True, kw_only=True)
 class Slice:
     """Which records are meant: those of one ``partition`` from ``start`` to ``end``, those from ``since`` to before
-    ``until``, or all. ``online``: those ``since`` then and all to come, of whose first ``fit_records`` at least the
-    contract learns.
+    ``until``, or all.
+
+    An ``online`` slice has the records from ``since`` on and all to come. Its contract learns from at least the first
+    ``fit_records`` of them.
     """
 
     topic: str
@@ -34,8 +36,8 @@ class Slice:
         return _ms(self.since)
 
     def resolved(self, browser: TopicBrowser) -> list[StreamRange]:
-        """Return the offsets that it has now, or the topic without end; raises InvalidField, StreamUnavailable,
-        BrokerError.
+        """Return the slice's present offsets, or the whole topic for one without end; raises InvalidField,
+        StreamUnavailable, BrokerError.
         """
         if self.online:
             browser.partitions(self.topic)
@@ -43,7 +45,7 @@ class Slice:
         return self.offsets(browser)
 
     def offsets(self, browser: TopicBrowser) -> list[StreamRange]:
-        """Return the offsets that it has now, also of one without end; raises as ``resolved``."""
+        """Return the slice's present offsets, also for one without end; raises as ``resolved``."""
         if self.since is not None or self.until is not None:
             return ranges_between(browser, self.topic, _ms(self.since), _ms(self.until))
         partitions = browser.partitions(self.topic)

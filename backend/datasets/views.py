@@ -56,7 +56,7 @@ class DatasetViewSet(DeletableViewSet[Dataset]):
         parameters=[CatalogQuerySerializer],
         responses=CatalogRowSerializer(many=True),
         operation_id="datasets_catalog",
-        # Pages that show it read it again when either changes.
+        # The tags make pages read the list again when data sets or streams change.
         tags=["datasets", "streams"],
         filters=False,
     )

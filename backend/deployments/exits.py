@@ -37,6 +37,8 @@ def read_limits(text: str) -> list[float | None]:
 def exit_curves(result: TrainingResult, limits: Sequence[float | None] = ()) -> ExitCurves:
     """Return what ``limits``, from the lowest tier up, would do in the chain of a result.
 
+    A proposed limit stands in for each None.
+
     Raises NotFound where the result is of no chain, is not trained, or has no such samples; InvalidField for more
     limits than tiers have.
     """

@@ -127,7 +127,7 @@ def _column(parameter: str, name: str) -> KeyTransform:
 
 
 def _ordered(column: KeyTransform) -> NullIf:
-    """Return what orders by ``column``: databases differ in whether null in JSON comes before or behind numbers."""
+    """Return an expression to order by in which JSON's null is SQL's, because databases sort JSON's differently."""
     return NullIf(column, Value(None, JSONField()))
 
 

@@ -152,8 +152,7 @@ def assign_stream(announcement: Announcement, **_signal: Any) -> int:
     """Give a stream to the results of its deployment that wait for one; returns how many took it.
 
     Results that train or have trained keep theirs; a second stream is kept and can be used by ``restart_result``. A
-    stream of the wrong kind (supervised or not) for its deployment is kept too, and the log and the announcement say
-    why it is not used.
+    stream of another kind than its deployment trains on is kept too; the pages of both say so.
     """
     if announcement.deployment_number is None:
         return 0

@@ -43,12 +43,13 @@ async def _stream(request: HttpRequest, wanted: set[str], last_id: int | None) -
             yield sse.RETRY
             if last_id is None:
                 last_id = begins_after
-                # An id without data, from which a page that loses the connection now continues.
+                # Send an id without data, so that a page that loses the connection now continues from there.
                 yield b"id: %d\n\n" % last_id
             elif last_id > max(begins_after, await BROADCASTER.newest_id()) or (
                 0 < last_id < await BROADCASTER.oldest_id() - 1
             ):
-                # The database is another one, or the page slept for longer than events are kept.
+                # The page's last event is unknown: the database is another one, or the page slept for longer than
+                # events are kept.
                 last_id = begins_after
                 yield sse.event("reset", {}, event_id=last_id)
             while rows := await BROADCASTER.after(last_id):
@@ -71,7 +72,7 @@ async def _live(
         try:
             row = await asyncio.wait_for(queue.get(), max(0.0, heard + ALIVE_SECONDS - time.monotonic()))
         except TimeoutError:
-            # An event, because pages see no comments.
+            # The sign of life is an event, because browsers do not pass comments on to pages.
             chunk = sse.event("alive", {})
         else:
             if row is None:

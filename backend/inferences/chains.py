@@ -99,7 +99,7 @@ def _joint(own: Inference | None, below: Inference | None, free: str) -> str:
 
 
 def _limits(run: TrainingResult) -> tuple[Mapping[int, float | None], str]:
-    """Return the limits that the samples of a training speak for, by result; none of them, and why."""
+    """Return the limits that a training's samples suggest, by result. Without such samples: none, and why."""
     try:
         return {tier.result: tier.proposed for tier in exit_curves(run).tiers}, ""
     except NotFound as error:

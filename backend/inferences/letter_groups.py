@@ -97,7 +97,7 @@ def letter_groups(inference: Inference) -> dict[str, Any]:
 
 def _pattern(message: str) -> str:
     text = _QUOTED.sub("'?'", message)
-    # From the innermost list outwards.
+    # Replace lists from the innermost one outwards.
     for _ in range(4):
         text, before = _LIST.sub("?", text), text
         if text == before:
@@ -134,7 +134,7 @@ def _newest(inference: Inference, topic: str) -> tuple[list[Record], bool]:
 
 
 def _share(sizes: Sequence[int], most: int) -> int:
-    """Return how many each may give so that all together give ``most``, where the small ones leave more to others."""
+    """Return the most that each may give so that all give ``most`` together. Small ones leave their rest to others."""
     taken = 0
     for index, (before, size) in enumerate(pairwise([0, *sorted(sizes)])):
         left = len(sizes) - index

@@ -28,10 +28,10 @@ def add_counts(inference_id: int, *, attempt: int, revision: int, added: Mapping
 
 
 def look_at(inference: Inference, *, restarted: bool, refusal: str) -> bool:
-    """Take a replica's report, which is stored already, into the minute, and judge; whether it fails or not now.
+    """Add a replica's stored report to the minute, and judge whether the inference fails now.
 
-    ``restarted``: its process replaces one that did not end in order. The inference is locked; changes of ``failing``
-    are saved. Returns whether a failing began or ended.
+    ``restarted``: the replica's process replaces one that did not end in order. The inference is locked; changes of
+    ``failing`` are saved. Returns whether the inference began or ceased to fail.
     """
     now = timezone.now()
     stats = ReplicaStats.objects.select_related("worker").defer("worker__log_tail")

@@ -54,8 +54,8 @@ class Inference(Run):
     chooses between the two. With 0 it runs none, and only workers elsewhere, which may join any inference, serve.
     ``scaled_to`` is the autoscaler's last choice, ``launched_max_replicas`` the last maximum given to the launcher.
 
-    ``predicted`` and the other counts (``kafkaml.wire.replica.Counts``) are of all its life, whatever processes served
-    it; ``counts_before`` are those from before the present attempt, null where unknown.
+    ``predicted`` and the other counts (``kafkaml.wire.replica.Counts``) cover the whole life of the inference, whatever
+    processes served it. ``counts_before`` are the counts before the present attempt, null where unknown.
     """
 
     kind = RunKind.INFERENCE
@@ -67,7 +67,7 @@ class Inference(Run):
 
     result = models.ForeignKey(TrainingResult, on_delete=models.PROTECT, related_name="inferences")
     input_topic = models.CharField(max_length=249)
-    # Where its group begins as long as it has committed nothing: see kafkaml.starts.
+    # Where the consumer group begins as long as it has committed nothing: see kafkaml.starts.
     start = models.CharField(max_length=MAX_START, default=StartPlace.BEGINNING.value)
     output_topic = models.CharField(max_length=249)
     input_format = models.CharField(max_length=20)
@@ -84,13 +84,13 @@ class Inference(Run):
         choices=[(timestamps.value, timestamps.value) for timestamps in OutputTimestamps],
         default=OutputTimestamps.SOURCE.value,
     )
-    # Whether it changes over to its result's current version whenever that changes.
+    # Whether the inference changes over to its result's current version whenever that changes.
     follows = models.BooleanField(default=True, editable=False)
-    # What is served; null: the current version.
+    # The served version; null: the current one of the result.
     pinned = models.ForeignKey(
         ResultVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="inferences", editable=False
     )
-    # What answered before the last change, to go back to.
+    # The version that answered before the last change, for a rollback.
     previous = models.ForeignKey(
         ResultVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="+", editable=False
     )
@@ -103,7 +103,8 @@ class Inference(Run):
     challenger_rule = models.JSONField(
         null=True, blank=True, editable=False, help_text="kafkaml.wire.inference.ChallengeRule"
     )
-    # Set: it is a shadow, whose challenger answers into a topic of its own.
+    # The inference that this one is a shadow of. A shadow's challenger answers into a topic of its own. Null: not a
+    # shadow.
     shadow_of = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="shadows", editable=False
     )
@@ -111,7 +112,7 @@ class Inference(Run):
     last_challenge = models.JSONField(
         null=True, blank=True, editable=False, help_text="kafkaml.wire.inference.ChallengeEnd"
     )
-    # Increases with each change of what answers; replicas are notified.
+    # The revision increases with each change of what answers; replicas are notified.
     revision = models.PositiveIntegerField(default=0, editable=False)
     swap_failure = models.JSONField(null=True, blank=True, editable=False, help_text="kafkaml.wire.replica.SwapFailure")
     guarantee = models.CharField(
@@ -122,7 +123,7 @@ class Inference(Run):
     upper_bootstrap_servers = models.CharField(max_length=1000, blank=True)
     limit = models.FloatField(null=True, blank=True)
     gpu = models.PositiveSmallIntegerField(default=0, validators=[MaxValueValidator(64)])
-    # Never changed: running work is looked up where it was started. Null: the platform's own.
+    # The cluster never changes, because running work is looked up where it was started. Null: the platform's own.
     cluster = models.ForeignKey(
         Cluster, null=True, blank=True, on_delete=models.PROTECT, related_name="inferences", editable=False
     )
@@ -162,7 +163,7 @@ class Inference(Run):
 
     @property
     def served(self) -> ResultVersion:
-        """The version that answers, or is to."""
+        """The version that answers, or that replicas are to change over to."""
         version = self.pinned or self.result.current_version
         assert version is not None, "an inference is made of a result with a version, and one of them is current"
         return version
@@ -193,7 +194,7 @@ class Inference(Run):
 
     @property
     def exits(self) -> Exits | None:
-        """What left and what went up since the replicas decide by the present limit; None without one."""
+        """How many records were answered and how many went up under the present limit; None without a limit."""
         if self.limit is None:
             return None
         said = [report.exits for report in self.present_reports if report.exits is not None]
@@ -206,7 +207,7 @@ class Inference(Run):
 
     @property
     def present_reports(self) -> list[ReplicaReport]:
-        """What the replicas of the present attempt said last, those that are to run now."""
+        """The last reports from the present attempt, of the replicas that are to run now."""
         return [replica.report for replica in self.present_stats if replica.attempt == self.attempt]
 
     @property
@@ -239,7 +240,7 @@ class Inference(Run):
 
     @property
     def served_revision(self) -> int:
-        """The oldest revision that a replica answers with now; the one asked for while none says."""
+        """The oldest revision with which a replica answers now; the requested revision while no replica reports one."""
         said = [report.serving.revision for report in self.present_reports if report.serving is not None]
         return min(said, default=self.revision)
 
@@ -250,7 +251,7 @@ class Inference(Run):
 
     @property
     def all_warnings(self) -> list[str]:
-        """What there is to know of it: from before it was launched, and what its replicas found since."""
+        """All warnings: those from before the launch, and those that replicas have reported since."""
         return list(
             dict.fromkeys([*self.warnings, *(text for report in self.present_reports for text in report.warnings)])
         )
@@ -388,7 +389,7 @@ class SwapRecord(models.Model):
 
     class Meta:
         ordering = ["-at", "-pk"]
-        # A report may be repeated.
+        # A replica may repeat a report of its swap, which must be stored once.
         constraints = [models.UniqueConstraint(fields=["inference", "replica", "revision", "at"], name="swap_once")]
 
 

@@ -37,12 +37,12 @@ __all__ = ["Verdict", "newest_record"]
 
 _KAFKA_SECONDS = 8.0
 _MAX_BYTES = 1 << 20
-# Names of fields in a message.
+# At most this many names of fields are in an error message.
 _SHOWN = 8
 
 
 class Verdict(StrEnum):
-    """``waits``: it is read, and the contract's window needs more records of its key; ``empty``: there is none."""
+    """``waits``: the record can be read, but its key needs more records to fill a window. ``empty``: no record."""
 
     READABLE = "readable"
     WAITS = "waits"
@@ -89,7 +89,7 @@ def newest_record(
 def _of_another_kind(record: Record, contract: Contract) -> dict[str, str] | None:
     """Return the reason for a JSON object without any field of the contract; None for other records.
 
-    That one field is missing would say less.
+    The reason lists all fields, which says more than the codec's error about one missing field.
     """
     if contract.format != InputFormat.JSON:
         return None
@@ -138,7 +138,7 @@ def _check_shape(dtype: Any, shape: tuple[int, ...], served: ResultVersion) -> N
 def _signature(served: ResultVersion) -> ModelSignature:
     """Return what a version takes: as its code declares, otherwise the shape of its converted model."""
     model = served.result.model
-    # The model's code may have changed since.
+    # The report of the check describes the model's present code, which may differ from the version's.
     if (served.code, served.imports) == (model.code, model.imports):
         signature = signature_of(model)
         if signature.names and (signature.exact or len(signature.names) > 1):

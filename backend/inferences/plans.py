@@ -50,7 +50,7 @@ def inference_plan(inference: Inference) -> InferencePlan:
 
 
 def classes_of(version: ResultVersion) -> int | None:
-    """Return of how many classes the model chooses one, 0 where it answers numbers; None where training did not tell.
+    """Return the number of classes between which the model chooses. 0: it answers numbers. None: not known.
 
     Training names the classes where it knows them, and judges against the most frequent one or against a median.
     """

@@ -94,7 +94,7 @@ class VisualizationSerializer(serializers.Serializer[Any]):
         # Stored as JSON, so plain types only.
         value: dict[str, Any] = super().to_internal_value(data)
         place = value.pop("map", None)
-        # Left out where there is none, so that older configurations stay unchanged.
+        # The map is left out where there is none, so that older configurations stay unchanged.
         return {
             **value,
             "labels": [dict(label) for label in value["labels"]],
@@ -460,7 +460,8 @@ class InferenceWriteSerializer(InferenceUpdateSerializer):
         same_cluster = not attrs["output_bootstrap_servers"]
         if same_cluster and len(set(topics)) < len(topics):
             raise serializers.ValidationError({"output_topic": "input, output and dead letters must differ"})
-        # Compared by name alone, whatever the cluster, because a replica writes to only one place per topic name.
+        # Topics are compared by name alone, whatever their cluster, because a replica writes to only one place per
+        # name.
         if attrs["upper_topic"] in topics[1:]:
             raise serializers.ValidationError({"upper_topic": "output, dead letters and upper topic must differ"})
         if attrs["upper_topic"] == attrs["input_topic"] and not attrs["upper_bootstrap_servers"]:

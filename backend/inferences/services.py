@@ -37,7 +37,7 @@ class TopicAdmin(Protocol):
     def ensure_topic(self, topic: str, *, partitions: int, max_record_bytes: int = 0) -> int:
         """Create ``topic`` when it does not exist; return how many partitions it has. Raises BrokerError.
 
-        A topic that is created takes records of ``max_record_bytes``; 0: as the broker says.
+        ``max_record_bytes`` is the largest record that a new topic accepts; 0 leaves this to the broker.
         """
         ...
 
@@ -49,8 +49,8 @@ class TopicAdmin(Protocol):
 def create_inference(*, actor: Actor, result: TrainingResult, version: int | None = None, **values: Any) -> Inference:
     """Create an inference of a result that has a version; the controller starts it.
 
-    It serves ``version``; None: whichever is current. Format and its settings default to those of the stream that
-    trained the version; of a tier that another one hands up to, to what that sends.
+    The inference serves ``version``; None: whichever is current. Format and its settings default to those of the stream
+    that trained the version; for an upper tier, to what the tier below sends.
     """
     with transaction.atomic():
         # Lock the result, which could otherwise be trained again or deleted between the check and the commit.
@@ -100,7 +100,7 @@ def _change_text(name: str, value: Any) -> str:
 
 
 def _check_change_of_include(inference: Inference, include: Sequence[str]) -> None:
-    """Count the revision up for other names, the row locked; raises InvalidField for what answers cannot carry."""
+    """Increase the revision of the locked row for other names. Raises InvalidField if answers cannot carry them."""
     about = {name: getattr(inference, name) for name in ("input_format", "input_config", "upper_topic")}
     check_include({**about, "include": include})
     if list(include) != inference.include:
@@ -108,7 +108,7 @@ def _check_change_of_include(inference: Inference, include: Sequence[str]) -> No
 
 
 def _check_change_of_limit(inference: Inference, limit: float) -> None:
-    """Count the revision up for another limit, the row locked; raises InvalidField for one that cannot be."""
+    """Increase the revision of the locked row for another limit. Raises InvalidField for an impossible one."""
     if inference.limit is None:
         raise InvalidField(
             "limit",
@@ -121,7 +121,7 @@ def _check_change_of_limit(inference: Inference, limit: float) -> None:
 
 
 def _check_scale(inference: Inference, *, changed: str) -> None:
-    """Refuse bounds that cannot be kept; ``changed`` is the field to name."""
+    """Refuse bounds between which replicas cannot scale; an error names the field ``changed``."""
     least, most = inference.replicas, inference.max_replicas
     if most is None:
         return
@@ -163,7 +163,7 @@ def ensure_topics(inference: Inference, admin_of: Callable[[str], TopicAdmin]) -
     if start != StartPlace.BEGINNING:
         # Commit before any replica reads, so that the group's place is fixed, whatever happens to replicas.
         admin.begin_at(inference.group, inference.input_topic, start)
-    # As many as the input, so that the order per partition can be kept.
+    # The output topic gets as many partitions as the input has, so that the order per partition can be kept.
     output_admin.ensure_topic(
         inference.output_topic, partitions=partitions, max_record_bytes=_large_answer_bytes(inference)
     )
@@ -191,14 +191,14 @@ def ensure_topics(inference: Inference, admin_of: Callable[[str], TopicAdmin]) -
 
 
 def _large_answer_bytes(inference: Inference) -> int:
-    """Return how large an answer can be, where Kafka's default does not take it; 0 otherwise.
+    """Return how large an answer can be if it can exceed Kafka's default limit; 0 otherwise.
 
-    By what the check of the model's code reported; an axis of no fixed length tells nothing.
+    The shapes come from the check of the model's code; an axis without a fixed length makes the size unknown.
     """
     try:
         described = (inference.result.model.report or {})["outputs"]
         outputs = [(np.dtype(output["dtype"]), [int(length) for length in output["shape"][1:]]) for output in described]
-        # Checked also where nothing is carried yet, because that may change at any time.
+        # Room for included columns is added even if none is included yet, because users may include some at any time.
         included = MAX_INCLUDED_BYTES if inference.input_format == InputFormat.COLUMNS else 0
         size = answer_bytes(outputs) + included
     except (KeyError, IndexError, TypeError, ValueError):

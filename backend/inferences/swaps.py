@@ -71,9 +71,9 @@ def follow(inference: Inference, *, actor: Actor) -> None:
 
 
 def follow_current(version: ResultVersion, before: ResultVersion | None, **_: Any) -> None:
-    """Let the inferences that follow a result change over to its new current version; called in its transaction.
+    """Let the inferences that follow a result change over to its new current version; called in the same transaction.
 
-    One that cannot serve it keeps its version, shows the reason, and continues to follow.
+    An inference that cannot serve the new version keeps its version, shows the reason, and continues to follow.
     """
     if before is None or before.pk == version.pk:
         return
@@ -140,7 +140,7 @@ def kept_version(inference: Inference, number: int) -> ResultVersion:
     return versions[number]
 
 
-# What to do with a version that does not fit.
+# The hint for a version that does not fit the inference.
 INSTEAD = "serve it by an inference of its own, with an output topic of its own"
 _KEPT_FIELDS = ("from_version", "version", "challenger", "limit", "gap_seconds", "loading_seconds")
 
@@ -192,7 +192,7 @@ def save(inference: Inference, actor: Actor, action: str, detail: str) -> None:
 
 
 def end_challenge(inference: Inference, actor: Actor, *, promoted: bool = False, why: str = "") -> None:
-    """Record the outcome of the challenger, if any, with the row locked; the caller saves. A shadow keeps its own."""
+    """Record the outcome of the challenger, if any, with the row locked; the caller saves the row."""
     kind = inference.challenge_kind
     if inference.challenger is None or kind is None:
         return
@@ -223,7 +223,7 @@ def _give_up(inference: Inference, failure: SwapFailure, replica: int) -> None:
         if inference.shadow_of_id is not None:
             stop(inference, actor=SYSTEM)
     elif previous is not None and failed.number == failure.version:
-        # It continues to follow, if it did, because the next version may work.
+        # The inference goes on following the current version if it did before, because the next version may work.
         inference.pinned, inference.previous = previous, None
         inference.swap_failure = failure.to_json()
         inference.revision += 1

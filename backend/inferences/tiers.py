@@ -31,7 +31,7 @@ def exit_of(version: ResultVersion) -> Exit | None:
 
 
 def cascade_of(inference: Inference) -> Cascade | None:
-    """Return what the inference hands up by; None where it answers everything itself."""
+    """Return the rule by which the inference hands records up; None where it answers all of them."""
     if inference.limit is None:
         return None
     found = exit_of(inference.served) or Exit(scores=Scores.PROBABILITIES, classes=0)
@@ -45,7 +45,7 @@ def cascade_of(inference: Inference) -> Cascade | None:
 
 
 def input_of(result: TrainingResult, version: ResultVersion) -> tuple[str, Mapping[str, Any]] | None:
-    """Return format and settings of what the tier below hands up; None for models that nothing is handed to.
+    """Return format and settings of what the tier below hands up; None for a model without a tier below.
 
     The key is still that of the lowest tier's input, so a label in it is read as there.
     """
@@ -63,7 +63,7 @@ def input_of(result: TrainingResult, version: ResultVersion) -> tuple[str, Mappi
 
 
 def check_tier(inference: Inference, version: ResultVersion) -> None:
-    """Raise InvalidField unless the inference may hand up what it wants to; ``version`` is what it serves."""
+    """Raise InvalidField unless the inference, which serves ``version``, may hand records up as it is set to."""
     limit, topic = inference.limit, inference.upper_topic
     if limit is None and not topic:
         if inference.upper_bootstrap_servers:
@@ -85,7 +85,7 @@ def check_tier(inference: Inference, version: ResultVersion) -> None:
 
 
 def check_limit(limit: float, version: ResultVersion) -> None:
-    """Raise InvalidField for a limit by which ``version`` cannot decide, or that would decide nothing."""
+    """Raise InvalidField for a limit by which ``version`` cannot decide, or below which no answer can fall."""
     found = exit_of(version)
     if found is None:
         raise InvalidField(
@@ -107,7 +107,7 @@ def check_limit(limit: float, version: ResultVersion) -> None:
 
 
 def least_limit(found: Exit) -> float:
-    """Return the limit by which nothing goes up yet: that of an exit which knows nothing."""
+    """Return the highest limit at which nothing goes up: the confidence of an exit that knows nothing."""
     # One sigmoid unit distinguishes two classes.
     return 1 / max(2, found.classes)
 

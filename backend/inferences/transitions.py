@@ -138,7 +138,7 @@ def store_stats(inference_id: int, said: Stats, worker: Worker | None = None) ->
         if worker is not None:
             store_log(worker, said.log)
         turned = look_at(inference, restarted=restarted, refusal=said.last_refusal)
-        # A page that has read the replica's last report need not read anything again for a quiet one.
+        # A quiet report differs from the last one in its numbers only, so pages need not read the inference again.
         quiet = same and not turned and not _one_fell_silent(inference)
         publish("inferences", {"id": inference_id, "replica": said.replica, "stats": document, "quiet": quiet})
         if turned:
@@ -153,19 +153,19 @@ def store_stats(inference_id: int, said: Stats, worker: Worker | None = None) ->
 
 
 def _one_fell_silent(inference: Inference) -> bool:
-    """Whether a replica of the inference has become one that is silent since the others' last reports or so."""
+    """Whether a replica of the inference has fallen silent since about the time of the others' last reports."""
     since = [timezone.now() - replica.updated_at for replica in inference.reported_stats]
     return any(SILENT_AFTER < seconds < SILENT_AFTER + _TOLD_AGAIN for seconds in since)
 
 
 def _served_before(inference: Inference, replica: int) -> bool:
-    """Whether the replica's process before was of this attempt, and has not said that it ends in order."""
+    """Whether the replica's previous process was of this attempt, and did not report an orderly end."""
     said = ReplicaStats.objects.filter(inference=inference, replica=replica, attempt=inference.attempt).first()
     return said is not None and said.document.get("state") != wire.ReplicaState.STOPPED
 
 
 def _newly_sure(confidence: wire.Confidence | None, known: ProcessCount) -> dict[str, float]:
-    """Return what a process says of its confidence and had not said before."""
+    """Return the part of a process's confidence figures that it had not reported before."""
     if confidence is None or confidence.answers <= known.confidence_answers:
         return {}
     return {
@@ -182,8 +182,8 @@ def _count_process(
     *,
     confidence: wire.Confidence | None = None,
 ) -> bool:
-    """Take the counts of one process of a replica since its start into the inference's totals and its minute, which
-    also keeps how sure the process was.
+    """Add what one process of a replica has newly counted to the inference's totals and its minute. The minute also
+    keeps how sure the process was.
 
     Reports may be repeated, late, and of an ended attempt; only what is new from that process is added. Returns whether
     the process is new.

@@ -70,9 +70,9 @@ def delete_token(token: WorkerToken, *, actor: Actor) -> None:
 
 
 def join(token: WorkerToken, said: Join, *, address: str = "") -> tuple[Inference, Worker]:
-    """Let a machine serve, or go on serving, the inference of its token; returns both.
+    """Let a machine serve, or go on serving, the inference of its token; returns the inference and the worker.
 
-    Raises WrongJob, InferenceEnded, WorkerReplaced; NotYet while the inference is being started, which passes.
+    Raises WrongJob, InferenceEnded, WorkerReplaced; NotYet while the inference is still being started.
     """
     with transaction.atomic():
         inference = (

@@ -50,7 +50,7 @@ def current_result(request: Request, pk: int, attempt: int, *, ended: bool = Fal
 
 
 def current_part(request: Request, pk: int, attempt: int, *, ended: bool = False) -> TrainingResult:
-    """Return the result that is asked about, or reported of, by the present attempt of the run that it is part of."""
+    """Return the result of a request by the present attempt of its run, which another result may lead."""
     token = request.auth
     leader = token.id if isinstance(token, JobToken) else 0
     is_led = leader != pk and TrainingResult.objects.filter(pk=pk, leader=leader).exists()
@@ -85,7 +85,7 @@ def current_worker(request: Request, pk: int, attempt: int) -> Worker | None:
 
 
 def current_run(token: JobToken) -> None:
-    """Return when the token's attempt is its run's present one and has not ended; otherwise raise."""
+    """Raise unless the token's attempt is its run's present one and has not ended."""
     if token.worker:
         check_worker(token)
     run = model_of(token.kind)._default_manager.only("pk", "attempt", "state").filter(pk=token.id).first()

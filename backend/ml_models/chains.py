@@ -106,7 +106,7 @@ def check_links(model: MLModel) -> None:
 
 
 def check_shapes(model: MLModel) -> None:
-    """Raise InvalidField unless its outputs, by its report, are those of its place, and fit its neighbours."""
+    """Raise InvalidField unless the model's reported outputs suit its place in the chain and fit its neighbours."""
     if not model.distributed:
         return
     lower, upper = lower_of(model), model.upper_model

@@ -93,7 +93,7 @@ def _mapping(value: object) -> dict[str, Any]:
 
 @cache
 def _client() -> httpx.Client:
-    # Kept open: a new connection per check would cost more than the check of a small model's syntax.
+    # The client stays open, because a new connection per check would cost more than checking a small model's syntax.
     return httpx.Client(trust_env=False, follow_redirects=False)
 
 

@@ -103,7 +103,7 @@ def _check_chain(model: MLModel) -> None:
 
 
 def _check_place(model: MLModel, upper: MLModel | None, *, was_distributed: bool) -> None:
-    """Sets of models, and results, were made with the chain as it is."""
+    """Refuse a change of the chain while configurations or results use the model, because they rely on its place."""
     if (model.upper_model, model.distributed) == (upper, was_distributed):
         return
     if users := [user for user in selectors.users_of(model) if user["type"] != "model"]:

@@ -6,7 +6,7 @@ from django.dispatch import Signal
 
 __all__ = ["linked", "source_changed"]
 
-# Sent with ``model`` in the transaction that saves its new source.
+# A signal that is sent, with ``model``, in the transaction that saves the model's new source.
 source_changed = Signal()
-# Sent with ``model`` and ``actor`` in the transaction that gives it another upper model.
+# A signal that is sent, with ``model`` and ``actor``, in the transaction that gives the model another upper model.
 linked = Signal()

@@ -215,14 +215,14 @@ def _outputs(serving: Sequence[Inference]) -> list[PipelineNode]:
 
 
 def _flow(inference: Inference) -> dict[str, Any]:
-    """Return what its replicas answer, ``rate`` 0 where they have gone silent, and how many records in all."""
+    """Return the rate of an inference (0 if its replicas have gone silent), its lag, and its records in all."""
     totals = inference.totals
     running = inference.state == RunState.RUNNING
     return {"rate": totals.rate if running else None, "lag": totals.lag, "records": totals.predicted}
 
 
 def _part(inference: Inference, flow: Mapping[str, Any], *, up: bool) -> dict[str, Any]:
-    """Return what of a flow a tier hands up, or what leaves there: by the share since it has its limit."""
+    """Return the part of a flow that a tier hands up or answers. The rate goes by the shares under its limit."""
     exits = inference.exits
     left = 1.0 if exits is None or exits.share is None else exits.share
     share = 1 - left if up else left
@@ -254,7 +254,7 @@ def _training_edges(
 def _serving_edges(
     serving: Sequence[Inference], runs: Sequence[TrainingResult], own: Mapping[str, str]
 ) -> list[PipelineEdge]:
-    """``own`` are the boxes of topics that have streams."""
+    """Return the lines to and from inferences. ``own`` are the boxes of topics that have streams."""
     scores = {run.pk: score_of(run) for run in runs}
     upper = _upper_inferences(serving)
     flows = {inference.pk: _flow(inference) for inference in serving}

@@ -37,7 +37,7 @@ _LONG = ("code", "imports", "log_tail", "failed_confusion_matrix", "model__code"
 
 
 class Only(StrEnum):
-    """What state boxes are looked for in."""
+    """The states that boxes can be filtered by."""
 
     ACTIVE = "active"
     FAILING = "failing"
@@ -88,7 +88,7 @@ def pipeline(search: PictureSearch) -> Pipeline:
     runs = _runs(serving, search)
     deployments = {run.deployment_id: run.deployment for run in runs}
     streams, trained_on = _streams({run.stream_id for run in runs if run.stream_id}, serving, search.text)
-    # Not deployed yet, but shown: making one must change the picture.
+    # Configurations without a deployment are shown too, so that making one changes the picture.
     idle = list(
         Configuration.objects.filter(deployments__isnull=True, name__icontains=search.text).order_by("-id")[
             : max(PER_COLUMN - len(deployments), 0)
@@ -108,7 +108,7 @@ def pipeline(search: PictureSearch) -> Pipeline:
 def _runs(serving: Iterable[Inference], search: PictureSearch) -> list[TrainingResult]:
     served = {inference.result_id for inference in serving}
     rows = TrainingResult.objects.select_related("model", "deployment__configuration").defer(*_LONG)
-    # Without a condition all are found, and Django takes "none or served" for "served".
+    # Skip the filter without a condition, because Django reads "no condition, or served" as "served".
     if found := search.runs():
         rows = rows.filter(found | Q(pk__in=served))
     return _first(with_outcome(rows), active=True, wanted=served)
@@ -137,7 +137,7 @@ def _streams(
             return 1
         return 2 if any(text.lower() in topic.lower() for topic in topics) else 3
 
-    # Stable: of one rank the newest is first.
+    # The sort is stable, so within a rank the newest is first.
     shown = sorted(members, key=rank)[:PER_COLUMN]
     rows = Announcement.objects.in_bulk([*wanted, *(members[topics][0] for topics in shown)])
     folded = [TopicStreams(topics, rows[members[topics][0]], frozenset(members[topics])) for topics in shown]

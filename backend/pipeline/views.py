@@ -31,7 +31,7 @@ class PictureSearchSerializer(serializers.Serializer[Any]):
 class PipelineView(APIView):
     """Streams, trainings and inferences, and what flows between them."""
 
-    # A page reads again what is tagged with the topic of an event: of this, everything but the system's.
+    # Pages read an answer again after events on the topics in its tags. The picture depends on all but the system's.
     @extend_schema(
         parameters=[PictureSearchSerializer],
         responses=Pipeline,

@@ -199,7 +199,7 @@ def _features(value: bytes, decoder: Decoder, codec: Codec) -> dict[str, Any]:
         return _text(str(row).encode())
     found: dict[str, Any] = {"kind": "sample", "sample": _sample(row)}
     if stream_format.text:
-        # Also shows JSON after a byte order mark or a schema id unchanged.
+        # Show the original text too, also where JSON comes after a byte order mark or a schema id.
         found |= _guessed(value) | {"kind": "sample"}
     return found
 

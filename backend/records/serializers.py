@@ -74,8 +74,8 @@ class CursorField(serializers.CharField):
         super().__init__(required=False, max_length=20_000, **kwargs)
 
     def run_validation(self, data: Any = serializers.empty) -> dict[int, int]:
-        # Parsed here rather than in to_internal_value, because validators of the text, such as that of its length, run
-        # after that.
+        # Parse the text here rather than in to_internal_value, because validators, such as the one of its length, need
+        # it and run after that.
         text = super().run_validation(data)
         if not _CURSOR.fullmatch(text):
             raise serializers.ValidationError("expected partition:offset pairs, comma-separated, for example 0:120,1:7")

@@ -33,7 +33,7 @@ class Run(models.Model):
     """
 
     kind: ClassVar[RunKind]
-    # What errors call it, and the topic of the events that tell pages of it.
+    # The noun for a run in error messages, and the topic of the events that notify pages about it.
     noun: ClassVar[str]
     events_topic: ClassVar[str]
 
@@ -71,7 +71,7 @@ class Run(models.Model):
 
     @property
     def head(self) -> int:
-        """The id of the row that people's wishes are about: its own, unless it is part of another one's run."""
+        """The id of the row that users start and stop: this row, unless it is part of another row's run."""
         return int(self.pk)
 
     def companions(self) -> Sequence[Run]:
@@ -86,7 +86,9 @@ class Run(models.Model):
         """Drop what belongs to the present attempt. Called with the row locked; the caller saves."""
 
     def halt(self) -> None:
-        """Note that nothing of it runs, in the state that it has now. Called with the row locked; the caller saves."""
+        """Note that nothing of the run is running any more, with its state unchanged. Called with the row locked; the
+        caller saves.
+        """
 
 
 def model_of(kind: RunKind) -> type[Run]:

@@ -42,7 +42,7 @@ def stop(run: R, *, actor: Actor) -> R:
 def restart(run: R, *, actor: Actor, change: Callable[[R], None] | None = None) -> R:
     """Restart an ended run; raises Conflict when it has not ended.
 
-    ``change`` may refuse, and does to the row what is its kind's own, before it is saved.
+    ``change`` is called before the row is saved. It makes the changes that only this kind of run needs, and may refuse.
     """
     with transaction.atomic():
         locked = _lock(run)

@@ -62,7 +62,7 @@ def locked(model: type[R], number: int, attempt: int | None = None) -> Iterator[
 
 @contextmanager
 def locked_for_report(model: type[R], number: int, attempt: int) -> Iterator[R]:
-    """Lock the row that ``attempt`` reports of; raises NotFound or StaleAttempt."""
+    """Lock the row that ``attempt`` reports on; raises NotFound or StaleAttempt."""
     with locked(model, number) as run:
         if run is None:
             raise NotFound(f"there is no {model.noun} {number}")
@@ -110,7 +110,7 @@ def mark_launched(model: type[Run], number: int, attempt: int) -> bool:
 
 
 def mark_obstacle(model: type[Run], number: int, attempt: int, failure: Failure) -> bool:
-    """Note what keeps the attempt from starting; it goes on waiting, and the note goes when it runs."""
+    """Note what keeps the attempt from starting. The attempt waits on, and the note disappears when it runs."""
     document = failure.to_json()
     with locked(model, number, attempt) as run:
         if run is None:
@@ -166,8 +166,8 @@ def mark_failed(
 ) -> bool:
     """End the attempt badly. With ``retry_at`` the run waits to be tried again then, otherwise it has failed.
 
-    ``keep`` stores what was found nevertheless in the row, unless it is tried again. The controller ends what still
-    runs of a run that has failed.
+    ``keep`` stores in the row what the attempt measured before it failed, unless the run is tried again. The controller
+    ends what still runs of a run that has failed.
     """
     with locked(model, number, attempt) as run:
         if run is None:

@@ -26,7 +26,7 @@ _misfit: list[Callable[[int, ControlMessage], str]] = []
 
 
 def register_addressees(find: Callable[[], QuerySet[Any]], misfit: Callable[[int, ControlMessage], str]) -> None:
-    """Let ``find`` return the rows whose ids announcements name; ``misfit`` is asked by the function of that name."""
+    """Let ``find`` return the rows whose ids announcements name; the function ``misfit`` calls the given one."""
     _find[:], _misfit[:] = [find], [misfit]
 
 
@@ -54,7 +54,7 @@ def unfit_reason(
 
     ``unlabelled``: the stream has data without labels. One that is not semi-supervised leaves them aside.
     ``several_inputs`` of a model are named by the contract of a data set (``by_contract``) alone. ``number`` is None
-    of one that is not made yet.
+    for a deployment that is not made yet.
     """
     deployment = "the deployment" if number is None else f"deployment {number}"
     if several_inputs and not by_contract:

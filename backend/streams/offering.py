@@ -62,8 +62,9 @@ def announce_topic(
     test_rate: float,
     since_ms: int | None,
 ) -> Offer:
-    """Announce records of ``topic`` to a deployment: of one ``partition`` from ``start`` up to ``end``, by default all
-    there are; to one that learns online what came since ``since_ms`` (by default now) and will come. All records of
+    """Announce records of ``topic`` to a deployment: one ``partition`` from ``start`` up to ``end``, by default all.
+
+    A deployment that learns online gets the records since ``since_ms`` (by default now) and all to come. All records of
     ``unlabelled_topic``, if given, are also announced, as samples without labels. A repeated call announces nothing
     more.
 
@@ -143,7 +144,7 @@ def check_decodes(browser: TopicBrowser, message: ControlMessage, *, field: str 
 def _misfit(
     browser: TopicBrowser, message: ControlMessage, ranges: Sequence[StreamRange], codec: StreamCodec
 ) -> DecodeError | None:
-    """Return why the first record does not fit ``codec``, None where one of those looked at does or there is none."""
+    """Return why the first record does not fit ``codec``. None: one of the first records fits, or there is none."""
     problem: DecodeError | None = None
     for part in ranges:
         online = part.end is None
@@ -160,7 +161,7 @@ def _misfit(
             try:
                 decoded_samples(codec, found.key, found.value)
             except DecodeError as error:
-                # Of windows it fits, though it takes several.
+                # The record fits a contract with windows, although a window takes several records.
                 if error.gap == ALONE:
                     return None
                 problem = problem or error

@@ -66,7 +66,7 @@ def ranges_now(announcement: Announcement) -> list[StreamRange]:
 
 
 def _shape(samples: Sequence[Mapping[str, Any]]) -> Sequence[int]:
-    """Return the shape of the first that is one."""
+    """Return the shape of the first decoded sample, (0,) if there is none."""
     return next((sample["features"]["shape"] for sample in samples if sample["features"] is not None), (0,))
 
 

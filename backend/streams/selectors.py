@@ -9,7 +9,7 @@ from backend.streams.models import Announcement
 
 __all__ = ["repeats", "streams"]
 
-# Training runs, and versions that runs made before they went over to another stream.
+# A stream is in use by training runs, and by versions that runs made before they went over to another stream.
 _USED = Q(results__isnull=False) | Q(versions__isnull=False)
 
 

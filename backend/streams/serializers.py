@@ -86,7 +86,7 @@ class StreamSerializer(serializers.ModelSerializer[Announcement]):
         return announcement.topic
 
     def get_deployment_exists(self, announcement: Announcement) -> bool:
-        # Annotated by the selector.
+        # The selector sets ``deployment_mode``, None for a deployment that does not exist.
         return announcement.deployment_mode is not None  # type: ignore[attr-defined]
 
     def get_note(self, announcement: Announcement) -> str:

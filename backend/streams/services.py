@@ -120,8 +120,8 @@ def _keep_refused(
 def send_again(announcement: Announcement, deployment: int, *, actor: Actor) -> OutboxMessage:
     """Announce a stream to another deployment; the controller writes the record, the logger reads it like any other.
 
-    An online stream begins there where it began. Raises InvalidField when the deployment takes streams of the other
-    kind, when none of its models waits for one, and when they are certain not to take its samples.
+    An online stream begins where it began when it was first announced. Raises InvalidField when the deployment takes
+    streams of the other kind, when none of its models waits for one, and when they are certain not to take its samples.
     """
     stream = announcement.control_message()
     if stream.incremental:

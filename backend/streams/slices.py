@@ -52,10 +52,10 @@ def slice_ranges(
 def offsets_between(
     browser: TopicBrowser, topic: str, since_ms: int | None, until_ms: int | None
 ) -> dict[int, tuple[int, int]]:
-    """Return of each partition the offsets whose records are not older than ``since_ms`` and older than ``until_ms``
-    (ms since 1970; None: no bound).
+    """Return per partition the offsets of records from ``since_ms`` to before ``until_ms`` (ms since 1970; None: no
+    bound).
 
-    In a partition whose records' times are not in order they are those between the first of either time.
+    In a partition whose records are not in order of time, the offsets lie between the first records of the two times.
     """
     marks = browser.watermarks(topic)
     starts = {} if since_ms is None else browser.offsets_at(topic, since_ms)

@@ -28,7 +28,7 @@ _NOT_BUILT = (
     "<p>The same texts are in its folder <code>docs</code>; <code>kafka-ml --help</code> lists the commands, and "
     "<a href='/api/schema/'>the API describes itself</a>.</p><p><a href='/'>Back to Kafka-ML</a></p></body></html>"
 )
-# The names of these files hold their hash.
+# The names of these files contain a hash of their content.
 _HASHED = re.compile(r"^assets/.+\.[0-9a-f]{8}\.(?:min\.)?\w+$")
 
 

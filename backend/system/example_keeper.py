@@ -25,7 +25,7 @@ from kafkaml.system import write_atomically
 
 __all__ = ["BUSY", "MAX_OUTPUT_BYTES", "RECORD", "STARTED", "Order", "Record", "output_path"]
 
-# The line it prints before it continues alone.
+# The keeper prints one of these lines; after the first one it continues alone.
 STARTED, BUSY = "started", "busy"
 RECORD = "example.json"
 MAX_OUTPUT_BYTES = 64 * 1024
@@ -144,10 +144,10 @@ def _write(folder: Path, record: Record) -> None:
 
 def _give_back(order: Order) -> None:
     if order.token_url:
-        # Takes a while to import, and is needed no sooner.
+        # Import late, because the import takes a while.
         import httpx
 
-        # It expires soon in any case.
+        # A token that cannot be deleted now expires soon in any case.
         with suppress(httpx.HTTPError):
             httpx.delete(order.token_url, headers={"Authorization": f"Bearer {order.token}"}, timeout=10)
 

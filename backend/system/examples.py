@@ -38,7 +38,7 @@ __all__ = ["ExampleRun", "Examples", "examples", "start_example", "stop_example"
 # The longest example takes six minutes on two idle cores.
 MAX_SECONDS = 30 * 60.0
 _START_SECONDS = 30
-# The command line, by name, because the backend may not import it.
+# The command line is started by its module's name, because the backend may not import it.
 _COMMAND = (sys.executable, "-P", "-m", "kafka_ml_cli.main", "examples", "run")
 # What of the server's environment examples are to have; the platform's mark lets `kafka-ml down` find them.
 _PASSED = ("PATH", "HOME", "LANG", "TMPDIR", "XDG_CACHE_HOME", "KML_PLATFORM", "SSL_CERT_FILE")
@@ -151,7 +151,7 @@ def _record() -> Record | None:
     try:
         return Record.from_json((_folder() / RECORD).read_bytes())
     except (FileNotFoundError, KeyError, TypeError):
-        # There was none yet, or it is another version's.
+        # There was no run yet, or another version of Kafka-ML wrote its record.
         return None
 
 

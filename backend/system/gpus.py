@@ -15,7 +15,7 @@ logger = get_logger(__name__)
 def gpus() -> tuple[list[Gpu], str]:
     """Return the GPUs, and what there is to say when there are none."""
     try:
-        # Optional: a platform without GPUs needs no library of theirs.
+        # The package is optional, because a platform without GPUs does not need it.
         import pynvml
     except ImportError:
         return [], "no GPU found: the package nvidia-ml-py is not installed"

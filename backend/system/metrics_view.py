@@ -17,6 +17,6 @@ async def metrics(request: HttpRequest) -> HttpResponseBase:
     """Answer viewers, and so scrapers with a viewer's token, in Prometheus' text format."""
     if (refused := await sse.refusal(request)) is not None:
         return refused
-    # Not in Django's one thread for synchronous work, where requests would wait for a neighbour that is slow.
+    # Run outside Django's single thread for synchronous code, where requests would wait for a slow neighbour process.
     text = await sync_to_async(WEB.everything, thread_sensitive=False)()
     return HttpResponse(text, content_type=CONTENT_TYPE, headers={"Cache-Control": "no-store"})

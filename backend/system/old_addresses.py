@@ -12,7 +12,7 @@ from django.http import HttpRequest
 __all__ = ["is_for_a_page", "present_address"]
 
 _NOUNS = "models|configurations|deployments|results|inferences"
-# What an old path is now, first match first; {0} is the id in it. A method stands where the meaning hangs on it.
+# What an old path is now, first match first; {0} is the id in it. A method is given where the meaning depends on it.
 _PRESENT: tuple[tuple[str, str, str], ...] = (
     ("", r"models/(?:distributed|fathers)", "/api/models/"),
     ("", r"models/result/(\d+)", "/api/results/{0}/"),
@@ -46,5 +46,5 @@ def present_address(method: str, path: str) -> str | None:
 
 
 def is_for_a_page(request: HttpRequest) -> bool:
-    """Whether a browser asks, which says that it takes HTML; scripts take anything, or JSON, or say nothing."""
+    """Whether the request is from a browser, which names HTML among what it accepts; scripts do not."""
     return request.method in ("GET", "HEAD") and "text/html" in request.headers.get("Accept", "")

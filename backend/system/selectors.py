@@ -26,10 +26,10 @@ __all__ = ["system_state"]
 
 # Heartbeats come every ten seconds.
 _SILENT_SECONDS = 35.0
-# A hanging driver must not hold up the page.
+# A GPU driver that hangs must not hold up the page.
 _GPU_SECONDS = 3.0
 _GPU_POOL = ThreadPoolExecutor(1, thread_name_prefix="gpus")
-# Nor must an object store that does not answer, which boto3 asks several times.
+# An object store that does not answer must not hold up the page, although boto3 tries several times.
 _STORE_SECONDS = 3.0
 _STORE_POOL = ThreadPoolExecutor(1, thread_name_prefix="object-store")
 _PACKAGES = ("django", "djangorestframework", "confluent-kafka", "gunicorn", "numpy")

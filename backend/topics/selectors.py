@@ -32,12 +32,12 @@ __all__ = [
 _PAGE_SECONDS = 8.0
 # What a page of records may hold; as JSON it is a few times more.
 PAGE_BYTES = 1 << 20
-# How far a text is looked for before the page is shown as it is.
+# How many records and bytes are searched for a text, and for how long, before the page is shown as it is.
 _MAX_SCANNED = 20_000
 _SCAN_SECONDS = 5.0
 _SCAN_BYTES = 8 << 20
 _MAX_GROUPS = 50
-# Each takes a connection for a moment.
+# Few groups are asked, because each takes a connection for a moment.
 _MAX_OTHER_GROUPS = 100
 _LIMITS = {
     "retention_ms": "retention.ms",
@@ -271,7 +271,7 @@ def _found(browser: TopicBrowser, name: str, query: PageQuery) -> _Found:
                 kept_bytes += len(record.value or b"")
         scanned += taken
         page = _cut(page, taken, newest_first=query.newest_first)
-        # What all pages together cover.
+        # The result covers the offsets of all pages together.
         starts = page.starts if query.newest_first else starts or page.starts
         ends = page.ends if not query.newest_first else ends or page.ends
         whole = RecordPage(kept, starts, ends, page.watermarks, timed_out=page.timed_out)

@@ -125,7 +125,7 @@ class TopicSettingsSerializer(serializers.Serializer[Any]):
     min_insync_replicas = serializers.IntegerField(allow_null=True)
 
 
-# Of keys and of values.
+# The encodings of a record's key and of its value.
 ENCODING_CHOICES = [(encoding, encoding) for encoding in ENCODINGS]
 
 
@@ -202,7 +202,7 @@ class TopicListQuerySerializer(serializers.Serializer[Any]):
     offset = serializers.IntegerField(default=0, min_value=0, max_value=1_000_000)
 
 
-# What protects the query, by what a setting is.
+# The longest text of a setting in the query, by kind of setting.
 _MAX_SETTING_LENGTH = {SettingKind.TYPE: 40, SettingKind.SHAPE: 200, SettingKind.SCHEMA: 20_000}
 
 
@@ -294,7 +294,7 @@ class TailQuerySerializer(DecoderQuerySerializer):
     contains = serializers.CharField(default="", allow_blank=True, max_length=200, trim_whitespace=False)
 
 
-# Of topics that nobody announced.
+# The formats that a proposal may assume for a topic without announcements.
 _PROPOSAL_FORMATS = ("JSON", "AVRO", "PROTOBUF", "CSV", "RAW", "TELEGRAF_STR_JSON")
 _CONFIG = ("data_scheme", "message", "data_type", "data_reshape", "delimiter", "decimal", "columns")
 

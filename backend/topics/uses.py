@@ -81,7 +81,7 @@ def decoder_for(topic: str) -> Decoder:
 
 
 def _stream_decoder(topic: str) -> Decoder | None:
-    # The database looks for the name anywhere in the message; which of those mean the topic is seen here.
+    # The database finds the name anywhere in the message, so the ranges are checked for the topic here.
     for announcement in Announcement.objects.filter(message__topic__icontains=topic).only("id", "message")[:50]:
         try:
             message = announcement.control_message()
@@ -89,7 +89,7 @@ def _stream_decoder(topic: str) -> Decoder | None:
             continue
         if not any(part.topic == topic for part in message.ranges):
             continue
-        # Of what has columns the fields say more than the numbers that one record alone would be.
+        # Show the fields of records with columns, which say more than the numbers that a contract makes of them.
         if message.input_format == InputFormat.COLUMNS:
             return Decoder()
         return _of_rule(message.input_format, message.input_config, f"stream {announcement.pk}", labelled=True)

@@ -140,7 +140,7 @@ class Aggregator:
             "rate": self._rate.total(now) / elapsed,
             "outputs": self._outputs,
             "truncated": self.truncated,
-            # Of the total, by the tier that answered.
+            # Parts of the total, by the tier that answered.
             "tiers": dict(self._tiers),
             "records": [_record(record, self.kind) for record in self._records],
             "places": list(self._places),
@@ -236,7 +236,7 @@ class _Step:
     def take(self, lines: Vector) -> None:
         self.number += 1
         if self.low is None or self.high is None or self.low.size < lines.size:
-            # The first, or the first of more outputs than before.
+            # Widen the bounds for the first record, and for a record with more outputs than before.
             self.low, self.high = _widened(self.low, lines), _widened(self.high, lines)
         self.low, self.high, self.last = np.fmin(self.low, lines), np.fmax(self.high, lines), lines
 

@@ -25,7 +25,7 @@ class MapOptions:
 
 @dataclass(frozen=True)
 class WatchOptions:
-    """``type`` None: the model's training, or else the first prediction tells.
+    """``type`` None: the model's training decides, or the first prediction where training does not tell.
 
     ``outputs``: those drawn, all when empty. The window is in milliseconds.
     """

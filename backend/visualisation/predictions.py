@@ -90,7 +90,7 @@ def _first_values(beginning: bytes) -> list[float | None] | None:
         return None
     text, more, _ = beginning[len(_BEGINNING) :].partition(b'],"outputs":')
     words = _NUMBER.findall(text)
-    # The last one may be cut.
+    # The last number may be cut off in the middle.
     kept = words if more else words[:-1]
     return [None if word == b"null" else float(orjson.loads(word)) for word in kept[: MAX_OUTPUTS + 1]] or None
 

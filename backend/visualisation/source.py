@@ -80,7 +80,7 @@ class PredictionSource:
             return
         assert self._tail is not None
         if self._places is not None:
-            # Read before the outputs, so that the input of an answer is there already.
+            # Read the inputs before the outputs, so that the input of an answer is there already.
             self._places.read()
         try:
             records = self._tail.take(_MAX_RECORDS_A_TURN, timeout_seconds)
@@ -103,7 +103,8 @@ class PredictionSource:
         if not (self._new_snapshot or self._changed or idle_step):
             return []
         name = "snapshot" if self._new_snapshot else "frame"
-        # Read before the frame is made, so that one more frame follows the last change and shows the final state.
+        # ``moving`` is read before the frame is made, so that one more frame follows the last change and shows the
+        # final state.
         self._moving = self._aggregator.moving
         self._new_snapshot = self._changed = False
         self._sent_at = time.monotonic()
@@ -122,7 +123,8 @@ class PredictionSource:
         self._look_again_at = time.monotonic() + _LOOK_AGAIN_SECONDS
         settings, topic = self._inference.output_settings, self._inference.output_topic
         browser = TopicBrowser(settings, request_timeout_seconds=_REQUEST_TIMEOUT_SECONDS)
-        # First where "now" is, then what was before, or records between the two would be missed.
+        # Fix the end of the topic first and read earlier records afterwards, or records between the two would be
+        # missed.
         try:
             self._tail = KafkaTail(settings, topic, request_timeout_seconds=_REQUEST_TIMEOUT_SECONDS)
             page = browser.page(topic, start=PageStart.NEWEST, limit=_SNAPSHOT_RECORDS, timeout_seconds=5.0)

@@ -8,9 +8,9 @@ from django.db import models
 __all__ = ["EVENTS", "PING", "PROMOTED", "Delivery", "Webhook"]
 
 PROMOTED = "version.promoted"
-# What can be asked for.
+# The events that a webhook can subscribe to.
 EVENTS = (PROMOTED,)
-# Sent to try an address.
+# The event that is sent to try an address.
 PING = "ping"
 
 

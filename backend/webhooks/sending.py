@@ -21,15 +21,15 @@ __all__ = ["MAX_TRIES", "send_due"]
 
 logger = get_logger(__name__)
 
-# With pauses that double from 5 s up to an hour, this takes about two and a half hours.
+# With pauses that double from 5 s up to an hour, all tries together take about two and a half hours.
 MAX_TRIES = 12
 _FIRST_PAUSE_SECONDS = 5.0
 _MAX_PAUSE_SECONDS = 3600.0
 _TIMEOUT_SECONDS = 5.0
-# For connecting, sending and the status of the answer together.
+# The limit for connecting, sending and the status of the answer together.
 _WHOLE_SECONDS = 10.0
 _AT_ONCE = 20
-# Of each webhook; the rest of what was delivered or given up goes.
+# The newest ended deliveries that are kept per webhook; older ones are deleted.
 _KEPT = 100
 
 
@@ -56,7 +56,7 @@ def _try(delivery: Delivery) -> None:
         said = f"given up after {delivery.tries} tries: {error}" if given_up else error
         seen.update(error=said[:1000], error_at=now)
         logger.warning("a webhook could not be notified", webhook=delivery.webhook_id, tries=delivery.tries, error=said)
-    # It may have been deleted meanwhile, with its webhook or because that was switched off.
+    # Update by query, because the delivery may have been deleted, with its webhook or because that was switched off.
     Delivery.objects.filter(pk=delivery.pk).update(tries=delivery.tries, due_at=delivery.due_at)
     done = Delivery.objects.filter(webhook=delivery.webhook_id, due_at=None).order_by("-id")
     if old := list(done.values_list("id", flat=True)[_KEPT : _KEPT + _AT_ONCE]):
