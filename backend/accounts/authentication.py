@@ -165,5 +165,5 @@ class _SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped
     priority = 1
 
     def get_security_definition(self, _auto_schema: object) -> dict[str, str]:
-        # Each installation adds letters of its own to the name; the description is the same for all.
+        # Each installation adds letters of its own to the cookie's name; the API's description shows the common part.
         return {"type": "apiKey", "in": "cookie", "name": "kml-session"}

@@ -54,7 +54,7 @@ ALIVE = b": alive\n\n"
 RETRY = b"retry: 2000\n: connected\n\n"
 _RETRY_AFTER_PROBLEM = b"retry: 5000\n"
 _IDLE_POLL_SECONDS = 0.25
-# A page that silently vanished takes nothing any more; this is four signs of life.
+# A page that silently vanished takes nothing any more. The limit is the time of four signs of life.
 _ABANDONED_SECONDS = 60.0
 # Most streams per process, because each needs a thread and a connection to Kafka.
 _MAX_SOURCES = 40
@@ -192,7 +192,7 @@ class _Bridge:
         self._loop = asyncio.get_running_loop()
         self._chunks: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._stopped = threading.Event()
-        # Set while the reader waits, so that there is never more than one chunk under way.
+        # The event is set while the reader waits, so that there is never more than one chunk under way.
         self._wanted = threading.Event()
         self._reader_seen = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="live-source", daemon=True)

@@ -17,7 +17,7 @@ class Cluster(models.Model):
     ``keda``: it is installed there, so that the lag may choose the replicas.
     """
 
-    # Filled by selectors.
+    # The number of inferences in the cluster; selectors fill it in.
     inference_count: int
 
     name = models.CharField(max_length=63, unique=True)

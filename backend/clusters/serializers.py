@@ -161,7 +161,8 @@ class ClusterWriteSerializer(serializers.Serializer[Any]):
             return attrs
         if self.instance is None:
             raise serializers.ValidationError({"token": "a token of a service account there is needed"})
-        # Otherwise a user who may change the address could have the stored token sent to their own server.
+        # Demand the token with a new address, because a user could otherwise have the stored token sent to their own
+        # server.
         changed = [name for name in ("host", "ca") if name in attrs and attrs[name] != getattr(self.instance, name)]
         if changed:
             raise serializers.ValidationError({"token": f"with another {changed[0]} the token must be given again"})

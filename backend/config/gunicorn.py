@@ -22,7 +22,8 @@ class ServerLogger(Logger):  # type: ignore[misc]
         configure_logs("web")
         for log in (self.error_log, self.access_log):
             log.handlers, log.propagate = [], True
-        # Refused requests are logged already. These lines would repeat their addresses, including one-time links.
+        # Refused requests are logged already. The server's lines would repeat their addresses, including one-time
+        # links.
         logging.getLogger("django.request").setLevel(logging.ERROR)
         logging.getLogger("django.security.DisallowedHost").setLevel(logging.CRITICAL)
 

@@ -13,7 +13,7 @@ __all__ = ["Configuration"]
 class Configuration(Model):
     """A set of models."""
 
-    # Filled by selectors.
+    # The models, read in one query; selectors fill this in.
     model_rows: list[MLModel]
 
     name = CharField(max_length=100, unique=True)

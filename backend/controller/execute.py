@@ -157,7 +157,7 @@ def work_spec(
         attempt=attempt,
         framework=row.framework,
         backend_url=row.backend_url or backend_url,
-        # The launcher decides where the token is stored, and overrides this.
+        # The launcher decides where the token is stored, and replaces the empty path.
         token_file="",
         state_dir=str(state_dir),
         fork_server=_fork_server(state_dir, row.framework),

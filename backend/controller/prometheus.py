@@ -27,7 +27,7 @@ _OUTCOMES = ("predicted", "dead_lettered", "warming_up")
 
 
 class RoundMetrics:
-    """Set by the controller's loop. ``leads``: whether this controller is the one that acts."""
+    """The controller's loop sets these metrics. ``leads``: whether this controller is the one that acts."""
 
     def __init__(self) -> None:
         self.leads = False

@@ -161,8 +161,8 @@ class _RowDecision:
 
     def _ended(self) -> list[Action]:
         if self._seen is not None and not self._seen.phase.ended:
-            # A failed inference's replicas would otherwise restart endlessly. A worker that reported its failure ends
-            # on its own.
+            # Stop the replicas of a failed inference, because they would restart endlessly. A training's worker that
+            # reported its failure ends on its own.
             overdue = self._now - (self._row.ended_at or 0) > LINGER_SECONDS
             if overdue or self._subject.kind is RunKind.INFERENCE:
                 return _end(self._subject, self._seen)
@@ -181,7 +181,7 @@ class _RowDecision:
         if self._seen is not None:
             if self._seen.phase.ended:
                 return self._keep_and_forget()
-            # Before the retry is due, a worker that reported its failure may still be ending.
+            # A worker that reported its failure may still be ending before the retry is due.
             return _end(self._subject, self._seen) if due else []
         if not due or not self._row.ready or self._others_alive:
             return []

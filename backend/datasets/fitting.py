@@ -95,7 +95,7 @@ def samples_problem(stream: ControlMessage, models: Iterable[MLModel], *, target
     except DataMismatch as error:
         return error.message
     except DecodeError:
-        # Errors in the format are reported where its records are read.
+        # Errors in the format are reported by the code that reads records.
         pass
     return ""
 

@@ -32,7 +32,7 @@ def mode_choices() -> list[tuple[str, str]]:
 class Deployment(models.Model):
     """A configuration that waits for its stream, trains, or has trained. Sinks address it by its id."""
 
-    # Filled by selectors: its results, and the stream that was announced to it last.
+    # Selectors fill these fields: the deployment's results, and the stream that was announced to it last.
     result_rows: list[TrainingResult]
     last_stream: int | None
     last_stream_online: bool | None
@@ -84,7 +84,7 @@ class Deployment(models.Model):
 
     @property
     def chain_training(self) -> ChainTraining:
-        """What its chains are trained with, if it has any."""
+        """The settings with which the deployment's chains are trained; None without chains."""
         return ChainTraining.model_validate(self.chain or {})
 
 
@@ -118,7 +118,8 @@ class TrainingResult(Run):
         "next_retry_at",
     )
 
-    # Filled by selectors: files of the current version, and those of no version yet; what its stream announced.
+    # Selectors fill these fields: the files of the current version and those without a version, and what the stream
+    # announced.
     stored_artifacts: list[Artifact]
     stream_ranges: str | None
     stream_dataset: Mapping[str, Any] | None
@@ -173,7 +174,7 @@ class TrainingResult(Run):
 
     @property
     def tags(self) -> list[str]:
-        """What it is found by."""
+        """The tags by which users find the run."""
         return self.tag_lines.split()
 
     @tags.setter
@@ -192,7 +193,7 @@ class TrainingResult(Run):
 
     @property
     def confusion_matrix(self) -> dict[str, Any] | None:
-        """``{matrix, labels}``, of what ``outcome`` is of."""
+        """The confusion matrix, ``{matrix, labels}``, that belongs to ``outcome``."""
         return self.current_version.confusion_matrix if self.current_version else self.failed_confusion_matrix
 
     @property
@@ -202,7 +203,7 @@ class TrainingResult(Run):
 
     @property
     def artifacts_shown(self) -> list[Artifact]:
-        """The files of what ``outcome`` is of."""
+        """The files of the current version; without one, those that the outcome of a failed training names."""
         if self.current_version_id is not None:
             return [artifact for artifact in self.stored_artifacts if artifact.version_id == self.current_version_id]
         named = (self.failed_outcome or {}).get("artifacts", {})

@@ -103,7 +103,8 @@ class ObjectStore:
             )
             for page in pages:
                 for stored in page.get("Contents", ()):
-                    # One by one: deleting many at once needs a checksum that not every store takes.
+                    # Delete objects one by one, because deleting many at once needs a checksum that not every store
+                    # accepts.
                     if not is_kept(stored["Key"].removeprefix(self._prefix)):
                         self._client.delete_object(Bucket=self._bucket, Key=stored["Key"])
 

@@ -132,7 +132,7 @@ def result_epochs(result: TrainingResult, points: int) -> tuple[int, list[Mappin
     if read and fresh[:1] == read[-1:]:
         documents, total = [*read, *fresh[1:]], rows.count()
     else:
-        # This is the first read, or the training has since gone back to a checkpoint or restarted.
+        # The cache does not help on the first read, and after the training restarted or went back to a checkpoint.
         documents = list(rows.values_list("document", flat=True))
         total = len(documents)
     if points <= _KEPT_EPOCHS // 2 < total // 2:

@@ -110,7 +110,7 @@ class Broadcaster:
 
 
 def _read(last_id: int) -> list[EventRow]:
-    # This thread lives as long as the process, so a broken connection must be replaced.
+    # The reading thread lives as long as the process, so a broken database connection must be replaced.
     connection.close_if_unusable_or_obsolete()
     rows = Event.objects.filter(id__gt=last_id).order_by("id").values_list("id", "topic", "payload")[:_BATCH]
     return [EventRow(*row) for row in rows]

@@ -20,7 +20,7 @@ TOPICS = (
     *("results", "inferences", "streams", "clusters", "system"),
 )
 
-# Any constant that no other lock of ours uses.
+# The number of PostgreSQL's advisory lock: any constant that no other lock of ours uses.
 _ORDER_LOCK = 0x6B6D6C01
 _PRUNE_BATCH = 5_000
 

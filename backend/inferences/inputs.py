@@ -87,7 +87,8 @@ def _check_contract(input_format: str, input_config: Mapping[str, Any], clusters
     except DecodeError as error:
         raise InvalidField("input_config", error.message, hint=error.hint) from error
     if learnt is None:
-        # Each batch would be scaled separately, and answers would be wrong without notice.
+        # Without what training learnt, each batch would be scaled separately, and answers would be wrong without
+        # notice.
         raise InvalidField(
             "input_config",
             "it has a contract and nothing that was learnt by it: expected both, as a training's outcome has them",

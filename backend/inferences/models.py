@@ -62,7 +62,7 @@ class Inference(Run):
     noun = "inference"
     events_topic = "inferences"
 
-    # Filled by selectors: the last reports of replicas, also of earlier attempts and of removed replicas.
+    # Selectors fill this field: the last reports of replicas, also of earlier attempts and of removed replicas.
     reported_stats: list[ReplicaStats]
 
     result = models.ForeignKey(TrainingResult, on_delete=models.PROTECT, related_name="inferences")

@@ -125,7 +125,7 @@ def store_stats(inference_id: int, said: Stats, worker: Worker | None = None) ->
     with locked_for_report(Inference, inference_id, said.attempt) as inference:
         restarted = fresh and _served_before(inference, said.replica)
         document = said.model_dump(mode="json", include=set(wire.ReplicaStats.model_fields))
-        # The previous report, read before the new one is stored.
+        # Read the previous report before the new one is stored.
         known = ReplicaStats.objects.filter(inference=inference, replica=said.replica).values_list(
             "attempt", "document"
         )

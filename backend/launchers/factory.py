@@ -52,12 +52,14 @@ class LauncherSettings(BaseSettings):
 
     @property
     def logs_dir(self) -> Path:
-        """Where the logs of workers are, in a folder per run."""
+        """The folder with the logs of workers, which has one folder per run."""
         return self.state_dir / "jobs-logs" if self.launcher == "kubernetes" else self.jobs_dir
 
     @property
     def other_logs_dir(self) -> Path:
-        """Where the logs of workers in other clusters are: a folder per cluster, and in it one per run."""
+        """The folder with the logs of workers in other clusters: it has one folder per cluster, and in that one per
+        run.
+        """
         return self.state_dir / "cluster-logs"
 
 

@@ -330,7 +330,7 @@ def _children() -> list[int]:
 def _main() -> None:
     folder, replica, lock_descriptor = sys.argv[1:]
     command = keep(JobFolder(Path(folder)), int(replica), int(lock_descriptor))
-    # -P: a worker's imports never come from the folder that it happens to run in.
+    # The option -P keeps a worker from importing modules from the folder that it happens to run in.
     os.execve(sys.executable, [sys.executable, "-P", "-m", command.module], dict(command.env))  # noqa: S606
 
 

@@ -179,7 +179,7 @@ class ProcessLauncher:
         return self._server is not None and self._server.is_ready()
 
     def _complain(self, name: str, error: Exception) -> None:
-        # Log the same problem only once, because this runs several times a second.
+        # Log the same problem only once, because the check runs several times a second.
         text = repr(error)
         if self._complaints.get(name) != text:
             self._complaints[name] = text

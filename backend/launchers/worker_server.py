@@ -28,7 +28,7 @@ from kafkaml.failpoints import failpoint
 
 __all__ = ["MAX_LINE_BYTES", "become", "receive_line", "receive_request", "warm_up"]
 
-# More than any request needs, which holds only a path and a number.
+# The largest size of a line. A request needs less, because it holds only a path and a number.
 MAX_LINE_BYTES = 1 << 16
 
 

@@ -13,7 +13,7 @@ from kafkaml.wire.state import RunState
 __all__ = ["ENDED_STATES", "STATE_CHOICES", "DesiredState", "Run", "model_of"]
 
 
-# The words are shared with workers and clients; Django wants them as pairs.
+# The states of a run. Workers and clients use the same words; Django wants each as a pair.
 STATE_CHOICES = [(state.value, state.value.title()) for state in RunState]
 ENDED_STATES = [state for state in RunState if state.ended]
 

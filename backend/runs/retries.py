@@ -8,8 +8,9 @@ __all__ = ["FORGIVEN_AFTER_SECONDS", "MAX_LOST_TRIES", "MAX_TRIES", "retry_delay
 
 # The first try and three more; after that the user decides.
 MAX_TRIES = 4
-# Being evicted, preempted or drained away is not the training's doing, and in a cluster that is being upgraded it
-# happens several times within minutes. Not forever, because a kill for memory may look the same.
+# A training is not to blame for being evicted, preempted or drained away, which happens several times within minutes
+# while a cluster is upgraded. The number of retries is limited all the same, because a kill for memory may look like
+# that.
 MAX_LOST_TRIES = 8
 # An attempt that ran for this long has shown that it works, so earlier failures no longer count.
 FORGIVEN_AFTER_SECONDS = 600.0

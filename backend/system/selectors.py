@@ -134,7 +134,7 @@ def _components() -> list[Component]:
         )
         for name, (detail, at) in signs.items()
     }
-    # On one machine the supervisor knows more: what is starting, what crashed and how often.
+    # On one machine the supervisor knows more than the heartbeats: what is starting, what crashed and how often.
     status = state_dir.read_status() if state_dir.is_running() else None
     for component in status.components if status is not None else ():
         known = components.get(component.name)

@@ -47,7 +47,8 @@ __all__ = [
 ]
 
 
-# A page reads again what is tagged with the topic of an event: who uses a topic, and how far those have read.
+# Pages read an answer again after events on the topics in its tags. Users of a topic, and how far they have read,
+# change with these.
 _TAGS = ["topics", "streams", "inferences"]
 
 

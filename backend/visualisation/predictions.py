@@ -61,7 +61,7 @@ def source_of(record: Record) -> str:
 
 
 def _last_header(record: Record, wanted: str, most: int) -> str:
-    # In a chain of inferences the last one is the newest.
+    # In a chain of inferences each adds a header; the last header is the newest.
     found = next((value for name, value in reversed(record.headers) if name == wanted and value), b"")
     return found[:most].decode(errors="replace")
 

@@ -67,7 +67,8 @@ class WebhookWriteSerializer(serializers.Serializer[Any]):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         moved = self.instance is not None and "url" in attrs and attrs["url"] != self.instance.url
-        # Otherwise a user who may change the address could redirect signed requests to their own server.
+        # Demand the secret with a new address, because a user could otherwise redirect signed requests to their own
+        # server.
         if moved and "secret" not in attrs:
             raise serializers.ValidationError({"secret": "with another url the secret must be given again"})
         return attrs

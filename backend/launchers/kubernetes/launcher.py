@@ -59,7 +59,7 @@ logger = get_logger(__name__)
 
 # How long the first look waits for the cluster's first answer.
 _FIRST_LOOK_SECONDS = 5.0
-# How long the end of a Job waits for the end of its log.
+# How long the report of a Job's end is held back until its whole log is collected.
 _DRAIN_SECONDS = 5.0
 # How often the removal of one stuck pod is asked for.
 _REMOVE_AGAIN_SECONDS = 10.0

@@ -220,7 +220,7 @@ def _scaled_object(
             "topic": autoscale.topic,
             "lagThreshold": str(autoscale.lag_per_replica),
             "offsetResetPolicy": "earliest",
-            # At most as many replicas as partitions, because others would get nothing.
+            # The scaler makes at most as many replicas as the topic has partitions, because others would get nothing.
             "allowIdleConsumers": "false",
             # A constant lag counts, because an overloaded replica may commit nothing between two polls.
             "excludePersistentLag": "false",
@@ -352,7 +352,8 @@ def _environment(spec: WorkSpec, settings: KubernetesSettings, base_env: Mapping
         "PYTHONUNBUFFERED": "1",
     }
     if spec.gpu == 0:
-        # Where the GPU's runtime is every pod's runtime, an image made for GPUs would otherwise see all of them.
+        # Hide the GPUs. On nodes whose default runtime is the GPU's, an image made for GPUs would otherwise see all of
+        # them.
         values["NVIDIA_VISIBLE_DEVICES"] = "void"
     values.pop("KML_JOB_REPLICA", None)
     env: list[Manifest] = [{"name": name, "value": value} for name, value in values.items()]

@@ -73,7 +73,7 @@ def token_secret(pod: Mapping[str, Any]) -> str:
 
 
 def events_about(owner: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Only events about this very object, because a name may be used again after events about another one."""
+    """Return the events about this very object; events about an earlier object of the same name are left out."""
     metadata = mapping(owner.get("metadata"))
     mine = []
     for event in events:
