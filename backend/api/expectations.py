@@ -46,6 +46,6 @@ _TEXTS: Mapping[type[serializers.Field[Any, Any, Any, Any]], Mapping[str, str]] 
 
 
 def say_what_is_expected() -> None:
-    """Replace the texts for all fields that are made from now on; those of their own keep theirs."""
+    """Replace the texts for all fields that are made from now on; fields with texts of their own keep them."""
     for kind, texts in _TEXTS.items():
         kind.default_error_messages = {**kind.default_error_messages, **texts}

@@ -117,7 +117,7 @@ _PARTIAL = {"Report"}
 
 
 def complete(result: dict[str, Any], **_: object) -> dict[str, Any]:
-    """drf-spectacular's post-processing hook: the problem document, and the addresses that are not REST framework
+    """drf-spectacular's post-processing hook: adds the problem document, and the addresses that are not REST framework
     views.
 
     Also says that answers hold all their fields, because the generator knows only defaults for writing.

@@ -77,7 +77,7 @@ class Source(Protocol):
         ...
 
     def close(self) -> None:
-        """Let connections go."""
+        """Close the connections of the source."""
         ...
 
 

@@ -43,7 +43,7 @@ class _Findings:
 
 
 def check_cluster(cluster: Cluster) -> dict[str, Any]:
-    """Return what the API shows of a check; takes ten seconds at most."""
+    """Check a cluster and return what the API shows of it; takes ten seconds at most."""
     began = time.monotonic()
     findings = _Findings()
     checking = _POOL.submit(_check, cluster, findings)

@@ -41,7 +41,7 @@ _TOO_SLOW = (
 
 
 class BodyLimit:
-    """Refuses bodies above a limit, and those that do not come.
+    """Refuses bodies above a limit, and bodies that arrive too slowly.
 
     Django spools a whole body to disk before anyone asks who sends it.
     """

@@ -11,7 +11,7 @@ __all__ = ["Worker"]
 
 
 class _Connection(ASGIProtocol):  # type: ignore[misc]
-    """A connection to the server, which waits for the first request no longer than for those that follow it."""
+    """A connection that waits for its first request no longer than for later ones."""
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)

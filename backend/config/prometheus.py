@@ -11,7 +11,7 @@ REQUESTS = definitions.API_REQUEST.made()
 
 
 class WebMetrics:
-    """One of the server's processes. ``begin`` is called where it serves, not in tests and commands."""
+    """The metrics of one of the server's processes. ``begin`` is called where it serves, not in tests and commands."""
 
     def __init__(self) -> None:
         self._server: MetricsServer | None = None

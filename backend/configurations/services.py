@@ -79,7 +79,7 @@ def complete_chains(model: MLModel, *, actor: Actor, **_signal: Any) -> None:
 
 
 def deletion_of(configuration: Configuration) -> Deletion:
-    """Return what deleting a configuration would do; one with deployments stays."""
+    """Return what deleting a configuration would do; a configuration with deployments stays."""
     if deployed := users("deployment", configuration.deployments.all()):
         message = f"configuration {configuration.name!r} is in use by {counted(len(deployed), 'deployment')}"
         return Deletion(obstacle=InUse(message, users=deployed, hint="delete them first"))

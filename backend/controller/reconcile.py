@@ -106,7 +106,7 @@ def _old_attempts(row: Row, attempts: Mapping[int, Observed]) -> list[Action]:
 
 
 class _RowDecision:
-    """One look at one row."""
+    """Decides the actions for one row."""
 
     def __init__(
         self,

@@ -25,7 +25,7 @@ class Store(Protocol):
         ...
 
     def apply(self, action: RowAction) -> bool:
-        """Write an action down; BeginAttempt only when the row's attempt is the one before and it is still wanted."""
+        """Write an action down. BeginAttempt needs a row that is still wanted, and that has the attempt before."""
         ...
 
     def mint_token(self, subject: Subject, attempt: int) -> str:

@@ -106,7 +106,7 @@ def _holds(text: str, *fields: str) -> Q:
 
 
 def catalog_rows(places: Sequence[Mapping[str, Any]]) -> list[CatalogRow]:
-    """Return what lists show of some of ``catalog``, in their order: three queries."""
+    """Return a row for each of some entries of ``catalog``, in the same order: three queries."""
     wanted: dict[str, list[int]] = {kind: [] for kind in DatasetKind}
     for place in places:
         wanted[place["source"]].append(place["id"])

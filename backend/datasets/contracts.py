@@ -29,7 +29,7 @@ def contract_problems(contract: Contract) -> list[FieldProblem]:
 
 
 def endless_contract_problems(contract: Contract) -> list[FieldProblem]:
-    """Return what a contract says that a data set without end cannot do."""
+    """Return a problem for each part of a contract that a data set without end cannot have."""
     return _field_problems(endless_problems(contract))
 
 

@@ -53,7 +53,7 @@ class PreviewQuery:
 
 
 def slice_preview(asked: Slice, query: PreviewQuery) -> Preview:
-    """Return what the contract makes of records of a slice; of one without end, of those that are there.
+    """Return what the contract makes of a slice's records (without end: of those that exist now).
 
     Raises InvalidField for a slice that holds none, StreamUnavailable for a missing topic, BrokerError.
     """

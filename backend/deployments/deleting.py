@@ -21,7 +21,7 @@ __all__ = ["delete_deployment", "delete_result", "deletion_of", "deletion_of_res
 
 
 def deletion_of(deployment: Deployment) -> Deletion:
-    """Return what deleting a deployment would do; one that trains, or whose results are served, stays."""
+    """Return what deleting a deployment would do. A deployment that trains, or whose results are served, stays."""
     results = list(deployment.results.select_related("model").order_by("id"))
     return _deletion(str(deployment), results, [f"{counted(len(results), 'training run')} with metrics and logs"])
 

@@ -183,12 +183,12 @@ class TrainingResult(Run):
 
     @property
     def ready(self) -> bool:
-        """Whether its stream has come."""
+        """Whether the training's stream has come."""
         return self.stream_id is not None
 
     @property
     def outcome(self) -> dict[str, Any] | None:
-        """``kafkaml.wire.outcome.Outcome`` of the current version; without one, what a failed training found."""
+        """``kafkaml.wire.outcome.Outcome`` of the current version; without one, what a failed training measured."""
         return self.current_version.outcome if self.current_version else self.failed_outcome
 
     @property
@@ -215,7 +215,7 @@ class TrainingResult(Run):
 
     @property
     def run(self) -> TrainingResult:
-        """The result whose run this one is part of: the leader's, or its own."""
+        """The result whose run trains this one: its leader, or the result itself."""
         return self.leader or self
 
     @property
@@ -258,7 +258,7 @@ class TrainingResult(Run):
 
 
 class EpochRecord(models.Model):
-    """Metrics after one epoch or window. Of several attempts, each goes on from a checkpoint of the one before."""
+    """Metrics after one epoch or window. A later attempt goes on from a checkpoint of an earlier one."""
 
     result = models.ForeignKey(TrainingResult, on_delete=models.CASCADE, related_name="epochs")
     epoch = models.PositiveIntegerField()

@@ -111,7 +111,7 @@ def listed_results() -> QuerySet[TrainingResult]:
 
 
 def results() -> QuerySet[TrainingResult]:
-    """Return results with everything that one of them shows."""
+    """Return results with everything that the page of a single result shows."""
     rows = TrainingResult.objects.select_related("model", "deployment__configuration", "stream", "current_version")
     return _counted(rows).prefetch_related(_artifacts())
 

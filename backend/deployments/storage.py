@@ -134,7 +134,7 @@ def copy_to_store(artifact: Artifact) -> bool:
 
 
 def bytes_received(result: TrainingResult, name: str, sha256: str) -> int | None:
-    """Return how much of an upload is here, None when nothing is."""
+    """Return how many bytes of an upload have arrived; None when there are none."""
     check_artifact_name(name)
     folder = _folder(result.pk, result.attempt)
     for path in (folder / check_sha256(sha256), folder / f".part-{sha256}"):

@@ -27,7 +27,7 @@ __all__ = ["mark_finished", "report_failure", "store_events", "store_version"]
 
 
 def mark_finished(result_id: int, report: Finish) -> bool:
-    """End the attempt well, with a last version; True also when it was finished already.
+    """Record success of the attempt, with a last version; return True also when it was finished already.
 
     A follower's report is kept until its leader finishes. An attempt that was presumed lost may still finish. Raises
     RefusedError when an artifact is missing, or the leader finishes before its followers.
@@ -85,7 +85,7 @@ def store_version(result_id: int, report: NewVersion) -> int:
 
 
 def report_failure(result_id: int, attempt: int, failure: Failure, *, outcome: TrainingOutcome | None) -> bool:
-    """End the attempt badly, as its worker reports it; a failure that a restart may fix is tried again after a pause.
+    """Record the failure that a worker reports. One that a restart may fix is tried again after a pause.
 
     ``outcome`` is what the attempt measured before it failed; it is kept unless the training is tried again.
     """

@@ -111,7 +111,7 @@ def version_of_step(result: TrainingResult, step: int) -> ResultVersion | None:
 def outcome_documents(
     outcome: TrainingOutcome,
 ) -> tuple[dict[str, Any], dict[str, Any] | None, dict[str, Any] | None]:
-    """Return an outcome as rows keep it: without its large parts, its matrix (``{matrix, labels}``), its evaluation."""
+    """Return an outcome for a row, without its large parts; then these: ``{matrix, labels}`` and the evaluation."""
     document = outcome.to_json()
     matrix, evaluation = document.pop("confusion_matrix"), document.pop("evaluation")
     return document, None if matrix is None else {"matrix": matrix, "labels": document["labels"]}, evaluation

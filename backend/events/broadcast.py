@@ -34,7 +34,7 @@ _MAX_PAGES = 500
 
 
 class TooManyPages(Exception):
-    """This process serves as many streams as it should."""
+    """This process already serves as many streams as it may."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Broadcaster:
 
     @asynccontextmanager
     async def subscribe(self) -> AsyncIterator[tuple[asyncio.Queue[EventRow | None], int]]:
-        """Give a queue of events and the id after which it begins; None in it means: connect again."""
+        """Give a queue of events and the id after which it begins. None in the queue asks the page to connect again."""
         if len(self._queues) >= _MAX_PAGES:
             raise TooManyPages
         queue: asyncio.Queue[EventRow | None] = asyncio.Queue(_QUEUE)

@@ -50,7 +50,7 @@ def start_canary(
     keyed: bool = False,
     rule: ChallengeRule | None = None,
 ) -> None:
-    """Let a version answer a share of the keys, or change the share of the one that does.
+    """Let a version answer a share of the keys, or change the share of the present canary.
 
     ``keyed`` demands that one version answers all records of a key; an input without keys is then refused.
     """
@@ -137,7 +137,7 @@ def promote(inference: Inference, *, actor: Actor, why: str = "") -> None:
 
 
 def drop(inference: Inference, *, actor: Actor, why: str = "") -> None:
-    """Let the challenger answer no more; a shadow ends, and keeps what it found."""
+    """Stop the challenger. A shadow ends, and keeps what it has counted."""
     with transaction.atomic():
         locked = locked_inference(inference)
         challenger = _of(locked)

@@ -14,7 +14,7 @@ _ROUNDING = 1e-9
 
 
 def total(parts: Iterable[LiveComparison | None], *, champion: int, challenger: int) -> LiveComparison:
-    """Sum up what replicas counted of these two versions; the latencies are the slowest replica's."""
+    """Sum up what replicas counted for champion and challenger; the latencies are the slowest replica's."""
     found = [
         part
         for part in parts

@@ -24,7 +24,7 @@ def obstacle(before: ResultVersion, after: ResultVersion) -> str:
 
 
 def contract_difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
-    """Return in what the samples of two trainings differ, by the ``input_config`` of what they were trained on.
+    """Return how the samples of two trainings differ, judged by the ``input_config`` of their streams.
 
     Labels and splits do not count: serving needs neither. Empty where one of them has no contract.
     """

@@ -17,7 +17,7 @@ __all__ = ["delete_inference", "deletion_of"]
 
 
 def deletion_of(inference: Inference) -> Deletion:
-    """Return what deleting an inference would do; one whose replicas may run, or with shadows, stays."""
+    """Return what deleting an inference would do. An inference with shadows, or whose replicas may run, stays."""
     name = f"inference {inference.pk}"
     if inference.may_have_work:
         replicas = {"type": "replicas", "id": inference.pk, "name": _replicas_of(inference)}

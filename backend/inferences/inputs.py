@@ -114,7 +114,7 @@ def _check_contract(input_format: str, input_config: Mapping[str, Any], clusters
 
 
 def check_include(values: Mapping[str, Any]) -> None:
-    """Refuse what answers cannot carry; raises InvalidField."""
+    """Raise InvalidField for names of columns and fields that answers cannot carry."""
     include = values.get("include") or ()
     if not include:
         return

@@ -157,7 +157,7 @@ class Inference(Run):
 
     @property
     def changelog_topic(self) -> str:
-        """Where replicas keep what they know of each key; empty where each record stands alone."""
+        """The topic in which replicas keep their state of each key; empty where records are independent."""
         stateful = self.input_format == InputFormat.COLUMNS and contract_of(self.input_config)[0].stateful
         return changelog_topic(self.group) if stateful else ""
 
@@ -184,7 +184,7 @@ class Inference(Run):
 
     @property
     def present_stats(self) -> list[ReplicaStats]:
-        """The last reports of the replicas that should run now, and of all workers elsewhere.
+        """The last reports of the replicas that are to run now, and of all workers elsewhere.
 
         Replicas removed by scaling no longer count.
         """
@@ -212,7 +212,7 @@ class Inference(Run):
 
     @property
     def totals(self) -> Totals:
-        """The sum of the replicas' reports, None where none reports it, and what was answered in total.
+        """The sum of the replicas' reports, and the counts in total. A lag or latency that no replica reports is None.
 
         Silent replicas do not serve now, and neither do ended ones.
         """
@@ -222,7 +222,7 @@ class Inference(Run):
         lags = [replica.lag for replica in live if replica.lag is not None]
         return Totals(
             rate=sum(replica.rate for replica in live),
-            # A worker elsewhere that is older than this counts its dead letters among the answers.
+            # A worker elsewhere of an older version of Kafka-ML counts its dead letters among the answers.
             read_rate=sum(max(replica.read_rate, replica.rate) for replica in live),
             lag=sum(lags) if lags else None,
             p50_ms=max((replica.p50_ms for replica in said if replica.p50_ms is not None), default=None),
@@ -232,7 +232,7 @@ class Inference(Run):
 
     @property
     def attempt_counts(self) -> Counts | None:
-        """What was answered in the present attempt; None where it began before this was recorded."""
+        """The counts of the present attempt; None where it began before counts were kept per attempt."""
         if self.counts_before is None and self.attempt > 1:
             return None
         before = Counts.model_validate(self.counts_before or {})
@@ -246,7 +246,7 @@ class Inference(Run):
 
     @property
     def shown_state(self) -> str:
-        """The state for display: ``failing`` while it fails without having ended, otherwise the state."""
+        """The state for display: ``failing`` while the inference fails without having ended, otherwise its state."""
         return self.state if self.failing is None else "failing"
 
     @property
@@ -369,7 +369,7 @@ class ReplicaStats(models.Model):
 
 
 class SwapRecord(models.Model):
-    """A replica went over to another version or limit, or could not.
+    """One change of a replica to another version or limit, or its failure.
 
     See ``kafkaml.wire.replica.Swap`` and ``SwapFailure``.
     """

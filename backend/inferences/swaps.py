@@ -50,7 +50,7 @@ def swap(inference: Inference, *, actor: Actor, version: int) -> None:
 
 
 def roll_back(inference: Inference, *, actor: Actor) -> None:
-    """Serve what was served before the last change; raises Conflict where there is no such version."""
+    """Serve the version that was served before the last change; raises Conflict where there is no such version."""
     with transaction.atomic():
         locked = locked_inference(inference)
         if locked.previous is None:
@@ -94,7 +94,7 @@ def follow_current(version: ResultVersion, before: ResultVersion | None, **_: An
 
 
 def store_swaps(inference: Inference, said: ReplicaStats) -> None:
-    """Take a replica's report of its swaps, with the row locked. A version that it could not change over to is
+    """Take a replica's report of its swaps, with the row locked. A version that the replica could not change to is
     withdrawn.
     """
     for done in said.swaps:
@@ -162,7 +162,9 @@ def change(
     follows: bool,
     why: str = "",
 ) -> None:
-    """Serve a version, the row locked; a challenge of what was served before is over. Raises InvalidField, Conflict."""
+    """Serve a version, with the row locked. This ends a challenge of the version that was served before. Raises
+    InvalidField, Conflict.
+    """
     if inference.shadow_of_id is not None:
         raise Conflict(f"inference {inference.pk} is a shadow, which compares two versions", hint="promote or drop it")
     before = inference.served
@@ -211,7 +213,7 @@ def end_challenge(inference: Inference, actor: Actor, *, promoted: bool = False,
 
 
 def _give_up(inference: Inference, failure: SwapFailure, replica: int) -> None:
-    """Go back to what all replicas can serve, so that they agree and a restarted one does not fail."""
+    """Go back to a version that all replicas can serve, so that they agree and a restarted replica does not fail."""
     failed, previous, challenger = inference.served, inference.previous, inference.challenger
     cause = f"replica {replica} cannot serve version {failure.version}: {failure.failure.cause}"
     if challenger is not None and challenger.number == failure.version:

@@ -25,7 +25,7 @@ def tier_of(result: TrainingResult) -> str:
 
 
 def exit_of(version: ResultVersion) -> Exit | None:
-    """Return what training found of the exit; None for ordinary models."""
+    """Return what training measured at the exit; None for ordinary models."""
     document = version.outcome.get("exit")
     return None if document is None else Exit.model_validate(document)
 
@@ -127,7 +127,7 @@ def tiers_above(inference: Inference) -> list[Inference]:
 
 
 def _check_loop(inference: Inference) -> None:
-    """Refuse an upper topic that is read by a tier of the same chain that is not above."""
+    """Refuse an upper topic that is read by this tier, or by a lower tier of the same chain."""
     chain = chain_of(inference.result.model)
     below = chain[: chain.index(inference.result.model) + 1]
     readers = Inference.objects.filter(

@@ -70,7 +70,7 @@ def mark_scaled(inference_id: int, attempt: int, replicas: int) -> bool:
 def mark_running(
     inference_id: int, attempt: int, *, ready_replicas: int | None = None, obstacle: Failure | None = None
 ) -> bool:
-    """Note that at least one replica answers; how many do, and what keeps the others, when that is known."""
+    """Note that at least one replica answers: how many do, and, when known, what keeps the others from it."""
     document = None if obstacle is None else obstacle.to_json()
     with locked(Inference, inference_id, attempt) as inference:
         if inference is None:
@@ -89,7 +89,7 @@ def mark_running(
 
 
 def mark_waiting(inference_id: int, attempt: int, failure: Failure | None = None, *, log_tail: str = "") -> bool:
-    """Note that no replica answers just now; ``failure`` says why while a crashed one waits to be started again."""
+    """Note that no replica answers just now; ``failure`` says why while a crashed replica waits to be started again."""
     document = None if failure is None else failure.to_json()
     with locked(Inference, inference_id, attempt) as inference:
         if inference is None:

@@ -32,7 +32,7 @@ _CRASHES = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFP
 
 @dataclass(frozen=True, kw_only=True)
 class Ending:
-    """What the runtime knows of an end.
+    """What the runtime knows of how a worker ended.
 
     ``exit_code`` is negative for a signal, as ``subprocess`` has it, and None when the end was not observed.
     ``out_of_memory``: the kernel or the cluster says that it killed for memory. ``suspended``: Kafka-ML was shut down.

@@ -132,7 +132,7 @@ class ProcessLauncher:
         self._ended.pop(name, None)
 
     def observe(self) -> Mapping[str, Observed]:
-        """See Launcher. Also the heart-beat: starts, restarts, scales and kills what is due."""
+        """See Launcher. Also starts, restarts, scales and kills what is due, so it must be called regularly."""
         self._cold = [process for process in self._cold if process.poll() is None]
         if self._server is not None:
             self._server.is_ready()
@@ -175,7 +175,7 @@ class ProcessLauncher:
 
     @property
     def is_warm(self) -> bool:
-        """Whether workers start by a fork now."""
+        """Whether workers start by a fork of the warm server now."""
         return self._server is not None and self._server.is_ready()
 
     def _complain(self, name: str, error: Exception) -> None:

@@ -36,7 +36,7 @@ STALE_SECONDS = 15.0
 
 @dataclass(frozen=True, kw_only=True)
 class Placements:
-    """What the rows say of other clusters.
+    """Other clusters and the work in them, as the rows have it.
 
     ``clusters`` holds every other cluster, with a text that changes whenever its connection settings do. ``names``
     holds the work that has not ended, with its cluster. Such work is UNKNOWN until its cluster reports it, so that a
@@ -160,7 +160,8 @@ _Task = tuple[Callable[[Launcher], None], "Future[None]"]
 
 
 class _ClusterThread:
-    """One other cluster. Its thread makes its launcher, looks, and does in order what ``do`` asks for.
+    """One other cluster. Its thread makes the launcher, observes the cluster, and carries out in order what ``do`` asks
+    for.
 
     It has over 12 fields because its thread and those that ask it share what was seen of the cluster, under one lock.
     """

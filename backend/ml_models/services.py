@@ -66,7 +66,7 @@ def update_model(model: MLModel, *, actor: Actor, **values: Any) -> MLModel:
 
 
 def deletion_of(model: MLModel) -> Deletion:
-    """Return what deleting a model would do; one in use stays."""
+    """Return what deleting a model would do; a model in use stays."""
     if users := selectors.users_of(model):
         others = "another" if len(users) == 1 else f"{len(users)} others"
         message = f"model {model.name!r} is in use by {others}"

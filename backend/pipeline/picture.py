@@ -166,7 +166,7 @@ def _upper_runs(runs: Sequence[TrainingResult]) -> dict[int, int]:
 
 
 def _upper_inferences(serving: Sequence[Inference]) -> dict[int, int]:
-    """Return, by inference, the inference that reads what it is not sure of."""
+    """Return, by inference, the inference to which it hands up the records of which it is not sure."""
     readers = {inference.input_topic: inference.pk for inference in reversed(serving)}
     return {
         inference.pk: readers[inference.upper_topic]

@@ -36,7 +36,7 @@ def _answering(kafka: KafkaSettings | None) -> KafkaSettings:
 
 
 def broker_answers(bootstrap_servers: str) -> bool:
-    """Whether any of the servers takes a connection; says nothing of what it does then."""
+    """Whether any of the servers accepts a connection, which does not mean that it answers requests."""
     for address in bootstrap_servers.split(","):
         host, _, port = address.strip().rpartition(":")
         try:

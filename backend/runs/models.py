@@ -19,7 +19,7 @@ ENDED_STATES = [state for state in RunState if state.ended]
 
 
 class DesiredState(models.TextChoices):
-    """What the user wants; the controller makes it happen."""
+    """The state that the user wants; the controller makes it happen."""
 
     RUN = "run"
     STOPPED = "stopped"
@@ -61,7 +61,7 @@ class Run(models.Model):
 
     @property
     def may_have_work(self) -> bool:
-        """Whether something may run for it. An attempt is counted before it is launched."""
+        """Whether a process of the run may exist. An attempt is counted before it is launched."""
         return not self.ended and self.attempt > 0
 
     @property

@@ -21,7 +21,7 @@ R = TypeVar("R", bound=Run)
 
 
 def stop(run: R, *, actor: Actor) -> R:
-    """Stop a run; one that has ended stays as it is."""
+    """Stop a run; a run that has ended stays as it is."""
     with transaction.atomic():
         locked = _lock(run)
         if locked.ended:

@@ -201,7 +201,7 @@ def store_log_tail(model: type[Run], number: int, attempt: int, text: str) -> bo
 
 
 def next_retry(failure: Failure, tries: int) -> datetime | None:
-    """When to try again after ``tries`` failed tries; None when retrying is pointless or was done often enough."""
+    """Return when to try again after ``tries`` failed tries; None when that is pointless or was done often enough."""
     if not should_retry(failure, tries):
         return None
     return timezone.now() + timedelta(seconds=retry_delay_seconds(tries))

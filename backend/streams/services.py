@@ -148,7 +148,7 @@ def send_again(announcement: Announcement, deployment: int, *, actor: Actor) -> 
 
 
 def deletion_of(stream: Announcement) -> Deletion:
-    """Return what deleting a stream would do; one with results that were or will be trained from it stays."""
+    """Return what deleting a stream would do. A stream from which results were or will be trained stays."""
     if used := users("result", (stream.results.all() | _runs_of_versions(stream)).distinct()):
         message = f"stream {stream.pk} is in use by {counted(len(used), 'result')}"
         hint = "delete them first: they say which records they were trained from"

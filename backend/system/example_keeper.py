@@ -38,7 +38,7 @@ def output_path(folder: Path) -> Path:
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """What is to be run: ``command`` with ``env``, for ``seconds`` at most; ``folder`` is where all about it is kept.
+    """What is to be run: ``command`` with ``env``, for ``seconds`` at most; ``folder`` holds everything about the run.
 
     At the end ``token_url`` is deleted with ``token``, which was made for this run alone.
     """

@@ -69,7 +69,7 @@ class KindCache:
             return self._objects.get(name)
 
     def all(self) -> list[Manifest]:
-        """Return what there is."""
+        """Return all objects of the kind."""
         with self._lock:
             return list(self._objects.values())
 
@@ -96,7 +96,7 @@ class KindCache:
     # --- our own writes --------------------------------------------------------------------------------------------
 
     def put(self, manifest: Manifest) -> None:
-        """Take in what a request of ours returned, unless something later is known."""
+        """Store an object that one of our requests returned, unless a later version is known."""
         with self._lock:
             self._put(manifest)
 
@@ -231,7 +231,7 @@ class ClusterCache:
             kind.step()
 
     def close(self) -> None:
-        """Threads end at the next message from the cluster and are not waited for."""
+        """Let the threads end at the next message from the cluster, without waiting for them."""
         self._stop.set()
 
     @property
@@ -247,7 +247,7 @@ class ClusterCache:
                 return
 
     def check(self) -> None:
-        """Raise BrokenError when what is known here is too little or too old to decide on."""
+        """Raise BrokenError when too little is known of the cluster to decide, or what is known is too old."""
         for kind in self._kinds[:-1]:
             if kind.age_seconds <= MAX_AGE_SECONDS:
                 continue
@@ -259,7 +259,7 @@ class ClusterCache:
             )
 
     def events_of(self, manifest: Mapping[str, Any]) -> list[Manifest]:
-        """Return the complaints about an object."""
+        """Return the warnings of the cluster about an object."""
         changes, by_uid = self._events_by_uid
         if changes != self._events.changes:
             changes, by_uid = self._events.changes, _by_involved(self._events.all())

@@ -76,7 +76,7 @@ class _Sight:
 
     @property
     def pod(self) -> Manifest | None:
-        """The newest pod."""
+        """The newest pod of the run."""
         return max(self.pods, key=made_at, default=None)
 
     @property

@@ -332,7 +332,7 @@ class _Reader:
         return b"".join(self._line(line + b"\n") for line in lines)
 
     def end(self) -> bytes:
-        """Return the last line of a container that ended without ending it."""
+        """Return the last line of a container that ended in the middle of the line."""
         rest, self._rest = self._rest, b""
         return self._line(rest + b"\n") if rest else b""
 

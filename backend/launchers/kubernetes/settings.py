@@ -51,7 +51,7 @@ class Toleration(BaseModel):
 
 
 class KubernetesSettings(BaseSettings):
-    """Prefix ``KML_KUBERNETES_``. With no ``host`` it is the cluster that the controller itself runs in."""
+    """The cluster that runs workers (prefix ``KML_KUBERNETES_``); without ``host``, the controller's own cluster."""
 
     model_config = SettingsConfigDict(
         env_prefix="KML_KUBERNETES_",

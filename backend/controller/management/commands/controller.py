@@ -182,7 +182,7 @@ class _Life:
         self._sign(what)
 
     def beat(self) -> None:
-        """Called every ten seconds by the leader."""
+        """Report that the leader is alive; called every ten seconds."""
         try:
             number = version("kafka-ml")
         except PackageNotFoundError:
