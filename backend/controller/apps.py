@@ -25,7 +25,7 @@ class ControllerConfig(AppConfig):
 
 
 def _wake_after_commit(instance: Any, **_more: object) -> None:
-    # A training reports progress several times a second. Progress does not change what is wanted, so it wakes nobody.
+    # A training reports progress several times a second. Progress does not change what is wanted, so no round begins.
     if getattr(instance, "progress", None) is not None and instance.desired == "run" and instance.state == "running":
         return
     transaction.on_commit(wake_controller)

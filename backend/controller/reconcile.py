@@ -2,8 +2,10 @@
 
 Pure, so that each decision of the controller is a value that a test compares. ``loop`` calls it and ``execute`` carries
 the actions out. No action records success: the worker of a training reports that itself. Next: a launched training
-begins in ``model_training.__main__``, which runs the mode of its plan. Level-triggered: it compares states and never
-uses changes, so it may be interrupted anywhere and called again. The rules in short:
+begins in ``model_training.__main__``, which runs the mode of its plan.
+
+It is level-triggered: it compares states and never uses changes, so it may be interrupted anywhere and called again.
+The rules in short:
 
 - an attempt is written down before its work is launched, and work is launched under the attempt's name;
 - at most one attempt of a row is alive: a new one begins when the work of all others has ended;

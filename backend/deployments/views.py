@@ -105,7 +105,7 @@ class ResultFilter(filters.FilterSet):  # type: ignore[misc]
 
 
 def _legible(body: object) -> dict[str, Any]:
-    """Return what can be judged of a deployment that is refused for something else."""
+    """Return the readable settings of a refused deployment, so that they can be checked all the same."""
     given = body if isinstance(body, Mapping) else {}
     incremental, semi_supervised, chain = (given.get(name) for name in ("incremental", "semi_supervised", "chain"))
     return {

@@ -1,6 +1,6 @@
 """``set_up``: bring the database up to date and, on request, print a token for the command line of this machine.
 
-One command, because an import of Django takes longer than both.
+The two steps are one command, because importing Django takes longer than both of them.
 """
 
 from __future__ import annotations
