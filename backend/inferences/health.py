@@ -27,7 +27,7 @@ from kafkaml.wire.replica import Failing, FailingKind
 __all__ = ["MINUTE", "RECENT", "judge"]
 
 MINUTE = timedelta(minutes=1)
-# How far back lags and restarts are judged. Dead letters are judged in all given minutes.
+# Lag and restarts are judged by minutes that are at most this old. Dead letters are judged by older minutes too.
 RECENT = timedelta(minutes=11)
 
 _FEW_RECORDS = 20

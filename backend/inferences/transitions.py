@@ -138,7 +138,7 @@ def store_stats(inference_id: int, said: Stats, worker: Worker | None = None) ->
         if worker is not None:
             store_log(worker, said.log)
         turned = look_at(inference, restarted=restarted, refusal=said.last_refusal)
-        # A quiet report differs from the last one in its numbers only, so pages need not read the inference again.
+        # A quiet report repeats the last one, so a page that has read that one need not read anything again.
         quiet = same and not turned and not _one_fell_silent(inference)
         publish("inferences", {"id": inference_id, "replica": said.replica, "stats": document, "quiet": quiet})
         if turned:

@@ -26,7 +26,8 @@ def read_log(run: Run, *, replica: int = 0, offset: int = 0) -> dict[str, Any]:
     if run.attempt > 0:
         name = work_name(run.kind, run.pk, run.attempt)
         content, following = _logs().logs(name, replica=replica, offset=offset, max_bytes=_PIECE_BYTES)
-    # Offsets in the kept end differ from those in the whole log, so only a reader without an offset gets the kept end.
+    # Offsets in the kept end differ from those in the whole log, so it is only for a reader that starts, at offset 0 or
+    # from the end.
     if not content and offset <= 0 and run.log_tail:
         tail = run.log_tail.encode()
         start = max(0, len(tail) + offset) if offset < 0 else min(offset, len(tail))
