@@ -64,8 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the service until SIGTERM or SIGINT; returns the exit status."""
     options = _parse(arguments)
     configure_logs(f"executor-{options.framework}")
-    # Raise an exception, so that children are ended wherever the signal arrives. uvicorn raises it again when it has
-    # shut down.
+    # SIGTERM raises an exception, so that children are ended wherever the signal arrives. uvicorn raises the signal
+    # again after its own shutdown.
     signal.signal(signal.SIGTERM, _stop)
     try:
         return _serve(options, CheckSettings(), PlatformSettings())

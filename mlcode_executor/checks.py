@@ -90,13 +90,13 @@ class Checker:
         self._spares = SpareProcesses(start, count=spares)
         self._lock = threading.Lock()
         self._running: dict[str, ModelProcess] = {}
-        # The newest cancelled tickets, where a check that has not begun looks for its own.
+        # Tickets cancelled most recently. A check looks for its own ticket here before it begins.
         self._cancelled: deque[str] = deque(maxlen=_MAX_CANCELLED)
 
     def check(self, *, code: str, imports: str, distributed: bool, ticket: str = "") -> Verdict:
         """Run the code and describe its model. Raises BrokenError when the check could not be run.
 
-        ``ticket`` identifies it for ``cancel``, from another thread.
+        ``ticket`` identifies the check for ``cancel``, which another thread calls.
         """
         if self._is_cancelled(ticket):
             return _CANCELLED

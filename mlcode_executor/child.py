@@ -59,7 +59,7 @@ def _answer(handler: Handler, channel: Channel) -> None:
         try:
             channel.send(answer)
         except FrameError as error:
-            # Names and words in it are of the user's code.
+            # Only names and texts from the user's code make an answer too large, so the error is the user's.
             refusal = UserCodeError(
                 f"what the model answers to {request.get('method')!r} cannot be sent: {error}",
                 kind="invalid",
@@ -98,7 +98,7 @@ def _describe(error: BaseException) -> KafkaMLError:
         return error
     if isinstance(error, FrameError):
         return BrokenError(str(error))
-    # The handlers describe errors of user code with its line; this is what escaped them.
+    # Handlers report an error of user code with its line. An exception that gets this far escaped them.
     return UserCodeError(f"{class_of(error)}: {_first_line(error)}", traceback_text=_traceback(error))
 
 
@@ -116,7 +116,7 @@ def _is_out_of_memory(error: BaseException) -> bool:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    # Bounded, because user code can build a cycle.
+    # The number of causes is bounded, because user code can build a cycle of exceptions.
     current: BaseException | None = error
     for _ in range(16):
         if current is None:
@@ -132,6 +132,6 @@ def _first_line(error: BaseException) -> str:
 
 def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
-        # User code may have closed or replaced them.
+        # User code may have closed or replaced the stream.
         with contextlib.suppress(Exception):
             stream.flush()

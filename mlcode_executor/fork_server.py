@@ -34,7 +34,7 @@ from mlcode_executor.sandbox.system import become_subreaper
 
 __all__ = ["PrivateForkServer", "connect", "main", "server_status"]
 
-# Requests wait here while the warm process is replaced.
+# Length of the socket's queue, where requests wait while the warm process is replaced.
 BACKLOG = 128
 # Requests after which the warm process is replaced. Every fork inherits its address layout, so what a hostile child
 # learnt about it becomes useless.
@@ -57,8 +57,8 @@ def warm_environment(runtime: Runtime) -> dict[str, str]:
         "PYTHONHASHSEED": "0",
         # Without these settings the packages start threads, or write files, at import.
         "OPENBLAS_NUM_THREADS": "1",
-        # By default OpenMP's threads spin while they wait for each other. With one other busy process on two cores that
-        # made a PyTorch training 4 to 25 times slower (4-16 s for 0.4 s), sleeping only 2 times (0.7-0.9 s).
+        # OpenMP's threads spin by default while they wait for each other. A PyTorch training of 0.4 s took 4 to 16 s
+        # that way when another process kept one of two cores busy. With sleeping threads it took 0.7 to 0.9 s.
         "OMP_WAIT_POLICY": "PASSIVE",
         "ORT_DISABLE_TELEMETRY": "1",
         "MPLBACKEND": "Agg",
@@ -134,7 +134,8 @@ class WarmProcess:
         recycle_requests: int = RECYCLE_REQUESTS,
         log: IO[bytes] | None = None,
     ) -> None:
-        # The folder where its view is mounted until it is entered, or where its children's scratch folders lie.
+        # The warm process's own folder. At level 1 its view is mounted here until it enters the view. At level 2 the
+        # scratch folders of its children lie here.
         self.folder = tempfile.mkdtemp(prefix="kml-warm-")
         alive, self._lifeline = os.pipe2(os.O_CLOEXEC)
         self.messages, status = os.pipe2(os.O_CLOEXEC)
@@ -163,13 +164,13 @@ class WarmProcess:
         os.close(status)
 
     def read(self) -> str:
-        """Wait for its next line and return it; ``""`` when it has died."""
+        """Wait for the process's next line and return it; ``""`` when the process has died."""
         message = os.read(self.messages, 4096).decode()
         self.was_ready = self.was_ready or "ready" in message
         return message
 
     def stop(self) -> None:
-        """End it and the process on standby; model processes in use live on with their guardians."""
+        """End the warm process and the process on standby. Model processes in use live on with their guardians."""
         if self._lifeline < 0:
             return
         os.close(self._lifeline)
@@ -188,8 +189,8 @@ class PrivateForkServer:
 
     def __init__(self, runtime: Runtime, isolation: str) -> None:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the server
-        # One client is enough. The socket's file is removed now, so that nothing is left even if this process is
-        # killed.
+        # This server has a single client, so its socket's file can be removed once that has connected. Nothing is left
+        # then even if this process is killed.
         with tempfile.TemporaryDirectory(prefix="kml-fork-") as folder, _listen(Path(folder) / "fork.sock") as listener:
             self._warm = WarmProcess(runtime, isolation, listener, log=self._log)
             self.connection = connect(f"{folder}/fork.sock", time.monotonic() + 1)

@@ -41,9 +41,9 @@ PREPARE = "prepare_predictor"
 SERVE = "serve_predictions"
 
 _SLOTS = 2
-# Shorter runs are timed again, because the first run may include compilation and first allocations.
+# Runs shorter than this are timed again, because the first run may include compilation and first allocations.
 _SURE_SECONDS = 0.05
-# Bytes per number of an answer in the runner: about this much as JSON, held more than once.
+# A number of an answer takes about this many bytes as JSON, and the runner holds several copies of it.
 _JSON_BYTES = 16
 _ANSWER_COPIES = 3
 _REQUEST = struct.Struct("<II")  # slot, count

@@ -300,7 +300,8 @@ class ModelProcess(Closing):
         try:
             on_event(event, data)
         except BaseException:
-            # The rest of this answer will not be read, so later calls could not be matched to their answers.
+            # The process must end: the rest of this answer will not be read, so later calls could not be matched to
+            # their answers.
             self.close()
             raise
 
@@ -347,5 +348,5 @@ class ModelProcess(Closing):
                 if "exited" in frame:
                     self._report = ExitReport.from_json(frame["exited"])
         except (TimeoutError, ChannelClosed, FrameError, OSError):
-            # No report: the guardian itself was killed, and the process with it.
+            # A missing report means that the guardian itself was killed, and the process with it.
             return

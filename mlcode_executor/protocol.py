@@ -41,9 +41,9 @@ __all__ = [
     "plain_text",
 ]
 
-# Protects both sides from a peer that announces gigabytes.
+# Largest frame. The limit protects both sides from a peer that announces gigabytes.
 MAX_FRAME_BYTES = 1 << 20
-# Linux takes 253 in one message; a request names a handful.
+# Most descriptors in one frame. Linux takes 253 in one message, and a request names a handful.
 MAX_DESCRIPTORS = 64
 # Limits that protect readers of an error from a user's exception text of megabytes.
 MAX_MESSAGE_CHARACTERS = 8 << 10

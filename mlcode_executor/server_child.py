@@ -28,7 +28,7 @@ _START_SECONDS = 180.0
 _STOP_SECONDS = 10.0
 _POLL_SECONDS = 0.05
 
-# On an idle machine a process without a framework is ready in a tenth of a second.
+# Limit for a trial without a framework, which takes a tenth of a second on an idle machine.
 _PROBE_SECONDS = 30.0
 
 
@@ -100,7 +100,8 @@ class ForkServerChild:
         while time.monotonic() < deadline:
             if self._process is not None and (status := self._process.poll()) is not None:
                 raise BrokenError(f"the fork server for {self._runtime} ended with status {status}; see its log above")
-            # Its socket takes connections before the framework is imported; the answer comes after.
+            # The server's socket takes connections before the framework is imported, but the answer comes only
+            # afterwards.
             with contextlib.suppress(BrokenError, OSError):
                 return str(server_status(self.path, timeout_seconds=2.0)["isolation"])
             time.sleep(_POLL_SECONDS)

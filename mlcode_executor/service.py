@@ -34,9 +34,9 @@ __all__ = ["MAX_BODY_BYTES", "ExecutorService"]
 
 _logger = get_logger(__name__)
 
-# Both fields of the largest model seen so far fit into a tenth of this.
+# Largest request. Both fields of the largest model seen so far fit into a tenth of this.
 MAX_BODY_BYTES = 1 << 20
-# A client that sends its request drop by drop must not hold a place in the queue.
+# Time limit for the body of a request. A client that sends it drop by drop must not hold a place in the queue.
 _BODY_SECONDS = 10.0
 
 _Model = TypeVar("_Model", bound=BaseModel)

@@ -24,12 +24,13 @@ from mlcode_executor.protocol import FrameError
 
 __all__ = ["SharedArray", "map_array"]
 
-# Since Linux 5.1; Python 3.11 does not name it. Mappings that exist stay writable, new ones and writes are refused.
+# A seal of Linux 5.1 that Python 3.11 does not name. Existing mappings stay writable; new writable ones, and writes,
+# are refused.
 _F_SEAL_FUTURE_WRITE = 0x10
-# Numbers, booleans and fixed-width bytes: nothing that holds a pointer.
+# Kinds of types that can be shared: numbers, booleans and fixed-width bytes, none of which holds a pointer.
 _ALLOWED_KINDS = "biufcS"
 _MAX_AXES = 32
-# Protects against shapes whose product overflows what can be mapped.
+# Largest array. The limit protects against shapes whose product overflows what can be mapped.
 _MAX_BYTES = 1 << 46
 
 
@@ -82,7 +83,7 @@ class SharedArray(Closing):
         memory = os.memfd_create("kafka-ml", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         try:
             os.ftruncate(memory, shared.nbytes)
-            # Mapped before it is sealed, so that this mapping keeps its right to write.
+            # The memory is mapped before it is sealed, so that this mapping keeps its right to write.
             shared._array = _map(memory, shared.dtype, shared.shape, 0, writable=True)
             seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW
             fcntl.fcntl(memory, fcntl.F_ADD_SEALS, seals | (0 if writable else _F_SEAL_FUTURE_WRITE))
@@ -172,7 +173,7 @@ def check_shape(lengths: Any) -> tuple[int, ...]:
 def _map(fd: int, dtype: np.dtype[Any], shape: tuple[int, ...], offset: int, *, writable: bool) -> npt.NDArray[Any]:
     nbytes = math.prod(shape) * dtype.itemsize
     if nbytes == 0:
-        # Nothing can be mapped; an empty array needs no memory.
+        # An empty array cannot be mapped, and needs no memory.
         return np.empty(shape, dtype)
     skip = offset % mmap.ALLOCATIONGRANULARITY
     protection = mmap.PROT_READ | (mmap.PROT_WRITE if writable else 0)

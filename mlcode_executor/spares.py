@@ -19,7 +19,7 @@ __all__ = ["SpareProcesses"]
 
 _logger = get_logger(__name__)
 
-# Longer than the import of any framework under load.
+# Time limit for a process to become ready. No framework takes this long to import, even under load.
 _WARM_UP_SECONDS = 60.0
 # After a failed start, the next attempt waits this long or until the next request.
 _RETRY_SECONDS = 5.0
@@ -92,7 +92,7 @@ class SpareProcesses:
 
     @property
     def _short(self) -> bool:
-        # Do not start one while a check runs, because it would share its core.
+        # Do not start a process while a check runs, because it would share the core of the check.
         return not self._in_use and len(self._ready) < self._count
 
     def _add(self, process: ModelProcess | None) -> None:
@@ -108,7 +108,7 @@ class SpareProcesses:
             process = self._start()
             process.call("warm_up", timeout_seconds=_WARM_UP_SECONDS)
         except KafkaMLError as error:
-            # A check then starts its own process and reports what is wrong to its user.
+            # Without a spare process a check starts its own, and reports to its user what is wrong.
             _logger.warning("no spare model process", error=error.message)
             if process is not None:
                 process.close()

@@ -156,7 +156,7 @@ class _Nursery:
         self._reap()
 
     def _say(self, word: str) -> None:
-        # The parent may be gone; the lifeline shows that.
+        # A parent that has died cannot be notified. The lifeline shows its death.
         with contextlib.suppress(BrokenPipeError):
             os.write(self._status, f"{word}\n".encode())
 

@@ -26,10 +26,10 @@ BUCKETS = (1, 8, 32, 256, 1024)
 _MOST_GROWTH_BYTES = 512 << 20
 # Memory that the runner and the shared arrays may use for batches.
 _MOST_SHARED_BYTES = 256 << 20
-# A batch that takes longer holds up stopping, rebalancing and the records behind it.
+# Batches should take no longer than this, because a long one holds up stopping, rebalancing and the records behind it.
 _LONG_BATCH_SECONDS = 0.5
 _LONGEST_TRY_SECONDS = 1.5
-# The first answer of a slow model should come within a minute.
+# Time limit of the whole warm-up, because the first answer of a slow model should come within a minute.
 _WARM_SECONDS = 40.0
 # Factor by which memory allocators exceed the prediction.
 _ALLOCATOR_FACTOR = 1.5
@@ -90,7 +90,7 @@ class WarmUp:
         return self._measured[-1].size if self._measured else 0
 
     def note(self, measured: Measured) -> None:
-        """Take what a size took."""
+        """Note the cost of the batch size that was run."""
         self._measured.append(measured)
 
     def bound(self, bytes_per_sample: int) -> None:
@@ -152,7 +152,7 @@ class Growth:
 
     def __init__(self, pid: int) -> None:
         self._statm = Path(f"/proc/{pid}/statm")
-        # 0 where procfs does not show the process.
+        # Resident bytes at the beginning; 0 where procfs does not show the process.
         self._base = self._highest = self._resident()
         self._counted: list[int] = []
 
@@ -175,7 +175,9 @@ class Growth:
             watcher.join(1)
 
     def upon(self, peak_bytes: int) -> int:
-        """Return the growth so far, given the process's own peak over its whole life."""
+        """Return the growth so far in bytes. ``peak_bytes`` is the peak that the process itself reports, over its whole
+        life.
+        """
         self._counted.append(peak_bytes)
         if not self._base:
             return max(0, peak_bytes - self._counted[0])

@@ -43,7 +43,7 @@ __all__ = [
 
 Array = npt.NDArray[Any]
 
-# The confusion matrix of twelve classes.
+# Most numbers of one metric: enough for the confusion matrix of twelve classes.
 _MOST_VALUES = 144
 # Methods that must not influence the training: calling them changes no weight and no random number.
 _ASIDE = frozenset(
@@ -59,7 +59,7 @@ _ASIDE = frozenset(
         "predict_scores",
     }
 )
-# Methods that need the model as it would serve.
+# Methods that run with the weights that the model would serve with.
 _AS_SERVED = _ASIDE - {"save_state"} | {"keep_champion"}
 
 
@@ -77,8 +77,8 @@ class ModelReport:
     """Facts about a model once its code ran. ``warnings`` need attention, ``notes`` only inform.
 
     ``metrics`` names what an evaluation will give; empty where only an evaluation can tell. ``labels`` is what the loss
-    takes as labels, as ``losses.describe_loss`` calls it; empty when unknown. ``proven``: the single input is a vector,
-    and another length was tried and refused.
+    takes as labels, as ``losses.describe_loss`` calls it; empty when unknown. ``proven``: the model has a single input,
+    a vector, and refused a vector of another length in a trial.
     """
 
     summary: str
@@ -411,7 +411,7 @@ def flat_metrics(name: str, value: Any) -> dict[str, float]:
     if isinstance(value, (list, tuple)) and any(isinstance(element, Mapping) for element in value):
         return flat_metrics(name, dict(enumerate(value)))
     try:
-        # Covers tensors of both frameworks. Those of torch must leave their device and graph first.
+        # NumPy reads tensors of both frameworks, but those of torch must leave their device and graph first.
         found = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value).astype(np.float64)
     except (TypeError, ValueError) as error:
         raise UserCodeError(

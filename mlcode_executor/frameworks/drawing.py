@@ -15,7 +15,7 @@ from typing import Any
 __all__ = ["Nothing", "stand_in_for_drawing"]
 
 _PACKAGES = ("matplotlib", "pylab", "seaborn", "IPython", "google.colab")
-# These would fetch data, which a stand-in must not pretend to have.
+# Names of functions that fetch data, which a stand-in must not pretend to have.
 _NOT_DRAWING = frozenset({"load_dataset", "get_dataset_names"})
 
 
@@ -39,7 +39,7 @@ class Nothing:
         return False
 
     def __iter__(self) -> Iterator[Nothing]:
-        # ``figure, axes = plt.subplots()``
+        # Code may unpack the answer of a call, as in ``figure, axes = plt.subplots()``.
         return iter((self, self))
 
     def __enter__(self) -> Nothing:

@@ -13,7 +13,8 @@ from mlcode_executor.runtimes import Emit
 
 __all__ = ["FitPlace", "Pause", "ProgressEvents", "divergence_warnings", "end_epoch", "fit_answer"]
 
-# Users cannot follow more, and each event costs a frame and a request to the backend.
+# Shortest time between two progress events. Users cannot follow more, and each event costs a frame and a request to the
+# backend.
 _PROGRESS_INTERVAL_SECONDS = 0.2
 
 
@@ -67,7 +68,7 @@ class ProgressEvents:
 
     @classmethod
     def silent(cls) -> ProgressEvents:
-        """Return one that reports to nobody."""
+        """Return an object that reports to nobody."""
         return cls(lambda _name, _data: None, epochs=1)
 
     def start_epoch(self) -> None:

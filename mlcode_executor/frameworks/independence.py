@@ -149,7 +149,7 @@ def _mixing(code: str) -> list[str]:
                 found.append(f"line {call.lineno} takes {name} over axis 0, which is the batch")
         elif name == "train" and not call.args and _within(code, call, ("forward", "call")):
             found.append(f"line {call.lineno} sets the model to training while it answers")
-    # Recurrent and attention layers first, because users overlook those.
+    # Findings about recurrent and attention layers come first, because users overlook those.
     return sorted(found, key=lambda text: "batch_first" not in text)
 
 

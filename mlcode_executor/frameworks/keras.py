@@ -62,10 +62,10 @@ from mlcode_executor.frameworks.source import execute, user_code
 
 __all__ = ["PRELOAD", "KerasHandler", "create_handler"]
 
-# Samples enough to see that two models differ.
+# This many samples are enough to see that two models differ.
 _COMPARED_SAMPLES = 8
 
-# Imported by the fork server, so that no request pays for it.
+# The fork server imports these modules, so that no request waits for them.
 PRELOAD = [
     "mlcode_executor.frameworks.keras",
     "tensorflow",
@@ -107,7 +107,8 @@ class KerasHandler(Handler):
         self._best = BestWeights(self._served_copies, lambda weights: put_copies(self._model, weights))
         # Warnings about a training that continued from a state; known once it trains.
         self._lost: list[str] | None = []
-        # The first samples seen. Which files reproduce the model's answers to them is found out once, on request.
+        # The first samples seen. A trial with them finds out, once and on request, which files reproduce the model's
+        # answers.
         self._compared: Array | None = None
         self._kept: Kept | None = None
         self._custom: dict[str, Any] = {}
@@ -309,7 +310,7 @@ class KerasHandler(Handler):
         shape = tuple(request.params["input"]["shape"])
         dtype = dtype_from_json(request.params["input"]["dtype"])
         features = np.zeros((1, *shape), dtype)
-        # A sub-model is found by any name, because training has already identified the model.
+        # A sub-model may have any name here, because training has already identified the model.
         self._model = self._execute(request, distributed=True)
         name = WEIGHTS if WEIGHTS in request.files else WHOLE
         with scratch_folder() as folder, open_to_read(request.files[name]) as artifact, user_code():
@@ -380,7 +381,7 @@ class KerasHandler(Handler):
         return model
 
     def _with_weights(self, path: Path, features: Array) -> Any:
-        """Return the trained model: the one of the code with the weights at ``path``, or the whole one there."""
+        """Return the trained model: the model of the code with the weights at ``path``, or the whole model there."""
         if path.name == WHOLE:
             try:
                 whole = load_whole(path, self._custom)
@@ -406,7 +407,7 @@ class KerasHandler(Handler):
         return self._sample
 
     def _to_train(self, request: Request) -> tuple[KerasLoop, tuple[Array, Array], FitArguments]:
-        """Return the loop for the training samples of ``request``, these and its arguments, checked."""
+        """Return the training loop, the training samples of ``request``, and its checked arguments."""
         arguments = dict(request.params.get("arguments") or {})
         TENSORFLOW.check(Purpose.FIT, arguments)
         fit_arguments = FitArguments.from_literals(arguments)

@@ -48,7 +48,7 @@ _UNREPEATABLE = re.compile(
     r"\btime(_ns|\.time|\.perf_counter)?\(|datetime\.now|Generator\.from_non_deterministic_state"
 )
 
-# Activations of TensorFlow's that Keras writes by these names and does not know.
+# Activations of TensorFlow that Keras writes under these names but cannot read back.
 _TENSORFLOW_FUNCTIONS = {
     activation.__name__: activation
     for activation in (
@@ -185,7 +185,7 @@ def _failure(make: Callable[[], Any], samples: Array, expected: list[Array], ans
 def short_reason(text: str) -> str:
     """Return the innermost reason in a message of Keras', in one line."""
     text = " ".join(re.sub(r"\x1b\[\d*m", "", text).split())
-    # Keras writes the whole configuration of the model before it.
+    # Keras puts the whole configuration of the model before the reason.
     text = text.rsplit("Exception encountered: ", 1)[-1]
     return text if len(text) <= _MAX_REASON else f"{text[:_MAX_REASON]}..."
 

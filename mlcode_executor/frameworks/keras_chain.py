@@ -33,7 +33,7 @@ _PROBABILITIES = ("softmax", "softmax_v2", "sigmoid")
 # Scales of random samples, extreme and ordinary. A sigmoid stays within 0 and 1 for all of them.
 _SCALES = (1.0, 100.0, 10_000.0)
 _TRIED_SAMPLES = 16
-# A name that no selectable metric has.
+# The internal name of the metric for an exit's own loss. No metric that users can select has this name.
 _OWN_LOSS = "own loss"
 
 

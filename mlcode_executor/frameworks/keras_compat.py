@@ -13,19 +13,19 @@ from mlcode_executor.frameworks.source import say
 
 __all__ = ["accept_old_code"]
 
-# Devices and threads are set up before the user's code runs.
+# Functions that set up devices and threads. The platform does this before the user's code runs.
 _SET_UP = {
     tf.config: ("set_visible_devices", "set_logical_device_configuration"),
     tf.config.experimental: ("set_memory_growth", "set_virtual_device_configuration", "set_visible_devices"),
     tf.config.threading: ("set_inter_op_parallelism_threads", "set_intra_op_parallelism_threads"),
 }
-# Graphs of TensorFlow 1, which Keras code does not need.
+# Functions that return to the graphs of TensorFlow 1, which Keras code does not need.
 _MODES = ("disable_eager_execution", "disable_v2_behavior", "disable_v2_tensorshape", "disable_resource_variables")
 
 
 @cache
 def accept_old_code() -> None:
-    """Call it before user code runs; once in a process."""
+    """Make the calls of old code do nothing. Called once per process, before user code runs."""
     accept_integer_shapes()
     seed_generators()
     for holder, names in _SET_UP.items():

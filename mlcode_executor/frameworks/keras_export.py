@@ -24,12 +24,13 @@ def export_onnx(
     answer: Callable[[Any], list[Any]], features: Array, predict: Callable[[Array], list[Array]], descriptor: int
 ) -> dict[str, Any]:
     """Convert ``answer`` for inputs like ``features``; the cast of, say, uint8 becomes part of the graph."""
-    # Imported here: needed once in a training and never in a check.
+    # The converter is imported here, because a training needs it once and a check never.
     import tf2onnx
     from keras.src.export.onnx import patch_tf2onnx
 
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
-    # Keras keeps the fixes that tf2onnx needs under NumPy 2 in this function; it asks NumPy for a name that warns.
+    # Keras has a function with the fixes that tf2onnx needs under NumPy 2. It uses a name of NumPy that raises a
+    # warning.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         patch_tf2onnx()

@@ -77,6 +77,6 @@ def _by_name(model: Any, given: Sequence[str]) -> Callable[[Any], Any]:
         )
     structure = getattr(model, "_inputs_struct", None)
     if structure is None:
-        # A model with its own ``call`` gets them as a dictionary.
+        # A model with its own ``call`` gets its inputs as a dictionary.
         return lambda tensors: tensors
     return lambda tensors: keras.tree.pack_sequence_as(structure, [tensors[name] for name in names])

@@ -19,7 +19,8 @@ from mlcode_executor.frameworks.losses import describe_loss
 
 __all__ = ["check_compiled", "describe", "outputs_for", "versions"]
 
-# What a rich console assumes without a terminal; a wider table would lose its last column.
+# Width of the summary in characters. A rich console assumes this width without a terminal, and a wider table would lose
+# its last column.
 _SUMMARY_WIDTH = 80
 # A model that overrides one of these methods defines its own metrics.
 _MEASURING = ("train_step", "test_step", "compute_metrics", "get_metrics_result", "metrics")
@@ -101,7 +102,7 @@ def _summary(model: Any) -> str:
 
 
 def _outputs(model: Any) -> list[TensorSpec]:
-    """Return the outputs in the order in which the model declares them, as they are answered when it serves."""
+    """Return the outputs in declared order, with the types and shapes that they have when the model serves."""
     structure = getattr(model, "_outputs_struct", None)
     if structure is None:
         return [_spec(tensor, tensor._keras_history.operation.name) for tensor in _tensors(model, "outputs")]
@@ -138,7 +139,7 @@ def _metrics(model: Any) -> list[str]:
     for given in keras.tree.flatten(getattr(compiled, "_user_metrics", None) or []):
         if given not in ("accuracy", "acc"):
             metric = keras.metrics.get(given)
-            # Others may give several numbers, each with a name of its own.
+            # Other metrics may give several numbers, each with a name of its own.
             if isinstance(metric, keras.metrics.Metric) and not isinstance(metric, keras.metrics.Mean):
                 return []
         names.append(given if isinstance(given, str) else getattr(given, "name", None) or given.__name__)

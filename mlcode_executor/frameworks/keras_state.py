@@ -161,7 +161,7 @@ def _set(variables: list[Any], values: list[Array]) -> None:
 
 def _assign(variables: list[Any], names: list[tuple[str, str]], values: list[Array]) -> None:
     own = _names(variables)
-    # Names may differ each time the code runs.
+    # Only the shapes of variables are compared, because their names may differ each time the code runs.
     if [shape for _, shape in names] != [shape for _, shape in own]:
         refuse_other_model(names, own)
     _set(variables, values)

@@ -63,7 +63,7 @@ def describe_loss(loss: Any) -> dict[str, Any]:
     ``signs``: -1 and 1; ``numbers``: any. Empty for an unknown loss, or several of them.
     """
     if isinstance(loss, str):
-        # Keras takes names, of its own losses only.
+        # Only Keras takes losses by name, and only its own.
         return {"kind": _KERAS.get(_plain(loss), _NUMBERS), "ignored": None}
     wrapped = getattr(loss, "fn", None)
     named = wrapped if type(loss).__name__ == "LossFunctionWrapper" and callable(wrapped) else loss

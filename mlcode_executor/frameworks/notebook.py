@@ -14,9 +14,9 @@ __all__ = ["as_program"]
 _BYTE_ORDER_MARK = "\ufeff"
 # Jupyter commands, shell prompts inside a cell, and the fence around code in a chat or a README.
 _COMMAND = re.compile(r"^(?P<indent>\s*)(?P<command>(%{1,2}|!{1,2})\w.*|\?{1,2}[\w.]+|[\w.]+\?{1,2}|```\w*)\s*$")
-# The rest of the line is Python.
+# A ``%time`` command, behind which the rest of the line is Python.
 _TIMED = re.compile(r"^(?P<indent>\s*)%time\s+(?P<rest>\S.*)$")
-# Cells in another language, whose lines are neither Python nor to be skipped.
+# Commands that begin a cell in another language. They are not skipped, so that Python refuses the cell.
 _OTHER_LANGUAGE = re.compile(r"^\s*%%(bash|sh|script|html|javascript|js|latex|markdown|perl|ruby|sql|R|svg)\b")
 
 

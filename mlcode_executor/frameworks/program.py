@@ -17,6 +17,6 @@ def fill_program(template: str, code: str, imports: str, **values: object) -> st
     The fields are those that ran, without a notebook's commands, which are not Python.
     """
     imports, code = runnable(imports), runnable(code)
-    # Python wants these before everything else.
+    # Python wants imports from ``__future__`` before everything else.
     future = "".join(f"{line}\n" for text in (imports, code) for line in _FUTURE.findall(text))
     return template.format(future=future, imports=_FUTURE.sub("", imports), code=_FUTURE.sub("", code), **values)

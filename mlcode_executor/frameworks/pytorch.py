@@ -58,11 +58,12 @@ __all__ = ["PRELOAD", "PyTorchHandler", "create_handler"]
 (WEIGHTS,) = PYTORCH.artifacts
 PROGRAM = "model.py"
 
-# Limit for rebuilding the model, which needs its memory twice.
+# Larger models are not rebuilt for a comparison, because that needs their memory twice.
 _MOST_REBUILT_BYTES = 256 << 20
 _REBUILT_SAMPLES = 8
 
-# Imported by the fork server, so that no request pays for it. The first optimiser would import torch._dynamo.
+# The fork server imports these modules, so that no request waits for them. The first optimiser would otherwise import
+# torch._dynamo.
 PRELOAD = ["torch", "torch._dynamo", "torch.optim", "ignite.engine", "ignite.metrics", "safetensors.torch"]
 
 
@@ -368,7 +369,7 @@ class PyTorchHandler(Handler):
             return [f"the trained model cannot be made again from its code and weights: {error.message}"]
         answers = self.predict(features)
         if independence.largest_difference(answers, self.predict(features)) is not None:
-            # Random answers cannot be compared, and there is already a warning about them.
+            # Random answers cannot be compared, and another check has already warned about them.
             return []
         difference = independence.largest_difference(answers, other)
         return [] if difference is None else [pytorch_report.rebuild_warning(model, difference)]
@@ -395,13 +396,13 @@ class PyTorchHandler(Handler):
         fit_arguments = FitArguments.from_literals(arguments)
         training = _samples(request, "train_features", "train_labels")
         if device().type == "cpu":
-            # Not promised on a GPU, where it would slow training down.
+            # The same results each time are not promised on a GPU, where determinism would slow training down.
             torch.use_deterministic_algorithms(True, warn_only=True)
         self._look_at(request, fit_arguments)
         return training, fit_arguments
 
     def _look_at(self, request: Request, fit_arguments: FitArguments) -> None:
-        """Keep what decides how samples are prepared, until the first ones are."""
+        """Remember what decides how samples are prepared; used when the first samples are prepared."""
         self._to_tensor = fit_arguments.to_tensor
         self._targets_are_features = bool(request.params.get("targets_are_features"))
 

@@ -121,7 +121,7 @@ class _WeightedSum(nn.Module):
 
     def __init__(self, chain: Chain) -> None:
         super().__init__()
-        # Not a submodule, because a loss has no parameters.
+        # The tuple keeps PyTorch from registering the chain as a submodule, because a loss has no parameters.
         self._chain = (chain,)
 
     def forward(self, predictions: Mapping[str, torch.Tensor], labels: torch.Tensor) -> torch.Tensor:

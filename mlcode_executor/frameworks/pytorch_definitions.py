@@ -25,7 +25,7 @@ EXAMPLES = {
     "optimizer": "def optimizer(self): return torch.optim.Adam(self.parameters(), lr=0.001)",
     "metrics": 'def metrics(self): return {"accuracy": Accuracy(), "loss": Loss(self.loss_fn())}',
 }
-# Names that other trainers use for the same.
+# Names that other trainers use for the same three definitions.
 _ELSEWHERE = {
     "loss_fn": ("criterion", "loss", "loss_function"),
     "optimizer": ("configure_optimizers", "optim", "get_optimizer"),

@@ -82,7 +82,7 @@ def _export_by_dynamo(served: torch.nn.Module, features: Array, path: Path) -> N
             tuple(sample.values()),
             str(path),
             input_names=list(sample),
-            # All inputs are the one argument *features.
+            # The shapes form one tuple, because all inputs are the one argument ``*features``.
             dynamic_shapes=(tuple({0: batch} for _ in sample),),
             opset_version=_OPSET,
             dynamo=True,

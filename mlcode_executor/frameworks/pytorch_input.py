@@ -46,7 +46,7 @@ __all__ = [
 _CHANNELS = (1, 3, 4)
 # Divisors by which code scales bytes.
 _BYTE_SCALES = (255, 256, 127.5, 128)
-# From here on float32 cannot hold every integer.
+# Float32 holds every integer up to this one.
 _EXACT_IN_FLOAT32 = 1 << 24
 _SCANNED_ROWS = 1 << 16
 
@@ -184,8 +184,8 @@ def fitting_shape(model: nn.Module, shape: tuple[int, ...], preparation: Prepara
     """Return the preparation for served samples of ``shape``, where an additional or missing axis of size 1 does not
     matter.
 
-    Without one (a model trained before preparations were kept) values stay as they are. Raises DecodeError when the
-    samples cannot be those that the model was trained on.
+    Without a preparation (a model trained before preparations were kept) values stay as they are. Raises DecodeError
+    when the samples cannot be those that the model was trained on.
     """
     if preparation is None:
         guess = Preparation(sample=shape, dtype=str(guessed_type(model)).removeprefix("torch."))

@@ -29,9 +29,9 @@ from mlcode_executor.frameworks.pytorch_targets import Targets
 
 __all__ = ["FitArguments", "TorchLoop"]
 
-# Without gradients nothing is kept for a backward pass, so evaluation affords batches this many times larger.
+# Evaluation uses batches this many times larger than training, because nothing is kept for a backward pass.
 _EVALUATION_FACTOR = 4
-# Metrics of training see this many samples at a time, at least one batch.
+# Training updates its metrics with this many samples at a time, or with one batch where a batch is larger.
 _METRICS_SAMPLES = 4096
 
 
@@ -64,13 +64,13 @@ class TorchLoop:
         self._definitions = Definitions(self._model)
         self._loss_fn = self._definitions.loss_fn()
         if isinstance(self._loss_fn, nn.Module):
-            # Weights of classes are on the device that their tensor was made on.
+            # A loss may hold class weights, which stay on the device where their tensor was made until they are moved.
             self._loss_fn.to(self._device)
         given = forward.preparation
         # Only features that are one array can be learnt as they are.
         as_targets = given if targets_are_features and isinstance(given, Preparation) else None
         self._targets = Targets(self._loss_fn, as_targets)
-        # Created by the first training and kept when it continues.
+        # The optimiser is made by the first training and kept when that training continues.
         self.optimizer: Any = None
 
     def new_optimizer(self) -> Any:
@@ -183,8 +183,8 @@ class TorchLoop:
                 )
 
     def evaluate(self, samples: tuple[Array, Array], *, batch_size: int, steps: int | None = None) -> dict[str, float]:
-        """Return the user's metrics over ``samples``; at most ``steps`` batches of them. ``loss`` is always there, but
-        for a loss that has no value without gradients.
+        """Return the user's metrics over ``samples``; at most ``steps`` batches of them. ``loss`` is always among them,
+        unless the loss has no value without gradients.
         """
         features, labels = samples
         rows = len(features) if steps is None else min(len(features), steps * batch_size)
@@ -242,7 +242,9 @@ class TorchLoop:
 
 
 class _TensorBatches:
-    """What Ignite iterates over: each ``iter`` is one pass of the stream, as pairs of tensors on the device."""
+    """The batches that Ignite iterates over. Each ``iter`` is one pass of the stream, as pairs of tensors on the
+    device.
+    """
 
     def __init__(self, stream: BatchStream, preparation: AnyPreparation, on: torch.device) -> None:
         self._stream = stream
@@ -292,7 +294,7 @@ class _TrainingMetrics:
         self._names = list(metrics)
         self._window_batches = max(1, _METRICS_SAMPLES // batch_size)
         self._window: list[tuple[Any, torch.Tensor]] = []
-        # Metrics attach to engines. This one never runs, and its events are fired manually.
+        # Ignite's metrics attach to an engine. This engine never runs, and its events are fired manually.
         self._recorder = Engine(lambda _engine, _batch: None)
         for name, metric in metrics.items():
             metric.attach(self._recorder, name)
@@ -321,7 +323,7 @@ class _TrainingMetrics:
     def running(self) -> dict[str, float]:
         """Metrics in the middle of an epoch, without the window that is open.
 
-        Counting it early would make the epoch's sums, in the last digits, depend on when it was requested.
+        Counting that window early would make the last digits of the epoch's sums depend on when metrics were requested.
         """
         return self._values() if self._counted else {"loss": self._mean_loss()}
 

@@ -49,7 +49,7 @@ __all__ = [
 
 # A tensor, or a tensor for each input by its name.
 Tensors = torch.Tensor | dict[str, torch.Tensor]
-# Each input has a few forms: more combinations than these are not worth the time.
+# Most combinations of forms that are tried. Each input has a few forms, and further tries are not worth the time.
 _MOST_TRIES = 200
 # This many samples show whether an input has fractions.
 _LOOKED_AT_ROWS = 4096
@@ -60,7 +60,7 @@ class NamedPreparation:
     """How samples of several inputs become what the model takes: ``inputs`` by name, in the samples' order."""
 
     inputs: Mapping[str, Preparation]
-    # A sample is one record.
+    # Always empty, because a sample of several named inputs is a single record, which has no axes.
     sample: tuple[int, ...] = ()
 
     @property

@@ -37,7 +37,7 @@ _IMAGE_SIZES = (28, 32, 64, 96, 128, 224)
 # Up to this product of parameters and numbers per sample, trying samples takes milliseconds.
 _MOST_TRIAL_WORK = 200_000_000
 _TRIAL_SAMPLES = 6
-# How torch says that a layer gets another size than it takes, on the device meta and on others.
+# Messages of torch for a layer that gets another size than it takes. The first comes from the device meta.
 _MISFIT = re.compile("must have same reduction dim|mat1 and mat2 shapes cannot be multiplied")
 _CONVOLUTIONS: Mapping[Any, int] = {nn.Conv1d: 1, nn.Conv2d: 2, nn.Conv3d: 3}
 
@@ -62,7 +62,7 @@ def describe(model: Any, code: str, *, trial: bool, distributed: bool = False) -
     shape, outputs, refusal = _probe(model, probes, every=distributed)
     if not outputs:
         notes.append("the output's shape is known when the first data arrive")
-    # The code says how large samples are, so the layers have shapes too.
+    # Layers have fixed shapes only where the code says how large samples are.
     fixed = shape is not None and None not in inputs[0].shape[1:]
     if distributed:
         notes.append("loss_fn, optimizer and metrics are not asked for: they come from the deployment")
@@ -175,8 +175,8 @@ def _input(model: Any, notes: list[str]) -> tuple[list[TensorSpec], list[tuple[i
 def _probe(
     model: Any, shapes: list[tuple[int, ...]], *, every: bool
 ) -> tuple[tuple[int, ...] | None, list[TensorSpec], str | None]:
-    """Return the first of ``shapes`` that the model takes, and its outputs for that, without changing the model; and a
-    warning where it takes none though its code says the shape.
+    """Return the first of ``shapes`` that the model takes, its outputs for that shape, and a warning. The model is left
+    unchanged. The warning is for a model whose code says the shape but which takes none.
 
     With ``every``, all accepted shapes are tried, and output sizes that differ between them count as not fixed.
     """
@@ -193,8 +193,8 @@ def _probe(
                 if isinstance(error.__cause__, (AttributeError, NameError)):
                     # The error occurs for every input, so raise it now rather than when training starts.
                     raise
-                # The shape is a guess: only real data can tell whether this is an error. Layers that do not fit each
-                # other are one.
+                # The shape is a guess, so only real data can tell whether a refusal is an error. Layers that do not fit
+                # each other are an error in any case.
                 if len(shape) == 1 and _MISFIT.search(error.message):
                     place = "" if error.line is None else f"line {error.line}: "
                     refusal = (
@@ -257,7 +257,7 @@ def output_of(model: Any, shape: tuple[int, ...]) -> Any:
         for name, tensor in (*model.named_parameters(), *model.named_buffers())
     }
     sample = torch.empty((2, *shape), dtype=guessed_type(model), device="meta")
-    # Tensors that the model's forward makes are on that device too.
+    # The default device is set too, because the model's forward may make tensors of its own.
     with torch.no_grad(), torch.device("meta"):
         return torch.func.functional_call(model, tensors, (sample,))
 

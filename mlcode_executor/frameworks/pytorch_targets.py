@@ -41,7 +41,7 @@ class Targets:
         self._of_classes = isinstance(loss_fn, _CLASS_LOSSES) or loss_fn in _CLASS_FUNCTIONS
         modules = (type(loss_fn).__module__, getattr(loss_fn, "__module__", None))
         self._of_pytorch = any(str(module).startswith("torch.nn") for module in modules)
-        # For the user's own loss: whether labels get the prediction's shape; None before both were seen.
+        # Whether labels for the user's own loss get the prediction's shape; None before both were seen.
         self._reshapes: bool | None = None
 
     def check(self, labels: Array, outputs: Sequence[tuple[int, ...] | None]) -> None:
@@ -117,7 +117,7 @@ def _classes(labels: torch.Tensor, prediction: Any, shape: torch.Size | None) ->
     if labels.ndim > 1 and labels.shape == shape:
         return labels.to(prediction.dtype)
     if shape is not None and labels.ndim == len(shape) and labels.ndim > 1:
-        # One class for each sample, or for each pixel, where the axis of classes has size 1.
+        # Labels whose axis of classes has size 1 hold one class for each sample or pixel.
         for axis in (1, -1):
             if labels.shape[axis] == 1:
                 return labels.squeeze(axis).to(torch.int64)

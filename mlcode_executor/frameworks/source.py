@@ -29,7 +29,8 @@ CODE_FILE = "<code>"
 _SOURCES = {IMPORTS_FILE: "imports", CODE_FILE: "code"}
 _SUB_MODELS: dict[str, str] = {}
 
-# Registered in sys.modules, because dataclasses, typing and serialisers look classes up by their module.
+# The user's module is registered in sys.modules under this name, because dataclasses, typing and serialisers look
+# classes up by their module.
 MODULE_NAME = "model_code"
 
 # A message may quote a whole tensor, so it is cut to a readable length.
@@ -37,7 +38,7 @@ _MAX_MESSAGE = 4000
 
 _FRAME_IN_MESSAGE = re.compile(r'File "(<(?:imports|code)(?: of \w+)?>)", line (\d+)')
 _ANY_FRAME = re.compile(r'^\s*File ".*", line \d+.*$')
-# What stands above the frames.
+# Headings that TensorFlow writes above the frames in a message.
 _HEADING = re.compile(
     r"(in user code|Graph execution error|Detected at node \S+ defined at \(most recent call last\)):$"
 )
@@ -69,7 +70,7 @@ def execute(code: str, imports: str, names: Mapping[str, Any], *, of: str = "") 
         runs, notes = as_program(text, name=_SOURCES[filename])
         for note in notes:
             say(note)
-        # Makes the lines visible to tracebacks, inspect.getsource and TensorFlow's autograph.
+        # ``linecache`` shows the lines to tracebacks, inspect.getsource and TensorFlow's autograph.
         linecache.cache[filename] = (len(runs), None, runs.splitlines(keepends=True), filename)
         with user_code():
             _run(runs, filename, namespace)
@@ -128,7 +129,7 @@ def _describe(error: BaseException) -> UserCodeError:
     if frames:
         line, filename = frames[-1].lineno, frames[-1].filename
     elif mentioned := _FRAME_IN_MESSAGE.findall(text_of(error)):
-        # Raised while TensorFlow ran a graph, so the frames of the user's code are in the text only.
+        # An error raised while TensorFlow ran a graph has the frames of the user's code in its text only.
         filename, line = mentioned[-1][0], int(mentioned[-1][1])
     return UserCodeError(
         _of_whom(filename) + message,
@@ -203,7 +204,8 @@ def _without_frames(text: str) -> str:
         if _ANY_FRAME.match(line):
             below_frame = True
             continue
-        # The one line of source under a frame, which TensorFlow leaves empty; markers such as ^^^^ may follow it.
+        # One line of source follows each frame, which TensorFlow leaves empty. Markers such as ^^^^ may follow that
+        # line.
         source, below_frame = below_frame and (not line.strip() or line[0].isspace()), False
         stripped = line.strip()
         if source or (stripped and _MARKER.match(line)) or _HEADING.match(stripped):

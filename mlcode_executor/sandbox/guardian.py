@@ -53,7 +53,7 @@ def stand_by(warmth: Warmth, listener: socket.socket, lifeline: int, taken: int)
     """
     os.setsid()
     for descriptor in warmth.private_descriptors:
-        # -1 where there is none.
+        # A descriptor of -1 stands for a missing one.
         with contextlib.suppress(OSError):
             os.close(descriptor)
     guardian = _Guardian(warmth)
@@ -121,7 +121,7 @@ class _Guardian:
             try:
                 connection, _ = listener.accept()
             except (BlockingIOError, ConnectionAbortedError):
-                # Another guardian took it, or the client left.
+                # Another guardian took the connection, or the client left.
                 continue
             channel = Channel(connection, accept_descriptors=True)
             try:
@@ -130,7 +130,7 @@ class _Guardian:
                     return _Request(channel, document, descriptors)
                 channel.send(self._status(), deadline=time.monotonic() + _REPORT_SECONDS)
             except (ChannelClosed, FrameError, TimeoutError):
-                # The client left before it asked for anything.
+                # The client left before it sent a request.
                 pass
             channel.close()
 
@@ -203,7 +203,7 @@ class _Guardian:
             if process in ready:
                 break
             if ready:
-                # The runner closed its side or died.
+                # The runner's end is readable only when the runner has closed it or died.
                 self._end(process, "")
                 break
             if deadline is not None and time.monotonic() >= deadline:

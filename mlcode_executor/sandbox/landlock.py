@@ -12,7 +12,7 @@ from mlcode_executor.sandbox.system import raw_syscall
 
 __all__ = ["Rules", "abi_version"]
 
-# The same numbers on every architecture.
+# Numbers of Landlock's system calls, which are the same on every architecture.
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _CREATE_RULESET_VERSION = 1
 _RULE_PATH_BENEATH = 1

@@ -126,7 +126,7 @@ class Sandbox:
         if self.level is Level.OFF:
             return
         system.drop_capabilities()
-        # After the last change of credentials, which would undo it.
+        # The signal at the parent's death is requested after the last change of credentials, which would undo it.
         system.die_with_parent(signal.SIGKILL)
         system.forbid_new_privileges()
         if self.landlock_abi:
@@ -137,7 +137,7 @@ class Sandbox:
         """In the guardian, after the process has ended: remove its remains."""
         if self.level is not Level.NAMESPACES:
             shutil.rmtree(scratch, ignore_errors=True)
-            # The server may have ended before. While it runs, its own folder must not be removed with this one.
+            # The fork server may have ended before this process, and then nobody else removes its folder.
             remove_if_unused(self.folder)
 
     def self_test(self) -> None:
@@ -180,7 +180,8 @@ def remove_if_unused(folder: Path) -> None:
 
 def _rules(scratch: str, *, gpu: bool) -> landlock.Rules:
     devices = [*namespaces.DEVICES, *(namespaces.gpu_devices() if gpu else [])]
-    # Only the process's own entry, because the rest of procfs shows other processes at level 2.
+    # Of procfs a process may read only its own entry and facts about the machine, because the rest shows other
+    # processes at level 2.
     readable = [
         *namespaces.readable_trees(),
         "/proc/self",

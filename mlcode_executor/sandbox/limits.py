@@ -15,7 +15,8 @@ __all__ = ["Limits", "private_memory"]
 _MEBIBYTE = 1 << 20
 _MIN_SCRATCH_BYTES = 64 * _MEBIBYTE
 _SCRATCH_BYTES_WITHOUT_LIMIT = 1 << 30
-# TensorFlow starts several threads for each core; counted per user namespace, so of use at level 1 only.
+# Limit of threads, because TensorFlow starts several for each core. The kernel counts them per user namespace, so the
+# limit has an effect at level 1 only.
 _MAX_THREADS = 2048
 _MAX_DESCRIPTORS = 512
 

@@ -14,7 +14,7 @@ import sys
 import tempfile
 from typing import NoReturn
 
-# Imported here, in the warm process, because NumPy would otherwise load it lazily in every child.
+# ``numpy.random`` is imported in the warm process, because NumPy would otherwise load it lazily in every child.
 import numpy.random
 
 from kafkaml.errors import BrokenError, KafkaMLError, SandboxUnavailable
@@ -69,7 +69,7 @@ def run(runtime: Runtime, module: RuntimeModule, sandbox: Sandbox, scratch: str,
 
 
 def _ignore(_event: str, _data: object) -> None:
-    """There is no listener for events yet."""
+    """Drop an event: nobody listens to events of the warm-up."""
 
 
 def _isolate_descriptors(link: int, guardian: int) -> None:
@@ -105,8 +105,8 @@ def _new_environment(runtime: Runtime, scratch: str) -> None:
         CUDA_VISIBLE_DEVICES="",
         **environment_of(runtime, scratch),
     )
-    # Reset it, because code in the fork server cached it for another folder.
+    # Reset the temporary folder, because code in the fork server may have cached another one.
     tempfile.tempdir = None
-    # Seed again, because every child would otherwise draw the same numbers.
+    # Seed the random generators again, because every child would otherwise draw the same numbers.
     random.seed()
     numpy.random.seed()

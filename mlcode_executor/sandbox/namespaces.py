@@ -84,7 +84,7 @@ def enter_view(folder: Path, *, remove: bool = False) -> None:
     system.make_mounts_private()
     system.mount("view", hook, "tmpfs", system.MS_NOSUID | system.MS_NODEV, "mode=755,size=16m")
     _fill(hook)
-    # Keeps the folder accessible once the rest of the old root is out of reach.
+    # The descriptor keeps the folder accessible once the rest of the old root is out of reach.
     above = os.open(folder.parent.parent, os.O_PATH | os.O_DIRECTORY)
     system.pivot_into(hook)
     if remove:

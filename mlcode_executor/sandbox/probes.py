@@ -56,14 +56,14 @@ def _libc_fails(name: str, *arguments: int) -> bool:
 
 
 def _other_processes() -> bool:
-    # At level 2 procfs may list them, but nothing in them opens.
+    # At level 2 procfs may list other processes, but no file of theirs opens.
     with suppress(OSError):
         others = [entry for entry in os.listdir("/proc") if entry.isdigit() and int(entry) != os.getpid()]  # noqa: PTH208
         return all(_opens_nothing(f"/proc/{other}/environ") for other in others)
     return True
 
 
-# Each returns True where the attempt was stopped.
+# Each probe returns True where its attempt was stopped.
 PROBES: Mapping[str, Callable[[], bool]] = {
     "read files of the machine": _reads_no_host_file,
     "write outside the scratch folder": lambda: _opens_nothing("/usr/kml-probe", "w"),

@@ -19,7 +19,7 @@ from mlcode_executor.sandbox.system import machine
 
 __all__ = ["build_filter", "install"]
 
-# linux/audit.h
+# Architectures as ``linux/audit.h`` numbers them.
 _ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 # Calls of the x32 interface have this bit; their numbers mean other calls.
 _X32_BIT = 0x40000000

@@ -168,7 +168,7 @@ def drop_capabilities() -> None:
         try:
             _prctl("drop from bounding set", _PR_CAPBSET_DROP, capability)
         except OSError:
-            # This is past the last capability, or one that we may not drop. Without privilege the bounding set is
+            # The kernel has no further capability, or we may not drop this one. Without privilege the bounding set is
             # useless anyway.
             break
     _prctl("clear ambient set", _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
