@@ -90,7 +90,7 @@ class Changelog:
         self._client = client
         self._topic = topic
         self._read = read
-        # Whether this process should end; ``read`` then stops early.
+        # Says whether this process should end; ``read`` then stops early.
         self._gives_up = gives_up
         self._clock = clock
         self._wall_clock = wall_clock

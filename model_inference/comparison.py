@@ -53,7 +53,7 @@ class ComparisonCounter:
     ) -> None:
         """Count the last outputs (n, ...) of both models for the same n records, and the ``keys`` of those.
 
-        The rows of ``*_failed`` mean nothing. ``seconds``: how long each took.
+        The rows of ``*_failed`` mean nothing. ``seconds``: how long each model took.
         """
         both = np.ones(len(keys), bool)
         for failed in (champion_failed, challenger_failed):

@@ -38,7 +38,8 @@ logger = get_logger(__name__)
 Array = npt.NDArray[Any]
 
 _LOAD_TIMEOUT_SECONDS = 120.0
-# A warm server forks in milliseconds; one that is being replaced is back within seconds.
+# Time limit of a start from the warm server. It forks in milliseconds, and while it is being replaced it is back within
+# seconds.
 _WARM_START_TIMEOUT_SECONDS = 15.0
 
 

@@ -23,7 +23,8 @@ __all__ = ["SOURCE_TIMESTAMP_HEADER", "OutputTopics", "TopicLimits", "TopicWatch
 
 logger = get_logger(__name__)
 
-# When the input record happened, in milliseconds since 1970, where the answer is stamped with another time.
+# The header for the time of the input record, in milliseconds since 1970, where the answer is stamped with another
+# time.
 SOURCE_TIMESTAMP_HEADER = "kml-source-timestamp"
 
 _NEVER = 1 << 62

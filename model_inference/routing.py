@@ -91,9 +91,9 @@ class OutputRouter:
 class CascadeRouter:
     """A prediction with a confidence of at least the limit is the answer; below it the intermediate goes up.
 
-    Exactly one of the two (Teerapittayanon et al., "Distributed Deep Neural Networks over the Cloud, the Edge and End
-    Devices", 2017, with the confidence in the place of their entropy). The intermediate is float32, little-endian, in C
-    order and without any frame, as a RAW reader expects. A score that is not finite gets no answer.
+    A sample gives exactly one of the two (Teerapittayanon et al., "Distributed Deep Neural Networks over the Cloud, the
+    Edge and End Devices", 2017, with the confidence in the place of their entropy). The intermediate is float32,
+    little-endian, in C order and without any frame, as a RAW reader expects. A score that is not finite gets no answer.
     """
 
     def __init__(self, topic: str, cascade: Cascade) -> None:

@@ -337,8 +337,8 @@ class _Replica:
         )
 
     def _counts_path(self) -> Path:
-        # Named after the group, which is unique even for an inference with the same number after the database was
-        # recreated.
+        # The file is named after the group, which is unique even for an inference with the same number after the
+        # database was recreated.
         return Path(self._job.state_dir) / "run" / "counts" / f"{self._plan.group}.{self._job.replica}"
 
     def _warnings(self) -> list[str]:
@@ -439,6 +439,6 @@ def _include(codec: Codec, names: Sequence[str]) -> None:
 def _router(plan: InferencePlan) -> OutputRouter | CascadeRouter:
     if plan.cascade is not None:
         return CascadeRouter(plan.output_topic, plan.cascade)
-    # Checked also where nothing is carried yet, because that may change at any time.
+    # Answers are checked as if they carried as much as possible, because what they carry may change at any time.
     included = MAX_INCLUDED_BYTES if plan.input_format == InputFormat.COLUMNS else 0
     return OutputRouter(plan.output_topic, tier=bool(plan.tier), included_bytes=included, classes=plan.model.classes)

@@ -118,13 +118,14 @@ class LoopStats:
         self._limit: float | None = None
         self._before_limit = (0, 0)
         self._confidence = _NO_CONFIDENCE
-        # None while no partitions are held, whose lag somebody else knows.
+        # None while this replica holds no partition. Other replicas then know the lag.
         self._lag: int | None = None
         self._commits = 0
         self._latencies: deque[float] = deque(maxlen=_MAX_LATENCIES)
         self._all_latencies = definitions.REPLICA_LATENCY.distribution()
         self._batches = definitions.REPLICA_BATCH.distribution()
-        # None until something was measured: 0 ms would be a claim. When it was measured, by the clock.
+        # The percentiles are None until something was measured, because 0 ms would be a claim. The time of measurement
+        # is by the clock.
         self._percentiles: tuple[float | None, float | None] = (None, None)
         self._measured_at = 0.0
         self._last_refusal = ""

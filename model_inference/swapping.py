@@ -200,7 +200,7 @@ class Swapper:
         self._ended = True
         self._news.wake()
         self._taken.set()
-        # The process of a model that is still being loaded ends with this one.
+        # The wait is limited. The process of a model that is still being loaded ends with this process.
         self._thread.join(_CLOSE_SECONDS)
         offered = [] if self._offer is None else self._offer.models
         for model in [*self._now.models, *offered, *([] if self._spare is None else [self._spare])]:
@@ -218,7 +218,7 @@ class Swapper:
         try:
             plan = self._fetch_plan()
         except ApiError as error:
-            # The reporter finds out whether this attempt is over.
+            # Only the reporter finds out whether this attempt is over, so just fetch the plan again later.
             logger.warning("the plan cannot be fetched", reason=error.message)
             self._news.wait(_AGAIN_SECONDS)
             return

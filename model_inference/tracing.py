@@ -1,7 +1,8 @@
 """Tracing: an inference's spans in the trace of a record, from its sender to the reader of its answer.
 
-Made by ``service`` where ``KML_TRACING`` asks for it, called by the publisher. A record takes part whose sender wrote a
-W3C ``traceparent`` that is sampled; its answer carries one of the same trace onward. Others pass as they came.
+Made by ``service`` where ``KML_TRACING`` asks for it, called by the publisher. A record takes part if its sender wrote
+a W3C ``traceparent`` that is sampled. Its answer then carries a ``traceparent`` of the same trace. Headers of other
+records pass unchanged.
 
 Names by the semantic conventions of OpenTelemetry for messaging (https://opentelemetry.io/docs/specs/semconv/messaging/):
 
@@ -34,8 +35,8 @@ _SERVICE = "kafka-ml-inference"
 class Tracing(Closing):
     """Spans of one replica, sent in the background; a context manager whose end sends what is left.
 
-    Where to, how many and under which name say the environment's ``OTEL_*``. Raises SettingsError when the packages
-    are missing, or the environment asks for a protocol that they lack.
+    The environment's ``OTEL_*`` say where spans are sent, how many, and under which name. Raises SettingsError when the
+    packages are missing, or the environment asks for a protocol that they lack.
     """
 
     def __init__(self, *, inference: int, group: str) -> None:
@@ -88,7 +89,7 @@ class Tracing(Closing):
         followed = [context for carrier in carriers if (context := self._sampled(carrier)) is not None]
         span = self._tracer.start_span(
             f"process {batch.topic}",
-            # An empty context, so that the span is not a child of whatever else this thread does.
+            # The context is empty, so that the span is not a child of whatever else this thread does.
             context=self._api.Context(),
             kind=self._api.SpanKind.CONSUMER,
             attributes={
@@ -148,5 +149,7 @@ def _headers_of(batch: Batch) -> Iterable[Headers | None]:
 
 
 def _carrier(headers: Headers) -> dict[str, str]:
-    """Return what a record's headers say of its trace; empty where they say nothing. The last of a name counts."""
+    """Return what a record's headers say of its trace; empty where they say nothing. Of several headers with one name
+    the last counts.
+    """
     return {name: (value or b"").decode("latin-1") for name, value in headers if name in (_TRACEPARENT, _TRACESTATE)}

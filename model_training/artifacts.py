@@ -18,7 +18,7 @@ from model_training.trained_model import TrainedModel
 
 __all__ = ["SavedFiles", "in_order_of_worth"]
 
-# Answers of the backend that concern this one file: its size, its name, its content.
+# Status codes by which the backend refuses a single file: for its size, its name or its content.
 _REFUSED_FILE_STATUS = frozenset({400, 413, 422})
 _WEIGHTS = (".safetensors", ".weights.h5")
 

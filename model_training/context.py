@@ -46,7 +46,7 @@ class RunContext:
     ``reporters`` are those of the models that the run trains, by name. ``read_slice`` reads the announced stream (its
     callback raises when the run ends early), ``open_reader`` gives a reader of streams without end, ``start_process``
     starts the model process of a plan; ``scratch`` is an empty folder that the caller removes. ``interrupts`` end the
-    run from outside. ``stop_asked`` says whether the backend wants its end, as opposed to a machine that shuts down.
+    run from outside. ``stop_asked`` says whether a user wants the run to end; otherwise the machine is shutting down.
     ``fetch_checkpoint`` gives the file of the plan's checkpoint. Checkpoints after epochs are at least
     ``checkpoint_seconds`` apart.
     """

@@ -27,9 +27,9 @@ logger = get_logger(__name__)
 
 # Checkpoints may take at most a twentieth of the training's time.
 _TRAINING_FOR_EACH_SECOND = 19.0
-# A backend that is unavailable for longer gets the next checkpoint instead.
+# How long one upload is tried. A backend that is unavailable for longer gets the next checkpoint instead.
 _PATIENCE_SECONDS = 30.0
-# Answers that concern the file itself, its size or its name, and would be the same for every later one.
+# Status codes by which the backend refuses the file for its size or name. It would refuse every later checkpoint too.
 _REFUSED_FILE_STATUS = frozenset({400, 413, 422})
 
 

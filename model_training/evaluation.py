@@ -27,7 +27,8 @@ from model_training.confusion import MAX_CLASSES, classes_of
 __all__ = ["class_baseline", "curves", "residuals", "value_baseline"]
 
 _QUANTILES = (0, 0.05, 0.5, 0.95, 1)
-# What a page lets people choose from, and how much of it is lost where a score was a float32.
+# The thresholds that users can choose on a page. A score that equals one may be this much below it, because it was a
+# float32.
 _THRESHOLDS = np.linspace(0, 1, 101)
 _SAME = 1e-7
 
@@ -95,7 +96,8 @@ def curves(
     alarms = last + 1 - hits
     recall = np.append(0.0, hits / positives)
     false_rate = np.append(0.0, alarms / negatives)
-    # The last not below each threshold that a page offers, which then shows what the test counted, and some between.
+    # A curve keeps the last point not below each threshold that a page offers, so that the page shows what the test
+    # counted. It also keeps some points between.
     offered = np.searchsorted(-scores[last], _SAME - _THRESHOLDS, side="right") - 1
     even = np.linspace(0, len(last) - 1, min(len(last), MAX_POINTS - len(_THRESHOLDS))).round().astype(int)
     kept = np.unique(np.append(even, offered[offered >= 0]))

@@ -46,7 +46,8 @@ class Trial:
 
     ``sample`` are features (n, *sample_shape) of its training. ``test`` gives the metrics; ``no_test`` is the reason
     when it is None. ``shown`` are the samples of the confusion matrix, ``decoded`` their features as they were decoded.
-    ``validation`` are samples held out of the training. ``test`` may be the same ones; ``tested`` names which.
+    ``validation`` are samples held out of the training. ``test`` may be the same samples; ``tested`` names the part
+    that ``test`` comes from.
     """
 
     sample: NDArray[Any]

@@ -64,7 +64,7 @@ class WindowFit:
 
     @property
     def warnings(self) -> list[str]:
-        """What to tell of it."""
+        """Warnings for the user about how the samples were handed over."""
         return [*self.notes, *(f"{message}; it was trained all the same" for message, _ in self.doubts)]
 
     def arrays(self, window: Window) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -17,7 +17,7 @@ from model_training.windows import Limits
 
 __all__ = ["Terms"]
 
-# Arguments of fit that say something of windows, by the names that all frameworks know them by.
+# Arguments of fit that apply to windows, by their common names in all frameworks.
 _PASSES, _SHUFFLE = "epochs", "shuffle"
 
 
@@ -46,7 +46,7 @@ class Terms:
                 seconds=settings.message_poll_timeout / 1000,
                 idle_seconds=None if settings.indefinite else settings.stream_timeout / 1000,
             ),
-            # As a fraction, because 0.29 of 100 is 28.999... in floating point.
+            # The share is a Fraction, because 0.29 of 100 is 28.999... in floating point.
             held_out=HeldOut(rate=Fraction(rate).limit_denominator(1_000_000_000), seed=plan.seed % 2**64),
             rule=PromotionRule.of(settings, validation_rate=rate),
             semi_supervised=plan.semi_supervised,

@@ -85,7 +85,7 @@ class LabelFacts:
                 lost += len(chunk) - len(values)
                 whole = whole and bool((np.floor(values) == values).all())
             if len(values):
-                # Kept as Python numbers, so that 64-bit integers stay exact.
+                # The bounds are Python numbers, so that 64-bit integers stay exact.
                 smallest, largest = min(smallest, values.min().item()), max(largest, values.max().item())
         return cls(count, lost, smallest, largest, whole)
 
@@ -284,7 +284,7 @@ def _refuse_lost(facts: LabelFacts, kind: LabelKind) -> None:
     if not facts.lost:
         return
     text = f"{facts.lost} of the stream's {facts.count} labels are NaN or infinite"
-    # The user's own loss may ignore them.
+    # The user's own loss may ignore labels that are not finite.
     if kind is not LabelKind.UNKNOWN or not facts.known:
         raise DataMismatch(
             f"{text}: the loss, and with it every weight, would not be a number after the first of them",

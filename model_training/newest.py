@@ -14,7 +14,8 @@ from model_training.model_session import Samples
 
 __all__ = ["Newest", "share", "shared"]
 
-# With this many samples a share of 0.8 has a standard error of 0.009, so a gain of 0.05 is more than chance.
+# Most samples that are kept. With this many, a share of 0.8 has a standard error of 0.009, so a gain of 0.05 is more
+# than chance.
 _MAX_SAMPLES = 2000
 _MAX_BYTES = 64 << 20
 
@@ -73,6 +74,6 @@ def shared(array: NDArray[Any], rows: NDArray[np.intp] | None = None) -> SharedA
     if rows is None:
         copy.array[...] = array
     else:
-        # Mode "raise" would gather into another buffer first.
+        # ``numpy.take`` with mode "raise" would gather into another buffer first.
         np.take(array, rows, axis=0, out=copy.array, mode="clip")
     return copy

@@ -204,7 +204,7 @@ class Parts:
         metrics = self._metrics
 
         def evaluate(number: int, samples: Samples) -> Mapping[str, float]:
-            """All exits are evaluated together."""
+            """Return the metrics of exit ``number``; all exits are evaluated together, once."""
             nonlocal whole
             if whole is None:
                 whole = session.evaluate(samples)

@@ -29,9 +29,9 @@ logger = get_logger(__name__)
 
 # Warn when one class has more than this share. Data are rarely like that, and the next round would reinforce it.
 _MOST_OF_ONE_CLASS = 0.9
-# Fewer samples say nothing about a share.
+# Fewer samples than this say nothing about a share.
 _ENOUGH = 20
-# Counts of more classes are not worth reporting.
+# Counts per class are reported up to this many classes.
 _MAX_COUNTED = 256
 _ROWS, _CLASSES = "pseudo_rows", "pseudo_classes"
 _HINT = "deploy the model without semi-supervised, or give it a loss over classes, for example a crossentropy"

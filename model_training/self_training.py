@@ -129,6 +129,8 @@ class SelfTraining:
             path.unlink(missing_ok=True)
 
     def _around(self, epochs: int | None = None) -> Around:
-        """Return the state of the round for checkpoints; ``epochs`` were done before it, where that has changed."""
+        """Return the state of the round for checkpoints. ``epochs`` is how many were done before the round; None means
+        as many as noted last.
+        """
         before = self._checkpoints.around.epochs if epochs is None else epochs
         return Around(epochs=before, document=self._rounds.to_json(), arrays=self._rounds.arrays)

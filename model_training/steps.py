@@ -15,7 +15,7 @@ __all__ = ["Steps", "Warnings"]
 
 T = TypeVar("T")
 
-# More are read by nobody.
+# Most warnings that are kept, because nobody reads more.
 _MAX_TEXTS = 200
 
 

@@ -54,7 +54,7 @@ class SubModel(TrainedModel):
 
     @property
     def answers_once(self) -> bool:
-        # The other output goes up.
+        # A sub-model has one answer, because its other output goes up.
         return True
 
     @property

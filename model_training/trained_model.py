@@ -142,7 +142,7 @@ class TrainedModel:
         with SharedArray.allocate((features.shape[0], width), np.float32, writable=True) as out:
             arrays = {"features": features, "out": out}
             self._call("predict_scores", {"batch_size": self._plan.batch_size}, arrays=arrays)
-            # Copy them, because the process can still write to memory that it was given.
+            # Copy the answers, because the process can still write to memory that it was given.
             return out.array.copy()
 
     def check_answers(self, sample: NDArray[Any]) -> Sequence[str]:
@@ -161,7 +161,7 @@ class TrainedModel:
             confidence.array[:] = np.nan
             arrays = {"features": features, "out": out, "confidence": confidence}
             answer = self._call("predict_classes", {"batch_size": self._plan.batch_size}, arrays=arrays)
-            # Copy them, because the process can still write to memory that it was given.
+            # Copy the answers, because the process can still write to memory that it was given.
             predicted, probability = out.array.copy(), confidence.array.copy()
         classes = whole(answer.get("classes"))
         if len(predicted) and not 0 <= predicted.min() <= predicted.max() < classes:

@@ -98,7 +98,7 @@ class ContractSource:
             # Another attempt continues after the last window with samples and must learn from the same records.
             self._early, self._compiled, self._learnt = everything, None, None
             self.least = 2 * len(everything.places)
-        # Failures of early records were reported already.
+        # Failures of early records are left out, because they were reported already.
         return rows, [(int(at[index]), error) for index, error in failures if at[index] >= 0]
 
     def tell(self, rows: Rows) -> Decided:
@@ -153,7 +153,7 @@ class ContractSource:
             rows = rows.where(np.argsort(origins))
         if rows.labels is None or self.contract.window is None:
             return rows
-        # A record without a label counts in the windows of others.
+        # A record without a label was needed for the windows of others, but is not a sample itself.
         missing: NDArray[Any] = np.isnan(rows.labels) if rows.labels.dtype.kind == "f" else rows.labels < 0
         labelled: NDArray[Any] = np.asarray(~missing.any(axis=tuple(range(1, missing.ndim))))
         return rows.where(labelled)

@@ -129,7 +129,8 @@ class WindowDecoder:
 
     def _unlabelled(self, taken: Taken) -> NDArray[np.generic]:
         if self._decided is None:
-            # The shape is not known yet, and no model has learnt to label them.
+            # Unlabelled records are only counted while the shape of a sample is unknown. No model could label them yet
+            # either.
             self._early += len(taken.places)
             return np.zeros(0)
         return self._samples(taken, labelled=False).features
@@ -239,7 +240,8 @@ class _CodecSource:
 
 def _chained(before: str, arrays: Sequence[NDArray[np.generic]]) -> str:
     if not any(map(len, arrays)):
-        # Such a window becomes part of the next one when it is learnt again.
+        # A window without samples does not change the digest, because it becomes part of the next window when that is
+        # learnt again.
         return before
     digest = hashlib.sha256(bytes.fromhex(before))
     for array in arrays:

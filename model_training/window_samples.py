@@ -27,7 +27,7 @@ __all__ = ["Ahead", "Order", "Ordering", "WindowSamples"]
 # At most this many samples per window are tried before the model learns them. Trying all of a larger window would take
 # a quarter of the learning time, for digits of the score that are chance.
 _MAX_TRIED = 2000
-# Distinct from the numbers of passes, which seed orders too.
+# Seeds of rounds begin here, so that they differ from the numbers of passes, which seed orders too.
 _ROUNDS = 1 << 32
 
 

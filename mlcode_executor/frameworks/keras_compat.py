@@ -25,7 +25,7 @@ _MODES = ("disable_eager_execution", "disable_v2_behavior", "disable_v2_tensorsh
 
 @cache
 def accept_old_code() -> None:
-    """Make the calls of old code do nothing. Called once per process, before user code runs."""
+    """Let calls of old code succeed. Called once per process, before user code runs."""
     accept_integer_shapes()
     seed_generators()
     for holder, names in _SET_UP.items():

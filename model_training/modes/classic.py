@@ -65,7 +65,7 @@ def run(context: RunContext) -> Sequence[TrainedPart]:
             if plan.semi_supervised is None:
                 fitting.fit(data.training)
             else:
-                # It calls ``fit`` once per round.
+                # Self-training calls ``fit`` once per round.
                 rounds = SelfTraining(plan.semi_supervised, session, data, part, checkpoints)
                 rounds.run(fitting.fit, resumed)
             failpoint("training.fitted")

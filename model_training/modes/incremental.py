@@ -1,9 +1,9 @@
 """Incremental training: learns an unbounded stream window by window, and keeps the state after each.
 
-``_Learner.learn`` tells the whole story of a window in order: tried before it is learnt, learnt (where that is asked
-for with the unlabelled samples that the model is sure of), validated, compared with the champion, reported, kept. One
-window is one step. However the attempt ends, another one continues after the last kept window and learns the next one
-identically.
+``_Learner.learn`` tells the whole story of a window in order. The model is tried on the window, learns it, is
+validated, and is compared with the champion; the result is reported and kept. In semi-supervised training the model
+also learns the unlabelled samples that it is sure of. One window is one step. However the attempt ends, another one
+continues after the last kept window and learns the next one identically.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ __all__ = ["run"]
 
 logger = get_logger(__name__)
 
-# Samples to try a trained model on where none were held out: enough for a batch.
+# Number of samples to try a trained model on where none were held out: enough for a batch.
 _SAMPLE_ROWS = 64
 
 
@@ -67,8 +67,8 @@ def run(context: RunContext) -> Sequence[TrainedPart]:
         try:
             return learner.run()
         except ModelProcessDied as died:
-            # Killed from outside, which is not the model's fault. After an attempt without progress the backend
-            # decides.
+            # A process that was killed from outside is started again, because the model is not to blame. After an
+            # attempt without progress the backend decides.
             if died.reason != LimitReason.KILLED or learner.kept == kept:
                 raise
             logger.warning("the model process was killed, going on from the last window kept", cause=died.message)
@@ -259,7 +259,7 @@ class _Learner:
         self._state.unlearnable.check(records, records)
 
     def _compare(self, rule: PromotionRule) -> KafkaMLError | None:
-        """Compare with the champion on the held-out samples, and make a version of what is enough better.
+        """Compare the model with the champion on the held-out samples, and make it a version if it is better by enough.
 
         Returns what ended the model process while it wrote the version's files; the version has the files written
         before.
