@@ -90,7 +90,7 @@ def create_chain(
         for text in texts or []:
             places, value = _meant(text, proposed.tiers)
             if name == "upper_bootstrap_servers" and len(places) == len(tiers):
-                # All that hand something up.
+                # The address of the upper cluster goes to all tiers but the last, which hands nothing up.
                 places = places[:-1]
             for place in places:
                 tiers[place][name] = meaning(value)

@@ -37,7 +37,7 @@ _Kafka = Annotated[str | None, typer.Option("--kafka", help="The platform's Kafk
 _BackendUrl = Annotated[str | None, typer.Option(help="This platform's API, as pods there reach it.")]
 _Image = Annotated[str | None, typer.Option(help="Images there, e.g. registry:5000/kafka-ml/{component}:0.1.0.")]
 _GpuResource = Annotated[str | None, typer.Option(help="Name of a GPU there, e.g. nvidia.com/gpu.")]
-# Parameters that are not the platform's fields, but where those are.
+# Options that name a file with a field's value, or hold several fields, rather than one field of the API.
 _READ = ("token_file", "ca_file", "kafka")
 _Keda = Annotated[bool | None, typer.Option("--keda/--no-keda", help="KEDA is installed there.")]
 

@@ -120,7 +120,7 @@ def send(
     samples = open_samples(file, options)
     more: Samples | None = None
     if unlabelled is not None:
-        # Use the same columns of a table, whether or not the other one has labels.
+        # The unlabelled table is read with the same columns of features, whether or not it has a column of labels.
         names = features if unlabelled.suffix in (".npy", ".npz") else features or ",".join(samples.features)
         as_unlabelled = replace(options, features=names, labels="", with_labels=False, label_required=False)
         more = open_samples(unlabelled, as_unlabelled)
@@ -247,8 +247,8 @@ def _send(
             sink.flush()
             complete = True
         finally:
-            # The stream is announced only when all of it was acknowledged; closing without announcing never fails
-            # silently.
+            # The stream is announced only when all of it was acknowledged. ``online_close`` closes without an
+            # announcement.
             if announce and complete:
                 sink.close()
             else:

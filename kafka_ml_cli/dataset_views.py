@@ -29,7 +29,7 @@ __all__ = [
 MAX_VALUES = 3
 _BARS = "▁▂▃▄▅▆▇█"
 _SEVERITIES = {"error": "red", "warning": "yellow", "info": "dim"}
-# Of a sample: what a line has room for.
+# Most numbers of a sample that are printed, because a line has room for no more.
 _MAX_NUMBERS = 6
 
 
@@ -76,7 +76,7 @@ def _slice(version: DatasetVersion) -> str:
 
 
 def _since(version: DatasetVersion) -> str:
-    # A time before any record: all that Kafka keeps.
+    # The time 0 is before any record and means all records that Kafka keeps.
     if version.since is None or version.since.timestamp() == 0:
         return "from the oldest record on"
     return f"since {version.since:%Y-%m-%d %H:%M:%S}"
@@ -243,7 +243,7 @@ def _label(sample: PreviewSample) -> str:
 def _input(sample_input: SampleInput, *, named: bool) -> str:
     """Return the numbers of a sample, of a window those of its last record."""
     width = sample_input.shape[-1] if sample_input.shape else 1
-    last = sample_input.values[-width:] if len(sample_input.shape) == 2 else sample_input.values  # a window, or a list
+    last = sample_input.values[-width:] if len(sample_input.shape) == 2 else sample_input.values  # two axes: a window
     more = ", ..." if len(last) > _MAX_NUMBERS else ""
     shape = f"{_shape(sample_input.shape)} ... " if math.prod(sample_input.shape) > len(last) else ""
     numbers = ", ".join(f"{value:.4g}" for value in last[:_MAX_NUMBERS])

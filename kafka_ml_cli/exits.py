@@ -13,17 +13,17 @@ class ExitCode(IntEnum):
     """What scripts can rely on; also shown by ``kafka-ml --help``."""
 
     OK = 0
-    # A training, an inference or the platform failed; or something is broken.
+    # A training, an inference or the platform failed, or Kafka-ML itself has a fault.
     FAILED = 1
     # Wrong usage, or the input was refused: fix it and try again.
     REFUSED = 2
     # The platform or the broker cannot be reached.
     UNREACHABLE = 3
-    # There is no such thing.
+    # The object that the command names does not exist.
     NOT_FOUND = 4
     # The token is wrong or expired, or its owner may not do this.
     NOT_ALLOWED = 5
-    # It did not happen within the time limit.
+    # What the command waited for did not happen within the time limit.
     TIMED_OUT = 6
     INTERRUPTED = 130
 

@@ -59,7 +59,7 @@ def lines_of(found: InputCheck, result: int) -> Iterator[str]:
         yield f"{found.topic} {there}: nothing can be said of what it will hold"
         return
     place = f"the newest record of {found.topic}[{record['partition']}]@{record['offset']}"
-    # Why it is not decoded comes below; here is what it looks like.
+    # Show what the record looks like. The reason why it is not decoded follows below.
     yield f"{place}: {value_text({**record, 'decoded': {**record['decoded'], 'error': None}}) or '(no value)'}"
     if reason is not None:
         yield f"result {result} cannot read it: {reason.message}"

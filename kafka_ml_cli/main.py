@@ -95,7 +95,7 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(ExitCode.INTERRUPTED)
     except BrokenPipeError:
-        # The reader (head, less) has seen enough. Python would complain once more while it ends.
+        # The program that reads our output (head, less) has closed it. Python would complain once more at its end.
         sys.stderr.close()
         sys.exit(ExitCode.OK)
 

@@ -21,7 +21,7 @@ def collection(context: typer.Context) -> Any:
 
 
 def say(context: typer.Context, identifier: int, what: str) -> None:
-    """Print ``what`` happened to one of them."""
+    """Print ``what`` happened to the object ``identifier`` of the running command's noun."""
     console().print(f"{noun_of(context).removesuffix('s')} {identifier} {what}")
 
 

@@ -31,12 +31,12 @@ __all__ = [
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Column = tuple[str, Callable[[Any], object]]
 
-# Columns of numbers, which are easier to compare when they end together.
+# Columns of numbers, aligned to the right because numbers are then easier to compare.
 _NUMBERS = frozenset(
     {"id", "records", "records/s", "lag", "predicted", "dead letters", "warming up", "parameters"}
     | {"p50 ms", "p99 ms", "sent up", "restarts", "attempt", "revision"}
 )
-# Without a terminal nothing is folded to fit one.
+# Width of the output without a terminal, where nothing needs to be folded.
 _PIPE_WIDTH = 400
 
 _STATE_STYLES = {

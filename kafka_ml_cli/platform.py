@@ -88,7 +88,7 @@ def _frameworks(text: str) -> tuple[Framework, ...]:
 
 
 def _running(state: StateDir) -> PlatformStatus | None:
-    """What the platform says that runs there, or None."""
+    """Return the status of the platform that runs in ``state``, None where none runs."""
     if not state.is_running():
         return None
     running = state.read_status()
@@ -120,7 +120,7 @@ def _wait_in_background(state: StateDir, pid: int, *, api_only: bool, json: bool
         def on_change(now: PlatformStatus) -> None:
             display.on_change(now)
             if now.api_ready and not links and not json:
-                # Made while the rest starts, because it takes a second.
+                # The login link is made while the rest starts, because making it takes a second.
                 links.append(pool.submit(login_link, state, now))
 
         ready = platform.wait_until_ready(state, pid, timeout_seconds=240, on_change=on_change, api_only=api_only)

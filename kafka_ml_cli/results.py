@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 VersionOption = Annotated[int | None, typer.Option("--version", help="Number of a version; the current one.")]
 
-# Fields of a result that are not printed as they are: what follows them says the same for people.
+# Fields of a result that are not printed as they are. The text below the fields says the same in a readable form.
 _TOLD_ELSEWHERE = (
     "epochs",
     "metrics",
@@ -466,7 +466,7 @@ def print_confusion_matrix(found: ConfusionReport | None) -> None:
 
 
 def _compared(baseline: Baseline, scores: Mapping[Score, float]) -> Text:
-    """Return what always answering the same scores, and whether that is as good."""
+    """Return the score of always giving the same answer, and whether the model is no better than that."""
     from kafkaml.terminal import styled
 
     floor = _metrics(baseline.scores)

@@ -81,7 +81,7 @@ def follow_log(
 ) -> Iterator[str]:
     """Iterate over the parts of a log; with ``follow`` until the run has ended and all of it was read."""
     while True:
-        # Asked before reading, so that what was written up to the end is read after the end was seen.
+        # The state is read before the log, so that once the run has ended everything that it wrote is read.
         ended = not follow or collection.get(identifier).state.ended
         while True:
             part = collection.logs(identifier, offset=offset, replica=replica)

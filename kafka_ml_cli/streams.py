@@ -128,7 +128,7 @@ def _numbers(sample: Mapping[str, Any]) -> str:
 
 
 def _number(value: float | str | None) -> str:
-    # What JSON's readers would round comes as its digits.
+    # A number that readers of JSON would round comes as text.
     return "NaN" if value is None else f"{value:.4g}" if isinstance(value, float | int) else value
 
 

@@ -106,7 +106,7 @@ def delete(context: typer.Context, webhook: int) -> None:
 
 def _shown_once(webhook: Webhook) -> None:
     console().print(f"webhook {webhook.id} tells {webhook.url}; its secret, which is not shown again:")
-    # As it is, so that it can be piped and copied.
+    # The secret is printed without folding or colours, so that it can be piped and copied.
     console().out(webhook.secret)
     console().print(f"next: kafka-ml webhooks ping {webhook.id}", style="dim")
 

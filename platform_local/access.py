@@ -17,7 +17,8 @@ from platform_local.commands import run_manage
 __all__ = ["TOKEN_DAYS", "login_link", "token_is_fresh"]
 
 TOKEN_DAYS = 30
-# Renew it long before it ends, so that a rarely started platform never has an expired one.
+# The token is renewed when it is this old, long before it ends, so that a rarely started platform never has an expired
+# one.
 _RENEW_AFTER_SECONDS = 10 * 24 * 3600
 
 
@@ -36,7 +37,7 @@ def login_link(state: StateDir, status: PlatformStatus) -> str:
 
 
 def _environment_of(state: StateDir, status: PlatformStatus) -> dict[str, str]:
-    """Use the running web server's environment, because this shell may name another database."""
+    """Return the environment of the running web server, because this shell may name another database."""
     for component in status.components:
         if component.name == "web" and component.pid is not None:
             try:

@@ -41,7 +41,7 @@ __all__ = [
 ]
 
 MINIMUM_JAVA = 17
-# All examples of Kafka-ML 1.0 say boostrap_servers='localhost:9094'.
+# All examples of Kafka-ML 1.0 connect to this port: they say boostrap_servers='localhost:9094'.
 OLD_EXAMPLES_PORT = 9094
 
 _PORTS_FILE = "ports.json"
@@ -135,11 +135,11 @@ def listens_for_old_examples(data_dir: Path) -> bool:
 def broker_answers(bootstrap_server: str, *, timeout_seconds: float = 1.0) -> bool:
     """Return whether a plaintext broker answers a Metadata request and knows itself as part of a working cluster.
 
-    Writes the few bytes itself, because an open port says nothing (Kafka listens before it is ready), and a full client
-    takes longer to start than the question to answer.
+    An open port proves nothing, because Kafka listens before it is ready. The request is a few bytes written here,
+    because a full client would take longer to start than the broker takes to answer.
     """
     host, _, port = bootstrap_server.rpartition(":")
-    # Metadata, version 4, correlation 1, client "kafka-ml"; no topics; no creation.
+    # The request is Metadata, version 4, correlation 1, client "kafka-ml", for no topics and without creating any.
     body = struct.pack(">hhih8sib", 3, 4, 1, 8, b"kafka-ml", 0, 0)
     try:
         with socket.create_connection((host, int(port)), timeout=timeout_seconds) as connection:
@@ -148,7 +148,7 @@ def broker_answers(bootstrap_server: str, *, timeout_seconds: float = 1.0) -> bo
             answer = _receive(connection, struct.unpack(">i", _receive(connection, 4))[0])
     except (OSError, ValueError, struct.error):
         return False
-    # Response: correlation, throttle time, number of brokers; an unregistered node reports none.
+    # The response begins with correlation, throttle time and number of brokers. An unregistered node reports no broker.
     _, _, brokers = struct.unpack_from(">iii", answer)
     return bool(brokers > 0)
 
@@ -278,7 +278,8 @@ class EmbeddedBroker:
 
     def _choose_ports(self) -> None:
         remembered_port, controller_port = remembered_ports(self.data_dir)
-        # Clients of this object must find it again, whatever happened to the file.
+        # A port that this object used before comes first, so that its clients find the broker again whatever happened
+        # to the file.
         wanted = self._wanted_port or self.port or remembered_port
         if self._wanted_port and not is_free(wanted):
             raise RefusedError(

@@ -2,9 +2,9 @@
 again.
 
 Application class data sharing (JEP 350, ``-XX:ArchiveClassesAtExit``): the broker answers after half the processor
-time. The archive is made once per Java and set of jars by a broker that only starts and ends. Java looks for itself
-whether an archive fits it and the jars, and starts as if there were none where it does not. The archive belongs to the
-user, like the virtual environment.
+time. The archive is made once per Java and set of jars by a broker that only starts and ends. Java checks whether an
+archive fits it and the jars, and ignores one that does not. The archive belongs to the user, like the virtual
+environment.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from platform_local.jars import BROKER_JARS, KAFKA_VERSION
 
 __all__ = ["archive_options", "archive_path", "make_archive"]
 
-# Writing the archive at the end takes some seconds more than ending.
+# Time limit for the broker's end, which takes some seconds longer when it writes the archive.
 _MAKE_SECONDS = 180.0
 
 
@@ -59,7 +59,7 @@ def make_archive() -> Path:
 def main() -> None:
     """Fetch the jars and make the archive when they are missing, as ``scripts/install`` does."""
     try:
-        # Their hashes are checked at each start of a broker; here it is enough that they are there.
+        # It is enough here that the jars exist, because their hashes are checked at each start of a broker.
         if not BROKER_JARS.are_cached:
             sys.stderr.write(f"==> Fetching Apache Kafka {KAFKA_VERSION} by Maven (44 MB, once)\n")
             BROKER_JARS.ensure()

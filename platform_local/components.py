@@ -1,6 +1,6 @@
 """What a local platform consists of: the commands, environments, probes and order of its components.
 
-The only place that knows them; ``supervisor`` runs them without knowing what they are.
+No other module knows the components; ``supervisor`` runs them without knowing what they are.
 """
 
 from __future__ import annotations
@@ -163,11 +163,11 @@ def _executor(plan: PlatformPlan, env: Mapping[str, str], framework: Framework, 
 
 
 def _onnx(plan: PlatformPlan, env: Mapping[str, str]) -> Component:
-    """Serves trained models in the engine they are converted to; no user code is ever checked with it."""
+    """Return the component that serves converted models with ONNX Runtime. It never checks user code."""
     path = plan.state.run / "fork-onnx.sock"
 
     def prepare() -> list[str]:
-        # Import it when it is its turn, because its own imports would delay the first components.
+        # The fork server is imported when its turn comes, because its own imports would delay the first components.
         from mlcode_executor import fork_server
 
         isolation = ["--isolation", plan.isolation] if plan.isolation else []
@@ -189,10 +189,10 @@ def _listens(path: str) -> bool:
 
 
 def _answers(url: str) -> bool:
-    """Whether a server answers at all in time; being refused is an answer."""
+    """Whether a server answers in time. A refusal is an answer too."""
     parts = urlsplit(url)
-    # This runs twenty times a second while frameworks are imported, and an ``httpx`` client takes 30 ms of a core each
-    # time.
+    # This probe does not use ``httpx``: it runs twenty times a second while frameworks are imported, and a client of
+    # ``httpx`` takes 30 ms of a core each time.
     connection = http.client.HTTPConnection(parts.netloc, timeout=2)
     try:
         connection.request("GET", parts.path)

@@ -45,7 +45,7 @@ _COMFORTABLE_MEMORY_BYTES = 6 * _GIB
 _MINIMUM_MEMORY_BYTES = 3 * _GIB
 _COMFORTABLE_DISK_BYTES = 10 * _GIB
 _MINIMUM_DISK_BYTES = 1 * _GIB
-# Machines of 8 GB have a little less to give.
+# The seminar wants a machine of 8 GB, which has a little less memory to give.
 _SEMINAR_MEMORY_BYTES, _SEMINAR_MINIMUM_BYTES, _SEMINAR_CORES = 7 * _GIB, 5 * _GIB, 2
 _ROOT = Path(__file__).resolve().parents[1]
 _SEMINAR = _ROOT / "examples" / "seminar"
@@ -70,7 +70,7 @@ class Finding:
 
 
 def examine(state: StateDir, *, seminar: bool = False) -> Iterator[Finding]:
-    """Yield one finding after another, as each is made; for the ``seminar`` also of what it needs in addition to the
+    """Yield each finding as it is made. With ``seminar``, also examine what the seminar needs in addition to the
     platform.
     """
     checks: list[Callable[[StateDir], Finding]] = [

@@ -15,7 +15,7 @@ from kafkaml.wire.example import OfferedExample
 __all__ = ["catalogue", "offered"]
 
 _ROOT = Path(__file__).resolve().parents[1]
-# In a clone next to this package; when installed, inside the package of the command line.
+# The examples lie next to this package in a clone, and inside the package of the command line when installed.
 _PLACES = (_ROOT, _ROOT / "kafka_ml_cli" / "packaged")
 
 
@@ -23,7 +23,7 @@ def catalogue() -> ModuleType:
     """Return ``examples.catalogue`` of the clone or of the installed package; RefusedError where there is neither."""
     for root in _PLACES:
         if (root / "examples" / "catalogue.py").is_file():
-            # Put it before other packages with this common name.
+            # The folder comes first in the path, because other packages may have the common name ``examples``.
             if str(root) not in sys.path[:1]:
                 sys.path.insert(0, str(root))
             return importlib.import_module("examples.catalogue")

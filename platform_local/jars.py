@@ -1,4 +1,4 @@
-"""The embedded broker's jars, ``jars.sha256`` lists them. Used by ``platform_local.broker``."""
+"""The embedded broker's jars, which ``jars.sha256`` lists. Used by ``platform_local.broker``."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class MavenFiles:
 
     @property
     def key(self) -> str:
-        """A text that is another one for other files, or for the same ones in another folder."""
+        """A text that differs for other files, and for the same files in another folder."""
         return f"{self.folder}\n{self.sha256.read_text(encoding='ascii')}"
 
     def ensure(self) -> list[Path]:

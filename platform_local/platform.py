@@ -120,7 +120,8 @@ def _plan(options: UpOptions, state: StateDir) -> parts.PlatformPlan:
             state.kafka,
             port=choose_port(port, explicit=options.broker_port is not None, purpose="broker"),
             log_path=state.logs / "broker.log",
-            # A user of any free port, such as many parallel tests, does not want the fixed one in addition.
+            # A caller that accepts any free port, such as one of many parallel tests, does not want the fixed port in
+            # addition.
             also_port=0 if options.broker_port == 0 else OLD_EXAMPLES_PORT,
         )
         kafka = KafkaSettings.model_construct(bootstrap_servers=broker.bootstrap_servers)
@@ -200,7 +201,7 @@ def wait_until_ready(
 ) -> PlatformStatus:
     """Wait until the platform that ``supervisor_pid`` starts is ready, calling ``on_change`` with each new status.
 
-    Raises BrokenError with its words when it ends instead, DeadlineExceeded when it takes too long.
+    Raises BrokenError with the supervisor's words when that ends instead, DeadlineExceeded when it takes too long.
     """
     deadline = time.monotonic() + timeout_seconds
     seen: PlatformStatus | None = None
@@ -233,8 +234,8 @@ def _lives(pid: int) -> bool:
 def down(state: StateDir, *, timeout_seconds: float = 60) -> bool:
     """Stop the platform of ``state`` and everything of it that is left; tell whether there was anything.
 
-    Works for a running platform and for what a killed supervisor left behind. Raises BrokenError where it still runs
-    afterwards.
+    Works for a running platform and for what a killed supervisor left behind. Raises BrokenError where the platform
+    still runs afterwards.
     """
     found = False
     supervisor = _supervisor(state)

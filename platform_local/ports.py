@@ -26,8 +26,8 @@ def free_port() -> int:
 def is_free(port: int) -> bool:
     """Tell whether a server could listen on ``port`` of the loopback address now."""
     with socket.socket() as probe:
-        # Set as servers do, so that connections of an ended server that linger in TIME_WAIT do not make a port look
-        # busy.
+        # SO_REUSEADDR is set, as servers set it, because connections of an ended server that linger in TIME_WAIT would
+        # otherwise make a port look busy.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))

@@ -21,7 +21,7 @@ from platform_local.commands import run_manage
 
 __all__ = ["fingerprint", "is_needed"]
 
-# A database on its way through many migrations, on a slow disk.
+# Time limit that is enough for many migrations of a database on a slow disk.
 _SET_UP_TIMEOUT_SECONDS = 300
 
 

@@ -13,7 +13,7 @@ import psutil
 
 __all__ = ["MARK", "platform_processes"]
 
-# Set by the supervisor in every component; a user's shell never has it, unlike KML_STATE_DIR.
+# The supervisor sets this variable in every component. A user's shell never has it, unlike KML_STATE_DIR.
 MARK = "KML_PLATFORM"
 
 

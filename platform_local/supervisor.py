@@ -229,7 +229,7 @@ class Supervisor:
     async def _end(self, tasks: Sequence[asyncio.Task[None]]) -> None:
         """End everything, group by group; workers after those that would start them again."""
         self._publish(stopping=True)
-        # Those that still wait for another find the platform stopping instead.
+        # Components that still wait for another one are woken, and find that the platform is stopping.
         for event in self._ready.values():
             event.set()
         ended_workers = False
@@ -256,7 +256,7 @@ class Supervisor:
             self._change(name, state=ComponentState.STOPPED, pid=None)
 
     def _end_strays(self) -> None:
-        """End what components started that outlived them or runs without them: our orphans and known strays."""
+        """End processes that components started and that now run without them: our orphans and the known strays."""
         known = self._others | {process.pid for process in self._processes.values()}
         orphans = [child for child in psutil.Process().children() if child.pid not in known]
         strays = [process for process in self._strays() if process.pid not in known]
@@ -267,7 +267,7 @@ class Supervisor:
         known = self._others | {process.pid for process in self._processes.values()}
         for child in psutil.Process().children():
             with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError, ChildProcessError):
-                # Our own session holds what ``prepare`` runs; its caller collects that.
+                # Children in our own session were started by a ``prepare``, which collects them.
                 orphaned = child.pid not in known and os.getsid(child.pid) != os.getsid(0)
                 if orphaned and child.status() == psutil.STATUS_ZOMBIE:
                     os.waitpid(child.pid, os.WNOHANG)

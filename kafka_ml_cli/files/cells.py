@@ -35,7 +35,7 @@ _MISSING_NUMBERS = (
     "<na>",
     "missing",
 )
-# In a column of text "none" and "-" may be names of classes.
+# Words such as "none" and "-" do not mean a missing cell in a column of text, where they may be names of classes.
 _MISSING_TEXTS = ("na", "n/a", "nan", "null", "?", "#n/a", "<na>")
 TRUE_WORDS = ("true", "yes")
 FALSE_WORDS = ("false", "no")

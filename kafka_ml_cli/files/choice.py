@@ -91,7 +91,9 @@ def _guessed_labels(scans: list[ColumnScan], notes: list[str], options: FileOpti
 
 
 def _index_columns(table: Table, scans: list[ColumnScan], notes: list[str]) -> list[int]:
-    """Return columns that hold nothing of their own: numbers of rows without a name, and what a last delimiter made."""
+    """Return the columns without content: row numbers without a name, and the blank column that a delimiter at the end
+    of each row makes.
+    """
     left_out = []
     for scan in scans:
         unnamed = not scan.name or scan.name.lower().startswith("unnamed: ")

@@ -32,7 +32,7 @@ _HEAD_BYTES = 256 << 10
 _HEAD_ROWS = 400
 # A row may be at most as long as a block.
 _BLOCK_BYTES = 8 << 20
-# Tried in this order, because a comma may be a decimal mark and a blank is rarely the delimiter.
+# Delimiters are tried in this order, because a comma may be a decimal mark and a blank is rarely the delimiter.
 _DELIMITERS = ("\t", ";", "|", ",", " ")
 _DELIMITER_NAMES = {"\t": "tabs", ";": "semicolons", "|": "bars", ",": "commas", " ": "blanks"}
 _BOMS = (
@@ -52,7 +52,7 @@ _SIGNATURES = (
 )
 _DECIMAL_COMMA = re.compile(r"^[+-]?\d*,\d+([eE][+-]?\d+)?$")
 _DECIMAL_POINT = re.compile(r"^[+-]?\d*\.\d+([eE][+-]?\d+)?$")
-# A comma that may as well separate thousands.
+# A number whose commas may separate thousands.
 _THOUSANDS_COMMA = re.compile(r"^[+-]?[1-9]\d{0,2}(,\d{3})+$")
 _NUMBER = re.compile(r"^[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?$")
 _TIME = re.compile(r"^\d{4}-\d\d?-\d\d?|^\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|^\d{1,2}:\d\d")
@@ -61,7 +61,7 @@ _TIME = re.compile(r"^\d{4}-\d\d?-\d\d?|^\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|^\d{1,2
 class DelimitedFile:
     """One CSV file; ``columns`` are its names (numbers, where it has no header), ``batches`` its cells as text.
 
-    It has over 12 fields because each thing that is found out about the file before it is read is one.
+    It has over 12 fields because it holds everything that is found out about the file before it is read.
     """
 
     def __init__(self, path: Path, options: FileOptions) -> None:
@@ -72,7 +72,7 @@ class DelimitedFile:
             head = file.read(_HEAD_BYTES)
         _refuse_other_kinds(path, head)
         self.encoding = self._encoding(head)
-        # A delimiter may be said in the file's first line, by Excel.
+        # A file from Excel may name its delimiter in the first line.
         self._said_delimiter = ""
         rows = self._head_rows(head)
         self.width = Counter(map(len, rows)).most_common(1)[0][0] if len(rows) > 1 else len(rows[0])
@@ -368,7 +368,7 @@ def _parsed(text: str | io.TextIOBase, delimiter: str) -> Iterator[list[str]]:
     source: Any = io.StringIO(text, newline="") if isinstance(text, str) else text
     if delimiter == " ":
         return (line.split() for line in source)
-    # A stray quote may swallow what follows it, for which the limit of Python's reader does not help.
+    # The limit of a field is raised to the longest row, because a stray quote may swallow everything that follows it.
     csv.field_size_limit(_BLOCK_BYTES)
     return csv.reader(source, delimiter=delimiter)
 
@@ -390,7 +390,7 @@ def _delimiter_of(text: str) -> str:
         if share > best_share + 0.05:
             best, best_share = delimiter, share
     if not best_share and any(_DECIMAL_COMMA.match(line.strip()) for line in itertools.islice(io.StringIO(text), 10)):
-        # One column of numbers with decimal commas: any delimiter that does not occur.
+        # A single column of numbers with decimal commas is read with any delimiter that does not occur in it.
         return next((delimiter for delimiter in _DELIMITERS if delimiter not in text and delimiter != ","), ",")
     return best
 
@@ -410,7 +410,7 @@ def _is_header(first: list[str], rest: list[list[str]]) -> bool:
     """Whether the first row names the columns: words above numbers, or distinct words only."""
     cells = [cell.strip() for cell in first]
     if any(_NUMBER.match(cell) for cell in cells):
-        # 2019 and 2020 may be names, where a neighbouring column has a word above numbers.
+        # Numbers such as 2019 and 2020 may be names of columns, where a neighbouring column has a word above numbers.
         return any(
             cell and not _NUMBER.match(cell) and not _TIME.match(cell) and _numbers_below(rest, column)
             for column, cell in enumerate(cells)

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 __all__ = ["LABEL_NAMES", "LAST_LABEL_NAMES", "FileOptions"]
 
-# Names that a column or array of labels has, wherever it stands.
+# A column or array with one of these names holds the labels, wherever it stands.
 LABEL_NAMES = (
     "label", "labels", "y", "target", "targets", "class", "classes", "target_name", "class_name", "classname",
     "class_label", "y_train", "train_y", "arr_1",
 )  # fmt: skip
-# Names that mean the labels when it is the last column.
+# A last column with one of these names holds the labels.
 LAST_LABEL_NAMES = (
     "species", "variety", "quality", "outcome", "output", "diagnosis", "category", "result", "response", "type",
     "survived", "churn", "default", "grade", "rating", "price", "medv", "etiqueta", "clase", "klasse",

@@ -23,7 +23,7 @@ from kafkaml.errors import RefusedError
 
 __all__ = ["ColumnScan", "Table", "table_samples"]
 
-# Whole numbers up to here are exact as float32, as float64.
+# Float32 and float64 hold every whole number up to these two.
 _EXACT_FLOAT32 = 1 << 24
 _EXACT_FLOAT64 = 1 << 53
 _MAX_CLASSES = 1000
@@ -64,19 +64,19 @@ class ColumnScan:
     missing: int = 0
     first_missing: int | None = None
     odd: tuple[int, str] | None = None
-    # The column holds numbers in addition to the text.
+    # Whether the column holds numbers in addition to text.
     mixed: bool = False
     smallest: float | int = 0
     largest: float | int = 0
     unsigned: bool = False
-    # A whole number beyond what float32 holds exactly.
+    # Whether there is a whole number beyond what float32 holds exactly.
     wide: bool = False
-    # A whole number beyond what float64 holds exactly.
+    # The place and text of the first whole number beyond what float64 holds exactly.
     huge: tuple[int, str] | None = None
-    # A number that is not whole.
+    # Whether there is a number that is not whole.
     fraction: bool = False
     shape: tuple[int, ...] = ()
-    # 0, 1, 2, ... or 1, 2, 3, ...: what pandas and spreadsheets write in front of rows.
+    # Whether the column is 0, 1, 2, ... or 1, 2, 3, ..., as pandas and spreadsheets number rows.
     counts_up: bool = True
     _first: int = 0
 
@@ -171,7 +171,7 @@ class _Survey:
 
     def add(self, holes: npt.NDArray[np.bool_]) -> None:
         """Take in ``holes`` (columns, rows): true where a cell is missing."""
-        # In one column a missing cell is a missing value.
+        # A row of one column is never blank, because its missing cell is a missing value.
         blank = holes.all(axis=0) if len(holes) > 1 else np.zeros(holes.shape[1], np.bool_)
         incomplete = np.flatnonzero(holes.any(axis=0) & ~blank)
         if len(incomplete) and self.first is None:
@@ -393,7 +393,7 @@ class _TableReader:
 def _is_whole(scan: ColumnScan, *, as_labels: bool) -> bool:
     """Whether the column's numbers are sent as integers, if its values ask for it."""
     if scan.kind is Kind.NUMBER:
-        # 1.0 and 2.0 are classes too.
+        # Labels such as 1.0 and 2.0 are class numbers too.
         return as_labels and not scan.fraction and max(scan.largest, -scan.smallest) < _EXACT_FLOAT64
     return not scan.fraction
 

@@ -18,7 +18,7 @@ from kafkaml.errors import RefusedError
 __all__ = ["JsonFile", "ParquetFile"]
 
 _PART_ROWS = 8192
-# One JSON array is read at once; lines are not.
+# Largest file that holds one JSON array, which is read at once. Files of lines are read in parts.
 _MAX_ARRAY_BYTES = 1 << 30
 
 
@@ -158,6 +158,6 @@ def _column(values: list[Any]) -> pa.Array:
     try:
         return pa.array(values)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
-        # A column of several types is read as text, in which numbers stay what they are.
+        # A column of several types is read as text, so that its numbers keep all their digits.
         texts = [value if isinstance(value, str) or value is None else orjson.dumps(value).decode() for value in values]
         return pa.array(texts, pa.string())
