@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="fail where a ratio is worse than docs/figures.md says")
     parser.add_argument("--repeats", type=int, default=5, help="number of runs whose median is given (default 5)")
     options = parser.parse_args()
-    # Without a terminal nothing is folded to fit one.
+    # The table is wide where there is no terminal, so that nothing is folded.
     console = Console(width=None if sys.stdout.isatty() else 180)
     wanted = {part.strip().lower() for part in options.only.split(",") if part.strip()}
     modules = _subjects(wanted, console)
@@ -119,7 +119,7 @@ def _table(rows: list[Row]) -> Table:
 
 
 def _write(rows: list[Row], *, quick: bool) -> dict[str, Any]:
-    """Keep what was measured, next to what earlier runs measured of other ids."""
+    """Write the figures that were measured into the results, and keep those of other ids from earlier runs."""
     _RESULTS.mkdir(exist_ok=True)
     path = _RESULTS / ("quick.json" if quick else "latest.json")
     measured = {row.id for row in rows}

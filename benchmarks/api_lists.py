@@ -1,7 +1,7 @@
 """P9: lists of the API, a page of 50 at 1,000 and 100,000 rows, over HTTP from the real server, with a token.
 
-Reference: what the old system does: every row, and what belongs to it asked for row by row (at 1,000 rows).
-Floor: the same page by bare SQL on the same file, as JSON; no HTTP, no roles, no framework.
+Reference: the old system, which returns every row and queries what belongs to it row by row (at 1,000 rows). Floor: the
+same page by bare SQL on the same file, as JSON, without HTTP, roles or a framework.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def run(context: Context) -> Iterator[Row]:
         state.mkdir(mode=0o700)
         facts = _fill(state, size, reference=size == sizes[0])
         reference = facts.get("reference_ms", reference)
-        # The slowest list counts, each with the median of its p95s over the repeats.
+        # The figure is that of the slowest list. Each list counts with the median of its p95s over the repeats.
         by_list, cpu_ms = _measure(state, facts["token"], requests=requests, repeats=context.repeats)
         slowest = max(by_list, key=lambda name: median_and_spread(by_list[name])[0])
         ours, spread = median_and_spread(by_list[slowest])
@@ -66,7 +66,9 @@ def _environment(state: Path) -> dict[str, str]:
 
 
 def _fill(state: Path, size: int, *, reference: bool) -> dict[str, Any]:
-    """Make the rows in a process of their own (Django has one database per process); returns what it found out."""
+    """Make the rows in a process of their own, because Django has one database per process. Returns the facts that the
+    process printed.
+    """
     command = [sys.executable, "-m", "benchmarks.api_lists", str(size), str(int(reference))]
     done = subprocess.run(command, env=_environment(state), check=True, stdout=subprocess.PIPE, timeout=600)
     facts: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -74,8 +76,8 @@ def _fill(state: Path, size: int, *, reference: bool) -> dict[str, Any]:
 
 
 def _measure(state: Path, token: str, *, requests: int, repeats: int) -> tuple[dict[str, list[float]], float]:
-    """Start the server as ``kafka-ml up`` does; return the p95 of each list in milliseconds, once per repeat, and the
-    processor time of the server per request, which other programs on a busy machine change less.
+    """Start the server as ``kafka-ml up`` does, and measure each list. Returns the p95 of each list in milliseconds,
+    once per repeat, and the server's processor time per request. A busy machine changes the latter less.
     """
     with socket.create_server(("127.0.0.1", 0)) as listener:
         command = [sys.executable, "-m", "gunicorn", "-c", "python:backend.config.gunicorn"]
@@ -115,7 +117,7 @@ def _cpu_seconds(pid: int) -> float:
 
 
 def _floor_ms(database: Path) -> float:
-    """The cheapest way to the same page of results: count, rows, artifacts, JSON."""
+    """Return the milliseconds of the cheapest way to the same page of results: count, rows, artifacts, JSON."""
     columns = (
         "r.id, r.deployment_id, r.model_id, m.name, m.framework, r.state, r.attempt, r.failure, r.progress, r.metrics,"
         "v.outcome, r.created_at, r.updated_at"
@@ -142,7 +144,7 @@ def _floor_ms(database: Path) -> float:
 
 
 def _child(size: int, *, reference: bool) -> dict[str, Any]:
-    """Make ``size`` rows of everything that is listed; count queries; time the reference."""
+    """Make ``size`` rows of everything that is listed, count the queries of each list, and time the reference."""
     import django
 
     django.setup()
@@ -264,7 +266,7 @@ def _make_files(numbers: range) -> None:
 
 
 def _reference_ms() -> float:
-    """All results in one answer, each asking for what belongs to it, as without prefetching."""
+    """Return the milliseconds of one answer with all results, which queries what belongs to each result separately."""
     from backend.deployments.models import TrainingResult
     from backend.deployments.serializers import ResultRowSerializer
 

@@ -2,8 +2,8 @@
 
 The tutorial's chain, trained on a platform, on MNIST where it can be downloaded and scikit-learn's digits where not.
 The edge is next to the sensor, with a broker of its own; fog and cloud are at the far end of a link that takes 50 or
-200 ms one way. The reference is the same network without exits, at the far end. One image after the other, none of
-which the training saw.
+200 ms one way. The reference is the same network without exits, at the far end. Images follow one after the other, and
+the training saw none of them.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _NAMES = ("edge", "fog", "cloud")
 _DELAYS_SECONDS = (0.05, 0.2)
 _IMAGES, _QUICK_IMAGES = 60, 5
 _EPOCHS, _QUICK_EPOCHS = 10, 1
-# What the papers report of response times: 45 % less (Torres et al., 2021).
+# The bar is 45 % less than the cloud's response time, as the papers report (Torres et al., 2021).
 _BAR = 0.55
 _TIMEOUT_SECONDS = 60.0
 
@@ -58,7 +58,7 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class _Chain:
-    """A trained chain from below, and images that it has never seen; ``what`` they are."""
+    """A trained chain from below, and images that it has never seen. ``what`` names the data set."""
 
     models: Sequence[bytes]
     exits: Sequence[Exit]
@@ -69,7 +69,7 @@ class _Chain:
 
 
 def run(context: Context) -> Iterator[Row]:
-    """Train once, then let images through the chain and through the cloud alone in turn, for each delay."""
+    """Train once. Then, for each delay, send images through the chain and through the cloud alone in turn."""
     chain = _trained(context)
     found, alone = _leaving(chain)
     shares = [here * (1 - up) for here, up in zip(found.arriving, found.sent_up, strict=True)]
@@ -156,7 +156,7 @@ def _predict(model: bytes, rows: Array) -> list[Array]:
 
 
 def _leaving(chain: _Chain) -> tuple[Leaving, list[float]]:
-    """Return where the unseen images leave, and the accuracy of each exit on all of them."""
+    """Return how many of the unseen images leave at each exit, and the accuracy of each exit on all of them."""
     rows, tiers, costs = chain.images, [], []
     for name, model, exit_ in zip(_NAMES, chain.models, chain.exits, strict=True):
         rows, prediction = (outputs := _predict(model, rows))[0], outputs[-1]
@@ -199,7 +199,7 @@ def _replica(
 
 
 def _answer_times(context: Context, chain: _Chain, far: DistantBroker) -> list[float]:
-    """Return the seconds from an image to its answer, wherever it is given."""
+    """Return the seconds from each image to its answer, whichever tier gives it."""
     name = uuid.uuid4().hex[:8]
     images, answers, fog, cloud, distant = (f"{prefix}-{name}" for prefix in ("in", "out", "fog", "cloud", "far-out"))
     near = context.bootstrap_servers
@@ -228,7 +228,7 @@ def _answer_times(context: Context, chain: _Chain, far: DistantBroker) -> list[f
 
 
 def _cloud_times(context: Context, chain: _Chain, far: DistantBroker) -> list[float]:
-    """Return the seconds from an image to its answer where the whole network is at the far end."""
+    """Return the seconds from each image to its answer where the whole network is at the far end."""
     images, answers = (f"{prefix}-{uuid.uuid4().hex[:8]}" for prefix in ("in", "out"))
     KafkaAdmin(KafkaSettings(bootstrap_servers=far.near)).create_topics({images: 1, answers: 1})
     with (
@@ -239,7 +239,7 @@ def _cloud_times(context: Context, chain: _Chain, far: DistantBroker) -> list[fl
 
 
 class _Sensor:
-    """Sends images and waits for their answers, whatever topic they come in; each pair is servers and topic."""
+    """Sends images and waits for their answers, whichever topic these arrive in. Each pair is servers and topic."""
 
     def __init__(self, images: tuple[str, str], answers: Sequence[tuple[str, str]]) -> None:
         quick: Mapping[str, Any] = {"socket.nagle.disable": True}
@@ -262,7 +262,7 @@ class _Sensor:
             consumer.close()
 
     def times(self, images: Array, count: int) -> list[float]:
-        """Return the seconds until the answer, of each of ``count`` images; three go before, to open connections."""
+        """Return the seconds from each of ``count`` images to its answer. Three earlier images open the connections."""
         return [self._time(number, images[number % len(images)].tobytes()) for number in range(-3, count)][3:]
 
     def _time(self, number: int, image: bytes) -> float:

@@ -1,8 +1,8 @@
 """P2c: records per second from JSON with named fields to the arrays of a model: four columns by SQL.
 
-Reference: a Python loop over what orjson reads, as people write it. Ours is ``CompiledContract.decode``, which serves
-and trains alike, on one thread. Small batches are measured by their time: what a record that is answered alone waits
-longer than one of RAW numbers.
+Reference: a Python loop over what orjson reads, as people write it. Ours is ``CompiledContract.decode``, which serving
+and training use, on one thread. The figure of a small batch is its time. That is how much longer a record that is
+answered alone waits than one of RAW numbers.
 """
 
 from __future__ import annotations
@@ -85,12 +85,13 @@ def _milliseconds(action: Callable[[], object], repeats: int) -> tuple[float, fl
         began = time.perf_counter()
         action()
         seconds.append(1e3 * (time.perf_counter() - began))
-    # Without the first ones, which warm caches up, and without the machine's own pauses.
+    # The first measurements are left out, because they warm caches up. The slowest are left out too, because they
+    # contain pauses of the machine.
     return median_and_spread(sorted(seconds[repeats // 10 :])[: repeats * 8 // 10])
 
 
 def decoder() -> Callable[[ListBatch], object]:
-    """Return what decodes batches by a contract of four columns."""
+    """Return a function that decodes batches by a contract of four columns."""
     from kafkaml.contract.compiled import CompiledContract
     from kafkaml.wire.contract import Column, Contract, FieldKind, Learnt, LearntColumn, RecordField, Scaling
 

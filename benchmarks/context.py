@@ -1,4 +1,4 @@
-"""Context and Row: what a benchmark gets, and what it gives back."""
+"""Context and Row: the argument and the results of a benchmark."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ __all__ = ["Context", "Row", "median_and_spread"]
 class Row:
     """One measured figure. ``reference`` behaves as the old system does, ``floor`` does only the unavoidable part.
 
-    Figures are rates or times in ``unit``; ``higher_is_better`` says which. ``spread`` is (largest - smallest) / median
-    of our own measurements. ``bar`` is the text of the figure we hold ourselves to and ``met`` whether it was reached.
+    Figures are in ``unit``. They are rates where ``higher_is_better``, otherwise times. ``spread`` is (largest -
+    smallest) / median of our own measurements. ``bar`` is the target as text, and ``met`` says whether it was reached.
     """
 
     id: str
@@ -45,7 +45,7 @@ class Row:
 class Context:
     """What benchmarks share: a real broker of their own, a scratch folder, and how often to repeat.
 
-    ``quick`` asks for small amounts, to see that a benchmark works at all.
+    ``quick`` asks for small amounts, which only show that a benchmark works.
     """
 
     def __init__(self, folder: Path, *, repeats: int = 5, quick: bool = False) -> None:
@@ -56,7 +56,7 @@ class Context:
 
     @cached_property
     def broker(self) -> EmbeddedBroker:
-        """The broker, started when it is first asked for."""
+        """The broker, which starts on first use."""
         broker = EmbeddedBroker(self.folder / "kafka")
         broker.start()
         return broker
@@ -79,7 +79,7 @@ class Context:
         return topic
 
     def fill(self, records: Iterable[tuple[bytes, bytes]], *, partitions: int, name: str) -> str:
-        """Create a topic with ``records`` (value, key), the partitions in turns, and return its name."""
+        """Create a topic, write ``records`` (value, key) to its partitions in turns, and return its name."""
         from confluent_kafka import Producer
 
         topic = self.topic(partitions, name=name)

@@ -54,7 +54,7 @@ _OLD_WORKERS = {
 }
 
 
-# Of the inferences that are deployed, one after the other.
+# Numbers for the inferences, which are deployed one after the other.
 _numbers = itertools.count(1)
 
 
@@ -81,7 +81,7 @@ def run(context: Context) -> Iterator[Row]:
 
 
 def _engine(context: Context, topic: str, runtime: Runtime, folder: Path) -> tuple[list[float], float | None]:
-    """Return the seconds of each launch, and those of the old worker."""
+    """Return the seconds of each launch, and the seconds of the old worker where there is one."""
     framework = Framework.PYTORCH if runtime is Framework.PYTORCH else Framework.TENSORFLOW
     code = model_code(framework, shape=SAMPLE_SHAPE, classes=10)
     launcher = ProcessLauncher(
@@ -97,7 +97,7 @@ def _engine(context: Context, topic: str, runtime: Runtime, folder: Path) -> tup
             _first_prediction(context, launcher, folder, topic, framework, code, artifacts)
             for _ in range(context.repeats + 1)
         ]
-    # The first one warms up what the broker does lazily.
+    # The first launch does not count, because it pays for what the broker does lazily.
     return seconds[1:], _old_worker(runtime, folder) if isinstance(runtime, Framework) else None
 
 
@@ -130,7 +130,7 @@ def _first_prediction(
     code: str,
     artifacts: dict[str, bytes],
 ) -> float:
-    """Launch one replica for a topic that holds records already; returns the seconds to its first answer."""
+    """Launch one replica for a topic that already holds records; returns the seconds to its first answer."""
     output = context.topic(name="answers")
     fields = {
         "group": f"bench-{uuid.uuid4().hex[:8]}",

@@ -16,7 +16,7 @@ _QUICK_RECORDS = 20_000
 
 
 def run(context: Context) -> Iterator[Row]:
-    """Measure both in turns, so that a busy moment of the machine hits both."""
+    """Measure both kinds of replica in turns, so that a busy moment of the machine hits both."""
     count = _QUICK_RECORDS if context.quick else _RECORDS
     topic, model = fill(context, count), mlp()
     rates: dict[DeliveryGuarantee, list[float]] = {guarantee: [] for guarantee in DeliveryGuarantee}

@@ -28,7 +28,7 @@ IDS = ("P5",)
 _RATES = (10, 100, 1_000, 10_000)
 _SECONDS = {10: 20.0, 100: 10.0, 1_000: 8.0, 10_000: 6.0}
 _QUICK_SECONDS = 2.0
-# What comes before counts as warming up, such as the first fetches and transactions of a connection.
+# Answers before this time do not count, because the first fetches and transactions of a connection are slow.
 _WARM_SECONDS = 1.0
 _STEP = (100, 10_000)
 _DUE_HEADER = "due"
@@ -57,10 +57,11 @@ def run(context: Context) -> Iterator[Row]:
     model = mlp()
     for rate in _RATES:
         seconds = _QUICK_SECONDS if context.quick else _SECONDS[rate]
-        # Each gets its own topic, because a fresh group reads from the start and would find the other's requests.
+        # Echo and replica each get a topic of their own, because a fresh group reads from the start and would find the
+        # requests to the other one.
         echo = _echo(context, context.topic(PARTITIONS, name="requests"), [(rate, seconds)])
         ours = _ours(context, context.topic(PARTITIONS, name="requests"), model, [(rate, seconds)])
-        # The old system was measured at ten a second only, where it still kept up.
+        # The old system was measured at ten requests a second only, where it still kept up.
         reference = 48.0 if rate == 10 else None
         yield _row(f"p50 at {rate}/s", ours.p50, echo.p50, _P50_BAR_MS if rate <= 1000 else None, reference)
         yield _row(f"p99 at {rate}/s", ours.p99, echo.p99, echo.p99 + _P99_OVER_ECHO_MS, 84.0 if rate == 10 else None)
@@ -102,7 +103,7 @@ def _load_step(context: Context, model: bytes) -> Row:
 
 
 def _data_set(context: Context) -> Row:
-    """Records of a data set, JSON of four fields, against the same numbers as RAW ones, and by the same model."""
+    """Compare records of a data set, JSON of four fields, with the same numbers as RAW records for the same model."""
     numbers = [[1.0 + number % 7, 2.0, 3.5, 0.25] for number in range(100)]
     names = ("temperature", "pressure", "speed", "load")
     contract = {
@@ -123,7 +124,7 @@ def _data_set(context: Context) -> Row:
     }
     load = [(_DATA_SET_RATE, _QUICK_SECONDS if context.quick else _SECONDS[_DATA_SET_RATE])]
     found: dict[str, list[float]] = {name: [] for name in ways}
-    # Measured in turns, because the machine is busier at some times than at others.
+    # Both formats are measured in turns, because the machine is busier at some times than at others.
     for _ in range(context.repeats):
         for name, (values, fields) in ways.items():
             topic = context.topic(PARTITIONS, name="requests")
@@ -145,7 +146,7 @@ def _data_set(context: Context) -> Row:
 
 def _echo(context: Context, topic: str, load: list[tuple[int, float]]) -> Latencies:
     output = context.topic(PARTITIONS, name="echo")
-    # Committed as soon as the input is drained, as the replica does when it keeps up.
+    # The echo commits as soon as the input is drained, as the replica does when it keeps up.
     loop = EchoLoop(context.bootstrap_servers, topic, output, 0.0)
     thread = threading.Thread(target=loop.run, args=(1 << 60,), daemon=True)
     thread.start()
@@ -178,7 +179,9 @@ def _ours(
 def _measure(
     context: Context, topic: str, output: str, load: list[tuple[int, float]], values: list[bytes] | None = None
 ) -> Latencies:
-    """Send values, images by default, at each rate for its seconds while a thread reads; leaves the warm-up out."""
+    """Send values, images by default, at each rate for its seconds while a thread reads the answers. Returns the
+    latencies without those of the warm-up.
+    """
     reader = AnswerReader(context, output)
     sender = Producer({"bootstrap.servers": context.bootstrap_servers, "linger.ms": 0, "socket.nagle.disable": True})
     values = values or images(100)
@@ -193,7 +196,7 @@ def _measure(
 
 
 def send(producer: Producer, topic: str, values: list[bytes], rate: int, seconds: float) -> int:
-    """Send on schedule; at high rates several at once, every millisecond."""
+    """Send on schedule. At high rates several values are sent at once, every millisecond."""
     count = int(rate * seconds)
     began = time.time()
     for number in range(count):
@@ -253,7 +256,7 @@ class AnswerReader:
             if message is None or message.error():
                 continue
             now = time.time()
-            # The client gives pairs, whatever else its types allow.
+            # The client returns headers as pairs, although its types allow other forms.
             for name, value in cast("list[tuple[str, bytes]]", message.headers() or []):
                 if name == _DUE_HEADER:
                     due = float(value)

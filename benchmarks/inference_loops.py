@@ -62,10 +62,10 @@ def fill(context: Context, count: int, *, partitions: int = PARTITIONS) -> str:
 
 @dataclass
 class EchoLoop:
-    """Exactly once and nothing else: the same answer to every record, committed like our loop does.
+    """Answers every record with the same bytes, exactly once, and commits as our loop does.
 
     ``commit_seconds`` 0 commits after every batch, as soon as the input is drained. With ``upper`` (a topic, a value)
-    each third record has that answer there.
+    each third record is answered with that value in that topic.
     """
 
     bootstrap_servers: str
@@ -105,7 +105,7 @@ class EchoLoop:
         self._source = self.topic.encode()
 
     def run(self, count: int) -> float:
-        """Echo ``count`` records, or until ``stop``; returns records per second from the first on."""
+        """Echo ``count`` records, or until ``stop``; returns records per second, counted from the first record."""
         done, began, committed = 0, 0.0, 0.0
         self._producer.begin_transaction()
         try:
@@ -156,7 +156,7 @@ class EchoLoop:
 def old_loop(
     bootstrap_servers: str, topic: str, output: str, count: int, predict: Callable[[np.ndarray[Any, Any]], list[float]]
 ) -> float:
-    """Answer ``count`` messages as the old system does; returns messages per second from the first on."""
+    """Answer ``count`` messages as the old system does; returns messages per second, counted from the first message."""
     producer = Producer({"bootstrap.servers": bootstrap_servers})
     consumer = Consumer(
         {
@@ -187,7 +187,7 @@ def old_loop(
 
 @contextlib.contextmanager
 def warm_state(context: Context, name: str) -> Iterator[Path]:
-    """A state folder with a warm ONNX fork server in it, as a running platform has."""
+    """Yield a state folder with a warm ONNX fork server, as a running platform has."""
     folder = context.folder / f"{name}-{uuid.uuid4().hex[:6]}"
     (folder / "run").mkdir(parents=True)
     with running_fork_server(OwnRuntime.ONNX, "auto") as server:
@@ -199,7 +199,7 @@ def warm_state(context: Context, name: str) -> Iterator[Path]:
 def running_replica(
     context: Context, topic: str, model: bytes, *, plan_fields: Mapping[str, Any] | None = None
 ) -> Iterator[InferenceUnderTest]:
-    """One real replica (``python -m model_inference``) that serves ``model`` to the images of ``topic``."""
+    """Run one real replica (``python -m model_inference``) that answers the images of ``topic`` with ``model``."""
     shape = " ".join(map(str, SAMPLE_SHAPE))
     fields = {"input_config": {"data_type": "uint8", "data_reshape": shape}} | dict(plan_fields or {})
     with (
@@ -212,7 +212,7 @@ def running_replica(
 
 @dataclass(frozen=True)
 class Throughput:
-    """Records per second between two readings of the committed positions, and how many records that were."""
+    """Records per second between two readings of the committed positions, and the number of these records."""
 
     per_second: float
     records: int
@@ -223,9 +223,9 @@ def measure_replica(
 ) -> Throughput:
     """Let one replica answer the ``count`` records of ``topic`` with a fresh group, and time it from outside.
 
-    Counted from its first commit, so without its start, to its last.
+    The time runs from the replica's first commit to its last, so its start does not count.
     """
-    # With a group of its own, the topic is read again from its start.
+    # Each measurement has a group of its own, so the topic is read again from its start.
     fields = dict(plan_fields or {}) | {"group": f"bench-{uuid.uuid4().hex[:8]}"}
     with running_replica(context, topic, model, plan_fields=fields) as inference:
         return measure_group(
@@ -238,7 +238,9 @@ def measure_replica(
 
 
 def measure_group(context: Context, topic: str, group: str, count: int, *, said: Callable[[], str]) -> Throughput:
-    """Time what commits the ``count`` records of ``topic`` in ``group``; ``said`` is why it ended, where it has."""
+    """Time how ``group`` commits the ``count`` records of ``topic``. ``said`` returns why the measured process ended,
+    once it has.
+    """
     deadline = time.monotonic() + _TIMEOUT_SECONDS
     with Positions(context, topic, group) as now:
         before, answered, asked = 0, 0, time.perf_counter()
@@ -250,13 +252,15 @@ def measure_group(context: Context, topic: str, group: str, count: int, *, said:
                 raise RuntimeError(f"{answered} of {count} records of {topic} were answered:\n{why[-3000:]}")
             time.sleep(0.005)
     if answered == before:
-        # Few records are answered by one commit: counted with the start then.
+        # A single commit answered all records, so the start is part of the measured time.
         before, began = 0, asked
     return Throughput((answered - before) / (ended - began), answered - before)
 
 
 class Positions:
-    """Asks what a group has committed, over one connection. A context manager that gives the question."""
+    """Asks Kafka over one connection what a group has committed. A context manager that yields the function to ask
+    with.
+    """
 
     def __init__(self, context: Context, topic: str, group: str) -> None:
         self._log = ClientLog()

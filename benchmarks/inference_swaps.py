@@ -1,8 +1,8 @@
 """P17: how long nothing is answered while a running inference goes over from one version of its model to another.
 
-Open loop at one rate, as in P5, the highest of some that the machine carries with head room. The longest time without
-an answer among many swaps is compared with the latency that 99 of 100 answers keep to without any; half of the swaps
-load a model, half go back to what is still warm.
+The load is an open loop at one rate, as in P5: the highest of a few rates that the machine carries with head room. The
+figure is the longest time without an answer among many swaps. It is compared with the latency that 99 of 100 answers
+keep to without a swap. Half of the swaps load a model, half go back to one that is still warm.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _VERSIONS = (2, 1, 3, 1)
 
 
 def run(context: Context) -> Iterator[Row]:
-    """Measure without swaps, then with, in the same process."""
+    """Measure first without swaps, then with them, in the same process."""
     topic = context.topic(PARTITIONS, name="requests")
     fields = {"group": f"bench-{uuid.uuid4().hex[:8]}", "output_topic": context.topic(PARTITIONS, name="answers")}
     swaps = _QUICK_SWAPS if context.quick else _SWAPS
@@ -48,7 +48,7 @@ def run(context: Context) -> Iterator[Row]:
         try:
             for rate in _RATES:
                 with _sending(context, topic, rate):
-                    # One second of the new rate has been answered, and so has the backlog of the rate before.
+                    # Wait until the backlog of the previous rate and one second of the new rate have been answered.
                     eventually(partial(_has_answered, reader, time.time() + 1.0), 180)
                     calm = _Span(reader, lambda: time.sleep(2.0 if context.quick else _CALM_SECONDS))
                     if calm.p99 <= _CARRIED_MS or rate == _RATES[-1]:
@@ -73,7 +73,7 @@ def run(context: Context) -> Iterator[Row]:
 
 
 class _Span:
-    """What arrived while ``action`` ran: milliseconds of the 99th percentile, and of the longest gap."""
+    """The answers that arrived while ``action`` ran: their 99th percentile and the longest gap, in milliseconds."""
 
     def __init__(self, reader: AnswerReader, action: Callable[[], None]) -> None:
         first = len(reader.arrivals)

@@ -23,7 +23,9 @@ _SLOW_BATCH = 256
 
 
 def run(context: Context) -> Iterator[Row]:
-    """Measure ours and the floor in turns, so that a busy moment of the machine hits both; then the old loops."""
+    """Measure our replica and the floor in turns, so that a busy moment of the machine hits both. Measure the old loops
+    afterwards.
+    """
     count = _QUICK_RECORDS if context.quick else _RECORDS
     topic, model = fill(context, count), mlp()
     floors, ours = [], []
@@ -51,7 +53,9 @@ def run(context: Context) -> Iterator[Row]:
 
 
 def _references(quick: bool) -> Iterator[tuple[str, int, int, Callable[[np.ndarray[Any, Any]], list[float]]]]:
-    """Yield the old system's ways to predict one message: name, bar, how many messages, and the function."""
+    """Yield each way in which the old system predicts a message: its name, its bar, the number of messages, and the
+    function.
+    """
     import keras
     import tensorflow as tf
     import torch
@@ -84,7 +88,9 @@ def _references(quick: bool) -> Iterator[tuple[str, int, int, Callable[[np.ndarr
 
 
 def _slow_model(context: Context) -> Row:
-    """A model that costs about a millisecond a sample: there, everything around it should not be felt."""
+    """Measure with a model that takes about a millisecond per sample, next to which the cost of our loop should not be
+    noticeable.
+    """
     count = _QUICK_SLOW_RECORDS if context.quick else _SLOW_RECORDS
     topic, model = fill(context, count), slow_convolution()
     bare, ours = [], []

@@ -1,9 +1,9 @@
 """P18: what it costs to decide for each record whether it leaves here or goes up to the next tier.
 
-The same network serves the same images, once as an ordinary model and once as a tier that hands its hidden layer up for
-a third of them. A second topic alone costs something, because Kafka's client sends a request for each partition. The
-floor is therefore the speed of the ordinary inference, reduced by the share that the exactly-once echo loses when it
-writes a third of its records to a second topic.
+The same network serves the same images twice: as an ordinary model, and as a tier that hands its hidden layer up for a
+third of the images. A second topic alone costs something, because Kafka's client sends a request for each partition.
+The floor is therefore the speed of the ordinary inference, reduced by the share that the exactly-once echo loses when
+it writes a third of its records to a second topic.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ IDS = ("P18",)
 _RECORDS = 300_000
 _QUICK_RECORDS = 20_000
 _SENT_UP = 1 / 3
-# Numbers that go up, as in the tutorial's chain.
+# How many numbers go up per image, as in the tutorial's chain.
 _WIDTH = 64
 _BAR = 0.9
 _COMMIT_SECONDS = 0.1
 
 
 def run(context: Context) -> Iterator[Row]:
-    """Measure both in turns, so that a busy moment of the machine hits both."""
+    """Measure the ordinary model and the tier in turns, so that a busy moment of the machine hits both."""
     count = _QUICK_RECORDS if context.quick else _RECORDS
     topic = fill(context, count)
     plain, sub_model = mlp(hidden=_WIDTH), mlp(hidden=_WIDTH, hands_up=True)
@@ -64,7 +64,7 @@ def run(context: Context) -> Iterator[Row]:
 
 
 def _limit(model: bytes) -> float:
-    """Return the limit below which a third of the images are."""
+    """Return the limit that the confidence of a third of the images is below."""
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     rows = np.frombuffer(b"".join(images(1000)), np.uint8).reshape(-1, *SAMPLE_SHAPE)
     confidence = np.asarray(session.run(None, {"x": rows.astype(np.float32)})[-1]).max(axis=1)

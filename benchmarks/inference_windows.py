@@ -2,8 +2,8 @@
 
 The floor is the plain inference of P4: images as they are. Windows read JSON objects of four columns of ten thousand
 keys, and write the state of each key next to the answers. The same network answers both, as far as their shapes let it.
-The reference is what somebody would write with Quix Streams: same topic, model and guarantee, its state too in a
-changelog. Also what the windows of a hundred thousand keys take of a replica's memory.
+The reference is what somebody would write with Quix Streams: same topic, model and guarantee, with its state in a
+changelog too. A further figure is how much memory of a replica the windows of a hundred thousand keys take.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _CONFIG = {"contract": CONTRACT, "learnt": LEARNT}
 
 
 def run(context: Context) -> Iterator[Row]:
-    """Measure the three in turns, so that a busy moment of the machine hits all."""
+    """Measure the three programs in turns, so that a busy moment of the machine hits all."""
     count = _QUICK_RECORDS if context.quick else _RECORDS
     images = fill(context, count)
     records = ((_reading(number), b"machine-%d" % (number % _KEYS)) for number in range(count))
@@ -95,7 +95,9 @@ def _reading(number: int) -> bytes:
 
 
 def _quix(context: Context, topic: str, model: bytes, count: int) -> Throughput:
-    """Let one process of Quix Streams answer ``topic`` from its start, and time it from outside, as ours is."""
+    """Let one process of Quix Streams answer ``topic`` from its start, and time it from outside, as our replica is
+    timed.
+    """
     folder = context.folder / f"quix-{uuid.uuid4().hex[:6]}"
     folder.mkdir()
     path = folder / "model.onnx"
@@ -139,7 +141,7 @@ def _grown(keys: int, *, batch: int = 1000) -> float:
         codec.decode_batch(ListBatch(records))
         codec.state.commit()  # type: ignore[union-attr]  # asserted above
 
-    # What reading takes on its own is not counted.
+    # The first batch is not counted, because it includes the memory that reading alone takes.
     take(0, batch)
     gc.collect()
     before = process.memory_info().rss

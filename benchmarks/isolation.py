@@ -1,6 +1,7 @@
 """S11: what isolation costs: how soon a confined process is ready, and a batch that crosses to it and back.
 
-Floor: a fork of the same warm server without any confinement; for the batch, the same engine in this process.
+The floor is a fork of the same warm server without any confinement. For the batch it is the same engine in this
+process.
 """
 
 from __future__ import annotations
@@ -32,10 +33,10 @@ _SPEC = SampleSpec(np.dtype(np.uint8), (28, 28))
 
 
 def run(context: Context) -> Iterator[Row]:
-    """Yield the p95 of getting ready for each runtime, and what a batch takes."""
+    """Yield for each runtime the p95 of the time to get ready, then the time that a batch takes."""
     starts = 20 if context.quick else 40
     for runtime in (OwnRuntime.ONNX, Framework.PYTORCH, Framework.TENSORFLOW):
-        # In turns, so that a busy moment of the machine hits both.
+        # Both servers are measured in turns, so that a busy moment of the machine hits both.
         with running_fork_server(runtime, "auto") as confined, running_fork_server(runtime, "off") as open_:
             floor, ours = [], []
             for _ in range(context.repeats):

@@ -1,8 +1,8 @@
 """P11: incremental training against classic training on the same images, and what a checkpoint costs.
 
-The stream is there already, and both train with the same passes over it, which for a stream are passes over each
-window. The time is that of P3: from the start of the run, the model process included, to the end of the last epoch or
-window, its checkpoint included.
+The stream is complete before the measurement. Both trainings make the same number of passes over it; incremental
+training makes them over each window. The time is measured as in P3. It runs from the start of the run, the model
+process included, to the end of the last epoch or window, its checkpoint included.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ IDS = ("P11",)
 _RECORDS = 60_000
 _QUICK_RECORDS = 20_000
 _OF_CLASSIC = 0.8
-# How often classic training is kept, and how much of the time that may take.
+# Seconds between checkpoints of classic training, and the share of the time that they may take.
 _BETWEEN_SECONDS = 10.0
 _MOST_OF_TIME = 0.05
 
 
 def run(context: Context) -> Iterator[Row]:
-    """Measure both frameworks, with one pass and with several."""
+    """Measure both frameworks, each with one pass and with several."""
     count = _QUICK_RECORDS if context.quick else _RECORDS
     topic = fill(context, count)
     for framework in Framework:

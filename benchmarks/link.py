@@ -1,6 +1,6 @@
 """A link that takes its time: a proxy that hands every byte on after a delay, and a broker at its far end.
 
-As ``tc netem delay`` on the interface would do it, but without root and for one broker only.
+The delay is like that of ``tc netem delay`` on the interface, but needs no root and applies to one broker only.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _CHUNK_BYTES = 1 << 16
 
 
 class _Link:
-    """Listens at ``port`` for what goes to ``target_port``. ``delay_seconds`` are those of one way."""
+    """Listens at ``port`` and hands everything on to ``target_port``. ``delay_seconds`` is the delay of one way."""
 
     def __init__(self, port: int, target_port: int, delay_seconds: float) -> None:
         self._port = port
@@ -48,12 +48,12 @@ class _Link:
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_connection(LOOPBACK, self._target_port)
-        # The link was closed while connections were open.
+        # A link that is closed while connections are open cancels them.
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.gather(self._carry(reader, back), self._carry(there, writer))
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Hand on what comes, each piece at its own time, in order; an end of one side is one of the other."""
+        """Hand on each piece that arrives after the delay, in order. When one side ends, the other one is ended too."""
         under_way: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
 
         async def take() -> None:
@@ -79,7 +79,7 @@ class _Link:
 
 
 class _LinkedBroker(EmbeddedBroker):
-    """Tells clients that come by its second port to go on by ``linked_port``."""
+    """A broker that tells clients of its second port to continue at ``linked_port``."""
 
     def __init__(self, data_dir: Path, *, port: int, linked_port: int) -> None:
         super().__init__(data_dir, also_port=port)
@@ -94,7 +94,7 @@ class _LinkedBroker(EmbeddedBroker):
 
 
 class DistantBroker:
-    """A broker with two addresses: ``near`` for those who are where it is, ``far`` for those beyond the link."""
+    """A broker with two addresses: ``near`` for clients at the same place, ``far`` for clients beyond the link."""
 
     def __init__(self, folder: Path, delay_seconds: float) -> None:
         port, linked_port = free_port(), free_port()

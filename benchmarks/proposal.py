@@ -1,7 +1,7 @@
 """P2p: what a topic of a million JSON records would be as a data set: read a sample spread over it, and propose.
 
-As the API answers it: ``backend.topics.proposals`` reads the sample by ``TopicSampler`` and asks ``propose``. The floor
-reads the sample alone.
+The work is that of the API: ``backend.topics.proposals`` reads the sample by ``TopicSampler`` and calls ``propose``.
+The floor only reads the sample.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _BAR_SECONDS = 2.0
 
 
 def run(context: Context) -> Iterator[Row]:
-    """Fill a topic, and propose repeatedly."""
+    """Fill a topic, and make a proposal for it repeatedly."""
     count = _QUICK_RECORDS if context.quick else _RECORDS
     topic = context.fill(map(_record, range(count)), partitions=_PARTITIONS, name="proposed")
     settings = KafkaSettings(bootstrap_servers=context.bootstrap_servers)

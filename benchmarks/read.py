@@ -1,9 +1,9 @@
 """P2: records per second from a topic to contiguous arrays that a framework can train on, 28x28 images with labels.
 
-The reference reads as the PyTorch training of old does: kafka-python, one array a record, stacked at the end. The floor
-is a bare ``consume`` loop that throws everything away. Ours is ``StreamDataset.open`` into an empty cache: read,
-decoded, put into the order of their content and written to files that are mapped; opening it again reads nothing.
-Making the client is counted for all.
+The reference reads as the old PyTorch training does: by kafka-python, one array per record, stacked at the end. The
+floor is a bare ``consume`` loop that throws everything away. Ours is ``StreamDataset.open`` into an empty cache. It
+reads and decodes the records, orders them by content, and writes them to files that are mapped. Opening the data set
+again reads nothing. The time includes making the client in all cases.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _CONFIG = {"data_type": "uint8", "data_reshape": "28 28", "label_type": "uint8",
 
 
 def run(context: Context) -> list[Row]:
-    """Measure the first reading, and opening what was read."""
+    """Measure the first reading, then the opening of a data set that was read before."""
     records = _QUICK_RECORDS if context.quick else _RECORDS
     ranges = _fill(context, records)
     few = _fill(context, min(records, _REFERENCE_RECORDS))

@@ -1,4 +1,4 @@
-"""What was measured, as people read it: README.md's table, docs/figures.md, and what has become worse since.
+"""The figures as text: README.md's table, docs/figures.md, and the list of figures that have become worse.
 
 ``figures.json``, next to this file, holds the figures of the documentation. Machines differ and are shared, so only
 ratios of one run are compared: to the floor where a row has one, to the reference otherwise.
@@ -18,7 +18,7 @@ _ROOT = Path(__file__).resolve().parent.parent
 _README, _PAGE = _ROOT / "README.md", _ROOT / "docs" / "figures.md"
 _KNOWN = Path(__file__).parent / "figures.json"
 _BEGIN, _END = "<!-- output:bench -->\n", "<!-- /output -->"
-# Even on a quiet machine a ratio differs by this much between two runs.
+# A ratio differs by this much between two runs even on a quiet machine.
 _LEAST_NOISE = 0.15
 
 _ABOUT = """\
@@ -33,7 +33,7 @@ _Row = Mapping[str, Any]
 
 
 def figure(value: float | None, unit: str) -> str:
-    """Return a figure as people read it; empty for none."""
+    """Return a figure as text; empty for None."""
     if value is None:
         return ""
     text = f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
@@ -43,7 +43,7 @@ def figure(value: float | None, unit: str) -> str:
 def write(document: Mapping[str, Any]) -> None:
     """Put the figures of ``document``, as ``benchmarks.__main__`` writes it, into README.md and docs/figures.md.
 
-    They are what ``regressions`` compares with from then on.
+    Afterwards ``regressions`` compares with these figures.
     """
     before, _, rest = _README.read_text(encoding="utf-8").partition(_BEGIN)
     _, _, after = rest.partition(_END)
@@ -100,7 +100,7 @@ def figures_page(document: Mapping[str, Any]) -> str:
 
 
 def regressions(rows: Sequence[_Row], known: Mapping[str, Any] | None = None) -> list[str]:
-    """Return what has become worse than noise explains against the ``known`` figures, those of the documentation.
+    """Return the figures that are worse than those of the documentation, ``known``, by more than noise explains.
 
     Rows are compared with those of the same id, in their order. Noise is the larger spread of the two, 15 % at least.
     """
@@ -126,7 +126,9 @@ def regressions(rows: Sequence[_Row], known: Mapping[str, Any] | None = None) ->
 
 
 def _numbered(rows: Sequence[_Row]) -> Iterator[tuple[tuple[str, int], _Row]]:
-    """Yield each row with its id and its place among those of the same id, because texts may hold measured values."""
+    """Yield each row with its id and its place among the rows of that id. Texts do not identify rows, because they may
+    hold measured values.
+    """
     counts: dict[str, int] = {}
     for row in rows:
         place = counts.get(row["id"], 0)

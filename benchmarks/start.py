@@ -54,7 +54,7 @@ def run(context: Context) -> Iterator[Row]:
 
 
 def _start(state: StateDir) -> tuple[float, float]:
-    """Start and stop a platform; seconds until the API answered, and until everything was ready."""
+    """Start and stop a platform. Returns the seconds until the API answered, and until everything was ready."""
     options = platform.UpOptions(state_dir=state.root, port=0, broker_port=0)
     began = time.monotonic()
     seen: dict[str, float] = {}

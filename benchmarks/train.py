@@ -1,7 +1,7 @@
 """P3: wall time of a training from the stream to the last epoch: 5 epochs, batch 256, 80/20, 28x28 images.
 
-Ours is the real thing but for the backend: the runner reads the topic into a fresh slice cache and trains in an
-isolated model process of the warm fork server. Evaluation, artifacts and conversion come after and are not counted.
+Ours is a real run without the backend: the runner reads the topic into a fresh slice cache and trains in an isolated
+model process of the warm fork server. Evaluation, artifacts and conversion come afterwards and are not counted.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _OF_FLOOR = 0.7
 
 
 class Clock(RecordingReporter):
-    """Also remembers when the last epoch or window ended, and what keeping it cost."""
+    """A reporter that also remembers when the last epoch or window ended, and how long each checkpoint took."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class Clock(RecordingReporter):
 
     @property
     def accuracy(self) -> float:
-        """That of the last validation."""
+        """The accuracy of the last validation."""
         return next(value for name, value in self.epochs[-1].validation.items() if "accuracy" in name)
 
     def epoch(self, metrics: EpochMetrics) -> None:
@@ -64,7 +64,8 @@ class Clock(RecordingReporter):
 
     def checkpoint(self, path: Path, **place: Any) -> Checkpoint:
         saved = super().checkpoint(path, **place)
-        # A window is reported before it is kept.
+        # The time since the report of the window is that of its checkpoint, because a window is reported before it is
+        # kept.
         self.checkpoint_seconds.append(time.perf_counter() - self.last_epoch)
         return saved
 
@@ -145,7 +146,7 @@ def plan_for(framework: Framework, stream: StreamRange, **fields: Any) -> Traini
 
 
 def run_once(context: Context, plan: TrainingPlan, mode: Mode, fork_server: str) -> Clock:
-    """Train as a worker would, from a fresh slice cache on, but for the backend."""
+    """Train as a worker would, with a fresh slice cache and without the backend."""
     collect_garbage_seldom()
     clock, kafka = Clock(), KafkaSettings(bootstrap_servers=context.bootstrap_servers)
     with tempfile.TemporaryDirectory(dir=context.folder) as state_dir:
@@ -169,7 +170,7 @@ def run_once(context: Context, plan: TrainingPlan, mode: Mode, fork_server: str)
 
 
 def _loop(context: Context, loop: str, framework: Framework, topic: str, count: int) -> tuple[float, float]:
-    """Return the median seconds of a loop in processes of its own, and its validation accuracy."""
+    """Run a loop several times, each time in a new process. Returns the median seconds and the validation accuracy."""
     command = [sys.executable, "-m", "benchmarks.train_loops", loop, str(framework), "--count", str(count)]
     command += ["--bootstrap-servers", context.bootstrap_servers, "--topic", topic]
     answers = []

@@ -1,9 +1,9 @@
 """The loops that training (P3) is measured against, each in a process of its own: ``python -m benchmarks.train_loops``.
 
-``reference``: as the old system trains: the topic read record by record, decoded one by one, and for Keras read
-again for training and for validation in every epoch; for PyTorch read once into a list of tuples for a DataLoader.
-``floor``: the same model fitted on arrays that are in memory already, by the fastest plain loop we know.
-Prints ``{"seconds": ..., "accuracy": ...}``; imports and the building of the model are not counted.
+``reference`` trains as the old system does. It reads the topic record by record and decodes each one. For Keras it
+reads the topic again for training and for validation in every epoch. For PyTorch it reads the topic once, into a list
+of tuples for a DataLoader. ``floor`` fits the same model on arrays in memory, by the fastest plain loop we know. Prints
+``{"seconds": ..., "accuracy": ...}``. Imports and the building of the model are not counted.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def samples(count: int, *, seed: int = 0) -> tuple[np.ndarray[Any, Any], np.ndar
 
 
 def _records(bootstrap_servers: str, topic: str, start: int, end: int) -> Iterator[tuple[bytes, bytes]]:
-    """One record after the other, as kafka-python users read."""
+    """Yield one record after the other, as users of kafka-python read them."""
     from kafka import KafkaConsumer, TopicPartition
 
     consumer = KafkaConsumer(bootstrap_servers=bootstrap_servers, enable_auto_commit=False)
@@ -108,7 +108,7 @@ def floor_keras(count: int) -> tuple[float, float]:
     namespace: dict[str, Any] = {"tf": tf}
     exec(KERAS_MODEL, namespace)
     model = namespace["model"]
-    # The setting under which Keras itself is fastest on arrays; the model is otherwise as it was given.
+    # Keras itself is fastest on arrays with this setting. The model is otherwise unchanged.
     model.steps_per_execution = 32
     features, labels = samples(count)
     cut = count * 8 // 10

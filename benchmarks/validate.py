@@ -1,7 +1,7 @@
 """P7: from an edit to the verdict: the executor's service, isolated and killable, against a cold process.
 
-Reference: a fresh Python that imports the framework, runs the code and describes the model, as people do by hand.
-Floor: the same work in one warm process without isolation, where the last model's code can reach the next one's.
+The reference is a fresh Python that imports the framework, runs the code and describes the model, as people do by hand.
+The floor is the same work in one warm process without isolation, where the code of one model can reach the next model.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ IDS = ("P7",)
 _MODELS = {"tensorflow": KERAS_TUTORIAL, "pytorch": PYTORCH_TUTORIAL}
 _MODULES = {"tensorflow": "keras", "pytorch": "pytorch"}
 _BARS_MS = {"tensorflow": 150, "pytorch": 30}
-# A person edits for longer than this between two checks; the next process is ready by then.
+# Pause between two checks. Users edit for longer than this, and the next process is ready by then.
 _PAUSE_SECONDS = 0.5
 _START_SECONDS = 180.0
 
@@ -42,7 +42,7 @@ for _ in range({repeats}):
 
 
 def run(context: Context) -> Iterator[Row]:
-    """Yield a row for each framework, in milliseconds."""
+    """Yield a row for each framework, with times in milliseconds."""
     for framework, code in _MODELS.items():
         reference = context.measure(lambda: _checks_without_isolation(framework, code, 1))  # noqa: B023  called at once
         floor = _checks_without_isolation(framework, code, 1 + max(5, context.repeats))[1:]
