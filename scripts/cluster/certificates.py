@@ -1,4 +1,4 @@
-"""Keys and certificates of a cluster on this machine, made by openssl: short-lived, and good for nothing else."""
+"""Keys and certificates of a cluster on this machine, made by openssl. They are short-lived and of no other use."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class KeyPair:
 
 
 class Authority:
-    """Signs the certificates of one cluster. Everything lies in ``folder``, and what is there already is kept."""
+    """Signs the certificates of one cluster. Everything lies in ``folder``; existing files are kept."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -38,7 +38,7 @@ class Authority:
             _openssl(*new, "-addext", usage, "-out", str(self.certificate))
 
     def issue(self, name: str, *, subject: str, addresses: Sequence[str] = ()) -> KeyPair:
-        """Return a certificate for ``subject`` (``/O=group/CN=user``), also good for a server at ``addresses``.
+        """Return a certificate for ``subject`` (``/O=group/CN=user``), also valid for a server at ``addresses``.
 
         An address is written as openssl has it: ``DNS:kubernetes`` or ``IP:127.0.0.1``.
         """

@@ -1,7 +1,7 @@
 """ControlPlane: etcd, API server, controller manager and scheduler as processes of this machine, and nothing else.
 
-Without nodes it needs no root, no containers and no namespaces: it admits objects, makes pods of Jobs and sets, and
-binds them to nodes that somebody registers. ``tests/cluster`` runs one on free ports; ``nodes`` adds kubelets.
+A control plane without nodes needs no root, no containers and no namespaces. It admits objects, makes pods for Jobs and
+sets, and binds the pods to registered nodes. ``tests/cluster`` runs one on free ports; ``nodes`` adds kubelets.
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ from scripts.cluster.programs import Programs
 __all__ = ["ControlPlane", "Endpoints"]
 
 _NAMES = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
-# The API server makes its tables and default roles at its first start: seconds, more on a loaded machine.
+# The API server makes its tables and default roles at its first start. This takes seconds, and longer on a loaded
+# machine.
 _START_SECONDS = 120
 
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoints:
-    """Where the parts listen. etcd is asked at loopback only, by the API server only."""
+    """Where the parts listen. etcd listens at loopback only, and only the API server uses it."""
 
     host: str = LOOPBACK
     api_port: int
@@ -39,7 +40,7 @@ class Endpoints:
 
     @classmethod
     def free(cls) -> Endpoints:
-        """Ports of the loopback address that nobody uses now."""
+        """Return endpoints at ports of the loopback address that nobody uses now."""
         return cls(api_port=free_port(), etcd_port=free_port(), etcd_peer_port=free_port())
 
     @property
@@ -48,7 +49,7 @@ class Endpoints:
 
 
 class ControlPlane:
-    """One control plane, its state in ``folder``. Starting it again with the same folder goes on with what it held."""
+    """One control plane, its state in ``folder``. A later start with the same folder finds the same objects."""
 
     def __init__(self, folder: Path, *, binaries: Path, programs: Programs, endpoints: Endpoints) -> None:
         self.folder = folder
@@ -64,14 +65,16 @@ class ControlPlane:
         return self.endpoints.server
 
     def start(self, *, host_path_volumes: bool = False) -> None:
-        """Start all four, return when the API is ready. ``host_path_volumes``: claims get folders of this machine."""
+        """Start all four processes and return when the API is ready. With ``host_path_volumes``, claims get folders of
+        this machine.
+        """
         self._make_keys()
         self._start_etcd()
         self.start_api_server()
         self._start_controllers(host_path_volumes=host_path_volumes)
 
     def stop(self) -> None:
-        """End all four."""
+        """End all four processes."""
         self._programs.end(*_NAMES)
 
     def start_api_server(self) -> None:
@@ -86,7 +89,8 @@ class ControlPlane:
             f"--bind-address={host}",
             f"--advertise-address={host}",
             f"--secure-port={self.endpoints.api_port}",
-            # Nobody may be sent to a loopback address, so such an API server does not announce itself inside.
+            # An API server at a loopback address does not announce itself inside the cluster, because pods could not
+            # reach it there.
             f"--endpoint-reconciler-type={'none' if host == LOOPBACK else 'lease'}",
             f"--client-ca-file={self.authority.certificate}",
             *self._flags("tls-", **{"cert-file": pki / "apiserver.crt", "private-key-file": pki / "apiserver.key"}),
@@ -132,7 +136,7 @@ class ControlPlane:
             return False
 
     def write_kubeconfig(self, path: Path, user: KeyPair) -> None:
-        """Write a configuration for clients that holds all that they need."""
+        """Write a configuration that holds everything that clients need."""
 
         def content(file: Path) -> str:
             return b64encode(file.read_bytes()).decode()
@@ -147,7 +151,7 @@ class ControlPlane:
             "contexts": [{"name": "kafka-ml", "context": {"cluster": "kafka-ml", "user": "user"}}],
             "current-context": "kafka-ml",
         }
-        # JSON is YAML.
+        # The file is written as JSON, which is valid YAML.
         path.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2))
         path.chmod(0o600)
 
@@ -189,13 +193,13 @@ class ControlPlane:
             *self._flags("peer-", **files),
             "--client-cert-auth",
             "--peer-client-cert-auth",
-            # A cluster for tests need not survive a power cut.
+            # etcd may skip fsync, because a cluster for tests need not survive a power cut.
             "--unsafe-no-fsync",
             "--log-level=warn",
         )
 
     def _start_controllers(self, *, host_path_volumes: bool) -> None:
-        # Port 0: nobody asks these two anything.
+        # Port 0 keeps the controller manager and the scheduler from listening, because nobody sends them requests.
         self._run(
             "kube-controller-manager",
             f"--kubeconfig={self.folder / 'controller-manager.conf'}",

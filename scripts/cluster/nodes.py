@@ -1,9 +1,9 @@
 """NodeCluster: a whole Kubernetes on this machine. Each node has a network, processes and mounts of its own.
 
-Each node is a network, a process and a mount namespace with containerd, kubelet and kube-proxy; the control plane is in
-the first one's. Clusters are distinguished by the folder of their state and do not see each other. Nothing leaves the
-machine: nodes have no default route. What a node mounts is seen by it alone, and its processes end with its first one,
-so that taking a cluster down leaves nothing behind. Needs root. Run by ``up`` and ``down``.
+Each node is a network, a process and a mount namespace with containerd, kubelet and kube-proxy. The control plane runs
+in the first node. Clusters are distinguished by the folder of their state and do not see each other. Nothing leaves the
+machine: nodes have no default route. Mounts of a node are visible in that node only, and its processes end with its
+first one, so taking a cluster down leaves nothing behind. Needs root. Run by ``up`` and ``down``.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from scripts.cluster.control_plane import ControlPlane, Endpoints
 from scripts.cluster.programs import Programs
 
 _HERE = Path(__file__).resolve().parent
-# One folder a cluster that runs; its name is the number that the cluster's addresses are made of.
+# Holds a folder per running cluster, named by the number that the cluster's addresses are made of.
 _RUN = Path("/run/kafka-ml-cluster")
-# Folders that were made on this machine for nodes to mount on.
+# A list of the folders that were made on this machine as mount points for nodes.
 _MOUNT_POINTS = _RUN / "mount-points"
 _CGROUPS = Path("/sys/fs/cgroup")
 _MAX_CLUSTERS = 16
 _MAX_NODES = 9
 _CNI_FOLDERS = ("/usr/lib/cni", "/usr/libexec/cni", "/opt/cni/bin")
-# Folders that a node's programs write whatever their settings, so each node gets its own, mounted over these.
+# A node's programs write to these folders whatever their settings, so each node has folders of its own mounted here.
 _PRIVATE = ("/run/containerd", "/var/lib/cni", "/var/lib/kubelet", "/var/log/containers")
 # Where the controller manager makes volumes, which the nodes of one cluster share.
 _VOLUMES = "/tmp/hostpath_pv"
@@ -82,7 +82,7 @@ class _Node:
 
 
 class NodeCluster:
-    """The cluster whose state is in ``state``. Everything may be repeated."""
+    """The cluster whose state is in ``state``. All methods may be called repeatedly."""
 
     def __init__(self, state: Path, *, binaries: Path) -> None:
         self.state = state.resolve()
@@ -137,7 +137,7 @@ class NodeCluster:
             return None
 
     def _make_network(self, cluster: int, nodes: list[_Node]) -> None:
-        """Lay a bridge on the host, a cable to each node, and a route to every node's pods on all of them."""
+        """Make a bridge on the host, a virtual cable to each node, and each node's routes to the pods of the others."""
         bridge, services = f"kml{cluster}", _endpoints(nodes[0]).services
         if not Path(f"/sys/class/net/{bridge}").exists():
             _run("ip", "link", "add", bridge, "type", "bridge")
@@ -154,12 +154,12 @@ class NodeCluster:
             _run(*inside, "ip", "address", "add", f"{node.address}/24", "dev", "eth0")
             _run(*inside, "ip", "link", "set", "eth0", "up")
             _run(*inside, "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv4.conf.all.rp_filter=0")
-            # Traffic between pods of one node passes its bridge, and must meet kube-proxy's rules there. Where the
-            # kernel has that built in, or not at all, there is nothing to load or to set.
+            # Traffic between pods of one node passes the node's bridge, where kube-proxy's rules must apply. The kernel
+            # may have this module built in or not at all, so failures are ignored.
             if shutil.which("modprobe"):
                 _run("modprobe", "--quiet", "br_netfilter", check=False)
             _run(*inside, "sysctl", "-qw", "net.bridge.bridge-nf-call-iptables=1", check=False)
-            # A service's address needs a route to be sent anywhere at all, before kube-proxy rewrites it.
+            # Packets to a service's address need a route before kube-proxy can rewrite the address.
             _run(*inside, "ip", "route", "add", services, "dev", "eth0")
             for other in nodes:
                 if other is not node:
@@ -169,14 +169,14 @@ class NodeCluster:
         _run("ip", "route", "replace", services, "via", nodes[0].address)
 
     def _start_node(self, node: _Node) -> None:
-        """Start a node's first process, which holds its namespaces and reaps, and give it folders of its own."""
+        """Start a node's first process, which holds its namespaces and reaps orphans. Give the node its own folders."""
         if self._programs.process(node.name) is not None:
             return
         node.folder.mkdir(parents=True, exist_ok=True)
         unshare = ("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
         self._programs.start(node.name, [*unshare, str(self._binaries / "pause")])
         _await(f"the first process of {node.name}", lambda: self._first_process(node) is not None)
-        # Containers of the machine itself could not be removed while the node holds copies of their mounts.
+        # The node unmounts overlays, because the machine could not remove its own containers while a node mounts them.
         _run(*self._inside(node), "umount", "--all", "--types", "overlay", check=False)
         volumes = self.state / "volumes"
         mounts = [(node.folder / "private" / path.strip("/").replace("/", "-"), path) for path in _PRIVATE]
@@ -197,13 +197,13 @@ class NodeCluster:
             noted.writelines(f"{made_folder}\n" for made_folder in made)
 
     def _first_process(self, node: _Node) -> int | None:
-        """The process that a node lives as long as; None while it is not there."""
+        """Return the process whose end ends the node; None while it does not run."""
         holder = self._programs.process(node.name)
         first = [child for child in holder.children() if child.name() == "pause"] if holder else []
         return first[0].pid if first else None
 
     def _inside(self, node: _Node) -> tuple[str, ...]:
-        """What brings a command into a node."""
+        """Return the command prefix that runs a command inside a node."""
         return "nsenter", f"--target={self._first_process(node)}", "--net", "--mount", "--pid"
 
     def _control_plane(self, node: _Node) -> ControlPlane:
@@ -211,7 +211,7 @@ class NodeCluster:
         return ControlPlane(self.state, binaries=self._binaries, programs=programs, endpoints=_endpoints(node))
 
     def _open_volumes(self, node: _Node) -> None:
-        # The built-in provisioner makes folders that only root may enter, and fsGroup does not reach them.
+        # The built-in provisioner makes folders that only root may enter, and fsGroup has no effect on these.
         script = f'while sleep 0.2; do chmod -f 0777 "{self.state}"/volumes/*; done'
         self._programs.within(self._inside(node)).start("open-volumes", ["bash", "-c", script])
 
@@ -344,8 +344,8 @@ state = "{node.run}"
     # --- down ------------------------------------------------------------------------------------------------------
 
     def down(self) -> None:
-        """Remove every trace: processes, mounts, namespaces, routes, control groups, folders; of half a cluster too."""
-        # A node's first process takes all others of the node with it, containers too; killed, because nothing is kept.
+        """Remove all traces, also of half a cluster: processes, mounts, namespaces, routes, control groups, folders."""
+        # Killing a node's first process ends all others of the node, containers too. Nothing of a node is kept.
         for name in self._programs.names():
             self._programs.kill(name)
         for claim in list(_RUN.glob("*/")):
@@ -357,13 +357,11 @@ state = "{node.run}"
 
     @staticmethod
     def _remove_mount_points() -> None:
-        """Remove the folders that were made to mount on, after the last cluster, because others would lose their
-        mounts.
-        """
+        """Remove the mount points once the last cluster is down, because other clusters would lose their mounts."""
         if not _MOUNT_POINTS.exists() or any(path.is_dir() for path in _RUN.iterdir()):
             return
         for path in reversed(_MOUNT_POINTS.read_text().split()):
-            # Somebody else may keep something there by now.
+            # A mount point stays where another program keeps files in it by now.
             with suppress(OSError):
                 Path(path).rmdir()
         _MOUNT_POINTS.unlink()
@@ -377,7 +375,7 @@ state = "{node.run}"
                 folder.rmdir()
             group.rmdir()
         if Path(f"/sys/class/net/kml{cluster}").exists():
-            # Its routes go with it.
+            # Deleting the bridge also deletes its routes.
             _run("ip", "link", "delete", f"kml{cluster}")
 
 
@@ -402,7 +400,7 @@ def _dns(node: _Node) -> str:
 
 
 def _control_groups(name: str) -> Iterator[Path]:
-    """Yield the folders called ``name`` of all hierarchies: there is one, or one a controller on older systems."""
+    """Yield the control groups called ``name``: one, or on older systems one in the hierarchy of each controller."""
     roots = [_CGROUPS] if (_CGROUPS / "cgroup.controllers").exists() else list(_CGROUPS.iterdir())
     yield from (root / name for root in roots if (root / name).is_dir())
 
@@ -433,7 +431,7 @@ def _kubelet_configuration(node: _Node, authority: Authority, keys: KeyPair) -> 
         "resolvConf": "",
         "podPidsLimit": 4096,
         "evictionHard": {"memory.available": "200Mi", "nodefs.available": "2%", "imagefs.available": "2%"},
-        # Images were loaded rather than pulled, so garbage-collected ones would be gone for good.
+        # Images must not be garbage-collected, because they were loaded rather than pulled and would be gone for good.
         "imageGCHighThresholdPercent": 100,
         "podLogsDir": str(node.folder / "logs"),
     }
@@ -452,7 +450,7 @@ def _make_cgroups(node: _Node) -> None:
             continue
         folder = root / node.cgroup
         folder.mkdir(parents=True, exist_ok=True)
-        # A group without processors and memory takes no process.
+        # A control group accepts processes only once it has processors and memory.
         for file in ("cpuset.cpus", "cpuset.mems"):
             for group in (folder.parent, folder):
                 if (group / file).exists():

@@ -24,7 +24,7 @@ class Programs:
     """Processes whose logs and pid files lie in ``folder``.
 
     ``lasting`` ones live on when this process ends and are found again by their pid files; the others end with it,
-    however it ends. ``enter`` is put before each command: what brings it into a node's namespaces.
+    however it ends. ``enter`` is the prefix of each command that brings it into a node's namespaces.
     """
 
     def __init__(self, folder: Path, *, lasting: bool, enter: Sequence[str] = ()) -> None:
@@ -37,7 +37,7 @@ class Programs:
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
     def within(self, enter: Sequence[str]) -> Programs:
-        """Return these programs as seen from other namespaces: same folder, other ``enter``."""
+        """Return an object for the same folder that starts programs in other namespaces."""
         other = Programs(self._logs.parent, lasting=self._lasting, enter=enter)
         other._children = self._children
         return other
@@ -64,17 +64,19 @@ class Programs:
     def process(self, name: str) -> psutil.Process | None:
         """The process called ``name``, None when it does not run."""
         child = self._children.get(name)
-        # Asking reaps it, if it ended.
+        # ``poll`` also reaps a child that has ended.
         if child is not None and child.poll() is not None:
             return None
         return read_pid(self._pids / name)
 
     def names(self) -> list[str]:
-        """All that were started, running or not."""
+        """The names of all programs that were started, running or not."""
         return sorted(path.name for path in self._pids.iterdir())
 
     def await_(self, what: str, condition: Callable[[], bool], *, needs: Sequence[str], timeout_seconds: float) -> None:
-        """Return when ``condition`` holds. BrokenError with the logs' ends when one it ``needs`` ended, or time did."""
+        """Return when ``condition`` holds. Raises BrokenError, with the ends of the logs, when one of the programs that
+        it ``needs`` has ended, or the time is over.
+        """
         deadline = time.monotonic() + timeout_seconds
         while not condition():
             for name in needs:
@@ -86,7 +88,7 @@ class Programs:
             time.sleep(_POLL_SECONDS)
 
     def end(self, *names: str, grace_seconds: float = 10) -> None:
-        """End the named programs, all when none is named."""
+        """End the named programs, or all when none is named."""
         wanted = names or self.names()
         processes = [process for name in wanted if (process := self.process(name)) is not None]
         end_processes(processes, grace_seconds=grace_seconds)
@@ -104,7 +106,7 @@ class Programs:
         self.end(name, grace_seconds=0)
 
     def log_tail(self, name: str) -> str:
-        """The end of what ``name`` wrote."""
+        """Return the end of the log of ``name``."""
         path = self._logs / name
         if not path.exists():
             return ""

@@ -1,4 +1,4 @@
-"""Lays the sources of the site down in the folder that is named."""
+"""Writes the sources of the site into the named folder."""
 
 from __future__ import annotations
 

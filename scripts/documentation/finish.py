@@ -1,7 +1,8 @@
-"""After Zensical: makes its pages fit the platform's policy, and looks whether all that they load is here.
+"""Runs after Zensical: makes its pages fit the platform's policy, and checks that everything that they load exists
+here.
 
-The policy allows scripts of our own files only, so scripts that stand in the pages become files. A page that would load
-something from elsewhere, or that leads to a page or anchor that is not there, ends the build.
+The policy allows scripts from our own files only, so scripts inside pages become files. A page that would load
+something from elsewhere ends the build. So does a link to a page or anchor that does not exist.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _INLINE = re.compile(r"<script>(.*?)</script>", re.S)
 
 
 class _Page(HTMLParser):
-    """What a page loads, where it leads, what can be led to in it."""
+    """The files that a page loads, the links on it, and the anchors in it."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -53,7 +54,7 @@ def main(site: Path) -> None:
 def _as_file(script: str, page: Path, site: Path) -> str:
     name = f"assets/javascripts/inline.{hashlib.sha256(script.encode()).hexdigest()[:8]}.min.js"
     (site / name).write_text(script, encoding="utf-8")
-    # The page for what is missing is sent at any address.
+    # The page for a missing address is sent at any address, so it needs an absolute path.
     place = (
         f"/docs/{name}"
         if page.name == "404.html"

@@ -1,4 +1,4 @@
-"""What is read of Markdown: fenced blocks with their marks, headings as anchors, links."""
+"""Reads parts of Markdown: fenced blocks with their marks, anchors of headings, and links."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _LINK = re.compile(
 
 @dataclass(frozen=True)
 class Mark:
-    """What a comment before a block says of it.
+    """A comment before a block that says what the tests do with the block.
 
-    ``run``, or ``run: SESSION`` on a platform of its own: tests/docs runs it, in the order of the page. ``file: NAME``:
-    it is a file that the blocks after it use. ``tested by: FILE``: that test does the same. ``needs: WHAT``: nobody
-    runs it here, as this machine lacks that. ``output``: nothing is to be run.
+    ``run``: tests/docs runs the block, in the order of the page; with ``run: SESSION`` on a platform of its own.
+    ``file: NAME``: the block is a file that later blocks use. ``tested by: FILE``: that test does the same. ``needs:
+    WHAT``: nobody runs the block here, because this machine lacks WHAT. ``output``: there is nothing to run.
     """
 
     kind: str
@@ -31,7 +31,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block: its ``line`` (from 1), the ``language`` after the fence, what is in it."""
+    """A fenced block: its ``line`` (from 1), the ``language`` after the fence, and its content."""
 
     line: int
     language: str
@@ -56,7 +56,9 @@ def blocks(text: str) -> Iterator[Block]:
 
 
 def prose(text: str) -> str:
-    """Return a page with its fenced blocks and code spans blanked: what is left is where links and headings are."""
+    """Return a page with its fenced blocks and code spans blanked, so that only the text with links and headings is
+    left.
+    """
     blank = _FENCE.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), text)
     return re.sub(r"(`+)(?!`)(?:(?!\1).)*?\1", lambda found: " " * len(found[0]), blank)
 
@@ -65,7 +67,7 @@ def links(text: str) -> Iterator[tuple[int, str]]:
     """Yield line and target of each link and picture."""
     plain = prose(text)
     for found in _LINK.finditer(text):
-        # The bracket has been blanked where the link stands in a block or a code span.
+        # A link in a block or a code span does not count. Its closing bracket has been blanked.
         if plain[found.end() - 1] == ")":
             yield text.count("\n", 0, found.start()) + 1, found["target"]
 
@@ -76,14 +78,16 @@ def replace_links(
     *,
     unlinked: Callable[[str, str], str] = lambda words, _target: words,
 ) -> str:
-    """Return the page with other targets; where one is None, with what ``unlinked`` makes of words and old target."""
+    """Return the page with each link's target replaced by ``replaced``. Where that returns None, ``unlinked`` makes the
+    text from the words and the old target.
+    """
     plain = prose(text)
 
     def of(found: re.Match[str]) -> str:
         if plain[found.end() - 1] != ")":
             return found[0]
         target = replaced(found["target"])
-        # What a picture links to is in its text.
+        # A picture inside a link is part of the link's text, so its target is replaced too.
         words = replace_links(found["text"], replaced, unlinked=unlinked)
         return unlinked(words, found["target"]) if target is None else f"{found['image']}[{words}]({target})"
 

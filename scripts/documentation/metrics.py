@@ -1,4 +1,4 @@
-"""The page of figures: scores, metrics and arguments of trainings, and what inferences tell of themselves."""
+"""The page of figures: scores, metrics and arguments of trainings, and the metrics of inferences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which files are pages of the site, under which address, in which order; links between them."""
+"""Decides which files are pages of the site, at which address and in which order, and adapts the links between them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # Pages that are written from the code.
 GENERATED = ("reference/api.md", "reference/cli.md", "reference/sdk.md", "reference/metrics.md")
-# What people read outside docs/, and where the site has it.
+# Files outside docs/ that are pages too, with their path in the site.
 _OUTSIDE = {
     "CHANGELOG.md": "changelog.md",
     "CITATION.cff": "citation.cff",
@@ -27,7 +27,7 @@ _OUTSIDE = {
     "k8s/README.md": "kubernetes-files.md",
     "scripts/cluster/README.md": "cluster-on-one-machine.md",
 }
-# What is said of a block that nobody runs.
+# The mark before a block that nobody runs.
 _NEEDS = re.compile(r"^( *)<!-- needs: ?([^>]*?) -->\n", re.M)
 _TUTORIAL = (
     "installation.md",
@@ -43,9 +43,9 @@ _PROJECT = ("contributing.md", "development.md", "cluster-on-one-machine.md", "c
 
 
 def pages() -> Mapping[str, str]:
-    """Return the files that the site is made of, by their path in the repository: their path in the site.
+    """Return the path in the site of each source file, by its path in the repository.
 
-    What is generated is not among them.
+    Generated pages are not among them.
     """
     found = {
         str(path.relative_to(ROOT)): str(path.relative_to(ROOT / "docs"))
@@ -60,7 +60,7 @@ def pages() -> Mapping[str, str]:
 
 
 def navigation() -> list[dict[str, object]]:
-    """Return the site's table of contents. A page of docs/ that has no place of its own is a how-to guide."""
+    """Return the site's table of contents. A page of docs/ that is not listed elsewhere is a how-to guide."""
     known = [page for page in pages().values() if page.endswith(".md")]
     decisions = _folder(known, "decisions/")
     seminar, examples = _folder(known, "seminar/"), _folder(known, "examples/")
@@ -78,7 +78,9 @@ def navigation() -> list[dict[str, object]]:
 
 
 def resolved(page: str, target: str) -> tuple[str, str] | None:
-    """Return the path in the repository and the anchor that a link of ``page`` leads to; None for one to elsewhere."""
+    """Return the path in the repository and the anchor that a link on ``page`` leads to; None for a link out of the
+    repository.
+    """
     address, _, anchor = target.partition("#")
     if "://" in address or address.startswith(("mailto:", "/")):
         return None
@@ -110,7 +112,9 @@ def lay_down(folder: Path) -> None:
 
 
 def _with_links_of_the_site(name: str, target: str, known: Mapping[str, str]) -> str:
-    """A link to a file that the site does not have becomes that file's place in the repository."""
+    """Return the page with links as the site needs them. A file that the site does not have is linked in the
+    repository.
+    """
 
     def replaced(address: str) -> str | None:
         found = resolved(name, address)
@@ -140,7 +144,7 @@ def _address(target: str) -> str:
 
 
 def _folder(known: list[str], start: str) -> list[str]:
-    """A folder's pages, what introduces them first."""
+    """Return the pages of a folder, its introduction first."""
     return sorted(
         (page for page in known if page.startswith(start)), key=lambda page: (page != f"{start}index.md", page)
     )

@@ -1,6 +1,6 @@
-"""What README.md shows of commands as they really print it: recorded by ``scripts/record-output``, held by tests/docs.
+"""The real output of commands in README.md: recorded by ``scripts/record-output``, checked by tests/docs.
 
-Figures differ from run to run and are left out of what is compared; words, their order and what stands where do not.
+Figures differ from run to run, so they are not compared. Words and their order are.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 __all__ = ["COLUMNS", "COMMANDS", "as_shown", "put", "shape", "shown"]
 
-# Of the terminal on which it is recorded.
+# Width of the terminal on which output is recorded.
 COLUMNS = 100
 _KAFKA_ML = (sys.executable, "-m", "kafka_ml_cli.main")
 COMMANDS: Mapping[str, Sequence[str]] = {
@@ -21,16 +21,16 @@ COMMANDS: Mapping[str, Sequence[str]] = {
     "doctor": (*_KAFKA_ML, "doctor"),
 }
 _NUMBER = re.compile(r"-?\d+(?:[.,]\d+)*(?:e[-+]?\d+)?")
-# Findings are of the machine; which things are looked at is not.
+# The name of each finding. Verdicts depend on the machine, but the list of things examined does not.
 _FINDING = re.compile(r"^(?:ok|warn|fail)\s+(\w+)", re.M)
 
 
 def as_shown(name: str, output: str, *, state: Path, root: Path) -> str:
-    """Return what a command of ``COMMANDS`` printed, as the page shows it: no places of this machine, no secrets."""
+    """Return the output of a command of ``COMMANDS`` as the page shows it, without paths of this machine or secrets."""
     text = "\n".join(line.rstrip() for line in output.strip().splitlines())
     if name == "demo":
         text = text[max(text.find("Start the platform"), 0) :]
-        # One confusion matrix is enough to see what is meant.
+        # The second confusion matrix is left out, because one is enough as an example.
         text = re.sub(
             r"(digits-pytorch on the test part of the stream\n).*?\n\n", r"\1  ...\n\n", text, flags=re.DOTALL
         )
@@ -40,11 +40,11 @@ def as_shown(name: str, output: str, *, state: Path, root: Path) -> str:
 
 
 def shape(name: str, text: str) -> list[str]:
-    """Return the words of what a command printed, each number and each row of them as ``0``, wherever lines break."""
+    """Return the words of an output, wherever lines break. Each number, and each run of numbers, becomes one ``0``."""
     if name == "doctor":
         return _FINDING.findall(text)
     lines = text.splitlines()
-    # Components are ready in any order.
+    # Lines about components are sorted, because components become ready in any order.
     ready = sorted(line for line in lines if re.search(r"\bready in\b", line))
     words = " ".join([*ready, *(line for line in lines if line not in ready)]).split()
     numbered = [_NUMBER.sub("0", word) for word in words if re.search(r"\w", word)]
@@ -52,7 +52,7 @@ def shape(name: str, text: str) -> list[str]:
 
 
 def shown(page: str, name: str) -> str:
-    """Return what the page shows of a command; KeyError where it has no place for it."""
+    """Return the output of a command that the page shows; KeyError where the page has no place for it."""
     found = _place(name).search(page)
     if found is None:
         raise KeyError(name)
@@ -60,7 +60,7 @@ def shown(page: str, name: str) -> str:
 
 
 def put(page: str, name: str, output: str) -> str:
-    """Return the page with another output of a command."""
+    """Return the page with the output of a command replaced."""
     shown(page, name)
     return _place(name).sub(lambda found: f"{found[1]}```\n{output.strip()}\n```\n{found[3]}", page)
 

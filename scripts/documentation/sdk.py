@@ -18,7 +18,7 @@ Written from the signatures and docstrings of `kafkaml.sdk` and `datasources`. `
 to a platform: `client.models`, `client.results` and so on are the classes below. `from datasources import RawSink`
 sends training data. Errors are those of `kafkaml.errors`, the last section.
 """
-# Title, the file of what is described, below the root of the repository.
+# Each entry is a title and the file that it describes, below the root of the repository.
 _SECTIONS = (
     ("Client", "kafkaml/sdk/client.py"),
     ("Finding a platform", "kafkaml/sdk/connection.py"),

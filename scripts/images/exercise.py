@@ -1,9 +1,9 @@
-"""Uses a framework as the platform does, as an image is built or ``.venv`` filled: ``exercise.py FRAMEWORK``.
+"""Uses a framework as the platform does, while an image is built or ``.venv`` is filled: ``exercise.py FRAMEWORK``.
 
-Without an argument it names the frameworks that are installed. ``exercise_FRAMEWORK.py`` says what is imported, and
-trains a model, stores it, reads it back, converts it to ONNX and runs it there. That proves that nothing was left out
-that is needed, and Python compiles the modules it imports, once: model processes cannot write, so they would compile at
-each start. Knows nothing of our own code, whose changes would otherwise build this layer again.
+Without an argument it names the installed frameworks. ``exercise_FRAMEWORK.py`` lists the imports. It trains a model,
+stores it, reads it back, converts it to ONNX and runs it there. This proves that nothing needed was left out. It also
+makes Python compile the imported modules once, because model processes cannot write and would compile them at each
+start. This program does not use our own code, whose changes would otherwise build this layer again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-# What the services around them import.
+# Packages that the services around the frameworks import.
 SERVICES = [
     *("confluent_kafka", "confluent_kafka.admin", "fastavro", "httpx", "orjson", "psutil", "pydantic_settings"),
     *("rich.console", "stamina", "structlog", "uvicorn", "uvicorn.lifespan.off", "uvicorn.protocols.http.h11_impl"),
@@ -51,7 +51,7 @@ def installed() -> list[str]:
 
 
 def main(framework: str) -> None:
-    """Import all that is listed, then work with it."""
+    """Import everything that is listed, then use it."""
     own = runpy.run_path(str(_exercises()[framework]))
     for name in [*SERVICES, *own["MODULES"]]:
         importlib.import_module(name)

@@ -1,4 +1,4 @@
-"""What exercise.py does with PyTorch."""
+"""The part of exercise.py for PyTorch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-# What the runtime imports before the first request, and what it imports for it.
+# Modules that the runtime imports before and during its first request.
 MODULES = [
     *("torch", "torch._dynamo", "torch.optim", "ignite.engine", "ignite.metrics"),
     *("safetensors.torch", "onnxruntime", "onnxscript", "torch.onnx"),

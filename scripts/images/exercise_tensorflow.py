@@ -1,4 +1,4 @@
-"""What exercise.py does with TensorFlow."""
+"""The part of exercise.py for TensorFlow."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-# Of all that it says, errors alone.
+# TensorFlow logs errors only.
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-# What the runtime imports before the first request, and what it imports for it.
+# Modules that the runtime imports before and during its first request.
 MODULES = [
     *("tensorflow", "keras", "h5py", "tf2onnx", "keras.src.export.onnx", "onnxruntime"),
     *("rich.console", "rich.table", "rich._emoji_codes"),

@@ -1,9 +1,9 @@
 """Makes PyTorch's libraries loadable without those of CUDA: ``stub_gpu_libraries.py FOLDER``, which is torch/lib.
 
-The wheels of PyTorch on the package index name CUDA's libraries (2.3 GB) as needed, so not even ``import torch`` works
-without them, though a machine without a GPU never calls them. This writes a small library next to PyTorch's own for
-each that is missing: it holds the names that PyTorch links to, at their versions, and each answers with an error, as
-CUDA's own do where there is no GPU. Needs gcc and binutils.
+The wheels of PyTorch on the package index name CUDA's libraries (2.3 GB) as needed. Without them not even ``import
+torch`` works, although a machine without a GPU never calls them. This program writes a small library next to PyTorch's
+own for each missing one. It holds the functions that PyTorch links to, at their versions. Each of them returns an
+error, as CUDA's own do where there is no GPU. Needs gcc and binutils.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-# A text is wanted of these; all others return a status, and 1 is an error in every one of the libraries.
+# Functions with these endings return a text. All others return a status, and 1 is an error in every one of the
+# libraries.
 _TEXTS = re.compile(r"(String|StringName|GetLastError)$")
 _ANSWER = "this is an image for CPUs: build it with ACCELERATOR=gpu"
 
@@ -54,7 +55,9 @@ def version_owners(library: Path) -> dict[str, str]:
 
 
 def wanted_stubs(folder: Path, present: set[str]) -> dict[str, set[tuple[str, str]]]:
-    """Return the symbols of each library that one in ``folder`` needs and that is not among ``present``."""
+    """Return the symbols of each missing library: one that a library in ``folder`` needs and that is not among
+    ``present``.
+    """
     libraries = sorted(folder.glob("*.so*"))
     present = present | {library.name for library in libraries}
     here = set().union(*(defined_symbols(library) for library in libraries))
@@ -67,7 +70,7 @@ def wanted_stubs(folder: Path, present: set[str]) -> dict[str, set[tuple[str, st
         for name in missing:
             wanted[name] |= set()
         for symbol, version in undefined_symbols(library):
-            # A name without a version may come from any library, so the first of those that are missing offers it.
+            # A name without a version may come from any library, so the first missing library offers it.
             owner = owners.get(version, "") if version else ("" if symbol in here else missing[0])
             if owner in missing:
                 wanted[owner].add((symbol, version))
