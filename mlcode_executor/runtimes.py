@@ -17,7 +17,7 @@ from kafkaml.frameworks import FRAMEWORKS
 from kafkaml.wire.framework import Framework
 
 if TYPE_CHECKING:
-    # Imported for types only, because the keeper of a fork server should stay small.
+    # These imports are for types only, because the keeper of a fork server should stay small.
     import numpy as np
     import numpy.typing as npt
 
@@ -42,7 +42,7 @@ class OwnRuntime(StrEnum):
     PLAIN = "plain"
 
 
-# What a fork server has imported.
+# The runtime that a fork server has imported: a framework's, or one without a framework.
 Runtime = Framework | OwnRuntime
 
 

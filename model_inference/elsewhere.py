@@ -32,7 +32,7 @@ logger = get_logger(__name__)
 
 _FIRST_PAUSE_SECONDS = 1.0
 _MAX_PAUSE_SECONDS = 60.0
-# After this long without a failure, the next one counts as the first.
+# A failure after this long without one counts as the first.
 _FORGIVEN_AFTER_SECONDS = 600.0
 # How long the platform may be unreachable before a log line says so.
 _PATIENCE_SECONDS = 5.0

@@ -1,9 +1,9 @@
-"""From a model's outputs to the values of output records. Pure; called by ``routing``.
+"""Turns a model's outputs into the values of output records. Pure; called by ``routing``.
 
-The form on the wire is ``{"values": [...]}``: the outputs for that one sample. A model with several outputs puts its
-last one there, the prediction (the earlier ones of a distributed model are what it hands upwards), and adds all of
-them, in the model's order, as ``"outputs": [[...], ...]``. What an inference is to carry of each record follows as
-``"include": {"machine": "m-7", ...}``. JSON has no NaN and no infinity: both are written ``null``.
+The form on the wire is ``{"values": [...]}``: the outputs for that one sample. With several outputs this is the last
+one, the prediction; the earlier ones of a distributed model are what it hands upwards. Then ``"outputs": [[...], ...]``
+adds all of them, in the model's order. Fields that answers carry from their records follow as ``"include": {"machine":
+"m-7", ...}``. JSON has no NaN and no infinity: both are written ``null``.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ class Models(Protocol):
 
     @property
     def serving(self) -> Answers:
-        """What answers now."""
+        """The models that answer now."""
         ...
 
     @property

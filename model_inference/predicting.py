@@ -268,7 +268,7 @@ class RecoveringPredictor:
                 self._most = min(count, self.max_batch or count) // 2
                 logger.warning("batches are halved: the model process ran out of memory", most=self._most)
             else:
-                # One record alone is to blame, not the size of the batch.
+                # A batch of one record died too, so this record is to blame and not the size of the batch.
                 self._most = self._most_before
         for flight in self._flights:
             flight.submitted = False

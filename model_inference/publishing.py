@@ -41,7 +41,8 @@ class Published(NamedTuple):
 
 
 class Publisher:
-    """Called by the loop, inside a transaction. The answer to a record goes to the partition with the same number.
+    """Writes answers and dead letters inside the loop's transaction. An answer goes to the partition with its record's
+    number.
 
     The number is taken modulo the partitions of the output topic. This keeps the order of a whole input partition, not
     only of a key.

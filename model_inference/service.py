@@ -88,7 +88,7 @@ class StopSignal:
         self.superseded = False
         # The backend's last answer when it no longer wanted this attempt.
         self.reason: ApiError | None = None
-        # Set after the end, because threads of this attempt must not end the next one.
+        # Whether this attempt has ended. Its threads may still run, and must not end the next attempt.
         self.over = False
         self._asked = False
         self._serving = False
@@ -103,7 +103,7 @@ class StopSignal:
         return self._asked
 
     def serving(self) -> None:
-        """From now on the serving loop polls the flag itself and ends in order."""
+        """Note that serving begins: from now on the serving loop polls the flag itself and ends in order."""
         self._serving = True
         if self._asked:
             raise Stopped

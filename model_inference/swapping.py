@@ -120,9 +120,9 @@ class Swapper:
         self._fetch_plan = fetch_plan
         self._load = load
         self._keep_warm_seconds = keep_warm_seconds
-        # Called by the loop when the limit of the tier changes.
+        # A function that the loop calls when the limit of the tier changes.
         self._on_cascade = on_cascade
-        # Called by the loop when answers are to carry other fields of their records.
+        # A function that the loop calls when answers are to carry other fields of their records.
         self._on_include = on_include
         # Decodes keys that are labels; None where the format has none.
         self._labels = labels

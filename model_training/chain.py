@@ -14,7 +14,7 @@ from kafkaml.wire.training import TrainingPlan
 
 __all__ = ["TOTAL_LOSS", "ChainMetrics", "chain_params"]
 
-# The weighted sum of all exits' losses, among the metrics of the top.
+# Name of the top's metric that holds the weighted sum of all exits' losses.
 TOTAL_LOSS = "total_loss"
 # Characters that may not appear in the name of a framework's layer.
 _UNNAMEABLE = re.compile(r"[^A-Za-z0-9_]+")

@@ -1,4 +1,4 @@
-"""From a trained model to a result: its files, its metrics and warnings for its user. Used by the modes.
+"""Turns a trained model into a result: its files, its metrics and warnings for its user. Used by the modes.
 
 A step that fails loses only its own outcome. Steps that may end the model process come last, for all models of a run.
 """

@@ -39,7 +39,7 @@ class LearningState:
     # Whether the model may be converted to ONNX, which is not tried again once it ended the model process.
     converts: bool = True
     held_out: Newest | None = None
-    # For semi-supervised training: the labelled samples for windows without any, and counts of the unlabelled ones.
+    # State of semi-supervised training: labelled samples for windows without any, and counts of the unlabelled ones.
     labelled: Newest | None = None
     unlabelled: int = 0
     pseudo_labelled: int = 0

@@ -127,7 +127,8 @@ def recent_lines(folder: Path, component: str, count: int) -> list[Text]:
     for path in sorted(folder.glob(f"{component or '*'}.log")):
         with path.open("rb") as log:
             size = log.seek(0, os.SEEK_END)
-            # Enough for ``count`` long lines; more would make a big log slow to look at.
+            # Only this much of a log's end is read. It is enough for ``count`` long lines, and more would make a big
+            # log slow to show.
             log.seek(max(0, size - count * 2000))
             lines = log.read().splitlines()
         found += [_readable(path.stem, line) for line in lines[-count:]]

@@ -21,7 +21,7 @@ _PART_SAMPLES = 2000
 
 
 def npz_samples(path: Path, options: FileOptions) -> Samples:
-    """Read an archive; without names given, arrays of the usual ones."""
+    """Read the named arrays of an archive, or the arrays with the usual names."""
     with np.load(path, allow_pickle=False) as archive:
         names = {name.lower(): name for name in archive.files}
         chosen = _choose(path, options.features, _FEATURE_NAMES, names, required=True)

@@ -1,4 +1,4 @@
-"""From a model's scores to predicted classes and how sure it was; the same for every framework."""
+"""Turns a model's scores into predicted classes and confidences; the same for every framework."""
 
 from __future__ import annotations
 

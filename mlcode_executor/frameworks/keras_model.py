@@ -1,4 +1,4 @@
-"""From a namespace to a ready Keras model: finds the variable, asks for outputs, makes runs repeatable.
+"""Makes a Keras model ready after the user's code ran: finds its variable, asks for outputs, makes runs repeatable.
 
 Called by the handler, inside the model process.
 """

@@ -35,7 +35,7 @@ def create_handler() -> OnnxHandler:
 
 
 class OnnxHandler:
-    """One model.onnx, which can only be loaded: models are trained by the framework that they were written in."""
+    """One model.onnx. It can only be loaded, because models are trained by the framework that they were written in."""
 
     def __init__(self) -> None:
         self._session: Any = None

@@ -36,7 +36,8 @@ def unwrapped(model: Any) -> Any:
 
 @cache
 def _leave_compilers_out() -> None:
-    """``torch.compile`` and TorchScript return modules and functions unchanged: compiled ones hide the user's methods.
+    """Let ``torch.compile`` and TorchScript return their argument unchanged, because compilation hides the user's
+    methods.
 
     The isolated process has no C++ compiler for ``torch.compile``, and compilation renames the weights.
     """

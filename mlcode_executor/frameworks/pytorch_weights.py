@@ -1,6 +1,7 @@
-"""What a PyTorch model has learnt, as one safetensors file, and back. Called by the handler, inside the model process.
+"""Saves what a PyTorch model has learnt as one safetensors file, and loads it again. Called by the handler, inside the
+model process.
 
-Tensors that share memory are saved once, views as tensors of their own: any ``state_dict`` can be saved.
+Any ``state_dict`` can be saved, because tensors that share memory are saved once and views as tensors of their own.
 ``load_weights`` is also written into the program that is downloaded, so it needs torch and safetensors only.
 """
 

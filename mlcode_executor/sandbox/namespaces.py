@@ -154,7 +154,9 @@ def _enter_user_namespace(further: int) -> None:
 
 
 def open_namespaces() -> None:
-    """In the guardian: new user, mount, network, IPC, host name, cgroup and, for its next child, process namespaces."""
+    """In the guardian: open new namespaces of users, mounts, network, IPC, host name, cgroups and, for its next child,
+    processes.
+    """
     _enter_user_namespace(
         system.CLONE_NEWNS
         | system.CLONE_NEWNET

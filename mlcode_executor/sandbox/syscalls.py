@@ -128,5 +128,5 @@ def _table(text: str) -> dict[str, int]:
     return {name: int(number) for name, number in (entry.split("=") for entry in text.split())}
 
 
-# By machine, then by name; a call that a machine lacks is missing there.
+# Numbers of calls by machine, then by name. A call that a machine lacks is missing there.
 NUMBERS: Mapping[str, Mapping[str, int]] = {"x86_64": _table(_X86_64), "aarch64": _table(_AARCH64)}

@@ -1,4 +1,5 @@
-# What the programs of this folder share: where things are kept, how they speak, how a missing tool is found. Sourced, never run.
+# Functions that the programs of this folder share: where files are kept, how messages look, how a missing tool is
+# found. Sourced, never run.
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 repository=$(cd "$here/../.." && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/kafka-ml
@@ -6,7 +7,8 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/kafka-ml
 say() { printf '\033[36m==>\033[0m %s\n' "$*" >&2; }
 die() { printf '\033[31m%s\033[0m\n' "$*" >&2; exit 1; }
 
-# need PROGRAM=PACKAGE...: programs that must be there. What is missing is installed where that is possible, otherwise named.
+# need PROGRAM=PACKAGE...: makes sure that the programs exist. A missing one is installed where possible; otherwise it
+# is named.
 need() {
   local pair program packages=() where=(/usr/sbin /sbin /usr/lib/cni)
   for pair in "$@"; do
@@ -23,16 +25,17 @@ need() {
 }
 need_root() { [ "$(id -u)" = 0 ] || die "$(basename "$0") needs root: $1"; }
 
-# lend FOLDER: sets `lent_options`, with which a build by buildah reaches package registries as this machine does; files for
-# it are put into FOLDER. What is lent is mounted for the build alone, and nothing of it stays in the image.
+# lend FOLDER: sets `lent_options`, the options by which a build with buildah reaches package registries as this machine
+# does. Files for the build are put into FOLDER. They are mounted during the build only, and nothing of them stays in
+# the image.
 lend() {
   local folder=$1 bundle=${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}
-  # runc: crun refuses a kernel that has both kinds of control groups mounted.
+  # Builds use runc, because crun refuses a kernel that has both kinds of control groups mounted.
   lent_options=(--runtime "$(command -v runc || echo /usr/sbin/runc)" --layers --network host)
   printf '[global]\n' >"$folder/pip.conf"
   printf 'fund=false\naudit=false\n' >"$folder/npmrc"
   if [ -r "$bundle" ]; then
-    # One file, not the folder: a read-only /etc/ssl/certs breaks packages that write there.
+    # Only one file is mounted, because a read-only folder /etc/ssl/certs breaks packages that write there.
     lent_options+=(-v "$(readlink -f "$bundle"):/run/host-ca.crt:ro")
     printf 'cert = /run/host-ca.crt\n' >>"$folder/pip.conf"
     printf 'cafile=/run/host-ca.crt\n' >>"$folder/npmrc"

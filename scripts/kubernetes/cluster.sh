@@ -1,6 +1,7 @@
-# The cluster: whether it is ready for Kafka-ML, applying to it, waiting for it, removing from it. Sourced by Build_Kafka_ML.sh.
+# Checks whether the cluster is ready for Kafka-ML, applies objects, waits for them and removes them. Sourced by
+# Build_Kafka_ML.sh.
 # shellcheck shell=bash
-# shellcheck disable=SC2154  # what the options said comes from there
+# shellcheck disable=SC2154  # Build_Kafka_ML.sh sets the variables of its options
 
 kube() { "${kubectl[@]}" "$@"; }
 in_platform() { kube --namespace "$namespace" "$@"; }
@@ -11,7 +12,7 @@ no_answer() {  # WHAT IT SAID
     "see which clusters kubectl knows: kubectl config get-contexts; --context names one, --kubeconfig a file"
 }
 
-# namespace_state NAME: nothing where there is none, otherwise its phase and what it is part of.
+# namespace_state NAME: prints the namespace's phase and what it is part of; nothing where it does not exist.
 namespace_state() {
   kube get namespace "$1" --ignore-not-found -o 'jsonpath={.status.phase} {.metadata.labels.app\.kubernetes\.io/part-of}' 2>&1
 }
@@ -78,7 +79,7 @@ check_namespaces() {
   done
 }
 
-# Everything that would stop an installation half-way, asked before anything is changed.
+# Everything that would stop an installation half-way is checked before anything is changed.
 check_cluster() {
   check_version
   check_storage
@@ -91,7 +92,7 @@ check_cluster() {
 
 # --- Applying and waiting ---------------------------------------------------------------------------------------------
 
-# A Job cannot be changed, so an existing one that differs is deleted first. What it made (a Secret) stays.
+# A Job cannot be changed, so an existing one that differs is deleted first. The Secret that it made stays.
 remove_changed_jobs() {
   local name
   for name in $(objects_named Job); do
@@ -112,7 +113,7 @@ apply() {
   finish "$((SECONDS - began)) s"
 }
 
-# Per pod a line: its name, and each container with what it waits for.
+# Prints a line per pod: its name, and for each container the reason why it waits.
 waiting_containers='{range .items[*]}{.metadata.name}{range .status.initContainerStatuses[*]} {.name}={.state.waiting.reason}{end}{range .status.containerStatuses[*]} {.name}={.state.waiting.reason}{end}{"\n"}{end}'
 
 # Pods for which waiting does not help, because their image or configuration is missing.
@@ -123,7 +124,7 @@ stuck_pods() {
 
 is_ready() {  # OBJECT SECONDS
   case $1 in
-    # A Job that is done is deleted automatically soon.
+    # A Job that does not exist counts as ready, because a finished one is soon deleted automatically.
     job/*)
       in_platform wait --for=condition=complete --timeout="$2s" "$1" >/dev/null 2>&1 ||
         { [ -z "$(in_platform get "$1" --ignore-not-found -o name 2>&1)" ]; }
@@ -132,7 +133,7 @@ is_ready() {  # OBJECT SECONDS
   esac
 }
 
-# await NUMBER OF OBJECT: until it is ready, by the end of `deadline`. Gives up where pods have been stuck for two rounds.
+# await NUMBER OF OBJECT: waits until OBJECT is ready, at most until `deadline`. Gives up when pods are stuck for two rounds.
 await() {
   local object=$3 began=$SECONDS left round stuck earlier=''
   begin "[$1/$2] $object"
@@ -155,7 +156,7 @@ await() {
     [ -z "$stuck" ] || [ "$stuck" != "$earlier" ] || break
     [ $SECONDS -lt "$deadline" ] || break
     earlier=$stuck
-    # A request that fails at once, as without a connection, is not repeated at once.
+    # A pause keeps a request that fails at once, as without a connection, from being repeated at once.
     [ $((SECONDS - round)) -gt 1 ] || sleep 1
   done
   say "not ready after $((SECONDS - began)) s"
@@ -175,7 +176,7 @@ await_all() {
   done
 }
 
-# Why pods do not run and what usually helps, for a person who has not read about Kubernetes.
+# Prints why pods do not run and what usually helps, for users who know nothing of Kubernetes.
 explain_pods() {
   local pods events pod container
   pods=$(in_platform get pods -o 'jsonpath={range .items[*]}{.metadata.name} {.status.phase}{range .status.conditions[?(@.status=="False")]}{"\n    "}{.type} {.reason} {.message}{end}{range .status.initContainerStatuses[*]}{"\n    "}{.name} {.state.waiting.reason} {.state.waiting.message} {.lastState.terminated.reason}{end}{range .status.containerStatuses[*]}{"\n    "}{.name} {.state.waiting.reason} {.state.waiting.message} {.lastState.terminated.reason}{end}{"\n"}{end}' 2>&1) || true
@@ -205,14 +206,14 @@ hint() {  # TEXT PATTERN WORDS
 
 # --- What is installed ------------------------------------------------------------------------------------------------
 
-# setting NAME: of the platform as it runs. The ConfigMap's name ends in a hash of its content.
+# setting NAME: prints a setting of the running platform. The ConfigMap's name ends in a hash of its content.
 setting() {
   local name
   name=$(in_platform get deployment backend --ignore-not-found -o 'jsonpath={.spec.template.spec.containers[0].envFrom[0].configMapRef.name}' 2>/dev/null) || true
   [ -z "$name" ] || in_platform get configmap "$name" -o "jsonpath={.data.$1}" 2>/dev/null || true
 }
 
-# give_image DEPLOYMENT COMPONENT: new pods, from the image that was just built.
+# give_image DEPLOYMENT COMPONENT: replaces the pods by new ones from the image that was just built.
 give_image() {
   local identity image patch
   identity=$(identity_of "$2")
@@ -237,7 +238,7 @@ images_of() {  # DEPLOYMENT FIELD IMAGE: every container of it with this image, 
 # --- Removing ---------------------------------------------------------------------------------------------------------
 
 stop_controller() {
-  # The deployment is missing if an installation failed early.
+  # There is nothing to stop if an installation failed before it made the deployment.
   if [ "$dry_run" = no ] && [ -z "$(in_platform get deployment backend --ignore-not-found -o name 2>/dev/null)" ]; then return; fi
   begin "stopping the controller, so that it launches nothing more"
   change stop "stopping the controller" "run the same again" "${kubectl[@]}" --namespace "$namespace" scale deployment/backend --replicas=0
@@ -271,7 +272,7 @@ remove_all_but_data() {
   finish "gone"
 }
 
-# Volumes that claims of the two namespaces had: "name policy phase" a line.
+# Prints the volumes that claims of the two namespaces had, a line "name policy phase" for each.
 volumes_left() {
   kube get persistentvolumes -o 'jsonpath={range .items[*]}{.spec.claimRef.namespace} {.metadata.name} {.spec.persistentVolumeReclaimPolicy} {.status.phase}{"\n"}{end}' 2>/dev/null |
     awk -v platform="$namespace" -v work="$namespace-jobs" '$1 == platform || $1 == work { print "persistentvolume/" $2, $3, $4 }' || true

@@ -1,10 +1,11 @@
-# Images: built by one of three engines, then brought to where the nodes of a cluster find them. Sourced by Build_Kafka_ML.sh.
+# Builds images with one of three engines and brings them to where the nodes of a cluster find them. Sourced by
+# Build_Kafka_ML.sh.
 # shellcheck shell=bash
-# shellcheck disable=SC2154  # what the options said comes from there
+# shellcheck disable=SC2154  # Build_Kafka_ML.sh sets the variables of its options
 
 engine_works() {
   command -v "$1" >/dev/null 2>&1 || return 1
-  # docker's client is often there without its server. buildah has no server.
+  # docker and podman count only if `info` works, because a client is often installed without its server.
   case $1 in
     buildah) buildah images >/dev/null 2>&1 ;;
     *) "$1" info >/dev/null 2>&1 ;;
@@ -30,7 +31,8 @@ choose_engine() {
 
 current_context() { printf '%s' "${context:-$(kube config current-context 2>/dev/null || true)}"; }
 
-# How images get to the nodes: from the options, otherwise from the name that kind, minikube and others give to their context.
+# Decides how images get to the nodes: as the options say, otherwise by the name of the context, which kind, minikube
+# and others choose.
 choose_destination() {
   local current=$context
   if [ -n "$registry" ]; then
@@ -55,17 +57,17 @@ choose_destination() {
   esac
 }
 
-# cluster_image COMPONENT: as pods name it, without the tag.
+# cluster_image COMPONENT: prints the image's name as pods have it, without the tag.
 cluster_image() { printf '%s' "${registry:+$registry/}kafka-ml/$1"; }
 
-# engine_image COMPONENT: as the engine names it.
+# engine_image COMPONENT: prints the image's name as the engine has it.
 engine_image() {
   # podman and buildah would put localhost/ in front of a short name, and no node would find the image by that.
   if [ -z "$registry" ] && [ "$engine" != docker ]; then printf 'docker.io/'; fi
   printf '%s' "$(cluster_image "$1"):$tag"
 }
 
-# How an image gets into the nodes: sets load_command, and save_command where that wants a file.
+# Sets load_command, which brings an image into the nodes, and save_command where that needs a file.
 choose_load_command() {
   local image=$1 file=$work/image.tar kind=${load%%:*} name=''
   case $load in *:*) name=${load#*:} ;; esac
@@ -79,7 +81,7 @@ choose_load_command() {
       return
       ;;
   esac
-  # These take docker's images by their name, and the other engines' as a file.
+  # The programs below take docker's images by name, and images of the other engines as a file.
   local source=$file
   if [ "$engine" = docker ]; then save_command=() source=$image; fi
   case $kind in
@@ -98,7 +100,7 @@ build_image() {
   local component=$3 image began=$SECONDS built outcome options push_options identity=''
   image=$(engine_image "$component")
   begin "[$1/$2] $component"
-  # Split into words on purpose: these hold several options.
+  # The variables are split into words on purpose, because they hold several options.
   # shellcheck disable=SC2206
   options=(${BUILD_OPTIONS:-}) push_options=(${PUSH_OPTIONS:-})
   [ "$engine" != buildah ] || options=(--layers ${options[@]+"${options[@]}"})
@@ -117,7 +119,7 @@ build_image() {
     outcome="$outcome, pushed in $((SECONDS - built)) s"
   elif [ "$load" != none ]; then
     choose_load_command "$image"
-    # docker's own archive format does not overwrite a file that is there.
+    # The old archive is removed, because saving in docker's archive format does not overwrite a file.
     rm -f "$work/image.tar"
     [ ${#save_command[@]} = 0 ] || change "save-$component" "writing $component to a file" "is there room? df -h $work" "${save_command[@]}"
     change "load-$component" "loading $component into the cluster's nodes" "does --load $load fit this cluster? Then run the same again" \
@@ -136,18 +138,18 @@ build_image() {
   finish "$outcome"
 }
 
-# pushed_digest COMPONENT: sha256:..., or nothing where the engine does not tell.
+# pushed_digest COMPONENT: prints sha256:..., or nothing where the engine does not report it.
 pushed_digest() {
   if [ "$engine" = docker ]; then
-    # It has no option for that.
+    # docker has no option that writes the digest to a file, so its log is searched.
     sed -n 's/.*digest: \(sha256:[0-9a-f]*\) .*/\1/p' "$work/logs/push-$1.log" | tail -n 1
   else
     cat "$work/images/$1.digest" 2>/dev/null || true
   fi
 }
 
-# identity_of COMPONENT: what tells the image that was built last from those before: its digest in the registry, or its id
-# where there is none. Nothing where this folder has not built an image of the present name.
+# identity_of COMPONENT: prints what distinguishes the image that was built last from earlier ones. This is its digest in
+# the registry, or its id where there is no registry. Prints nothing where this folder has not built an image of that name.
 identity_of() {
   local name='' identity=''
   [ -f "$work/images/$1" ] || return 0

@@ -1,6 +1,6 @@
-# Manifests: an overlay of k8s/, with the names of namespaces and images that were asked for. Sourced by Build_Kafka_ML.sh.
+# Makes manifests: an overlay of k8s/ with the requested names of namespaces and images. Sourced by Build_Kafka_ML.sh.
 # shellcheck shell=bash
-# shellcheck disable=SC2154  # what the options said comes from there
+# shellcheck disable=SC2154  # Build_Kafka_ML.sh sets the variables of its options
 
 # kustomize takes relative paths only; $work lies three folders below this one.
 overlay_path() {
@@ -17,7 +17,7 @@ overlay_path() {
   esac
 }
 
-# patch KIND NAME [OPTION]: one entry of a kustomization's patches; the patch comes by stdin.
+# patch KIND NAME [OPTION]: prints an entry of a kustomization's patches. The patch is read from standard input.
 patch() {
   printf -- '- target: {kind: %s, name: %s}\n' "$1" "$2"
   [ $# = 2 ] || printf '  options: {%s: true}\n' "$3"
@@ -25,7 +25,7 @@ patch() {
   sed 's/^/    /'
 }
 
-# Pods of Deployments whose image has changed under the same tag are restarted, and only those.
+# Annotates pods with the identity of their image, so that only those whose image changed under its tag are restarted.
 image_annotations() {
   local component runner identity
   for component in $components; do
@@ -47,7 +47,7 @@ rename_namespaces() {
     printf '[{"op": "replace", "path": "/metadata/name", "value": "%s"}]\n' "$new" | patch Namespace "$old" allowNameChange
     printf -- '- target: {namespace: %s}\n  patch: |-\n    [{"op": "replace", "path": "/metadata/namespace", "value": "%s"}]\n' "$old" "$new"
   done
-  # All accounts that are given rights live next to the platform.
+  # Every account that gets rights is in the platform's namespace.
   printf '[{"op": "replace", "path": "/subjects/0/namespace", "value": "%s"}]\n' "$namespace" | patch RoleBinding '.*'
 }
 
@@ -55,7 +55,7 @@ rename_namespaces() {
 write_kustomization() {
   local path component identity pull_policy=IfNotPresent name
   path=$(overlay_path)
-  # A tag in a registry may move: models get what it stands for now, not what a node has kept of it.
+  # Nodes always pull from a registry. A tag may move there, and a node may have kept an older image of that tag.
   [ -z "$registry" ] || pull_policy=Always
   {
     say 'apiVersion: kustomize.config.k8s.io/v1beta1'
@@ -79,7 +79,7 @@ data:
   KML_KUBERNETES_IMAGE: "$(cluster_image '{component}'):$tag"
   KML_KUBERNETES_IMAGE_PULL_POLICY: $pull_policy
 PATCH
-    # What --rebuild has to know again.
+    # Annotations keep the options that --rebuild needs later.
     patch Namespace kafka-ml <<PATCH
 apiVersion: v1
 kind: Namespace
@@ -112,7 +112,7 @@ render() {
     "write host names in it without a namespace, or with \$(POD_NAMESPACE)"
 }
 
-# rendered_objects: a line "apiVersion kind namespace name" for each, with - for no namespace.
+# rendered_objects: prints a line "apiVersion kind namespace name" for each object, with - for no namespace.
 rendered_objects() {
   # kubectl writes keys in alphabetical order and indents by two, whatever the overlay's files look like.
   awk '
@@ -129,10 +129,10 @@ rendered_objects() {
     END { flush() }' "$work/manifests.yaml"
 }
 
-# objects_named KIND: the names of what is rendered of it.
+# objects_named KIND: prints the names of the rendered objects of KIND.
 objects_named() { rendered_objects | awk -v kind="$1" '$2 == kind { print $4 }'; }
 
-# rendered_object KIND NAME: its YAML.
+# rendered_object KIND NAME: prints the object's YAML.
 rendered_object() {
   awk -v kind="kind: $1" -v name="  name: $2" '
     function flush() { if (is_kind && is_name) printf "%s", text; text = ""; is_kind = is_name = inside = 0 }

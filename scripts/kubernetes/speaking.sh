@@ -1,13 +1,13 @@
-# How Build_Kafka_ML.sh speaks, fails and asks, and the one way by which it changes anything. Sourced, never run.
+# Messages, failures and questions of Build_Kafka_ML.sh, and `change`, by which it makes every change. Sourced, never run.
 # shellcheck shell=bash
-# shellcheck disable=SC2154  # what the options said comes from there
+# shellcheck disable=SC2154  # Build_Kafka_ML.sh sets the variables of its options
 
 bold='' red='' plain=''
 if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then bold=$'\033[1m' red=$'\033[31m' plain=$'\033[0m'; fi
 say() { printf '%s\n' "$*"; }
 heading() { printf '%s%s%s\n' "$bold" "$*" "$plain"; }
 
-# failed WHAT WHY FIX...: says it and ends. WHY may have several lines, or none.
+# failed WHAT WHY FIX...: prints the failure and ends. WHY may have several lines, or none.
 failed() {
   local what=$1 why=$2
   shift 2
@@ -32,8 +32,8 @@ quoted() {
   printf '%s' "${line# }"
 }
 
-# change LOG WHAT FIX COMMAND...: runs what alters an image, a registry or a cluster. Its output goes to a file, and the last
-# lines of that are shown where it fails. A dry run prints the command instead.
+# change LOG WHAT FIX COMMAND...: runs a command that alters an image, a registry or a cluster. The output goes to a file,
+# whose last lines are shown when the command fails. A dry run prints the command instead.
 change() {
   local log=$work/logs/$1.log what=$2 fix=$3
   shift 3
@@ -49,7 +49,7 @@ change() {
   fi
 }
 
-# begin WORDS, and finish WORDS when it is done: one line. A dry run lists commands below it.
+# begin WORDS starts a line, and finish WORDS ends it when the step is done. A dry run lists commands below it.
 begin() {
   if [ "$dry_run" = yes ]; then say "$*"; else printf '%s ... ' "$*"; fi
 }
