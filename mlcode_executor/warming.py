@@ -145,9 +145,9 @@ def _towards(size: int, wanted: int) -> Iterator[int]:
 class Growth:
     """How far a process has grown since this was made; looks at its own resident memory while a block runs.
 
-    Pages of files do not count, because a framework touches hundreds of megabytes of its libraries at first. The
-    kernel's counter of the peak, which is taken where procfs does not show the process, counts them, and says nothing
-    of a batch that needs less than loading the model did.
+    Pages of files do not count, because a framework touches hundreds of megabytes of its libraries at first. Where
+    procfs does not show the process, the kernel's counter of the peak is used instead. It counts these pages, and does
+    not show a batch that needs less memory than loading the model did.
     """
 
     def __init__(self, pid: int) -> None:

@@ -7,8 +7,8 @@ of ``provenance``:
 - ``kml-error-stage``: ``decode``, ``predict`` or ``publish``
 - ``kml-error-class``: name of the error, for example ``DecodeError``
 - ``kml-error-message``: at most 1 KiB of UTF-8
-- ``kml-error-value-bytes``: only where the value was cut because Kafka refused it whole: its full length
-- ``kml-source-timestamp``: only where the letter is not stamped with the record's time: that time
+- ``kml-error-value-bytes``: full length of the value, only where it was cut because Kafka refused it whole
+- ``kml-source-timestamp``: the record's time, only where the letter is stamped with another one
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ def dead_letter(
 ) -> OutgoingRecord:
     """Return what goes to the dead-letter ``topic`` for ``record``.
 
-    With ``cut``, for a record that Kafka refused whole: as much of the value as any broker takes, stamped with the
-    time of writing, and without the record's own key and headers if those are large too. ``restamp``: stamped with the
-    time of writing.
+    ``cut`` is for a record that Kafka refused whole. The letter then holds as much of the value as any broker takes,
+    and is stamped with the time of writing. It lacks the record's own key and headers if those are large too. With
+    ``restamp`` a whole letter is stamped with the time of writing.
     """
     reason = reason_headers(stage, error)
     timestamp_ms = max(0, record.timestamp_ms)

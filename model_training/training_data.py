@@ -43,7 +43,7 @@ class TrainingData(Closing):
     ``slice_sha256`` names the decoded content, ``split`` says how it was divided, and ``class_names[i]`` is the text of
     label i. ``learnt`` is what serving needs to know about the stream's records beyond their announcement. Without
     ``has_labels`` the features replace the labels. ``unlabelled`` are features (n, *sample_shape) outside the three
-    parts, where the training learns from such. ``contract`` is the data set's. A context manager.
+    parts, where the training learns from unlabelled samples. ``contract`` is the data set's. A context manager.
     """
 
     training: Samples

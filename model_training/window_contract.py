@@ -144,8 +144,8 @@ class ContractSource:
         return None
 
     def _rows(self, decoded: Decoded, batch: RecordBatch, at: NDArray[np.intp]) -> Rows:
-        """Return the samples; ``at`` are the indices of the batch's records among those taken, ascending unless some
-        wait for others.
+        """Return the samples; ``at`` gives each record of the batch its index among those taken. The indices ascend,
+        unless some records wait for others.
         """
         labels, origins = decoded.labels, at[decoded.kept]
         rows = Rows(in_one(decoded.inputs), labels, origins, self._validates(batch, decoded.kept))

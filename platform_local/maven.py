@@ -26,7 +26,9 @@ _TIMEOUT_SECONDS = 600
 
 @dataclass(frozen=True, kw_only=True)
 class MavenFiles:
-    """What ``goal`` copies by ``pom``; ``what`` describes them in errors; ``hint`` is for users without Maven."""
+    """The files that ``goal`` copies with ``pom``. ``what`` describes them in errors; ``hint`` is advice for users
+    without Maven.
+    """
 
     what: str
     folder_name: str

@@ -42,9 +42,9 @@ _LOG_CHECK_SECONDS = 30.0
 class Component:
     """One child process. ``prepare`` returns its command, may take seconds and is called before every start.
 
-    ``probe`` tells whether it is ready (None: ready as soon as it runs); both are called in a thread. ``once``: it does
-    its work and ends with status 0, which is when it is ready. ``required``: the platform ends when this one cannot
-    be started. ``descriptors`` are inherited at the same numbers.
+    ``probe`` tells whether it is ready (None: ready as soon as it runs); both are called in a thread. A component with
+    ``once`` does its work and ends with status 0, and is ready then. With ``required`` the platform ends when this
+    component cannot be started. ``descriptors`` are inherited at the same numbers.
     """
 
     name: str
@@ -63,11 +63,11 @@ class Component:
 class Supervisor:
     """Runs ``components`` until it is asked to stop. One instance runs once, in the main thread.
 
-    ``stop_order`` lists groups of names: each group is ended before the next, what it does not name at last.
-    ``on_change`` is called with every new status. ``end_workers`` ends, in order, the workers that components started:
-    it is called before the first group that is not in ``before_workers``. At the very end orphans and ``strays`` are
-    ended, whatever they are; children from before the run are left alone. It has over 12 fields because its parts are
-    received, and the processes, their statuses and the end belong to one run.
+    ``stop_order`` lists groups of names, which are ended one after the other. Components that it does not name end
+    last. ``on_change`` is called with every new status. ``end_workers`` ends, in order, the workers that components
+    started: it is called before the first group that is not in ``before_workers``. At the very end orphans and
+    ``strays`` are ended, whatever they are; children from before the run are left alone. It has over 12 fields because
+    its parts are received, and the processes, their statuses and the end belong to one run.
     """
 
     def __init__(

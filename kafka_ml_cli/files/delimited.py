@@ -1,7 +1,7 @@
 """CSV files: how this one is written (encoding, delimiter, header, decimal mark), and its rows as text, streamed.
 
-PyArrow parses; the module decides nothing silently: what it found out is said by ``DelimitedFile.described``, and a row
-that does not fit is refused with its number. Rows are counted as spreadsheets do: from 1, the header included.
+PyArrow parses. Nothing is decided silently: ``DelimitedFile.described`` says what was found out, and a row that does
+not fit is refused with its number. Rows are counted as spreadsheets do: from 1, the header included.
 """
 
 from __future__ import annotations

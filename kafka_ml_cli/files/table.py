@@ -1,7 +1,7 @@
 """TableSamples: samples out of the columns of a CSV, Parquet or JSON file, read in parts.
 
-A file is read twice: once to see what its columns hold, so that what cannot be sent is refused before anything is; once
-to send. Memory holds one part at a time.
+A file is read twice. The first reading finds out what the columns hold, so that a file that cannot be sent whole is
+refused before anything is sent. The second reading sends. Memory holds one part at a time.
 """
 
 from __future__ import annotations

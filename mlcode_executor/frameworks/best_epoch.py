@@ -36,7 +36,9 @@ class Monitoring:
 
 @dataclass
 class BestEpoch:
-    """The best ``epoch`` (1-based; 0: none yet), by the ``value`` of ``monitor``; ``waited`` epochs were no better."""
+    """The best ``epoch`` by the ``value`` of ``monitor``: 1-based, 0 for none yet. ``waited`` epochs since then were no
+    better.
+    """
 
     epoch: int = 0
     value: float = math.nan

@@ -59,8 +59,8 @@ _PYTORCH_IGNORED = -100
 def describe_loss(loss: Any) -> dict[str, Any]:
     """Return ``{kind, ignored}``: ``kind`` of the labels that ``loss`` takes, ``ignored`` the label that it leaves out.
 
-    ``classes``: numbers from 0 on, one output for each; ``binary``: 0 and 1; ``one_hot``: a row for each sample;
-    ``signs``: -1 and 1; ``numbers``: any. Empty for an unknown loss, or several of them.
+    ``classes`` are numbers from 0 on, with one output for each. ``binary`` labels are 0 and 1, ``signs`` are -1 and 1.
+    ``one_hot`` is a row for each sample, ``numbers`` are any numbers. ``kind`` is empty for unknown or several losses.
     """
     if isinstance(loss, str):
         # Only Keras takes losses by name, and only its own.

@@ -65,9 +65,9 @@ def prepare(features: torch.Tensor, *, scaled: bool, channels: str, dtype: torch
 class Preparation:
     """How samples of the shape ``sample`` become what the model takes.
 
-    ``channels``: ``kept``; ``added`` before (height, width) or (length,); ``moved`` from the last axis to the first.
-    ``scaled`` divides by 255. ``dtype`` is the type of tensor that the model gets. ``to_tensor``: this follows
-    torchvision's convention. ``summary`` describes it all for the user.
+    ``channels`` is ``kept``, ``added`` before (height, width) or (length,), or ``moved`` from the last axis to the
+    first. ``scaled`` divides by 255. ``dtype`` is the type of tensor that the model gets. ``to_tensor`` says whether
+    this follows torchvision's convention. ``summary`` describes it all for the user.
     """
 
     sample: tuple[int, ...]

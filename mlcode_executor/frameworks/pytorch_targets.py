@@ -27,8 +27,8 @@ class Targets:
 
     Losses over classes get int64 (or float probabilities, when labels have the shape of the prediction); other losses
     of PyTorch get floats in the shape of the prediction, (batch,) becoming (batch, 1), because broadcasting would train
-    on nonsense silently. The user's own loss gets the labels as sent, as int64 or float32, unless it would broadcast
-    them and does not in the prediction's shape.
+    on nonsense silently. The user's own loss gets the labels as sent, as int64 or float32. Where it would broadcast
+    these, but not labels in the prediction's shape, it gets the latter.
 
     ``prepare`` is given where the features are their own labels, which then get the same preparation.
     """

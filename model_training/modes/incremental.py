@@ -261,8 +261,8 @@ class _Learner:
     def _compare(self, rule: PromotionRule) -> KafkaMLError | None:
         """Compare the model with the champion on the held-out samples, and make it a version if it is better by enough.
 
-        Returns what ended the model process while it wrote the version's files; the version has the files written
-        before.
+        Returns the error that ended the model process while it wrote the version's files, if any. The version then has
+        the files written before.
         """
         state = self._state
         assert state.held_out is not None
