@@ -49,7 +49,7 @@ _ANSWER_COPIES = 3
 _REQUEST = struct.Struct("<II")  # slot, count
 _REPLY = struct.Struct("<III")  # 0 or 1 for an error, slot, count; JSON of the error follows
 _MAX_REPLY_BYTES = 64 << 10
-# Protects the runner against a model process that describes outputs of terabytes.
+# Largest output. The limit protects the runner against a model process that describes outputs of terabytes.
 _MAX_OUTPUT_BYTES = 4 << 30
 
 

@@ -36,7 +36,8 @@ EventCallback = Callable[[str, dict[str, Any]], None]
 _EXIT_SECONDS = 10.0
 # How long to wait for the end of a process that closed its channel before killing it.
 _GRACE_SECONDS = 1.0
-# Honest handlers emit five progress events a second and one event per epoch, which may be hundreds on a tiny data set.
+# Limits of events. Honest handlers stay below: they emit five progress events a second and one event per epoch, of
+# which a tiny data set may have hundreds a second.
 _EVENT_BURST = 20_000
 _EVENTS_PER_SECOND = 2_000
 

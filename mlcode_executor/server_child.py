@@ -23,7 +23,7 @@ __all__ = ["ForkServerChild"]
 
 _logger = get_logger(__name__)
 
-# Allows for a cold import of TensorFlow on a busy machine.
+# Time limit for the server to start, which allows for a cold import of TensorFlow on a busy machine.
 _START_SECONDS = 180.0
 _STOP_SECONDS = 10.0
 _POLL_SECONDS = 0.05

@@ -22,7 +22,7 @@ __all__ = ["Changelog", "ReadState", "make_changelog"]
 
 logger = get_logger(__name__)
 
-# Reads the committed records of some partitions of the changelog.
+# A function that reads the committed records of some partitions of the changelog.
 ReadState = Callable[[Collection[int]], Iterator[RecordBatch]]
 
 # Pause between two searches for keys that were not seen for long. A search takes a moment where there are many keys.
@@ -90,7 +90,7 @@ class Changelog:
         self._client = client
         self._topic = topic
         self._read = read
-        # Says whether this process should end; ``read`` then stops early.
+        # A function that says whether this process should end; ``read`` then stops early.
         self._gives_up = gives_up
         self._clock = clock
         self._wall_clock = wall_clock

@@ -190,7 +190,7 @@ class InferenceLoop:
                     if not paused:
                         self._client.pause()
                         paused = True
-                    # The input is paused, so this keeps the place in the group and returns no record.
+                    # Polling the paused input returns no record, but keeps the place in the group.
                     self._client.poll(max_records=1, timeout_seconds=0)
         finally:
             if paused:
@@ -286,7 +286,7 @@ class _Transaction:
     def __init__(self) -> None:
         self.batches: list[Batch] = []
         self.opened = 0.0
-        # Whether Kafka was asked to commit it.
+        # Whether Kafka was asked to commit the transaction.
         self.committing = False
         self._dead_lettered = 0
         self._restamped = 0

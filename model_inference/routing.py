@@ -128,7 +128,7 @@ class CascadeRouter:
         intermediate, prediction = outputs
         cascade = self._cascade
         confidence = confidences(prediction, scores=cascade.scores, temperature=cascade.temperature)
-        # Compared in double precision, so that a number is not below a limit that it equals.
+        # Confidences are compared in double precision, so that none is below a limit that it equals.
         below = confidence < cascade.limit
         failures = {index: _no_confidence(prediction[index]) for index in np.flatnonzero(np.isnan(confidence)).tolist()}
         if not below.any():

@@ -124,8 +124,8 @@ class LoopStats:
         self._latencies: deque[float] = deque(maxlen=_MAX_LATENCIES)
         self._all_latencies = definitions.REPLICA_LATENCY.distribution()
         self._batches = definitions.REPLICA_BATCH.distribution()
-        # The percentiles are None until something was measured, because 0 ms would be a claim. The time of measurement
-        # is by the clock.
+        # The percentiles are None until something was measured, because 0 ms would be a claim. ``_measured_at`` is a
+        # reading of ``clock``.
         self._percentiles: tuple[float | None, float | None] = (None, None)
         self._measured_at = 0.0
         self._last_refusal = ""
@@ -276,7 +276,7 @@ class StatsReporter:
         on_final: Callable[[ApiError], None] = lambda _error: None,
         log: LogCopy | None = None,
     ) -> None:
-        # Distinguishes this process's counts from those of the replica's earlier processes.
+        # An id that distinguishes this process's counts from those of the replica's earlier processes.
         self.run = uuid.uuid4().hex
         self.previous: ProcessCounts | None = None
         self.warnings: Callable[[], Sequence[str]] = tuple

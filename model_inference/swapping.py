@@ -124,7 +124,7 @@ class Swapper:
         self._on_cascade = on_cascade
         # A function that the loop calls when answers are to carry other fields of their records.
         self._on_include = on_include
-        # Decodes keys that are labels; None where the format has none.
+        # A function that decodes keys which are labels; None where the format has no labels.
         self._labels = labels
         self._clock = clock
         self._now = self._lineup(revision, first, challenger, _Terms(cascade, tuple(include)))

@@ -40,7 +40,7 @@ __all__ = ["WindowFit", "blamed", "fit_to_model", "fit_windows_to_model"]
 _LOOKED_AT_VALUES = 1 << 20
 # Losses that an autoencoder over numbers never has.
 _CLASS_KINDS = (LabelKind.CLASSES, LabelKind.ONE_HOT, LabelKind.SIGNS)
-# Asks the model process about one sample: what the loss takes, and the signature with outputs.
+# A function that asks the model process about one sample: what the loss takes, and the signature with outputs.
 DescribeLoss = Callable[[SharedArray, ModelSignature], tuple[LossLabels, ModelSignature]]
 
 

@@ -25,8 +25,8 @@ class RemainingTime:
         self._clock = clock
         self._began = clock()
         self._recent: deque[float] = deque(maxlen=_RECENT_EPOCHS)
-        # When the first steps of the first epoch were done, and what share of it they are. They compile the model, so
-        # they take longer than the others.
+        # The time at which the first steps of the first epoch were done, and their share of it. These steps compile the
+        # model, so they take longer than the others.
         self._first_steps: tuple[float, float] | None = None
 
     def epoch_done(self) -> None:

@@ -31,7 +31,7 @@ __all__ = ["SelfTraining"]
 # Rows are copied in pieces of about this size.
 _CHUNK_BYTES = 4 << 20
 
-# Fits the samples once with the deployment's settings; returns the epochs done so far in all rounds.
+# A function that fits the samples once with the deployment's settings. Returns the epochs done so far in all rounds.
 Fit = Callable[[Samples, "SelfTraining"], int]
 
 

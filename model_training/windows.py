@@ -114,7 +114,7 @@ def read_windows(
     ranges = [*stream.ranges, *unlabelled]
     stream_reader = _Following(ranges, reader, since_ms, past.positions, batch_records=limits.records)
     waiting = _Waiting(limits, wanted=stream_reader.announced, counted=decoder.usable, least=lambda: decoder.least)
-    # The first window may be empty, because all of its records may have expired. Records to come do not depend on that.
+    # All records up to ``first_end`` may have expired. There is no first window then, and the stream continues.
     if first_end and (records := stream_reader.up_to(first_end)):
         yield decoder.window(in_time(records), stream_reader.positions)
     last = time.monotonic()

@@ -19,7 +19,7 @@ from mlcode_executor.frameworks.base import Array, batch_count
 
 __all__ = ["BatchStream", "Chunk"]
 
-# Bounds the memory of two chunks: one is gathered while the other is in use.
+# Largest chunk. Two chunks are in memory, because one is gathered while the other is in use.
 _MAX_CHUNK_BYTES = 32 << 20
 # Target duration of a chunk: short enough for smooth progress, long enough to hide its overhead.
 _AIM_SECONDS = 0.15

@@ -30,7 +30,7 @@ __all__ = [
     "seconds_per_sample",
 ]
 
-# Tolerance, because probabilities in half precision add up to one only approximately.
+# Tolerance for the sum of probabilities. In half precision they add up to one only approximately.
 _TOLERANCE = 0.01
 _TIMED_ANSWERS = 30
 

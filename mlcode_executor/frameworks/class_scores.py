@@ -11,7 +11,7 @@ from mlcode_executor.frameworks.base import Array, Request, batches_of
 
 __all__ = ["write_classes"]
 
-# Tolerance, because probabilities in half precision add up to one only approximately.
+# Tolerance for the sum of probabilities. In half precision they add up to one only approximately.
 _TOLERANCE = 0.01
 
 

@@ -39,7 +39,7 @@ __all__ = [
 WEIGHTS, WHOLE = TENSORFLOW.artifacts
 PROGRAM = "model.py"
 
-# Tolerance. The operations are the same in the same order, so only sums on a GPU may differ.
+# Tolerance for comparing answers. The operations are the same in the same order, so only sums on a GPU may differ.
 _TOLERANCE = 1e-4
 _MAX_REASON = 250
 # Sources of randomness in user code, the likeliest first.

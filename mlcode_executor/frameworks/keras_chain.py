@@ -105,7 +105,7 @@ def _metrics(terms: ChainTerms, *, logits: bool) -> list[Any]:
 
 def _metric(name: str, *, logits: bool) -> Any:
     if name in ("accuracy", "acc"):
-        # Keras chooses the variant by the shapes.
+        # Keras itself chooses the variant of accuracy by the shapes.
         return name
     if name == "binary_accuracy" and logits:
         return keras.metrics.BinaryAccuracy(name=name, threshold=0.0)

@@ -22,7 +22,7 @@ __all__ = ["cast_for", "input_names", "specs_of", "tensors_of"]
 
 def tensors_of(features: Array) -> Any:
     """Return features (n, ...) as a tensor; of several inputs a tensor (n, *shape) for each, by its name."""
-    # Views of a mapped file are not aligned as TensorFlow likes.
+    # Arrays are copied where needed, because views of a mapped file are not aligned as TensorFlow needs.
     if features.dtype.names is None:
         return tf.convert_to_tensor(np.ascontiguousarray(features))
     return {name: tf.convert_to_tensor(np.ascontiguousarray(array)) for name, array in separated(features).items()}

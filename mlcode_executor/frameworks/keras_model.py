@@ -62,7 +62,8 @@ def make_repeatable() -> None:
     """Make the same seed on the same data give the same metrics, bit by bit without a GPU."""
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
-        # Otherwise the first process takes all of the GPU's memory. The setting cannot be changed after first use.
+        # Memory growth keeps the first process from taking all of the GPU's memory. It cannot be set after the GPU's
+        # first use.
         if not tf.config.experimental.get_memory_growth(gpu):
             tf.config.experimental.set_memory_growth(gpu, True)
     if not gpus:

@@ -46,7 +46,7 @@ def _parsed(text: str) -> ast.Module | SyntaxError | None:
     except SyntaxError as error:
         return error
     except (ValueError, RecursionError, MemoryError):
-        # NUL bytes or endless expressions; compiling will report them.
+        # Text with NUL bytes or endless expressions cannot be parsed. Compiling will report this.
         return None
 
 

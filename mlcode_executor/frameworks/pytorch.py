@@ -284,7 +284,8 @@ class PyTorchHandler(Handler):
     def export_onnx(self, request: Request) -> dict[str, Any]:
         features = np.array(request.array("features"))
         self._seen_by(features)
-        # Conversion is for serving on a CPU, and the last thing that is done with the model.
+        # The model moves to the CPU for good, because conversion is for serving on a CPU and is the last use of the
+        # model.
         model = self._model.cpu().eval()
         served = Served(self._prepared_forward()).eval()
 

@@ -38,7 +38,7 @@ _TOP_K = 5
 # Scales of random samples, extreme and ordinary. A sigmoid stays within 0 and 1 for all of them.
 _SCALES = (1.0, 100.0, 10_000.0)
 
-# Maps predictions (n, ...), labels, and whether the predictions are logits, to values (n, ...).
+# A function of predictions (n, ...), labels, and whether the predictions are logits. Returns values (n, ...).
 Values = Callable[[torch.Tensor, torch.Tensor, bool], torch.Tensor]
 
 
@@ -198,7 +198,7 @@ def _binary_accuracy(prediction: torch.Tensor, labels: torch.Tensor, logits: boo
 
 
 def _accuracy(prediction: torch.Tensor, labels: torch.Tensor, logits: bool) -> torch.Tensor:
-    """Choose the variant by the shapes, like Keras."""
+    """Return the accuracy, in the variant that Keras would choose by the shapes."""
     if prediction.shape[1] == 1:
         return _binary_accuracy(prediction, labels, logits)
     one_hot = labels.numel() == prediction.numel()

@@ -56,7 +56,7 @@ def describe(model: Any, code: str, *, trial: bool, distributed: bool = False) -
     notes: list[str] = []
     parameters = sum(parameter.numel() for parameter in model.parameters() if not _is_lazy(parameter))
     if not has_lazy_parameters(model):
-        # Refuse now rather than after all epochs.
+        # Weights that cannot be saved are refused now rather than after all epochs.
         weights_of(model)
     inputs, probes = _input(model, notes)
     shape, outputs, refusal = _probe(model, probes, every=distributed)

@@ -24,7 +24,7 @@ from mlcode_executor.frameworks.base import open_to_read
 __all__ = ["State", "Unsavable", "generator_state", "refuse_other_model", "set_generator_state"]
 
 _Array = npt.NDArray[Any]
-# Maps a tensor of the framework to its bytes and its metadata; None for other values.
+# A function that returns the bytes and metadata of a framework's tensor; None for other values.
 ToArray = Callable[[Any], tuple[_Array, Mapping[str, Any]] | None]
 FromArray = Callable[[_Array, Mapping[str, Any]], Any]
 

@@ -101,11 +101,12 @@ def _conditional(own_pid: int, *, gpu: bool) -> Iterable[tuple[str, Sequence[_Wh
     truncating = _When(1, os.O_TRUNC, denied, _O_ACCMODE_AND_TRUNC)
     yield "open", [truncating], _RET_ALLOW
     yield "openat", [_When(2, truncating.value, denied, truncating.mask)], _RET_ALLOW
-    # No limit counts anonymous shared memory, so only GPUs, whose driver needs it, may use it.
+    # Anonymous shared memory is refused without a GPU, because no limit counts it. The driver of a GPU needs it.
     shared = _When(3, _MAP_SHARED_AND_ANONYMOUS, _refuse(errno.ENOMEM), _MAP_SHARED_AND_ANONYMOUS)
     yield "mmap", [] if gpu else [shared], _RET_ALLOW
     yield "clone", [_When(0, _CLONE_VM_AND_THREAD, _RET_ALLOW, _CLONE_VM_AND_THREAD)], denied
-    # The flags of clone3 lie in memory, where a filter cannot look. C libraries then fall back to clone.
+    # clone3 is refused, because its flags lie in memory, where a filter cannot look. C libraries then fall back to
+    # clone.
     yield "clone3", [], _refuse(errno.ENOSYS)
     yield "fcntl", [_When(1, command, denied) for command in _REFUSED_FCNTL], _RET_ALLOW
     if gpu:
