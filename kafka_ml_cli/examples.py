@@ -102,7 +102,7 @@ def _row(example: Any) -> dict[str, object]:
 
 
 def _catalogue() -> Any:
-    # Imported here because images of workers have this command line, and no local platform.
+    # The local platform is imported here, because images of workers have this command line without it.
     from platform_local.examples import catalogue
 
     return catalogue()

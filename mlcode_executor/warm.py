@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sandbox = Sandbox.prepare(options.isolation, options.folder)
     except SandboxUnavailable as error:
         parser.exit(3, f"{error.message}\n{error.hint}\n")
-    # Cache folders, which frameworks make when they are imported, belong into the scratch folder.
+    # Frameworks make cache folders when they are imported. These folders belong in the scratch folder.
     os.environ.update(HOME=sandbox.own_scratch, TMPDIR=sandbox.own_scratch)
     module = import_runtime(options.runtime)
     _require_one_thread(options.runtime)

@@ -13,7 +13,7 @@ from kafkaml.local.state import StateDir
 
 __all__ = ["RUN_MODULE", "python_module", "run_manage", "suspend_workers"]
 
-# -P: the folder that a component runs in is never a source of its imports.
+# The option -P keeps components from importing anything from the folder that they run in.
 RUN_MODULE = (sys.executable, "-P", "-m")
 
 

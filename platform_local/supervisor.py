@@ -289,7 +289,7 @@ def log_tail(path: Path, *, start: int = 0, max_bytes: int = 1500) -> str:
     try:
         with path.open("rb") as log:
             size = log.seek(0, os.SEEK_END)
-            # A log that was cut meanwhile is shorter than it was.
+            # A log that was cut since ``start`` was noted is read from its beginning.
             start = start if start <= size else 0
             log.seek(max(start, size - max_bytes))
             text = log.read().decode(errors="replace")
@@ -316,7 +316,7 @@ async def _exit_of(process: subprocess.Popen[bytes]) -> int:
         return process.wait()
 
     def on_exit() -> None:
-        # The descriptor stays readable until it is closed.
+        # This callback may run again, because the descriptor stays readable until it is closed.
         if not ended.done():
             ended.set_result(None)
 

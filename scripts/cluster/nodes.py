@@ -27,7 +27,7 @@ from scripts.cluster.control_plane import ControlPlane, Endpoints
 from scripts.cluster.programs import Programs
 
 _HERE = Path(__file__).resolve().parent
-# Holds a folder per running cluster, named by the number that the cluster's addresses are made of.
+# Parent of one folder per running cluster, named by the number that the cluster's addresses are made of.
 _RUN = Path("/run/kafka-ml-cluster")
 # A list of the folders that were made on this machine as mount points for nodes.
 _MOUNT_POINTS = _RUN / "mount-points"

@@ -30,7 +30,7 @@ def as_shown(name: str, output: str, *, state: Path, root: Path) -> str:
     text = "\n".join(line.rstrip() for line in output.strip().splitlines())
     if name == "demo":
         text = text[max(text.find("Start the platform"), 0) :]
-        # The second confusion matrix is left out, because one is enough as an example.
+        # PyTorch's confusion matrix is left out, because one matrix is enough as an example.
         text = re.sub(
             r"(digits-pytorch on the test part of the stream\n).*?\n\n", r"\1  ...\n\n", text, flags=re.DOTALL
         )
