@@ -46,7 +46,7 @@ def add_show(app: typer.Typer, about: str, *, remark: Callable[[Any], str] = lam
 
 
 def add_delete(app: typer.Typer, about: str, done: str = "deleted") -> None:
-    """Add ``delete`` of one; ``done`` says what was done."""
+    """Add ``delete`` for one object; ``done`` says what was done."""
 
     def delete(context: typer.Context, identifier: Identifier) -> None:
         collection(context).delete(identifier)
@@ -58,7 +58,7 @@ def add_delete(app: typer.Typer, about: str, done: str = "deleted") -> None:
 def add_delete_many(
     app: typer.Typer, about: str, *, done: str = "deleted", remark: Callable[[Any], str] = lambda _found: ""
 ) -> None:
-    """Add ``delete`` of one or several, with ``--dry-run``; what there is to ``remark`` of each is printed after it."""
+    """Add ``delete`` for one or several objects, with ``--dry-run``. The ``remark`` about each is printed after it."""
 
     def delete(
         context: typer.Context,

@@ -235,7 +235,7 @@ def _as_document(now: PlatformStatus) -> dict[str, object]:
 
 
 def _described_by_api(state: StateDir, now: PlatformStatus) -> dict[str, object]:
-    """What only the API knows; nothing while it does not answer."""
+    """Return the facts that only the API knows; nothing while it does not answer."""
     from kafkaml.errors import ApiError, SettingsError
     from kafkaml.sdk.client import Client
 

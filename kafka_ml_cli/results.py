@@ -416,7 +416,7 @@ add_run_commands(app)
 
 
 def print_epochs(epochs: Any) -> None:
-    """Print a line per epoch; of windows also how the model did on them before it learnt them."""
+    """Print a line per epoch or window. For a window it also says how the model did on it before learning it."""
     if not epochs:
         return
     names = list(dict.fromkeys(name for epoch in epochs for name in epoch.training))

@@ -119,7 +119,7 @@ def _label(row: Mapping[str, Any]) -> str:
 
 
 def _numbers(sample: Mapping[str, Any]) -> str:
-    """Return shape and first numbers of a sample; of a label, which is one number, that."""
+    """Return the shape and first numbers of a sample, or the one number of a label."""
     values, shape = sample["values"], sample["shape"]
     shown = ", ".join(_number(value) for value in values[:_MOST_NUMBERS])
     if len(values) == 1:

@@ -45,7 +45,7 @@ _DRAWS = frozenset(
 
 @dataclass(frozen=True)
 class FitArguments(Monitoring):
-    """Arguments of ``keras.Model.fit`` that are literals, with Keras' own defaults; and of its ``EarlyStopping``."""
+    """Literal arguments of ``keras.Model.fit`` and of its ``EarlyStopping``, with Keras' own defaults."""
 
     epochs: int = 1
     initial_epoch: int = 0

@@ -29,7 +29,7 @@ class Output:
 
     @property
     def wants(self) -> str:
-        """A description of its labels, for messages."""
+        """A description of the output's labels, for messages."""
         if not self.columns:
             return f"{self.name!r} none (it has no loss)"
         count = self.columns[0]

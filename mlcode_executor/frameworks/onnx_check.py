@@ -59,7 +59,7 @@ def compare_and_write(
 
 
 def feed_of(features: Array, names: Sequence[str]) -> dict[str, Array]:
-    """Return features (n, ...) as a session takes them whose inputs are ``names``."""
+    """Return features (n, ...) in the form that a session with the inputs ``names`` takes."""
     if features.dtype.names is None:
         return {names[0]: features}
     return {name: np.ascontiguousarray(array) for name, array in separated(features).items()}

@@ -98,7 +98,7 @@ class PyTorchHandler(Handler):
         self._warnings: list[str] = []
 
     def warm_up(self, request: Request) -> dict[str, Any]:
-        """Go once through what a check does, with a model of one parameter."""
+        """Run the steps of a check once, with a model of one parameter."""
         model = nn.Sequential(nn.Linear(1, 1))
         torch.optim.Adam(model.parameters())
         pytorch_report.output_of(model, (1,))
