@@ -1,8 +1,9 @@
 """Answers: one model, or a champion and a challenger that answers some or all records. Called by the loop.
 
 A record's key alone decides whether the challenger answers it, so a key has one version on all replicas and after each
-restart. The challenger answers when the first eight bytes of the key's BLAKE2b (digest of eight bytes, big-endian), as
-a fraction of 2**64, are below the share. A record without a key is hashed by its place, ``topic/partition/offset``.
+restart. The key is hashed by BLAKE2b with a digest of eight bytes, which are read as a big-endian number and divided by
+2**64. The challenger answers when the result is below the share. A record without a key is hashed by its place,
+``topic/partition/offset``.
 """
 
 from __future__ import annotations
@@ -230,7 +231,7 @@ class Challenge:
 
 
 def is_challenged(key: bytes | None, share: float, *, place: tuple[str, int, int]) -> bool:
-    """Whether the challenger answers the record of this key, or without one of this topic, partition and offset."""
+    """Whether the challenger answers a record with this key. Without a key its topic, partition and offset decide."""
     digest = blake2b(format_source(*place) if key is None else key, digest_size=8).digest()
     return int.from_bytes(digest, "big") < share * _WHOLE
 

@@ -2,9 +2,9 @@
 
 Written by the loop, read by the reporter.
 
-Of each answer the *score* is its highest value, or its only one. Two answers agree when their highest values are at the
-same place, or, with one value each, when these are within a hundredth of the larger one. Where keys are labels (whole
-numbers), an answer is correct when its highest value is at that place; one value is rounded.
+The *score* of an answer is its highest value, or its only one. Two answers agree when their highest values are at the
+same place. Answers of a single value agree when they are within a hundredth of the larger one. Where keys are labels
+(whole numbers), an answer is correct when its highest value is at the label's place; a single value is rounded.
 """
 
 from __future__ import annotations

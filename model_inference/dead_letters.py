@@ -36,7 +36,7 @@ def dead_letter(
     cut: bool = False,
     restamp: bool = False,
 ) -> OutgoingRecord:
-    """Return what goes to the dead-letter ``topic`` for ``record``.
+    """Return the dead letter of ``record`` for ``topic``.
 
     ``cut`` is for a record that Kafka refused whole. The letter then holds as much of the value as any broker takes,
     and is stamped with the time of writing. It lacks the record's own key and headers if those are large too. With

@@ -61,5 +61,7 @@ def _dumps(array: Array) -> bytes:
 
 
 def _readable(value: object) -> object:
-    """Models that output text answer with bytes; anything else becomes its text."""
+    """Return a value that JSON can hold. Bytes are decoded, because models that output text answer with bytes. Anything
+    else becomes its text.
+    """
     return value.decode("utf-8", errors="replace") if isinstance(value, bytes) else str(value)

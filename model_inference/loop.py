@@ -1,9 +1,9 @@
 """InferenceLoop: poll, decode, predict, publish, commit. Step (8) of the journey of a sample.
 
-Built and run by ``service``. ``Intake`` decodes, ``Answers`` predicts, ``Publisher`` publishes. Takes what is there,
-without waiting for more: one record when the stream is idle, full batches under load, where the model computes one
-batch while this thread decodes the next and publishes the last. Outputs, dead letters and input positions are committed
-together, as soon as the input is drained and at the latest every ``commit_seconds`` under load.
+Built and run by ``service``. ``Intake`` decodes, ``Answers`` predicts, ``Publisher`` publishes. The loop takes what is
+there, without waiting for more: one record when the stream is idle, full batches under load. The model then computes
+one batch while this thread decodes the next and publishes the last. Outputs, dead letters and input positions are
+committed together, as soon as the input is drained and at the latest every ``commit_seconds`` under load.
 """
 
 from __future__ import annotations

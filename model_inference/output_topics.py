@@ -1,9 +1,9 @@
 """OutputTopics: how the output topics treat records, and how answers are stamped because of it.
 
 Kafka counts the retention of a record from its timestamp, and refuses timestamps too far from its own time. An answer
-carries its record's time by default; where the topic would delete or refuse it for that, it is stamped with the time of
-writing instead, with the record's own time in the header ``kml-source-timestamp``. Asked by ``publishing``, kept up to
-date by ``TopicWatch`` in a thread of its own.
+carries its record's time by default. Where the topic would delete or refuse it for that, it gets the time of writing,
+and the header ``kml-source-timestamp`` holds the record's own time. Asked by ``publishing``, kept up to date by
+``TopicWatch`` in a thread of its own.
 """
 
 from __future__ import annotations

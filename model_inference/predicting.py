@@ -178,8 +178,8 @@ class RecoveringPredictor:
         self._on_outputs(self._outputs)
 
     def submit(self, samples: Array) -> None:
-        """Take a batch (n, ...), n >= 1; at most two are under way. One above ``max_batch`` is split, and its parts are
-        not overlapped.
+        """Take a batch (n, ...), n >= 1; at most two are under way. A batch above ``max_batch`` is split, and its parts
+        are not overlapped.
         """
         flight = _Flight(samples)
         try:

@@ -180,7 +180,7 @@ class RunContext:
 
     @contextmanager
     def session(self, plan: TrainingPlan | None = None) -> Iterator[ModelSession]:
-        """Start a model process for the run's model, or for ``plan``'s. It ends with the block.
+        """Start a model process for the run's model, or for ``plan``'s. The process ends with the block.
 
         Several may be open at the same time. They share one deadline: the run's wall time, counted from the first of
         them.

@@ -50,7 +50,7 @@ def predicted_classes(scores: NDArray[Any], kind: Scores) -> NDArray[np.int64]:
 def temperature(scores: NDArray[Any], classes: NDArray[np.int64], kind: Scores) -> float:
     """Return the temperature (Guo et al., 2017) that makes ``classes`` (n,) likeliest under ``scores`` (n, width).
 
-    From 0.1 to 10; 1 where there is nothing to estimate it from.
+    The temperature is from 0.1 to 10, or 1 where there is nothing to estimate it from.
     """
     if kind is Scores.VALUES or not len(scores):
         return 1.0

@@ -72,8 +72,8 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Findings:
-    """The outcomes of the steps after training; each may be missing. ``converts``: no conversion ended the model
-    process.
+    """The outcomes of the steps after training; each may be missing. ``converts`` is false where a conversion ended the
+    model process.
     """
 
     metrics: Mapping[str, float]
@@ -124,7 +124,7 @@ class Finisher:
         self._predicted: tuple[Samples, ClassPredictions] | None = None
 
     def keep(self) -> None:
-        """Save what serves."""
+        """Save the files that the model is served from."""
         found = self.part.steps.attempt("the trained model could not be saved", self.model.artifact_names)
         if found is not None:
             self.part.warnings.add(*found.warnings)

@@ -23,7 +23,7 @@ _PASSES, _SHUFFLE = "epochs", "shuffle"
 
 @dataclass(frozen=True, kw_only=True)
 class Terms:
-    """``ignored`` are arguments of fit without effect on windows."""
+    """The settings of an incremental training. ``ignored`` are arguments of fit without effect on windows."""
 
     limits: Limits
     held_out: HeldOut

@@ -173,7 +173,7 @@ def plan_labels(
 
 @dataclass(frozen=True, kw_only=True)
 class LabelRule:
-    """Which labels of an unbounded stream a model can learn. They are used as the numbers that they are.
+    """Which labels of an unbounded stream a model can learn. Labels are used as sent.
 
     Nothing is renumbered, because later labels are not known. ``dtype`` is the type in which they are handed over;
     ``whole`` and the bounds say what they must be; ``names`` are the names of the classes, where known.

@@ -95,8 +95,8 @@ class Samples(Closing):
 class BuiltModel:
     """What the model process reported about the model after running the user's code.
 
-    ``metrics`` names those of an evaluation; a metric with several numbers appears by the common prefix of their names.
-    Empty where only an evaluation can tell.
+    ``metrics`` are the names of an evaluation's metrics, empty where only an evaluation can tell. A metric with several
+    numbers appears by the common prefix of their names.
     """
 
     signature: ModelSignature

@@ -14,7 +14,7 @@ __all__ = ["TrainingMetrics"]
 
 
 class TrainingMetrics:
-    """Updated by the reporters of all models of the attempt; read from any thread."""
+    """The metrics of one attempt. The reporters of all its models update them, and any thread may read them."""
 
     def __init__(self, *, attempt: int) -> None:
         self._attempt = str(attempt)

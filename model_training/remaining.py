@@ -19,7 +19,7 @@ _LEAST_SECONDS = 1.0
 
 
 class RemainingTime:
-    """Is notified of the end of each epoch; the first epoch begins on construction. ``clock`` gives seconds."""
+    """Estimates from the end of each epoch; the first epoch begins on construction. ``clock`` gives seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock

@@ -174,7 +174,7 @@ class Taken(NamedTuple):
 
     @property
     def batch(self) -> RecordBatch:
-        """The same as records."""
+        """The same records as a batch, for decoders."""
         return ListBatch(
             [
                 Record(*place, key, value, headers or (), time_ms)

@@ -135,7 +135,8 @@ class WindowSamples(Closing):
 class Ahead:
     """Takes windows, and copies the samples of the next one in a thread while this one is learnt.
 
-    A context manager around that of the windows, because the thread may wait for the next window until they are closed.
+    This context manager must enclose that of the windows, because the thread may wait for a window until those are
+    closed.
     """
 
     def __init__(self) -> None:
