@@ -47,11 +47,11 @@ export function AppLayout({ children }: { children: ReactNode }) {
   const [narrow, setNarrow] = useLocalStorage({ key: 'kml-rail-narrow', defaultValue: false })
   const { state } = useLive()
   const path = useRouterState({ select: (router) => router.location.pathname })
-  // How often the palette was asked for: 0 keeps its code unloaded.
+  // How often the command palette was opened. Its code is loaded only once this is above 0.
   const [openings, setOpenings] = useState(0)
   const [sheet, setSheet] = useState<boolean | null>(null)
   const openPalette = () => setOpenings((count) => count + 1)
-  // Until the next page is there, the old one's heading still is.
+  // The address of the page that is drawn. Until the next page has loaded, the heading is still that of the old page.
   const arrived = useRouterState({ select: (router) => (router.resolvedLocation ?? router.location).pathname })
   usePageChange(path, arrived)
   usePrefetchedRooms()

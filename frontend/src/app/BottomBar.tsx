@@ -1,4 +1,4 @@
-/** The rail of a phone: four rooms within the thumb's reach, the others under More. */
+/** The navigation of a phone: four rooms within reach of the thumb, the others under More. */
 import { Box, Menu, UnstyledButton } from '@mantine/core'
 import { IconDots } from '@tabler/icons-react'
 import { Link, useNavigate } from '@tanstack/react-router'

@@ -1,4 +1,4 @@
-/** Where the page is: room, then object. The name of an object is in its title; here its number is enough. */
+/** Where the page is: room, then object. An object is shown by its number, because its name is in the page's title. */
 import { Anchor, Breadcrumbs, Text } from '@mantine/core'
 import { Link, useRouterState } from '@tanstack/react-router'
 import { Logo } from '~/components/Logo'

@@ -18,7 +18,7 @@ const [store, palette] = createSpotlight()
 
 interface Command {
   label: string
-  /** Other words that people look for it by. */
+  /** Further words that people may type to find this entry. */
   also?: string
   run: () => void
 }
@@ -29,12 +29,12 @@ export default function CommandPalette({ openings, onSheet }: { openings: number
   const navigate = useNavigate()
   const objects = useFound(asked)
   const commands = useCommands(onSheet)
-  // Each press of the keys opens it; also the one that loaded it.
+  // Every press of the shortcut opens the palette, including the press that loaded this code.
   useEffect(() => {
     if (openings > 0) palette.open()
   }, [openings])
-  // What was found comes later than what was typed, before commands that are there already: Enter takes the first row
-  // all the same, unless the arrows have gone to another.
+  // Results of the search arrive after the typing and are inserted above the commands. The first row is selected again,
+  // so that Enter takes it, unless the arrow keys have moved the selection.
   useEffect(() => {
     const { listId, selected } = store.getState()
     const list = document.getElementById(listId)

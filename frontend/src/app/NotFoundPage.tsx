@@ -1,4 +1,4 @@
-/** For addresses that lead nowhere. */
+/** The page for addresses that do not exist. */
 import { ButtonLink } from '~/components/ButtonLink'
 import { EmptyState } from '~/components/EmptyState'
 

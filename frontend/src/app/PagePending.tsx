@@ -1,4 +1,4 @@
-/** In place of a page whose code is on its way, longer than one waits without a word. */
+/** Shown while the code of a page loads, once that takes noticeably long. */
 import { Center, Loader, Stack, Text } from '@mantine/core'
 import { useLive } from '~/lib/live'
 

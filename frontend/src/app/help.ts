@@ -1,4 +1,7 @@
-/** Where the documentation tells of a page; tests/test_documentation.py holds that these pages are there. */
+/**
+ * Which page of the documentation explains which page of the product. tests/test_documentation.py checks that they
+ * exist.
+ */
 import { isIn, ROOMS } from './navigation'
 
 const PAGES: Record<(typeof ROOMS)[number]['to'], string> = {

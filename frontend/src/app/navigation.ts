@@ -25,13 +25,13 @@ export const ROOMS = [
   { to: '/system', label: 'System', icon: IconServer, key: 'y' },
 ] as const
 
-/** In the phone's bottom bar; the other rooms are under More. */
+/** Rooms in the phone's bottom bar; the others are under More. */
 export const BAR_ROOMS: readonly string[] = ['/', '/models', '/training', '/inference']
 
 /** Whether the page at ``path`` belongs to a room. */
 export function isIn(room: string, path: string): boolean {
   if (room === '/') return path === '/'
-  // A result is what a training run left; other clusters and webhooks are reached from the page of the system.
+  // Results belong to Training, because a training run made them. Clusters and webhooks are reached from System.
   const owner = path.startsWith('/results') ? '/training' : ['/clusters', '/webhooks'].includes(path) ? '/system' : path
   return owner === room || owner.startsWith(`${room}/`)
 }

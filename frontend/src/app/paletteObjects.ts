@@ -25,13 +25,13 @@ export interface Found {
 const PER_KIND = 4
 const NOTHING: Found[] = []
 
-/** What fits ``text``: a number is an id, anything else a part of a name. */
+/** Whether an object matches ``text``: a number is compared with the id, any other text with the name. */
 export function fits(object: { id: number | null; name: string }, text: string): boolean {
   const wanted = text.trim().replace(/^#/, '').toLowerCase()
   return /^\d+$/.test(wanted) ? String(object.id).startsWith(wanted) : object.name.toLowerCase().includes(wanted)
 }
 
-/** Newest objects that fit; nothing for an empty text. */
+/** The newest objects that match the typed text; no objects for an empty text. */
 export function useFound(text: string): Found[] {
   const wanted = text.trim()
   const found = useQuery({
@@ -44,7 +44,7 @@ export function useFound(text: string): Found[] {
 }
 
 async function look(wanted: string): Promise<Found[]> {
-  // The API searches by name only; a number is looked for among the newest.
+  // The API searches by name only, so a number is looked up among the newest objects.
   const byNumber = /^#?\d+$/.test(wanted)
   const options = { query: { limit: 50, ...(byNumber ? {} : { search: wanted }) }, throwOnError: true } as const
   const kinds = await Promise.all([
@@ -76,7 +76,7 @@ async function look(wanted: string): Promise<Found[]> {
         return found('Inference', '/inference', inference.id, name, shownState(inference))
       }),
     ),
-    // Topics have names only.
+    // Topics have no number, so they are searched by name only.
     topicsList({ query: { limit: PER_KIND, search: wanted }, throwOnError: true }).then(({ data }) =>
       data.results.map(topic),
     ),

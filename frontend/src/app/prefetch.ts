@@ -8,10 +8,13 @@ import { useEffect } from 'react'
 import { ROOMS } from './navigation'
 import type { LazyPage } from './survivingPage'
 
-/** The first page has loaded what it draws by then. */
+/** The first page has loaded what it shows within this time. */
 const REST_MS = 10_000
 
-/** Load pages one after the other, each when ``idle`` says so, until ``stopped``. A page that fails waits for its turn. */
+/**
+ * Load the code of the pages in order, each when ``idle`` resolves, until ``stopped``. A page that cannot be loaded yet
+ * is awaited before the next.
+ */
 export async function prefetch(
   pages: readonly (LazyPage | undefined)[],
   idle: () => Promise<void>,
@@ -21,7 +24,7 @@ export async function prefetch(
     if (!page?.preload) continue
     await idle()
     if (stopped()) return
-    // Somebody may have opened the page meanwhile, which loads it.
+    // The user may have opened the page meanwhile, which has loaded its code.
     await page.preload?.()
   }
 }
@@ -43,7 +46,7 @@ export function usePrefetchedRooms(): void {
 }
 
 function whenIdle(): Promise<void> {
-  // Safari has no such callback.
+  // Safari has no requestIdleCallback.
   if (!('requestIdleCallback' in window)) return new Promise((resolve) => setTimeout(resolve, 200))
   return new Promise((resolve) => requestIdleCallback(() => resolve(), { timeout: 5_000 }))
 }

@@ -11,7 +11,7 @@ import { Problem } from '~/lib/problem'
 import { SESSION_KEY } from '~/lib/session'
 import { theme } from '~/lib/theme'
 
-/** An answer that says that nobody is signed in any more makes the sign-in form appear. */
+/** When the API answers that nobody is signed in, the sign-in form appears. */
 function lookAtSession(error: Error): void {
   if (error instanceof Problem && error.status === 401) {
     void queryClient.invalidateQueries({ queryKey: SESSION_KEY })
@@ -26,11 +26,12 @@ export const queryClient: QueryClient = new QueryClient({
   }),
   mutationCache: new MutationCache({ onError: lookAtSession }),
   defaultOptions: {
-    // A browser without a network still reaches a platform on its own machine, and a failure is better than silence.
+    // Requests are sent even when the browser reports no network: the platform may run on the same machine, and a
+    // failed request at least shows an error.
     mutations: { networkMode: 'always' },
     queries: {
       networkMode: 'always',
-      // Events say when something changed; until then what was read holds.
+      // Data stay fresh until an event says that they changed.
       staleTime: 30_000,
       retry: (count, error) => count < 2 && !(error instanceof Problem && error.status >= 400 && error.status < 500),
       placeholderData: (previous: unknown) => previous,
@@ -54,7 +55,7 @@ export function Providers({ children }: { children: ReactNode }) {
   )
 }
 
-/** The colour of the browser's own bars follows the theme, also one that a person chose. */
+/** The colour of the browser's own bars follows the theme, including a theme that the user chose. */
 function ThemeColor() {
   const scheme = useComputedColorScheme('light')
   useEffect(() => {

@@ -1,9 +1,11 @@
-/** Keys of the frame: `g` and a room's key, `?` for the sheet. What a key means is a pure function of the one before. */
+/**
+ * Keys of the frame: `g` and a room's key, `?` for the sheet. The meaning of a key depends only on the key before it.
+ */
 import { ROOMS } from './navigation'
 
 export type Meaning = { kind: 'go'; to: string } | { kind: 'sheet' } | { kind: 'prefix' } | null
 
-/** How long after `g` the second key counts. */
+/** Longest pause in milliseconds between `g` and the room's key. */
 export const PREFIX_MS = 1_500
 
 export interface Key {
@@ -13,7 +15,7 @@ export interface Key {
   altKey: boolean
 }
 
-/** What ``key`` means after ``g`` (``afterPrefix``) or alone; null: nothing. */
+/** What ``key`` does alone, or after ``g`` when ``afterPrefix`` is set; null when it does nothing. */
 export function meaningOf(key: Key, afterPrefix: boolean): Meaning {
   if (key.ctrlKey || key.metaKey || key.altKey) return null
   if (afterPrefix) {
@@ -24,7 +26,7 @@ export function meaningOf(key: Key, afterPrefix: boolean): Meaning {
   return key.key === 'g' ? { kind: 'prefix' } : null
 }
 
-/** Whether an element takes what is typed, so that no key is a shortcut. */
+/** Whether an element accepts typed text. Shortcuts are off while such an element has the focus. */
 export function isTyping(target: EventTarget | null): boolean {
   if (!(target instanceof HTMLElement)) return false
   return (

@@ -6,12 +6,12 @@
  */
 import { type ComponentType, createElement, use } from 'react'
 
-/** What ``lazyRouteComponent`` makes: ``preload`` is gone once the code is there. */
+/** A page as ``lazyRouteComponent`` makes it. TanStack removes ``preload`` once the code has been loaded. */
 export type LazyPage = ComponentType<Record<string, unknown>> & { preload?: (() => Promise<void>) | undefined }
 
 const AGAIN_MS = 2_000
 
-/** Return ``page`` as one that waits for the platform; ``answers`` tells whether that is there. */
+/** Wrap ``page`` so that it waits for the platform. ``answers`` resolves to whether the platform is available. */
 export function surviving(page: LazyPage, answers: () => Promise<boolean> = platformAnswers): LazyPage {
   let loading: Promise<void> | undefined
   let gone = false
@@ -30,7 +30,8 @@ export function surviving(page: LazyPage, answers: () => Promise<boolean> = plat
     Surviving.preload = undefined
   }
   const Surviving: LazyPage = (props) => {
-    // Once its code is gone, the page is drawn without preloading, because TanStack's lazy page reloads the document.
+    // A page whose code the platform no longer has is drawn without preloading, because TanStack's lazy page then
+    // reloads the document.
     if (page.preload && !gone) use(preload())
     return createElement(page, props)
   }

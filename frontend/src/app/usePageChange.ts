@@ -1,14 +1,16 @@
-/** What a change of page means to those who do not see it: the tab has a new name, and reading goes on at its heading. */
+/** Makes a change of page noticeable without sight: the tab gets a new name, and the focus moves to the new heading. */
 import { useEffect, useLayoutEffect, useRef } from 'react'
 import { titleOf } from './Breadcrumb'
 
-/** A page that loads its code or data shows its heading within this time, or keeps the focus on its beginning. */
+/**
+ * How long to wait for the heading of a page that loads code or data. After that the focus stays at the page's start.
+ */
 const PATIENCE_MS = 3_000
 
-/** ``path`` is where the reader goes, ``arrived`` where the page that is shown belongs. */
+/** ``path`` is the address that the user goes to; ``arrived`` is the address of the page that is drawn. */
 export function usePageChange(path: string, arrived: string): void {
   const first = useRef(true)
-  // In the layout phase, because the page names the tab after its object later.
+  // The title is set in the layout phase, because the page itself later renames the tab after its object.
   useLayoutEffect(() => {
     document.title = titleOf(path)
   }, [path])
@@ -33,7 +35,10 @@ export function usePageChange(path: string, arrived: string): void {
   }, [arrived])
 }
 
-/** True when there is nothing more to do, because the heading has the focus, or a field of the page took it. */
+/**
+ * Focus the heading. Returns true when nothing is left to do: the heading has the focus, or a field of the page took
+ * it.
+ */
 function focusHeading(main: HTMLElement): boolean {
   const { activeElement } = document
   if (activeElement !== main && main.contains(activeElement)) return true

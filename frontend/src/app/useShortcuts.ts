@@ -12,7 +12,7 @@ export function useShortcuts({ onPalette, onSheet }: { onPalette: () => void; on
   useEffect(() => {
     let prefixAt = Number.NEGATIVE_INFINITY
     const listener = (event: KeyboardEvent) => {
-      // From anywhere, also while typing.
+      // Ctrl/Cmd+K works everywhere, also while typing.
       if ((event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey && event.key.toLowerCase() === 'k') {
         event.preventDefault()
         event.stopPropagation()
@@ -27,7 +27,7 @@ export function useShortcuts({ onPalette, onSheet }: { onPalette: () => void; on
       if (meaning.kind === 'sheet') handlers.current.onSheet()
       else void navigate({ to: meaning.to })
     }
-    // Before editors, which have keys of their own.
+    // The listener captures the event, so that it runs before editors, which have shortcuts of their own.
     document.addEventListener('keydown', listener, { capture: true })
     return () => document.removeEventListener('keydown', listener, { capture: true })
   }, [navigate])

@@ -1,4 +1,4 @@
-/** In place of a page that a role does not open. */
+/** Shown in place of a page that only admins may open. */
 import { EmptyState } from './EmptyState'
 import { PageTitle } from './PageTitle'
 

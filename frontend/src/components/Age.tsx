@@ -10,7 +10,7 @@ let tick = Date.now()
 
 function listen(listener: () => void): () => void {
   listeners.add(listener)
-  // While nobody listened it stood still.
+  // The clock stands still while nothing listens to it, so it is set when it starts again.
   if (timer === undefined) tick = Date.now()
   timer ??= setInterval(() => {
     tick = Date.now()
@@ -25,7 +25,7 @@ function listen(listener: () => void): () => void {
   }
 }
 
-/** Now, to within five seconds; the component is drawn again as it moves. */
+/** The present time, to within five seconds. A component that uses it is drawn again when it advances. */
 export function useNow(): number {
   return useSyncExternalStore(listen, () => tick)
 }

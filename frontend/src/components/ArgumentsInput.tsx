@@ -1,4 +1,6 @@
-/** A field for ``epochs=5, shuffle=True``: completes names and words as one types, and tells what each argument means. */
+/**
+ * A field for ``epochs=5, shuffle=True``: completes names and words while the user types, and explains each argument.
+ */
 import { Combobox, Group, ScrollArea, Text, TextInput, useCombobox } from '@mantine/core'
 import { type ReactNode, useRef, useState } from 'react'
 import { type AcceptedArgument, complete, completionAt, emptyMeaning } from './argumentCompletion'
@@ -6,7 +8,7 @@ import { SmallPrint } from './Dimmed'
 
 export type { AcceptedArgument } from './argumentCompletion'
 
-// Lines as high as the field let some fonts' underscores fall on its edge, where they are not drawn.
+// Extra line height: in some fonts the underscore falls on the lower edge of the field and is not drawn.
 const ARGUMENTS_TEXT = { fontFamily: 'var(--mantine-font-family-monospace)', fontSize: '0.8125rem', lineHeight: 1.5 }
 
 export function ArgumentsInput({
@@ -20,11 +22,11 @@ export function ArgumentsInput({
 }: {
   label: string
   description: string
-  /** Some of the arguments, which stand for what an empty field means. */
+  /** A few arguments with their defaults, shown as the placeholder of an empty field. */
   example: string
   value: string
   onChange: (value: string) => void
-  /** What can be given, the usual first. */
+  /** The arguments that the field accepts, the most common ones first. */
   accepted: readonly AcceptedArgument[]
   error?: ReactNode
 }) {
@@ -41,7 +43,7 @@ export function ArgumentsInput({
     const next = complete(value, place, option)
     onChange(next.text)
     setCaret(next.selectTo)
-    // After the new text is in the field.
+    // The caret can be set only after the field shows the new text.
     requestAnimationFrame(() => {
       input.current?.focus()
       input.current?.setSelectionRange(next.selectFrom, next.selectTo)
@@ -52,7 +54,8 @@ export function ArgumentsInput({
     <Combobox
       store={combobox}
       withinPortal={false}
-      // Where there is no room below the field, room is made, because above it the list would cover the error.
+      // The list always opens below the field, because above it would cover the error. The page grows if there is no
+      // room.
       position="bottom"
       middlewares={{ flip: false }}
       onOptionSubmit={(index) => choose(Number(index))}
@@ -63,7 +66,7 @@ export function ArgumentsInput({
           label={label}
           description={empty ? `${description}. Empty means ${empty}.` : description}
           error={error}
-          // Above the field, because the list of what can be written is below it.
+          // The error stands above the field, because the list of completions opens below it.
           inputWrapperOrder={['label', 'description', 'error', 'input']}
           value={value}
           autoCapitalize="off"

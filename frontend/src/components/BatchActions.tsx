@@ -1,4 +1,4 @@
-/** What can be done with the ticked rows of a list: stop those that run, delete those that nothing needs. */
+/** Actions for the selected rows of a list: stop those that run, delete those that nothing needs. */
 import { Button, List, Text } from '@mantine/core'
 import { IconPlayerStop, IconTrash } from '@tabler/icons-react'
 import { useState } from 'react'
@@ -50,7 +50,7 @@ interface Refused {
   problem: Problem
 }
 
-/** What is said where ``refused`` of ``asked`` rows were not stopped: how many, which, and why each. */
+/** The problem shown after some of ``asked`` rows could not be stopped: how many, which ones, and why. */
 function refusalOf(refused: readonly Refused[], asked: number, noun: string): Problem {
   const [first] = refused
   if (first && asked === 1) return first.problem
@@ -70,9 +70,9 @@ function refusalOf(refused: readonly Refused[], asked: number, noun: string): Pr
 
 interface Stoppable {
   id: number
-  /** As a line of the question says it. */
+  /** How the confirmation dialog names this row. */
   name: string
-  /** Whether something of it runs or waits. */
+  /** Whether any part of the row runs or waits. */
   going: boolean
 }
 

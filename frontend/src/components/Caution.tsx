@@ -1,4 +1,4 @@
-/** What to mind, one line each. */
+/** A list of warnings, one line each. */
 import { Alert, List } from '@mantine/core'
 import { IconAlertTriangle } from '@tabler/icons-react'
 import type { ReactNode } from 'react'
@@ -10,7 +10,7 @@ export function Caution({
 }: {
   title: string
   texts: readonly string[]
-  /** After the lines. */
+  /** Content shown after the warnings. */
   children?: ReactNode
 }) {
   return (

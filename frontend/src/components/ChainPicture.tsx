@@ -1,6 +1,6 @@
 /**
- * A chain of sub-models: data come in below; each sub-model answers at its own exit, or hands what it made of a sample
- * to the one above it.
+ * A chain of sub-models: data enter at the bottom. Each sub-model answers at its own exit or hands its output to the
+ * one above it.
  */
 import { IconAlertTriangle, IconArrowRight, IconArrowUp } from '@tabler/icons-react'
 import { Fragment, type ReactNode } from 'react'
@@ -12,12 +12,12 @@ import classes from './ChainPicture.module.css'
 import { shapesText } from './TensorShapes'
 
 export interface ChainPart {
-  /** Null: not saved yet. */
+  /** The id of the model; null while the model has not been saved. */
   id: number | null
   name: string
   inputs: readonly TensorSpec[] | undefined
   outputs: readonly TensorSpec[] | undefined
-  /** Under its name. */
+  /** Text shown under the name of the sub-model. */
   note?: ReactNode
 }
 
@@ -27,7 +27,7 @@ export function ChainPicture({
   parts,
   current,
 }: {
-  /** From below, the top last. */
+  /** The sub-models from the bottom of the chain to its top. */
   parts: readonly ChainPart[]
   /** Index in ``parts`` of the part whose page this is; it is not drawn as a link. */
   current?: number | undefined
@@ -69,9 +69,9 @@ export function ChainPicture({
   )
 }
 
-/** What goes up from one sub-model to the next. */
+/** The shape of what one sub-model hands up to the next. */
 function Link({ lower, upper }: { lower: ChainPart; upper: ChainPart }) {
-  // A single output is the exit's, so there is none to hand up.
+  // A sub-model with a single output hands nothing up, because that output is its exit.
   const sent = (lower.outputs?.length ?? 0) > 1 ? lower.outputs?.[0] : undefined
   const taken = upper.inputs?.[0]
   if (lower.outputs?.length === 1) return <Flow doubt text={`${lower.name} has one output: nothing goes up`} />

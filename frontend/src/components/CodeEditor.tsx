@@ -7,7 +7,7 @@ import { lazy, type ReactNode, Suspense, useId } from 'react'
 
 const CodeMirrorEditor = lazy(() => import('./editor/CodeMirrorEditor'))
 
-/** A mark under a line, 1-based; a line that does not exist marks the nearest one that does. */
+/** A message at a line of the code (1-based). A line that does not exist marks the nearest existing one. */
 export interface LineDiagnostic {
   line: number
   message: string
@@ -19,22 +19,22 @@ export interface CodeEditorProps {
   onChange?: (value: string) => void
   readOnly?: boolean
   diagnostics?: readonly LineDiagnostic[]
-  /** What the code is; shown above the editor unless ``hideLabel``, always its accessible name. */
+  /** Name of the code: always the accessible name, and shown above the editor unless ``hideLabel`` is set. */
   label: string
   hideLabel?: boolean
-  /** Right of the label: small buttons. */
+  /** Small buttons to the right of the label. */
   actions?: ReactNode
-  /** One line under the label. */
+  /** A line of explanation below the label. */
   description?: ReactNode
-  /** Pixels. */
+  /** Least height of the editor in pixels. */
   minHeight?: number
   maxHeight?: number
   language?: 'python' | 'json'
   placeholder?: string
   autoFocus?: boolean
-  /** A line to go to; a new object goes there again. */
+  /** The line to scroll to. Passing a new object scrolls there again. */
   reveal?: { line: number } | undefined
-  /** Ctrl/Cmd+Enter in the editor. */
+  /** Called when the user presses Ctrl/Cmd+Enter in the editor. */
   onSubmit?: () => void
 }
 

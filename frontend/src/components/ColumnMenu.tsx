@@ -1,4 +1,7 @@
-/** Which columns of a list the reader wants to see; kept in this browser. Columns with toggleable: false always stay. */
+/**
+ * Lets the reader choose the columns of a list; the choice is kept in this browser. Columns with toggleable: false
+ * always stay.
+ */
 import { ActionIcon, Checkbox, Popover, Stack, Tooltip } from '@mantine/core'
 import { useLocalStorage } from '@mantine/hooks'
 import { IconColumns3 } from '@tabler/icons-react'
@@ -10,7 +13,7 @@ interface Choosable {
 }
 
 export interface ColumnChoice<Row> {
-  /** What the table gets. */
+  /** The columns that the table shows. */
   shown: DataTableColumn<Row>[]
   choosable: Choosable[]
   hidden: readonly string[]
@@ -19,7 +22,7 @@ export interface ColumnChoice<Row> {
 
 export function useColumnChoice<Row>(storeKey: string, columns: DataTableColumn<Row>[]): ColumnChoice<Row> {
   const [hidden, setHidden] = useLocalStorage<string[]>({ key: `kml-hidden-columns-${storeKey}`, defaultValue: [] })
-  // Whatever else is stored under the key hides nothing.
+  // A stored value that is not a list hides no column.
   const known = Array.isArray(hidden) ? hidden : []
   const choosable = columns.flatMap((column) =>
     column.toggleable !== false && typeof column.title === 'string' && column.title !== ''

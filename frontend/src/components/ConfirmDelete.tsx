@@ -1,4 +1,6 @@
-/** What cannot be undone asks once, names what is lost, and for what is hard to make again wants its name typed. */
+/**
+ * Confirms a deletion that cannot be undone: names what is lost, and has the name typed if it is hard to make again.
+ */
 import { Button, Group, Modal, Stack, Text, TextInput } from '@mantine/core'
 import { useMutation } from '@tanstack/react-query'
 import { type ReactNode, useState } from 'react'
@@ -21,23 +23,23 @@ export function ConfirmDelete({
 }: {
   opened: boolean
   onClose: () => void
-  /** What the button that does it says, and the one that does not. */
+  /** Text of the button that deletes, and of the button that cancels. */
   verb?: string
   keep?: string
-  /** Above the losses. */
+  /** Text above the list of losses. */
   heading?: string
-  /** 'model', 'deployment', ... */
+  /** The kind of the object: 'model', 'deployment', ... */
   what?: string
   name?: string
-  /** In place of what these say. */
+  /** Title that replaces the one made from ``what`` and ``name``. */
   title?: string
-  /** What goes with it, one line each. */
+  /** What is deleted with the object, one line each. */
   losses?: readonly string[]
-  /** In place of the losses. */
+  /** Content that replaces the list of losses. */
   body?: ReactNode
-  /** What is to be typed first. */
+  /** The text that the user has to type before the button works. */
   confirm?: string | null
-  /** Deletes, or throws a Problem, which is shown. */
+  /** Deletes the object. A Problem that it throws is shown in the dialog. */
   onDelete: () => Promise<void>
 }) {
   const [typed, setTyped] = useState('')

@@ -1,4 +1,7 @@
-/** The same thing without the page: as a command, as Python, as curl. Live: give it the form's present values. */
+/**
+ * The same action as a command, as Python and as curl. Given the present values of a form, it follows them as they
+ * change.
+ */
 import { Button, Code, Group, Popover, SegmentedControl, Stack } from '@mantine/core'
 import { IconTerminal2 } from '@tabler/icons-react'
 import { useState } from 'react'

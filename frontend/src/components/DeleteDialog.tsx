@@ -1,4 +1,4 @@
-/** Deleting one object or many: what goes and what stays is asked first, and said; links lead to what keeps the rest. */
+/** Deletes one or many objects. The dialog first says what goes and what stays, with links to what keeps the rest. */
 import { Alert, Button, Group, List, Loader, Modal, Stack, Text } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import type { Deletion } from '~/lib/api'
@@ -27,7 +27,7 @@ interface DeleteDialogProps {
   onDeleted: () => unknown
 }
 
-/** Shown while there is something to ask: mount it to open it. */
+/** Asks before deleting. Mounting the component opens the dialog. */
 export function DeleteDialog({ kind, ids, onClose, onDeleted }: DeleteDialogProps) {
   const query = useQuery({ ...KINDS[kind].ask(ids), staleTime: 0, gcTime: 0, placeholderData: undefined })
   const found = query.data
@@ -54,7 +54,7 @@ export function DeleteDialog({ kind, ids, onClose, onDeleted }: DeleteDialogProp
       opened
       onClose={onClose}
       title={alone ? `Delete ${called(kind, only)}?` : `Delete ${plural(going.length, noun)}?`}
-      // Of many the number is typed, which none is deleted by mistake for.
+      // For several objects the user types their number, so that nobody deletes many by mistake.
       confirm={going.some((deletion) => deletion.careful) ? (alone ? wordOf(kind, only) : String(going.length)) : null}
       body={
         <>
@@ -68,11 +68,11 @@ export function DeleteDialog({ kind, ids, onClose, onDeleted }: DeleteDialogProp
       }
       onDelete={async () => {
         try {
-          // Deleted one after another, because an object may need one that is deleted before it.
+          // Objects are deleted one after another, because one may need another that is deleted before it.
           for (const deletion of going)
             await KINDS[kind].destroy({ path: { id: String(deletion.id) }, throwOnError: true })
         } catch (error) {
-          // What went is gone, and what stays says why.
+          // After a partial failure the dialog asks again, so that it lists only what is left, with the reasons.
           await query.refetch()
           throw error
         }
@@ -115,7 +115,7 @@ function Staying({ kind, staying }: { kind: DeletableKind; staying: readonly Del
   )
 }
 
-/** Shown where nothing can be deleted: each object says why, with links to what has to go or change first. */
+/** Shown when nothing can be deleted: each object says why, with links to what has to go or change first. */
 function InUse({ kind, staying, onClose }: { kind: DeletableKind; staying: readonly Deletion[]; onClose: () => void }) {
   const [only] = staying
   const alone = staying.length === 1 && only !== undefined
@@ -187,7 +187,7 @@ function UserLink({ user }: { user: User }) {
   return Link ? <Link id={user.id}>{text}</Link> : text
 }
 
-/** What is typed to confirm that one goes. */
+/** The text to type before a single object is deleted. */
 function wordOf(kind: DeletableKind, { id, name }: Deletion): string {
   return kind === 'models' ? name : String(id)
 }

@@ -8,7 +8,7 @@ export function DeploymentSelect({
   onChange,
 }: {
   rows: readonly Deployment[]
-  /** Its id. */
+  /** The id of the chosen deployment. */
   value: string | null
   onChange: (id: string | null) => void
 }) {

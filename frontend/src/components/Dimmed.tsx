@@ -11,7 +11,7 @@ export function Dimmed(props: DimmedProps) {
   return <Text size="sm" c="dimmed" {...props} />
 }
 
-/** Smaller still. */
+/** Secondary text in an even smaller size. */
 export function SmallPrint(props: DimmedProps) {
   return <Text size="xs" c="dimmed" {...props} />
 }

@@ -28,11 +28,11 @@ export function DrawDigit({
   filled,
   onChange,
 }: {
-  /** An image's shape, as imageLayout understands it. */
+  /** The shape of the image, one that imageLayout understands. */
   shape: readonly number[]
   dtype: string
   range: ValueRange
-  /** How much of the picture training samples fill; null: not known. */
+  /** The share of the picture that training samples fill; null when unknown. */
   filled: number | null
   /** The drawing as a sample; null while the board is empty. */
   onChange: (sample: SampleData | null) => void
@@ -49,7 +49,7 @@ export function DrawDigit({
     if (!context) return
     const image = context.createImageData(BOARD, BOARD)
     for (let place = 0; place < board.current.length; place += 1) {
-      // Ink is white on black in both themes, as the samples are drawn.
+      // Ink is white on black in both themes, as in the training samples.
       const shade = Math.round((board.current[place] ?? 0) * 255)
       image.data.set([shade, shade, shade, 255], place * 4)
     }
@@ -76,7 +76,7 @@ export function DrawDigit({
     )
     onChange({ shape, dtype, values: inkToValues(ink, shape, dtype, range), truncated: false })
   }, [shape, dtype, range, filled, fit, onChange])
-  // Another shape, range or fit makes another sample of the same drawing.
+  // Another shape, range or fill turns the same drawing into another sample.
   useEffect(tell, [tell])
 
   const placeOf = (event: PointerEvent): [number, number] => {

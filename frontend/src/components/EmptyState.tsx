@@ -16,12 +16,12 @@ export function EmptyState({
   example,
 }: {
   title: string
-  /** 1 where there is nothing else on the page. */
+  /** The level of the heading: 1 when the page shows nothing else. */
   order?: 1 | 2
   children?: ReactNode
   action?: ReactNode
   command?: string
-  /** The one that makes what belongs here, among all else. */
+  /** The example that makes objects of this kind. */
   example?: OfferedExample
 }) {
   return (

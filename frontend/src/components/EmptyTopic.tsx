@@ -1,4 +1,4 @@
-/** A topic without records: whether it ever had some, what took them away, and how to write some. */
+/** An empty topic: whether it ever had records, what removed them, and how to write some. */
 import { useQuery } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
 import { type Topic, topicsSettingsOptions } from '~/lib/api'
@@ -6,7 +6,7 @@ import { durationText, plural } from '~/lib/format'
 import { EmptyState } from './EmptyState'
 
 export function EmptyTopic({ topic, action }: { topic: Pick<Topic, 'name' | 'partitions'>; action: ReactNode }) {
-  // Offsets are never used again, so the next ones tell what was there.
+  // Kafka never reuses offsets, so the end offsets tell how many records were written.
   const written = topic.partitions.reduce((sum, { high }) => sum + (high ?? 0), 0)
   const settings = useQuery({
     ...topicsSettingsOptions({ path: { name: topic.name } }),

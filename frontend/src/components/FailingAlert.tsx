@@ -1,4 +1,4 @@
-/** Why an inference fails though nothing has ended it, since when, and what to do. */
+/** Says why a running inference fails, since when, and what to do. */
 import { Alert, Stack, Text } from '@mantine/core'
 import { IconAlertOctagon } from '@tabler/icons-react'
 import type { Failing, Inference } from '~/lib/api'

@@ -17,12 +17,12 @@ const WHAT: Record<string, string> = {
   internal: 'Platform error',
 }
 
-/** A failure's headline. */
+/** The headline of a failure. */
 export function failureTitle(failure: Failure): string {
   return WHAT[failure.category] ?? failure.category
 }
 
-/** Whether a failure is only an obstacle, which keeps the present attempt from starting and may pass. */
+/** Whether a failure only keeps the present attempt from starting and may pass. */
 export function isHeldUp(run: { state: string; failure: Failure | null; next_retry_at: string | null }): boolean {
   return ['waiting', 'running'].includes(run.state) && run.failure !== null && run.next_retry_at === null
 }
@@ -35,12 +35,12 @@ export function FailureAlert({
   serves = false,
 }: {
   failure: Failure
-  /** Whose failure it is, where a page shows several. */
+  /** The name of what failed, for pages that show several. */
   of?: string
   actions?: ReactNode
-  /** See ``isHeldUp``. */
+  /** Whether the failure is only an obstacle; see ``isHeldUp``. */
   heldUp?: boolean
-  /** Only some replicas are held up; the others serve. */
+  /** Set when only some replicas are held up and the others serve. */
   serves?: boolean
 }) {
   const place = failure.line ? `line ${failure.line} of the ${failure.source || 'code'}` : ''

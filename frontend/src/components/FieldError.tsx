@@ -1,4 +1,4 @@
-/** What is wrong with a field, where the field cannot say it itself. */
+/** An error of a field that has no place for errors of its own. */
 import { Text } from '@mantine/core'
 import type { ReactNode } from 'react'
 

@@ -1,9 +1,9 @@
-/** A small field that narrows a list to one choice, or to none. */
+/** A small select that narrows a list to one value, or shows all. */
 import { Select, type SelectProps } from '@mantine/core'
 
 export interface FilterSelectProps<T extends string> extends Pick<SelectProps, 'w' | 'searchable'> {
   label: string
-  /** What it says while nothing is chosen; 'Any state' by default. */
+  /** Text of the choice that filters nothing; 'Any state' by default. */
   any?: string
   data: readonly (T | { value: T; label: string })[]
   value: T | undefined
@@ -18,7 +18,7 @@ export function FilterSelect<T extends string>({
   onChange,
   ...props
 }: FilterSelectProps<T>) {
-  // An address may name what is not in the list.
+  // The address may hold a value that is not among the options.
   const listed = data.some((option) => (typeof option === 'string' ? option : option.value) === value)
   return (
     <Select

@@ -1,5 +1,5 @@
 /**
- * A form in a dialog, which closes when the request succeeded. A refusal is shown at its fields, and in full below
+ * A form in a dialog that closes when the request has succeeded. A refusal is shown at its fields, and in full below
  * them.
  */
 import { Button, Group, Modal, type ModalProps, Stack } from '@mantine/core'
@@ -12,22 +12,22 @@ import { ProblemAlert } from './ProblemAlert'
 
 export interface FormDialogProps<Values extends object> {
   title: string
-  /** What the button that sends says. */
+  /** Text of the button that submits. */
   submit: string
-  /** What the button that does not says. */
+  /** Text of the button that cancels. */
   cancel?: string
-  /** Undefined where the caller knows on its own what is sent. */
+  /** The form; undefined when the caller itself knows what to send. */
   form?: UseFormReturnType<Values>
-  /** Sends the form's values and says what was done; throws what the API answers otherwise. */
+  /** Sends the form's values and reports success. Throws the API's problem when it refuses. */
   onSave: (values: Values) => Promise<string>
   onClose: () => void
   onDone?: () => void
   size?: ModalProps['size']
-  /** Something is missing still. */
+  /** Whether submitting is off, because something is still missing. */
   disabled?: boolean
-  /** Said above the buttons. */
+  /** Text above the buttons. */
   note?: ReactNode
-  /** Left of the buttons. */
+  /** Content to the left of the buttons. */
   aside?: ReactNode
   children: ReactNode
 }

@@ -1,17 +1,17 @@
-/** What every form of a page ends with, looking alike everywhere: what is seldom needed, what will happen, its buttons. */
+/** The last parts of a page's form: advanced fields, the sentence about what will happen, and the buttons. */
 import { Collapse, Group, Stack, Text, Title, UnstyledButton } from '@mantine/core'
 import { IconChevronDown, IconChevronRight } from '@tabler/icons-react'
 import { type ReactNode, useId, useState } from 'react'
 import { Dimmed } from './Dimmed'
 import classes from './FormParts.module.css'
 
-/** Fields that few people need: folded, and named while they are. ``pinned`` keeps them open, where one has an error. */
+/** Advanced fields, folded under a line that names them. ``pinned`` keeps them open when one has an error. */
 export function Advanced({
   about,
   pinned = false,
   children,
 }: {
-  /** 'seed, GPUs' */
+  /** What the folded fields are about, such as 'seed, GPUs'. */
   about: string
   pinned?: boolean
   children: ReactNode
@@ -34,7 +34,7 @@ export function Advanced({
   )
 }
 
-/** One sentence before the button: what pressing it does. */
+/** One sentence above the button that says what pressing it does. */
 export function WhatWillHappen({ children }: { children: ReactNode }) {
   const id = useId()
   return (
@@ -49,7 +49,9 @@ export function WhatWillHappen({ children }: { children: ReactNode }) {
   )
 }
 
-/** The buttons of a form, the one that sends it first; at the lower edge of the window as long as more lies below. */
+/**
+ * The buttons of a form, the submitting one first. They stick to the bottom of the window while the form goes on below.
+ */
 export function FormActions({ children }: { children: ReactNode }) {
   return <div className={classes.actions}>{children}</div>
 }

@@ -1,14 +1,14 @@
-/** How values are distributed, in the height of a line: bars of numbers, or of the values that are there most often. */
+/** A histogram the height of a text line: bars for ranges of numbers, or for the most frequent values. */
 import type { Bin, Numbers, ValueCount } from '~/lib/api'
 import { formatCount, formatMetric } from '~/lib/format'
 import classes from './Histogram.module.css'
 
 export interface HistogramProps {
-  /** What they are: 'temperature'. */
+  /** What the values are, such as 'temperature'. */
   label: string
   numbers: Numbers | null
   top: readonly ValueCount[]
-  /** Numbers are times, in milliseconds since 1970. */
+  /** Whether the numbers are times, in milliseconds since 1970. */
   times?: boolean
   /** At most this many of the most frequent values are listed one by one. */
   most?: number
@@ -68,7 +68,7 @@ function Values({ label, top, most }: { label: string; top: readonly ValueCount[
   )
 }
 
-/** A bar for each bin; one with few values is not drawn as one without any. */
+/** The bars, one per bin. A bin with few values stays visibly different from an empty one. */
 export function barsOf(bins: readonly Bin[], height: number): { x: number; height: number }[] {
   const most = Math.max(1, ...bins.map((bin) => bin.count))
   return bins.map(({ count }, x) => ({ x, height: count === 0 ? 0 : Math.max(1, (height * count) / most) }))
@@ -76,7 +76,7 @@ export function barsOf(bins: readonly Bin[], height: number): { x: number; heigh
 
 const DAY_MS = 86_400_000
 
-/** Returns a writer of times that range over ``span`` milliseconds: as short as still distinguishes them. */
+/** Returns a formatter for times that range over ``span`` milliseconds: as short as still distinguishes them. */
 function timeText(span: number): (time: number) => string {
   const options: Intl.DateTimeFormatOptions =
     span > 2 * DAY_MS ? { dateStyle: 'short' } : { timeStyle: 'short', hourCycle: 'h23' }

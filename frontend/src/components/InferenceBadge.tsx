@@ -1,4 +1,4 @@
-/** The state of an inference: in red with the reason where it fails, though nothing has ended it. */
+/** The state of an inference. It is red, with the reason, when the inference fails while it runs. */
 import type { Inference } from '~/lib/api'
 import { shownState } from '~/lib/runs'
 import { StatusBadge } from './StatusBadge'

@@ -1,4 +1,6 @@
-/** At which tier the samples of a chain would leave under given limits, judged by those held out of its training. */
+/**
+ * At which tier of a chain the samples would leave under given limits, measured on samples held out of its training.
+ */
 import { Grid, Group, Skeleton, Stack, Text } from '@mantine/core'
 import { useDebouncedValue } from '@mantine/hooks'
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
@@ -11,10 +13,10 @@ import { Dimmed } from './Dimmed'
 import { ProblemAlert } from './ProblemAlert'
 import { Stat } from './Stat'
 
-/** Limits from below by number of the tier; one that is not there is as proposed. */
+/** The chosen limits by number of the tier, counted from below. A tier without an entry keeps its proposed limit. */
 export type Limits = readonly (number | undefined)[]
 
-/** '0.8,,0.9', as addresses have it; empty where all are as proposed. */
+/** The limits as the address has them, such as '0.8,,0.9'; empty when all are as proposed. */
 export function limitsText(limits: Limits): string {
   return limits.some((limit) => limit !== undefined) ? limits.map((limit) => limit ?? '').join(',') : ''
 }
@@ -35,13 +37,13 @@ export function LimitCurves({
   actions,
   below,
 }: {
-  /** Of any sub-model of the chain. */
+  /** The id of the result of any sub-model of the chain. */
   result: number
   limits: Limits
   onLimits: (limits: Limits) => void
-  /** Drawn next to the limit of a tier. */
+  /** Actions drawn next to the limit of a tier. */
   actions?: (tier: TierCurve) => ReactNode
-  /** Under the curves. */
+  /** Content drawn under the curves. */
   below?: ReactNode
 }) {
   const query = useExitCurves(result, limits)

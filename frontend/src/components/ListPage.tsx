@@ -16,26 +16,26 @@ export { PageTitle }
 
 export interface ListPageProps<Row extends { id: number }> {
   title: string
-  /** One line under the title: what these are. */
+  /** One line under the title that says what the rows are. */
   description?: ReactNode
-  /** Where the reader's choice of columns is kept; unique per list. */
+  /** The key under which the reader's choice of columns is stored; unique per list. */
   storeKey: string
-  /** Primary action(s), right of the title. */
+  /** Primary actions, right of the title. */
   actions?: ReactNode
-  /** Switch between views of the same room, under the title. */
+  /** A switch between views of the same room, under the title. */
   views?: ReactNode
-  /** More filters, right of the search field. */
+  /** Further filters, right of the search field. */
   filters?: ReactNode
   list: UseQueryResult<{ results: Row[]; count: number }, unknown>
   columns: DataTableColumn<Row>[]
   search: ListSearch
   onSearch: (change: ListSearch) => void
-  /** Shown in place of the table when there are no rows and nothing is filtered. */
+  /** Shown in place of the table when it has no rows and no filter is set. */
   empty: ReactNode
-  /** Whether filters other than the text are set. */
+  /** Whether filters other than the search text are set. */
   filtered?: boolean
   onRowClick?: (row: Row) => void
-  /** Selection and what can be done with it. */
+  /** The selected rows and the actions on them. */
   selected?: Row[]
   onSelect?: (rows: Row[]) => void
   batchActions?: ReactNode

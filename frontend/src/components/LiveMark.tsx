@@ -17,7 +17,7 @@ export function LiveMark() {
   const now = useNow()
   const tone = { live: 'good', paused: 'waiting', lost: 'failed', connecting: 'idle' }[state]
   const Icon = state === 'live' ? IconCircleFilled : state === 'paused' ? IconPlayerPause : IconPlugConnectedX
-  // What moves no more has the time that it is of.
+  // A page that is not live shows the time that its data are of.
   const time = asOf === null || state === 'connecting' ? null : `as of ${formatClock(asOf)}`
   const age = lastEventAt === null ? 'no update yet' : `last change ${formatAge(new Date(lastEventAt), now)}`
   return (

@@ -32,16 +32,16 @@ export function LogViewer({
   onErrorsOnly,
 }: {
   read: ReadLog
-  /** Names what is read: 'result-1-attempt-2'. Another name is another log. */
+  /** Names the log, such as 'result-1-attempt-2'. Under another name, reading starts over. */
   source: string
-  /** Whether more may come. */
+  /** Whether more lines may come. */
   live: boolean
-  /** Of the downloaded file, without ending. */
+  /** Name of the downloaded file, without ending. */
   name: string
-  /** What is said while there is no line. */
+  /** Shown while the log has no line. */
   empty?: ReactNode
   errorsOnly?: boolean
-  /** Called when the filter is switched, to keep it in the address. */
+  /** Called when the filter is switched, so that the page can keep it in the address. */
   onErrorsOnly?: (on: boolean) => void
 }) {
   const { paused } = useLive()
@@ -66,8 +66,7 @@ export function LogViewer({
   const onScroll = () => {
     if (!box.current) return
     const { scrollTop, scrollHeight, clientHeight } = box.current
-    // Only scrolling up stops the following, because lines that are measured as they come into sight move the end as
-    // well.
+    // Only scrolling up ends the following. The end also moves when lines come into sight and are measured.
     if (scrollTop < lastTop.current - 4) setFollowing(false)
     if (scrollHeight - scrollTop - clientHeight < 24) setFollowing(true)
     lastTop.current = scrollTop
@@ -125,7 +124,7 @@ export function LogViewer({
   )
 }
 
-/** What the reader should know about the text below: how much of the log it is. */
+/** Notes above the log that say how much of it is shown. */
 function Notes({
   log,
   shown,
@@ -183,7 +182,10 @@ function Download({ read, name }: { read: ReadLog; name: string }) {
   )
 }
 
-/** The same lines make the same groups, so that only the last one is drawn again as the log grows. */
+/**
+ * Splits lines into groups. The same lines always give the same groups, so only the last group is drawn again as the
+ * log grows.
+ */
 function groupsOf(lines: readonly LogLine[]): readonly (readonly LogLine[])[] {
   const groups: LogLine[][] = []
   for (const line of lines) {
@@ -214,7 +216,7 @@ const LineGroup = memo(
     before.lines.every((line, index) => line === after.lines[index]),
 )
 
-/** A text with what was looked for marked. */
+/** A text with each match of the search marked. */
 function Marked({ text, query }: { text: string; query: string }) {
   if (query === '') return text || '\u00a0'
   const lower = text.toLowerCase()

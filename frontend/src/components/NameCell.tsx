@@ -5,7 +5,8 @@ import type { ReactNode } from 'react'
 export function NameCell({ children, description }: { children: ReactNode; description?: string }) {
   return (
     <>
-      {/* Not a block as wide as its text: on a card the column's title would leave that no room. */}
+      {/* The element takes the width that is left. As wide as its text, it would leave no room for the column's
+          title on a card. */}
       <div style={{ overflowWrap: 'anywhere' }}>{children}</div>
       {description && (
         <Text size="xs" c="dimmed" lineClamp={1} maw={360} style={{ overflowWrap: 'anywhere' }}>

@@ -6,7 +6,7 @@ export function NumberField({ error, ...props }: NumberInputProps) {
   return <NumberInput clampBehavior="none" error={error || outOfRange(props)} {...props} />
 }
 
-/** '999,999,999 is too much: at most 1,048,576'; null for what fits, and for no number. */
+/** The error for a number out of range, such as '999,999,999 is too much: at most 1,048,576'; null otherwise. */
 export function outOfRange({ value, min, max }: Pick<NumberInputProps, 'value' | 'min' | 'max'>): string | null {
   if (value === undefined || value === '' || Number.isNaN(Number(value))) return null
   const [number, least, most] = [Number(value), Number(min ?? -Infinity), Number(max ?? Infinity)]

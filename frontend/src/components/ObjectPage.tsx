@@ -15,7 +15,7 @@ import { useActiveTabInView } from './useActiveTabInView'
 export interface Tab {
   value: string
   label: ReactNode
-  /** Built only while the tab is shown. */
+  /** Builds the content. Called only while the tab is shown. */
   content: () => ReactNode
 }
 
@@ -36,7 +36,7 @@ export function ObjectPage({
   children,
   query,
 }: {
-  /** 'Model', 'Deployment', ... */
+  /** The kind of the object: 'Model', 'Deployment', ... */
   what: string
   id?: number
   title: ReactNode
@@ -51,11 +51,11 @@ export function ObjectPage({
   tab?: string | undefined
   onTab?: (tab: string) => void
   children?: ReactNode
-  /** What reads the object. What is known of it stays while it is read again, also where that fails. */
+  /** The query that reads the object. Its last data stay on the page while it reads again, and when that fails. */
   query?: Pick<UseQueryResult<unknown, unknown>, 'data' | 'isPlaceholderData' | 'error' | 'refetch'>
 }) {
   const list = useActiveTabInView(tab)
-  // What another address showed before is not this object.
+  // Placeholder data belong to the object at the previous address.
   const known = query === undefined || (query.data !== undefined && !query.isPlaceholderData)
   usePageTitle(known && typeof title === 'string' ? `${title} · ${what} ${id ?? ''}`.trim() : undefined)
   if (!known) {

@@ -6,7 +6,7 @@ import classes from './cards.module.css'
 import { titled } from './RowTable'
 import { type SortDirection, SortTitle } from './SortTitle'
 
-/** By the accessor of a column. */
+/** The column that the table is sorted by, named by its accessor, and the direction. */
 export interface Sorting {
   column: string
   direction: SortDirection
@@ -19,7 +19,7 @@ type ObjectTableProps<Row> = Omit<DataTableProps<Row>, 'onRowClick' | 'sortStatu
   onRowClick?: ((row: Row) => void) | undefined
 }
 
-/** The table's own rule where a column says no title. */
+/** The title of a column, by the table's own rule when the column gives none. */
 function titleOf<Row>({ title, accessor }: DataTableColumn<Row>) {
   if (title !== undefined) return title
   const words = String(accessor).replace(/[._]/g, ' ')
@@ -47,8 +47,8 @@ export function ObjectTable<Row extends { id: number }>({
       titleClassName: classes.sort,
     }
   }
-  // The library's words for an empty table are there, unseen, below every full one, where a screen reader would read
-  // them.
+  // The library draws its words for an empty table, unseen, below every full one as well. Screen readers would read
+  // them, so nothing replaces them.
   const empty = props.records.length > 0 ? { emptyState: <span />, noRecordsText: undefined } : {}
   const table = {
     withTableBorder: true,
@@ -61,7 +61,7 @@ export function ObjectTable<Row extends { id: number }>({
     idAccessor: 'id',
     ...(onRowClick && {
       onRowClick: ({ record, event }: { record: Row; event: React.MouseEvent }) => {
-        // Links and buttons in a row do what they say.
+        // A click on a link, button or field in a row does only what that element does.
         if (!(event.target as HTMLElement).closest('a, button, input, label')) onRowClick(record)
       },
     }),

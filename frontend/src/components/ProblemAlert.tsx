@@ -18,7 +18,7 @@ export function ProblemAlert({
 }) {
   if (error === null || error === undefined) return null
   const problem = problemOf(error)
-  // A message that is already the whole problem's is not repeated for its field.
+  // A field's message that equals the message of the whole problem is not repeated.
   const fields = problem.fields.filter((field) => field.detail !== problem.document.detail)
   return (
     <Alert role="alert" color="red" icon={<IconAlertTriangle aria-hidden />} title={title ?? problem.document.title}>

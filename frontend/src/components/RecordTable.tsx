@@ -11,13 +11,13 @@ import { imageLayout, SampleView } from './SampleView'
 
 export interface RecordTableProps {
   records: readonly TopicRecord[]
-  /** Read to people who do not see the table. */
+  /** Name of the table for screen readers. */
   label: string
   selected?: string | undefined
   onSelect: (record: TopicRecord) => void
   /** Fields of JSON that are shown in place of the value, as columns; see ``lib/jsonFields``. */
   fields?: readonly string[] | undefined
-  /** Where the topic has one partition only its number says nothing. */
+  /** Whether to show the partition, which is pointless for a topic that has only one. */
   withPartition?: boolean
 }
 
@@ -26,7 +26,7 @@ interface Row {
   values: Record<string, unknown> | null | undefined
 }
 
-/** How a record is named in addresses: ``partition:offset``. */
+/** The name of a record in addresses: ``partition:offset``. */
 export function recordId(record: Pick<TopicRecord, 'partition' | 'offset'>): string {
   return `${record.partition}:${record.offset}`
 }
@@ -60,12 +60,12 @@ export function RecordTable(props: RecordTableProps) {
         { title: 'Key', cell: ({ record }) => <KeyCell record={record} />, td: { maw: 160 } },
         ...(fields ?? []).map((name) => ({
           title: name,
-          // What is missing in some is still a number in the others.
+          // A column holds numbers even if some records lack the field.
           right: rows.every(({ values }) => ['number', 'undefined'].includes(typeof (values?.[name] ?? undefined))),
           cell: ({ values }: Row) => <Line>{fieldText(values?.[name])}</Line>,
           td: { maw: 220 },
         })),
-        // Among JSON objects, a record that is not one is shown as it is.
+        // A record that is not a JSON object is shown as it is, in a column of its own.
         (!fields || rows.some(({ values }) => !values)) && {
           title: 'Value',
           cell: ({ record, values }) => !values && <ValueCell record={record} />,
@@ -83,7 +83,7 @@ export function RecordTable(props: RecordTableProps) {
   )
 }
 
-/** A button for keyboard users. A click anywhere in the row does the same. */
+/** Opens the record by keyboard. A click anywhere in the row does the same. */
 function OffsetCell({ record }: { record: TopicRecord }) {
   return (
     <UnstyledButton

@@ -1,4 +1,4 @@
-/** What can be done with a thing, behind three dots. */
+/** A menu of actions behind three dots. */
 import { ActionIcon, type ActionIconProps, Menu } from '@mantine/core'
 import { IconDots } from '@tabler/icons-react'
 import type { ReactNode } from 'react'
@@ -6,9 +6,9 @@ import type { ReactNode } from 'react'
 export interface MenuAction {
   label: string
   onClick?: () => void
-  /** A file that is downloaded instead. */
+  /** Address of a file to download, for an action that downloads instead of calling ``onClick``. */
   file?: string
-  /** It destroys something. */
+  /** Whether the action destroys something. */
   danger?: boolean
   icon?: ReactNode
   disabled?: boolean
@@ -45,7 +45,7 @@ export function ActionMenu({ label, actions, ...button }: ActionMenuProps) {
   )
 }
 
-/** What can be done with one row of a list. */
+/** The menu of actions for one row of a list. */
 export function RowMenu({ name, actions }: { name: string; actions: readonly MenuAction[] }) {
   return <ActionMenu label={`Actions for ${name}`} actions={actions} variant="subtle" color="gray" />
 }

@@ -1,16 +1,16 @@
-/** A table of one row per thing, in a ScrollTable, of cards on a phone: what its columns show is said once. */
+/** A table with one row per object, shown as cards on a phone. Each column is described once for both. */
 import { Table, type TableTdProps, type TableTrProps } from '@mantine/core'
 import { Fragment, type ReactNode } from 'react'
 import { ScrollTable, type ScrollTableProps } from './ScrollTable'
 
 export interface Column<Row> {
   title: ReactNode
-  /** The title in words, where ``title`` is not a text. */
+  /** The title as text, when ``title`` is not a text. */
   name?: string | undefined
   cell: (row: Row) => ReactNode
-  /** Numbers, which are easier to compare when they end together. */
+  /** Aligns the cells to the right, so that numbers are easy to compare. */
   right?: boolean
-  /** Its cells head their rows. */
+  /** Whether the cells of this column are the headings of their rows. */
   rowHead?: boolean
   w?: number | string
   td?: Pick<TableTdProps, 'maw' | 'miw' | 'style'>
@@ -21,17 +21,17 @@ export interface RowTableProps<Row> extends Omit<ScrollTableProps, 'children'> {
   rows: readonly Row[]
   rowKey: (row: Row, index: number) => string | number
   rowProps?: (row: Row) => TableTrProps
-  /** False and undefined are left out. */
+  /** The columns; false and undefined entries are left out. */
   columns: readonly (Column<Row> | false | undefined)[]
 }
 
 export function RowTable<Row>({ caption, rows, rowKey, rowProps, columns, ...table }: RowTableProps<Row>) {
   const shown = columns.filter((column) => !!column)
-  // Columns keep their places, so a place is their key.
+  // The order of the columns never changes, so the index serves as key.
   const cells = (render: (column: Column<Row>) => ReactNode) =>
     shown.map((column, place) => <Fragment key={place.toString()}>{render(column)}</Fragment>)
   return (
-    // Tables that fit any width stay tables.
+    // A table that fits any width stays a table on a phone.
     <ScrollTable cards={table.minWidth > 0} {...table}>
       {caption && <Table.Caption>{caption}</Table.Caption>}
       <Table.Thead>
@@ -64,7 +64,7 @@ export function RowTable<Row>({ caption, rows, rowKey, rowProps, columns, ...tab
   )
 }
 
-/** What heads a cell where its row is a card. */
+/** The props that give a cell its heading when its row is a card. */
 export function titled(title: ReactNode) {
   return typeof title === 'string' && title !== '' ? { 'data-title': title } : {}
 }

@@ -8,7 +8,7 @@ import { useSession } from '~/lib/session'
 import { ButtonLink } from './ButtonLink'
 import { ProblemAlert } from './ProblemAlert'
 
-/** Those that download nothing. */
+/** The examples that download nothing. */
 const OFFERED = {
   digits: 'Run the example: handwritten digits, half a minute',
   machines: 'Run the example: a topic of machine readings, a minute',

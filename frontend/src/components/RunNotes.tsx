@@ -1,4 +1,4 @@
-/** What people note about a training run: the star of a favourite, its name, notes and tags. */
+/** What users note about a training run: a star, a name, notes and tags. */
 import { ActionIcon, Badge, Group, TagsInput, Textarea } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { IconStar, IconStarFilled } from '@tabler/icons-react'
@@ -17,7 +17,7 @@ function useAnnotate(id: number) {
   return useMutation({
     ...resultsPartialUpdateMutation({ path: { id: String(id) } }),
     onSuccess: async () => {
-      // Lists of all filters, whose keys differ in the query.
+      // Invalidates the lists of runs under every filter, because their query keys differ only in the query.
       await queryClient.invalidateQueries({ queryKey: [{ _id: resultsListQueryKey()[0]._id }] })
       await queryClient.invalidateQueries({ queryKey: resultsRetrieveQueryKey({ path: { id: String(id) } }) })
     },

@@ -12,7 +12,7 @@ export function RunDeployment({ run }: { run: Origin }) {
   )
 }
 
-/** Its data, by what people call it: a version of a data set, or a stream that a sink sent. */
+/** The data of a run by name: a version of a data set, or a stream that a sink sent. */
 export function RunData({ run }: { run: Origin }) {
   const origin = run.stream_dataset
   if (!origin) return <RunStream run={run} />
@@ -23,7 +23,7 @@ export function RunData({ run }: { run: Origin }) {
   )
 }
 
-/** Nothing while it waits for one. */
+/** A link to the run's stream; nothing while the run waits for one. */
 export function RunStream({ run }: { run: Origin }) {
   return run.stream === null ? null : <StreamLink id={run.stream}>{streamName(run)}</StreamLink>
 }

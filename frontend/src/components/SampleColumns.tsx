@@ -9,9 +9,9 @@ import { Histogram } from './Histogram'
 import { type Column, RowTable } from './RowTable'
 import type { SampleData } from './SampleView'
 
-/** More columns than these nobody reads side by side. */
+/** The most columns that a reader can use side by side. */
 export const MOST_COLUMNS = 40
-/** Statistics of more are shown when asked for. */
+/** The most columns whose statistics are shown at first. */
 const MOST_STATISTICS = 12
 const MOST_CLASSES = 12
 
@@ -35,7 +35,7 @@ export function sampleColumns<Row>(
   }))
 }
 
-/** What the columns and labels of a stream hold, by a part of its records. */
+/** Statistics of the columns and labels of a stream, computed from a part of its records. */
 export function ColumnStatistics({ statistics }: { statistics: Preview }) {
   const columns = statistics.columns.filter((column) => column.place.startsWith('columns.'))
   const label = statistics.columns.find((column) => column.place.startsWith('labels.'))

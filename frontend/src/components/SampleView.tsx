@@ -7,7 +7,7 @@ import { SmallPrint } from './Dimmed'
 export interface SampleData {
   shape: readonly number[]
   dtype: string
-  /** Row-major; whole numbers that JavaScript would round are texts. */
+  /** The values in row-major order. Whole numbers that JavaScript would round are texts. */
   values: readonly (number | string | null)[]
   truncated: boolean
 }
@@ -16,7 +16,7 @@ interface ImageLayout {
   height: number
   width: number
   channels: 1 | 3
-  /** Distance in values between two pixels of a row, two rows, two channels. */
+  /** Distances within the flat values: between neighbouring pixels, between rows, and between channels. */
   pixel: number
   row: number
   channel: number
@@ -107,7 +107,10 @@ function SampleImage({
   )
 }
 
-/** From values to 0..255: bytes as they are, everything else (also bytes of a few grey levels) by its range. */
+/**
+ * Maps values to brightness 0..255. Bytes stay as they are; all others are scaled by their range, as are bytes of few
+ * grey levels.
+ */
 function scaleOf(sample: SampleData): (value: number) => number {
   let least = Number.POSITIVE_INFINITY
   let greatest = Number.NEGATIVE_INFINITY

@@ -4,13 +4,13 @@ import type { ReactNode } from 'react'
 import classes from './cards.module.css'
 
 export interface ScrollTableProps extends Omit<TableProps, 'children' | 'aria-label'> {
-  /** Read to people who do not see the table. */
+  /** Name of the table for screen readers. */
   label: string
-  /** Below this width, in pixels, it scrolls. */
+  /** The width in pixels below which the table scrolls sideways. */
   minWidth: number
-  /** Above this height, in pixels, it scrolls up and down too. */
+  /** The height in pixels above which the table scrolls vertically. */
   maxHeight?: number | undefined
-  /** Whether its rows are cards on a phone: each cell then says its column's title in ``data-title``. */
+  /** Whether rows become cards on a phone. Each cell then shows its column's title from ``data-title``. */
   cards?: boolean
   children: ReactNode
 }

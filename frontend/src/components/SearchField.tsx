@@ -1,4 +1,4 @@
-/** Text that something is narrowed by, a moment after it was typed. */
+/** A field whose text filters something, shortly after the user stops typing. */
 import { Button, TextInput, type TextInputProps } from '@mantine/core'
 import { useDebouncedCallback } from '@mantine/hooks'
 import { IconSearch, IconX } from '@tabler/icons-react'
@@ -7,10 +7,10 @@ import { useEffect, useState } from 'react'
 interface SearchFieldProps extends Omit<TextInputProps, 'value' | 'onChange' | 'label'> {
   value: string
   onChange: (text: string | undefined) => void
-  /** Its name; shown only where it is asked for. */
+  /** Name of the field; visible only if ``labelled`` is set. */
   label?: string
   labelled?: boolean
-  /** Searches after this many milliseconds without another letter. */
+  /** Milliseconds without typing before the search starts. */
   wait?: number
 }
 
@@ -18,7 +18,7 @@ export function SearchField(props: SearchFieldProps) {
   const { value, onChange, label = 'Search', labelled = false, wait = 250, ...input } = props
   const [text, setText] = useState(value)
   const send = useDebouncedCallback((next: string) => onChange(next || undefined), wait)
-  // The address also changes by links and the browser's own buttons.
+  // The text follows the address, which links and the browser's buttons change too.
   useEffect(() => setText(value), [value])
   return (
     <TextInput

@@ -15,12 +15,12 @@ export function SortTitle({
   onSort,
 }: {
   title: ReactNode
-  /** Null: by another column. */
+  /** The direction of sorting; null when the table is sorted by another column. */
   sorted: SortDirection | null
   onSort: (direction: SortDirection) => void
 }) {
   const button = useRef<HTMLButtonElement>(null)
-  // The table passes no attributes on to its headings.
+  // aria-sort is set on the heading here, because the table passes no attributes on to its headings.
   useLayoutEffect(() => {
     const heading = button.current?.closest('th')
     if (sorted) heading?.setAttribute('aria-sort', sorted === 'asc' ? 'ascending' : 'descending')

@@ -1,4 +1,4 @@
-/** One number with its name: the answer of a page at a glance. */
+/** One number with its name: the main answer of a page at a glance. */
 import { Box, Text, Tooltip } from '@mantine/core'
 import type { ReactNode } from 'react'
 import { SmallPrint } from './Dimmed'

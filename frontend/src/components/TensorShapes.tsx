@@ -4,7 +4,7 @@ import type { TensorSpec } from '~/lib/api'
 import { formatShape } from '~/lib/format'
 import { Dimmed } from './Dimmed'
 
-/** '8 × 8', '64 + 10' for several, '?' where only data will tell. */
+/** Shapes as text: '8 × 8', '64 + 10' for several tensors, '?' when only the data determine the shape. */
 export function shapesText(tensors: readonly TensorSpec[] | undefined): string {
   if (!tensors || tensors.length === 0) return '?'
   return tensors.map((tensor) => formatShape(tensor.shape, { batch: true })).join(' + ')

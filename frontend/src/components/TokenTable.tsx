@@ -14,10 +14,10 @@ export function TokenTable<T extends Row>({
   onRevoke,
 }: {
   label: string
-  /** Of the column of names. */
+  /** Title of the column of names. */
   title: string
   rows: T[]
-  /** Columns behind the name. */
+  /** Further columns to the right of the name. */
   columns: ComponentProps<typeof RowTable<T>>['columns']
   onRevoke: (token: T) => void
 }) {

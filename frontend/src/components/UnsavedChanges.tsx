@@ -4,7 +4,7 @@ import { useBlocker } from '@tanstack/react-router'
 
 export function UnsavedChanges({ changed, onDiscard }: { changed: boolean; onDiscard: () => void }) {
   const blocker = useBlocker({
-    // Opening another tab of the same page does not leave it.
+    // Switching to another tab of the same page does not leave it.
     shouldBlockFn: ({ current, next }) => changed && current.pathname !== next.pathname,
     enableBeforeUnload: () => changed,
     withResolver: true,

@@ -1,6 +1,6 @@
 /** Completion of ``epochs=5, shuffle=True``: which argument the caret is in, and what fits there. */
 
-/** One argument that can be given, as the API tells it; ``default`` as it is written. */
+/** An accepted argument as the API describes it; ``default`` is its source text. */
 export interface AcceptedArgument {
   name: string
   meaning: string
@@ -9,7 +9,7 @@ export interface AcceptedArgument {
 }
 
 export interface Completion {
-  /** What ``start`` to ``end`` of the text is replaced by. */
+  /** The text that replaces ``start`` to ``end``. */
   insert: string
   label: string
   detail: string
@@ -19,7 +19,7 @@ export interface CompletionPlace {
   start: number
   end: number
   options: Completion[]
-  /** The argument whose value is being written. */
+  /** The argument whose value is being typed. */
   argument: AcceptedArgument | undefined
 }
 
@@ -28,7 +28,7 @@ interface Part {
   end: number
 }
 
-/** The stretches between commas that stand neither in brackets nor in quotes. */
+/** Splits at the commas that stand neither in brackets nor in quotes. */
 export function splitArguments(text: string): Part[] {
   const parts: Part[] = []
   let start = 0
@@ -51,7 +51,7 @@ export function splitArguments(text: string): Part[] {
   return parts
 }
 
-/** Names and values as written: ``{epochs: '5'}``. What has no name is left out. */
+/** The arguments as written: ``{epochs: '5'}``. Parts without a name are left out. */
 export function writtenArguments(text: string): Record<string, string> {
   const found: Record<string, string> = {}
   for (const { start, end } of splitArguments(text)) {
@@ -61,7 +61,7 @@ export function writtenArguments(text: string): Record<string, string> {
   return found
 }
 
-/** What a field without a text means: the arguments that ``example`` shows, as they are where nobody gives them. */
+/** The defaults that an empty field stands for, limited to the arguments that ``example`` shows. */
 export function emptyMeaning(example: string, accepted: readonly AcceptedArgument[]): string {
   return Object.keys(writtenArguments(example))
     .flatMap((name) => accepted.filter((argument) => argument.name === name))
@@ -72,7 +72,7 @@ export function emptyMeaning(example: string, accepted: readonly AcceptedArgumen
     .join(', ')
 }
 
-/** What can be put where the caret is. */
+/** The completions at the caret. */
 export function completionAt(text: string, caret: number, accepted: readonly AcceptedArgument[]): CompletionPlace {
   const part = splitArguments(text).find((argument) => caret >= argument.start && caret <= argument.end)
   const start = part?.start ?? 0
@@ -105,7 +105,7 @@ export function completionAt(text: string, caret: number, accepted: readonly Acc
   }
 }
 
-/** The words that an argument takes: True, False, None, texts in quotes. Numbers are left to the user. */
+/** Completions of a value: True, False, None and quoted texts. Numbers are left to the user. */
 function valueOptions(argument: AcceptedArgument | undefined, typed: string): Completion[] {
   const words = argument?.expected.match(/\b(?:True|False|None)\b|'[^']*'/g) ?? []
   const begun = typed.trim().toLowerCase()
@@ -114,7 +114,7 @@ function valueOptions(argument: AcceptedArgument | undefined, typed: string): Co
     .map((word) => ({ insert: word, label: word, detail: word === argument?.default ? 'default' : '' }))
 }
 
-/** The text with ``completion`` put in, and the part of it that a person is likely to change. */
+/** The text with ``completion`` inserted, and the part of it that the user is likely to change. */
 export function complete(
   text: string,
   place: CompletionPlace,

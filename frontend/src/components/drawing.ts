@@ -1,12 +1,12 @@
-/** What is drawn by hand, as a sample of a model: strokes on a fine grid, averaged down to the model's own size. */
+/** Turns a drawing into a sample of a model: strokes are kept on a fine grid and averaged down to the model's size. */
 import { imageLayout } from './SampleView'
 
-/** Side of the fine grid. */
+/** Cells on each side of the fine grid. */
 export const BOARD = 140
-/** Radius of the pen on it. */
+/** Radius of the pen in cells of the grid. */
 export const PEN = 7
 
-/** Ink from 0 to 1, row by row. */
+/** Ink per cell from 0 to 1, row by row. */
 export type Board = Float32Array
 
 export function emptyBoard(): Board {
@@ -39,7 +39,7 @@ export function drawLine(board: Board, x0: number, y0: number, x1: number, y1: n
 interface Window {
   left: number
   top: number
-  /** Of the square that is looked at, in cells. */
+  /** Width and height of the window in cells. */
   width: number
   height: number
 }
@@ -68,7 +68,7 @@ export function downsample(board: Board, height: number, width: number, filled: 
   return values
 }
 
-/** What to look at so that the ink fills a share of it, from side to side or from top to bottom. */
+/** The window on the board within which the ink fills the share ``filled`` of the width or the height. */
 function inkWindow(board: Board, filled: number): Window | null {
   let [left, right, top, bottom] = [BOARD, -1, BOARD, -1]
   for (let y = 0; y < BOARD; y += 1) {
@@ -98,23 +98,23 @@ function meanOf(board: Board, left: number, top: number, width: number, height: 
   return Math.min(1, sum / (width * height))
 }
 
-/** The range of values that a model was trained on: paper is ``least``, full ink is ``greatest``. */
+/** The range of values that a model was trained on: paper has the value ``least``, full ink ``greatest``. */
 export interface ValueRange {
   least: number
   greatest: number
 }
 
-/** How much of a picture is filled where no samples tell: as in MNIST, 20 of 28 cells; small ones are filled whole. */
+/** The share to fill when no samples tell: 20 of 28 cells as in MNIST, and all of a small picture. */
 export function usualFilled(height: number, width: number): number {
   return Math.min(height, width) >= 16 ? 20 / 28 : 1
 }
 
-/** Values that are further from the paper than this share of the range are ink; fainter values are soft edges. */
+/** Values further from the paper than this share of the range count as ink; fainter ones are soft edges. */
 const INK = 0.25
 
 /**
- * How much of a picture real samples fill, from side to side or from top to bottom, from 0 to 1: the median, so that a
- * few odd ones do not matter. Null where there are no pictures with ink among them.
+ * The share of the picture that real samples fill, horizontally or vertically, from 0 to 1. It is the median, so that a
+ * few odd samples do not matter. Null when no sample is a picture with ink.
  */
 export function filledOfSamples(
   samples: readonly { values: readonly (number | string | null)[] }[],
@@ -141,12 +141,12 @@ export function filledOfSamples(
   return shares.sort((a, b) => a - b)[Math.floor(shares.length / 2)] ?? null
 }
 
-/** What a type alone says of the range: bytes reach 255, everything else is taken to be scaled to 0..1. */
+/** The range that a type alone suggests: 0..255 for bytes, 0..1 for all others. */
 export function rangeOfType(dtype: string): ValueRange {
   return { least: 0, greatest: dtype === 'uint8' ? 255 : 1 }
 }
 
-/** The range of real samples; null where they have none. */
+/** The range of real samples; null when they hold no values. */
 export function rangeOfSamples(samples: readonly { values: readonly (number | string | null)[] }[]): ValueRange | null {
   let [least, greatest] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
   for (const sample of samples) {
@@ -159,7 +159,10 @@ export function rangeOfSamples(samples: readonly { values: readonly (number | st
   return greatest > least ? { least, greatest } : null
 }
 
-/** Ink (0..1 per pixel) as values of a sample of ``shape``: scaled, whole where the type is, in every channel. */
+/**
+ * Converts ink (0..1 per pixel) to the values of a sample of ``shape``: scaled, rounded for whole types, repeated per
+ * channel.
+ */
 export function inkToValues(
   ink: readonly number[],
   shape: readonly number[],
@@ -177,7 +180,10 @@ export function inkToValues(
   return [...pixels, ...pixels, ...pixels]
 }
 
-/** The shape to draw in: the format's, otherwise the model's; a flat square counts. Null if neither is an image. */
+/**
+ * The shape to draw in: that of the format, otherwise that of the model. A flat shape counts if it is a square. Null if
+ * neither is an image.
+ */
 export function drawableShape(
   declared: readonly number[] | null,
   modelInput: readonly (number | null)[] | null,
@@ -185,7 +191,7 @@ export function drawableShape(
   const known = modelInput?.every((size) => size !== null) ? (modelInput as readonly number[]) : null
   const size = (shape: readonly number[]) => shape.reduce((product, length) => product * length, 1)
   for (const shape of [declared, known]) {
-    // A model whose input has another size than the stream's samples does not say how to draw them.
+    // When the model's input and the stream's samples differ in size, the model does not say how to draw the samples.
     if (shape && (!declared || size(shape) === size(declared)) && imageLayout(shape)) return [...shape]
   }
   const flat = declared ?? known

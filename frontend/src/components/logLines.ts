@@ -1,40 +1,40 @@
-/** Lines of a log: what arrives in pieces, bounded, readable, and searched. Used by LogViewer. */
+/** Splits a log that arrives in pieces into lines: a bounded number, made readable, and searched. Used by LogViewer. */
 import { formatClock } from '~/lib/format'
 
 export type LogLevel = 'error' | 'warning' | 'other'
 
 export interface LogLine {
-  /** Number in what was read, from 1; stays the line's own when older lines are let go. */
+  /** Number of the line within what was read, from 1. It does not change when older lines are dropped. */
   number: number
-  /** As it was written. */
+  /** The line as it was written. */
   raw: string
-  /** As people read it. */
+  /** The line as the reader sees it. */
   text: string
   level: LogLevel
-  /** What the model's code printed, where this is such a line. */
+  /** What the model's code printed, if it printed this line. */
   printed?: string
 }
 
 export interface LogBuffer {
   lines: readonly LogLine[]
-  /** The beginning of a line whose end did not arrive yet. */
+  /** The beginning of a line whose end has not arrived yet. */
   rest: string
-  /** Lines let go, oldest first, so that the page stays light. */
+  /** How many of the oldest lines were dropped to keep the page light. */
   dropped: number
   total: number
 }
 
 export const EMPTY_LOG: LogBuffer = { lines: [], rest: '', dropped: 0, total: 0 }
 
-/** Lines kept; older ones are let go and can be downloaded. */
+/** The most lines kept. Older ones are dropped and can be downloaded. */
 export const MAX_LINES = 50_000
-/** A longer line is cut, so that a program that never prints a line break does not make one line grow forever. */
+/** The longest line kept. A program that never prints a line break would make one line grow forever. */
 const MAX_LINE_LENGTH = 20_000
 
 // Colours and cursor movements of terminals: ESC [ ... letter.
 const ESCAPES = new RegExp(`${String.fromCharCode(27)}\\[[0-9;?]*[A-Za-z]`, 'g')
 
-/** The buffer with ``text`` after it. */
+/** The buffer after ``text`` has arrived. */
 export function appendLog(buffer: LogBuffer, text: string, { limit = MAX_LINES } = {}): LogBuffer {
   if (text === '') return buffer
   const parts = (buffer.rest + text).split('\n')
@@ -53,7 +53,7 @@ export function appendLog(buffer: LogBuffer, text: string, { limit = MAX_LINES }
   return { lines: over > 0 ? lines.slice(over) : lines, rest, dropped: buffer.dropped + over, total }
 }
 
-/** All lines, with the one that is still being written. */
+/** All lines, including the one that is still being written. */
 export function shownLines(buffer: LogBuffer): readonly LogLine[] {
   if (buffer.rest === '') return buffer.lines
   return [...buffer.lines, readLine(buffer.rest, buffer.total + 1, buffer.lines.at(-1))]
@@ -75,7 +75,7 @@ function readLine(raw: string, number: number, before: LogLine | undefined): Log
   const clean = lastOverwrite(raw.replaceAll(ESCAPES, ''))
   const entry = parseEntry(clean)
   if (entry) {
-    // What the model's code printed, wrapped by the platform.
+    // The platform wraps what the model's code prints in an event 'output'.
     if (entry.event === 'output' && typeof entry.line === 'string') {
       const level = plainLevel(entry.line, before?.printed === undefined ? undefined : before)
       return { number, raw: clean, text: `${timeOf(entry)} model   ${entry.line}`, level, printed: entry.line }
@@ -105,7 +105,7 @@ function parseEntry(line: string): Entry | null {
   }
 }
 
-// The page says these already; the raw line has them.
+// Fields that the page shows elsewhere. They stay in the raw line.
 const CONTEXT = new Set([
   'event',
   'level',
@@ -121,7 +121,7 @@ const CONTEXT = new Set([
   'exception',
 ])
 
-/** Hours to milliseconds, in the reader's own zone; the raw line has universal time, as it was written. */
+/** The time of day to the millisecond, in the reader's time zone. The raw line keeps universal time. */
 function timeOf(entry: Entry): string {
   const at = typeof entry.timestamp === 'string' ? Date.parse(entry.timestamp) : Number.NaN
   return Number.isNaN(at) ? '' : `${formatClock(at)}.${String(at % 1000).padStart(3, '0')}`
@@ -145,7 +145,7 @@ function plainLevel(text: string, before: LogLine | undefined): LogLevel {
   if (/^Traceback \(most recent call last\)|^\s*\w*(Error|Exception)\b.*:|\b(ERROR|CRITICAL|FATAL)\b/.test(text)) {
     return 'error'
   }
-  // What is indented after an error belongs to it: a traceback's lines.
+  // An indented line after an error belongs to it, as in a traceback.
   if (before?.level === 'error' && /^\s+\S/.test(text)) return 'error'
   return /\bWARN(ING)?\b|\w+Warning:/.test(text) ? 'warning' : 'other'
 }

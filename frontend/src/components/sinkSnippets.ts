@@ -1,4 +1,6 @@
-/** Complete programs that send a stream to a deployment; each runs as it stands, with samples made up for the model. */
+/**
+ * Complete programs that send a stream to a deployment. Each runs as it is, with made-up samples that fit the model.
+ */
 import { pythonLiteral, shellQuote } from '~/lib/equivalents'
 
 export const SINK_FORMATS = ['RAW', 'JSON', 'AVRO', 'CLI'] as const
@@ -12,19 +14,22 @@ export interface SinkSettings {
   controlTopic: string
   topic: string
   validationRate: number
-  /** Of a stream without end there are no test samples. */
+  /** Share of test samples; 0 for a stream without end, which has none. */
   testRate: number
-  /** Without end, for incremental training: announced before its first sample, which is learnt at once. */
+  /**
+   * Whether the stream has no end, for incremental training. It is announced before its first sample, which is learnt
+   * at once.
+   */
   online: boolean
-  /** Samples without labels are sent too, to a topic of their own. */
+  /** Whether samples without labels are sent too, to a topic of their own. */
   semiSupervised: boolean
-  /** Of one sample, as the model takes it; unknown sizes are 1. */
+  /** The shape of one sample as the model takes it, with 1 for unknown sizes. */
   sampleShape: readonly number[]
-  /** How many classes the made-up labels have; 0: labels are numbers. */
+  /** How many classes the made-up labels have; 0 for labels that are numbers. */
   classes: number
 }
 
-/** The program, or the command, for ``format``. */
+/** The program that sends samples in ``format``, or the command for the format CLI. */
 export function sinkSnippet(format: SinkFormat, settings: SinkSettings): string {
   if (format === 'CLI') return command(settings)
   const { online } = settings
@@ -118,7 +123,7 @@ function unlabelledLines(format: SinkFormat): string[] {
   return ['    for sample in unlabelled:', `        sink.unsupervised_send(${sample})`]
 }
 
-/** As ``kafka-ml send`` names it. */
+/** The topic of samples without labels, as ``kafka-ml send`` names it. */
 function unlabelledTopic({ topic }: SinkSettings): string {
   return `${topic}-unlabelled`
 }

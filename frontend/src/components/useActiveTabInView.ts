@@ -1,8 +1,6 @@
 import { useEffect, useRef } from 'react'
 
-/**
- * For a list of tabs that may be wider than its window. The chosen tab is moved into view; the page stays where it is.
- */
+/** Scrolls the chosen tab of a wide list of tabs into view without scrolling the page. */
 export function useActiveTabInView(tab: string | undefined) {
   const list = useRef<HTMLDivElement>(null)
   // biome-ignore lint/correctness/useExhaustiveDependencies: another tab is chosen

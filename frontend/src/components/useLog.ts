@@ -1,21 +1,21 @@
-/** Reads a log by byte offsets while it grows; what was read stays whatever happens to its source. */
+/** Reads a log by byte offsets while it grows. What has been read stays, whatever happens to its source. */
 import { useEffect, useReducer, useRef, useState } from 'react'
 import type { Log } from '~/lib/api'
 import { appendLog, EMPTY_LOG, type LogBuffer } from './logLines'
 
-/** Reads from byte ``offset``; negative: from the end. Throws a Problem. */
+/** Reads the log from byte ``offset``; a negative offset counts from the end. Throws a Problem. */
 export type ReadLog = (offset: number, signal: AbortSignal) => Promise<Log>
 
-/** Where reading begins: earlier parts are asked for by the reader. */
+/** How far from its end a log is read at first. The reader asks for earlier parts. */
 export const TAIL_BYTES = 512 * 1024
-/** The next look at a log that has not grown comes after this, and after twice as long each time that it has not. */
+/** The pause before reading again a log that has not grown; it doubles each time that the log has not. */
 const POLL_MS = 1_000
 const QUIET_POLL_MS = 8_000
 const RETRY_MS = 4_000
 
 export interface LogState {
   buffer: LogBuffer
-  /** The byte that the shown text begins at; 0 when all of it is shown. */
+  /** The byte at which the shown text begins; 0 when the whole log is shown. */
   firstByte: number
   stored: boolean
   loading: boolean
@@ -36,7 +36,7 @@ function reduce(state: LogState, action: Action): LogState {
       return START
     case 'piece': {
       const { piece, begins } = action
-      // A piece from the middle begins inside a line, which is left out.
+      // A piece from the middle of the log begins within a line; that part of the line is left out.
       const text = begins && piece.offset > 0 ? piece.text.slice(piece.text.indexOf('\n') + 1) : piece.text
       return {
         buffer: appendLog(state.buffer, text),
@@ -54,8 +54,8 @@ function reduce(state: LogState, action: Action): LogState {
 }
 
 /**
- * Follow the log called ``source``, from its last 512 KiB or from its beginning; start over when ``source`` changes.
- * Goes on while ``live``, and after that only to the log's end.
+ * Follow the log called ``source``, from its last 512 KiB or from its beginning. Another ``source`` starts over.
+ * Following goes on while ``live``, and then to the end of the log.
  */
 export function useLog(
   read: ReadLog,
@@ -70,7 +70,7 @@ export function useLog(
     reader.current = read
     alive.current = live
   })
-  /** Reads on after the end was reached. */
+  /** Resumes reading after the end of the log was reached. */
   const wake = useRef<(() => void) | null>(null)
   const wholeHere = whole === source
   // biome-ignore lint/correctness/useExhaustiveDependencies: source names what is read
@@ -89,7 +89,7 @@ export function useLog(
         if (abort.signal.aborted) return
         if (piece.text === '') {
           dispatch({ type: 'caught up' })
-          // A process that just ended may still have been writing: one look more.
+          // A process that has just ended may still have been writing, so the log is read once more.
           if (alive.current || !lookedAgain) timer = setTimeout(step, pause)
           else wake.current = () => void step()
           pause = Math.min(pause * 2, QUIET_POLL_MS)
@@ -100,7 +100,7 @@ export function useLog(
         begins = false
         pause = POLL_MS
         offset = piece.next_offset
-        // Of a log that is only kept, there is no more than this.
+        // A stored log is complete, so nothing follows its last piece.
         if (!piece.stored) timer = setTimeout(step, 0)
         else dispatch({ type: 'caught up' })
       } catch (error) {
@@ -123,7 +123,7 @@ export function useLog(
   return { ...state, atStart: wholeHere || state.firstByte === 0, fromStart: () => setWhole(source) }
 }
 
-/** Everything that there is, for a download; at most ``maxBytes``. */
+/** The whole log for a download, at most ``maxBytes``. */
 export async function readWholeLog(read: ReadLog, signal: AbortSignal, maxBytes = 64 << 20): Promise<string> {
   const parts: string[] = []
   let offset = 0

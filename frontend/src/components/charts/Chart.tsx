@@ -12,20 +12,20 @@ import { RowTable } from '~/components/RowTable'
 import { fileName, saveFile, saveUrl } from '~/lib/saveFile'
 
 export interface ChartHandle {
-  /** The picture as a data address; null before it is drawn. */
+  /** The picture as a data URL; null before it is drawn. */
   toPng: () => string | null
-  /** The library's own chart; null before it is drawn. */
+  /** The chart object of the library; null before it is drawn. */
   chart: () => ECharts | null
 }
 
 export interface ChartProps {
-  /** The library's own option; keep it the same object (useMemo) while nothing changes. */
+  /** The option of the chart library. Keep it the same object (useMemo) while nothing changes. */
   option: EChartsCoreOption
-  /** What the picture shows, for those who do not see it. */
+  /** Describes the picture to screen readers. */
   label: string
-  /** In pixels. */
+  /** Height of the chart in pixels. */
   height: number
-  /** A point was clicked: number of its series, its value, its number in the series. */
+  /** Called when a point is clicked: index of its series, its value, its index in the series. */
   onPoint?: (series: number, value: unknown, index: number) => void
   handle?: Ref<ChartHandle>
 }
@@ -42,7 +42,7 @@ export function Chart(props: ChartProps) {
 
 export interface ChartTable {
   columns: readonly string[]
-  /** One text per column; the first one heads its row. */
+  /** The rows, one text per column; the first text heads its row. */
   rows: readonly (readonly string[])[]
 }
 
@@ -56,9 +56,9 @@ export function ChartFrame({
   title?: string
   /** Name of exported files, without ending. */
   name: string
-  /** The same numbers as text. */
+  /** The numbers of the chart as a table of texts. */
   table: () => ChartTable
-  /** What "save as JSON" writes. */
+  /** The data that "save as JSON" writes. */
   data: () => unknown
 } & Omit<ChartProps, 'handle'>) {
   const handle = useRef<ChartHandle>(null)
@@ -121,7 +121,7 @@ function ToolButton({
   )
 }
 
-/** More rows than anybody reads would freeze the page; the JSON has them all. */
+/** The most rows of "view as table". More would freeze the page; the JSON holds them all. */
 const MAX_ROWS = 1000
 
 function TableView({ table, label }: { table: ChartTable; label: string }) {

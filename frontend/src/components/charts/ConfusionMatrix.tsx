@@ -12,7 +12,7 @@ import { type Cell, MatrixGrid } from './MatrixGrid'
 export type { Cell } from './MatrixGrid'
 export type MatrixMode = 'counts' | 'shares'
 
-/** With more classes than this a table has no room for numbers, and is drawn as a picture. */
+/** The most classes for which the table has room for its numbers. Larger matrices are drawn as a picture. */
 const MAX_GRID = 30
 
 export function ConfusionMatrix({
@@ -25,17 +25,17 @@ export function ConfusionMatrix({
   measures = true,
   name = 'confusion-matrix',
 }: {
-  /** Rows are actual classes, columns predicted ones. */
+  /** The counts; rows are actual classes, columns predicted ones. */
   matrix: Matrix
   labels: readonly string[]
   mode?: MatrixMode
-  /** Without it there is no switch. */
+  /** Called when the user switches between counts and shares. Without it there is no switch. */
   onMode?: (mode: MatrixMode) => void
   onCell?: (cell: Cell) => void
   selectedCell?: Cell | undefined
   /** Whether the table of per-class measures is shown. */
   measures?: boolean
-  /** Name of exported files. */
+  /** Name of exported files, without ending. */
   name?: string
 }) {
   const stats = useMemo(() => statsOf(matrix, labels), [matrix, labels])
@@ -93,7 +93,7 @@ function Measures({ stats }: { stats: ReturnType<typeof statsOf> }) {
       stickyHeader
       w="auto"
       rows={stats.classes}
-      // Classes have a fixed order, and labels may repeat.
+      // Rows are keyed by index: classes have a fixed order, and labels may repeat.
       rowKey={(_, index) => index}
       columns={[
         {
@@ -111,7 +111,7 @@ function Measures({ stats }: { stats: ReturnType<typeof statsOf> }) {
   )
 }
 
-/** Many classes: a picture, whose table lists the most frequent mistakes. */
+/** A matrix of many classes as a picture. Its table lists the most frequent mistakes. */
 function MatrixPicture({
   matrix,
   labels,
@@ -172,7 +172,7 @@ function heatmap(matrix: Matrix, labels: readonly string[], mode: MatrixMode): E
     grid: { left: 8, right: 16, top: 24, bottom: 24, outerBoundsMode: 'same' },
     tooltip: {
       confine: true,
-      // A function that makes plain text, because labels are written by users.
+      // The formatter returns plain text rather than HTML, because users write the labels.
       formatter: ({ value }: { value: number[] }) => {
         const [predicted = 0, actual = 0, fraction = 0, count = 0] = value
         return plainText(
@@ -193,7 +193,7 @@ function heatmap(matrix: Matrix, labels: readonly string[], mode: MatrixMode): E
   }
 }
 
-/** As an element, which the library shows as it is, so that text in it is never read as markup. */
+/** Wraps a text in an element, which the library inserts as it is, so that the text is never read as markup. */
 function plainText(text: string): HTMLElement {
   const element = document.createElement('span')
   element.textContent = text

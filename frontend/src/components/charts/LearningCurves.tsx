@@ -23,14 +23,14 @@ import {
 
 export type { CurveSeries, EpochPoint } from './curves'
 
-/** Something that happened after an epoch or window: a line across the charts. */
+/** A mark after an epoch or window, drawn as a line across the charts. */
 export interface CurveMark {
   epoch: number
-  /** Short: 'v2', 'best'. */
+  /** A short text at the mark, such as 'v2' or 'best'. */
   label: string
 }
 
-/** Up to here each one is seen without a zoom, whose bar would be larger than what it shows. */
+/** The most epochs that are legible without a zoom bar. */
 const FEW_EPOCHS = 50
 
 const LEGEND_LINE = 20
@@ -54,9 +54,9 @@ export function LearningCurves({
   series: readonly CurveSeries[]
   unit?: Unit
   marks?: readonly CurveMark[]
-  /** Of each chart, in pixels. */
+  /** Height of each chart in pixels. */
   height?: number
-  /** Beginning of the names of exported files. */
+  /** Prefix of the names of exported files. */
   name?: string
 }) {
   const [log, setLog] = useState(false)
@@ -135,7 +135,7 @@ function MetricChart({
   )
 }
 
-/** Which models have no number any more, and since when. */
+/** Says which models stopped reporting finite numbers, and since when. */
 function lostTextOf(series: readonly CurveSeries[], metric: string, unit: Unit): string {
   return series
     .flatMap((curveSeries) => {
@@ -209,20 +209,20 @@ function optionOf(
       name: curve.name,
       data: curve.points,
       sampling: 'lttb',
-      // A first epoch is a point, which a line alone does not show.
+      // Symbols are drawn for few epochs, because a line alone does not show a single point.
       showSymbol: epochs <= 30,
       symbolSize: 5,
       symbol: LINES[curve.part].symbol,
       color: color(curve.id),
       lineStyle: { width: curve.part === 'before' ? 1.5 : 2, type: LINES[curve.part].type },
       emphasis: { disabled: true },
-      // Each mark once, however many lines there are.
+      // Marks belong to the first series only, so that each is drawn once.
       ...(index === 0 && marks.length > 0 ? { markLine: markLineOf(marks) } : {}),
     })),
   }
 }
 
-/** How many lines the names of curves take in a chart of the least width. With too many it has pages instead. */
+/** How many lines the legend takes in a chart of the least width. A legend that needs too many gets pages instead. */
 function legendLines(curves: readonly Curve[]): number {
   const width = curves.reduce((sum, { name }) => sum + name.length * 6.5 + 45, 0)
   return Math.max(1, Math.ceil(width / LEAST_WIDTH))
@@ -234,7 +234,7 @@ function markLineOf(marks: readonly CurveMark[]) {
     symbol: 'none',
     lineStyle: { type: 'solid', width: 1, opacity: 0.6 },
     label: { position: 'end', distance: 2, fontSize: 11, formatter: '{b}', color: 'inherit', textBorderWidth: 0 },
-    // With many of them the texts would cover each other.
+    // Overlapping texts are hidden, because many marks would cover each other's.
     labelLayout: { hideOverlap: true },
     data: marks.map((mark) => ({ xAxis: mark.epoch, name: mark.label })),
   }

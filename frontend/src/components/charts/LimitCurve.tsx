@@ -14,7 +14,7 @@ export function LimitCurve({
   onLimit,
 }: {
   curve: TierCurve
-  /** Of the chain, with the limit that the tier has. */
+  /** Accuracy of the chain at the present limit of the tier. */
   accuracy: number
   onLimit: (limit: number) => void
 }) {
@@ -45,7 +45,7 @@ export function LimitCurve({
         {
           type: 'scatter',
           name: 'the limit',
-          // It may lie between two points of the curve.
+          // The present limit is a point of its own, because it may lie between two points of the curve.
           data: [[curve.sent_up, accuracy]],
           color: color(curve.model),
           symbol: 'diamond',

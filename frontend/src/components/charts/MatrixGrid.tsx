@@ -27,7 +27,7 @@ export function MatrixGrid({
 }: {
   matrix: Matrix
   labels: readonly string[]
-  /** Shares of the row in place of counts. */
+  /** Whether cells show shares of the row in place of counts. */
   shares: boolean
   onCell?: ((cell: Cell) => void) | undefined
   selectedCell?: Cell | undefined
@@ -116,7 +116,7 @@ export function MatrixGrid({
   )
 }
 
-/** An empty cell shows a faint dot. */
+/** The faint dot in a cell without samples. */
 function Zero() {
   return (
     <>
@@ -126,7 +126,10 @@ function Zero() {
   )
 }
 
-/** Few digits fit into a cell: 0.987 -> '99', 0.993 -> '99.3', 0.007 -> '0.7', below a tenth of a percent '<0.1'. */
+/**
+ * A share in the few digits that fit a cell: 0.987 -> '99', 0.993 -> '99.3', 0.007 -> '0.7', below a tenth of a percent
+ * '<0.1'.
+ */
 function shareText(fraction: number): string {
   const percent = fraction * 100
   if (percent > 0 && percent < 0.1) return '<0.1'

@@ -5,11 +5,11 @@ import { formatCount, formatMoment, formatRate } from '~/lib/format'
 import { ChartFrame } from './Chart'
 
 export interface RatePoint {
-  /** Milliseconds since 1970. */
+  /** Time in milliseconds since 1970. */
   at: number
-  /** Records a second. Null: nobody reported, so no line is drawn. */
+  /** Records per second. Null draws no line, because no replica reported. */
   rate: number | null
-  /** Null: not known. */
+  /** Records that wait; null when unknown. */
   lag: number | null
 }
 
@@ -24,7 +24,7 @@ export function RateLagChart({
   title: string
   /** Name of exported files, without ending. */
   name: string
-  /** What the picture shows, for those who do not see it. */
+  /** Describes the picture to screen readers. */
   label: string
   points: readonly RatePoint[]
 }) {

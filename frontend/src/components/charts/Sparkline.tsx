@@ -8,9 +8,9 @@ export function Sparkline({
   width = 88,
   height = 22,
 }: {
-  /** In order; null is a gap. */
+  /** The values in order; null is a gap. */
   values: readonly (number | null)[]
-  /** What they are: 'Validation accuracy'. */
+  /** What the values are, such as 'Validation accuracy'. */
   label: string
   color?: string
   width?: number
@@ -42,7 +42,7 @@ export function Sparkline({
   )
 }
 
-/** A sparkline has no more pixels than this to draw points on. */
+/** The most points that the width of a sparkline can show. */
 const MAX_POINTS = 200
 const MARGIN = 3
 

@@ -4,9 +4,9 @@ export type Matrix = readonly (readonly number[])[]
 
 export interface ClassStats {
   label: string
-  /** Samples of this class. */
+  /** Number of samples of this class. */
   support: number
-  /** Null where nothing was predicted as it, or nothing is of it. */
+  /** Each measure is null when undefined: no sample was predicted as the class, or no sample is of it. */
   precision: number | null
   recall: number | null
   f1: number | null
@@ -16,7 +16,7 @@ export interface MatrixStats {
   total: number
   correct: number
   accuracy: number | null
-  /** Mean of the classes that have samples. */
+  /** Mean F1 of the classes that have samples. */
   macroF1: number | null
   classes: ClassStats[]
 }
@@ -43,7 +43,7 @@ export function statsOf(matrix: Matrix, labels: readonly string[]): MatrixStats 
   }
 }
 
-/** Shares of each row; a class without samples has zeros. */
+/** The matrix with each row divided by its sum; a class without samples has zeros. */
 export function normalised(matrix: Matrix): number[][] {
   return matrix.map((row) => {
     const total = sumOf(row)
@@ -57,7 +57,7 @@ export interface Confusion {
   count: number
 }
 
-/** The most frequent mistakes. */
+/** The most frequent mistakes, at most ``limit``. */
 export function worstConfusions(matrix: Matrix, limit: number): Confusion[] {
   return matrix
     .flatMap((row, actual) => row.map((count, predicted) => ({ actual, predicted, count })))
@@ -81,7 +81,7 @@ export function cellColors(
   kind: keyof typeof FULL,
   scheme: 'light' | 'dark',
 ): { background: string; ink: string } {
-  // A root: a few mistakes among many hits would not be seen otherwise.
+  // The square root makes a few mistakes visible among many hits.
   const weight = Math.sqrt(Math.min(1, Math.max(0, fraction)))
   const full = FULL[kind][scheme]
   const rgb = PAPER[scheme].map((paper, index) => Math.round(paper + ((full[index] ?? paper) - paper) * weight))

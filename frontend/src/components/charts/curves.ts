@@ -2,7 +2,7 @@
 import type { EpochMetrics } from '~/lib/api'
 import { formatMeasured, NONE } from '~/lib/format'
 
-/** What a metric was measured on. */
+/** The parts of the data that a metric is measured on. */
 export const PARTS = ['before', 'training', 'validation'] as const
 export type Part = (typeof PARTS)[number]
 
@@ -15,16 +15,16 @@ export const PART_NAMES: Record<Part, string> = {
 /** One epoch or window (1-based) with its metrics by name; a number that is not finite is null. */
 export interface EpochPoint {
   epoch: number
-  /** On the samples of a window that the model had not learnt yet. */
+  /** Metrics on the samples of a window, measured before the model learnt them. */
   before: Readonly<Record<string, number | null>>
   training: Readonly<Record<string, number | null>>
   validation: Readonly<Record<string, number | null>>
 }
 
-/** What a point stands for. */
+/** What a point of a curve stands for. */
 export type Unit = 'epoch' | 'window'
 
-/** What the points of a training are: windows of a stream without end, or epochs. */
+/** Whether a training reports windows (a stream without end) or epochs. */
 export function unitOf(last: Pick<EpochMetrics, 'window'> | null): Unit {
   return last?.window ? 'window' : 'epoch'
 }
@@ -36,16 +36,16 @@ export interface CurveSeries {
   epochs: readonly EpochPoint[]
 }
 
-/** The epochs with the learning rate among what training measured, to be drawn. */
+/** The epochs with the learning rate added to the training metrics, so that it is drawn. */
 export function withLearningRate<Epoch extends EpochMetrics>(epochs: readonly Epoch[]): readonly Epoch[] {
   return epochs.map((epoch) => ({ ...epoch, training: { ...epoch.training, ...epoch.learning_rate } }))
 }
 
-/** The learning rates that all epochs have, by name; null where they change. */
+/** The learning rates by name when they are the same in all epochs; null when they change. */
 export function constantLearningRate(
   epochs: readonly Pick<EpochMetrics, 'learning_rate'>[],
 ): Readonly<Record<string, number | null>> | null {
-  // Epochs that were trained before learning rates were reported have none.
+  // Epochs of older trainings have no learning rate, because it was not reported then.
   const reported = epochs.flatMap(({ learning_rate }) =>
     Object.keys(learning_rate ?? {}).length > 0 ? [learning_rate] : [],
   )
@@ -53,7 +53,7 @@ export function constantLearningRate(
   return texts.size > 1 ? null : (reported[0] ?? {})
 }
 
-/** What frameworks call one metric, and what it is called where runs are drawn over each other. */
+/** Frameworks' names of a metric, mapped to the name under which runs are drawn over each other. */
 const COMMON_NAMES: Readonly<Record<string, string>> = {
   acc: 'accuracy',
   sparse_categorical_accuracy: 'accuracy',
@@ -63,12 +63,12 @@ const COMMON_NAMES: Readonly<Record<string, string>> = {
   mae: 'mean_absolute_error',
 }
 
-/** The same series with the frameworks' names of one metric replaced by a common one, to be drawn in one chart. */
+/** The series with each framework's metric names replaced by common ones, so that they share a chart. */
 export function withCommonNames(series: readonly CurveSeries[]): CurveSeries[] {
   return series.map((one) => {
     const names = metricNames([one])
     const commonName = (name: string) => COMMON_NAMES[name] ?? name
-    // A model may measure two of them, which stay apart then.
+    // When a model measures two metrics of the same common name, both keep their own names.
     const isAlone = (name: string) => names.filter((other) => commonName(other) === commonName(name)).length === 1
     const renamed = (metrics: EpochPoint['training']) =>
       Object.fromEntries(
@@ -84,7 +84,7 @@ export function withCommonNames(series: readonly CurveSeries[]): CurveSeries[] {
   })
 }
 
-/** Names of all metrics, the loss first, then as they are first met. */
+/** Names of all metrics: the loss first, the others in order of appearance. */
 export function metricNames(series: readonly CurveSeries[]): string[] {
   const names = new Set<string>()
   for (const { epochs } of series) {
@@ -99,11 +99,11 @@ export interface Curve {
   id: number
   name: string
   part: Part
-  /** [epoch, value]; null where there is none, or none that a logarithm has. */
+  /** Points as [epoch, value]. The value is null when it is not finite or, on a log scale, not positive. */
   points: [number, number | null][]
 }
 
-/** The lines of one metric; a part without any value has no line, an epoch without one (not validated) no point. */
+/** The lines of one metric. A part without any value has no line; an epoch without one (not validated) has no point. */
 export function curvesOf(series: readonly CurveSeries[], metric: string, { log = false } = {}): Curve[] {
   const several = series.length > 1
   return series.flatMap(({ id, name, epochs }) =>
@@ -119,7 +119,7 @@ export function curvesOf(series: readonly CurveSeries[], metric: string, { log =
   )
 }
 
-/** The epoch from which on no line has a number any more; null where the last epoch has one. */
+/** The first epoch after which no line has a finite value; null when the last epoch has one. */
 export function lostFrom(curves: readonly Curve[]): number | null {
   const lost = curves.flatMap((curve) => {
     const last = curve.points.findLastIndex(([, value]) => value !== null)
@@ -130,7 +130,7 @@ export function lostFrom(curves: readonly Curve[]): number | null {
   return Number.isFinite(first) ? first : null
 }
 
-/** Epochs or windows as rows, lines as columns. */
+/** The lines as a table: one row per epoch or window, one column per line. */
 export function curveTable(curves: readonly Curve[], unit: Unit = 'epoch'): { columns: string[]; rows: string[][] } {
   const rows = new Map<number, string[]>()
   for (const [index, curve] of curves.entries()) {
@@ -146,7 +146,7 @@ export function curveTable(curves: readonly Curve[], unit: Unit = 'epoch'): { co
   }
 }
 
-/** Whether a greater value of a metric is better; null when its name does not tell. */
+/** Whether a greater value of a metric is better; null when its name does not say. */
 export function greaterIsBetter(metric: string): boolean | null {
   const name = metric.toLowerCase()
   if (/loss|error|mae|mse|mape|msle|hinge|divergence|entropy|perplexity/.test(name)) return false
@@ -157,9 +157,9 @@ export function greaterIsBetter(metric: string): boolean | null {
 export interface MetricSummary {
   metric: string
   part: Part
-  /** Null: not a number. */
+  /** The last value; null when it is not a finite number. */
   last: number | null
-  /** Null when no value is better than another one. */
+  /** The best value; null when it is unknown which direction is better. */
   best: number | null
   bestEpoch: number | null
 }

@@ -1,10 +1,10 @@
-/** As many points of a training as a page can draw, however long it goes on. */
+/** Thins the points of a training to as many as a page can draw, however long the training is. */
 
 import { type EpochPoint, metricNames, PARTS } from './curves'
 
-/** A chart has no more pixels than this to draw points on. */
+/** The most points that the width of a chart can show. */
 export const MAX_POINTS = 1_000
-/** The curves whose extremes are kept. */
+/** The most curves whose extremes are kept. */
 const MAX_CURVES = 24
 
 /**
@@ -16,7 +16,7 @@ export function thinned<Point extends EpochPoint>(points: readonly Point[], max 
   const curves = metricNames([{ id: 0, name: '', epochs: points.slice(-1) }])
     .flatMap((metric) => PARTS.map((part) => (point: Point) => point[part][metric]))
     .slice(0, MAX_CURVES)
-  // Two extremes of each curve, and the first and the last point of all.
+  // Each stretch contributes two extremes per curve; the first and the last point are added to them.
   const stretches = Math.max(1, Math.floor((max - 2) / Math.max(1, 2 * curves.length)))
   const size = Math.ceil(points.length / stretches)
   const kept = new Set<number>([0, points.length - 1])

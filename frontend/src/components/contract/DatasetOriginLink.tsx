@@ -1,4 +1,4 @@
-/** 'version 2 of readings', which leads there unless it was deleted. */
+/** A link such as 'version 2 of readings'; plain text when that version was deleted. */
 import { Text } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { DatasetLink } from '~/components/ButtonLink'

@@ -1,4 +1,4 @@
-/** What a contract makes of records: how many become samples, the label's balance, the samples themselves. */
+/** The effect of a contract on records: how many become samples, the balance of the label, and the samples. */
 import { Alert, Code, Group, Stack, Text, Title } from '@mantine/core'
 import { SmallPrint } from '~/components/Dimmed'
 import { Histogram } from '~/components/Histogram'
@@ -7,7 +7,7 @@ import { formatCount, formatPercent, formatShape, plural } from '~/lib/format'
 import { Samples } from './PreviewSamples'
 import { Remarks } from './Remarks'
 
-/** ``topic``: whose remarks are put away together; without it all stay. */
+/** ``topic``: hidden remarks are remembered per topic. Without it no remark can be hidden. */
 export function PreviewContent({ preview, topic }: { preview: Preview; topic?: string }) {
   const { undecodable, inputs, balance, parts } = preview
   const label = preview.columns.filter((column) => column.place.startsWith('labels.'))

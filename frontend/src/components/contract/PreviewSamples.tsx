@@ -1,4 +1,4 @@
-/** Samples as a model gets them: rows of numbers as a table, windows as small lines, pictures as pictures. */
+/** Samples as a model gets them: rows of numbers as a table, windows as small charts, images as pictures. */
 import { Group, Text } from '@mantine/core'
 import { TopicLink } from '~/components/ButtonLink'
 import { SmallPrint } from '~/components/Dimmed'
@@ -56,7 +56,7 @@ function RowSamples({ input, samples }: { input: PreviewInput; samples: readonly
   )
 }
 
-/** Which features of the windows of an input are drawn. */
+/** By name of input, the indices of the features that are drawn of its windows. */
 type Drawn = ReadonlyMap<string, readonly number[]>
 
 function SampleCard({
@@ -118,7 +118,7 @@ function InputView({
   )
 }
 
-/** The record that a sample ends with, where it can be looked at. */
+/** A link to the last record of a sample, when the record can be viewed. */
 function RecordLink({ sample }: { sample: PreviewSample }) {
   const { topic, partition, offset, key } = sample
   const shown = key ?? `${partition}:${offset}`
@@ -143,12 +143,12 @@ function placeOf({ topic, partition, offset }: PreviewSample): string {
   return `${topic}:${partition}:${offset}`
 }
 
-/** Columns side by side, of one record. */
+/** Whether a sample of this input is the columns of one record. */
 function isRow({ shape, features }: PreviewInput): boolean {
   return shape.length === 1 && features.length > 0
 }
 
-/** Columns side by side, of several records. */
+/** Whether a sample of this input is the columns of several consecutive records. */
 function isWindow({ shape, features }: PreviewInput): boolean {
   return shape.length === 2 && features.length > 0
 }

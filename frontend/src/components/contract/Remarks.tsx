@@ -1,4 +1,4 @@
-/** What was noticed in the records, and what to do about it: the severity as icon and word. */
+/** Remarks about the records and what to do about them; the severity is shown as icon and word. */
 import { ActionIcon, Anchor } from '@mantine/core'
 import { useLocalStorage } from '@mantine/hooks'
 import { IconAlertTriangle, IconCircleX, IconInfoCircle, IconX } from '@tabler/icons-react'
@@ -9,7 +9,9 @@ import classes from './Preview.module.css'
 const ICONS = { error: IconCircleX, warning: IconAlertTriangle, info: IconInfoCircle }
 const WORDS = { error: 'Error', warning: 'Warning', info: 'Note' }
 
-/** ``name``: where remarks that are put away are remembered, in this browser; without it all stay. Errors do. */
+/**
+ * ``name``: hidden remarks are remembered under it in this browser. Without it none can be hidden. Errors never can.
+ */
 export function Remarks({ remarks, label, name }: { remarks: readonly Remark[]; label: string; name?: string }) {
   const [hidden, setHidden] = useLocalStorage<string[]>({ key: `kml-hidden-remarks-${name}`, defaultValue: [] })
   if (remarks.length === 0) return null
@@ -55,7 +57,7 @@ function isHidden(remark: Remark, hidden: readonly string[]): boolean {
   return remark.severity !== 'error' && hidden.includes(keyOf(remark))
 }
 
-// Its words hold numbers, which another sample changes.
+// The key of a remark leaves out its text, because the text holds numbers that change with each sample.
 function keyOf({ code, path }: Remark): string {
   return [code, ...path].join(':')
 }

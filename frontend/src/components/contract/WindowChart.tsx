@@ -7,13 +7,13 @@ import { seriesColor } from '~/lib/palette'
 
 const WIDTH = 120
 const HEIGHT = 64
-/** More lines nobody tells apart. */
+/** The most lines that a reader can tell apart. */
 const MOST = 4
 
 export interface WindowData {
-  /** (records, features). */
+  /** The shape of the window: (records, features). */
   shape: readonly number[]
-  /** Row-major. */
+  /** The values in row-major order. */
   values: readonly number[]
 }
 
@@ -26,7 +26,7 @@ export function WindowChart({
   label: string
   window: WindowData
   features: readonly string[]
-  /** Which of the features, see ``drawnFeatures``. */
+  /** Indices of the features to draw; see ``drawnFeatures``. */
   drawn: readonly number[]
 }) {
   const scheme = useComputedColorScheme('light')
@@ -57,7 +57,7 @@ export function WindowChart({
   )
 }
 
-/** Which line is which. */
+/** The legend: which colour is which feature. */
 export function WindowLegend({ features, drawn }: { features: readonly string[]; drawn: readonly number[] }) {
   const scheme = useComputedColorScheme('light')
   return (
@@ -75,7 +75,7 @@ export function WindowLegend({ features, drawn }: { features: readonly string[];
   )
 }
 
-/** The features that are drawn of windows of ``count`` of them: first those that change within some window. */
+/** Indices of the features to draw of ``count``: those that change within some window come first. */
 export function drawnFeatures(windows: readonly WindowData[], count: number): number[] {
   const changing = new Set<number>()
   for (const { shape, values } of windows) {

@@ -43,22 +43,22 @@ export const KINDS: Record<FieldKindEnum, string> = {
 
 const KEYS: Record<Exclude<Contract['key'], 'none'>, string> = { text: 'texts', number: 'numbers', bytes: 'bytes' }
 
-/** Encodings whose numbers can be scaled, and whose gaps the mean can fill. */
+/** Encodings whose numbers can be scaled, and whose missing values can be replaced by the mean. */
 export const SCALABLE: ReadonlySet<EncodingEnum> = new Set(['number', 'numbers'])
 /** Encodings that have a shape. */
 export const SHAPED: ReadonlySet<EncodingEnum> = new Set(['numbers', 'image'])
 
-/** '1.2k records', or that there is no end of them. */
+/** The number of records as text, such as '1.2k records'; for a data set without end, that it has no end. */
 export function recordsWords({ records }: Pick<DatasetVersion, 'records'>): string {
   return records === null ? 'no end' : `${formatCount(records)} records`
 }
 
-/** From when on one without end has records. */
+/** The time from which a data set without end takes records, as text. */
 export function sinceWords({ since }: Pick<DatasetVersion, 'since'>): string {
   return since === null || new Date(since).getTime() === 0 ? 'from the oldest record' : `since ${formatMoment(since)}`
 }
 
-/** 'number, mean 0, deviation 1; the mean if missing'. */
+/** How a column becomes numbers, such as 'number, mean 0, deviation 1; the mean if missing'. */
 export function columnWords(column: Omit<Column, 'name' | 'expression'>): string {
   const shape = SHAPED.has(column.encoding) && column.shape.length > 0 ? ` of ${formatShape(column.shape)}` : ''
   const scaling = column.scaling === 'none' ? '' : `, ${SCALINGS[column.scaling]}`

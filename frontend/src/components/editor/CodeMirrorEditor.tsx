@@ -21,7 +21,7 @@ import { useEffect, useRef } from 'react'
 import type { CodeEditorProps, LineDiagnostic } from '../CodeEditor'
 import { editorTheme } from './theme'
 
-// Marks values that came from outside, so that they are not reported back as typed.
+// Marks values that were set from outside, so that they are not reported back as typed.
 const fromOutside = Annotation.define<boolean>()
 
 export default function CodeMirrorEditor({
@@ -44,7 +44,7 @@ export default function CodeMirrorEditor({
   const latest = useRef({ onChange, onSubmit })
   const parts = useRef({ theme: new Compartment(), access: new Compartment() })
   const dark = useComputedColorScheme('light') === 'dark'
-  // Read once: what changes later goes through the effects below.
+  // The first values of the props. Effects below apply later changes.
   const first = useRef({ value, dark, autoFocus, access: accessOf(readOnly, label, hintId) })
 
   useEffect(() => {
@@ -81,7 +81,7 @@ export default function CodeMirrorEditor({
             keymap.of([
               {
                 key: 'Mod-Enter',
-                // The page may have the same shortcut.
+                // The event goes no further, because the page may have the same shortcut.
                 stopPropagation: true,
                 run: () => {
                   latest.current.onSubmit?.()
@@ -110,7 +110,7 @@ export default function CodeMirrorEditor({
         ],
       }),
     })
-    // A region that scrolls is reachable by keyboard, also where nothing in it can be edited.
+    // The scrolling region can be focused, so that the keyboard can scroll it even in a read-only editor.
     editor.scrollDOM.tabIndex = 0
     editor.scrollDOM.setAttribute('role', 'group')
     editor.scrollDOM.setAttribute('aria-label', `${label}, scrollable`)
@@ -173,7 +173,7 @@ function accessOf(readOnly: boolean, label: string, hintId: string | undefined):
   ]
 }
 
-/** The text of the line, without its indentation. */
+/** The range of a line without its indentation, as a diagnostic of the editor. */
 function rangeOf(state: EditorState, { line, message, severity = 'error' }: LineDiagnostic): Diagnostic {
   const { from, to, text } = state.doc.line(Math.min(Math.max(1, line), state.doc.lines))
   const start = from + (text.length - text.trimStart().length)
