@@ -1,4 +1,4 @@
-/** One's own account: who one is, access tokens for scripts, the password. */
+/** The user's own account: name and role, access tokens for scripts, the password. */
 
 import { Stack } from '@mantine/core'
 import { Age } from '~/components/Age'

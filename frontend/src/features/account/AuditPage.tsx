@@ -1,4 +1,4 @@
-/** The audit trail: who changed what, and who was refused. For admins; nobody changes it. */
+/** The audit trail for admins: who changed what, and who was refused. Nobody can edit it. */
 
 import { Text, Tooltip } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
@@ -17,7 +17,7 @@ import { useListSearch } from '~/lib/useListSearch'
 import type { AuditSearch } from './routes'
 
 const ACTIONS = ['create', 'change', 'delete', 'login', 'stop', 'restart', 'send', 'login link']
-/** Kinds of objects as the trail keeps them, and as people name them. */
+/** Kinds of objects as the audit trail names them, with their names for users. */
 const TYPES: Record<string, string> = {
   cluster: 'cluster',
   mlmodel: 'model',

@@ -1,4 +1,4 @@
-/** Changing one's own password. Nothing of it is kept as a draft. */
+/** Changes the user's own password. No draft of it is kept. */
 import { Button, PasswordInput, Stack } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { useMutation, useQueryClient } from '@tanstack/react-query'

@@ -1,4 +1,4 @@
-/** Own access tokens: made here, shown once, revoked here. */
+/** The user's own access tokens: they are made here, shown once, and revoked here. */
 import { Alert, Code, Group, Select, Stack, Text } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'

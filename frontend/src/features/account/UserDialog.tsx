@@ -1,4 +1,4 @@
-/** Adding a user, or changing one: role, whether they may sign in, a new password. */
+/** Adds a user or changes one: role, whether the user may sign in, a new password. */
 import { PasswordInput, Select, Switch } from '@mantine/core'
 import { isNotEmpty, useForm } from '@mantine/form'
 import { SmallPrint } from '~/components/Dimmed'

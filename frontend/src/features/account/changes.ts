@@ -1,4 +1,4 @@
-/** What of a user's form differs from what is stored: only that is sent, and only that is in the audit trail. */
+/** The differences between the form and the stored user. Only they are sent, so only they appear in the audit trail. */
 import type { RoleEnum, User } from '~/lib/api'
 
 export function changesOf(
@@ -8,7 +8,7 @@ export function changesOf(
   return {
     ...(values.role === user.role ? {} : { role: values.role }),
     ...(values.is_active === user.is_active ? {} : { is_active: values.is_active }),
-    // An empty password would take theirs away, which nobody means by leaving a field empty.
+    // An empty password field leaves the password unchanged, because sending it would remove the password.
     ...(values.password === '' ? {} : { password: values.password }),
   }
 }

@@ -1,4 +1,4 @@
-/** What works in another cluster and what does not: asked when it is opened. */
+/** Checks another cluster when the dialog opens, and shows what works and what does not. */
 import { Button, Group, Modal, Skeleton, Stack, Text } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { Dimmed, SmallPrint } from '~/components/Dimmed'
@@ -9,7 +9,7 @@ import { type CheckStep, type Cluster, type ClusterCheck, clustersCheckCreate } 
 
 export function CheckDialog({ cluster, onClose }: { cluster: Cluster; onClose: () => void }) {
   const check = useQuery({
-    // Not of the API's topics, so that no event asks it again.
+    // The key has none of the API's topics, so no event repeats the check.
     queryKey: ['cluster-check', cluster.id],
     queryFn: async () => {
       const { data } = await clustersCheckCreate({ path: { id: String(cluster.id) }, throwOnError: true })

@@ -1,4 +1,4 @@
-/** Entering another cluster, or changing one. A token goes in and is never shown again. */
+/** Adds another cluster or changes one. A token can be entered, and is never shown again. */
 import { Group, PasswordInput, Switch, Textarea, TextInput } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { SmallPrint } from '~/components/Dimmed'

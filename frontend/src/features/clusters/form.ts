@@ -1,4 +1,4 @@
-/** What the form of a cluster means: checks before sending, and what is sent. */
+/** The form of a cluster: its checks before sending, and the request it makes. */
 import type { Cluster, ClusterWriteRequestWritable, PatchedClusterWriteRequestWritable } from '~/lib/api'
 
 export interface ClusterForm {
@@ -11,7 +11,7 @@ export interface ClusterForm {
   image: string
   gpu_resource: string
   keda: boolean
-  /** Never filled in, because the platform does not give out a token again. */
+  /** The token; never filled in, because the platform does not give it out again. */
   token: string
 }
 
@@ -32,7 +32,7 @@ export function formOf(cluster: Cluster | null): ClusterForm {
 
 const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
 
-/** Messages by field; the same rules as the API's, which has the last word. */
+/** Errors by field. The rules are those of the API, which has the last word. */
 export function checkForm(form: ClusterForm, cluster: Cluster | null): Partial<Record<keyof ClusterForm, string>> {
   const problems: Partial<Record<keyof ClusterForm, string>> = {}
   if (!LABEL.test(form.name)) problems.name = 'Lower-case letters, digits and hyphens, at most 63'
@@ -45,17 +45,17 @@ export function checkForm(form: ClusterForm, cluster: Cluster | null): Partial<R
   return problems
 }
 
-/** Whether the token is needed again, because the kept one is never sent to a host that somebody has changed. */
+/** Whether the token must be entered again: the stored one is never sent to a host that somebody has changed. */
 export function tokenNeeded(form: ClusterForm, cluster: Cluster | null): boolean {
   return cluster === null || form.host.replace(/\/+$/, '') !== cluster.host || form.ca.trim() !== cluster.ca.trim()
 }
 
-/** A new cluster, whole. */
+/** The request that adds a cluster. */
 export function requestOf(form: ClusterForm): ClusterWriteRequestWritable {
   return { ...form }
 }
 
-/** What of the form differs from what is stored. An empty token means the kept one. */
+/** The request with only the fields that differ from the stored cluster. An empty token keeps the stored one. */
 export function changesOf(form: ClusterForm, cluster: Cluster): PatchedClusterWriteRequestWritable {
   const before = formOf(cluster)
   return Object.fromEntries(Object.entries(form).filter(([name, value]) => value !== before[name as keyof ClusterForm]))

@@ -1,4 +1,4 @@
-/** What the chosen models mean together: one sentence, and a warning when no stream fits all of them. */
+/** Summarises the chosen models in one sentence, and warns when no stream fits all of them. */
 import { Alert, Text } from '@mantine/core'
 import { IconAlertTriangle } from '@tabler/icons-react'
 import { Dimmed } from '~/components/Dimmed'

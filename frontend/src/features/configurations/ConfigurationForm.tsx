@@ -36,7 +36,10 @@ export function ConfigurationForm({
   header: ReactNode
   saveLabel: string
   equivalents: (values: ConfigurationValues) => Equivalents
-  /** Saves, or throws a Problem; what follows is returned, to be done when the form lets go. */
+  /**
+   * Saves the values, or throws a Problem. Returns what to do once the form has released its draft, such as leaving the
+   * page.
+   */
   onSave: (values: ConfigurationValues) => Promise<() => void>
 }) {
   const draft = useDraft<ConfigurationValues>(draftName, initial)

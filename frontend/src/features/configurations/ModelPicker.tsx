@@ -1,4 +1,4 @@
-/** Choose models: whole ones and chains, found by name and framework; what is chosen stays in sight. */
+/** Chooses whole models and chains, found by name and framework. The chosen ones stay in sight. */
 
 import { Button, Checkbox, Group, Input, Skeleton, Stack } from '@mantine/core'
 import { useQueries, useQuery } from '@tanstack/react-query'
@@ -33,7 +33,7 @@ export function ModelPicker({
   value: readonly number[]
   onChange: (ids: number[]) => void
   error: ReactNode
-  /** Drawn next to the chosen models. */
+  /** Content drawn next to the chosen models. */
   summary: (chosen: readonly Unit[]) => ReactNode
 }) {
   const [search, setSearch] = useState('')
@@ -48,7 +48,7 @@ export function ModelPicker({
   const chosen = useChosen(value, [...wholeModels, ...partModels])
   const looked = search.toLowerCase()
   const chains = unitsOf(partModels)
-  // Any sub-model stands for its chain, which trains as a whole.
+  // Any sub-model stands for its chain, because a chain trains as a whole.
   const chosenUnits = [
     ...new Set(chosen.map((model) => chains.find((chain) => chain.some(({ id }) => id === model.id)) ?? alone(model))),
   ]

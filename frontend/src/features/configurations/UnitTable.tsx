@@ -1,4 +1,4 @@
-/** Models and chains with what they take and answer. */
+/** Models and chains with their inputs and outputs. */
 import { Group } from '@mantine/core'
 import type { ReactNode } from 'react'
 import { SmallPrint } from '~/components/Dimmed'
@@ -17,7 +17,7 @@ export function UnitTable({
 }: {
   units: readonly Unit[]
   label: string
-  /** The first cell of a row, such as a checkbox. */
+  /** Content of the first cell of a row, such as a checkbox. */
   lead?: (unit: Unit) => ReactNode
   maxHeight?: number
 }) {

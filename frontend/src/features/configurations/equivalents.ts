@@ -21,7 +21,7 @@ export function createEquivalents(values: ConfigurationValues): Equivalents {
   }
 }
 
-/** All of it: what is not changed is sent as it is. */
+/** The update of a configuration. It sends all fields, the unchanged ones too. */
 export function updateEquivalents(id: number, values: ConfigurationValues): Equivalents {
   return {
     cli: ['kafka-ml configurations update', id, '--name', shellQuote(values.name), ...options(values)].join(' '),

@@ -3,9 +3,9 @@ import { idOf, listSearch, textOf } from '~/lib/listSearch'
 import { rootRoute } from '~/lib/rootRoute'
 
 interface NewSearch {
-  /** Ids of models that are chosen to begin with. */
+  /** Ids of the models that are chosen at first. */
   models?: number[] | undefined
-  /** What is trained on afterwards, for those who came from there. */
+  /** The data set or stream to train on next, for users who came from there. */
   dataset?: number | undefined
   dataset_version?: number | undefined
   stream?: number | undefined

@@ -1,7 +1,7 @@
-/** What a configuration says of itself. */
+/** Sentences about a configuration. */
 import type { Configuration } from '~/lib/api'
 
-/** That it is saved, what of chains was added to it, and what comes next. */
+/** Says that a configuration was saved, which parts of chains were added to it, and what comes next. */
 export function savedText({ name, note }: Pick<Configuration, 'name' | 'note'>, next = ''): string {
   return [`Configuration ${name} saved`, note, next].filter(Boolean).join('; ')
 }

@@ -1,4 +1,4 @@
-/** All data sets: slices of topics, and how their records become samples; streams that sinks announced are among them. */
+/** All data sets: slices of topics with the contracts that turn records into samples, including streams from sinks. */
 import { Badge, Text } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'

@@ -1,4 +1,4 @@
-/** A new data set of a topic, or a new version of one that is there. */
+/** Makes a data set of a topic, or a new version of an existing data set. */
 import { Skeleton, Stack, Text } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
@@ -57,7 +57,7 @@ export function DatasetNewPage() {
   )
 }
 
-/** The builder, once the records were looked at. */
+/** The builder, shown once the records have been read. */
 function Begun({
   topic,
   from,
@@ -70,7 +70,7 @@ function Begun({
   const navigate = useNavigate()
   const draftName = from && version ? `dataset-${from.id}-${version.number}` : `dataset-new-${topic}`
   const [asked, setAsked] = useState<BuilderValues['asked']>(() => readDraft<BuilderValues>(draftName)?.asked ?? {})
-  // Whether the form starts from the records even though there is a version.
+  // Whether the form starts from the records, although there is a version to start from.
   const [ignoresVersion, setIgnoresVersion] = useState(false)
   const query = useProposal(topic, asked)
   const proposal = query.isPlaceholderData ? undefined : query.data
@@ -123,7 +123,7 @@ function Begun({
   }
   return (
     <Builder
-      // Another proposal is another beginning.
+      // Another proposal makes another builder, which starts over.
       key={JSON.stringify(asked)}
       topic={topic}
       from={from}

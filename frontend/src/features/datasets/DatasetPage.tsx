@@ -170,7 +170,7 @@ export function DatasetPage() {
   )
 }
 
-/** Of one without end, what is there by now. */
+/** The address of the export of a version. Of a data set without end it exports the records so far. */
 function exportAddress(id: number, { number, online }: DatasetVersion): string {
   return `/api/datasets/${id}/export/?version=${number}${online ? `&until=${new Date().toISOString()}` : ''}`
 }

@@ -1,4 +1,4 @@
-/** Changes what can be changed of a data set: what it is called, and what is said about it. */
+/** Changes the name and description of a data set, which is all that can be changed. */
 import { Textarea } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { FormDialog } from '~/components/FormDialog'

@@ -9,7 +9,7 @@ import { type Dataset, type DatasetVersion, datasetsVersionPreviewOptions } from
 export function SamplesTab({ dataset, version }: { dataset: Dataset; version: DatasetVersion }) {
   const query = useQuery({
     ...datasetsVersionPreviewOptions({ path: { id: String(dataset.id) }, query: { version: version.number } }),
-    // A version never changes; events of other data sets need not read it again.
+    // The answer stays fresh forever: a version never changes, and events are about other data sets.
     staleTime: Number.POSITIVE_INFINITY,
     retry: false,
   })

@@ -1,4 +1,4 @@
-/** Which topic a new data set is of. */
+/** Chooses the topic of a new data set. */
 import { Button, Group, Select } from '@mantine/core'
 import { useDebouncedValue } from '@mantine/hooks'
 import { useQuery } from '@tanstack/react-query'

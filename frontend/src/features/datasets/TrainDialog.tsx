@@ -1,4 +1,4 @@
-/** Announces a version of a data set to a deployment that waits for its stream. */
+/** Announces a version of a data set to a deployment that waits for a stream. */
 import { Text } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'

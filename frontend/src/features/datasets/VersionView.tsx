@@ -1,4 +1,4 @@
-/** One version of a data set: which records are meant, how they are divided, and the contract. */
+/** One version of a data set: its records, how they are split, and the contract. */
 import { Stack } from '@mantine/core'
 import { TopicLink } from '~/components/ButtonLink'
 import { ContractView } from '~/components/contract/ContractView'

@@ -1,4 +1,4 @@
-/** The versions of a data set, each to be looked at, trained on, or gone on from. */
+/** The versions of a data set; each can be viewed, trained on, or used as the start of a new version. */
 import { Group } from '@mantine/core'
 import { Age } from '~/components/Age'
 import { ButtonLink, DatasetLink } from '~/components/ButtonLink'

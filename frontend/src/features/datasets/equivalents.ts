@@ -1,4 +1,4 @@
-/** What can be done with data sets, as a command, as Python and as curl. */
+/** Actions on data sets as a command, as Python and as curl. */
 import type { DatasetVersionWriteRequest, SliceRequest } from '~/lib/api'
 import { curlCall, type Equivalents, pythonCall, shellQuote } from '~/lib/equivalents'
 
@@ -27,7 +27,9 @@ export function trainEquivalents(id: number, version: number, deployment: string
   }
 }
 
-/** A new data set, or with ``from`` another version of that one. The command reads the contract from a file. */
+/**
+ * Creates a data set or, with ``from``, another version of that data set. The command reads the contract from a file.
+ */
 export function createEquivalents(
   request: DatasetVersionWriteRequest & { name?: string; description?: string },
   from: number | undefined,

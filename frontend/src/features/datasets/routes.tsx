@@ -2,7 +2,7 @@ import { createRoute, lazyRouteComponent } from '@tanstack/react-router'
 import { idOf, type ListSearch, listSearch, oneOf, textOf } from '~/lib/listSearch'
 import { rootRoute } from '~/lib/rootRoute'
 
-/** Data sets that people made, and streams that sinks announced. */
+/** The kinds in the list: data sets made by users, and streams announced by sinks. */
 export const KINDS = ['dataset', 'stream'] as const
 
 export interface DatasetListSearch extends ListSearch {
@@ -11,16 +11,16 @@ export interface DatasetListSearch extends ListSearch {
 
 export interface DatasetSearch {
   tab?: string | undefined
-  /** The version that is shown; the newest without it. */
+  /** The number of the version shown; the newest if missing. */
   version?: number | undefined
-  /** Whether the form is open by which a deployment that waits trains on it. */
+  /** Whether the dialog is open that sends the version to a waiting deployment. */
   train?: boolean | undefined
 }
 
 export interface BuilderSearch {
   /** The topic whose records are learnt. */
   topic?: string | undefined
-  /** The data set, and which of its versions, that another version is made from. */
+  /** The data set and the number of the version from which a new version is made. */
   from?: number | undefined
   version?: number | undefined
 }

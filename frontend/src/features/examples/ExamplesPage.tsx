@@ -1,4 +1,4 @@
-/** Examples: those that this platform can run, and what the last one printed, while it runs and afterwards. */
+/** The examples that this platform can run, and the output of the last run, while it runs and afterwards. */
 import { Alert, Box, Button, Card, Group, Skeleton, Stack, Text } from '@mantine/core'
 import { IconPlayerPlay, IconPlayerStop } from '@tabler/icons-react'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'

@@ -1,4 +1,4 @@
-/** What an example has made, found in what it printed: the addresses of this platform's pages, and nothing else. */
+/** Finds the addresses of this platform's pages in the output of an example, and nothing else. */
 
 const PAGE = /https?:\/\/[^\s/]+(\/(?:results|inference|visualise)\/\d+)(?=\s|$)/g
 const KINDS: Record<string, string> = {
@@ -12,7 +12,7 @@ export interface NamedPage {
   label: string
 }
 
-/** The pages that ``output`` names, each once, in its order; their host does not count, only paths that are pages. */
+/** The pages that ``output`` names, each once, in order. Only the path decides what is a page; the host is ignored. */
 export function pagesNamed(output: string): NamedPage[] {
   const paths = new Set(Array.from(output.matchAll(PAGE), (found) => found[1] as string))
   return Array.from(paths, (path) => {

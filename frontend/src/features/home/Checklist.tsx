@@ -1,4 +1,4 @@
-/** The six steps until predictions flow; each with its button, its command, and a tick when it happened. */
+/** The six steps to live predictions, each with its button, its command, and a tick once it is done. */
 import { Code, Group, Stack, Text, Title, UnstyledButton } from '@mantine/core'
 import { useLocalStorage } from '@mantine/hooks'
 import { IconChevronDown, IconChevronRight, IconCircleCheck, IconCircleDashed } from '@tabler/icons-react'
@@ -16,7 +16,7 @@ const EXAMPLE = 'kafka-ml examples run digits'
 export function Checklist({ steps }: { steps: readonly Step[] }) {
   const [folded, setFolded] = useLocalStorage({ key: 'kml-checklist-folded', defaultValue: false })
   const next = steps.find((step) => !step.done)
-  // What a person opened stays open; until then the next step is.
+  // The key of the step that the user opened; null while the next step is open.
   const [opened, setOpened] = useState<string | null>(null)
   if (!next) return null
   const done = steps.filter((step) => step.done).length

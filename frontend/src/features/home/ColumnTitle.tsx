@@ -1,4 +1,4 @@
-/** Heading of a column, with how many there are and the way to all of them. */
+/** The heading of a column, with the number of objects and a link to all of them. */
 import { Text } from '@mantine/core'
 import { AnchorLink } from '~/components/ButtonLink'
 import type { Pipeline, PipelineNode } from '~/lib/api'

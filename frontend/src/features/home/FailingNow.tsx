@@ -1,4 +1,4 @@
-/** What fails now, above the picture: a box among many is easily overlooked. */
+/** Lists what fails now above the picture, where a failing box among many is easily overlooked. */
 import { Alert, Stack, Text } from '@mantine/core'
 import { IconAlertOctagon } from '@tabler/icons-react'
 import { AnchorLink } from '~/components/ButtonLink'

@@ -1,4 +1,4 @@
-/** One box of the picture: what it is, its state as icon and colour, its number; a link to its object. */
+/** One box of the picture, which links to its object. It shows the kind, the state as icon and colour, and a number. */
 import { VisuallyHidden } from '@mantine/core'
 import { IconActivity, IconBroadcast, IconDatabase, IconSchool, IconStack2 } from '@tabler/icons-react'
 import { Link } from '@tanstack/react-router'
@@ -82,10 +82,11 @@ export function GhostBox({ step, number }: { step: Step; number: number }) {
   )
 }
 
-// What tells 'digits-1-digits-keras-out' from 'digits-1-digits-pytorch-out' is at their ends.
+// Length of the end that is always shown. 'digits-1-digits-keras-out' and 'digits-1-digits-pytorch-out' differ only
+// near their ends.
 const END = 8
 
-/** A name with both its ends where it is longer than there is room for. */
+/** A name shortened in the middle when it is longer than the room. */
 function Name({ text, room }: { text: string; room: number }) {
   if (text.length <= room) return <span className={classes.cut}>{text}</span>
   return (

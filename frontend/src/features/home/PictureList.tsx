@@ -1,4 +1,4 @@
-/** The picture where it is narrow: the columns one under the other, each box with what it hands over. */
+/** The picture for narrow windows: the columns below one another, each box with what it hands over. */
 import { Stack } from '@mantine/core'
 import { IconArrowDown } from '@tabler/icons-react'
 import type { Pipeline } from '~/lib/api'

@@ -1,4 +1,4 @@
-/** The picture as a table: for those who read better than they look, and for copying. */
+/** The picture as a table, for readers who prefer text, and for copying. */
 import { AnchorLink } from '~/components/ButtonLink'
 import { Dimmed } from '~/components/Dimmed'
 import { RowTable } from '~/components/RowTable'

@@ -1,4 +1,4 @@
-/** The picture: boxes that are links, over lines that flow. */
+/** The picture of the pipeline: boxes that are links, connected by animated lines. */
 import { AnchorLink } from '~/components/ButtonLink'
 import { Dimmed } from '~/components/Dimmed'
 import { stateColor } from '~/components/StatusBadge'
@@ -11,7 +11,7 @@ import classes from './picture.module.css'
 import { edgeText } from './words'
 import { Zoomable } from './Zoomable'
 
-// Of the columns' headings, and for what flows around the lowest box.
+// Height of the columns' headings, and of the space around the lowest box.
 const TITLES = 26
 const MARGIN = 6
 

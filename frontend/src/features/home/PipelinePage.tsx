@@ -1,4 +1,7 @@
-/** Home: the pipeline, alive. Boxes and lines, or a list on a phone, or a table; and the checklist until all is done. */
+/**
+ * The home page: the live pipeline as a picture, as a list on a phone, or as a table. The checklist is shown until all
+ * is done.
+ */
 import { Button, Group, SegmentedControl, Skeleton, Stack } from '@mantine/core'
 import { useElementSize } from '@mantine/hooks'
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
@@ -36,7 +39,7 @@ export function PipelinePage() {
   const data = pipeline.data
   const steps = data ? checklist(data) : []
   const isFiltered = find !== '' || only !== undefined
-  // The picture has what is active and the newest; a search reaches all.
+  // The picture holds only active and recent objects. A search covers all objects.
   const search = useQuery({
     ...pipelineRetrieveOptions({ query: { find, ...(only && { only }) } }),
     enabled: isFiltered,
@@ -48,7 +51,7 @@ export function PipelinePage() {
     const { shown: kept, folded: cut } = isFiltered || rest ? { shown: found, folded: [] } : foldRest(found)
     return { shown: { ...found, ...filtered(kept, { text: find, only }) }, folded: cut }
   }, [found, find, only, rest, isFiltered])
-  // Steps that are not done yet are of all that there is, not of what is looked for.
+  // The steps left to do depend on all objects, not on those that match the search.
   const ghosts = isFiltered ? [] : steps
   const rate = (data?.nodes ?? []).reduce((sum, node) => sum + (node.kind === 'inference' ? (node.rate ?? 0) : 0), 0)
   return (

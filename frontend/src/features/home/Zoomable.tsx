@@ -1,4 +1,6 @@
-/** Something large that is looked at through a window: with buttons, keys, Ctrl and the wheel, and by dragging it. */
+/**
+ * A large picture in a scrolling window. It is zoomed by buttons, keys and Ctrl with the wheel, and moved by dragging.
+ */
 import { ActionIcon, Button, Group } from '@mantine/core'
 import { useViewportSize } from '@mantine/hooks'
 import { IconMinus, IconPlus } from '@tabler/icons-react'
@@ -16,9 +18,9 @@ import classes from './picture.module.css'
 const LEAST = 0.3
 const MOST = 2.5
 const STEP = 1.2
-/** A picture is not scaled below this to make it fit, because nobody could read it. */
+/** The least scale at which a picture is fitted into the window; smaller text would be illegible. */
 const LEAST_FITTING = 0.6
-/** Pixels of the window's height that are left for what stands above and below the picture. */
+/** Pixels of the window's height reserved for what stands above and below the picture. */
 const AROUND = 250
 
 export function Zoomable({
@@ -27,10 +29,10 @@ export function Zoomable({
   label,
   children,
 }: {
-  /** Of what is shown, at its own size. */
+  /** Size of the content, unscaled. */
   width: number
   height: number
-  /** Read to people who do not see it. */
+  /** Describes the content to screen readers. */
   label: string
   children: ReactNode
 }) {
@@ -40,7 +42,7 @@ export function Zoomable({
   const { height: windowHeight } = useViewportSize()
   const most = Math.max(windowHeight - AROUND, 320)
   const scale = chosen ?? fitting(room / width, most / height)
-  // Where the window is to be once the new size is drawn.
+  // The scroll position to set once the new size is drawn.
   const target = useRef<{ left: number; top: number } | null>(null)
 
   useLayoutEffect(() => {
@@ -53,7 +55,10 @@ export function Zoomable({
     target.current = null
   }, [scale])
 
-  /** ``at``: what stays where it is, from the window's corner; by default its middle. */
+  /**
+   * Zoom by ``factor``. ``at`` is the point that stays in place, relative to the corner of the window; the middle by
+   * default.
+   */
   const zoom = (factor: number, at?: { x: number; y: number }) => {
     const element = view.current
     if (!element) return
@@ -72,7 +77,7 @@ export function Zoomable({
   })
   useEffect(() => {
     const element = view.current
-    // React's own listener could not keep the browser from making the whole page larger.
+    // The listener is added by hand, because React's passive one cannot keep the browser from zooming the whole page.
     const onWheel = (event: WheelEvent) => {
       if (!event.ctrlKey && !event.metaKey) return
       event.preventDefault()
@@ -122,7 +127,7 @@ export function Zoomable({
   )
 }
 
-/** As large as it is, or so much smaller that all of it is seen. */
+/** The scale at which the content fits: at most its own size, and never below the least legible scale. */
 export function fitting(...shares: number[]): number {
   return Math.max(Math.min(1, ...shares), LEAST_FITTING)
 }
@@ -131,7 +136,7 @@ function scrolled({ left, top }: { left: number; top: number }) {
   return { scrollLeft: left, scrollTop: top }
 }
 
-/** Drag the ground, not the boxes, which are links. */
+/** Drag the background, not the boxes, which are links. */
 function useDragging(view: React.RefObject<HTMLDivElement | null>) {
   const from = useRef<{ x: number; y: number } | null>(null)
   return {

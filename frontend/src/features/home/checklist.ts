@@ -5,24 +5,24 @@ import { shellQuote } from '~/lib/equivalents'
 export interface Step {
   key: 'model' | 'group' | 'deploy' | 'send' | 'serve' | 'watch'
   title: string
-  /** The same where there is little room. */
+  /** The title in one word, for narrow windows. */
   word: string
-  /** What it is good for, one sentence. */
+  /** The purpose of the step, in one sentence. */
   why: string
   done: boolean
-  /** The column of the picture where its box will be. */
+  /** The column of the picture in which the step's box will appear. */
   column: number
   action: string
   to: string
   search?: Record<string, number | number[]>
   command: string
-  /** Why it cannot be done yet. */
+  /** Why the step cannot be done yet. */
   blocked?: string
 }
 
 export function checklist({ facts, nodes, edges }: Pick<Pipeline, 'facts' | 'nodes' | 'edges'>): Step[] {
   const { model, configuration, deployment, result, inference } = facts
-  // Into an upper tier's topic the tier below it writes.
+  // Topics that a lower tier of a chain writes; users do not send samples to them.
   const upper = new Set(edges.filter(({ kind }) => kind === 'upper').map(({ target }) => target))
   const written = new Set(
     edges.filter(({ kind, target }) => kind === 'reads' && upper.has(target)).map(({ source }) => source),

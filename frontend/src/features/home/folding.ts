@@ -1,10 +1,10 @@
-/** Which boxes are worth a look: what is active or was done last, what fits a filter. Pure. */
+/** Chooses the boxes of the picture: those that are active, recent, or match a filter. Pure. */
 import type { Pipeline, PipelineEdge, PipelineNode } from '~/lib/api'
 import { plural } from '~/lib/format'
 
 export const ONLY = ['active', 'failing'] as const
 export interface PictureFilter {
-  /** Looked for in names, in any case; '' for all. */
+  /** Text to find in names, ignoring case; '' matches all. */
   text: string
   only?: (typeof ONLY)[number] | undefined
 }
@@ -15,8 +15,8 @@ const AT_WORK: readonly string[] = ['created', 'waiting', 'running', 'failing']
 const FAILING: readonly string[] = ['failing', 'failed']
 
 /**
- * Cut off what nobody waits for: runs that ended and serve nothing, inferences that were stopped, topics of neither.
- * What was deployed last stays, whatever became of it.
+ * Fold away finished runs that serve nothing, stopped inferences, and topics used by neither. The newest deployment
+ * always stays.
  */
 export function foldRest({ nodes, edges }: Graph): { shown: Graph; folded: PipelineNode[] } {
   const newest = Math.max(...nodes.filter(({ kind }) => kind === 'deployment').map(({ id }) => id ?? 0), 0)
@@ -27,7 +27,7 @@ export function foldRest({ nodes, edges }: Graph): { shown: Graph; folded: Pipel
     if ((kind === 'run' || kind === 'inference') && AT_WORK.includes(state)) keep(key)
     if (kind === 'inference' && state === 'failed') keep(key)
   }
-  // What serves keeps its run and its topics, a run its deployment, and a deployment its data.
+  // An inference that is shown keeps its run and topics, a run its deployment, and a deployment its data.
   for (const { source, target, kind } of edges) if (kind === 'serves' && kept.has(target)) keep(source)
   for (const { source, target, kind } of edges) if (kind === 'holds' && source === `deployment:${newest}`) keep(target)
   for (const { source, target, kind } of edges) if (kind === 'holds' && kept.has(target)) keep(source)
@@ -38,7 +38,7 @@ export function foldRest({ nodes, edges }: Graph): { shown: Graph; folded: Pipel
   return { shown: cut({ nodes, edges }, kept), folded: nodes.filter(({ key }) => !kept.has(key)) }
 }
 
-/** What fits, with all that leads to it and all that it leads to. */
+/** The boxes that match the filter, with everything upstream and downstream of them. */
 export function filtered(graph: Graph, { text, only }: PictureFilter): Graph {
   const needle = text.trim().toLowerCase()
   if (needle === '' && only === undefined) return graph
@@ -52,14 +52,14 @@ export function filtered(graph: Graph, { text, only }: PictureFilter): Graph {
   return cut(graph, new Set([...ahead, ...behind]))
 }
 
-/** Whether there are as many boxes of a kind as are shown at most. */
+/** Whether some kind has reached the limit of boxes, so that more objects may exist. */
 export function isFull({ nodes, most }: Pick<Pipeline, 'nodes' | 'most'>): boolean {
   const counts = new Map<string, number>()
   for (const { kind } of nodes) counts.set(kind, (counts.get(kind) ?? 0) + 1)
   return Math.max(...counts.values(), 0) >= most
 }
 
-/** 'Folded: 9 training runs, 3 topics'. */
+/** A text such as 'Folded: 9 training runs, 3 topics'. */
 export function foldedText(folded: readonly PipelineNode[]): string {
   const count = (...kinds: PipelineNode['kind'][]) => folded.filter(({ kind }) => kinds.includes(kind)).length
   const parts: [number, string][] = [
@@ -90,7 +90,7 @@ function reached(
   const next = new Map<string, string[]>()
   for (const edge of edges) next.set(edge[here], [...(next.get(edge[here]) ?? []), edge[there]])
   const found = new Set(from)
-  // A set is gone through in the order of its making, also what is added meanwhile.
+  // Iterating over a set also visits the keys that are added during the loop.
   for (const key of found) for (const reached of next.get(key) ?? []) found.add(reached)
   return found
 }

@@ -1,4 +1,4 @@
-/** Where the numbers at the lines stand: where neither a line, nor a box, nor another number is. Pure. */
+/** Places the numbers at the lines, clear of lines, boxes and other numbers. Pure. */
 
 export interface Point {
   x: number
@@ -17,31 +17,31 @@ export interface Rect {
 }
 
 export interface Wanted {
-  /** As it is drawn; a number may not lie on its own line either. */
+  /** The points of the line as drawn. A number may not lie on its own line either. */
   points: readonly Point[]
   width: number
-  /** '' for none. */
+  /** The text of the number; '' for none. */
   text: string
-  /** The best first. */
+  /** Possible places, the best first. */
   places: readonly Place[]
 }
 
-// Of digits and small letters at 11.5 px; a little more than they take.
+// Width in pixels of a digit or small letter at 11.5 px, rounded up.
 const CHARACTER = 6.6
 const ASCENT = 10
 const DESCENT = 3
 const CELL = 48
-// More than any picture has.
+// More rows of cells than any picture has.
 const ROWS = 1_000_000
 
-/** The room that a number takes at a place. */
+/** The rectangle that a text covers at a place. */
 export function rectOf(text: string, { x, y, anchor }: Place): Rect {
   const width = text.length * CHARACTER
   const left = anchor === 'start' ? x : x - width
   return { left, top: y - ASCENT, right: left + width, bottom: y + DESCENT }
 }
 
-/** Return the first place of each that is free, null where none is or nothing is to be said. */
+/** Return the first free place of each wanted number; null when none is free or there is no text. */
 export function placeLabels(wanted: readonly Wanted[], boxes: readonly Rect[]): (Place | null)[] {
   const taken = new Grid()
   for (const box of boxes) taken.add(box, (rect) => overlap(rect, box))
@@ -71,7 +71,7 @@ export function placeLabels(wanted: readonly Wanted[], boxes: readonly Rect[]): 
 
 type Touches = (rect: Rect) => boolean
 
-/** An index of rectangles by neighbourhood, so that a thousand lines need not be compared one by one. */
+/** A spatial index of rectangles, so that a thousand lines need not be compared one by one. */
 class Grid {
   private readonly cells = new Map<number, Touches[]>()
 
@@ -89,7 +89,7 @@ class Grid {
   }
 }
 
-/** Visit the cells that a rectangle touches, up to the first that says yes; whether one did. */
+/** Visit the cells that a rectangle touches until ``visit`` returns true; returns whether it did. */
 function visitCells({ left, top, right, bottom }: Rect, visit: (cell: number) => boolean): boolean {
   for (let x = Math.floor(left / CELL); x <= Math.floor(right / CELL); x += 1)
     for (let y = Math.floor(top / CELL); y <= Math.floor(bottom / CELL); y += 1) if (visit(x * ROWS + y)) return true
@@ -108,13 +108,13 @@ function overlap(a: Rect, b: Rect): boolean {
 function crosses({ left, top, right, bottom }: Rect, from: Point, to: Point): boolean {
   const dx = to.x - from.x
   const dy = to.y - from.y
-  // Where it is inside in one direction, and in the other: at the same part of it?
+  // The segment is inside the rectangle where its horizontal and vertical stretches inside overlap.
   const across = inside(from.x, dx, left, right)
   const along = inside(from.y, dy, top, bottom)
   return Math.max(across[0], along[0], 0) < Math.min(across[1], along[1], 1)
 }
 
-/** From which to which part of a step is between two bounds. */
+/** The stretch of a step that lies between two bounds, as fractions of the step. */
 function inside(start: number, step: number, least: number, most: number): readonly [number, number] {
   if (step === 0) return start > least && start < most ? EVERYWHERE : NOWHERE
   const [one, other] = [(least - start) / step, (most - start) / step]
@@ -124,7 +124,7 @@ function inside(start: number, step: number, least: number, most: number): reado
 const EVERYWHERE = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY] as const
 const NOWHERE = [1, 0] as const
 
-/** A cubic curve as points, both ends with it. */
+/** A cubic Bézier curve as points, including both ends. */
 export function curve(from: Point, one: Point, two: Point, to: Point, steps = 14): Point[] {
   return Array.from({ length: steps + 1 }, (_, index) => {
     const t = index / steps

@@ -1,7 +1,7 @@
 /**
- * Where the boxes and lines of the home picture go: a pure function of what there is and of the width.
- * Five columns: data, configurations, training runs, inferences, predictions. What serves is at the top, each from its
- * topic to its predictions on one line, what fails first; all of the training lies below, so that no line crosses it.
+ * Places the boxes and lines of the home picture: a pure function of the graph and the width. The five columns are
+ * data, configurations, training runs, inferences, predictions. Serving is at the top, failing inferences first, each
+ * on one line from its topic to its predictions. Training lies below, so that no line crosses it.
  */
 import type { PipelineEdge, PipelineNode } from '~/lib/api'
 import { curve, type Place, type Point, placeLabels } from './labels'
@@ -12,7 +12,7 @@ export const BOX_HEIGHT = 56
 const PITCH = 74
 const MIN_GAP = 74
 const MAX_GAP = 150
-/** Of each line before its box: room for '12.5/s'. */
+/** Length of the straight end of each line before its box, with room for '12.5/s'. */
 const STRAIGHT = 64
 export const COLUMNS = ['data', 'configurations', 'runs', 'inferences', 'predictions'] as const
 const TIERS = ['', 'cloud', 'fog', 'edge']
@@ -30,7 +30,7 @@ const COLUMN_OF: Record<PipelineNode['kind'], number> = {
   output: 4,
 }
 
-/** A step that has not been done yet, shown where its box will be. */
+/** A placeholder for a step that has not been done yet, shown where its box will be. */
 export interface Ghost {
   key: string
   column: number
@@ -46,9 +46,9 @@ export interface Box {
 export interface Line {
   edge: PipelineEdge
   path: string
-  /** The same as points. */
+  /** The path as points. */
   points: Point[]
-  /** Where its number ends or begins; null where there is no room. */
+  /** The place of the line's number; null when there is no room for it. */
   label: Place | null
   width: number
 }
@@ -61,12 +61,12 @@ export interface Picture {
   columnX: number[]
 }
 
-/** Of a chain the top is above, as it is everywhere. */
+/** Orders the tiers of a chain from the top down. */
 export function fromTop(a: PipelineNode, b: PipelineNode): number {
   return TIERS.indexOf(a.tier) - TIERS.indexOf(b.tier)
 }
 
-/** What fails comes first, then what is active. The tiers of a chain stay together. */
+/** Orders inferences: failing ones first, then active ones. The tiers of a chain stay together. */
 function urgency({ state, tier }: PipelineNode): number {
   if (tier !== '') return 1
   return state === 'failing' || state === 'failed' ? 0 : state === 'running' || state === 'waiting' ? 1 : 2
@@ -81,7 +81,7 @@ export function lineWidth(rate: number | null): number {
   return rate === null || rate <= 0 ? 1.5 : Math.min(1.5 + 1.6 * Math.log10(1 + rate), 9)
 }
 
-/** Whether anything moves along the line now. */
+/** Whether data move along the line now. */
 export function flows(edge: PipelineEdge): boolean {
   if (edge.kind === 'trains' || edge.kind === 'holds') return edge.state === 'running'
   return (edge.rate ?? 0) > 0
@@ -106,7 +106,7 @@ export function layoutPicture(
   }
   const bottom = (...columns: number[]) =>
     Math.max(0, ...[...placed.values()].filter((box) => columns.includes(box.column)).map((box) => box.y + PITCH))
-  /** Place a column near what it belongs to, without overlaps; what belongs to nothing goes below. */
+  /** Place the boxes of a column near what they belong to, without overlaps. Boxes that belong to nothing go below. */
   const spread = (column: number, wanted: readonly { key: string; near: number | null }[], from = 0) => {
     let next = from
     const near = wanted.filter((box) => box.near !== null).sort((a, b) => (a.near ?? 0) - (b.near ?? 0))
@@ -129,7 +129,8 @@ export function layoutPicture(
       .sort((a, b) => urgency(a) - urgency(b) || fromTop(a, b))
       .map((node) => ({ key: node.key, near: null })),
   )
-  // Topics that are read; of some there are announced streams too, from which a line goes down to their training.
+  // Topics that inferences read come first. Some also have announced streams, from which a line leads down to their
+  // training.
   const isRead = ({ key }: PipelineNode) => from.has(`reads ${key}`)
   spread(
     0,
@@ -142,7 +143,7 @@ export function layoutPicture(
     4,
     of('output').map((node) => ({ key: node.key, near: meanY(joined(node.key, 'target', 'writes')) })),
   )
-  // Runs come next, together with their deployment; everything to the left stands level with its runs.
+  // Runs come next, grouped by deployment. Everything to their left is level with its runs.
   const below = bottom(0, 3, 4)
   const places = new Map(of('deployment').map((node, place) => [node.key, place]))
   const rank = (run: PipelineNode) => places.get(joined(run.key, 'target', 'holds')[0] ?? '') ?? -1
@@ -179,7 +180,7 @@ export function layoutPicture(
   }
 }
 
-/** Each line leaves and enters at a place of its own, so that numbers at its end stand apart. */
+/** Each line has its own port at both boxes, so that numbers at the ends of lines do not collide. */
 function linesOf(edges: readonly PipelineEdge[], placed: ReadonlyMap<string, Box>, gap: number): Line[] {
   const drawn = edges.filter((edge) => placed.has(edge.source) && placed.has(edge.target))
   const ports = { source: portsOf(drawn, placed, 'source'), target: portsOf(drawn, placed, 'target') }
@@ -214,11 +215,13 @@ function linesOf(edges: readonly PipelineEdge[], placed: ReadonlyMap<string, Box
 interface Shape {
   path: string
   points: Point[]
-  /** Where its number may stand, the best place first. */
+  /** Possible places of the number, the best first. */
   places: Place[]
 }
 
-/** Up the chain, in the same column: an arc on the right. Its number is where it is furthest out. */
+/**
+ * An arc on the right side that leads up a chain within its column. The number stands where the arc is furthest out.
+ */
 function arcOf(x: number, start: Port, end: Port, gap: number): Shape {
   const bulge = x + gap * 0.45
   const middle = (start.y + end.y) / 2 + 4
@@ -230,8 +233,9 @@ function arcOf(x: number, start: Port, end: Port, gap: number): Shape {
 }
 
 /**
- * Straight on to the gap before its end, there up or down in the gap's first part, and straight on again: in the last
- * part no line passes another's number, which stands there, or where that has no room along the way.
+ * A line goes straight to the gap before its end, moves up or down in the first part of the gap, and is straight again
+ * in the last part. There no line passes the number of another. The number stands in that last part or, without room
+ * there, along the way.
  */
 function stepOf(x1: number, start: Port, x2: number, end: Port, gap: number, width: number): Shape {
   const turn = x2 - gap
@@ -239,7 +243,7 @@ function stepOf(x1: number, start: Port, x2: number, end: Port, gap: number, wid
   const middle = (turn + straight) / 2
   const above = (y: number) => y - 5 - width / 2
   const under = (y: number) => y + 13 + width / 2
-  // On the side of the line's end from which it does not come.
+  // The far side of the line's end is the side from which the line does not come.
   const [near, far] = end.y >= start.y ? [above, under] : [under, above]
   const ends = [far, near].flatMap((side) => [6, 14, 22].map((shift) => ({ x: x2 - shift, y: side(end.y) })))
   const along: Place[] = []
@@ -262,7 +266,7 @@ interface Port {
 
 const NO_PORT: Port = { y: 0 }
 
-/** Where each line leaves or enters its box, in the order of the boxes at its other end. */
+/** Where each line leaves or enters its box, ordered by the boxes at the other ends. */
 function portsOf(
   edges: readonly PipelineEdge[],
   placed: ReadonlyMap<string, Box>,
@@ -270,7 +274,7 @@ function portsOf(
 ): Map<PipelineEdge, Port> {
   const other = end === 'source' ? 'target' : 'source'
   const ports = new Map<PipelineEdge, Port>()
-  // What goes up a chain has a side of its own.
+  // Lines that lead up a chain use a side of their own.
   for (const side of groupedBy(edges, (edge) => `${edge.kind === 'upper'} ${edge[end]}`).values()) {
     const room = BOX_HEIGHT / (side.length + 1)
     side.sort((a, b) => (placed.get(a[other])?.y ?? 0) - (placed.get(b[other])?.y ?? 0))

@@ -5,10 +5,10 @@ import { ONLY } from './folding'
 
 export interface PictureSearch {
   view?: 'table' | undefined
-  /** Looked for in names. */
+  /** Text to find in names. */
   find?: string | undefined
   only?: (typeof ONLY)[number] | undefined
-  /** Also what is folded otherwise. */
+  /** Whether folded boxes are shown too. */
   rest?: true | undefined
 }
 

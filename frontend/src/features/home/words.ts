@@ -1,4 +1,4 @@
-/** What a box and a line say, in words: the same in the picture, in the list and in the table. */
+/** The words for boxes and lines: the same in the picture, the list and the table. */
 import type { Pipeline, PipelineEdge, PipelineNode } from '~/lib/api'
 import { formatCount, formatMetric, formatPercent, formatRate, plural } from '~/lib/format'
 
@@ -14,7 +14,7 @@ export const KIND: Record<PipelineNode['kind'], string> = {
   output: 'Output topic',
 }
 
-/** What goes on: a run that waits for its data does not. ``rate``: predictions a second. */
+/** Counts what is active. A run that waits for its data is not active. ``rate``: predictions per second. */
 export function totalsText(totals: Pipeline['totals'], rate: number): string {
   const states: [number, string][] = [
     [totals.active_runs - totals.waiting_runs, 'in progress'],
@@ -27,7 +27,7 @@ export function totalsText(totals: Pipeline['totals'], rate: number): string {
   return `${runs.join(' and ')}; ${plural(totals.active_inferences, 'inference')}, ${formatRate(rate)} predicted`
 }
 
-/** Where a box leads. */
+/** The address that a box links to. */
 export function addressOf(node: PipelineNode): string {
   const paths: Record<PipelineNode['kind'], string> = {
     stream: `/streams/${node.id}`,
@@ -48,7 +48,7 @@ export function scoreText(score: Score): string {
     : `${score.name} ${formatMetric(score.value)}`
 }
 
-/** The second line of a box. */
+/** The second line of a box's text. */
 export function nodeText(node: PipelineNode): string {
   switch (node.kind) {
     case 'stream':
@@ -77,7 +77,7 @@ function lagText(lag: number | null): string {
   return lag === null || lag === 0 ? '' : ` · lag ${formatCount(lag)}`
 }
 
-/** The number at a hand-over. */
+/** The number shown at a line. */
 export function edgeText(edge: PipelineEdge): string {
   switch (edge.kind) {
     case 'trains':
@@ -89,7 +89,7 @@ export function edgeText(edge: PipelineEdge): string {
     case 'writes':
       return edge.rate ? formatRate(edge.rate) : formatCount(edge.records ?? 0)
     case 'upper':
-      // Between training runs nothing flows.
+      // A line between training runs has no number, because no records flow along it.
       if (edge.rate === null && edge.records === null) return ''
       return `${edge.rate ? formatRate(edge.rate) : formatCount(edge.records ?? 0)} up`
     case 'holds':

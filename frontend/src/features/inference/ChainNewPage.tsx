@@ -1,4 +1,7 @@
-/** Put all tiers of a distributed model into service at once: topics and limits proposed, all made or none. */
+/**
+ * Serves all tiers of a distributed model at once. Topics and limits are proposed; either all inferences are made or
+ * none.
+ */
 
 import { Alert, Button, Select, Skeleton, Stack, Text } from '@mantine/core'
 import { useForm } from '@mantine/form'
@@ -49,7 +52,7 @@ export function ChainNewPage() {
     (row) => row.tier !== null && row.leader === null && row.current_version !== null,
   )
   const asked = results.data?.results.find((row) => row.id === result)
-  // Any sub-model stands for its chain; with one chain there is nothing to choose.
+  // Any sub-model stands for its chain. A single chain is chosen automatically.
   const chosen = asked ? (asked.leader ?? asked.id) : (result ?? (chains.length === 1 ? chains[0]?.id : undefined))
   const proposal = useQuery({
     ...chainsRetrieveOptions({ query: { result: chosen ?? 0 } }),

@@ -1,4 +1,6 @@
-/** The fields of each tier of a chain that is to be served: what goes up and by whom; elsewhere under Advanced. */
+/**
+ * The fields of each tier of a chain to be served: what goes up, where to, and the replicas; the rest is under Advanced.
+ */
 import { Grid, Group, Select, Stack, Text, TextInput, Title } from '@mantine/core'
 import type { UseFormReturnType } from '@mantine/form'
 import { useQuery } from '@tanstack/react-query'
@@ -45,7 +47,7 @@ interface TierProps {
   place: number
 }
 
-/** Every field says whose it is. */
+/** Accessible labels name the sub-model, because every tier has the same fields. */
 const named = (label: string, { model_name }: TierValues) => ({ label, 'aria-label': `${label} of ${model_name}` })
 
 function Tier({ form, tier, place, reads }: TierProps & { reads: string }) {

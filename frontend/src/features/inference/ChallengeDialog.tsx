@@ -1,4 +1,4 @@
-/** Starting a canary or a shadow, or changing the canary that runs. */
+/** Starts a canary or a shadow, or changes the running canary. */
 import { Checkbox, Group, Select, Stack, Switch, TextInput } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { CopyAs } from '~/components/CopyAs'
@@ -165,7 +165,7 @@ export function ChallengeDialog({
   )
 }
 
-/** What will happen, in one sentence or two. */
+/** Says in one or two sentences what the button will do. */
 function consequence(inference: Inference, kind: Kind, form: ChallengeForm): string {
   if (form.version === null) return 'Choose the version to test.'
   const what =

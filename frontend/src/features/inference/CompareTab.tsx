@@ -1,4 +1,4 @@
-/** A second version next to the one that answers: start, watch, promote or drop it. */
+/** Compares a second version with the one that answers: start, watch, promote or drop it. */
 import { Alert, Button, Group, SimpleGrid, Stack, Text, Title } from '@mantine/core'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
@@ -55,7 +55,7 @@ export function CompareTab({ inference }: { inference: Inference }) {
   )
 }
 
-/** What can be started, where nothing is compared. */
+/** Offers a canary or a shadow while nothing is compared. */
 function Choice({ inference, onStart }: { inference: Inference; onStart: (kind: Kind) => void }) {
   const { can } = useSession()
   const { query, choices } = useOtherVersions(inference)
@@ -106,7 +106,7 @@ function Choice({ inference, onStart }: { inference: Inference; onStart: (kind: 
   )
 }
 
-/** Who answers what now, and the two ways out. */
+/** The running comparison: who answers what, and the buttons that promote or drop the challenger. */
 function Challenge({
   inference,
   challenger,
@@ -202,7 +202,7 @@ function Challenge({
   )
 }
 
-/** What became of the last one. */
+/** The result of the last comparison. */
 function Ended({ last }: { last: ChallengeEnd }) {
   const now = useNow()
   const found = foundText(last.found)
@@ -214,7 +214,7 @@ function Ended({ last }: { last: ChallengeEnd }) {
   )
 }
 
-/** The shadows of an inference, those that ended too. */
+/** The shadows of an inference, including those that have ended. */
 function Shadows({ inference }: { inference: Inference }) {
   const shadows = useQuery(inferencesListOptions({ query: { shadow_of: inference.id, ordering: '-id', limit: 20 } }))
   const now = useNow()

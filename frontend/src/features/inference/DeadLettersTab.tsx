@@ -1,4 +1,4 @@
-/** Records that could not be answered: why, where they were, what is in them; and sending them back. */
+/** Dead letters: the records that could not be answered, where they came from, and why. They can be sent back. */
 import { Button, Checkbox, Code, Group, Modal, Skeleton, Stack, Table, Text, Title } from '@mantine/core'
 import { IconArrowBackUp } from '@tabler/icons-react'
 import { useMutation, useQuery } from '@tanstack/react-query'
@@ -37,7 +37,7 @@ export function DeadLettersTab({
   const path = { id: String(inference.id) }
   const query = useQuery({
     queryKey: ['dead-letters', inference.id, before ?? '', inference.stats.dead_lettered],
-    // Read again when the replicas say that there are more, not with each of their reports.
+    // The key holds the number of dead letters, so that only a report of new ones reads the list again.
     queryFn: async ({ signal }) =>
       (await inferencesDeadLettersRetrieve({ path, query: { before }, signal, throwOnError: true })).data,
     retry: 1,
@@ -193,7 +193,7 @@ export function DeadLettersTab({
   )
 }
 
-/** What was sent back, and what was left out. */
+/** Says how many records were sent back and how many were left out. */
 function replayed({ replayed, cut, superseded, more, input_topic }: Replay): string {
   const parts = [`${plural(replayed, 'record')} sent back to ${input_topic}.`]
   if (superseded > 0) parts.push(`${superseded} skipped: they had been sent back before and failed again.`)

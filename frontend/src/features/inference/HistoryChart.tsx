@@ -1,4 +1,7 @@
-/** How an inference served in the last 24 hours: rate and lag, latencies, confidence, and what was not answered here. */
+/**
+ * The last 24 hours of an inference: rate and lag, latencies, confidence, and the records that it did not answer
+ * itself.
+ */
 import { Skeleton, Stack, Title } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import type { EChartsCoreOption } from 'echarts/core'
@@ -10,11 +13,11 @@ import { inferencesHistoryRetrieveOptions, type ServingHistory } from '~/lib/api
 import { formatCount, formatMilliseconds, formatMoment, formatPercent, formatRate, NONE } from '~/lib/format'
 import { barsOf, type Curve, curveOf, daySummary, hasConfidence, marksOf } from './history'
 
-/** 288 points of each curve: about as many as a chart has room for. */
+/** Minutes between two points. A day has 288 of them, about as many as the chart has room for. */
 const STEP_MINUTES = 5
 const DAY_MS = 86_400_000
 const HEIGHT = 380
-/** What the curve of confidences takes. */
+/** Height of the curve of confidence in pixels. */
 const CONFIDENCE_HEIGHT = 96
 
 export function HistoryChart({ inference }: { inference: number }) {
@@ -73,14 +76,14 @@ const PERCENT = { formatter: (share: number) => formatPercent(share) }
 
 export function optionOf(found: ServingHistory): EChartsCoreOption {
   const sure = hasConfidence(found)
-  // Bars are in the last of the pictures, below the confidence where there is one.
+  // Bars are in the lowest grid, below the confidence if it is shown.
   const last = sure ? 3 : 2
   const line = (name: string, curve: Curve, axis: number, yAxisIndex: number, dashed = false) => ({
     name,
     type: 'line',
     xAxisIndex: axis,
     yAxisIndex,
-    // A step between two gaps has no line.
+    // Symbols are drawn because a step between two gaps has no line.
     showSymbol: found.steps.length < 100,
     symbolSize: 3,
     lineStyle: dashed ? { type: 'dashed' } : {},
@@ -90,7 +93,7 @@ export function optionOf(found: ServingHistory): EChartsCoreOption {
     name,
     type: 'bar',
     stack: 'elsewhere',
-    // A lone step would be as wide as half of the day.
+    // The width is limited because a single bar would otherwise cover half of the day.
     barMaxWidth: 6,
     xAxisIndex: last,
     yAxisIndex: last + 1,

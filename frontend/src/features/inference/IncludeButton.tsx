@@ -1,5 +1,5 @@
 /**
- * What answers carry of their records, changed while the inference runs, between two transactions and without a
+ * Changes which fields predictions copy from their records. Replicas apply it between two transactions, without a
  * restart.
  */
 import { TagsInput } from '@mantine/core'

@@ -1,4 +1,4 @@
-/** All inferences: what reads which topic, answers where, and how well it keeps up. */
+/** All inferences: the topics that they read and write, and how well they keep up. */
 
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
@@ -92,7 +92,7 @@ export function InferenceListPage() {
   )
 }
 
-// Names of topics have no places to break at; links below each other are apart enough for a finger.
+// Names of topics break anywhere, because they have no spaces. The margin keeps links apart enough for a finger.
 const ANYWHERE = { overflowWrap: 'anywhere', marginBottom: 6 } as const
 
 const COLUMNS: DataTableColumn<Inference>[] = [
@@ -169,7 +169,7 @@ const COLUMNS: DataTableColumn<Inference>[] = [
   { accessor: 'created_at', title: 'Created', sortable: true, render: (row) => <Age at={row.created_at} size="sm" /> },
 ]
 
-/** What the state means for this inference. */
+/** Explains the state of this inference. */
 export function stateTooltip(inference: Inference): string {
   if (inference.failing) return inference.failing.reason
   if (inference.failure) return inference.failure.cause

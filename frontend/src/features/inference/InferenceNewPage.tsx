@@ -1,4 +1,4 @@
-/** Put a trained model into service: what, from which topic to which, by how many replicas. */
+/** Serves a trained model: which result, the topics that it reads and writes, the number of replicas. */
 
 import { Alert, Button, Code, Group, Select, Skeleton, Stack, TagsInput, Text, TextInput } from '@mantine/core'
 import { useForm } from '@mantine/form'
@@ -121,7 +121,7 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
   const clusters = useQuery(clustersNamesListOptions())
   const formats = useQuery(streamsFormatsListOptions())
   const cluster = clusters.data?.find((clusterName) => String(clusterName.id) === values.cluster)
-  // A draft may hold a choice that is no longer possible; it is shown, so that the user can undo it.
+  // A draft may ask for autoscaling that is no longer possible. Its field is shown, so that the user can turn it off.
   const scales = (cluster?.keda ?? system.data?.launcher.autoscaling === true) || values.max_replicas !== ''
   const offersClusters = (clusters.data ?? []).length > 0 || values.cluster !== null
   const result = results.find((candidate) => String(candidate.id) === values.result)
@@ -147,7 +147,7 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
     form.setFieldValue('version', id === String(asked) ? (version ?? null) : null)
     if (!chosen) return
     const suggested = suggestedTopics(chosen.model_name)
-    // What was typed by hand stays; what was suggested follows the model.
+    // Topics that the user typed stay; suggested ones follow the chosen model.
     for (const name of ['input_topic', 'output_topic'] as const) {
       const untouched = ['', before?.[name], values.suggested?.[name]]
       if (untouched.includes(values[name])) form.setFieldValue(name, suggested[name])
@@ -157,17 +157,17 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
       if (!handsUp(chosen) || untouched) form.setFieldValue(name, '')
     }
     form.setFieldValue('suggested', null)
-    // Names of one contract mean nothing in another.
+    // Fields to include belong to a contract, and the new result may have another.
     if (id !== values.result) form.setFieldValue('include', [])
     if (!chosen.stream && !isUpper(chosen)) form.setFieldValue('as_stream', false)
   }
-  // The address decides, also over an older draft when the page is opened from a result's page.
+  // The result in the address wins over an older draft when the page is opened from a result.
   // biome-ignore lint/correctness/useExhaustiveDependencies: only another address chooses again
   useEffect(() => {
     if (asked !== undefined) choose(String(asked))
   }, [asked, version])
 
-  // Also where a draft says otherwise: a contract goes with what its training learnt, which nobody writes by hand.
+  // A contract holds what its training learnt, so it is always taken from the stream, whatever a draft says.
   // biome-ignore lint/correctness/useExhaustiveDependencies: the form is the same one
   useEffect(() => {
     if (byContract) form.setFieldValue('as_stream', true)
@@ -188,7 +188,7 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
     ...inferencesListOptions({ query: { output_topic: output, limit: 5 } }),
     enabled: output !== '',
   })
-  // Tiers of one chain usually answer on one topic.
+  // Tiers of one chain usually share their output topic, so other tiers there are expected.
   const strangers = (others.data?.results ?? []).filter((inference) => inference.tier === '' || result?.tier == null)
   const stranger = asked !== undefined && !results.some((listed) => listed.id === asked)
   const labels = result?.outcome?.labels ?? []
@@ -429,7 +429,7 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
   )
 }
 
-/** The name of the sub-model above that of a result of the same run. */
+/** The name of the next higher sub-model among the results of the same run. */
 function aboveOf(results: readonly ResultRow[], result: ResultRow | undefined): string {
   const above = results.find(
     (candidate) => (candidate.leader ?? candidate.id) === result?.leader && candidate.tier === (result?.tier ?? 0) + 1,
@@ -439,7 +439,7 @@ function aboveOf(results: readonly ResultRow[], result: ResultRow | undefined): 
 
 function resultLabel(row: ResultRow, frameworks: readonly Framework[]): string {
   const parts = [`Result ${row.id}`, row.model_name, titleOf(frameworks, row.framework)]
-  // The figure that its page and the comparison show, of the test samples.
+  // The first score is shown, computed on the test samples, as on the result's page and in comparisons.
   for (const [name, value] of Object.entries(row.outcome?.scores ?? {}).slice(0, 1)) {
     const text = name === 'accuracy' ? formatPercent(value) : formatMetric(value)
     parts.push(`test ${scoreTitle(name)} ${text}`)

@@ -1,4 +1,7 @@
-/** One inference: is it answering, how fast, what went wrong; try it, its dead letters, logs and settings. */
+/**
+ * One inference: whether it answers, how fast, what failed; with tabs to try it and for dead letters, logs and
+ * settings.
+ */
 
 import { Alert, Button, Text } from '@mantine/core'
 import { IconAlertTriangle, IconChartBar, IconPlayerPlay, IconTrash } from '@tabler/icons-react'
@@ -105,7 +108,7 @@ export function InferencePage() {
   )
 }
 
-/** What replicas report while the page is open. */
+/** The rates that replicas report while the page is open. */
 function useRates(inference: number): readonly RatePoint[] {
   const queryClient = useQueryClient()
   const { queryKey } = inferencesRetrieveOptions({ path: { id: String(inference) } })
@@ -116,7 +119,7 @@ function useRates(inference: number): readonly RatePoint[] {
     const kept = historyOf(found.inference).add(found.replica, found.report)
     if (found.inference !== inference) return
     setPoints(kept)
-    // Nothing is read again for a report that changes nothing but when the replica was heard.
+    // A quiet report changes only the time at which the replica was heard, so nothing is read again.
     if (data.quiet === true) queryClient.setQueryData(queryKey, (known) => known && heardNow(known, found.replica))
   })
   return points

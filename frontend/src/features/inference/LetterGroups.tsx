@@ -1,4 +1,4 @@
-/** Why records could not be answered: each reason once, with how many, since when, and one of them. */
+/** The reasons why records could not be answered, each with its count, the time since when, and an example. */
 import { Skeleton, Stack, Table, Text, Title } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { Fragment, useState } from 'react'
@@ -12,7 +12,7 @@ import { RawRecord, RecordButton, reasonText, stageText } from './LetterRow'
 
 export function LetterGroups({ inference }: { inference: Inference }) {
   const query = useQuery({
-    // Read again when the replicas say that there are more, not with each of their reports.
+    // The key holds the number of dead letters, so that only a report of new ones reads the groups again.
     queryKey: ['dead-letter-groups', inference.id, inference.stats.dead_lettered],
     queryFn: async ({ signal }) =>
       (await inferencesDeadLettersGroupsRetrieve({ path: { id: String(inference.id) }, signal, throwOnError: true }))

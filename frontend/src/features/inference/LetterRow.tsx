@@ -1,4 +1,4 @@
-/** A dead letter: a line of the table, opened to what is in the record. */
+/** A dead letter as a row of the table; it opens to show the record. */
 import { Button, Checkbox, Code, Group, Stack, Table, Text, Tooltip } from '@mantine/core'
 import { useState } from 'react'
 import { Age } from '~/components/Age'
@@ -17,7 +17,7 @@ const STAGES: Record<string, string> = {
   publish: 'its prediction could not be written',
 }
 
-/** What could not be done. */
+/** The step at which answering the record failed. */
 export function stageText({ stage }: Pick<DeadLetter['reason'], 'stage'>): string {
   return STAGES[stage] ?? (stage || 'unknown')
 }
@@ -30,7 +30,7 @@ export function letterKey({ record }: DeadLetter): string {
   return `${record.partition}:${record.offset}`
 }
 
-/** Where it lies, as people see it. */
+/** The position of the record in its topic, as users read it. */
 function placeText({ record }: DeadLetter): string {
   return `${record.partition}@${record.offset}`
 }

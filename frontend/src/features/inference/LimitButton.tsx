@@ -1,4 +1,4 @@
-/** The limit of a tier, changed while it runs. Its replicas apply it between two transactions, without a restart. */
+/** Changes the limit of a tier while it runs. Replicas apply it between two transactions, without a restart. */
 import { IconArrowsSplit2 } from '@tabler/icons-react'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
@@ -10,7 +10,7 @@ import { notifyDone } from '~/lib/notify'
 import { PopoverForm } from './PopoverForm'
 import { limitEquivalents } from './tiers'
 
-/** Change the limit of an inference; says when it was taken. */
+/** Changes the limit of an inference and confirms it to the user. */
 export function useLimit(inference: Pick<Inference, 'id'>, onDone?: () => void) {
   const queryClient = useQueryClient()
   const path = { id: String(inference.id) }

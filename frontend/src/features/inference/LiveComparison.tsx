@@ -1,4 +1,4 @@
-/** What two versions answered to the same records, as replicas count it while it happens. */
+/** How the predictions of two versions for the same records compare, as counted by the replicas. */
 import { Box, Group, Progress, Stack, Text } from '@mantine/core'
 import type { EChartsCoreOption } from 'echarts/core'
 import { useMemo } from 'react'
@@ -42,7 +42,7 @@ export function LiveComparison({
               : 'It is stopped: these are its last figures.'}
         </Text>
       )}
-      {/* Less than half as strong would be too pale to read. */}
+      {/* Old figures are dimmed by colour, because at half opacity they would be too pale to read. */}
       <Stack gap="lg" {...(silent && { c: 'dimmed' })}>
         <Group gap={40} align="flex-start">
           <Stat
@@ -96,7 +96,7 @@ export function LiveComparison({
   )
 }
 
-/** '10.1% of 12,100 records'. */
+/** A share with its total, such as '10.1% of 12,100 records'. */
 function shareText({ records, compared }: Found): string {
   if (records === 0) return 'no records yet'
   return `${formatPercent(compared / records)} of ${plural(records, 'record')} received`
@@ -195,7 +195,7 @@ function Scores({ inference, found }: { inference: Inference; found: Found }) {
   )
 }
 
-/** The histogram's steps: where each begins and ends, and how many answers of each version are in it. */
+/** The bins of the histogram: where each begins and ends, and how many predictions of each version it has. */
 function stepsOf(one: readonly number[], other: readonly number[]) {
   const count = Math.max(one.length, other.length)
   return Array.from({ length: count }, (_, place) => ({

@@ -1,4 +1,4 @@
-/** The page of a form that puts models to work, for people who may only look. */
+/** Shown in place of a form that serves models to users who may only view. */
 import { Stack, Text } from '@mantine/core'
 import type { ReactNode } from 'react'
 

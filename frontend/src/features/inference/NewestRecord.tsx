@@ -1,4 +1,7 @@
-/** The newest record of the chosen input topic, and whether the chosen model could answer it: before anything starts. */
+/**
+ * The newest record of the chosen input topic, and whether the chosen model can answer it. Shown before anything
+ * starts.
+ */
 import { Alert, Button, Code, Group, Loader, Stack, Text } from '@mantine/core'
 import { useDebouncedValue } from '@mantine/hooks'
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
@@ -10,7 +13,7 @@ import { problemOf } from '~/lib/problem'
 
 const TYPING_STOPPED_MS = 400
 
-/** ``asked`` null: nothing is chosen yet that could be looked at. */
+/** ``asked`` is null until enough is chosen to check a record. */
 export function NewestRecord({ asked }: { asked: InputCheckWriteRequest | null }) {
   const [body] = useDebouncedValue(asked, TYPING_STOPPED_MS)
   const check = useQuery({

@@ -1,4 +1,4 @@
-/** The numbers of an inference at a glance, its replicas one by one, and where it reads and writes. */
+/** An inference at a glance: its figures, its replicas one by one, and where it reads and writes. */
 import { Code, Group, Stack, Text, Title } from '@mantine/core'
 import { Age } from '~/components/Age'
 import { InferenceLink, TopicLink } from '~/components/ButtonLink'
@@ -38,7 +38,7 @@ const GUARANTEES: Record<Inference['guarantee'], { name: string; meaning: string
 export function OverviewTab({ inference, points }: { inference: Inference; points: readonly RatePoint[] }) {
   const { stats } = inference
   const guarantee = GUARANTEES[inference.guarantee]
-  // Nobody has said a rate of zero.
+  // Without a running replica the rate is unknown rather than zero.
   const serves = inference.replica_stats.some(({ state }) => state === 'running')
   const { can } = useSession()
   return (
@@ -151,7 +151,7 @@ export function OverviewTab({ inference, points }: { inference: Inference; point
   )
 }
 
-/** Of what a count is: of all its life, and how much of that since it was started last, where that is less. */
+/** The period that a count covers: the life of the inference, and its last attempt if that counted less. */
 export function sinceText(
   { stats, attempt_counts }: Pick<Inference, 'stats' | 'attempt_counts'>,
   name: 'predicted' | 'dead_lettered',
@@ -162,7 +162,7 @@ export function sinceText(
     : `since it was created; ${formatCount(latest)} since its last start`
 }
 
-/** What the rate counts; and how much is read, where that is more. */
+/** The unit of the rate, with the rate of reading when that is higher. */
 function rateNote({ stats, limit }: Pick<Inference, 'stats' | 'limit'>): string {
   const answered = limit === null ? 'records answered' : 'records answered or sent up'
   // Both rates are rounded, so only a larger difference counts.
@@ -235,7 +235,7 @@ function Replicas({ inference }: { inference: Inference }) {
             { title: 'p99', right: true, cell: (report) => formatMilliseconds(report.p99_ms) },
             { title: 'Answered', right: true, cell: (report) => formatCount(report.predicted) },
             { title: 'Dead letters', right: true, cell: (report) => formatCount(report.dead_lettered) },
-            // Only windows have records that wait.
+            // Only samples that are windows have records that wait for their window to fill.
             inference.stats.warming_up > 0 && {
               title: 'Warming up',
               right: true,

@@ -1,4 +1,4 @@
-/** A small form that opens below a button of a page's head and changes one thing of what runs. */
+/** A small form below a button in a page's head. It changes one property of a running object. */
 import { Button, Group, Popover, Stack } from '@mantine/core'
 import type { ReactNode } from 'react'
 import { ProblemAlert } from '~/components/ProblemAlert'
@@ -6,15 +6,15 @@ import { ProblemAlert } from '~/components/ProblemAlert'
 interface Props {
   opened: boolean
   onOpened: (opened: boolean) => void
-  /** The button's icon and text; `onOpening` sets the fields to what is now. */
+  /** The icon and text of the button. `onOpening` sets the fields to the present values. */
   icon: ReactNode
   text: string
   onOpening: () => void
   submitText: string
   onSubmit: () => void
-  /** What the change came to; `reset` forgets it. */
+  /** The state of the request; `reset` forgets it. */
   change: { error: unknown; isPending: boolean; reset: () => void }
-  /** Whether there is something to send. */
+  /** Whether the form differs from what is set. */
   ready: boolean
   aside?: ReactNode
   children: ReactNode

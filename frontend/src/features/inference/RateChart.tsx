@@ -1,4 +1,4 @@
-/** Records a second and records waiting, while this page was open. */
+/** Records per second and waiting records since this page was opened. */
 import { Skeleton, Stack, Title } from '@mantine/core'
 import { RateLagChart, type RatePoint } from '~/components/charts/RateLagChart'
 import { SmallPrint } from '~/components/Dimmed'

@@ -1,4 +1,4 @@
-/** Real samples of the stream that trained the model, to choose one. */
+/** Chooses a real sample from the stream that trained the model. */
 import { Stack, Text, UnstyledButton } from '@mantine/core'
 import { StreamLink } from '~/components/ButtonLink'
 import { SmallPrint } from '~/components/Dimmed'

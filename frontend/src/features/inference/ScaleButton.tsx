@@ -1,4 +1,4 @@
-/** More or fewer replicas, without a stop. */
+/** Changes the number of replicas without a stop. */
 import { IconArrowsVertical } from '@tabler/icons-react'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
@@ -41,7 +41,7 @@ export function ScaleButton({ inference }: { inference: Inference }) {
       await queryClient.invalidateQueries(inferencesRetrieveOptions({ path }))
     },
   })
-  // What was asked for once can be taken back where it is not possible any more.
+  // Autoscaling that was set stays in the form, so that it can be turned off even where it is no longer possible.
   const clusters = useQuery({ ...clustersNamesListOptions(), enabled: opened && inference.cluster !== null })
   const cluster = clusters.data?.find((clusterName) => clusterName.id === inference.cluster)
   const possible = inference.cluster === null ? system.data?.launcher.autoscaling : cluster?.keda

@@ -1,4 +1,4 @@
-/** How samples are sent to an inference: a file of arrays, or records that the contract of its data set reads. */
+/** How to send samples to an inference: a file of arrays, or records that fit the contract of its data set. */
 import { Code, Stack } from '@mantine/core'
 import { SmallPrint } from '~/components/Dimmed'
 import type { Contract } from '~/lib/api'
@@ -12,7 +12,7 @@ export function SendHint({
 }: {
   topic: string
   contract: Contract | null
-  /** Of the records that the contract was learnt from. */
+  /** The ranges of the records from which the contract was learnt. */
   ranges: string
 }) {
   if (contract !== null) return <RecordHint topic={topic} contract={contract} ranges={ranges} />

@@ -1,4 +1,6 @@
-/** Which version of its result an inference serves: go over to another one, back, or follow; what replicas said of it. */
+/**
+ * The version that an inference serves: switch to another, back, or follow the result; with what replicas report of it.
+ */
 import { Button, Group, Select, Stack, Text, Title } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
@@ -140,7 +142,7 @@ function SwapDialog({ inference, onClose, onDone }: { inference: Inference; onCl
   )
 }
 
-/** '1 → 2', '2, 3 next to it'. */
+/** A change of version as text, such as '1 → 2' or '2, 3 next to it'. */
 function changeText({ from_version: from, version, challenger, limit }: SwapRecord): string {
   const more = [challenger === null ? '' : `${challenger} next to it`, limit === null ? '' : `limit ${limit}`]
   const said = [from === version ? `${version}` : `${from ?? '?'} → ${version}`, ...more].filter(Boolean)

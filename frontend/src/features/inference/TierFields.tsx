@@ -1,4 +1,4 @@
-/** What a tier hands up, and where to: for inferences of sub-models that have one above them. */
+/** The limit of a tier and the topic that it hands records up to. Shown for sub-models that have one above them. */
 import { Group, Stack, TextInput } from '@mantine/core'
 import type { UseFormReturnType } from '@mantine/form'
 import { ResultLink } from '~/components/ButtonLink'
@@ -13,7 +13,7 @@ export function TierFields({
 }: {
   form: UseFormReturnType<DeployForm>
   upper: string
-  /** By the curves of its training. */
+  /** The limit proposed from the curves of the training. */
   proposed: number | '' | undefined
 }) {
   const { result } = form.values

@@ -1,4 +1,4 @@
-/** The topics that an inference, or a chain of them, reads and answers on, with those that there are to choose from. */
+/** The input and output topic of an inference or a chain, with suggestions of existing topics. */
 import { Autocomplete, type AutocompleteProps, SimpleGrid } from '@mantine/core'
 import { useDebouncedValue } from '@mantine/hooks'
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
@@ -15,7 +15,7 @@ export function TopicFields(props: { input: AutocompleteProps; output: Autocompl
   )
 }
 
-/** A topic's name: one that is there, or a new one. */
+/** The name of an existing topic or a new one. */
 function TopicField(props: AutocompleteProps) {
   const [search] = useDebouncedValue(props.value ?? '', 200)
   const topics = useQuery({

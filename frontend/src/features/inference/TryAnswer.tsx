@@ -1,4 +1,4 @@
-/** One try: what the model said as bars or numbers, how long it took, and the way of the record. */
+/** The result of one try: the prediction as bars or numbers, how long it took, and the way of the record. */
 import { Alert, Code, Group, Stack, Text, Title } from '@mantine/core'
 import { IconAlertTriangle, IconHourglass } from '@tabler/icons-react'
 import { InferenceLink, ResultLink, TopicLink } from '~/components/ButtonLink'
@@ -11,7 +11,7 @@ import { stageText } from './LetterRow'
 import classes from './Try.module.css'
 import type { TryEntry } from './tries'
 
-/** More bars than this say nothing: the likeliest are shown. */
+/** The most bars shown; beyond them only the likeliest classes are of interest. */
 const MAX_BARS = 20
 const MAX_NUMBERS = 40
 
@@ -157,7 +157,7 @@ function Bars({ all, best }: { all: readonly Class[]; best: Class }) {
   )
 }
 
-/** Which replica read a record, where it is not known which of several. */
+/** Who read a record, when it is not known which of several replicas. */
 function readerOf({ replicas }: Pick<Try, 'replicas'>): string {
   if (replicas === 0) return 'an external worker'
   return replicas === 1 ? 'the replica or an external worker' : `one of ${plural(replicas, 'replica')}`

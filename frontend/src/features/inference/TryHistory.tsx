@@ -1,4 +1,4 @@
-/** The tries of this session: look again, send again. */
+/** The tries of this session, to view or send again. */
 import { Button, Group, Stack, Text, Title, VisuallyHidden } from '@mantine/core'
 import { Age } from '~/components/Age'
 import { RowTable } from '~/components/RowTable'

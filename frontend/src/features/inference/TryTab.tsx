@@ -1,4 +1,4 @@
-/** Try it: one sample, drawn, picked or pasted, goes through Kafka and back; what the model says and the way it went. */
+/** Sends one drawn, picked or pasted sample through Kafka and shows the prediction and the way that it went. */
 
 import { Alert, Box, Button, Group, SegmentedControl, SimpleGrid, Skeleton, Stack, Text, Title } from '@mantine/core'
 import { IconSend } from '@tabler/icons-react'
@@ -86,7 +86,7 @@ function TryPanel({ inference, source }: { inference: Inference; source: SampleS
       sample: what.sample,
       ...(what.shape ? { shape: what.shape } : {}),
       timeout_seconds: timeout === '' ? 10 : timeout,
-      // A picture as an answer has more numbers than a page bears.
+      // Predictions are cut, because an image has more values than a page can show.
       max_values: MAX_VALUES,
     }
     const entry = { at: new Date(), sample: what.sample, shape: what.shape, shown: what.shown, truth: what.truth }
@@ -225,7 +225,7 @@ function chosenOf(
 ): Chosen | null {
   if (mode === 'draw') {
     if (!drawn || !source.drawable) return null
-    // A flat shape that is drawn as a square goes out flat.
+    // A sample that the model takes as a flat vector is drawn as a square and sent flat.
     return { sample: drawn.values, shape: source.declared ?? source.drawable, shown: drawn, truth: null }
   }
   if (mode === 'sample') {
@@ -237,7 +237,7 @@ function chosenOf(
   return { sample: pasted, shape: known, shown: null, truth: null }
 }
 
-/** The value of ``text``; undefined while it is not JSON. */
+/** The value of ``text`` as JSON; undefined while it is not valid JSON. */
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)

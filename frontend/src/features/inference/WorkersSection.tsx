@@ -1,4 +1,6 @@
-/** Machines elsewhere that serve an inference: what to type there, and the tokens that let them. For who may edit. */
+/**
+ * External workers of an inference: the command to type on their machine, and the tokens that admit them. For editors.
+ */
 import { Alert, Code, Group, Stack, Text } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'

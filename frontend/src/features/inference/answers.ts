@@ -1,24 +1,24 @@
-/** What a model answered, as something to show: classes with probabilities, or plain numbers. */
+/** Reads the answer of a model as classes with probabilities, or as plain numbers. */
 
 export interface Class {
   index: number
   label: string
-  /** What the model said. */
+  /** The value as the model gave it. */
   value: number
-  /** From 0 to 1. */
+  /** The probability, from 0 to 1. */
   share: number
 }
 
-/** Nested answers are shown by their beginning. */
+/** The most characters shown of an answer. */
 const MAX_TEXT = 10_000
 
 export type Reading =
-  /** ``softmax``: the model gave scores, which were turned into probabilities here. */
+  /** ``softmax``: whether the model gave scores that were turned into probabilities here. */
   | { kind: 'classes'; classes: Class[]; best: Class; softmax: boolean }
   | { kind: 'numbers'; numbers: { label: string; value: number | null }[] }
   | { kind: 'other'; text: string }
 
-/** Read ``values`` of an answer. Labels, or numbers that sum up to one, make it a choice between classes. */
+/** Read the ``values`` of an answer. Labels, or numbers that sum to one, mean a choice between classes. */
 export function readAnswer(values: unknown, labels: readonly string[] | null): Reading {
   if (!Array.isArray(values) || !values.every((value) => value === null || typeof value === 'number')) {
     const text = JSON.stringify(values) ?? ''
@@ -41,7 +41,7 @@ export function readAnswer(values: unknown, labels: readonly string[] | null): R
   }
 }
 
-/** One number for two classes says how much it is the second one, as a probability or as a score. */
+/** One number for two classes is the probability or the score of the second class. */
 function ofOne(labels: readonly string[] | null): string {
   if (labels?.length === 2) return `from ${labels[0]} (low) to ${labels[1]} (high)`
   return labels?.[0] ?? 'value'
@@ -59,7 +59,7 @@ export function softmax(scores: readonly number[]): number[] {
   return powers.map((power) => power / sum)
 }
 
-/** The answer in a few words, for a list of tries. */
+/** The prediction in a few words, for the list of tries. */
 export function shortAnswer(reading: Reading): string {
   switch (reading.kind) {
     case 'classes':

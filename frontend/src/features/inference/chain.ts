@@ -1,4 +1,4 @@
-/** A whole chain put into service at once: the form's values, the request, words. */
+/** The form that serves a whole chain: its values, its request and its sentences. */
 import type { ChainProposal, ChainWriteRequest, InputCheckWriteRequest, TierProposal } from '~/lib/api'
 import { curlCall, type Equivalents, pythonCall, shellQuote } from '~/lib/equivalents'
 import { plural } from '~/lib/format'
@@ -8,29 +8,29 @@ export interface TierValues {
   result: number
   model_name: string
   replicas: number | ''
-  /** Null: of the top, which answers all that comes to it; '' where a person has to choose. */
+  /** The limit of the tier. Null at the top, which answers every record; '' until the user chooses one. */
   limit: number | '' | null
-  /** Empty at the top. */
+  /** The topic that records are handed up to; empty at the top. */
   upper_topic: string
-  /** Empty: the platform's own, as the cluster that is null. */
+  /** The brokers of the upper topic; empty for the platform's own. */
   upper_bootstrap_servers: string
   output_bootstrap_servers: string
-  /** Its id. */
+  /** The id of another cluster; null for the platform's own. */
   cluster: string | null
-  /** Of each replica. */
+  /** GPUs of each replica. */
   gpu: number | ''
 }
 
 export interface ChainForm {
   input_topic: string
-  /** Of the lowest tier; see ``DeployForm``. */
+  /** Where the lowest tier begins to read; see ``DeployForm``. */
   start: string
   output_topic: string
-  /** From below. */
+  /** The tiers of the chain, the lowest first. */
   tiers: TierValues[]
 }
 
-/** What the form begins with: as proposed, but for ``limits`` that were chosen before. */
+/** The proposed values, except for ``limits`` that the user has chosen. */
 export function valuesOf(proposal: ChainProposal, limits: readonly (number | undefined)[]): ChainForm {
   const limitOf = (tier: TierProposal, place: number) => (tier.upper_topic ? (limits[place] ?? tier.limit ?? '') : null)
   return {
@@ -51,7 +51,7 @@ export function valuesOf(proposal: ChainProposal, limits: readonly (number | und
   }
 }
 
-/** '0.8,,0.9' -> [0.8, undefined, 0.9]. */
+/** Reads limits from an address: '0.8,,0.9' -> [0.8, undefined, 0.9]. */
 export function limitsOf(text: string | undefined): (number | undefined)[] {
   return (text ?? '').split(',').map((part) => {
     const limit = Number(part)
@@ -78,12 +78,12 @@ export function chainRequest(result: number, form: ChainForm): ChainWriteRequest
   }
 }
 
-/** What to look at in the input topic before: as the lowest tier would read it. */
+/** The request that checks a record of the input topic, as the lowest tier would read it. */
 export function chainCheckOf({ input_topic, tiers: [lowest] }: ChainForm): InputCheckWriteRequest | null {
   return lowest && topicProblem(input_topic) === null ? { result: lowest.result, input_topic } : null
 }
 
-/** Options of the command that are of single tiers, by their sub-models' names. */
+/** The options of the command that hold one value per tier, by the name of the sub-model. */
 const OF_TIERS = ['replicas', 'upper_bootstrap_servers', 'output_bootstrap_servers', 'cluster', 'gpu'] as const
 
 export function chainEquivalents(request: ChainWriteRequest, form: ChainForm): Equivalents {
@@ -108,7 +108,7 @@ export function chainEquivalents(request: ChainWriteRequest, form: ChainForm): E
   }
 }
 
-/** What pressing the button does. */
+/** Says what pressing the button does. */
 export function chainSentence({ input_topic, start, output_topic, tiers }: ChainForm): string {
   const steps = tiers.map(({ model_name, limit, upper_topic }) =>
     limit === null

@@ -1,4 +1,4 @@
-/** Two versions side by side, in words: what a comparison found so far, what its rule will decide, what became of it. */
+/** A comparison of two versions in words: what it found so far, what its rule will decide, how it ended. */
 import type {
   CanaryWriteRequest,
   ChallengeEnd,
@@ -14,13 +14,13 @@ import { startProblem } from './deploy'
 
 export type Kind = 'canary' | 'shadow'
 
-/** Shares are in percent here, as people say them. */
+/** The values of the form. Shares are in percent. */
 export interface ChallengeForm {
   version: string | null
   share: number | string
-  /** '' for the one that the API chooses. */
+  /** The output topic of a shadow; '' lets the API choose one. */
   output_topic: string
-  /** Of a shadow; see ``DeployForm``. */
+  /** Where a shadow begins to read; see ``DeployForm``. */
   start: string
   labelled: boolean
   keyed: boolean
@@ -39,7 +39,7 @@ export const FIRST_CHALLENGE: ChallengeForm = {
   rule: { metric: 'agreement', at_least: 95, records: 1000 },
 }
 
-/** The form of a canary that runs, to change it. */
+/** The form's values for changing the running canary. */
 export function challengeFormOf({ challenger }: Pick<Inference, 'challenger'>): ChallengeForm {
   if (challenger === null) return FIRST_CHALLENGE
   const { version, share, labelled, rule } = challenger
@@ -57,7 +57,7 @@ function percentOf(share: number): number {
   return Math.round(share * 1e6) / 1e4
 }
 
-/** What the platform would refuse as well, said before it is asked; by field. */
+/** Errors by field, found before sending. The rules are those of the API. */
 export function checkChallenge(form: ChallengeForm, kind: Kind): Record<string, string> {
   const problems: Record<string, string> = {}
   if (form.version === null) problems.version = 'Choose a version'
@@ -79,7 +79,7 @@ function isWithin(value: number | string, least: number, most: number): boolean 
   return typeof value === 'number' && value >= least && value <= most
 }
 
-/** What is sent; ``form`` has been checked. */
+/** The request of a canary. ``form`` has passed ``checkChallenge``. */
 export function canaryRequest(form: ChallengeForm): CanaryWriteRequest {
   return { ...sharedRequest(form), share: fractionOf(form.share), keyed: form.keyed }
 }
@@ -97,7 +97,7 @@ function sharedRequest(form: ChallengeForm) {
   return { version: Number(form.version), labelled: form.labelled, rule: form.decides ? ruleOf(form) : null }
 }
 
-/** The rule that the form holds, whether it is to decide or not. */
+/** The rule in the form, whether or not it is to decide. */
 export function ruleOf({ rule }: ChallengeForm): ChallengeRule {
   return { metric: rule.metric, at_least: fractionOf(rule.at_least), records: Number(rule.records) }
 }
@@ -106,7 +106,7 @@ function fractionOf(percent: number | string): number {
   return Number((Number(percent) / 100).toPrecision(12))
 }
 
-/** The same without the page. */
+/** The comparison as a command, as Python and as curl. */
 export function challengeEquivalents(inference: number, kind: Kind, form: ChallengeForm): Equivalents {
   const body = kind === 'canary' ? canaryRequest(form) : shadowRequest(form)
   const { version, rule, ...more } = body
@@ -132,17 +132,17 @@ export function challengeEquivalents(inference: number, kind: Kind, form: Challe
   }
 }
 
-/** The share of records that a version got right; null while there are no labels. */
+/** The share of labelled records that a version predicted correctly; null while there are none. */
 export function accuracyOf({ correct, labelled }: Pick<Compared, 'correct' | 'labelled'>): number | null {
   return labelled === 0 ? null : correct / labelled
 }
 
-/** The share of records on which both agree; null while none was compared. */
+/** The share of compared records with equal predictions; null while there are none. */
 export function agreementOf({ agreed, compared }: Pick<LiveComparison, 'agreed' | 'compared'>): number | null {
   return compared === 0 ? null : agreed / compared
 }
 
-/** 'agreed on 95.0% of the records' and the like: what a rule asks for. */
+/** What a rule requires, as a sentence. */
 export function ruleText({ metric, at_least, records }: ChallengeRule, version: number | string): string {
   const after = `After ${formatExact(records)} ${metric === 'accuracy' ? 'labelled records' : 'records'} that both answered, version ${version}`
   if (metric === 'agreement')
@@ -157,10 +157,10 @@ export function ruleText({ metric, at_least, records }: ChallengeRule, version: 
 }
 
 export interface RuleProgress {
-  /** How many of the rule's records there are. */
+  /** How many of the required records there are. */
   done: number
   records: number
-  /** What it would decide by what there is now; null while there is nothing. */
+  /** Whether the rule would promote the challenger now; null while nothing is known. */
   promotes: boolean | null
 }
 
@@ -172,19 +172,22 @@ export function ruleProgress(rule: ChallengeRule, found: LiveComparison): RulePr
   return {
     done: Math.min(rule.metric === 'agreement' ? found.compared : found.challenger.labelled, rule.records),
     records: rule.records,
-    // A difference that is as large as was asked for is a little less in binary.
+    // The tolerance accepts a difference that equals the requirement but is slightly less in binary.
     promotes: value === null ? null : value >= rule.at_least - 1e-9,
   }
 }
 
-/** 'Version 2, a canary next to version 1, was promoted by maria 3 min ago'; the reason where there is one. */
+/**
+ * How a comparison ended: 'Version 2, a canary next to version 1, was promoted by maria 3 min ago', with the reason if
+ * any.
+ */
 export function endText({ version, champion, kind, promoted, by, why, at }: ChallengeEnd, now: number): string {
   const who = by === 'system' ? 'by the platform' : `by ${by}`
   const what = `Version ${version}, a ${kind} next to version ${champion}, was ${promoted ? 'promoted' : 'dropped'}`
   return `${what} ${who} ${formatAge(at, now)}${why === '' ? '.' : `: ${why}.`}`
 }
 
-/** 'the same answer to 97.2% of 1,234 records'; '' where nothing was compared. */
+/** The agreement so far: 'equal predictions for 97.2% of 1,234 records'; '' when nothing was compared. */
 export function foundText(found: LiveComparison): string {
   const agreement = agreementOf(found)
   return agreement === null
@@ -192,12 +195,12 @@ export function foundText(found: LiveComparison): string {
     : `equal predictions for ${formatPercent(agreement)} of ${formatExact(found.compared)} records`
 }
 
-/** When one of an inference's replicas spoke last; null before the first one did. */
+/** The time of the newest report of any replica; null before the first. */
 export function lastHeard({ replica_stats: stats }: Pick<Inference, 'replica_stats'>): string | null {
   return stats.map((report) => report.updated_at).reduce<string | null>((a, b) => (a === null || a < b ? b : a), null)
 }
 
-/** 'canary: version 2', 'shadow of 3'; '' for an inference that compares nothing. */
+/** A label such as 'canary: version 2' or 'shadow of 3'; '' for an inference that compares nothing. */
 export function challengeLabel({ challenger, shadow_of }: Pick<Inference, 'challenger' | 'shadow_of'>): string {
   if (shadow_of !== null) return `shadow of ${shadow_of}`
   return challenger === null ? '' : `canary: version ${challenger.version}`

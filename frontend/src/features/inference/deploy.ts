@@ -1,4 +1,4 @@
-/** What the form of a new inference means: suggestions, checks before sending, the request, one sentence. */
+/** The form of a new inference: suggestions, checks before sending, the request and its sentence. */
 import type { Inference, InferenceWriteRequest, InputCheckWriteRequest, Visualization } from '~/lib/api'
 import { datasetOf } from '~/lib/datasets'
 import { curlCall, type Equivalents, pythonCall, shellQuote } from '~/lib/equivalents'
@@ -6,10 +6,10 @@ import { plural } from '~/lib/format'
 
 export type InputFormat = Inference['input_format']
 
-/** How samples are written, where the platform knows it. */
+/** The format of the samples, where the platform knows it. */
 export type FoundFormat = Pick<Inference, 'input_format' | 'input_config'>
 
-/** What of a tier is suggested by those of its chain that are served, for the tier of ``result``. */
+/** The topics and limit suggested for the tier of ``result``, so that it fits the served tiers of its chain. */
 export interface Suggestion {
   result: number
   input_topic: string
@@ -21,35 +21,35 @@ export const SUGGESTED = ['input_topic', 'output_topic', 'upper_topic', 'limit']
 
 export interface DeployForm {
   result: string | null
-  /** Of the result; null: whichever is current. */
+  /** The number of the result's version; null for the current one. */
   version: number | null
   input_topic: string
   output_topic: string
-  /** 'beginning', 'now', an offset or a time: where a group without a position begins. */
+  /** Where a group without committed offsets begins: 'beginning', 'now', an offset or a time. */
   start: string
   replicas: number
-  /** The lag chooses between replicas and this; empty: it does not. */
+  /** The most replicas that autoscaling by lag may start; empty turns it off. */
   max_replicas: number | ''
-  /** Read as the stream that trained the model was written. */
+  /** Whether input is read in the format of the stream that trained the model. */
   as_stream: boolean
   input_format: InputFormat
-  /** JSON. */
+  /** The configuration of the input format, as JSON. */
   input_config: string
-  /** Columns and fields of a data set's contract that answers carry. */
+  /** Columns and fields of the contract that predictions copy from their records. */
   include: string[]
   output_bootstrap_servers: string
-  /** Of a tier: what is less sure than the limit goes there; both or none. */
+  /** For a tier: records below the limit go to this topic. Both are set or neither. */
   upper_topic: string
   limit: number | ''
   upper_bootstrap_servers: string
-  /** The time that answers carry: of their record, or of their writing. */
+  /** The time of predictions: that of their record, or the time of writing. */
   output_timestamps: Inference['output_timestamps']
   gpu: number
-  /** Id of another cluster; null: the platform's own. */
+  /** The id of another cluster; null for the platform's own. */
   cluster: string | null
-  /** JSON; empty: none. */
+  /** The configuration of the live view, as JSON; empty for none. */
   visualization: string
-  /** What was filled in last, so that it can follow the result; a draft keeps it. */
+  /** The last suggestion filled in. A field that still equals it follows the result; drafts keep it. */
   suggested: Suggestion | null
 }
 
@@ -76,7 +76,7 @@ export const EMPTY_FORM: DeployForm = {
   suggested: null,
 }
 
-/** 'My digits (2)' -> 'my-digits-2': what Kafka takes as a part of a topic's name. */
+/** The part of a topic's name made from a name: 'My digits (2)' -> 'my-digits-2'. */
 export function topicPart(name: string): string {
   const cleaned = name
     .toLowerCase()
@@ -101,7 +101,7 @@ export function topicProblem(topic: string): string | null {
   return null
 }
 
-/** Messages by field; the same rules as the API's, which has the last word. */
+/** Errors by field. The rules are those of the API, which has the last word. */
 export function checkForm(form: DeployForm): Partial<Record<keyof DeployForm, string>> {
   const problems: Partial<Record<keyof DeployForm, string>> = {}
   const note = (field: keyof DeployForm, message: string | null) => {
@@ -138,7 +138,7 @@ export function startProblem(start: string): string | null {
   return isTime ? null : 'beginning, now, an offset such as 1200, or a time such as 2026-01-31T12:30:00Z'
 }
 
-/** Where the records that it answers begin. */
+/** A phrase that says where reading begins. */
 export function startText(start: string): string {
   if (start === 'beginning') return 'from its first record'
   if (start === 'now') return 'from now on'
@@ -157,7 +157,7 @@ export function parseObject(text: string): Record<string, unknown> | null {
   }
 }
 
-/** The request; only what differs from the API's own defaults is in it. */
+/** The request, with only the values that differ from the API's defaults. */
 export function requestOf(form: DeployForm): InferenceWriteRequest {
   const visualization = parseObject(form.visualization)
   return {
@@ -182,7 +182,7 @@ export function requestOf(form: DeployForm): InferenceWriteRequest {
   }
 }
 
-/** What to look at in the input topic before; null while that is not known. */
+/** The request that checks a record of the input topic; null while the form is incomplete. */
 export function checkOf(form: DeployForm): InputCheckWriteRequest | null {
   const problems = checkForm(form)
   if (problems.result || problems.input_topic || problems.input_config) return null
@@ -196,7 +196,7 @@ export function checkOf(form: DeployForm): InputCheckWriteRequest | null {
   }
 }
 
-/** What the command calls otherwise. */
+/** Options of the command whose names differ from the fields. */
 const OPTIONS: Record<string, string> = { input_topic: 'input', output_topic: 'output' }
 
 export function equivalentsOf(form: DeployForm): Equivalents {
@@ -214,7 +214,7 @@ export function equivalentsOf(form: DeployForm): Equivalents {
   }
 }
 
-/** What the field that names what answers carry says of itself, where an inference is made and where it runs. */
+/** The texts of the field for included values, shared by the form and the running inference. */
 export const INCLUDE_FIELD = {
   label: 'Predictions include',
   description:
@@ -230,7 +230,7 @@ export function includeEquivalents(id: number, include: string[]): Equivalents {
   }
 }
 
-/** 'RAW uint8, 8 8'; of a data set its contract. */
+/** The format as text, such as 'RAW uint8, 8 8'; for a data set, its contract. */
 export function formatText(format: string, config: Record<string, unknown>): string {
   const origin = datasetOf(config)
   if (origin) return `${format} by the contract of ${origin.name}, version ${origin.version}`
@@ -238,7 +238,7 @@ export function formatText(format: string, config: Record<string, unknown>): str
   return parts.length > 0 ? `${format}, ${parts.join(', ')}` : format
 }
 
-/** What pressing the button does. */
+/** Says what pressing the button does. */
 export function sentence(form: DeployForm, modelName: string, found: FoundFormat | undefined): string {
   const config = form.as_stream ? (found?.input_config ?? {}) : (parseObject(form.input_config) ?? {})
   const format = formatText(form.as_stream ? (found?.input_format ?? 'the same format') : form.input_format, config)
@@ -262,14 +262,14 @@ export function sentence(form: DeployForm, modelName: string, found: FoundFormat
   )
 }
 
-/** '3', or '2 to 6, as the lag asks'. */
+/** The number of replicas as text: '3', or '2 to 6, depending on the lag'. */
 export function scaleText(inference: Pick<Inference, 'replicas' | 'max_replicas'>): string {
   const { replicas, max_replicas } = inference
   if (replicas === 0) return 'none here: external workers serve it'
   return max_replicas === null ? String(replicas) : `${replicas} to ${max_replicas}, depending on the lag`
 }
 
-/** How many replicas have work: each partition is read by one of them. */
+/** Says how many replicas have work, because each partition is read by one replica. */
 export function partitionNote(replicas: number, topic: string, partitions: number | null): string {
   if (partitions === null)
     return `${topic || 'The topic'} does not exist yet: it will be created with ${plural(replicas, 'partition')}.`
@@ -280,7 +280,10 @@ export function partitionNote(replicas: number, topic: string, partitions: numbe
   return `${topic} has ${plural(partitions, 'partition')}, shared by ${plural(replicas, 'replica')}.`
 }
 
-/** What answers can carry of the records of a data set: its columns and fields, and what every record has. */
+/**
+ * What predictions can copy from the records of a data set: its columns and fields, and what every record has. Null
+ * without a contract.
+ */
 export function includable(config: Record<string, unknown> | undefined): string[] | null {
   const contract = config?.contract as { columns?: { name: string }[]; fields?: { path: string[] }[] } | undefined
   if (!contract) return null

@@ -1,13 +1,15 @@
-/** The last day of an inference as its charts draw it: silence as a gap, and where something else began to answer. */
+/**
+ * The last day of an inference as its charts draw it, with gaps for silence and marks for new attempts and revisions.
+ */
 import type { HistoryStep, ServingHistory } from '~/lib/api'
 import { plural } from '~/lib/format'
 
 export type Curve = 'rate' | 'lag' | 'p50_ms' | 'p99_ms' | 'confidence' | 'dead_lettered' | 'sent_up'
 
-/** Milliseconds since 1970, and the value; null interrupts the line. */
+/** Time in milliseconds since 1970, and the value. A null interrupts the line. */
 export type CurvePoint = [at: number, value: number | null]
 
-/** A point for each step, and between steps with silence in between a null, so that no line bridges it. */
+/** A point for each step. A null between steps with silence in between keeps the line from bridging it. */
 export function curveOf({ steps, step_minutes }: ServingHistory, name: Curve): CurvePoint[] {
   const step = step_minutes * 60_000
   return steps.flatMap((historyStep, index): CurvePoint[] => {
@@ -19,8 +21,9 @@ export function curveOf({ steps, step_minutes }: ServingHistory, name: Curve): C
 }
 
 /**
- * The same for bars. The chart makes room for half a bar at both ends of its axis, and takes the distance of points for the
- * bar's width, so a lone bar would widen the axis to two days: a step without a bar follows.
+ * The points of ``curveOf`` for bars, with an empty step at the end. The chart takes the distance of points as the
+ * width of a bar, and leaves half a bar at both ends of the axis. A single bar would therefore widen the axis to two
+ * days.
  */
 export function barsOf(found: ServingHistory, name: Curve): CurvePoint[] {
   const points = curveOf(found, name)
@@ -28,7 +31,7 @@ export function barsOf(found: ServingHistory, name: Curve): CurvePoint[] {
   return last ? [...points, [last[0] + found.step_minutes * 60_000, null]] : points
 }
 
-/** Where another attempt or revision began to answer: 'attempt 2', 'revision 3'. */
+/** Marks where another attempt or revision began to answer: 'attempt 2', 'revision 3'. */
 export function marksOf(steps: readonly HistoryStep[]): { at: number; text: string }[] {
   return steps.flatMap((step, index) => {
     const before = steps[index - 1]
@@ -39,12 +42,12 @@ export function marksOf(steps: readonly HistoryStep[]): { at: number; text: stri
   })
 }
 
-/** Whether any answer was a choice between classes, so that there is a confidence to draw. */
+/** Whether any answer was a choice between classes, which has a confidence. */
 export function hasConfidence({ steps }: ServingHistory): boolean {
   return steps.some((step) => step.confidence !== null)
 }
 
-/** What the day held, in one sentence for those who do not see the picture. */
+/** The day in one sentence for screen readers. */
 export function daySummary({ steps }: ServingHistory): string {
   const sum = (name: 'predicted' | 'dead_lettered' | 'restarts') => steps.reduce((all, step) => all + step[name], 0)
   const restarts = sum('restarts')

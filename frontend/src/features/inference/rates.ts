@@ -1,19 +1,19 @@
-/** How fast inferences answered while this page was open: a few minutes of what replicas reported, kept in memory. */
+/** The rates of inferences since the page was loaded: a few minutes of replicas' reports, kept in memory. */
 import type { RatePoint } from '~/components/charts/RateLagChart'
 
-/** Replicas report every two seconds: ten minutes. */
+/** The most points kept: ten minutes of reports, one every two seconds. */
 export const MAX_POINTS = 300
-/** Reports of several replicas that come together are one point. */
+/** Reports of several replicas within this time become one point. */
 const MERGE_MS = 1_000
-/** A replica that said nothing for so long is not counted any more. */
+/** A replica that has been silent for this long no longer counts. */
 const SILENT_MS = 10_000
 
 export class RateHistory {
   private readonly latest = new Map<number, RatePoint>()
-  /** Of all replicas together. */
+  /** The points, summed over all replicas. */
   private kept: RatePoint[] = []
 
-  /** Take in what a replica said; returns all points, a new list. */
+  /** Add a replica's report; returns all points as a new list. */
   add(replica: number, report: RatePoint): readonly RatePoint[] {
     this.latest.set(replica, report)
     const now = report.at
@@ -27,7 +27,7 @@ export class RateHistory {
     }
     const last = this.kept.at(-1)
     if (last && now - last.at < MERGE_MS) {
-      // A merged point keeps its first moment, otherwise a stream of reports would move it on forever.
+      // A merged point keeps its first time, otherwise a stream of reports would move it on forever.
       this.kept = [...this.kept.slice(0, -1), { ...point, at: last.at }]
     } else {
       const gap = last && now - last.at > SILENT_MS ? [{ at: last.at + 1, rate: null, lag: null }] : []
@@ -44,7 +44,7 @@ export class RateHistory {
 const histories = new Map<number, RateHistory>()
 const MAX_INFERENCES = 20
 
-/** The history of one inference; those looked at longest ago are forgotten. */
+/** The history of one inference. The histories unused for longest are forgotten. */
 export function historyOf(inference: number): RateHistory {
   const found = histories.get(inference) ?? new RateHistory()
   histories.delete(inference)
@@ -54,7 +54,7 @@ export function historyOf(inference: number): RateHistory {
   return found
 }
 
-/** The report inside an event of the topic ``inferences``; null for other events. */
+/** The report in an event of the topic ``inferences``; null for other events. */
 export function reportOf(
   data: Record<string, unknown>,
 ): { inference: number; replica: number; report: RatePoint } | null {

@@ -13,9 +13,9 @@ export const TABS = ['overview', 'try', 'compare', 'letters', 'logs', 'settings'
 
 export interface InferenceSearch {
   tab?: (typeof TABS)[number] | undefined
-  /** Of the log that is shown. */
+  /** The number of the replica whose log is shown. */
   replica?: number | undefined
-  /** Dead letters older than this. */
+  /** The cursor of a page of dead letters: those older than it are shown. */
   before?: string | undefined
 }
 
@@ -37,7 +37,7 @@ export const inferenceRoutes = [
       search: Record<string, unknown>,
     ): { result?: number | undefined; version?: number | undefined } => ({
       result: idOf(search.result),
-      // Of that result; without it whichever is current.
+      // The number of the result's version; the current one if missing.
       version: idOf(search.version),
     }),
     component: lazyRouteComponent(() => import('./InferenceNewPage'), 'InferenceNewPage'),
@@ -48,9 +48,9 @@ export const inferenceRoutes = [
     validateSearch: (
       search: Record<string, unknown>,
     ): { result?: number | undefined; limits?: string | undefined } => ({
-      // Of any sub-model of the chain.
+      // The id of the result of any sub-model of the chain.
       result: idOf(search.result),
-      // From below, by commas; an empty one is as proposed.
+      // Limits joined by commas, the lowest tier first. An empty one is as proposed.
       limits: typeof search.limits === 'number' ? String(search.limits) : textOf(search.limits),
     }),
     component: lazyRouteComponent(() => import('./ChainNewPage'), 'ChainNewPage'),

@@ -1,27 +1,27 @@
-/** Tiers of distributed models as inferences: what they read, what leaves there, what goes up. */
+/** Tiers of distributed models as inferences: what they read, answer and hand up. */
 import type { ChainProposal, Inference, Report, ResultRow } from '~/lib/api'
 import { curlCall, type Equivalents } from '~/lib/equivalents'
 import { plural } from '~/lib/format'
 import type { FoundFormat, Suggestion } from './deploy'
 
-/** Whether an inference of the result may hand up what it is not sure of. */
+/** Whether an inference of this result can hand up records of which it is not sure. */
 export function handsUp(result: Pick<ResultRow, 'tier' | 'leader'> | undefined): boolean {
   return result?.tier != null && result.leader !== null
 }
 
-/** Whether an inference of the result reads what the tier below hands up. */
+/** Whether an inference of this result reads what the tier below hands up. */
 export function isUpper(result: Pick<ResultRow, 'tier'> | undefined): boolean {
   return (result?.tier ?? 0) > 0
 }
 
-/** How an upper tier's samples are written: what the one below hands up is float32, in the shape of this one's input. */
+/** The input format of an upper tier: the tier below hands up float32 in the shape of the upper model's input. */
 export function upperFormat({ inputs }: Partial<Pick<Report, 'inputs'>>): FoundFormat {
   const sizes = inputs?.[0]?.shape.slice(1) ?? []
   const shape = sizes.length > 0 && !sizes.includes(null) ? { data_reshape: sizes.join(' ') } : {}
   return { input_format: 'RAW', input_config: { data_type: 'float32', ...shape } }
 }
 
-/** What a proposal says of the tier of a result. */
+/** The suggestion for the tier of a result, taken from the proposal for its chain. */
 export function suggestionOf(proposal: ChainProposal | undefined, result: number): Suggestion | undefined {
   const tier = proposal?.tiers.find((tierProposal) => tierProposal.result === result)
   if (!proposal || !tier) return undefined
@@ -29,12 +29,12 @@ export function suggestionOf(proposal: ChainProposal | undefined, result: number
   return { result, input_topic, output_topic: proposal.output_topic, upper_topic, limit: limit ?? '' }
 }
 
-/** The share of what came that left at a tier, since it decides by its limit; null where nothing came or none is set. */
+/** The share of records answered at this tier since its limit was set; null without a limit or without records. */
 export function leftHere({ exits }: Pick<Inference, 'exits'>): number | null {
   return exits && exits.predicted > 0 ? 1 - exits.sent_up / exits.predicted : null
 }
 
-/** 'limit 0.8, of 1,200 records'. */
+/** The limit and the records counted since it was set: 'limit 0.8, of 1,200 records since it was set'. */
 export function exitsText({ exits }: Pick<Inference, 'exits'>): string {
   if (!exits) return ''
   if (exits.predicted === 0) return `limit ${exits.limit}, no records since it was set`

@@ -1,4 +1,4 @@
-/** The tries of this session, by inference; kept while the page is loaded, the oldest forgotten. */
+/** The tries of this session by inference. They are kept while the page is loaded; the oldest are forgotten. */
 import { useCallback, useSyncExternalStore } from 'react'
 import type { SampleData } from '~/components/SampleView'
 import type { Try } from '~/lib/api'
@@ -7,12 +7,12 @@ import type { Problem } from '~/lib/problem'
 export interface TryEntry {
   number: number
   at: Date
-  /** What was sent: the request's ``sample`` and ``shape``, to send it again. */
+  /** The ``sample`` and ``shape`` of the request, to send it again. */
   sample: unknown
   shape: number[] | null
-  /** To show it. */
+  /** The sample as the page draws it. */
   shown: SampleData | null
-  /** What a training sample really is, where it is known. */
+  /** The true label of a training sample, where known. */
   truth: string | null
   answer: Try | null
   problem: Problem | null

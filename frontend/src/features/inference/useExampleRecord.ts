@@ -1,10 +1,10 @@
-/** A record that a contract reads, with the values of one that it was learnt from. */
+/** An example record for a contract, with the values of a record from which the contract was learnt. */
 import { useQuery } from '@tanstack/react-query'
 import { type Contract, topicsRecordsListOptions } from '~/lib/api'
 import { exampleRecord } from '~/lib/datasets'
 import { parseRanges } from '~/lib/ranges'
 
-/** ``ranges``: of the records that the contract was learnt from. Null without a contract. */
+/** ``ranges``: the records from which the contract was learnt. Returns null without a contract. */
 export function useExampleRecord(contract: Contract | null, ranges: string): Record<string, unknown> | null {
   const [first] = parseRanges(ranges)
   const page = useQuery({

@@ -1,4 +1,4 @@
-/** The versions that could answer in place of the one that does, to choose from. */
+/** The versions that could answer in place of the present one. */
 
 import type { Inference } from '~/lib/api'
 import { useVersions } from '~/lib/useVersions'

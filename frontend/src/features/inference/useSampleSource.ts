@@ -1,4 +1,6 @@
-/** What is known of the samples of an inference: their shape and type, and real ones from the stream that trained it. */
+/**
+ * Everything known about the samples of an inference: shape, type, and real samples from the stream that trained it.
+ */
 import { useQuery } from '@tanstack/react-query'
 import { useMemo } from 'react'
 import { drawableShape, filledOfSamples, rangeOfSamples, rangeOfType, type ValueRange } from '~/components/drawing'
@@ -25,23 +27,23 @@ export interface RealSample {
 
 export interface SampleSource {
   loading: boolean
-  /** What the format declares; null where only the data tell. */
+  /** The shape that the format declares; null when it declares none. */
   declared: number[] | null
   dtype: string
   /** The shape to draw in; null if the samples are not images. */
   drawable: number[] | null
-  /** The shape of a sample as far as it is known. */
+  /** The shape of a sample, with null for unknown sizes; null when nothing is known. */
   shape: (number | null)[] | null
   range: ValueRange
-  /** 'stream 1': where the range was seen. */
+  /** Where the range of values was seen, such as 'stream 1'. */
   rangeFrom: string | null
-  /** How much of a picture the samples fill; null: not known. */
+  /** The share of a picture that the samples fill; null when unknown. */
   filled: number | null
   stream: number | null
   samples: RealSample[]
-  /** By which records become samples; null: arrays are sent. */
+  /** The contract that turns records into samples; null when arrays are sent. */
   contract: Contract | null
-  /** A record that the contract reads. */
+  /** An example record that the contract accepts. */
   record: Record<string, unknown> | null
 }
 
@@ -62,7 +64,7 @@ export function useSampleSource(inference: Inference): SampleSource {
   })
   const contract = contractOf(inference.input_format, inference.input_config)
   const record = useExampleRecord(contract, stream.data?.topic ?? '')
-  // Only samples of the same format can be sent as they are, and what a contract has made of a record not at all.
+  // Real samples can be sent only in the same format, and never when a contract made them from records.
   const preview = useQuery({
     ...streamsPreviewRetrieveOptions({ path: { id: String(streamId) }, query: { limit: SAMPLES } }),
     enabled: contract === null && stream.data?.input_format === inference.input_format,
@@ -118,7 +120,7 @@ export function useSampleSource(inference: Inference): SampleSource {
   }
 }
 
-/** '28 28' or [28, 28] -> [28, 28]; as the sinks write it. */
+/** The shape declared by a format, as the sinks write it: '28 28' or [28, 28] -> [28, 28]. */
 export function declaredShape(config: Record<string, unknown>): number[] | null {
   const text = config.data_reshape
   const parts = Array.isArray(text) ? text : typeof text === 'string' ? text.match(/\d+/g) : null

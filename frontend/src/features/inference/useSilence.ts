@@ -1,11 +1,11 @@
-/** Whether replicas that tell how they are every two seconds have stopped doing so. */
+/** Whether replicas, which report every two seconds, have gone silent. */
 import { useEffect, useState } from 'react'
 
 const SILENT_MS = 5_000
-/** Clocks of the platform and of the browser may differ by so much. */
+/** The largest expected difference between the clocks of the platform and the browser. */
 const SKEW_MS = 60_000
 
-/** ``heard``: when one spoke last. True once that has been the same for five seconds, or is long ago already. */
+/** ``heard``: the time of the newest report. Returns true if it has not changed for five seconds or is already old. */
 export function useSilence(heard: string | null): boolean {
   const [silent, setSilent] = useState(() => isOld(heard))
   useEffect(() => {

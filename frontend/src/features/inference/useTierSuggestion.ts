@@ -1,4 +1,4 @@
-/** Topics and limit for a tier that is served on its own, chosen to fit those of its chain that are in service. */
+/** Suggests topics and a limit for a tier served on its own, so that it fits the tiers of its chain in service. */
 import type { UseFormReturnType } from '@mantine/form'
 import { useQuery } from '@tanstack/react-query'
 import { useEffect } from 'react'
@@ -6,7 +6,7 @@ import { chainsRetrieveOptions, type ResultRow } from '~/lib/api'
 import { type DeployForm, SUGGESTED, suggestedTopics } from './deploy'
 import { suggestionOf } from './tiers'
 
-/** Fills in, once for each result, what nobody typed. Returns what was suggested for the result. */
+/** Fills the untouched fields once for each result. Returns the suggestion for the result. */
 export function useTierSuggestion(form: UseFormReturnType<DeployForm>, result: ResultRow | undefined) {
   const ofChain = result?.tier != null
   const query = { result: result?.id ?? 0 }
@@ -15,7 +15,7 @@ export function useTierSuggestion(form: UseFormReturnType<DeployForm>, result: R
     enabled: ofChain,
     retry: false,
   })
-  // Serving a tier again starts another chain, because on the topics of the first both would answer every record.
+  // A tier that is served already gets topics of a new chain, because on the old topics both would answer every record.
   const again = joining.data?.tiers.some((tier) => tier.result === result?.id && tier.served_by != null) ?? false
   const apart = useQuery({ ...chainsRetrieveOptions({ query }), enabled: ofChain && again, retry: false })
   const suggestion = result && suggestionOf(again ? apart.data : joining.data, result.id)

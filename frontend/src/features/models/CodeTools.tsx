@@ -1,4 +1,4 @@
-/** Above the editor: begin from a template, take a file, save as a file. */
+/** Tools above the editor: start from a template, load a file, save as a file. */
 
 import { Button, FileButton, Group, Menu } from '@mantine/core'
 import { IconDownload, IconFileImport, IconTemplate } from '@tabler/icons-react'
@@ -26,7 +26,7 @@ export function CodeTools({
   const [refused, setRefused] = useState('')
   const take = async (file: File | null) => {
     if (file === null) return
-    // Bytes are at least as many as characters.
+    // A character takes at most four bytes.
     if (file.size > MAX_CODE * 4) {
       setRefused(
         `${file.name} is ${formatBytes(file.size)}: a model's code can have at most ${MAX_CODE / 1000},000 characters`,

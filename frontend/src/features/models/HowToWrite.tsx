@@ -1,4 +1,4 @@
-/** How a model is written: one line, and the whole of it to unfold. */
+/** How to write a model: one line, and the details to unfold. */
 import { Anchor, Code, Collapse, List, Stack, Text } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import type { ReactNode } from 'react'

@@ -1,4 +1,4 @@
-/** Where a sub-model stands: the chain as it is when this form is saved. */
+/** The chain of a sub-model, as it will be once this form is saved. */
 import { Stack, Text } from '@mantine/core'
 import { ChainPicture } from '~/components/ChainPicture'
 import { Dimmed } from '~/components/Dimmed'
@@ -15,7 +15,7 @@ export function ModelChain({
   own: number | undefined
   name: string
   upper: string | null
-  /** Of the code as it is in the form; null where that is not valid. */
+  /** The report on the code in the form; null while the code is not valid. */
   report: Report | null
 }) {
   const here = {

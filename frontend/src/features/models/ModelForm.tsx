@@ -1,4 +1,4 @@
-/** The form of a model: code on the left, the executor's verdict on the right; for new models and for changes. */
+/** The form of a new or existing model: code on the left, the executor's verdict on the right. */
 
 import {
   Alert,
@@ -56,13 +56,16 @@ export function ModelForm({
 }: {
   draftName: string
   initial: ModelValues
-  /** The model that is changed, if any. */
+  /** The stored model; undefined for a new one. */
   saved?: Model
-  /** Drawn above the form, with the buttons to save. */
+  /** Content above the form, with the buttons to save. */
   header: ReactNode
   saveLabel: string
   equivalents: (values: ModelValues) => Equivalents
-  /** Saves, or throws a Problem. What follows (going elsewhere) is returned, to be done when the form lets go. */
+  /**
+   * Saves the values, or throws a Problem. Returns what to do once the form has released its draft, such as leaving the
+   * page.
+   */
   onSave: (request: ModelWriteRequest) => Promise<() => void>
 }) {
   const frameworks = useFrameworks()
@@ -162,7 +165,7 @@ export function ModelForm({
     setRestored(false)
   }
 
-  // Somebody else may have saved the same model. Untouched fields then follow it; what was typed here stays.
+  // When somebody else saves the model, untouched fields follow it and edited ones stay.
   const initialText = JSON.stringify(initial)
   const [base, setBase] = useState(initialText)
   const valuesText = JSON.stringify(values)
@@ -354,7 +357,7 @@ export function ModelForm({
   )
 }
 
-/** Why it cannot be saved now; null where it can. */
+/** Why the model cannot be saved now; null when it can. */
 function whyOff({
   values,
   unchanged,

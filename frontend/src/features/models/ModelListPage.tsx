@@ -1,4 +1,4 @@
-/** All models, to find one or to group some into a configuration. */
+/** All models, to find one or to group several into a configuration. */
 
 import { Group, Text } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'

@@ -1,4 +1,4 @@
-/** One model: what it is, its code, who uses it. */
+/** One model: what it is, its code, and what uses it. */
 import { Group, Text } from '@mantine/core'
 import { IconCopy, IconTrash } from '@tabler/icons-react'
 import { useMutation, useQuery } from '@tanstack/react-query'
@@ -134,7 +134,7 @@ function ModelEditor({ model }: { model: Model }) {
   )
 }
 
-/** For those who may only look. */
+/** The code of a model for users who may only view. */
 function ModelCode({ model }: { model: Model }) {
   return (
     <>

@@ -1,4 +1,4 @@
-/** Who uses a model: configurations, the sub-model below it, and what its training gave. */
+/** What uses a model: configurations, the sub-model below it, and its training results. */
 import { Group, Stack, Title } from '@mantine/core'
 import type { UseQueryResult } from '@tanstack/react-query'
 import { Age } from '~/components/Age'

@@ -1,4 +1,4 @@
-/** What the executor said of a model: shapes, parameters, layers, warnings. */
+/** The executor's report on a model: shapes, parameters, layers, warnings. */
 
 import { Button, Code, Group, List, Progress, Stack } from '@mantine/core'
 import { useState } from 'react'
@@ -121,7 +121,9 @@ function LayerTable({ layers }: { layers: readonly Layer[] }) {
   )
 }
 
-/** 'Linear(in_features=64, …)' -> 'Linear'; the rest is said smaller. */
+/**
+ * The type of a layer without its arguments, which are shown in small print: 'Linear(in_features=64, …)' -> 'Linear'.
+ */
 function typeName({ type, name }: Layer): string {
   return type.split('(')[0] || name
 }

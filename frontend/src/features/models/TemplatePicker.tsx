@@ -1,4 +1,4 @@
-/** Models to begin with, for the framework chosen. */
+/** Templates of models for the chosen framework. */
 import { SimpleGrid, Stack, Text, UnstyledButton } from '@mantine/core'
 import { SmallPrint } from '~/components/Dimmed'
 import type { FrameworkEnum } from '~/lib/api'
@@ -11,7 +11,7 @@ export function TemplatePicker({
   onPick,
 }: {
   framework: FrameworkEnum
-  /** Only sub-models of distributed ones. */
+  /** Whether to offer only sub-models of distributed models. */
   distributed: boolean
   onPick: (template: Template) => void
 }) {

@@ -1,4 +1,4 @@
-/** Which sub-model is above this one. Those that cannot be are shown with the reason. */
+/** Chooses the sub-model above this one. Models that cannot be above it are listed with the reason. */
 import { Select } from '@mantine/core'
 import type { ReactNode } from 'react'
 import type { ModelRow } from '~/lib/api'
@@ -12,7 +12,7 @@ export function UpperModelSelect({
   onChange,
   error,
 }: {
-  /** The model itself, where it is saved. */
+  /** The id of the model itself, if it is saved. */
   own: number | undefined
   framework: string
   value: string | null
@@ -21,7 +21,7 @@ export function UpperModelSelect({
 }) {
   const subModels = useSubModels()
   const data = subModels
-    // What is chosen is shown in any case, because the API says why it is not possible.
+    // The chosen model is always listed, because the API says why it is not possible.
     .filter((model) => model.id !== own && (model.framework === framework || String(model.id) === value))
     .map((model) => {
       const reason = reasonAgainst(model, own, subModels)
@@ -49,7 +49,7 @@ export function UpperModelSelect({
   )
 }
 
-/** Why a sub-model cannot be above this one; empty where it can. */
+/** Why a sub-model cannot be above this one; empty when it can. */
 function reasonAgainst(upper: ModelRow, own: number | undefined, subModels: readonly ModelRow[]): string {
   const chain = chainsOf(subModels).find((model) => model.includes(upper)) ?? []
   const place = chain.findIndex(({ id }) => id === own)

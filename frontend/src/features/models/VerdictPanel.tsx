@@ -1,4 +1,4 @@
-/** Shows next to the editor what the executor says of the code, as soon as it answers. */
+/** The executor's verdict on the code, next to the editor. */
 import { Alert, Anchor, Box, Button, Code, Group, Skeleton, Stack, Text } from '@mantine/core'
 import { IconCircleX } from '@tabler/icons-react'
 import { useEffect, useState } from 'react'
@@ -11,7 +11,7 @@ import { formatSeconds } from '~/lib/format'
 import { ReportView } from './ReportView'
 import type { Checked } from './useVerdict'
 
-/** Most checks take less time than this; until then only a running state is shown. */
+/** Milliseconds within which most checks finish. Until then only a running state is shown. */
 const SLOW_SECONDS = 2
 
 export function VerdictPanel({
@@ -27,7 +27,7 @@ export function VerdictPanel({
   checked: Checked | null
   current: boolean
   checking: boolean
-  /** When the check that goes on began. */
+  /** When the running check began; null when none runs. */
   began: number | null
   problem: unknown
   onCheck: () => void
@@ -44,7 +44,7 @@ export function VerdictPanel({
             <StatusBadge state="running" label="checking" />
             {slow && (
               <>
-                {/* Not read out each second. */}
+                {/* Screen readers do not read out the seconds. */}
                 <SmallPrint aria-live="off">for {seconds} s</SmallPrint>
                 <Button size="compact-xs" variant="default" onClick={onCancel}>
                   Cancel
@@ -63,7 +63,7 @@ export function VerdictPanel({
       </Group>
       <ProblemAlert error={problem} title="The code could not be checked" onRetry={onCheck} />
       {checked === null || slow ? (
-        // What an earlier text gave says nothing of this one.
+        // A report on an earlier text says nothing about this one, so a placeholder replaces it.
         checking && <Skeleton height={160} />
       ) : (
         <Box style={{ opacity: checking ? 0.7 : 1 }}>
@@ -90,7 +90,7 @@ export function VerdictPanel({
   )
 }
 
-/** Whole seconds since a moment; 0 without one. */
+/** Whole seconds since a moment; 0 when it is null. */
 function useSecondsSince(began: number | null): number {
   const [now, setNow] = useState(began ?? 0)
   useEffect(() => {

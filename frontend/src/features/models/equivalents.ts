@@ -19,7 +19,7 @@ export function createEquivalents(values: ModelValues): Equivalents {
       ...(request.imports ? [`cat > imports.py ${hereDocument(request.imports)}`] : []),
       `kafka-ml models create - ${options.join(' ')} ${hereDocument(request.code)}`,
     ].join('\n'),
-    // Of what need not be said, nothing is.
+    // Values that equal the defaults are left out.
     python: pythonCall(
       'client.models.create',
       Object.fromEntries(
@@ -30,7 +30,7 @@ export function createEquivalents(values: ModelValues): Equivalents {
   }
 }
 
-/** Only what differs from ``before`` is sent. */
+/** The update of a model, with only the values that differ from ``before``. */
 export function updateEquivalents(id: number, before: ModelValues, values: ModelValues): Equivalents {
   const [old, request] = [requestOf(before), requestOf(values)]
   const changes = Object.fromEntries(
@@ -63,7 +63,7 @@ export function objectEquivalents(id: number): Equivalents {
   }
 }
 
-/** A text as standard input of a shell's command. */
+/** A text as a here-document for a shell command. */
 export function hereDocument(text: string): string {
   const lines = text.split('\n')
   let end = 'EOF'

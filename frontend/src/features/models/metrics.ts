@@ -1,4 +1,4 @@
-/** Which of a model's results is the best, by the metrics of their tests. */
+/** Which result of a model is the best by a metric of its test. */
 import { greaterIsBetter } from '~/components/charts/curves'
 import type { ResultRow } from '~/lib/api'
 
@@ -6,7 +6,7 @@ type Tested = Pick<ResultRow, 'id' | 'outcome'>
 
 const MOST_SHOWN = 4
 
-/** Names of test metrics, those that most results have first. */
+/** Names of test metrics, the most frequent first. */
 export function metricNamesOf(rows: readonly Tested[]): string[] {
   const counts = new Map<string, number>()
   for (const row of rows) {
@@ -18,7 +18,7 @@ export function metricNamesOf(rows: readonly Tested[]): string[] {
     .slice(0, MOST_SHOWN)
 }
 
-/** The id of the best result; undefined when there are not two to compare. */
+/** The id of the best result; undefined with fewer than two results to compare. */
 export function bestOf(rows: readonly Tested[], name: string): number | undefined {
   const known = rows.flatMap((row) => {
     const value = row.outcome?.test_metrics[name]

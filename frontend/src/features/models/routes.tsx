@@ -5,9 +5,9 @@ import { rootRoute } from '~/lib/rootRoute'
 
 export interface ModelListSearch extends ListSearch {
   framework?: FrameworkEnum | undefined
-  /** Parts of distributed models, or whole models. */
+  /** Whether to list sub-models of distributed models only, or whole models only. */
   kind?: 'distributed' | 'whole' | undefined
-  /** Ids of chosen rows. */
+  /** Ids of selected rows. */
   sel?: number[] | undefined
 }
 
@@ -19,7 +19,7 @@ export const modelRoutes = [
       const sel = (Array.isArray(search.sel) ? search.sel : []).map(idOf).filter((id) => id !== undefined)
       return {
         ...listSearch(search),
-        // A name that there is not is the platform's to refuse.
+        // Any name is passed on, because the platform refuses unknown ones.
         framework: textOf(search.framework) as FrameworkEnum | undefined,
         kind: oneOf(search.kind, ['distributed', 'whole']),
         sel: sel.length > 0 ? sel : undefined,
@@ -30,7 +30,7 @@ export const modelRoutes = [
   createRoute({
     getParentRoute: () => rootRoute,
     path: '/models/new',
-    // A template to begin with, or a model to copy.
+    // The new model starts from a template or as a copy of another model.
     validateSearch: (
       search: Record<string, unknown>,
     ): { template?: string | undefined; copy?: number | undefined } => ({

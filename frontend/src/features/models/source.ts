@@ -1,4 +1,4 @@
-/** A model as its form holds it, and what of it the executor is asked about. */
+/** The values of a model's form, and the part of them that the executor checks. */
 import type { FrameworkEnum, Model, ModelWriteRequest, VerdictError } from '~/lib/api'
 import { problemOf } from '~/lib/problem'
 import type { Template } from './templates'
@@ -10,11 +10,11 @@ export interface ModelValues {
   imports: string
   code: string
   distributed: boolean
-  /** An id, as selects hold it. */
+  /** The id of the upper model as text, as selects hold it. */
   upper_model: string | null
 }
 
-/** What decides whether a model is valid. */
+/** The values that decide whether a model is valid. */
 export type Source = Pick<ModelValues, 'framework' | 'imports' | 'code' | 'distributed'>
 
 export const EMPTY: ModelValues = {
@@ -27,7 +27,7 @@ export const EMPTY: ModelValues = {
   upper_model: null,
 }
 
-/** The backend's own limits, in characters. */
+/** The backend's own limits in characters. */
 export const MAX_CODE = 200_000
 
 export function valuesOf(model: Model): ModelValues {
@@ -49,12 +49,12 @@ export function sourceOf({ framework, imports, code, distributed }: ModelValues)
   return { framework, imports, code, distributed }
 }
 
-/** A text that is the same for the same source. */
+/** A key that is equal for equal sources. */
 export function keyOf({ framework, imports, code, distributed }: Source): string {
   return JSON.stringify([framework, distributed, imports, code])
 }
 
-/** The verdict inside a refusal to save; null when the refusal is about something else. */
+/** The verdict in a refusal to save; null when the refusal has another reason. */
 export function verdictErrorOf(error: unknown): VerdictError | null {
   const problem = problemOf(error)
   const refused = problem.fields.find((field) => field.field === 'code' || field.field === 'imports')
@@ -69,7 +69,7 @@ export function verdictErrorOf(error: unknown): VerdictError | null {
   }
 }
 
-/** 'my model.py' -> 'my model'. */
+/** The name of a model loaded from a file: 'my model.py' -> 'my model'. */
 export function nameOfFile(fileName: string): string {
   return fileName.replace(/\.[^.]*$/, '').slice(0, 100)
 }

@@ -1,12 +1,12 @@
-/** The layers of a model, read from the summary that its framework wrote; null where it is not understood. */
+/** Reads the layers of a model from the summary of its framework; null when the summary is not understood. */
 
 export interface Layer {
   name: string
   type: string
-  /** As the framework writes it, '(None, 10)'; null where the code does not tell it. */
+  /** The output shape as the framework writes it, such as '(None, 10)'; null when the code does not determine it. */
   shape: string | null
   parameters: number
-  /** Names of the layers before it, where they are not simply in a row. */
+  /** Names of the layers that feed it, when they are not simply the ones before. */
   from: string | null
 }
 
@@ -15,7 +15,7 @@ export function layersOf(summary: string): Layer[] | null {
   return layers.length > 0 ? layers : null
 }
 
-/** Rows of Keras' table; a long cell goes on in the next line. */
+/** Reads the rows of Keras' table; a long cell continues on the next line. */
 function kerasLayers(summary: string): Layer[] {
   const rows: string[][] = []
   let begun = false
@@ -50,7 +50,7 @@ function kerasLayers(summary: string): Layer[] {
   })
 }
 
-/** Lines of the PyTorch report, in columns under 'Layer  Type  Output shape  Parameters'; older ones have no shapes. */
+/** Reads the lines of a PyTorch report under 'Layer  Type  Output shape  Parameters'. Older reports have no shapes. */
 function torchLayers(summary: string): Layer[] {
   const lines = summary.split('\n')
   const head = lines.findIndex((line) => /^Layer\s+Type\s+(Output shape\s+)?Parameters$/.test(line))
@@ -77,20 +77,20 @@ function torchLayers(summary: string): Layer[] {
   return layers
 }
 
-/** '4,160' -> 4160; '0 (unbuilt)' -> 0; null for a text that is not a count. */
+/** The number in a cell: '4,160' -> 4160, '0 (unbuilt)' -> 0; null for a text that is not a count. */
 function numberOf(text: string): number | null {
   const digits = /^[\d,]+/.exec(text)?.[0]
   return digits === undefined ? null : Number(digits.replaceAll(',', ''))
 }
 
-/** '(None, 8, 8)' -> 'any × 8 × 8' without the batch: '8 × 8'. */
+/** A shape without its batch axis: '(None, 8, 8)' -> '8 × 8'. */
 export function shapeText(shape: string): string {
   const sizes = shape
     .replace(/^[[(]+|[\])]+$/g, '')
     .split(',')
     .map((size) => size.trim())
     .filter(Boolean)
-  // Several outputs in one cell are left as they are.
+  // A cell with several shapes is left as it is.
   if (/\).*\(/.test(shape) || sizes.length === 0) return shape
   return sizes
     .slice(1)

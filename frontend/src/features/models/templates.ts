@@ -1,6 +1,6 @@
 /**
- * Models to begin with, as source. Some are files of the examples, the others lie in
- * templates/. tests/mlcode_executor/test_templates.py runs all of them.
+ * Templates of models as source code. Some are files of the examples, others lie in templates/.
+ * tests/mlcode_executor/test_templates.py runs them all.
  */
 import type { FrameworkEnum } from '~/lib/api'
 import { type Template as Source, WRITINGS } from './writing'
@@ -9,7 +9,7 @@ export interface Template extends Source {
   framework: FrameworkEnum
 }
 
-/** What each template, which all frameworks have, is for. */
+/** The purpose of each template that all frameworks have. */
 const SHARED: Readonly<Record<string, Pick<Template, 'title' | 'about' | 'description' | 'distributed'>>> = {
   mnist: {
     title: 'MNIST, dense',

@@ -1,4 +1,4 @@
-/** The sub-models of all distributed models, which are few. */
+/** The sub-models of all distributed models. One request reads them, because they are few. */
 import { useQuery } from '@tanstack/react-query'
 import { type ModelRow, modelsListOptions } from '~/lib/api'
 

@@ -1,4 +1,4 @@
-/** The executor's verdict on source code: asked for on demand, or automatically when typing has stopped. */
+/** The executor's verdict on source code, requested on demand or automatically when typing has stopped. */
 import { useCallback, useEffect, useRef, useState } from 'react'
 import {
   modelsValidateCancelCreate,
@@ -14,7 +14,7 @@ const TYPING_STOPPED_MS = 600
 export interface Checked {
   verdict: Verdict
   of: Source
-  /** How long the check took; null for what was known before. */
+  /** How long the check took; null for a verdict that was already known. */
   seconds: number | null
 }
 
@@ -28,7 +28,10 @@ function newTicket(): string {
   return Math.random().toString(36).slice(2) + Math.random().toString(36).slice(2)
 }
 
-/** Leaving is not enough, because the executor would go on with it for a minute, and others wait. */
+/**
+ * The executor is asked to end the check. Closing the connection is not enough: it would go on for a minute while others
+ * wait.
+ */
 function end(check: Check | null): void {
   if (check === null) return
   check.controller.abort()
@@ -44,7 +47,7 @@ export function useVerdict(source: Source, { auto, known }: { auto: boolean; kno
   const [cancelled, setCancelled] = useState('')
   const running = useRef<Check | null>(null)
   const latest = useRef(source)
-  // The source that was last asked about, whatever the outcome. An unavailable executor is not asked again for it.
+  // The source of the last check, whatever its outcome, so that an unavailable executor is not asked again for it.
   const asked = useRef(known ? keyOf(source) : '')
   const key = keyOf(source)
   useEffect(() => {
@@ -83,7 +86,7 @@ export function useVerdict(source: Source, { auto, known }: { auto: boolean; kno
     return () => clearTimeout(timer)
   }, [auto, key, check])
 
-  /** End the check that goes on; nothing is known of the code then. */
+  /** End the running check. Nothing is known about the code then. */
   const cancel = useCallback(() => {
     end(running.current)
     running.current = null
@@ -95,7 +98,7 @@ export function useVerdict(source: Source, { auto, known }: { auto: boolean; kno
 
   useEffect(() => () => end(running.current), [])
 
-  /** Take over what saving said. */
+  /** Take over the verdict with which saving was refused. */
   const refuse = useCallback((error: VerdictError) => {
     asked.current = keyOf(latest.current)
     setChecked({
@@ -107,14 +110,14 @@ export function useVerdict(source: Source, { auto, known }: { auto: boolean; kno
   }, [])
 
   return {
-    /** Whether the check of what is in the form now was ended before it said anything. */
+    /** Whether the check of the present source was cancelled before it gave a verdict. */
     cancelled: cancelled === key && began === null && checked === null,
     checked: source.code.trim() === '' ? null : checked,
-    /** Whether the verdict is about what is in the form now. */
+    /** Whether the verdict is about the present source. */
     current: checked !== null && keyOf(checked.of) === key,
     problem,
     checking: began !== null,
-    /** When the check that goes on began, in milliseconds since 1970. */
+    /** When the running check began, in milliseconds since 1970; null when none runs. */
     began,
     check,
     cancel,

@@ -1,15 +1,15 @@
-/** How models are written, framework by framework: a module of ``writing/`` each, by the framework's name. */
+/** How models are written in each framework. The module of a framework is ``writing/NAME.tsx``. */
 import type { ReactNode } from 'react'
 import type { FrameworkEnum } from '~/lib/api'
 
-/** A model to begin with. */
+/** A template of a model. */
 export interface Template {
-  /** In addresses. */
+  /** The id in addresses. */
   id: string
   title: string
-  /** What goes in and what comes out. */
+  /** The input and output of the model. */
   about: string
-  /** A name to begin with. */
+  /** The name that a model made from the template gets at first. */
   name: string
   description: string
   distributed?: boolean
@@ -17,18 +17,18 @@ export interface Template {
 }
 
 export interface Writing {
-  /** The whole in one line. */
+  /** How to write a model, in one line. */
   line: ReactNode
-  /** The same of a sub-model of a distributed model. */
+  /** How to write a sub-model of a distributed model, in one line. */
   subModelLine: ReactNode
   rules: readonly ReactNode[]
-  /** Where samples are scaled, after "scale them". */
+  /** Where samples are scaled: the words after "scale them" in a sentence. */
   scaling: ReactNode
-  /** How code usually begins. */
+  /** The usual first lines of the code. */
   begins: string
-  /** What only code for this framework has in it. */
+  /** Matches only code for this framework. */
   marks: RegExp
-  /** The templates that every framework has, by the ids of templates.ts. */
+  /** The code of the templates that every framework has, by the ids in templates.ts. */
   codes: Readonly<Record<string, string>>
 }
 
@@ -43,7 +43,7 @@ export function writingOf(framework: string): Writing | undefined {
   return WRITINGS.find(([name]) => name === framework)?.[1]
 }
 
-/** Which framework a file is written for; null when it does not tell. */
+/** The framework that a file is written for; null when the code does not say. */
 export function frameworkOf(code: string): FrameworkEnum | null {
   const found = WRITINGS.filter(([, { marks }]) => marks.test(code))
   return found.length === 1 ? (found[0]?.[0] ?? null) : null

@@ -1,4 +1,4 @@
-/** The confusion matrix from its numbers; a cell opens the samples behind it. */
+/** The confusion matrix from its numbers. A cell opens the samples behind it. */
 import { ActionIcon, Box, Code, Group, Skeleton, Stack, Text, Title, Tooltip } from '@mantine/core'
 import { IconChevronLeft, IconPhotoDown, IconX } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
@@ -21,7 +21,7 @@ import type { ResultSearch } from './routes'
 import { cellOf } from './state'
 
 const SAMPLES_FILE = 'confusion_samples.npz'
-/** How a training begins to say why there is none. */
+/** The start of the warning with which a training explains a missing confusion matrix. */
 const NO_MATRIX = 'no confusion matrix: '
 
 export function ConfusionTab({
@@ -97,7 +97,7 @@ function CellSamples({
   const query = useQuery({
     ...resultsConfusionSamplesRetrieveOptions({ path: { id: String(result.id) }, query: cell }),
     enabled: kept && total > 0,
-    // They change only with another attempt, which is another page for the cache's purposes.
+    // The samples change only with another attempt, which has another key in the cache.
     staleTime: 60_000,
   })
   const nameOf = (index: number) => labels[index] ?? String(index)
@@ -182,7 +182,7 @@ function CellSamples({
   )
 }
 
-/** Samples that are windows of records. */
+/** The samples of a cell when samples are windows of records. */
 function CellWindows({ samples, features }: { samples: readonly CellSample[]; features: readonly string[] }) {
   const windows = samples.map(({ sample }) => ({ shape: sample.shape, values: sample.values.map(Number) }))
   const drawn = drawnFeatures(windows, features.length)

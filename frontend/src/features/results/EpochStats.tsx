@@ -1,4 +1,4 @@
-/** Figures of a training's epochs, next to its curves. */
+/** Figures about the epochs of a training, shown next to its curves. */
 import { constantLearningRate } from '~/components/charts/curves'
 import { Stat } from '~/components/Stat'
 import type { EpochMetrics, Result } from '~/lib/api'
@@ -6,7 +6,10 @@ import { formatExact, formatMeasured } from '~/lib/format'
 import { bestEpochNote, hasEnded } from '~/lib/runs'
 import { bestEpochOf } from './useCurveMarks'
 
-/** Of a training that ended also whether its result is that epoch, and whether it ended there. */
+/**
+ * The best epoch. Once the training has ended: also whether the result has its weights, and whether training stopped
+ * early.
+ */
 export function BestEpochStat({ result }: { result: Pick<Result, 'state' | 'outcome' | 'metrics'> }) {
   const best = hasEnded(result) ? result.outcome?.best_epoch : null
   if (best) {
@@ -22,7 +25,7 @@ export function BestEpochStat({ result }: { result: Pick<Result, 'state' | 'outc
   return soFar === null ? null : <Stat name="Best epoch" value={formatExact(soFar)} note="so far" />
 }
 
-/** One that changes is drawn. */
+/** A constant learning rate as a figure. A changing one is drawn as a curve instead. */
 export function LearningRateStat({ epochs }: { epochs: readonly EpochMetrics[] }) {
   const rates = Object.values(constantLearningRate(epochs) ?? {})
   return rates.length === 0 ? null : <Stat name="Learning rate" value={rates.map(formatMeasured).join(', ')} />

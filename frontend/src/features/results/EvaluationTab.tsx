@@ -1,4 +1,4 @@
-/** The answers to the test samples: two classes at every threshold, or a regression's answers against the labels. */
+/** The answers to the test samples: two classes at every threshold, or a regression against the labels. */
 import { Box, Group, Slider, Stack, Text, Title } from '@mantine/core'
 import type { EChartsCoreOption } from 'echarts/core'
 import { Fragment, useMemo, useState } from 'react'
@@ -12,7 +12,7 @@ import { errorsOf, matrixAt, pointAt, prPoints, ratesAt, rocPoints } from './eva
 
 const SIZE = 280
 
-/** Whether there is anything to show, and what the tab is called then. */
+/** The title of the tab; null when there is nothing to show. */
 export function evaluationTitle(evaluation: Evaluation | null): string | null {
   if (evaluation?.curves) return 'ROC and threshold'
   return evaluation && evaluation.residuals.length > 0 ? 'Predicted and actual' : null
@@ -130,7 +130,7 @@ function Curve({
   x: string
   y: string
   points: readonly [number, number][]
-  /** At the threshold. */
+  /** The point of the curve at the chosen threshold. */
   here: readonly [number, number] | null
   chance: readonly (readonly [number, number])[]
 }) {
@@ -216,7 +216,7 @@ function PredictedAndTrue({ residuals, result, several }: { residuals: Residuals
   )
 }
 
-/** How far predictions are from what was right, over what was right, because systematic errors show a pattern. */
+/** Errors of a regression over the true values, where systematic errors show a pattern. */
 function Errors({ residuals, result, several }: { residuals: Residuals; result: number; several: boolean }) {
   const { points, number } = residuals
   const title = several ? `Output ${number}: residuals` : 'Residuals'

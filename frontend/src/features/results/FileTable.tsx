@@ -1,4 +1,4 @@
-/** Files that a training left, each a download. */
+/** The files of a training, each a download. */
 import { Anchor, Code, Group } from '@mantine/core'
 import { IconDownload } from '@tabler/icons-react'
 import { CopyButton } from '~/components/CopyButton'

@@ -1,4 +1,4 @@
-/** What training left, to take away or to put to work here. */
+/** The files of a training, to download or to use on this page. */
 
 import { Box, Button, Code, Group, Stack, Text } from '@mantine/core'
 import { IconBroadcast, IconFileZip } from '@tabler/icons-react'

@@ -1,4 +1,4 @@
-/** What the curves of a training say, with one thing to try; each can be put away, in this browser. */
+/** What the curves of a training suggest, each with one thing to try. Hints can be hidden in this browser. */
 import { ActionIcon, Alert, Anchor, Group, Stack, Text } from '@mantine/core'
 import { useLocalStorage } from '@mantine/hooks'
 import { IconBulb, IconX } from '@tabler/icons-react'

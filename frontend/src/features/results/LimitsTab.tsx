@@ -1,4 +1,4 @@
-/** The limits of a chain: tried out on held-out samples, and set in the inferences that serve its tiers. */
+/** The limits of a chain: tried on held-out samples, and set in the inferences that serve its tiers. */
 import { Button } from '@mantine/core'
 import { IconBroadcast } from '@tabler/icons-react'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
@@ -35,7 +35,7 @@ export function LimitsTab({ result }: { result: Result }) {
   )
 }
 
-/** The inferences of a tier that decide by a limit, each a click away from this one. */
+/** The inferences of a tier that use a limit, each with a button that sets this one. */
 function Serving({ tier: { result, limit } }: { tier: TierCurve }) {
   const queryClient = useQueryClient()
   const options = inferencesListOptions({ query: { result, limit: 100 } })

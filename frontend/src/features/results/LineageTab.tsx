@@ -1,4 +1,4 @@
-/** Where a model comes from: code, data, split, seed, versions; enough to make it again. */
+/** Where a model comes from: code, data, split, seed, versions. This suffices to reproduce it. */
 
 import { Button, Code, Group, SimpleGrid, Skeleton, Stack, Text } from '@mantine/core'
 import { IconRefresh } from '@tabler/icons-react'
@@ -116,7 +116,7 @@ function offsetsText({ start, end }: StreamRange): string {
   return `offsets ${formatExact(start)} to ${formatExact(end)} (${plural(end - start, 'offset')})`
 }
 
-/** Schemas and contracts are long, so they are shown on the stream's own page and only copied from here. */
+/** Long schemas and contracts are shown on the stream's own page and can only be copied here. */
 export function FormatText({ format, config }: { format: string; config: Record<string, unknown> }) {
   const shown = Object.entries(config).filter(([, value]) => typeof value !== 'object')
   return (

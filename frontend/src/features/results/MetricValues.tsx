@@ -1,4 +1,4 @@
-/** Each metric's last and best value, and that of a chosen epoch. */
+/** The last and best value of each metric, and its value at a chosen epoch. */
 import { Box, Title } from '@mantine/core'
 import { PART_NAMES, summarise, unitOf } from '~/components/charts/curves'
 import { Sparkline } from '~/components/charts/Sparkline'
@@ -22,7 +22,7 @@ export function MetricValues({
 }) {
   const unit = unitOf(result.metrics)
   const last = epochs.at(-1)?.epoch ?? 1
-  // Not every one of very many windows is kept here, so the one before it is shown, under its own number.
+  // Long trainings keep only some windows here. The nearest earlier one is shown under its own number.
   const chosen = epoch === undefined ? undefined : epochs.findLast((candidate) => candidate.epoch <= epoch)
   const rows = [
     ...summarise(epochs).map(({ metric, part, last, best, bestEpoch }) => ({
@@ -95,7 +95,7 @@ export function MetricValues({
   )
 }
 
-/** Of which weights the test is: those of the result. */
+/** The weights that were tested: those of the result. */
 export function testedAt(
   { outcome, current_version }: Pick<Result, 'outcome' | 'current_version'>,
   unit: string,

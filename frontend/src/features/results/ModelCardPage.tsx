@@ -1,4 +1,6 @@
-/** The card of a version: what it is, how well it does, and what it was made from; a page to read, print and keep. */
+/**
+ * The model card of a version: what it is, how good it is, and what it was made from. A page to read, print and keep.
+ */
 
 import { Button, Code, Group, SimpleGrid, Stack, Text } from '@mantine/core'
 import { IconPrinter } from '@tabler/icons-react'
@@ -193,7 +195,7 @@ function samplesFacts(samples: ModelCard['version']['outcome']['samples']): Fact
   return Object.entries(samples).map(([part, count]) => [`Samples, ${part}`, formatExact(count)])
 }
 
-/** 'epochs=10, shuffle=true'. */
+/** Arguments as text, such as 'epochs=10, shuffle=true'. */
 function argumentsText(values: Readonly<Record<string, unknown>>): string {
   const texts = Object.entries(values).map(([name, value]) => `${name}=${JSON.stringify(value)}`)
   return texts.join(', ') || NONE

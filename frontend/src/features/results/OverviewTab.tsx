@@ -1,4 +1,4 @@
-/** The answer first: how good the model is, or how far its training has come; then its curves, and each metric. */
+/** The main answer first: how good the model is, or how far its training is; then its curves and each metric. */
 
 import { Alert, Box, Group, Progress, Stack, Text } from '@mantine/core'
 import { IconHourglass } from '@tabler/icons-react'
@@ -43,7 +43,7 @@ export function OverviewTab({
 }: {
   result: Result
   parts: readonly ResultRow[]
-  /** The epoch whose metrics are shown in addition to the last and the best. */
+  /** The epoch whose metrics are shown besides the last and the best. */
   epoch: number | undefined
   onEpoch: (epoch: number | undefined) => void
 }) {
@@ -106,7 +106,7 @@ function Running({ result }: { result: Result }) {
 
 function Waiting({ result }: { result: Result }) {
   const now = useNow()
-  // What it waits for is said above.
+  // The alert above already says what the run waits for.
   if (isHeldUp(result)) return null
   const text = result.next_retry_at
     ? `The last attempt failed, possibly for a temporary reason. The next one starts ${formatAge(result.next_retry_at, now)}.`
@@ -127,14 +127,15 @@ function Waiting({ result }: { result: Result }) {
 
 function Answers({ result, epochs }: { result: Result; epochs: readonly EpochMetrics[] }) {
   const { metrics: latest } = result
-  // A running training may have the outcome of an earlier version; its windows say how good the model is now.
+  // While a training runs, the outcome may be that of an earlier version, and the windows say how good the model is
+  // now.
   const outcome = hasEnded(result) ? result.outcome : null
   const unit = unitOf(latest)
   const now = useNow()
   const tests = Object.entries(outcome?.test_metrics ?? {}).sort(
     ([a], [b]) => Number(greaterIsBetter(b) === true) - Number(greaterIsBetter(a) === true),
   )
-  // As in every list: from its start to its end, with reading, testing and storing.
+  // The duration is that of every list: from start to end, including reading, testing and storing.
   const seconds = durationSeconds(result, now)
   const last = summarise(epochs).filter((metric) => metric.part === 'validation')
   return (
@@ -201,7 +202,7 @@ function Answers({ result, epochs }: { result: Result; epochs: readonly EpochMet
   )
 }
 
-/** Where the training would go on if all of it died now. */
+/** The position from which the training would resume after a crash. */
 function CheckpointStat({ checkpoint, unit }: { checkpoint: LastCheckpoint; unit: Unit }) {
   const records = checkpoint.records > 0 ? `${plural(checkpoint.records, 'record')}, ` : ''
   return (
@@ -219,7 +220,7 @@ function CheckpointStat({ checkpoint, unit }: { checkpoint: LastCheckpoint; unit
   )
 }
 
-/** Shares read better as percent; what may exceed one stays a number. */
+/** Shares are shown in percent; a metric that may exceed one stays a number. */
 function metricText(name: string, value: number | null): string {
   const share = /acc|precision|recall|f1|auc/i.test(name) && value !== null && value >= 0 && value <= 1
   return share ? formatPercent(value) : formatMeasured(value)

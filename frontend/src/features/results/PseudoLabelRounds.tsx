@@ -1,11 +1,11 @@
-/** What came of samples without labels, round by round: how many the model was sure of, and of which classes. */
+/** How unlabelled samples were used, round by round: of how many the model was sure, and of which classes. */
 import { Box, Text } from '@mantine/core'
 import { SmallPrint } from '~/components/Dimmed'
 import { RowTable } from '~/components/RowTable'
 import type { EpochMetrics, Outcome, PseudoLabels } from '~/lib/api'
 import { formatExact, formatPercent, NONE } from '~/lib/format'
 
-/** Of the outcome, or of the epochs while training goes on. */
+/** The rounds from the outcome or, while training runs, from the epochs. */
 export function PseudoLabelRounds({ outcome, epochs }: { outcome: Outcome | null; epochs: readonly EpochMetrics[] }) {
   const running = epochs.flatMap((epoch) => (epoch.pseudo_labels ? [epoch.pseudo_labels] : [])).slice(-10)
   const ended = outcome?.pseudo_labels ?? []

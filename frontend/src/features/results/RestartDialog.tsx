@@ -1,4 +1,4 @@
-/** Training again: says what the earlier training gave and that it goes. */
+/** Starts a training again, after saying what the earlier training gave and that it will be deleted. */
 
 import { Radio, Select, Stack, Text } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
@@ -20,12 +20,12 @@ export function RestartDialog({
   onClose,
 }: {
   result: Result
-  /** On another stream, to be chosen. */
+  /** Whether to train on another stream, which the user chooses. */
   another: boolean
   onClose: () => void
 }) {
   const [stream, setStream] = useState<number | null>(null)
-  // Only with the same stream, because the checkpoint holds a position in it.
+  // A checkpoint can be used only with the same stream, because it holds a position in it.
   const checkpoint = another ? null : result.checkpoint
   const [resume, setResume] = useState(checkpoint !== null)
   const streams = useQuery({ ...streamsListOptions({ query: { limit: 200 } }), enabled: another })

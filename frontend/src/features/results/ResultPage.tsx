@@ -1,4 +1,4 @@
-/** A result: one training run and what came of it. */
+/** One result: a training run and its outcome. */
 import { Badge, Button, Group, Text } from '@mantine/core'
 import {
   IconBroadcast,
@@ -81,7 +81,7 @@ function Loaded({
   search: ResultSearch
   onSearch: (change: ResultSearch) => void
   onCompare: (results: string) => void
-  /** Another sub-model of the same run. */
+  /** Called to show another sub-model of the same run. */
   onPart: (id: number) => void
   onDeleted: () => unknown
 }) {
@@ -275,7 +275,7 @@ function Loaded({
               />
             ),
           },
-          // A regression has no classes to confuse.
+          // A regression has no classes, so its tab of errors takes the place of the confusion matrix.
           ...(result.evaluation?.residuals.length && !result.confusion_matrix
             ? []
             : [

@@ -1,4 +1,4 @@
-/** A run that trains a chain, with its parts: which of them is shown, and how good each exit is on its own. */
+/** The parts of a run that trains a chain: a switch between them, and how good each exit is on its own. */
 import { Group, SegmentedControl } from '@mantine/core'
 import { ResultLink } from '~/components/ButtonLink'
 import { Dimmed } from '~/components/Dimmed'
@@ -7,7 +7,7 @@ import { Section } from '~/components/Section'
 import type { Result, ResultRow } from '~/lib/api'
 import { formatBytes, formatMeasured, formatMetric, formatMilliseconds, NONE } from '~/lib/format'
 
-/** Goes from part to part, wherever on the page one is. */
+/** Switches to another part and stays at the same place of the page. */
 export function PartSwitch({
   result,
   parts,

@@ -1,4 +1,4 @@
-/** What can be done with a version: make it the current one, newer or older; keep it; delete it. */
+/** The actions on a version: make it current, keep it, delete it. */
 import { Modal, Stack, Text, TextInput } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
@@ -28,7 +28,7 @@ export function VersionActions({
 }: {
   result: Result
   version: Version
-  /** All that serve the result. */
+  /** All inferences that serve the result. */
   serving: readonly Inference[]
   onFiles: () => void
 }) {

@@ -1,4 +1,7 @@
-/** The versions of a result: what each reached and why there is one; two side by side, files, the one that is current. */
+/**
+ * The versions of a result: the metrics of each and the reason for it; two side by side, files, and which one is
+ * current.
+ */
 
 import { Badge, Button, Checkbox, Group, Modal, Skeleton, Stack, Text, VisuallyHidden } from '@mantine/core'
 import { IconPin } from '@tabler/icons-react'

@@ -1,4 +1,4 @@
-/** How a stream without end is kept up with: what came in the last window, and rate and lag over time. */
+/** How a training keeps up with a stream without end: the records of the last window, and rate and lag over time. */
 import { useMemo } from 'react'
 import { RateLagChart } from '~/components/charts/RateLagChart'
 import { Stat } from '~/components/Stat'

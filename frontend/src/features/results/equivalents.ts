@@ -1,4 +1,4 @@
-/** The command, Python and curl equals of what can be done with a result. */
+/** The actions on a result as a command, as Python and as curl. */
 import type { Equivalents } from '~/components/CopyAs'
 import { curlCall } from '~/lib/equivalents'
 

@@ -1,17 +1,17 @@
-/** Two classes at a threshold, and the points of their curves, from the counts that the platform keeps. */
+/** Measures of two classes at a threshold, and the points of their curves, from the counts that the platform keeps. */
 
 import type { Matrix } from '~/components/charts/confusion'
 import type { Curves, Residuals, ThresholdPoint } from '~/lib/api'
 
 const NOTHING: ThresholdPoint = { threshold: 1, true_positives: 0, false_positives: 0 }
 
-/** What is positive from ``threshold`` on: the last kept point that is not below it. */
+/** The point of the curve for ``threshold``: the last stored one that is not below it. */
 export function pointAt({ points }: Pick<Curves, 'points'>, threshold: number): ThresholdPoint {
   // Thresholds are float32 values widened to float64, which a slider cannot meet to the last digit.
   return points.findLast((point) => point.threshold >= threshold - 1e-7) ?? { ...NOTHING, threshold }
 }
 
-/** Rows are actual classes, the negative one first. */
+/** The confusion matrix at a point. Rows are actual classes, the negative one first. */
 export function matrixAt(curves: Curves, point: ThresholdPoint): Matrix {
   const { positives, negatives } = curves
   return [
@@ -21,11 +21,11 @@ export function matrixAt(curves: Curves, point: ThresholdPoint): Matrix {
 }
 
 export interface Rates {
-  /** Of the positives, those found. */
+  /** The share of the positive samples that were found. */
   recall: number
-  /** Of those said to be positive, those that are; null where none is. */
+  /** The share of predicted positives that are right; null when none was predicted. */
   precision: number | null
-  /** Of the negatives, those said to be positive. */
+  /** The share of the negative samples that were predicted as positive. */
   falseRate: number
 }
 
@@ -38,7 +38,7 @@ export function ratesAt(curves: Curves, point: ThresholdPoint): Rates {
   }
 }
 
-/** From the corner where nothing is positive: [false positive rate, recall]. */
+/** The points [false positive rate, recall] of the ROC curve, starting where nothing is predicted as positive. */
 export function rocPoints(curves: Curves): [number, number][] {
   return [NOTHING, ...curves.points].map((point) => {
     const { falseRate, recall } = ratesAt(curves, point)
@@ -46,7 +46,7 @@ export function rocPoints(curves: Curves): [number, number][] {
   })
 }
 
-/** [recall, precision]. */
+/** The points [recall, precision] of the precision-recall curve. */
 export function prPoints(curves: Curves): [number, number][] {
   return curves.points.flatMap((point) => {
     const { recall, precision } = ratesAt(curves, point)
@@ -54,7 +54,7 @@ export function prPoints(curves: Curves): [number, number][] {
   })
 }
 
-/** [actual, predicted minus actual] of each point that has both. */
+/** The errors [actual, predicted minus actual] of the points that have both values. */
 export function errorsOf(points: Residuals['points']): [number, number][] {
   return points.flatMap(([actual, predicted]) =>
     actual === null || predicted === null ? [] : [[actual, predicted - actual] as [number, number]],

@@ -1,14 +1,14 @@
-/** What the files of a training are for, as the platform tells it of their framework. */
+/** What the files of a training are for, as described by their framework. */
 import type { Artifact, FileUse, Framework } from '~/lib/api'
 
 const UNKNOWN: FileUse = { purpose: 'A file from the training.', needs: [], python: '', auxiliary: false }
 
-/** By the name of a framework and of a file; one that is not known has a use without a program. */
+/** The use of a file of a framework. An unknown file gets a general description without a program. */
 export function useOf(frameworks: readonly Framework[], framework: string, name: string): FileUse {
   return frameworks.find((candidate) => candidate.name === framework)?.files[name] ?? UNKNOWN
 }
 
-/** The model first, what only explains it last. */
+/** Sorts the files: the model first, explanatory files last. */
 export function inOrder(
   files: readonly Artifact[],
   frameworks: readonly Framework[],
@@ -18,7 +18,7 @@ export function inOrder(
   return used.sort(([, a], [, b]) => Number(a.auxiliary) - Number(b.auxiliary))
 }
 
-/** The program for a file as it was saved; null where another file loads it. */
+/** The program that loads a file under the name ``saved``; null for a file that another one loads. */
 export function loadSnippet({ needs, python }: FileUse, saved: string): string | null {
   if (python === '') return null
   const program = python.trimEnd().replaceAll('FILE', saved)

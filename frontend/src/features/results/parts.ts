@@ -1,14 +1,14 @@
-/** The results that are trained in one run: those of the sub-models of a chain. */
+/** The results trained in one run: those of the sub-models of a chain. */
 import { useQuery } from '@tanstack/react-query'
 import { useMemo } from 'react'
 import { type Result, type ResultRow, resultsListOptions } from '~/lib/api'
 
-/** The result whose run another one is part of: the top's of a chain, or itself. */
+/** The id of the result that leads the run: the top of a chain, or the result itself. */
 export function runOf({ id, leader }: Pick<ResultRow, 'id' | 'leader'>): number {
   return leader ?? id
 }
 
-/** The parts of a result's run from below, itself among them; none for an ordinary model. */
+/** The parts of a result's run, the lowest first, including itself; empty for an ordinary model. */
 export function useRunParts(result: Pick<Result, 'id' | 'leader' | 'tier' | 'deployment'>): readonly ResultRow[] {
   const rows = useQuery({
     ...resultsListOptions({ query: { deployment: result.deployment, limit: 100 } }),

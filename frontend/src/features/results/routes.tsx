@@ -6,15 +6,15 @@ export const TABS = ['overview', 'confusion', 'evaluation', 'limits', 'versions'
 
 export interface ResultSearch {
   tab?: (typeof TABS)[number] | undefined
-  /** Open cell of the confusion matrix: 'actual-predicted', classes from 0. */
+  /** The open cell of the confusion matrix: 'actual-predicted', with classes counted from 0. */
   cell?: string | undefined
-  /** Numbers of the matrix; counts without it. */
+  /** What the matrix shows; counts if missing. */
   cells?: 'shares' | undefined
-  /** Epoch whose metrics are shown in addition to the last and the best. */
+  /** The epoch whose metrics are shown besides the last and the best. */
   epoch?: number | undefined
-  /** Numbers of two versions to compare, joined by a comma. */
+  /** The numbers of the two versions to compare, joined by a comma. */
   versions?: string | undefined
-  /** Of the log: only errors. */
+  /** Whether the log shows only errors. */
   errors?: true | undefined
 }
 

@@ -1,16 +1,16 @@
-/** What a result's numbers say: where it is, whether more will come, and its address' cell. */
+/** The progress of a result: where it is and whether more will come. Also reads the open cell from an address. */
 import type { Cell } from '~/components/charts/ConfusionMatrix'
 import type { EpochMetrics, Progress } from '~/lib/api'
 import { remainingText } from '~/lib/runs'
 
 export interface RunProgress {
-  /** 'Reading the stream', 'Epoch 3 of 20', 'Window 812'. */
+  /** The present step: 'Reading the stream', 'Epoch 3 of 20', 'Window 812'. */
   text: string
-  /** Of the whole run, 0 to 1; null where it cannot be known. */
+  /** The share of the whole run that is done, from 0 to 1; null when unknown. */
   share: number | null
-  /** 'batch 12 of 32', '120 of 1,437 records'. */
+  /** Progress within the step: 'batch 12 of 32', '120 of 1,437 records'. */
   detail: string
-  /** 'about 2 min left'; empty where it cannot be known. */
+  /** The remaining time: 'about 2 min left'; empty when unknown. */
   remaining: string
 }
 
@@ -56,7 +56,7 @@ export function progressOf(
   }
 }
 
-/** '3-5' -> the cell of class 3 predicted as 5, when the matrix has it. */
+/** Reads a cell from an address: '3-5' is class 3 predicted as 5. Undefined when the matrix has no such cell. */
 export function cellOf(text: string | undefined, classes: number): Cell | undefined {
   const match = /^(\d{1,4})-(\d{1,4})$/.exec(text ?? '')
   if (!match) return undefined

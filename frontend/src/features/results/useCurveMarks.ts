@@ -1,14 +1,14 @@
-/** What is marked on the curves of a training: its versions, and the best epoch. */
+/** The marks on the curves of a training: its versions, or the best epoch. */
 import { useMemo } from 'react'
 import type { CurveMark } from '~/components/charts/LearningCurves'
 import type { EpochMetrics, Result, Version } from '~/lib/api'
 import { hasEnded } from '~/lib/runs'
 import { useVersions } from '~/lib/useVersions'
 
-/** Clocks of workers and of the platform differ by less. */
+/** The largest expected difference between the clocks of workers and of the platform. */
 const SKEW_MS = 60_000
 
-/** The versions that were made while this training went on, or the best of its epochs. */
+/** Marks for the versions made during this training or, without windows, for the best epoch. */
 export function useCurveMarks(result: Result, epochs: readonly EpochMetrics[]): readonly CurveMark[] {
   const began = epochs[0]?.window?.ended_ms ?? null
   const { id, version_count, current_version } = result
@@ -20,13 +20,16 @@ export function useCurveMarks(result: Result, epochs: readonly EpochMetrics[]): 
   }, [data, began, best])
 }
 
-/** The best epoch, while a training runs the best so far. */
+/** The best epoch; while a training runs, the best so far. */
 export function bestEpochOf({ state, outcome, metrics }: Pick<Result, 'state' | 'outcome' | 'metrics'>): number | null {
-  // A training that goes on may have the outcome of an earlier one.
+  // While a training runs, its outcome may be that of an earlier one.
   return (hasEnded({ state }) ? outcome?.best_epoch?.epoch : undefined) ?? metrics?.best_epoch ?? null
 }
 
-/** Versions of an earlier training of the result count other windows. */
+/**
+ * Marks of versions since ``since``. Older versions belong to an earlier training, whose windows were counted
+ * separately.
+ */
 export function marksOf(
   versions: readonly Pick<Version, 'number' | 'step' | 'created_at'>[],
   since: number,

@@ -1,4 +1,4 @@
-/** A result's epochs or windows as pages draw them: no more than a screen shows. */
+/** The epochs or windows of a result, thinned to as many as a page can draw. */
 import { useMemo } from 'react'
 import { constantLearningRate, withLearningRate } from '~/components/charts/curves'
 import type { CurveSeries } from '~/components/charts/LearningCurves'
@@ -13,7 +13,7 @@ export function useEpochs(result: Pick<Result, 'epochs'>): readonly EpochMetrics
 export function useCurves(result: Result, epochs: readonly EpochMetrics[]): readonly CurveSeries[] {
   const { model, model_name: name } = result
   return useMemo(() => {
-    // A learning rate that never changes is stated next to the curves rather than drawn.
+    // A constant learning rate is shown as a figure next to the curves instead of being drawn.
     const changes = constantLearningRate(epochs) === null
     return [{ id: model, name, epochs: changes ? withLearningRate(epochs) : epochs }]
   }, [model, name, epochs])

@@ -1,20 +1,22 @@
-/** Versions of a result in words: why there is one, what decided for it, where its training stood; two side by side. */
+/** Versions of a result in words: why each exists, what decided, its position in the stream; and two side by side. */
 import { greaterIsBetter } from '~/components/charts/curves'
 import type { Comparison, Inference, Version } from '~/lib/api'
 import { formatCount, formatExact, formatMeasured, formatMetric, NONE, plural } from '~/lib/format'
 
-/** 'improved after window 512', 'trained'. */
+/** Why the version exists: 'improved after window 512', 'trained'. */
 export function reasonText(version: Pick<Version, 'reason' | 'step' | 'positions'>): string {
   if (version.step !== null) return `${version.reason} after window ${formatExact(version.step)}`
   return isEndless(version) ? 'end of the stream' : 'trained'
 }
 
-/** Whether it learnt a stream without end, because one with an end has no position. */
+/** Whether the version learnt a stream without end. Only such versions have positions. */
 export function isEndless({ positions }: Pick<Version, 'positions'>): boolean {
   return Object.keys(positions).length > 0
 }
 
-/** 'accuracy 0.96 against 0.91 of version 2, on the same 2,000 samples'; '' where nothing was compared. */
+/**
+ * The comparison that decided: 'accuracy 0.96 against 0.91 for version 2, on the same 2,000 samples'; '' without one.
+ */
 export function comparisonText(comparison: Comparison | null): string {
   if (comparison === null) return ''
   const { metric, champion, champion_value, challenger_value, samples } = comparison
@@ -24,10 +26,10 @@ export function comparisonText(comparison: Comparison | null): string {
   return `${value} against ${formatMeasured(champion_value)} for version ${champion}, on the same ${on}`
 }
 
-/** Of many partitions only how many and how far. */
+/** The most partitions listed one by one. Beyond it only their number and the sum of offsets are given. */
 const MOST_PARTITIONS = 3
 
-/** 'digits: 0 at 12,000, 1 at 11,873', the next offset of each partition. */
+/** The next offset of each partition: 'digits: 0 at 12,000, 1 at 11,873'. */
 export function positionsText({ positions }: Pick<Version, 'positions'>): string {
   const topics = Object.entries(positions).map(([topic, offsets]) => {
     const places = Object.entries(offsets).sort(([a], [b]) => Number(a) - Number(b))
@@ -40,7 +42,7 @@ export function positionsText({ positions }: Pick<Version, 'positions'>): string
   return topics.join('; ')
 }
 
-/** What happens to those that serve a result when another version becomes current. */
+/** What happens to the inferences of a result when another version becomes current. */
 export function followersText(serving: readonly Pick<Inference, 'id' | 'follows'>[]): string {
   const named = (inferences: readonly Pick<Inference, 'id'>[]) =>
     `${inferences.length === 1 ? 'Inference' : 'Inferences'} ${inferences.map((inference) => inference.id).join(', ')}`
@@ -55,7 +57,7 @@ export function followersText(serving: readonly Pick<Inference, 'id' | 'follows'
   return `${named(following)} ${go} to it between two transactions, without losing a record.${stay}`
 }
 
-/** Names of the test metrics of versions, those that speak for a model first. */
+/** Names of the versions' test metrics; those of which more is better come first. */
 export function versionMetrics(versions: readonly Version[]): string[] {
   const names = new Set(versions.flatMap((version) => Object.keys(version.outcome.test_metrics)))
   return [...names].sort((a, b) => Number(greaterIsBetter(b) === true) - Number(greaterIsBetter(a) === true))
@@ -67,7 +69,7 @@ export interface Difference {
   differs: boolean
 }
 
-/** Two versions line by line: what they reached, and what was different. */
+/** Two versions line by line: their metrics and what differs between them. */
 export function differencesOf(one: Version, other: Version): Difference[] {
   const row = (name: string, of: (version: Version) => string): Difference => {
     const values = [of(one), of(other)] as const
@@ -93,13 +95,13 @@ export function differencesOf(one: Version, other: Version): Difference[] {
   ]
 }
 
-/** '3,5' -> the versions that there are of these numbers, at most two. */
+/** The versions whose numbers are in an address such as '3,5', at most two. */
 export function chosenOf(text: string | undefined, versions: readonly Version[]): Version[] {
   const numbers = (text ?? '').split(',').map(Number)
   return versions.filter((version) => numbers.includes(version.number)).slice(0, 2)
 }
 
-/** The address's text with one more, or one fewer; of three the oldest choice goes. */
+/** The address with a version added or removed. A third choice replaces the oldest. */
 export function withChoice(text: string | undefined, number: number): string | undefined {
   const chosen = (text ?? '').split(',').filter((part) => /^\d+$/.test(part))
   const next = chosen.includes(String(number))

@@ -1,4 +1,4 @@
-/** The deployment that a stream was sent to; the sink may have named one that does not exist. */
+/** The deployment named by a stream. A sink may have named a deployment that does not exist. */
 import { Badge, Group, Text, Tooltip } from '@mantine/core'
 import { DeploymentLink } from '~/components/ButtonLink'
 import type { Stream } from '~/lib/api'

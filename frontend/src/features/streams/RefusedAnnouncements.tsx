@@ -1,4 +1,4 @@
-/** Announcements that could not be taken, each with the reason; nothing where there is none. */
+/** Announcements that were refused, each with the reason; nothing when there are none. */
 import { Alert, Stack, Text } from '@mantine/core'
 import { IconAlertTriangle } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'

@@ -1,4 +1,4 @@
-/** How a stream is decoded and divided, and where its records are. */
+/** How a stream is decoded and split, and where its records are. */
 import { Code, Stack, Title } from '@mantine/core'
 import { TopicLink } from '~/components/ButtonLink'
 import { ContractView } from '~/components/contract/ContractView'

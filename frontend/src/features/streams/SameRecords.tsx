@@ -1,4 +1,4 @@
-/** Which stream announced the same records first; nothing where this one did. */
+/** A link to the stream that announced the same records first; nothing when this one did. */
 import { StreamLink } from '~/components/ButtonLink'
 import type { Stream } from '~/lib/api'
 

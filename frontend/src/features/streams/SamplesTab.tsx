@@ -29,7 +29,10 @@ export function SamplesTab(props: SamplesTabProps) {
   return props.stream.input_format === COLUMNS ? <ContractSamples stream={props.stream.id} /> : <Pages {...props} />
 }
 
-/** A data set's stream. Its contract may make one sample of several records, so records are not listed one by one. */
+/**
+ * The samples of a data set's stream. A contract may make one sample of several records, so records are not listed one
+ * by one.
+ */
 function ContractSamples({ stream }: { stream: number }) {
   const query = useStatistics(stream)
   if (query.error)
@@ -46,11 +49,11 @@ function ContractSamples({ stream }: { stream: number }) {
   )
 }
 
-/** Columns and labels over many records, because a single page says little. */
+/** Statistics of columns and labels over many records, because a single page says little. */
 function useStatistics(stream: number) {
   return useQuery({
     ...streamsStatisticsOptions({ path: { id: String(stream) } }),
-    // The records do not change.
+    // The records of a stream never change.
     staleTime: Number.POSITIVE_INFINITY,
     retry: false,
   })
@@ -60,7 +63,7 @@ function Pages({ stream, search, onSearch }: SamplesTabProps) {
   const offset = search.at ?? 0
   const query = useQuery({
     ...streamsPreviewRetrieveOptions({ path: { id: String(stream.id) }, query: { limit: PAGE_SAMPLES, offset } }),
-    // The records do not change; events of other streams need not read them again.
+    // The records of a stream never change, so events of other streams need not read them again.
     staleTime: Number.POSITIVE_INFINITY,
     refetchOnMount: 'always',
     retry: false,
@@ -191,7 +194,7 @@ function SampleRows({ samples, columns }: { samples: readonly StreamSample[]; co
   )
 }
 
-/** A packed record holds several samples; they never move. */
+/** The place of a sample, which never changes. A packed record holds several samples. */
 function placeOf({ topic, partition, offset }: StreamSample, place: number): string {
   return `${topic}:${partition}:${offset}:${place}`
 }
@@ -252,8 +255,8 @@ function RecordLink({ sample }: { sample: StreamSample }) {
 }
 
 /**
- * Why records are not samples, the most frequent reason first: a gap by its name, another by what is wrong with its
- * first record.
+ * Why records are not samples, the most frequent reason first. A gap counts under its name, other reasons under the
+ * problem of their first record.
  */
 export function reasonsOf(samples: readonly Pick<StreamSample, 'error'>[]): [reason: string, count: number][] {
   const counts = new Map<string, number>()
@@ -267,7 +270,7 @@ export function reasonsOf(samples: readonly Pick<StreamSample, 'error'>[]): [rea
   return [...counts].sort((one, other) => other[1] - one[1]).slice(0, 6)
 }
 
-/** The label in few letters; null where there is none. */
+/** The label as a short text; null when there is none. */
 export function labelOf(sample: StreamSample): string | null {
   if (sample.label_text !== null) return sample.label_text
   if (sample.label_sample === null) return null

@@ -1,4 +1,4 @@
-/** Announces a stream to another deployment: which one, and what will happen. */
+/** Announces a stream to another deployment, chosen here, after saying what will happen. */
 
 import { Stack, Text } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
@@ -57,14 +57,14 @@ export function SendForm({ stream, onClose }: { stream: Stream; onClose: () => v
   )
 }
 
-/** How many of its models wait for a stream: without one, nothing can be sent to it. */
+/** How many of the deployment's models wait for a stream. Without one, no stream can be sent to it. */
 export function waitingOf({ results }: Pick<Deployment, 'results'>): number {
   return results.filter(
     (deployment) => (deployment.state === 'waiting' || deployment.state === 'created') && deployment.stream === null,
   ).length
 }
 
-/** What sending will do, before it is done. */
+/** Says what sending will do. */
 export function sentence(
   stream: Pick<Stream, 'total_msg' | 'validation_rate' | 'test_rate'>,
   deployment: Pick<Deployment, 'id' | 'results'> | undefined,

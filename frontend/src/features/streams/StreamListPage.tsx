@@ -1,4 +1,4 @@
-/** All announced streams: what was sent, to which deployment, how it is encoded. */
+/** All announced streams: their records, their deployment, and their encoding. */
 
 import { Button, Group, Text } from '@mantine/core'
 import { IconX } from '@tabler/icons-react'

@@ -1,4 +1,4 @@
-/** One announced stream: its samples, its decode rule and ranges, what was trained from it. */
+/** One announced stream: its samples, its format and ranges, and the trainings that used it. */
 import { Button, Text } from '@mantine/core'
 import { IconSend, IconTrash } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'

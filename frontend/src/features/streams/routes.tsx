@@ -8,9 +8,9 @@ export interface StreamListSearch extends ListSearch {
 
 export interface StreamSearch {
   tab?: string | undefined
-  /** Where the preview begins, in offsets of the ranges. */
+  /** The offset within the ranges at which the preview begins. */
   at?: number | undefined
-  /** Whether the form that announces it again is open. */
+  /** Whether the dialog is open that announces the stream again. */
   send?: boolean | undefined
 }
 

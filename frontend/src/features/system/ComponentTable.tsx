@@ -1,4 +1,4 @@
-/** The long-running parts of the platform. */
+/** The long-running components of the platform. */
 import { Text } from '@mantine/core'
 import { Age } from '~/components/Age'
 import { EmptyState } from '~/components/EmptyState'

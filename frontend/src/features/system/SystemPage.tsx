@@ -1,4 +1,4 @@
-/** System: whether every part of the platform lives, on what it runs, and how user code is kept apart. */
+/** The state of the platform: whether each component runs, on what machine, and how user code is isolated. */
 
 import { Alert, Group, Skeleton, Stack } from '@mantine/core'
 import { IconShieldOff } from '@tabler/icons-react'
@@ -19,7 +19,10 @@ import { ExecutorTable } from './ExecutorTable'
 import { GpuTable } from './GpuTable'
 import { supportSummary, troubles } from './summary'
 
-/** Milliseconds. A part that dies publishes no event, so this page asks at this interval while it is shown. */
+/**
+ * The interval of requests in milliseconds. A component that dies publishes no event, so the page asks while it is
+ * shown.
+ */
 const LOOK_EVERY_MS = 10_000
 
 export function SystemPage() {

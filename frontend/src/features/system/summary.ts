@@ -1,8 +1,8 @@
-/** The state of the platform in words: what is wrong, and a text to paste into a report. */
+/** The state of the platform in words: what is wrong, and a text for a bug report. */
 import type { System } from '~/lib/api'
 import { formatBytes } from '~/lib/format'
 
-/** What needs a look, worst first; empty when all is well. */
+/** What needs attention, worst first; empty when all is well. */
 export function troubles(system: System): string[] {
   const { broker, components, executors, isolation } = system
   return [
@@ -17,7 +17,7 @@ export function troubles(system: System): string[] {
   ]
 }
 
-/** Everything that helps somebody far away; no secrets are in it. */
+/** Everything that helps a remote helper; it contains no secrets. */
 export function supportSummary(system: System): string {
   const wrong = troubles(system)
   const lines = [

@@ -1,4 +1,4 @@
-/** The settings of a decoder, as its format wants them. */
+/** The settings of a decoder, as its format describes them. */
 import { Autocomplete, Button, Group, Textarea, TextInput } from '@mantine/core'
 import { type FormEvent, useState } from 'react'
 import type { FormatSetting } from '~/lib/api'
@@ -24,7 +24,7 @@ const TYPES = [
   'string',
 ]
 
-/** The settings to begin with: those without which no record can be read. */
+/** The initial settings: those without which no record can be read. */
 export function defaultSettings(settings: readonly FormatSetting[]): Record<string, string> {
   return Object.fromEntries(
     settings.filter((setting) => setting.default).map((setting) => [setting.name, setting.default]),

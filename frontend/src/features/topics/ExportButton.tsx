@@ -1,4 +1,4 @@
-/** Saves the records that are shown, as JSON. */
+/** Saves the records on the page as JSON. */
 import { Button } from '@mantine/core'
 import { IconDownload } from '@tabler/icons-react'
 import type { TopicRecord } from '~/lib/api'

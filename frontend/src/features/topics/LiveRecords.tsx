@@ -1,4 +1,4 @@
-/** What arrives in a topic, live; can be held still. */
+/** Records as they arrive in a topic. The user can pause the list. */
 import { Button, Group, Stack, Text } from '@mantine/core'
 import { IconPlayerPause, IconPlayerPlay } from '@tabler/icons-react'
 import { useState } from 'react'
@@ -25,7 +25,7 @@ export function LiveRecords({ topic, search, onSearch }: Props) {
   const [held, setHeld] = useState(false)
   const { paused } = useLive()
   const tail = useTail(tailUrl(topic.name, search), held)
-  // Kept as it was clicked, because the list goes on and may no longer hold it.
+  // The clicked record is kept here, because the list moves on and may no longer hold it.
   const [selected, setSelected] = useState<TopicRecord | undefined>()
   const { fields, controls } = useFields(topic.name, tail.records, search, onSearch)
   const still = held || paused

@@ -1,4 +1,4 @@
-/** Partitions of a topic: where they begin and end, who leads them; and the topic's settings in Kafka. */
+/** Partitions of a topic: their first and last offsets and their leaders; and the topic's settings in Kafka. */
 import { Stack } from '@mantine/core'
 import { TopicLink } from '~/components/ButtonLink'
 import { RowTable } from '~/components/RowTable'

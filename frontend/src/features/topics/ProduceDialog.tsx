@@ -1,4 +1,4 @@
-/** Writes one record to a topic, as any producer would: to try something, or to repair a compacted topic. */
+/** Writes one record to a topic, as any producer would: to try something or to repair a compacted topic. */
 import { Button, Checkbox, Group, Select, Textarea, TextInput } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { IconPlus } from '@tabler/icons-react'
@@ -67,7 +67,7 @@ export function ProduceDialog({ topic, onClose }: { topic: Topic; onClose: () =>
         />
       </Group>
       {values.headers.map((_, place) => (
-        // Fields have no other name than their places.
+        // Header fields are named by their position only.
         // biome-ignore lint/suspicious/noArrayIndexKey: rows are only added
         <Group key={place} grow>
           <TextInput label="Header" {...form.getInputProps(`headers.${place}.name`)} />
@@ -87,7 +87,7 @@ export function ProduceDialog({ topic, onClose }: { topic: Topic; onClose: () =>
   )
 }
 
-/** What is sent. An empty key means no key; a header without a name is left out. */
+/** The record to write. An empty key means no key; a header without a name is left out. */
 function recordOf({ key, value, tombstone, partition, headers }: Values): NewRecordRequest {
   return {
     value: tombstone ? null : value,
@@ -97,7 +97,7 @@ function recordOf({ key, value, tombstone, partition, headers }: Values): NewRec
   }
 }
 
-/** Whether the value starts like JSON and is not, which is usually a slip. It may be written all the same. */
+/** Warns when the value looks like JSON but is invalid, usually by mistake. The record can be written all the same. */
 function jsonProblem({ value, tombstone }: Values): string | undefined {
   if (tombstone || !/^\s*[[{]/.test(value)) return undefined
   try {

@@ -1,4 +1,4 @@
-/** Where reading begins, which partition, what is looked for, how values are decoded. All of it is in the address. */
+/** Chooses where reading begins, the partition, the text to find and the decoder. All of it is kept in the address. */
 
 import { Group, SegmentedControl, Select, TextInput } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
@@ -35,7 +35,7 @@ export function ReadControls({
   const decoder = search.decoder ?? 'auto'
   const formats = useQuery(streamsFormatsListOptions())
   const settingsOf = (name: string) => formats.data?.find((format) => format.decoder === name)?.settings ?? []
-  /** Another place to begin forgets how far a page was turned. */
+  /** Another starting point resets the page, because cursors belong to the old one. */
   const begin = (change: TopicSearch) => onSearch({ before: undefined, after: undefined, record: undefined, ...change })
   return (
     <>

@@ -1,4 +1,4 @@
-/** All of one record: where it is, key, headers, value as decoded, as text, as bytes. */
+/** All of one record: its place, key, headers, and the value as decoded, as text and as bytes. */
 
 import { Alert, Button, Code, Drawer, Group, SegmentedControl, Stack, Text, Title } from '@mantine/core'
 import { IconAlertTriangle, IconDownload } from '@tabler/icons-react'
@@ -110,7 +110,7 @@ function HeaderTable({ record }: { record: TopicRecord }) {
         verticalSpacing={3}
         layout="fixed"
         rows={record.headers}
-        // Headers may repeat, and never change.
+        // Rows are keyed by position, because headers may repeat and never change.
         rowKey={(_, place) => place}
         columns={[
           { title: 'Name', w: '38%', cell: (header) => header.name, td: { style: ANYWHERE } },

@@ -1,4 +1,4 @@
-/** Records of a topic: where reading begins, how they are decoded, a page of them or what arrives now. */
+/** Records of a topic: controls for reading and decoding, and a page of records or the live tail. */
 import { Alert, Button, Group, Skeleton, Stack } from '@mantine/core'
 import { IconArrowLeft, IconArrowRight } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
@@ -44,7 +44,8 @@ function Page({ topic, search, onSearch }: Props) {
   const selected = page.records.find((record) => recordId(record) === search.record)
   const older = () => onSearch({ before: page.before ?? undefined, after: undefined, record: undefined })
   const newer = () => onSearch({ after: page.after, before: undefined, record: undefined })
-  // Going back from the newest, the newer ones are at the left; from the oldest on it is the other way round.
+  // When reading goes back from the newest record, newer records are to the left. When it starts at the oldest, it is
+  // the other way round.
   const atStart = !search.before && !search.after
   return (
     <Stack gap="sm" style={query.isPlaceholderData ? { opacity: 0.6 } : {}}>
@@ -104,7 +105,7 @@ function Page({ topic, search, onSearch }: Props) {
   )
 }
 
-/** As what the records are shown, where somebody declared it. */
+/** Says how records are decoded, if something declares it. */
 function DecoderNote({ decoder }: { decoder: RecordDecoder }) {
   if (decoder.kind !== 'auto') return null
   if (decoder.input_format) return `, decoded as ${decoder.input_format} according to ${decoder.origin}`

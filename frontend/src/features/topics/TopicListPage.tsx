@@ -21,7 +21,7 @@ import { UseLinks } from './UseLinks'
 
 type Row = TopicSummary & { id: number }
 
-/** Milliseconds. Records that others write cause no event of the platform, so Kafka is asked at this interval. */
+/** The interval of requests in milliseconds. Records that others write cause no event of the platform. */
 const REFRESH_MS = 10_000
 
 const COLUMNS: DataTableColumn<Row>[] = [
@@ -33,7 +33,7 @@ const COLUMNS: DataTableColumn<Row>[] = [
   { accessor: 'partitions', sortable: true, textAlign: 'right', render: (row) => formatCount(row.partitions) },
   {
     accessor: 'records',
-    // Ends less beginnings: what Kafka tells without reading all of it.
+    // The count is the difference of the last and first offsets, which Kafka gives without reading the topic.
     title: 'Records, about',
     sortable: true,
     textAlign: 'right',
@@ -52,7 +52,7 @@ export function TopicListPage() {
   const { paused } = useLive()
   const query = useQuery({
     ...topicsListOptions({ query: { ...(listQuery(search) as object), internal: search.internal } }),
-    // Topics have no number of their own.
+    // Topics have no id, so the rows are numbered.
     select: (page) => ({ ...page, results: page.results.map((row, id) => ({ ...row, id })) }),
     refetchInterval: paused ? false : REFRESH_MS,
   })

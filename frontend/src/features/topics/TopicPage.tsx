@@ -30,7 +30,7 @@ export function TopicPage() {
   const { can } = useSession()
   const query = useQuery({
     ...topicsRetrieveOptions({ path: { name } }),
-    // Records that others write cause no event of the platform, so Kafka is asked at an interval.
+    // Kafka is asked at an interval, because records that others write cause no event of the platform.
     refetchInterval: paused ? false : REFRESH_MS,
   })
   const change = (next: TopicSearch) =>
@@ -110,7 +110,7 @@ export function TopicPage() {
   )
 }
 
-/** The page of records that is shown, elsewhere. */
+/** The shown page of records as a command, as Python and as curl. */
 function equivalents(name: string, search: TopicSearch) {
   const query = recordsQuery(search)
   const options = Object.entries(query).map(

@@ -1,4 +1,4 @@
-/** Announces records that are in a topic already to a deployment: which of them, how they are read, who trains. */
+/** Announces existing records of a topic to a deployment: which records, how they are read, who trains. */
 
 import { Autocomplete, Checkbox, Group, JsonInput, Select, Text } from '@mantine/core'
 import { useDebouncedValue } from '@mantine/hooks'
@@ -22,7 +22,7 @@ import { type AnnounceValues, FIRST_VALUES, offerEquivalents, offerRequest } fro
 const MOST = 200
 const MOST_PROPOSED = 20
 
-/** What a rule of a format holds, to be completed. */
+/** An example of a format's configuration, for the user to complete. */
 function exampleOf(format: Format | undefined): string {
   return JSON.stringify(
     Object.fromEntries((format?.settings ?? []).map((setting) => [setting.name, setting.example || '...'])),
@@ -129,7 +129,7 @@ export function TrainDialog({ topic, onClose }: { topic: Topic; onClose: () => v
   )
 }
 
-/** Where the samples without labels are; the deployment reads all of that topic. */
+/** Chooses the topic of samples without labels. The deployment reads the whole topic. */
 function UnlabelledTopic({
   labelled,
   online,
@@ -163,7 +163,7 @@ function Share(props: { label: string; value: number | string; onChange: (share:
   return <NumberField min={0} max={1} step={0.05} {...props} />
 }
 
-/** The rule as an object; null while the text is not one. */
+/** The configuration as an object; null while the text is not one. */
 function parsedRule(text: string): Record<string, unknown> | null {
   try {
     const value: unknown = JSON.parse(text || '{}')

@@ -1,4 +1,4 @@
-/** Who uses a topic, as links: 'input of inference 2', 'stream 1'. */
+/** The users of a topic as links, such as 'input of inference 2' or 'stream 1'. */
 import { Group, Text } from '@mantine/core'
 import { AnchorLink } from '~/components/ButtonLink'
 import { Dimmed } from '~/components/Dimmed'
@@ -15,7 +15,7 @@ const ROLES: Record<TopicUse['role'], string> = {
   upper: 'upper model',
 }
 
-/** What the topic is for its user. */
+/** The role of the topic for its user, such as 'input'. */
 export function roleWord(use: TopicUse): string {
   return ROLES[use.role]
 }
@@ -39,7 +39,7 @@ export function UseLink({ use }: { use: TopicUse }) {
   )
 }
 
-/** The first users in a row of a table. */
+/** The first users of a topic, for a row of a table. */
 export function UseLinks({ uses, count }: { uses: readonly TopicUse[]; count: number }) {
   if (count === 0) return <Dimmed>not used by Kafka-ML</Dimmed>
   const shown = uses.slice(0, 2)

@@ -1,4 +1,4 @@
-/** Who uses a topic, and how far those are that read it. */
+/** The users of a topic, and the positions of those that read it. */
 import { Skeleton, Stack, Text } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { InferenceLink } from '~/components/ButtonLink'
@@ -12,7 +12,7 @@ import { formatExact, NONE } from '~/lib/format'
 import { useLive } from '~/lib/live'
 import { UseLink } from './UseLinks'
 
-// Each of the groups is asked for its positions.
+// Milliseconds between two requests, because each asks all groups for their positions.
 const REFRESH_MS = 15_000
 
 export function UsersTab({ topic }: { topic: Topic }) {

@@ -1,13 +1,16 @@
-/** What announces a topic's records to a deployment: the request that the form makes, and the same without the page. */
+/**
+ * Announces a topic's records to a deployment: the request of the form, and the same as a command, as Python and as
+ * curl.
+ */
 import type { Deployment, OfferRequest } from '~/lib/api'
 import { curlCall, type Equivalents, pythonCall, shellQuote } from '~/lib/equivalents'
 
-/** As typed: numbers, or nothing. */
+/** The form's values: numbers, or '' for an empty field. */
 export interface AnnounceValues {
   partition: string | null
   start: number | string
   end: number | string
-  /** Of a stream without end: whether what the topic holds already belongs to it. */
+  /** For a stream without end: whether it begins with the records that the topic already holds. */
   fromFirst: boolean
   unlabelledTopic: string
   format: OfferRequest['input_format']
@@ -26,7 +29,7 @@ export const FIRST_VALUES: AnnounceValues = {
   test: 0.1,
 }
 
-/** The request; of the values only those that the deployment takes. */
+/** The request, with only the values that apply to the deployment. */
 export function offerRequest(
   topic: string,
   deployment: Pick<Deployment, 'id' | 'mode' | 'semi_supervised'> | undefined,
@@ -49,7 +52,7 @@ export function offerRequest(
   }
 }
 
-/** The same announcement without the page. */
+/** The announcement as a command, as Python and as curl. */
 export function offerEquivalents(request: OfferRequest): Equivalents {
   const { topic, input_config: config, ...rest } = request
   const options = [
@@ -60,7 +63,7 @@ export function offerEquivalents(request: OfferRequest): Equivalents {
     ...(request.partition == null ? [] : [`--partition ${request.partition}`]),
     ...(request.start == null ? [] : [`--from ${request.start}`]),
     ...(request.end == null ? [] : [`--to ${request.end}`]),
-    // A day after 1970 began in any zone of time, and before any record.
+    // The date is after 1 January 1970 in every time zone, and before any record.
     ...(request.since_ms == null ? [] : ['--since 1970-01-03']),
     `--validation-rate ${request.validation_rate}`,
     ...(request.test_rate == null ? [] : [`--test-rate ${request.test_rate}`]),

@@ -1,4 +1,4 @@
-/** The fields of JSON records, as columns of their own. */
+/** Shows the fields of JSON records as columns of their own. */
 import { Group, SegmentedControl } from '@mantine/core'
 import type { ReactNode } from 'react'
 import { ColumnMenu, useColumnChoice } from '~/components/ColumnMenu'
@@ -7,9 +7,9 @@ import { fieldNames } from '~/lib/jsonFields'
 import type { TopicSearch } from './search'
 
 export interface ShownFields {
-  /** The columns in place of the value; none where values are shown as they are. */
+  /** The fields shown as columns in place of the value; undefined when values are shown as they are. */
   fields?: readonly string[]
-  /** What chooses between the two, and among the fields. */
+  /** The switch between fields and values, and the menu of fields. */
   controls: ReactNode
 }
 

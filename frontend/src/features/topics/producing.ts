@@ -1,4 +1,4 @@
-/** Writing one record, elsewhere. */
+/** Writing one record as a command, as Python and as curl. */
 import type { NewRecordRequest } from '~/lib/api'
 import { curlCall, pythonCall, shellQuote } from '~/lib/equivalents'
 
@@ -11,7 +11,7 @@ export function produceEquivalents(topic: string, record: NewRecordRequest) {
     partition != null && `--partition ${partition}`,
     value === null && '--tombstone',
   ].filter((line) => line !== false)
-  // A value may begin as options do.
+  // '--' ends the options, because a value may begin like one.
   const shown = value === null ? [] : ['--', shellQuote(topic), shellQuote(value)]
   const words = value === null ? [shellQuote(topic), ...options] : [...options, ...shown]
   return {

@@ -1,9 +1,9 @@
-/** What a topic's page keeps in its address, and the API's queries that follow from it. */
+/** The address of a topic's page, and the queries to the API made from it. */
 import type { TopicsRecordsListData } from '~/lib/api'
 import { oneOf, textOf } from '~/lib/listSearch'
 
 export const STARTS = ['newest', 'oldest', 'offset', 'time', 'live'] as const
-/** The decoders that need no rule; those of the formats come from the API. */
+/** The decoders without settings. The API lists those of the formats. */
 export const PLAIN_DECODERS = ['auto', 'text', 'json', 'hex'] as const
 export type Start = (typeof STARTS)[number]
 
@@ -11,27 +11,27 @@ export const PAGE_RECORDS = 50
 
 export interface TopicSearch {
   tab?: string | undefined
-  /** Where reading begins; newest without it. */
+  /** Where reading begins; at the newest records if missing. */
   from?: Start | undefined
-  /** With ``from`` offset. */
+  /** The first offset, when ``from`` is 'offset'. */
   offset?: number | undefined
-  /** With ``from`` time: a local time such as 2026-11-21T14:30. */
+  /** The first time, when ``from`` is 'time': a local time such as 2026-11-21T14:30. */
   time?: string | undefined
-  /** Cursors of the API: older and newer records than a page's. */
+  /** The cursors of the API for records older and newer than a page. */
   before?: string | undefined
   after?: string | undefined
   partition?: number | undefined
   q?: string | undefined
   decoder?: string | undefined
-  /** The settings of the decoder, by the names of the API. */
+  /** The settings of the decoder, under the API's names. */
   settings?: Record<string, string> | undefined
-  /** The record that is looked at: ``partition:offset``. */
+  /** The record in the drawer: ``partition:offset``. */
   record?: string | undefined
-  /** Whether the dialog is open that announces records for training. */
+  /** Whether the dialog for training is open. */
   train?: boolean | undefined
-  /** Whether the dialog is open that writes a record. */
+  /** Whether the dialog that writes a record is open. */
   write?: boolean | undefined
-  /** ``value``: values of JSON are shown as they are, not by their fields. */
+  /** 'value' shows JSON values as they are instead of by field. */
   view?: 'value' | undefined
 }
 
@@ -54,14 +54,14 @@ export function topicSearch(search: Record<string, unknown>): TopicSearch {
   }
 }
 
-/** An object of texts, or nothing. */
+/** An object with the properties that are texts; undefined when there are none. */
 function textsOf(value: unknown): Record<string, string> | undefined {
   if (typeof value !== 'object' || value === null) return undefined
   const texts = Object.entries(value).filter(([, text]) => typeof text === 'string')
   return texts.length > 0 ? Object.fromEntries(texts) : undefined
 }
 
-/** A whole number from 0, or nothing. */
+/** A whole number from 0 upwards; undefined for anything else. */
 function wholeOf(value: unknown): number | undefined {
   const number = typeof value === 'string' && value !== '' ? Number(value) : value
   return typeof number === 'number' && Number.isSafeInteger(number) && number >= 0 ? number : undefined
@@ -69,16 +69,16 @@ function wholeOf(value: unknown): number | undefined {
 
 type RecordsQuery = NonNullable<TopicsRecordsListData['query']>
 
-/** How records are to be decoded, as the API asks for it. */
+/** The decoder and its settings as the API expects them. */
 export function decoderQuery(search: TopicSearch): RecordsQuery {
   const { decoder, settings } = search
   if (!decoder || decoder === 'auto') return {}
   if (decoder === 'text' || decoder === 'json' || decoder === 'hex') return { decoder }
-  // What the API does not know it refuses, by name.
+  // Unknown settings are sent too, because the API refuses them by name.
   return { ...settings, decoder: decoder as NonNullable<RecordsQuery['decoder']> }
 }
 
-/** The page of records that the address means. */
+/** The query for the page of records at an address. */
 export function recordsQuery(search: TopicSearch): RecordsQuery {
   const { from } = search
   const time = search.time === undefined ? Number.NaN : new Date(search.time).getTime()
@@ -93,12 +93,12 @@ export function recordsQuery(search: TopicSearch): RecordsQuery {
   })
 }
 
-/** What of the topic is looked at, in pages and live. */
+/** The filters that apply to pages and to the live tail. */
 export function filterQuery(search: TopicSearch): RecordsQuery {
   return given({ partition: search.partition, contains: search.q })
 }
 
-/** The address of the live tail. */
+/** The URL of the live tail. */
 export function tailUrl(name: string, search: TopicSearch): string {
   const parameters = new URLSearchParams()
   for (const [key, value] of Object.entries({ ...decoderQuery(search), ...filterQuery(search) })) {

@@ -1,4 +1,4 @@
-/** What arrives in a topic while it is looked at: the last records, how many came, how fast. */
+/** The live tail of a topic: its last records, how many arrived, and how fast. */
 import { useEffect, useRef, useState } from 'react'
 import type { Problem as ProblemDocument, TopicRecord } from '~/lib/api'
 import { Problem } from '~/lib/problem'
@@ -10,7 +10,7 @@ export const MOST_RECORDS = 200
 export interface Tail {
   state: StreamState
   records: readonly TopicRecord[]
-  /** Of all that arrived since the tail was opened. */
+  /** How many records have arrived since the tail was opened. */
   arrived: number
   perSecond: number
   error: Problem | null
@@ -18,12 +18,12 @@ export interface Tail {
 }
 
 interface Frame {
-  /** Newest first. */
+  /** The records, newest first. */
   records: TopicRecord[]
   arrived: number
 }
 
-/** ``url`` null: closed. While ``held`` the records stay as they are; what arrives is counted all the same. */
+/** ``url``: null closes the tail. While ``held``, the records stay the same and new ones are only counted. */
 export function useTail(url: string | null, held: boolean): Tail {
   const [records, setRecords] = useState<readonly TopicRecord[]>([])
   const [arrived, setArrived] = useState(0)
@@ -40,7 +40,7 @@ export function useTail(url: string | null, held: boolean): Tail {
     },
     problem: (data) => setError(new Problem(data as ProblemDocument)),
   })
-  // Another topic, partition or decoder: what was shown is not of it.
+  // At another topic, partition or decoder the old records are dropped.
   // biome-ignore lint/correctness/useExhaustiveDependencies: the address is what changes
   useEffect(() => {
     recent.current = []
@@ -63,7 +63,7 @@ export function useTail(url: string | null, held: boolean): Tail {
 
 const RATE_MS = 5_000
 
-/** ``next`` before what was there, bounded. */
+/** The newest records: ``next`` followed by ``before``, at most MOST_RECORDS. */
 export function newest(next: readonly TopicRecord[], before: readonly TopicRecord[]): readonly TopicRecord[] {
   return [...next, ...before].slice(0, MOST_RECORDS)
 }

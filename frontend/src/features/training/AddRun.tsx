@@ -1,4 +1,4 @@
-/** Looks for one more training run to compare with. */
+/** Finds another training run to add to the comparison. */
 import { Select } from '@mantine/core'
 import { useDebouncedValue } from '@mantine/hooks'
 import { useQuery } from '@tanstack/react-query'
@@ -35,7 +35,7 @@ export function AddRun({
         value: String(row.id),
         label: `${row.model_name} (result ${row.id}, ${row.state})`,
       }))}
-      // The API has searched already.
+      // The options are not filtered again, because the API has searched already.
       filter={({ options }) => options}
       value={null}
       onChange={(value) => {

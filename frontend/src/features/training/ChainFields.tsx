@@ -1,4 +1,4 @@
-/** What distributed models are trained with, since the code of sub-models does not say it: each exit with the same. */
+/** Training settings of distributed models, whose code does not contain them. All exits use the same settings. */
 import { Autocomplete, Group, Input, Stack, TagsInput, Title } from '@mantine/core'
 import { SmallPrint } from '~/components/Dimmed'
 import { FieldError } from '~/components/FieldError'
@@ -14,12 +14,12 @@ export function ChainFields({
   onChange,
   errorOf,
 }: {
-  /** Each from below. */
+  /** The chains, each with its lowest sub-model first. */
   chains: readonly Unit[]
   frameworks: readonly Framework[]
   values: ChainValues
   onChange: (change: Partial<ChainValues>) => void
-  /** Of a setting, or of all of it (''). */
+  /** The error of a setting; '' stands for the settings as a whole. */
   errorOf: (field: string) => string | undefined
 }) {
   const names = namesFor(chains, frameworks)

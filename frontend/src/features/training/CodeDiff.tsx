@@ -1,4 +1,4 @@
-/** The code of two runs side by side; lines that differ are marked by colour and by a sign. */
+/** The code of two runs side by side, with differing lines marked by colour and sign. */
 import { Group, Select, Stack, Text } from '@mantine/core'
 import { useMemo, useState } from 'react'
 import { Dimmed } from '~/components/Dimmed'
@@ -8,7 +8,7 @@ import { plural } from '~/lib/format'
 import classes from './CodeDiff.module.css'
 import { diffLines, type LinePair } from './compare'
 
-/** Lines around a difference that are shown with it. */
+/** Number of unchanged lines shown around a difference. */
 const CONTEXT = 3
 
 export function CodeDiff({
@@ -17,7 +17,7 @@ export function CodeDiff({
   onPair,
 }: {
   results: readonly Result[]
-  /** Ids of the two that are shown. */
+  /** Ids of the two runs. */
   pair: readonly [number, number]
   onPair: (pair: readonly [number, number]) => void
 }) {
@@ -96,7 +96,7 @@ interface Row {
   skipped: number
 }
 
-/** Differences with their surroundings; in place of the rest how much was left out. */
+/** The differences with unchanged lines around them. Longer unchanged stretches are replaced by their length. */
 function rowsOf(pairs: readonly LinePair[], whole: boolean): Row[] {
   const near = new Set<number>()
   for (const [index, pair] of pairs.entries()) {

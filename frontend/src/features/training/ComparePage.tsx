@@ -1,4 +1,4 @@
-/** Training runs side by side: metrics, settings that differ, curves over each other, confusion matrices, code. */
+/** Compares training runs: metrics, differing settings, curves over each other, confusion matrices, code. */
 
 import { ActionIcon, Box, Group, SimpleGrid, Stack, Text, Title, Tooltip } from '@mantine/core'
 import { IconX } from '@tabler/icons-react'
@@ -28,7 +28,7 @@ import { compareEquivalents } from './equivalents'
 import { ParallelRuns } from './ParallelRuns'
 import { joinIds, parseIds } from './selection'
 
-/** More columns than this no screen shows. */
+/** The most runs that fit side by side on a screen. */
 const MAX_RUNS = 10
 
 export function ComparePage() {
@@ -137,7 +137,7 @@ export function ComparePage() {
   )
 }
 
-/** Heads of the columns: whose numbers these are, in the colour of its curves, with the button that takes it out. */
+/** The heading of a run's column in the colour of its curves, with a button that removes the run. */
 function useHeads(results: readonly Result[], onRemove: (id: number) => void): Head[] {
   const color = useSeriesColor()
   const ids = useSeriesIds(results)
@@ -178,7 +178,10 @@ function useHeads(results: readonly Result[], onRemove: (id: number) => void): H
   }))
 }
 
-/** A model has its own colour; runs of the same model need one each. */
+/**
+ * Ids that decide the colours of the runs. A model keeps its own colour, but runs of the same model need different
+ * ones.
+ */
 function useSeriesIds(results: readonly Result[]): number[] {
   const models = results.map((result) => result.model)
   return new Set(models).size === models.length ? models : results.map((_, index) => index)
@@ -236,7 +239,7 @@ function Matrices({ results }: { results: readonly Result[] }) {
   )
 }
 
-/** The two runs whose code is shown: those of the address, otherwise the first two that differ. */
+/** The two runs whose code is compared: those in the address, otherwise the first two that differ. */
 function pairOf(text: string | undefined, results: readonly Result[]): readonly [number, number] | null {
   const [left, right] = parseIds(text).filter((id) => results.some((result) => result.id === id))
   if (left !== undefined && right !== undefined) return [left, right]

@@ -1,4 +1,4 @@
-/** Metrics and settings of the compared runs, one column each. */
+/** Metrics and settings of the compared runs, with one column per run. */
 import { Box, Group, Text } from '@mantine/core'
 import { IconTrophy } from '@tabler/icons-react'
 import type { ReactNode } from 'react'
@@ -8,13 +8,13 @@ import { Toggle } from '~/components/Toggle'
 import { formatMeasured, NONE } from '~/lib/format'
 import type { DiffRow, MetricRow } from './compare'
 
-/** What heads a run's column, and its name in words. */
+/** The heading of a run's column, and the same as text. */
 export interface Head {
   name: string
   title: ReactNode
 }
 
-/** A column for each run. */
+/** One column per run. */
 function runColumns<Row>(heads: readonly Head[], cell: (row: Row, run: number) => ReactNode): Column<Row>[] {
   return heads.map((head, run) => ({
     ...head,

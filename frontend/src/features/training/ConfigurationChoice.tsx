@@ -1,4 +1,4 @@
-/** Which configuration is deployed, and the models that are in it. */
+/** Chooses the configuration to deploy, and lists its models. */
 
 import { Group, Select, Stack } from '@mantine/core'
 import { SmallPrint } from '~/components/Dimmed'
@@ -18,7 +18,7 @@ export function ConfigurationChoice({
   value: number | undefined
   onChange: (id: number | undefined) => void
 }) {
-  // An old address may name one that the list no longer reaches.
+  // The address may name a configuration beyond the end of the list.
   const known = chosen && !rows.some((row) => row.id === chosen.id) ? [chosen, ...rows] : rows
   return (
     <Stack gap={6}>

@@ -1,6 +1,6 @@
 /**
- * What is trained on: a stream that is sent to the deployment later, or a data set at once. Those that the models cannot
- * learn say why, and cannot be chosen.
+ * Chooses what to train on: a stream sent to the deployment later, or a data set at once. A data set that the models
+ * cannot learn is disabled, with the reason.
  */
 import { Group, Select, Stack, Text } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
@@ -29,7 +29,7 @@ export function DatasetChoice({
   onChange,
   errorOf,
 }: {
-  /** Whose models learn it. */
+  /** The configuration whose models have to fit the data set. */
   configuration: number
   targets: string
   value: ChosenDataset | null
@@ -43,7 +43,7 @@ export function DatasetChoice({
   const versionsOf = (dataset: number) => (fits.data ?? []).filter((fit) => fit.dataset === dataset)
   const chosen = useChosen(value)
   const listed = list.data?.results ?? []
-  // An old address may name one that the list no longer reaches.
+  // The address may name a data set beyond the end of the list.
   const rows = chosen && !listed.some((dataset) => dataset.id === chosen.id) ? [chosen, ...listed] : listed
   if (list.data && rows.length === 0 && value === null) return null
   return (
@@ -112,23 +112,23 @@ function OptionText({ text, misfit }: { text: string; misfit: string | undefined
   )
 }
 
-/** Why none of the versions, the newest first, can be learnt: what is said of the newest. */
+/** Why no version fits; undefined when one does. The reason is that of the newest version. */
 function misfitOf(versions: readonly DatasetFit[]): string | undefined {
   return versions.every((version) => version.reason) ? versions[0]?.reason : undefined
 }
 
-/** The number of the first version that can be learnt; null where that is the newest. */
+/** The number of the newest version that fits; null when that is the newest version of all. */
 function firstFit(versions: readonly DatasetFit[]): number | null {
   const place = versions.findIndex((version) => !version.reason)
   return place > 0 ? (versions[place]?.version ?? null) : null
 }
 
-/** The version of that number, the newest for ''. */
+/** The version with this number as a list; '' stands for the newest. */
 function numbered(versions: readonly DatasetFit[], number: string): readonly DatasetFit[] {
   return number === '' ? versions.slice(0, 1) : versions.filter((version) => String(version.version) === number)
 }
 
-/** The chosen data set, once it is known. */
+/** The chosen data set; undefined until it has been read. */
 export function useChosen(value: ChosenDataset | null): Dataset | undefined {
   const query = useQuery({
     ...datasetsRetrieveOptions({ path: { id: String(value?.id) } }),
@@ -137,12 +137,12 @@ export function useChosen(value: ChosenDataset | null): Dataset | undefined {
   return value !== null && query.data?.id === value.id ? query.data : undefined
 }
 
-/** 'version 2 of readings'. */
+/** A version as text, such as 'version 2 of readings'. */
 export function datasetWords(dataset: Dataset, version: number | null): string {
   return `version ${version ?? dataset.versions[0]?.number} of ${dataset.name}`
 }
 
-/** The version of that number, null: the newest. */
+/** The version with this number; null stands for the newest. */
 export function versionIn(dataset: Dataset, number: number | null): DatasetVersion | undefined {
   return dataset.versions.find((version) => version.number === number) ?? dataset.versions[0]
 }

@@ -1,4 +1,4 @@
-/** How the models of the chosen configuration train. Fields of frameworks that are not there are not shown. */
+/** The form that says how the models of a configuration train. It shows only the fields of frameworks that they use. */
 import { Button, Checkbox, Group, Select, SimpleGrid, Stack, Text } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { useDebouncedValue } from '@mantine/hooks'
@@ -61,9 +61,9 @@ export function DeployForm({
   modes: readonly string[]
   first: DeployValues
   draft: string
-  /** The deployment that the first values are of. */
+  /** The id of the deployment from which the first values come. */
   source: number | undefined
-  /** The stream that it will train on. */
+  /** The id of the stream to train on. */
   stream?: number | undefined
 }) {
   const navigate = useNavigate()
@@ -82,7 +82,7 @@ export function DeployForm({
     frameworks.map(({ name }) => name),
     chains.flat().map(({ name }) => name),
   )
-  // As a text: the object is another one each time.
+  // The request is compared as text, because each render makes another object.
   const asked = JSON.stringify({ ...request, stream: stream ?? null })
   const [checked] = useDebouncedValue(asked, 350)
   const check = useQuery({
@@ -93,21 +93,21 @@ export function DeployForm({
     retry: false,
   })
   const found = Object.fromEntries((check.data?.errors ?? []).map((error) => [error.field, error]))
-  // What was typed since the answer may be right by now.
+  // Errors count only while the form still holds the checked values.
   const current = checked === asked
   const errorOf = (field: string) => {
     const error = current ? found[field] : undefined
     return error ? `${error.detail}${error.hint ? ` (${error.hint})` : ''}` : undefined
   }
   const incremental = form.values.mode === 'incremental'
-  // A draft of before has none.
+  // A draft of an older version has no data set.
   const chosen = form.values.dataset ?? null
   const dataset = useChosen(chosen)
   const version = dataset && chosen ? versionIn(dataset, chosen.version) : undefined
   const online = version?.online
   const unfit = unfitWays(chosen && { online, labels: version?.contract.labels })
   const { setFieldValue } = form
-  // The data decide the mode: those without end are learnt as they come.
+  // A data set decides the mode: one without end is learnt incrementally.
   useEffect(() => {
     if (online !== undefined)
       setFieldValue('mode', (mode) => (online ? 'incremental' : mode === 'incremental' ? 'classic' : mode))
@@ -127,7 +127,7 @@ export function DeployForm({
 
   const submit = form.onSubmit(async () => {
     try {
-      // Where only the sending failed, trying again makes no second one.
+      // After a failure to send the stream, another try uses the deployment that was already made.
       const made = send.variables === undefined ? await create.mutateAsync({ body: request }) : send.variables
       draft.forget()
       if (stream !== undefined) await send.mutateAsync(made)
@@ -135,7 +135,7 @@ export function DeployForm({
       notifyDone(`Deployment ${made.id} ${begins ? 'starts' : 'is waiting for data'}`)
       await navigate({ to: '/training/$id', params: { id: String(made.id) } })
     } catch {
-      // Shown below by create.error and send.error.
+      // create.error and send.error are shown below the form.
     }
   })
   const refused = create.error ? problemOf(create.error) : null
@@ -214,7 +214,8 @@ export function DeployForm({
             errorOf={(field) => errorOf(`incremental.${field}`)}
           />
         )}
-        {/* Not for chains; what was chosen before is shown, with the API's reason against it. */}
+        {/* Chains cannot be trained semi-supervised. A choice made before is shown, with the API's reason against
+            it. */}
         {(chains.length === 0 || form.values.semi_supervised?.on) && (
           <SemiSupervisedFields
             values={form.values.semi_supervised ?? FIRST_SEMI_SUPERVISED}

@@ -1,4 +1,4 @@
-/** Deploy for training: choose a configuration, say how its models train, see what will happen, deploy. */
+/** Deploys a configuration for training: choose it, say how its models train, see what will happen, deploy. */
 import { Grid, Group, Stack, Text } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
@@ -30,7 +30,7 @@ export function DeployPage() {
     enabled: search.from !== undefined,
   })
   const rows = configurations.data?.results ?? []
-  // With one configuration there is nothing to choose.
+  // A single configuration is chosen automatically.
   const chosen = search.configuration ?? earlier.data?.configuration ?? (rows.length === 1 ? rows[0]?.id : undefined)
   const configuration = useQuery({
     ...configurationsRetrieveOptions({ path: { id: String(chosen) } }),
@@ -51,7 +51,7 @@ export function DeployPage() {
       ? {}
       : { dataset: { id: search.dataset, version: search.dataset_version ?? null } }),
   }
-  // What it is to train on is kept.
+  // The link keeps the data set or stream to train on.
   const create = (
     <ButtonLink
       to="/configurations/new"
@@ -116,7 +116,7 @@ export function DeployPage() {
             )}
             {shown && ready && (
               <DeployForm
-                // Another source of values is another form.
+                // First values from another source make another form.
                 key={draft}
                 draft={draft}
                 first={first}

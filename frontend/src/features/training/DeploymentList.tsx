@@ -1,4 +1,4 @@
-/** Deployments: what was put to work, with the state of each of its models. */
+/** All deployments, with the state of each of their models. */
 
 import { Group, Stack, Text } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
@@ -188,7 +188,7 @@ const COLUMNS: DataTableColumn<Deployment>[] = [
   },
 ]
 
-/** '10 x 32', or with both frameworks '10 / 5 x 32'. */
+/** Epochs and batch size: '10 x 32', or '10 / 5 x 32' with two frameworks. */
 function Epochs({ row }: { row: Deployment }) {
   const trained = useFrameworks().filter(({ name }) => row.results.some((result) => result.framework === name))
   const epochs = new Set(trained.map((framework) => epochsOf(framework, argumentText(row, framework.name, 'fit'))))

@@ -1,4 +1,4 @@
-/** One deployment: what it waits for, how its runs go, its settings; stop, delete, deploy again. */
+/** One deployment: what it waits for, the state of its runs, its settings; stop, delete, deploy again. */
 
 import { Button, Stack, Text } from '@mantine/core'
 import { IconArrowsDiff, IconPlayerStop, IconRefresh, IconTrash } from '@tabler/icons-react'
@@ -43,7 +43,7 @@ export function DeploymentPage() {
   const [deleting, setDeleting] = useState(false)
 
   const shown = deployment.data
-  // Rows of the previous address may still be there, and no rows are better than wrong ones.
+  // Placeholder rows belong to the previous address. No rows are better than wrong ones.
   const rows = results.data?.results.every((row) => row.deployment === Number(id))
     ? byRun(results.data.results)
     : NO_ROWS
@@ -194,7 +194,7 @@ export function DeploymentPage() {
   )
 }
 
-/** The parts of a run together, from below. */
+/** The rows with the parts of each run together, the lowest sub-model first. */
 function byRun(rows: readonly ResultRow[]): ResultRow[] {
   return [...rows].sort((a, b) => (a.leader ?? a.id) - (b.leader ?? b.id) || (a.tier ?? 0) - (b.tier ?? 0))
 }

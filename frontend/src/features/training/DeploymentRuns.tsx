@@ -1,4 +1,4 @@
-/** The runs of one deployment, as they go. */
+/** The runs of one deployment, updated live. */
 
 import { useNavigate } from '@tanstack/react-router'
 import { ObjectTable } from '~/components/ObjectTable'

@@ -1,4 +1,4 @@
-/** How a deployment was asked to train. */
+/** The settings with which a deployment was made. */
 import { Code, Stack } from '@mantine/core'
 import { CopyAs } from '~/components/CopyAs'
 import { type Fact, Facts } from '~/components/Facts'

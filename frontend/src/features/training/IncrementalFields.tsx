@@ -1,4 +1,4 @@
-/** How a stream without end is learnt: when a window is over, when training is, what makes a new version. */
+/** Fields for learning a stream without end: when a window ends, when training ends, what makes a new version. */
 
 import { Autocomplete, Group, Input, Radio, SegmentedControl, Stack } from '@mantine/core'
 import type { ReactNode } from 'react'
@@ -16,7 +16,7 @@ export function IncrementalFields({
 }: {
   values: IncrementalValues
   onChange: (change: Partial<IncrementalValues>) => void
-  /** Those that the chosen models have. */
+  /** The metrics that the chosen models have. */
   metrics: readonly string[]
   errorOf: (field: keyof IncrementalValues) => string | undefined
 }) {
@@ -82,7 +82,7 @@ export function IncrementalFields({
             w={260}
             data={[...metrics]}
             value={values.monitoring_metric}
-            // A metric tells by its name which way is better; otherwise a person does.
+            // The name of a metric sets the direction that is better, if it is known. Otherwise the user chooses.
             onChange={(metric) => onChange({ monitoring_metric: metric, change: directionOf(metric) })}
             error={errorOf('monitoring_metric')}
             autoComplete="off"
@@ -102,7 +102,7 @@ export function IncrementalFields({
                     { value: 'up', label: 'it rises' },
                     { value: 'down', label: 'it falls' },
                   ]}
-                  // Without a choice none is marked.
+                  // Neither direction is marked until one is chosen.
                   value={values.change}
                   onChange={(change) => onChange({ change: change as IncrementalValues['change'] })}
                 />
@@ -126,7 +126,7 @@ export function IncrementalFields({
   )
 }
 
-/** The direction in which a metric improves; '' where its name does not tell. */
+/** The direction in which a metric improves; '' when its name does not say. */
 function directionOf(metric: string): IncrementalValues['change'] {
   const greater = greaterIsBetter(metric)
   return greater === null ? '' : greater ? 'up' : 'down'

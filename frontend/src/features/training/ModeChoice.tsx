@@ -1,4 +1,4 @@
-/** How training goes: the modes that the platform offers. With one there is nothing to choose, and it is said so. */
+/** Chooses the training mode among those that the platform offers. A single mode is only named. */
 import { Radio, Stack, Text } from '@mantine/core'
 import { MODES } from './form'
 
@@ -9,7 +9,7 @@ export function ModeChoice({
   onChange,
 }: {
   modes: readonly string[]
-  /** Those that cannot be chosen here, and why. */
+  /** The modes that cannot be chosen here, with the reasons. */
   unfit?: Readonly<Record<string, string>>
   value?: string
   onChange?: (value: string) => void

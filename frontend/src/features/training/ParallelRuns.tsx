@@ -1,4 +1,4 @@
-/** Parallel coordinates (Inselberg, 1985): a line a run, across the parameters that differ and the scores. */
+/** Parallel coordinates (Inselberg, 1985): one line per run, across the differing parameters and the scores. */
 import type { EChartsCoreOption } from 'echarts/core'
 import { useMemo } from 'react'
 import { ChartFrame } from '~/components/charts/Chart'

@@ -1,4 +1,4 @@
-/** The training runs of all deployments; those that are ticked can be compared. */
+/** The training runs of all deployments. Selected runs can be compared. */
 import { IconArrowsDiff } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
@@ -126,7 +126,7 @@ export function RunList({
               <StopRowsButton
                 kind="results"
                 rows={selected
-                  // The parts of a chain stop with the one that leads them.
+                  // Only the leading part of a chain is stopped, because the other parts stop with it.
                   .filter((row) => row.leader === null)
                   .map((row) => ({ id: row.id, name: `result ${row.id}, ${row.model_name}`, going: !hasEnded(row) }))}
                 onDone={clear}

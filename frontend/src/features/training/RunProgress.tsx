@@ -1,4 +1,4 @@
-/** How far a training run is: a bar over all epochs and the words for it. */
+/** The progress of a training run: a bar over all epochs, and words. */
 import { Progress, Stack, Text } from '@mantine/core'
 import { SmallPrint } from '~/components/Dimmed'
 import type { ResultRow } from '~/lib/api'
@@ -29,7 +29,10 @@ export function RunProgress({ row }: { row: Pick<ResultRow, 'state' | 'progress'
   )
 }
 
-/** ', 10 epochs', or ', 7 of 10 epochs' where it stopped early; a quick run ends before it reports any progress. */
+/**
+ * The epochs as text: ', 10 epochs', or ', 7 of 10 epochs' after an early stop. A quick run ends before it reports
+ * progress.
+ */
 function wholeOf({ progress, metrics }: Pick<ResultRow, 'progress' | 'metrics'>): string {
   if (metrics === null) return ''
   if (metrics.window) return `, ${plural(metrics.epoch, 'window')}`

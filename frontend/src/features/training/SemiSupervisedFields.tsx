@@ -1,4 +1,4 @@
-/** Whether samples without labels are learnt too: how often they are chosen, and how sure the model must be. */
+/** Fields for learning from unlabelled samples: how many rounds, and how sure the model must be. */
 import { Checkbox, Group, Stack } from '@mantine/core'
 import { FieldError } from '~/components/FieldError'
 import { NumberField } from '~/components/NumberField'
@@ -11,10 +11,10 @@ export function SemiSupervisedFields({
   errorOf,
 }: {
   values: SemiSupervisedValues
-  /** Why they cannot be learnt here. */
+  /** Why unlabelled samples cannot be learnt here. */
   unfit?: string | undefined
   onChange: (change: Partial<SemiSupervisedValues>) => void
-  /** Of a setting, or of all of it. */
+  /** The error of a setting, or of the settings as a whole. */
   errorOf: (field?: 'rounds' | 'confidence') => string | undefined
 }) {
   return (
@@ -25,7 +25,7 @@ export function SemiSupervisedFields({
           unfit ??
           'Unlabelled samples are learnt with the predicted class as label if the model is confident. Validation and test use labelled samples only'
         }
-        // What was chosen before can be taken back.
+        // A choice made before can still be turned off.
         disabled={unfit !== undefined && !values.on}
         checked={values.on}
         onChange={(event) => onChange({ on: event.currentTarget.checked })}

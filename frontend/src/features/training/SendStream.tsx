@@ -1,4 +1,4 @@
-/** How a waiting deployment gets its data: a program to copy, or a stream that is in Kafka already. */
+/** How to send data to a waiting deployment: a program to copy, or an existing stream. */
 import { Button, Skeleton, Stack, Tabs, Text, Title, VisuallyHidden } from '@mantine/core'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { Age } from '~/components/Age'
@@ -22,7 +22,7 @@ import { notifyDone } from '~/lib/notify'
 import { useSession } from '~/lib/session'
 import { unitsOf } from '~/lib/units'
 
-/** Of the newest streams. */
+/** How many of the newest streams are offered. */
 const SHOWN = 20
 
 export function SendStream({ deployment }: { deployment: Deployment }) {
@@ -53,7 +53,7 @@ export function SendStream({ deployment }: { deployment: Deployment }) {
           <ProblemAlert error={system.error} />
           {system.data && !configuration.isPending ? (
             <SinkSnippet
-              // The made-up samples follow the model.
+              // The program is made again for another shape, because its samples fit the model.
               key={JSON.stringify(shape)}
               deploymentId={deployment.id}
               bootstrapServers={system.data.broker.sink_bootstrap_servers}
@@ -157,16 +157,19 @@ function StreamTable({ rows, deployment }: { rows: readonly Stream[]; deployment
   )
 }
 
-/** What samples and labels the first model takes, of a chain the lowest sub-model; sizes that it leaves open are 1. */
+/**
+ * The shape of samples and the number of classes of the first model, or of the lowest sub-model of a chain. Sizes that
+ * the model leaves open are 1.
+ */
 export function shapeOf(models: readonly ModelOf[]): { sampleShape: number[]; classes: number } {
   const model = unitsOf(models)
     .map(([lowest]) => lowest)
     .find((choice) => choice.inputs.length > 0)
-  // The first one of a sub-model goes up.
+  // The last output of a sub-model is its exit. Its first output goes up the chain.
   const last = model?.outputs.at(model.distributed ? -1 : 0)?.shape.at(-1)
   return {
     sampleShape: (model?.inputs[0]?.shape ?? [null, 8, 8]).slice(1).map((size) => size ?? 1),
-    // A single output is a number, or one class against the other, and both take numbers.
+    // A single output is a number or one class against another; labels are numbers in both cases.
     classes: typeof last === 'number' && last > 1 ? last : 0,
   }
 }

@@ -1,4 +1,4 @@
-/** The room of training, seen as deployments or as the runs of all of them; which one is in the address. */
+/** All deployments or all training runs. The address says which of the two. */
 
 import { Tabs } from '@mantine/core'
 import { useNavigate } from '@tanstack/react-router'

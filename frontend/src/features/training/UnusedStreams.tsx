@@ -1,4 +1,4 @@
-/** Streams that were sent to a deployment and that nothing was trained from: why, and what to do with them. */
+/** Streams that were sent to a deployment but trained no model: why, and what to do with them. */
 import { Group, Stack, Text, Title } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { Age } from '~/components/Age'

@@ -1,4 +1,4 @@
-/** Which scores, metrics and parameters the table of runs has as columns; kept in the address. */
+/** Chooses the scores, metrics and parameters that the table of runs shows as columns; kept in the address. */
 import { Button, Checkbox, Popover, Stack, Text } from '@mantine/core'
 import { IconTableColumn } from '@tabler/icons-react'
 import type { ResultRow } from '~/lib/api'

@@ -1,4 +1,4 @@
-/** Views of the table of runs by name: one is shown, kept under a name, or forgotten. */
+/** Named views of the table of runs: show one, save one, delete one. */
 import { ActionIcon, Button, Group, Popover, Stack, Text, TextInput, UnstyledButton } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import { IconBookmark, IconTrash } from '@tabler/icons-react'

@@ -1,14 +1,14 @@
-/** What the sub-models of distributed models are trained with, in the deploy form: values, request, words. */
+/** Training settings of distributed models in the deploy form: values, request, words. */
 import type { ChainNames, ChainTraining, ChainTrainingRequest, Configuration, Framework } from '~/lib/api'
 import { type Unit, unitsOf } from '~/lib/units'
 
-/** Numbers, or what is typed on the way to one. */
+/** The form's values: numbers, or incomplete input. */
 export interface ChainValues {
   optimizer: string
   learning_rate: number | string
   loss: string
   metrics: string[]
-  /** By name of sub-model; 1 where there is none. */
+  /** The weight of each loss by name of sub-model; 1 if missing. */
   loss_weights: Record<string, number | string>
 }
 
@@ -26,12 +26,15 @@ export function chainValuesOf(chain: ChainTraining | null): ChainValues {
     : { ...chain, metrics: [...chain.metrics], loss_weights: { ...chain.loss_weights } }
 }
 
-/** The distributed models of a configuration, each from below. */
+/** The distributed models of a configuration, each with its lowest sub-model first. */
 export function chainsIn(configuration: Pick<Configuration, 'model_details'>): Unit[] {
   return unitsOf(configuration.model_details).filter(([{ distributed }]) => distributed)
 }
 
-/** What is sent: weights of sub-models that are there and not 1; an empty field as it is, the API says what it expects. */
+/**
+ * The request: weights of existing sub-models other than 1. Incomplete input is sent unchanged, because the API
+ * explains what it expects.
+ */
 export function chainRequest(values: ChainValues, subModels: readonly string[]): ChainTrainingRequest {
   const weights = Object.entries(values.loss_weights).filter(
     ([name, weight]) => subModels.includes(name) && weight !== 1,
@@ -43,14 +46,14 @@ export function chainRequest(values: ChainValues, subModels: readonly string[]):
   }
 }
 
-/** The settings that differ from what the API takes where nothing is said. */
+/** The settings that differ from the API's defaults. */
 export function saidOfChain(request: ChainTrainingRequest): [string, unknown][] {
   return Object.entries(request).filter(
     ([name, value]) => JSON.stringify(value) !== JSON.stringify(FIRST_CHAIN[name as keyof ChainValues]),
   )
 }
 
-/** Options of a command that say the same. */
+/** The settings as options of the command. */
 export function chainOptions(said: readonly (readonly [string, unknown])[]): (readonly [string, unknown])[] {
   return said.flatMap(([name, value]) =>
     name === 'loss_weights'
@@ -61,7 +64,7 @@ export function chainOptions(said: readonly (readonly [string, unknown])[]): (re
   )
 }
 
-/** Names that all of the chains' frameworks have. */
+/** Names of optimisers, losses and metrics that the frameworks of all chains have. */
 export function namesFor(chains: readonly Unit[], frameworks: readonly Framework[]): ChainNames {
   const used = frameworks.filter(({ name }) => chains.some(([first]) => first.framework === name))
   const shared = (of: keyof ChainNames) => {
@@ -71,7 +74,7 @@ export function namesFor(chains: readonly Unit[], frameworks: readonly Framework
   return { optimizers: shared('optimizers'), losses: shared('losses'), metrics: shared('metrics') }
 }
 
-/** 'edge 0.5, fog 1', from below; 'each exit counts the same' where all are 1. */
+/** The weights as text: 'edge 0.5; others 1', or '1 each' when all are 1. */
 export function weightsText(weights: Readonly<Record<string, number>>): string {
   const said = Object.entries(weights)
   return said.length === 0 ? '1 each' : `${said.map(([name, weight]) => `${name} ${weight}`).join(', ')}; others 1`

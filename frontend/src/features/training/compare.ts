@@ -1,4 +1,4 @@
-/** What differs between training runs: settings row by row, metrics, and the lines of their code. */
+/** The differences between training runs: settings row by row, metrics, and lines of code. */
 
 import { diffArrays } from 'diff'
 import { writtenArguments } from '~/components/argumentCompletion'
@@ -10,7 +10,7 @@ import { durationSeconds } from '~/lib/runs'
 import { type ScoreName, scoreTitle } from '~/lib/scores'
 import { argumentText, PURPOSES, type Purpose, sharedName } from './form'
 
-/** A result and the deployment that says how it trained; null while that is not known. */
+/** A result with its deployment, which says how it trained; null until it is read. */
 export interface Compared {
   result: Result
   deployment: Deployment | null
@@ -18,12 +18,12 @@ export interface Compared {
 
 export interface DiffRow {
   name: string
-  /** One for each compared run; what is not set is '–'. */
+  /** One value per compared run; '–' for a setting that is not set. */
   values: string[]
   differs: boolean
 }
 
-/** Settings, arguments one by one, data and versions, as rows. */
+/** The rows of settings: those of the deployment, each argument, the data and the versions. */
 export function settingRows(runs: readonly Compared[], frameworks: readonly Framework[]): DiffRow[] {
   const rows: DiffRow[] = []
   const add = (name: string, of: (run: Compared) => string | number | null | undefined) => {
@@ -31,7 +31,7 @@ export function settingRows(runs: readonly Compared[], frameworks: readonly Fram
       const value = of(run)
       return value === null || value === undefined || value === '' ? NONE : String(value)
     })
-    // A missing value does not count as a difference: a failed run has no outcome, PyTorch has no version of Keras.
+    // A missing value does not count as a difference: a failed run has no outcome, and PyTorch has no version of Keras.
     const known = new Set(values.filter((value) => value !== NONE))
     if (known.size > 0) rows.push({ name, values, differs: known.size > 1 })
   }
@@ -73,7 +73,7 @@ export function settingRows(runs: readonly Compared[], frameworks: readonly Fram
   return rows
 }
 
-/** A run's arguments as they are written, under the names that all frameworks know. */
+/** A run's arguments as written, under names that all frameworks share. */
 function sharedArguments(
   deployment: Deployment,
   frameworks: readonly Framework[],
@@ -87,14 +87,14 @@ function sharedArguments(
 
 export interface MetricRow {
   name: string
-  /** Null: not a number; undefined: the run has none. */
+  /** One value per run: null is not a finite number, undefined means that the run has none. */
   values: (number | null | undefined)[]
-  /** Which of them are the best; none where there is nothing to choose between. */
+  /** Indices of the best values; empty when there is nothing to choose between. */
   best: number[]
   lowerIsBetter: boolean
-  /** Computed by the platform, by one rule for all frameworks. */
+  /** Whether the platform computed the metric, by one rule for all frameworks. */
   score: boolean
-  /** Why no best is chosen where there are values; empty where there is nothing to say. */
+  /** Why no best value is chosen; empty when one is, or when there are not two values. */
   note: string
 }
 
@@ -102,21 +102,21 @@ const SAME_CODE = 'defined by the code of each model: not comparable'
 const SAME_FRAMEWORK = 'defined by each framework: not comparable'
 const SAME_SAMPLES = 'on different test samples: not comparable'
 
-/** Whether all that there is of ``of`` is the same. */
+/** Whether all rows have the same value of ``of``. */
 function same<T>(having: readonly T[], of: (row: T) => unknown): boolean {
   return new Set(having.map(of)).size < 2
 }
 
-/** Why the values that ``having`` have of a metric of their framework cannot be held against each other. */
+/** Why the values of a framework's metric cannot be compared; empty when they can. */
 function incomparable(metric: string, having: readonly Result[]): string {
   if (greaterIsBetter(metric) !== true && !same(having, ({ imports, code }) => `${imports}\n${code}`)) return SAME_CODE
   return same(having, ({ framework }) => framework) ? '' : SAME_FRAMEWORK
 }
 
-/** Numbers that look the same in the table are the same. */
+/** The relative difference below which numbers look the same in the table and count as the same. */
 const SAME = 5e-5
 
-/** The platform's own scores, then last, best and test of every metric of the frameworks. */
+/** The rows of metrics: the platform's own scores, then last, best and test value of each metric of the frameworks. */
 export function metricRows(results: readonly Result[]): MetricRow[] {
   const rows: MetricRow[] = []
   const add = (title: string, metric: string, of: (result: Result) => number | null | undefined, score = false) => {
@@ -130,7 +130,7 @@ export function metricRows(results: readonly Result[]): MetricRow[] {
     const reason = score ? (same(having, samples) ? '' : SAME_SAMPLES) : incomparable(metric, having)
     const best = lowerIsBetter ? Math.min(...known) : Math.max(...known)
     const near = (value: number) => Math.abs(value - best) <= SAME * Math.max(Math.abs(value), Math.abs(best))
-    // Any number is better than a missing one.
+    // A finite number is better than one that is not.
     const decided = reason === '' && known.length > 0 && (lost || (known.length > 1 && !known.every(near)))
     rows.push({
       name: title,
@@ -166,7 +166,7 @@ export function metricRows(results: readonly Result[]): MetricRow[] {
   return rows
 }
 
-/** Columns as text, for copying into a document. */
+/** The columns as a Markdown table, to copy into a document. */
 export function asMarkdown(
   names: readonly string[],
   settings: readonly DiffRow[],
@@ -187,10 +187,10 @@ export interface LinePair {
   same: boolean
 }
 
-/** Longer texts than this differ in too much to be aligned while a page waits. */
+/** The most differing lines that are aligned. More would take too long while the page waits. */
 const MAX_EDITS = 2000
 
-/** Two texts side by side: common lines stand next to each other, runs of other lines in order. */
+/** Aligns two texts: common lines stand next to each other, and other lines keep their order. */
 export function diffLines(left: string, right: string): LinePair[] {
   const [a, b] = [left.split('\n'), right.split('\n')]
   const changes = diffArrays(a, b, { maxEditLength: MAX_EDITS }) ?? [

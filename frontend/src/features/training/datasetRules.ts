@@ -1,7 +1,9 @@
-/** Which ways of training do not go with a data set. The API refuses them; the form does not offer them, and says why. */
+/**
+ * The training options that do not fit a data set, with reasons. The API refuses them, so the form does not offer them.
+ */
 
 export interface Unfit {
-  /** By mode. */
+  /** The reason against each mode that does not fit. */
   modes: Readonly<Record<string, string>>
   semi_supervised?: string
   confusion_matrix?: string
@@ -20,8 +22,8 @@ const ENDLESS = {
 }
 
 /**
- * What cannot be combined with a data set, with the reasons; nothing without a data set. ``online`` is undefined until
- * it is known; ``labels`` are those of its contract.
+ * The options that do not fit a data set, with the reasons; none without a data set. ``online`` is undefined until it
+ * is known; ``labels`` are those of its contract.
  */
 export function unfitWays(
   dataset: { online: boolean | undefined; labels?: readonly { kind: string }[] | undefined } | null,

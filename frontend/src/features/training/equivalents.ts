@@ -1,4 +1,4 @@
-/** Reading runs without the page. */
+/** Reading runs as a command, as Python and as curl. */
 import { curlCall, type Equivalents } from '~/lib/equivalents'
 
 export function compareEquivalents(ids: readonly number[]): Equivalents {

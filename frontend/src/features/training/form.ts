@@ -1,4 +1,4 @@
-/** The deploy form: its values, which of them count for a configuration, and the sentence that says what will happen. */
+/** The deploy form: its values, which of them apply to a configuration, and the sentence about what will happen. */
 import { writtenArguments } from '~/components/argumentCompletion'
 import type {
   Argument,
@@ -43,33 +43,33 @@ export type Purpose = keyof ArgumentTexts
 export const PURPOSES: readonly Purpose[] = ['fit', 'evaluation']
 
 export interface DeployValues {
-  /** A number, or what is typed on the way to one. */
+  /** The number of samples per batch, or incomplete input. */
   batch_size: number | string
-  /** By framework; one that is not in it has none. */
+  /** The texts of arguments by framework; a missing framework has none. */
   arguments: Record<string, ArgumentTexts>
   confusion_matrix: boolean
-  /** 'content', 'time', or '' for what the arguments say. */
+  /** The rule of the split: 'content', 'time', or '' to follow the arguments. */
   split: string
   targets: string
   seed: number | string
   gpu: number | string
   mode: string
-  /** Of the mode of this name. */
+  /** Settings of the mode of the same name. */
   incremental: IncrementalValues
   semi_supervised: SemiSupervisedValues
-  /** Of distributed models, where there are some. */
+  /** Training settings of distributed models, if there are any. */
   chain: ChainValues
-  /** What it trains on at once; null: a stream that is announced to it. */
+  /** The data set to train on at once; null waits for an announced stream. */
   dataset: ChosenDataset | null
 }
 
 export interface ChosenDataset {
   id: number
-  /** Null: the newest. */
+  /** The number of the version; null for the newest. */
   version: number | null
 }
 
-/** What a form begins with. */
+/** The first values of the form. */
 export function firstValues(frameworks: readonly Framework[]): DeployValues {
   return {
     batch_size: 32,
@@ -92,12 +92,12 @@ export function firstValues(frameworks: readonly Framework[]): DeployValues {
   }
 }
 
-/** The text of a framework's arguments; empty where there are none. */
+/** The text of a framework's arguments; empty when there is none. */
 export function argumentText(from: Pick<DeployValues, 'arguments'>, framework: string, purpose: Purpose): string {
   return from.arguments[framework]?.[purpose] ?? ''
 }
 
-/** How a mode is called and what it does; one that a newer platform has goes by its own name. */
+/** The title and description of each mode. A mode that a newer platform adds is shown by its own name. */
 export const MODES: Record<string, { title: string; text: string }> = {
   classic: {
     title: 'Classic',
@@ -120,13 +120,13 @@ export const TARGETS: Record<string, string> = {
   features: 'the features (autoencoder)',
 }
 
-/** How a framework's models split the samples: as chosen, or by time where its arguments say shuffle=False. */
+/** How the models of a framework split the samples: as chosen, or by time if the arguments say shuffle=False. */
 export function splitOf(framework: string, values: DeployValues): 'content' | 'time' {
   if (values.split === 'content' || values.split === 'time') return values.split
   return writtenArguments(argumentText(values, framework, 'fit')).shuffle === 'False' ? 'time' : 'content'
 }
 
-/** One line about which samples test. */
+/** One line that says which samples are tested on. */
 export function splitSentence(values: DeployValues, frameworks: readonly Framework[]): string {
   const texts = {
     content: 'validation and test samples are random, the same ones each time',
@@ -139,7 +139,7 @@ export function splitSentence(values: DeployValues, frameworks: readonly Framewo
   return `${frameworks.map(({ name, title }) => `${title}: ${texts[splitOf(name, values)]}`).join('; ')}${reason}.`
 }
 
-/** What the form begins with to do again what ``deployment`` did. */
+/** The form's values for repeating ``deployment``. */
 export function valuesOf(deployment: Deployment): DeployValues {
   return {
     batch_size: deployment.batch_size,
@@ -165,7 +165,7 @@ export function frameworksOf(
   return frameworks.filter(({ name }) => configuration.model_details.some((model) => model.framework === name))
 }
 
-/** What is sent: arguments of frameworks that are not there, and empty ones, are left out. ``subModels`` are names. */
+/** The request. Empty arguments, and those of frameworks that no model uses, are left out. ``subModels`` are names. */
 export function requestOf(
   configuration: number,
   values: DeployValues,
@@ -178,30 +178,30 @@ export function requestOf(
   })
   return {
     configuration,
-    // An empty field is sent as it is, because the API says what it expects.
+    // An empty field is sent unchanged, because the API explains what it expects.
     batch_size: values.batch_size as number,
     arguments: Object.fromEntries(written.filter(([, texts]) => Object.keys(texts).length > 0)),
     confusion_matrix: values.confusion_matrix && values.targets !== 'features',
-    // Of a window random samples validate, and none test; a data set says itself how it is split.
+    // In a window random samples validate and none test. A data set has its own split.
     split: values.split && values.mode !== 'incremental' && !values.dataset ? (values.split as SplitEnum) : null,
     targets: values.targets as TargetsEnum,
     seed: values.seed as number,
     gpu: values.gpu as number,
     mode: values.mode as ModeEnum,
     ...(values.mode === 'incremental' ? { incremental: incrementalRequest(values.incremental) } : {}),
-    // A draft of before has none of what follows.
+    // Drafts of older versions lack these values.
     ...(values.dataset ? { dataset: values.dataset.id, dataset_version: values.dataset.version } : {}),
     ...(values.semi_supervised?.on ? { semi_supervised: semiSupervisedRequest(values.semi_supervised) } : {}),
     ...(subModels.length > 0 ? { chain: chainRequest(values.chain ?? FIRST_CHAIN, subModels) } : {}),
   }
 }
 
-/** One sentence about what *Deploy* will do. */
+/** One sentence that says what *Deploy* will do. */
 export function deploySentence(
   configuration: Pick<Configuration, 'model_details'>,
   values: DeployValues,
   frameworks: readonly Framework[],
-  /** 'version 2 of readings', where a data set is chosen. */
+  /** The chosen data set, such as 'version 2 of readings'. */
   dataset?: string,
 ): string {
   const models = unitsOf(configuration.model_details)
@@ -234,7 +234,7 @@ export function deploySentence(
   return `${sentences.join('. ')}. ${dataset ? 'Training starts at once' : 'Nothing runs until a stream is announced'}.`
 }
 
-/** What the sentence says of windows, with what is typed only in part left open. */
+/** The sentences about windows. Incomplete input is shown as '?'. */
 function windowSentences(values: IncrementalValues): { size: string; more: readonly string[] } {
   const { monitoring_metric, change, improvement } = values
   return {
@@ -248,7 +248,7 @@ function windowSentences(values: IncrementalValues): { size: string; more: reado
   }
 }
 
-/** The number of epochs as it is written, '1' without any. */
+/** The number of epochs as written, or '1'. */
 export function epochsOf(framework: Framework, text: string): string {
   const written = writtenArguments(text)
   const names = Object.entries(framework.arguments.fit.accepted)
@@ -257,12 +257,12 @@ export function epochsOf(framework: Framework, text: string): string {
   return names.map((name) => written[name]).find((value) => value !== undefined) ?? '1'
 }
 
-/** What an argument is called where runs of several frameworks are compared: 20 max_epochs are 20 epochs. */
+/** The common name of an argument when runs of several frameworks are compared: 20 max_epochs are 20 epochs. */
 export function sharedName(name: string, argument: Argument | undefined): string {
   return argument?.known_as || name
 }
 
-/** The same deployment as a command, as Python, as curl. */
+/** The deployment as a command, as Python and as curl. */
 export function deployEquivalents(request: DeploymentWriteRequest): Equivalents {
   const { mode: _mode, arguments: given = {}, incremental, semi_supervised: semi, chain, ...said } = request
   const texts = Object.entries(given).flatMap(([framework, purposes]) =>
@@ -284,7 +284,7 @@ export function deployEquivalents(request: DeploymentWriteRequest): Equivalents 
     ...(semi ? ['--semi-supervised', ...Object.entries(semi).map(optionOf)] : []),
     ...chainOptions(exits).map(optionOf),
   ]
-  // Classic is what both do without another word; what is empty or false need not be said.
+  // Values that equal the defaults are left out.
   const values = Object.fromEntries([
     ...Object.entries(said).filter(([, value]) => value !== false && value !== null && value !== 'labels'),
     ...texts.map(([framework, purpose, text]) => [`${framework}_${purpose}_arguments`, text]),

@@ -1,18 +1,18 @@
-/** Incremental training in the deploy form: its values, the request they make, and what they mean in words. */
+/** Incremental training in the deploy form: its values, its request, and its words. */
 import type { Incremental, IncrementalRequest, ModelOf } from '~/lib/api'
 import { formatExact, formatPercent, formatSeconds } from '~/lib/format'
 
-/** Numbers, or what is typed on the way to one; times in seconds. */
+/** The form's values: numbers or incomplete input; times in seconds. */
 export interface IncrementalValues {
   indefinite: boolean
   stream_timeout: number | string
   message_poll_timeout: number | string
   window_records: number | string
-  /** '' for the share that the stream is announced with. */
+  /** The share of validation samples; '' for the share in the announcement. */
   validation_rate: number | string
-  /** '' for none: only the end makes a version. */
+  /** The metric that decides about versions; '' makes one version, at the end. */
   monitoring_metric: string
-  /** '' where nobody has said it. */
+  /** The direction of improvement; '' until it is chosen. */
   change: 'up' | 'down' | ''
   improvement: number | string
 }
@@ -40,8 +40,8 @@ export function incrementalValuesOf(incremental: Incremental | null): Incrementa
 }
 
 /**
- * What is sent. Settings that do not apply are left out; an empty field is sent as it is, because the API says what it
- * expects.
+ * The request. Settings that do not apply are left out. Incomplete input is sent unchanged, because the API explains
+ * what it expects.
  */
 export function incrementalRequest(values: IncrementalValues): IncrementalRequest {
   return {
@@ -60,7 +60,7 @@ export function incrementalRequest(values: IncrementalValues): IncrementalReques
   }
 }
 
-/** What the API takes where nothing is said. */
+/** The defaults of the API. */
 const DEFAULTS: Incremental = {
   indefinite: false,
   stream_timeout: 60_000,
@@ -72,7 +72,7 @@ const DEFAULTS: Incremental = {
   improvement: 0.05,
 }
 
-/** Settings that differ from what the API takes where nothing is said. */
+/** The settings that differ from the API's defaults. */
 export function saidOf(request: IncrementalRequest): [string, unknown][] {
   return Object.entries(request).filter(([name, value]) => value !== DEFAULTS[name as keyof Incremental])
 }
@@ -82,8 +82,8 @@ function milliseconds(seconds: number | string): number {
 }
 
 /**
- * Metrics that every one of the models has; those of models whose metrics nobody knows are not asked. Exits of chains
- * have the loss and ``exits``.
+ * The metrics that all models have. Models whose metrics are unknown do not count. The exits of chains have the loss
+ * and ``exits``.
  */
 export function sharedMetrics(models: readonly ModelOf[], exits?: readonly string[]): string[] {
   const known = [...models.map((model) => model.metrics), exits ? ['loss', ...exits] : []].filter(
@@ -93,7 +93,7 @@ export function sharedMetrics(models: readonly ModelOf[], exits?: readonly strin
   return first.filter((metric) => others.every((metrics) => metrics.includes(metric)))
 }
 
-/** When a window, and when the training is over: 'in windows of 10,000 records or 1 min 0 s'. */
+/** When a window ends, as text: '10,000 records or 1 min 0 s'. */
 export function windowText(incremental: Pick<Incremental, 'window_records' | 'message_poll_timeout'>): string {
   return `${formatExact(incremental.window_records)} records or ${formatSeconds(incremental.message_poll_timeout / 1000)}`
 }

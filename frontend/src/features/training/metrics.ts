@@ -1,22 +1,22 @@
-/** Numbers of a training run as its rows show them: the main metric with last, best and test; progress; duration. */
+/** Figures of a training run in a table: the main metric with last, best and test value; progress; duration. */
 import { type Unit, unitOf } from '~/components/charts/curves'
 import type { ResultRow } from '~/lib/api'
 import { formatCount, formatExact, plural } from '~/lib/format'
 
 export interface MainMetric {
-  /** 'accuracy', 'loss', ... */
+  /** The name of the metric, such as 'accuracy' or 'loss'. */
   name: string
   part: 'training' | 'validation'
-  /** Null: not a number; undefined: the last epoch did not measure it. */
+  /** The last value: null is not a finite number, undefined means that the last epoch did not measure it. */
   last: number | null | undefined
   best: number | null
   bestEpoch: number | null
   unit: Unit
-  /** Thinned out; for a sparkline. */
+  /** The values over the training, thinned for a sparkline. */
   values: readonly (number | null)[]
 }
 
-/** The metric that speaks for a run, as the platform chose it; null before its first epoch. */
+/** The main metric of a run, chosen by the platform; null before the first epoch. */
 export function mainMetric(row: Pick<ResultRow, 'history' | 'metrics'>): MainMetric | null {
   const curve = row.history?.curve
   if (!curve?.metric) return null
@@ -32,31 +32,31 @@ export function mainMetric(row: Pick<ResultRow, 'history' | 'metrics'>): MainMet
   }
 }
 
-/** 'validation accuracy'. */
+/** The metric as text, such as 'validation accuracy'. */
 export function metricTitle(metric: Pick<MainMetric, 'name' | 'part'>): string {
   return metric.part === 'validation' ? `validation ${metric.name}` : metric.name
 }
 
-/** The test's value of ``name``: null is not a number, undefined was not tested. */
+/** The value of the test: null is not a finite number, undefined means that it was not tested. */
 export function testMetric(row: Pick<ResultRow, 'outcome'>, name: string): number | null | undefined {
   return row.outcome?.test_metrics[name]
 }
 
-/** Whether the last epoch measured something that is not a number: weights do not come back from there. */
+/** Whether the last epoch measured something that is not a finite number. A model does not recover from that. */
 export function hasDiverged({ metrics }: Pick<ResultRow, 'metrics'>): boolean {
   const measured = metrics === null ? [] : [metrics.training, metrics.validation].flatMap(Object.values)
   return measured.includes(null)
 }
 
 export interface ProgressView {
-  /** 0 to 100; null where there is no end. */
+  /** The progress from 0 to 100; null when there is no end. */
   percent: number | null
   text: string
 }
 
 /**
- * How far a run is, in batches over all epochs. Reading the stream is counted separately. A stream without end has
- * windows, and no total.
+ * The progress of a run, in batches over all epochs. Reading the stream is counted separately. A stream without end has
+ * windows and no total.
  */
 export function progressOf({ progress, metrics }: Pick<ResultRow, 'progress' | 'metrics'>): ProgressView | null {
   if (metrics?.window) return { percent: null, text: `window ${formatExact(metrics.epoch)}` }
@@ -72,7 +72,7 @@ export function progressOf({ progress, metrics }: Pick<ResultRow, 'progress' | '
   return { percent: Math.min(100, done * 100), text: `epoch ${epoch} of ${epochs}${batchText}` }
 }
 
-/** Why a run is where it is, where its state alone does not say. */
+/** Why a run is in its state, when the state alone does not say. */
 export function stateNote(
   row: Pick<ResultRow, 'state' | 'stream' | 'desired' | 'attempt'> & { next_retry_at?: string | null },
 ): string | undefined {

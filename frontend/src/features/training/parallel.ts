@@ -1,26 +1,26 @@
-/** Axes of a picture of several runs: one line a run, across parameters that differ and what came of them. */
+/** The axes of parallel coordinates: one line per run, across differing parameters and scores. */
 import type { Result } from '~/lib/api'
 import { choices, columnTitle, type RunValue, runValue, valueText } from './runValues'
 
-/** More axes leave no room for their names. */
+/** The most axes that leave room for their names. */
 const MOST_AXES = 8
 
 export interface Axis {
   column: string
   title: string
-  /** In order, where the values are words; null for numbers. */
+  /** The words of an axis in order; null for an axis of numbers. */
   words: string[] | null
-  /** One a run; null where it has none. */
+  /** One value per run; null when the run has none. */
   values: (number | string | null)[]
 }
 
-/** Parameters that differ, then scores; numbers on a scale, all else in words. */
+/** The axes: differing parameters, then scores. Numbers have a scale, all other values are words. */
 export function axesOf(results: readonly Result[]): Axis[] {
   const kinds = new Map(choices(results, []).map(({ kind, columns }) => [kind, columns]))
   const parameters = (kinds.get('parameter') ?? []).filter(
     (column) => new Set(results.map((row) => runValue(row, column))).size > 1,
   )
-  // Losses of different code cannot be compared, so they are not an axis with a better end.
+  // Metrics such as losses have no axis, because those of different code cannot be compared.
   const found = [...parameters, ...(kinds.get('score') ?? [])]
   return found.slice(-MOST_AXES).map((column) =>
     axisOf(

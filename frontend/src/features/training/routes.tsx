@@ -6,32 +6,32 @@ import { rootRoute } from '~/lib/rootRoute'
 export const STATES = ['created', 'waiting', 'running', 'finished', 'stopped', 'failed'] as const
 
 export interface TrainingSearch extends ListSearch {
-  /** Deployments without it. */
+  /** The open tab; deployments if missing. */
   tab?: 'runs' | undefined
   state?: (typeof STATES)[number] | undefined
-  /** Of deployments. */
+  /** Filters deployments by configuration. */
   configuration?: number | undefined
-  /** Of deployments. */
+  /** Filters deployments by mode. */
   mode?: string | undefined
-  /** Of runs. */
+  /** Filters runs by framework. */
   framework?: FrameworkEnum | undefined
-  /** For the table of runs: columns of scores, metrics and parameters, and conditions on them, joined by commas. */
+  /** The columns of the table of runs (scores, metrics and parameters) and the conditions on them, joined by commas. */
   cols?: string | undefined
   where?: string | undefined
   tag?: string | undefined
   favourite?: true | undefined
-  /** Ids of the chosen runs, joined by commas. */
+  /** Ids of the selected runs, joined by commas. */
   sel?: string | undefined
 }
 
 export interface DeploySearch {
   configuration?: number | undefined
-  /** The deployment whose settings the form begins with. */
+  /** The id of the deployment from which the form takes its first values. */
   from?: number | undefined
-  /** The data set that is chosen at the beginning, and which of its versions; the newest without one. */
+  /** The data set chosen at first, and the number of its version; the newest if missing. */
   dataset?: number | undefined
   dataset_version?: number | undefined
-  /** The stream that is sent to it once it is made. */
+  /** The stream to send to the deployment once it is made. */
   stream?: number | undefined
 }
 
@@ -45,7 +45,7 @@ export const trainingRoutes = [
       state: oneOf(search.state, STATES),
       configuration: idOf(search.configuration),
       mode: textOf(search.mode),
-      // A name that there is not is the platform's to refuse.
+      // Any name is passed on, because the platform refuses unknown ones.
       framework: textOf(search.framework) as FrameworkEnum | undefined,
       cols: typeof search.cols === 'string' ? search.cols : undefined,
       where: textOf(search.where),
@@ -70,7 +70,7 @@ export const trainingRoutes = [
   createRoute({
     getParentRoute: () => rootRoute,
     path: '/training/compare',
-    // Ids of results, joined by commas.
+    // Ids of the results to compare, joined by commas.
     validateSearch: (
       search: Record<string, unknown>,
     ): { results?: string | undefined; all?: boolean | undefined; code?: string | undefined } => ({

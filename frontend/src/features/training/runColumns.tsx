@@ -1,4 +1,4 @@
-/** Columns of tables of training runs: in the list of all, and on a deployment's page. */
+/** Columns of tables of runs, shared by the list of all runs and the page of a deployment. */
 
 import { Group, Stack, Text, Tooltip } from '@mantine/core'
 import type { DataTableColumn } from 'mantine-datatable'
@@ -41,7 +41,7 @@ export const MODEL: RunColumn = {
   ),
 }
 
-/** The run by its own name, or its model's, with its framework, star and tags. */
+/** The name of the run or of its model, with framework, star and tags. */
 export const NAMED: RunColumn = {
   accessor: 'model_name',
   title: 'Run',
@@ -50,7 +50,7 @@ export const NAMED: RunColumn = {
   render: (row) => <RunName row={row} />,
 }
 
-/** Where it trained: names instead of numbers. */
+/** The deployment, data set or stream of a run, by name. */
 export const TRAINED_ON: RunColumn = {
   accessor: 'deployment',
   title: 'Trained on',
@@ -58,7 +58,7 @@ export const TRAINED_ON: RunColumn = {
   render: (row) => <TrainedOn row={row} />,
 }
 
-/** One score, metric or parameter, which the API orders by. */
+/** A column of one score, metric or parameter, by which the API can sort. */
 export function value(column: string): RunColumn {
   const found = columnOf(column)
   const score = found?.kind === 'score' ? found.name : undefined
@@ -93,7 +93,7 @@ export const STATE: RunColumn = {
   render: (row) => <RunState row={row} />,
 }
 
-/** Where there is no room for a column of progress. */
+/** State and progress in one column, for narrow tables. */
 export const STATE_AND_PROGRESS: RunColumn = {
   ...STATE,
   render: (row) => (
@@ -170,7 +170,7 @@ export const AGE: RunColumn = {
   render: (row) => <Age at={row.created_at} size="sm" />,
 }
 
-/** What is no better than the same answer always: a high score alone says nothing. */
+/** A note when a score is no better than always giving the same answer, because a high score alone says nothing. */
 function Useless({ row, score }: { row: ResultRow; score: string | undefined }) {
   const { baseline, scores } = row.outcome ?? {}
   const value = score === undefined ? undefined : scores?.[score as ScoreName]
@@ -203,7 +203,7 @@ function RunName({ row }: { row: ResultRow }) {
 
 function TrainedOn({ row }: { row: ResultRow }) {
   return (
-    // Links below each other are apart enough for a finger.
+    // The gap keeps links below each other apart enough for a finger.
     <Stack gap={6} style={{ overflowWrap: 'anywhere' }}>
       <RunDeployment run={row} />
       <RunData run={row} />

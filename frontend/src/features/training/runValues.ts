@@ -1,4 +1,4 @@
-/** Values of training runs that a table shows as columns: scores, metrics and parameters, under the API's own names. */
+/** The values of training runs shown as columns: scores, metrics and parameters, under the API's own names. */
 import type { ResultRow } from '~/lib/api'
 import { formatMeasured } from '~/lib/format'
 import { scoreTitle } from '~/lib/scores'
@@ -14,9 +14,9 @@ export const KIND_TITLES: Record<Kind, string> = {
   test: "Test metrics of the run's framework",
 }
 
-/** What is shown where nobody has chosen. */
+/** The columns shown until the user chooses others. */
 export const DEFAULT_VALUES = ['score.accuracy', 'parameter.epochs', 'parameter.batch_size', 'parameter.seed']
-/** More do not fit a screen; the API orders by as many. */
+/** The most columns that fit a screen. The API can sort by this many. */
 export const MOST_VALUES = 8
 
 export type RunValue = number | string | boolean | null | undefined
@@ -33,7 +33,7 @@ function valuesOf(row: ResultRow): Record<Kind, Record<string, unknown>> {
   }
 }
 
-/** The kind and the name of a column such as 'score.accuracy'; null for another text. */
+/** The kind and the name in a column such as 'score.accuracy'; null for any other text. */
 export function columnOf(text: string): { kind: Kind; name: string } | null {
   const dot = text.indexOf('.')
   const kind = KINDS.find((known) => known === text.slice(0, dot))
@@ -41,13 +41,13 @@ export function columnOf(text: string): { kind: Kind; name: string } | null {
   return kind && name ? { kind, name } : null
 }
 
-/** The columns of an address, those that there are; the default ones where it says nothing. */
+/** The valid columns in an address; the default ones when it names none. */
 export function columnsOf(text: string | undefined): string[] {
   if (text === undefined) return DEFAULT_VALUES
   return [...new Set(text.split(','))].filter((column) => columnOf(column)).slice(0, MOST_VALUES)
 }
 
-/** 'epochs', 'validation loss, best'. */
+/** The title of a column, such as 'epochs' or 'validation loss, best'. */
 export function columnTitle(column: string): string {
   const found = columnOf(column)
   if (!found) return column
@@ -58,7 +58,7 @@ export function columnTitle(column: string): string {
   return scoreTitle(name)
 }
 
-/** Null is not a number; undefined: the run has none. */
+/** The value of a run: null is not a finite number, undefined means that the run has none. */
 export function runValue(row: ResultRow, column: string): RunValue {
   const found = columnOf(column)
   if (!found) return undefined
@@ -71,14 +71,14 @@ export function valueText(value: RunValue): string {
   return formatMeasured(value)
 }
 
-/** Columns that rows have values for, and those chosen before, by kind. */
+/** The columns to choose from, by kind: those with values in the rows, and those chosen before. */
 export function choices(rows: readonly ResultRow[], chosen: readonly string[]): { kind: Kind; columns: string[] }[] {
   const known = new Set(chosen)
   for (const row of rows) {
     const values = valuesOf(row)
     for (const kind of KINDS) for (const name of Object.keys(values[kind])) known.add(`${kind}.${name}`)
   }
-  // A comma separates columns in the address.
+  // A name with a comma cannot be a column, because commas separate columns in the address.
   const all = [...known].filter((column) => !column.includes(',')).sort()
   return KINDS.map((kind) => ({ kind, columns: all.filter((column) => columnOf(column)?.kind === kind) })).filter(
     ({ columns }) => columns.length > 0,

@@ -1,7 +1,7 @@
 /** Semi-supervised training in the deploy form: its values and the request they make. */
 import type { SemiSupervised, SemiSupervisedRequest } from '~/lib/api'
 
-/** Numbers, or what is typed on the way to one. */
+/** The form's values: numbers, or incomplete input. */
 export interface SemiSupervisedValues {
   on: boolean
   rounds: number | string
@@ -14,7 +14,7 @@ export function semiSupervisedValuesOf(asked: SemiSupervised | null): SemiSuperv
   return asked === null ? FIRST_SEMI_SUPERVISED : { on: true, rounds: asked.rounds, confidence: asked.confidence }
 }
 
-/** What is sent: an empty field as it is, because the API says what it expects. */
+/** The request. Incomplete input is sent unchanged, because the API explains what it expects. */
 export function semiSupervisedRequest(values: SemiSupervisedValues): SemiSupervisedRequest | null {
   return values.on ? { rounds: values.rounds as number, confidence: values.confidence as number } : null
 }

@@ -1,4 +1,4 @@
-/** A deployment's state sums its results up, so what is known of deployments is old when a result changes. */
+/** Reads deployments again when results change, because the state of a deployment sums up its results. */
 import { useThrottledCallback } from '@mantine/hooks'
 import { useQueryClient } from '@tanstack/react-query'
 import { useLiveEvents } from '~/lib/live'

@@ -1,4 +1,4 @@
-/** What was predicted over the last minutes: a strip, each column the shares of the classes in its slice of time. */
+/** The predictions of the last minutes as a strip: each column shows the shares of the classes in a slice of time. */
 import { Box, Button, Group, Title } from '@mantine/core'
 import { useEffect, useRef, useState } from 'react'
 import { SmallPrint } from '~/components/Dimmed'
@@ -40,7 +40,7 @@ export function ClassHistory({ store, naming, span }: { store: WatchStore; namin
       for (const [id, count] of column.counts) {
         const height = (count / column.total) * HEIGHT
         context.fillStyle = naming.colorOf(id)
-        // Rounded outwards, or columns would be parted by pale lines.
+        // Edges are rounded outwards, because otherwise pale lines would part the columns.
         context.fillRect(Math.floor(index * columnWidth), top - height, Math.ceil(columnWidth), height)
         top -= height
       }
@@ -81,7 +81,7 @@ export function ClassHistory({ store, naming, span }: { store: WatchStore; namin
   )
 }
 
-/** The slices joined into ``count`` columns of equal time, classes in order of their numbers. */
+/** The slices joined into ``count`` columns of equal time; classes are ordered by number. */
 export function columnsOf(slices: readonly ClassSlice[], until: number, span: number, count: number): ClassSlice[] {
   const width = Math.max(SLICE_SECONDS, span / Math.max(1, count))
   const since = until + SLICE_SECONDS - span

@@ -1,4 +1,4 @@
-/** Live classification: the current class, large; how it came to be; what the window holds. */
+/** Live classification: the current class in large type, its recent history, and the counts in the window. */
 import { Box, Group, Stack, Table, Text, Title } from '@mantine/core'
 import { Dimmed, SmallPrint } from '~/components/Dimmed'
 import type { VisualizationRequest } from '~/lib/api'
@@ -17,7 +17,7 @@ export function ClassView({
   watch: Watch
   naming: Naming
   config: VisualizationRequest | null
-  /** Seconds of history. */
+  /** The shown history in seconds. */
   span: number
 }) {
   return (
@@ -75,7 +75,7 @@ function Distribution({
   const frame = useStore(watch.store, (store) => store.latest)
   const window = frame?.window
   const known = new Map(window?.classes.map((shown) => [shown.id, shown]))
-  // Every label has its place, so that bars do not jump; classes without a label follow.
+  // Each label keeps its place, so that bars do not jump. Classes without a label follow.
   const ids = [...new Set([...(config?.labels.slice(0, 50).map((label) => label.id) ?? []), ...known.keys()])].sort(
     (a, b) => a - b,
   )
@@ -140,7 +140,7 @@ function Distribution({
   )
 }
 
-/** Probabilities as percent; other scores (logits) as they are. */
+/** A score as text: probabilities in percent, other scores (logits) unchanged. */
 function score(value: number): string {
   return value >= 0 && value <= 1 ? formatPercent(value) : value.toFixed(2)
 }

@@ -1,4 +1,4 @@
-/** The configuration as a form. It has no state: what it shows is read from the JSON text next to it. */
+/** The configuration of the view as a form. It has no state of its own: it shows the JSON text next to it. */
 
 import {
   ActionIcon,
@@ -20,7 +20,7 @@ import { Toggle } from '~/components/Toggle'
 import { type ConfigForm, type ConfigProblem, DEFAULT_WINDOW, type LabelRow } from './config'
 import { labelColor } from './labels'
 
-/** More rows than that are edited as text. */
+/** The most labels shown as rows; more are edited as text. */
 const MAX_ROWS = 100
 
 interface Props {
@@ -250,7 +250,7 @@ function MapFields({ form, problems, disabled, onChange }: Props) {
   )
 }
 
-/** The first message for a field, without the field's name in front. */
+/** The first error of a field, without the field's name in front. */
 function errorsOf(problems: readonly ConfigProblem[]): (path: string) => string | undefined {
   return (path) => problems.find((problem) => problem.path === path)?.message.replace(/^\w+: /, '')
 }

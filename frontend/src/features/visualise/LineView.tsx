@@ -1,4 +1,4 @@
-/** Live regression: one line per output with its extremes, zoom, and the last values. */
+/** Live regression: one line per output with its extremes, with zoom, and the last values. */
 import { Group, Stack, Title } from '@mantine/core'
 import type { EChartsCoreOption } from 'echarts/core'
 import { useMemo } from 'react'
@@ -78,7 +78,7 @@ function chartOption(
     grid: { left: 56, right: 16, top: ids.length > 1 ? 36 : 12, bottom: 64 },
     legend: { show: ids.length > 1, type: 'scroll', top: 0, left: 0 },
     tooltip: { trigger: 'axis', confine: true },
-    // The time asked for, also where predictions came in a part of it only.
+    // The axis covers the chosen span, even if predictions arrived in only a part of it.
     xAxis: { type: 'time', ...(until === undefined ? {} : { min: (until - span) * 1000, max: until * 1000 }) },
     yAxis: { type: 'value', scale: true },
     dataZoom: [{ type: 'inside' }, { type: 'slider', height: 20, bottom: 8 }],
@@ -95,7 +95,9 @@ function chartOption(
   }
 }
 
-/** A point per step, or two where its smallest and largest value differ; in milliseconds since 1970. */
+/**
+ * Points of an output in milliseconds since 1970: one per step, or two when the least and the greatest value differ.
+ */
 export function linePoints(steps: readonly LineStep[], index: number): [number, number | null][] {
   return steps.flatMap((step): [number, number | null][] => {
     const [at, low, high] = [step.at * 1000, step.min[index] ?? null, step.max[index] ?? null]

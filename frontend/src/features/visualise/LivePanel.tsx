@@ -1,4 +1,4 @@
-/** The live view itself: numbers of the stream, then classes or lines, then the records behind them. */
+/** The live view: figures of the stream, then classes or lines, then the records behind them. */
 import { Alert, Button, Code, Group, SegmentedControl, Skeleton, Stack, Text } from '@mantine/core'
 import { IconHourglass, IconPlayerPause, IconPlayerPlay } from '@tabler/icons-react'
 import { ButtonLink } from '~/components/ButtonLink'
@@ -29,7 +29,7 @@ export function LivePanel({
   watch: Watch
   naming: Naming
   config: VisualizationRequest | null
-  /** For a projector. */
+  /** Whether the view is enlarged for a projector. */
   tall: boolean
   span: number
   onSpan: (span: (typeof SPANS)[number]) => void

@@ -1,4 +1,4 @@
-/** Predictions where they belong in the world: points by class or value, and the same as a table. */
+/** Predictions on a map: points coloured by class or value, and the same as a table. */
 import { Button, Group, Skeleton, Stack, Text, Title } from '@mantine/core'
 import { lazy, Suspense, useMemo, useState } from 'react'
 import { SmallPrint } from '~/components/Dimmed'
@@ -89,7 +89,7 @@ function PlaceTable({ places, naming }: { places: readonly PlacedPrediction[]; n
   )
 }
 
-/** 36.7° N, 4.4° W. */
+/** A position as text, such as '36.7° N, 4.4° W'. */
 export function placeText({ latitude, longitude }: { latitude: number; longitude: number }): string {
   return `${Math.abs(latitude).toFixed(2)}° ${latitude < 0 ? 'S' : 'N'}, ${Math.abs(longitude).toFixed(2)}° ${longitude < 0 ? 'W' : 'E'}`
 }
@@ -113,7 +113,7 @@ function rangeOf(places: readonly PlacedPrediction[]): [number, number] | null {
   return values.length === 0 ? null : [Math.min(...values), Math.max(...values)]
 }
 
-/** Blue over grey to red, which also people who cannot distinguish red from green can read. */
+/** A scale from blue over grey to red, which readers who confuse red and green can distinguish too. */
 function valueColor(value: number | null, range: [number, number] | null): string {
   if (value === null || range === null || range[0] === range[1]) return '#2166ac'
   const share = (value - range[0]) / (range[1] - range[0])

@@ -1,4 +1,4 @@
-/** The last predictions, as they were written: time, answer, the input that they answer. */
+/** The last predictions as they were written: time, answer, and the input. */
 import { Group, Text, Title } from '@mantine/core'
 import { TopicLink } from '~/components/ButtonLink'
 import { SmallPrint } from '~/components/Dimmed'
@@ -63,7 +63,7 @@ function Place({ place }: { place: string | null }) {
   return topic ? <TopicLink name={topic}>{text}</TopicLink> : text
 }
 
-/** ``topic/partition/offset`` as ``topic[partition]@offset``; null for anything else. */
+/** Rewrites ``topic/partition/offset`` as ``topic[partition]@offset``; null for any other text. */
 export function placeOfSource(source: string): string | null {
   const parts = /^(.+)\/(\d+)\/(\d+)$/.exec(source)
   return parts ? `${parts[1]}[${parts[2]}]@${parts[3]}` : null

@@ -1,4 +1,4 @@
-/** How predictions are shown: a form and its JSON side by side, kept in step; saved with the inference. */
+/** Configures the view: a form and its JSON side by side, kept in step and saved with the inference. */
 import { Alert, Button, Group, SimpleGrid, Stack } from '@mantine/core'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { CodeEditor } from '~/components/CodeEditor'
@@ -24,7 +24,7 @@ export function SetupPanel({
   inference: Inference
   text: string
   read: ReadConfig
-  /** Whether the text differs from what is saved. */
+  /** Whether the text differs from the saved configuration. */
   changed: boolean
   onText: (text: string) => void
   onSaved: () => void

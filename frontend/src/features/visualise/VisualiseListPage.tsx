@@ -1,4 +1,4 @@
-/** Inferences whose answers can be watched. */
+/** Inferences whose predictions can be watched live. */
 
 import { Text } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'

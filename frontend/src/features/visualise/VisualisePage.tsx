@@ -1,4 +1,4 @@
-/** The answers of one inference, live: as classes or lines, on a map, and how they are shown. */
+/** The predictions of one inference, live: as classes or lines, on a map, and how the view is configured. */
 
 import { Button, Group, Text } from '@mantine/core'
 import { useFullscreenElement } from '@mantine/hooks'
@@ -42,7 +42,7 @@ function WatchPage({ inference }: { inference: Inference }) {
   const suggest = (type: 'classification' | 'regression') => {
     const { form } = setup.read
     const suggested = suggestedConfig(names, watch.store.latest?.outputs ?? 0, type)
-    // What was chosen besides the labels stays.
+    // A suggestion replaces only the labels and keeps all other settings.
     setup.setText(
       writeConfig({ ...formOfConfig(suggested), ...(form ? { ...form, labels: formOfConfig(suggested).labels } : {}) }),
     )

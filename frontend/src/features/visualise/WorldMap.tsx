@@ -1,4 +1,4 @@
-/** Outlines of the land with points on it; zoomed by buttons, wheel and keyboard, moved by dragging. */
+/** Outlines of the land with points on it. Buttons, the wheel and keys zoom; dragging moves the map. */
 import { ActionIcon, Group, useComputedColorScheme } from '@mantine/core'
 import { IconFocusCentered, IconMinus, IconPlus, IconWorld } from '@tabler/icons-react'
 import { geoEquirectangular } from 'd3-geo'
@@ -23,7 +23,7 @@ const MAX_ZOOM = 180
 use([GeoComponent])
 const topology = land as unknown as Topology<{ land: GeometryCollection }>
 registerMap('land', feature(topology, topology.objects.land) as never)
-// It cuts outlines at the date line, and closes those that go around a pole.
+// The projection cuts outlines at the date line, and closes those that surround a pole.
 const projection = geoEquirectangular()
 const WORLD = { center: projection([0, 0]), zoom: 1 }
 
@@ -53,7 +53,7 @@ export default function WorldMap({ points }: { points: readonly MapPoint[] }) {
     const element = box.current
     if (!element) return
     const wheel = (event: WheelEvent) => {
-      // Scrolling the page is the usual wish; with Ctrl, Cmd or a pinch it is the map's.
+      // The wheel scrolls the page. With Ctrl or Cmd, or by pinching, it zooms the map.
       if (!event.ctrlKey && !event.metaKey) return
       event.preventDefault()
       const { left, top } = element.getBoundingClientRect()
@@ -117,7 +117,7 @@ export default function WorldMap({ points }: { points: readonly MapPoint[] }) {
   )
 }
 
-/** The view that shows all points, with some room around them. */
+/** The view that contains all points with a margin. */
 function around(points: readonly MapPoint[]) {
   const [longitudes, latitudes] = [points.map((point) => point.longitude), points.map((point) => point.latitude)]
   const [west, east] = [Math.min(...longitudes), Math.max(...longitudes)]

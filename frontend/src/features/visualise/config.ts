@@ -1,15 +1,15 @@
 /**
- * The configuration of a view, as the JSON that people know: text is the one source, the form reads and writes it.
- * Checked as the API checks it, each problem with its line and its field.
+ * The configuration of a view as JSON. The text is the only source; the form reads and writes it. It is checked as the
+ * API checks it, and each problem has its line and field.
  */
 import type { VisualizationRequest } from '~/lib/api'
 import { parseWithLines } from './jsonLines'
 
 export interface ConfigProblem {
-  /** Dotted path: ``labels.2.color``; empty for the whole. */
+  /** The dotted path of the field, such as ``labels.2.color``; empty for the whole. */
   path: string
   message: string
-  /** 1-based. */
+  /** The line of the text, counted from 1. */
   line: number
 }
 
@@ -19,7 +19,7 @@ export interface LabelRow {
   color: string
 }
 
-/** What the form shows, also of a text that is not valid (yet). */
+/** The values of the form, read even from a text that is not valid yet. */
 export interface ConfigForm {
   type: VisualizationRequest['type']
   average_updated: boolean
@@ -29,9 +29,9 @@ export interface ConfigForm {
 }
 
 export interface ReadConfig {
-  /** Null if the text is not a JSON object, because a form has nothing to show then. */
+  /** The values of the form; null when the text is not a JSON object. */
   form: ConfigForm | null
-  /** Null while there are problems. */
+  /** The configuration; null while there are problems. */
   config: VisualizationRequest | null
   problems: ConfigProblem[]
 }
@@ -42,7 +42,7 @@ const MAX_LABELS = 1000
 const MAX_POSITION = 65_535
 const FIELDS = ['average_updated', 'average_window', 'type', 'labels', 'map']
 
-/** Read a text; never throws. */
+/** Read the text of a configuration; never throws. */
 export function readConfig(text: string): ReadConfig {
   const parsed = parseWithLines(text)
   if ('error' in parsed) return { form: null, config: null, problems: [{ path: '', ...parsed.error }] }
@@ -74,12 +74,12 @@ export function readConfig(text: string): ReadConfig {
   }
 }
 
-/** A configuration of the API as the form shows it. */
+/** The form's values for a configuration from the API. */
 export function formOfConfig(config: VisualizationRequest): ConfigForm {
   return formOf({ ...config })
 }
 
-/** Write a configuration as text, a label a line. */
+/** Write a configuration as text, with one label per line. */
 export function writeConfig(form: ConfigForm): string {
   const labels = form.labels.map(({ id, label, color }) => `    ${inline({ id, ...(color ? { color } : {}), label })}`)
   const lines = [
@@ -92,13 +92,13 @@ export function writeConfig(form: ConfigForm): string {
   return `{\n${lines.join(',\n')}\n}\n`
 }
 
-/** An object on one line, as people write it. */
+/** An object as JSON on one line. */
 function inline(value: object): string {
   const entries = Object.entries(value).map(([name, member]) => `${JSON.stringify(name)}: ${JSON.stringify(member)}`)
   return `{${entries.join(', ')}}`
 }
 
-/** The part of the address of the stream that shows ``config`` before it is saved; null: what is saved. */
+/** The parameter that makes the stream use ``config`` before it is saved; null for the saved configuration. */
 export function streamQuery(config: VisualizationRequest | null): string {
   if (config === null) return 'type=auto&map=off'
   const map = config.map ? `${config.map.source ?? 'output'}:${config.map.latitude}:${config.map.longitude}` : 'off'
@@ -106,7 +106,7 @@ export function streamQuery(config: VisualizationRequest | null): string {
     type: config.type,
     average_updated: String(config.average_updated ?? false),
     average_window: String(config.average_window ?? DEFAULT_WINDOW),
-    // Nobody could distinguish more lines than that.
+    // The most lines that a reader can distinguish.
     outputs:
       config.type === 'regression'
         ? config.labels

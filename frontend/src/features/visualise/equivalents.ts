@@ -1,4 +1,4 @@
-/** Setting the view without the page. */
+/** Configuring the view as a command, as Python and as curl. */
 import type { VisualizationRequest } from '~/lib/api'
 import { curlCall, type Equivalents, pythonLiteral, shellQuote } from '~/lib/equivalents'
 

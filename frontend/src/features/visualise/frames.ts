@@ -1,25 +1,25 @@
 /**
- * What the stream of predictions sends, and what a page keeps of it. Everything kept is bounded, so a page left open
- * for a day holds as much as after a minute, only coarser.
+ * The frames of the stream of predictions, and the part of them that a page keeps. The store is bounded: after a day it
+ * holds as much as after a minute, only coarser.
  */
 
 export type Kind = 'classification' | 'regression'
 
 export interface PredictionRecord {
-  /** Seconds since 1970. */
+  /** Time in seconds since 1970. */
   at: number
-  /** The class, where predictions are classes. */
+  /** The predicted class; null for other predictions. */
   id: number | null
   values: (number | null)[]
-  /** Number of outputs that are not shown. */
+  /** Number of outputs that were left out. */
   more: number
-  /** ``topic[partition]@offset`` of the output. */
+  /** The place of the output: ``topic[partition]@offset``. */
   place: string
-  /** ``topic/partition/offset`` of the input, or empty. */
+  /** The place of the input, ``topic/partition/offset``, or empty. */
   source: string
-  /** The sub-model of a distributed model that answered, or empty. */
+  /** The sub-model that answered, for a distributed model; otherwise empty. */
   tier: string
-  /** What the answer carries of its record; null: nothing. */
+  /** The fields that the prediction copied from its record; null for none. */
   include: Record<string, unknown> | null
 }
 
@@ -27,7 +27,7 @@ export interface PlacedPrediction {
   at: number
   latitude: number
   longitude: number
-  /** The class, where predictions are classes. */
+  /** The predicted class; null for other predictions. */
   id: number | null
   values: (number | null)[]
   source: string
@@ -60,14 +60,14 @@ export interface Frame {
   total: number
   unreadable: number
   skipped: number
-  /** Answers have more outputs than are looked into. */
+  /** Whether predictions have more outputs than are read. */
   truncated: boolean
   rate: number
   outputs: number
   records: PredictionRecord[]
   places: PlacedPrediction[]
   places_left_out: number
-  /** Of the total, by the tier that answered. */
+  /** The number of records by the tier that answered; they add up to the total. */
   tiers: Record<string, number>
   window?: ClassWindow
   current?: { id: number; score: number } | null
@@ -76,7 +76,7 @@ export interface Frame {
   steps?: ClassStep[] | LineStep[]
 }
 
-/** Counts of one slice of time. */
+/** Counts of the classes in one slice of time. */
 export interface ClassSlice {
   at: number
   counts: Map<number, number>
@@ -88,10 +88,10 @@ const MAX_SLICES = 1800
 const MAX_LINE_STEPS = 2000
 const MAX_RECORDS = 40
 const MAX_PLACES = 400
-/** Pages are drawn again at most this often, however many frames come. */
+/** The shortest time between two redraws in milliseconds, however many frames arrive. */
 export const NOTIFY_MS = 100
 
-/** What a page knows of the predictions; changed by ``apply``, read by components through ``useWatch``. */
+/** The predictions known to a page. ``apply`` changes them, and components read them through ``useWatch``. */
 export class WatchStore {
   latest: Frame | null = null
   waiting: string | null = null
@@ -105,7 +105,7 @@ export class WatchStore {
   private timer: ReturnType<typeof setTimeout> | undefined
   private knownUntil = 0
 
-  /** Take in the first frame of a connection without counting twice the records that are already known. */
+  /** Take in the first frame of a connection without counting known records twice. */
   snapshot(frame: Frame): void {
     const known = this.knownUntil
     const newer = <T extends { at: number }>(points: readonly T[]) => points.filter(({ at }) => at > known)
@@ -171,7 +171,9 @@ export class WatchStore {
   }
 }
 
-/** Steps within the bound: of too many, the older half is joined in pairs, so that the past gets coarser, not lost. */
+/**
+ * Bounds the number of steps. When there are too many, pairs of the older half are joined, so the past becomes coarser.
+ */
 export function compacted(steps: LineStep[], bound = MAX_LINE_STEPS): LineStep[] {
   if (steps.length <= bound) return steps
   const half = Math.ceil(steps.length / 2)
@@ -183,7 +185,7 @@ export function compacted(steps: LineStep[], bound = MAX_LINE_STEPS): LineStep[]
   return compacted([...older, ...steps.slice(half)], bound)
 }
 
-/** At most ``count`` steps of the time from ``since`` on, for drawing; extremes are kept. */
+/** At most ``count`` steps since ``since``, for drawing; extremes are kept. */
 export function thinned(steps: readonly LineStep[], since: number, count: number): LineStep[] {
   const wanted = steps.filter((step) => step.at >= since)
   const size = Math.ceil(wanted.length / count)

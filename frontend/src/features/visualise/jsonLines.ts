@@ -1,9 +1,9 @@
-/** JSON with the line of every value, so that a problem can be marked where it is. */
+/** Parses JSON and finds the line of every value, so that a problem can be marked at its place. */
 import { type Node, type ParseError, parseTree, printParseErrorCode } from 'jsonc-parser'
 
 export interface Parsed {
   value: unknown
-  /** The line of the value at a dotted path, or of the nearest one around it; 1-based. */
+  /** The line (from 1) of the value at a dotted path, or of the nearest value around it. */
   lineOf: (path: string) => number
 }
 
@@ -26,7 +26,7 @@ export function parseWithLines(text: string): Parsed | SyntaxProblem {
   try {
     tree = parseTree(text, errors, { disallowComments: true })
   } catch {
-    // The parser recurses.
+    // The parser recurses, so deep nesting overflows its stack.
     return failed('nested too deeply', 0)
   }
   const [error] = errors
@@ -52,7 +52,7 @@ export function parseWithLines(text: string): Parsed | SyntaxProblem {
   }
 }
 
-/** Note where each value below `node` begins, by its dotted path; returns the name that an object has twice, if any. */
+/** Record where each value below `node` begins, by dotted path. Returns a duplicate name of an object, if any. */
 function noteOffsets(node: Node, path: readonly string[], offsets: Map<string, number>): Node | undefined {
   const names = new Set<string>()
   for (const [index, child] of (node.children ?? []).entries()) {

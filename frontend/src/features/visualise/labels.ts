@@ -1,4 +1,4 @@
-/** Names and colours of classes and outputs: the configuration's, and sensible ones where it says nothing. */
+/** Names and colours of classes and outputs: those of the configuration, with sensible defaults. */
 import { useComputedColorScheme } from '@mantine/core'
 import { useMemo } from 'react'
 import type { VisualizationRequest } from '~/lib/api'
@@ -6,11 +6,14 @@ import { seriesColor, visibleColor } from '~/lib/palette'
 
 export interface Naming {
   nameOf: (id: number) => string
-  /** A CSS colour. */
+  /** The colour of a class or output as a CSS value. */
   colorOf: (id: number) => string
 }
 
-/** ``names``: the classes as the training named them, in the order of the outputs; they serve where the view says nothing. */
+/**
+ * ``names``: the classes as the training named them, in the order of the outputs. They are used when the view names
+ * none.
+ */
 export function useNaming(config: VisualizationRequest | null, names: readonly string[]): Naming {
   const scheme = useComputedColorScheme('light')
   return useMemo(() => namingOf(config, scheme, names), [config, scheme, names])
@@ -36,7 +39,7 @@ export function namingOf(
   }
 }
 
-/** Distinct colours to begin with, readable on both themes. */
+/** Distinct default colours, readable in both themes. */
 const COLORS = [
   '#3b6fd4',
   '#d9731a',
@@ -50,15 +53,12 @@ const COLORS = [
   '#5a9e1f',
 ]
 
-/** A colour for the ``index``-th label. */
+/** A default colour for the ``index``-th label. */
 export function labelColor(index: number): string {
   return COLORS[index % COLORS.length] as string
 }
 
-/**
- * What a configuration may begin with: the classes' names that the training's confusion matrix knows, or as many labels
- * as there are outputs.
- */
+/** A first configuration: the class names of the training's confusion matrix, or one label per output. */
 export function suggestedConfig(
   names: readonly string[],
   outputs: number,
@@ -78,7 +78,7 @@ export function suggestedConfig(
   }
 }
 
-/** A number alone is a poor name. */
+/** A class that is only a number gets a word in front. */
 function nameOfClass(name: string): string {
   return /^\d+(\.\d+)?$/.test(name) ? `Class ${Number(name)}` : name
 }

@@ -3,7 +3,7 @@ import { type ListSearch, listSearch, oneOf } from '~/lib/listSearch'
 import { rootRoute } from '~/lib/rootRoute'
 
 export const TABS = ['live', 'map', 'setup'] as const
-/** Seconds of history that are shown. */
+/** The choices of shown history, in seconds. */
 export const SPANS = [60, 300, 900] as const
 const STATES = ['created', 'waiting', 'running', 'failing', 'finished', 'stopped', 'failed'] as const
 

@@ -1,4 +1,4 @@
-/** The configuration while it is edited: a text, kept in this browser until it is saved or given up. */
+/** The configuration of a view while it is edited: a text that this browser keeps until it is saved or discarded. */
 import { useMemo, useState } from 'react'
 import type { Inference, VisualizationRequest } from '~/lib/api'
 import { readDraft, useDraft } from '~/lib/drafts'
@@ -8,10 +8,13 @@ export interface Setup {
   text: string
   read: ReadConfig
   changed: boolean
-  /** What the live view shows: the text while it is valid, otherwise what is saved; null if nothing is set. */
+  /**
+   * The configuration that the live view uses: the text while it is valid, otherwise the saved one; null when there is
+   * none.
+   */
   shown: VisualizationRequest | null
   setText: (text: string) => void
-  /** Forget the draft, which was saved or is not wanted. */
+  /** Forget the draft, after it was saved or discarded. */
   reset: () => void
 }
 

@@ -1,4 +1,4 @@
-/** Predictions of one inference, live: the store that takes them in, and what components read of it. */
+/** The live predictions of one inference: the store that collects them, and hooks that read it. */
 import { useEffect, useMemo, useState } from 'react'
 import { type Problem, problemOf } from '~/lib/problem'
 import { type StreamState, useEventStream } from '~/lib/useEventStream'
@@ -10,7 +10,7 @@ export interface Watch {
   problem: Problem | null
 }
 
-/** Listen to the predictions of ``inference`` as ``query`` says (see streamQuery); another query is another stream. */
+/** Listen to the predictions of ``inference``. Another ``query`` (see streamQuery) opens another stream. */
 export function useWatch(inference: number, query: string): Watch {
   // biome-ignore lint/correctness/useExhaustiveDependencies: what was seen of another inference is not shown
   const store = useMemo(() => new WatchStore(), [inference])
@@ -30,7 +30,7 @@ export function useWatch(inference: number, query: string): Watch {
   return { store, state, problem }
 }
 
-/** Read from the store, again whenever it changed but at most every ``everyMs``. */
+/** Read a value from the store, again after each change but at most every ``everyMs``. */
 export function useStore<T>(store: WatchStore, read: (store: WatchStore) => T, everyMs = 100): T {
   const [version, setVersion] = useState(0)
   useEffect(() => {

@@ -1,4 +1,4 @@
-/** The secret of a webhook, the only time that it can be read. */
+/** Shows the secret of a webhook, the only time that it can be read. */
 import { Alert, Code, Group, Text } from '@mantine/core'
 import { CopyButton } from '~/components/CopyButton'
 import type { NewWebhook } from '~/lib/api'

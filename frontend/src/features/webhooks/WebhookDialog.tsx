@@ -1,4 +1,4 @@
-/** Entering a webhook, or changing its address. A secret goes in or is made, and is never shown again. */
+/** Adds a webhook or changes its address. A secret is entered or generated, and is never shown again. */
 import { PasswordInput, TextInput } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { CopyAs } from '~/components/CopyAs'
@@ -15,18 +15,19 @@ export function WebhookDialog({
   onDone,
   onMade,
 }: {
-  /** Null: a new one. */
+  /** The webhook to change; null for a new one. */
   webhook: Webhook | null
   onClose: () => void
   onDone: () => void
-  /** With the secret, where the platform has made it. */
+  /** Called with the new webhook; it holds the secret if the platform generated it. */
   onMade: (made: NewWebhook) => void
 }) {
   const form = useForm({
     initialValues: { url: webhook?.url ?? '', secret: '' },
     validate: {
       url: (url) => (/^https?:\/\/[^\s/]/.test(url) ? null : 'Expected an address such as https://host/path'),
-      // Otherwise anyone who may change the address could have messages signed with a known secret sent to their own.
+      // A changed address needs the secret again. Otherwise anyone who may change the address could have messages
+      // signed with the stored secret sent to their own.
       secret: (secret, { url }) =>
         webhook !== null && url !== webhook.url && secret === ''
           ? 'The address has changed: enter the secret again'

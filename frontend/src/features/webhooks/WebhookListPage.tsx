@@ -1,4 +1,4 @@
-/** Systems that are notified when a version becomes the current one. Admins enter, try, change and delete them. */
+/** Systems that are notified when another version becomes current. Admins add, test, change and delete them. */
 import { Button, Modal, Stack, Text, VisuallyHidden } from '@mantine/core'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
@@ -28,7 +28,7 @@ import { useListSearch } from '~/lib/useListSearch'
 import { SecretOnce } from './SecretOnce'
 import { WebhookDialog } from './WebhookDialog'
 
-/** The controller delivers webhooks and publishes no events about it, so this page reads again while it is shown. */
+/** The page reads again at an interval, because the controller publishes no events when it delivers webhooks. */
 const LOOK_EVERY_MS = 10_000
 
 export function WebhookListPage() {

@@ -30,15 +30,15 @@ import { type BuilderValues, isShown, versionOf } from './values'
 
 export interface BuilderProps {
   topic: string
-  /** The data set that another version is made of. */
+  /** The data set to which the new version belongs; undefined for a new data set. */
   from: Dataset | undefined
-  /** What the records suggest; undefined where they could not be asked. */
+  /** The proposal made from the records; undefined when the records could not be read. */
   proposal: Proposal | undefined
   initial: BuilderValues
   draftName: string
-  /** Keeps it, or throws a Problem; what follows is returned, to be done when the form lets go. */
+  /** Saves the values, or throws a Problem. Returns what to do once the form has released its draft. */
   onSave: (values: BuilderValues, train: boolean) => Promise<() => void>
-  /** Records are to be read otherwise. */
+  /** Called when the user wants the records read in another format. */
   onAsked: (asked: BuilderValues['asked']) => void
 }
 
@@ -56,7 +56,7 @@ export function Builder(props: BuilderProps) {
     setValues(changed)
     draft.keep(changed)
   }
-  // What was typed since it was refused may be right by now.
+  // A refusal counts only until the values change, because the user may have fixed them.
   const refusal = refused?.values === values ? ofRefusal(refused.problem, values) : NO_PROBLEMS
   const problems = both(preview.problems, refusal)
   const hidden = elsewhere(problems, isShown)
@@ -199,7 +199,7 @@ function complete(values: BuilderValues, from: Dataset | undefined): boolean {
   return values.columns.length > 0 && (from !== undefined || values.name.trim() !== '')
 }
 
-/** By the ids of columns, whose places may have changed since. */
+/** The previewed columns by id, because columns may have moved since the preview was requested. */
 function previewedColumns(previewed: Previewed | null): ReadonlyMap<number, PreviewColumn> {
   const found = new Map<number, PreviewColumn>()
   for (const column of previewed?.preview.columns ?? []) {

@@ -11,7 +11,7 @@ import { ColumnRow } from './ColumnRow'
 import { type FormProblems, textOf } from './problems'
 import { type ColumnValues, emptyColumn } from './values'
 
-/** More than these are shown when asked for. */
+/** The most columns shown at first. */
 const MOST = 40
 
 export function ColumnList({
@@ -23,7 +23,7 @@ export function ColumnList({
   columns: readonly ColumnValues[]
   onChange: (columns: readonly ColumnValues[]) => void
   problems: FormProblems
-  /** What the preview says of a column, by its id. */
+  /** The preview of each column, by the column's id. */
   previewed: ReadonlyMap<number, PreviewColumn>
 }) {
   const [all, setAll] = useState(false)

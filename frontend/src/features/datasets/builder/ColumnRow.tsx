@@ -1,4 +1,4 @@
-/** One column: what it is called, what it reads, and, once opened, how its values become numbers. */
+/** One column: its name, its expression and, once opened, how its values become numbers. */
 import { ActionIcon, Box, Button, Group, Select, TextInput } from '@mantine/core'
 import { IconTrash } from '@tabler/icons-react'
 import { useState } from 'react'
@@ -28,7 +28,7 @@ export function ColumnRow({
 }) {
   const [opened, setOpened] = useState(false)
   const of = (field: string) => problems.get(`columns.${column.id}.${field}`)
-  // What is wrong is in sight.
+  // Settings with an error are always shown.
   const wrong = SETTINGS.some((setting) => of(setting))
   const called = column.name || 'the column'
   return (

@@ -1,4 +1,6 @@
-/** A SQL expression over a record, with what is wrong below it: where, what was expected, what may have been meant. */
+/**
+ * A SQL expression over a record. An error is shown below it: where it is, what was expected, what may have been meant.
+ */
 import { Button, Text, TextInput, type TextInputProps } from '@mantine/core'
 import { useState } from 'react'
 import classes from './Builder.module.css'
@@ -37,14 +39,14 @@ export function ExpressionInput({ value, onChange, problems, ...input }: Express
   )
 }
 
-/** Spans alone, as it stands in a paragraph. */
+/** The problem of an expression. It uses only spans, because it stands in a paragraph. */
 function ExpressionProblem({
   problem,
   current,
   onMend,
 }: {
   problem: FormProblem
-  /** Whether the expression is still what the problem is about. */
+  /** Whether the problem is about the present expression. */
   current: boolean
   onMend: (expression: string) => void
 }) {
@@ -63,7 +65,7 @@ function ExpressionProblem({
       )}
       <span>
         {problem.message}
-        {/* Suggestions are shown as buttons instead of the hint. */}
+        {/* Suggestions are shown as buttons and replace the hint. */}
         {problem.hint && meant.length === 0 && <span className={classes.hint}> {problem.hint}</span>}
       </span>
       <span className={classes.correction}>

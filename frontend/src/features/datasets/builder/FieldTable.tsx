@@ -1,4 +1,4 @@
-/** The fields of the records: what they hold, what was noticed of them, and which of them are learnt. */
+/** The fields of the records: their values, remarks on them, and which of them are learnt. */
 import { Badge, Button, Checkbox, Group, Text, VisuallyHidden } from '@mantine/core'
 import { useState } from 'react'
 import { Remarks } from '~/components/contract/Remarks'
@@ -11,7 +11,7 @@ import type { FieldSummary, Proposal } from '~/lib/api'
 import { formatCount, formatPercent, formatShape, NONE } from '~/lib/format'
 import { type BuilderValues, columnOfField, columnsOfField, pathKey } from './values'
 
-/** More than these are shown when asked for. */
+/** The most fields shown at first. */
 const MOST = 40
 
 export function FieldTable({
@@ -20,7 +20,7 @@ export function FieldTable({
   onChange,
   topic,
 }: {
-  /** Whose remarks are put away together. */
+  /** The topic under which hidden remarks are remembered. */
   topic: string
   proposal: Proposal
   values: BuilderValues
@@ -97,7 +97,7 @@ export function FieldTable({
   )
 }
 
-/** The field as the only label, and no column of it, which would give the label away. */
+/** Makes the field the only label. Columns that read it are removed, because they would give the label away. */
 function asLabel(field: FieldSummary, proposal: Proposal, values: BuilderValues): Partial<BuilderValues> {
   const kind = field.kind === 'number' ? 'number' : 'class'
   const { all } = columnsOfField(field, values.columns, proposal.fields)
@@ -124,7 +124,7 @@ function Tick({
       size="xs"
       aria-label={`Use ${field.path.join('.')}`}
       checked={alone.length > 0}
-      // Other columns read it together with something else: they stay.
+      // The box is indeterminate when columns read the field only together with other fields. Those columns stay.
       indeterminate={alone.length === 0 && all.length > 0}
       onChange={() =>
         onChange({

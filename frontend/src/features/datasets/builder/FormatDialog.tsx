@@ -14,7 +14,7 @@ const FORMATS: Record<FormatEnum, string> = {
   TELEGRAF_STR_JSON: 'Telegraf metrics',
 }
 
-/** The label of the field for the schema of a format. */
+/** The label of the schema field, by format. */
 const SCHEMAS: Record<string, string> = {
   AVRO: 'Schema of the values, as JSON',
   PROTOBUF: 'Text of the .proto file',
@@ -117,7 +117,7 @@ interface FormatValues {
   records: number | string
 }
 
-/** The settings that the chosen format takes; the others are left out. */
+/** The request with only the settings that the chosen format takes. */
 export function queryOf(values: FormatValues): ProposalQueryRequest {
   const { format, label, records } = values
   const names = values.columns

@@ -1,4 +1,4 @@
-/** What is to be predicted: one class, or one or several numbers, or nothing. */
+/** The label to predict: one class, one or several numbers, or none. */
 import { ActionIcon, Button, SegmentedControl, Stack, TagsInput, Text, TextInput } from '@mantine/core'
 import { IconPlus, IconTrash } from '@tabler/icons-react'
 import { FieldError } from '~/components/FieldError'
@@ -27,7 +27,7 @@ export function LabelFields({
       {labels.length === 0 && <Text size="sm">No label: for autoencoders.</Text>}
       {labels.length > 0 && (
         <ul className={classes.columns} style={{ width: '100%' }}>
-          {/* A draft of before names no classes. */}
+          {/* Drafts of older versions have no classes. */}
           {labels.map(({ id, name, expression, kind, classes: named = [] }) => (
             <li key={id} aria-label={`Label ${name}`}>
               <div className={classes.names}>

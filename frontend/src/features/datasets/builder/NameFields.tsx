@@ -1,4 +1,4 @@
-/** What the data set is called, and the buttons that make it. */
+/** The name of the data set and the buttons that create it. */
 import { Group, Stack, Text, TextInput } from '@mantine/core'
 import { LimitedInput } from '~/components/LimitedInput'
 import { Section } from '~/components/Section'

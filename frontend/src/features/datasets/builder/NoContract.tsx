@@ -1,4 +1,4 @@
-/** Nothing can be proposed for a topic: why, and how to help. */
+/** Shown when no contract can be proposed for a topic: why, and how the user can help. */
 import { Button, Group, Stack } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'

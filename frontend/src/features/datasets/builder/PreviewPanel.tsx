@@ -1,4 +1,4 @@
-/** What the contract makes of the records, updated as the contract is edited. */
+/** Previews what the contract makes of the records, updated while the user edits it. */
 import { Box, Group, Loader, Skeleton, Title } from '@mantine/core'
 import { PreviewContent } from '~/components/contract/PreviewContent'
 import { ProblemAlert } from '~/components/ProblemAlert'

@@ -10,7 +10,7 @@ import { formatCount } from '~/lib/format'
 import { type FormProblems, textOf } from './problems'
 import type { BuilderValues } from './values'
 
-/** How samples of one without end are held out. */
+/** How samples of a data set without end are held out. */
 const ONLINE_SPLITS: Record<BuilderValues['split'], string> = {
   content: 'The content of a record decides its part, so duplicates are in the same part.',
   time: 'The newest records of each window validate.',
@@ -96,7 +96,7 @@ export function RuleFields({
         label="A sample is a window of several records with the same key"
         checked={window.on}
         onChange={(on) =>
-          // Windows share records, so with a random split they would be tested on what they were trained on.
+          // Windows share records, so a random split would test them on what they were trained on.
           onChange({ window: { ...window, on }, ...(on && values.split === 'content' ? { split: 'time' } : {}) })
         }
       />

@@ -1,4 +1,7 @@
-/** Records are meant: all that the topic holds now, those of a time, offsets of a partition, or without end. */
+/**
+ * Chooses the records: all that the topic holds now, those of a time range, offsets of a partition, or a stream without
+ * end.
+ */
 import { Group, SegmentedControl, Select, Stack, TextInput } from '@mantine/core'
 import { SmallPrint } from '~/components/Dimmed'
 import { FieldError } from '~/components/FieldError'

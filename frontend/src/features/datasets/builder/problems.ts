@@ -1,4 +1,4 @@
-/** What is wrong with what the builder holds, found at the field that says it. */
+/** Problems with the values in the builder, assigned to the fields that can show them. */
 import type { ContractProblem } from '~/lib/api'
 import type { Problem } from '~/lib/problem'
 import type { BuilderValues } from './values'
@@ -6,21 +6,24 @@ import type { BuilderValues } from './values'
 export interface FormProblem {
   message: string
   hint: string
-  /** The expression that it is about, and where in it, in code points. */
+  /** The expression that the problem is about, and the range within it in code points. */
   text?: string
   start?: number
   end?: number
-  /** Names that may be used, and those that were meant, perhaps. */
+  /** The names that may be used, and the names that were perhaps meant. */
   known?: readonly string[]
   meant?: readonly string[]
 }
 
-/** By place: ``columns.7.expression``, where 7 is the id of a column; ``window.length``, ``slice.topic``, ``name``. */
+/**
+ * Problems by place: ``columns.7.expression``, where 7 is the id of a column; ``window.length``, ``slice.topic``,
+ * ``name``.
+ */
 export type FormProblems = ReadonlyMap<string, readonly FormProblem[]>
 
 export const NO_PROBLEMS: FormProblems = new Map()
 
-/** What a preview said of ``values``, from which it was asked. */
+/** The problems that a preview of ``values`` reported. */
 export function ofPreview(problems: readonly ContractProblem[], values: BuilderValues): FormProblems {
   return grouped(
     problems.map((problem) => {
@@ -42,7 +45,7 @@ export function ofPreview(problems: readonly ContractProblem[], values: BuilderV
   )
 }
 
-/** What was refused when ``values`` were sent. */
+/** The problems for which the API refused ``values``. */
 export function ofRefusal(problem: Problem, values: BuilderValues): FormProblems {
   return grouped(
     problem.fields.map(({ field, detail, hint }) => [
@@ -52,7 +55,7 @@ export function ofRefusal(problem: Problem, values: BuilderValues): FormProblems
   )
 }
 
-/** All of them, those of ``first`` before those of ``second``; what both say is said once. */
+/** The problems of both, those of ``first`` first. A message that both contain appears once. */
 export function both(first: FormProblems, second: FormProblems): FormProblems {
   const all = new Map(first)
   for (const [place, problems] of second) {
@@ -63,20 +66,20 @@ export function both(first: FormProblems, second: FormProblems): FormProblems {
   return all
 }
 
-/** Those that none of ``shown`` fields says: of a place, or of anything in it. */
+/** The problems whose places no field shows. ``shown`` says whether a field shows a place or anything inside it. */
 export function elsewhere(problems: FormProblems, shown: (place: string) => boolean): [string, FormProblem][] {
   return [...problems].flatMap(([place, list]) =>
     shown(place) ? [] : list.map((problem) => [place, problem] as [string, FormProblem]),
   )
 }
 
-/** One line for a field of Mantine's; nothing where nothing is wrong. */
+/** The problems as one line for a field of Mantine; undefined when there are none. */
 export function textOf(problems: readonly FormProblem[] | undefined): string | undefined {
   if (!problems?.length) return undefined
   return problems.map(({ message, hint }) => (hint ? `${message} (${hint})` : message)).join('; ')
 }
 
-/** Numbers of a list become ids, which stay when something before them is removed. */
+/** Replaces the index in a list by an id, which stays the same when something before it is removed. */
 function placeOf(place: string, values: BuilderValues): string {
   const [list, number, ...rest] = place.split('.')
   if (list !== 'columns' && list !== 'labels') return place
@@ -102,7 +105,7 @@ export interface MarkedText {
   after: string
 }
 
-/** The text with the marked part apart; the API counts code points, JavaScript's texts have two units for some. */
+/** The expression split at the marked range. The API counts code points, some of which are two units of JavaScript. */
 export function markedText({ text, start, end }: FormProblem): MarkedText | null {
   if (text === undefined || start === undefined || end === undefined) return null
   const points = [...text]
@@ -113,7 +116,7 @@ export function markedText({ text, start, end }: FormProblem): MarkedText | null
   }
 }
 
-/** The expression with ``meant`` in the place of the marked text. */
+/** The expression with the marked text replaced by ``meant``. */
 export function corrected(problem: FormProblem, meant: string): string | null {
   const marked = markedText(problem)
   return marked && `${marked.before}${meant}${marked.after}`

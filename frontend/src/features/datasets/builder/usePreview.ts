@@ -1,4 +1,4 @@
-/** What the contract in the builder makes of the records, asked again when typing has stopped. */
+/** Previews what the contract in the builder makes of the records. It is requested again when the user stops typing. */
 import { useEffect, useRef, useState } from 'react'
 import { datasetsPreview, type Preview } from '~/lib/api'
 import { problemOf } from '~/lib/problem'
@@ -9,28 +9,28 @@ const TYPING_STOPPED_MS = 350
 
 export interface Previewed {
   preview: Preview
-  /** What it is of. */
+  /** The values that the preview is of. */
   values: BuilderValues
 }
 
 interface Verdict {
   key: string
   problems: FormProblems
-  /** What went wrong otherwise. */
+  /** A failure other than problems of single fields. */
   error: unknown
 }
 
 export function usePreview(topic: string, values: BuilderValues) {
   const body = {
     slice: sliceOf(topic, values.slice),
-    // With all fields, so that errors name those that may be used.
+    // The contract includes all fields, so that errors can list the usable names.
     contract: contractOf(values, { all: true }),
     ...ratesOf(values),
   }
   const latest = useRef({ body, values })
   const [previewed, setPreviewed] = useState<Previewed | null>(null)
   const [verdict, setVerdict] = useState<Verdict | null>(null)
-  // Counted up to ask the same once more.
+  // Incremented to repeat the same request.
   const [again, setAgain] = useState(0)
   const key = JSON.stringify([body, again])
   useEffect(() => {
@@ -65,7 +65,7 @@ export function usePreview(topic: string, values: BuilderValues) {
 
   return {
     previewed,
-    /** Whether the answer is still about something else. */
+    /** Whether the answer is about older values. */
     stale: verdict?.key !== key,
     problems: verdict?.problems ?? NO_PROBLEMS,
     error: verdict?.error ?? null,

@@ -1,4 +1,7 @@
-/** What a topic's records suggest. It is never refetched automatically, so that the builder's starting point stays. */
+/**
+ * The proposal made from a topic's records. It is never refetched automatically, so that the builder keeps its starting
+ * point.
+ */
 import { useQuery } from '@tanstack/react-query'
 import { type ProposalQueryRequest, topicsProposal } from '~/lib/api'
 

@@ -1,4 +1,4 @@
-/** What the builder holds while a data set is made: begun by a proposal or an earlier version, sent as a contract. */
+/** The values of the builder. They start from a proposal or an earlier version, and are sent as a contract. */
 import { columnWords, SCALABLE, SHAPED } from '~/components/contract/words'
 import type {
   Column,
@@ -15,10 +15,10 @@ import type {
 } from '~/lib/api'
 import { parseRanges, topicsOf } from '~/lib/ranges'
 
-/** Of a form: numbers, or what is typed on the way to one. */
+/** The value of a number field: a number, or incomplete input. */
 type Typed = number | string
 
-/** ``id`` stays while the column moves, or is renamed. */
+/** The values of a column. ``id`` stays the same when the column is moved or renamed. */
 export interface ColumnValues
   extends Pick<Column, 'name' | 'expression' | 'encoding' | 'missing' | 'scaling' | 'input'> {
   id: number
@@ -32,13 +32,13 @@ export interface LabelValues extends Label {
 
 export interface SliceValues {
   by: 'all' | 'times' | 'offsets' | 'online'
-  /** Local times, as the browser's field gives them: 2026-11-21T14:30. */
+  /** Local times in the format of the browser's time field: 2026-11-21T14:30. */
   since: string
   until: string
   partition: Typed
   start: Typed
   end: Typed
-  /** Of one without end: its first records, and of how many scales and the like are learnt. */
+  /** For a data set without end: where it begins, and from how many records scales and categories are learnt. */
   from: 'oldest' | 'now' | 'time'
   fit: Typed
 }
@@ -50,7 +50,7 @@ export interface BuilderValues {
   format: string
   format_config: Record<string, unknown>
   key: Contract['key']
-  /** All that the records have, as far as it is known. */
+  /** All known fields of the records. */
   fields: readonly RecordField[]
   columns: readonly ColumnValues[]
   labels: readonly LabelValues[]
@@ -58,7 +58,7 @@ export interface BuilderValues {
   split: Contract['split']
   validation: Typed
   test: Typed
-  /** The query about the records for which the proposal was made. */
+  /** The query for which the proposal was made. */
   asked: ProposalQueryRequest
 }
 
@@ -91,7 +91,7 @@ const NOTHING: BuilderValues = {
   asked: {},
 }
 
-/** What the builder begins with on a topic. Without a contract there are the fields still, if any. */
+/** The builder's starting values for a topic. A proposal without a contract may still have fields. */
 export function ofProposal(proposal: Proposal, asked: ProposalQueryRequest = {}): BuilderValues {
   const known = fieldsOf(proposal)
   const begun = proposal.contract ? ofContract(proposal.contract) : NOTHING
@@ -103,7 +103,7 @@ export function ofProposal(proposal: Proposal, asked: ProposalQueryRequest = {})
   }
 }
 
-/** What the builder begins with to go on from a version; what is known of the records' fields comes from a proposal. */
+/** The builder's starting values for a new version. The fields of the records come from a proposal, if there is one. */
 export function ofVersion(version: DatasetVersion, proposal: Proposal | undefined): BuilderValues {
   const begun = ofContract(version.contract)
   return {
@@ -115,7 +115,7 @@ export function ofVersion(version: DatasetVersion, proposal: Proposal | undefine
   }
 }
 
-/** The topic that a version is of. */
+/** The topic of a version's records. */
 export function topicOf(version: DatasetVersion): string {
   return topicsOf(parseRanges(version.ranges))[0] ?? ''
 }
@@ -143,7 +143,7 @@ function fieldsOf(proposal: Proposal): RecordField[] {
   return proposal.fields.map(({ path, kind }) => ({ path, kind }))
 }
 
-/** Fields of ``first``, and those of ``second`` that it lacks. */
+/** The fields of ``first``, followed by the fields of ``second`` that it lacks. */
 function merged(first: readonly RecordField[], second: readonly RecordField[]): RecordField[] {
   const known = new Set(first.map(pathKey))
   return [...first, ...second.filter((field) => !known.has(pathKey(field)))]
@@ -153,7 +153,7 @@ export function pathKey({ path }: { path: readonly string[] }): string {
   return JSON.stringify(path)
 }
 
-/** The column that a field would be, by its kind and what its values are. */
+/** The column proposed for a field, chosen by the field's kind and values. */
 export function columnOfField(field: FieldSummary, columns: readonly ColumnValues[]): ColumnValues {
   const id = 1 + Math.max(-1, ...columns.map((values) => values.id))
   const plain = { id, shape: '', constant: '', missing: 'drop', scaling: 'none', input: '' } as const
@@ -175,7 +175,7 @@ export function columnOfField(field: FieldSummary, columns: readonly ColumnValue
   }
 }
 
-/** A column that is written by hand. */
+/** An empty column for the user to write. */
 export function emptyColumn(columns: readonly ColumnValues[]): ColumnValues {
   return {
     id: 1 + Math.max(-1, ...columns.map((column) => column.id)),
@@ -197,7 +197,10 @@ function freeName(wanted: string, columns: readonly { name: string }[]): string 
   return name
 }
 
-/** The columns that read a field: what its tick stands for; ``alone``: no other of ``fields``. */
+/**
+ * The columns that read a field. ``all`` are those that mention it; ``alone`` are those that mention no other of
+ * ``fields``.
+ */
 export function columnsOfField(
   field: FieldSummary,
   columns: readonly ColumnValues[],
@@ -208,13 +211,13 @@ export function columnsOfField(
   return { all, alone: all.filter((values) => !others.some((other) => reads(values.expression, other))) }
 }
 
-/** Whether the name of a field is in an expression as a whole. */
+/** Whether an expression contains the whole name of a field. */
 function reads(text: string, { expression }: FieldSummary): boolean {
   const name = expression.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')
   return new RegExp(`(?<![\\w."])${name}(?![\\w"])`).test(text)
 }
 
-/** The contract as it is sent. ``all``: with every field, also those that no expression uses, as they may come to be. */
+/** The contract for the API. With ``all`` it includes the fields that no expression uses yet. */
 export function contractOf(values: BuilderValues, { all = false } = {}): ContractRequest {
   const { format, format_config, key, columns, labels, window, split } = values
   const texts = [...columns, ...labels].map((column) => column.expression)
@@ -225,7 +228,7 @@ export function contractOf(values: BuilderValues, { all = false } = {}): Contrac
     fields: all ? [...values.fields] : usedFields(values.fields, texts),
     columns: columns.map(columnRequest),
     labels: labels.map(({ id: _id, ...label }) => ({ ...label, classes: label.kind === 'class' ? label.classes : [] })),
-    // Incomplete input is sent as it is, because the API says what it expects.
+    // Incomplete input is sent unchanged, because the API explains what it expects.
     window: window.on
       ? { length: window.length as number, stride: window.stride as number, horizon: window.horizon as number }
       : null,
@@ -249,13 +252,13 @@ function constantOf(encoding: Column['encoding'], text: string): Column['constan
   return text.trim() === '' || Number.isNaN(number) ? text : number
 }
 
-/** Fields all of whose names are in one of the texts: at least those that the expressions use. */
+/** The fields whose names all occur in one of the texts: at least those that the expressions use. */
 export function usedFields(fields: readonly RecordField[], texts: readonly string[]): RecordField[] {
   const has = (text: string, name: string) => text.includes(name) || text.includes(name.replaceAll('"', '""'))
   return fields.filter(({ path }) => texts.some((text) => path.every((name) => has(text, name))))
 }
 
-/** ``now`` is when it is kept; before, one since now is looked at by what is there. */
+/** The slice for the API. ``now`` is the time of saving; a preview has none and uses the records that exist. */
 export function sliceOf(topic: string, slice: SliceValues, now?: Date): SliceRequest {
   const { by, since, until, partition, start, end, from, fit } = slice
   const number = (value: Typed) => (value === '' ? null : Number(value))
@@ -268,23 +271,23 @@ export function sliceOf(topic: string, slice: SliceValues, now?: Date): SliceReq
   return { topic }
 }
 
-/** A local time as the API takes it; nothing while the text is not a time. */
+/** A local time in the format of the API; null if the text is not a time. */
 export function timeOf(local: string): string | null {
   const time = new Date(local)
   return Number.isNaN(time.getTime()) ? null : time.toISOString()
 }
 
-/** A version as it is sent. */
+/** The version for the API. */
 export function versionOf(topic: string, values: BuilderValues, now = new Date()): DatasetVersionWriteRequest {
   return { slice: sliceOf(topic, values.slice, now), contract: contractOf(values), ...ratesOf(values) }
 }
 
-/** Which shares validate and test; of one without end none tests. */
+/** The shares that validate and test. A data set without end has no test samples. */
 export function ratesOf({ slice, validation, test }: BuilderValues) {
   return { validation_rate: validation as number, test_rate: slice.by === 'online' ? 0 : (test as number) }
 }
 
-/** How the values of a column become numbers, in a line. */
+/** How the values of a column become numbers, as one line. */
 export function columnText(column: ColumnValues): string {
   const { id: _id, ...plain } = column
   return `${columnWords({ ...plain, ...columnRequest(column) })}${column.input ? `; to the input ${column.input}` : ''}`
@@ -298,7 +301,7 @@ const SHOWN_OF: Record<string, readonly string[]> = {
   slice: ['topic', 'partition', 'start', 'end', 'since', 'until', 'fit_records'],
 }
 
-/** Whether a field of the builder says what is wrong at ``place``. */
+/** Whether some field of the builder shows the problems at ``place``. */
 export function isShown(place: string): boolean {
   const [part = '', ...rest] = place.split('.')
   if (rest.length === 0) return SHOWN.test(place) || part === 'slice'
