@@ -1,4 +1,4 @@
-/** The one door to the backend: the generated client, the token for writes, and errors as problems. */
+/** The only access to the backend: the generated client, the token for writes, and errors as problems. */
 import { client } from './generated/client.gen'
 import { problemOf } from './problem'
 
@@ -8,7 +8,7 @@ export type * from './generated/types.gen'
 
 let csrfToken = ''
 
-/** Keep the token that the session answered with; every write sends it back. */
+/** Keep the CSRF token of the session. Every write sends it back. */
 export function setCsrfToken(token: string): void {
   csrfToken = token
 }

@@ -6,8 +6,8 @@ interface Part {
 }
 
 /**
- * One chain per part that no other part sends to; a part above several lower ones is in several chains. Parts that are
- * not among ``parts`` are left out, so that a chain may end early.
+ * The chains, each starting at a part to which no other part sends. A part above several lower ones is in several
+ * chains. Parts that are not among ``parts`` are left out, so a chain may end early.
  */
 export function chainsOf<T extends Part>(parts: readonly T[]): T[][] {
   const byId = new Map(parts.map((part) => [part.id, part]))

@@ -1,4 +1,4 @@
-/** What a stream, or an inference, says of the data set that it is of. */
+/** What the configuration of a stream or an inference says about its data set. */
 import type { Contract } from './api'
 
 export interface DatasetOrigin {
@@ -7,21 +7,21 @@ export interface DatasetOrigin {
   version: number
 }
 
-/** The format of records that a contract decodes. */
+/** The name of the format whose records a contract decodes. */
 export const COLUMNS = 'COLUMNS'
 
-/** Which version of which data set; null: it is of none. */
+/** The data set and version of a configuration; null when it has none. */
 export function datasetOf(config: Record<string, unknown>): DatasetOrigin | null {
   const origin = config.dataset as DatasetOrigin | undefined
   return typeof origin?.id === 'number' ? origin : null
 }
 
-/** The contract by which records are decoded; null: by another format. */
+/** The contract that decodes the records; null for any other format. */
 export function contractOf(format: string, config: Record<string, unknown>): Contract | null {
   return format === COLUMNS && typeof config.contract === 'object' ? (config.contract as Contract) : null
 }
 
-/** The addresses at which samples of a data set or a stream are files, as entries of a menu. */
+/** Menu entries that export the samples of a data set or a stream as files. */
 export function exportActions(address: string): { label: string; file: string }[] {
   const separator = address.includes('?') ? '&' : '?'
   return [
@@ -52,15 +52,15 @@ const SOME: Record<Contract['fields'][number]['kind'], unknown> = {
 }
 
 /**
- * A JSON record that a contract reads: its fields but for labels, with the values of ``seen``, a record that it was
- * learnt from, or else some of their kinds.
+ * An example of a JSON record for a contract, without fields that are only labels. Values come from ``seen``, a record
+ * from which the contract was learnt; missing ones are made up by kind.
  */
 export function exampleRecord(contract: Contract, seen: unknown): Record<string, unknown> {
   const labels = new Set(contract.labels.map((label) => label.expression.trim()))
   const used = contract.columns.map((column) => column.expression)
   const fields = contract.fields.filter(({ path }) => {
     const name = path.join('.')
-    // A label's field may be a column as well.
+    // A field that is a label stays if a column uses it as well.
     return !labels.has(name) || used.some((expression) => expression.includes(name))
   })
   const record: Record<string, unknown> = {}

@@ -1,4 +1,4 @@
-/** What people delete: what it is called, how it is asked what goes, and how it is done. */
+/** The kinds of objects that users delete: how each is named, what deleting it would do, and the request. */
 import type { UseQueryOptions } from '@tanstack/react-query'
 import {
   configurationsDeletionListOptions,
@@ -23,7 +23,7 @@ type Asked = UseQueryOptions<Deletion[], unknown, Deletion[]>
 
 interface Kind {
   noun: string
-  /** What deleting these would do. */
+  /** Asks the API what deleting these objects would do. */
   ask: (ids: readonly number[]) => Asked
   destroy: Destroy
 }
@@ -46,7 +46,7 @@ export const KINDS = {
 
 export type DeletableKind = keyof typeof KINDS
 
-/** 'model digits' for what has a name of its own, 'result 7' for what is known by its number. */
+/** The name of an object in a sentence: 'model digits' or, without a name of its own, 'result 7'. */
 export function called(of: DeletableKind, { id, name }: Pick<Deletion, 'id' | 'name'>): string {
   return `${KINDS[of].noun} ${['models', 'configurations', 'datasets'].includes(of) ? name : id}`
 }

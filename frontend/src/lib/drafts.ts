@@ -1,21 +1,21 @@
 /**
- * Drafts: nothing typed is lost by a reload or an expired session. Each tab of the browser has its own; what a tab left
- * behind when it was closed is where the next one begins.
+ * Drafts of forms, so that a reload or an expired session loses nothing typed. Each tab of the browser has its own. A
+ * new tab starts with the drafts of the last closed one.
  */
 import { useDebouncedCallback } from '@mantine/hooks'
 import { useState } from 'react'
 
 const PREFIX = 'kml-draft:'
 
-/** A draft that a closed tab leaves for the next one, in addition to the tab's own. */
+/** The copy of a draft that outlives its tab and is offered to the next one. */
 interface Left<T> {
   tab: string
-  /** Whether that tab still has it open. */
+  /** Whether the tab is still open. */
   open: boolean
   values: Partial<T>
 }
 
-/** The draft kept under ``name``, if any. */
+/** The draft stored under ``name``; null when there is none. */
 export function readDraft<T>(name: string): Partial<T> | null {
   const own = read<Partial<T>>(sessionStorage, PREFIX + name)
   if (own !== null) return own
@@ -23,11 +23,11 @@ export function readDraft<T>(name: string): Partial<T> | null {
   return left === null || left.open ? null : left.values
 }
 
-/** Values to begin a form with, and functions to keep and forget what is typed. */
+/** The first values of a form, with functions that keep and forget what the user types. */
 export function useDraft<T extends object>(name: string, initial: T) {
   const [found] = useState(() => {
     const values = readDraft<T>(name)
-    // From now on it is this tab's.
+    // A draft taken over from a closed tab belongs to this tab from now on.
     if (values !== null) keepNow(name, values)
     return values
   })
@@ -47,11 +47,11 @@ function keepNow(name: string, values: object, open = true): void {
     sessionStorage.setItem(PREFIX + name, JSON.stringify(values))
     localStorage.setItem(PREFIX + name, JSON.stringify({ tab: tabOfThis(), open, values }))
   } catch {
-    // Storage is full or closed, so the form works without a draft.
+    // Without storage (full or blocked) the form works without a draft.
   }
 }
 
-/** What this tab holds is left to the next one; a reload takes it up again itself. */
+/** Offer the drafts of this tab to the next one. A reloaded tab takes its own drafts up again. */
 export function leaveDrafts(): void {
   for (const key of Object.keys(sessionStorage)) {
     const values = key.startsWith(PREFIX) ? read<object>(sessionStorage, key) : null
@@ -69,7 +69,7 @@ function read<T>(storage: Storage, key: string): T | null {
   }
 }
 
-/** What tells this tab from others, as long as it is open. */
+/** An id of this tab, the same for as long as the tab is open. */
 function tabOfThis(): string {
   const known = sessionStorage.getItem('kml-tab')
   if (known !== null) return known

@@ -1,12 +1,12 @@
-/** Builds the command, Python and curl equal of an API call. */
+/** Builds the command, the Python code and the curl call that equal an API call. */
 import type { Equivalents } from '~/components/CopyAs'
 
-/** Quote for a POSIX shell. */
+/** Quotes a text for a POSIX shell. */
 export function shellQuote(text: string): string {
   return /^[\w./:=@,+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
 }
 
-/** A value as a Python literal. */
+/** Writes a value as a Python literal. */
 export function pythonLiteral(value: unknown): string {
   if (value === null || value === undefined) return 'None'
   if (value === true) return 'True'
@@ -25,14 +25,14 @@ export function pythonLiteral(value: unknown): string {
   return String(value)
 }
 
-/** A call in Python over the SDK's client: ``client.models.create(name="m", ...)``. */
+/** Writes a call of the SDK's client: ``client.models.create(name="m", ...)``. */
 export function pythonCall(call: string, values: Record<string, unknown>): string {
   const entries = Object.entries(values).filter(([, value]) => value !== undefined)
   const lines = entries.map(([name, value]) => `    ${name}=${pythonLiteral(value)},`)
   return ['from kafkaml.sdk import Client', '', 'client = Client()', `${call}(`, ...lines, ')'].join('\n')
 }
 
-/** ``curl`` with the token from the environment. */
+/** Writes a call of ``curl`` with the token from the environment. */
 export function curlCall(method: string, path: string, body?: unknown): string {
   const lines = [`curl -X ${method} ${shellQuote(window.location.origin + path)}`]
   lines.push('  -H "Authorization: Bearer $KML_TOKEN"')

@@ -1,12 +1,12 @@
 /**
- * A stream of server-sent events that knows whether it is heard. The platform gives a sign of life every two seconds:
- * after five without any, or where the browser says that it is offline, nothing is known of how things are now. Neither a
- * network that is gone nor a proxy that stands still ends a connection, so one that stays silent is replaced.
+ * A stream of server-sent events that detects silence. The platform sends a sign of life every two seconds. After five
+ * seconds without one, or when the browser reports that it is offline, the state is unknown. A lost network or a
+ * stalled proxy does not end a connection, so a silent connection is replaced.
  */
 
-/** Longest silence of a live stream, which allows two late signs of life. */
+/** The longest silence of a live stream. It tolerates two missing signs of life. */
 export const SILENT_MS = 5_000
-/** A silent connection is given up after so long, and so is each after it. */
+/** A connection that has been silent for this long is replaced, and so is each later one. */
 const REPLACED_AFTER_MS = 10_000
 const AFTER_REFUSAL_MS = 4_000
 const LOOK_MS = 500
@@ -14,12 +14,18 @@ const LOOK_MS = 500
 export type Connection = 'connecting' | 'live' | 'lost'
 
 export interface Handlers {
-  /** ``heardAt``: when something was heard last, in milliseconds since 1970; at first when it was begun. */
+  /** ``heardAt``: when the stream was last heard, in milliseconds since 1970; at first, when it was opened. */
   state: (state: Connection, heardAt: number) => void
-  /** Called when a stream opens. Earlier changes were not seen. ``replaced``: the stream before it went silent. */
+  /**
+   * Called when a stream opens; earlier changes were missed. ``replaced``: whether the stream before it had gone
+   * silent.
+   */
   opened: (replaced: boolean) => void
   event: (name: string, data: Record<string, unknown>) => void
-  /** The browser has given up, as for a platform that starts or a session that has ended. It is tried again here. */
+  /**
+   * Called when the browser gives up, such as while the platform starts or after the session ended. The connection is
+   * tried again.
+   */
   refused: () => void
 }
 
@@ -32,7 +38,7 @@ export class EventConnection {
   private again: ReturnType<typeof setTimeout> | undefined
   private readonly look: ReturnType<typeof setInterval>
 
-  /** ``after``: the event after which it begins; null: now. */
+  /** ``after``: the id of the event after which the stream begins; null for now. */
   constructor(
     private readonly url: string,
     private after: string | number | null,
@@ -67,7 +73,7 @@ export class EventConnection {
     }
     source.onerror = () => {
       this.lose()
-      // A browser reconnects automatically after a cut, but never after a refusal.
+      // A browser reconnects automatically after a cut, but not after a refusal.
       if (source.readyState !== EventSource.CLOSED) return
       this.handlers.refused()
       clearTimeout(this.again)
@@ -77,7 +83,7 @@ export class EventConnection {
     for (const name of this.names) {
       source.addEventListener(name, (message: MessageEvent<string>) => {
         this.heard()
-        // The browser knows this too, of its own attempts.
+        // A new connection continues after this event. The browser remembers it only for its own reconnections.
         this.after = message.lastEventId || this.after
         this.handlers.event(name, JSON.parse(message.data) as Record<string, unknown>)
       })
@@ -98,8 +104,8 @@ export class EventConnection {
   private readonly lose = (): void => this.say('lost')
 
   /**
-   * A browser that is offline may keep an open stream although nothing else reaches the platform any more, and one
-   * without a network reaches a platform on its own machine: a new connection shows which.
+   * The browser reports that it is offline. An open stream may seem alive although the platform is unreachable. The
+   * platform may also be reachable, if it runs on the same machine. Only a new connection can tell.
    */
   private readonly doubt = (): void => {
     this.lose()

@@ -1,4 +1,4 @@
-/** Numbers, times and sizes as people read them, always with a unit where there is one. */
+/** Formats numbers, times and sizes for readers, with a unit where there is one. */
 
 const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 })
 const exact = new Intl.NumberFormat('en')
@@ -7,44 +7,46 @@ const percent = new Intl.NumberFormat('en', { style: 'percent', minimumFractionD
 
 export const NONE = '–'
 
-/** 1234567 -> '1.23M'; null -> '–'. */
+/** A count in few digits: 1234567 -> '1.23M'; null -> '–'. */
 export function formatCount(value: number | null | undefined): string {
   if (value === null || value === undefined) return NONE
   return Math.abs(value) < 10_000 ? exact.format(value) : compact.format(value)
 }
 
-/** Every digit, for hovering. */
+/** A count with all digits, for tooltips. */
 export function formatExact(value: number | null | undefined): string {
   return value === null || value === undefined ? NONE : exact.format(value)
 }
 
-/** A metric: four significant digits; very small and very large ones with an exponent. */
+/** A metric with four significant digits; very small and very large ones with an exponent. */
 export function formatMetric(value: number | null | undefined): string {
   if (value === null || value === undefined || Number.isNaN(value)) return NONE
   const size = Math.abs(value)
   return size !== 0 && (size < 1e-4 || size >= 1e6) ? value.toExponential(2) : significant.format(value)
 }
 
-/** A number of a sample: whole ones with all digits, also those that came as text because JavaScript rounds them. */
+/**
+ * A value of a sample. Whole numbers have all digits, including those sent as text because JavaScript would round them.
+ */
 export function formatValue(value: number | string | null | undefined): string {
   if (typeof value === 'string') return value
   return Number.isInteger(value) && Math.abs(value as number) < 1e21 ? String(value) : formatMetric(value)
 }
 
-/** What the API writes as null among metrics: a number that is not finite. */
+/** The text for a metric that is not a finite number, which the API sends as null. */
 export const DIVERGED = 'not a number (diverged)'
 
-/** A metric that was measured: null stands for NaN, undefined for one that was not measured. */
+/** A measured metric: null stands for a number that is not finite, undefined for one that was not measured. */
 export function formatMeasured(value: number | null | undefined): string {
   return value === null || Number.isNaN(value) ? DIVERGED : formatMetric(value)
 }
 
-/** 0.941 -> '94.1%'. */
+/** A share in percent: 0.941 -> '94.1%'. */
 export function formatPercent(share: number | null | undefined): string {
   return share === null || share === undefined ? NONE : percent.format(share)
 }
 
-/** Messages a second. */
+/** A rate of messages per second. */
 export function formatRate(value: number | null | undefined): string {
   if (value === null || value === undefined) return NONE
   return `${value > 0 && value < 10 ? value.toFixed(1) : formatCount(Math.round(value))}/s`
@@ -58,7 +60,7 @@ export function formatMilliseconds(value: number | null | undefined): string {
   return value < 10_000 ? `${Math.round(value)} ms` : formatSeconds(value / 1000)
 }
 
-/** 73 -> '1 min 13 s'; less than a tenth of a second is given in milliseconds. */
+/** A duration in seconds: 73 -> '1 min 13 s'; below a tenth of a second in milliseconds. */
 export function formatSeconds(value: number | null | undefined): string {
   if (value === null || value === undefined) return NONE
   if (value === 0) return '0 s'
@@ -71,7 +73,7 @@ export function formatSeconds(value: number | null | undefined): string {
   return `${Math.floor(seconds / 86_400)} d ${Math.floor((seconds % 86_400) / 3600)} h`
 }
 
-/** 5000 -> '5 s', 300000 -> '5 min': a length that somebody chose, without the zeros of a measured one. */
+/** A configured duration, without the zeros of a measured one: 5000 -> '5 s', 300000 -> '5 min'. */
 export function durationText(milliseconds: number | null | undefined): string {
   const text =
     milliseconds && milliseconds >= 1000 ? formatSeconds(milliseconds / 1000) : formatMilliseconds(milliseconds)
@@ -90,7 +92,7 @@ export function formatBytes(value: number | null | undefined): string {
   return `${unit === 0 ? size : size.toPrecision(3)} ${units[unit]}`
 }
 
-/** How long ago ``at`` was: '3 min ago'; 'in 5 s' for times to come. */
+/** How long ago ``at`` was: '3 min ago'; 'in 5 s' for a time in the future. */
 export function formatAge(at: string | Date, now: number = Date.now()): string {
   const seconds = (now - new Date(at).getTime()) / 1000
   const size = Math.abs(seconds)
@@ -108,17 +110,17 @@ export function formatAge(at: string | Date, now: number = Date.now()): string {
   return seconds < 0 ? `in ${Math.floor(amount)} ${unit}` : `${Math.floor(amount)} ${unit} ago`
 }
 
-/** The moment itself, in the reader's own zone. */
+/** A moment as date and time in the reader's time zone. */
 export function formatMoment(at: string | Date): string {
   return new Date(at).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'medium', hourCycle: 'h23' })
 }
 
-/** The time of day, to the second: '12:03:11'. */
+/** The time of day to the second: '12:03:11'. */
 export function formatClock(at: number): string {
   return new Date(at).toLocaleTimeString(undefined, { hourCycle: 'h23' })
 }
 
-/** '1 model', '2 models'. */
+/** A count with its noun: '1 model', '2 models'. */
 export function plural(count: number, one: string, many = `${one}s`): string {
   return `${formatCount(count)} ${count === 1 ? one : many}`
 }
@@ -127,18 +129,18 @@ export function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1)
 }
 
-/** A message of the API between others: 'it is in use' -> 'It is in use.' */
+/** A message of the API as a sentence: 'it is in use' -> 'It is in use.' */
 export function sentence(text = ''): string {
   return text && `${capital(text)}.`
 }
 
-/** [null, 28, 28] -> 'any × 28 × 28'; a model's batch axis is not shown. */
+/** A shape as text: [null, 28, 28] -> 'any × 28 × 28'. The batch axis of a model is left out. */
 export function formatShape(shape: readonly (number | null)[], { batch = false } = {}): string {
   const sizes = batch ? shape.slice(1) : shape
   return sizes.length === 0 ? 'scalar' : sizes.map((size) => size ?? 'any').join(' × ')
 }
 
-/** What an answer carries of its record: 'machine m-7, _timestamp 1767225600000'. */
+/** The fields that a prediction copied from its record: 'machine m-7, _timestamp 1767225600000'. */
 export function includeText(include: Record<string, unknown>): string {
   return Object.entries(include)
     .map(([name, value]) => `${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`)

@@ -1,18 +1,18 @@
-/** What models can be written in, as the platform describes it: titles, arguments, files. */
+/** The frameworks for writing models, as the platform describes them: titles, arguments, files. */
 import { useQuery } from '@tanstack/react-query'
 import { type Framework, frameworksListOptions } from './api'
 
-/** The frameworks of this platform; none until they are known. They change with the platform's version only. */
+/** The frameworks of the platform; empty until they are read. They change only with the platform's version. */
 export function useFrameworks(): readonly Framework[] {
   return useQuery({ ...frameworksListOptions(), staleTime: Number.POSITIVE_INFINITY }).data ?? []
 }
 
-/** 'TensorFlow or PyTorch'; empty until they are known. */
+/** The titles joined by 'or', such as 'TensorFlow or PyTorch'; empty until they are read. */
 export function anyOf(frameworks: readonly Framework[]): string {
   return new Intl.ListFormat('en', { type: 'disjunction' }).format(frameworks.map(({ title }) => title))
 }
 
-/** A framework's title; its name where nothing is known of it. */
+/** The title of a framework; its name when the platform does not describe it. */
 export function titleOf(frameworks: readonly Framework[], name: string): string {
   return frameworks.find((framework) => framework.name === name)?.title ?? name
 }

@@ -1,12 +1,12 @@
-/** The fields of JSON objects as people name them: ``a.b`` is field b of the object in field a. */
+/** The fields of JSON objects by dotted path: ``a.b`` is field b of the object in field a. */
 import type { TopicRecord } from './api'
 import { formatValue } from './format'
 
-// A table of more columns than these is read by nobody.
+// The most columns of a table that a reader can use.
 const MOST_FIELDS = 30
 const MOST_DEPTH = 4
 
-/** Values by field; null if the record is not a JSON object, or only its beginning is here. */
+/** The values by path; null if the record is not a JSON object or was cut. */
 export function fieldsOf({ decoded }: TopicRecord): Record<string, unknown> | null {
   if (decoded.kind !== 'json' || decoded.truncated || !decoded.text) return null
   try {
@@ -17,7 +17,7 @@ export function fieldsOf({ decoded }: TopicRecord): Record<string, unknown> | nu
   }
 }
 
-/** The fields that the records have, those first that come first; empty unless most records are JSON objects. */
+/** The paths found in the records, in order of appearance; empty unless most records are JSON objects. */
 export function fieldNames(records: readonly TopicRecord[]): string[] {
   const objects = records.map(fieldsOf).filter((fields) => fields !== null)
   if (objects.length * 2 <= records.length) return []
@@ -25,7 +25,7 @@ export function fieldNames(records: readonly TopicRecord[]): string[] {
   return [...names].slice(0, MOST_FIELDS)
 }
 
-/** A value as a cell shows it. */
+/** A value as the text of a cell. */
 export function fieldText(value: unknown): string {
   if (value === undefined) return ''
   if (typeof value === 'number') return Number.isInteger(value) ? String(value) : formatValue(value)

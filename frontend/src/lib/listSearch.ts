@@ -1,16 +1,16 @@
-/** What every list keeps in its address: text looked for, order, page; features add their own filters. */
+/** The state that every list keeps in its address: search text, order and page. Features add their own filters. */
 
 export interface ListSearch {
   q?: string | undefined
-  /** A field name, with '-' before it for descending: the API's own spelling. */
+  /** The field to sort by, with '-' in front for descending order, as the API spells it. */
   sort?: string | undefined
-  /** 1-based. */
+  /** The number of the page, counted from 1. */
   page?: number | undefined
 }
 
 export const PAGE_SIZE = 50
 
-/** Read the shared part of an address; what is not understood is left out rather than refused. */
+/** Read the shared part of an address. Invalid values are dropped instead of being refused. */
 export function listSearch(search: Record<string, unknown>): ListSearch {
   const page = Number(search.page)
   return {
@@ -20,24 +20,24 @@ export function listSearch(search: Record<string, unknown>): ListSearch {
   }
 }
 
-/** A text of the address, or nothing. Short numbers come out of the address as numbers. */
+/** A text from the address; undefined when missing. Short numbers arrive as numbers. */
 export function textOf(value: unknown): string | undefined {
   if (typeof value === 'number') return String(value)
   return typeof value === 'string' && value !== '' ? value : undefined
 }
 
-/** One of ``allowed``, or nothing. */
+/** The value if it is one of ``allowed``, otherwise undefined. */
 export function oneOf<T extends string>(value: unknown, allowed: readonly T[]): T | undefined {
   return allowed.find((choice) => choice === value)
 }
 
-/** A positive whole number, or nothing. */
+/** A positive whole number, otherwise undefined. */
 export function idOf(value: unknown): number | undefined {
   const number = Number(value)
   return Number.isSafeInteger(number) && number > 0 ? number : undefined
 }
 
-/** The query that the API understands. */
+/** The query to the API for a page of the list. */
 export function listQuery({ q, sort, page }: ListSearch): {
   search?: string
   ordering?: string

@@ -24,20 +24,23 @@ export type LiveTopic = (typeof TOPICS)[number]
 
 export interface LiveEvent {
   topic: LiveTopic
-  /** What the backend published: at least the object's id. */
+  /** The data of the event; always the id of the object. */
   data: Record<string, unknown>
 }
 
-/** ``live``: something was heard in the last five seconds. */
+/** The state of live updates. ``live`` means that a sign of life arrived in the last five seconds. */
 export type LiveState = Connection | 'paused'
 
 interface Live {
   state: LiveState
-  /** When the last event came, in milliseconds since 1970. */
+  /** When the last event arrived, in milliseconds since 1970. */
   lastEventAt: number | null
-  /** Of when what is shown is, in milliseconds since 1970; null while it is live. */
+  /** The time that the data are of, in milliseconds since 1970; null while they are live. */
   asOf: number | null
-  /** How often a stream began after one that had gone silent. The page's other streams have gone silent too. */
+  /**
+   * How often a silent stream was replaced. Other streams of the page reconnect then, because they have gone silent
+   * too.
+   */
   revivals: number
   paused: boolean
   setPaused: (paused: boolean) => void
@@ -46,7 +49,7 @@ interface Live {
 
 const LiveContext = createContext<Live | null>(null)
 
-/** An event of these changes nothing on the page of another object than the one that it names. */
+/** Topics whose events affect only pages of the object that they name. */
 const OF_ONE: ReadonlySet<LiveTopic> = new Set(['results'])
 
 export function LiveProvider({ children }: { children: ReactNode }) {
@@ -58,7 +61,7 @@ export function LiveProvider({ children }: { children: ReactNode }) {
   const [revivals, setRevivals] = useState(0)
   const listeners = useRef(new Set<(event: LiveEvent) => void>())
 
-  /** Data read after the session are not older than this event, so the events after it report all later changes. */
+  /** The id of the newest event when the session was read. Later data include it, so only events after it matter. */
   const beginsAfter = useRef(queryClient.getQueryData<Session>(SESSION_KEY)?.last_event_id ?? null)
 
   useEffect(() => {
@@ -83,20 +86,20 @@ export function LiveProvider({ children }: { children: ReactNode }) {
           return
         }
         setLastEventAt(Date.now())
-        // A quiet one says that all is as it was.
+        // A quiet event only says that the object is unchanged.
         if (data.quiet !== true) {
           if (OF_ONE.has(topic)) refresher.refreshOne(topic, data.id)
           else refresher.refresh(topic)
         }
         for (const listener of listeners.current) listener({ topic, data })
       },
-      // A session that has ended is found out by its query.
+      // The query of the session finds out whether the session has ended.
       refused: () => void queryClient.invalidateQueries({ queryKey: SESSION_KEY }),
     })
     return () => {
       stream.close()
       refresher.stop()
-      // A page that was held still has missed events, perhaps more than are kept.
+      // During a pause the page missed events, perhaps more than the server keeps, so all data are read again.
       beginsAfter.current = null
       setConnection('connecting')
       setAsOf(Date.now())
@@ -122,7 +125,7 @@ export function useLive(): Live {
   return live
 }
 
-/** Call ``listener`` for each event of ``topic`` while the component is shown and the page is not paused. */
+/** Call ``listener`` for each event of ``topic`` while the component is mounted and the page is not paused. */
 export function useLiveEvents(topic: LiveTopic, listener: (data: Record<string, unknown>) => void): void {
   const { subscribe } = useLive()
   const latest = useRef(listener)

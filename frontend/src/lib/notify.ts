@@ -1,4 +1,4 @@
-/** Toasts, for what went well. What went wrong is shown in the page, where it can be read: ProblemAlert. */
+/** Toasts for success. Failures are shown in the page by ProblemAlert, where they can be read at leisure. */
 import { notifications } from '@mantine/notifications'
 
 export function notifyDone(message: string): void {

@@ -1,7 +1,7 @@
-/** The name of the browser's tab: what is shown, then the product. */
+/** Sets the title of the browser's tab: the page's subject, then the product. */
 import { useEffect } from 'react'
 
-/** Name the tab while the component is shown; undefined leaves the frame's own name, made of the address. */
+/** Set the title while the component is mounted. For undefined the frame's title, made from the address, stays. */
 export function usePageTitle(title: string | undefined): void {
   const path = window.location.pathname
   // biome-ignore lint/correctness/useExhaustiveDependencies: another page of the same title names the tab again

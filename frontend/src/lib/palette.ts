@@ -1,4 +1,4 @@
-/** Colours of series: the same for the same model on every page; distinct also for colour-blind eyes. */
+/** Colours of series. A model has the same colour on every page, and the colours suit colour-blind readers. */
 import { useComputedColorScheme } from '@mantine/core'
 
 // Okabe and Ito, "Color Universal Design", 2008, without yellow (too pale on white) and black; adjusted per theme for
@@ -12,10 +12,10 @@ export function seriesColor(index: number, scheme: 'light' | 'dark'): string {
 }
 
 const GROUNDS = { light: '#ffffff', dark: '#16181d' }
-/** Contrast enough to be found next to its name. More would turn yellow and orange into other colours. */
+/** Contrast sufficient to be found next to a name. A higher one would turn yellow and orange into other colours. */
 const CONTRAST = 2
 
-/** A colour that a person chose, as #rrggbb, lighter or darker as far as it must be to be seen in a theme. */
+/** Lightens or darkens a colour that the user chose (#rrggbb) just enough to be visible in a theme. */
 export function visibleColor(color: string, scheme: 'light' | 'dark'): string {
   const towards = scheme === 'dark' ? 255 : 0
   const ground = luminance(channelsOf(GROUNDS[scheme]))
@@ -30,7 +30,7 @@ function channelsOf(color: string): number[] {
   return [1, 3, 5].map((place) => Number.parseInt(color.slice(place, place + 2), 16))
 }
 
-/** Relative luminance, WCAG 2.2. */
+/** Relative luminance by WCAG 2.2. */
 function luminance(channels: readonly number[]): number {
   const [red = 0, green = 0, blue = 0] = channels.map((channel) => {
     const share = Math.min(255, Math.max(0, channel)) / 255
@@ -43,7 +43,7 @@ function contrast(one: number, other: number): number {
   return (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05)
 }
 
-/** The colour of a thing with an id (a model, a label), the same wherever it is drawn. */
+/** The colour for an id (of a model or a label), the same wherever it is drawn. */
 export function useSeriesColor(): (id: number) => string {
   const scheme = useComputedColorScheme('light')
   return (id) => seriesColor(id, scheme)

@@ -1,4 +1,4 @@
-/** Problem: what went wrong, where, why and what to do, as the API says it (RFC 9457) or as near as we can tell. */
+/** A problem: what went wrong, where, why and what to do, as the API reports it (RFC 9457) or as close as possible. */
 import type { Problem as ProblemDocument } from './generated/types.gen'
 
 export type FieldError = NonNullable<ProblemDocument['errors']>[number]
@@ -22,17 +22,17 @@ export class Problem extends Error {
     return this.document.errors ?? []
   }
 
-  /** Messages by field name, as forms take them. */
+  /** The messages by field, in the form that forms take. */
   byField(): Record<string, string> {
     return Object.fromEntries(this.fields.map((field) => [field.field, field.detail]))
   }
 
-  /** Whether the whole problem is about ``names``: fields of a form that shows errors next to them. */
+  /** Whether the whole problem is about ``names``, the fields of a form that shows errors next to them. */
   isOnlyAbout(names: readonly string[]): boolean {
     return this.fields.length > 0 && this.fields.every((field) => names.includes(field.field))
   }
 
-  /** Everything, as text to paste into a report. */
+  /** The whole problem as text to paste into a report. */
   toText(): string {
     const { title, status, detail, hint, request_id, errors } = this.document
     const lines = [`${title} (${status})`, detail, hint && `What to do: ${hint}`]
@@ -42,7 +42,7 @@ export class Problem extends Error {
   }
 }
 
-/** Turn whatever was thrown or answered into a Problem. */
+/** Turn anything that was thrown or answered into a Problem. */
 export function problemOf(error: unknown, response?: Response): Problem {
   if (error instanceof Problem) return error
   if (isDocument(error)) return new Problem(error)

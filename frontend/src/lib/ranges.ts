@@ -1,14 +1,14 @@
-/** Ranges of a stream: 'mnist:0:0:1000' is offsets 0 to 999 of partition 0. */
+/** Ranges of a stream: 'mnist:0:0:1000' means offsets 0 to 999 of partition 0 of the topic mnist. */
 
 export interface StreamRange {
   topic: string
   partition: number
   start: number
-  /** The offset after the last; null for a stream without end. */
+  /** The offset after the last one; null for a stream without end. */
   end: number | null
 }
 
-/** Read the wire form, comma-separated; what is not understood is left out. */
+/** Read comma-separated ranges in wire format. Invalid ranges are left out. */
 export function parseRanges(text: string | null): StreamRange[] {
   return (text ?? '')
     .split(',')
@@ -21,24 +21,24 @@ export function parseRanges(text: string | null): StreamRange[] {
         number === '' ? undefined : Number(number),
       )
       if ([partition, start, end ?? 0].some((number) => !Number.isSafeInteger(number))) return []
-      // Without an end given, 'topic:partition:start' is what old sinks write for nothing.
+      // A range 'topic:partition:start' without an end is empty: old sinks write it for partitions without records.
       return [{ topic, partition, start, end: numbers.length === 2 ? start : end }]
     })
 }
 
-/** The most records that the ranges hold; null for a stream without end. */
+/** An upper bound of the number of records in the ranges; null for a stream without end. */
 export function mostRecords(ranges: readonly StreamRange[]): number | null {
   return ranges.some((range) => range.end === null)
     ? null
     : ranges.reduce((sum, range) => sum + ((range.end ?? 0) - range.start), 0)
 }
 
-/** The topics of the ranges, each once. */
+/** The topics of the ranges, without duplicates. */
 export function topicsOf(ranges: readonly StreamRange[]): string[] {
   return [...new Set(ranges.map((range) => range.topic))]
 }
 
-/** How a stream is divided, in percent: [train, validation, test]. */
+/** The shares of a stream in percent: [train, validation, test]. */
 export function sharesOf(validation: number, test: number): [number, number, number] {
   const percent = (share: number) => Math.round(share * 1000) / 10
   return [percent(1 - validation - test), percent(validation), percent(test)]

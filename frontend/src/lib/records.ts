@@ -1,4 +1,4 @@
-/** Bytes and times of Kafka records as people read them. */
+/** Formats bytes and times of Kafka records. */
 
 const millisecond = new Intl.DateTimeFormat(undefined, {
   year: 'numeric',
@@ -11,25 +11,25 @@ const millisecond = new Intl.DateTimeFormat(undefined, {
   hourCycle: 'h23',
 })
 
-/** A moment to the millisecond, in the reader's own zone. */
+/** A moment to the millisecond, in the reader's time zone. */
 export function formatMillisecond(at: string): string {
   return millisecond.format(new Date(at))
 }
 
-/** Base64 -> bytes. */
+/** Decodes base64 to bytes. */
 export function bytesOfBase64(text: string): Uint8Array {
   return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0))
 }
 
-/** Base64 -> 'de ad be ef', the first ``most`` bytes of it. */
+/** The first ``most`` bytes of base64 as hex: 'de ad be ef'. */
 export function hexOfBase64(text: string, most: number): string {
-  // Four letters hold three bytes; no more are unpacked than are shown.
+  // Four characters of base64 hold three bytes. Only the bytes that are shown are decoded.
   const bytes = bytesOfBase64(text.slice(0, Math.ceil((most + 1) / 3) * 4))
   const shown = [...bytes.slice(0, most)].map((byte) => byte.toString(16).padStart(2, '0')).join(' ')
   return bytes.length > most ? `${shown} …` : shown
 }
 
-/** Base64 -> lines of 'offset  hex  letters', as hex viewers show them. */
+/** Base64 as a hex dump with lines of 'offset  hex  letters'. */
 export function hexDump(text: string, mostBytes = 4096): string {
   const bytes = bytesOfBase64(text).slice(0, mostBytes)
   const lines: string[] = []
@@ -42,14 +42,14 @@ export function hexDump(text: string, mostBytes = 4096): string {
   return lines.join('\n')
 }
 
-/** JSON text with line breaks, its numbers kept to the digit; a text that is cut or not JSON stays as it is. */
+/** Breaks JSON into lines and keeps each digit of its numbers. A text that is cut or not JSON stays unchanged. */
 export function prettyJson(text: string): string {
   try {
     JSON.parse(text)
   } catch {
     return text
   }
-  // Not JSON.stringify: what was parsed has lost digits of long numbers.
+  // JSON.stringify would not do, because parsing loses digits of long numbers.
   let shown = ''
   let indent = 0
   const line = (more: number) => {

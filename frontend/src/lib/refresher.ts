@@ -1,19 +1,19 @@
-/** Reads queries again when events tell that what they show has changed: no more than needed, and never all the time. */
+/** Reads queries again when events say that their data changed: no more than necessary, and at a bounded rate. */
 import type { Query, QueryClient } from '@tanstack/react-query'
 
-/** Queries are read again at most this often, however many events come. */
+/** The shortest time between two rounds of reading, however many events arrive. */
 const REFRESH_MS = 1_000
-/** Reading may take this share of the time: a page of much, or a slow platform, is read more seldom. */
+/** The largest share of the time spent reading. A large page or a slow platform is read less often. */
 const SHARE = 0.25
-/** A read that takes longer holds up no other. */
+/** A read that takes longer than this does not delay the others. */
 const PATIENCE_MS = 5_000
 
 const ALL = 'all'
 type Dirty = ReadonlyMap<string, ReadonlySet<string> | typeof ALL>
 
-/** Queries have their topics as tags; a query of several topics is read once for all of them. */
+/** Queries carry their topics as tags. A query of several topics is read once for all of them. */
 export class Refresher {
-  /** By topic the objects that changed. */
+  /** The changed objects by topic. */
   private dirty: Map<string, ReadonlySet<string> | typeof ALL> = new Map()
   private timer: ReturnType<typeof setTimeout> | undefined
   private reading = false
@@ -21,13 +21,13 @@ export class Refresher {
 
   constructor(private readonly queryClient: QueryClient) {}
 
-  /** At once for the first event, then bounded; the last event is never left out. */
+  /** Reads again at once after the first event, then at a bounded rate. The last event is never lost. */
   refresh(...topics: readonly string[]): void {
     for (const topic of topics) this.dirty.set(topic, ALL)
     this.begin()
   }
 
-  /** As ``refresh``, but what is read of another object than ``id`` alone stays as it is. */
+  /** Like ``refresh``, except that queries of a single object other than ``id`` are not read again. */
   refreshOne(topic: string, id: unknown): void {
     if (typeof id !== 'number') {
       this.refresh(topic)
@@ -66,7 +66,7 @@ export class Refresher {
 
   private async read(dirty: Dirty): Promise<void> {
     const filters = { predicate: ({ queryKey }: Query) => isDirty(queryKey, dirty) }
-    // A read in progress may have started before the change, so it is repeated once it has ended.
+    // A read in progress may have started before the change, so it is repeated after it has ended.
     const running = this.queryClient.getQueryCache().findAll({ ...filters, fetchStatus: 'fetching' })
     await Promise.race([
       Promise.allSettled(running.map((query) => query.promise)),
@@ -81,7 +81,7 @@ function isDirty(queryKey: readonly unknown[], dirty: Dirty): boolean {
   const id = key?.path?.id
   return (key?.tags ?? []).some((tag) => {
     const objects = dirty.get(tag)
-    // A list, and what is of several topics, shows any object.
+    // Lists and queries of several objects have no id, so any changed object affects them.
     return objects === ALL || (objects !== undefined && (id === undefined || objects.has(String(id))))
   })
 }

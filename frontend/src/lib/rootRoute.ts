@@ -1,4 +1,4 @@
-/** The root that every feature hangs its routes on. */
+/** The root route, to which every feature adds its routes. */
 import { createRootRoute } from '@tanstack/react-router'
 
 export const rootRoute = createRootRoute()

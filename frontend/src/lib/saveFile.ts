@@ -1,14 +1,14 @@
-/** Gives the reader a file that was made in the page. */
+/** Saves a file that was made in the page. */
 
 /** Save ``content`` as ``name`` in the browser's download folder. */
 export function saveFile(name: string, content: BlobPart, type: string): void {
   const url = URL.createObjectURL(new Blob([content], { type }))
   saveUrl(name, url)
-  // Later: the download reads it after this returns.
+  // The URL is revoked later, because the download reads it after this function returns.
   setTimeout(() => URL.revokeObjectURL(url), 10_000)
 }
 
-/** Save what ``url`` (of this origin, a blob or data) holds as ``name``. */
+/** Save the content of ``url`` (same origin, blob or data) as ``name``. */
 export function saveUrl(name: string, url: string): void {
   const link = document.createElement('a')
   link.href = url
@@ -16,7 +16,7 @@ export function saveUrl(name: string, url: string): void {
   link.click()
 }
 
-/** A text as a part of a file's name: letters, digits and hyphens. */
+/** Turns a text into a part of a file's name: letters, digits and hyphens. */
 export function fileName(text: string): string {
   return (
     text

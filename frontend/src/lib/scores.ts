@@ -1,14 +1,14 @@
-/** Scores that the platform computes of a trained model on its test samples, by one rule for all frameworks. */
+/** Names of the scores that the platform computes on the test samples, by one rule for all frameworks. */
 import type { Outcome } from '~/lib/api'
 
 export type ScoreName = keyof NonNullable<NonNullable<Outcome>['scores']>
 
-/** 'mean absolute error'. */
+/** The name of a score in a sentence: 'mean absolute error'. */
 export function scoreTitle(name: string): string {
   return name.replaceAll('_', ' ')
 }
 
-/** 'Mean absolute error'. */
+/** The name of a score as a heading: 'Mean absolute error'. */
 export function scoreHeading(name: string): string {
   return scoreTitle(name).replace(/^./, (letter) => letter.toUpperCase())
 }

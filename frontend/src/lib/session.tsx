@@ -1,4 +1,4 @@
-/** Who is signed in. Pages are drawn only for somebody; what a role may not do is not offered. */
+/** Who is signed in. Pages are drawn only for signed-in users, and what a role forbids is not offered. */
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { createContext, type ReactNode, use, useCallback, useEffect, useMemo, useRef, useState } from 'react'
 import { logoutCreate, type RoleEnum, type Session, sessionRetrieve, setCsrfToken, type User } from './api'
@@ -22,8 +22,8 @@ async function readSession(): Promise<Session> {
 }
 
 /**
- * Shows ``children`` to a user who is signed in, ``signIn`` to others. The address stays, so that they arrive where
- * they wanted. When a session ends in the middle of work, the page stays as it is under the sign-in form.
+ * Shows ``children`` to a signed-in user, and ``signIn`` to others. The address stays, so that they arrive where they
+ * wanted. When a session ends in the middle of work, the page stays as it is under the sign-in form.
  */
 export function SessionProvider({
   children,
@@ -32,7 +32,7 @@ export function SessionProvider({
   failed,
 }: {
   children: ReactNode
-  /** ``over``: the name of whose work is under the form. */
+  /** ``over``: the name of the user whose page lies under the form; null when there is none. */
   signIn: (onSignedIn: (session: Session) => void, over: string | null) => ReactNode
   loading: ReactNode
   failed: (error: unknown, retry: () => void) => ReactNode
@@ -52,11 +52,11 @@ export function SessionProvider({
       return
     }
     if (last !== null && user.id !== last.id) {
-      // Nothing of one person's is left for another.
+      // The page is loaded again for another user, so that nothing of the previous user remains.
       window.location.reload()
       return
     }
-    // Queries that were refused while nobody was signed in are repeated.
+    // Queries that were refused after the session ended are repeated.
     if (ended.current) void queryClient.invalidateQueries({ predicate: ({ queryKey }) => queryKey !== KEY })
     ended.current = false
     if (last === null) tellOthers(user.id)
@@ -95,8 +95,8 @@ export function SessionProvider({
 }
 
 /**
- * Tabs of one browser share a session. Returns a function that tells the other tabs whose it is now (null: nobody's);
- * ``onUser`` is called when another tab says so.
+ * Tabs of one browser share a session. Returns a function that reports the session's user to the other tabs (null after
+ * signing out). ``onUser`` is called when another tab reports.
  */
 function useOtherTabs(onUser: (user: number | null) => void): (user: number | null) => void {
   const channel = useRef<BroadcastChannel | null>(null)
@@ -119,5 +119,7 @@ export function useSession(): SessionValue {
   return session
 }
 
-/** Called when an answer says that nobody is signed in any more: the sign-in form appears, drafts are kept. */
+/**
+ * The query to invalidate when an answer says that nobody is signed in: the sign-in form appears, and drafts are kept.
+ */
 export const SESSION_KEY = KEY

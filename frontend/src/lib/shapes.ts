@@ -1,11 +1,9 @@
-/** Shapes of tensors as models report them, and what fits what. */
+/** Shapes of tensors as models report them, and which shapes fit which. */
 import type { TensorSpec } from '~/lib/api'
 
 type Sizes = readonly (number | null)[]
 
-/**
- * Whether samples of one shape could also be of the other, because many models flatten, and free sizes fit anything.
- */
+/** Whether samples may have both shapes. Many models flatten their input, and free sizes fit anything. */
 export function mayBeSame(one: TensorSpec['shape'], other: TensorSpec['shape']): boolean {
   const [a, b] = [one.slice(1), other.slice(1)]
   if ([...a, ...b].every((size) => size !== null)) return product(a) === product(b)
@@ -13,7 +11,7 @@ export function mayBeSame(one: TensorSpec['shape'], other: TensorSpec['shape']):
   return a.every((size, axis) => size === null || b[axis] === null || size === b[axis])
 }
 
-/** How many numbers one sample has; null where a size is free. The first axis is the batch's. */
+/** The number of values in one sample; null when a size is free. The first axis is the batch axis. */
 export function numbersOf(shape: TensorSpec['shape']): number | null {
   const sizes = shape.slice(1)
   return sizes.includes(null) ? null : product(sizes)

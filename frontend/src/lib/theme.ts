@@ -1,4 +1,4 @@
-/** Looks: one accent, neutral greys, four state colours. Series colours are in lib/palette.ts. */
+/** The theme: one accent, neutral greys, four state colours. Colours of series are in lib/palette.ts. */
 import {
   Alert,
   Button,
@@ -11,7 +11,8 @@ import {
   Tooltip,
 } from '@mantine/core'
 
-// Steps are chosen so that text on them and they as text reach 4.5:1 (filled: step 8 light, 7 dark).
+// Shades of the accent. Text on them, and they as text, reach a contrast of 4.5:1 (filled: shade 8 in light, 7 in
+// dark).
 const indigo: MantineColorsTuple = [
   '#eef0fc',
   '#dde1f7',
@@ -25,7 +26,7 @@ const indigo: MantineColorsTuple = [
   '#2c3b98',
 ]
 
-// Surfaces of one temperature: the blue-black of the page, lighter in steps. From text (0) to the deepest ground (9).
+// Greys of the dark theme: the blue-black of the page in lighter steps, from text (0) to the deepest background (9).
 const dark: MantineColorsTuple = [
   '#d5d9e1',
   '#bcc2cd',
@@ -39,7 +40,7 @@ const dark: MantineColorsTuple = [
   '#0e1013',
 ]
 
-/** What an alert's colour means, and so its title's. */
+/** The state that an alert's colour means, which colours its title. */
 const ALERT_TONES: Record<string, string> = { yellow: 'waiting', red: 'failed', teal: 'good' }
 
 export const theme = createTheme({
@@ -68,15 +69,15 @@ export const theme = createTheme({
         return { body: { minWidth: 0 }, ...(tone && { title: { color: `var(--kml-${tone})` } }) }
       },
     }),
-    // One height of buttons, wherever they stand.
+    // Buttons have the same height everywhere.
     Button: Button.extend({ defaultProps: { size: 'xs' } }),
     Modal: Modal.extend({ defaultProps: { closeButtonProps: { 'aria-label': 'Close' } } }),
-    // Its element would count as a second banner of the page.
+    // A header element would count as a second banner of the page.
     ModalHeader: { defaultProps: { role: 'presentation' } },
     SegmentedControl: SegmentedControl.extend({ defaultProps: { size: 'xs' } }),
-    // Where nothing may be chosen, there is a button that clears.
+    // A chosen option cannot be deselected by clicking it. Fields that may be empty have a button that clears them.
     Select: Select.extend({ defaultProps: { allowDeselect: false } }),
-    // Fields here take names of the platform, not the user's own data, so the browser has nothing to suggest.
+    // Fields take names of the platform, not personal data, so the browser has nothing to suggest.
     TextInput: TextInput.extend({ defaultProps: { autoComplete: 'off' } }),
     Tooltip: Tooltip.extend({ defaultProps: { withArrow: true, openDelay: 300, multiline: true, maw: 360 } }),
   },

@@ -1,10 +1,13 @@
-/** What one chooses: a model, or the whole chain of sub-models of a distributed one; and whether choices fit one stream. */
+/**
+ * The units that users choose: a model, or the whole chain of a distributed model; and whether chosen units fit one
+ * stream.
+ */
 import type { ModelOf, ModelRow, TensorSpec } from '~/lib/api'
 import { chainsOf } from '~/lib/chains'
 import { formatShape } from '~/lib/format'
 import { mayBeSame } from '~/lib/shapes'
 
-/** A model as lists and configurations tell of it. */
+/** A model as lists and configurations describe it. */
 export interface Choice {
   id: number
   name: string
@@ -16,7 +19,7 @@ export interface Choice {
   parameters: number | null
 }
 
-/** Sub-models from the edge to the cloud; one for a model that is not distributed. */
+/** The sub-models of a chain from edge to cloud; a single model that is not distributed. */
 export type Unit = readonly [Choice, ...Choice[]]
 
 export function choiceOf(model: ModelRow): Choice {
@@ -33,7 +36,7 @@ export function choiceOf(model: ModelRow): Choice {
   }
 }
 
-/** Models in the order given, chains where their lowest sub-model is. */
+/** The models in the given order; a chain stands where its lowest sub-model is. */
 export function unitsOf(models: readonly Choice[]): Unit[] {
   const chains = chainsOf(models.filter((model) => model.distributed))
   const units: Unit[] = []
@@ -44,7 +47,7 @@ export function unitsOf(models: readonly Choice[]): Unit[] {
   return units
 }
 
-/** One sentence when the models cannot learn from the same samples; empty when they may. */
+/** Why the models cannot learn from the same samples, as one sentence; empty when they can. */
 export function inputConflict(units: readonly Unit[]): string {
   const known = units.flatMap(([first]) =>
     first.inputs.length === 1 ? [{ model: first, input: first.inputs[0] }] : [],

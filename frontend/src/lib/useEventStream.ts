@@ -1,16 +1,19 @@
-/** A stream of server-sent events of one object (a topic's tail, an inference's predictions), while it is looked at. */
+/**
+ * A stream of server-sent events about one object (the tail of a topic, the predictions of an inference) while it is
+ * shown.
+ */
 import { useEffect, useRef, useState } from 'react'
 import { useLive } from './live'
 
 export type StreamState = 'off' | 'connecting' | 'open' | 'lost'
 
-/** A refused stream is opened again after this time; the browser reopens a lost one automatically. */
+/** Milliseconds before a refused stream is opened again. The browser itself reopens a lost one. */
 const AGAIN_MS = 5_000
 
 /**
- * Listen to ``url`` (null: to nothing) and call ``on[name]`` with the parsed data of each event of that name.
- * Follows the page's pause and reconnects automatically. ``on.problem`` gets the problem document, whether the stream
- * sent it or was refused with it.
+ * Listen to ``url`` (null for none) and call ``on[name]`` with the parsed data of each event of that name. Follows the
+ * page's pause and reconnects automatically. ``on.problem`` gets the problem document that the stream sent, or with
+ * which it was refused.
  */
 export function useEventStream(url: string | null, on: Record<string, (data: unknown) => void>): StreamState {
   const { paused, state: page, revivals } = useLive()
@@ -35,7 +38,7 @@ export function useEventStream(url: string | null, on: Record<string, (data: unk
     source.onerror = () => {
       setState('lost')
       if (source.readyState !== EventSource.CLOSED) return
-      // The browser tells neither status nor text of a refusal, and does not try again.
+      // EventSource hides the status and text of a refusal, and does not try again.
       void whyRefused(url, leaving.signal).then((problem) => problem && handlers.current.problem?.(problem))
       again = setTimeout(() => setAttempt((before) => before + 1), AGAIN_MS)
     }
@@ -50,18 +53,18 @@ export function useEventStream(url: string | null, on: Record<string, (data: unk
       clearTimeout(again)
     }
   }, [url, paused, names, attempt, revivals])
-  // A silent stream looks the same as a cut one. Only the page's own stream, which has signs of life, shows a cut.
+  // A silent stream looks the same as a cut one. Only the page's own stream has signs of life, so its state decides.
   return state === 'open' && page === 'lost' ? 'lost' : state
 }
 
-/** The problem document that ``url`` answers with; null when it does not refuse (any more) or does not answer. */
+/** The problem document with which ``url`` is refused; null when it is not refused (any more) or does not answer. */
 async function whyRefused(url: string, signal: AbortSignal): Promise<unknown> {
   try {
     const answer = await fetch(url, { signal, credentials: 'same-origin' })
     if (!answer.ok) return await answer.json()
     await answer.body?.cancel()
   } catch {
-    // The platform is unavailable, or the page was left. The next attempt will show which.
+    // The platform is unavailable, or the user left the page. The next attempt will show which.
   }
   return null
 }

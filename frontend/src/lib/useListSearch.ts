@@ -1,12 +1,12 @@
-/** What the address says of a list, and how to change it: another filter is another list, which begins at its start. */
+/** The state of a list in its address, and a function to change it. A changed filter returns to the first page. */
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import type { ListSearch } from './listSearch'
 
-/** The search of the list at the address ``from``, as its route reads it. */
+/** The search parameters of the list at ``from``, as its route reads them. */
 export function useListSearch<Search extends ListSearch>(
   from: string,
 ): [search: Search, change: (next: Partial<Search>) => void] {
-  // Every list has at least what this one has.
+  // The type of one list stands for all, because every list has at least its parameters.
   const list = from as '/configurations'
   const search = useSearch({ from: list })
   const navigate = useNavigate({ from: list })

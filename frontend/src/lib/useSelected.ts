@@ -1,4 +1,4 @@
-/** Which rows of a list are ticked; rows that are gone are not any more. */
+/** The selected rows of a list. Rows that disappear are no longer selected. */
 import { useMemo, useState } from 'react'
 
 export function useSelected<Row extends { id: number }>(rows: readonly Row[] | undefined) {

@@ -1,8 +1,8 @@
-/** The versions of a result, read again when there is another one or another one is current; not with each window. */
+/** The versions of a result, read again when one is added or another becomes current, but not after each window. */
 import { useQuery } from '@tanstack/react-query'
 import { resultsVersionsList } from './api'
 
-/** As many as a page shows; older ones are read by the command line. */
+/** The most versions shown on a page; the command line lists older ones. */
 const MOST = 200
 
 /** ``known`` is the result's current version; the versions are read again when it changes. */
