@@ -1,4 +1,4 @@
-"""The examples that ``kafka-ml examples`` lists and runs. Imports nothing that they need."""
+"""The examples that ``kafka-ml examples`` lists and runs. The module imports no package that an example needs."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ __all__ = ["EXAMPLES", "Listed", "find"]
 
 @dataclass(frozen=True)
 class Listed:
-    """An example: ``module`` has ``run(client, effort)``; ``folder`` its README and programs.
+    """An example: ``module`` has ``run(client, effort)``; ``folder`` has its README and programs.
 
-    ``minutes`` is about how long a run takes on two cores in both frameworks, with what there is without internet.
+    ``minutes`` is about how long a run takes on two cores in both frameworks without internet.
     """
 
     name: str
@@ -32,11 +32,11 @@ class Listed:
 
     @property
     def folder(self) -> Path:
-        """Where its README and its programs are."""
+        """The folder of its README and its programs."""
         return Path(__file__).parent / (self.folder_name or self.name)
 
     def run(self, client: Client, effort: Effort) -> Sequence[Score]:
-        """Go the whole way on a running platform; returns how good the models are."""
+        """Run the whole example on a running platform; returns how good the models are."""
         module = importlib.import_module(f"examples.{self.folder.name}.{self.module}")
         scores: Sequence[Score] = module.run(client, effort)
         return scores
@@ -90,11 +90,11 @@ EXAMPLES = (
     Listed("flights_malaga", "where aircraft go, predicted from how they fly, on a live map", 1, "generated"),
 )
 
-# Names of old, and what people type.
+# Former names of examples, and names that people type by mistake.
 _OTHER_NAMES = {"minst_raw_format": "mnist_raw_format", "mnist": "mnist_raw_format"}
 
 
 def find(name: str) -> Listed | None:
-    """Return the example of a name, in any case; None where there is none."""
+    """Return the example of a name, ignoring case; None when there is none."""
     wanted = _OTHER_NAMES.get(name.lower(), name.lower())
     return next((example for example in EXAMPLES if example.name.lower() == wanted), None)

@@ -1,6 +1,6 @@
 """``make demo``: two short acts on one platform, each in both frameworks.
 
-Real handwritten digits, sent by a sink; then readings of machines, whose topic is a data set as it is.
+A sink sends real handwritten digits. Then readings of machines become a data set, with their topic left as it is.
 """
 
 from __future__ import annotations

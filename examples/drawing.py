@@ -1,4 +1,4 @@
-"""What notebooks draw with Matplotlib, which only JupyterLab's environment has (``make notebooks``)."""
+"""Plots for the notebooks by Matplotlib, which only JupyterLab's environment has (``make notebooks``)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["curves"]
 
 
 def curves(results: Sequence[TrainingResult]) -> None:
-    """Draw the loss of each training by epoch, of what is trained on and of what validates."""
+    """Draw the loss of each training by epoch, on training and on validation samples."""
     figure, axes = plt.subplots(1, len(results), figsize=(5 * len(results), 3), squeeze=False)
     for axis, result in zip(axes[0], results, strict=True):
         epochs = [epoch.epoch for epoch in result.epochs]

@@ -1,6 +1,6 @@
 """From nothing to predictions, the same for each example: models, a stream, training, inference, and how good it is.
 
-``classic`` is the way of examples that send their data by a sink. Those that go another way use its parts.
+``Classic`` is for examples whose data a sink sends. Other examples use its parts.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 FRAMEWORKS = ("tensorflow", "pytorch")
-# Also on a machine that has better things to do.
+# Patience in seconds, enough for a busy machine.
 _TRAINING_SECONDS = 3600.0
 _START_SECONDS = 300.0
 _QUICK_ASKED = 20
@@ -47,8 +47,11 @@ _QUICK_ASKED = 20
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is done: in which ``frameworks``; ``quick`` shows the way with few samples and one epoch, not the
-    accuracy; ``offline`` downloads nothing."""
+    """How much to do: in which ``frameworks``, and how thoroughly.
+
+    ``quick`` shows the way with few samples and one epoch, and says nothing about the accuracy. ``offline`` downloads
+    nothing.
+    """
 
     frameworks: tuple[str, ...] = FRAMEWORKS
     quick: bool = False
@@ -57,11 +60,11 @@ class Effort:
 
 @dataclass(frozen=True)
 class Score:
-    """How good the model of a ``framework`` was on samples it had never seen, next to what costs nothing.
+    """How good a model was on samples it had never seen, next to a baseline that needs no model.
 
-    ``measure`` is ``accuracy``, of which more is better, or ``mean absolute error``, of which less is; ``constant`` is
-    that of always answering the most frequent class, or the median. ``samples`` is of how many answers, ``inference``
-    which gave them.
+    ``measure`` is ``accuracy``, of which more is better, or ``mean absolute error``, of which less is. ``constant`` is
+    the score of always answering the most frequent class, or the median. ``samples`` is the number of answers, and
+    ``inference`` the id of the inference that gave them.
     """
 
     framework: str
@@ -79,10 +82,10 @@ class Score:
 
 @dataclass(frozen=True)
 class Classic:
-    """An example that sends samples by a sink to a deployment of one model a framework.
+    """An example that sends samples by a sink to a deployment of one model per framework.
 
-    Its code is in ``model_tensorflow.py`` and ``model_pytorch.py`` of ``folder``. ``quick_count`` samples are sent and
-    ``quick_code`` is replaced in the code of a quick run, so that a large model becomes a small one of the same kind.
+    Its code is in ``model_tensorflow.py`` and ``model_pytorch.py`` of ``folder``. A quick run sends ``quick_count``
+    samples and replaces ``quick_code`` in the code, so that a large model becomes a small one of the same kind.
     """
 
     name: str
@@ -99,7 +102,7 @@ class Classic:
     quick_code: Mapping[str, str] = field(default_factory=dict)
 
     def run(self, client: Client, effort: Effort) -> Sequence[Score]:
-        """Go the whole way and say what comes; returns the score of each framework."""
+        """Run the whole example and announce each step; returns the score of each framework."""
         heading(f"{self.name}: what it learns from")
         samples = self.samples(effort)
         models = models_of(client, self.name, self.folder, effort, quick_code=self.quick_code)
@@ -108,7 +111,7 @@ class Classic:
         return self.serve(client, results, samples, effort)
 
     def samples(self, effort: Effort) -> Samples:
-        """Load what is learnt from, and say what it is."""
+        """Load the samples, and say what they are."""
         samples = self.load(offline=effort.offline, count=self.quick_count if effort.quick else self.most)
         console.print(f"  {samples.what}", markup=False)
         return samples
@@ -128,7 +131,7 @@ class Classic:
         return deployment
 
     def serve(self, client: Client, results: Sequence[TrainingResult], samples: Samples, effort: Effort) -> list[Score]:
-        """Serve what was trained, ask it about samples that it has not seen, and say how good it is."""
+        """Serve the trained models, ask them about samples that they have not seen, and say how good they are."""
         asked = _QUICK_ASKED if effort.quick else self.asked
         prefix = f"{self.topic}-{time.strftime('%H%M%S')}"
         return serve(client, results, samples, prefix=prefix, asked=asked, folder=self.folder)
@@ -160,7 +163,7 @@ def models_of(
 ) -> list[Model]:
     """Return an example's models, checked and kept."""
     heading("Create the models")
-    # A model of its own, or the large one would be changed.
+    # A quick run makes a model of its own, because it must not change the large one.
     small = effort.quick and bool(quick_code)
     return [
         model_of(
@@ -175,7 +178,7 @@ def models_of(
 
 
 def wait_all(client: Client, deployment: Deployment) -> list[TrainingResult]:
-    """Show the trainings of a deployment until all have finished."""
+    """Show the trainings of a deployment until all have ended."""
     heading("Train, live")
     with LiveMetrics(console) as live:
         return [
@@ -189,7 +192,7 @@ def wait_all(client: Client, deployment: Deployment) -> list[TrainingResult]:
 def serve(
     client: Client, results: Sequence[TrainingResult], samples: Samples, *, prefix: str, asked: int, folder: Path
 ) -> list[Score]:
-    """Serve trained results, ask them about samples that none has seen, and say how good they are."""
+    """Serve trained results, ask them about unseen samples, and say how good they are."""
     features, labels = samples.held_out_features[:asked], samples.held_out_labels[:asked]
     heading(f"Deploy for inference, and predict {len(labels)} samples through Kafka that no model has seen")
     inferences = [
@@ -215,7 +218,7 @@ def serve(
 
 
 def wait_running(client: Client, inference: Inference, folder: Path) -> None:
-    """Wait until an inference answers, and let it be shown live as the example's ``visualization.json`` says."""
+    """Wait until an inference answers, and set up its live view as in the example's ``visualization.json``."""
     started = client.inferences.wait_for(inference.id, RunState.RUNNING, timeout_seconds=_START_SECONDS)
     console.print(f"  inference {started.id} runs: {started.input_topic} -> {started.output_topic}")
     view = folder / "visualization.json"
@@ -226,7 +229,7 @@ def wait_running(client: Client, inference: Inference, folder: Path) -> None:
 def score_of(
     framework: str, values: Sequence[Array], labels: Array, samples: Samples, *, inference: int | None = None
 ) -> Score:
-    """Compare answers, the values of one sample each, with the right ones, and with what costs nothing."""
+    """Compare answers, the values of one sample each, with the right ones and with the baseline."""
     if samples.classes:
         usual = np.bincount(samples.labels.reshape(-1).astype(np.int64)).argmax()
         said = np.array([class_of(value) for value in values])
@@ -234,7 +237,7 @@ def score_of(
         return Score(
             framework, "accuracy", float((said == right).mean()), float((right == usual).mean()), len(right), inference
         )
-    # The median of each number.
+    # The baseline of a regression is the median of each number.
     middle = np.median(samples.labels, axis=0)
     errors = np.stack([value.reshape(labels.shape[1:]) for value in values]) - labels
     constant = float(np.abs(middle - labels).mean())
@@ -242,7 +245,7 @@ def score_of(
 
 
 def say_scores(scores: Sequence[Score], real: bool) -> None:
-    """Say how good the models are, and what the numbers are worth."""
+    """Say how good the models are, and how far the numbers can be trusted."""
     heading("How good they are")
     for score in scores:
         verdict = "[green]better[/]" if score.better else "[yellow]no better[/]"
@@ -258,7 +261,7 @@ def say_scores(scores: Sequence[Score], real: bool) -> None:
 
 
 def look_at(client: Client, results: Sequence[TrainingResult], inferences: Sequence[Inference]) -> None:
-    """Say what there is to see now, and how it ends."""
+    """Say where to look now, and how to end it."""
     heading("Look at")
     url = client.url.rstrip("/")
     if results:

@@ -15,9 +15,9 @@ __all__ = ["LiveMetrics"]
 
 
 class LiveMetrics:
-    """A table of trainings that is drawn again with each thing that becomes known.
+    """A table of trainings that is drawn again whenever a metric becomes known.
 
-    Of the metrics it shows one besides the loss: the accuracy, or the first that there is.
+    It shows the loss and one more metric: the accuracy, or the first that there is.
     """
 
     def __init__(self, console: Console) -> None:

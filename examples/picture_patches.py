@@ -1,7 +1,7 @@
 """Patches of the two photographs that come with scikit-learn: real pixels in the shape of what is classified.
 
-Without internet they stand in for CIFAR-10, EuroSAT and So2Sat. What a model reaches on them says nothing of those:
-they are six kinds of surface, from two pictures.
+Without internet they stand in for CIFAR-10, EuroSAT and So2Sat. The accuracy on them says nothing about those data
+sets, because the classes are only six kinds of surface from two pictures.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from examples.samples import Samples
 
 __all__ = ["PLACES", "SURFACES", "patches"]
 
-# (picture, left, top, right, bottom) of what trains and of what is held out, which has no pixel in common with it.
+# (picture, left, top, right, bottom) of the areas for training and for testing, which have no pixel in common.
 PLACES = {
     "sky": ((0, 340, 0, 640, 110), (0, 0, 0, 90, 130)),
     "temple": ((0, 100, 90, 320, 270), (0, 80, 271, 340, 340)),
@@ -28,9 +28,9 @@ SURFACES = tuple(PLACES)
 
 
 def patches(size: int, count: int, *, held_out: int, seed: int = 0) -> Samples:
-    """Return ``count`` patches to train on, (size, size, 3) uint8, as many of each surface; labels are int64, 0..5.
+    """Return ``count`` patches to train on, (size, size, 3) uint8, equally many of each surface.
 
-    Some are mirrored, and brighter or darker, as pictures of one thing are.
+    Labels are int64, 0..5. Some patches are mirrored, and brighter or darker, as pictures of one thing are.
     """
     from sklearn.datasets import load_sample_images
 

@@ -1,4 +1,4 @@
-"""The real data set where there is internet, and where there is not something else of its shape: said, never hidden."""
+"""The real data set where there is internet, otherwise other data of the same shape. Programs always say which."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["cached_file", "real_or_instead"]
 
 T = TypeVar("T")
 
-# Without internet an example should go on soon.
+# Seconds before a download is given up, so that an example without internet goes on soon.
 _TIMEOUT_SECONDS = 10.0
 _PIECE_BYTES = 1 << 20
 
@@ -23,9 +23,9 @@ _console = Console(highlight=False)
 
 
 def real_or_instead(name: str, real: Callable[[], T], instead: Callable[[], T], *, offline: bool = False) -> T:
-    """Return what ``real`` downloads, or what there is ``instead``, and say so; ``offline`` does not even try.
+    """Return what ``real`` downloads, or else the data of ``instead``, and say which; ``offline`` skips the download.
 
-    ``instead`` says in its sentence what it is. Whatever goes wrong with the download is a reason to go on without.
+    The data of ``instead`` come with a sentence that says what they are. Any failed download leads to them.
     """
     if offline:
         _console.print(f"[yellow]Not {name}[/], as asked.")
@@ -39,9 +39,9 @@ def real_or_instead(name: str, real: Callable[[], T], instead: Callable[[], T], 
 
 
 def cached_file(url: str, name: str) -> Path:
-    """Return the file that is at ``url``, downloaded into the user's cache when it is not there yet.
+    """Return the file at ``url``, downloaded into the user's cache unless it is there.
 
-    Raises OSError when it cannot be downloaded; what came of a broken download does not stay.
+    Raises OSError when it cannot be downloaded. A broken download leaves no file behind.
     """
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kafka-ml" / "examples"
     path = folder / name

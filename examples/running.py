@@ -1,4 +1,4 @@
-"""What examples that go from nothing to predictions share: the platform, models, what is said at the end."""
+"""Shared parts of the examples that go from nothing to predictions: the platform, models, closing words."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ console = Console(highlight=False)
 
 
 def run_alone(*acts: Callable[[Client], bool]) -> NoReturn:
-    """Run each act on this machine's platform, which is started when it does not run, and end the program.
+    """Run each act on this machine's platform, started if necessary, and end the program.
 
-    Or on the one that ``KML_URL``, ``KML_TOKEN`` and ``KML_KAFKA_BOOTSTRAP_SERVERS`` name, such as a cluster's. The
-    status is 1 when an act is not content.
+    ``KML_URL``, ``KML_TOKEN`` and ``KML_KAFKA_BOOTSTRAP_SERVERS`` name another platform, such as a cluster's. The exit
+    status is 1 when an act returns false.
     """
     began = time.monotonic()
     try:
@@ -45,30 +45,30 @@ def run_alone(*acts: Callable[[Client], bool]) -> NoReturn:
         console.print(f"[red]error:[/] {error.message}\n  {error.hint}", markup=True)
         sys.exit(1)
     except subprocess.CalledProcessError as error:
-        # The command has said why.
+        # The failed command has already said why.
         sys.exit(error.returncode)
     except KeyboardInterrupt:
         sys.exit(130)
 
 
 def heading(text: str) -> None:
-    """Say what comes."""
+    """Announce the next step."""
     console.print(f"\n[bold blue]{text}[/]")
 
 
 def start_platform() -> None:
-    """Start this machine's platform, as one does by hand, unless it runs already."""
+    """Start this machine's platform as a user does, unless it runs already."""
     status = _kafka_ml_json("status")
     if status.get("ready"):
         console.print(f"The platform runs already at {status['url']}")
         return
     heading("Start the platform: broker, web server, executors, controller")
-    # What it shows while it starts, it says on standard error.
+    # Progress of the start goes to standard error, where it is shown.
     _kafka_ml("up", "--detach", "--json", stdout=subprocess.DEVNULL, stderr=sys.stdout)
 
 
 def model_of(client: Client, name: str, framework: str, code: str, **others: Any) -> Model:
-    """Return the model of this name, made or changed where it is not so yet; ``others`` are fields of a new one."""
+    """Return the model of this name, created or changed if necessary; ``others`` are further fields of a new one."""
     for listed in client.models.list(search=name):
         if listed.name == name:
             return client.models.update(listed.id, code=code) if listed.code != code else listed
@@ -84,7 +84,7 @@ def say_verdict(name: str, accuracy: float, required: float) -> None:
 
 
 def _kafka_ml(*arguments: str, **streams: Any) -> None:
-    # Installed next to Python.
+    # The command is installed next to Python.
     subprocess.run([_KAFKA_ML, *arguments], check=True, **streams)
 
 

@@ -1,4 +1,4 @@
-"""Samples: what an example learns and is asked about afterwards, and where it comes from."""
+"""The samples of an example: those it learns, those it is asked about afterwards, and where they come from."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Samples:
-    """``features`` (count, *shape) with ``labels`` (count, *shape) to train on; those held out are not sent for that.
+    """``features`` (count, *shape) with ``labels`` (count, *shape) to train on, and others held out from training.
 
-    ``what`` is a sentence that says what they are, ``real`` whether they are the data set that the example is named
-    for, ``classes`` whether labels are numbers of classes.
+    ``what`` is a sentence that says what they are. ``real`` says whether they are the data set that the example is
+    named for, ``classes`` whether labels are numbers of classes.
     """
 
     features: Array
@@ -41,7 +41,7 @@ def shuffled(
     count: int | None = None,
     seed: int = 0,
 ) -> Samples:
-    """Return at most ``count`` samples in a random order, the share ``held_out`` of them held out."""
+    """Return at most ``count`` samples in a random order; the share ``held_out`` of them is held out."""
     order = np.random.default_rng(seed).permutation(len(labels))[:count]
     border = int(len(order) * held_out)
     few, most = order[:border], order[border:]

@@ -1,4 +1,4 @@
-"""What the programs of the examples share: their arguments, and what they say. How data are sent, each shows itself."""
+"""Shared parts of the example programs: their arguments and their output. Each program itself sends the data."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Send(Protocol):
 
 
 def arguments(about: str | None, *, topic: str | None = None, inference: bool = False) -> argparse.ArgumentParser:
-    """Return the arguments of a program that sends to a deployment, or to an inference."""
+    """Return the argument parser of a program that sends to a deployment or to an inference."""
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     to = "inference" if inference else "deployment"
     parser.add_argument(f"--{to}", type=int, default=1, help="the number that Kafka-ML shows (default 1)")
@@ -42,7 +42,7 @@ def arguments(about: str | None, *, topic: str | None = None, inference: bool = 
 
 
 def train(about: str | None, load: Load, send: Send, *, topic: str = "automl") -> None:
-    """The whole of a program that sends training data."""
+    """Run a whole program that sends training data."""
     options = arguments(about, topic=topic).parse_args()
     samples = load(offline=options.offline, count=options.count)
     print(samples.what)
@@ -53,9 +53,9 @@ def train(about: str | None, load: Load, send: Send, *, topic: str = "automl") -
 
 
 def ask(about: str | None, load: Load, *, names: Sequence[str] = (), say: Callable[[Any], str] | None = None) -> int:
-    """The whole of a program that asks an inference about samples it has not seen; returns 1 when one has no answer.
+    """Run a whole program that asks an inference about unseen samples; returns 1 when some sample has no answer.
 
-    ``names`` are those of the classes, ``say`` writes a label or an answer of numbers.
+    ``names`` are the names of the classes. ``say`` formats a label or an answer of numbers.
     """
     options = arguments(about, inference=True).parse_args()
     samples = load(offline=options.offline)
@@ -78,7 +78,7 @@ def ask(about: str | None, load: Load, *, names: Sequence[str] = (), say: Callab
 
 
 def class_of(values: Any) -> int:
-    """Return the class that an answer says: the likeliest, or of a single probability whether it is above a half."""
+    """Return the predicted class: the likeliest one or, for a single probability, whether it is above one half."""
     numbers = np.ravel(values)
     return int(numbers[0] > 0.5) if numbers.size == 1 else int(numbers.argmax())
 

@@ -1,4 +1,4 @@
-"""Programs as people have them: what makes a topic, writes records, reads answers. Kafka's own client does all."""
+"""Programs as users already have them: they make a topic, write records and read answers by Kafka's own client only."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def add_bootstrap_servers(parser: argparse.ArgumentParser) -> None:
 
 
 def create_topic(bootstrap_servers: str, topic: str, *, partitions: int = 4) -> None:
-    """Make a topic: records of one key are in one of its partitions."""
+    """Make a topic. Records with the same key go to the same partition."""
     admin = AdminClient({"bootstrap.servers": bootstrap_servers})
     admin.create_topics([NewTopic(topic, partitions)])[topic].result(timeout=30)
 
 
 def write(bootstrap_servers: str, topic: str, records: Iterable[Outgoing]) -> int:
-    """Write records to a topic; returns how many. DeadlineExceeded when Kafka does not take them."""
+    """Write records to a topic; returns how many. Raises DeadlineExceeded when Kafka does not take them."""
     producer = Producer(
         {"bootstrap.servers": bootstrap_servers, "enable.idempotence": True, "linger.ms": 20, "log_level": 4}
     )
@@ -59,7 +59,7 @@ def write(bootstrap_servers: str, topic: str, records: Iterable[Outgoing]) -> in
 
 
 def answers_of(bootstrap_servers: str, topic: str, count: int, *, timeout_seconds: float = 60) -> Iterator[Any]:
-    """Yield the first ``count`` answers of an output topic; DeadlineExceeded when they do not come."""
+    """Yield the first ``count`` answers of an output topic. Raises DeadlineExceeded when they do not come."""
     settings = {
         "group.id": f"watch-{topic}",
         "auto.offset.reset": "earliest",

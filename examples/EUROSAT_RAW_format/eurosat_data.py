@@ -29,7 +29,7 @@ _INSTEAD, _HELD_OUT = 1500, 300
 
 
 def load(*, offline: bool = False, count: int | None = None) -> Samples:
-    """Return images (64, 64, 3), uint8, with labels int64 of 0..9; at most ``count``."""
+    """Return at most ``count`` images (64, 64, 3), uint8, with labels int64 of 0..9."""
     return real_or_instead(
         "EuroSAT (95 MB)",
         lambda: read_archive(cached_file(_URL, "EuroSAT_RGB.zip"), count=count),
@@ -50,7 +50,7 @@ def read_archive(path: Path, *, count: int | None = None) -> Samples:
         unknown = {PurePosixPath(name).parent.name for name in names} - set(CLASSES)
         if not names or unknown:
             raise ValueError(f"{path} is not EuroSAT: {len(names)} images, of other classes {sorted(unknown)[:5]}")
-        # Only as many as are asked for are read, because it takes a while.
+        # Reading is slow, so only the requested number of images is read.
         chosen = np.random.default_rng(0).permutation(len(names))[: None if count is None else count + count // 9 + 1]
         labels = np.array([CLASSES.index(PurePosixPath(names[index]).parent.name) for index in chosen], np.int64)
         images = np.stack([np.asarray(Image.open(io.BytesIO(archive.read(names[index])))) for index in chosen])

@@ -17,7 +17,7 @@ from examples.scripts import train
 
 
 def send(samples: Samples, deployment_id: int, bootstrap_servers: str, topic: str) -> None:
-    """Send each person with the diagnosis as the record's key, then announce them."""
+    """Send each person with the diagnosis as the record's key, then announce the stream."""
     with AvroSink(
         bootstrap_servers=bootstrap_servers,
         topic=topic,

@@ -20,7 +20,7 @@ from examples.topics import answers_of
 
 
 def main() -> None:
-    """Send ``--count`` people that were not sent for training, and print what is said of each."""
+    """Send ``--count`` people that were not sent for training, and print the prediction for each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bootstrap-servers", default="127.0.0.1:9092", help="(default 127.0.0.1:9092)")
     parser.add_argument("--input", default="hcopd-in", help="topic that the inference reads (default hcopd-in)")
@@ -34,7 +34,7 @@ def main() -> None:
     with AvroInference(options.bootstrap_servers, options.input, DATA_SCHEME) as sender:
         for person in records(people):
             sender.send(person)
-    # With one partition answers come in the order of the records; with more, each says by a header whose it is.
+    # With one partition, predictions come in the order of the records. With more, each says in a header whose it is.
     for answer in answers_of(options.bootstrap_servers, options.output, len(people)):
         print(f"{'ill' if class_of(answer['values']) else 'healthy'}: {answer['values']}")
 

@@ -15,22 +15,22 @@ DATA_SCHEME = Path(__file__).with_name("data_scheme.avsc")
 LABEL_SCHEME = Path(__file__).with_name("label_scheme.avsc")
 FIELDS = ("gender", "age", "smoking")
 _URL = "https://raw.githubusercontent.com/ertis-research/kafka-ml/master/examples/HCOPD_Avro_format/HCOPD_Dataset.csv"
-# What is known of the 160 healthy and the 79 ill of the real file: men, shares of people up to an age, and how many
-# never smoked, did once, and do.
+# Statistics of the 160 healthy and the 79 ill people of the real file: the number of men, the shares of people up to an
+# age, and how many never smoked, used to smoke, and smoke.
 _HEALTHY = (160, 58, {17: 0, 22: 0.1, 28: 0.25, 39: 0.5, 51: 0.75, 57: 0.9, 65: 0.97, 75: 1}, (93, 35, 32))
 _ILL = (79, 54, {35: 0, 60: 0.1, 65: 0.13, 72: 0.5, 79: 0.9, 93: 1}, (5, 64, 10))
 
 
 def load(*, offline: bool = False, count: int | None = None) -> Samples:
-    """Return people: gender (1: male), age and smoking (1 never, 2 once, 3 yes), scaled over all; a sixth held out.
+    """Return gender (1: male), age and smoking (1 never, 2 once, 3 yes) of people, scaled over all; a sixth held out.
 
-    Features are float32 (3,), labels int64: 1 for ill. A served person must be scaled by the same means.
+    Features are float32 (3,), labels int64: 1 for ill. A person to predict must be scaled by the same means.
     """
     people, ill, what, real = real_or_instead(
         "Exasens", lambda: read_file(cached_file(_URL, "HCOPD_Dataset.csv")), generated, offline=offline
     )
     scaled = (people - people.mean(0)) / people.std(0)
-    # Their order is by diagnosis.
+    # People are shuffled, because the file is sorted by diagnosis.
     return shuffled(scaled.astype(np.float32), ill, held_out=1 / 6, what=what, real=real, count=count)
 
 
@@ -67,6 +67,6 @@ def _people(
 
 
 def records(features: Array) -> Iterator[dict[str, float]]:
-    """Yield people as the Avro records that they are sent as."""
+    """Yield people as the Avro records in which they are sent."""
     for person in features:
         yield dict(zip(FIELDS, map(float, person), strict=True))

@@ -23,5 +23,5 @@ EXAMPLE = Classic(
 
 
 def run(client: Client, effort: Effort) -> Sequence[Score]:
-    """Go the whole way; see ``Classic``."""
+    """Run the whole example; see ``Classic``."""
     return EXAMPLE.run(client, effort)

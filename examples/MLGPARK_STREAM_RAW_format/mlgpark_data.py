@@ -1,4 +1,4 @@
-"""Free places in car parks of a city. GENERATED: Malaga's open data tell the present, and no history to learn from."""
+"""Free places in car parks of a city. GENERATED, because Malaga's open data have no history to learn from."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import numpy as np
 
 from examples.samples import Samples, shuffled
 
-# Of each car park; the first half is full at night (where people live), the second by day (where they work and shop).
+# The number of places of each car park. The first half is full at night (where people live), the second half by day
+# (where they work and shop).
 CAPACITIES = (120, 180, 240, 310, 150, 420, 900, 640, 510, 380, 760, 275)
 _EVERY_MINUTES = 15
 _BEGAN = datetime(2021, 3, 1)
@@ -27,13 +28,13 @@ def load(*, offline: bool = True, count: int | None = None) -> Samples:  # noqa:
 
 
 def generated() -> tuple[np.ndarray, np.ndarray]:
-    """Return all moments with their free places; the weekday, which matters, is not among the features."""
+    """Return all moments with their free places. The weekday matters, but is not among the features."""
     random = np.random.default_rng(0)
     moments, free = [], []
     for step in range(_DAYS * 24 * 60 // _EVERY_MINUTES):
         at = _BEGAN + timedelta(minutes=step * _EVERY_MINUTES)
         hour = at.hour + at.minute / 60
-        # 0 at five in the morning, 1 in the afternoon.
+        # Activity is 0 at five in the morning and 1 in the afternoon.
         day = 0.5 - 0.5 * np.cos((hour - 5) / 24 * 2 * np.pi)
         weekend = at.weekday() >= 5
         for park, capacity in enumerate(CAPACITIES):

@@ -1,4 +1,4 @@
-"""MNIST, downloaded where there is internet; scikit-learn's digits in MNIST's clothes where there is not."""
+"""MNIST, downloaded where there is internet; otherwise scikit-learn's digits in the same format."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from examples.samples import Samples
 
 _DIGITS = "scikit-learn's digits, enlarged to 28x28: 1,437 training and 360 test images"
 _MNIST = "MNIST: 60,000 training and 10,000 test images"
-# Keras has it there, and would import a whole framework to fetch it.
+# The file is downloaded directly, because Keras, which offers it, would import a whole framework to fetch it.
 _URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
 
 
@@ -24,7 +24,7 @@ class Dataset(NamedTuple):
 
 
 def load_mnist(*, digits: bool = False) -> tuple[Dataset, Dataset, str]:
-    """Return training data, test data and a sentence that says what they are; ``digits`` does not even try MNIST."""
+    """Return training data, test data and a sentence that says what they are; ``digits`` skips the download."""
     return real_or_instead("MNIST", _mnist, _digits_like_mnist, offline=digits)
 
 
@@ -41,7 +41,7 @@ def _mnist() -> tuple[Dataset, Dataset, str]:
 
 
 def _digits_like_mnist() -> tuple[Dataset, Dataset, str]:
-    """Each 8x8 pixel becomes 3x3, with a margin of two: 28x28. Brightness of 0..16 becomes MNIST's, 0..255."""
+    """Enlarge each 8x8 image to 28x28: three pixels for one, and a margin of two. Brightness becomes 0..255."""
     from sklearn import datasets
 
     bunch = datasets.load_digits()

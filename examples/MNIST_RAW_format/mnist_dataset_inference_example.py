@@ -16,7 +16,7 @@ from kafkaml.sdk import Client, Prediction
 
 
 def main() -> int:
-    """Predict ``--count`` images; returns 1 when one could not be answered."""
+    """Predict ``--count`` images; returns 1 when some image could not be answered."""
     parser = arguments(__doc__, inference=True)
     parser.set_defaults(count=300)
     parser.add_argument("--digits", action="store_true", dest="offline", help="the same as --offline")

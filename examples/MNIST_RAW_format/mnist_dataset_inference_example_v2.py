@@ -36,7 +36,7 @@ def handed_up(
 
 
 def main() -> None:
-    """Print what the arguments ask for."""
+    """Print the records that the arguments ask for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bootstrap-servers", default="127.0.0.1:9092", help="(default 127.0.0.1:9092)")
     parser.add_argument("--topic", default="minst-upper", help="(default minst-upper)")

@@ -42,7 +42,7 @@ def send_in_parts(
 
 
 def main() -> None:
-    """Send what the arguments say."""
+    """Send the images that the arguments ask for."""
     parser = arguments(__doc__, topic="mnist-online")
     parser.add_argument("--parts", type=int, default=3, help="how many parts (default 3)")
     parser.add_argument("--pause", type=float, default=30.0, help="seconds between two parts (default 30)")

@@ -33,7 +33,7 @@ def send(samples: Samples, deployment_id: int, bootstrap_servers: str, topic: st
 
 
 def main() -> None:
-    """Send training and test images: which of them test, the platform chooses."""
+    """Send training and test images together; the platform chooses which of them test."""
     parser = arguments(__doc__, topic="mnist")
     parser.add_argument("--digits", action="store_true", dest="offline", help="the same as --offline")
     options = parser.parse_args()

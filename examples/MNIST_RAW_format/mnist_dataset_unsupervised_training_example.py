@@ -16,7 +16,7 @@ from examples.scripts import arguments
 
 
 def main() -> None:
-    """Send every sixth image with its label, and the others to a topic of their own without."""
+    """Send every sixth image with its label, and the others without labels to a topic of their own."""
     parser = arguments(__doc__, topic="automl")
     parser.add_argument("--unsupervised-topic", default="unsupervised_automl")
     parser.add_argument("--digits", action="store_true", dest="offline", help="the same as --offline")

@@ -14,5 +14,5 @@ EXAMPLE = Classic("MNIST_RAW_format", Path(__file__).parent, topic="mnist", load
 
 
 def run(client: Client, effort: Effort) -> Sequence[Score]:
-    """Go the whole way; see ``Classic``."""
+    """Run the whole example; see ``Classic``."""
     return EXAMPLE.run(client, effort)

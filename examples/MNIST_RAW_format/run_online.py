@@ -1,4 +1,4 @@
-"""The whole way of ``kafka-ml examples run MNIST_online``: a model that learns a stream while it comes."""
+"""The whole way of ``kafka-ml examples run MNIST_online``: a model that learns a stream as it arrives."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PAUSE_SECONDS = 10.0
 
 
 def run(client: Client, effort: Effort) -> Sequence[Score]:
-    """Send the images in three parts with pauses; each part is a window that the models are asked about, then learn."""
+    """Send the images in three parts with pauses. Each part is a window, on which models are tested and then learn."""
     heading("MNIST_online: what it learns from")
     samples = load(offline=effort.offline, count=300 if effort.quick else None)
     console.print(f"  {samples.what}", markup=False)
@@ -26,7 +26,7 @@ def run(client: Client, effort: Effort) -> Sequence[Score]:
         configuration=new_configuration(client, "MNIST_online", models),
         batch_size=32,
         arguments=fit_arguments(models, epochs=1 if effort.quick else 3),
-        # A part is a window, which ends when it is full. The training ends when nothing came for the stream timeout.
+        # Each part fills one window. The training ends when no record arrives within the stream timeout.
         incremental={
             "window_records": -(-len(samples.labels) // 3),
             "stream_timeout": 2000 if effort.quick else 20_000,

@@ -27,12 +27,12 @@ from kafkaml.sdk import Client
 from kafkaml.sdk.types import Inference, Model, TrainingResult
 
 _FOLDER = Path(__file__).parent
-# Created from the top, because each other one names the one above it.
+# The top is created first, because each lower sub-model names the one above it.
 _FROM_ABOVE = ("cloud", "fog", "edge")
 
 
 def run(client: Client, effort: Effort) -> Sequence[Score]:
-    """Train each framework's chain as one network on one stream, and serve its tiers with the limits proposed."""
+    """Train each framework's chain as one network on one stream, and serve its tiers with the proposed limits."""
     heading("MNIST_tiers: what it learns from")
     samples = load(offline=effort.offline, count=400 if effort.quick else None)
     console.print(f"  {samples.what}", markup=False)

@@ -1,1 +1,1 @@
-"""A soft sensor of nitrate in rivers: what a model cannot tell, however well it is trained."""
+"""A soft sensor of nitrate in rivers: an example of what no model can predict, however well it is trained."""

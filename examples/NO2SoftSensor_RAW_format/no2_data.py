@@ -1,6 +1,6 @@
-"""Nitrate and four other measurements of rivers: Kafka-ML's own file where there is internet, otherwise generated ones.
+"""Nitrate and four other measurements of rivers: Kafka-ML's own file where there is internet, otherwise generated data.
 
-The generated ones have the quantiles and the rank correlations of the real ones, so they are as hard to learn.
+The generated data have the quantiles and the rank correlations of the real ones, so they are as hard to learn.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _URL = (
     "NO2SoftSensor_RAW_format/DatasetFiltered.csv"
 )
 _COUNT = 6000
-# Larger values are slips of the pen; one row says 171,798,692.
+# Larger values are errors in the file: one row says 171,798,692.
 _MOST = 1e6
 
 _SHARES = (0, 0.05, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.9999, 1)
@@ -31,7 +31,7 @@ _QUANTILES = {
     "SS_MGL": (1, 2, 2, 4, 7, 14, 21, 42, 69, 71),
     "NO3_N_MGL": (0, 0.08, 0.41, 1.06, 1.88, 2.7, 3.31, 4.1, 4.45, 4.5),
 }
-# A little more than those of the numbers, which the way through the quantiles makes smaller.
+# These correlations are a little higher than the real ones, because mapping to the quantiles weakens them.
 _CORRELATIONS = np.array(
     [
         [1, 0.71, 0.54, 0, 0.24],
@@ -44,7 +44,7 @@ _CORRELATIONS = np.array(
 
 
 def load(*, offline: bool = False, count: int | None = None) -> Samples:
-    """Return measurements (4,), float32, with nitrate, float32; a fifth held out."""
+    """Return measurements (4,), float32, with nitrate, float32; a fifth is held out."""
     rows, what, real = real_or_instead(
         "the rivers of Northern Ireland (4 MB)",
         lambda: read_file(cached_file(_URL, "DatasetFiltered.csv")),
@@ -56,7 +56,7 @@ def load(*, offline: bool = False, count: int | None = None) -> Samples:
 
 
 def read_file(path: Path) -> tuple[Array, str, bool]:
-    """Return the rows of a CSV file with the five columns, without those that cannot be.
+    """Return the rows of a CSV file with the five columns, without impossible ones.
 
     Raises ValueError for a file that holds something else.
     """
@@ -72,7 +72,7 @@ def read_file(path: Path) -> tuple[Array, str, bool]:
 
 
 def generated(count: int, *, seed: int = 0) -> Array:
-    """Return ``count`` rows (count, 5) of measurements that nobody took (a Gaussian copula: Sklar, 1959)."""
+    """Return ``count`` generated rows (count, 5) of measurements (a Gaussian copula: Sklar, 1959)."""
     from math import erf
 
     normal = np.random.default_rng(seed).multivariate_normal(np.zeros(5), _CORRELATIONS, count)

@@ -30,16 +30,16 @@ CLASSES = (
     "bare soil or sand",
     "water",
 )
-# Names the file, since it is too large to be fetched unasked.
+# The environment variable that names the file, which is too large to be downloaded unasked.
 FILE_VARIABLE = "SO2SAT_FILE"
-# Reflectances that are as bright as a pixel can be.
+# The reflectances that become the brightest pixels.
 _BRIGHTEST = 1 / 3.5
 _RED_GREEN_BLUE = [2, 1, 0]
 _INSTEAD, _HELD_OUT = 3000, 300
 
 
 def load(*, offline: bool = False, count: int | None = None) -> Samples:
-    """Return images (32, 32, 3), uint8, with labels int64 of 0..16; at most ``count``."""
+    """Return at most ``count`` images (32, 32, 3), uint8, with labels int64 of 0..16."""
     return real_or_instead(
         "So2Sat",
         lambda: _given(count),
@@ -66,7 +66,7 @@ def read_file(path: Path, *, count: int | None = None) -> Samples:
         if "sen2" not in file or "label" not in file or file["sen2"].shape[1:] != (32, 32, 10):
             raise ValueError(f"{path} is not of So2Sat: expected sen2 (n, 32, 32, 10) and label (n, 17)")
         most = len(file["label"]) if count is None else min(count + count // 9 + 1, len(file["label"]))
-        # Their order is by city: all over the file.
+        # Images are picked from all over the file, because it is sorted by city.
         chosen = np.linspace(0, len(file["label"]) - 1, most).astype(int)
         bands = file["sen2"][chosen][..., _RED_GREEN_BLUE]
         labels = np.asarray(file["label"][chosen]).argmax(1).astype(np.int64)

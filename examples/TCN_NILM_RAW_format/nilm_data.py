@@ -15,16 +15,17 @@ from examples.samples import Array, Samples, shuffled
 WINDOW = 120
 _URL = "https://archive.ics.uci.edu/static/public/235/individual+household+electric+power+consumption.zip"
 _COLUMNS = ("Global_active_power", "Global_intensity", "Sub_metering_1", "Sub_metering_2", "Sub_metering_3")
-# Windows begin this many minutes apart, so that two have most of their minutes for themselves.
+# Minutes between the starts of two windows. Neighbouring windows share at most half of their minutes.
 _STEP = 60
-# Two months of the real four years.
+# Two months of minutes; the real data have four years.
 _MINUTES = 60 * 24 * 60
 
 
 def load(*, offline: bool = False, count: int | None = None) -> Samples:
     """Return windows (120, 2), float32: power (kW) and current (A) of each minute.
 
-    Labels are (120, 3), float32: what kitchen, laundry and water heater used of it, in Wh. The last fifth is held out.
+    Labels are (120, 3), float32: the energy in Wh that kitchen, laundry and water heater used of it. The last fifth is
+    held out.
     """
     minutes, what, real = real_or_instead(
         "the power of a household (UCI, 20 MB)",
@@ -34,7 +35,7 @@ def load(*, offline: bool = False, count: int | None = None) -> Samples:
     )
     starts = np.arange(0, len(minutes) - WINDOW, _STEP)
     windows = np.stack([minutes[start : start + WINDOW] for start in starts]).astype(np.float32)
-    # Windows that share minutes would give each other away, so the last ones are held out as a whole.
+    # The last windows are held out as a whole, because windows that share minutes would give each other away.
     border = int(len(windows) * 0.8)
     train, held_out = windows[:border], windows[border + WINDOW // _STEP :]
     what = f"{what}: {len(windows):,} windows of two hours"
@@ -43,7 +44,7 @@ def load(*, offline: bool = False, count: int | None = None) -> Samples:
 
 
 def read_archive(path: Path, *, minutes: int = _MINUTES) -> Array:
-    """Return the first ``minutes`` that are whole, (minutes, 5): power, current, and three meters.
+    """Return the first ``minutes`` without gaps, (minutes, 5): power, current, and three meters.
 
     Raises ValueError for an archive that holds something else.
     """
@@ -56,7 +57,7 @@ def read_archive(path: Path, *, minutes: int = _MINUTES) -> Array:
         rows: list[list[float]] = []
         for line in lines:
             cells = line.strip().split(";")
-            # Minutes without a measurement.
+            # Minutes without a measurement are left out.
             if "?" not in line and len(cells) == len(names):
                 rows.append([float(cells[place]) for place in places])
             if len(rows) == minutes:
@@ -67,14 +68,15 @@ def read_archive(path: Path, *, minutes: int = _MINUTES) -> Array:
 def generated(minutes: int, *, seed: int = 0) -> Array:
     """Return minutes of a household whose appliances run occasionally, (minutes, 5).
 
-    An appliance has a use in Wh a minute, and runs for a while from random minutes on, at hours that are its own.
+    Each appliance uses a fixed energy in Wh per minute. It starts at random minutes within hours of its own, and runs
+    for a while.
     """
     random = np.random.default_rng(seed)
     hour = np.arange(minutes) // 60 % 24
     cooking, washing = np.isin(hour, (7, 8, 12, 13, 19, 20)), np.isin(hour, (9, 10, 17, 18, 21))
     warm = np.isin(hour, (6, 7, 8, 18, 19, 20, 21))
     kitchen = _runs(random, cooking, wh=37, lasts=18, share=0.012)
-    # The refrigerator never rests for long.
+    # The refrigerator, on the meter of the laundry, runs for a third of each hour.
     laundry = _runs(random, washing, wh=35, lasts=40, share=0.004) + np.where(np.arange(minutes) % 60 < 20, 1.5, 0)
     heater = _runs(random, warm, wh=18, lasts=45, share=0.02)
     rest = 4 + 6 * np.isin(hour, (7, 8, 19, 20, 21, 22)) + random.gamma(2, 1, minutes)

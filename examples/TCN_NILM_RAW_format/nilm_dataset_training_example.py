@@ -17,7 +17,7 @@ from examples.TCN_NILM_RAW_format.nilm_data import load
 
 
 def send(samples: Samples, deployment_id: int, bootstrap_servers: str, topic: str) -> None:
-    """Send windows with what the meters said, a matrix as label, then announce them; 15 % validate, 15 % test."""
+    """Send windows with the readings of the meters, a matrix as label, then announce them; 15 % validate, 15 % test."""
     with RawSink(
         bootstrap_servers=bootstrap_servers,
         topic=topic,

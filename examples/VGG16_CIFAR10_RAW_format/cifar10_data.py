@@ -19,7 +19,7 @@ _FOLDER = "cifar-10-batches-bin"
 
 
 def load(*, offline: bool = False, count: int | None = None) -> Samples:
-    """Return images (32, 32, 3), uint8, with labels of (1,), uint8, as CIFAR-10 has them; at most ``count``."""
+    """Return at most ``count`` images (32, 32, 3), uint8, with labels of (1,), uint8, as CIFAR-10 has them."""
     return real_or_instead(
         "CIFAR-10 (170 MB)",
         lambda: read_archive(cached_file(_URL, "cifar-10-binary.tar.gz"), count=count),
@@ -42,7 +42,7 @@ def read_archive(path: Path, *, count: int | None = None) -> Samples:
 
 
 def _records(archive: tarfile.TarFile, name: str) -> npt.NDArray[np.uint8]:
-    """Return (count, 1 + 3 * 32 * 32)."""
+    """Return the records of a file as (count, 1 + 3 * 32 * 32)."""
     file = archive.extractfile(f"{_FOLDER}/{name}")
     assert file is not None
     return np.frombuffer(file.read(), np.uint8).reshape(-1, 1 + 3 * 32 * 32)

@@ -12,7 +12,7 @@ _NAMES = {"tensorflow": "digits-keras", "pytorch": "digits-pytorch"}
 
 
 def digits(client: Client) -> bool:
-    """Run the example; returns whether both models are right often enough."""
+    """Run the example; returns whether both models were right often enough."""
     scores = run(client, Effort())
     heading("Accuracy on the held-out images, through Kafka")
     for score in scores:

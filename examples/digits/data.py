@@ -24,7 +24,7 @@ def load_digits(*, seed: int = 0) -> tuple[Digits, Digits]:
 
     bunch = datasets.load_digits()
     order = np.random.default_rng(seed).permutation(len(bunch.target))
-    # From 0..16 to the brightness of all images of bytes.
+    # Brightness 0..16 becomes 0..255, the range of images of bytes.
     images = (bunch.images * (255 / 16)).round().astype(np.uint8)[order]
     labels = bunch.target.astype(np.int64)[order]
     return Digits(images[HELD_OUT:], labels[HELD_OUT:]), Digits(images[:HELD_OUT], labels[:HELD_OUT])

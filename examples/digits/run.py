@@ -26,7 +26,7 @@ _QUICK_HELD_OUT = 20
 
 
 def run(client: Client, effort: Effort) -> Sequence[Score]:
-    """Go the whole way; returns how many of the held-out images each model was right on."""
+    """Run the whole demo; returns how many of the held-out images each model was right on."""
     heading("Handwritten digits. Create a model in each framework")
     training, held_out = load_digits()
     if effort.quick:

@@ -16,9 +16,9 @@ from kafkaml.sdk import Client
 
 
 def predict_classes(client: Client, inference: int, digits: Digits) -> npt.NDArray[np.int64]:
-    """Return the class that ``inference`` says for each image: (count,), int64.
+    """Return the class that ``inference`` predicts for each image: (count,), int64.
 
-    Raises AnswersMissing, a DeadlineExceeded, when an answer does not come, DeadLettered when it cannot be given.
+    Raises AnswersMissing, a DeadlineExceeded, when an answer does not come, and DeadLettered when it cannot be given.
     """
     classes = []
     for answer in client.inferences.predict_batch(inference, digits.images):

@@ -1,4 +1,4 @@
-"""What the demo shows: a confusion matrix, a few images with what was predicted."""
+"""What the demo prints: a confusion matrix, and a few images with their predictions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SHADES = " .:-=+*#%@"
 
 
 def confusion(console: Console, result: TrainingResult) -> None:
-    """Print how many test images of each class, a row each, were taken for which."""
+    """Print the confusion matrix of the test images: a row for each true class, a column for each predicted one."""
     report = result.confusion_matrix
     if report is None:
         return
@@ -31,7 +31,7 @@ def confusion(console: Console, result: TrainingResult) -> None:
 def some_images(
     console: Console, digits: Digits, predictions: Mapping[str, npt.NDArray[np.int64]], *, count: int = 4
 ) -> None:
-    """Print a few images as characters, with the true class and what each model said."""
+    """Print a few images as characters, with the true class and the prediction of each model."""
     console.print()
     for row in range(8):
         lines = ("".join(_SHADES[int(pixel) * 9 // 255] * 2 for pixel in image[row]) for image in digits.images[:count])

@@ -1,4 +1,4 @@
-"""Aircraft around Malaga, as the records of a flight radar. GENERATED: there are no such flights.
+"""Aircraft around Malaga, as the records of a flight radar. GENERATED: these flights do not exist.
 
 The fields are those that a radar's client sent to the topic ``ertisdemo`` in the seminar of Kafka-ML: position in
 degrees, ``altitude`` in feet, ``speed`` in knots, ``bearing`` in degrees, ``rateOfClimb`` in feet a minute.
@@ -17,7 +17,7 @@ __all__ = ["MALAGA", "Report", "reports"]
 
 MALAGA = (36.675, -4.499)
 _GRANADA = (37.189, -3.777)
-# The box that is watched: a degree around the city, which is 60 nautical miles to the north and the south.
+# The watched box reaches one degree from the city, which is 60 nautical miles to the north and the south.
 _CENTRE, _RADIUS = (36.72016, -4.42034), 1.0
 _AIRCRAFT = 30
 _MODELS = ("A320", "A20N", "B738", "B38M", "E190", "AT76", "A321")
@@ -28,7 +28,7 @@ _ELSEWHERE = {"departure": ("MAD", "BCN", "LGW", "DUB", "CPH"), "overflight": ("
 
 @dataclass(frozen=True)
 class Report:
-    """A record: ``key`` the flight's id, ``value`` JSON, ``timestamp_ms`` since 1970; ``lands`` at Malaga or not."""
+    """A report: ``key`` is the flight's id, ``value`` JSON, ``timestamp_ms`` since 1970; ``lands``: at Malaga or not."""
 
     key: bytes
     value: bytes
@@ -39,9 +39,9 @@ class Report:
 def reports(
     steps: int, *, every_seconds: float = 15.0, seed: int = 1, destinations: bool = True, until: datetime | None = None
 ) -> Iterator[list[Report]]:
-    """Yield, for each of ``steps`` moments up to ``until`` (now), one report an aircraft, about thirty of them.
+    """Yield for each of ``steps`` moments up to ``until`` (now) one report per aircraft, about thirty of them.
 
-    Without ``destinations`` nobody knows yet where an aircraft goes, as radars alone do not.
+    Without ``destinations`` the destination is unknown, as radars do not report it.
     """
     random = np.random.default_rng(seed)
     began = (until or datetime.now(UTC)) - timedelta(seconds=every_seconds * steps)
@@ -57,9 +57,9 @@ def reports(
 
 
 class _Flight:
-    """One aircraft on a straight way from ``start`` to ``end``; miles are nautical ones.
+    """One aircraft on a straight way from ``start`` to ``end``; distances are in nautical miles.
 
-    It has over 12 fields because the messages of an aircraft tell as much.
+    It has over 12 fields because the messages of an aircraft have as many.
     """
 
     def __init__(self, random: np.random.Generator, number: int, *, under_way: bool) -> None:
@@ -84,7 +84,7 @@ class _Flight:
 
     @property
     def altitude(self) -> float:
-        """Feet: three degrees down to where it lands, four up from where it started."""
+        """The altitude in feet: three degrees down to the landing, four degrees up from the start."""
         if self.kind == "overflight":
             return self.cruise
         if self.kind == "departure":
@@ -93,16 +93,16 @@ class _Flight:
 
     @property
     def speed(self) -> float:
-        """Knots."""
+        """The speed in knots."""
         return self.fast * float(np.interp(self.altitude, (0, 10_000, 25_000, 40_000), (140, 250, 380, 460)))
 
     def move(self, seconds: float) -> bool:
-        """Fly on; returns whether it is still under way in the box."""
+        """Fly on for a moment; returns whether the aircraft is still in the box."""
         self.done += self.speed * seconds / 3600
         return self.done < self.length
 
     def report(self, at: datetime, *, destinations: bool) -> Report:
-        """Return what the radar says, with its small errors."""
+        """Return the radar's report, with small errors."""
         share = self.done / self.length
         lat, lon = (
             a + (b - a) * share + self.random.normal(0, 0.003) for a, b in zip(self.start, self.end, strict=True)
@@ -136,7 +136,7 @@ class _Flight:
 
 
 def _letters(random: np.random.Generator) -> str:
-    """Return four letters, so that flights of two programs have different ids."""
+    """Return four random letters, so that flights of two programs have different ids."""
     return "".join(random.choice(list("abcdef0123456789"), 4))
 
 

@@ -21,18 +21,18 @@ _PAST_SECONDS = 15.0
 
 
 def live(every_seconds: float, *, rounds: int | None, seed: int) -> Iterator[list[Report]]:
-    """Yield the reports of each moment when it has come; ``rounds`` None goes on for a day."""
+    """Yield the reports of each moment when its time has come; ``rounds`` None goes on for a day."""
     steps = int(86_400 / every_seconds) if rounds is None else rounds
     for number, moment in zip(count(), reports(steps, every_seconds=every_seconds, seed=seed, destinations=False)):
         if number:
             time.sleep(every_seconds)
-        # They are of now.
+        # Reports are dated now.
         now = int(time.time() * 1000)
         yield [Report(report.key, report.value, now, report.lands) for report in moment]
 
 
 def main() -> None:
-    """Send what the arguments say."""
+    """Send the reports that the arguments ask for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_bootstrap_servers(parser)
     parser.add_argument("--topic", default="ertisdemo", help="(default ertisdemo)")

@@ -37,9 +37,10 @@ _NUMBERS = ("lat", "lon", "altitude", "speed", "rateOfClimb", "bearing")
 
 
 def contract() -> dict[str, Any]:
-    """Return how a report becomes a sample. The position comes first, unscaled, because the map reads it there.
+    """Return the contract that turns a report into a sample.
 
-    No flight is in two parts, so the test is of flights that were never seen.
+    The position comes first and unscaled, because the map reads it there. The split keeps each flight in one part, so
+    the test is of flights that were never seen.
     """
     expressions = {
         **{name: name for name in _NUMBERS[:-1]},
@@ -60,7 +61,7 @@ def contract() -> dict[str, Any]:
 
 
 def run(client: Client, effort: Effort) -> Sequence[Score]:
-    """Train on reports whose destination is known, and tell it of those whose is not."""
+    """Train on reports with a known destination, and predict it for those without."""
     heading("Flights around Malaga (GENERATED: there are no such flights)")
     kafka = client.kafka_settings().bootstrap_servers
     topic = f"flights-{time.strftime('%H%M%S')}"
@@ -113,7 +114,7 @@ def _serve(
     scores = []
     for result, inference in zip(results, inferences, strict=True):
         answers = list(answers_of(kafka, inference.output_topic, len(live)))
-        # Classes are sorted by their names: "lands at Malaga" is the second.
+        # The second class is "lands at Malaga", because classes are sorted by name.
         says = np.array([class_of(answer["values"]) == 1 for answer in answers])
         lands = np.array([truth[tuple(answer["include"].values())] for answer in answers])
         right = float((says == lands).mean()), float((lands == usual).mean())

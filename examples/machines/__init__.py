@@ -1,1 +1,1 @@
-"""Readings of machines, whose topic is a data set as it is: columns by SQL, windows, one contract for both ends."""
+"""Machine readings whose topic becomes a data set unchanged: columns by SQL, windows, one contract for both ends."""

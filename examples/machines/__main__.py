@@ -12,7 +12,7 @@ _NAMES = {"tensorflow": "machines-keras", "pytorch": "machines-pytorch"}
 
 
 def machines(client: Client) -> bool:
-    """Run the example; returns whether both models are right often enough."""
+    """Run the example; returns whether both models were right often enough."""
     scores = run(client, Effort())
     heading(f"Accuracy on live readings of later days, by windows of {WINDOW} a machine")
     for score in scores:

@@ -1,7 +1,7 @@
-"""Readings of machines that wear out. GENERATED: there are no such machines.
+"""Readings of machines that wear out. GENERATED: these machines do not exist.
 
-A reading is a JSON object, its key is the machine. Wear grows until somebody repairs the machine; a reading alone is
-mostly noise, ten of one machine after another tell how worn it is.
+A reading is a JSON object with the machine as its key. Wear grows until somebody repairs the machine. A single reading
+is mostly noise, but ten consecutive ones of a machine tell how worn it is.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import numpy as np
 __all__ = ["MACHINES", "Reading", "readings"]
 
 MACHINES = 24
-# From so much wear on a machine counts as failing.
+# The wear from which a machine counts as failing.
 _FAILING = 0.7
 
 
 @dataclass(frozen=True)
 class Reading:
-    """A record: ``key`` and ``value`` as bytes, ``timestamp_ms`` since 1970, and what is true of the machine."""
+    """A record: ``key`` and ``value`` as bytes, ``timestamp_ms`` since 1970, and whether the machine is failing."""
 
     key: bytes
     value: bytes
@@ -31,7 +31,7 @@ class Reading:
 
 
 def readings(count: int, *, seed: int = 1, labelled: bool = True) -> Iterator[Reading]:
-    """Yield ``count`` readings, of all machines in turn, a minute apart and up to now; without label as live ones are.
+    """Yield ``count`` readings of all machines in turn, a minute apart and up to now; live ones have no label.
 
     Kafka deletes records that are older than a topic keeps them, seven days by default.
     """

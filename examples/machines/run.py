@@ -1,7 +1,7 @@
-"""A topic of readings that is there already becomes a data set, without a sink.
+"""An existing topic of readings becomes a data set, without a sink.
 
-Proposes how the topic is learnt, makes a data set of windows of ten readings a machine, trains both models on it, and
-serves both by the same contract: of live readings, which have no label, each answer says whose it is.
+The platform proposes how to learn the topic. The data set has windows of ten readings of a machine. Both models are
+trained on it and served by the same contract. Live readings have no label; each answer says which reading it is about.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _MODELS = {"tensorflow": ("machines-keras", KERAS), "pytorch": ("machines-pytorc
 
 
 def run(client: Client, effort: Effort) -> Sequence[Score]:
-    """Go the whole way; returns how often each model was right on live readings of later days."""
+    """Run the whole example; returns how often each model was right on live readings of later days."""
     heading("A topic of machines' readings (generated: there are no such machines)")
     topic = topic_of_readings(client, effort)
     dataset = dataset_of(client, topic)
@@ -45,7 +45,7 @@ def topic_of_readings(client: Client, effort: Effort) -> str:
 
 
 def dataset_of(client: Client, topic: str) -> Dataset:
-    """Look at a topic, and make a data set of windows of what is proposed."""
+    """Look at a topic, and make a data set with windows of the proposed columns."""
     proposal = client.topics.propose(topic)
     assert proposal.contract is not None, proposal.remarks
     contract = proposal.contract.to_json()
@@ -62,7 +62,7 @@ def dataset_of(client: Client, topic: str) -> Dataset:
 
 
 def models_of(client: Client, effort: Effort) -> list[Model]:
-    """Return the models of the frameworks that are wanted, checked and kept."""
+    """Return the models of the wanted frameworks, checked and saved."""
     return [
         model_of(
             client, _MODELS[framework][0], framework, _MODELS[framework][1], description="ten readings of a machine"
@@ -72,7 +72,7 @@ def models_of(client: Client, effort: Effort) -> list[Model]:
 
 
 def train(client: Client, models: Sequence[Model], dataset: Dataset, effort: Effort) -> list[TrainingResult]:
-    """Train all models on a data set, and show how they do."""
+    """Train all models on a data set, and show their progress."""
     deployment = client.deployments.create(
         configuration=new_configuration(client, dataset.name, models),
         dataset=dataset.id,
@@ -84,7 +84,7 @@ def train(client: Client, models: Sequence[Model], dataset: Dataset, effort: Eff
 
 
 def serve(client: Client, results: Sequence[TrainingResult], topic: str, effort: Effort) -> list[Score]:
-    """Serve what was trained, and say how often it was right on live readings, which have no label."""
+    """Serve the trained models, and say how often they were right on live readings, which have no label."""
     heading("Serve both: live readings have no label, and the same contract reads them")
     kafka = client.kafka_settings().bootstrap_servers
     source = f"{topic}-live"
@@ -101,7 +101,7 @@ def serve(client: Client, results: Sequence[TrainingResult], topic: str, effort:
         console.print(f"  inference {inference.id} runs: {source} -> {inference.output_topic}")
     sent = list(readings(_QUICK_LIVE if effort.quick else _LIVE, seed=2, labelled=False))
     write(kafka, source, sent)
-    # The first readings of a machine fill its window, and have no answer.
+    # The first readings of a machine fill its window, so they have no answer.
     expected = len(sent) - (WINDOW - 1) * MACHINES
     truth = {(reading.key.decode(), reading.timestamp_ms): reading.failing for reading in sent}
     scores = []
@@ -110,7 +110,7 @@ def serve(client: Client, results: Sequence[TrainingResult], topic: str, effort:
         failing = np.array([truth[tuple(answer["include"].values())] for answer in answers])
         right = np.array([_says_failing(answer["values"]) for answer in answers]) == failing
         console.print(f"  {result.model_name}: {len(answers)} answers, such as {answers[-1]}", markup=False)
-        # Most of the time a machine is not failing.
+        # The baseline is the more frequent answer: a machine is mostly not failing.
         constant = float((~failing).mean())
         scores.append(Score(result.framework, "accuracy", float(right.mean()), constant, len(answers), inference.id))
     look_at(client, results, inferences)
@@ -118,5 +118,5 @@ def serve(client: Client, results: Sequence[TrainingResult], topic: str, effort:
 
 
 def _says_failing(values: Sequence[float]) -> bool:
-    """A single number is a probability, two are the scores of both classes."""
+    """A single number is a probability; two numbers are the scores of both classes."""
     return values[0] > 0.5 if len(values) == 1 else values[1] > values[0]

@@ -1,1 +1,1 @@
-"""The seminar's river: absurd values, scaling, and what the median would have said."""
+"""The seminar's river: absurd values, scaling, and what the median would have predicted."""

@@ -1,6 +1,6 @@
-"""Measurements of rivers as JSON records, some of them absurd. GENERATED, as hard to learn as the real ones.
+"""Measurements of rivers as JSON records, some of them absurd. GENERATED, but as hard to learn as the real ones.
 
-See ``examples.NO2SoftSensor_RAW_format.no2_data`` for what the real ones are.
+See ``examples.NO2SoftSensor_RAW_format.no2_data`` for the real ones.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from examples.NO2SoftSensor_RAW_format.no2_data import generated
 
 __all__ = ["FIELDS", "Measurement", "measurements"]
 
-# Alkalinity and suspended solids in mg/l, conductivity in microsiemens per cm.
+# Units: alkalinity and suspended solids in mg/l, conductivity in microsiemens per cm.
 FIELDS = ("alkalinity", "conductivity", "ph", "suspended_solids")
 _STATIONS = 12
-# One record in this many has a slip in one value, of this size, in each of the four in turn; real data have such rows.
+# One record in this many has a wrong value of this size, in each of the four measurements in turn, as real data do.
 _ABSURD_EVERY, _SLIP = 199, 1.7e8
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """A record: ``key`` the station, ``value`` JSON, ``timestamp_ms`` since 1970, and the ``nitrate`` that is true."""
+    """A record: ``key`` is the station, ``value`` JSON, ``timestamp_ms`` since 1970; ``nitrate`` is the true value."""
 
     key: bytes
     value: bytes
@@ -32,7 +32,7 @@ class Measurement:
 
 
 def measurements(count: int, *, seed: int = 1, labelled: bool = True, absurd: bool = True) -> Iterator[Measurement]:
-    """Yield ``count`` measurements, a minute apart and up to now; without nitrate as those of a soft sensor are."""
+    """Yield ``count`` measurements, a minute apart and up to now; those of a soft sensor have no nitrate."""
     began = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=count)
     for number, row in enumerate(generated(count, seed=seed)):
         *numbers, nitrate = (round(float(cell), 2) for cell in row)

@@ -1,7 +1,8 @@
 """The whole way of ``kafka-ml examples run river_soft_sensor``: one topic, two data sets of it, and the median.
 
-The seminar's third part scales to 0..1, and a few absurd values press all others together. The other data set leaves
-them out by SQL and scales by median and quartiles. Neither beats the median by much: four numbers do not tell nitrate.
+The seminar's third part scales to 0..1, and a few absurd values squeeze all others together. The other data set leaves
+them out by SQL and scales by median and quartiles. Neither beats the median by much, because the four measurements
+hardly determine nitrate.
 """
 
 from __future__ import annotations
@@ -34,12 +35,12 @@ FOLDER = Path(__file__).parent
 _COUNT, _QUICK_COUNT = 6000, 1000
 _LIVE, _QUICK_LIVE = 400, 40
 _EPOCHS = 8
-# No river has a higher value of any measurement.
+# Measurements above these values are impossible for a river.
 _MOST = 20_000
 
 
 def contract(*, careful: bool) -> dict[str, Any]:
-    """Return how records become samples: scaled to 0..1 as they come, or ``careful``."""
+    """Return the contract: all records scaled to 0..1, or the ``careful`` one."""
     columns: list[dict[str, object]] = [
         {
             "name": name,
@@ -81,7 +82,7 @@ def topic_of_measurements(client: Client, effort: Effort) -> str:
 
 
 def dataset_of(client: Client, topic: str, *, careful: bool) -> Dataset:
-    """Make a data set of the topic, of its records as they come or ``careful``."""
+    """Make a data set of the topic: of all its records, or the ``careful`` one."""
     return client.datasets.create(
         name=f"{topic}-{'careful' if careful else 'as-it-comes'}",
         topic=topic,
@@ -92,7 +93,7 @@ def dataset_of(client: Client, topic: str, *, careful: bool) -> Dataset:
 
 
 def train(client: Client, models: Sequence[Model], dataset: Dataset, effort: Effort) -> list[TrainingResult]:
-    """Train all models on a data set, and show how they do."""
+    """Train all models on a data set, and show their progress."""
     deployment = client.deployments.create(
         configuration=new_configuration(client, dataset.name, models),
         dataset=dataset.id,
@@ -104,7 +105,7 @@ def train(client: Client, models: Sequence[Model], dataset: Dataset, effort: Eff
 
 
 def compare(results: Mapping[str, Sequence[TrainingResult]]) -> None:
-    """Say how far off each model is on the test part, and how far the median."""
+    """Say the error of each model on the test part, and that of the median."""
     heading("Mean absolute error of nitrate, mg/l, on the test part; and that of always answering the median")
     for name, trained in results.items():
         for result in trained:
@@ -116,7 +117,7 @@ def compare(results: Mapping[str, Sequence[TrainingResult]]) -> None:
 
 
 def serve(client: Client, results: Sequence[TrainingResult], topic: str, effort: Effort) -> list[Score]:
-    """Serve what was trained, and say how far off it is on new measurements, which have no nitrate."""
+    """Serve the trained models, and say their error on new measurements, which have no nitrate."""
     heading("Serve those of the careful data set: new measurements have no nitrate")
     kafka = client.kafka_settings().bootstrap_servers
     source = f"{topic}-live"

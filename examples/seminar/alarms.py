@@ -22,7 +22,7 @@ _BATCH = 10
 
 
 def main() -> None:
-    """Go on where the group has committed, until nothing came for a while."""
+    """Go on from the group's committed offsets, until no record came for a while."""
     parser = arguments(__doc__)
     parser.add_argument("source")
     parser.add_argument("target")
@@ -33,7 +33,7 @@ def main() -> None:
     options = parser.parse_args()
     servers = {"bootstrap.servers": options.bootstrap_servers}
     consumer = Consumer({**servers, "group.id": options.group, **READER})
-    # A program that takes this name over ends the transaction that its predecessor left open.
+    # Another program with the same name ends the transaction that this one leaves open when it dies.
     producer = Producer({**servers, "transactional.id": options.group, **QUIET})
     producer.init_transactions()
     consumer.subscribe([options.source])
@@ -41,7 +41,7 @@ def main() -> None:
     while idle < options.idle:
         messages = [polled for polled in consumer.consume(_BATCH, timeout=0.5) if polled.error() is None]
         if not messages:
-            # Its partitions are given to it once its predecessor counts as dead.
+            # Partitions are assigned only after the dead predecessor's session has timed out.
             idle += 0.5 if consumer.assignment() else 0
             continue
         idle = 0.0
@@ -52,11 +52,11 @@ def main() -> None:
             if reading["temperature"] > options.above:
                 producer.produce(options.target, message.value(), message.key())
         if transactions == options.crash_after:
-            # What was written is in the log already, and no reader of committed records sees it.
+            # The alarms are in the log before the commit, but readers of committed records do not see them.
             producer.flush()
             print("crash!", flush=True)
             os._exit(1)
-        # Alarms and place count together, or neither does.
+        # The transaction commits the alarms and the offsets together, or neither.
         places = consumer.position(consumer.assignment())
         producer.send_offsets_to_transaction(places, consumer.consumer_group_metadata())
         producer.commit_transaction()

@@ -112,7 +112,7 @@ def main() -> None:
     except KafkaMLError as error:
         sys.exit(f"{error.message}\n{error.hint}")
     except subprocess.CalledProcessError as error:
-        # The program has said why.
+        # The command that failed has already said why.
         sys.exit(error.returncode)
 
 

@@ -21,7 +21,7 @@ _COMMIT_EVERY = 10
 
 
 def main() -> None:
-    """Read what the arguments say, until Ctrl-C, or until nothing came for a while."""
+    """Read as the arguments say, until Ctrl-C or until no record came for a while."""
     parser = arguments(__doc__)
     parser.add_argument("topic")
     parser.add_argument("--group", default="class", help="the consumer group (default class)")
@@ -39,7 +39,7 @@ def main() -> None:
         while idle < options.idle:
             message = consumer.poll(0.5)
             if message is None or message.error() is not None:
-                # Its partitions are given to it once all of the group have answered, or count as dead.
+                # Partitions are assigned once all members of the group have answered, or have timed out.
                 idle += 0.5 if consumer.assignment() else 0
                 continue
             idle = 0.0

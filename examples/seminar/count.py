@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def _numbers(record: bytes) -> set[int]:
-    """Return the number of the reading that a record is; none of another record."""
+    """Return the number of a reading; None for any other record."""
     try:
         reading = json.loads(record)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What the programs of the seminar's second part share: where Kafka is, and how a topic is made."""
+"""Shared parts of the programs of the seminar's second part: the address of Kafka, and the creation of topics."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from examples import topics
 
 __all__ = ["QUIET", "READER", "arguments", "create_topic"]
 
-# Only lasting errors are reported.
+# The client reports only errors that last.
 QUIET = {"log_level": 3}
 READER = {
     **QUIET,
-    # Where a group begins that has committed nothing yet.
+    # A group without committed offsets begins at the oldest records.
     "auto.offset.reset": "earliest",
     "enable.auto.commit": False,
-    # So long after its last sign of life a consumer counts as dead, and its partitions go to others.
+    # The session timeout: a consumer that is silent for this long counts as dead, and its partitions go to others.
     "session.timeout.ms": 6000,
 }
 

@@ -20,13 +20,13 @@ import psutil
 from kafkaml.errors import DeadlineExceeded, KafkaMLError
 from kafkaml.sdk import Client
 
-# The end of a replica's log in which its last start is looked for.
+# How many bytes at the end of a replica's log are searched for its last start.
 _LOG_BYTES = 1 << 20
 _PATIENCE_SECONDS = 60
 
 
 def process_of(client: Client, inference: int, replica: int) -> int:
-    """Return the process that a replica's log says it is; 0 when the log tells of none."""
+    """Return the process id in a replica's log; 0 when the log has none."""
     for line in reversed(client.inferences.logs(inference, offset=-_LOG_BYTES, replica=replica).text.splitlines()):
         if '"event":"serving"' in line:
             return int(json.loads(line)["process"])
@@ -34,7 +34,7 @@ def process_of(client: Client, inference: int, replica: int) -> int:
 
 
 def kill(number: int) -> None:
-    """Kill a process, if it is a worker of a platform here, because a log may name one of another machine."""
+    """Kill a process if it is a worker of a platform on this machine. A log may name a process of another machine."""
     try:
         process = psutil.Process(number)
         ours = any(argument.startswith("backend.launchers") for argument in process.cmdline())
@@ -46,7 +46,7 @@ def kill(number: int) -> None:
 
 
 def wait_for_another(client: Client, inference: int, replica: int, killed: int) -> int:
-    """Return the process that has taken the place of the one that was killed."""
+    """Return the id of the process that replaced the killed one."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while (now := process_of(client, inference, replica)) == killed:
         if time.monotonic() > deadline:
@@ -56,7 +56,7 @@ def wait_for_another(client: Client, inference: int, replica: int, killed: int) 
 
 
 def main() -> None:
-    """Kill what the arguments say."""
+    """Kill the replica that the arguments name."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("inference", type=int, help="its number (id)")
     parser.add_argument("--replica", type=int, default=0, help="(default 0)")

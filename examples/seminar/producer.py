@@ -22,7 +22,7 @@ from examples.seminar.kafka import QUIET, arguments
 
 
 def main() -> None:
-    """Send what the arguments say."""
+    """Send the readings that the arguments ask for."""
     parser = arguments(__doc__)
     parser.add_argument("topic")
     parser.add_argument("--count", type=int, default=100, help="how many records (default 100)")
@@ -47,7 +47,7 @@ def main() -> None:
         sensor = f"sensor-{number % options.sensors + 1}"
         reading = {"sensor": sensor, "number": number, "temperature": round(random.gauss(20, 3), 1)}
         producer.produce(options.topic, json.dumps(reading), None if options.no_keys else sensor, on_delivery=delivered)
-        # Calls ``delivered`` for what Kafka has acknowledged meanwhile.
+        # poll calls ``delivered`` for the records that Kafka has acknowledged meanwhile.
         producer.poll(0)
         time.sleep(options.every)
     producer.flush()

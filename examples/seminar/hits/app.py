@@ -16,7 +16,7 @@ REDIS = (os.environ.get("REDIS_HOST", "redis"), int(os.environ.get("REDIS_PORT",
 
 
 def hits() -> int:
-    """Return the count, one more than before; OSError when Redis cannot be reached, or refuses."""
+    """Return the count after adding one; OSError when Redis cannot be reached or refuses."""
     with socket.create_connection(REDIS, timeout=2) as connection, connection.makefile("rb") as answers:
         connection.sendall(b"INCR hits\r\n")
         answer: bytes = answers.readline()
@@ -26,10 +26,10 @@ def hits() -> int:
 
 
 class Page(BaseHTTPRequestHandler):
-    """The page, and ``/healthz``, which says that the program is there, whatever Redis does."""
+    """The page, and ``/healthz``, which answers as long as the program runs, whatever Redis does."""
 
     def do_GET(self) -> None:
-        """Answer."""
+        """Answer a request for the page or for ``/healthz``."""
         if self.path == "/healthz":
             return self._answer(200, "ok\n")
         try:
