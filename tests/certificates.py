@@ -17,21 +17,21 @@ __all__ = ["Certificate", "make_certificate"]
 
 @dataclass(frozen=True)
 class Certificate:
-    """A certificate for 127.0.0.1 and localhost that is its own authority: ``pem`` is what a client has to trust."""
+    """A certificate for 127.0.0.1 and localhost that is its own authority; clients have to trust ``pem``."""
 
     pem: str
     path: Path
     key_path: Path
 
     def server_context(self) -> ssl.SSLContext:
-        """Return what a server needs to show it."""
+        """Return the server's TLS context with this certificate."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.path, self.key_path)
         return context
 
 
 def make_certificate(folder: Path, *, expired: bool = False) -> Certificate:
-    """Make a certificate in ``folder`` that is valid for two days, or was until yesterday."""
+    """Make a certificate in ``folder`` that is valid for two days or, if asked for, expired yesterday."""
     folder.mkdir(parents=True, exist_ok=True)
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
@@ -55,7 +55,7 @@ def make_certificate(folder: Path, *, expired: bool = False) -> Certificate:
     pem = certificate.public_bytes(serialization.Encoding.PEM)
     path, key_path = folder / "certificate.pem", folder / "key.pem"
     path.write_bytes(pem)
-    # The form of a key that Java reads too.
+    # Java reads keys in PKCS#8 too.
     key_path.write_bytes(
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )

@@ -1,4 +1,4 @@
-"""Fixtures that tests of all rooms share. The broker is a real Kafka, never a stand-in."""
+"""Fixtures that all tests share. The broker is a real Kafka, never a stand-in."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from platform_local.broker import EmbeddedBroker
 from tests.fork_servers import running_fork_server
 from tests.platform import Platform
 
-# Hypothesis' own profile for machines that others share: an example has no time limit and cannot be generated too
-# slowly, and each run tries the same ones. Its other profile gives an example 200 ms of the wall clock.
+# Hypothesis' own profile for shared machines: examples have no time limit, may be generated slowly, and are the same in
+# each run. Its other profile gives an example 200 ms of the wall clock.
 hypothesis.settings.load_profile("ci")
 
 
@@ -33,11 +33,12 @@ class TestBroker(EmbeddedBroker):
     _counter = itertools.count()
 
     def __init__(self, data_dir: Path) -> None:
-        # Compiled for a start in half the processor time, not for a long life.
+        # The JVM compiles little: it starts in half the processor time, and never lives long enough to profit from
+        # more.
         super().__init__(data_dir, java_options=["-XX:TieredStopAtLevel=1"])
 
     def start(self, *, timeout_seconds: float = 180) -> None:
-        """As ever, but with time enough for a busy machine."""
+        """Start the broker with a time limit for a busy machine."""
         super().start(timeout_seconds=timeout_seconds)
 
     def pause(self) -> None:
@@ -48,7 +49,7 @@ class TestBroker(EmbeddedBroker):
     def topic(self, partitions: int = 1, *, name: str = "test", **config: object) -> str:
         """Create a topic and return its name, unique within this broker; ``config`` keys use ``_`` for ``.``.
 
-        Records stay, also those whose times are of 1970: retention would delete them half a minute after the start.
+        Retention is off, because it would delete records dated 1970 half a minute after the start.
         """
         from confluent_kafka.admin import AdminClient, NewTopic
 
@@ -78,7 +79,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestBroker]:
 
 @pytest.fixture(scope="session")
 def fork_server_of() -> Iterator[Callable[[Runtime], str]]:
-    """Returns the socket of a runtime's warm fork server, started when a test of this process first asks for it."""
+    """Returns the socket of a runtime's warm fork server. The first test of this process that asks starts it."""
     servers: dict[Runtime, str] = {}
     with ExitStack() as stack:
 
@@ -92,14 +93,14 @@ def fork_server_of() -> Iterator[Callable[[Runtime], str]]:
 
 @pytest.fixture
 def short_path() -> Iterator[Path]:
-    """A folder like ``tmp_path`` with a short name, for sockets, whose paths the system limits."""
+    """A folder like ``tmp_path`` with a short name, because the system limits the paths of sockets."""
     with tempfile.TemporaryDirectory(prefix="kml-", dir="/tmp") as folder:
         yield Path(folder)
 
 
 @pytest.fixture
 def own_broker(tmp_path: Path) -> Iterator[TestBroker]:
-    """A broker of this test alone, not started yet: for tests that kill it."""
+    """A stopped broker for a single test, such as one that kills it."""
     broker = TestBroker(tmp_path / "broker")
     yield broker
     broker.stop()
@@ -107,12 +108,12 @@ def own_broker(tmp_path: Path) -> Iterator[TestBroker]:
 
 @pytest.fixture(scope="session")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    """A whole running platform, started as people start it. Files of its tests are in ``_PLATFORM_TESTS``."""
+    """A whole running platform, started as users start it. Files of its tests are in ``_PLATFORM_TESTS``."""
     with Platform(tmp_path_factory.mktemp("platform")) as running:
         yield running
 
 
-# Tests that share the fixture `platform`.
+# Files whose tests share the fixture `platform`.
 _PLATFORM_TESTS = (
     "tests/browser/",
     "tests/integration/test_old_clients.py",
@@ -122,20 +123,20 @@ _PLATFORM_TESTS = (
     "tests/integration/test_platform_tutorial.py",
     "tests/integration/test_platform_workers.py",
 )
-# Unmarked, but each test starts a framework; elsewhere those do that ask for a fork server.
+# Tests in this folder start a framework although they have no marker. Others do when they ask for a fork server.
 _MODEL_PROCESS_TESTS = "tests/mlcode_executor/"
 
 
 def shares_platform(node: str) -> bool:
-    """Whether the tests of a file, named as pytest names them, use the fixture ``platform``."""
+    """Whether the file in a test's node id uses the fixture ``platform``."""
     return node.startswith(_PLATFORM_TESTS)
 
 
 class _FileByFile(LoadScopeScheduling):
-    """A file's tests stay on one worker, so that what they share is started once; all that share a platform or a
-    cluster as well.
+    """Keeps a file's tests on one worker, so that shared fixtures start once.
 
-    Not xdist's own groups: with pytest 9.2 it does not find them any more.
+    All tests that share a platform or a cluster stay on one worker, too. xdist's own groups do not work with pytest
+    9.2, which no longer finds them.
     """
 
     def _split_scope(self, nodeid: str) -> str:
@@ -153,7 +154,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start the files that take longest first, so that no worker is left alone with one at the end.
 
-    These are files of the marked kinds, then those that start model processes, then the rest, of seconds each.
+    Files with marked kinds come first, then those that start model processes, then the rest, which take seconds.
     """
     ranks: dict[Path, int] = {}
     for item in items:

@@ -1,4 +1,4 @@
-"""A server that answers drop by drop, without an end."""
+"""A server that answers one drop of data at a time, forever."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["dripping_server"]
 
 @contextmanager
 def dripping_server(beginning: bytes, drop: bytes) -> Iterator[str]:
-    """The address of one that answers its first request with ``beginning`` and then with a ``drop`` at a time."""
+    """The address of a server that answers its first request with ``beginning`` and then with a ``drop`` at a time."""
     left = threading.Event()
 
     def drip(listener: socket.socket) -> None:

@@ -17,6 +17,6 @@ _VALUES = dict(line.split("=", 1) for line in _SETTINGS.read_text(encoding="utf-
 EXECUTOR_URLS: Mapping[Framework, str] = {
     name: _VALUES[framework.executor_setting] for name, framework in FRAMEWORKS.items()
 }
-# The component that is a framework's executor, and the port of each.
+# The component that runs a framework's executor, and its port.
 EXECUTOR_OF: Mapping[Framework, str] = {name: urlsplit(url).hostname or "" for name, url in EXECUTOR_URLS.items()}
 EXECUTORS: Mapping[str, int] = {EXECUTOR_OF[name]: urlsplit(url).port or 0 for name, url in EXECUTOR_URLS.items()}

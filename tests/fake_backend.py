@@ -25,13 +25,13 @@ from kafkaml.wire.report import Saved
 from kafkaml.wire.worker import FIRST_WORKER, BrokerAccess, Join, WorkerJob
 from tests.local_server import Answer, LocalServer, json_answer
 
-# With it a worker elsewhere joins any inference.
+# A worker with this token may join any inference.
 WORKER_TOKEN = "token-of-a-worker-elsewhere"
 
 
 @dataclass
 class Upload:
-    """What arrived of one artifact."""
+    """The received part of an uploaded artifact."""
 
     sha256: str
     content: bytearray = field(default_factory=bytearray)
@@ -39,7 +39,7 @@ class Upload:
 
 
 class FakeBackend(LocalServer):
-    """Serves ``plan``, and ``downloads`` by name and version; keeps what workers report. A context manager.
+    """Serves ``plan``, and ``downloads`` by name and version; keeps the reports of workers. A context manager.
 
     ``stop`` and ``start`` keep the same port.
 
@@ -57,7 +57,7 @@ class FakeBackend(LocalServer):
         self.events: list[dict[str, Any]] = []
         self.outcomes: list[dict[str, Any]] = []
         self.finishes: list[dict[str, Any]] = []
-        # By the step that they follow.
+        # Reported versions by the step that they follow.
         self.versions: dict[int, dict[str, Any]] = {}
         self.failures: list[dict[str, Any]] = []
         self.checkpoints: list[Checkpoint] = []
@@ -75,7 +75,7 @@ class FakeBackend(LocalServer):
             self._faults += [(status, after)] * count
 
     def training_job(self, folder: Path, *, attempt: int = 1, framework: Framework = Framework.PYTORCH) -> TrainingJob:
-        """Return a job of this backend, its token file under ``folder``."""
+        """Return a training job for this backend; its token file is under ``folder``."""
         return TrainingJob(
             name=f"kml-train-7-a{attempt}",
             attempt=attempt,
@@ -87,7 +87,7 @@ class FakeBackend(LocalServer):
         )
 
     def inference_job(self, folder: Path) -> InferenceJob:
-        """Return a replica's job of this backend, its token file under ``folder``."""
+        """Return a replica's job for this backend; its token file is under ``folder``."""
         return InferenceJob(
             name="kml-infer-5-a1",
             attempt=1,
@@ -107,13 +107,13 @@ class FakeBackend(LocalServer):
             replica=FIRST_WORKER,
             token=sorted(self.tokens)[0],
             expires_at=datetime(2030, 1, 1, tzinfo=UTC),
-            # The worker's own settings go before.
+            # The addresses are empty, because the worker's own settings take precedence.
             kafka=BrokerAccess(bootstrap_servers="", security_protocol="PLAINTEXT"),
         )
 
     def _token_file(self, folder: Path) -> Path:
         path = folder / "token"
-        # Replicas that read it may be starting right now.
+        # The file is replaced atomically, because replicas that read it may be starting right now.
         write_atomically(path, sorted(self.tokens)[0].encode())
         return path
 
@@ -168,7 +168,7 @@ class FakeBackend(LocalServer):
         if action == "artifacts" and kind == "inference":
             return self._download(self.downloads[name, version], headers)
         if action == "artifacts" and method == "GET":
-            # Named by the plan; any attempt may have uploaded it.
+            # A download is named by the plan, and any attempt may have uploaded it.
             return self._download(bytes(self.uploads[name].content), headers)
         if action == "artifacts":
             return self._upload(method, name, headers, body)

@@ -1,4 +1,4 @@
-"""FakeClusterApi: what an API server says of itself and of a token's rights, over real TLS."""
+"""FakeClusterApi: what an API server reports about itself and about a token's rights, over real TLS."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Right = tuple[str, str, str]
 
 
 class FakeClusterApi(LocalServer):
-    """``token`` opens it. ``refused`` holds (resource, subresource, verb) that the token may not do.
+    """An API server that accepts ``token``. ``refused`` holds (resource, subresource, verb) that the token may not do.
 
-    ``answers`` replaces the answer at a path. ``requests`` lists method and path of all that was asked.
+    ``answers`` replaces the answer at a path. ``requests`` lists method and path of all requests.
     """
 
     def __init__(self, certificate: Certificate, *, token: str) -> None:

@@ -1,4 +1,4 @@
-"""Feeder: records sent steadily while a test breaks things; and the proof that each was answered exactly once."""
+"""Feeder: sends records steadily while a test breaks things, and proves that each was answered exactly once."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ __all__ = ["Feeder", "assert_answered_once"]
 class Feeder:
     """Sends ``value(number)`` for 0, 1, ... to a topic from a thread, steadily, until stopped. A context manager.
 
-    Partitions take turns. The key is the number, modulo ``keys`` where that is given, a multiple of the partitions.
-    What a busy machine held up is made up for, a second's worth at most.
+    Partitions take turns. The key is the number, modulo ``keys`` if given, which is a multiple of the partitions. After
+    a delay by a busy machine it catches up on at most one second.
     """
 
     def __init__(
@@ -47,12 +47,12 @@ class Feeder:
         self.error: Exception | None = None
 
     def check(self) -> None:
-        """Raise what ended it, where something has: nothing more is sent, so nobody need wait for it."""
+        """Raise the error that ended the feeder, if any, so that nobody waits for records that never come."""
         if self.error is not None:
             raise self.error
 
     def stop(self) -> None:
-        """Send no more, and wait until all that was sent is acknowledged."""
+        """Stop sending, and wait until all sent records are acknowledged."""
         self._stop.set()
         self._thread.join(timeout=150)
         self.check()
@@ -89,7 +89,7 @@ class Feeder:
 
 
 def assert_answered_once(inputs: Sequence[Record], *written: Sequence[Record]) -> None:
-    """Compare what was read with what was written to each topic, by source position, and look at the order there."""
+    """Compare the records of each topic with those written to it, by source position, and check their order."""
     expected = Counter((record.topic, record.partition, record.offset) for record in inputs)
     answered = Counter(sources(record for records in written for record in records))
     assert expected - answered == Counter(), "lost"

@@ -1,4 +1,4 @@
-"""Starts a real fork server for tests, and looks at the processes under it."""
+"""Starts a real fork server for tests, and finds the processes under it."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from mlcode_executor import fork_server
 from mlcode_executor.runtimes import Runtime
 from tests.support import eventually
 
-# The warm process, the guardian that stands by, and its model process.
+# The processes of an idle server: the warm process, the standby guardian, and its model process.
 IDLE_PROCESSES = 3
 
-# Put before a command to run it as an ordinary user; empty where the tests have no more privilege than one.
+# Command prefix that runs a command as an unprivileged user; empty when the tests are unprivileged themselves.
 UNPRIVILEGED = [str(Path(__file__).with_name("unprivileged.sh")), sys.base_prefix] if os.getuid() == 0 else []
 
 
@@ -44,7 +44,7 @@ class RunningForkServer:
             return []
 
     def await_idle(self, timeout_seconds: float = 30) -> None:
-        """Wait until nothing is left of any request; AssertionError names what survived."""
+        """Wait until every request's processes are gone; AssertionError names those that survived."""
 
         def idle() -> bool:
             return len([descendant for descendant in self.descendants() if descendant.is_running()]) <= IDLE_PROCESSES
@@ -60,10 +60,10 @@ def running_fork_server(
     prefix: Sequence[str] = (),
     arguments: Sequence[str] = (),
 ) -> Iterator[RunningForkServer]:
-    """Run a server until the block ends; ``prefix`` is put before its command (another user), ``arguments`` after."""
+    """Run a server until the block ends; ``prefix`` precedes its command (to change the user), ``arguments`` follow."""
     with tempfile.TemporaryDirectory(prefix="kml-test-") as folder:
         if prefix:
-            # The other user makes the socket.
+            # The other user creates the socket in this folder.
             Path(folder).chmod(0o777)
         path = str(Path(folder) / "fork.sock")
         log = Path(folder, "log").open("w+b")  # noqa: SIM115  closed below
@@ -73,7 +73,8 @@ def running_fork_server(
             stdout=log,
             stderr=log,
             cwd=Path(__file__).parents[1],
-            # Killed tests leave none; one of another user is beyond the kernel's reach here.
+            # The server dies with the tests, even if they are killed. The kernel cannot do so for a server of another
+            # user.
             preexec_fn=partial(die_with_parent, signal.SIGTERM, os.getpid()),
         )
         try:

@@ -1,4 +1,4 @@
-"""LocalServer: a small real HTTP server for tests whose other side is a service. Subclasses say what it answers."""
+"""LocalServer: a small real HTTP server that plays the service on the other side. Subclasses define its answers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Answer", "LocalServer", "json_answer"]
 
 @dataclass(frozen=True)
 class Answer:
-    """What to send. ``cut_after``: the connection breaks after this many bytes of the body."""
+    """The answer to send. With ``cut_after`` the connection breaks after this many bytes of the body."""
 
     status: int
     body: bytes = b"{}"
@@ -31,9 +31,9 @@ def json_answer(status: int, document: object) -> Answer:
 
 
 class LocalServer:
-    """A context manager; ``stop`` and ``start`` keep the same port. ``answer`` is called by several threads at once.
+    """The server as a context manager; ``stop`` and ``start`` keep the same port.
 
-    With ``tls`` it is served by https.
+    ``answer`` is called by several threads at once. With ``tls`` the server speaks https.
     """
 
     def __init__(self, *, tls: ssl.SSLContext | None = None) -> None:
@@ -57,7 +57,8 @@ class LocalServer:
         self._server = ThreadingHTTPServer(("127.0.0.1", self._port), Handler)
         self._server.daemon_threads = True
         if self._tls is not None:
-            # The handshake belongs to the thread of the connection, not to the one that takes connections.
+            # The handshake happens in the thread of the connection, so that it cannot hold up the thread that accepts
+            # connections.
             self._server.socket = self._tls.wrap_socket(
                 self._server.socket, server_side=True, do_handshake_on_connect=False
             )
@@ -101,4 +102,4 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_PATCH = do_HEAD = do_DELETE = _handle
 
     def log_message(self, *_args: object) -> None:
-        """Keep the tests' output free of request lines."""
+        """Log no request, to keep the tests' output clean."""

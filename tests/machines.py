@@ -1,4 +1,4 @@
-"""Readings of machines as their topic holds them: what people have who never heard of Kafka-ML."""
+"""Readings of machines in a topic: the data of users who have never heard of Kafka-ML."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _MACHINES = 20
 
 
 def machine_records(count: int = 600, *, topic: str = "machines") -> list[Record]:
-    """Return a reading a second of 20 machines in turn, keyed by machine, on 4 partitions; by partition and offset.
+    """Return one reading per second of 20 machines in turn, on 4 partitions, sorted by partition and offset.
 
-    Two of the readings together tell a failure, neither alone. ``load`` is missing at times, ``price`` a number as
-    text, ``firmware`` always the same.
+    The key is the machine. A failure shows in temperature and pressure together, but in neither alone. ``load`` is
+    sometimes missing, ``price`` is a number as text, and ``firmware`` is constant.
     """
     source = random.Random(3)
     offsets = [0] * 4
@@ -51,8 +51,8 @@ def machine_records(count: int = 600, *, topic: str = "machines") -> list[Record
 
 
 def send_readings(bootstrap_servers: str, topic: str, count: int) -> None:
-    """Write readings to a new topic of 4 partitions, as somebody's own program does."""
-    # Kept until it has answered: without it the request ends.
+    """Write readings to a new topic of 4 partitions, as a user's own program does."""
+    # The client must live until it has the answer, because the request ends with it.
     admin = AdminClient({"bootstrap.servers": bootstrap_servers})
     admin.create_topics([NewTopic(topic, 4)])[topic].result(60)
     producer = ordered_producer(bootstrap_servers)

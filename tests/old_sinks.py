@@ -1,4 +1,4 @@
-"""OldSink: what the sinks of 2020 to 2026 do on the wire, through the client that they use."""
+"""OldSink: the wire behaviour of the sinks of 2020 to 2026, through the client that they use."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Array = npt.NDArray[Any]
 
 
 class OldSink:
-    """What the sinks of 2020-2026 do on the wire, through kafka-python: unchecked sends, ranges by end offsets."""
+    """Behaves like the sinks of 2020-2026 on the wire: unchecked sends through kafka-python, ranges by end offsets."""
 
     def __init__(
         self, bootstrap_servers: str, topic: str, deployment_id: int | str, control_topic: str = "control"
@@ -26,7 +26,7 @@ class OldSink:
 
     @property
     def key(self) -> bytes:
-        """The deployment as they write it: one byte, or a text as it is."""
+        """The deployment's number in their encoding: one byte, or a text unchanged."""
         number = self.deployment_id
         return number.encode() if isinstance(number, str) else bytes([number])
 

@@ -1,4 +1,4 @@
-"""Platform: a whole platform of a test's own, run and spoken to by the command line and the SDK like anybody else's."""
+"""Platform: a test's own complete platform, used through the command line and the SDK as by any user."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from kafkaml.sdk.types import Inference
 
 __all__ = ["ENTERABLE_CLUSTER", "Platform"]
 
-# An address inside, which platforms of tests allow as another cluster's, where nothing listens.
+# The address of another cluster that platforms of tests are allowed to enter. Nothing listens there.
 ENTERABLE_CLUSTER = "127.0.0.1:1"
 
 
 class Platform:
-    """Started by ``kafka-ml up --detach`` on free ports; ``down`` ends it. A context manager that does both."""
+    """A platform started by ``kafka-ml up --detach`` on free ports, ended by ``down``. A context manager."""
 
     def __init__(
         self,
@@ -35,14 +35,14 @@ class Platform:
     ) -> None:
         self.state = StateDir(folder / "state")
         self._frameworks = frameworks
-        # Further settings, for the platform and for the command line.
+        # Further settings for the platform and for the command line.
         self._env = dict(env or {})
 
     def __enter__(self) -> Self:
         try:
             self.up()
         except BaseException:
-            # Slow components may come yet, and nobody would end them.
+            # Components may still be starting, and nothing else would end them.
             self.__exit__()
             raise
         return self
@@ -53,7 +53,7 @@ class Platform:
 
     @property
     def status(self) -> PlatformStatus:
-        """What the supervisor says now."""
+        """The present status from the supervisor."""
         status = self.state.read_status()
         assert status is not None
         return status
@@ -74,7 +74,7 @@ class Platform:
         return {**os.environ, **self._env, "KML_STATE_DIR": str(self.state.root), "COLUMNS": "160", "NO_COLOR": "1"}
 
     def pid_of(self, component: str) -> int:
-        """The process id of a component that runs."""
+        """The process id of a running component."""
         pid = next(
             component_status.pid for component_status in self.status.components if component_status.name == component
         )
@@ -82,19 +82,19 @@ class Platform:
         return pid
 
     def up(self, *arguments: str) -> None:
-        """Start it, and return when all components are ready."""
+        """Start the platform, and return when all components are ready."""
         frameworks = ["--frameworks", ",".join(self._frameworks)]
         ports = [] if {"--port", "--bootstrap-servers"} & set(arguments) else ["--port", "0", "--broker-port", "0"]
         where = ("--state-dir", str(self.state.root))
         allowed = {"KML_ALLOWED_CLUSTERS": ENTERABLE_CLUSTER}
-        # As JSON, because the login link that people get takes another import of Django.
+        # The output is JSON, because the login link for people costs another import of Django.
         done = self.cli("up", "--detach", "--json", *where, *ports, *frameworks, *arguments, env=allowed)
         assert done.returncode == 0, done.stdout + done.stderr
-        # The one of an earlier start may know another port.
+        # A client from an earlier start may have another port.
         self._forget_client()
 
     def restart(self) -> None:
-        """End it in order and start it again, on other ports."""
+        """Stop the platform in order, and start it again on other ports."""
         done = self.cli("down")
         assert done.returncode == 0, done.stdout + done.stderr
         self.up()
@@ -105,9 +105,7 @@ class Platform:
 
     @contextmanager
     def stopping_inferences(self) -> Iterator[None]:
-        """Stop at the end what was not served at the beginning, because replicas use the machine until the platform
-        ends.
-        """
+        """Stop at the end all inferences started in the block, because their replicas load the machine."""
         before = {inference.id for inference in self._served()}
         yield
         for inference in self._served():
@@ -131,7 +129,7 @@ class Platform:
         )
 
     def json(self, *arguments: str) -> object:
-        """Run a command with ``--json`` that must succeed, and return what it printed."""
+        """Run a command with ``--json`` that must succeed, and return its parsed output."""
         done = self.cli(*arguments, "--json")
         assert done.returncode == 0, done.stderr
         return orjson.loads(done.stdout)

@@ -1,7 +1,7 @@
-"""The *restricted* profile of the Pod Security Standards, read over pods without a cluster.
+"""The *restricted* profile of the Pod Security Standards, checked on pods without a cluster.
 
-``restricted_violations`` says what an API server would refuse in a namespace that enforces the profile (Kubernetes
-1.36); ``hardening_violations`` what Kafka-ML asks of its own pods beyond it. Both take a pod or a pod template.
+``restricted_violations`` returns what an API server would refuse in a namespace that enforces the profile (Kubernetes
+1.36). ``hardening_violations`` returns what Kafka-ML also asks of its own pods. Both take a pod or a pod template.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def containers(pod: Object) -> Iterator[Object]:
 
 
 def restricted_violations(pod: Object) -> list[str]:
-    """Return what the profile refuses about a pod or pod template, each as ``where: got, expected``."""
+    """Return the violations of the profile in a pod or pod template, each as ``where: got, expected``."""
     found = [*_pod_violations(pod)]
     defaults = pod["spec"].get("securityContext") or {}
     for container in containers(pod):
@@ -158,7 +158,7 @@ def _host_violations(where: str, handler: Object) -> Iterator[str]:
 
 
 def _shared_violations(security: Object) -> Iterator[str]:
-    """What the profile asks of a pod's and of a container's security context alike."""
+    """Check the fields that the profile requires in the security context of pods and of containers."""
     if (security.get("windowsOptions") or {}).get("hostProcess"):
         yield "securityContext.windowsOptions.hostProcess: got true, expected false or nothing"
     selinux = security.get("seLinuxOptions") or {}

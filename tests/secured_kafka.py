@@ -1,4 +1,4 @@
-"""SecuredKafka: a Kafka as companies run it. Three nodes, TLS, users with passwords (SCRAM), and rights (ACLs)."""
+"""SecuredKafka: a Kafka as in a company. Three nodes, TLS, users with passwords (SCRAM), and rights (ACLs)."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from tests.conftest import TestBroker
 
 __all__ = ["Rights", "SecuredKafka"]
 
-# Operations by kind of resource and name; a name that ends with * stands for all that begin so.
+# Operations by kind of resource and name. A name that ends with * stands for all names with that prefix.
 Rights = Mapping[tuple[str, str], tuple[str, ...]]
 
-# People's clients come by the listener ALSO. The nodes, and the tests' own administration, come by the plain one.
+# Clients connect through the listener ALSO. The nodes and the tests' own administration use the plain listener.
 _SECURITY = """\
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,ALSO:SASL_SSL
 sasl.enabled.mechanisms=SCRAM-SHA-512
@@ -50,7 +50,7 @@ auto.create.topics.enable=false
 
 
 class _Node(TestBroker):
-    """One node with a listener for clients that asks who they are; the first one is the controller as well."""
+    """A node with a listener that authenticates clients. The first node is the controller as well."""
 
     __test__ = False
 
@@ -64,14 +64,14 @@ class _Node(TestBroker):
 
     @property
     def address(self) -> str:
-        """Where clients reach this node."""
+        """The address of this node for clients."""
         return f"{LOOPBACK}:{self._also_port}"
 
     def _settings_text(self, also: str) -> str:
         text = super()._settings_text(also) + _SECURITY.format(keystore=self._keystore)
         if self._first is None:
             return text
-        # The last line on a setting is the one that counts.
+        # The last line of a setting counts, so these lines override earlier ones.
         listeners = f"PLAINTEXT://{self.bootstrap_servers}{also}"
         controller = f"{LOOPBACK}:{self._first._controller_port}"
         return text + (
@@ -89,7 +89,7 @@ class _Node(TestBroker):
 
 
 class SecuredKafka:
-    """A context manager that runs ``nodes`` brokers, each of which shows ``certificate`` to clients."""
+    """A context manager that runs ``nodes`` brokers, which show ``certificate`` to clients."""
 
     def __init__(self, folder: Path, certificate: Certificate, *, nodes: int = 3) -> None:
         self._certificate = certificate
@@ -110,7 +110,7 @@ class SecuredKafka:
         return AdminClient({"bootstrap.servers": self.nodes[0].bootstrap_servers})
 
     def add_user(self, name: str, password: str, rights: Rights) -> KafkaSettings:
-        """Make a user with a password and rights; return how it connects."""
+        """Make a user with a password and rights; return the settings of a connection as this user."""
         info = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
         change = UserScramCredentialUpsertion(name, info, password.encode())
         for future in self._admin.alter_user_scram_credentials([change]).values():

@@ -14,13 +14,15 @@ T = TypeVar("T")
 
 
 def soaking() -> bool:
-    """Whether tests of faults do all that they can, for hours (``make soak``), and not what a quick look takes."""
+    """Whether tests of faults run for hours (``make soak``) instead of taking a quick look."""
     return os.environ.get("KML_TEST_SOAK") == "1"
 
 
 def is_over(process: psutil.Process) -> bool:
-    """Whether a process has ended. One that its new parent has not reaped yet has: whether that happens does not
-    matter, and on some machines the first process never does.
+    """Whether a process has ended, reaped or not.
+
+    A process that its new parent has not reaped counts as ended. Whether it is reaped does not matter, and on some
+    machines the first process never reaps.
     """
     try:
         return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
@@ -29,7 +31,7 @@ def is_over(process: psutil.Process) -> bool:
 
 
 def has_ended(pid: int) -> bool:
-    """Whether no process of this number is there, or only what nobody has reaped yet."""
+    """Whether there is no process with this number, or only one that nobody has reaped yet."""
     try:
         return is_over(psutil.Process(pid))
     except psutil.NoSuchProcess:
@@ -39,13 +41,13 @@ def has_ended(pid: int) -> bool:
 def ordered_producer(bootstrap_servers: str, **settings: object) -> Producer:
     """A client that writes to each partition in the order of the calls; ``settings`` use ``_`` for ``.``.
 
-    A plain one does not. Where a broker does not know a new topic yet, the first batch is sent again after the second.
+    A plain client may not: when a broker does not know a new topic yet, the first batch is repeated after the second.
     """
     names = {key.replace("_", "."): value for key, value in settings.items()}
     return Producer({"bootstrap.servers": bootstrap_servers, "enable.idempotence": True} | names)
 
 
-# The longest pause of ``eventually`` after a predicate that took long itself.
+# The longest pause of ``eventually`` after a slow predicate.
 _LONGEST_PAUSE_SECONDS = 1.0
 
 
@@ -60,10 +62,10 @@ def eventually(
 ) -> T:
     """Call ``predicate`` until it returns something true, and return that; AssertionError after the time limit.
 
-    A pause is at least three times as long as the predicate took, because asking the platform without a rest keeps it
-    from the work that is waited for. Not so where ``eager`` asks for a moment that passes. The predicate is called once
-    more after the limit, because a busy machine may have held this process up since the last call. Exceptions of the
-    types in ``ignoring`` count as "not yet"; the last one is the failure's cause.
+    A pause is at least three times as long as the predicate took, because constant requests keep the platform from its
+    work. ``eager`` makes pauses short, to catch a passing moment. The predicate is called once more after the limit,
+    because a busy machine may have held this process up since the last call. Exceptions of the types in ``ignoring``
+    count as "not yet"; the last one becomes the failure's cause.
     """
     deadline = time.monotonic() + timeout_seconds
     while True:

@@ -1,4 +1,4 @@
-"""The documentation: links that lead somewhere, commands that exist, blocks of which is known whether they are run."""
+"""The documentation: links lead somewhere, commands exist, and each block is known to be run or exempt."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.docs import test_node_red as node_red
 from tests.docs.running import commands_of
 from tests.docs.test_pages import BY_HAND, DEMO, IN_THE_CHECKOUT, ON_ONE_PLATFORM
 
-# What people read in the repository; the site has all but README.md, whose place its first page takes.
+# The pages that people read in the repository. The site has all of them but README.md, which its first page replaces.
 TEXTS = sorted({*(name for name in pages() if name.endswith(".md")), "README.md"})
 
 
@@ -110,9 +110,9 @@ def test_the_reference_has_every_command_route_class_and_score() -> None:
         assert word in page
 
 
-# Pages of lessons, whose programs and commands have tests of their own.
+# Pages of lessons. Their programs and commands have tests of their own.
 LESSONS = ("docs/seminar/", "examples/")
-# What a page needs no test for: programs and documents that are looked at, not typed.
+# Languages of blocks that need no test: programs and documents to look at, not to type.
 READ = ("json", "yaml", "python", "text", "toml", "ts", "mermaid")
 
 
@@ -172,7 +172,7 @@ def test_what_is_recorded_is_compared_without_its_figures() -> None:
 
 
 def typed(name: str) -> Iterator[tuple[str, str]]:
-    """Each ``kafka-ml`` command of a page: where it is, and what is typed after the program's name."""
+    """Yield each ``kafka-ml`` command of a page: where it is, and the text that is typed after the program's name."""
     for block in blocks(text_of(name)):
         if block.language in READ or (block.mark is not None and block.mark.kind == "output"):
             continue
@@ -186,7 +186,7 @@ def typed(name: str) -> Iterator[tuple[str, str]]:
 
 
 def parse(words: list[str]) -> None:
-    """Read a command as the program does, without running it; raises what it would say."""
+    """Parse a command as the program does, without running it; raises the program's own error."""
     group = command = command_tree()
     context = group.context_class(group, info_name="kafka-ml")
     while subs := getattr(command, "commands", {}):
@@ -195,7 +195,7 @@ def parse(words: list[str]) -> None:
         command, above = subs[name], context
         context = command.context_class(command, info_name=name, parent=above)
         if not words:
-            # A command or a noun is named, not typed.
+            # The page only names a group of commands here; nobody types it.
             return
     options = {spelling for option in command.params for spelling in (*option.opts, *option.secondary_opts)} | {
         "--help",
@@ -212,9 +212,9 @@ def parse(words: list[str]) -> None:
 def test_commands_of_the_pages_are_taken_as_they_are_written() -> None:
     wrong, count = [], 0
     for name in TEXTS:
-        # The changelog only reports what was once so.
+        # The changelog is left out, because it describes commands as they once were.
         for where, text in typed(name) if name != "CHANGELOG.md" else ():
-            # Placeholders of numbers.
+            # Placeholders become numbers.
             plain = re.sub(r"\b(ID|N|STREAM|TOKEN-ID)\b", "1", text).replace("...", "")
             count += 1
             try:
@@ -232,7 +232,7 @@ def test_promises_of_security_name_tests_that_are_there() -> None:
 
 
 def rows(name: str, heading: str) -> list[list[str]]:
-    """The cells of the table below a heading."""
+    """Return the cells of the table below a heading."""
     section = text_of(name).partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     lines = [line for line in section.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]

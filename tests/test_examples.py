@@ -1,4 +1,4 @@
-"""What the examples show on a terminal, and what they are made of."""
+"""The examples: their output on a terminal, and the modules that they use."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from kafkaml.records import ListBatch, Record
 from kafkaml.wire.contract import Contract
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
-# What people get from us and from elsewhere; an example that needs more shows that something public is missing.
+# The public modules that examples may import. An example that needs more shows that something public is missing.
 PUBLIC = (
     "kafkaml.sdk",
     "kafkaml.sdk.types",
@@ -50,7 +50,7 @@ PUBLIC = (
     "datasources.avro_sink",
     "examples",
 )
-# Kafka's own client is what people's own programs have.
+# Packages that examples may import. Kafka's own client is among them, because users' own programs have it.
 LIBRARIES = ("numpy", "rich", "sklearn", "psutil", "confluent_kafka", "PIL", "h5py", "matplotlib")
 
 
@@ -78,7 +78,7 @@ def imports_of(path: Path) -> set[str]:
     return found
 
 
-# Models' code is as it is pasted into the form, and imports nothing.
+# Code of models is left out, because it is pasted into the form and has no imports.
 PROGRAMS = sorted(path for path in EXAMPLES.rglob("*.py") if not path.name.startswith("model_"))
 
 
@@ -113,14 +113,14 @@ NOTEBOOKS = sorted(EXAMPLES.rglob("*.ipynb"))
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: str(path.relative_to(EXAMPLES)))
 def test_notebooks_take_what_there_is_and_hold_no_output(path: Path) -> None:
-    """They are run by tests/test_seminar.py, and all of them by ``make docs-test``."""
+    """The seminar's programs are run by tests/test_seminar.py and by ``make docs-test``."""
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     assert "".join(cells[0]["source"]).startswith("# ")
     assert all(not cell.get("outputs") for cell in cells)
     code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
     imported = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.ImportFrom)]
     for node in imported:
-        # It needs Matplotlib, which is with the notebooks.
+        # The module is left out, because its Matplotlib is installed only with the notebooks.
         if node.module and node.module.startswith(("examples", "kafkaml")) and node.module != "examples.drawing":
             module = importlib.import_module(node.module)
             assert [name.name for name in node.names if not hasattr(module, name.name)] == []
@@ -190,7 +190,7 @@ def test_eurosat_is_read_from_its_archive(tmp_path: Path) -> None:
 
 def test_cifar10_is_read_from_its_archive(tmp_path: Path) -> None:
     def add(file: tarfile.TarFile, name: str, label: int) -> None:
-        # Two pictures whose pixels are red 1, green 2, blue 3, but for the first of the second row: red 9.
+        # Two pictures with the pixels red 1, green 2, blue 3, except that the first pixel of the second row has red 9.
         picture = np.repeat(np.uint8([1, 2, 3]), 32 * 32)
         picture[32] = 9
         records = np.tile(np.concatenate([np.uint8([label]), picture]), 2).tobytes()
@@ -218,7 +218,7 @@ def test_so2sat_is_read_from_a_file_of_it(tmp_path: Path) -> None:
         file["sen2"], file["label"] = bands, np.eye(17)[np.arange(40) % 17]
     samples = so2sat_data.read_file(tmp_path / "validation.h5", count=18)
     assert (len(samples.labels), len(samples.held_out_labels)) == (19, 2)
-    # Red is bright, blue half as bright as can be.
+    # The red band is at full brightness, the blue one at half.
     assert samples.features[0, 0, 0].tolist() == [255, 0, 127]
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["images"] = np.zeros(3)
@@ -258,13 +258,13 @@ def test_generated_data_are_as_hard_as_the_real_ones() -> None:
     rows = no2_data.generated(20_000)
     numbers, nitrate = np.c_[np.ones(len(rows)), rows[:, :4]], rows[:, 4]
     fit = numbers @ np.linalg.lstsq(numbers, nitrate, rcond=None)[0]
-    # Of the real ones a straight line explains a tenth, and is 6 % better than the median.
+    # On the real data a straight line explains a tenth of the variance, and is 6 % better than the median.
     assert 0.05 < 1 - ((fit - nitrate) ** 2).mean() / nitrate.var() < 0.13
     assert 0.93 < np.abs(fit - nitrate).mean() / np.abs(np.median(nitrate) - nitrate).mean() < 0.99
     people, ill, _, real = hcopd_data.generated()
     assert (len(ill), int(ill.sum()), real) == (239, 79, False)
     assert people[:, 0].sum() == 58 + 54
-    # The rule that is right for 94 % of the real ones.
+    # On the real data this rule is right for 94 %.
     assert 0.9 < ((people[:, 1] >= 65) == ill).mean() < 0.98
 
 
@@ -295,5 +295,5 @@ def test_aircraft_that_land_come_down_to_the_airport() -> None:
     arrangement = compiled.arrange(rows, seed=1, validation_rate=0.1, test_rate=0.2)
     learnt = compiled.learn(rows, arrangement)
     assert compiled.input_shapes(learnt) == {"": (7,)}
-    # What the program that reads the answers counts on.
+    # The program that reads the answers relies on this order of classes.
     assert learnt.classes == ("goes elsewhere", "lands at Malaga")

@@ -1,4 +1,4 @@
-"""Figures of ``make bench``: what is written of them, and when one counts as worse."""
+"""The figures of ``make bench``: how they are written down, and when one counts as worse."""
 
 from __future__ import annotations
 

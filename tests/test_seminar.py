@@ -1,4 +1,4 @@
-"""The seminar's programs on a real broker, as its pages use them; its notebooks; the page of its first part."""
+"""The seminar: its programs on a real broker as its pages use them, its notebooks, and the page of its first part."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NOTEBOOKS = sorted((PROGRAMS / "notebooks").glob("*.ipynb"))
 
 
 def run(broker: TestBroker, program: str, *arguments: str, crashes: bool = False) -> list[str]:
-    """The lines that a program prints."""
+    """Return the lines that a program prints."""
     done = subprocess.run(
         [sys.executable, str(PROGRAMS / program), *arguments, "--bootstrap-servers", broker.bootstrap_servers],
         capture_output=True,
@@ -80,7 +80,7 @@ def test_a_crash_in_a_transaction_repeats_nothing(broker: TestBroker, readings: 
         return int(found[1]), int(found[2])
 
     run(broker, "create_topic.py", "alarms", "--partitions", "1")
-    # Each reading is an alarm, so that the third transaction has some.
+    # With this threshold each reading is an alarm, so that the third transaction has some.
     alarms = ("alarms.py", readings, "alarms", "--above", "-100", "--idle", "1")
     run(broker, *alarms, "--crash-after", "3", crashes=True)
     assert counted() == (20, 20)
@@ -97,7 +97,7 @@ def test_notebooks_run_from_the_first_cell_to_the_last() -> None:
         code = [
             "".join(cell["source"])
             for cell in cells
-            # What is drawn needs JupyterLab's environment: make docs-test runs that too.
+            # Plots are left out, because they need JupyterLab's environment; make docs-test runs them.
             if cell["cell_type"] == "code" and "plot" not in cell["metadata"].get("tags", ())
         ]
         assert all(not cell.get("outputs") for cell in cells), f"{path.name} is committed without what it printed"
@@ -106,7 +106,7 @@ def test_notebooks_run_from_the_first_cell_to_the_last() -> None:
         assert few != "\n".join(code)
         programs.append(f"exec(compile({few!r}, {path.name!r}, 'exec'), {{}})")
     assert len(programs) == 3
-    # One process for all, because the frameworks take long to start.
+    # One process runs all notebooks, because the frameworks take long to start.
     done = subprocess.run(
         [sys.executable, "-c", "\n".join(programs)],
         cwd=PROGRAMS / "notebooks",
@@ -156,7 +156,7 @@ def redis_port() -> Iterator[int]:
 
 @pytest.fixture
 def page(redis_port: int) -> Iterator[Mapping[str, str]]:
-    """Addresses of the page with its database, and of one whose database is unavailable."""
+    """Yield the addresses of the page with its database, and of one whose database is unavailable."""
     ports = {"with": free_port(), "without": free_port()}
     redis = {"with": redis_port, "without": free_port()}
     programs = [

@@ -1,7 +1,7 @@
-"""Workers forked from a process that has imported what they need: none pays for the imports, most of a second.
+"""Forks workers from a process with imported packages, which saves each worker most of a second.
 
-The process (``python -m tests.warm_workers``) uses what the launchers' own does, ``backend.launchers.worker_server``,
-without their keepers and job folders. Each process of tests has one of its own, from when it first starts a worker.
+The process (``python -m tests.warm_workers``) uses the launchers' own ``backend.launchers.worker_server``, without
+their keepers and job folders. Each process of tests has one of its own, from when it first starts a worker.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ _PACKAGES = ("kafka_control_logger", "model_inference", "model_training")
 
 
 class WarmWorker:
-    """A process that is ``python -m module``; used like the ``subprocess.Popen`` that a cold start returns.
+    """A process that runs ``python -m module``; used like the ``subprocess.Popen`` of a cold start.
 
-    What it prints goes to the file ``output``, or can be read from ``stdout``. ``forker`` is what it is forked from,
-    where that is not one of the workers' own.
+    Its output goes to the file ``output``, or can be read from ``stdout``. ``forker`` is the process to fork from,
+    unless it is the workers' own.
     """
 
     def __init__(
@@ -57,19 +57,19 @@ class WarmWorker:
             os.close(writable)
 
     def poll(self) -> int | None:
-        """Return the exit status, or minus the signal, or None while it runs."""
+        """Return the exit status (minus the signal), or None while the process runs."""
         if self.returncode is None:
             self.returncode = self._forker.ask({"status": self.pid})
         return self.returncode
 
     def wait(self, timeout: float = 60) -> int:
-        """Wait for its end; AssertionError when that takes longer than ``timeout`` seconds."""
+        """Wait for the process to end; AssertionError when that takes longer than ``timeout`` seconds."""
         eventually(lambda: self.poll() is not None, timeout, what=f"worker {self.pid} to end")
         assert self.returncode is not None
         return self.returncode
 
     def communicate(self, timeout: float = 60) -> tuple[str, None]:
-        """Wait for its end and return what it printed that was not read yet."""
+        """Wait for the process to end, and return the output that was not read yet."""
         assert self.stdout
         deadline = time.monotonic() + timeout
         parts: list[bytes] = []
@@ -83,7 +83,7 @@ class WarmWorker:
         return b"".join(parts).decode(errors="replace"), None
 
     def send_signal(self, number: signal.Signals) -> None:
-        """Send it a signal, unless it has ended."""
+        """Send a signal to the process, unless it has ended."""
         if self.poll() is None:
             os.kill(self.pid, number)
 
@@ -95,9 +95,9 @@ class WarmWorker:
 
 
 class Forker:
-    """A process that forks others: ``python -m module DESCRIPTOR PACKAGE...``, asked one question after the other.
+    """A process that forks others: ``python -m module DESCRIPTOR PACKAGE...``. It answers one question at a time.
 
-    First it says that it has imported all; then each answer is a line of JSON.
+    First it reports that it has imported all packages. Each answer is a line of JSON.
     """
 
     def __init__(self, module: str, *packages: str, env: Mapping[str, str]) -> None:
@@ -116,7 +116,7 @@ class Forker:
         assert not missing, missing
 
     def ask(self, question: Mapping[str, Any], *, descriptor: int | None = None) -> Any:
-        """Send a question and, with it, a descriptor; return the answer."""
+        """Send a question together with a descriptor; return the answer."""
         with self._lock:
             line = orjson.dumps(question) + b"\n"
             socket.send_fds(self._connection, [line], [] if descriptor is None else [descriptor])
@@ -125,14 +125,14 @@ class Forker:
         return orjson.loads(answer)
 
     def close(self) -> None:
-        """End it; what it forked goes on."""
+        """End this process; those that it forked continue."""
         self._connection.close()
         self._process.wait()
 
 
 @cache
 def forker_of(*packages: str) -> Forker:
-    """Return the process that has imported the packages, started when it is first asked for."""
+    """Return the process that has imported the packages. The first call starts it."""
     forker = Forker("tests.warm_workers", *packages, env=worker_base_environment())
     atexit.register(forker.close)
     return forker
@@ -143,7 +143,10 @@ def _workers() -> Forker:
 
 
 def _serve(connection: socket.socket) -> WorkerCommand | None:
-    """Fork and tell of the forked; returns a command in each worker, and None in the server when nobody asks."""
+    """Fork on request and report the children.
+
+    Returns a command in each child, and None in the server when its connection is closed.
+    """
     while True:
         line, descriptors = receive_request(connection)
         if not line:
@@ -170,7 +173,7 @@ def _main() -> None:
     connection.sendall(orjson.dumps(warm_up(sys.argv[2:])) + b"\n")
     command = _serve(connection)
     if command is None:
-        # Nothing to put away; a tidy end of everything that was imported would take a while.
+        # The process exits at once: it holds nothing, and a tidy end of all imported packages would take a while.
         os._exit(0)
     become(command)
 

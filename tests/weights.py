@@ -1,4 +1,4 @@
-"""What is in a file of weights, to be compared."""
+"""Reads files of weights, to compare their contents."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["weights_in"]
 
 
 def weights_in(content: bytes, name: str) -> list[bytes]:
-    """Return the arrays of the file ``name``: the file itself may hold times."""
+    """Return the arrays of the file ``name``, because the file itself may hold times."""
     if name.endswith(".safetensors"):
         return [content]
     found: list[bytes] = []

@@ -16,7 +16,7 @@ _PAUSE_SECONDS = 10.0
 
 
 def run(client: Client, effort: Effort) -> Sequence[Score]:
-    """Send the images in three parts with pauses. Each part is a window, on which models are tested and then learn."""
+    """Send the images in three parts with pauses. Each is a window, on which models are tested and then learn."""
     heading("MNIST_online: what it learns from")
     samples = load(offline=effort.offline, count=300 if effort.quick else None)
     console.print(f"  {samples.what}", markup=False)

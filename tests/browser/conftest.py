@@ -16,8 +16,8 @@ from tests.machines import send_readings
 from tests.platform import Platform
 
 
-# Playwright's event loop runs in this thread until it is closed, and other tests' loops and databases refuse to work in
-# such a thread: so the browser is of this package, not of the run.
+# Playwright's event loop runs in this thread until the browser is closed. Event loops and databases of other tests
+# refuse to work in such a thread, so the browser lasts only for this package.
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """A browser for the tests of this package."""
@@ -35,12 +35,12 @@ def populated(platform: Platform) -> Iterator[Platform]:
 
 @pytest.fixture(scope="package")
 def demo(populated: Platform) -> Demo:
-    """What the demo made there."""
+    """The objects that the demo made on the platform."""
     return Demo.on(populated.client)
 
 
 def populate(platform: Platform) -> None:
-    """Run the demo on ``platform``, and make a data set of readings there."""
+    """Run the demo on ``platform``, and make a data set of readings."""
     done = subprocess.run(
         [sys.executable, "-m", "examples.digits"],
         capture_output=True,
@@ -58,14 +58,14 @@ def populate(platform: Platform) -> None:
 
 @pytest.fixture(scope="package")
 def cookies(browser: Browser, platform: Platform) -> StorageState:
-    """What the owner's browser keeps after a one-time link."""
+    """The browser state (cookies) of the owner after a one-time link."""
     with signed_in(browser, platform) as session:
         return session.context.storage_state()
 
 
 @pytest.fixture
 def session(browser: Browser, populated: Platform, cookies: StorageState) -> Iterator[Session]:
-    """The owner's session; the test fails when a page complained."""
+    """The owner's session. The test fails when a page complained."""
     with signed_in(browser, populated, storage_state=cookies) as session:
         yield session
         assert session.findings.lines == []

@@ -1,4 +1,4 @@
-"""The script in a copy of what it needs, with programs that note how they are called and a cluster that is a folder."""
+"""The script in a copy of its files, with programs that record their calls, and a folder as the cluster."""
 
 from __future__ import annotations
 
@@ -19,19 +19,20 @@ _PROGRAMS = ("docker", "podman", "buildah", "kubectl", "kind", "minikube", "k3d"
 
 @dataclass(frozen=True)
 class Run:
-    """What one run of the script said and did."""
+    """The exit status, output and calls of one run of the script."""
 
     status: int
     text: str
     calls: Sequence[str]
 
     def called(self, start: str) -> list[str]:
-        """The calls that begin so, in their order."""
+        """The calls that begin with these words, in order."""
         return [call for call in self.calls if call.startswith(start)]
 
     def changes(self) -> list[str]:
-        """The calls that alter an image, a registry or a cluster; without those that only read, and without the options
-        that name the cluster.
+        """The calls that change an image, a registry or a cluster.
+
+        Calls that only read are left out, and so are the options that name the cluster.
         """
         return [call for call in self.calls if call.split()[1] in _CHANGING or _verb(call) in _CHANGING]
 
@@ -48,14 +49,14 @@ def _verb(call: str) -> str:
 
 @dataclass(frozen=True)
 class Script:
-    """Runs the script; ``state`` outlives one run, as a cluster does."""
+    """Runs the script; ``state`` outlives a run, as a cluster does."""
 
     folder: Path
     state: Path
     environment: dict[str, str] = field(default_factory=dict)
 
     def __call__(self, *arguments: str, stdin: str = "", **environment: str) -> Run:
-        """Run it with ``arguments``; keywords are further variables of its environment."""
+        """Run the script with ``arguments``; keywords are further environment variables."""
         calls = self.state / "calls"
         calls.write_text("")
         done = subprocess.run(
@@ -79,19 +80,19 @@ class Script:
 
 @pytest.fixture(scope="session")
 def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What kustomizations came to, by their hash."""
+    """The rendered kustomizations by their hash, computed once."""
     return tmp_path_factory.mktemp("rendered")
 
 
 @pytest.fixture
 def script(tmp_path: Path, rendered: Path) -> Script:
-    """The script, an engine that works, and a cluster of kind that has nothing of Kafka-ML."""
+    """The script with a working engine and a kind cluster without Kafka-ML."""
     return _script(tmp_path, rendered)
 
 
 @pytest.fixture(scope="session")
 def installation(tmp_path_factory: pytest.TempPathFactory, rendered: Path) -> Path:
-    """The folder of a script that has installed Kafka-ML: to be copied, not to be used."""
+    """The folder of a script that has installed Kafka-ML. Tests copy it and leave it unchanged."""
     folder = tmp_path_factory.mktemp("installation")
     done = _script(folder, rendered)("--install")
     assert done.status == 0, done.text

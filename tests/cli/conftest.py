@@ -1,4 +1,4 @@
-"""What all tests of the command line have in common."""
+"""A fixture for all tests of the command line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kafka_ml_cli.output import console
 
 @pytest.fixture(autouse=True)
 def _console_of_its_own() -> Iterator[None]:
-    """The console is made once in a process, as wide as the environment said then: so tests get a new one each time."""
+    """Each test gets a new console, because a console keeps the width that the environment set when it was made."""
     console.cache_clear()
     yield
     console.cache_clear()

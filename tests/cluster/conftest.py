@@ -23,12 +23,12 @@ _PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-schedule
 _USE_EXISTING = os.environ.get("KML_TEST_CLUSTER") == "existing"
 
 
-# Scoped to this package, because its threads and connections would show in what later tests count.
+# The cluster lasts only for this package, because later tests count threads and connections.
 @pytest.fixture(scope="package")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A cluster for the tests of this package. With ``KML_TEST_CLUSTER=existing`` it is the one that KUBECONFIG names.
 
-    Otherwise a control plane of its own, on free ports of the loopback address, that ends with them.
+    Otherwise it is a control plane of its own on free ports of the loopback address, which ends with the tests.
     """
     folder = tmp_path_factory.mktemp("cluster")
     if _USE_EXISTING:
@@ -44,20 +44,20 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         kubectl = binaries / "kubectl"
         yield Cluster(control_plane.kubeconfig, kubectl=kubectl, folder=folder, control_plane=control_plane)
     finally:
-        # Nobody needs what they would save.
+        # The programs are killed at once, because nobody needs the data that they would save.
         programs.end(grace_seconds=0)
 
 
 @pytest.fixture(scope="package")
 def node(cluster: Cluster) -> Iterator[FakeNode]:
-    """A node that pods are bound to when they ask for it."""
+    """A node for pods that ask for it."""
     with FakeNode(cluster, f"kml-test-{uuid.uuid4().hex[:8]}") as registered:
         yield registered
 
 
 @pytest.fixture(scope="package")
 def installation(cluster: Cluster) -> Installation:
-    """Namespaces, service accounts and roles as ``k8s/base`` has them; nothing of the platform runs."""
+    """Namespaces, service accounts and roles of ``k8s/base``. No part of the platform runs."""
     made = Installation(cluster)
     made.apply(("Namespace", "ServiceAccount", "Role", "RoleBinding"))
     return made
@@ -65,7 +65,7 @@ def installation(cluster: Cluster) -> Installation:
 
 @pytest.fixture(scope="package")
 def pods_here(installation: Installation, node: FakeNode) -> KubernetesSettings:
-    """Settings with which work comes to the installation's namespace for jobs, and its pods to ``node``."""
+    """Settings that put work into the installation's namespace for jobs, and its pods on ``node``."""
     tolerations = (Toleration.model_validate(node.toleration),)
     return KubernetesSettings(namespace=installation.jobs, node_selector=node.selector, tolerations=tolerations)
 

@@ -26,7 +26,7 @@ WORKERS = Path(__file__).parent / "workers"
 
 
 def _environment(state: Path) -> dict[str, str]:
-    """What all processes of a platform have."""
+    """The environment of all processes of a platform."""
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(state),
@@ -36,7 +36,7 @@ def _environment(state: Path) -> dict[str, str]:
 
 
 class Controller:
-    """A controller's process, as ``subprocess.Popen`` has one; its parent is the database process."""
+    """A controller's process, like a ``subprocess.Popen``. Its parent is the database process."""
 
     def __init__(self, platform: Platform, pid: int) -> None:
         self._platform = platform
@@ -54,7 +54,7 @@ class Controller:
         self.send_signal(signal.SIGTERM)
 
     def wait(self, timeout_seconds: float = 60) -> int:
-        """Wait until it has ended; returns the exit status, or less than 0: minus the signal."""
+        """Wait for the process to end; returns the exit status, or minus the signal."""
         eventually(self._has_ended, timeout_seconds, what=f"controller {self.pid} to end")
         assert self._status is not None
         return self._status
@@ -66,7 +66,7 @@ class Controller:
 
 
 class Platform:
-    """One state folder; controllers on it start and die. Calls like ``platform.add_training()`` reach its database."""
+    """A state folder on which controllers start and die. Calls like ``platform.add_training()`` reach its database."""
 
     def __init__(self, state: Path, forker: Forker, *, bootstrap_servers: str = "127.0.0.1:1") -> None:
         self.state = state
@@ -97,7 +97,7 @@ class Platform:
         return orjson.loads(answer)
 
     def controller(self, *options: str, fail: str = "", **env: str) -> Controller:
-        """Start a controller: a process that the database process forks, which saves it the import of Django."""
+        """Start a controller. The database process forks it, which saves the import of Django."""
         log = str(self.state / "controller.log")
         env = {**self.env, "KML_FAILPOINT": fail, **env}
         process = Controller(self, self._ask("fork_controller", options=options, env=env, log=log))
@@ -109,16 +109,16 @@ class Platform:
         eventually(lambda: f'"pid":{process.pid},' in self.lease(), 60)
 
     def gate(self, pk: int, verdict: str) -> None:
-        """Say what the attempts at a training are to do, which wait for it."""
+        """Decide what waiting and future attempts at a training do."""
         self._ask("decide", pk=pk, verdict=verdict)
 
     def starts(self) -> list[list[str]]:
-        """Return (time, process id, name, replica, single or twin) of every worker's start."""
+        """Return (time, process id, name, replica, single or twin) for each start of a worker."""
         path = self.state / "starts"
         return [line.split() for line in path.read_text().splitlines()] if path.exists() else []
 
     def jobs(self) -> list[str]:
-        """Return the names of the work that the launcher knows."""
+        """Return the names of all work known to the launcher."""
         return sorted(path.parent.name for path in (self.state / "jobs").glob("*/spec.json"))
 
     def log(self) -> str:
@@ -128,14 +128,14 @@ class Platform:
         for process in self._controllers:
             process.kill()
             process.wait()
-        # The database process ends when its last client is closed.
+        # The database process ends when its last client closes the connection.
         self._database.close()
         suspend_all(self.state / "jobs", timeout_seconds=3)
 
 
 @pytest.fixture(scope="session")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A state folder with an empty database, to be copied."""
+    """A state folder with an empty database, for copying."""
     state = tmp_path_factory.mktemp("migrated")
     subprocess.run(
         [sys.executable, "-m", "backend.manage", "migrate", "--verbosity", "0"],
@@ -148,7 +148,7 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def forker(migrated: Path) -> Iterator[Forker]:
-    """The process that platforms are forked from."""
+    """The process from which platforms are forked."""
     running = Forker("tests.controller.platform_process", env=_environment(migrated))
     yield running
     running.close()

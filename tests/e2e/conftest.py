@@ -1,4 +1,4 @@
-"""Fixtures: the platform installed by the script that its users run, in the cluster that KUBECONFIG names."""
+"""Fixtures: the platform in the cluster that KUBECONFIG names, installed by the script as users run it."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _INSTALL_SECONDS = 3600
 
 
 def build_kafka_ml(*arguments: str) -> str:
-    """Run the script as its user does; it must succeed. Returns what it said.
+    """Run the script as its user does; it must succeed. Returns its output.
 
-    ``E2E_BUILD_OPTIONS`` holds what depends on the machine: the engine, how images reach the nodes.
+    ``E2E_BUILD_OPTIONS`` holds the options for this machine: the engine, and how images reach the nodes.
     """
     options = shlex.split(os.environ.get("E2E_BUILD_OPTIONS", ""))
     began = time.monotonic()
@@ -44,7 +44,7 @@ def build_kafka_ml(*arguments: str) -> str:
 
 @pytest.fixture(scope="session")
 def kubectl() -> Kubectl:
-    """The cluster of these tests."""
+    """The cluster of the tests in this package."""
     if not os.environ.get("KUBECONFIG"):
         pytest.fail("KUBECONFIG names no cluster: `make cluster-e2e` brings one up; or name one of yours")
     return Kubectl()
@@ -52,26 +52,26 @@ def kubectl() -> Kubectl:
 
 @pytest.fixture(scope="session")
 def installed(kubectl: Kubectl) -> str:
-    """What the installation said."""
+    """The output of the installation."""
     return build_kafka_ml("--install", "--yes")
 
 
 @pytest.fixture(scope="session")
 def platform(installed: str, kubectl: Kubectl) -> Iterator[ClusterPlatform]:
-    """The installed platform, reached as README says."""
+    """The installed platform, reached as README describes."""
     with Forward("frontend", WEB_PORT, 80), Forward("kafka", BROKER_PORT, BROKER_PORT):
         yield ClusterPlatform(kubectl)
 
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """A browser; its event loop is closed with this package."""
+    """A browser whose event loop is closed at the end of this package."""
     with chromium() as running:
         yield running
 
 
 @pytest.fixture(scope="package")
 def cookies(browser: Browser, platform: ClusterPlatform) -> StorageState:
-    """What the administrator's browser keeps after a one-time link."""
+    """The browser state of the administrator after a one-time link."""
     with signed_in(browser, platform) as session:  # type: ignore[arg-type]
         return session.context.storage_state()

@@ -1,4 +1,4 @@
-"""What the tests of faults share."""
+"""A fixture that tests of faults share."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.fork_servers import running_fork_server
 
 @pytest.fixture
 def state_dir(tmp_path: Path) -> Iterator[Path]:
-    """A state folder with a warm fork server in it, so that replicas are back quickly."""
+    """A state folder with a warm fork server, so that replicas restart quickly."""
     (tmp_path / "run").mkdir()
     with running_fork_server(OwnRuntime.ONNX, "auto") as server:
         (tmp_path / "run" / "fork-onnx.sock").symlink_to(server.socket)

@@ -1,4 +1,4 @@
-"""What is served by the tests of one file on the shared platform is stopped at its end."""
+"""Stops, after each file, the inferences that its tests started on the shared platform."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the training tests share: data, streams in every format, models, and the worker as a real process."""
+"""Shared by the training tests: data, streams in every format, models, and the worker as a real process."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def _avro_label(label: int) -> bytes:
 
 @dataclass(frozen=True)
 class Encoding:
-    """How one format writes a sample and its label, and what the control message says of it."""
+    """How a format writes a sample and its label, and the part of the control message that describes it."""
 
     value: Callable[[Array], bytes]
     key: Callable[[Any], bytes]
@@ -125,7 +125,7 @@ def raw_encoding(features: Array, labels: Array) -> Encoding:
 
 
 def encodings(numbers: int) -> Mapping[InputFormat, Encoding]:
-    """Return how samples of ``size`` numbers are written in each format."""
+    """Return how each format writes samples of ``size`` numbers."""
     scheme = _avro_record("sample", [(name, "float") for name in _NAMES[:numbers]])
     return {
         InputFormat.RAW: raw_encoding(np.zeros((1, numbers), np.float32), np.zeros(1, np.uint8)),
@@ -143,7 +143,7 @@ def encodings(numbers: int) -> Mapping[InputFormat, Encoding]:
     }
 
 
-# For samples of four numbers.
+# The encodings for samples of four numbers.
 ENCODINGS = encodings(4)
 
 
@@ -157,7 +157,7 @@ def send(
     partitions: int = 2,
     **fields: Any,
 ) -> ControlMessage:
-    """Send samples as sinks do, the label as key, and return the announcement."""
+    """Send samples as sinks do, with the label as key, and return the announcement."""
     encoding = encoding or (
         raw_encoding(features, labels) if input_format == InputFormat.RAW else ENCODINGS[input_format]
     )
@@ -179,7 +179,7 @@ def send(
     )
 
 
-# When streams of tests begin: young enough for the broker to keep them.
+# The time of the first record of tests' streams, recent enough for the broker to keep it.
 SINCE_MS = int(time.time() * 1000) - 3_600_000
 
 
@@ -193,10 +193,10 @@ def send_online(
     *,
     partitions: int = 1,
 ) -> ControlMessage:
-    """Send samples to a topic without end, a millisecond after the other, and return the announcement.
+    """Send samples one millisecond apart to a topic without end, and return the announcement.
 
-    Partitions take turns. By its key, the label, a class would be in one partition only, and a busy broker that hands
-    that partition out last makes windows of this class alone, and the model forgets the others.
+    Partitions take turns. Keyed by label, all records of a class would be in one partition. When a busy broker hands
+    out that partition last, windows hold this class alone, and the model forgets the others.
     """
     encoding = raw_encoding(features, labels) if input_format == InputFormat.RAW else ENCODINGS[input_format]
     producer = ordered_producer(broker.bootstrap_servers, linger_ms=5)
@@ -215,10 +215,10 @@ def send_online(
 
 
 def send_readings(broker: TestBroker, topic: str, features: Array, labels: Array) -> ControlMessage:
-    """Send samples as JSON records of five machines, and return the announcement of a data set without end: windows of
-    two records of a machine, as the inputs ``left`` and ``right`` of two columns each.
+    """Send samples as JSON records of five machines, and return the announcement of a data set without end.
 
-    All in one partition, so that two readings cut the stream alike.
+    Its samples are windows of two records of a machine, as the inputs ``left`` and ``right`` of two columns each. All
+    records are in one partition, so that two readings cut the stream into equal windows.
     """
     producer = ordered_producer(broker.bootstrap_servers, linger_ms=5)
     names = ["a", "b", "c", "d"]
@@ -249,14 +249,14 @@ def send_readings(broker: TestBroker, topic: str, features: Array, labels: Array
 
 
 def online_plan(framework: Framework, stream: ControlMessage, *, code: str = "", **fields: Any) -> TrainingPlan:
-    """Return the plan of an incremental training of ``blobs``; ``fields`` override."""
+    """Return the plan of an incremental training of ``blobs``; ``fields`` override its values."""
     values: dict[str, Any] = {"mode": TrainingMode.INCREMENTAL, "fit_arguments": epochs(framework, 10)}
     values["fit_arguments"] = epochs(framework, 1) if code else values["fit_arguments"]
     return plan_of(framework, stream, code or model_code(framework, shape=(4,), classes=3), **(values | fields))
 
 
 def plan_of(framework: Framework, stream: ControlMessage, code: str, **fields: Any) -> TrainingPlan:
-    """Return a plan with the usual values; ``fields`` override."""
+    """Return a plan with the usual values; ``fields`` override them."""
     values: dict[str, Any] = {
         "result_id": 7,
         "deployment_id": 3,
@@ -279,7 +279,7 @@ def plan_of(framework: Framework, stream: ControlMessage, code: str, **fields: A
 class Worker:
     """``python -m model_training`` as a launcher starts it, against a fake backend and the real broker.
 
-    Warm, as launchers do where they can; cold where its memory is limited.
+    Workers are forked from a warm process as by launchers, or start cold when their memory is limited.
     """
 
     backend: FakeBackend
@@ -290,7 +290,7 @@ class Worker:
     def start(
         self, plan: TrainingPlan, *, attempt: int = 1, data_bytes: int = -1, **env: str
     ) -> subprocess.Popen[str] | WarmWorker:
-        """Start an attempt at ``plan``; the runner may have at most ``data_bytes`` of memory of its own."""
+        """Start an attempt at ``plan``; the runner may use at most ``data_bytes`` of memory of its own."""
         self.backend.plan = plan.to_json()
         self.backend.attempt = attempt
         job = TrainingJob(
@@ -329,13 +329,13 @@ class Worker:
         return process.returncode, log
 
     def train(self, plan: TrainingPlan, *, attempt: int = 1, data_bytes: int = -1, **env: str) -> TrainingOutcome:
-        """Run an attempt that must finish; returns what the backend received."""
+        """Run an attempt that must finish; returns the outcome that the backend received."""
         code, log = self.run(plan, attempt=attempt, data_bytes=data_bytes, **env)
         assert code == 0, log
         return TrainingOutcome.model_validate(self.backend.outcomes[-1])
 
     def fail(self, plan: TrainingPlan, **env: str) -> Failure:
-        """Run an attempt that must report a failure; returns it."""
+        """Run an attempt that must report a failure; returns the failure."""
         code, log = self.run(plan, **env)
         assert code == 10, log
         assert not self.backend.outcomes

@@ -1,4 +1,4 @@
-"""Fixtures: real launchers in temporary folders; whatever they started is killed at the end."""
+"""Fixtures: real launchers in temporary folders. All that they started is killed at the end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class World:
-    """A jobs folder, launchers on it (each as after a controller's restart), and what workers wrote down."""
+    """A jobs folder with launchers on it (each as after a controller's restart), and the records of workers' starts."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -46,7 +46,7 @@ class World:
         return WorkSpec(**(arguments | more))  # type: ignore[arg-type]
 
     def starts(self) -> list[list[str]]:
-        """Return (time, process id, name, replica, single or twin) of every start of a worker."""
+        """Return (time, process id, name, replica, single or twin) for each start of a worker."""
         return [line.split() for line in self.starts_file.read_text().splitlines()] if self.starts_file.exists() else []
 
     def close(self) -> None:

@@ -21,13 +21,13 @@ StartProcess = Callable[[Runtime], "Model"]
 
 @dataclass
 class Model:
-    """A model process with its arrays and files given as values; what ``tests`` call instead of descriptors."""
+    """A model process called with plain arrays and files, where production code passes descriptors."""
 
     process: ModelProcess
     events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     def call(self, method: str, params: dict[str, Any] | None = None, **arrays: NDArray[Any]) -> dict[str, Any]:
-        """Call a method; the array ``out`` is filled, all others are read-only to the process."""
+        """Call a method; it fills the array ``out``, and can only read all others."""
         with ExitStack() as stack:
             shared: dict[str, SharedArray] = {}
             for name, array in arrays.items():
@@ -49,7 +49,7 @@ class Model:
 
 @pytest.fixture
 def start_model(fork_server_of: Callable[[Runtime], str]) -> Iterator[StartProcess]:
-    """Starts model processes that end with the test."""
+    """Starts model processes, which end with the test."""
     with ExitStack() as stack:
 
         def start(runtime: Runtime) -> Model:
