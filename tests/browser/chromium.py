@@ -1,4 +1,4 @@
-"""Chromium as the tests and the screenshots drive it: the system's own, by Playwright, without a look outside."""
+"""Chromium as the tests and the screenshots drive it: the system's own, by Playwright, cut off from other hosts."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ from tests.platform import Platform
 __all__ = ["Findings", "Scheme", "Session", "axe_violations", "chromium", "draw", "settle", "signed_in"]
 
 _AXE = Path(__file__).resolve().parents[2] / "frontend/node_modules/axe-core/axe.min.js"
-# Everything that axe knows but its experiments.
+# All rules of axe except the experimental ones.
 _RULES = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-# What may differ between two colour schemes of one page.
+# The rules whose outcome can differ between two colour schemes of a page.
 _COLOUR_RULES = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
-# How long whatever a page should show or allow may take, because a busy machine needs many times what a person would
+# How long a page may take to show or allow anything, because a busy machine is many times slower than a user would
 # bear.
 _PATIENCE_MS = 90_000
-# What a page shows in place of what it waits for.
+# Elements that a page shows while it waits for data.
 _BUSY = ", ".join(
     f"main {selector}" for selector in ("[aria-busy=true]", ".mantine-Loader-root", ".mantine-Skeleton-root")
 )
 Scheme = Literal["light", "dark"]
 
-# Five seconds otherwise, in which a busy machine does not even check a model.
+# The default of five seconds is too short for a busy machine even to check a model.
 expect.set_options(timeout=_PATIENCE_MS)
 
 
@@ -59,7 +59,8 @@ def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=_executable(),
-            # In a container there is neither a user namespace nor a large /dev/shm for it.
+            # Chromium's own sandbox and /dev/shm are off, because a container has neither a user namespace nor a large
+            # /dev/shm.
             args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"],
         )
         try:
@@ -70,7 +71,7 @@ def chromium() -> Iterator[Browser]:
 
 @dataclass
 class Findings:
-    """What pages complained of: errors in their console, exceptions, answers of 400 and above but ``expected`` ones."""
+    """The complaints of pages: console errors, exceptions, answers of 400 and above except ``expected`` ones."""
 
     lines: list[str] = field(default_factory=list)
     expected: set[int] = field(default_factory=set)
@@ -85,14 +86,14 @@ class Findings:
             self.lines.append(f"{response.status} {response.request.method} {response.url} on {response.frame.url}")
 
     def _console(self, message: ConsoleMessage) -> None:
-        # What the browser says of answers is counted above.
+        # The browser's messages about failed answers are left out, because those answers are counted above.
         if message.type in ("error", "warning") and not message.text.startswith("Failed to load resource"):
             self.lines.append(f"{message.type} at {message.page.url if message.page else ''}: {message.text}")
 
 
 @dataclass
 class Session:
-    """Pages of one person in one browser."""
+    """The pages of one user in one browser."""
 
     context: BrowserContext
     url: str
@@ -112,7 +113,8 @@ class Session:
 
     def follow(self, page: Page, path: str) -> None:
         """Go to an address as a link of the page that is open leads there: the web UI is not reloaded."""
-        # What TanStack Router keeps for its own tools; it answers when the page there has taken over.
+        # TanStack Router's object for its own tools navigates without a reload. The call returns when the new page has
+        # taken over.
         page.evaluate("path => window.__TSR_ROUTER__.navigate({ href: path })", path)
         page.locator("main h1").first.wait_for()
         settle(page)
@@ -120,7 +122,7 @@ class Session:
 
 
 def settle(page: Page) -> None:
-    """Wait until what was asked for is drawn: no skeleton, no loader. Live streams never end, so not for silence."""
+    """Wait until the page is drawn: no skeleton, no loader. Live streams never end, so silence would never come."""
     try:
         page.wait_for_function(f"() => !document.querySelector('{_BUSY}')")
     except WaitedTooLong as error:
@@ -128,8 +130,8 @@ def settle(page: Page) -> None:
             "element => element.closest('section, main > *')?.outerHTML ?? element.outerHTML"
         )
         raise AssertionError(f"{page.url} is still loading: {busy[:2000]}") from error
-    # Transitions, the shortest too, begin and end with a frame; on a busy machine frames are rare. Where people ask for
-    # less motion, as these contexts do, nothing moves without an end.
+    # Transitions begin and end with a frame, and on a busy machine frames are rare. These contexts ask for less motion,
+    # so each transition has an end.
     page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
     page.wait_for_function("() => document.getAnimations().every((animation) => animation.playState !== 'running')")
 
@@ -137,7 +139,7 @@ def settle(page: Page) -> None:
 def draw(page: Page, points: Sequence[tuple[float, float]]) -> None:
     """Draw one line through ``points`` (shares of width and height) on the page's drawing board."""
     board = page.get_by_role("application", name=re.compile("Drawing area"))
-    # Waits until it stays where it is.
+    # hover waits until the board no longer moves.
     board.hover()
     box = board.bounding_box()
     assert box is not None
@@ -150,9 +152,9 @@ def draw(page: Page, points: Sequence[tuple[float, float]]) -> None:
 
 
 def axe_violations(page: Page, *, colours_only: bool = False) -> list[str]:
-    """What axe-core finds wrong with the page as it is now, one line each.
+    """Return the violations that axe-core finds on the page as it is, one line each.
 
-    ``colours_only`` asks what another colour scheme can have changed, on a page that was looked at whole.
+    ``colours_only`` checks only what another colour scheme can change, on a page that was checked as a whole before.
     """
     if not page.evaluate("() => 'axe' in window"):
         page.evaluate(_AXE.read_text(encoding="utf-8"))
@@ -177,7 +179,7 @@ def signed_in(
     height: int = 900,
     storage_state: StorageState | None = None,
 ) -> Iterator[Session]:
-    """A session of the platform's owner, by a one-time link as the command line prints it (or an earlier's cookies)."""
+    """A session of the platform's owner, by a one-time link or by the cookies of an earlier session."""
     context = browser.new_context(
         viewport={"width": width, "height": height},
         color_scheme=scheme,

@@ -1,7 +1,7 @@
-"""A text that was copied from a page, as a process that has imported what it needs: each would take most of a second.
+"""Runs a text copied from a page in a process that has imported everything, which saves most of a second each time.
 
-``COPIED`` names a Python program, or a folder with what bash made of the calls of ``kafka-ml``; ``COPIED_IN`` names the
-folder where it runs.
+``COPIED`` names a Python program, or a folder with the calls of ``kafka-ml`` that bash recorded; ``COPIED_IN`` names
+the working folder.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from kafka_ml_cli.main import main
 
 __all__ = ["RECORD_CALLS"]
 
-# What bash runs before the text: it keeps the words of each call, and what was to be read, in ``$COPIED``.
+# Bash code in front of the text. It records the words and the standard input of each call in ``$COPIED``.
 RECORD_CALLS = """kafka-ml() {
   local call
   call=$(mktemp -d "$COPIED/$EPOCHREALTIME-XXXX")

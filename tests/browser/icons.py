@@ -1,7 +1,7 @@
-"""``python -m tests.browser.icons``: draws the icons that are not SVG from the mark, after it was changed.
+"""``python -m tests.browser.icons``: draws the icons that are not SVG from the mark. Needed after the mark was changed.
 
-``favicon.ico`` is for browsers without icons of SVG. The others fill their square, because systems cut them to a shape
-of their own: all that matters lies within 80 % of it (W3C, Web Application Manifest, maskable icons, "safe zone").
+``favicon.ico`` is for browsers without SVG icons. The others fill their square, because systems cut them to a shape of
+their own. Everything that matters lies within 80 % of it (W3C, Web Application Manifest, maskable icons, "safe zone").
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def main() -> None:
 
 
 def _drawn(page: Page, svg: str, size: int, *, share: float = 1, ground: str = "none") -> Image.Image:
-    """The mark in the middle of a square of ``size`` pixels, ``share`` of it wide."""
+    """Return the mark in the middle of a square of ``size`` pixels; it takes up ``share`` of the width."""
     page.set_viewport_size({"width": size, "height": size})
     page.set_content(
         f"<style>body {{ margin: 0; height: 100vh; display: grid; place-items: center; background: {ground} }}"

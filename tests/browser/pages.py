@@ -1,4 +1,4 @@
-"""The addresses of all pages, for tests and screenshots that go through every one of them."""
+"""The addresses of all pages, for tests and screenshots that visit each of them."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ def declared_routes() -> set[str]:
 
 @dataclass(frozen=True)
 class Demo:
-    """What the demo made, and serves; ``results`` and ``inferences`` are of its Keras and of its PyTorch model.
+    """The objects that the demo made and serves.
 
-    ``dataset`` is of machine readings, of a topic of the name ``READINGS``.
+    ``results`` and ``inferences`` belong to its Keras and its PyTorch model. ``dataset`` holds machine readings, from a
+    topic of the name ``READINGS``.
     """
 
     configuration: int
@@ -40,7 +41,7 @@ class Demo:
 
     @classmethod
     def on(cls, client: Client) -> Demo:
-        """Find it on a platform, whatever else has been made there before and since."""
+        """Find the demo's objects on a platform, whatever else was made there before and since."""
         inferences = [inference for inference in client.inferences.list() if inference.state == RunState.RUNNING]
         keras, pytorch = (
             min(
@@ -59,7 +60,7 @@ class Demo:
 
 
 def page_addresses(demo: Demo) -> dict[str, list[str]]:
-    """Addresses to look at, by route; tabs are addresses of their own."""
+    """The addresses to visit by route; each tab has an address of its own."""
     result = demo.results[-1]
     inference = demo.inferences[-1]
 

@@ -1,6 +1,6 @@
 """``make screenshots``: every page in both themes, wide and as on a phone, on a fresh platform that holds real work.
 
-They go to ``build/screenshots``; the few that the README shows are written to ``docs/images`` as well.
+They go to ``build/screenshots``; the few shown in the README are written to ``docs/images`` as well.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tests.platform import Platform
 
 _ROOT = Path(__file__).resolve().parents[2]
 _FOLDER = _ROOT / "build" / "screenshots"
-# Route and tab -> name in docs/images.
+# File names in docs/images by route and tab.
 _FOR_README = {
     "/": "pipeline",
     "/results/$id": "learning-curves",
@@ -31,7 +31,7 @@ _DESKTOP = (1440, 900)
 
 
 def main() -> int:
-    """Write all pictures; returns the exit status: 1 when a page complained in its console."""
+    """Write all pictures; returns the exit status, which is 1 when a page complained in its console."""
     complaints: list[str] = []
     with tempfile.TemporaryDirectory(prefix="kml-shots-", dir="/tmp") as folder, Platform(Path(folder)) as platform:
         populate(platform)
@@ -52,7 +52,8 @@ def _pages(browser: Browser, platform: Platform, scheme: Scheme, width: int, hei
         for route, addresses in page_addresses(Demo.on(platform.client)).items():
             for address in addresses:
                 session.go(page, address)
-                # Charts and canvases draw after their data came; a picture can wait for the next quiet frame.
+                # Charts and canvases draw after their data arrived, and a screenshot can afford to wait for a quiet
+                # frame.
                 page.wait_for_timeout(600)
                 name = re.sub(r"[^a-z0-9]+", "-", address.lower()).strip("-") or "home"
                 page.screenshot(path=_FOLDER / f"{name}-{scheme}-{width}.png", full_page=True)

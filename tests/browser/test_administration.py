@@ -1,4 +1,4 @@
-"""What only admins do in the browser: people, and other clusters."""
+"""Pages for admins only: users and other clusters."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_a_user_is_added_changed_and_deleted(session: Session) -> None:
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("button", name="Add").click()
     expect(dialog).to_contain_text("Enter a name")
-    # What the platform refuses is said at the field, and the dialog stays with what was typed.
+    # A refusal is shown at its field, and the dialog keeps the input.
     dialog.get_by_label("Name").fill("not a name")
     dialog.get_by_role("button", name="Add").click()
     expect(dialog.get_by_label("Name")).to_have_attribute("aria-invalid", "true")
@@ -57,7 +57,7 @@ def test_a_cluster_is_added_checked_changed_and_deleted(session: Session) -> Non
     dialog.locator("input[type=password]").fill("a-token")
     dialog.get_by_role("button", name="Add").click()
     expect(dialog.get_by_label("API address")).to_have_attribute("aria-invalid", "true")
-    # The platform's own machine is not for every admin to reach; the refusal is the API's.
+    # The API refuses addresses on the platform's own machine, which not every admin may reach.
     dialog.get_by_label("API address").fill("https://127.0.0.1:2")
     dialog.get_by_role("button", name="Add").click()
     expect(dialog).to_contain_text("KML_ALLOWED_CLUSTERS=127.0.0.1")

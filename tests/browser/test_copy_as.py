@@ -1,4 +1,4 @@
-"""Each "Copy as" text of the pages does what it says: it is copied from the page and executed against the platform."""
+"""Each "Copy as" text of the pages works: it is copied from the page and executed against the platform."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.warm_workers import WarmWorker, forker_of
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 LANGUAGES = ("CLI", "Python", "curl")
-# What they read; none of them changes anything.
+# Pages whose texts only read.
 PAGES = (
     "/models/{result.model}",
     "/models/{result.model}?tab=code",
@@ -50,7 +50,7 @@ PAGES = (
 
 
 def _texts(page: Page, place: int = 0) -> dict[str, str]:
-    """Return what one of the page's buttons offers, the first if nothing else is said, by language."""
+    """Return the texts that a button of the page offers, by language; the first such button by default."""
     page.get_by_role("button", name="Copy as…").nth(place).click()
     texts = {}
     for language in LANGUAGES:
@@ -61,7 +61,7 @@ def _texts(page: Page, place: int = 0) -> dict[str, str]:
 
 
 def _run(platform: Platform, language: str, text: str, folder: Path) -> None:
-    # Run as on the page: curl's text has the address, and the others get the platform's folder.
+    # The environment is that of the page: curl's text has the address, and the others get the platform's folder.
     token = platform.state.cli_token.read_text().strip()
     env = {**os.environ, "KML_STATE_DIR": str(platform.state.root), "KML_TOKEN": token, "KML_URL": platform.status.url}
     if language == "curl":
@@ -97,7 +97,7 @@ def _bash(text: str, folder: Path, env: Mapping[str, str]) -> None:
 
 @dataclass(frozen=True)
 class Reading:
-    """One page for all that is only read, so that the browser loads the web UI once."""
+    """One page visits all texts that only read, so that the browser loads the web UI once."""
 
     session: Session
     page: Page
@@ -111,13 +111,13 @@ def reading(browser: Browser, populated: Platform, cookies: StorageState) -> Ite
 
 @pytest.fixture(scope="module")
 def executed() -> set[tuple[str, str]]:
-    """What has been executed, by language: several pages may offer the same text."""
+    """The texts executed so far by language, because several pages may offer the same text."""
     return set()
 
 
 @pytest.fixture(scope="module")
 def quick(populated: Platform, demo: Demo) -> int:
-    """A configuration of one model that trains in a moment, because what is trained does not matter here."""
+    """A configuration of one model that trains in a moment."""
     name = f"quick-{uuid.uuid4().hex[:6]}"
     return populated.client.configurations.create(name=name, models=[demo.results[1].model]).id
 
@@ -177,7 +177,7 @@ def test_a_stream_to_another_deployment(
     session: Session, populated: Platform, demo: Demo, quick: int, tmp_path: Path
 ) -> None:
     for language in LANGUAGES:
-        # Each takes one stream.
+        # Each deployment takes one stream.
         made = populated.client.deployments.create(configuration=quick)
         page = session.open(f"/streams/{demo.stream}?send=true")
         page.get_by_role("combobox", name="Deployment").click()
@@ -197,7 +197,7 @@ def test_a_sample_to_try(session: Session, populated: Platform, demo: Demo, tmp_
 
 def test_a_training_to_repeat(session: Session, populated: Platform, demo: Demo, quick: int, tmp_path: Path) -> None:
     client = populated.client
-    # Of its own: one that is served cannot be trained again.
+    # The test trains a result of its own, because a served one cannot be trained again.
     made = client.deployments.create(configuration=quick)
     client.streams.send(demo.stream, deployment=made.id)
     result = made.results[0].id
@@ -208,7 +208,7 @@ def test_a_training_to_repeat(session: Session, populated: Platform, demo: Demo,
     for language in LANGUAGES:
         page.get_by_role("radiogroup", name="Language").get_by_text(language, exact=True).click()
         _run(populated, language, page.locator("pre.mantine-Code-root").last.inner_text(), tmp_path)
-        # One that runs cannot be repeated.
+        # A training cannot be repeated while it runs.
         client.results.wait_for(result, RunState.FINISHED, timeout_seconds=300)
 
 
@@ -241,5 +241,5 @@ def test_records_of_a_topic_for_training(session: Session, populated: Platform, 
     for language in LANGUAGES:
         page.get_by_role("radiogroup", name="Language").get_by_text(language, exact=True).click()
         _run(populated, language, page.locator("pre.mantine-Code-root").last.inner_text(), tmp_path)
-    # The same three times is announced once.
+    # The same announcement three times makes one stream.
     assert len(populated.client.streams.list()) <= before + 1

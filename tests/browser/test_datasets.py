@@ -31,7 +31,7 @@ def test_a_topic_is_learnt_by_clicking(session: Session, platform: Platform) -> 
     send_readings(platform.bootstrap_servers, _NAME, 1200)
     page = session.open(f"/topics/{_NAME}")
     page.get_by_role("link", name="Use as data set").click()
-    # A field that says nothing is left out, and what was proposed for the others is there.
+    # A field without information is not proposed; the other fields are.
     page.get_by_role("checkbox", name="Use price").uncheck()
     expect(page.get_by_role("checkbox", name="Use status")).to_be_checked()
     expression = page.get_by_role("textbox", name="Expression of temperature")
@@ -44,7 +44,7 @@ def test_a_topic_is_learnt_by_clicking(session: Session, platform: Platform) -> 
     expect(preview.get_by_role("list", name="Values of the label failure")).to_contain_text("false")
     shape = preview.get_by_text(re.compile("^float32, [0-9]+$")).inner_text()
     page.reload()
-    # The changes were kept as a draft in this browser.
+    # A draft in this browser keeps the changes.
     expect(page.get_by_role("checkbox", name="Use price")).not_to_be_checked()
     page.get_by_role("button", name="Create data set").click()
     expect(page.get_by_role("heading", name=_NAME, level=1, exact=True)).to_be_visible()

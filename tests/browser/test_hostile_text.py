@@ -1,4 +1,4 @@
-"""Text that people and producers send is text: payloads in every field are shown as they are, and never run."""
+"""Texts from users and producers stay texts: payloads in every field are shown as they are, and never run."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ _BASE = [
     f"<body onload={_RUN}>",
     f"<details open ontoggle={_RUN}>",
 ]
-# Ways out of where a text may stand: an attribute, an element, a comment, a JSON string, a template.
+# Ways to break out of the place of a text: an attribute, an element, a comment, a JSON string, a template.
 _AROUND = ["{}", '">{}', "'>{}", "</textarea>{}", "</script>{}", "-->{}", "\\u003c{}", "]]>{}", "&lt;{}", "`{}`"]
 PAYLOADS = [around.format(base) for around in _AROUND for base in _BASE]
 
-# Prints, then fails, with payloads in everything that a person will read.
+# A model that prints and then fails, with payloads in every text that a user will read.
 _FAILING = PYTORCH.replace(
     "        return self.layers",
     "        if self.training and len(x) > 8:\n"
@@ -52,7 +52,7 @@ def test_payloads_in_every_text_field_are_inert(session: Session, populated: Pla
     for address in addresses:
         session.follow(page, address)
         assert page.evaluate("() => window.xss") is None, address
-    # The text is shown as it was typed, and nothing was cut out.
+    # The page shows each text as it was typed, with nothing cut out.
     session.follow(page, "/models")
     for name in PAYLOADS[1:4]:
         page.get_by_label("Search", exact=True).fill(name)
@@ -65,7 +65,7 @@ def test_payloads_in_every_text_field_are_inert(session: Session, populated: Pla
 
 
 def _make(client: Client, servers: str) -> list[str]:
-    """Objects whose every text is made of payloads; returns the addresses that show them."""
+    """Objects with payloads in every text; returns the addresses that show them."""
     everything = "\n".join(PAYLOADS)
     addresses = [
         "/models",

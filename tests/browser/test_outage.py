@@ -1,4 +1,4 @@
-"""The web server stands still and goes on, is killed and comes back: pages stay, say how old they are, and go on."""
+"""The web server is paused and resumed, killed and restarted: pages stay, show how old they are, and recover."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_pages_survive_a_web_server_that_stands_still_and_is_killed(
 ) -> None:
     page = session.open(f"/inference/{demo.inferences[-1].id}")
     expect(page.get_by_role("button", name="live", exact=True)).to_be_visible()
-    # The mark is lost if the document is reloaded.
+    # A reload of the document would lose this mark.
     page.evaluate("() => { window.keptSince = 'the first load' }")
     web = psutil.Process(populated.pid_of("web"))
     frozen = [web, *web.children(recursive=True)]
@@ -28,12 +28,12 @@ def test_pages_survive_a_web_server_that_stands_still_and_is_killed(
         process.suspend()
     reconnecting = page.get_by_role("button", name=re.compile(r"^reconnecting, as of \d\d:\d\d:\d\d$"))
     try:
-        # No connection has ended, and yet nothing is heard, as behind a proxy that stands still.
+        # The connection has not ended, but the page hears nothing, as behind a stalled proxy.
         expect(reconnecting).to_be_visible()
         expect(page.locator("main")).to_have_attribute("data-stale", "true")
         expect(page.get_by_role("heading", level=1)).to_contain_text(demo.inferences[-1].output_topic)
         rooms = page.get_by_role("navigation", name="Pages")
-        # Nobody has been there, so there is nothing to show yet.
+        # A page that was not visited before has no data to show yet.
         rooms.get_by_role("link", name="Configurations").click()
         page.wait_for_url(re.compile("/configurations"))
         expect(rooms).to_be_visible()

@@ -14,7 +14,7 @@ _PHONE_WIDTH = 390
 _CUT_WORDS = """() => [...document.querySelectorAll('nav[aria-label="Pages, bottom bar"] span')]
     .filter((element) => element.scrollWidth > element.clientWidth + 1).map((element) => element.textContent)"""
 _SCHEME = "document.documentElement.dataset.mantineColorScheme"
-# Lists that are cut at the side, names and headings whose words are broken, neighbouring buttons of two heights, and a
+# Finds lists cut at the side, names and headings with broken words, neighbouring buttons of different heights, and a
 # heading that the line below it repeats.
 _UNTIDY = """() => {
   const found = []
@@ -79,11 +79,11 @@ def test_pages_are_accessible_and_silent_in_both_themes_and_on_phones(session: S
         page.emulate_media(color_scheme="light")
         session.follow(page, address)
         assert page.evaluate(_SCHEME) == "light"
-        # Until a form is scrolled to its end, its buttons lie over what is at the lower edge of the window.
+        # The buttons of a form cover the lower edge of the window until the form is scrolled to its end.
         page.evaluate("() => window.scrollTo(0, document.documentElement.scrollHeight)")
         violations += [f"light: {violation}" for violation in axe_violations(page)]
         untidy += [f"{address}: {fault}" for fault in page.evaluate(_UNTIDY)]
-        # The system's scheme changes while the page is open, as at dusk: it follows automatically.
+        # The open page follows a change of the system's colour scheme, as at dusk.
         page.emulate_media(color_scheme="dark")
         _shows(page, "dark")
         violations += [f"dark: {violation}" for violation in axe_violations(page, colours_only=True)]
@@ -100,7 +100,7 @@ def test_pages_are_accessible_and_silent_in_both_themes_and_on_phones(session: S
 
 
 def _fits(page: Page) -> bool:
-    """Whether there is no sideways scroll, once charts and tables have taken the new width."""
+    """Whether the page does not scroll sideways, once charts and tables have taken the new width."""
     try:
         page.wait_for_function(
             "() => document.documentElement.scrollWidth <= document.documentElement.clientWidth", timeout=20_000

@@ -1,4 +1,4 @@
-"""What protects a person's browser: cookies, policy headers, the token of writes, the sign-in gate."""
+"""The protection of a user's browser: cookies, policy headers, the token of writes, the sign-in gate."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_signing_out_leads_to_the_sign_in_form_and_back(browser: Browser, popula
         page.get_by_role("button", name="Account of").click()
         page.get_by_role("menuitem", name="Sign out").click()
         page.get_by_role("textbox", name="Name", exact=True).wait_for()
-        # The address survives signing in.
+        # After signing in, the user arrives at the address of before.
         page.goto(session.url + "/streams")
         page.get_by_role("textbox", name="Name", exact=True).fill("vera")
         page.locator("input[type=password]").fill("wrong")
@@ -72,6 +72,6 @@ def test_signing_out_leads_to_the_sign_in_form_and_back(browser: Browser, popula
         page.locator("input[type=password]").fill("a long enough secret")
         page.get_by_role("button", name="Sign in").click()
         page.get_by_role("heading", name="Streams", level=1).wait_for()
-        # A viewer is offered nothing to write.
+        # A viewer sees no button that writes.
         session.go(page, "/models")
         expect(page.get_by_role("link", name="New model")).to_have_count(0)

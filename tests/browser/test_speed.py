@@ -1,4 +1,4 @@
-"""The first load stays small, long lists stay quick, a flood of predictions freezes nothing."""
+"""The first load stays small, long lists stay quick, and a flood of predictions freezes nothing."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _FIRST_LOAD_BYTES = 300_000
 _LIST_SECONDS = 0.2
 _IDLE_SECONDS = 30
 _IDLE_PER_SECOND = 0.2
-# What a person notices as a jerk.
+# The shortest task that a user notices as a jerk.
 _LONG_TASK_MS = 200
 _FREEZE_MS = 1000
-# Shorter tasks leave the page its time.
+# Tasks shorter than this do not block the page.
 _BLOCKING_MS = 50
 _BLOCKED_SHARE = 0.5
 _PER_SECOND = 1000
@@ -43,7 +43,7 @@ if not Configuration.objects.filter(name=names[0]).exists():
     model = MLModel.objects.first()
     through.objects.bulk_create([through(configuration_id=row.pk, mlmodel_id=model.pk) for row in made])
 """
-# The category of the browser's trace that has each task of a thread.
+# The trace category of the browser that has each task of a thread.
 _TASKS = "disabled-by-default-devtools.timeline"
 
 
@@ -51,7 +51,7 @@ _TASKS = "disabled-by-default-devtools.timeline"
 def _tasks_of(page: Page) -> Iterator[list[float]]:
     """The CPU time in ms of each task of the page's main thread; filled in at the end.
 
-    Their duration is not counted, because other load of the machine makes any task long.
+    The duration of a task does not count, because other load of the machine prolongs any task.
     """
     found: list[float] = []
     browser = page.context.browser
@@ -109,7 +109,7 @@ def test_idle_pages_ask_for_next_to_nothing(session: Session, demo: Demo) -> Non
         session.go(page, path)
         pages.append(page)
     opened = time.monotonic()
-    # The time that pages spend on their own is what is measured here, so this is not a wait for anything.
+    # The pages are left alone for this time, because the test measures what they do on their own.
     pages[0].wait_for_timeout(_IDLE_SECONDS * 1000)
     assert cut == []
     for path in paths:
@@ -138,7 +138,7 @@ def test_lists_of_a_thousand_rows_answer_in_200_ms(session: Session, populated: 
              return all
            }"""
     )
-    # Other load of the machine only adds time, so the quickest answer tells what one takes.
+    # Other load of the machine only adds time, so the quickest answer is the closest to the true time.
     assert min(seconds) < _LIST_SECONDS, seconds
     page.get_by_label("Search", exact=True).fill("many-0999")
     page.get_by_role("link", name="many-0999", exact=True).wait_for()
@@ -180,13 +180,13 @@ def test_a_thousand_predictions_a_second_do_not_freeze_the_page(
                  || document.querySelector('[data-testid=rate]').innerText.includes('k')""",
             arg=_PER_SECOND / 2,
         )
-        # It still works.
+        # The page still reacts.
         page.get_by_role("tab", name="Set up").click()
         page.get_by_role("tab", name="Live").click()
         eventually(lambda: feeder.sent >= _PREDICTIONS, 120)
         feeder.stop()
         watched_ms: float = page.evaluate("began => performance.now() - began", began)
-    # Opening the other tab is a task as well; what matters is that the flood leaves the page its time.
+    # Opening the other tab is a long task as well. The flood must only leave the page its time.
     blocking = [task for task in tasks if task > _BLOCKING_MS]
     assert max(blocking, default=0) < _FREEZE_MS, blocking
     assert sum(blocking) < _BLOCKED_SHARE * watched_ms, blocking
@@ -199,7 +199,7 @@ def _prediction(number: int) -> bytes:
 
 
 def _fill(platform: Platform) -> None:
-    """Make a thousand configurations behind the API's back, which would take most of a minute."""
+    """Make a thousand configurations in the database, because through the API it would take most of a minute."""
     subprocess.run(
         [sys.executable, "-m", "backend.manage", "shell", "--no-imports", "--command", _FILL],
         env={**os.environ, "KML_STATE_DIR": str(platform.state.root)},

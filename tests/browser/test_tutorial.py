@@ -1,8 +1,7 @@
-"""The tutorial by clicking alone: both MNIST models written, trained from a stream, looked at, served, tried, watched.
+"""The tutorial by clicking alone: both MNIST models written, trained from a stream, viewed, served, tried, watched.
 
-At the end the same with a distributed model, whose tiers answer what they are sure of.
-
-Data come from the tutorial's own programs, and once more from the program that the page gives to copy.
+At the end follows a distributed model, whose tiers answer the records of which they are sure. Data come from the
+tutorial's own programs, and once from the program that the page gives to copy.
 """
 
 from __future__ import annotations
@@ -35,16 +34,16 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
 _ROOT = Path(__file__).resolve().parents[2]
 _EXAMPLES = _ROOT / "examples" / "MNIST_RAW_format"
-# Training and serving are real, and the machine is shared.
+# A long time limit, because training and serving are real and the machine is shared.
 _LONG_MS = 300_000
 _MODELS = {"tensorflow": ("TensorFlow", "ui-mnist-keras"), "pytorch": ("PyTorch", "ui-mnist-torch")}
-# From below; entered from the top.
+# The sub-models of the chain, the lowest first; the user enters them from the top.
 _CHAIN = {"ui-edge": sources.EDGE, "ui-fog": sources.FOG, "ui-cloud": sources.CLOUD}
 _CHAIN_EPOCHS = 3
 
-# The point of a curve that is furthest to the right: of the limit at which all goes up. Its column is dark over several
-# rows, where lines of the grid are thin; below it are the labels of the axis. Its colour does not show that, because
-# one class is grey.
+# Finds the rightmost point of a curve, which is the limit at which all records go up. Its column is dark over several
+# rows, while lines of the grid are thin and labels of the axis lie below. Colour does not tell, because one class is
+# grey.
 _LAST_POINT = """canvas => {
   const { width, height } = canvas
   const copy = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true })
@@ -78,12 +77,12 @@ def _run(program: list[str], **env: str) -> None:
 
 @dataclass
 class Made:
-    """What the tutorial has made so far."""
+    """The objects that the tutorial has made so far."""
 
     deployment: int = 0
     results: dict[str, int] = field(default_factory=dict)
     inferences: dict[str, int] = field(default_factory=dict)
-    # By sub-model, from below.
+    # Inferences by sub-model, the lowest first.
     tiers: dict[str, int] = field(default_factory=dict)
 
 
@@ -115,7 +114,7 @@ def test_1_a_model_is_made_from_a_template(session: Session, framework: str) -> 
     page.get_by_role("radiogroup", name="Framework").get_by_text(word).click()
     page.get_by_role("textbox", name="Name", exact=True).fill(name)
     page.get_by_role("button", name=re.compile("^MNIST, dense")).click()
-    # The verdict draws itself: 784 x 128 + 128 + 128 x 10 + 10 parameters, found by running the code.
+    # The verdict appears automatically. It ran the code and found 784 x 128 + 128 + 128 x 10 + 10 parameters.
     expect(page.get_by_text(re.compile("^102K$")).first).to_be_visible(timeout=_LONG_MS)
     page.get_by_role("button", name="Save model").click()
     expect(page.get_by_role("heading", name=name, level=1)).to_be_visible()
@@ -127,7 +126,7 @@ def test_2_a_mistake_is_shown_on_its_line(session: Session) -> None:
     editor = page.get_by_role("textbox", name="Code")
     editor.click()
     page.keyboard.insert_text("model = tf.keras.Sequential()\nmodel.compile(optimizer='nonsense')\n")
-    # The editor holds the word itself; the mark comes with the verdict, found by running the code.
+    # The editor itself contains the word. The mark arrives with the verdict, which ran the code.
     expect(page.locator(".cm-lintRange-error").first).to_be_visible(timeout=_LONG_MS)
     expect(page.get_by_text("nonsense").last).to_be_visible()
     expect(page.get_by_role("button", name="Save model")).to_be_disabled()
@@ -149,7 +148,7 @@ def test_3_both_models_train_from_one_stream(session: Session, platform: Platfor
     page.get_by_label("Confusion matrix").check()
     page.get_by_role("button", name="Deploy", exact=True).click()
     made.deployment = _number_in(page, "/training")
-    # The program to copy names this deployment.
+    # The program on the page contains the id of this deployment.
     snippet = page.get_by_label("Program to send the stream")
     expect(snippet).to_contain_text(re.compile(rf"deployment_id={made.deployment}\b"))
     _run(
@@ -162,7 +161,7 @@ def test_3_both_models_train_from_one_stream(session: Session, platform: Platfor
             platform.bootstrap_servers,
         ]
     )
-    # The page moves automatically.
+    # The page updates automatically.
     expect(page.get_by_text("finished", exact=True)).to_have_count(3, timeout=_LONG_MS)
     for framework, (_, name) in _MODELS.items():
         page.get_by_role("link", name=name).first.click()
@@ -175,7 +174,7 @@ def test_4_the_result_answers_with_numbers_curves_and_samples(session: Session, 
     page = session.open(f"/results/{made.results[framework]}")
     expect(page.get_by_role("img", name=re.compile("accuracy", re.IGNORECASE)).first).to_be_visible()
     page.get_by_role("tab", name="Confusion matrix").click()
-    # A cell of the diagonal holds samples, and shows them.
+    # A cell of the diagonal opens the samples behind it.
     page.locator("[data-cell='1-1']").click()
     expect(page.get_by_role("img", name=re.compile("image of 28 by 28")).first).to_be_visible()
     page.get_by_role("tab", name="Logs").click()
@@ -196,12 +195,12 @@ def test_5_the_model_is_served_and_answers_through_kafka(session: Session, made:
     made.inferences[framework] = _number_in(page, "/inference")
     expect(page.get_by_text("running", exact=True).first).to_be_visible(timeout=_LONG_MS)
     page.get_by_role("tab", name="Try it").click()
-    # The longest time that it accepts, because the machine is shared.
+    # The longest timeout that the page accepts, because the machine is shared.
     page.get_by_label("Timeout").fill("30")
     draw(page, [(0.5, 0.15), (0.5, 0.85)])
     page.get_by_role("button", name="Send through Kafka").click()
     expect(page.get_by_role("heading", name="Answer 1")).to_be_visible()
-    # Ten probabilities and the way the record went.
+    # The page shows ten probabilities and the way of the record.
     expect(page.get_by_label("Probability of each class").get_by_role("listitem")).to_have_count(10, timeout=_LONG_MS)
     expect(page.get_by_role("heading", name=re.compile(r"Path, in [\d.]+ (ms|s)"))).to_be_visible()
 
@@ -274,7 +273,7 @@ def test_9_a_promoted_version_takes_over_from_the_one_that_answers(session: Sess
     )
     (result,) = deployment.results
     with OnlineRawSink(platform.bootstrap_servers, "ui-digits-online", deployment.id) as sink:
-        # Random labels, so that there is something to learn only from the second window on.
+        # The first labels are random, so that the model improves only from the second window on.
         sink.send_array(training.images[:300], np.random.default_rng(1).integers(0, 10, 300))
         sink.flush()
         eventually(lambda: client.results.versions(result.id), _LONG_MS / 1000, what="the first window to be learnt")
@@ -290,11 +289,11 @@ def test_9_a_promoted_version_takes_over_from_the_one_that_answers(session: Sess
             answers.extend(client.inferences.predict_batch(inference.id, unseen.images[:20]))
             return isinstance(answers[-1], Prediction) and answers[-1].version == "2"
 
-        # Records go on coming in while replicas go over.
+        # Records keep arriving while replicas switch.
         eventually(is_taken_over, _LONG_MS / 1000, what="version 2 to answer")
     expect(page.get_by_text("Version 2", exact=True)).to_be_visible()
     expect(page.get_by_role("table", name="Recent version changes")).to_contain_text("1 → 2")
-    # Each record was answered once, in its order by one version and then by the other.
+    # Each record was answered once and in order, first by one version and then by the other.
     versions = [answer.version for answer in answers if isinstance(answer, Prediction)]
     assert (len(versions), versions) == (len(answers), sorted(versions))
     expect(page.get_by_text("Answered", exact=True).first.locator("..")).to_contain_text(f"{len(answers):,}since")
@@ -315,7 +314,7 @@ def test_10_a_distributed_model_is_entered_from_the_top(session: Session) -> Non
         page.keyboard.insert_text(code)
         expect(page.get_by_text("valid", exact=True)).to_be_visible(timeout=_LONG_MS)
         chain = page.get_by_role("list", name="Chain of sub-models, the top first")
-        # What goes up is 64 numbers, of each that has one above it.
+        # Each sub-model with another one above it hands up 64 numbers.
         expect(chain.get_by_text("64 goes up, 256 B a sample")).to_have_count(
             {"ui-cloud": 0, "ui-fog": 1, "ui-edge": 2}[name]
         )
@@ -330,7 +329,7 @@ def test_11_its_sub_models_train_together_and_have_a_result_each(
 ) -> None:
     page = session.open("/configurations/new")
     page.get_by_role("textbox", name="Name", exact=True).fill("ui-distributed")
-    # A chain is chosen whole, whatever it is reached by.
+    # The checkbox of a chain selects all its sub-models.
     page.get_by_role("checkbox", name=f"Use {' and '.join(_CHAIN)}").check()
     page.get_by_role("button", name="Save configuration").click()
     page.get_by_role("link", name="Deploy for training").click()
@@ -341,7 +340,7 @@ def test_11_its_sub_models_train_together_and_have_a_result_each(
     page.get_by_role("textbox", name="Training", exact=True).fill(f"epochs={_CHAIN_EPOCHS}, shuffle=True")
     page.get_by_role("button", name="Deploy", exact=True).click()
     deployment = _number_in(page, "/training")
-    # Samples are those of the lowest sub-model.
+    # The shape of samples is that of the lowest sub-model.
     expect(page.get_by_label("Program to send the stream")).to_contain_text("(count, 28, 28, 1)")
     program = [str(_EXAMPLES / "mnist_dataset_training_example.py"), "--digits", "--deployment", str(deployment)]
     _run([*program, "--bootstrap-servers", platform.bootstrap_servers])
@@ -361,7 +360,7 @@ def test_12_a_point_of_the_curve_is_a_limit(session: Session, made: Made) -> Non
     canvas = page.get_by_role("img", name=re.compile("that ui-edge sends up")).locator("canvas").first
 
     def last_point() -> Any:
-        # What comes late above it moves it out of sight again, where nothing is drawn.
+        # Content that arrives late above the canvas moves it out of the window, where nothing is drawn.
         canvas.scroll_into_view_if_needed()
         settle(page)
         return canvas.evaluate(_LAST_POINT)
@@ -371,7 +370,7 @@ def test_12_a_point_of_the_curve_is_a_limit(session: Session, made: Made) -> Non
     expect(limit).not_to_have_value(proposed)
     expect(page.get_by_text("Leave at ui-edge").locator("..")).to_contain_text("0.0%")
     page.get_by_role("link", name="Serve the chain with these limits").click()
-    # All tiers at once, with the limit that was chosen.
+    # The form serves all tiers at once with the chosen limit.
     expect(page.get_by_role("button", name="Serve the chain")).to_be_visible()
     form = page.get_by_role("form", name="Serve a whole chain")
     expect(form.get_by_label("Upper topic of ui-fog")).to_have_value("ui-distributed-ui-cloud")
@@ -383,7 +382,7 @@ def test_13_each_tier_is_served_and_digits_leave_at_all_three(session: Session, 
     for place, name in enumerate(_CHAIN):
         page = session.open(f"/results/{made.results[name]}")
         page.get_by_role("link", name="Serve", exact=True).first.click()
-        # What fits the tiers that are served already is filled in.
+        # The form suggests topics that fit the tiers in service.
         reads = f"ui-distributed-{'in' if place == 0 else name}"
         expect(page.locator("input").and_(page.get_by_label(re.compile("^Input topic")))).to_have_value(reads)
         expect(page.locator("input").and_(page.get_by_label(re.compile("^Output topic")))).to_have_value(
@@ -394,7 +393,7 @@ def test_13_each_tier_is_served_and_digits_leave_at_all_three(session: Session, 
             expect(page.get_by_label("Upper topic", exact=True)).to_have_value(
                 f"ui-distributed-{list(_CHAIN)[place + 1]}"
             )
-            # Half of what comes goes on, so that digits leave everywhere.
+            # Each limit sends half of the records up, so that digits leave at every tier.
             points = platform.client.results.exits(made.results[name], limits).tiers[place].points
             limits.append(min(points, key=lambda point: abs(point.sent_up - 0.5)).limit)
             page.get_by_label("Limit", exact=True).fill(str(limits[-1]))
@@ -412,7 +411,7 @@ def test_13_each_tier_is_served_and_digits_leave_at_all_three(session: Session, 
         expect(watched.get_by_text(f"Answered at {name}").locator("..")).to_contain_text(re.compile(r"[1-9]\d?\.\d%"))
     page = session.open(f"/inference/{edge}")
     expect(page.get_by_text("Answered here").locator("..")).to_contain_text(re.compile(r"\d\d\.\d%limit 0\.\d+"))
-    # A digit that the edge was not sure of tells its way.
+    # The page shows the way of a digit that the edge was not sure of.
     images = load_mnist(digits=True)[1].images[:100]
     answers = platform.client.inferences.predict_batch(edge, images)
     place = next(n for n, answer in enumerate(answers) if isinstance(answer, Prediction) and answer.tier != "ui-edge")
@@ -424,7 +423,7 @@ def test_13_each_tier_is_served_and_digits_leave_at_all_three(session: Session, 
     page.get_by_role("button", name="Send through Kafka").click()
     expect(page.get_by_text(re.compile("answered at ui-(fog|cloud)"))).to_be_visible(timeout=_LONG_MS)
     expect(page.get_by_text(re.compile("was below its limit and handed it up to")).first).to_be_visible()
-    # The limit changes while it runs.
+    # The limit can be changed while the inference runs.
     page.get_by_role("button", name=f"Limit {limits[0]}", exact=True).click()
     page.get_by_label("Limit", exact=True).fill("1")
     page.get_by_role("button", name="Set the limit").click()

@@ -1,4 +1,4 @@
-"""Build_Kafka_ML.sh as a person meets it: what it runs in which order, and what it says when something is wrong."""
+"""Build_Kafka_ML.sh as its user meets it: the calls in order, and the messages when something is wrong."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_gpu_builds_for_gpus_and_takes_that_overlay(script: Script) -> None:
     assert run.status == 0, run.text
     assert all("--build-arg ACCELERATOR=gpu" in call for call in run.called("docker build"))
     assert "overlay gpu" in run.text
-    # Images for GPUs have a tag of their own, so that both kinds can lie on one node.
+    # GPU images have a tag of their own, so that both kinds can be on one node.
     assert run.called("docker push")[0] == "docker push r:5000/kafka-ml/backend:0.1.0-gpu"
 
 

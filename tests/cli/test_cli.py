@@ -1,4 +1,4 @@
-"""The command line answers fast, tells scripts what happened by its exit code, and people what to do next."""
+"""The command line answers fast. Its exit code tells scripts what happened, and its messages tell users what to do."""
 
 from __future__ import annotations
 

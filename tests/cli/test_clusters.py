@@ -35,7 +35,7 @@ INFERENCE = {"id": 7, "result": 1, "input_topic": "in", "output_topic": "out", "
 
 
 class Platform(LocalServer):
-    """Knows one cluster; ``sent`` holds the bodies of all writes."""
+    """An API with one cluster; ``sent`` holds the bodies of all writes."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -34,7 +34,7 @@ Infer = Callable[..., str]
 
 @pytest.fixture
 def asked() -> list[dict[str, Any]]:
-    """What the API was asked."""
+    """The requests that the API received."""
     return []
 
 
@@ -224,7 +224,7 @@ def test_a_stream_of_rows_is_reported_column_by_column(run: Infer) -> None:
     ]
     reported = run("statistics", "2", noun="streams")
     (age,) = [line.split() for line in reported.splitlines() if line.startswith("age")]
-    # Mean, least and greatest.
+    # The reported statistics are mean, least and greatest value.
     assert ("44" in age, "40" in age, "48" in age) == (True, True, True)
     assert "records 9 of 5000 were looked at" in reported
     assert "label   ill 9" in reported

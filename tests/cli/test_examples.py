@@ -1,4 +1,4 @@
-"""``kafka-ml examples``: what there is, where it is, and what is refused before anything is made."""
+"""``kafka-ml examples``: the list, the place of each example, and refusals before anything is made."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Samples come out of files with the numbers that are in them; what cannot be sent is refused with its place."""
+"""Samples are read from files number by number. Invalid ones are refused with their place."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ DELETIONS = [
 
 
 class Platform(LocalServer):
-    """One inference, whose replica goes over after ``looks`` looks, or fails to."""
+    """An API with one inference, whose replica switches after ``looks`` requests, or fails to."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -188,7 +188,7 @@ def test_the_command_line_swaps_and_shows_what_happened(platform: Platform) -> N
     assert (done.returncode, done.stdout) == (0, "inference 7 serves version 2, and follows the current one\n")
     shown = run_cli("inferences", "swaps", "7", KML_URL=platform.url, KML_TOKEN="t").stdout
     assert "1 -> 2" in shown
-    # A canary begins and ends while the version that answers stays the same.
+    # A canary begins and ends without a change of the version that answers.
     assert "1, 2 next to it" in shown
     assert "1 alone" in shown
     assert "1 -> 1" not in shown
@@ -288,7 +288,7 @@ def test_what_fails_says_so_in_its_state_and_why(platform: Platform) -> None:
     assert f"inference 7 fails: {reason}" in listed.stderr
     shown = run_cli("inferences", "show", "7", **settings).stdout
     assert f"failing: {reason}\nwhat to do: look at them" in shown
-    # Scripts get the plain state, with the reason next to it.
+    # JSON has the plain state, with the reason in a field of its own.
     (row,) = orjson.loads(run_cli("inferences", "list", "--json", **settings).stdout)
     assert (row["state"], row["failing"]["kind"]) == ("running", "dead_letters")
 

@@ -1,4 +1,4 @@
-"""``kafka-ml results`` on how a training goes and users' annotations, against answers of the API."""
+"""``kafka-ml results`` on the progress of a training and users' annotations, against answers of the API."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ FINISHED = {
 
 
 class Api:
-    """Answers ``result``, changed by its annotations; ``sent`` are the bodies, ``asked`` the queries."""
+    """Answers with ``result``, which annotations change; ``sent`` are the bodies, ``asked`` the queries."""
 
     def __init__(self) -> None:
         self.result = RUNNING

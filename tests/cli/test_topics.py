@@ -1,4 +1,4 @@
-"""``kafka-ml topics`` against an API over real HTTP: a record is written as it was given, what Kafka says is shown."""
+"""``kafka-ml topics`` against an API over real HTTP: a record is written as given, and Kafka's answer is shown."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GROUPS = {"complete": False, "groups": [{"group": "billing", "state": "stable", 
 
 
 class Platform(LocalServer):
-    """``sent`` holds the bodies of all records."""
+    """An API whose ``sent`` holds the bodies of all records."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -93,7 +93,7 @@ CARD = ModelCard(
 
 
 class Api:
-    """Answers what it knows; ``sent`` holds method, address and body of all writes."""
+    """Answers from its values; ``sent`` holds method, address and body of all writes."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, str, Any]] = []

@@ -26,7 +26,7 @@ HOOK: dict[str, Any] = {
 
 
 class Platform(LocalServer):
-    """Knows one webhook; ``sent`` holds the bodies of all writes. After a ping it is as ``after`` says."""
+    """An API with one webhook; ``sent`` holds the bodies of all writes. A ping changes the webhook to ``after``."""
 
     def __init__(self) -> None:
         super().__init__()

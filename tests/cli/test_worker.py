@@ -34,7 +34,7 @@ SAID = {"replica": 1000, "state": "silent", "worker": "gate", "host": "pi", "pre
 
 
 class Platform(LocalServer):
-    """An inference with one token, which one worker uses."""
+    """An API with one inference, which has one token that one worker uses."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -21,13 +21,13 @@ Manifest = dict[str, Any]
 
 _REQUEST_SECONDS = 30
 _TOKEN_SECONDS = 3600
-# The profile that the platform's own namespaces enforce.
+# The label with which a namespace enforces the profile, as the platform's own namespaces do.
 _RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 _MERGE = {"json": "application/merge-patch+json", "strategic": "application/strategic-merge-patch+json"}
 
 
 class ApiStatus(Exception):
-    """The API's answer was not a success; ``code`` is the HTTP status, ``reason`` its word for it."""
+    """The API's answer was an error; ``code`` is the HTTP status, ``reason`` the API's word for it."""
 
     def __init__(self, code: int, body: Mapping[str, Any], what: str) -> None:
         super().__init__(f"{what}: {code} {body.get('message', '')}")
@@ -37,7 +37,7 @@ class ApiStatus(Exception):
 
 
 def path_of(manifest: Mapping[str, Any], plural: str, namespace: str = "", name: str = "") -> str:
-    """Return the path of an object, or of all of its kind, whose ``apiVersion`` is ``manifest``'s."""
+    """Return the path of an object, or of all objects of its kind, with the ``apiVersion`` of ``manifest``."""
     version = str(manifest["apiVersion"])
     parts = ["/apis" if "/" in version else "/api", version]
     parts += ["namespaces", namespace] if namespace else []
@@ -45,7 +45,7 @@ def path_of(manifest: Mapping[str, Any], plural: str, namespace: str = "", name:
 
 
 class Cluster:
-    """The API at ``kubeconfig``, spoken to as its admin. ``control_plane`` is there when the tests started it."""
+    """The API at ``kubeconfig``, used as its admin. ``control_plane`` is set when the tests started it."""
 
     def __init__(self, kubeconfig: Path, *, kubectl: Path, folder: Path, control_plane: ControlPlane | None) -> None:
         from kubernetes.client.configuration import Configuration
@@ -78,7 +78,7 @@ class Cluster:
         content_type: str = "application/json",
         **query: str,
     ) -> Manifest:
-        """Ask the API, as the holder of ``token`` or as admin, and return its answer; ApiStatus for a refusal."""
+        """Send a request as the holder of ``token``, or as admin; returns the answer. Raises ApiStatus for an error."""
         headers = {"Accept": "application/json", "Content-Type": content_type}
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
@@ -97,7 +97,7 @@ class Cluster:
         return document
 
     def create(self, manifest: Manifest, plural: str, namespace: str = "", *, token: str | None = None) -> Manifest:
-        """Create an object and return it as the API does."""
+        """Create an object and return it as the API answers."""
         return self.request("POST", path_of(manifest, plural, namespace), manifest, token=token)
 
     def patch(self, path: str, patch: Mapping[str, Any], *, kind: str = "json") -> Manifest:
@@ -105,7 +105,7 @@ class Cluster:
         return self.request("PATCH", path, patch, content_type=_MERGE[kind])
 
     def items(self, path: str, **query: str) -> list[Manifest]:
-        """Return all objects of a path."""
+        """Return all objects at a path."""
         return list(self.request("GET", path, **query).get("items") or ())
 
     def exists(self, path: str) -> bool:
@@ -135,11 +135,11 @@ class Cluster:
         return name
 
     def owns(self, *namespaces: str) -> None:
-        """Have ``close`` remove these namespaces."""
+        """Register namespaces for ``close`` to remove."""
         self._namespaces += namespaces
 
     def token(self, namespace: str, service_account: str) -> str:
-        """Return a token of a service account, good for an hour."""
+        """Return a token of a service account that is valid for an hour."""
         path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{service_account}/token"
         request = {
             "apiVersion": "authentication.k8s.io/v1",
@@ -167,13 +167,13 @@ class Cluster:
         return done.stdout
 
     def close(self) -> None:
-        """Remove the namespaces that were made. Of a control plane that ends with the tests nothing needs removing."""
+        """Remove the created namespaces, unless the control plane ends with the tests anyway."""
         if self.control_plane is None:
             for name in self._namespaces:
                 self.request("DELETE", f"/api/v1/namespaces/{name}")
 
     def _authority(self) -> Path:
-        """Return a file with the certificate of the authority that the configuration names."""
+        """Return a file with the authority's certificate from the kubeconfig."""
         shown = json.loads(self.kubectl("config", "view", "--minify", "--flatten", "--raw", "--output", "json"))
         data = shown["clusters"][0]["cluster"]["certificate-authority-data"]
         path = self._folder / "ca.crt"

@@ -1,7 +1,7 @@
-"""FakeNode: a node of a real cluster whose kubelet is this process. Pods are bound to it, and do what the test says.
+"""FakeNode: a node of a real cluster whose kubelet is this process, with pods that the test controls.
 
-It says of its pods what a kubelet would (running, ended, image missing, evicted), lets pods go that are deleted, serves
-their logs to the API server, and runs nothing.
+Like a kubelet it reports the state of its pods (running, ended, image missing, evicted), releases deleted pods, and
+serves their logs to the API server. It runs nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tests.cluster.access import ApiStatus, Cluster, Manifest
 
 __all__ = ["FakeNode"]
 
-# The cluster believes a node lost that does not renew its lease for 40 s.
+# Interval of the heartbeats. A cluster considers a node lost that does not renew its lease for 40 s.
 _HEARTBEAT_SECONDS = 5.0
 _POLL_SECONDS = 0.1
 _NODE_LABEL = "kafka-ml/test-node"
@@ -37,8 +37,8 @@ def _now_precisely() -> str:
 class FakeNode:
     """A node called ``name``, registered while the context lasts. Only pods that ask for it by ``selector`` come to it.
 
-    ``exit_code_when_deleted`` is how containers end when their pod is deleted; with ``silent`` set the kubelet does
-    nothing any more, as on a node that was cut off: deleted pods stay.
+    ``exit_code_when_deleted`` is the exit code of containers whose pod is deleted. With ``silent`` set the kubelet
+    stops working, as on a node that was cut off: deleted pods stay.
     """
 
     def __init__(self, cluster: Cluster, name: str, *, gpus: int = 8) -> None:
@@ -56,12 +56,12 @@ class FakeNode:
 
     @property
     def selector(self) -> dict[str, str]:
-        """For the ``nodeSelector`` of pods that shall come here."""
+        """The ``nodeSelector`` of pods for this node."""
         return {_NODE_LABEL: self.name}
 
     @property
     def toleration(self) -> dict[str, str]:
-        """For the ``tolerations`` of pods that shall come here."""
+        """The ``tolerations`` of pods for this node."""
         return {"key": _NODE_LABEL, "operator": "Exists", "effect": "NoSchedule"}
 
     def __enter__(self) -> Self:
@@ -86,34 +86,34 @@ class FakeNode:
         return sorted(found, key=lambda pod: str(pod["metadata"]["name"]))
 
     def run(self, pod: Manifest) -> None:
-        """Its containers run and are ready."""
+        """The pod's containers run and are ready."""
         state = {"running": {"startedAt": _now()}}
         self._report(pod, "Running", state, ready=True, podIP="10.0.0.1", podIPs=[{"ip": "10.0.0.1"}], startTime=_now())
 
     def end(self, pod: Manifest, exit_code: int, *, reason: str = "") -> None:
-        """Its containers ended and are not started again; ``reason`` is Kubernetes' word, e.g. ``OOMKilled``."""
+        """The pod's containers ended and are not restarted; ``reason`` is Kubernetes' word, such as ``OOMKilled``."""
         self._report(pod, "Succeeded" if exit_code == 0 else "Failed", _terminated(exit_code, reason))
         self._logs.end(pod)
 
     def crash(self, pod: Manifest, exit_code: int, *, reason: str = "") -> None:
-        """Its containers ended and wait to be started again."""
+        """The pod's containers ended and wait for a restart."""
         waiting = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s restarting failed container"}}
         restarts = sum(status["restartCount"] for status in pod["status"].get("containerStatuses", ())) + 1
         self._report(pod, "Running", waiting, last=_terminated(exit_code, reason), restarts=restarts)
 
     def wait(self, pod: Manifest, reason: str, message: str) -> None:
-        """Its containers cannot be started: ``reason`` is e.g. ``ImagePullBackOff``."""
+        """The pod's containers cannot start: ``reason`` is for example ``ImagePullBackOff``."""
         self._report(pod, "Pending", {"waiting": {"reason": reason, "message": message}}, startTime=_now())
 
     def evict(self, pod: Manifest, message: str = "The node was low on resource: memory.") -> None:
-        """The kubelet ends it because the node lacks something."""
+        """The kubelet evicts the pod because the node lacks a resource."""
         disrupted = _condition("DisruptionTarget", True, reason="TerminationByKubelet", message=message)
         terminated = _terminated(137, "Error")
         self._report(pod, "Failed", terminated, conditions=[disrupted], reason="Evicted", message=message)
         self._logs.end(pod)
 
     def complain(self, pod: Manifest, reason: str, message: str) -> None:
-        """Record a warning about it."""
+        """Record a warning event about the pod."""
         metadata = pod["metadata"]
         event = {
             "apiVersion": "v1",
@@ -135,7 +135,7 @@ class FakeNode:
         self._cluster.create(event, "events", metadata["namespace"])
 
     def write_log(self, pod: Manifest, text: str) -> None:
-        """Its containers print lines."""
+        """The pod's containers print lines."""
         self._logs.write(pod, text)
 
     # --- the kubelet -----------------------------------------------------------------------------------------------
@@ -165,7 +165,8 @@ class FakeNode:
         }
         self._cluster.patch(f"{self._path}/status", {"status": status})
         self._renew_lease(create=True)
-        # Admission marks a new node as not ready, and a controller takes that back seconds later.
+        # The taint is set again, because admission marks a new node as not ready and a controller reverts that seconds
+        # later.
         self._cluster.patch(self._path, {"spec": {"taints": [taint]}})
 
     def _renew_lease(self, *, create: bool = False) -> None:
@@ -195,7 +196,7 @@ class FakeNode:
                     if "deletionTimestamp" in pod["metadata"]:
                         self._let_go(pod)
             except ApiStatus as refusal:
-                # A server that is starting or stopping answers 5xx, and kubelets keep trying.
+                # A server that is starting or stopping answers 5xx, which kubelets retry.
                 if refusal.code >= 500:
                     continue
                 self._problem = refusal
@@ -204,7 +205,7 @@ class FakeNode:
                 continue
 
     def _let_go(self, pod: Manifest) -> None:
-        """End a deleted pod's containers, say so, then confirm that it is gone."""
+        """End the containers of a deleted pod, report it, then confirm that the pod is gone."""
         metadata = pod["metadata"]
         path = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}"
         try:
@@ -218,7 +219,7 @@ class FakeNode:
             }
             self._cluster.request("DELETE", path, options)
         except ApiStatus as refusal:
-            # Somebody else was quicker, or a successor has its name already.
+            # The pod is gone already, or a successor has its name.
             if refusal.code not in (404, 409):
                 raise
 
@@ -255,7 +256,7 @@ class FakeNode:
         }
         metadata = pod["metadata"]
         path = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}/status"
-        # The uid: a successor of the same name must not be taken for this pod.
+        # The uid keeps the status from a successor with the same name.
         patch = {"metadata": {"uid": metadata["uid"]}, "status": status}
         self._cluster.patch(path, patch, kind="strategic")
 
@@ -272,7 +273,7 @@ def _condition(kind: str, holds: bool, *, reason: str = "", message: str = "") -
 
 
 class _LogServer:
-    """The kubelet's HTTPS server, of which the API server asks logs: ``/containerLogs/NAMESPACE/POD/CONTAINER``."""
+    """The kubelet's HTTPS server, which the API server asks for logs: ``/containerLogs/NAMESPACE/POD/CONTAINER``."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._lines: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
@@ -282,7 +283,7 @@ class _LogServer:
         self._server = ThreadingHTTPServer((LOOPBACK, 0), self._handler())
         self._server.daemon_threads = True
         self.port = int(self._server.server_address[1])
-        # In a cluster that somebody else runs, its API server does not reach this machine, so there are no logs then.
+        # There are no logs in an existing cluster, because its API server does not reach this machine.
         if cluster.control_plane is not None:
             own = cluster.control_plane.authority.issue("kubelet", subject="/CN=kubelet", addresses=[f"IP:{LOOPBACK}"])
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -315,12 +316,12 @@ class _LogServer:
         return pod["metadata"]["namespace"], pod["metadata"]["name"]
 
     def chunks(self, key: tuple[str, str], *, follow: bool, since: str, timestamps: bool) -> Iterator[bytes]:
-        """Yield a pod's lines, those to come as well when ``follow``, until it ends."""
+        """Yield a pod's lines; with ``follow`` also future ones, until the pod ends."""
         sent = 0
         while True:
             lines, over = self._news(key, sent, wait=follow)
             sent += len(lines)
-            # Times of one format compare as texts do; the API cuts `since` to whole seconds.
+            # Times of the same format compare as texts. The API cuts `since` to whole seconds.
             kept = [(at, line) for at, line in lines if at[: len(since) - 1] >= since[:-1]]
             if kept:
                 yield "".join(f"{at} {line}\n" if timestamps else f"{line}\n" for at, line in kept).encode()
@@ -328,7 +329,7 @@ class _LogServer:
                 return
 
     def _news(self, key: tuple[str, str], sent: int, *, wait: bool) -> tuple[list[tuple[str, str]], bool]:
-        """Return the lines after the first ``sent``, waiting for one or the end if asked to, and whether it ended."""
+        """Return the lines after the first ``sent`` and whether the pod ended, waiting for either if asked to."""
         with self._changed:
             over = self._changed.wait_for(
                 lambda: not wait or self._stopped or key in self._over or len(self._lines[key]) > sent

@@ -1,4 +1,4 @@
-"""Installation: the project's own manifests, rendered as ``kubectl apply -k`` does, in namespaces of a test's own."""
+"""Installation: the project's own manifests, rendered as ``kubectl apply -k`` does, in a test's own namespaces."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _K8S = Path(__file__).resolve().parents[2] / "k8s"
 
 
 class Installation:
-    """The objects of ``k8s/<overlay>``, with other names for the namespaces ``kafka-ml`` and ``kafka-ml-jobs``."""
+    """The objects of ``k8s/<overlay>`` with other names for the namespaces ``kafka-ml`` and ``kafka-ml-jobs``."""
 
     def __init__(self, cluster: Cluster, overlay: str = "base") -> None:
         self._cluster = cluster
@@ -27,7 +27,7 @@ class Installation:
         self.manifests: list[Manifest] = [_moved(document, names) for document in rendered]
 
     def apply(self, kinds: Sequence[str] = ()) -> None:
-        """Apply all objects, or those of ``kinds``."""
+        """Apply all objects, or only those of ``kinds``."""
         self._cluster.owns(self.platform, self.jobs)
         self._cluster.apply([manifest for manifest in self.manifests if not kinds or manifest["kind"] in kinds])
 

@@ -1,6 +1,6 @@
-"""What the project asks of a cluster is admitted by a real API server under the restricted profile, and no more.
+"""A real API server admits the project's objects under the restricted profile, and no others.
 
-Pods come out of Jobs and sets here, and are bound to a node: the controllers and the scheduler are real.
+Real controllers make pods of Jobs and sets, and a real scheduler binds them to a node.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _PLURALS = {kind.kind: kind.plural for kind in kinds()}
 
 
 def create_work(cluster: Cluster, spec: WorkSpec, pods_here: KubernetesSettings, token: str) -> Manifest:
-    """Create all objects of ``spec`` with a service account's token, as the launcher does; return the owner."""
+    """Create all objects of ``spec`` with a service account's token, as the launcher does; returns the owner."""
     work = build_work(spec, pods_here, BASE_ENV)
     owner = cluster.create(work.owner, _PLURALS[work.owner["kind"]], pods_here.namespace, token=token)
     for dependent in work.dependents:
@@ -41,7 +41,7 @@ def create_work(cluster: Cluster, spec: WorkSpec, pods_here: KubernetesSettings,
 
 
 def bound_pods(cluster: Cluster, namespace: str, work: str, count: int) -> list[Manifest]:
-    """Return the pods of a run when there are ``count`` of them and each has a node."""
+    """Return the pods of a run once there are ``count`` of them and each has a node."""
 
     def found() -> list[Manifest]:
         pods = cluster.pods(namespace, f"{WORK_LABEL}={work}")
@@ -52,7 +52,7 @@ def bound_pods(cluster: Cluster, namespace: str, work: str, count: int) -> list[
 
 @pytest.fixture(scope="module")
 def token(cluster: Cluster, installation: Installation) -> str:
-    """The controller's credential: the role in ``k8s/base`` and nothing else."""
+    """The controller's credential: only the role in ``k8s/base``."""
     return cluster.token(installation.platform, "controller")
 
 
@@ -184,7 +184,7 @@ def test_a_pod_that_violates_the_profile_is_refused(
         "spec": copy.deepcopy(template["spec"]),
     }
     path = f"/api/v1/namespaces/{pods_here.namespace}/pods"
-    # As it is it would be admitted, so what is refused below is the violation.
+    # The unchanged pod would be admitted, so the violation causes the refusal below.
     cluster.request("POST", path, pod, dryRun="All")
     violate(pod)
     with pytest.raises(ApiStatus, match='violates PodSecurity "restricted') as refused:
@@ -213,7 +213,7 @@ def test_every_pod_of_the_platform_is_admitted(cluster: Cluster, overlay: str) -
 
 # --- the role ------------------------------------------------------------------------------------------------------
 
-# All that the controller may do in the workers' namespace: group, resource, verbs.
+# All rights of the controller in the workers' namespace: group, resource, verbs.
 _CONTROLLER = {
     ("batch", "jobs"): {"create", "get", "list", "watch", "delete"},
     ("apps", "statefulsets"): {"create", "get", "list", "watch", "patch", "delete"},
@@ -227,7 +227,7 @@ _CONTROLLER = {
 
 
 def rules(cluster: Cluster, namespace: str, token: str) -> dict[tuple[str, str], set[str]]:
-    """Return what the token's holder may do in ``namespace``, without what everybody may ask about themselves."""
+    """Return the rights of the token's holder in ``namespace``, without those that everybody has about themselves."""
     review = {
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SelfSubjectRulesReview",

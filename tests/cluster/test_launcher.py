@@ -1,4 +1,4 @@
-"""The real launcher on a real API server with real controllers and scheduler. Only the kubelet is played."""
+"""The real launcher on a real API server with real controllers and scheduler. Only the kubelet is fake."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from tests.support import eventually
 
 pytestmark = pytest.mark.cluster
 
-# A controller's reaction takes a second or two, more on a loaded machine.
+# A controller reacts within a second or two, and later on a loaded machine.
 _PATIENCE_SECONDS = 40
-# No two tests use the same name, because the launcher remembers a name until its run is forgotten.
+# Each test uses another number, because the launcher remembers a name until its run is forgotten.
 _numbers = itertools.count(101)
 
 
 class World:
-    """Launchers on one namespace and one folder of logs, as after restarts of the controller, and their work."""
+    """Launchers on one namespace and one folder of logs, as after restarts of the controller, and their runs."""
 
     def __init__(self, cluster: Cluster, node: FakeNode, settings: KubernetesSettings, logs_dir: Path) -> None:
         self.cluster = cluster
@@ -58,7 +58,7 @@ class World:
         return self._made(inference(next(_numbers), **more))
 
     def pods(self, spec: WorkSpec, count: int = 1) -> list[Manifest]:
-        """Return the pods of ``spec`` when there are ``count`` of them, each bound to the node and wanted."""
+        """Return the live pods of ``spec`` once there are ``count`` of them, each bound to the node."""
 
         def bound() -> list[Manifest]:
             pods = self.cluster.pods(self.settings.namespace, f"{WORK_LABEL}={spec.name}")
@@ -70,7 +70,7 @@ class World:
     def sees(
         self, launcher: KubernetesLauncher, spec: WorkSpec, holds: Callable[[Observed], bool], what: str
     ) -> Observed:
-        """Return what ``launcher`` observes of ``spec`` when it ``holds``."""
+        """Return the launcher's observation of ``spec`` once ``holds`` is true of it."""
         last: Observed | None = None
 
         def seen() -> Observed | None:
@@ -79,7 +79,7 @@ class World:
             return last if last is not None and holds(last) else None
 
         try:
-            # Too little may be known yet, as for the controller at its start.
+            # At first the launcher may know too little, as after a start of the controller.
             return eventually(seen, _PATIENCE_SECONDS, ignoring=(BrokenError,))  # type: ignore[return-value]
         except AssertionError as error:
             raise AssertionError(f"{spec.name} was not seen {what}; last: {last}") from error
@@ -94,11 +94,11 @@ class World:
         eventually(is_gone, _PATIENCE_SECONDS, what=f"{spec.name} out of sight", ignoring=(BrokenError,))
 
     def path(self, spec: WorkSpec) -> str:
-        """The address of an inference's set."""
+        """The address of an inference's StatefulSet."""
         return f"/apis/apps/v1/namespaces/{self.settings.namespace}/statefulsets/{spec.name}"
 
     def objects(self, spec: WorkSpec) -> list[str]:
-        """Return what the cluster still holds of ``spec``."""
+        """Return the objects of ``spec`` that the cluster still holds."""
         listing = "jobs,statefulsets,secrets,poddisruptionbudgets,pods"
         found = self.cluster.kubectl(
             *("--namespace", self.settings.namespace, "get", listing, "--output", "name"),
@@ -138,7 +138,7 @@ def world(
 
 @pytest.fixture
 def own_cluster(cluster: Cluster) -> Cluster:
-    """The cluster, for tests that hurt it or that need it to reach this machine."""
+    """The cluster with its own control plane, for tests that damage it or that need it to reach this machine."""
     if cluster.control_plane is None:
         pytest.skip("the cluster is somebody else's: its API server is not killed, and does not reach this machine")
     return cluster
@@ -327,7 +327,7 @@ def test_an_upgrade_replaces_replicas_one_by_one(world: World) -> None:
         pods = sorted(world.pods(spec, 2), key=lambda pod: pod["metadata"]["name"])
         return [pod["spec"]["containers"][0]["image"].rpartition(":")[2] for pod in pods]
 
-    # A second launch of the same changes nothing.
+    # A second launch of the same spec changes nothing.
     versions = world.cluster.request("GET", world.path(spec))["metadata"]["generation"]
     launcher.launch(spec)
     assert world.cluster.request("GET", world.path(spec))["metadata"]["generation"] == versions
@@ -420,7 +420,7 @@ def test_a_history_that_is_gone_is_listed_again(world: World, own_cluster: Clust
     position = api.list(JOB)[1]
     control_plane.kill_api_server()
     control_plane.start_api_server()
-    # An API server that has just started does not know what came before it.
+    # A restarted API server does not know the events of before.
     with pytest.raises(Gone):
         list(api.watch(JOB, position, 5))
     launcher.launch(spec)

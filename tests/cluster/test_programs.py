@@ -1,4 +1,4 @@
-"""The processes of a cluster on this machine: none is left behind, and one that does not start says why."""
+"""The processes of a cluster on this machine: none is left behind, and one that fails to start says why."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ time.sleep(600)
 
 
 def started_by_another(folder: Path, kind: str) -> psutil.Process:
-    """Return a process that another one started, which was killed at once."""
+    """Return a process whose parent was killed right after starting it."""
     starter = subprocess.Popen([sys.executable, "-c", _STARTER, str(folder), kind], stdout=subprocess.PIPE, text=True)
     assert starter.stdout is not None
     process = psutil.Process(int(starter.stdout.readline()))

@@ -1,4 +1,4 @@
-"""Specifications of work as the controller makes them, for tests on a cluster."""
+"""Specifications of runs as the controller makes them, for tests on a cluster."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from backend.launchers.base import RestartPolicy, WorkSpec
 
 __all__ = ["BASE_ENV", "inference", "training"]
 
-# Every worker's environment in addition to its job's.
+# The environment of every worker in addition to that of its job.
 BASE_ENV = {"KML_KAFKA_BOOTSTRAP_SERVERS": "kafka.kafka-ml:9092"}
 
 

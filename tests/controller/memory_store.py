@@ -1,4 +1,4 @@
-"""MemoryStore: the rows in a dictionary, with the transitions that the real store has; for tests of decisions."""
+"""MemoryStore: the rows in a dictionary, with the transitions of the real store; for tests of decisions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from kafkaml.wire.state import RunState
 
 
 class MemoryStore:
-    """``fail``: this many of the next writes raise before their effect. ``logs`` holds what was kept, by attempt."""
+    """``fail``: how many of the next writes raise before their effect. ``logs`` holds the kept logs by attempt."""
 
     def __init__(self) -> None:
         self.table: dict[Subject, Row] = {}
@@ -51,7 +51,7 @@ class MemoryStore:
         return self._put(replace(row, **changes))
 
     def _changes(self, action: RowAction, row: Row) -> dict[str, Any] | None:
-        """What an action changes of a row that it may change; None: nothing may be changed."""
+        """The changes that an action makes to a row; None when the action does not apply to it any more."""
         match action:
             case actions.BeginAttempt() if not row.wanted:
                 return None
@@ -122,7 +122,7 @@ class MemoryStore:
         self.table[subject] = replace(self.table[subject], **changes)  # type: ignore[arg-type]
 
     def restart(self, subject: Subject) -> None:
-        """A person asks for another run of what has ended."""
+        """A user asks for another run of what has ended."""
         attempt = self.table[subject].attempt
         self.change(
             subject,
@@ -136,7 +136,7 @@ class MemoryStore:
         )
 
     def finish(self, subject: Subject, attempt: int) -> bool:
-        """A worker reports its result."""
+        """A worker reports the result of its run."""
         row = self._open(subject, attempt)
         return row is not None and self._put(replace(row, state=RunState.FINISHED, ended_at=self.now))
 

@@ -1,9 +1,9 @@
 """The database side of a platform under test, in a process of its own.
 
-Reads JSON lines ``{"do": name, ...}`` from standard input, calls the function of that name, prints its answer. It also
-forks controllers, and tells the trainings that ask (``workers/model_training/tiny.py``) what a test wants of them.
-It is itself forked from the one process ``python -m tests.controller.platform_process``: so none of them has to import
-Django, which takes longer than all that they do.
+It reads JSON lines ``{"do": name, ...}`` from standard input, calls the function of that name, and prints its answer.
+It also forks controllers, and answers trainings that ask what to do (``workers/model_training/tiny.py``). It is forked
+from the process ``python -m tests.controller.platform_process``, because an import of Django would take longer than
+everything else.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any
 import orjson
 
 _numbers = itertools.count(1)
-# What trainings are to do, and the connections of those that do not know it yet, by result.
+# The verdicts on trainings, and the connections of trainings that still wait for one, both by result.
 _verdicts: dict[int, str] = {}
 _asking: dict[int, list[socket.socket]] = defaultdict(list)
 _selector = selectors.DefaultSelector()
@@ -59,10 +59,10 @@ def add_inference(*, replicas: int = 1, input_topic: str = "in", output_topic: s
     from backend.inferences.models import Inference
     from kafkaml.wire.report import Finish
 
-    # At once: a controller that sees a training without an end begins an attempt at it.
+    # One transaction: a controller that sees the training before its end would begin an attempt at it.
     with transaction.atomic():
         result = _result(ready=True)
-        # A version of it, which is what an inference serves.
+        # The training is finished to make a version, which the inference serves.
         assert mark_finished(result.pk, Finish(attempt=result.attempt, outcome=builders.outcome()))
     inference = Inference.objects.create(
         result=result,
@@ -92,7 +92,7 @@ def change(*, kind: str, pk: int, **values: Any) -> None:
     row = _find(kind, pk)
     for name, value in values.items():
         setattr(row, name, value)
-    # These alone: the controller or a worker may have changed another column since the row was read.
+    # Only these columns are written: the controller or a worker may have changed another since the row was read.
     row.save(update_fields=list(values))
 
 
@@ -101,7 +101,7 @@ def retry_now(*, pk: int) -> None:
 
     from backend.deployments.models import TrainingResult
 
-    # Unless the controller was faster, because a run that has started has no next try.
+    # Nothing is changed when the controller was faster: a run that has started has no next try.
     TrainingResult.objects.filter(pk=pk, next_retry_at__isnull=False).update(next_retry_at=timezone.now())
 
 
@@ -133,7 +133,7 @@ def add_outbox(*, topic: str, count: int) -> None:
 
 
 def add_webhook(*, url: str) -> None:
-    """A webhook that has an event to receive."""
+    """Add a webhook that has an event to receive."""
     from backend.api.actors import SYSTEM
     from backend.webhooks.services import create_webhook, ping_webhook
     from backend.webhooks.signing import new_secret
@@ -164,7 +164,7 @@ def announcements() -> int:
 
 
 def fork_controller(*, options: Sequence[str], env: Mapping[str, str], log: str) -> int:
-    """Fork a process that is ``manage.py controller`` from here on; returns its id."""
+    """Fork a process that runs ``manage.py controller``; returns its id."""
     from django.db import connections
 
     assert threading.active_count() == 1
@@ -185,7 +185,7 @@ def _controller(options: Sequence[str], env: Mapping[str, str], log: str) -> int
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         for number in (1, 2):
             os.dup2(os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT), number)
-        # The connections of trainings are not the controller's.
+        # The controller does not inherit the connections of trainings.
         os.closerange(3, 256)
         os.environ.clear()
         os.environ.update(env)
@@ -200,20 +200,20 @@ def _controller(options: Sequence[str], env: Mapping[str, str], log: str) -> int
 
 
 def status_of(*, pid: int) -> int | None:
-    """Return the exit status of a controller that was forked, as ``subprocess`` has it; None while it runs."""
+    """Return the exit status of a forked controller, as ``subprocess`` has it; None while it runs."""
     found, status = os.waitpid(pid, os.WNOHANG)
     return os.waitstatus_to_exitcode(status) if found else None
 
 
 def decide(*, pk: int, verdict: str) -> None:
-    """Say what the attempts at a training are to do, also those that ask later."""
+    """Decide what the attempts at a training do, including those that ask later."""
     _verdicts[pk] = verdict
     for connection in _asking.pop(pk, []):
         connection.send(verdict.encode())
 
 
 def _answer(connection: socket.socket) -> None:
-    """Take a message of a training: which one it is, or what it reports."""
+    """Handle a message of a training: its first one says which training it is, later ones are reports."""
     received = connection.recv(1000)
     if not received:
         _selector.unregister(connection)
@@ -230,7 +230,7 @@ def _answer(connection: socket.socket) -> None:
 
 
 def _report(verdict: str, result_id: int, attempt: int) -> None:
-    """Report through the same services as the job API."""
+    """Report through the services that the job API uses."""
     from backend.api.tests import builders
     from backend.deployments import transitions
     from kafkaml.wire.failure import Failure, FailureCategory
@@ -257,12 +257,12 @@ def heartbeats() -> list[str]:
 
 
 def verdicts_address(state: str) -> str:
-    """Where trainings ask: an abstract address, because folders of tests have long names."""
+    """The address at which trainings ask. It is abstract, because folders of tests have long names."""
     return f"\0kml-verdicts-{hashlib.sha256(state.encode()).hexdigest()}"
 
 
 def _become_platform(env: Mapping[str, str], descriptor: int) -> None:
-    """Use the environment's state folder, a copy of ours, and be spoken to through ``descriptor``."""
+    """Use the environment's state folder, a copy of ours, and take commands through ``descriptor``."""
     from django.db import connections
 
     from backend.config.environment import environment
@@ -289,7 +289,7 @@ def _serve() -> None:
                     _selector.register(connection, selectors.EVENT_READ)
                 elif isinstance(key.fileobj, socket.socket):
                     _answer(key.fileobj)
-                # One at a time, because each caller waits for the answer.
+                # Commands are handled one at a time, because each caller waits for the answer.
                 elif line := sys.stdin.buffer.readline():
                     command = orjson.loads(line)
                     answer = globals()[command.pop("do")](**command)
@@ -300,7 +300,7 @@ def _serve() -> None:
 
 
 def _main() -> None:
-    """Import everything, then fork a platform for each environment that is asked for."""
+    """Import everything, then fork a platform for each requested environment."""
     os.environ["DJANGO_SETTINGS_MODULE"] = "backend.config.settings"
     import django
 
@@ -323,7 +323,7 @@ def _main() -> None:
         os.close(descriptors[0])
         connection.sendall(orjson.dumps(pid) + b"\n")
     _serve()
-    # Nothing to put away; a tidy end of everything that was imported would take a while.
+    # The process exits at once: it holds nothing, and a tidy end of all imported packages would take a while.
     os._exit(0)
 
 

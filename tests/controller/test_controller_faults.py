@@ -1,4 +1,4 @@
-"""The controller killed at every fail-point, with real children: it converges, loses nothing, starts nothing twice."""
+"""The controller is killed at every fail-point, with real children: it converges and loses or repeats nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support import eventually
 
 pytestmark = [pytest.mark.faults, pytest.mark.integration]
 
-# Where it matters by whom workers are started: by the controller itself, or by a fork server that outlives it.
+# Fail-points at which it matters who starts workers: the controller itself, or a fork server that outlives it.
 STARTING = [
     "controller.before_Launch",
     "launcher.before_intent",
@@ -56,7 +56,7 @@ def state(platform: Platform, pk: int) -> dict[str, Any]:
 
 
 def killed_at(platform: Platform, point: str) -> None:
-    """Run a controller that dies at ``point``, and prove that it did there."""
+    """Run a controller that dies at ``point``, and prove that it died there."""
     controller = platform.controller(fail=f"{point}:kill")
     assert controller.wait(90) == -signal.SIGKILL
     assert platform.fired.read_text().split()[-3] == point
@@ -67,7 +67,7 @@ def started_once(platform: Platform, *names: str) -> None:
 
 
 def finished_once(platform: Platform, pks: list[int]) -> None:
-    """Every training finishes at its first attempt, started once, its log kept, and nothing is left."""
+    """Check that every training finished at its first attempt, started once, kept its log, and left nothing."""
     eventually(lambda: all(state(platform, pk)["state"] == "finished" for pk in pks), 60)
     eventually(lambda: platform.jobs() == [])
     for pk in pks:
@@ -141,7 +141,7 @@ def test_killed_between_two_attempts(platform: Platform) -> None:
         killed_at(platform, point)
     platform.controller()
     for pk in pks:
-        # The next try also comes automatically, when this one is held up.
+        # If the run is delayed before this request, the next try comes automatically.
         eventually(lambda pk=pk: (row := state(platform, pk))["next_retry_at"] or row["attempt"] > 1, 60)
         platform.retry_now(pk=pk)
     eventually(lambda: all(state(platform, pk)["state"] == "finished" for pk in pks), 60)
@@ -176,7 +176,7 @@ def test_killed_again_and_again_at_random_moments(platform: Platform) -> None:
     for _ in range(8):
         controller = platform.controller()
         platform.leads(controller)
-        # How far it gets differs each time; that is the point.
+        # The kill hits a different moment each time, which is intended.
         eventually(lambda: len(platform.starts()) >= generator.randint(0, 6), 60)
         controller.kill()
         controller.wait()

@@ -60,7 +60,7 @@ def test_an_end_without_a_report_fails_with_its_diagnosis(
     pk = platform.add_training()
     platform.gate(pk, verdict)
     if category == "lost":
-        # Tried again, each time later than before; the waits, and most of the tries, are cut short here.
+        # Each retry waits longer than the one before. The waits and most retries are cut short here.
         for attempt in (1, 2, 3):
             row = eventually(
                 lambda wanted=attempt: (
@@ -102,7 +102,7 @@ def test_stop_restart_and_delete(platform: Platform) -> None:
 
 
 def test_another_controller_waits_and_takes_over_at_once_when_the_first_dies(platform: Platform) -> None:
-    # What would have to run out otherwise, and does not while the test runs.
+    # The lease does not expire while the test runs.
     lease = ("--lease-seconds", "3600")
     first = platform.controller(*lease)
     platform.leads(first)
@@ -177,7 +177,7 @@ def test_kafka_away_holds_up_inferences_only(platform: Platform) -> None:
 
 
 class _Receiver(LocalServer):
-    """Counts the requests whose signature it was sent."""
+    """Counts the requests with a valid signature."""
 
     signed_pings = 0
 
@@ -201,7 +201,7 @@ def test_what_requests_left_is_carried_outside_in_order(broker_platform: Platfor
     broker_platform.add_outbox(topic="kafka-ml.versions", count=1)
     eventually(lambda: broker_platform.pending_outbox() == 0, 60)
     settings = KafkaSettings(bootstrap_servers=broker.bootstrap_servers)
-    # Of each result the last word is kept.
+    # Compaction keeps the newest record of each result.
     (kept,) = KafkaAdmin(settings).topic_configs(["kafka-ml.versions"]).values()
     assert kept["cleanup.policy"] == "compact"
     reader = KafkaRecordReader(settings)

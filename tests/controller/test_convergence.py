@@ -1,6 +1,4 @@
-"""Random histories of people, workers, crashes and faults: the world converges, with no orphan, no twin, no end
-without its reason.
-"""
+"""Random histories of users, workers, crashes and faults converge: no orphan, no twin, no end without its reason."""
 
 from __future__ import annotations
 
@@ -54,7 +52,7 @@ class Histories(RuleBasedStateMachine):
         self.new_controller()
 
     def new_controller(self) -> None:
-        """What a restart of the controller leaves: nothing of what it had in mind."""
+        """A restart of the controller loses everything that it remembered."""
         self.looks: dict[str, int] = {}
         self.executor = Executor(
             store=self.store, launcher=self.launcher, spec_of=spec_of, clock=lambda: self.store.now

@@ -1,4 +1,4 @@
-"""Steps (2) to (4) with everything real but the training: announcement, control logger, API, controller, worker."""
+"""Steps (2) to (4) with only the training faked: announcement, control logger, API, controller, worker."""
 
 from __future__ import annotations
 

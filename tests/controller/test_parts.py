@@ -40,7 +40,7 @@ def test_a_failed_action_skips_the_rest_of_its_subject_only_and_rests_longer_eac
     actions = [BeginAttempt(first, 1), Launch(first, 1), BeginAttempt(second, 1), Launch(second, 1)]
     assert executor.execute(actions, dict(rows)) == 3
     assert launcher.launches == ["kml-train-2-a1"]
-    # It rests: nothing is tried although nothing would fail.
+    # During the pause nothing is tried, even though nothing would fail.
     assert executor.execute([Launch(first, 1)], dict(rows)) == 0
     store.now += 0.6
     launcher.fail_before = 1
@@ -90,7 +90,7 @@ def test_a_fault_of_ours_in_one_action_does_not_stop_the_others() -> None:
     store, launcher = MemoryStore(), FakeLauncher()
     broken, fine = Subject(RunKind.TRAINING, 1), store.add(RunKind.TRAINING, 2)
     store.change(fine, wanted=False)
-    # There is no row to launch from: a KeyError.
+    # The action has no row, so launching it raises KeyError.
     assert an_executor(store, launcher).execute([Launch(broken, 1), MarkStopped(fine, 0, ""), Stop(fine, "x")], {}) == 2
     assert store.table[fine].state is RunState.STOPPED
 
@@ -146,7 +146,7 @@ def test_a_training_without_end_has_no_time_limit_and_time_to_leave(tmp_path: Pa
 
 
 class SlowKafka:
-    """Answers on request. ``topics`` maps names to partitions."""
+    """Answers when the test allows it. ``topics`` maps names to partitions."""
 
     def __init__(self) -> None:
         self.answers = threading.Event()
@@ -170,14 +170,14 @@ def test_topics_are_made_once_kafka_answers_and_nobody_waits_for_long(monkeypatc
     maker = TopicMaker(lambda: kafka)
     with pytest.raises(BrokerTimeout, match="did not answer within"):
         maker.ensure_topic("a", partitions=2)
-    # A caller that waited now would get the answer of a Kafka that is back before the patience ends, not this error.
+    # The caller does not wait. Otherwise it would get the answer of a Kafka that returns before the patience ends.
     monkeypatch.setattr("backend.controller.topics._PATIENCE_SECONDS", 60)
     with pytest.raises(BrokerTimeout, match="asked before"):
         maker.ensure_topic("b", partitions=1)
     kafka.answers.set()
     assert maker.ensure_topic("a", partitions=2) == 2
     assert maker.ensure_topic("b", partitions=1) == 1
-    # It exists by now, with the partitions that it has.
+    # The topic exists by now, with its own number of partitions.
     assert maker.ensure_topic("a", partitions=5) == 2
     maker.begin_at("g", "a", StartPlace.NOW)
     assert kafka.begun == [("g", "a", StartPlace.NOW)]

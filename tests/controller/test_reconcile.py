@@ -1,4 +1,4 @@
-"""Every decision of the controller, as a pure function of what is wanted and what is seen."""
+"""Every decision of the controller, as a pure function of the wanted and the observed state."""
 
 from __future__ import annotations
 
@@ -192,7 +192,7 @@ def test_what_keeps_a_training_from_starting_is_shown_once_and_until_it_runs() -
     assert decide([waiting], [held]) == (ShowObstacle(T, 2, full),)
     shown = replace(waiting, failure=full)
     assert decide([shown], [held]) == ()
-    # Between two looks for an image nothing is wrong.
+    # Between two attempts to pull an image the cluster reports no problem.
     assert decide([shown], [seen(Phase.STARTING)]) == ()
     assert decide([shown], [seen(Phase.STARTING, failure=missing)]) == (ShowObstacle(T, 2, missing),)
     assert decide([shown], [seen(Phase.RUNNING)]) == (MarkRunning(T, 2),)
@@ -274,7 +274,7 @@ def test_an_inference_runs_by_workers_elsewhere_alone_or_next_to_its_replicas() 
     nobody = row(S, state=RunState.WAITING, replicas=0)
     launched = seen(Phase.STARTING, S, replicas=0)
     assert decide([nobody], [launched]) == ()
-    # Launched nevertheless, because the same work can be scaled up later.
+    # A service of zero replicas is launched too, because it can be scaled up later.
     assert decide([nobody], []) == (Launch(S, 2),)
     assert decide([replace(nobody, workers_serving=2)], [launched]) == (ShowReady(S, 2, 2, None),)
     both = row(S, state=RunState.WAITING, replicas=1, replicas_serving=1, workers_serving=2)

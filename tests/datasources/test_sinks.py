@@ -1,4 +1,4 @@
-"""Sinks over a broker in memory: what they write, byte by byte, what they announce, and what they refuse."""
+"""Sinks over a broker in memory: the bytes that they write, their announcements, and their refusals."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def writer(broker: InMemoryBroker) -> InMemoryWriter:
 
 @pytest.fixture
 def order(broker: InMemoryBroker, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Topics in the order in which Kafka gets their records."""
+    """Topics in the order in which Kafka receives their records."""
     topics: list[str] = []
     append = broker.append
 
@@ -216,7 +216,7 @@ def test_json_and_avro_records_without_labels_are_encoded_as_the_others(
     broker: InMemoryBroker, writer: InMemoryWriter
 ) -> None:
     with JsonSink(topic="j", deployment_id=1, unsupervised_topic="more-j", writer=writer) as sink:
-        # Whichever comes first tells the shape, and a label may come with the others still.
+        # The first sample sets the shape, whether it has a label or not; labels may follow.
         sink.unsupervised_send([3, 4])
         sink.send([1, 2], 1)
         with pytest.raises(RefusedError, match="shape"):
@@ -311,7 +311,7 @@ class TestAvroSink:
         ) as sink:
             sink.send_avro({"a": 1.0, "b": -1}, {"diagnosis": True})
         (record,) = broker.records("t")
-        # A float of four bytes, then an int as a zigzag varint.
+        # A float takes four bytes, followed by an int as a zigzag varint.
         assert record.value == b"\x00\x00\x80\x3f\x01"
         assert record.key == b"\x01"
         message = announced(broker)[1]

@@ -1,4 +1,4 @@
-"""Sinks and readers on the real broker, ours and those of the years before, which speak through kafka-python."""
+"""Sinks and readers on the real broker: ours, and those of earlier years, which use kafka-python."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_an_old_sink_is_understood_byte_for_byte(
 ) -> None:
     images, labels = labelled_images(400, size=28)
     topic, control = broker.topic(3), broker.topic()
-    # Records that were in the topic before are not part of the stream.
+    # Earlier records of the topic are not part of the stream.
     writer = KafkaRecordWriter(settings)
     writer.write(OutgoingRecord(topic, b"earlier"))
     writer.flush(60)
@@ -181,8 +181,8 @@ def test_markers_and_aborted_records_leave_gaps(
             producer.abort_transaction(60)
         else:
             producer.commit_transaction(60)
-    # Six records and six markers, the last of which is the range's end.
-    # Kafka confirms a transaction before it has written the markers.
+    # The topic ends after six records and six markers, the last of which is the end of the range. Kafka confirms a
+    # transaction before it has written the markers.
     eventually(lambda: reader.watermarks(topic) == {0: (0, 12)})
     message = raw_announcement([StreamRange(topic, 0, 0, 12)], images[:4], labels[:4])
     with StreamDataset.open(message, reader=reader, cache_dir=tmp_path) as dataset:

@@ -1,4 +1,4 @@
-"""Runs the command blocks of a page as its reader types them: in a folder of their own, on a new platform, in order."""
+"""Runs the command blocks of a page as its reader types them: in order, in a folder of their own, on a new platform."""
 
 from __future__ import annotations
 
@@ -16,15 +16,13 @@ from scripts.documentation.pages import ROOT
 
 __all__ = ["Reader", "commands_of"]
 
-# Programs that send training data do not get the broker's address from the platform.
+# Programs that send training data do not get the broker's address from the platform, so it is added.
 _SENDER = re.compile(r"^(python examples/\S+training_example\.py)", re.M)
 _SECONDS = 900
 
 
 def commands_of(block: Block) -> str:
-    """Return what is typed: of a console the lines after the prompt, with their continuations, otherwise the whole
-    block.
-    """
+    """Return the typed lines: of a console those after the prompt, with continuations, otherwise the whole block."""
     if block.language != "console":
         return block.text
     typed: list[str] = []
@@ -39,7 +37,7 @@ def commands_of(block: Block) -> str:
 class Reader:
     """A user who follows pages: types commands in ``folder``, with the environment ``env``.
 
-    ``bootstrap_servers`` are those of the platform that runs already; empty where the page starts one.
+    ``bootstrap_servers`` are those of the running platform; empty when the page starts one.
     """
 
     def __init__(self, folder: Path, env: Mapping[str, str], *, bootstrap_servers: str = "") -> None:
@@ -48,13 +46,13 @@ class Reader:
         kafka = {"KML_KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers} if bootstrap_servers else {}
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         self._env = {**env, **kafka, "PATH": path, "PYTHONPATH": str(ROOT)}
-        # All that was printed.
+        # All output so far.
         self.printed = ""
 
     def follow(self, page: str, session: str = "") -> int:
-        """Write the files of a page and run its blocks of a session; return how many ran.
+        """Write the files of a page and run its blocks of a session; returns how many ran.
 
-        AssertionError has what a block that failed has printed.
+        AssertionError holds the output of a block that failed.
         """
         ran = 0
         for block in _marked(page):
@@ -66,7 +64,7 @@ class Reader:
         return ran
 
     def run(self, commands: str, where: str) -> None:
-        """Type commands; AssertionError with all they printed when one of them fails."""
+        """Type commands; AssertionError holds all their output when one of them fails."""
         done = subprocess.run(
             self._shell(commands),
             cwd=self.folder,
@@ -83,9 +81,9 @@ class Reader:
 
     @contextmanager
     def following(self, page: str, session: str) -> Iterator[None]:
-        """Type the one block of a session, whose commands keep running until the context ends.
+        """Type the only block of a session, whose commands run until the context ends.
 
-        AssertionError with what they printed when they have ended before; other errors have it as a note.
+        AssertionError holds their output when they end earlier; other errors have it as a note.
         """
         (block,) = (marked for marked in _marked(page) if marked.mark == Mark("run", session))
         output = self.folder / "printed"

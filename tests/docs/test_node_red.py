@@ -41,5 +41,5 @@ def test_node_red_shows_the_flights_of_a_topic_as_they_move(broker: TestBroker, 
         moved = "([name, place]) => markers[name].getLatLng().toString() !== place"
         name = min(names)
         page.wait_for_function(moved, arg=[name, page.evaluate(f"markers['{name}'].getLatLng().toString()")])
-    # It loads neither maps nor fonts from elsewhere, so it works without internet.
+    # The page loads neither maps nor fonts from elsewhere, so it works without internet.
     assert [url for url in asked if not url.startswith((f"http://{LOOPBACK}:{port}/", "data:", "blob:"))] == []

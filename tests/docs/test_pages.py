@@ -1,4 +1,4 @@
-"""The commands of the pages, run as they are written: ``make docs-test``. Minutes, so apart from all other tests."""
+"""The commands of the pages, run as written by ``make docs-test`` alone, because they take minutes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ model.compile(optimizer="adam", loss="binary_crossentropy", metrics=["accuracy"]
 
 
 def _machines(platform: Platform) -> None:
-    """The topic that the page speaks of, and a model and a configuration for what is learnt of it."""
+    """Make the topic of a page, with a model and a configuration to learn it."""
     send_readings(platform.bootstrap_servers, "machines", 2000)
     client = platform.client
     contract = client.topics.propose("machines").contract
@@ -41,7 +41,7 @@ def _machines(platform: Platform) -> None:
     client.configurations.create(name="failures", models=[model.id])
 
 
-# Pages that are followed one after the other on one platform, as their numbers (ids) say.
+# Pages that are followed one after the other on one platform, because their ids continue.
 ON_ONE_PLATFORM: Mapping[str, Sequence[str]] = {
     "tutorial": ("docs/tutorial.md", "docs/incremental.md", "docs/versions.md"),
     "distributed models": ("docs/distributed-models.md",),
@@ -51,17 +51,17 @@ ON_ONE_PLATFORM: Mapping[str, Sequence[str]] = {
     "seminar, part 4": ("docs/seminar/part-4.md",),
 }
 PREPARED: Mapping[str, Callable[[Platform], None]] = {"data sets": _machines}
-# Sessions of a page that start a platform themselves, or need none, typed in the folder of Kafka-ML.
+# Sessions that start a platform themselves or need none, typed in the folder of Kafka-ML.
 IN_THE_CHECKOUT = (("docs/installation.md", "machine"), ("CONTRIBUTING.md", "contributing"))
-# The same, and the page shows what it prints.
+# A session in the folder of Kafka-ML whose output the page shows.
 DEMO = ("README.md", "demo")
-# In a folder with files of one's own.
+# A session in a folder of the user's own.
 BY_HAND = ("README.md", "by hand")
 
 
 @pytest.fixture
 def env(short_path: Path) -> Iterator[Mapping[str, str]]:
-    """The environment of a state folder of one's own; whatever runs there is ended."""
+    """The environment of a test's own state folder. Everything that runs there is ended."""
     state = StateDir(short_path / "state")
     env = {**os.environ, "KML_STATE_DIR": str(state.root), "COLUMNS": str(COLUMNS), "NO_COLOR": "1"}
     yield env
@@ -84,7 +84,7 @@ def test_a_checkout_does_what_a_page_says(page: str, session: str, env: Mapping[
 
 
 def test_the_demo_prints_what_the_page_shows(env: Mapping[str, str]) -> None:
-    """Except for figures; ``scripts/record-output`` writes it again."""
+    """The page's output is current, except for its figures; ``scripts/record-output`` writes it again."""
     reader = Reader(ROOT, env)
     assert reader.follow(*DEMO) > 0
     page = (ROOT / DEMO[0]).read_text(encoding="utf-8")

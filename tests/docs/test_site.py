@@ -1,4 +1,4 @@
-"""The site that ``make docs`` built, in a browser, as the platform serves it: nothing from elsewhere, search."""
+"""The site that ``make docs`` built, in a browser, as the platform serves it: all of it is local, search works."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ pytestmark = [pytest.mark.docs, pytest.mark.timeout(600)]
 
 class _Quiet(WSGIRequestHandler):
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's own name
-        """Say nothing of each request."""
+        """Log no request."""
 
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    """The backend with its policy headers, and without a database, which these pages do not need."""
+    """The backend with its policy headers, but without a database, which these pages do not need."""
     with make_server("localhost", 0, get_wsgi_application(), handler_class=_Quiet) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://localhost:{server.server_port}"
@@ -31,7 +31,7 @@ def address() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def page(address: str) -> Iterator[Page]:
-    """A page; whatever it complains of, and whatever it asks elsewhere, fails the test."""
+    """A page. The test fails when it complains or requests anything from another host."""
     wrong: list[str] = []
 
     def asked(request: Request) -> None:
@@ -54,7 +54,7 @@ def test_pages_ask_nobody_else(page: Page, address: str, path: str) -> None:
     page.goto(f"{address}/docs/{path}")
     expect(page.locator("h1").first).to_be_visible()
     page.wait_for_load_state("networkidle")
-    # Our mark, which a picture that cannot be loaded has no width of.
+    # The logo has loaded, because a broken picture has no natural width.
     assert page.locator("header .md-logo img").evaluate("mark => mark.naturalWidth") > 0
 
 

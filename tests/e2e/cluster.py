@@ -1,4 +1,4 @@
-"""A platform in a real cluster, spoken to as its users do: kubectl, port-forwarding, the command line, the SDK."""
+"""A platform in a real cluster, used as by its users: kubectl, port-forwarding, the command line, the SDK."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["JOBS", "NAMESPACE", "ClusterPlatform", "Forward", "Kubectl", "Status
 
 NAMESPACE = "kafka-ml"
 JOBS = "kafka-ml-jobs"
-# The address that `Build_Kafka_ML.sh` tells its user, and the one that the broker announces for such a forward.
+# The port that `Build_Kafka_ML.sh` gives its user, and the port that the broker announces for a forward to it.
 WEB_PORT, BROKER_PORT = 8080, 9094
 
 
@@ -54,7 +54,7 @@ class Kubectl:
 
 
 class Forward:
-    """A ``kubectl port-forward`` that is started again when its pod goes away. A context manager."""
+    """A ``kubectl port-forward`` that is restarted when its pod goes away. A context manager."""
 
     def __init__(self, service: str, local_port: int, remote_port: int) -> None:
         self._command = [
@@ -88,13 +88,13 @@ class Forward:
                 for line in self._process.stdout:
                     if line.startswith("Forwarding from"):
                         self._works.set()
-            # It ends at once while no pod is ready: not in a tight loop.
+            # The pause avoids a tight loop, because the command ends at once while no pod is ready.
             self._stop.wait(0.5)
 
 
 @dataclass(frozen=True)
 class Status:
-    """What tests of a platform on this machine ask its supervisor for."""
+    """The part of a supervisor's status that tests of a local platform ask for."""
 
     url: str
 
@@ -109,7 +109,7 @@ class ClusterPlatform:
 
     @cached_property
     def token(self) -> str:
-        """An administrator's token, made as README says."""
+        """A token of an administrator, made as README describes."""
         return self.manage("access_token", "--days", "1").strip()
 
     @cached_property
@@ -135,7 +135,7 @@ class ClusterPlatform:
                             *arguments)  # fmt: skip
 
     def cli(self, *arguments: str, timeout_seconds: float = 150) -> subprocess.CompletedProcess[str]:
-        """Run the command line against this platform; ``login`` prints a link as the backend's pod makes it."""
+        """Run the command line against this platform; ``login`` prints a link through the backend's pod."""
         if arguments == ("login",):
             return subprocess.CompletedProcess(arguments, 0, stdout=self.manage("login_link"))
         return self.run([sys.executable, "-m", "kafka_ml_cli.main", *arguments], timeout_seconds=timeout_seconds)
@@ -151,7 +151,7 @@ class ClusterPlatform:
         return self.kubectl.pods(f"kafka-ml/kind={kind},kafka-ml/id={number}", namespace=JOBS)
 
     def wait_for_pod(self, kind: str, number: int, *, phase: str = "Running", other_than: str = "") -> dict[str, Any]:
-        """Return a pod of the work in a phase, as soon as there is one of another name than ``other_than``."""
+        """Return a pod in a phase, once there is one with another name than ``other_than``."""
 
         def found() -> dict[str, Any] | None:
             pods = self.worker_pods(kind, number)

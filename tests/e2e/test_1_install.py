@@ -1,4 +1,4 @@
-"""What an installation must have become: restricted pods that are ready, a link that signs in, a demo that runs."""
+"""After the installation: pods are restricted and ready, a link signs in, a demo runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tutorial by clicking alone, against the cluster: the very tests that the laptop's platform passes."""
+"""The tutorial by clicking alone, against the cluster, with the same tests as for the laptop's platform."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A distributed model whose tiers run on different nodes: what the edge is not sure of is answered elsewhere."""
+"""A distributed model with its tiers on different nodes: another node answers what the edge is not sure of."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ class Edge(nn.Module):
 
 model = Edge()
 """
-# Of what comes to the edge, so that both tiers have much to answer.
+# The share of the edge's records that go up, so that both tiers answer many.
 _SENT_UP = 1 / 3
 _SAMPLES = 200
 
 
 @contextmanager
 def _only(kubectl: Kubectl, node: str, nodes: Sequence[str]) -> Iterator[None]:
-    """Pods that are made meanwhile go to ``node``."""
+    """Pods created in this block go to ``node``."""
     others = [other_node for other_node in nodes if other_node != node]
     kubectl("cordon", *others)
     try:
@@ -54,7 +54,7 @@ def test_tiers_on_different_nodes_answer_as_one(platform: ClusterPlatform, kubec
     edge = client.models.create(
         name=f"{name} edge", framework="pytorch", code=_EDGE, distributed=True, upper_model=cloud.id
     )
-    # A sub-model brings its chain.
+    # One sub-model brings its whole chain.
     configuration = client.configurations.create(name=name, models=[edge.id])
     deployment = client.deployments.create(
         configuration=configuration.id, pytorch_fit_arguments="max_epochs=15", seed=1, chain={"learning_rate": 0.01}
@@ -94,7 +94,7 @@ def test_tiers_on_different_nodes_answer_as_one(platform: ClusterPlatform, kubec
     assert set(tiers) == {edge.name, cloud.name}
     assert (tiers == cloud.name).mean() == pytest.approx(_SENT_UP, abs=0.2)
     assert np.mean([answer.class_index for answer in answers] == labels) > 0.85
-    # The digit that the edge was least sure of. Its answer says which way it went.
+    # The answer to the digit of which the edge was least sure says which way the digit went.
     place = int(np.flatnonzero(tiers == cloud.name)[0])
     went = client.inferences.try_sample(served[0].id, images[place].tolist())
     assert (went.tier, [step["tier"] for step in went.way]) == (cloud.name, [edge.name])

@@ -1,4 +1,4 @@
-"""Pods deleted, nodes drained, memory run out, the control plane away: nothing is lost, nothing comes twice."""
+"""Pods deleted, nodes drained, memory exhausted, the control plane away: nothing is lost, nothing comes twice."""
 
 from __future__ import annotations
 
@@ -17,17 +17,15 @@ from tests.support import eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
-# Long enough that the fault falls into it.
+# Epochs enough for the fault to happen during training.
 _LONG_EPOCHS = 400
-# Of the digits learnt online: records of a window, and how many windows.
+# For the digits learnt online: the number of records in a window, and the number of windows.
 _WINDOW, _WINDOWS = 150, 8
 
 
 @pytest.fixture(scope="module", autouse=True)
 def room(platform: ClusterPlatform) -> None:
-    """What the tutorial left serving is stopped to make room, because one of two small nodes will have to do for a
-    while.
-    """
+    """Stop the inferences of the tutorial to make room, because one of two small nodes must suffice for a while."""
     for inference in platform.client.inferences.list():
         if not inference.state.ended:
             platform.client.inferences.stop(inference.id)
@@ -46,7 +44,7 @@ def test_a_replica_deleted_in_mid_batch(platform: ClusterPlatform, trained: Trai
             pod = platform.wait_for_pod("infer", inference.id)
             before = feeder.sent
             kubectl("delete", "pod", pod["metadata"]["name"], "--grace-period", "0", "--force", namespace=JOBS)
-            # The fault fell into the running stream, and the replica is back before the next one goes.
+            # The fault happens while records stream in, and each replica is back before the next one is deleted.
             eventually(lambda: feeder.sent > before + 400, 60)  # noqa: B023
             eventually(
                 lambda: platform.client.inferences.get(inference.id).ready_replicas == 3, 120, interval_seconds=0.5
@@ -68,7 +66,7 @@ def test_a_node_drained_under_load(platform: ClusterPlatform, trained: TrainingR
             )
         finally:
             kubectl("uncordon", node)
-    # What had one pod, such as an executor, is unavailable until it has started on the other node.
+    # A component with a single pod, such as an executor, is unavailable until it has started on the other node.
     kubectl("wait", "--for=condition=Available", "deployment", "--all", "--timeout", "180s", timeout_seconds=200)
 
 
@@ -109,7 +107,7 @@ def test_a_killed_online_training_goes_on_and_teaches_what_serves(platform: Clus
         assert (first.attempt, first.checkpoint.step, first.current_version) == (1, 1, 1)
         with under_load(platform, first, replicas=2) as (inference, _):
             serving = _containers(platform, inference.id)
-            # In the middle of a window.
+            # The pod is deleted in the middle of a window.
             pod = platform.wait_for_pod("train", number)
             kubectl("delete", "pod", pod["metadata"]["name"], "--grace-period", "0", "--force", namespace=JOBS)
             sink.send_array(images[middle : _WINDOWS * _WINDOW], labels[middle : _WINDOWS * _WINDOW])
@@ -117,7 +115,7 @@ def test_a_killed_online_training_goes_on_and_teaches_what_serves(platform: Clus
             learnt = eventually(
                 lambda: len((found := results.get(number)).epochs) == _WINDOWS and found, 300, interval_seconds=0.5
             )
-            # It continued where it was, so the first window was not learnt again, no record of the second was lost.
+            # Training resumed at the checkpoint: the first window was not learnt again, and the second lost no record.
             assert learnt.attempt == 2
             assert learnt.epochs[0] == first.epochs[0]
             assert [epoch.window.records for epoch in learnt.epochs if epoch.window] == [_WINDOW] * _WINDOWS
@@ -138,7 +136,7 @@ def test_a_killed_online_training_goes_on_and_teaches_what_serves(platform: Clus
 
 
 def _containers(platform: ClusterPlatform, inference: int) -> set[tuple[str, str, int]]:
-    """The replicas' pods and containers; other ones are other members."""
+    """The pods and containers of the replicas. A change means that the group has other members."""
     return {
         (pod["metadata"]["uid"], status["containerID"], status["restartCount"])
         for pod in platform.worker_pods("infer", inference)
@@ -147,7 +145,7 @@ def _containers(platform: ClusterPlatform, inference: int) -> set[tuple[str, str
 
 
 def test_a_training_that_runs_out_of_memory_says_so(platform: ClusterPlatform) -> None:
-    # Only while it trains, or the model would be refused before.
+    # The model hoards memory only while it trains, because otherwise the check would refuse it.
     hoard = "self.hoard = [*getattr(self, 'hoard', ()), torch.ones(1 << 27)] if self.training else []"
     greedy = PYTORCH.replace("return self.layers", f"{hoard}\n        return self.layers")
     result = train(platform, greedy, "pytorch", "max_epochs=5")

@@ -1,4 +1,4 @@
-"""With KEDA in the cluster, an inference goes from one replica to its partitions under load, and back."""
+"""With KEDA in the cluster, load scales an inference from one replica to the number of its partitions, and back."""
 
 from __future__ import annotations
 
@@ -60,5 +60,5 @@ def test_the_lag_chooses_the_replicas(platform: ClusterPlatform, kubectl: Kubect
         per_second=_PER_SECOND,
         then=shrinks,
     ) as (inference, _):
-        # More would get no partition.
+        # The topic's partitions bound the number of replicas, because more would get none.
         eventually(lambda: pods(inference) == _PARTITIONS, 240, interval_seconds=1, what="a replica for each partition")

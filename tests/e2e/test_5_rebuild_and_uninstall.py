@@ -25,7 +25,7 @@ def test_one_component_is_rebuilt(platform: ClusterPlatform, kubectl: Kubectl) -
 def test_installing_again_keeps_everything(platform: ClusterPlatform) -> None:
     before = {result.id for result in platform.client.results.list()}
     build_kafka_ml("--install", "--yes")
-    # Where the images changed, the pod behind the forward was replaced.
+    # A changed image replaces the pod behind the forward.
     eventually(lambda: platform.client.results.list(), 60, ignoring=(ApiError,))
     assert {result.id for result in platform.client.results.list()} == before
 

@@ -1,4 +1,4 @@
-"""Work for the tests that break things: a training of the digits, and an inference under a steady load."""
+"""Runs for the tests that break things: a training of the digits, and an inference under a steady load."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def deploy(
     fit: str = "",
     incremental: Mapping[str, object] | None = None,
 ) -> Deployment:
-    """Deploy a model of its own; it waits for its stream."""
+    """Deploy a model of the test's own, which waits for its stream."""
     name = f"work-{uuid.uuid4().hex[:8]}"
     client = platform.client
     model = client.models.create(name=name, framework=framework, code=code)
@@ -38,7 +38,7 @@ def deploy(
 
 
 def train(platform: ClusterPlatform, code: str, framework: str, fit: str) -> TrainingResult:
-    """Start a training of the digits, and return its result, which is under way."""
+    """Start a training of the digits; returns its result, which is running."""
     deployment = deploy(platform, code, framework, fit=fit)
     send_training_data(load_digits()[0], deployment.id, platform.bootstrap_servers)
     return deployment.results[0]
@@ -55,9 +55,9 @@ def under_load(
     per_second: int = 400,
     then: Callable[[Inference], None] | None = None,
 ) -> Iterator[tuple[Inference, Feeder]]:
-    """An inference that answers a steady stream; at the end each record must have been answered exactly once.
+    """An inference that answers a steady stream. At the end each record must have been answered exactly once.
 
-    ``then`` is called when all has been answered and proved, before the inference is stopped.
+    ``then`` is called after that proof, before the inference is stopped.
     """
     name = f"load-{uuid.uuid4().hex[:8]}"
     inferences = platform.client.inferences

@@ -1,1 +1,1 @@
-"""Stands where the real package does, for tests of the controller: a tiny worker that reports as a real one does."""
+"""Replaces the real package in tests of the controller: a tiny worker that reports as the real one does."""

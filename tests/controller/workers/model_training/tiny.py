@@ -1,5 +1,7 @@
-"""A training that asks the test's database process what to do, and does it when that is decided: ``finish``, ``fail``,
-``exit N``, ``silence``, ``kill``, ``kill at first`` (``finish`` at the next attempt).
+"""A training that asks the test's database process what to do, and does it once that is decided.
+
+Verdicts are ``finish``, ``fail``, ``exit N``, ``silence``, ``kill`` and ``kill at first`` (``finish`` at the next
+attempt).
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ def main() -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as platform:
         platform.connect(verdicts_address(job.state_dir))
         platform.send(json.dumps({"result": job.result_id}).encode())
-        # Nothing comes when the test is over.
+        # The answer is empty when the test is over.
         verdict = platform.recv(1000).decode().split() or ["silence"]
         if verdict[0] == "exit":
             sys.exit(int(verdict[1]))
