@@ -1,4 +1,4 @@
-"""Replicas that are killed while they work, kept running as a launcher would; and the proof that nothing was harmed."""
+"""Replicas that are killed at work and restarted as by a launcher, and the proof that nothing was harmed."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ __all__ = [
 # One record in this many does not decode, so that dead letters are part of every transaction too.
 POISON_EVERY = 50
 PARTITIONS = 6
-# Of each replica, where something went wrong.
+# The number of log lines shown of each replica after a failure.
 _LOG_LINES = 25
 
 
 def feeder(bootstrap_servers: str, topic: str, *, per_second: int) -> Feeder:
-    """A feeder of numbers, every so often one that does not decode."""
+    """A feeder of numbers, with one in ``POISON_EVERY`` that does not decode."""
 
     def value(number: int) -> bytes:
         return b"poison" if number % POISON_EVERY == 0 else np.array([number, 0, 0, 0], "<f4").tobytes()
@@ -48,10 +48,10 @@ def feeder(bootstrap_servers: str, topic: str, *, per_second: int) -> Feeder:
 
 
 def inference(folder: Path, broker: TestBroker, **others: Any) -> InferenceUnderTest:
-    """An inference of ``PARTITIONS`` partitions whose version 1 sums up."""
+    """An inference with ``PARTITIONS`` partitions whose version 1 sums up."""
     topic = broker.topic(partitions=PARTITIONS)
-    # A transaction that a killed replica left open holds up the others for at most this long. A replica that is fenced
-    # for being slow is restarted like any other.
+    # The open transaction of a killed replica holds up the others for at most this long. A replica that is fenced for
+    # being slow is restarted like any other.
     env = {"KML_INFERENCE_TRANSACTION_TIMEOUT_SECONDS": "5"}
     return InferenceUnderTest(folder, broker.bootstrap_servers, topic, {"model.onnx": sum_model(4)}, env=env, **others)
 
@@ -65,7 +65,7 @@ class _Replica:
     started: float
 
     def describe(self) -> str:
-        """Return since when the replica has run, or how it ended, and its last log lines."""
+        """Return since when the replica has run, or how it ended, with its last log lines."""
         code, seconds = self.process.poll(), time.monotonic() - self.started
         state = f"runs since {seconds:.0f} s" if code is None else f"ended with {code}"
         armed = f", is to die at {self.fail_point}" if self.fail_point else ""
@@ -76,8 +76,8 @@ class _Replica:
 class Fleet:
     """Keeps ``size`` replicas of an inference running; each new one gets the next of ``fail_points``.
 
-    ``kills`` counts, by fail-point, the replicas that killed themselves there, ``exits`` by status those that ended
-    otherwise.
+    ``kills`` counts, by fail-point, the replicas that killed themselves there; ``exits`` counts the others by exit
+    status.
     """
 
     def __init__(self, inference: InferenceUnderTest, *, size: int, fail_points: Iterable[str] = ()) -> None:
@@ -96,24 +96,24 @@ class Fleet:
         return _Replica(number, process, fail_point, self.inference.newest_log, time.monotonic())
 
     def __len__(self) -> int:
-        """How many replicas are kept running."""
+        """The number of replicas to keep running."""
         return len(self._running)
 
     def join(self) -> None:
-        """Start one more replica, of a number that none had before; returns once the group gave it its share."""
+        """Start one more replica with a new number; returns once the group has given it partitions."""
         joining = self._start(self._numbers)
         self._numbers += 1
         self._running.append(joining)
         eventually(lambda: self.keep_running() or "assigned" in self._running[-1].log.read_text(), 120)
 
     def leave(self, *, newest: bool = False) -> None:
-        """Ask the oldest replica, or the newest, to end, whatever it does just now; ``stop`` waits for it."""
+        """Ask the oldest or the newest replica to end, in the middle of its work; ``stop`` waits for it."""
         leaving = self._running.pop(-1 if newest else 0)
         _ask_to_end(leaving)
         self._leaving.append(leaving)
 
     def keep_running(self) -> None:
-        """Restart what ended; called repeatedly by waiting tests."""
+        """Restart replicas that ended; called repeatedly by waiting tests."""
         for place, replica in enumerate(self._running):
             code = replica.process.poll()
             if code is None:
@@ -122,7 +122,7 @@ class Fleet:
                 assert replica.fail_point, f"killed by nobody of us: {replica.describe()}"
                 self.kills[replica.fail_point.partition(":")[0]] += 1
             else:
-                # It never came to its kill, which is therefore still to come.
+                # The replica ended without reaching its fail-point, so that kill is still due.
                 self.exits[code] += 1
                 if replica.fail_point:
                     self._fail_points.appendleft(replica.fail_point)
@@ -134,7 +134,7 @@ class Fleet:
         return self.inference.answered()
 
     def has_gone_over(self, revision: int) -> bool:
-        """Whether every replica says that it serves the revision; keeps them running meanwhile."""
+        """Whether every replica reports the revision; keeps them running meanwhile."""
         self.keep_running()
         serving = {
             stats["replica"]: (stats["serving"] or {}).get("revision", -1) for stats in self.inference.backend.stats
@@ -143,16 +143,16 @@ class Fleet:
 
     @property
     def armed(self) -> int:
-        """How many kills are still to come."""
+        """How many kills are still due."""
         return len(self._fail_points) + sum(1 for replica in self._running if replica.fail_point)
 
     def describe(self) -> str:
-        """Say what happened so far, and what each replica does now."""
+        """Describe what happened so far, and the state of each replica."""
         happened = f"{self.armed} kills to come, {dict(self.kills)} killed, {dict(self.exits)} ended on their own"
         return "\n".join([happened, *(replica.describe() for replica in [*self._running, *self._leaving])])
 
     def stop(self) -> None:
-        """Ask all to end and wait for it; each must end in order."""
+        """Ask all replicas to end and wait; each must end in order."""
         for replica in self._running:
             _ask_to_end(replica)
         codes = [replica.process.wait(120) for replica in [*self._running, *self._leaving]]
@@ -166,9 +166,9 @@ def until_all_killed(
     sent: int = 0,
     meanwhile: Callable[[], object] = lambda: None,
 ) -> None:
-    """Keep replicas running until no kill is to come and more than ``sent`` records were sent.
+    """Keep replicas running until no kill is due and more than ``sent`` records were sent.
 
-    AssertionError after the time limit says what each replica does; the feeder's own error is raised at once.
+    AssertionError after the time limit describes each replica; the feeder's own error is raised at once.
     """
 
     def done() -> bool:
@@ -186,7 +186,7 @@ def until_all_killed(
 
 
 def _ask_to_end(replica: _Replica) -> None:
-    # One that was started just now may still be importing: until it handles the signal, it ends by it.
+    # A replica that has just started may still be importing, and would die of the signal before it handles it.
     eventually(partial(_handles, replica.process.pid, signal.SIGTERM), 120)
     replica.process.send_signal(signal.SIGTERM)
 
@@ -198,9 +198,9 @@ def _handles(pid: int, number: signal.Signals) -> bool:
 
 
 def assert_nothing_lost_and_nothing_twice(inference: InferenceUnderTest, sent: int) -> None:
-    """Compare what was read with what was sent, by source position, and look at the order.
+    """Compare the read answers with the sent records, by source position, and check the order.
 
-    Version n of a model multiplies by n: so every answer is the one of the version that its headers name.
+    Version n of a model multiplies by n, so each answer shows whether its headers name the right version.
     """
     outputs, letters = inference.outputs(), inference.dead_letters()
     inputs = read_topic(inference.bootstrap_servers, inference.input_topic)

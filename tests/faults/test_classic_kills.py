@@ -1,4 +1,4 @@
-"""Trainings killed with SIGKILL at the end of an epoch: another attempt ends with the weights of an undisturbed one."""
+"""Trainings are killed at the end of an epoch; the next attempt ends with the weights of an undisturbed one."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ from tests.weights import weights_in
 pytestmark = [pytest.mark.faults, pytest.mark.integration, pytest.mark.timeout(900)]
 
 EPOCHS = 30
-# In the order in which an epoch's end passes them, each killed in an attempt of its own. TensorFlow starts slowly.
+# Fail-points in the order in which the end of an epoch passes them; each kills an attempt. TensorFlow has fewer,
+# because it starts slowly.
 POINTS = {
     Framework.TENSORFLOW: ("training.state_saved", "checkpoint.kept"),
     Framework.PYTORCH: ("training.epoch", "training.state_saved", "checkpoint.written", "checkpoint.kept"),
@@ -64,7 +65,7 @@ model = Network()
 """
 
 MODELS = {Framework.TENSORFLOW: (KERAS, "model.weights.h5"), Framework.PYTORCH: (TORCH, "model.safetensors")}
-# What an attempt reads again, and learns from it, differs by format; ``make soak`` has all pairs.
+# Formats differ in how an attempt reads records again and learns from them; ``make soak`` runs all pairs.
 QUICK = [(Framework.TENSORFLOW, InputFormat.AVRO), (Framework.PYTORCH, InputFormat.JSON)]
 FORMATS = [InputFormat.RAW, InputFormat.AVRO, InputFormat.JSON]
 PAIRS = [(framework, stream_format) for framework in Framework for stream_format in FORMATS] if soaking() else QUICK
@@ -78,7 +79,7 @@ def backend() -> Iterator[FakeBackend]:
 
 @dataclass
 class Attempts:
-    """Attempts at one training, one after the other, each going on where the backend has the last checkpoint."""
+    """Attempts at one training, one after the other, each resuming from the backend's last checkpoint."""
 
     worker: Worker
     plan: TrainingPlan
@@ -93,7 +94,7 @@ class Attempts:
         return self.worker.run(self._next(), attempt=self.made, KML_CHECKPOINT_SECONDS="0", **env)
 
     def run_until_the_model_process_is_killed(self) -> int:
-        """Kill it as soon as there is another checkpoint; returns the runner's exit code."""
+        """Kill the attempt once there is another checkpoint; returns the runner's exit code."""
         kept = len(self.backend.checkpoints)
         process = self.worker.start(self._next(), attempt=self.made, KML_CHECKPOINT_SECONDS="0")
         try:
@@ -108,7 +109,7 @@ class Attempts:
 
     def _next(self) -> TrainingPlan:
         self.made += 1
-        # On another machine there is no slice yet.
+        # The slice is removed, as if the next attempt ran on another machine.
         shutil.rmtree(self.worker.folder / "slices")
         last = self.backend.checkpoints[-1] if self.backend.checkpoints else None
         return self.plan.model_copy(update={"checkpoint": last})
@@ -135,11 +136,11 @@ def test_killed_wherever_it_is_a_training_ends_as_if_undisturbed(
     attempts = Attempts(worker, plan, made=1)
     log = tmp_path / "failpoints"
     for point in POINTS[framework]:
-        # The third epoch of each attempt.
+        # Each attempt is killed in its third epoch.
         exit_code, output = attempts.run(KML_FAILPOINT=f"{point}:kill:3", KML_FAILPOINT_LOG=str(log))
         assert exit_code == -signal.SIGKILL, output
     assert [line.split()[0] for line in log.read_text().splitlines()] == list(POINTS[framework])
-    # Each attempt kept the checkpoints of two epochs, the last one those of three.
+    # Each attempt kept the checkpoints of two epochs, and the last one those of three.
     assert [checkpoint.step for checkpoint in backend.checkpoints] == [*range(1, 2 * len(POINTS[framework]) + 2)]
     assert attempts.run_until_the_model_process_is_killed() == WorkerExit.FAILURE_REPORTED
     assert backend.failures[-1]["category"] == FailureCategory.LOST
@@ -164,7 +165,8 @@ def test_killed_in_a_round_and_between_two_a_training_learns_the_same_unlabelled
     tmp_path: Path,
     fork_server_of: Callable[[Runtime], str],
 ) -> None:
-    # One framework is enough, because the rounds are the runner's and both keep their state as the test above has it.
+    # One framework is enough: the rounds belong to the runner, and the test above shows that both frameworks keep their
+    # state.
     framework = Framework.PYTORCH
     code, name = MODELS[framework]
     worker = Worker(backend, broker, tmp_path, {framework: fork_server_of(framework)})
@@ -176,7 +178,7 @@ def test_killed_in_a_round_and_between_two_a_training_learns_the_same_unlabelled
     expected_weights = weights_in(backend.uploads[name].content, name)
 
     attempts = Attempts(worker, plan, made=1)
-    # In the second epoch of the first round, and before the second one is chosen.
+    # The kills hit the second epoch of the first round, and the moment before the second round is chosen.
     for point in ("training.state_saved:kill:6", "training.round:kill:1"):
         exit_code, output = attempts.run(KML_FAILPOINT=point)
         assert exit_code == -signal.SIGKILL, output

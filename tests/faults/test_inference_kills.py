@@ -1,4 +1,4 @@
-"""The broker killed under replicas, and replicas that write to another cluster: nothing is lost, none answered twice.
+"""The broker is killed under replicas, also with output on another cluster: nothing is lost, none answered twice.
 
 Kills of replicas within one cluster are in ``test_window_kills``.
 """
@@ -35,7 +35,7 @@ POINTS = (
 
 
 def fail_points(kills: int) -> list[str]:
-    """Every point in turn, each replica at another pass."""
+    """Return all fail-points in turn; each replica passes its own a different number of times before the kill."""
     return [f"{point}:kill:{2 + index % 5}" for index, point in enumerate(islice(cycle(POINTS), kills))]
 
 

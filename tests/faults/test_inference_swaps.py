@@ -1,4 +1,4 @@
-"""Versions swapped under load, also while replicas are killed: nothing lost, nothing twice, answers attributable."""
+"""Versions are switched under load while replicas are killed: nothing lost, nothing twice, each answer attributable."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.support import eventually, soaking
 
 pytestmark = [pytest.mark.faults, pytest.mark.integration, pytest.mark.timeout(3600 if soaking() else 900)]
 
-# One is loaded, the next is what is still warm.
+# The versions to switch to in turn: one must be loaded, the next is still warm.
 VERSIONS = (2, 1, 3, 1)
 SWAPS = 50 if soaking() else 6
 KILLED_SWAPS = 50 if soaking() else 6
@@ -38,7 +38,7 @@ def swap_to(under_test: InferenceUnderTest, number: int) -> int:
 
 
 def versions_by_partition(under_test: InferenceUnderTest) -> dict[int, list[int]]:
-    """Return the versions that answered, in the order of each partition, each stretch once."""
+    """Return the versions that answered in each partition, in order, each stretch once."""
     found: dict[int, list[int]] = defaultdict(list)
     for record in under_test.outputs():
         version = int(dict(record.headers)["kml-version"] or b"")
@@ -48,7 +48,7 @@ def versions_by_partition(under_test: InferenceUnderTest) -> dict[int, list[int]
 
 
 def all_answer(fleet: Fleet, under_test: InferenceUnderTest) -> bool:
-    """Whether each partition has an answer, because a replica that joined just now has not yet looked at its own."""
+    """Whether each partition has an answer. A replica that has just joined may not have read its own yet."""
     return fleet.has_gone_over(0) and fleet.answered() > 100 and len(versions_by_partition(under_test)) == PARTITIONS
 
 
@@ -118,7 +118,7 @@ def test_a_canary_has_its_keys_on_all_replicas_and_after_restarts(broker: TestBr
         assert fleet.kills == {"inference.produced": 1}
         assert_nothing_lost_and_nothing_twice(under_test, feed.sent)
         for stretch in answers_by_partition(under_test).values():
-            # The version alone, then with its challenger, then the challenger alone.
+            # First the version answers alone, then with its challenger, then the challenger alone.
             first = next(place for place, (_, version) in enumerate(stretch) if version == 2)
             last = max(place for place, (_, version) in enumerate(stretch) if version == 1)
             canary = stretch[first : last + 1]
@@ -126,7 +126,7 @@ def test_a_canary_has_its_keys_on_all_replicas_and_after_restarts(broker: TestBr
                 2 if is_challenged(b"%d" % key, 0.1, place=("", 0, 0)) else 1 for key, _ in canary
             ]
             assert len(canary) > 1000
-        # Promoted without loading, because each replica had it.
+        # The promotion loaded nothing, because each replica had the version already.
         swaps = [swap for stats in under_test.backend.stats for swap in stats["swaps"]]
         assert {swap["loading_seconds"] for swap in swaps if swap["version"] == 2} == {0.0}
 

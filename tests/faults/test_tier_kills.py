@@ -1,4 +1,4 @@
-"""Tiers of a chain killed with SIGKILL while records pass through all of them; and a cluster above, killed too.
+"""Tiers of a chain are killed with SIGKILL while records pass through them, and so is an upper cluster.
 
 Every record leaves at one tier, once, and each tier keeps the order of a key.
 """
@@ -38,13 +38,13 @@ POINTS = (
     "transaction.committed",
     "inference.committed",
 )
-# Of each tier.
+# The number of kills in each tier.
 KILLS = 20 if soaking() else 4
 AWAY_SECONDS = 60 if soaking() else 0
 
 
 def fail_points(first: int) -> Iterator[str]:
-    """Every point in turn, each replica at another pass, each tier from another point on."""
+    """Return all fail-points in turn; passes differ by replica, and each tier starts at another point."""
     return (f"{point}:kill:{2 + index % 5}" for index, point in enumerate(islice(cycle(POINTS), first, first + KILLS)))
 
 
@@ -57,7 +57,7 @@ def feeder(tier: InferenceUnderTest) -> Feeder:
 
 @contextmanager
 def chain(state_dir: Path, models: Sequence[bytes], plans: Sequence[dict[str, Any]]) -> Iterator[list[Fleet]]:
-    """Run one replica of each tier, from below; ``plans`` say where it reads and writes. All are killed in turn."""
+    """Run one replica of each tier, the lowest first, and kill all in turn; ``plans`` say where they read and write."""
     with ExitStack() as stack:
         fleets = []
         for place, (model, plan) in enumerate(zip(models, plans, strict=True)):
@@ -84,7 +84,7 @@ def chain(state_dir: Path, models: Sequence[bytes], plans: Sequence[dict[str, An
 
 
 def left(fleets: Sequence[Fleet]) -> int:
-    """Count the records that left the chain; keeps the replicas running meanwhile."""
+    """Count the records that left the chain, and keep the replicas running meanwhile."""
     for fleet in fleets:
         fleet.keep_running()
     lowest = fleets[0].inference
@@ -92,14 +92,14 @@ def left(fleets: Sequence[Fleet]) -> int:
 
 
 def first_source(record: Record) -> tuple[str, int, int]:
-    """Return the place in the chain's input that an answer of any tier goes back to."""
+    """Return the position in the chain's input that an answer of any tier goes back to."""
     found = parse_source(next(value for name, value in record.headers if name == SOURCE_HEADER))
     assert found is not None
     return found
 
 
 def of_tier(records: Sequence[Record], topic: str) -> list[Record]:
-    """Return what the tier that reads ``topic`` wrote."""
+    """Return the records written by the tier that reads ``topic``."""
     return [record for record, source in zip(records, sources(records), strict=True) if source[0] == topic]
 
 
@@ -162,7 +162,7 @@ def test_two_clusters_of_which_one_is_unreachable_for_a_while(
         lower = fleets[0].inference
         with feeder(lower) as feed:
             until_all_killed(feed, *fleets, timeout_seconds=400)
-            # The last that were started answer.
+            # The replicas that were started last answer.
             before = feed.sent
             eventually(lambda: left(fleets) > before, 120, interval_seconds=1)
             started = [len(fleet.inference.replicas) for fleet in fleets]
@@ -177,7 +177,7 @@ def test_two_clusters_of_which_one_is_unreachable_for_a_while(
             feed.stop()
         eventually(lambda: left(fleets) >= feed.sent, 200, interval_seconds=1)
         eventually(lambda: lower.backend.stats[-1]["warnings"] == [], 60)
-        # Both waited, and continued on their own.
+        # Both tiers waited, and resumed without a restart.
         assert [len(fleet.inference.replicas) for fleet in fleets] == started
         for fleet in fleets:
             fleet.stop()

@@ -1,6 +1,6 @@
-"""Workers of incremental training killed with SIGKILL in every phase of a window: the next one goes on alike.
+"""Workers of incremental training are killed with SIGKILL in every phase of a window; the next one resumes alike.
 
-``make soak`` has ten times as many killed.
+``make soak`` kills ten times as many.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from tests.weights import weights_in
 
 pytestmark = [pytest.mark.faults, pytest.mark.integration, pytest.mark.timeout(3600)]
 
-# In a quick look PyTorch has most of the kills: TensorFlow takes twice as long to start and to convert.
+# The quick run kills PyTorch more often, because TensorFlow takes twice as long to start and to convert.
 KILLS = {
     Framework.TENSORFLOW: 100 if soaking() else 6,
     Framework.PYTORCH: 100 if soaking() else 14,
 }
 VERSION = "incremental.version"
 MOST_IMPROVING = 40
-# In the order of a window; the last two of all are of the end.
+# Fail-points in the order of a window; the last two belong to the end of training.
 POINTS = (
     "training.built",
     "incremental.window",
@@ -50,15 +50,16 @@ POINTS = (
     "checkpoint.kept",
 )
 ENDS = ("training.saved", "training.uploaded")
-# More than one partition, so that other records arrive first, and get into a window, in each attempt.
+# Several partitions make the order of records, and thus the windows, differ between attempts.
 PARTITIONS = 3
-# Where the framework's own state is half kept; all else is the worker's, whatever the framework.
+# Fail-points at which the framework's own state is half kept. At all others the state is the worker's, in any
+# framework.
 STATE_POINTS = ("incremental.trained", VERSION, "incremental.state_saved", "checkpoint.kept")
 WEIGHTS = {Framework.TENSORFLOW: "model.weights.h5", Framework.PYTORCH: "model.safetensors"}
 
 
 def plan_for(framework: Framework, stream: ControlMessage) -> TrainingPlan:
-    """Return the plan of a training that makes a version of almost each window."""
+    """Return the plan of a training that makes a version of almost every window."""
     settings = Incremental(
         stream_timeout=500,
         window_records=20,
@@ -76,7 +77,7 @@ def test_workers_killed_in_every_phase_learn_what_an_undisturbed_one_does(
 ) -> None:
     kills = KILLS[framework]
     in_windows = STATE_POINTS if kills < len(POINTS) + len(ENDS) else POINTS
-    # A model that has learnt all that there is improves no more, and windows without a version follow.
+    # A model that has learnt everything stops improving, so windows without a version follow.
     improving = list(islice(cycle(in_windows), min(kills, MOST_IMPROVING) - len(ENDS)))
     later = islice(cycle(window for window in in_windows if window != VERSION), kills - len(ENDS) - len(improving))
     points = [*(f"{point}:kill:1" for point in (*improving, *later)), *(f"{point}:kill" for point in ENDS)]
@@ -95,12 +96,12 @@ def test_workers_killed_in_every_phase_learn_what_an_undisturbed_one_does(
         versions = [version["step"] for version in backend.versions.values()]
         shown, ends = backend.events_of("epoch"), backend.events_of("window")
         assert len(shown) <= kills + len(points)
-    # What was reported twice, because a worker died between reporting and keeping, was the same.
+    # A worker that died between reporting and keeping reported a window twice, with the same content.
     assert all(end == _by_step(ends)[end["step"]] for end in ends)
     epochs = {epoch["epoch"]: _learnt(epoch) for epoch in shown}
     assert all(_learnt(epoch) == epochs[epoch["epoch"]] for epoch in shown)
 
-    # The same windows, in a topic whose records can come in one order only.
+    # An undisturbed training learns the same windows from a topic whose records have only one order.
     order = _order(_by_step(ends), stream.ranges[0].topic)
     assert sorted(order) == list(range(len(features)))
     stream = send_online(broker, broker.topic(), features[order], labels[order])
@@ -115,11 +116,12 @@ def test_workers_killed_in_every_phase_learn_what_an_undisturbed_one_does(
 def test_workers_killed_in_rounds_and_between_windows_learn_the_same_unlabelled_samples(
     broker: TestBroker, tmp_path: Path, fork_server_of: Callable[[Runtime], str]
 ) -> None:
-    # One framework is enough, because the rounds are the runner's and both keep their state as the test above has it.
+    # One framework is enough: the rounds belong to the runner, and the test above shows that both frameworks keep their
+    # state.
     framework = Framework.PYTORCH
     servers = {framework: fork_server_of(framework)}
     labelled, unlabelled = broker.topic(), broker.topic()
-    # One window of labelled samples, one of both kinds, one without a label.
+    # There is one window of labelled samples, one with both kinds, and one without labels.
     stream = send_online(broker, labelled, *blobs(50))
     plan = online_plan(
         framework,
@@ -131,7 +133,7 @@ def test_workers_killed_in_rounds_and_between_windows_learn_the_same_unlabelled_
     with FakeBackend() as backend:
         process = Worker(backend, broker, tmp_path, servers).start(plan)
         try:
-            # Sent before, they could be read first and be in the first window.
+            # These samples are sent later, because they could otherwise be read first and be in the first window.
             eventually(lambda: backend.events_of("window"), 120)
             send_online(broker, unlabelled, *blobs(70, seed=1))
             log, _ = process.communicate(timeout=120)
@@ -145,7 +147,8 @@ def test_workers_killed_in_rounds_and_between_windows_learn_the_same_unlabelled_
     assert [epochs[step][-1] is not None for step in (1, 2, 3)] == [False, True, True]
     assert whole.samples["pseudo_labelled"] > 50
 
-    # Each attempt gets the end of its window, like that of a begun one, because all records exist now, in any order.
+    # Each attempt is given the end of its window, as of a begun one, because all records exist already and may arrive
+    # in any order.
     points = ("checkpoint.kept:kill", "incremental.round:kill", "checkpoint.kept:kill", "incremental.state_saved:kill")
     with FakeBackend() as backend:
         worker = Worker(backend, broker, tmp_path, servers)
@@ -160,13 +163,13 @@ def test_workers_killed_in_rounds_and_between_windows_learn_the_same_unlabelled_
 
 
 def _from(plan: TrainingPlan, backend: FakeBackend, ends: Mapping[int, WindowEnd]) -> TrainingPlan:
-    """Return the plan of the next attempt, where the window behind the last checkpoint was begun."""
+    """Return the plan of the next attempt, with the window after the last checkpoint begun."""
     checkpoint = backend.checkpoints[-1] if backend.checkpoints else None
     return plan.model_copy(update={"checkpoint": checkpoint, "begun": ends[(checkpoint.step if checkpoint else 0) + 1]})
 
 
 def _going_on(plan: TrainingPlan, backend: FakeBackend) -> TrainingPlan:
-    """Return the plan as the backend would give it to the next attempt."""
+    """Return the plan that the backend would give to the next attempt."""
     checkpoint = backend.checkpoints[-1] if backend.checkpoints else None
     begun = [WindowEnd.model_validate(window) for window in backend.events_of("window")][-1:]
     behind = [end for end in begun if end.step == (checkpoint.step if checkpoint else 0) + 1]

@@ -1,6 +1,6 @@
-"""Replicas killed with SIGKILL at every point of their loop: no record is lost, none is answered twice.
+"""Replicas are killed with SIGKILL at every point of their loop: no record is lost, none is answered twice.
 
-Of those that keep windows the answers are those of an undisturbed replay.
+Answers to windows are those of an undisturbed replay.
 """
 
 from __future__ import annotations
@@ -41,9 +41,10 @@ from tests.support import eventually, soaking
 pytestmark = [pytest.mark.faults, pytest.mark.integration, pytest.mark.timeout(3600 if soaking() else 600)]
 
 LENGTH, KEYS, POISON_EVERY = 4, 60, 50
-# Each costs some three seconds of a processor; those without windows are one at every point.
+# The number of kills, which take about three seconds of a processor each. Replicas without windows are killed once per
+# fail-point.
 KILLS = 200 if soaking() else 20
-# In each a replica joins and one leaves.
+# In each round one replica joins and one leaves.
 ROUNDS = 100 if soaking() else 5
 CONTRACT: Any = {
     "format": "JSON",
@@ -58,12 +59,12 @@ LEARNT: Any = {"columns": {"x": {}, "y": {}}}
 def value(number: int) -> bytes:
     if number % POISON_EVERY == 0:
         return b"poison"
-    # What is missing is the last of the same key.
+    # A missing value is replaced by the last one of the same key.
     return orjson.dumps({"x": number, "y": None if number // KEYS % 3 == 1 else number % 7})
 
 
 def undisturbed(inputs: list[Record]) -> tuple[dict[tuple[str, int, int], float], int]:
-    """The answers of a loop over the records, by their places, and how many have none as their window is not full."""
+    """Return a loop's answers by the places of the records, and how many have none because their window is not full."""
     windows: dict[tuple[int, bytes | None], list[tuple[float, float]]] = defaultdict(list)
     answers, waiting = {}, 0
     for record in inputs:
@@ -82,7 +83,7 @@ def undisturbed(inputs: list[Record]) -> tuple[dict[tuple[str, int, int], float]
 
 @contextmanager
 def serving(state_dir: Path, broker: TestBroker) -> Iterator[tuple[InferenceUnderTest, Feeder]]:
-    """An inference of windows, and what feeds it from the start of the block on."""
+    """An inference of windows, and a feeder that starts with the block."""
     under_test = InferenceUnderTest(
         state_dir,
         broker.bootstrap_servers,
@@ -97,7 +98,7 @@ def serving(state_dir: Path, broker: TestBroker) -> Iterator[tuple[InferenceUnde
 
 
 def start_elsewhere(under_test: InferenceUnderTest) -> tuple[subprocess.Popen[bytes], Path]:
-    """Start a worker elsewhere by the command that people run; returns it, and where it logs."""
+    """Start an external worker by the command that users run; returns it and its log."""
     place, log = under_test.folder / "elsewhere", under_test.folder / "elsewhere.log"
     command = [sys.executable, "-m", "kafka_ml_cli.main", "worker", "run", "--url", under_test.backend.url]
     options = {
@@ -117,7 +118,7 @@ def start_elsewhere(under_test: InferenceUnderTest) -> tuple[subprocess.Popen[by
 
 
 def pause(feed: Feeder, fleet: Fleet, records: int) -> None:
-    """Send this many records, at 500 a second, whatever the replicas are about."""
+    """Wait until the feeder has sent this many more records, and keep the replicas running meanwhile."""
     due = feed.sent + records
     eventually(lambda: fleet.keep_running() or feed.sent >= due, 60)
     feed.check()
@@ -136,13 +137,13 @@ def assert_answered_as_undisturbed(under_test: InferenceUnderTest, sent: int) ->
 def test_twenty_replicas_with_windows_and_without_killed_in_mid_batch(broker: TestBroker, state_dir: Path) -> None:
     with serving(state_dir / "windows", broker) as (under_test, feed), inference(state_dir / "plain", broker) as plain:
         fleet = Fleet(under_test, size=3, fail_points=fail_points(KILLS))
-        # Those without do nothing that the others do not do as well, and less: each point once.
+        # Replicas without windows do a part of what the others do, so one kill at each fail-point is enough.
         plain_fleet = Fleet(plain, size=2, fail_points=fail_points(len(POINTS)))
         with feeder(broker.bootstrap_servers, plain.input_topic, per_second=500) as plain_feed:
-            # Many records among the kills and behind them, however fast the machine is.
+            # Many records are sent among and after the kills, however fast the machine is.
             until_all_killed(feed, fleet, plain_fleet, timeout_seconds=3000 if soaking() else 500, sent=5000)
             plain_feed.stop()
-        # One leaves for good, and the other takes over its partitions.
+        # One replica leaves for good, and the other takes over its partitions.
         fleet.leave()
         before = feed.sent
         eventually(lambda: plain_fleet.keep_running() or fleet.answered() > before, 120, interval_seconds=0.2)
@@ -174,7 +175,7 @@ def test_windows_in_a_storm_of_rebalances(broker: TestBroker, state_dir: Path) -
         for _ in range(ROUNDS):
             fleet.join()
             pause(feed, fleet, where.randint(0, 400))
-            # With this probability the newest replica leaves, while it still reads its state back.
+            # With this probability the newest replica leaves while it still reads its state back.
             fleet.leave(newest=where.random() < 0.4)
             pause(feed, fleet, where.randint(0, 400))
         eventually(lambda: fleet.keep_running() or "state read back" in log.read_text(), 120)
@@ -185,5 +186,6 @@ def test_windows_in_a_storm_of_rebalances(broker: TestBroker, state_dir: Path) -
         assert worker.wait(120) == 0, log.read_text()[-5000:]
 
         assert_answered_as_undisturbed(under_test, feed.sent)
-        # By the first two, and in most rounds at least once: on a busy machine some moves become one rebalance.
+        # State is read back by the first two replicas, and at least once in most rounds. On a busy machine some moves
+        # become one rebalance.
         assert under_test.logs.count("state read back") >= 2 + ROUNDS // 2

@@ -1,7 +1,7 @@
 """Files that a hostile worker could give for a trained model, by what is wrong with each.
 
-Whatever a pickle or a configuration in them would run prints ``RAN``. ``secret`` is a file of the machine that some
-of them point to.
+Anything that a pickle or a configuration in them would run prints ``RAN``. Some of them point to ``secret``, a file of
+the machine.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _zip(members: Mapping[str, bytes], compression: int = zipfile.ZIP_DEFLATED) 
 
 
 def _bomb(name: str, before: Mapping[str, bytes] | None = None) -> bytes:
-    """A zip whose last member is zeros without end."""
+    """Return a zip whose last member is endless zeros."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for member, content in (before or {}).items():
@@ -81,7 +81,7 @@ def _hdf5(fill: Callable[[h5py.File], object]) -> bytes:
     return buffer.getvalue()
 
 
-# ONNX
+# ONNX models
 
 
 def _onnx(nodes: list[Any], tensors: list[Any] | None = None, *, size: int = 4, outputs: str = "y") -> bytes:
@@ -173,7 +173,7 @@ _ONNX: dict[str, Callable[[str], bytes]] = {
     "no output": lambda _: _onnx([helper.make_node("Identity", ["x"], ["z"])]),
 }
 
-# safetensors
+# Weights in safetensors
 
 
 def _safetensors(header: object, data: bytes = b"", *, length: int | None = None) -> bytes:
@@ -220,11 +220,11 @@ _SAFETENSORS: dict[str, Callable[[str], bytes]] = {
     ),
 }
 
-# Keras: weights in HDF5, and the whole model with its configuration
+# Keras: weights in HDF5, and whole models with their configuration
 
 
 def _weights(make: Callable[[h5py.Group], object]) -> bytes:
-    """Weights as Keras lays them out, ``make`` puts the first of the one layer."""
+    """Return weights as Keras lays them out; ``make`` puts the first weight of the only layer."""
     return _hdf5(lambda file: make(file.create_group("layers/dense/vars")))
 
 
@@ -345,11 +345,12 @@ _KERAS_WHOLE: dict[str, Callable[[str], bytes]] = {
     "weights of the old kind": lambda _: _hdf5(
         lambda file: file.attrs.update({"model_config": json.dumps(_layer("os", "system", {"command": "id"}))})
     ),
-    # The user's own code, in a process where user code has run already, so it is contained like all of it.
+    # A function of the user's own runs in a process that has already run user code, so it is contained like all user
+    # code.
     "a function of the user's": lambda _: _whole(_lambda()),
 }
 
-# What a training goes on from
+# Checkpoints, from which a training resumes
 
 
 def _npy(header: str, data: bytes = b"") -> bytes:
@@ -391,7 +392,7 @@ _STATES: dict[str, Callable[[str], bytes]] = {
 
 
 class HostileFile:
-    """A file, and which runtime takes it by which name; ``content`` is made when it is wanted."""
+    """A file and the runtime that takes it by which name; ``content`` is made when it is needed."""
 
     def __init__(self, runtime: Runtime, artifact: str, what: str, make: Callable[[str], bytes]) -> None:
         self.runtime, self.artifact, self.what, self._make = runtime, artifact, what, make
@@ -400,7 +401,7 @@ class HostileFile:
         return f"{self.artifact}-{self.what.replace(' ', '-')}"
 
     def content(self, secret: Path) -> bytes:
-        """The bytes; ``secret`` is the file that they point to."""
+        """Return the bytes of the file, which may point to the file ``secret``."""
         return self._make(os.fspath(secret))
 
 

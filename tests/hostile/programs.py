@@ -1,8 +1,8 @@
 # ruff: noqa: E501  programs are easier to read unbroken
-"""Programs that a user could paste as a model, to harm others. Each says what must become of it.
+"""Harmful programs that a user could paste as a model. Each says what must become of it.
 
-A program that reports leaves ``result = {"escaped": [...]}``: what it managed and must not. ``{canary}`` and
-the other names of ``Surroundings`` (``test_programs.py``) stand for facts about the test's machine.
+A program that reports leaves ``result = {"escaped": [...]}``: what it managed to do and must not. ``{canary}`` and the
+other names of ``Surroundings`` (``test_programs.py``) stand for facts about the test's machine.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ MEMORY, CPU, WALL, OUTPUT, KILLED, CRASHED = (
 
 @dataclass(frozen=True)
 class Program:
-    """``dies`` holds the reasons that its process may end for; ``refused`` that an error of its own is fine too."""
+    """``dies`` holds the reasons for which its process may end; ``refused`` says that an error of its own is fine too."""
 
     name: str
     code: str
     dies: frozenset[str] = frozenset()
     refused: bool = False
-    # An answer is not required, because the call may run into its time limit.
+    # Whether the program may end without an answer, at its time limit.
     may_hang: bool = False
     reports: bool = field(default=True)
 

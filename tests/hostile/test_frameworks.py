@@ -1,4 +1,4 @@
-"""Hostile programs pasted as models, under the real frameworks: contained, and the next model is checked as ever."""
+"""Hostile programs pasted as models under the real frameworks are contained, and the next model is checked as usual."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ TENSOR_BOMB = {
     Framework.TENSORFLOW: "tensors = []\nwhile True:\n    tensors.append(tf.ones((64, 1024, 1024)))",
     Framework.PYTORCH: "tensors = []\nwhile True:\n    tensors.append(torch.ones((64, 1024, 1024)))",
 }
-# Inside the framework's own threads and C++ code, where Python cannot be interrupted.
+# Endless work inside the framework's own threads and C++ code, where Python cannot be interrupted.
 ENDLESS_OPERATION = {
     Framework.TENSORFLOW: "x = tf.random.normal((2000, 2000))\nwhile True:\n    x = tf.matmul(x, x)",
     Framework.PYTORCH: "x = torch.rand((2000, 2000))\nwhile True:\n    x = x @ x",

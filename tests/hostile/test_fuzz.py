@@ -1,6 +1,6 @@
-"""Records and announcements of random bytes, most of them nearly right: each is read or refused, no more.
+"""Records and announcements of random bytes, most of them almost valid: each is read or refused, nothing else.
 
-Cheap in ``make test``; ``make soak`` tries ten million.
+``make test`` tries few; ``make soak`` tries ten million.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tests.support import soaking
 
 pytestmark = [pytest.mark.hostile, pytest.mark.timeout(7200 if soaking() else 300)]
 
-# Of all subjects together.
+# The number of records for all subjects together.
 RECORDS = 10_000_000 if soaking() else 60_000
 BATCH = 100
 
@@ -64,7 +64,7 @@ FIELDS = {
     ("raw",): FieldKind.NUMBERS,
     ("r", "x"): FieldKind.NUMBER,
 }
-# What parsers stumble over.
+# Pieces of bytes that often break parsers.
 PIECES = [
     b"", b"\x00", b"\xff", b"\x7f", b"\x80" * 9, b"\xff" * 10, b"\x00\x00\x00\x00\x07", b"{", b"[", b'"', b"\\u",
     b"\\ud800", b"null", b"true", b"NaN", b"1e999", b"-0", b"9" * 40, b"[[[[[[[[", b'{"a":', b",", b":",
@@ -87,7 +87,7 @@ def protobuf() -> bytes:
 
 
 def mutated(seeds: list[bytes], random_: random.Random) -> bytes:
-    """One of ``seeds`` with a few changes of bytes, runs and order."""
+    """Return one of ``seeds`` with a few changes of bytes, runs and order."""
     value = bytearray(random_.choice(seeds))
     for _ in range(random_.randint(0, 4)):
         at = random_.randint(0, len(value))
@@ -115,10 +115,10 @@ def by_codec(name: str, config: dict[str, Any]) -> Subject:
 
     def decode(values: list[bytes]) -> None:
         features, labels, failures = codec.decode_each(values, values[::-1])
-        # A packed record has several samples.
+        # Packed records have several samples each; all others have one sample or one failure each.
         assert config.get("packed") or len(features) + len(failures) == len(values)
         assert labels is None or len(labels) == len(features)
-        # Decoded one by one as well, because what is refused in a batch must be refused alone.
+        # The values are also decoded one by one, because a value that is refused in a batch must be refused alone.
         refused = {failure.index for failure in failures}
         for index, value in enumerate(values[:5]):
             try:

@@ -1,4 +1,4 @@
-"""Hostile HTTP against the server that the platform runs: each request is refused, the next one answered as ever."""
+"""Hostile HTTP against the server that the platform runs: each request is refused, and the next one answered."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CHUNKED = SEND + b"Transfer-Encoding: chunked\r\n\r\n"
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int]]:
-    """Where the server listens, with the platform's own configuration but for two bounds, that are reached sooner."""
+    """The address of a server with the platform's own configuration, except for two bounds that are reached sooner."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         bounds = ["--keep-alive", str(KEEPALIVE_SECONDS), "--worker-connections", str(CONNECTIONS)]
         bind = ["--bind", f"fd://{listener.fileno()}", *bounds]
@@ -56,7 +56,7 @@ def connected(address: tuple[str, int]) -> socket.socket:
 
 
 def answer_to(address: tuple[str, int], request: bytes) -> bytes:
-    """All that comes back until the headers of an answer are there, or the connection ends."""
+    """Return everything received until the headers of an answer are complete, or the connection ends."""
     received = b""
     with closing(connected(address)) as connection:
         try:
@@ -64,7 +64,7 @@ def answer_to(address: tuple[str, int], request: bytes) -> bytes:
             while b"\r\n\r\n" not in received and (part := connection.recv(4096)):
                 received += part
         except ConnectionError:
-            # The answer came before the request was over.
+            # The server answered before the request was complete.
             pass
     return received
 
@@ -135,7 +135,7 @@ def test_clients_that_only_drip_are_let_go(address: tuple[str, int]) -> None:
 
 
 def dripped(connection: socket.socket) -> bool:
-    """Send one more letter; True when the server has closed the connection."""
+    """Send one more byte; returns True when the server has closed the connection."""
     try:
         connection.sendall(b"a")
         return connection.recv(1000) == b""
@@ -151,7 +151,7 @@ def test_connections_beyond_the_bound_are_closed_and_the_others_are_served(addre
         first.sendall(ASK + b"\r\n")
         assert first.recv(4096).startswith(b"HTTP/1.1 200")
         more = [connected(address) for _ in range(2 * CONNECTIONS)]
-        # The newest is beyond the bound, the first one was there before.
+        # The newest connection is beyond the bound, and the first one is still served.
         assert more[-1].recv(1) == b""
         first.sendall(ASK + b"\r\n")
         assert first.recv(4096).startswith(b"HTTP/1.1 200")

@@ -1,4 +1,4 @@
-"""Hostile files given for trained models: nothing of them runs, nothing outside is read, each is at fault itself."""
+"""Hostile files given for trained models: nothing in them runs, nothing outside is read, the file is to blame."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ CODE = {
     Framework.TENSORFLOW: GOOD_MODELS[Framework.TENSORFLOW],
 }
 SECRET = "a-secret-of-this-machine"
-# Code of the user's own and files that say nothing of weights may load.
+# These files may load: code of the user's own, and files whose trap is not in the weights.
 HARMLESS = {"a function of the user's", "members up the folders", "a link for a member"}
 
 
 def take(process: ModelProcess, file: HostileFile, content: bytes) -> None:
-    """Let the process take the file as its runtime does."""
+    """Let the process load the file as its runtime does."""
     with tempfile.TemporaryFile() as artifact:
         artifact.write(content)
         artifact.flush()

@@ -1,4 +1,4 @@
-"""Hostile programs in the real sandbox: each is contained, nothing of it survives, and the next request is fine."""
+"""Hostile programs in the real sandbox: each is contained, nothing of it survives, and the next request works."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from tests.support import eventually
 
 pytestmark = pytest.mark.hostile
 
-# On a busy machine a second of CPU time takes many seconds, so the limit that a program should meet is much below the
-# others, and only that one is small.
+# On a busy machine one second of CPU time takes many seconds. So only the limit that a program should hit is small; all
+# others are large.
 LIMITS = ResourceLimits(memory_bytes=256 << 20, cpu_seconds=5, file_bytes=16 << 20, wall_seconds=60)
 CALL_SECONDS = 70.0
-# How long after its limit a program may still be seen.
+# How many seconds after its limit a program may still exist.
 SLACK_SECONDS = 20.0
 
 
 @dataclass
 class Surroundings:
-    """What a hostile program would like to reach."""
+    """Things that a hostile program would like to reach."""
 
     canary: str
     secret_file: str
@@ -60,10 +60,10 @@ def server(request: pytest.FixtureRequest) -> Iterator[RunningForkServer]:
         yield running
 
 
-# The server is of a level, apart from the programs: pytest starts another one for each place in a list of both.
+# Isolation and program are separate parameters, because pytest starts another server for each combination in one list.
 ISOLATIONS = ("namespaces", "landlock")
 AS_ROOT = [pytest.param((isolation, False), id=isolation) for isolation in ISOLATIONS]
-# Where root runs the tests, an unprivileged user also runs the programs that look for a way out.
+# If root runs the tests, programs that try to escape are run by an unprivileged user as well.
 AS_USER = [pytest.param((isolation, True), id=f"{isolation}-as-user") for isolation in ISOLATIONS if UNPRIVILEGED]
 
 
@@ -104,7 +104,7 @@ def surroundings(server: RunningForkServer, tmp_path: Path) -> Iterator[Surround
 
 
 def limits_for(program: Program) -> ResourceLimits:
-    """The limits under which a program should meet its end, and no other."""
+    """Return limits of which the program should hit one and no other."""
     if program.dies == {LimitReason.WALL_TIME}:
         return replace(LIMITS, wall_seconds=2)
     return replace(LIMITS, cpu_seconds=1) if LimitReason.CPU_TIME in program.dies else LIMITS
@@ -139,7 +139,7 @@ def contain(program: Program, server: RunningForkServer, surroundings: Surroundi
         judge(program, process, code, tmp_path)
     assert time.monotonic() - started < CALL_SECONDS + SLACK_SECONDS
     server.await_idle()
-    # Fewer are fine, because what earlier tests of this process left may close meanwhile.
+    # There may be fewer, because descriptors of earlier tests may close meanwhile.
     eventually(lambda: open_descriptors() <= before)
     assert len(process.output) <= (64 << 10) + 100
     with ModelProcess.start(OwnRuntime.PLAIN, LIMITS, fork_server=server.socket) as following:

@@ -1,4 +1,4 @@
-"""Reads a Dockerfile into stages, as far as its tests ask."""
+"""Reads a Dockerfile into stages, as far as its tests need it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 @dataclass
 class Stage:
-    """One ``FROM``: its name, what it starts from, and its instructions as (WORD, rest) with continuations joined."""
+    """One ``FROM``: its name, its base, and its instructions as (WORD, rest) with continuations joined."""
 
     name: str
     base: str
@@ -21,7 +21,7 @@ class Stage:
 
 
 def read_stages(path: Path) -> dict[str, Stage]:
-    """Return the stages of the Dockerfile by name, in its order."""
+    """Return the stages of the Dockerfile by name, in order."""
     text = re.sub(r"^\s*#.*\n", "", path.read_text(encoding="utf-8"), flags=re.M)
     stages: dict[str, Stage] = {}
     current: Stage | None = None
@@ -36,7 +36,7 @@ def read_stages(path: Path) -> dict[str, Stage]:
 
 
 def ancestry(stages: dict[str, Stage], name: str) -> list[Stage]:
-    """Return the stage and all that it is built on, itself first."""
+    """Return the stage and all stages that it is built on, itself first."""
     found = []
     while name in stages:
         found.append(stages[name])

@@ -1,4 +1,4 @@
-"""What must be true of every image, read from the one Dockerfile; no container engine is needed."""
+"""Properties of every image, read from the one Dockerfile, so that no container engine is needed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PYTHON_COMPONENTS = {
     **{f"model_inference_{framework}": ["model_inference"] for framework in Framework},
 }
 COMPONENTS = [*PYTHON_COMPONENTS, "frontend"]
-# Not of the platform: for machines elsewhere.
+# The image of external workers is not a component of the platform.
 IMAGES = [*COMPONENTS, "worker"]
 
 
@@ -100,7 +100,7 @@ def test_packages_are_installed_by_hash() -> None:
     ]
     assert len(installs) == 6 + len(Framework)
     unhashed = [command for command in installs if "--require-hashes" not in command]
-    # PyTorch's own index for CPUs has other files than the locked ones.
+    # No command uses PyTorch's own index for CPUs, whose files differ from the locked ones.
     assert [command for command in unhashed if "--index-url" not in command] == []
 
 

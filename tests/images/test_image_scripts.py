@@ -1,4 +1,4 @@
-"""What is done to packages while images are built."""
+"""The scripts that change packages while images are built."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _script(name: str) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    # Where dataclasses look for the module they are in.
+    # Dataclasses look up their module in sys.modules.
     sys.modules[name] = module
     spec.loader.exec_module(module)
     return module

@@ -1,4 +1,4 @@
-"""The frontend image's web server answers with what the backend answers with; its configuration is read, not run."""
+"""The frontend image's web server sends the backend's headers. Its configuration is read, not run."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ def test_the_page_carries_the_headers_of_the_backends_page(client: Client) -> No
     theirs = dict(client.get("/topics").headers)
     for name in ("X-Request-ID", "Content-Type", "Content-Length", "Vary"):
         theirs.pop(name, None)
-    # Said by the backend where people reach it by https only, by nginx where this request came so.
+    # Strict-Transport-Security differs: the backend sends it when users reach it only by https, nginx when the request
+    # came by https.
     ours = _headers(_text("headers.conf"))
     assert ours.pop("Strict-Transport-Security") == "$transport_security"
     theirs.setdefault("Cache-Control", "no-cache")

@@ -17,10 +17,10 @@ from tests.images.dockerfile import read_stages
 
 ROOT = Path(__file__).parents[2]
 LOCKS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["kafka-ml"]["locks"]
-# What only runs elsewhere: in the images of other frameworks.
-# Data sets of columns ask for an extra of their own where they are not read by the platform itself.
+# Modules that this image never imports, because they run in the images of other frameworks. Data sets of columns have
+# an extra of their own for places other than the platform.
 _COLUMNS = {"kafkaml/contract/", "kafkaml/dataset_export"}
-# Nor are commands that start a platform, run examples, or read files to send, of any use there.
+# Commands that an image never runs: those that start a platform, run examples, or read files to send.
 _COMMANDS = {"kafka_ml_cli/platform", "kafka_ml_cli/examples", "kafka_ml_cli/data", "kafka_ml_cli/files/"}
 ELSEWHERE = {
     **{
@@ -34,7 +34,7 @@ ELSEWHERE = {
         "mlcode_executor/frameworks/",
         "mlcode_executor/service",
         "mlcode_executor/__main__",
-        # Spans are an extra here; asking for them without it gives an error that says so.
+        # Spans need an extra, and an image without it reports an error that says so.
         "model_inference/tracing",
         *_COLUMNS,
         *_COMMANDS,
@@ -45,7 +45,7 @@ ELSEWHERE = {
 
 
 def _folders(group: str) -> list[str]:
-    """Return the packages of ours that the Dockerfile puts into a group of images."""
+    """Return our packages that the Dockerfile copies into a group of images."""
     copies = read_stages(ROOT / "Dockerfile")[f"{group}-code"].all("COPY")
     return [copied.split()[0] for copied in copies if not copied.startswith("--from")]
 
@@ -66,7 +66,7 @@ def _imports(path: Path) -> set[str]:
         (framework, lock)
         for framework in FRAMEWORKS.values()
         for lock in LOCKS
-        # tensorflow-cpu and tensorflow-gpu are both TensorFlow's.
+        # Both tensorflow-cpu and tensorflow-gpu provide TensorFlow.
         if lock.partition("-")[0] == framework.extra.partition("-")[0]
     ],
 )

@@ -1,4 +1,4 @@
-"""One replica as a real process against the real broker: what it writes, what it refuses, how it ends."""
+"""One replica as a real process on the real broker: its output, its refusals, how it ends."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_records_that_kafka_refuses_to_write_are_dead_letters_and_the_stream_goe
     broker: TestBroker, tmp_path: Path
 ) -> None:
     with inference(broker, tmp_path, artifacts={"model.onnx": two_outputs(4)}) as under_test:
-        # Takes the answers to small headers only; the dead-letter topic takes no more than 300 kB.
+        # The output topic takes only answers with small headers; the dead-letter topic takes no more than 300 kB.
         create_topic(broker, under_test.output_topic, 2_000)
         create_topic(broker, under_test.plan.dead_letter_topic, 300_000)
         good, poison = sample(1, 2, 3, 4), b"p" * 600_000
@@ -177,7 +177,7 @@ def test_answers_carry_their_records_time_where_the_topic_bears_it(broker: TestB
         under_test.start()
         eventually(lambda: under_test.answered() == 8, 120)
         outputs, letters = under_test.outputs(), under_test.dead_letters()
-        # Bounds that are set while it runs are respected before they are read, so nothing is lost or stalls.
+        # The replica respects new bounds of the topic before it has read them, so nothing is lost or stalls.
         admin.set_topic_config(under_test.output_topic, {"message.timestamp.before.max.ms": "1000"})
         send(broker, under_test.input_topic, [sample(1, 2, 3, 4)] * 3, timestamp_ms=times[0])
         eventually(lambda: under_test.answered() == 11, 120)
@@ -212,7 +212,7 @@ def test_answers_larger_than_kafkas_default_fit_the_topic_that_is_made_for_them(
         sizes = [len(output.value or b"") for output in under_test.outputs()]
         replica.kill()
         replica.wait()
-        # A topic with less room: said at the start, and of each answer by how much.
+        # Less room in the topic is reported at the start, and for each answer with the excess.
         admin_of(broker).set_topic_config(under_test.output_topic, {"max.message.bytes": "1048588"})
         under_test.start()
         send(broker, under_test.input_topic, [large, bytes(4 * size)])

@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A classifier of ``blobs``, its artifacts, and the fork server that was warmed up for its framework."""
+    """A classifier of ``blobs``, its artifacts, and a warm fork server for its framework."""
 
     framework: Framework
     code: str

@@ -1,7 +1,6 @@
-"""What the seam of training modes carries beyond classic training: streams without end, several models.
+"""The seam of training modes carries more than classic training: streams without end, and several models.
 
-On a real broker and with real model processes. For several models there is a mode of the tests, for which no deployment
-can ask.
+Broker and model processes are real. The mode for several models belongs to the tests; no deployment can ask for it.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ from tests.integration.training_support import (
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
-# Their metric is what the number of passes over a batch says, in training: one in each window.
+# A model whose metric is the number of passes over a batch in training: one in each window.
 SCORED_TORCH = """
 import ignite.metrics
 class Score(ignite.metrics.Metric):
@@ -125,7 +124,7 @@ WEIGHTS = {Framework.TENSORFLOW: "model.weights.h5", Framework.PYTORCH: "model.s
 
 @dataclass
 class Run:
-    """A context of real parts, and what it reported."""
+    """A context of real parts, and its reports."""
 
     broker: TestBroker
     folder: Path
@@ -152,7 +151,7 @@ class Run:
         )
 
     def learn(self, plan: TrainingPlan, reporter: RecordingReporter) -> TrainingOutcome:
-        """Learn a stream without end, which a SIGTERM stops, and return what came of it."""
+        """Learn a stream without end until a SIGTERM stops it; returns the outcome."""
         interrupts = Interrupts()
         with interrupts:
             (part,) = incremental.run(self.context(plan, {plan.model_name: reporter}, interrupts=interrupts))
@@ -172,7 +171,7 @@ def run(broker: TestBroker, tmp_path: Path, fork_server_of: Callable[[Runtime], 
 def outcome_of(
     part: Part, session: ModelSession, model: BuiltModel, samples: int, metrics: Mapping[str, float]
 ) -> TrainingOutcome:
-    """Return what is known of a model after its files were saved and uploaded."""
+    """Return the model's report after its files were saved and uploaded."""
     return TrainingOutcome(
         seconds=0.1,
         samples={"training": samples},
@@ -189,7 +188,7 @@ def outcome_of(
 
 @dataclass
 class TrainsSeveral:
-    """Trains models side by side on one slice, each in a process of its own, and reports each as a part."""
+    """Trains models side by side on one slice, each in its own process, and reports each as a part."""
 
     plans: Sequence[TrainingPlan]
 
@@ -214,7 +213,7 @@ class TrainsSeveral:
 
 
 def stopping_at(reporter: RecordingReporter, window: int) -> RecordingReporter:
-    """Have the run stopped, as by a person, once ``window`` is learnt."""
+    """Request a stop of the run, as a user would, once ``window`` is learnt."""
     report = reporter.epoch
 
     def epoch(metrics: EpochMetrics) -> None:
@@ -234,7 +233,7 @@ def test_a_stream_without_end_is_learnt_from_its_announcement_on(
 ) -> None:
     features, labels = blobs(340)
     topic, since_ms = run.broker.topic(2), SINCE_MS
-    # Forty records were there before the stream was announced.
+    # Forty records exist before the stream is announced.
     send_online(run.broker, topic, features[:40], labels[:40], since_ms - 100, input_format, partitions=2)
     stream = send_online(run.broker, topic, features[40:], labels[40:], since_ms, input_format, partitions=2)
     plan = online_plan(
@@ -297,7 +296,7 @@ def test_a_gain_of_0_049_makes_no_version_and_one_of_0_051_makes_one(
     assert promoted is not None
     values = (promoted.champion_value, promoted.challenger_value, promoted.samples)
     assert values == pytest.approx((scores[1], scores[3], 24))
-    # The last one is compared with the new champion.
+    # The last window is compared with the new champion.
     assert reporter.comparison is not None
     assert (reporter.comparison.champion, reporter.comparison.champion_value) == (2, pytest.approx(scores[3]))
 
@@ -324,7 +323,7 @@ def test_a_killed_model_process_is_replaced_and_the_weights_are_the_same(
 
     def epoch(metrics: EpochMetrics) -> None:
         report(metrics)
-        # Before the window is kept, so that it is learnt again.
+        # The process is killed before the window is kept, so that the window is learnt again.
         if metrics.epoch in (2, 4) and metrics.epoch not in killed:
             assert run.process is not None
             killed[metrics.epoch] = run.process.pid

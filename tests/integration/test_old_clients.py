@@ -1,4 +1,4 @@
-"""Clients of the Kafka-ML of 2023 against this platform: sinks, scripts, the Avro example, and their mistakes."""
+"""Clients of the Kafka-ML of 2023 on this platform: sinks, scripts, the Avro example, and their mistakes."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_an_id_sent_as_text_is_reported_and_the_stream_can_still_be_used(
 ) -> None:
     deployment = _deploy(platform, configuration)
     topic = f"old-{uuid.uuid4().hex[:8]}"
-    # The text of a number that no deployment has, whatever was made before.
+    # The text is a number that no deployment has, however many were made before.
     _send(platform, topic, "987654")
     stream = _stream_of(platform, topic)
     assert "did the sink get the id as text? '987654' arrives as 62913607251252" in stream.note

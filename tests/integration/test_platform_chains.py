@@ -1,4 +1,4 @@
-"""The tutorial's distributed model on a whole platform: entered from the top, trained as one, served by limits."""
+"""The tutorial's distributed model on a whole platform: created from the top, trained as one, served with limits."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ ROLES = tuple(f"{name} pytorch" for name in NAMES)
 
 @dataclass
 class Chains:
-    """What was made: the deployment, and results by framework, from below."""
+    """The deployment, and results by framework, the lowest sub-model first."""
 
     deployment: int
     results: dict[str, list[int]]
 
 
 def enter(platform: Platform, folder: Path, framework: str) -> list[int]:
-    """Enter the sub-models from the top; returns their ids from below."""
+    """Create the sub-models from the top; returns their ids, the lowest first."""
     models: list[int] = []
     for name, code in zip(reversed(NAMES), reversed(CODES[framework]), strict=True):
         path = folder / f"{framework}-{name}.py"
@@ -65,7 +65,7 @@ def chains(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Chai
     """The tutorial's three sub-models, unchanged, and the same in PyTorch, trained on one stream."""
     folder = tmp_path_factory.mktemp("models")
     models = {framework: enter(platform, folder, framework) for framework in FRAMEWORKS}
-    # One sub-model stands for its chain.
+    # One sub-model selects its chain.
     tops = [word for model in models.values() for word in ("--model", str(model[-1]))]
     configuration: Any = platform.json("configurations", "create", "chains", *tops)
     assert configuration["models"] == sorted(pk for model in models.values() for pk in model)
@@ -83,7 +83,7 @@ def chains(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Chai
     of_model = {result["model"]: result["id"] for result in deployment["results"]}
     results = {framework: [of_model[pk] for pk in model] for framework, model in models.items()}
     for result in results.values():
-        # Those below wait for the same as the top.
+        # The command waits for results of lower sub-models as for the top.
         done = platform.cli("results", "wait", str(result[0]), "--timeout", "240")
         assert done.returncode == 0, done.stderr + platform.cli("results", "logs", str(result[0])).stdout
     return Chains(deployment["id"], results)
@@ -106,7 +106,7 @@ def test_each_sub_model_has_a_result_of_its_own(platform: Platform, chains: Chai
         assert set(result.test_metrics) - metrics == ({"total_loss"} if number == 2 else set())
         assert metrics <= set(result.epochs[-1].validation)
         assert outcome.samples == {"training": 1437, "validation": 180, "test": 180}
-        # Counted by another way than the metric is.
+        # The accuracy is computed from the confusion matrix, independently of the metric.
         assert result.confusion_matrix is not None
         matrix = np.array(result.confusion_matrix.matrix)
         accuracy = float(np.trace(matrix) / matrix.sum())
@@ -136,7 +136,7 @@ def test_limits_are_proposed_by_what_was_held_out(platform: Platform, chains: Ch
     first = curves.tiers[0]
     assert max(point.accuracy for point in first.points) - curves.accuracy <= 0.0051
     assert 0.1 < first.limit <= 1  # type: ignore[operator]
-    # Another tier may be asked about; nothing goes up where the limit is 0.
+    # Curves can be requested for a result of any tier. With the limit 0 nothing goes up.
     stays = platform.client.results.exits(edge, [0.0, None])
     assert stays.accuracy == pytest.approx(first.alone)
     assert stays.bytes_per_sample == 0
@@ -146,13 +146,13 @@ def test_limits_are_proposed_by_what_was_held_out(platform: Platform, chains: Ch
 
 
 def test_a_served_chain_decides_as_its_curves_say(platform: Platform, chains: Chains, tmp_path: Path) -> None:
-    # What was trained is served from its results, by a platform that was started since.
+    # A restarted platform serves results of earlier trainings.
     platform.restart()
     client = platform.client
     results = chains.results["pytorch"]
     limits: list[float] = []
     for place in (0, 1):
-        # A third goes up, of what comes to the tier.
+        # The chosen limit sends a third of the tier's records up.
         points = client.results.exits(results[0], limits).tiers[place].points
         limits.append(min(points, key=lambda point: abs(point.sent_up - 1 / 3)).limit)
     asked = [{"result": pk, "limit": limit} for pk, limit in zip(results, limits, strict=False)]
@@ -181,7 +181,7 @@ def test_a_served_chain_decides_as_its_curves_say(platform: Platform, chains: Ch
         assert set(up) == came - by_tier[name], "what a tier does not answer goes up, and nothing else"
         assert {len(message.value() or b"") for message in up.values()} == {256}
         assert len(up) / len(came) == pytest.approx(1 / 3, abs=0.12)
-        # The answer of the tier above, computed from its own file.
+        # The expected answer of the tier above is computed from its own file.
         result = client.results.get(results[place + 1])
         (onnx,) = client.results.download(result.id, tmp_path / name, names=["model.onnx"])
         session = onnxruntime.InferenceSession(str(onnx), providers=["CPUExecutionProvider"])
@@ -198,8 +198,8 @@ def test_a_served_chain_decides_as_its_curves_say(platform: Platform, chains: Ch
         for number, row in zip(numbers, prediction, strict=True):
             if number in stays:
                 answered = orjson.loads(answers[number].value() or b"")["values"]
-                # Relative to the largest, because the log-probabilities of the cloud reach 20, whose float32 have steps
-                # of 2e-6.
+                # The tolerance is relative to the largest value: log-probabilities of the cloud reach 20, where float32
+                # has steps of 2e-6.
                 assert np.abs(np.array(answered) - row).max() <= 1e-6 * max(1, np.abs(row).max())
         came = set(up)
     for inference in tiers:

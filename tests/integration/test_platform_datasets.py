@@ -1,4 +1,4 @@
-"""A topic of readings that nobody sent for us, on a whole platform: looked at, made a data set, learnt, served."""
+"""A topic of readings from other programs, on a whole platform: viewed, made a data set, learnt, served."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ PYTORCH_NAMED = (
 
 @pytest.fixture(scope="module")
 def machines(platform: Platform) -> str:
-    """A topic on which somebody's own program writes JSON, a reading a record."""
+    """A topic to which a user's own program writes JSON, one record per reading."""
     send_readings(platform.bootstrap_servers, "machines", 2000)
     return "machines"
 
@@ -80,7 +80,7 @@ def test_a_topic_of_readings_is_learnt_and_served_without_a_sink(
     assert looked.returncode == 0, looked.stderr
     assert "failure" in looked.stdout
     contract: Any = platform.json("datasets", "infer", machines)
-    # What is proposed, without the price, which is noise.
+    # The contract is the proposed one without the price, which is noise.
     contract["columns"] = [column for column in contract["columns"] if column["name"] != "price"]
     (tmp_path / "contract.json").write_bytes(orjson.dumps(contract))
     given = ("--contract", str(tmp_path / "contract.json"), "--test-rate", "0.2")
@@ -145,13 +145,13 @@ def learnt_and_served(platform: Platform, deployment: Any, records: list[Any], f
         assert result.outcome is not None
         assert "data set's contract" in str(result.outcome.split)
         accuracy = next(value for name, value in result.outcome.test_metrics.items() if "accuracy" in name)
-        # The label is the sum of two columns and noise; half of the readings fail.
+        # The label is a noisy sum of two columns, and half of the readings fail.
         assert accuracy > 0.8, result.outcome.test_metrics
         serve(platform, result.id, records[:50], folder)
 
 
 def exported(platform: Platform, dataset: int, folder: Path) -> None:
-    """What a preview shows of the data set is in its files."""
+    """The exported files hold what a preview of the data set shows."""
     seen: Any = platform.json("datasets", "preview", str(dataset), "--samples", "5")
     assert (seen["records"], seen["sampled"], seen["problems"]) == (2000, 1000, [])
     for name in ("readings.npz", "readings.parquet"):
@@ -166,7 +166,7 @@ def exported(platform: Platform, dataset: int, folder: Path) -> None:
 
 
 def serve(platform: Platform, result: int, records: list[Any], folder: Path) -> None:
-    """Answers to the readings, sent as objects, are those of the downloaded model on the contract's numbers."""
+    """Readings sent as objects get the answers of the downloaded model for the contract's numbers."""
     client = platform.client
     inference = client.inferences.create(
         result=result,
@@ -236,7 +236,7 @@ model = Forecast()
 
 
 def test_windows_are_learnt_as_a_forecast_and_served(platform: Platform, tmp_path: Path) -> None:
-    """A wave for each key, in which the last four records predict the one two steps later."""
+    """A wave for each key: the last four records determine the value two steps later."""
     producer = ordered_producer(platform.bootstrap_servers)
     values = [orjson.dumps({"wave": math.sin(number // 5 / 2 + number % 5), "step": 1}) for number in range(900)]
     for number, value in enumerate(values):
@@ -269,7 +269,7 @@ def test_windows_are_learnt_as_a_forecast_and_served(platform: Platform, tmp_pat
     for trained in deployment["results"]:
         result = client.results.wait_for(trained["id"], RunState.FINISHED, timeout_seconds=240)
         assert result.outcome is not None
-        # 180 records of each key make 175 samples; what lies across the border of the split is left out.
+        # The 180 records of each key make 175 samples. Those across the border of the split are left out.
         assert result.outcome.test_metrics["loss"] < 0.1, result.outcome.test_metrics
     inference = client.inferences.create(result=result.id, input_topic="waves", output_topic="forecasts")
     with pytest.raises(SampleError, match="a single record is not a sample"):

@@ -1,4 +1,4 @@
-"""Examples go their whole way on a platform, in small: data, model, stream, training, inference, and how good it is."""
+"""Small runs of whole examples on a platform: data, model, stream, training, inference, and how good it is."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from tests.support import eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
-# One framework each; the other's code is checked in tests/mlcode_executor/test_example_models.py. What compiles slowly
-# is trained in PyTorch. The demo runs the digits for the tests of pages.
+# The framework of each example; its code for the other one is checked in tests/mlcode_executor/test_example_models.py.
+# Slow compilation speaks for PyTorch. The digits are run by the demo for the tests of pages.
 _FRAMEWORKS = {
     "machines": "pytorch",
     "MNIST_RAW_format": "tensorflow",
@@ -38,7 +38,7 @@ _FRAMEWORKS = {
     "river_soft_sensor": "pytorch",
     "flights_malaga": "pytorch",
 }
-# Others go the same way, or a test of its own does (tiers, data sets); those are run by `make docs-test`.
+# Examples that `make docs-test` runs, because they resemble another one or have a test of their own (tiers, data sets).
 _OTHERS = (
     "machines",
     "MNIST_tiers",
@@ -47,7 +47,7 @@ _OTHERS = (
     "NO2SoftSensor_RAW_format",
     "river_soft_sensor",
 )
-# So easy that a few samples and one epoch do.
+# Examples so easy that a few samples and one epoch beat the baseline.
 _BETTER_AT_ONCE = {"MNIST_RAW_format", "MNIST_online", "MNIST_tiers", "flights_malaga"}
 
 
@@ -57,7 +57,7 @@ def test_each_example_runs_here_or_as_the_demo() -> None:
 
 @pytest.fixture
 def served(platform: Platform) -> Iterator[list[Inference]]:
-    """What the test leaves running is ended, or models would fill the machine."""
+    """Stop what the test leaves running, because models would fill the machine."""
     found: list[Inference] = []
     yield found
     client = platform.client
@@ -67,7 +67,7 @@ def served(platform: Platform) -> Iterator[list[Inference]]:
 
 
 def go(platform: Platform, example: Listed, served: list[Inference], framework: str) -> Score:
-    """Run an example in small; returns its score in one framework."""
+    """Run a small version of an example; returns its score in one framework."""
     before = {inference.id for inference in platform.client.inferences.list()}
     (score,) = example.run(platform.client, Effort((framework,), quick=True, offline=True))
     served += [inference for inference in platform.client.inferences.list() if inference.id not in before]
@@ -92,14 +92,14 @@ def test_an_example_goes_its_whole_way(
     assert math.isfinite(score.value)
     if name in _BETTER_AT_ONCE:
         assert score.better, score
-    # What is not the data set of the name is said to be something else.
+    # Data other than the named data set are announced as such.
     assert "generated" in said.lower() or "Not " in said
     assert any(f"/inference/{inference.id}" in said for inference in served)
 
 
 @pytest.mark.docs
 def test_one_click_runs_an_example(platform: Platform, served: list[Inference]) -> None:
-    """As the web UI's empty states do it: by the API alone, in a process that the platform starts."""
+    """The empty states of the web UI run examples like this: through the API, in a process that the platform starts."""
     headers = {"Authorization": f"Bearer {platform.state.cli_token.read_text().strip()}"}
     before = {inference.id for inference in platform.client.inferences.list()}
     with httpx.Client(base_url=platform.status.url, headers=headers, timeout=60) as client:

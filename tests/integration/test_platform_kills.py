@@ -1,4 +1,4 @@
-"""An incremental training on a whole platform lives on when its worker, the controller and the broker are killed."""
+"""An incremental training on a whole platform survives kills of its worker, the controller and the broker."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support import eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.faults, pytest.mark.timeout(900)]
 
-# Ten passes over each window, reported, and slow enough to be interrupted in the middle of one.
+# A model that reports ten passes over each window, slow enough to be interrupted in the middle of one.
 CODE = """
 import time
 class Network(nn.Module):
@@ -57,7 +57,7 @@ def deploy(platform: Platform, configuration: int, **settings: object) -> int:
 
 
 def kill(platform: Platform, component: str) -> None:
-    """Kill a component, and return when it is back."""
+    """Kill a component; returns when it is back."""
     killed = platform.pid_of(component)
     os.kill(killed, signal.SIGKILL)
     eventually(
@@ -121,7 +121,7 @@ def test_what_it_learns_is_what_it_would_have_learnt_undisturbed(platform: Platf
     assert stopped.outcome is not None
     assert stopped.outcome.samples == {"training": 80, "validation": 20, "test": 20}
     versions = client.results.versions(pk)
-    # Each improved; the last one is made when it is stopped, and the model of the fifth window is the same.
+    # Each window improved. The last version is made at the stop, with the model of the fifth window.
     assert [(version.number, version.step) for version in reversed(versions)] == [(n, n) for n in range(1, 6)] + [
         (6, None)
     ]

@@ -1,6 +1,6 @@
 """The life of a platform: started, started twice, stopped, killed, started again.
 
-A start and an end take half a minute of a busy machine, so tests take over what the one before left where they can.
+A start and an end take half a minute of a busy machine, so each test uses the platform as the one before left it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.faults, pytest.mark.timeout(9
 
 @pytest.fixture(scope="module")
 def own_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    """The platform of these tests, which may run or not. It has no executors, which they do not need."""
+    """The platform of these tests, running or not. It has no executors, because these tests need none."""
     platform = Platform(tmp_path_factory.mktemp("own"), frameworks=())
     yield platform
     platform.__exit__()
@@ -39,7 +39,7 @@ def own_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]
 
 @pytest.fixture
 def running_platform(own_platform: Platform) -> Platform:
-    """The same, started unless the test before left it running."""
+    """The same platform, started unless the test before left it running."""
     if not own_platform.state.is_running():
         own_platform.up()
     return own_platform
@@ -111,10 +111,10 @@ def test_up_serves_down_leaves_nothing_and_a_later_start_keeps_everything(runnin
     after = running_platform.status
     assert (after.url, after.bootstrap_servers) == (before.url, before.bootstrap_servers)
     assert running_platform.client.users.get(made.id).username == "ada"
-    # The figure held to is 6 s and is measured by the benchmark START; tests share the machine with others, so this
-    # only tells a start from one that waits for a time limit of something.
+    # The promised 6 s are measured by the benchmark START. On a shared machine this bound only detects a start that
+    # waits for some time limit.
     assert seconds < 120
-    # Asked for again, it waits for the rest of the start that is under way.
+    # A second start waits for the rest of the one under way.
     running_platform.up()
     assert running_platform.status.ready
     assert running_platform.status.supervisor_pid == after.supervisor_pid

@@ -62,7 +62,7 @@ def run_example(platform: Platform, name: str, *arguments: str) -> str:
 
 @dataclass
 class Trained:
-    """Ids of what the tutorial has made so far; results by framework."""
+    """Ids of the tutorial's objects so far; results by framework."""
 
     configuration: int
     deployment: int
@@ -154,7 +154,7 @@ def test_inference_answers_with_the_format_filled_in(
     said = run_example(platform, "mnist_dataset_inference_example.py", "--inference", str(made["id"]))
     match = re.search(r"(\d+) of 300 right .* 0 without an answer", said)
     assert match is not None, said
-    # The tutorial's models do not scale their input and see few images here: far better than guessing is enough.
+    # The tutorial's models do not scale their input and see few images here, so far better than guessing is enough.
     assert int(match[1]) > 200
     tail = platform.cli("tail", str(made["id"]), "--from-beginning", "-n", "300", "--timeout", "90", "--json")
     records = [orjson.loads(line) for line in tail.stdout.splitlines()]
@@ -164,7 +164,7 @@ def test_inference_answers_with_the_format_filled_in(
     predict = ("inferences", "predict", str(made["id"]), str(tmp_path / "images.npy"), "--skip", "1")
     predictions: Any = platform.json(*predict)
     assert [prediction["source"] for prediction in predictions] == [f"{topics[1]}[0]@{offset}" for offset in (300, 301)]
-    # Of the same images, so the same answers as before.
+    # The same images get the same answers as before.
     before = [pytest.approx(record["value"]["values"], abs=1e-4) for record in records[1:3]]
     assert [prediction["values"] for prediction in predictions] == before
     said = platform.cli(*predict).stdout
@@ -178,14 +178,14 @@ def test_inference_answers_with_the_format_filled_in(
 
 
 def _is_reported_to_prometheus(platform: Platform, inference: int) -> None:
-    """One address gives the metrics of all processes, the replica's own counts among them."""
+    """One address serves the metrics of all processes, including those of the replica."""
     token = platform.state.cli_token.read_text().strip()
     replica = f"kml-infer-{inference}-a1-0"
     processes = {"web", "controller", "control-logger", "executor-tensorflow", "executor-pytorch", replica}
     samples: list[Sample] = []
 
     def all_tell() -> bool:
-        # One that a busy machine lets wait for seconds is left out of an answer.
+        # A process that a busy machine delays for seconds is missing from an answer.
         headers = {"authorization": f"Bearer {token}"}
         answer = httpx.get(f"{platform.status.url}/metrics", headers=headers, trust_env=False, timeout=60)
         assert answer.status_code == 200, answer.text
@@ -220,7 +220,7 @@ def test_a_stream_is_sent_again_to_another_deployment(platform: Platform, traine
         result = platform.client.results.wait_for(training_result.id, RunState.FINISHED, timeout_seconds=240)
         assert len(result.epochs) == 1
         assert result.confusion_matrix is None
-    # Nothing was copied, because the announcement names the same records.
+    # Nothing was copied: both announcements name the same records.
     streams = platform.client.streams.list()
     assert len({listed.topic for listed in streams if listed.id == stream or listed.deployment == deployment.id}) == 1
 
@@ -286,7 +286,7 @@ def test_a_training_that_fails_says_why(platform: Platform) -> None:
 
 
 def test_no_secret_is_anywhere_but_in_its_own_place(platform: Platform, trained: Trained) -> None:
-    """After all of this: twenty secrets, of people, tokens and the platform, are in no file, answer or command line."""
+    """After the tutorial, twenty secrets of users, tokens and the platform are in no file, answer or command line."""
     client, url, canary = platform.client, platform.status.url, f"canary{os.urandom(6).hex()}"
     secrets = [f"{canary}-{number:02}-{os.urandom(9).hex()}" for number in range(17)]
     people, guesses, bearers, queries, refused = (secrets[start : start + 3] for start in (0, 3, 6, 9, 12))
@@ -327,10 +327,10 @@ def test_no_secret_is_anywhere_but_in_its_own_place(platform: Platform, trained:
     ).encode()
     contents = {Path("answers and command lines"): said}
     for path in files:
-        # Some come and go.
+        # Files may disappear meanwhile.
         with suppress(FileNotFoundError):
             contents[path] = path.read_bytes()
-    # What is not a secret is found.
+    # Texts that are not secrets are found, so the search works.
     assert any(f"{canary}0".encode() in content for content in contents.values())
     assert any("artifacts" in path.parts for path in contents)
     assert any(path.suffix == ".log" for path in contents)
@@ -347,7 +347,7 @@ def test_everything_can_be_listed_as_a_table_and_as_json(
     platform: Platform, trained: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KML_STATE_DIR", str(platform.state.root))
-    # In this process, because a start of Python for each would take longer than all the rest.
+    # Commands run in this process, because starting Python for each would take longer than all the rest.
     runner = CliRunner()
     for noun in ("models", "configurations", "deployments", "results", "inferences", "streams", "users", "tokens"):
         assert runner.invoke(app, [noun, "list"]).exit_code == 0

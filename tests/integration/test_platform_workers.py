@@ -1,4 +1,4 @@
-"""A worker elsewhere, as its person runs it: by the command with a token, killed, started again, and alone."""
+"""An external worker as its user runs it: by the command with a token, killed, started again, and alone."""
 
 from __future__ import annotations
 
@@ -50,19 +50,19 @@ PARTITIONS, KEYS, RECORDS = 2, 7, 3000
 
 @dataclass
 class Worker:
-    """A worker's process, and what it printed."""
+    """A worker's process and its output."""
 
     process: subprocess.Popen[str]
 
     def ended(self) -> tuple[int, str]:
-        """Wait for its end; returns exit code and output."""
+        """Wait for the process to end; returns exit code and output."""
         output, _ = self.process.communicate(timeout=120)
         return self.process.returncode, output
 
 
 @contextmanager
 def worker(platform: Platform, folder: Path, inference: int, token: str, name: str = "gate") -> Iterator[Worker]:
-    """Run one, with nothing of this process's environment but small batches, so that it can be met at work."""
+    """Run a worker without this process's environment, in small batches, so that tests catch it at work."""
     command = [sys.executable, "-m", "kafka_ml_cli.main", "worker", "run", "--url", platform.status.url]
     process = subprocess.Popen(
         [*command, "--inference", str(inference), "--name", name, "--state-dir", str(folder / name)],
@@ -85,7 +85,7 @@ def worker(platform: Platform, folder: Path, inference: int, token: str, name: s
 
 @pytest.fixture(scope="module")
 def inference(platform: Platform) -> Inference:
-    """A small network, trained and served by nobody here."""
+    """A small trained network that the platform itself does not serve."""
     client = platform.client
     model = client.models.create(name="far", framework="pytorch", code=CODE)
     configuration = client.configurations.create(name="far", models=[model.id])
@@ -116,7 +116,7 @@ def produce(platform: Platform, numbers: range) -> None:
 
 
 def answered(platform: Platform) -> Callable[[], int]:
-    """Return a function that tells at once how many offsets of the output are written."""
+    """Return a function that returns at once how many offsets of the output are written."""
     consumer = Consumer({"bootstrap.servers": platform.bootstrap_servers, "group.id": "far-ends"})
 
     def count() -> int:
@@ -127,7 +127,7 @@ def answered(platform: Platform) -> Callable[[], int]:
 
 
 def check_answers(platform: Platform, count: int) -> None:
-    """Each record is answered once, those of a key in their order."""
+    """Check that each record is answered once, and those of a key in order."""
     messages = consume(cast(TestBroker, platform), OUTPUT)
     numbers = [int(texts(answer)["mine"]) for answer in messages]
     assert sorted(numbers) == list(range(count))
@@ -160,7 +160,7 @@ def test_it_serves_alone_whichever_process_is_killed_and_ends_with_its_inference
     with worker(platform, tmp_path, inference.id, token) as second:
         eventually(lambda: len(consume(cast(TestBroker, platform), OUTPUT)) == RECORDS, 120, interval_seconds=1)
         check_answers(platform, RECORDS)
-        # The platform does not answer for a while, and records that come are answered nevertheless.
+        # Records are answered even while the platform does not respond.
         backend = psutil.Process(platform.pid_of("web"))
         frozen = [backend, *backend.children(recursive=True)]
         for process in frozen:

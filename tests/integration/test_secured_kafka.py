@@ -1,4 +1,4 @@
-"""A Kafka as companies run it: three nodes, TLS, a user whose rights are exactly those that the documentation lists."""
+"""A Kafka as in a company: three nodes, TLS, and a user with exactly the rights that the documentation lists."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ model = Digits()
 
 
 def documented_rights() -> Rights:
-    """Return what the page's table says, for ``TOPICS``."""
+    """Return the rights in the page's table for ``TOPICS``."""
     rights: dict[tuple[str, str], tuple[str, ...]] = {}
     rows = re.findall(r"^\| (topic|group|transactional_id) \| (.+) \| (.+) \|$", PAGE.read_text(), re.MULTILINE)
     for kind, name, operations in rows:
@@ -155,7 +155,7 @@ def test_the_tutorial_goes_through_and_a_lost_node_loses_nothing(
         model = client.models.create(name="digits", framework="pytorch", code=MODEL)
         configuration = client.configurations.create(name="digits", models=[model.id])
         deployment = client.deployments.create(configuration=configuration.id, pytorch_fit_arguments="max_epochs=10")
-        # As a company's Kafka, this one creates no topic because somebody asks for it.
+        # Like a company's Kafka, this one does not create topics on demand.
         KafkaAdmin(settings).create_topic("digits", partitions=3)
         with RawSink(topic="digits", deployment_id=deployment.id, settings=settings, test_rate=0.2) as sink:
             sink.send_array(images, labels)
@@ -170,5 +170,5 @@ def test_the_tutorial_goes_through_and_a_lost_node_loses_nothing(
         answers = [*first, *second]
         guessed = np.array([np.argmax(answer.values) for answer in answers if isinstance(answer, Prediction)])
         assert np.mean(guessed == labels[:200]) > 0.8
-        # Not one answer is there twice either, as anybody who reads the topic sees it.
+        # Even a reader of uncommitted records sees no answer twice.
         assert len(read_topic(settings, "digits-out")) == 200

@@ -1,6 +1,6 @@
 """Unlabelled samples make a model better than its few labels alone: both frameworks, every format, a real broker.
 
-A case starts a process, so every framework has every format once, with an end or without.
+Each case starts a process, so every framework has every format only once, with an end or without.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ __all__ = ["run"]
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
-# Of the labelled samples twenty train; the others measure.
+# Twenty of the labelled samples train; the others measure the result.
 LABELLED, TRAINED, UNLABELLED = 400, 20, 800
 NUMBERS = 16
 
 
 def close_blobs() -> tuple[Array, Array]:
-    """Three classes that twenty samples of sixteen numbers tell apart badly, and many well."""
+    """Three classes that twenty samples of sixteen numbers separate badly, and many separate well."""
     random = np.random.default_rng(4)
     centres = np.linalg.qr(random.normal(size=(NUMBERS, 3)))[0].T * 5 / np.sqrt(2)
     labels = random.integers(0, 3, LABELLED + UNLABELLED)
@@ -49,9 +49,7 @@ def close_blobs() -> tuple[Array, Array]:
 
 @dataclass
 class Stream:
-    """Labelled samples in a topic, and unlabelled ones in another as old sinks send them, with a key that is not a
-    label.
-    """
+    """Send labelled samples to a topic and unlabelled ones, keyed as by old sinks without labels, to another."""
 
     run: Run
     input_format: InputFormat
@@ -71,7 +69,7 @@ class Stream:
         self._send(self.unlabelled, self.features[LABELLED:], [b"\0"] * UNLABELLED)
 
     def announcement(self, *, online: bool) -> ControlMessage:
-        """Old online sinks announce what they sent with labels as a range, and the topic in which they go on."""
+        """Announce labelled samples as a range and name the topic in which they continue, as old online sinks do."""
         more = StreamRange(self.unlabelled) if online else StreamRange(self.unlabelled, 0, 0, UNLABELLED)
         return ControlMessage(
             ranges=(StreamRange(self.labelled, 0, 0, LABELLED),),
@@ -92,7 +90,7 @@ class Stream:
 
 
 def sending_after_the_first_window(reporter: RecordingReporter, stream: Stream) -> RecordingReporter:
-    """Have the unlabelled samples sent once the labelled ones are learnt."""
+    """Send the unlabelled samples once the labelled ones are learnt."""
     report = reporter.epoch
 
     def epoch(metrics: EpochMetrics) -> None:

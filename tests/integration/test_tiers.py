@@ -1,4 +1,4 @@
-"""Tiers of a distributed model as real processes on a real broker, looked at by a client that knows nothing of us."""
+"""Tiers of a distributed model as real processes on a real broker, checked by an independent client."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def predict(model: bytes, samples: npt.NDArray[np.float32]) -> list[npt.NDArray[
 
 
 def quantile(model: bytes, samples: npt.NDArray[np.float32], share: float) -> float:
-    """Return the confidence below which ``share`` of the samples are; it is that of one of them, which stays."""
+    """Return the confidence below which ``share`` of the samples are; the sample that has it stays."""
     return float(np.quantile(predict(model, samples)[1].max(axis=1).astype(float), share, method="lower"))
 
 
@@ -45,7 +45,7 @@ FOG_LIMIT = quantile(FOG, predict(EDGE, SAMPLES)[0], 0.5)
 
 
 def produce(broker: TestBroker, topic: str, rows: npt.NDArray[np.float32], *, first: int = 0) -> None:
-    """Write as a client of any make, seven keys and the number of each record as a header."""
+    """Write as any client would: seven keys, and the number of each record as a header."""
     producer = ordered_producer(broker.bootstrap_servers)
     for number, row in enumerate(rows, first):
         producer.produce(topic, row.tobytes(), b"%d" % (number % 7), headers=[("mine", b"%d" % number)])
@@ -92,7 +92,7 @@ def check_exits(
     model: bytes,
     limit: float,
 ) -> dict[int, npt.NDArray[np.float32]]:
-    """Check what one tier made of ``samples``, by their numbers; return the intermediates that went up."""
+    """Check the output of one tier for ``samples``, by their numbers; returns the intermediates that went up."""
     numbers = sorted(samples)
     outputs = predict(model, np.stack([samples[number] for number in numbers]))
     intermediates, predictions = (dict(zip(numbers, output, strict=True)) for output in outputs)
@@ -125,9 +125,9 @@ def tier(broker: TestBroker, folder: Path, topic: str, model: bytes, name: str, 
 @pytest.mark.parametrize(
     ("guarantee", "fail_point"),
     [
-        # The transaction is complete but for its end.
+        # The transaction lacks only its end.
         (DeliveryGuarantee.EXACTLY_ONCE, "transaction.before_commit:kill:2"),
-        # Records that go up have been acknowledged by then, while answers may still be on their way.
+        # Records that go up are acknowledged by then, while answers may still be on their way.
         (DeliveryGuarantee.AT_LEAST_ONCE, "transaction.before_offsets:kill:2"),
     ],
 )
@@ -135,7 +135,7 @@ def test_each_record_leaves_once_with_its_numbers_whatever_kills_the_tier(
     guarantee: DeliveryGuarantee, fail_point: str, broker: TestBroker, tmp_path: Path
 ) -> None:
     topic = broker.topic(2)
-    # Another name of the same broker, which is another cluster as far as the replica knows.
+    # Another name of the same broker counts as another cluster for the replica.
     elsewhere = broker.bootstrap_servers.replace("127.0.0.1", "localhost")
     assert elsewhere != broker.bootstrap_servers
     upper = elsewhere if guarantee is DeliveryGuarantee.AT_LEAST_ONCE else ""
@@ -147,7 +147,7 @@ def test_each_record_leaves_once_with_its_numbers_whatever_kills_the_tier(
         produce(broker, topic, SAMPLES[1:], first=1)
         assert killed.wait(120) < 0
         edge.start()
-        # What is found to be answered already is committed with the records behind it.
+        # Records that turn out to be answered already are committed together with those behind them.
         eventually(lambda: len(edge.outputs()) + len(edge.passed_on()) >= RECORDS, 120, interval_seconds=0.2)
         answers, passed_on = consume(broker, edge.output_topic), consume(broker, cascade.upper_topic)
         assert edge.dead_letters() == []
@@ -185,12 +185,12 @@ def test_a_chain_takes_another_limit_while_it_runs_and_what_old_tiers_send(broke
         produce(broker, topic, SAMPLES[200:], first=200)
         eventually(lambda: edge.answered() == RECORDS, 120)
         passed_on = consume(broker, cascade.upper_topic)
-        # An edge of old knows neither keys nor headers.
+        # Tiers of older versions send neither keys nor headers.
         old = ordered_producer(broker.bootstrap_servers)
         for message in passed_on[:20]:
             old.produce(cascade.upper_topic, message.value())
         assert old.flush(60) == 0
-        # Its input has the marks of transactions between records.
+        # The input has transaction markers between records.
         eventually(lambda: len(fog.outputs()) + len(fog.passed_on()) == RECORDS + 20, 120, interval_seconds=0.2)
         answers, top = consume(broker, edge.output_topic), consume(broker, f"{topic}-top")
         eventually(lambda: edge.backend.stats[-1]["exits"]["predicted"] == 200, 60)
@@ -209,7 +209,7 @@ def test_a_chain_takes_another_limit_while_it_runs_and_what_old_tiers_send(broke
     of_fog = [answer for answer in answers if texts(answer)["kml-tier"] == "fog"]
     known = [[answer for answer in found if "mine" in texts(answer)] for found in (of_fog, top)]
     check_exits(known[0], known[1], samples=went, model=FOG, limit=FOG_LIMIT)
-    # The newest step is the last one of its name; those before it are kept.
+    # A reader finds the newest step last among headers of its name; earlier ones are kept.
     trace = [value for name, value in known[0][0].headers() or [] if name in ("kml-tier", "mine")]
     assert trace[1:] == [b"edge", b"fog"]
     unknown = [answer for answer in of_fog + top if "mine" not in texts(answer)]
@@ -220,7 +220,7 @@ def test_a_chain_takes_another_limit_while_it_runs_and_what_old_tiers_send(broke
 
 def test_the_live_share_of_exits_is_within_two_points_of_the_curve(broker: TestBroker, tmp_path: Path) -> None:
     held_out, live = (np.random.default_rng(seed).standard_normal((5000, 4)).astype("<f4") / 4 for seed in (1, 2))
-    # Probabilities that a temperature makes less sure of themselves, as those of a training are.
+    # A temperature makes the probabilities less certain, as in a training.
     sure = confidences(predict(EDGE, held_out)[1], scores=Scores.PROBABILITIES, temperature=1.5)
     right = np.ones(len(held_out), dtype=bool)
     kept = tmp_path / EXITS_FILE
@@ -242,5 +242,5 @@ def test_the_live_share_of_exits_is_within_two_points_of_the_curve(broker: TestB
         reported = eventually(exits, 120)
     assert reported is not None
     assert abs(reported["sent_up"] / len(live) - point.sent_up) <= 0.02
-    # Without the temperature fewer are below the limit, so the share shows that it was applied.
+    # Without the temperature fewer samples are below the limit, so the share shows that it was applied.
     assert (predict(EDGE, live)[1].max(axis=1) < point.limit).mean() < point.sent_up - 0.05

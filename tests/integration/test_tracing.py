@@ -1,4 +1,4 @@
-"""A trace goes from a sender through a chain of inferences to the answer's reader, and the spans to a collector."""
+"""A trace leads from a sender through a chain of inferences to the reader of the answer; a collector gets the spans."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FOLLOWED, PASSED_BY = f"00-{TRACE}-{SENDER}-01", f"00-{'1' * 32}-{SENDER}-00"
 
 
 class Collector(LocalServer):
-    """Takes spans as a collector does, by OTLP over HTTP."""
+    """A collector that takes spans by OTLP over HTTP."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -57,7 +57,7 @@ class Collector(LocalServer):
 
 
 def traceparent(record: Record) -> str:
-    """What a reader gets: one header or none."""
+    """Return the trace header of a record, or None."""
     found = [value or b"" for name, value in record.headers if name == "traceparent"]
     assert len(found) <= 1
     return found[0].decode() if found else ""
@@ -105,7 +105,7 @@ def test_a_trace_goes_from_the_sender_through_inferences_to_the_reader(broker: T
     assert (version, trace, flags) == ("00", TRACE, "01")
     assert ("mine", b"kept") in followed.headers
     assert (traceparent(passed_by), traceparent(alone), traceparent(letter)) == (PASSED_BY, "", FOLLOWED)
-    # Sender, answer of the first, answer of the second, reader: each the parent of the next.
+    # The spans form a line of parents: sender, first answer, second answer, reader.
     (before,) = collector.named(f"send {topics[1]}")
     (last,) = sent
     assert {own_span.trace_id.hex() for own_span in (before, last)} == {TRACE}
@@ -114,7 +114,7 @@ def test_a_trace_goes_from_the_sender_through_inferences_to_the_reader(broker: T
     assert (before.kind, last.end_time_unix_nano > last.start_time_unix_nano) == (Span.SPAN_KIND_PRODUCER, True)
     batches = collector.named(f"process {topics[0]}")
     links = [(link.trace_id.hex(), link.span_id.hex()) for batch in batches for link in batch.links]
-    # Of the answer and of the dead letter.
+    # The links belong to the answer and to the dead letter.
     assert links == [(TRACE, SENDER)] * 2
     assert before.links[0].span_id in {batch.span_id for batch in batches}
     counts = [

@@ -1,4 +1,4 @@
-"""Training on the real broker, in the real model process, by the worker as a process of its own."""
+"""Training on the real broker, in the real model process, with the worker as a process of its own."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_digits_are_learned(worker: Worker, framework: Framework, tmp_path: Path
 
     (tmp_path / "kept").write_bytes(worker.backend.uploads[CONFUSION_SAMPLES].content)
     kept = ConfusionSamples.read(tmp_path / "kept")
-    # As they were sent, and each one really of its class.
+    # The samples are stored as they were sent, and each is really of its class.
     assert (kept.features.dtype, kept.features.shape[1:]) == (features.dtype, (8, 8))
     sent = {(image.tobytes(), int(label)) for image, label in zip(features, labels, strict=True)}
     assert all(
@@ -134,7 +134,7 @@ def test_the_same_slice_and_seed_give_the_same_metrics(worker: Worker, framework
     ]
     assert shown[0] == shown[1]
 
-    # Read again from Kafka by a machine that has no slice yet: still the same.
+    # A machine without a slice reads the same data again from Kafka.
     (tmp_path / "other").mkdir()
     fresh = replace_folder(worker, tmp_path / "other").train(plan, attempt=3)
     assert fresh.test_metrics == first.test_metrics
@@ -166,7 +166,7 @@ print("built by", "the user")
     assert "I am never trained" in failure["cause"]
     assert failure["line"] == 6
     assert "mlcode_executor" not in failure["traceback_text"]
-    # What the code prints is in the log, as it came.
+    # The log contains the output of the code unchanged.
     assert any(json.loads(line).get("line") == "built by the user" for line in log.splitlines())
 
 
@@ -192,13 +192,13 @@ model.compile(loss="mse", metrics=[mean_of_labels])
 """
     moments = np.arange(200, dtype=np.uint8)
     stream = send(worker.broker, np.zeros((200, 4), np.float32), moments)
-    # What is sent in one millisecond to several partitions has no order of time: one partition here.
+    # Only one partition is used, because records of the same millisecond in several partitions have no order of time.
     ordered = replace(stream, ranges=stream.ranges[:1], total_msg=100)
     fit = {"epochs": 1, "shuffle": False}
     outcome = worker.train(
         plan_of(Framework.TENSORFLOW, ordered, code, split=Split.TIME, fit_arguments=fit, confusion_matrix=False)
     )
-    # Every second moment is in this partition; the last 20 of 100 test.
+    # This partition has every second moment, and the last 20 of 100 test.
     assert outcome.test_metrics["mean_of_labels"] == pytest.approx(np.arange(160, 200, 2).mean())
     assert outcome.split.startswith("by time")
 
@@ -258,7 +258,7 @@ model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=
     stream = send(worker.broker, features[:200], labels[:200])
     outcome = worker.train(plan_of(Framework.TENSORFLOW, stream, code, fit_arguments={"epochs": 1}))
     assert outcome.samples["test"] == 40
-    # What was trained so is served so.
+    # The trained file is served.
     (tmp_path / "model.onnx").write_bytes(worker.backend.uploads["model.onnx"].content)
     handler = create_onnx_handler()
     with (tmp_path / "model.onnx").open("rb") as file:
@@ -299,7 +299,7 @@ def test_the_time_limit(worker: Worker) -> None:
 
 
 def test_a_data_set_larger_than_memory(worker: Worker) -> None:
-    """562 MiB of samples, through a runner and a model process that may hold less than that of their own."""
+    """Train on 562 MiB of samples with a runner and a model process that may each hold less than that."""
     labels = (np.arange(4500) % 3).astype(np.uint8)
     images = np.zeros((4500, 1 << 17), np.uint8)
     images[np.arange(4500), labels] = 255
@@ -368,7 +368,7 @@ def test_stopped_while_training_ends_quickly_and_is_not_a_failure(worker: Worker
     try:
         eventually(lambda: worker.backend.events_of("epoch"), 150)
         process.send_signal(signal.SIGTERM)
-        # Its million epochs would take hours.
+        # Without the stop, its million epochs would take hours.
         process.communicate(timeout=60)
     finally:
         process.kill()
@@ -393,7 +393,7 @@ def test_a_newer_attempt_ends_the_older_one_quietly(worker: Worker) -> None:
 
 
 def leave_at_the_first_epoch(backend: FakeBackend, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Answer nothing once an epoch was reported, because a request of the test may come too late."""
+    """Stop answering once an epoch was reported, because a later request of the test might come too late."""
     answer, lock = backend.answer, threading.Lock()
 
     def answer_until_then(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
@@ -416,7 +416,7 @@ def test_a_backend_that_is_unreachable_while_results_go_up_loses_nothing(
     try:
         eventually(lambda: worker.backend.events_of("epoch"), 150)
         worker.backend.stop()
-        # The training ends while nobody listens; the upload is tried again and again.
+        # The training ends while nobody listens, so the upload is retried again and again.
         eventually(lambda: list((worker.folder / "scratch").rglob("model.onnx")), 240)
         monkeypatch.undo()
         back = threading.Timer(1.5, worker.backend.start)
@@ -440,7 +440,7 @@ def test_a_stop_by_a_user_keeps_the_model_and_one_by_the_machine_leaves_it_to_th
     plan = online_plan(Framework.PYTORCH, stream, incremental=settings)
 
     def stopped(attempt: int, plan: TrainingPlan, windows: int) -> tuple[int, float, str]:
-        """Return how the worker ends once it has learnt this many windows, and how long it takes to."""
+        """Return how the worker ends once it has learnt this many windows, and how long that takes."""
         process = worker.start(plan, attempt=attempt)
         eventually(lambda: len(worker.backend.checkpoints) == windows, 120, what="windows")
         began = time.monotonic()
@@ -451,7 +451,7 @@ def test_a_stop_by_a_user_keeps_the_model_and_one_by_the_machine_leaves_it_to_th
     code, seconds, log = stopped(1, plan, 2)
     assert code == WorkerExit.STOPPED, log
     assert not worker.backend.finishes
-    # Generous, on a machine that others share; without load it is half a second.
+    # The bound is generous for a shared machine; without load the end takes half a second.
     assert seconds < 20, log
 
     going_on = plan.model_copy(update={"checkpoint": worker.backend.checkpoints[-1], "stop_asked": True})

@@ -37,7 +37,7 @@ FORMAT = {"data_type": "float32", "data_reshape": "4"}
 
 
 class World:
-    """An inference in the database, and replicas of it."""
+    """An inference in the database, and its replicas."""
 
     def __init__(self, broker: TestBroker, folder: Path) -> None:
         topic = broker.topic()
@@ -61,7 +61,7 @@ class World:
         self.path = f"/api/inferences/{self.row.pk}"
 
     def sdk(self) -> Client:
-        """A program's client, which speaks to the API inside this process."""
+        """A program's client that calls the API inside this process."""
 
         def answer(request: httpx.Request) -> httpx.Response:
             path, headers = request.url.raw_path.decode(), {"authorization": request.headers["Authorization"]}
@@ -125,12 +125,12 @@ def test_a_sample_goes_through_kafka_and_back(broker: TestBroker, tmp_path: Path
 
 
 def test_a_sample_that_the_replica_refuses_tells_why(broker: TestBroker, tmp_path: Path) -> None:
-    # The row says another shape than the replica was started with.
+    # The row has another shape than the one with which the replica was started.
     world = World(broker, tmp_path)
     Inference.objects.filter(pk=world.row.pk).update(input_config={"data_type": "float32", "data_reshape": "3"})
     with world.replicas:
         world.replicas.start()
-        # A try waits for half a minute at most, and on a busy machine a start alone takes that.
+        # A try waits at most half a minute, which a start alone takes on a busy machine.
         eventually(lambda: "running" in world.replicas.states, 120)
         shown = world.try_([1, 2, 3], timeout_seconds=30).json()
         with world.sdk() as program, pytest.raises(DeadLettered, match="12 bytes") as caught:
@@ -147,7 +147,7 @@ def test_a_program_gets_all_predictions_though_the_replica_is_killed(broker: Tes
     world = World(broker, tmp_path)
     samples = np.arange(8000, dtype=np.float32).reshape(2000, 4)
     with world.replicas, world.sdk() as program:
-        # It dies between the writing of its second transaction and the end of it; another takes its place.
+        # The replica dies between writing its second transaction and ending it, and another takes its place.
         killed = world.replicas.start(env={"KML_FAILPOINT": "transaction.before_commit:kill:2"})
         eventually(lambda: "running" in world.replicas.states, 120)
         one = program.inferences.predict(world.row.pk, [1, 2, 3, 4], timeout_seconds=60)
@@ -189,7 +189,7 @@ def test_dead_letters_are_shown_and_sent_back(broker: TestBroker, tmp_path: Path
         world.replicas.start()
         send(broker, world.row.input_topic, [b"short", b"long" * 9], key=b"k", headers=[("mine", b"kept")])
         eventually(lambda: world.replicas.answered() == 2, 120)
-        # Kafka shows the group's positions a moment before what was written in the same transaction.
+        # Kafka shows the group's positions a moment before the records of the same transaction.
         eventually(lambda: len(world.letters()["letters"]) == 2)
         page = world.letters(limit=1)
         (newest,) = page["letters"]
@@ -210,7 +210,7 @@ def test_dead_letters_are_shown_and_sent_back(broker: TestBroker, tmp_path: Path
         assert names[:2] == ["mine", "kml-replay"]
         assert names.count("kml-source") == 1
 
-        # Of the two that are one record, only the newer is sent back.
+        # Of two dead letters for one record, only the newer is sent back.
         done = world.replay({"all": True}).json()
         assert (done["replayed"], done["superseded"], done["more"]) == (2, 1, False)
         eventually(lambda: world.replicas.answered() == 5, 120)

@@ -1,4 +1,4 @@
-"""What NetworkPolicies allow, worked out as a cluster that enforces them would (networking.k8s.io/v1)."""
+"""The connections that NetworkPolicies allow, as a cluster would enforce them (networking.k8s.io/v1)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Object = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Pod:
-    """A pod as policies see it. ``ports`` are its named ports."""
+    """A pod as policies see it; ``ports`` are its named ports."""
 
     namespace: str
     namespace_labels: Mapping[str, str]
@@ -24,19 +24,19 @@ class Pod:
 
 @dataclass(frozen=True, kw_only=True)
 class Outside:
-    """Peers that are not pods: a browser, the cluster's API, a machine of the internet."""
+    """A peer that is not a pod: a browser, the cluster's API, a machine of the internet."""
 
     address: str
 
 
 class Network:
-    """``allows`` tells whether a connection comes about under all policies together."""
+    """``allows`` says whether all policies together permit a connection."""
 
     def __init__(self, policies: Sequence[Object]) -> None:
         self._policies = policies
 
     def allows(self, source: Pod | Outside, target: Pod | Outside, port: int, protocol: str = "TCP") -> bool:
-        """Both ends must agree; replies to what is allowed need no rule."""
+        """Both ends must agree; replies to an allowed connection need no rule."""
         return self._side("Egress", source, target, target, port, protocol) and self._side(
             "Ingress", target, source, target, port, protocol
         )
@@ -74,13 +74,13 @@ def _selects(policy: Object, pod: Pod, direction: str) -> bool:
 
 
 def _matches_peer(peers: Sequence[Object] | None, policy: Object, other: Pod | Outside) -> bool:
-    # No list and an empty one both mean everybody.
+    # A missing list and an empty one both mean everybody.
     return not peers or any(_is_peer(peer, policy, other) for peer in peers)
 
 
 def _is_peer(peer: Object, policy: Object, other: Pod | Outside) -> bool:
     if "ipBlock" in peer:
-        # What pods' own addresses match is left open by the API, so policies that mean pods select them by label.
+        # The API leaves open what addresses of pods match, so policies that mean pods select them by label.
         return isinstance(other, Outside) and _in_block(peer["ipBlock"], other.address)
     if isinstance(other, Outside):
         return False

@@ -1,4 +1,4 @@
-"""What `kubectl apply -k` would send: the manifests of k8s/, rendered by kubectl itself."""
+"""The manifests of k8s/ as `kubectl apply -k` would send them, rendered by kubectl itself."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def _render(folder: Path) -> Sequence[Manifest]:
 
 
 def render_with(folder: Path, overlay: str, components: Sequence[str]) -> list[Manifest]:
-    """Return what a user's own kustomization in ``folder`` would be: an overlay with components."""
-    # kustomize takes no absolute paths.
+    """Return the objects of a user's own kustomization in ``folder``: an overlay with components."""
+    # The path is relative, because kustomize takes no absolute paths.
     away = Path(os.path.relpath(K8S.resolve(), folder.resolve()))
     kustomization = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
@@ -64,7 +64,7 @@ def render_with(folder: Path, overlay: str, components: Sequence[str]) -> list[M
 
 
 def find(objects: Sequence[Manifest], kind: str, name: str) -> Manifest:
-    """Return the one object of a kind and name; a generated name's hash is not part of it."""
+    """Return the only object of a kind and name; the hash of a generated name does not count."""
     found = [
         manifest
         for manifest in objects

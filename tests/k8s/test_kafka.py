@@ -1,4 +1,4 @@
-"""The local overlay's Kafka, run as its pod runs it: its own start script and settings, with a real broker."""
+"""The Kafka of the local overlay, run as in its pod: its own start script and settings, with a real broker."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from platform_local.processes import end_processes, spawn
 from tests.k8s.render import K8S, find, render
 from tests.support import eventually
 
-# It starts Java three times.
+# The limit is long because the tests start Java three times.
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
 
 QUIET = {"log_level": 0}
@@ -149,7 +149,7 @@ def committed(address: str, topic: str, count: int) -> set[bytes]:
 
 
 def test_the_broker_commits_transactions_without_leaving_its_pod_and_finds_its_data_again(pod: PodOfKafka) -> None:
-    # The name of its Service leads nowhere here, as for a pod that may call nobody.
+    # The name of the Service leads nowhere here, as for a pod that may call nobody.
     pod.start(EXTERNAL_ADDRESS="node.example.com:30095")
     assert pod.advertised(9092) == f"kafka.nowhere.svc:{pod.named(9092)}"
     assert pod.advertised(9094) == f"localhost:{pod.named(9094)}"
@@ -159,7 +159,7 @@ def test_the_broker_commits_transactions_without_leaving_its_pod_and_finds_its_d
     admin.create_topics([NewTopic("samples", 2, 1)])["samples"].result(timeout=30)
     transaction(pod.address(9094), "samples", [b"a", b"b", b"c"])
     assert committed(pod.address(9094), "samples", 3) == {b"a", b"b", b"c"}
-    # The script became the broker, which so gets the signal of the pod's end.
+    # The script replaced itself by the broker, so the broker gets the signal that ends the pod.
     os.kill(pod.pid, signal.SIGTERM)
     assert pod.exit_status(120) == 143
     pod.start()

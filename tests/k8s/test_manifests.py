@@ -1,4 +1,4 @@
-"""The manifests of k8s/: what an API server would say of them, and what the design asks of each object."""
+"""The manifests of k8s/: whether an API server would take them, and what the design requires of each object."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ IMAGES = {
     "kafka-ml/kafka_control_logger:0.1.0",
 }
 KAFKA_IMAGE = "docker.io/apache/kafka:4.3.1"
-# Made in the cluster by make-secrets, or by people (k8s/README.md).
+# Secrets that make-secrets or administrators create in the cluster (k8s/README.md).
 SECRETS = {"platform-secrets", "kafka-credentials", "database", "object-store"}
 
 
@@ -42,7 +42,7 @@ def objects(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         return render(K8S / "base")
     overlay, _, components = request.param.partition(" with ")
     if components:
-        # Kafka's own port is of the overlay that brings a Kafka; its KEDA and the external one's credentials are too.
+        # These components fit only the overlay that brings a Kafka.
         chosen = [
             component for component in COMPONENTS if overlay == "local" or component not in ("kafka-nodeport", "keda")
         ]
@@ -64,7 +64,7 @@ def name_of(obj: Mapping[str, Any]) -> str:
 
 def test_every_object_is_valid(objects: list[Manifest]) -> None:
     for manifest in objects:
-        # The Prometheus operator's own kind, which a cluster without it does not know either.
+        # A PodMonitor is the Prometheus operator's own kind, which Kubernetes' schema lacks.
         if manifest["kind"] != "PodMonitor":
             kubernetes_validate.validate(manifest, KUBERNETES, strict=True)
 
@@ -84,7 +84,7 @@ def test_every_pod_has_limits_and_only_two_have_a_token(objects: list[Manifest])
             user=1000 if name == "kafka" else 10001,
         )
         assert violations == [], name_of(owner)
-        # Variables of the like of KAFKA_PORT=tcp://... would be taken for settings.
+        # Service links would add variables such as KAFKA_PORT=tcp://..., which would be taken for settings.
         assert pod["spec"]["enableServiceLinks"] is False, name_of(owner)
     accounts = [manifest for manifest in objects if manifest["kind"] == "ServiceAccount"]
     assert {account["metadata"]["name"]: account["automountServiceAccountToken"] for account in accounts} == {
@@ -111,7 +111,7 @@ def test_everything_wears_the_labels(objects: list[Manifest]) -> None:
         common = {"app.kubernetes.io/part-of": "kafka-ml", "app.kubernetes.io/managed-by": "kustomize"}
         wearers = [manifest, *([pod_template(manifest)] if pod_template(manifest) else [])]
         if manifest["kind"] == "ConfigMap":
-            # A generated one is named for its content; nobody selects it.
+            # A generated ConfigMap is named for its content, and nothing selects it.
             assert common.items() <= manifest["metadata"]["labels"].items(), name_of(manifest)
             continue
         for wearer in wearers:
@@ -175,7 +175,7 @@ def test_selectors_find_their_pods(objects: list[Manifest]) -> None:
                 port["name"] for container in found[0]["spec"]["containers"] for port in container.get("ports") or ()
             }
             for port in manifest["spec"]["ports"]:
-                # The one that only a forward reaches has no name in the pod.
+                # The port for a forward has no name in the pod.
                 assert port["targetPort"] in named or port["name"] == "forward", name_of(manifest)
 
 
@@ -204,7 +204,7 @@ def test_no_budget_keeps_a_node_from_being_drained(objects: list[Manifest]) -> N
 
 
 def _references(obj: Manifest) -> Iterator[tuple[str, str]]:
-    """What an object asks for by kind and name in its own namespace."""
+    """Yield what an object refers to by kind and name in its own namespace."""
     template = pod_template(obj)
     if template is not None:
         spec = template["spec"]
@@ -268,11 +268,11 @@ def test_every_server_is_probed(objects: list[Manifest]) -> None:
             for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
                 if probe not in container:
                     missing.add((container["name"], probe))
-            # A start may take minutes on a busy node; a probe that kills earlier would do so forever.
+            # A start may take minutes on a busy node. A probe that kills earlier would do so forever.
             startup = container["startupProbe"]
             assert startup["periodSeconds"] * startup["failureThreshold"] >= 60, container["name"]
             assert startup["periodSeconds"] <= 3, container["name"]
-    # Requests go to the container next to it, which serves without a controller too.
+    # The controller needs no readiness probe, because requests go to the container next to it.
     assert missing == {("controller", "readinessProbe")}
 
 
@@ -316,7 +316,8 @@ def test_the_controller_may_do_what_the_launcher_does_and_no_more(objects: list[
         "keda.sh/scaledobjects": ["create", "delete", "patch"],
     }
     needed = {(f"{right.group}/{right.resource}".lstrip("/"), right.verb) for right in rights(keda=True)}
-    # What goes with its owner is deleted automatically, unless someone asked the cluster to keep it.
+    # Dependents normally go with their owner. The launcher may also delete them, in case someone asked the cluster to
+    # keep them.
     tidying = {("secrets", "delete"), ("policy/poddisruptionbudgets", "delete")}
     assert {(resource, verb) for resource, verbs in granted.items() for verb in verbs} == needed | tidying
     assert roles[PLATFORM, "make-secrets"]["rules"] == [
@@ -349,7 +350,7 @@ def _subject(binding: Manifest) -> tuple[str, str]:
 
 
 def test_the_namespaces_names_are_nowhere_but_in_namespace_fields(objects: list[Manifest]) -> None:
-    """An installation under another name replaces these fields, and nothing else."""
+    """Another name of the installation replaces only these fields."""
     spoken = re.compile(rf"{JOBS}|\b{PLATFORM}\.(svc|pod)|@{PLATFORM}\b|serviceaccount:{PLATFORM}")
     for manifest in objects:
         bare = {**manifest, "metadata": {**manifest["metadata"], "namespace": ""}}
@@ -363,7 +364,7 @@ def test_the_namespaces_names_are_nowhere_but_in_namespace_fields(objects: list[
 
 
 def test_variables_are_used_after_they_are_made(objects: list[Manifest]) -> None:
-    """``$(NAME)`` is left as it stands where NAME comes later in the list, or from a ConfigMap."""
+    """``$(NAME)`` stays unresolved when NAME comes later in the list or from a ConfigMap."""
     for owner, pod in workloads(objects):
         for container in containers(pod):
             made: set[str] = set()
@@ -407,7 +408,7 @@ def test_overlays_differ_in_their_kafka() -> None:
 
     def difference(a: Sequence[Manifest], b: Sequence[Manifest]) -> set[str]:
         def names(objects: Sequence[Manifest]) -> set[str]:
-            # Without the hash of a generated name.
+            # Names lose the hash that generation adds.
             return {re.sub(r"-[a-z0-9]{10}$", "", name_of(manifest)) for manifest in objects}
 
         return names(a) - names(b)
@@ -460,7 +461,7 @@ def test_kafka_keeps_its_data_in_a_folder_of_its_volume() -> None:
     (mount,) = (mounted for mounted in broker["volumeMounts"] if mounted["name"] == claim["metadata"]["name"])
     assert (mount["mountPath"], properties["log.dirs"]) == ("/var/lib/kafka", "/var/lib/kafka/data")
     assert "controller.quorum.voters" not in properties
-    # One node: what wants three copies by default would never be written.
+    # With a single node, topics that want three copies by default could never be written.
     for name in ("offsets.topic", "transaction.state.log", "share.coordinator.state.topic"):
         assert properties[f"{name}.replication.factor"] == "1"
     assert properties["transaction.state.log.min.isr"] == "1"

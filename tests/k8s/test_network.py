@@ -1,4 +1,4 @@
-"""Who reaches whom. The needed connections are listed; everything else must be refused, pair by pair."""
+"""Who reaches whom: the needed connections are listed, and all others must be refused, pair by pair."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from tests.k8s.network import Network, Outside, Pod
 from tests.k8s.render import K8S, Manifest, find, platform_settings, render, render_with
 from tests.restricted import containers, pod_template
 
-# Every port that anything here listens on, and some that others do: DNS, http, https, PostgreSQL, API server, kubelet.
+# Every port that a component listens on, and ports of others: DNS, http, https, PostgreSQL, API server, kubelet.
 PORTS = [("TCP", port) for port in (53, 80, 443, 5432, 6443, 8000, *EXECUTORS.values(), 8080, 9464)]
 PORTS += [("TCP", port) for port in (4318, 9000, 9092, 9093, 9094, 9095, 9098, 10250)] + [("UDP", 53)]
 
 Connection = tuple[str, str, str, int]
 Peers = Mapping[str, Pod | Outside]
 
-# Not part of the platform. `client` is a pod in a namespace that was allowed to use Kafka.
+# Peers outside the platform. `client` is a pod in a namespace that is allowed to use Kafka.
 OTHERS: Peers = {
     "dns": Pod(
         namespace="kube-system",
@@ -35,7 +35,7 @@ OTHERS: Peers = {
         namespace_labels={"kubernetes.io/metadata.name": "kube-system"},
         labels={"k8s-app": "metrics-server"},
     ),
-    # Wears the names of ours, where they are not ours.
+    # A stranger has our labels in another namespace.
     "stranger": Pod(
         namespace="default",
         namespace_labels={"kubernetes.io/metadata.name": "default"},
@@ -99,12 +99,12 @@ def _worker(env: Mapping[str, str]) -> Manifest:
 
 
 def _metrics(objects: Sequence[Manifest]) -> Mapping[str, str]:
-    """Return what of the platform's settings the controller passes on to workers, and gives them a port."""
+    """Return the settings that the controller passes on to workers and that name a port."""
     return {name: value for name, value in platform_settings(objects).items() if name.startswith("KML_METRICS_")}
 
 
 def _peers(objects: Sequence[Manifest]) -> Peers:
-    """The pods of the manifests by their names, a worker as the launcher makes it, and everybody else."""
+    """Return the pods of the manifests by name, a worker as the launcher makes it, and all others."""
     namespaces = {
         manifest["metadata"]["name"]: manifest["metadata"]["labels"]
         for manifest in objects
@@ -127,7 +127,7 @@ def _peers(objects: Sequence[Manifest]) -> Peers:
 
 
 def _connections(objects: Sequence[Manifest]) -> Iterator[Connection]:
-    """Everything that the policies allow between any two, where at least one is ours."""
+    """Return all connections that the policies allow between two peers of which at least one is ours."""
     peers = _peers(objects)
     network = Network([manifest for manifest in objects if manifest["kind"] == "NetworkPolicy"])
     for (source, a), (target, b), (protocol, port) in product(peers.items(), peers.items(), PORTS):
@@ -177,7 +177,7 @@ def test_executors_call_nobody() -> None:
         ),
         ("nodeport", set()),
         ("quota", set()),
-        # Port 443 is open already, for the cluster's API.
+        # Only a port other than 443 needs this component, because 443 is open already for the cluster's API.
         ("s3", {("backend", target, "TCP", 9000) for target in ELSEWHERE}),
         ("tracing", {("worker", "collector", "TCP", 4318)}),
     ],
@@ -213,18 +213,18 @@ def test_the_evaluator_knows_the_rules_of_the_api() -> None:
     a = Pod(namespace="n", namespace_labels={"team": "a"}, labels={"app": "a"}, ports={"http": 8080})
     b = Pod(namespace="m", namespace_labels={"team": "b"}, labels={"app": "b"})
     near, far = Outside(address="10.1.2.3"), Outside(address="192.0.2.1")
-    # Without a policy all is open; one without types is about what comes in, and about what goes out if it says so.
+    # Without a policy everything is open. A policy without types restricts ingress, and egress if it has egress rules.
     assert Network([]).allows(b, a, 1)
     assert Network([_policy()]).allows(a, b, 1)
     assert not Network([_policy()]).allows(b, a, 1)
     assert not Network([_policy(egress=[])]).allows(a, b, 1)
-    # Both selectors in one peer must hold; two peers are alternatives; a pod selector alone stays in the namespace.
+    # Two selectors in one peer must both hold; two peers are alternatives. A pod selector alone stays in the namespace.
     both = [{"namespaceSelector": {"matchLabels": {"team": "b"}}, "podSelector": {"matchLabels": {"app": "x"}}}]
     either = [{"namespaceSelector": {"matchLabels": {"team": "b"}}}, {"podSelector": {"matchLabels": {"app": "x"}}}]
     assert not Network([_policy(ingress=[{"from": both}])]).allows(b, a, 1)
     assert Network([_policy(ingress=[{"from": either}])]).allows(b, a, 1)
     assert not Network([_policy(ingress=[{"from": [{"podSelector": {}}]}])]).allows(b, a, 1)
-    # Named ports are the target's; ranges hold their ends; another protocol is another port.
+    # Named ports belong to the target; ranges include their ends; another protocol is another port.
     assert Network([_policy(ingress=[{"ports": [{"port": "http"}]}])]).allows(b, a, 8080)
     assert not Network([_policy(ingress=[{"ports": [{"port": "http"}]}])]).allows(b, a, 8081)
     ranged = Network([_policy(ingress=[{"ports": [{"port": 10, "endPort": 12}]}])])
@@ -239,7 +239,7 @@ def test_the_evaluator_knows_the_rules_of_the_api() -> None:
         False,
         False,
     ]
-    # Expressions of labels.
+    # Selectors support expressions on labels.
     for operator, values, expected in (
         ("In", ["b"], True),
         ("In", ["c"], False),

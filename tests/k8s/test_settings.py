@@ -1,4 +1,4 @@
-"""Every variable that the manifests set is a setting of its receiver, and every value is one that it takes."""
+"""Every variable that the manifests set is a setting of its receiver, with a valid value."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ WORKERS = (TrainingSettings, InferenceSettings, SchemaRegistrySettings)
 COMMON = (LogSettings, MetricsSettings)
 BACKEND = (BackendSettings, LauncherSettings, KubernetesSettings, KafkaSettings, TracingSettings, *COMMON, *WORKERS)
 EXECUTOR = (CheckSettings, PlatformSettings, *COMMON)
-# The variables of each container, in addition to the shared ConfigMap.
+# The settings classes that each container reads, in addition to the shared ConfigMap.
 READ_BY: Mapping[str, tuple[type[BaseSettings], ...]] = {
     "set-up": BACKEND,
     "web": BACKEND,
@@ -59,7 +59,7 @@ def known(classes: Iterable[type[BaseSettings]]) -> set[str]:
 
 
 def by_pods(objects: list[Manifest]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Every container of the platform but Kafka's, by name."""
+    """Yield every container of the platform except Kafka's, by name."""
     for manifest in objects:
         template = pod_template(manifest)
         if template is not None and manifest["metadata"]["name"] != "kafka":
@@ -75,7 +75,7 @@ def objects(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 def test_every_shared_variable_is_a_setting(objects: list[Manifest]) -> None:
     everybody = known(settings for classes in READ_BY.values() for settings in classes)
-    # These are OpenTelemetry's own, which are read by its packages.
+    # OpenTelemetry's own packages read the variables OTEL_*.
     shared = {name for name in platform_settings(objects) if not name.startswith("OTEL_")}
     assert shared - everybody == set()
 
@@ -88,7 +88,7 @@ def test_every_variable_of_a_container_is_a_setting_of_it(objects: list[Manifest
 
 
 def environment(objects: list[Manifest], container: str) -> dict[str, str]:
-    """What a container's process gets, in a namespace called ``place``; secrets become the word."""
+    """Return the environment of a container's process in a namespace called ``place``; secrets become the word."""
     found = dict(by_pods(objects))[container]
     env = dict(platform_settings(objects))
     for variable in found.get("env") or ():
@@ -186,7 +186,7 @@ def test_executors_stay_within_their_container(objects: list[Manifest], apply: A
         checks = CheckSettings()
         (container,) = (pod for found, pod in by_pods(objects) if found == name)
         assert container["resources"]["limits"]["memory"] == "5Gi"
-        # What two checks may take at once leaves a gigabyte for the framework itself.
+        # The most memory of two checks leaves a gigabyte for the framework itself.
         assert checks.workers * checks.memory_bytes + (1 << 30) <= 5 << 30
 
 
