@@ -1,4 +1,4 @@
-"""Registry: a small real HTTP server that registers announcements as the backend does, with faults on demand."""
+"""Registry: a small real HTTP server that registers announcements like the backend, with faults on demand."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ TOKEN = "service-token-of-the-test"
 
 class Registry(LocalServer):
     """``registered``: how often each place was registered as new (must be once). ``posts``: requests per place.
-    ``heartbeats``: what the logger said of itself.
 
-    ``fail_next(n, status)`` makes the next n requests fail before their effect, or after it (``after=True``).
+    ``heartbeats`` holds the logger's reports about itself. ``fail_next(n, status)`` makes the next n requests fail
+    before their effect, or after it (``after=True``).
     """
 
     def __init__(self) -> None:

@@ -105,7 +105,7 @@ def logger(broker: TestBroker, registry: Registry, tmp_path: Path) -> Iterator[L
 
 
 def test_announcements_are_registered_from_the_first_on(logger: Logger, registry: Registry) -> None:
-    # The topic does not exist before the logger creates it.
+    # The topic does not exist until the logger creates it.
     process = logger.start(cold=True)
     eventually(lambda: "relaying" in logger.log.read_text())
     logger.announce_good(3)
@@ -115,7 +115,7 @@ def test_announcements_are_registered_from_the_first_on(logger: Logger, registry
     assert life["pid"] == process.pid
     assert registry.heartbeats[0]["component"] == "control-logger"
     logger.end(process)
-    # After the end nothing is registered again.
+    # After the logger ended, nothing is registered again.
     logger.announce_good(1)
     second = logger.start()
     eventually(lambda: logger.offsets() == [0, 1, 2, 3])
@@ -177,7 +177,7 @@ def test_sigterm_while_the_backend_is_unreachable_ends_at_once_and_loses_nothing
     eventually(lambda: logger.offsets() == [0])
 
 
-# It starts Python fourteen times.
+# The limit is long because the test starts Python fourteen times.
 @pytest.mark.timeout(600)
 @pytest.mark.faults
 def test_killed_between_post_and_commit_each_is_registered_once(logger: Logger, registry: Registry) -> None:
@@ -185,7 +185,8 @@ def test_killed_between_post_and_commit_each_is_registered_once(logger: Logger, 
     count = 12
     first = logger.start()
     eventually(lambda: "relaying" in logger.log.read_text())
-    # Started before there is work, because it could otherwise finish all of it before the others are killed.
+    # The first logger starts before any announcement, because it could otherwise finish all before the others are
+    # killed.
     first.kill()
     first.wait()
     logger.announce_good(count)
@@ -202,7 +203,7 @@ def test_killed_between_post_and_commit_each_is_registered_once(logger: Logger, 
     assert {line.split()[0] for line in fired} == set(points)
 
 
-# It starts Java three times.
+# The limit is long because the test starts Java three times.
 @pytest.mark.timeout(600)
 @pytest.mark.faults
 def test_kafka_absent_at_the_start_and_killed_later(own_broker: TestBroker, registry: Registry, tmp_path: Path) -> None:
@@ -219,7 +220,7 @@ def test_kafka_absent_at_the_start_and_killed_later(own_broker: TestBroker, regi
     own_broker.start()
     announcer = threading.Thread(target=logger.announce_good, args=(1,))
     announcer.start()
-    # The group's coordinator has its topics to load again, which takes a busy machine long.
+    # The group's coordinator has to load its topics again, which takes long on a busy machine.
     eventually(lambda: logger.offsets() == [0, 1, 2], 90, what="the third announcement")
     announcer.join(60)
     logger.end(process)

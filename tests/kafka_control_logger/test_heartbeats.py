@@ -1,4 +1,4 @@
-"""The logger's signs of life to the backend: regular, and never in the way."""
+"""The logger's heartbeats to the backend are regular and never block the logger."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ControlRelay with a reader and a backend in memory: what is committed when, and what happens to every answer."""
+"""ControlRelay with a reader and a backend in memory: when it commits, and how it handles each answer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RECORDS = [Record("control", 0, offset, b"\x01", b"{}", (("h", b"1"),), 1000 + o
 
 
 class World:
-    """Reader, backend and dead letters at once; ``answers`` maps an offset to what its posts raise, in turn."""
+    """Reader, backend and dead letters in one; ``answers`` maps an offset to the errors of its posts, in turn."""
 
     def __init__(self) -> None:
         self.answers: dict[int, list[Exception]] = {}
@@ -55,7 +55,7 @@ class World:
         self.log.append("flush")
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Close nothing, because nothing is held."""
 
     def run(self) -> list[str]:
         relay = ControlRelay(

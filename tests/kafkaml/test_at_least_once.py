@@ -1,4 +1,4 @@
-"""Input and output on two clusters: acknowledged, then committed; what is answered already is found after a restart."""
+"""Input and output on two clusters: answers are acknowledged before offsets are committed, and a restart finds them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def target(broker: Any) -> str:
 
 @pytest.fixture
 def make_client(settings: KafkaSettings, source: str, target: str) -> Iterator[MakeClient]:
-    """Make members of one group; the clusters are one here, which changes nothing for the client."""
+    """Make members of one group. Both clusters are the same here, which makes no difference to the client."""
     group = uuid.uuid4().hex[:8]
     clients: list[KafkaLoopClient] = []
 
@@ -47,7 +47,8 @@ def make_client(settings: KafkaSettings, source: str, target: str) -> Iterator[M
             topics=[source],
             group=group,
             outputs=[(settings, [target])],
-            # Nobody dies here without leaving the group, and nobody is to be taken for dead who is only held up.
+            # The session is long: no member dies without leaving, and a member that is only held up must not count as
+            # dead.
             session_timeout_seconds=20,
         )
         clients.append(client)
@@ -113,7 +114,7 @@ def test_what_was_answered_and_not_committed_is_not_answered_again(
     client = make_client()
     answer(client, target, poll(client, 4))
     client.commit()
-    # The answers to 4, 5 and 7 arrive, then the worker dies before it commits.
+    # The answers to 4, 5 and 7 arrive, then the worker dies before its commit.
     records = poll(client, 6)
     answer(client, target, [records[0], records[1], records[3]])
     client.abort()
@@ -183,7 +184,7 @@ def test_a_client_that_aborts_skips_what_arrived_all_the_same(
 def test_outputs_of_earlier_groups_are_not_searched(
     settings: KafkaSettings, source: str, target: str, make_client: MakeClient
 ) -> None:
-    # Another group answered the same records into the same topic; for this one they are new.
+    # Answers of another group in the same topic do not count for this group.
     writer = KafkaRecordWriter(settings)
     writer.write(OutgoingRecord(target, b"0", headers=[(SOURCE_HEADER, format_source(source, 0, 0))], partition=0))
     writer.flush(60)
@@ -209,7 +210,7 @@ def test_a_cluster_that_is_unreachable_is_waited_for_until_the_worker_is_to_end(
         session_timeout_seconds=20,
         gives_up=gives_up,
     )
-    # What was answered already cannot be known, so nothing is handed out.
+    # Without the offsets of answers it is unknown which records were answered, so none is handed out.
     with pytest.raises(TransactionAborted, match=r"asking for the offsets of answers: .*, and this worker is to end"):
         poll(client, 1)
     assert len(reported) == 2

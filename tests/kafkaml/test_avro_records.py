@@ -65,7 +65,7 @@ AT = datetime(2024, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
         ),
         (["null", logical("timestamp-millis", "long")], AT, 1709294400123),
         (["null", logical("decimal", "bytes", precision=10, scale=2)], Decimal("3.50"), 3.5),
-        # What nobody knows is what lies under it.
+        # An unknown logical type is read as the type below it.
         (logical("temperature", "double"), 36.5, 36.5),
     ],
 )
@@ -238,7 +238,7 @@ def test_schemas_that_grow_with_each_use_of_a_name_are_refused_at_once(kind: str
 
 
 def chain(levels: int) -> list[Any]:
-    """Types that each hold the one before, written side by side."""
+    """Types that each contain the one before, written side by side."""
     return [record(x="int" if not level else f"T{level - 1}") | {"name": f"T{level}"} for level in range(levels)]
 
 
@@ -257,7 +257,7 @@ def chain(levels: int) -> list[Any]:
     ids=["itself", "array-of-itself", "map-of-itself", "nulls", "empty-records", "no-bytes", "free-fields", "levels"],
 )
 def test_no_record_is_read_by_a_schema_that_bounds_nothing(writer: Any) -> None:
-    """fastavro would overflow its stack, or make billions of values of a few bytes, and the worker with it."""
+    """fastavro would overflow its stack, or make billions of values from a few bytes, and take the worker down."""
     text = json.dumps(writer)
     codec = codec_for(
         "AVRO", {"data_scheme": FLOATS, "confluent_framing": True}, schema_lookup=lambda _id: RegisteredSchema(text)
@@ -276,7 +276,7 @@ def test_no_record_is_read_by_a_schema_that_bounds_nothing(writer: Any) -> None:
 )
 @pytest.mark.parametrize("claim", [b"\xff\xff\xff\xff\xff\x3f", b"\x03\x05", b"\x03\xff\xff\xff\xff\x3f"])
 def test_what_is_passed_over_is_there(items: Any, claim: bytes) -> None:
-    """A count of items that nobody looks for would be counted to its end, which is never."""
+    """An unchecked count of items would be counted to its end, which never comes."""
     writer = record(rest={"type": "array", "items": items}, x="float", y="float")
     text = json.dumps(writer)
     codec = codec_for(

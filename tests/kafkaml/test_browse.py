@@ -1,4 +1,4 @@
-"""Pages of records, from a real broker: where they begin, what they leave out, and how they are bounded."""
+"""Pages of records from a real broker: where they begin, what they leave out, and their bounds."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_pages_begin_at_either_end_at_an_offset_and_at_a_time(broker: TestBroker
     assert (offsets(oldest), oldest.at_oldest, oldest.at_newest) == ([0, 1, 2], True, False)
     assert offsets(browser.page(topic, start=150, limit=2)) == [150, 151]
     assert offsets(browser.page(topic, timestamp_ms=1000 + 10 * 42, limit=2)) == [42, 43]
-    # Between two records: the next one; behind the last: the end.
+    # A time between two records finds the later one; a time after the last record finds the end.
     assert offsets(browser.page(topic, timestamp_ms=1001, limit=1)) == [1]
     assert offsets(browser.page(topic, timestamp_ms=10_000_000)) == []
     assert offsets(browser.page(topic, start=10_000)) == []
@@ -94,7 +94,7 @@ def test_markers_and_aborted_records_are_not_there(broker: TestBroker, browser: 
     assert (page.at_oldest, page.at_newest, page.timed_out) == (True, True, False)
     page = browser.page(topic, start=1, limit=1)
     assert [record.value for record in page.records] == [b"in a transaction"]
-    # Only markers follow, so the page ends at once, and is empty.
+    # Only markers follow, so the page ends at once and is empty.
     page = browser.page(topic, start=page.ends[0] + 2)
     assert (page.records, page.at_newest) == ([], True)
 

@@ -1,4 +1,4 @@
-"""Chains of sub-models: names of what they are compiled with, and why two of them do not fit."""
+"""Chains of sub-models: the names of optimisers, losses and metrics, and the reasons why two sub-models do not fit."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def test_the_top_has_one_output_and_others_two(count: int, top: bool, wrong: boo
         ([64], [64], True, True),
         ([32], [64], False, False),
         ([None], [64], True, True),
-        ([8, 8], [64], False, True),  # flattened
-        ([5, 64], [64], False, True),  # by its last axis
+        ([8, 8], [64], False, True),  # the 8 x 8 output is flattened
+        ([5, 64], [64], False, True),  # Linear works on the last axis
         ([8, 4], [64], False, False),
         ([8, None], [64], False, True),
         ([8, 14, 14], [8, None, None], True, True),

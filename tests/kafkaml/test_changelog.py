@@ -1,4 +1,4 @@
-"""Reading a changelog back: all that is committed, and what is being committed just then."""
+"""Reading a changelog back: all that is committed, including what is committed during the reading."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def topic(broker: TestBroker) -> str:
 
 @pytest.fixture
 def producer(settings: KafkaSettings, topic: str) -> Producer:
-    """Has committed a key of each partition, the empty one among them, and a tombstone."""
+    """A changelog with a committed key in each partition, among them the empty one, and a tombstone."""
     made = Producer(
         {
             "bootstrap.servers": settings.bootstrap_servers,
             "transactional.id": f"{topic}-writer",
-            # The transaction ends when the test ends it.
+            # The transaction lasts until the test ends it.
             "transaction.timeout.ms": 600_000,
         }
     )
@@ -72,7 +72,7 @@ def test_what_is_being_committed_is_waited_for_unless_asked_to_end_and_what_does
     found: list[bytes | None] = []
     for batch in changelog.read([0]):
         found += [change.key for change in batch]
-        # All that is committed was read, and only a request to stop ends the wait for the rest.
+        # All committed records were read. Only a request to stop ends the wait for the rest.
         if len(found) == 3:
             to_end.set()
     assert found == [b"a", b"a", b"b"]

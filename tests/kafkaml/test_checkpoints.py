@@ -1,4 +1,4 @@
-"""Checkpoints are whole or not there, and are read back by the training that wrote them only."""
+"""Checkpoints are whole or absent, and only the training that wrote them reads them back."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_what_was_written_is_read(tmp_path: Path, contents: Contents) -> None:
         np.testing.assert_array_equal(found.arrays[name], array)
     assert (found.step, found.records, found.positions) == (12, 70, contents.positions)
     assert found.document == contents.document
-    # What decides nothing may be another: how long it may take, where this attempt begins.
+    # Values without influence on the training may differ, such as its time limit and the attempt's starting point.
     assert read(path, tmp_path, evaluation_arguments={"steps": 1}, result_id=8).step == 12
 
 
@@ -57,7 +57,7 @@ def test_a_torn_or_damaged_one_is_refused(tmp_path: Path, contents: Contents) ->
     whole = path.read_bytes()
     with zipfile.ZipFile(path) as archive:
         offsets = [member.header_offset for member in archive.infolist()]
-    # Cut off anywhere, and one byte of each member another.
+    # Damaged copies: cut off at several lengths, and with one byte of each member changed.
     for damaged in [
         *(whole[:length] for length in (0, 100, len(whole) // 2, len(whole) - 1)),
         *(whole[: offset + 120] + bytes([whole[offset + 120] ^ 1]) + whole[offset + 121 :] for offset in offsets),

@@ -1,4 +1,4 @@
-"""Encodings: bytes in, arrays out; and on whatever bytes nothing but DecodeError."""
+"""Encodings turn bytes into arrays, and any other bytes raise DecodeError and nothing else."""
 
 from __future__ import annotations
 
@@ -296,7 +296,7 @@ class TestJson:
             ([b"1", b"2.5"], [1.0, 2.5]),
             ([b"[1, 2]", b"[3, 4]"], [[1.0, 2.0], [3.0, 4.0]]),
             ([b"[[1],[2]]"], [[[1.0], [2.0]]]),
-            # Objects count by sorted keys, whatever the order in which they were written.
+            # The values of an object are ordered by sorted keys, whatever their order in the record.
             ([b'{"b": 2, "a": 1}', b'{"a": 3, "b": 4}'], [[1.0, 2.0], [3.0, 4.0]]),
             ([b"[true, false]"], [[1.0, 0.0]]),
         ],

@@ -1,4 +1,4 @@
-"""Data sets over a broker in memory: a topic of readings becomes the arrays that train, and serving reads alike."""
+"""Data sets over a broker in memory: a topic of readings becomes arrays for training, and serving reads alike."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def memory() -> InMemoryBroker:
 
 
 def announce(broker: InMemoryBroker, partitions: int, *, count: int = 400, **contract: Any) -> ControlMessage:
-    """The readings on ``partitions`` partitions, those of a machine on one; announced as a data set."""
+    """The readings on ``partitions`` partitions, those of a machine on one of them, announced as a data set."""
     topic = broker.create_topic(f"machines-{partitions}-{len(contract)}", partitions=partitions)
     ends = [0] * partitions
     writer = broker.writer()
@@ -92,7 +92,7 @@ def test_samples_are_the_same_whatever_the_partitions(
             shape = dataset.features.shape
     assert found[0] == found[1] == found[2]
     assert shape[1:] == ((7,) if window is None else (4, 7))
-    # Another seed mixes another way, unless time tells the order.
+    # Another seed gives another order, unless the split is by time.
     with open_dataset(memory, announce(memory, 2, **changes), tmp_path, seed=4) as other:
         assert (other.features.array().tobytes() == found[0][0]) is (window is not None)
 
@@ -111,7 +111,7 @@ def test_what_is_learnt_comes_of_the_training_part_and_serves(memory: InMemoryBr
         assert (codec.features.sample_shape, codec.features.dtype) == ((7,), np.dtype(np.float32))
         served = codec.features.decode([record.value for record in machine_records(400)])
         assert sorted(map(bytes, served)) == sorted(map(bytes, features))
-        # An object without label, as an inference gets it; a status that no training knew has its own place.
+        # Serving reads an object without a label. A status that the training did not know has a place of its own.
         sample = {"reading": {"temperature": 60, "pressure": 900}, "status": "broken", "load": None}
         row = codec.features.decode([codec.features.encode_object(sample)])[0]
         assert row[2:6].tolist() == [1, 0, 0, 0]
@@ -133,13 +133,13 @@ def test_several_inputs_are_records_from_the_slice_to_serving(memory: InMemoryBr
         assert (codec.sample_shape, codec.dtype) == ((), features.dtype)
         served = codec.decode([record.value for record in machine_records(400)])
         assert sorted(map(bytes, served)) == sorted(map(bytes, features))
-        # Side by side they are what one array would hold.
+        # The inputs side by side equal the one array of a single input.
         alone = announce(memory, 3)
         with open_dataset(memory, alone, tmp_path) as other:
             one = other.features.array()
             assert features["numbers"].tobytes() == one[:, [0, 1, 6]].tobytes()
             assert features["state"].tobytes() == one[:, 2:6].tobytes()
-    # Found in the cache, they are the same.
+    # Inputs from the cache are the same.
     with open_dataset(memory, message, tmp_path) as again:
         assert again.features.array().tobytes() == features.tobytes()
         assert again.features.dtype == features.dtype
@@ -156,7 +156,7 @@ def test_windows_of_several_inputs_are_served_as_they_were_learnt(memory: InMemo
         codec = codec_for(message.input_format, with_learnt(message.input_config, dataset.learnt)).features
         in_time = sorted(machine_records(400), key=lambda record: record.timestamp_ms)
         served = codec.decode_batch(ListBatch([record._replace(partition=0) for record in in_time]))
-        # No window lies across a border of the split.
+        # No window crosses a border of the split.
         assert set(map(bytes, features)) < set(map(bytes, served.rows))
         assert (len(served.kept), len(served.waiting)) == (400 - 3 * 20, 3 * 20)
 
@@ -215,7 +215,7 @@ def test_writers_of_framed_avro_are_asked_of_the_registry(
 
 
 def test_a_record_of_windows_is_distinguished_from_one_that_does_not_fit() -> None:
-    """These records are too few for a window, so scales are those of the records."""
+    """The scales are those of all records, because these are too few for a window."""
     codec = codec_for("COLUMNS", {"contract": CONTRACT | {"window": {"length": 10}, "split": "time"}}).features
     record = machine_records(1)[0].value
     with pytest.raises(DecodeError, match="a single record is not a sample") as alone:

@@ -1,4 +1,4 @@
-"""How sure an exit is: by hand-computed numbers, at the edges of float32, and for what has no confidence."""
+"""The confidence of an exit: computed by hand, at the edges of float32, and for answers that have none."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ P, L = Scores.PROBABILITIES, Scores.LOGITS
         ([[0.1, 0.7, 0.2]], P, 1.0, [float(np.float32(0.7))]),
         ([[1.0, 0.0, 0.0]], P, 1.0, [1.0]),
         ([[1.0, 0.0, 0.0]], P, 3.0, [1.0]),
-        # Temperature 2 takes square roots of probabilities.
+        # Temperature 2 takes the square roots of probabilities.
         ([[0.64, 0.36]], P, 2.0, [0.8 / 1.4]),
         ([[2.0, 0.0, 0.0]], L, 1.0, [math.exp(2) / (math.exp(2) + 2)]),
         ([[2.0, 0.0, 0.0]], L, 2.0, [math.e / (math.e + 2)]),
         ([[1e30, 0.0]], L, 1.0, [1.0]),
-        # With one sigmoid unit a sure no is as sure as a sure yes.
+        # With a single sigmoid unit a certain no is as confident as a certain yes.
         ([[0.02], [0.98], [0.5]], P, 1.0, [0.98, 0.98, 0.5]),
         ([0.02, 0.98], P, 1.0, [0.98, 0.98]),
         ([[-3.0], [3.0]], L, 1.0, [1 / (1 + math.exp(-3))] * 2),
@@ -60,7 +60,7 @@ def test_values_are_refused() -> None:
 def test_answers_that_are_a_choice_between_classes_are_recognised_by_their_values() -> None:
     rows = [[0.7, 0.3], [0.0, 1.0], [0.5, 0.496], [0.6, 0.6], [1.5, -0.5], [math.nan, 1.0], [0.0, 0.0]]
     assert are_distributions(np.array(rows, np.float32)).tolist() == [True] * 3 + [False] * 4
-    # Half precision adds up to one only about; many classes are read along their rows.
+    # Half-precision values sum to one only approximately, and many classes are summed along their rows.
     many = np.full((3, 1000), 0.001, np.float16)
     assert are_distributions(many).all()
     for not_classes in (np.ones((2, 1)), np.ones(2), np.ones((2, 2, 2)), np.array([["a", "b"]])):
@@ -72,7 +72,7 @@ def test_the_confidence_of_answers_is_their_highest_probability_where_they_have_
     for classes in (None, 2):
         assert confidences_of_answers(softmax, classes=classes) == pytest.approx([0.9, 0.5])
     scores = np.array([[2.0, 0.0], [0.1, 0.9], [math.nan, 0.0]], np.float32)
-    # Scores say it by their softmax, once it is known that they are of classes.
+    # Raw scores get a confidence by their softmax, once they are known to be of classes.
     known = confidences_of_answers(scores, classes=2)
     assert known == pytest.approx([math.exp(2) / (math.exp(2) + 1), 0.9, math.nan], nan_ok=True)
     assert confidences_of_answers(scores, classes=None) == pytest.approx([math.nan, 0.9, math.nan], nan_ok=True)

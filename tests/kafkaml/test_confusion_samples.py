@@ -49,7 +49,7 @@ def test_sure_mistakes_and_unsure_hits_come_first() -> None:
 
 
 def test_large_samples_leave_fewer_of_each_cell() -> None:
-    # 4 cells of 8 samples of 512 KiB: 16 fit, which is 4 of each.
+    # There are 4 cells of 8 samples of 512 KiB. 16 samples fit, which is 4 per cell.
     features = np.zeros((32, 512, 1024), np.uint8)
     actual = [index % 2 for index in range(32)]
     predicted = [index // 2 % 2 for index in range(32)]

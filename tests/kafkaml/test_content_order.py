@@ -48,7 +48,7 @@ def test_seeds_make_different_orders() -> None:
 def test_copies_of_few_samples_are_mixed() -> None:
     rows = np.repeat(np.arange(4, dtype=np.uint8), 1000).reshape(-1, 1)
     mixed = ordered(rows, 7)
-    # Each quarter of the order holds about as many of each sample.
+    # Each quarter of the order has about as many copies of each sample.
     for quarter in np.split(mixed.reshape(-1), 4):
         assert min(np.bincount(quarter, minlength=4)) > 200
 
@@ -60,7 +60,7 @@ def test_orders_look_random() -> None:
 
 
 def test_hashes_are_the_same_on_every_machine_and_day() -> None:
-    # Slices in the cache, and the order of results on record, hang on these numbers.
+    # These hashes must not change, because cached slices and the recorded order of results depend on them.
     assert content_hashes(np.arange(12, dtype=np.uint8).reshape(2, 6)).tolist() == HASHES
 
 

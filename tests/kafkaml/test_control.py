@@ -14,13 +14,13 @@ from kafkaml.errors import ControlMessageError
 from kafkaml.input_format import InputFormat
 from kafkaml.stream_range import StreamRange
 
-# What json.dumps of the old sink produced for two partitions, of which the second received nothing.
+# The old sink's json.dumps for two partitions, of which the second received nothing.
 OLD_SINK = (
     b'{"topic": "automl:0:0:70000,automl:1:12:12", "input_format": "RAW", "description": "Mnist dataset", '
     b'"input_config": {"data_type": "uint8", "label_type": "uint8", "data_reshape": "28 28", "label_reshape": ""}, '
     b'"validation_rate": 0.1, "test_rate": 0.1, "total_msg": 70000}'
 )
-# The old online sink names the topic alone and does not say that it is incremental.
+# The old online sink names only the topic and does not say that it is incremental.
 OLD_ONLINE_SINK = (
     b'{"topic": "automl", "input_format": "RAW", "description": "Mnist dataset", '
     b'"input_config": {"data_type": "uint8", "label_type": "uint8", "data_reshape": "28 28", "label_reshape": "1"}}'

@@ -1,4 +1,4 @@
-"""Data sets as files: what is in them is what trains, in the same order."""
+"""Data sets as files hold the samples that train, in the same order."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def exported(memory: InMemoryBroker, folder: Path, kind: ExportFormat, **contrac
     order, _ = order_of(memory, kind, **contract)
     outcome = export_samples(order, folder / "file", reader=memory.reader())
     assert outcome.records == 400
-    # Nothing of what was written on the way is left.
+    # No temporary file remains.
     assert [path.name for path in folder.iterdir()] == ["file"]
     return folder / "file"
 

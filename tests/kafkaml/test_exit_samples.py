@@ -1,4 +1,4 @@
-"""What a limit costs and brings, judged by how sure and how right the exits of a chain were."""
+"""The cost and benefit of a limit, judged by how confident and how right the exits of a chain were."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def tier(confidence: list[float], right: list[int]) -> TierSamples:
     return TierSamples("x", np.array(confidence), np.array(right, dtype=bool))
 
 
-# Four samples; the edge is right of the two that it is surest of, the fog of three, the cloud of all.
+# Four samples: the edge is right on the two of which it is most certain, the fog on three, the cloud on all.
 EDGE = tier([0.99, 0.9, 0.6, 0.5], [1, 1, 0, 0])
 FOG = tier([0.9, 0.9, 0.95, 0.7], [1, 1, 1, 0])
 CLOUD = tier([0.9, 0.9, 0.9, 0.9], [1, 1, 1, 1])
@@ -31,7 +31,7 @@ def test_samples_leave_at_the_first_tier_that_is_sure_enough() -> None:
     assert found.accuracy == 1.0
     assert found.bytes_per_sample == (2 * 256 + 64) / 4
     assert found.seconds_per_sample == pytest.approx((4 * 0.001 + 2 * 0.002 + 0.01) / 4)
-    # Equal stays, nothing goes up at 0, and all that is not quite sure at 1.
+    # A confidence equal to the limit stays. Nothing goes up at 0; at 1 all but certain samples do.
     assert leaving(TIERS, [0.5, 0.7], COSTS).arriving == (1.0, 0.0, 0.0)
     assert leaving(TIERS, [0, 0], COSTS).accuracy == 0.5
     assert leaving(TIERS, [1, 1], COSTS).arriving == (1.0, 1.0, 1.0)
@@ -43,7 +43,7 @@ def test_a_curve_is_of_what_arrives_and_of_the_chain_as_a_whole() -> None:
     assert sorted(points) == [0.5, 0.6, 0.9, 0.99, 1.0]
     assert [points[point].sent_up for point in sorted(points)] == [0, 0.25, 0.5, 0.75, 1.0]
     assert [points[point].accuracy for point in sorted(points)] == [0.5, 0.75, 1.0, 1.0, 1.0]
-    # Half of the samples come to the fog.
+    # Half of the samples reach the fog.
     upper = {point.limit: point for point in curve(TIERS, [0.8, 0.9], COSTS, 1)}
     assert {limit: point.sent_up for limit, point in upper.items()} == {0.7: 0.0, 0.95: 0.5, 1.0: 1.0}
     assert upper[0.7].accuracy == 0.75
@@ -59,7 +59,7 @@ def test_a_limit_is_above_chance() -> None:
 
 def test_the_limit_that_is_proposed_sends_up_no_more_than_accuracy_needs() -> None:
     assert proposed(TIERS, COSTS) == (0.9, 0.9)
-    # A fog that keeps everything does not help an edge that is wrong.
+    # A fog that keeps everything does not help a wrong edge.
     assert proposed(TIERS, COSTS, [None, 0.0])[0] == 0.9
     assert proposed([CLOUD, CLOUD], COSTS[:2]) == (0.9,)
     assert proposed([CLOUD], COSTS[:1]) == ()
@@ -71,7 +71,7 @@ def test_the_file_is_read_as_it_was_written(tmp_path: Path) -> None:
     path.write_bytes(ExitSamples("test", (rough, CLOUD)).to_bytes())
     found = ExitSamples.read(path)
     assert (found.of, [tier_samples.model for tier_samples in found.tiers]) == ("test", ["x", "x"])
-    # Cut rather than rounded, so that what was below a limit of four digits still is.
+    # Confidences are cut rather than rounded, so that a value below a limit of four digits stays below it.
     assert found.tiers[0].confidence.tolist() == [0.9999, 0.0, 1.0, 0.1234]
     assert found.tiers[0].right.tolist() == [True, False, True, False]
 

@@ -1,4 +1,4 @@
-"""The descriptions of frameworks: which arguments they take, and that the installed frameworks take them."""
+"""The descriptions of frameworks list their arguments, and the installed frameworks accept them."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ def test_an_epoch_is_with_the_backend_within_a_quarter_of_a_second(
         eventually(lambda: len(backend.events_of("epoch")) == number, interval_seconds=0.001)
         return time.monotonic() - before
 
-    # A busy machine delays some of them; a reporter that waits before it sends would delay all.
+    # A busy machine delays some reports; a reporter that waits before sending would delay all.
     assert any(seconds_until_it_is_there(number) < 0.25 for number in range(1, 51))
 
 
@@ -121,7 +121,7 @@ def test_training_does_not_wait_for_a_backend_that_is_unreachable_and_loses_no_e
     reporter.running()
     eventually(lambda: backend.events)
     backend.stop()
-    # Nothing takes them before all have been reported, so waiting for that would last forever.
+    # Nothing takes reports before the last one is made, so a reporter that waited for that would wait forever.
     for number in range(1, 201):
         for batch in range(50):
             reporter.progress(Progress(epoch=number, epochs=200, batch=batch, batches=50, metrics={"loss": 1.0}))
@@ -129,7 +129,7 @@ def test_training_does_not_wait_for_a_backend_that_is_unreachable_and_loses_no_e
     backend.start()
     reporter.finished(OUTCOME)
     assert [data["epoch"] for data in backend.events_of("epoch")] == list(range(1, 201))
-    # All but the newest progress before each epoch were replaced.
+    # Of the progress before each epoch all but the newest was replaced.
     assert len(backend.events_of("progress")) <= 2 * 200
     assert len({event["seq"] for event in backend.events}) == len(backend.events)
 

@@ -1,4 +1,4 @@
-"""The probe of services that have no port."""
+"""The probe of services that listen on no port."""
 
 from __future__ import annotations
 

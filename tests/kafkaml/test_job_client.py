@@ -71,7 +71,7 @@ def test_a_sub_model_of_the_same_training_is_reported_with_the_same_token(
     backend: FakeBackend, client: JobClient, tmp_path: Path
 ) -> None:
     other = client.of_result(6)
-    # As in a pod, where the file is a mount that cannot be written.
+    # The token file cannot be replaced, as in a pod where it is a read-only mount.
     (tmp_path / f".token.{os.getpid()}").mkdir()
     client.renew_token()
     backend.tokens = {"renewed-token-number-1"}
@@ -81,7 +81,7 @@ def test_a_sub_model_of_the_same_training_is_reported_with_the_same_token(
 
 
 def test_a_stale_file_does_not_replace_a_renewed_token(backend: FakeBackend, client: JobClient, tmp_path: Path) -> None:
-    # As in a pod, where the file is a mount that cannot be written.
+    # The token file cannot be replaced, as in a pod where it is a read-only mount.
     (tmp_path / f".token.{os.getpid()}").mkdir()
     client.renew_token()
     assert (tmp_path / "token").read_text() == "first-token-of-the-job"
@@ -133,7 +133,7 @@ def test_an_upload_goes_on_where_it_was_cut(
 
     assert bytes(backend.uploads["model.keras"].content) == path.read_bytes()
     assert backend.uploads["model.keras"].complete
-    # 6 chunks; each fault costs a HEAD and at most one chunk again.
+    # The file has 6 chunks; each fault costs a HEAD and at most one repeated chunk.
     assert sum(method == "PUT" for method, _ in backend.requests) <= 7
 
 

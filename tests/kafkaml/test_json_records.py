@@ -1,4 +1,4 @@
-"""JSON as the world writes it: objects by name, NaN, nulls, envelopes, whole numbers of any size, lines of CSV."""
+"""JSON from other programs: objects by name, NaN, nulls, envelopes, whole numbers of any size, lines of CSV."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ class TestEnvelopes:
         codec = features().settled(dumps(wrapped))
         assert codec.decode(dumps(wrapped)).tolist() == [[1.0, 2.0]]
         assert "envelope" in codec.notes[0] or "Debezium" in codec.notes[0]
-        # Serving knows the row's keys, and takes it with or without its envelope.
+        # Serving knows the keys of the row, and takes it with or without its envelope.
         assert features(**codec.learnt()).decode(dumps(wrapped, {"a": 3, "b": 4})).tolist() == [[1.0, 2.0], [3.0, 4.0]]
 
     @pytest.mark.parametrize(

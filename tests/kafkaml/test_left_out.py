@@ -1,4 +1,4 @@
-"""Streams whose records are not all samples: what is left out, how it is reported, and when it ends a training."""
+"""Streams with records that are not samples: which are left out, how that is reported, and when a training fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The copy of a log that a worker elsewhere tells in pieces."""
+"""The copy of a log that an external worker sends in pieces."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ def test_what_was_reported_is_let_go_and_the_rest_is_reported_from_its_place() -
     first = copy.piece()
     assert first == LogPiece(offset=0, text="one\n")
     copy.write("two")
-    # Not acknowledged, so it is sent again, with what came since.
+    # The piece was not acknowledged, so it is sent again together with newer text.
     assert copy.piece() == LogPiece(offset=0, text="one\ntwo\n")
     copy.acknowledge(first)
     assert copy.piece() == LogPiece(offset=4, text="two\n")
-    # Heard twice.
+    # The same piece is acknowledged twice.
     copy.acknowledge(first)
     assert copy.piece() == LogPiece(offset=4, text="two\n")
 

@@ -1,4 +1,4 @@
-"""Metrics: their names, what a process tells, and how one process answers for all that share a state folder."""
+"""Metrics: their names, those of a process, and how one process answers for all that share a state folder."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from kafkaml.prometheus import (
 from kafkaml.prometheus.definitions import CounterOf, GaugeOf, HistogramOf, every_definition
 from kafkaml.settings import MetricsSettings
 
-# https://prometheus.io/docs/practices/naming/#base-units, and what is counted.
+# Base units (https://prometheus.io/docs/practices/naming/#base-units) and names of counted things.
 _UNITS = ("seconds", "bytes", "ratio", "celsius", "records")
 _OTHER_UNITS = ("milliseconds", "ms", "minutes", "percent", "megabytes", "kilobytes")
 
@@ -45,7 +45,7 @@ def test_names_follow_the_conventions(definition: definitions.Definition) -> Non
         assert words[-1] in _UNITS
         assert list(definition.buckets) == sorted(set(definition.buckets))
     assert definition.meaning.endswith(".")
-    # What the platform itself or Prometheus puts there.
+    # Labels that the platform or Prometheus adds.
     assert (
         not set(definition.labels) & {"process", "instance", "job", "le", "quantile"}
         or definition.labels[-1] == "quantile"
@@ -122,7 +122,7 @@ _NEIGHBOUR = textwrap.dedent(
 
 @pytest.fixture(scope="module")
 def state_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Deeper than the path of a socket may be long."""
+    """Return a folder deeper than the path of a socket may be long."""
     folder = tmp_path_factory.mktemp("state") / ("deep" * 25)
     folder.mkdir()
     return folder
@@ -171,7 +171,7 @@ def test_a_process_that_hangs_is_left_out(
         hung.listen()
         path = short.rename(state_dir / "run" / "metrics" / "hung.1.sock")
         assert not exposition._text_of(path)
-        # It is there still, so it may answer the next time.
+        # The socket remains, so the process may answer the next time.
         assert path.exists()
         monkeypatch.setattr(exposition, "_NEIGHBOUR_SECONDS", 60.0)
         hung.close()
@@ -188,7 +188,7 @@ def _free_port() -> int:
 def test_at_an_address_everything_is_reported_and_nothing_else(
     state_dir: Path, neighbour: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Pods of executors may ask for no names, and would wait for each.
+    # Looking up a host's name could block in pods of executors, which may not query DNS.
     monkeypatch.delattr(socket, "getfqdn")
     settings = MetricsSettings(address=f"127.0.0.1:{_free_port()}")
     with (
@@ -215,7 +215,7 @@ def test_processes_of_a_pod_share_the_port_and_whichever_is_asked_answers_for_al
 
     with MetricsServer(ProcessMetrics("web", []), state_dir=state_dir, settings=settings):
         with MetricsServer(ProcessMetrics("controller", []), state_dir=state_dir, settings=settings):
-            # Which of the two is asked, the kernel chooses by the client's port.
+            # The kernel chooses one of the two by the client's port.
             assert [processes() for _ in range(8)] == [{"web", "controller"}] * 8
         assert [processes() for _ in range(3)] == [{"web"}] * 3
 

@@ -1,4 +1,4 @@
-"""Proposals: what samples of real-looking topics suggest, what is remarked; nothing in a record is an error."""
+"""Proposals from samples of realistic topics: their contracts and remarks. No record makes a proposal fail."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_what_is_proposed_can_be_learnt_from(in_windows: bool) -> None:
     assert labels is not None
     assert len(labels) == len(inputs[""]) > 300
     if in_windows:
-        # The width that the proposal tells.
+        # The remark states the shape of the windows.
         assert "(10, 10)" in remark(proposal, RemarkCode.WINDOW)
 
 
@@ -303,7 +303,7 @@ def test_lines_of_csv_have_the_names_of_their_first_line_and_the_last_column_is_
     length = field(proposal, "length").numbers
     assert length is not None
     assert (length.min, length.max) == (0, 6.2)
-    # The line of names is not a sample.
+    # The line of column names is not a sample.
     assert proposal.decodes == 0.99
 
 

@@ -1,4 +1,4 @@
-"""Many ranges of one partition, as two sinks at once leave them, are read in one sweep."""
+"""Many ranges of one partition, as two concurrent sinks leave them, are read in one sweep."""
 
 from __future__ import annotations
 

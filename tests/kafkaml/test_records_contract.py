@@ -1,4 +1,4 @@
-"""One suite for the broker in memory and the real adapters: what ``kafkaml.records`` promises holds for both."""
+"""One suite for the broker in memory and the real adapters checks the promises of ``kafkaml.records``."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from kafkaml.stream_range import StreamRange
 from kafkaml.testing import InMemoryBroker, InMemoryGroup
 from tests.support import eventually
 
-# Members of a group leave it in order here. Of one that is held up for less than this nobody thinks that it died.
+# A long session: members leave the group in order here, and one that is only held up must not count as dead.
 SESSION_SECONDS = 20
 
 
 class Kit(Protocol):
-    """Makes what the suite tests."""
+    """Makes the objects that the suite tests."""
 
     def topic(self, partitions: int = 1) -> str: ...
     def reader(self) -> RecordReader: ...
@@ -132,7 +132,7 @@ def name() -> str:
 
 
 def write(kit: Kit, topic: str, values: Sequence[bytes], *, partition: int = 0) -> list[Position]:
-    """Write values and return where they are."""
+    """Write values; returns their places."""
     positions: list[Position] = []
     writer = kit.writer()
     for value in values:
@@ -142,18 +142,18 @@ def write(kit: Kit, topic: str, values: Sequence[bytes], *, partition: int = 0) 
 
 
 def read(kit: Kit, *ranges: StreamRange, batch_records: int = 100, idle_timeout_seconds: float = 60) -> list[Record]:
-    """Read everything in ranges."""
+    """Read all records in the ranges."""
     batches = kit.reader().read(ranges, batch_records=batch_records, idle_timeout_seconds=idle_timeout_seconds)
     return [record for batch in batches for record in batch]
 
 
 def poll(client: TransactionalLoopClient, *, most: int = 100) -> list[Record]:
-    """Poll until there are records."""
+    """Poll until records arrive."""
     return list(eventually(lambda: client.poll(max_records=most, timeout_seconds=0.1), 60, what="a batch"))
 
 
 def poll_values(client: TransactionalLoopClient, count: int) -> list[bytes | None]:
-    """Poll until there are ``count`` records, and return their values, sorted."""
+    """Poll until ``count`` records have arrived; returns their values, sorted."""
     found: list[bytes | None] = []
 
     def enough() -> bool:
@@ -165,7 +165,7 @@ def poll_values(client: TransactionalLoopClient, count: int) -> list[bytes | Non
 
 
 def following(kit: Kit, starts: Mapping[tuple[str, int], int], count: int) -> list[Record]:
-    """Follow from ``starts`` until there are ``count`` records."""
+    """Follow from ``starts`` until ``count`` records have arrived."""
     found: list[Record] = []
     for batch in kit.reader().follow(starts, batch_records=100, wait_seconds=0.1):
         found += batch
@@ -220,7 +220,7 @@ class TestFollowing:
         loop.begin()
         loop.produce(OutgoingRecord(topic, b"c", partition=1))
         loop.commit({})
-        # A record that nobody took yet, and behind it the marker.
+        # An unread record and the marker behind it are left.
         assert not reader.caught_up()
         eventually(lambda: len(next(batches)), 60, what="the record of the transaction")
         eventually(all_handed_out, 60, what="the end again")
@@ -367,7 +367,7 @@ class TestLoop:
         client.begin()
         client.produce(OutgoingRecord(target, b"a"))
         client.commit()
-        # Offset 1 is the transaction's marker, so a reader that waits for a record there waits forever.
+        # Offset 1 is the transaction's marker, so a reader that waited for a record there would wait forever.
         assert [record.value for record in read(kit, StreamRange(target, 0, 0, 2))] == [b"a"]
 
     def test_positions_may_be_committed_in_part(self, kit: Kit, name: str) -> None:
@@ -428,7 +428,7 @@ class TestLoop:
 
             def taken(self, partitions: Collection[tuple[str, int]]) -> bool:
                 reported.append((self.who, "taken", sorted(number for _, number in partitions)))
-                # The first time it has to give up.
+                # At its first call it gives up.
                 return len(reported) > 1
 
             def lost(self, partitions: Collection[tuple[str, int]]) -> None:
@@ -479,7 +479,7 @@ class TestLoop:
         client.begin()
         client.commit()
         client.close()
-        # One that has nothing to read knows it all the same.
+        # A member without partitions knows it as well.
         again = kit.loop(source, name, name)
 
         def idle() -> bool:
@@ -517,7 +517,7 @@ def test_answers_are_found_by_the_record_that_they_name(kit: Kit) -> None:
         (letters, b"of a", positions[0]),
         (answers, b"of b again", positions[1]),
     ):
-        # In a chain of inferences the last one is the newest.
+        # In a chain of inferences the last source header is the newest.
         headers = [(SOURCE_HEADER, b"other/0/0"), (SOURCE_HEADER, format_source(*source))]
         writer.write(OutgoingRecord(target, value, headers=headers, partition=0))
     writer.flush(60)

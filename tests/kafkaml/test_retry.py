@@ -29,7 +29,7 @@ def test_of_kafkas_errors_those_pass_that_need_no_decision() -> None:
 
 def test_the_last_error_is_raised_after_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     tries = []
-    # Time passes in the pauses alone, so that no pause of the machine can take the place of a second try.
+    # Time passes only in the pauses, so that a pause of the machine cannot take the place of a second try.
     now = [1000.0]
     clock = SimpleNamespace(monotonic=lambda: now[0], sleep=lambda seconds: now.__setitem__(0, now[0] + seconds))
     monkeypatch.setattr(tenacity, "time", clock)

@@ -1,4 +1,4 @@
-"""Samples of people become the bytes that replicas read, or are refused with the reason."""
+"""Samples from users become the bytes that replicas read, or are refused with the reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Samples of whole topics, from a real broker: how they are spread, and how they are bounded."""
+"""Samples of whole topics, from a real broker: their spread and their bounds."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_sample_is_spread_over_all_partitions_by_their_size_and_from_start_to_
         assert offsets[key] == sorted(set(offsets[key]))
         gaps = [later - earlier for earlier, later in zip(offsets[key], offsets[key][1:], strict=False)]
         assert max(gaps) < sizes[key] / 8
-        # Neighbours are included, so that their order can be seen.
+        # Neighbouring records are included, so that their order can be seen.
         assert gaps.count(1) > len(gaps) / 2
     assert all(record.value == b"%d" % record.offset for record in sample.records)
 

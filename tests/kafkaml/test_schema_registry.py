@@ -1,4 +1,4 @@
-"""Avro records with a schema's id, and the registry that knows the schema."""
+"""Avro records with a schema's id, and the registry that holds the schema."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_an_answer_that_is_none_is_the_registrys_fault(registry: SchemaRegistry,
 
 
 class HostileRegistry(LocalServer):
-    """Answers everything with one document."""
+    """Answers every request with one document."""
 
     def __init__(self, body: bytes, status: int = 200, **headers: str) -> None:
         super().__init__()

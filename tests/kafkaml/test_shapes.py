@@ -62,17 +62,17 @@ def test_the_same_number_of_elements_is_a_matter_of_data_reshape() -> None:
 @pytest.mark.parametrize(
     ("sample", "first_layer", "handed_over"),
     [
-        # Flatten, then Linear(64).
+        # Flatten followed by Linear(64).
         ((8, 8), [None, 64], (8, 8)),
-        # Linear works on the last axis, whatever is before.
+        # Linear works on the last axis, whatever precedes it.
         ((10, 64), [None, 64], (10, 64)),
-        # Conv2d(1, ...) on images without a channel axis, which the model process adds, unless the code does.
+        # Conv2d(1, ...) on images without a channel axis. The model process adds the axis unless the code does.
         ((8, 8), [None, 1, None, None], (8, 8)),
         ((6,), [None, 1, None], (6,)),
-        # Linear(1) on numbers.
+        # Linear(1) on single numbers.
         ((), [None, 1], (1,)),
         ((3, 8, 8), [None, 3, None, None], (3, 8, 8)),
-        # Images with the channels last, an axis that the model process moves.
+        # Images with the channels last. The model process moves that axis.
         ((8, 8, 3), [None, 3, None, None], (8, 8, 3)),
     ],
 )

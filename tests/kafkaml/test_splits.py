@@ -1,4 +1,4 @@
-"""One rule for train, validation and test."""
+"""The one rule that splits samples for training, validation and test."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ rates = st.tuples(st.floats(0, 0.99), st.floats(0, 0.99)).filter(lambda pair: pa
         (1000, 0.1, 0.1, SplitPlan(800, 100, 100)),
         (1000, 0.0, 0.0, SplitPlan(1000, 0, 0)),
         (1797, 0.1, 0.1, SplitPlan(1437, 180, 180)),
-        # A rate above zero asks for some samples, and training keeps at least one.
+        # A rate above zero gives at least one sample if training keeps at least one.
         (3, 0.1, 0.1, SplitPlan(1, 1, 1)),
         (2, 0.1, 0.1, SplitPlan(1, 1, 0)),
         (1, 0.4, 0.4, SplitPlan(1, 0, 0)),

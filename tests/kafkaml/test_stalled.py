@@ -1,4 +1,4 @@
-"""A partition that the client forgot is read on, and one that is only slow, empty or new is left alone."""
+"""A partition that the client forgot is resumed. A partition that is only slow, empty or new is left alone."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Clock:
 
 
 class Ends:
-    """A consumer that tells the ends of partitions, and counts how often it was asked."""
+    """A consumer that gives the ends of partitions, and counts how often it was asked."""
 
     def __init__(self, end: int) -> None:
         self.end = end
@@ -53,7 +53,7 @@ def partitions(clock: Clock) -> StalledPartitions:
 
 
 def _found(partitions: StalledPartitions, clock: Clock, consumer: Any, seconds: float) -> list[float]:
-    """Return the times in seconds at which a partition was found to stand still, when checked once per second."""
+    """Return the seconds at which a partition was found stalled, when checked once per second."""
     begin = clock.now
     times = []
     while clock.now < begin + seconds:
@@ -146,7 +146,7 @@ def test_a_partition_that_kafkas_client_forgot_is_read_on_without_a_gap(
 
     write(20)
     eventually(lambda: given_all(10), 60)
-    # As after a lost seek, the consumer has the partition and fetches nothing of it.
+    # The consumer keeps the partition but fetches nothing from it, as after a lost seek.
     loop._consumer.pause([TopicPartition(topic, 0)])
     write(20)
     eventually(lambda: given_all(20), 60)

@@ -1,4 +1,4 @@
-"""Stream data sets over a broker in memory: order, cache, bad records, announcements that are not quite true."""
+"""Stream data sets over a broker in memory: order, cache, bad records, and inexact announcements."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def memory() -> InMemoryBroker:
 def announce(
     broker: InMemoryBroker, features: Array, labels: Array | None, *, partitions: int = 1, seed: int = 0
 ) -> ControlMessage:
-    """Send samples in a random order over partitions and return their announcement."""
+    """Send samples in a random order over partitions; returns their announcement."""
     topic = broker.create_topic(f"t-{partitions}-{seed}", partitions=partitions)
     order = np.random.default_rng(seed).permutation(len(features))
     ranges = send_raw(
@@ -76,7 +76,8 @@ def test_every_sample_keeps_its_label(memory: InMemoryBroker, tmp_path: Path) ->
 
 
 def test_classes_are_spread_over_the_split(memory: InMemoryBroker, tmp_path: Path) -> None:
-    # Old sinks put each class into a partition of its own; reading them one after the other must not show.
+    # Old sinks put each class into a partition of its own. Reading partition by partition must not sort the samples by
+    # class.
     images, labels = labelled_images(2000, classes=4)
     topic = memory.create_topic("by-class", partitions=4)
     ranges = send_raw(memory.writer(), topic, images, labels, partition_of=[int(label) for label in labels])
@@ -154,7 +155,7 @@ def test_after_a_restart_of_the_machine_the_content_is_checked(memory: InMemoryB
     before = rows(dataset)
     manifest = dataset.features.path.parent / "manifest.json"
     manifest.write_bytes(orjson.dumps(orjson.loads(manifest.read_bytes()) | {"boot_id": "another"}))
-    # Zeros, as a power cut leaves them.
+    # A power cut can leave zeros in a file.
     with dataset.features.path.open("r+b") as file:
         file.seek(dataset.features.offset + 64)
         file.write(bytes(64))

@@ -1,4 +1,4 @@
-"""An announced stream as a data set: names, statistics with gaps, balance of labels; pictures stay pictures."""
+"""An announced stream as a data set: names, statistics with gaps, balance of labels; images stay images."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_what_has_no_names_is_counted_and_pictures_have_no_columns() -> None:
     )
     assert [column.name for column in found.columns] == ["column 1", "column 2", "column 3", "label"]
     assert [column.missing for column in found.columns[:3]] == [0.0, 0.0, 0.5]
-    # Of a one-hot label the class.
+    # The balance of a one-hot label counts its classes.
     assert [(value_count.value, value_count.count) for value_count in found.balance] == [("0", 1), ("1", 1)]
 
     config = {"data_type": "uint8", "data_reshape": "4 4", "label_type": "uint8", "label_reshape": "1"}

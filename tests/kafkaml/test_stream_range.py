@@ -1,4 +1,4 @@
-"""Ranges on the wire: what old sinks write, and what no sink may."""
+"""Ranges on the wire: those that old sinks write, and those that no sink may write."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ bounded = st.builds(
     [
         ("mnist:0:0:1000", StreamRange("mnist", 0, 0, 1000)),
         (" mnist:3:17:17 ", StreamRange("mnist", 3, 17, 17)),
-        # An old sink leaves the fourth part out for a partition that received nothing.
+        # An old sink leaves out the fourth part for a partition that received nothing.
         ("mnist:2:40", StreamRange("mnist", 2, 40, 40)),
         ("mnist:2:40:", StreamRange("mnist", 2, 40, 40)),
         ("mnist:2:40:None", StreamRange("mnist", 2, 40, 40)),

@@ -1,4 +1,4 @@
-"""Who takes partitions over from a replica that died goes on where the group has committed, whatever happens."""
+"""A replica that takes over partitions of a dead one begins at the committed offsets, whatever happens."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from tests.support import eventually
 pytestmark = pytest.mark.integration
 
 _PARTITIONS = 4
-# The group has committed this offset of every partition, out of twice as many.
+# The committed offset of every partition, half of its records.
 _COMMITTED = 50
 
 
 class DeadReplica:
-    """A transaction that holds offsets of the group, as of a replica that was killed before its commit."""
+    """A transaction that holds offsets of the group, like that of a replica killed before its commit."""
 
     def __init__(self, settings: KafkaSettings, group: str) -> None:
         self._producer = Producer(
             {
                 "bootstrap.servers": settings.bootstrap_servers,
                 "transactional.id": f"dead-{group}",
-                # The transaction ends when the test ends it, and not on its own meanwhile.
+                # The transaction lasts until the test ends it.
                 "transaction.timeout.ms": 600_000,
             }
         )
@@ -46,7 +46,7 @@ class DeadReplica:
         self._producer.commit_transaction(60)
 
     def end(self) -> None:
-        """As its transaction's time limit, or its successor, ends it."""
+        """End the transaction, as its time limit or its successor would."""
         self._producer.abort_transaction(60)
 
     def close(self) -> None:
@@ -57,7 +57,8 @@ class Replica:
     """A member of the group, and the offsets that it was given, by partition."""
 
     def __init__(self, settings: KafkaSettings, topic: str, group: str, number: int) -> None:
-        # It is not to be taken for dead when it is only held up, because its records would be handed out twice.
+        # The session is long: a member that is only held up must not count as dead, because its records would be handed
+        # out twice.
         self.client = KafkaLoopClient.exactly_once(
             settings, topics=[topic], group=group, transactional_id=f"{group}-{number}", session_timeout_seconds=60
         )
@@ -73,7 +74,7 @@ class Replica:
 
     @property
     def shares(self) -> bool:
-        """Whether the group gave it some of the partitions, and not all."""
+        """Whether the group gave it some of the partitions, but not all."""
         return 0 < len(self.client._assignment.keys or ()) < _PARTITIONS
 
 
@@ -100,7 +101,7 @@ def topic(broker: Any, settings: KafkaSettings) -> str:
 
 @pytest.fixture
 def dead(settings: KafkaSettings, group: str, topic: str) -> Iterator[DeadReplica]:
-    """It has committed half of every partition, and holds more of it."""
+    """A group that has committed half of every partition, while a transaction holds more of it."""
     replica = DeadReplica(settings, group)
     replica.hold(topic, range(_PARTITIONS), _COMMITTED)
     replica.commit()
@@ -128,7 +129,7 @@ def test_partitions_move_while_a_dead_replica_holds_their_offsets(
         return len(first.client._assignment.keys or ()) == _PARTITIONS
 
     eventually(owns_all, 60)
-    # It asks for the offsets without success; then the second takes half of the partitions.
+    # The first replica asks for the offsets without success. Then the second takes half of the partitions.
     first.poll()
     replicas.append(Replica(settings, topic, group, 1))
 
@@ -137,7 +138,7 @@ def test_partitions_move_while_a_dead_replica_holds_their_offsets(
             replica.poll()
         return all(replica.shares for replica in replicas)
 
-    # Twice a quarter of the session would be half a minute.
+    # Two waits of a quarter of the session would take half a minute.
     eventually(shared, 12)
     assert [replica.given for replica in replicas] == [{}, {}]
     dead.end()

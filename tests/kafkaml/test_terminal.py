@@ -1,4 +1,4 @@
-"""What people wrote reaches a terminal as they wrote it."""
+"""Texts from users reach a terminal unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Characters that no store takes are replaced wherever they stand; everything else is left as it is."""
+"""Characters that stores refuse are replaced everywhere; all others stay."""
 
 from __future__ import annotations
 

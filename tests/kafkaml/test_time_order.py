@@ -1,4 +1,4 @@
-"""Samples in the order of time: over partitions, with equal times, without any, and what is left out."""
+"""Samples in the order of time: over partitions, with equal times, without times, and those left out."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from kafkaml.time_order import TimeOrder
 def stream(
     broker: InMemoryBroker, times_ms: list[int], *, partitions: int, values: list[bytes] | None = None, name: str = "t"
 ) -> ControlMessage:
-    """Moment i, as feature and label, written at ``times_ms[i]`` to partition i modulo ``partitions``."""
+    """Send moment i, as feature and label, at ``times_ms[i]`` to partition i modulo ``partitions``."""
     topic = broker.create_topic(name, partitions=partitions)
     writer = broker.writer()
     for moment, time_ms in enumerate(times_ms):

@@ -1,4 +1,4 @@
-"""What the curves of a training say: of shapes that each teacher draws, and of real numbers of the digits example."""
+"""Hints about the curves of a training: for typical shapes, and for real numbers of the digits example."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ FALLING = [2.3 * 0.7**place for place in range(20)]
         (FALLING, [1.0, 0.8, 0.7, *[0.7 + 0.05 * place for place in range(17)]], [HintCode.OVERFITTING]),
         ([2.3 - 0.1 * place for place in range(20)], (), [HintCode.STILL_IMPROVING]),
         (FALLING, [2.3 - 0.1 * place for place in range(20)], [HintCode.STILL_IMPROVING]),
-        # What wavers at the bottom does not get worse.
+        # Noise around the minimum is not reported as getting worse.
         (FALLING, [*FALLING[:10], *[FALLING[9] * 1.05] * 10], []),
     ],
 )
@@ -70,7 +70,7 @@ def test_a_hint_says_where_and_what_to_try() -> None:
         ([[85, 5], [7, 3]], [HintCode.MAJORITY]),
         ([[88, 2], [2, 8]], []),
         ([[9, 0], [1, 0]], []),
-        # Samples of one class say nothing.
+        # Samples of a single class give no hint.
         ([[100, 0], [0, 0]], []),
     ],
 )

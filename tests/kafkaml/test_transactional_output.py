@@ -13,7 +13,7 @@ from kafkaml.settings import KafkaSettings
 
 
 class StuckProducer:
-    """Waits for a coordinator whatever its time limit is, until ``back`` is set."""
+    """Waits for a coordinator beyond any time limit, until ``back`` is set."""
 
     made: list[StuckProducer]
 
@@ -55,7 +55,7 @@ def test_a_client_that_waits_forever_is_replaced_and_the_transaction_given_up(mo
     with pytest.raises(TransactionAborted, match="coordinator"):
         output.commit(offsets, consumer)  # type: ignore[arg-type]
     stuck, fresh = StuckProducer.made
-    # Nothing more is asked of the one that waits; the other fences it, and commits what is read again.
+    # The waiting producer is not used again. The other one fences it, and commits the records that are read again.
     assert (stuck.calls, fresh.calls) == (["init", "begin"], ["init"])
     fresh.back.set()
     output.commit(offsets, consumer)  # type: ignore[arg-type]

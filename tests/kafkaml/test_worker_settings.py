@@ -1,4 +1,4 @@
-"""What the platform is given reaches its workers: every setting that they read, and nothing else."""
+"""Workers get every setting of the platform that they read, and no other."""
 
 from __future__ import annotations
 

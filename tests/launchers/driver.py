@@ -1,7 +1,8 @@
-"""A controller in miniature, to be killed: ``python -m tests.launchers.driver JOBS STARTS warm|cold VERB... ``.
+"""A small controller for tests to kill: ``python -m tests.launchers.driver JOBS STARTS warm|cold VERB... ``.
 
-Verbs: ``launch`` (a run), ``serve`` (a service of two replicas), ``stop``, ``forget``, each followed by what it takes
-to have an effect; then it keeps observing until it is killed. Prints one line per verb done.
+Verbs are ``launch`` (a run), ``serve`` (a service of two replicas), ``stop`` and ``forget``. Each is followed by what
+it takes to have an effect. Afterwards the program keeps observing until it is killed. It prints one line per completed
+verb.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""FakeLauncher: the launcher for tests; it behaves, so that a test needs no processes to see what the controller does.
+"""FakeLauncher behaves like a launcher, so that a test needs no processes to see what the controller does.
 
-It passes the same expectations as the real ones and in addition tests can set what happens to work, and to fail before
-or after a call had its effect.
+It passes the same contract tests as the real ones. Tests can also decide what happens to runs, and make calls fail
+before or after their effect.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ class _Work:
     exit_code: int | None = None
     failure: Failure | None = None
     stop_asked: bool = False
-    # How many run: as the spec says, or as the autoscaler chose since.
+    # The number of running replicas: that of the spec, or the autoscaler's choice since.
     replicas: int = 1
 
 
 @dataclass
 class FakeLauncher:
-    """Work in a dictionary. ``fail_before`` / ``fail_after``: this many of the next calls raise, without / with effect.
+    """Runs in a dictionary. ``fail_before`` / ``fail_after``: how many of the next calls raise, without / with effect.
 
-    ``unknown`` holds names of which ``observe`` says UNKNOWN. ``launches`` lists every name in order of its start.
+    ``unknown`` holds names for which ``observe`` returns UNKNOWN. ``launches`` lists every name in order of its start.
     """
 
     work: dict[str, _Work] = field(default_factory=dict)
@@ -100,22 +100,22 @@ class FakeLauncher:
             del self.log_texts[name]
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Close nothing, because nothing is held."""
 
     # --- what tests make happen ------------------------------------------------------------------------------------
 
     def run(self, name: str) -> None:
-        """The process runs now."""
+        """Let the process run."""
         if self.work[name].phase is Phase.STARTING:
             self.work[name].phase, self.work[name].failure = Phase.RUNNING, None
 
     def obstruct(self, name: str, failure: Failure | None) -> None:
-        """Something keeps the work from starting, or nothing does any more."""
+        """Set the failure that keeps the run from starting, or clear it."""
         if self.work[name].phase is Phase.STARTING:
             self.work[name].failure = failure
 
     def end(self, name: str, exit_code: int | None = 0, category: FailureCategory = FailureCategory.LOST) -> None:
-        """The process ends on its own; ALWAYS work is started again."""
+        """End the process on its own; a run with ALWAYS is started again."""
         work = self.work[name]
         failure = None
         if exit_code != 0 and not work.stop_asked:
@@ -128,19 +128,19 @@ class FakeLauncher:
         work.phase = Phase.SUCCEEDED if failure is None else Phase.FAILED
 
     def scale(self, name: str, replicas: int) -> None:
-        """The autoscaler chooses ``replicas`` replicas, where it has been asked to and they are within its bounds."""
+        """Let the autoscaler choose ``replicas``, if it is in use and they are within its bounds."""
         work = self.work[name]
         if work.spec.autoscale is not None and work.spec.replicas <= replicas <= work.spec.autoscale.max_replicas:
             work.replicas = replicas
 
     def finish_stops(self) -> None:
-        """Everything that was asked to stop has ended."""
+        """End everything that was asked to stop."""
         for work in self.work.values():
             if work.phase is Phase.STOPPING:
                 work.phase, work.exit_code = Phase.SUCCEEDED, -15
 
     def vanish(self, name: str) -> None:
-        """Somebody removed it behind everyone's back."""
+        """Remove the run without anyone's knowledge."""
         del self.work[name]
 
     def _maybe_fail_before(self) -> None:

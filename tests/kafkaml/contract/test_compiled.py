@@ -1,4 +1,4 @@
-"""A contract reads for training what it reads for serving, whatever the batches and partitions are."""
+"""A contract reads the same for training and for serving, whatever the batches and partitions are."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_what_is_served_is_what_was_trained_record_by_record(
     serving = CompiledContract.from_json(compiled.to_json(learnt))
     answers, counts = _served(serving, cut(records, serving_sizes))
     assert sum(counts) == len(records)
-    # Training needs the label too, so it makes fewer samples, of the same windows.
+    # Training makes fewer samples of the same windows, because it needs the label too.
     assert len(samples) > 5
     for place, row in enumerate(last.tolist()):
         np.testing.assert_array_equal(inputs[""][place], answers[kept[row]])
@@ -138,7 +138,7 @@ def _kept(made: Contract, records: list[Record]) -> list[int]:
 
 
 def _served(serving: CompiledContract, batches: list[ListBatch]) -> tuple[dict[int, Any], tuple[int, int, int]]:
-    """The one input of each answered record, by its place; and how many were answered, dead and waiting."""
+    """The only input of each answered record, by its place; and how many were answered, dead and waiting."""
     answers: dict[int, Any] = {}
     dead = waiting = start = 0
     for batch in batches:
@@ -414,7 +414,7 @@ def test_the_program_of_the_docs_scales_by_contract_json_and_asks_the_downloaded
     (program,) = (block for block in re.findall(r"```python\n(.*?)```", page, re.S) if "onnxruntime" in block)
     monkeypatch.chdir(tmp_path)
     exec(program, {})
-    # (47.5 - 40) / 5 + (1.2 - 1) / 0.1: the model alone would have answered 48.7.
+    # (47.5 - 40) / 5 + (1.2 - 1) / 0.1 = 3.5; without the contract the model would have answered 48.7.
     assert capsys.readouterr().out == "[array([[3.5]], dtype=float32)]\n"
 
 

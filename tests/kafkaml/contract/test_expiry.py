@@ -32,7 +32,7 @@ def test_old_records_are_reported_with_what_to_set() -> None:
         ([10**12], {"retention.ms": "-1"}),
         ([10**12], {}),
         ([10**12], WEEK | {"cleanup.policy": "compact"}),
-        # Kafka says -1 where a record has no time.
+        # Kafka gives -1 for a record without a time.
         ([NOW + 1], WEEK),
         ([], WEEK),
     ],

@@ -1,4 +1,4 @@
-"""SQL over the fields of a record: the same answers as SQLite gives, and errors that say where and what."""
+"""SQL over the fields of a record gives the same answers as SQLite, and errors that say where and what."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ FIELDS = {
 
 
 def values(text: str, *rows: dict[str, Any]) -> list[Any]:
-    """What the expression gives for each of ``rows``, whose names are those of fields with points."""
+    """Return the expression's value for each of ``rows``, whose names are those of fields with dots."""
     compiled = compile_expression(text, FIELDS)
     paths = {*FIELDS, *(tuple(name.split(".")) for row in rows for name in row)}
     frame = pl.DataFrame(
@@ -50,7 +50,7 @@ def values(text: str, *rows: dict[str, Any]) -> list[Any]:
 
 
 def value(text: str, **row: Any) -> Any:
-    """What the expression gives for one record; ``reading__temperature`` is a field of an object."""
+    """Return the expression's value for one record; ``reading__temperature`` is a field of an object."""
     return values(text, {name.replace("__", "."): value for name, value in row.items()})[0]
 
 

@@ -1,4 +1,4 @@
-"""A contract and a model that cannot fit are recognised before anything is read, with both shapes and what to do."""
+"""A contract and a model that do not fit are recognised before anything is read, with both shapes and advice."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ def test_shapes_are_known_but_for_one_hot_columns() -> None:
         (contract(), model((4,)), "binary", r"3 columns \(a, b, c\): the model's input 'x' takes \(4,\)", "(3,)"),
         (contract(window=Window(length=10)), model(), "binary", r"\(10, 3\), .* windows of 10 records", "LSTM"),
         (contract(window=Window(length=10)), model((None, 3)), "binary", "", ""),
-        # How wide a column of categories is, the training tells.
+        # Only the training determines the width of a column of categories.
         (contract((*THREE, ONE_HOT)), model((9,)), "binary", "", ""),
         (contract((*THREE, ONE_HOT)), model((9, 9)), "binary", r"\(any,\)", ""),
-        # What a first layer of PyTorch says counts only where no other length was taken.
+        # The length in a first layer of PyTorch counts only where no other length was accepted.
         (contract(), model((4,), exact=False), "binary", "", ""),
         (contract(), model((4,), exact=False, proven=True), "binary", r"takes \(4,\)", ""),
         (contract(NAMED), model(), "binary", "inputs readings, picture: the model's are x", "same names"),
@@ -57,7 +57,7 @@ def test_shapes_are_known_but_for_one_hot_columns() -> None:
         (contract(), model(gives=(2,)), "one_hot", "a row for each sample", "sparse_categorical_crossentropy"),
         (contract(labels=(HEAT,)), model(gives=(3,)), "numbers", r"1 label to learn \(heat\)", "1 unit,"),
         (contract(labels=(HEAT, COST)), model(), "numbers", "2 labels", "2 units"),
-        # A loss of the user's own may know what it does.
+        # A loss of the user's own may be right, so it is not refused.
         (contract(labels=(HEAT,)), model(gives=(3,)), "", "", ""),
         (contract(labels=()), model(gives=(3,)), "classes", "names no label", ""),
     ],

@@ -1,4 +1,4 @@
-"""Keys that a registry's Protobuf serializers wrote: the indexes in front of the value identify the message."""
+"""Keys written by a registry's Protobuf serializers: the indexes in front of the value identify the message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records of every format as frames: what is read, what is refused and why, the same alone and among any others."""
+"""Records of every format as frames: what is read, what is refused and why, alone and among any others alike."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def read(values: Sequence[Any], fields: Any = FIELDS, input_format: str = "JSON"
 
 
 def one(value: Any, fields: Any = FIELDS, input_format: str = "JSON", **config: Any) -> dict[str, Any]:
-    """The fields of one record that are there."""
+    """Return the fields that one record has."""
     frame = read([value], fields, input_format, **config)
     assert not frame.failures, frame.failures[0][1].message
     return {name.replace("\x1f", "."): cell for name, cell in frame.data.row(0, named=True).items() if cell is not None}
 
 
 def why(value: Any, fields: Any = FIELDS, input_format: str = "JSON", **config: Any) -> tuple[str, str]:
-    """Message and gap of an invalid record."""
+    """Return message and gap of an invalid record."""
     frame = read([value], fields, input_format, **config)
     assert len(frame.failures) == 1
     assert frame.failures[0][1].index == 0
@@ -177,7 +177,7 @@ def test_the_decoder_of_a_contract_finds_what_is_found_one_by_one(texts: list[st
     reader = JsonReader(FIELDS, {("t",)})
     both = reader.read(values), ObjectReader.read(reader, values)
     assert both[0].kept.tolist() == both[1].kept.tolist()
-    # As texts, in which 0.0 and -0.0 differ.
+    # Rows are compared as texts, in which 0.0 and -0.0 differ.
     assert repr(both[0].data.rows()) == repr(both[1].data.rows())
     reported, one_by_one = ([(index, str(error), error.gap) for index, error in frame.failures] for frame in both)
     assert reported == one_by_one

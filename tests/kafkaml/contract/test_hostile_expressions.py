@@ -15,21 +15,21 @@ from kafkaml.wire.contract import FieldKind
 FIELDS = {("a",): FieldKind.NUMBER, ("s",): FieldKind.TEXT, ("ok",): FieldKind.BOOLEAN}
 
 REFUSED = [
-    # Other data than the record.
+    # Expressions that read other data than the record.
     "read_csv('/etc/passwd')", "read_parquet('s3://bucket/x')", "pg_read_file('/etc/passwd')",
     "load_file('/etc/hosts')",
     "(SELECT 1)", "(SELECT s FROM secrets)", "a IN (SELECT 1)", "EXISTS (SELECT 1)", "SELECT a", "a FROM t",
     "s::regclass", "current_setting('data_directory')", "version()", "current_user", "getenv('KML_TOKEN')",
     "COPY t TO '/tmp/x'", "WITH x AS (SELECT 1) SELECT * FROM x", "VALUES (1)", "TABLE secrets", "unnest(s)",
     "generate_series(1, 1000000000)", "*", "t.*", "COLUMNS('.*')",
-    # Other records, or another moment.
+    # Expressions that read other records, or another moment.
     "SUM(a)", "COUNT(*)", "AVG(a) OVER ()", "LAG(a) OVER (ORDER BY a)", "ROW_NUMBER() OVER ()", "a OVER ()",
     "STRING_AGG(s, ',')", "now()", "CURRENT_TIMESTAMP", "random()", "uuid()", "pg_sleep(3600)", "nextval('x')",
-    # Statements.
+    # Statements instead of expressions.
     "a; DROP TABLE users", "a;", "DROP TABLE users", "DELETE FROM users", "INSERT INTO t VALUES (1)", "SET x = 1",
     "ATTACH 'x.db' AS y", "PRAGMA database_list", "EXPLAIN a", "CALL f()", "DO $$ BEGIN END $$", "a -- comment",
     "a /* comment */", "/*", "--", "a := 1", "$1", ":name", "@variable", "?",
-    # Memory and time.
+    # Expressions that would exhaust memory or time.
     "repeat('x', 1000000000)", "lpad(s, 1000000000)", "rpad(s, 1000000000, 'x')", "REPLACE(s, 'a', 'aaaaaaaaaaaaaaaa')",
     "s ~ '(a+)+$'", "s SIMILAR TO '(a|a)*b'", "regexp_replace(s, '(a{1000}){1000}', '')", "REGEXP_LIKE(s, 'x')",
     "s || s" + " || s" * 60, "CONCAT(" + ", ".join(["s"] * 60) + ")", "ARRAY[" + ", ".join(["a"] * 60) + "]",

@@ -1,4 +1,4 @@
-"""Answers carry chosen columns and fields of their records, as those have them."""
+"""Answers carry chosen columns and fields of their records unchanged."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_values_are_those_of_the_record_and_null_where_it_has_none() -> None:
         "count": 2**60 + 1,
         "axes": [1, 2.5],
     }
-    # What is only carried costs no record its answer, whatever it is.
+    # A field that is only carried never costs a record its answer, whatever its value.
     odd = {"reading": {"temperature": 4}, "machine": ["x"], "count": "many"}
     include = ["half", "reading.temperature", "machine", "at", "count", "axes", "_key", "_timestamp", "_headers.unit"]
     found = decoded([*include, "_headers.none"], [full, {"reading": None}, odd])

@@ -1,4 +1,4 @@
-"""What is learnt of a training part: exact, and the same in any order and in any pieces."""
+"""The values learnt from a training part are exact, and the same in any order and in any pieces."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ RECORDS = machine_records(400)
 
 def seen(changes: dict[str, Any] | None = None, records: list[Record] = RECORDS, **options: Any) -> Preview:
     found = preview(records, {**CONTRACT, **(changes or {})}, **options)
-    # It can be sent, and read again.
+    # The preview survives a trip through JSON.
     return Preview.model_validate(orjson.loads(orjson.dumps(found.to_json())))
 
 
@@ -131,7 +131,7 @@ def test_what_is_wrong_is_reported_at_its_place_and_the_rest_is_shown() -> None:
     assert "status" in misspelt.known
     assert by_place["columns.3.expression"].start == 5
     assert by_place["windows"].meant == ("window",)
-    # Those that can be read are shown, also when nothing can be learnt of them.
+    # Readable columns are shown even when nothing can be learnt from them.
     assert [preview_column.place for preview_column in found.columns] == ["columns.1", "columns.6", "labels.0"]
     assert column(found, "e").missing == 1
     assert found.inputs[0].features == ("status=other", "status=idle", "status=ok", "status=slow")
@@ -174,7 +174,7 @@ def test_settings_that_contradict_each_other_do_not_hide_the_columns() -> None:
         ({"window": {"length": 4, "horizon": 2}, "split": "time", "labels": []}, ["window.horizon"]),
         ({"window": {"length": 0}, "split": "time"}, ["window.length"]),
         ({"split": "by luck"}, ["split"]),
-        # The forecast lacks a label because its source column is wrong, which is reported once.
+        # The forecast lacks a label because its source column is wrong. The error is reported once.
         (
             {"window": {"length": 4, "horizon": 2}, "split": "time", "labels": [{"name": "y", "expression": "y"}]},
             ["labels.0.expression"],
@@ -205,7 +205,7 @@ def test_too_few_records_for_windows_are_reported() -> None:
     assert found.samples == ()
     announced = next(remark.message for remark in found.remarks if remark.code == "window")
     assert "the most is 20" in announced
-    # One key cannot be split by key, so what the sample has is shown as training.
+    # A sample with a single key cannot be split by key, so all of it counts as training.
     found = seen({"split": "key"}, [record for record in RECORDS if record.key == b"m1"])
     assert found.parts == SampleParts(training=20, validation=0, test=0)
     assert "split" in codes(found)
@@ -274,7 +274,7 @@ def test_large_samples_are_shown_in_part(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(previews, "_MAX_VALUES", 20)
     (shown,) = seen({"window": {"length": 5}, "split": "time"}, samples=2).samples[0].inputs
     assert (shown.shown, len(shown.values) <= 10) == (ShownPart.FIRST, True)
-    # Of pictures that would fill the memory fewer are looked at.
+    # Fewer records are sampled when their pictures would fill the memory.
     monkeypatch.setattr(previews, "_MAX_ELEMENTS", 5 * 48 * 64)
     assert preview(records, contract).sampled == 5
 

@@ -1,4 +1,4 @@
-"""Records that the serializers of a Schema Registry wrote, with a real registry and Confluent's own serializers."""
+"""Records written by the serializers of a Schema Registry, with a real registry and Confluent's own serializers."""
 
 from __future__ import annotations
 
@@ -131,21 +131,21 @@ def test_protobuf_is_proposed_and_read_with_what_it_imports(
     by_name = {column.name: rows[column.field] for column in CompiledContract(contract).columns}
     np.testing.assert_array_equal(by_name["count"], np.arange(200))
     np.testing.assert_allclose(by_name["lat"], np.arange(200) / 10)
-    # Presence is tracked for optional fields.
+    # Optional fields tell whether they are set.
     np.testing.assert_array_equal(np.isnan(by_name["pressure"]), np.arange(200) % 3 == 0)
 
 
 def test_the_text_of_a_proto_file_reads_the_same_records(
     client: SchemaRegistryClient, registry: SchemaRegistry, topic: str
 ) -> None:
-    """As registries give it whose clients sent texts."""
+    """Schemas as registries return them when clients registered texts."""
     client.register_schema(f"{topic}-place", Schema(PLACE, "PROTOBUF"))
     references = [SchemaReference("place.proto", f"{topic}-place", 1)]
     number = client.register_schema(f"{topic}-value", Schema(OLD, "PROTOBUF", references))
     found = registry(number)
     assert found.imports == {"place.proto": PLACE}
     cls = message_class(ProtobufSchema.compiled(found.text, found.imports).named("shop.Reading"))
-    # Places of messages are counted from 0 and written zigzag: one place, the second message.
+    # Message indexes count from 0 and are zigzag varints: one index (0x02), the second message (0x02).
     frame = b"\x00" + number.to_bytes(4, "big") + b"\x02\x02"
     records = [Record(topic, 0, place, None, frame + reading(cls, place).SerializeToString()) for place in range(50)]
     contract = propose(records, lookup=registry).contract
@@ -153,7 +153,7 @@ def test_the_text_of_a_proto_file_reads_the_same_records(
     assert contract.format_config["data_scheme"] == OLD
     rows, failures = columns_of(contract, records, registry)
     assert (len(rows), failures) == (50, [])
-    # Without the registry its own schema says what it is.
+    # Without the registry the contract reads by the schema that it holds.
     assert len(CompiledContract(contract).raw(ListBatch(records)).rows) == 50
 
 

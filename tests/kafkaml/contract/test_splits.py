@@ -1,4 +1,4 @@
-"""Splits let nothing of a test be known from the training: tries to find some that do."""
+"""Splits leak nothing of a test into the training: random splits are searched for leaks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.kafkaml.contract.records import cut, field, record
 
 
 def rows_of(arrangement: Arrangement, part: Any) -> set[int]:
-    """All rows that samples of a part know, as features or as a label."""
+    """Return all rows that samples of a part use, as features or as a label."""
     windows = arrangement.windows
     return {*windows.rows(part).ravel().tolist(), *windows.labels[part].tolist()}
 

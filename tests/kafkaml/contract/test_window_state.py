@@ -1,4 +1,4 @@
-"""State of windows when serving: commits, roll-backs, changelogs, forgetting, and what it takes of memory."""
+"""The state of windows when serving: commits, roll-backs, changelogs, forgetting, and its memory."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ steps = st.lists(
 def advance(
     kept: WindowState, taken: list[tuple[int, int, float, float | None]], start: int
 ) -> tuple[dict[int, Any], Any]:
-    """Answers by the place of the record that they end with, None for one that waits or lacks a value; and changes."""
+    """Return the answers by their last record (None: it waits or lacks a value), and the changes."""
     keys = [b"k%d" % key for key, *_ in taken]
     values = rows(*((x, np.nan if y is None else y) for _, _, x, y in taken))
     found = kept.advance([0] * len(taken), keys, [time for _, time, *_ in taken], values)
@@ -51,7 +51,7 @@ def advance(
 
 
 def timed(taken: list[Step]) -> list[tuple[int, int, float, float | None]]:
-    """Records with times that the steps lead to."""
+    """Return records with the times that the steps lead to."""
     clocks: dict[int, int] = {}
     result = []
     for key, step, x, y in taken:
@@ -61,7 +61,7 @@ def timed(taken: list[Step]) -> list[tuple[int, int, float, float | None]]:
 
 
 def naive(taken: list[tuple[int, int, float, float | None]], length: int, stride: int) -> dict[int, Any]:
-    """Return what a loop over single records would answer."""
+    """Return the answers of a loop over single records."""
     kept: dict[int, tuple[int, list[Any], float | None, int]] = {}
     answers: dict[int, Any] = {}
     for place, (key, time, x, y) in enumerate(taken):
@@ -98,11 +98,11 @@ def test_answers_are_those_of_a_loop_whatever_is_killed_in_between(
     while start < len(records):
         part = records[start : start + cuts[turn % len(cuts)]]
         if turn % 6 == odd:
-            # After an aborted transaction the same records come again.
+            # An aborted transaction delivers the same records again.
             advance(kept, part, start)
             kept.roll_back()
         if turn % 5 == odd:
-            # After a replica died another one reads the changelog.
+            # When a replica has died, another one reads the changelog.
             kept = state(**options)
             for key, value in changelog.items():
                 kept.restore(*key, value)
@@ -139,7 +139,7 @@ def test_a_key_that_was_not_seen_for_long_is_forgotten_with_a_tombstone() -> Non
     kept = state(carry=[], length=2)
     kept.advance([0, 0], [b"old", b"new"], [0, 6 * DAY], rows((1, 0), (2, 0)))
     kept.commit()
-    # Its time is that of the records, so records read again after years do not become older.
+    # Age is measured by the times of records, so records that are read again after years do not become older.
     assert kept.expired(now_ms=1000 * DAY) == []
     kept.advance([0, 0, 1], [b"new", b"future", b"old"], [8 * DAY, 999 * DAY, 0], rows((3, 0), (4, 0), (5, 0)))
     kept.commit()

@@ -50,9 +50,10 @@ _KINDS = {(kind.api_version, kind.kind): kind for kind in kinds()}
 
 @dataclass
 class Fault:
-    """How often something goes wrong, from 0 to 1. ``refuse``: 409, 429 or 500 without effect; ``lose_before`` and
-    ``lose_after``: no answer, without and with effect; ``drop_watch``, ``forget_history`` (410); ``lag_seconds``: how
-    old the news are that watches tell at most.
+    """How often something goes wrong, from 0 to 1.
+
+    ``refuse``: 409, 429 or 500 without effect; ``lose_before`` and ``lose_after``: no answer, without and with effect;
+    ``drop_watch``, ``forget_history`` (410); ``lag_seconds``: the greatest delay of news from watches.
     """
 
     refuse: float = 0.0
@@ -72,7 +73,7 @@ class _Change:
 
 
 def _merged(document: Any, patch: Any) -> Any:
-    """RFC 7386. Nothing that is given is changed, so holders of an object keep its old state."""
+    """Merge a patch (RFC 7386). The arguments are not changed, so holders of an object keep its old state."""
     if not isinstance(patch, Mapping):
         return patch
     merged = dict(document) if isinstance(document, Mapping) else {}
@@ -85,10 +86,10 @@ def _merged(document: Any, patch: Any) -> Any:
 
 
 class FaultyCluster:
-    """See ClusterApi, and below for what tests make happen. ``now`` is the time of the cluster and of who uses it.
+    """The cluster behind ClusterApi, with methods for tests to make things happen.
 
-    Pods end at most ``grace_seconds`` after they were asked to; a lost node's pods are given up after
-    ``eviction_seconds``.
+    ``now`` is the time of the cluster and of its users. Pods end at most ``grace_seconds`` after a request to end; the
+    pods of a lost node are given up after ``eviction_seconds``.
     """
 
     def __init__(
@@ -108,10 +109,10 @@ class FaultyCluster:
         self._uids: set[str] = set()
         self._history: dict[ObjectKind, list[_Change]] = {kind: [] for kind in kinds()}
         self._compacted = dict.fromkeys(kinds(), 0)
-        # What a container of a pod has written, by run: when and what.
+        # The time and text of everything that a pod's container has written, by run.
         self._written: dict[tuple[str, int], list[tuple[float, str]]] = {}
         self._endings: dict[str, tuple[int, str]] = {}
-        # When the worker of a pod that was asked to end will have done so.
+        # The time at which the worker of a pod that was asked to end will have ended.
         self._leaves_at: dict[str, float] = {}
 
     # --- the seam --------------------------------------------------------------------------------------------------
@@ -213,16 +214,16 @@ class FaultyCluster:
                 yield f"{_moment(at, fraction=True)} {text}\n".encode()
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Close nothing, because nothing is held."""
 
     # --- what tests make happen ------------------------------------------------------------------------------------
 
     def clock(self) -> float:
-        """The cluster's time, for sharing."""
+        """Return the cluster's time, for sharing."""
         return self.now
 
     def step(self, seconds: float = 1.0) -> None:
-        """Let time pass, and everything that works on its own take its next step."""
+        """Let time pass, and let each controller take its next step."""
         self.now += seconds
         self._collect_garbage()
         for job in list(self._objects[JOB].values()):
@@ -235,11 +236,11 @@ class FaultyCluster:
                 self._run_pod(pod)
 
     def all(self, kind: ObjectKind) -> dict[str, Manifest]:
-        """Return what there is, by name."""
+        """Return all objects of a kind by name."""
         return dict(self._objects[kind])
 
     def pods_of(self, work: str) -> Sequence[Manifest]:
-        """Return the pods of a run, by name."""
+        """Return the pods of a run by name."""
         pods = self._objects[POD]
         return [pods[name] for name in sorted(pods) if pods[name]["metadata"]["labels"].get(WORK_LABEL) == work]
 
@@ -248,22 +249,22 @@ class FaultyCluster:
         return pod["spec"].get("nodeName") not in self.lost_nodes and "running" in (_worker(pod).get("state") or {})
 
     def write(self, pod: Mapping[str, Any], text: str) -> None:
-        """The pod's container writes a line."""
+        """Write a line in the pod's container."""
         runs = self._written.setdefault((uid_of(pod), int(_worker(pod).get("restartCount") or 0)), [])
         runs.append((self.now + len(runs) * 1e-6, text))
 
     def end(self, pod: Mapping[str, Any], exit_code: int, reason: str = "") -> None:
-        """The container ends at the next step, if it runs then; ``reason`` is the runtime's, such as OOMKilled."""
+        """End the container at the next step, if it runs then; ``reason`` is the runtime's, such as OOMKilled."""
         self._endings[uid_of(pod)] = (exit_code, reason or ("Completed" if exit_code == 0 else "Error"))
 
     def evict(self, pod: Mapping[str, Any]) -> None:
-        """The pod is asked to leave its node, as a drain does."""
+        """Ask the pod to leave its node, as a drain does."""
         self._disrupt(pod, "EvictionByEvictionAPI", "Eviction API: evicting")
         if (known := self._objects[POD].get(pod["metadata"]["name"])) is not None:
             self._delete(POD, known, propagation="Background", grace_seconds=None)
 
     def press(self, pod: Mapping[str, Any]) -> None:
-        """The node runs short and ends the pod, whose object stays."""
+        """End the pod because its node runs short; the object stays."""
         known = self._objects[POD].get(pod["metadata"]["name"])
         if known is None or is_over(known):
             return
@@ -273,16 +274,16 @@ class FaultyCluster:
         self._change(POD, known, {"status": {**status, **self._terminated(known, 137, "Error")}})
 
     def remove(self, kind: ObjectKind, name: str, *, propagation: str = "Background") -> None:
-        """Somebody deletes an object behind everyone's back; ``Orphan`` leaves its dependents."""
+        """Delete an object without anyone's knowledge; ``Orphan`` leaves its dependents."""
         if (known := self._objects[kind].get(name)) is not None:
             self._delete(kind, known, propagation=propagation, grace_seconds=None)
 
     def lose_node(self, name: str) -> None:
-        """A node falls silent, and what ran there is dead."""
+        """Silence a node; everything on it is dead."""
         self.lost_nodes.setdefault(name, self.now)
 
     def find_node(self, name: str) -> None:
-        """A node comes back, and its containers have ended."""
+        """Bring a node back, with all its containers ended."""
         if self.lost_nodes.pop(name, None) is None:
             return
         for pod in list(self._objects[POD].values()):
@@ -350,7 +351,7 @@ class FaultyCluster:
         return self._objects[kind].get(metadata["name"])
 
     def _waits(self, kind: ObjectKind, manifest: Mapping[str, Any]) -> bool:
-        """Whether a pod that is to go still waits for its kubelet."""
+        """Whether a pod that is being deleted still waits for its kubelet."""
         grace = manifest["metadata"].get("deletionGracePeriodSeconds")
         return kind == POD and bool(grace) and not is_over(manifest)
 
@@ -400,7 +401,7 @@ class FaultyCluster:
                     self._make_pod(job, f"{job['metadata']['name']}-{self._numbers:05d}", {}, finalizers=[_TRACKING])
                     self._change(JOB, job, {"status": {"active": 1, "startTime": _moment(self.now)}})
                 return
-            # A pod whose tracking was cut off by force counts as failed.
+            # A pod whose finalizer was removed by force counts as failed.
             ended = next((pod for pod in pods if is_over(pod)), None)
             if ended is None and pods:
                 return
@@ -520,7 +521,7 @@ class FaultyCluster:
         return {"containerStatuses": [{**known, "state": {"terminated": ended}}]}
 
     def _end_pod(self, pod: Manifest) -> None:
-        """The kubelet ends a pod that is being deleted, then removes it."""
+        """Let the kubelet end a pod that is being deleted, then remove it."""
         if "running" in (_worker(pod).get("state") or {}) and self.now < self._leaves_at[uid_of(pod)]:
             return
         ended = {"phase": "Failed", **self._terminated(pod, 143, "Error")}

@@ -1,4 +1,4 @@
-"""The gateway against a real HTTPS server that speaks as the cluster's API does."""
+"""The gateway to the cluster's API, against a real HTTPS server that speaks as that API does."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ class Request:
         self.body = json.loads(handler.rfile.read(length)) if length else None
 
 
-# (status, body, headers); a body that is an iterator is sent in chunks, as a watch is.
+# (status, body, headers); a body that is an iterator is sent in chunks, as in a watch.
 Answer = tuple[int, Any, dict[str, str]]
 
 
 class Server:
-    """Answers from ``answers``, in order; the last one stays."""
+    """Answers from ``answers`` in order; the last one repeats."""
 
     def __init__(self, certificate: Certificate) -> None:
         self.answers: list[Answer | Callable[[], Answer]] = []
@@ -82,11 +82,11 @@ class Server:
             do_GET = do_POST = do_PATCH = do_DELETE = answer
 
             def log_message(self, *_: object) -> None:
-                """Not to the test's output."""
+                """Log nothing to the test's output."""
 
         class Quiet(ThreadingHTTPServer):
             def handle_error(self, *_: object) -> None:
-                """Clients that go and answers that break off are the tests' own."""
+                """Ignore clients that leave and answers that break off, because the tests cause them."""
 
         self._server = Quiet(("127.0.0.1", 0), Handler)
         self._server.socket = certificate.server_context().wrap_socket(self._server.socket, server_side=True)
@@ -241,7 +241,7 @@ def test_an_answer_that_does_not_come_in_time_is_unknown(
             api.create(JOB, job("a"))
     finally:
         over.set()
-    # Not asked again; the server may read the request later than its client gives it up.
+    # The request is not repeated. The server may read it only after its client has given up.
     eventually(lambda: server.requests)
     assert len(server.requests) == 1
 

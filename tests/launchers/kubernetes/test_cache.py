@@ -1,4 +1,4 @@
-"""What the cache believes: the newest that it received, whatever comes late, twice or not at all."""
+"""The cache holds the newest state that it received, whatever comes late, twice or never."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def job(name: str, version: int, *, uid: str = "", **status: object) -> Manifest
 
 
 class Script:
-    """A cluster with scripted answers: lists in order, and per watch the events or the error at its end."""
+    """A cluster with scripted answers: lists in order, and for each watch the events or the error at its end."""
 
     def __init__(self) -> None:
         self.lists: list[tuple[list[Manifest], str] | Exception] = []
@@ -98,7 +98,7 @@ def test_a_broken_watch_is_mended_by_a_list_after_a_pause(world: World) -> None:
 def test_pauses_grow_and_the_server_s_own_is_kept(world: World) -> None:
     world.follow(TooMany("slow down", retry_after_seconds=7.0))
     world.now += 6.9
-    # A list now would find the script empty.
+    # The script has no list left, so a list now would fail.
     world.cache.step()
     world.now += 0.2
     world.script.lists += [Unreachable("1"), Unreachable("2"), ([], "50")]
@@ -115,7 +115,7 @@ def test_what_we_wrote_is_seen_at_once_and_older_news_do_not_undo_it(world: Worl
     world.cache.put(job("new", 21))
     world.follow(("MODIFIED", job("a", 15)))
     assert world.cache.get("a") == job("a", 20, active=1)
-    # A list that was already being answered when we wrote.
+    # This list was already being answered at the time of our write.
     world.script.lists.append(([job("a", 15), job("b", 7)], "18"))
     world.cache.refresh()
     assert world.names() == ["a", "b", "new"]
@@ -128,7 +128,7 @@ def test_what_is_deleted_never_comes_back(world: World) -> None:
     world.script.lists.append(([job("a", 12), job("b", 7)], "14"))
     world.cache.refresh()
     assert world.names() == ["b"]
-    # Another one of its name is another one.
+    # An object of the same name with another uid is another object.
     world.follow(("ADDED", job("a", 30, uid="another")))
     assert world.names() == ["a", "b"]
     world.follow(("DELETED", job("a", 31)))

@@ -1,8 +1,8 @@
-"""Random histories of people, workers, a faulty cluster and a controller that is killed: the database comes to equal
-the cluster, with no orphan, no twin and no end without its true reason.
+"""Random histories of users, workers, a faulty cluster and a controller that is killed end in agreement.
 
-The decisions, the executor and the launcher are the real ones. Each history is drawn from its seed alone; one that
-fails prints it, and ``KML_TEST_HISTORY_SEED=<seed>`` plays that one only.
+The database comes to equal the cluster, with no orphan, no twin and no end without its true reason. The decisions, the
+executor and the launcher are the real ones. Each history is drawn from its seed alone; one that fails prints it, and
+``KML_TEST_HISTORY_SEED=<seed>`` plays only that one.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ SETTLING_SECONDS = 30
 SETTINGS = KubernetesSettings(node_lost_seconds=3)
 OBJECTS = (JOB, STATEFUL_SET, SECRET, DISRUPTION_BUDGET, POD)
 
-# How a worker ends on its own, and what must be found out about it.
+# How a worker ends on its own, and the failure category that must be found.
 ENDINGS = {
     (1, "Error"): FailureCategory.INTERNAL,
     (137, "OOMKilled"): FailureCategory.OUT_OF_MEMORY,
@@ -47,7 +47,7 @@ ENDINGS = {
 
 
 class Killed(BaseException):
-    """The controller's process is gone, in the middle of what it did; nothing in it may catch that."""
+    """The controller's process dies in the middle of its work; nothing in it may catch that."""
 
 
 def spec_of(row: Row, attempt: int, token: str) -> WorkSpec:
@@ -98,7 +98,7 @@ class History:
         self.store = MemoryStore()
         self.store.now = self.cluster.now
         self.numbers = iter(range(1, 1000))
-        # What truly happened to an attempt of a training, as its pod would say.
+        # The true end of each attempt at a training, as its pod would report it.
         self.truth: dict[str, FailureCategory] = {}
         self.removed: set[str] = set()
         self.launchers: list[KubernetesLauncher] = []
@@ -120,7 +120,7 @@ class History:
         self.looks: dict[str, int] = {}
 
     def close(self) -> None:
-        """Release what all controllers held, because killed ones could not and this process goes on."""
+        """Release all that controllers held: killed ones could not, and this process continues."""
         for launcher in self.launchers:
             launcher.close()
 
@@ -172,7 +172,7 @@ class History:
         if (pod := self.some_pod()) is None:
             return
         work = work_of(pod)
-        # A worker that is about to end on its own is left to do so: which of the two came first, nobody could tell.
+        # A worker that is about to end on its own is not killed, because nobody could tell which came first.
         if work not in self.truth:
             self.truth[work] = FailureCategory.LOST
             self.random.choice((self.cluster.evict, self.cluster.press))(pod)
@@ -257,7 +257,7 @@ class History:
         self.executor.execute(decision.actions, {row.subject: row for row in rows})
 
     def serve(self, observed: object) -> None:
-        """Replicas that run tell the backend that they serve."""
+        """Let running replicas report that they serve."""
         for row in self.store.table.values():
             if row.subject.kind is RunKind.INFERENCE and row.work:
                 alive = sum(self.cluster.is_alive(pod) for pod in self.cluster.pods_of(row.work))
@@ -288,7 +288,7 @@ class History:
         self.check_reasons()
 
     def difference(self) -> str:
-        """Say how the cluster differs from the rows; empty when it does not."""
+        """Describe how the cluster differs from the rows; empty when it does not."""
         wanted = {}
         for row in self.store.table.values():
             if not row.wanted and not row.state.ended:
@@ -350,7 +350,7 @@ def has_ended(job: dict) -> bool:
 
 @pytest.fixture(autouse=True)
 def quiet() -> Iterator[None]:
-    """What goes wrong here goes wrong on purpose, thousands of times."""
+    """Silence the logs, because things go wrong here on purpose, thousands of times."""
     with structlog.testing.capture_logs(processors=[drop]):
         yield
 
