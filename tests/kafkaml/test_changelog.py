@@ -28,7 +28,7 @@ def topic(broker: TestBroker) -> str:
 
 @pytest.fixture
 def producer(settings: KafkaSettings, topic: str) -> Producer:
-    """A changelog with a committed key in each partition, among them the empty one, and a tombstone."""
+    """A producer that has committed keys of each partition, the empty key among them, and a tombstone."""
     made = Producer(
         {
             "bootstrap.servers": settings.bootstrap_servers,

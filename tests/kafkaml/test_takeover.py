@@ -101,7 +101,7 @@ def topic(broker: Any, settings: KafkaSettings) -> str:
 
 @pytest.fixture
 def dead(settings: KafkaSettings, group: str, topic: str) -> Iterator[DeadReplica]:
-    """A group that has committed half of every partition, while a transaction holds more of it."""
+    """A replica that has committed half of each partition. Tests let it die while it holds more."""
     replica = DeadReplica(settings, group)
     replica.hold(topic, range(_PARTITIONS), _COMMITTED)
     replica.commit()

@@ -1,1 +1,1 @@
-"""What the warm server of the tests imports."""
+"""The modules that the warm server of the tests imports."""

@@ -1,4 +1,4 @@
-"""What every launcher does, the fake one too: the expectations that the controller is built on."""
+"""The contract of every launcher, on which the controller is built. The fake one has to meet it too."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NAME = "kml-train-1-a1"
 
 
 class Case:
-    """A launcher, and how its work is made to end with an exit code."""
+    """A launcher, and a way to end its runs with an exit code."""
 
     def __init__(self, launcher: Launcher, end: Callable[[int], object], settle: Callable[[], object]) -> None:
         self.launcher = launcher
@@ -96,7 +96,7 @@ def test_a_run_starts_runs_and_succeeds(case: Case, world: World, tmp_path: Path
 def test_a_run_that_fails_says_why_and_is_kept_until_forgotten(case: Case, world: World, tmp_path: Path) -> None:
     launch(case, world, tmp_path)
     case.reaches(Phase.RUNNING)
-    # Only for a real process, which must have begun before it can leave a log.
+    # A real process must have begun before it can leave a log.
     eventually(lambda: case.launcher.logs(NAME)[0])
     case.end(4)
     found = case.reaches(Phase.FAILED)

@@ -1,4 +1,4 @@
-"""How a worker ended, in words."""
+"""The end of a worker in words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the settings choose: a launcher for the controller, the logs on the disk for the API."""
+"""The settings choose a launcher for the controller, and the logs on the disk for the API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names: one per attempt, DNS labels, and back."""
+"""Names of attempts: one each, valid DNS labels, and parsed back."""
 
 from __future__ import annotations
 

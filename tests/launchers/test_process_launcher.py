@@ -150,7 +150,7 @@ def test_a_worker_that_ignores_sigterm_is_killed_after_the_grace(world: World, m
     eventually(lambda: "ignoring" in log_of(launcher))
     state = JobFolder(world.jobs / NAME).state(0)
     assert state is not None
-    # Who kills when the grace is over is held, so that there is a time before in which to look.
+    # The keeper, which kills after the grace period, is halted, so that the time before can be observed.
     os.kill(state.keeper.pid, signal.SIGSTOP)
     launcher.stop(NAME)
     assert phase(launcher) is Phase.STOPPING
@@ -198,7 +198,7 @@ def test_services_are_scaled_up_and_down(world: World, make_launcher: MakeLaunch
         eventually(lambda: launcher.observe()[NAME].ready_replicas == number)
 
     ready(3, 3)
-    # Only then each of them has said that it started.
+    # Replicas are awaited first, because each reports its start only then.
     eventually(lambda: len(world.starts()) == 3)
     ready(1, 1)
     assert (world.jobs / NAME / "lock-0").exists()

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.faults
 def drive(
     world: World, mode: str, *verbs: str, fail: str = "", do: str = "sleep"
 ) -> tuple[subprocess.Popen[bytes], Path]:
-    """Start a driver, with a fail-point; return it and the file where fail-points say that they acted."""
+    """Start a driver with a fail-point; returns it, and the file in which fail-points record that they acted."""
     fired = world.path / "fired"
     env = {
         "PATH": os.environ["PATH"],
@@ -54,7 +54,7 @@ def test_a_launcher_killed_while_it_launches(world: World, point: str, verb: str
     driver.communicate()
 
     launcher = world.launcher()
-    # Level-triggered, so the controller asks again, because the row still says so.
+    # The controller asks again as long as the row says so, so the test does too.
     launcher.launch(spec_of(verb))
     name, replicas = (RUN, 1) if verb == "launch" else (SERVICE, 2)
     eventually(lambda: launcher.observe()[name].ready_replicas == replicas)
@@ -112,7 +112,7 @@ def test_a_stop_is_carried_through_although_its_launcher_died(world: World) -> N
     assert driver.wait(60) == -signal.SIGKILL
     driver.communicate()
     assert fired.exists()
-    # No signal was sent; the keeper finds the file.
+    # No signal was sent, but the keeper finds the file.
     eventually(lambda: not JobFolder(world.jobs / RUN).is_locked(0))
     assert world.launcher().observe()[RUN].phase is Phase.SUCCEEDED
 
@@ -125,7 +125,7 @@ def test_a_half_done_forget_is_not_a_job_any_more(world: World) -> None:
     assert launcher.observe() == {}
     assert launcher.logs(RUN)[0] == b"started replica 0\n"
     launcher.forget(RUN)
-    # The name may be used again and starts afresh.
+    # The name may be used again for a fresh run.
     launcher.launch(spec_of("launch"))
     eventually(lambda: len(world.starts()) == 2)
 

@@ -1,4 +1,4 @@
-"""A replica's log: bounded, and read by offsets that never lie."""
+"""A replica's log is bounded, and reading by offset is always exact."""
 
 from __future__ import annotations
 

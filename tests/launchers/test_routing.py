@@ -1,4 +1,4 @@
-"""Work in other clusters: it goes where it belongs, and an unreachable cluster changes nothing and holds nothing up."""
+"""Runs in other clusters go where they belong. An unreachable cluster changes nothing and holds nothing up."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NEVER_SECONDS = 60.0
 
 
 class Silent(FakeLauncher):
-    """Takes calls and answers none, until it is let go."""
+    """Takes calls and answers none until it is released."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class Silent(FakeLauncher):
 
 
 class World:
-    """What the rows say, and the clusters that there are: a launcher each, or the error of reaching it."""
+    """The rows and the clusters: a launcher for each, or the error of reaching it."""
 
     def __init__(self) -> None:
         self.own = FakeLauncher()
@@ -212,14 +212,14 @@ def test_a_cluster_that_never_answers_holds_nothing_up(world: World) -> None:
     for _ in range(100):
         assert launcher.observe()[THERE].phase is Phase.UNKNOWN
         launcher.launch(spec(HERE))
-    # Much less than one of them would take that waited for an answer.
+    # The bound is far below the time of one launcher that waited for an answer.
     assert time.monotonic() - began < NEVER_SECONDS / 2
 
 
 def test_only_the_first_action_waits_for_a_cluster_that_does_not_answer(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # It is left alone for longer than this test is held up.
+    # The rests are longer than any delay of this test.
     monkeypatch.setattr(routing, "_FIRST_REST_SECONDS", NEVER_SECONDS)
     monkeypatch.setattr(routing, "_MAX_REST_SECONDS", NEVER_SECONDS)
     silent = Silent()
@@ -314,5 +314,5 @@ def test_nothing_is_decided_about_work_in_a_cluster_that_cannot_be_reached(
     ] * len(shown)
     world.clusters["edge"], world.versions["edge"] = FakeLauncher(), "2"
     if there.wanted and not there.state.ended:
-        # The cluster answers, and has nothing: now it is known to have vanished, and is started again.
+        # The cluster answers that it has nothing, so the run is known to have vanished and is started again.
         assert eventually(lambda: decisions(launcher, [there]))

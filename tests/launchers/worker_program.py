@@ -1,4 +1,4 @@
-"""A tiny real worker, run as ``python -m tests.launchers.worker_program``; what it does is in ``PROGRAM_DO``.
+"""A tiny real worker, run as ``python -m tests.launchers.worker_program``; ``PROGRAM_DO`` says what it does.
 
 Every start appends a line to ``PROGRAM_STARTS``: time, process id, replica, and ``twin`` when another process of the
 same replica was alive.
@@ -47,7 +47,7 @@ def _do(action: str) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         print("ignoring", flush=True)
     elif what == "child":
-        # Leaves the process group and the session, as a program that wants to survive would.
+        # The child leaves the process group and the session, as a program that wants to survive would.
         child = subprocess.Popen(["sleep", "600"], start_new_session=True)
         print(f"child {child.pid}", flush=True)
     elif what == "flood":

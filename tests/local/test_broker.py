@@ -104,7 +104,7 @@ def test_it_listens_on_the_loopback_address_only(broker: TestBroker) -> None:
 def test_a_paused_broker_answers_again_after_resuming_and_leaves_nothing_when_stopped(own_broker: TestBroker) -> None:
     own_broker.start()
     own_broker.pause()
-    # A stopped process ends what its threads are at first.
+    # A halted process still answers briefly, until its threads have stopped.
     eventually(lambda: not broker_answers(own_broker.bootstrap_servers, timeout_seconds=0.3))
     own_broker.resume()
     eventually(lambda: broker_answers(own_broker.bootstrap_servers))

@@ -117,7 +117,7 @@ time.sleep(600)
 
 @pytest.fixture
 def supervise(tmp_path: Path) -> Iterator[Callable[[str], subprocess.Popen[str]]]:
-    """Starts a process that holds the platform's lock, has no pid file, and names a process in its status."""
+    """Starts a process that holds the platform's lock without a pid file, and whose status names a process."""
     started = []
 
     def start(named: str) -> subprocess.Popen[str]:

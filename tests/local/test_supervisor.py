@@ -1,4 +1,4 @@
-"""The supervisor's promises, held to with small programs instead of the platform's own."""
+"""The supervisor's promises, tested with small programs instead of the platform's own."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FOREVER = "import signal\nprint('running', flush=True)\nsignal.pause()"
 
 
 class RunningPlatform:
-    """Runs a supervisor here in the main thread until a status is seen, and keeps every status."""
+    """Runs a supervisor in the main thread until a status is seen, and keeps every status."""
 
     def __init__(self, tmp_path: Path) -> None:
         self.state = StateDir(tmp_path / "state")
@@ -46,7 +46,7 @@ class RunningPlatform:
         *,
         stop_order: Sequence[Sequence[str]] | None = None,
     ) -> PlatformStatus:
-        """Run until a status satisfies ``until``, stop then, and return the last status."""
+        """Run until a status satisfies ``until``, then stop; returns the last status."""
 
         def on_change(status: PlatformStatus) -> None:
             self.history.append(status)
@@ -67,7 +67,7 @@ class RunningPlatform:
         return asyncio.run(bounded())
 
     def order_of(self, state: ComponentState) -> list[str]:
-        """Names in the order in which they first came to ``state``."""
+        """Return names in the order in which they first reached ``state``."""
         names: list[str] = []
         for status in self.history:
             names += [

@@ -1,4 +1,4 @@
-"""User code that the tests run: the tutorial's models as people paste them, and small ones for the digits data."""
+"""User code for the tests: the tutorial's models as users paste them, and small ones for the digits data."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _TUTORIAL = Path(__file__).resolve().parents[2] / "examples" / "MNIST_RAW_format
 
 
 def tutorial_code(name: str) -> str:
-    """Return a model of the tutorial, as people paste it."""
+    """Return a model of the tutorial, as users paste it."""
     return (_TUTORIAL / f"model_{name}.py").read_text(encoding="utf-8")
 
 
@@ -95,7 +95,7 @@ model = keras.Sequential([keras.Input(shape=(8, 8)), keras.layers.Flatten(), ker
 model.compile(optimizer="adam", loss=my_loss)
 """
 
-# The chain in PyTorch, each sub-model ending in another kind of scores: raw ones, a softmax, its logarithm.
+# The chain in PyTorch. Its sub-models end in different kinds of scores: raw ones, a softmax, its logarithm.
 PYTORCH_EDGE = """class Edge(nn.Module):
     def __init__(self):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Batches of training and evaluation: none of one sample, unless there is only one."""
+"""Batches of training and evaluation never have one sample, unless there is only one."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_one_sample_alone_joins_the_batch_before(count: int, size: int, lengths:
 
 
 def lengths_of_passes(count: int, size: int, *, most: int, passes: int, **options: object) -> list[list[int]]:
-    """Sizes of the batches of each pass, taken in chunks of at most ``most`` batches; checks what they hold."""
+    """Check the batches of each pass, in chunks of at most ``most`` batches; returns their sizes."""
     features = np.arange(count, dtype=np.float32)
     found = []
     with BatchStream(features, features, batch_size=size, **options) as stream:  # type: ignore[arg-type]
@@ -53,7 +53,7 @@ def lengths_of_passes(count: int, size: int, *, most: int, passes: int, **option
 @pytest.mark.parametrize("shuffle", [True, False, "batch"])
 @pytest.mark.parametrize("most", [1, 2, 100])
 def test_a_pass_has_no_batch_of_one(shuffle: bool | str, most: int) -> None:
-    # 17 batches: more than the first chunk's eight, so that a border of chunks is next to the last sample.
+    # 17 batches are more than the eight of the first chunk, so that a border of chunks is next to the last sample.
     for count in (16 * 4 + 1, 8 * 4 + 1, 9 * 4 + 1, 5):
         for lengths in lengths_of_passes(count, 4, most=most, passes=3, shuffle=shuffle):
             assert sum(lengths) == count

@@ -1,4 +1,4 @@
-"""The best epoch by its rule alone; that it is the rule of Keras, ``test_keras`` says."""
+"""The best epoch by its rule alone; ``test_keras`` checks that it is Keras' rule."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def after(values: list[float], *, name: str = "loss", **arguments: Any) -> BestE
         ([3, 2, 1], {}, 3, 0),
         ([3, 1, 2, 1], {}, 2, 2),
         ([1, 2, 1.5], {"mode": "max"}, 2, 1),
-        # The patience restarts with each better epoch, and what is better by too little is not.
+        # The patience restarts with each better epoch. An improvement that is too small does not count.
         ([3, 3.1, 2, 2.1, 2.2, 1], {"early_stopping": 2}, 3, 2),
         ([3, 2.95, 2.9, 2.8], {"min_delta": 0.1}, 4, 0),
         ([3, 2.95, 2.92], {"min_delta": 0.1}, 1, 2),
-        # What is not a number is never the best, and is waited out.
+        # A value that is not a number is never the best, and costs patience.
         ([NAN, 5, NAN, NAN], {"early_stopping": 2}, 2, 2),
         ([NAN, NAN], {"early_stopping": 2}, 0, 2),
         ([math.inf, 4.0, -math.inf], {}, 3, 0),
@@ -57,7 +57,7 @@ def test_by_default_the_loss_of_validation_decides_and_epochs_without_it_do_not_
         best.epoch_done(terms, epoch=epoch, training={"loss": 9 - epoch}, validation=validation, validates=True)
     assert (best.epoch, best.monitor, best.value, best.stopped) == (2, "val_loss", 2.0, True)
     unlike = BestEpoch()
-    # A loss that only training can compute.
+    # The loss is computable only in training.
     unlike.epoch_done(terms, epoch=1, training={"loss": 1.0}, validation={"accuracy": 0.5}, validates=True)
     assert (unlike.epoch, unlike.monitor) == (1, "loss")
 

@@ -1,4 +1,4 @@
-"""A chain of sub-models in one model process: what the deployment says of its training has effect."""
+"""A chain of sub-models in one model process: the deployment's training settings have effect."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def changes(start_model: StartProcess, framework: Framework, **options: Any) -> 
 def test_the_learning_rate_sets_the_optimiser_and_weights_scale_the_losses(
     start_model: StartProcess, framework: Framework
 ) -> None:
-    # What draws random numbers in the upper sub-model draws the same in each run, so its gradients are the same.
+    # Random draws in the upper sub-model are the same in each run, so its gradients are the same.
     once = changes(start_model, framework)
     faster = changes(start_model, framework, learning_rate=0.3)
     heavier = changes(start_model, framework, weights=(2, 1))
@@ -125,7 +125,7 @@ def test_a_chain_goes_on_from_a_state_to_the_last_bit(
     start_model: StartProcess, framework: Framework, tmp_path: Path
 ) -> None:
     def fit(model: Model, pause_seconds: float | None = None) -> dict[str, Any]:
-        # The loss falls, so the first epoch has the greatest: the best, and the two after it do not improve.
+        # The loss falls, so by mode "max" the first epoch is the best, and the two after it do not improve.
         terms = {"epochs": 9, "monitor": "low_loss", "mode": "max", "early_stopping": 2}
         arguments = {"batch_size": 16, "arguments": terms, "pause_seconds": pause_seconds}
         return model.call("fit", arguments, train_features=FEATURES, train_labels=LABELS)
@@ -167,7 +167,7 @@ def test_all_names_that_are_offered_can_be_trained_with(start_model: StartProces
         metrics = of_classes if sparse else [metric for metric in names.metrics if metric not in of_classes]
         model.call("build", params(framework, optimizer=optimizer, loss=loss, metrics=metrics))
         if framework is Framework.TENSORFLOW and index:
-            # Keras has looked them up; it takes seconds to compile a step.
+            # Keras has resolved the names. A step is skipped, because it takes seconds to compile.
             continue
         answer = model.call(
             "partial_fit",

@@ -1,4 +1,4 @@
-"""What every framework promises, on the real model process: one suite for all of them."""
+"""The contract of every framework, in one suite on the real model process."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def test_training_learns_and_reports_every_epoch(framework: Suite, start_model: 
 
 
 def test_it_stops_early_and_keeps_the_best_epoch(framework: Suite, start_model: StartProcess, digits: Any) -> None:
-    # Training learns the few samples by heart: on the others it comes to its best before the last epoch.
+    # The few training samples are learnt by heart, so the best epoch on the others is before the last one.
     few = digits[0][:1500].copy(), digits[1]
     few[0][60:1200] = few[0][:60].repeat(19, axis=0)
     few = few[0], np.concatenate([few[1][:60], few[1][:60].repeat(19), few[1][1200:]])
@@ -211,7 +211,7 @@ def test_passes_go_on_where_the_one_before_stopped(framework: Suite, start_model
             )
             assert set(answer["metrics"]) == {"loss", framework.accuracy}
         assert not model.events
-    # To the last bit: without the optimiser's state the weights would differ after the first part.
+    # Weights are equal to the last bit. Without the optimiser's state they would differ after the first part.
     name = framework.artifact
     assert weights_in(saved(whole)[name], name) == weights_in(saved(parts)[name], name)
     metrics = parts.call("evaluate", {"batch_size": 32}, features=digits[0][1280:], labels=digits[1][1280:])["metrics"]
@@ -240,7 +240,7 @@ def test_regression_trains_whatever_the_types(
         train_labels=labels,
     )
     metrics = model.call("evaluate", {"batch_size": 16}, features=features, labels=labels)["metrics"]
-    # Broadcasting (n,) against (n, 1) would never get below the labels' own deviation.
+    # Broadcasting (n,) against (n, 1) would never get below the deviation of the labels.
     assert metrics["mae"] < 0.5
 
 

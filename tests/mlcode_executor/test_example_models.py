@@ -1,4 +1,4 @@
-"""The models of all examples, in both frameworks, are accepted by the real executors as they would be pasted."""
+"""The real executors accept the models of all examples, in both frameworks, as they would be pasted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.mlcode_executor.conftest import StartProcess
 
 _EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 _FILES = sorted(_EXAMPLES.glob("*/model_*.py"))
-# The tutorial's, word for word: from_logits with a softmax, and a softmax before a loss that has its own.
+# The tutorial's models have warnings: from_logits with a softmax, and a softmax before a loss that has its own.
 _WARNED = {"MNIST_RAW_format/model_tensorflow.py", "MNIST_RAW_format/model_pytorch.py"}
 
 
@@ -29,7 +29,7 @@ def test_each_example_has_its_models_in_both_frameworks() -> None:
 @pytest.mark.parametrize("path", _FILES, ids=_name)
 def test_a_model_is_accepted(path: Path, start_model: StartProcess) -> None:
     runtime = Framework.TENSORFLOW if path.stem.endswith("tensorflow") else Framework.PYTORCH
-    # As wide as in a quick run: the same code, and seconds less.
+    # Models are as narrow as in a quick run, which saves seconds for the same code.
     code = path.read_text(encoding="utf-8").replace("WIDTH = 16", "WIDTH = 2")
     distributed = len(path.stem.split("_")) == 3
     report = start_model(runtime).call("check", {"code": code, "imports": "", "distributed": distributed})

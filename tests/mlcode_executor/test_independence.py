@@ -1,4 +1,4 @@
-"""Answers that depend on other records in the batch are found; ordinary models are left in peace."""
+"""Predictions that depend on other records in the batch are found; ordinary models get no warning."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def torch_code(init: str, forward: str) -> str:
 def warnings_after_training(
     start_model: StartProcess, runtime: Runtime, code: str, shape: tuple[int, ...]
 ) -> tuple[list[str], list[str]]:
-    """What the check says (of PyTorch alone), and what is said once two epochs were trained."""
+    """Return the warnings of the check (only PyTorch has one), and those after two epochs of training."""
     model = start_model(runtime)
     features = RANDOM.normal(size=(97, *shape)).astype(np.float32)
     labels = RANDOM.integers(0, 3, 97)
@@ -157,7 +157,7 @@ def test_a_keras_model_that_mixes_records_is_warned_of(
             (5, 8),
         ),
         (
-            # The default order of axes, and the code turns them itself.
+            # The LSTM has the default order of axes, and the code swaps them itself.
             "self.lstm = nn.LSTM(3, 8)\nself.head = nn.Linear(8, 3)",
             "return self.head(self.lstm(x.transpose(0, 1))[0][-1])",
             (10, 3),

@@ -108,7 +108,7 @@ def test_old_idioms_get_a_hint(model: Model, code: str, hint: str) -> None:
             ["loss", "acc", "mae", "top_k_categorical_accuracy"],
         ),
         ('[keras.metrics.SparseCategoricalAccuracy(name="right")]', ["loss", "right"]),
-        # One number for each class, each with a name of its own.
+        # F1Score gives one number per class, each with a name of its own.
         ('["acc", keras.metrics.F1Score()]', []),
     ],
 )
@@ -261,12 +261,12 @@ json.dump([answers, *([*inspect.signature(method).parameters] for method in meth
 def test_the_loop_computes_what_keras_fit_computes_by_its_arguments() -> None:
     import json
 
-    # In a process of its own: TensorFlow in the tests' process would be in the way of everything that forks.
+    # TensorFlow runs in a process of its own, because in the tests' process it would disturb everything that forks.
     output = subprocess.run(
         [sys.executable, "-c", _SAME_AS_KERAS], capture_output=True, text=True, timeout=400, check=True
     ).stdout
     answers, fit, early_stopping, evaluate = json.loads(output)
-    # drop_last is the loop's own, which Keras leaves to the source of the batches; early_stopping names a callback.
+    # drop_last belongs to our loop, while Keras leaves it to the source of batches; early_stopping names a callback.
     accepted = set(TENSORFLOW.arguments[Purpose.FIT].accepted)
     assert accepted <= {*fit, *early_stopping, "drop_last", "early_stopping"}
     assert set(TENSORFLOW.arguments[Purpose.EVALUATION].accepted) <= set(evaluate)
@@ -278,5 +278,5 @@ def test_the_loop_computes_what_keras_fit_computes_by_its_arguments() -> None:
     best, best_of_keras, learning_rate, epochs = answers[-1][-1]
     assert 1 <= best == best_of_keras == epochs - 3
     assert epochs < 30
-    # Seven batches an epoch, and 0.9 of it after each ten.
+    # An epoch has seven batches, and the rate is multiplied by 0.9 every ten batches.
     assert learning_rate == {"learning_rate": pytest.approx(0.01 * 0.9 ** (7 * epochs / 10))}

@@ -1,4 +1,4 @@
-"""Trained Keras models are served and downloaded whatever they are made of: their code makes them again."""
+"""Trained Keras models are served and downloaded whatever they contain, because their code rebuilds them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.mlcode_executor.conftest import Model, StartProcess
 from tests.mlcode_executor.test_contract import loaded, predictions, saved
 
 COMPILE = "model.compile(optimizer='adam', loss='sparse_categorical_crossentropy', metrics=['accuracy'])\n"
-# What Keras cannot load, save, or make weights of before data come; an unseeded constant on top.
+# Models that Keras cannot load or save, or that have no weights before data come; and an unseeded constant.
 AWKWARD = (
     """
 scale = np.random.default_rng().normal(size=6).astype("float32")
@@ -47,7 +47,7 @@ model = Net()
     + COMPILE
 )
 PLAIN = "model = keras.Sequential([keras.Input(shape=6), keras.layers.Dense(3, activation='softmax')])\n" + COMPILE
-# Another model each time that it runs.
+# Code that makes another model each time it runs.
 UNREPEATABLE = (
     "import os\nfactor = 1 + os.urandom(1)[0]\n"
     "model = keras.Sequential([keras.Input((6,)), keras.layers.Rescaling(factor), keras.layers.Dense(3)])\n" + COMPILE

@@ -1,4 +1,4 @@
-"""Keras models of several outputs, and metrics of several values: by name and in the model's own order."""
+"""Keras models with several outputs, and metrics with several values: by name and in the model's own order."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kafkaml.errors import ArgumentsError, DecodeError, UserCodeError
 from kafkaml.wire.framework import Framework
 from tests.mlcode_executor.conftest import Model, StartProcess
 
-# "zeta" is declared before "alpha": alphabetical order would mix them up.
+# "zeta" is declared before "alpha", so alphabetical order would mix them up.
 TWO_TASKS = """
 inputs = keras.Input((4,))
 zeta = keras.layers.Dense(3, activation="softmax", name="zeta")(inputs)
@@ -57,7 +57,7 @@ def build(model: Model, code: str, outputs: str = "", loss: str = "", metrics: s
 
 
 def two_tasks() -> tuple[Any, Any]:
-    """Features (n, 4) and labels (n, 2): a class that three features decide, and a number far from it."""
+    """Features (n, 4) and labels (n, 2): a class that three features decide, and an independent number."""
     features = np.random.default_rng(0).normal(size=(400, 4)).astype(np.float32)
     return features, np.stack([features[:, :3].argmax(axis=1), features[:, 3] * 3 + 40], axis=1).astype(np.float32)
 

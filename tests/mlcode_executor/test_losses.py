@@ -1,4 +1,4 @@
-"""What the model processes say of a model's loss and outputs before labels are handed over, and of a lost training."""
+"""Reports of model processes on loss and outputs before labels are handed over, and on a diverged training."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_what_a_loss_takes_and_what_the_model_gives(described: Any) -> None:
     framework, describe = described
     answers = {loss: describe(loss) for loss in LOSSES[framework]}
     assert {loss: answer["kind"] for loss, answer in answers.items()} == LOSSES[framework]
-    # Also of a model that declares no input.
+    # The shape is known even for a model that declares no input.
     assert {tuple(output["shape"]) for answer in answers.values() for output in answer["outputs"]} == {(None, 3)}
 
 

@@ -73,13 +73,13 @@ FRAMEWORKS = [
 
 
 def samples(count: int) -> tuple[Any, Any]:
-    """Records of three inputs, of which it takes two to know the class."""
+    """Records of three inputs, of which two together determine the class."""
     random = np.random.default_rng(1)
     readings = random.normal(size=(count, 3)).astype(np.float32)
     picture = random.integers(0, 256, (count, 4, 4, 1), np.uint8)
     kind = random.integers(0, 4, (count, 1)).astype(np.float32)
     labels = readings[:, 0] + picture.mean(axis=(1, 2, 3)) / 32 > 4 - (kind[:, 0] - 1.5) / 4
-    # In another order than the models have them.
+    # The order differs from that in the models.
     return joined({"readings": readings, "picture": picture, "kind": kind}), labels.astype(np.int64)
 
 
@@ -107,7 +107,7 @@ def test_inputs_are_given_by_name_from_training_to_serving(framework: Case, star
     assert [model_input["name"] for model_input in report["inputs"]] == ["kind", "readings", "picture"]
     described = model.call("describe_loss", features=features[:1])
     assert [output["shape"] for output in described["outputs"]] == [[None, 2]]
-    # Paused after its first epoch, it goes on in another process to the same weights.
+    # A training that is paused after its first epoch reaches the same weights in another process.
     assert fit(model, framework, pause_seconds=0) == {"paused": True, "epoch": 1}
     again, _ = started(start_model, framework)
     restore(again, save(model))

@@ -1,4 +1,4 @@
-"""Serving by ONNX Runtime: what loads, what does not, and what the errors say."""
+"""Serving by ONNX Runtime: which files load, which do not, and the errors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def model(start_model: StartProcess) -> Model:
 
 
 def doubler() -> bytes:
-    """A model that answers 2 * x for (batch, 3) float32."""
+    """Return a model that answers 2 * x for (batch, 3) float32."""
     from onnx import TensorProto, helper
 
     graph = helper.make_graph(

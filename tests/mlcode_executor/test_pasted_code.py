@@ -1,4 +1,4 @@
-"""Code as people paste it: what is taken line for line, and what is refused with one sentence of advice."""
+"""Code as users paste it: accepted line for line, or refused with one sentence of advice."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from mlcode_executor.frameworks.source import execute
         ("    x = 1\n    y = 2", "x = 1\ny = 2"),
         ("x = 1\nx?", "x = 1\npass"),
         ("if __name__ == '__main__':\n    x = 1", "if True:\n    x = 1"),
-        # Python that only looks like a command.
+        # Python that only looks like a notebook command.
         ("x = (5\n%2)", "x = (5\n%2)"),
         ("s = '''\n!x\n%y\n'''\nx = 1", "s = '''\n!x\n%y\n'''\nx = 1"),
     ],
@@ -103,10 +103,10 @@ TOLD = "\\ud800 \0 \x1b[31m \u202e"
         ("raise KeyboardInterrupt", "KeyboardInterrupt"),
         ("raise GeneratorExit", "GeneratorExit"),
         (f"import sys; sys.exit({ANY})", f"SystemExit: the code ended the program with exit status {TOLD}"),
-        # A file name that no file system has, so that the frames of such code do not count as the user's.
+        # Code under a file name that no file system has, so that its frames do not count as the user's.
         ("exec(compile('raise ValueError(1)', '\\ud800', 'exec'))", "ValueError: 1"),
         ("def f():\n    raise ValueError(1)\nf.__code__ = f.__code__.replace(co_name='\\ud800')\nf()", "ValueError: 1"),
-        # What the compiler says of a text is said by anybody.
+        # Any code can raise a SyntaxError with any content, just as the compiler does.
         (f"raise SyntaxError({ANY}, ({ANY}, 3, 4, {ANY}))", f"SyntaxError: {TOLD} ({TOLD}, line 3)"),
         ("e = SyntaxError('x')\ne.filename = []\nraise e", "SyntaxError: x"),
         ("raise SyntaxError('x', ('<code>', object(), 4, 't'))", "SyntaxError: x (<code>)"),

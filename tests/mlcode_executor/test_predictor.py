@@ -1,4 +1,4 @@
-"""The hot path: batches keep their order, overlap, and one that fails does not end the others."""
+"""The hot path: batches keep their order and overlap, and a failed one does not end the others."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_the_model_sees_padded_batches_only_and_each_size_before_the_first_recor
     define(process, "seen = []\ndef predict(x):\n    seen.append(len(x))\n    return np.full(len(x), len(seen))")
     with Predictor(process, np.uint8, (4,), 40) as predictor:
         predictor.submit(20)
-        # 1, 8, 32 and 40 were run before.
+        # Sizes 1, 8, 32 and 40 ran before.
         assert predictor.collect()[0].tolist() == [5] * 20
         predictor.submit(33)
         assert predictor.collect()[0].tolist() == [6] * 33
@@ -170,7 +170,7 @@ def predict(x):
 def test_memory_that_a_batch_takes_bounds_the_next_ones(process: ModelProcess) -> None:
     define(process, "def predict(x):\n    taken = np.ones((len(x), 12 << 20), np.uint8)\n    return taken[:, :1]")
     with Predictor(process, np.float32, (2,), 1024, warm_up=WarmUp(1024, WarmBudget(growth_bytes=120 << 20))) as served:
-        # Ten would fit; how many are tried depends on what the interpreter took besides.
+        # Ten would fit. The number tried depends on the memory that the interpreter took besides.
         most = served.max_batch
         assert most in (4, 8)
         assert served.input_array.shape == (most, 2)

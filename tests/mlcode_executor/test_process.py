@@ -1,4 +1,4 @@
-"""The runner's handle: calls and their errors, what outlives what, and that nothing is left behind."""
+"""The runner's handle of a model process: calls and their errors, lifetimes, and that nothing is left behind."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_a_call_that_takes_too_long_ends_the_process(process: ModelProcess) -> N
     started = time.monotonic()
     with pytest.raises(DeadlineExceeded, match=r"did not finish within 0.2 s"):
         run(process, "import time\ntime.sleep(100)", timeout_seconds=0.2)
-    # Well before the 100 s that it sleeps.
+    # The end comes well before the 100 s of the sleep.
     assert time.monotonic() - started < 60
     assert not process.alive
     with pytest.raises(FailedError):
@@ -204,7 +204,7 @@ def test_the_process_starts_clean(process: ModelProcess) -> None:
         "result = {'fds': len(os.listdir('/proc/self/fd')), 'threads': threading.active_count(),"
         " 'cwd': os.listdir('.'), 'random': [random.random(), float(np.random.random())]}",
     )
-    # Standard streams, the channel, the pipe's leftovers of one directory listing.
+    # The process has standard streams, the channel, and the descriptors of one directory listing.
     assert result["fds"] <= 5  # type: ignore[operator]
     assert (result["threads"], result["cwd"]) == (1, [])
 
@@ -239,10 +239,10 @@ def run_privately(folder: Path) -> None:
     with ModelProcess.start(OwnRuntime.PLAIN, LIMITS) as process:
         assert run(process, "result = {'x': 1}") == {"x": 1}
         below = [running for running in psutil.process_iter(["cmdline"]) if str(folder) in str(running.info["cmdline"])]
-        # The warm process, the guardian and the model process; a next pair may be standing by.
+        # There are the warm process, the guardian and the model process; the next pair may be standing by.
         assert len(below) >= 3
     eventually(lambda: all(is_over(running) for running in below))
-    # Fewer are fine, because threads that earlier tests of this process left may end meanwhile.
+    # There may be fewer, because threads of earlier tests may end meanwhile.
     eventually(lambda: threading.active_count() <= threads)
     assert set(folder.glob("kml-*")) == set()
 
@@ -306,7 +306,7 @@ def test_a_killed_runner_takes_its_model_process_along(
     below = psutil.Process(runner.pid).children(recursive=True)
     runner.kill()
     runner.wait(60)
-    # Well before the 100 s that its call may take.
+    # The end comes well before the 100 s that the call may take.
     eventually(lambda: is_over(model))
     eventually(lambda: all(is_over(running) for running in below))
     assert list(tmp_path.iterdir()) == []
@@ -353,7 +353,8 @@ def test_no_request_is_lost_while_the_warm_process_is_replaced() -> None:
         seen = {child.pid for child in psutil.Process(server.pid).children()}
         with ThreadPoolExecutor(4) as pool:
             assert list(pool.map(work, range(40))) == list(range(40))
-        # The first goes once its successor is ready, which on a busy machine comes after all requests were served.
+        # The first guardian goes once its successor is ready, which on a busy machine comes after all requests were
+        # served.
         eventually(lambda: not seen & {child.pid for child in psutil.Process(server.pid).children()}, 60)
         server.await_idle()
 
@@ -367,7 +368,7 @@ def test_a_fork_server_that_cannot_start_answers_so(tmp_path: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/fork.sock"
         command = [sys.executable, "-m", "mlcode_executor.fork_server", "--runtime", "onnx", "--socket", path]
-        # Too little address space to import anything large.
+        # The address space is too small to import anything large.
         keeper = subprocess.Popen(["prlimit", "--as=60000000", *command], stderr=subprocess.DEVNULL)
         try:
             with pytest.raises(BrokenError, match="cannot start"):

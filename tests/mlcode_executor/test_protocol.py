@@ -1,4 +1,4 @@
-"""Frames: what is sent arrives, anything else is refused, and nothing waits forever or leaks a descriptor."""
+"""Frames: what is sent arrives, all else is refused, and nothing waits forever or leaks a descriptor."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def test_descriptors_that_were_not_asked_for_are_closed(pair: tuple[socket.socke
         before = len(list(Path("/proc/self/fd").iterdir()))
         Channel(pair[0]).send({"x": 1}, [null.fileno()] * 10, deadline=soon())
         assert Channel(pair[1]).receive(deadline=soon()) == ({"x": 1}, [])
-        # Fewer are fine, because what earlier tests of this process left may close meanwhile.
+        # There may be fewer, because descriptors of earlier tests may close meanwhile.
         assert len(list(Path("/proc/self/fd").iterdir())) <= before
 
 
@@ -155,7 +155,7 @@ def test_descriptors_of_a_malformed_frame_are_closed(pair: tuple[socket.socket, 
         socket.send_fds(pair[0], [struct.pack(">I", 2) + b"[]"], [null.fileno()] * 3)
         with pytest.raises(FrameError):
             Channel(pair[1], accept_descriptors=True).receive(deadline=soon())
-        # Fewer are fine, because what earlier tests of this process left may close meanwhile.
+        # There may be fewer, because descriptors of earlier tests may close meanwhile.
         assert len(list(Path("/proc/self/fd").iterdir())) <= before
 
 
@@ -205,6 +205,6 @@ def test_any_text_of_a_model_process_can_be_written_and_sent_on() -> None:
     received = plain_document(received)
     assert received["names\\ud800"] == ["\\ud83d"]
     reported = error_from_json(received["error"])
-    # An escape sequence is text like any other; who shows it makes it harmless.
+    # An escape sequence is text like any other. The program that shows it has to make it harmless.
     assert (reported.message, reported.hint) == ("\\ud800 \\x00 \x1b[31m \U0001f600", "\\udfff")
     assert error_from_json(error).message == reported.message

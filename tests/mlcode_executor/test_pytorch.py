@@ -1,4 +1,4 @@
-"""What is particular to PyTorch: the three methods, types of labels, shapes found without data, the program."""
+"""Properties of PyTorch alone: the three methods, types of labels, shapes found without data, the program."""
 
 from __future__ import annotations
 

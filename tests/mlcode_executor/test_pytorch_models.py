@@ -1,4 +1,4 @@
-"""PyTorch models as people make them: whatever they consist of, they train, are saved, and answer alike when served."""
+"""PyTorch models as users write them train, are saved, and answer alike when served, whatever they consist of."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def train(
 
 
 def answers(trained: Trained, features: Any) -> Any:
-    """What the trained model itself answers, by the same way as serving."""
+    """Return the answers of the trained model itself, by the same path as serving."""
     return predictions(trained.model, features)
 
 
@@ -182,7 +182,7 @@ def test_weights_that_no_file_holds_are_refused_at_the_check(start_model: StartP
 def test_the_program_prepares_samples_as_training_did(start_model: StartProcess, tmp_path: Path) -> None:
     images = RANDOM.integers(0, 256, (40, 8, 9, 3)).astype(np.uint8)
     code = network(
-        # What a compiler makes of it is PyTorch's matter and takes 15 seconds; that it is wrapped is ours.
+        # The "eager" backend only wraps the layers. Compiling them is PyTorch's matter and takes 15 seconds.
         "self.layers = nn.Sequential(nn.LazyConv2d(4, 3), nn.Flatten(), nn.LazyLinear(2))\n"
         "self.layers = torch.compile(self.layers, backend='eager')",
         "return self.layers(x)",
@@ -262,7 +262,7 @@ def test_fractions_for_a_model_of_ids_are_refused(start_model: StartProcess, tmp
 
 
 def test_large_ids_stay_exact(start_model: StartProcess, tmp_path: Path) -> None:
-    # Odd numbers above 2**24 differ from their neighbours by what float32 cannot hold.
+    # Odd numbers above 2**24 differ from their neighbours by less than float32 can hold.
     features = (1 << 26) + np.arange(97)[:, None]
     labels = np.arange(97) % 2
     code = network("self.ids = nn.Embedding(97, 2)", f"return self.ids(x[:, 0].long() - {1 << 26})").replace(
@@ -289,7 +289,7 @@ def test_labels_are_never_broadcast_against_outputs(
     methods = METHODS.replace("nn.CrossEntropyLoss()", loss).replace("Accuracy", "MeanAbsoluteError")
     code = network("self.layer = nn.Linear(6, 1)", forward, methods=methods).replace("lr=0.01", "lr=0.1")
     trained = train(start_model, code, NUMBERS, labels, tmp_path, max_epochs=40)
-    # Every sample against every other would leave the labels' own variance of one.
+    # If every sample were compared with every other, the loss would stay at the labels' variance of one.
     assert trained.result["history"]["loss"][-1] < 0.05
 
 
@@ -316,7 +316,7 @@ SHOWN = "print('seen', x.dtype, *x.shape[1:], float(x.max()) > 1)\nreturn self.l
         (CONVOLUTION, SHOWN, COLOUR, "torch.float32 3 8 9 False", {}),
         (CONVOLUTION, SHOWN, COLOUR.transpose(0, 3, 1, 2), "torch.float32 3 8 9 False", {}),
         (CONVOLUTION, SHOWN, GREY[:, None], "torch.float32 1 8 9 True", {"to_tensor": False}),
-        # The code brings bytes to 0..1 itself, or arranges the axes, so it gets what it expects.
+        # Code that scales bytes to 0..1 or arranges the axes itself gets the input that it expects.
         (CONVOLUTION, SHOWN.replace("layers(x)", "layers(x / 255)"), GREY, "torch.float32 1 8 9 True", {}),
         (
             CONVOLUTION.replace("LazyConv2d(4", "Conv2d(1, 4"),
@@ -392,7 +392,7 @@ def test_what_is_done_to_features_is_done_to_them_as_targets(
     parameters = {"batch_size": 8, "targets_are_features": True}
     arrays = {"train_features": images, "train_labels": targets}
     history = model.call("fit", {**parameters, "arguments": {"max_epochs": 1}}, **arrays)["history"]
-    # The identity: bytes against bytes divided by 255 would be far from it, and so would axes in another order.
+    # The model is the identity. With scaled bytes or swapped axes the loss would be far from 0.
     assert history["loss"][0] < 1e-6
     metrics = model.call("evaluate", {**parameters, "arguments": {}}, features=images, labels=targets)["metrics"]
     assert metrics["loss"] < 1e-6
@@ -589,14 +589,14 @@ def test_a_metric_on_raw_scores_gets_the_transform(start_model: StartProcess, tm
             [None, 784],
             [[None, 64], [None, 10]],
         ),
-        # The exit takes only 13 x 13, from which the size of what goes up follows.
+        # The exit takes only 13 x 13, which determines the size of what goes up.
         (
             "self.up = nn.Conv2d(1, 4, 3)\nself.exit = nn.Linear(4 * 13 * 13, 10)",
             "up = nn.functional.max_pool2d(self.up(x), 2)\nreturn up, self.exit(up.flatten(1))",
             [None, 1, None, None],
             [[None, 4, 13, 13], [None, 10]],
         ),
-        # Nothing says how large images are.
+        # The code does not determine the size of images.
         (
             "self.up = nn.Conv2d(1, 4, 3)\nself.exit = nn.Linear(4, 10)",
             "up = self.up(x)\nreturn up, self.exit(up.mean((2, 3)))",
@@ -621,7 +621,7 @@ def test_a_sub_model_needs_neither_loss_nor_optimizer_and_tells_what_goes_up(
     ("forward", "proven"),
     [
         ("return self.layer(x)", True),
-        # What the first layer says is not what samples are.
+        # The first layer does not determine the size of samples.
         ("return self.layer(x[:, :self.layer.in_features])", False),
         ("return self.layer(nn.functional.pad(x, (0, self.layer.in_features - x.shape[1])))", False),
     ],

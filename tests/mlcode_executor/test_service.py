@@ -26,7 +26,7 @@ from tests.mlcode_executor import sources
 from tests.support import eventually, is_over
 
 TOKEN = "a-token-for-the-tests-only"
-# Many times what an honest check takes, for a busy machine; an endless one is waited for this long.
+# Many times the duration of an honest check, for a busy machine. An endless check takes all of it.
 CHECK_SECONDS = 15
 
 
@@ -65,7 +65,7 @@ def address_of(process: subprocess.Popen[str]) -> str:
     for line in process.stdout:
         seen.append(line)
         if found := re.search(r'"address":"(http://[^"]+)"', line):
-            # Goes on reading, or the service would block on a full pipe.
+            # The output is read continuously, because a full pipe would block the service.
             threading.Thread(target=process.stdout.read, daemon=True).start()
             return found[1]
     raise AssertionError("the service ended: " + "".join(seen))
@@ -126,7 +126,7 @@ def test_a_check_that_is_cancelled_ends_at_once_and_one_that_waits_never_begins(
     began = time.monotonic()
     with ThreadPoolExecutor() as pool:
         endless = pool.submit(service.check, "while True: pass", ticket="endless")
-        # There is one worker, so this request waits for it.
+        # This request waits, because there is only one worker.
         waiting = pool.submit(service.check, "while True: pass", ticket="waiting")
         for ticket in ("waiting", "endless", "nobody's"):
             assert service.http.post("/cancel", json={"ticket": ticket}).status_code == 200

@@ -1,4 +1,4 @@
-"""Arrays of two processes: same bytes, and neither side can pull the memory away under the other."""
+"""Arrays shared by two processes hold the same bytes, and neither side can take the memory from the other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A training goes on in another process as if nothing had happened: to the last bit, whatever the model keeps."""
+"""A training continues in another process as if nothing had happened: to the last bit, whatever the model keeps."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.mlcode_executor import sources
 from tests.mlcode_executor.conftest import Model, StartProcess
 from tests.weights import weights_in
 
-# Its layers draw from generators of their own, some of them in evaluation too, and from the one that Keras shares.
+# Layers that draw from generators of their own, some in evaluation too, and from the one that Keras shares.
 KERAS_LAYERS = """class Noise(keras.layers.Layer):
     def call(self, x, training=False):
         return x + keras.random.normal(keras.ops.shape(x)) if training else x
@@ -38,7 +38,7 @@ model.compile(optimizer=keras.optimizers.Adam(schedule, use_ema=True, ema_overwr
               loss="sparse_categorical_crossentropy", metrics=["accuracy"])
 """
 
-# Its weights come with the first samples, its noise is its own, and one of its steps is another optimiser's.
+# A model whose weights come with the first samples, with noise of its own, and a step of another optimiser.
 KERAS_SUBCLASS = """class Own(keras.Model):
     def __init__(self):
         super().__init__()
@@ -91,7 +91,7 @@ TORCH_LAYERS = """class Layers(nn.Module):
 model = Layers()
 """
 
-# What it keeps in attributes decides what it does next.
+# A module whose attributes decide its next step.
 TORCH_OWN = """class Own(nn.Module):
     def __init__(self):
         super().__init__()
@@ -209,14 +209,14 @@ def restore(model: Model, state: bytes) -> dict[str, Any]:
 
 
 def weights_of(model: Model) -> list[bytes]:
-    """Return the weights in the file that serves."""
+    """Return the weights in the file for serving."""
     with tempfile.NamedTemporaryFile(suffix=".weights.h5") as file:
         model.process.call("save", files={"model.weights.h5": file.fileno()}, timeout_seconds=60)
         return weights_in(Path(file.name).read_bytes(), "model.weights.h5")
 
 
 def content(state: bytes) -> dict[str, Any]:
-    """Return all that a state holds, to be compared."""
+    """Return all values in a state, for comparison."""
     with np.load(io.BytesIO(state), allow_pickle=False) as arrays:
         about = json.loads(arrays["about"].tobytes())
         return {"about": about, **{name: arrays[name].tobytes() for name in arrays.files if name != "about"}}
@@ -235,7 +235,7 @@ def kind_of(start_model: StartProcess, digits_of_few: tuple[Any, Any]) -> Callab
 @pytest.mark.parametrize("name", list(MODELS))
 def test_a_training_goes_on_elsewhere_to_the_last_bit(kind_of: Callable[[str], Kind], name: str) -> None:
     kind = kind_of(name)
-    # Some epochs end inside a pass over the samples.
+    # With these steps some epochs end within a pass over the samples.
     arguments = {"steps_per_epoch": 7} if name.endswith("layers") else {}
     undisturbed = kind.build()
     whole = kind.fit(undisturbed, **arguments)
@@ -256,7 +256,7 @@ def test_a_training_goes_on_elsewhere_to_the_last_bit(kind_of: Callable[[str], K
 @pytest.mark.parametrize("name", ["keras-layers", "torch-layers"])
 def test_the_best_epoch_and_the_patience_go_on_elsewhere(kind_of: Callable[[str], Kind], name: str) -> None:
     kind = kind_of(name)
-    # The first epoch has the greatest loss: the best, and the two after it do not improve.
+    # By mode "max" the first epoch, with the greatest loss, is the best, and the two after it do not improve.
     arguments = {EPOCHS[kind.runtime]: 9, "monitor": "loss", "mode": "max", "early_stopping": 2}
     undisturbed = kind.build()
     whole = kind.fit(undisturbed, **arguments)
@@ -270,7 +270,7 @@ def test_the_best_epoch_and_the_patience_go_on_elsewhere(kind_of: Callable[[str]
     assert [progress["epoch"] for event, progress in second.events if event == "epoch"] == [3]
     assert rest["best"] == whole["best"] == {"epoch": 1, "monitor": "loss", "value": losses[0], "restored": True}
 
-    # They have just the weights of a training that ended there, averages of them (use_ema) included.
+    # The weights equal those of a training that ended there, including averages (use_ema).
     ended = kind.build()
     kind.fit(ended, **{EPOCHS[kind.runtime]: 1})
     assert kind.evaluate(second) == kind.evaluate(undisturbed) == kind.evaluate(ended)
@@ -288,7 +288,7 @@ def test_passes_go_on_elsewhere_to_the_last_bit(kind_of: Callable[[str], Kind], 
     kind.learn(undisturbed, 1)
     second = kind.build(save(undisturbed))
     for window in (2, 3):
-        # Requests during training change nothing in it.
+        # Requests during training leave the training unchanged.
         assert kind.evaluate(second, champion=True) == of_champion != kind.evaluate(second)
         assert kind.learn(second, window) == kind.learn(undisturbed, window)
     assert content(save(second)) == content(save(undisturbed))
@@ -349,7 +349,7 @@ model.compile(optimizer=optimizer, loss=keras.losses.SparseCategoricalCrossentro
     model.call("keep_champion")
     for window in (1, 2):
         kind.learn(model, window)
-    # What was asked in between changed nothing, and what is saved is what classic training ends with: the averages.
+    # The requests in between changed nothing, and the saved weights are the averages, as in classic training.
     assert weights_of(model) == weights_of(classic)
     assert kind.evaluate(model) == kind.evaluate(classic)
     assert kind.evaluate(model, champion=True) == served

@@ -1,4 +1,4 @@
-"""The models that the web UI offers to begin with are accepted as they are, by the real executors, without warnings."""
+"""The real executors accept the web UI's templates of models unchanged and without warnings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _TIERS: dict[str, tuple[int, ...]] = {"edge": (28, 28), "fog": (64,), "cloud": (
 
 @dataclass(frozen=True)
 class Template:
-    """A template and one sample's shape that it takes."""
+    """A template, and the shape of a sample that it takes."""
 
     name: str
     code: str

@@ -1,4 +1,4 @@
-"""Which batch sizes a model is warmed up for: what memory and time allow, found before it is too late."""
+"""The batch sizes for which a model is warmed up: those that memory and time allow, found without exceeding them."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def warmed(
     bytes_per_sample: int = 1,
     budget: WarmBudget | None = None,
 ) -> list[int]:
-    """The sizes that are run for a model which grows and takes so long with each."""
+    """Return the sizes that are run for a model with this growth of memory and this duration per size."""
     now, sizes = 0.0, list[int]()
     warm_up = WarmUp(max_batch, budget, clock=lambda: now)
-    # Importing a framework and loading the model take as long as they take.
+    # Importing a framework and loading the model take time that does not count.
     now = 500.0
     highest = 0.0
     while (size := warm_up.next_size()) is not None:
@@ -54,7 +54,7 @@ def test_what_the_framework_takes_once_does_not_count_for_each_sample() -> None:
 def test_large_samples_are_served_in_small_batches(per_sample: int, most: int) -> None:
     sizes = warmed(1024, growth=lambda size: per_sample * size * MIB)
     assert sizes[-1] == most
-    # Nothing was tried that does not fit.
+    # No size was tried that exceeds the memory.
     assert per_sample * most <= 512 or most == 1
 
 

@@ -1,4 +1,4 @@
-"""FakeEngine: a model process that is a function, and dies or refuses when a sample tells it to."""
+"""FakeEngine: a function in place of a model process. Certain samples make it die or refuse."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["KILLER", "REFUSED", "EngineFactory", "FakeModels", "a_model"]
 
 Array = npt.NDArray[Any]
 
-# A sample that holds this number kills the process; one that holds the other is refused by the model.
+# A sample that holds KILLER kills the process; the model refuses one that holds REFUSED.
 KILLER = 666.0
 REFUSED = 404.0
 
@@ -86,21 +86,21 @@ class _FakeEngine:
 
 
 class EngineFactory:
-    """Starts engines that sum up a sample, times ``factor``. ``closed`` of those that did not die were ended.
+    """Starts engines that sum up a sample, times ``factor``. ``closed`` counts those that were ended rather than died.
 
-    ``hands_up``: they are a tier's, and answer the sum, which goes up, and its last digit as a probability.
+    With ``hands_up`` engines are a tier's: they answer the sum, which goes up, and its last digit as a probability.
 
-    ``deaths_left``: this many batches kill it, whatever is in them.
+    ``deaths_left``: how many batches kill it, whatever is in them.
 
-    Engines take batches of at most ``limit``. Batches of more than ``fits`` take more memory than there is, and so does
-    a sample that holds ``greedy``.
+    Engines take batches of at most ``limit``. Batches of more than ``fits`` exceed the memory, and so does a sample
+    that holds ``greedy``.
     """
 
     def __init__(self, *, factor: float = 1.0, hands_up: bool = False) -> None:
         self.factor = factor
         self.hands_up = hands_up
         self.closed = 0
-        # Numbers of an answer, as the engines say.
+        # The number of values in an answer, as reported by engines.
         self.width = 1
         self.starts = 0
         self.max_batch = self.limit = 1 << 20
@@ -135,7 +135,7 @@ def a_model(version: int = 1) -> ServedModel:
 
 
 class FakeModels:
-    """What answers, for the loop; ``due`` is what a test wants to answer next. ``switches`` are the positions."""
+    """The models as the loop sees them; ``due`` is the next to answer. ``switches`` are the positions."""
 
     def __init__(self, serving: LoadedModel) -> None:
         self.serving: Answers = Alone(serving)

@@ -1,4 +1,4 @@
-"""FakeLoopClient: the Kafka side of the loop in memory, with real transactions' effects and faults on demand."""
+"""FakeLoopClient: the Kafka side of the loop in memory, with the effects of transactions, and faults on demand."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ["FakeLoopClient"]
 
 
 class FakeLoopClient:
-    """One input topic ``in``; ``send`` appends to it. ``written`` are the committed records, in order.
+    """One input topic ``in``, to which ``send`` appends. ``written`` are the committed records, in order.
 
-    ``abort_next`` holds errors that the next commits raise after an abort. ``refuse`` are values that the broker
-    never takes (the commit fails), ``too_large`` those that the client itself refuses. ``on_poll`` runs at each poll.
+    ``abort_next`` holds errors that the next commits raise after an abort. ``refuse`` are values that the broker never
+    takes (the commit fails), ``too_large`` those that the client itself refuses. ``on_poll`` runs at each poll.
     """
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class FakeLoopClient:
 
     @property
     def answered(self) -> int:
-        """How many records the committed positions have passed."""
+        """The number of records before the committed positions."""
         return sum(self._committed.values())
 
     def poll(self, *, max_records: int, timeout_seconds: float) -> ListBatch:

@@ -1,4 +1,4 @@
-"""The launcher on a cluster in memory: what it makes, what it sees, and what it is sure of."""
+"""The launcher on a cluster in memory: what it makes, what it observes, and of what it is certain."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ INFERENCE = "kml-infer-3-a1"
 
 
 class World:
-    """A cluster, and a launcher on it; ``restart`` makes a new one, as a restart of the controller does."""
+    """A cluster with a launcher; ``restart`` makes a new launcher, as a restart of the controller does."""
 
     def __init__(self, path: Path, *, grace_seconds: float = 2.0, **settings: object) -> None:
         self.path = path
@@ -144,7 +144,7 @@ def test_a_set_gets_its_replicas_when_it_has_all_else(world: World, monkeypatch:
         world.launcher.launch(spec(INFERENCE, replicas=2))
     monkeypatch.undo()
     world.restart()
-    # This is not the wanted number, so the controller launches again.
+    # The number of replicas is wrong, so the controller launches again.
     assert world.look(INFERENCE) == Observed(name=INFERENCE, phase=Phase.STARTING, replicas=0)
     world.serve(2)
     assert world.cluster.pods_of(INFERENCE)[1]["metadata"]["name"] == f"{INFERENCE}-1"
@@ -222,7 +222,7 @@ def test_a_launch_without_an_answer_is_neither_alive_nor_dead_until_that_is_know
     assert world.launcher.observe()[TRAINING].phase is Phase.UNKNOWN
     world.cluster.fault = Fault(lag_seconds=100)
     world.cluster.now += 2
-    # Asked by name, for the watch may be late.
+    # The launcher asks for the Job by name, because the watch may be late.
     assert world.launcher.observe()[TRAINING].phase is Phase.STARTING
 
 
@@ -277,7 +277,7 @@ def test_an_end_is_reported_when_the_log_is_complete_but_not_forever_later(world
     for _ in range(3):
         world.cluster.step()
     node = world.pod()["spec"]["nodeName"]
-    # The kubelet does not answer, so the log cannot be had.
+    # The kubelet does not answer, so the log cannot be read.
     world.cluster.lost_nodes[node] = world.cluster.now + 1000
     assert world.look().phase is Phase.RUNNING
     for _ in range(6):
@@ -320,7 +320,7 @@ def test_a_pod_that_the_watch_has_not_shown_keeps_its_work_from_counting_as_gone
     world.launcher.launch(spec(TRAINING))
     world.launcher.step()
     world.launcher.observe()
-    # The Job's pod comes and the Job goes, and of both the watch of Jobs is the only one to tell.
+    # The Job's pod is created and the Job removed, but only the watch of Jobs has reported so far.
     world.cluster.step()
     world.cluster.step()
     world.cluster.remove(JOB, TRAINING)
@@ -358,7 +358,7 @@ def test_a_pod_of_a_lost_node_is_removed_so_that_another_takes_its_place(world: 
     world.cluster.lose_node(lost["spec"]["nodeName"])
     began = world.cluster.now
     world.until(lambda _: lost["metadata"]["uid"] not in world.uids(INFERENCE))
-    # Until the cluster gave it up, its grace, and the time that is set.
+    # The bounds are the time until the cluster gave the pod up, its grace, and the configured time.
     assert 3 + 2 + 5 <= world.cluster.now - began <= 3 + 2 + 5 + 4
     world.until(lambda seen: seen.ready_replicas == 1, INFERENCE)
 
@@ -405,7 +405,7 @@ def test_a_stop_that_did_not_reach_the_cluster_is_not_taken_for_done(world: Worl
         world.launcher.stop(TRAINING)
     world.cluster.fault = Fault()
     assert world.look().phase is Phase.RUNNING
-    # Wanted again: the launch is an adoption, and its later end is not a stop.
+    # The run is wanted again, so the launch adopts it, and its later end is not a stop.
     world.launcher.launch(spec(TRAINING))
     world.cluster.end(world.pod(), 1)
     assert world.phase(Phase.FAILED).exit_code == 1
@@ -425,7 +425,7 @@ def test_logs_of_what_still_exists_are_kept_after_a_restart(world: World) -> Non
 
 
 class OneAtATime:
-    """The cluster for several threads."""
+    """The cluster made safe for several threads."""
 
     def __init__(self, cluster: FaultyCluster) -> None:
         self._cluster = cluster

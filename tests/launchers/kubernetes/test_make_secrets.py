@@ -1,4 +1,4 @@
-"""The platform's keys: made once, whatever goes wrong on the way."""
+"""The platform's keys are made once, whatever goes wrong on the way."""
 
 from __future__ import annotations
 

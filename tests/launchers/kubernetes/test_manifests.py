@@ -1,4 +1,4 @@
-"""Work as objects of a cluster: whole manifests, word by word, and what holds for every one of them.
+"""Runs as objects of a cluster: whole manifests word by word, and properties of every manifest.
 
 The manifests are next to this file, in ``manifests/``, as ``kubectl get -o yaml`` would show them before a cluster has
 seen them.
@@ -31,7 +31,7 @@ from kafkaml.wire.limits import ResourceLimits
 from tests.restricted import hardening_violations, pod_template, restricted_violations
 
 MANIFESTS = Path(__file__).parent / "manifests"
-# The newest that kubernetes-validate knows and our clusters run.
+# The newest version that kubernetes-validate knows and our clusters run.
 VERSION = "1.36"
 TOKEN = "kml_jt_9f8e7d6c5b4a"
 BASE_ENV = {
@@ -148,7 +148,7 @@ CASES = {
             keda_authentication="kafka",
             memory_limit="3Gi",
             node_lost_seconds=10,
-            # Only for trainings, because a replica waits in no queue.
+            # Only trainings have a queue, because a replica waits in none.
             kueue_queue="team-a",
         ),
         SASL_ENV,
@@ -169,7 +169,7 @@ def test_manifests_are_literally_those_next_to_this_file(name: str) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_the_api_of_kubernetes_knows_every_field(name: str) -> None:
     for manifest in objects(CASES[name].build()):
-        # KEDA's kinds are not Kubernetes' own.
+        # KEDA's kinds are missing in Kubernetes' schema.
         if manifest["kind"] != "ScaledObject":
             kubernetes_validate.validate(manifest, VERSION, strict=True)
 
@@ -223,7 +223,7 @@ def test_a_scaler_of_an_earlier_launch_goes_where_no_lag_is_asked_for() -> None:
     autoscale = Autoscale(topic="digits", group="g", max_replicas=2)
     assert build_work(inference(), KubernetesSettings(keda=True), BASE_ENV).unwanted == (SCALED_OBJECT,)
     assert build_work(inference(autoscale=autoscale), KubernetesSettings(keda=True), BASE_ENV).unwanted == ()
-    # Without KEDA the cluster does not know the kind, and a training was never scaled.
+    # Without KEDA the cluster does not know ScaledObjects, and a training never has one.
     assert build_work(inference(), KubernetesSettings(), BASE_ENV).unwanted == ()
     assert build_work(training(), KubernetesSettings(keda=True), BASE_ENV).unwanted == ()
 
@@ -323,13 +323,13 @@ specs = st.one_of(
 def test_every_pod_passes_the_restricted_profile(spec: WorkSpec, settings: KubernetesSettings) -> None:
     pod = pod_of(build_work(spec, settings, SASL_ENV))
     assert restricted_violations(pod) == []
-    # Without a limit that somebody set a worker may take what the node has free.
+    # Without a configured limit a worker may use all free resources of its node.
     unlimited = {"worker: resources.limits.cpu is missing", "worker: resources.limits.memory is missing"}
     unasked = {"worker: resources.requests.cpu is missing", "worker: resources.requests.memory is missing"}
     assert set(hardening_violations(pod)) <= unlimited | unasked
 
 
-# Few: each is read against the whole schema of Kubernetes.
+# Few examples, because each is checked against the whole schema of Kubernetes.
 @settings(deadline=None, max_examples=25)
 @given(specs, all_settings)
 def test_every_object_is_one_that_the_api_knows(spec: WorkSpec, settings: KubernetesSettings) -> None:

@@ -1,4 +1,4 @@
-"""An inference in another cluster, with the launchers that real clusters have: made, seen, stopped and removed."""
+"""An inference in another cluster, with the launchers of real clusters: made, observed, stopped and removed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SPEC = WorkSpec(
 
 
 class Stepped(KubernetesLauncher):
-    """Its cluster takes a step whenever it is looked at, so that no clock is waited for."""
+    """A launcher whose cluster takes a step at each observation, so that tests wait for no clock."""
 
     def __init__(self, cluster: FaultyCluster, logs_dir: Path) -> None:
         super().__init__(
@@ -98,7 +98,7 @@ def test_the_own_cluster_knows_nothing_of_what_was_stopped_elsewhere(clusters: C
     clusters.router.stop(NAME)
     clusters.router.close()
     eventually(lambda: "cluster-edge" not in {thread.name for thread in threading.enumerate()})
-    # What a launcher wrote down of its stopped work must not be taken for an end by that of another cluster.
+    # The own cluster's launcher must not take a recorded stop of a run in another cluster for its end.
     assert NAME not in Stepped(clusters.own, clusters.folder / "own").observe()
     clusters.new_controller()
     clusters.reaches(Phase.SUCCEEDED)

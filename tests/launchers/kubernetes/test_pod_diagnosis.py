@@ -1,4 +1,4 @@
-"""What a cluster says of pods -> why they ended or do not start. The words are those of Kubernetes 1.36."""
+"""From a cluster's report on pods to why they ended or do not start. The words are those of Kubernetes 1.36."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def pod(status: Mapping[str, Any]) -> dict[str, Any]:
 
 def worker(state: Mapping[str, Any], last: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
     return [
-        # Additions by others are ignored.
+        # Containers that others add to the pod are ignored.
         {"name": "istio-proxy", "state": {"terminated": {"exitCode": 1, "reason": "Error"}}},
         {"name": "worker", "restartCount": 0, "ready": False, "state": state, "lastState": last or {}},
     ]
@@ -94,7 +94,7 @@ def event(
     [
         {"phase": "Succeeded", "containerStatuses": worker(ended(0, "Completed"))},
         {"phase": "Running", "containerStatuses": worker({"running": {"startedAt": "2026-11-21T20:00:00Z"}})},
-        # It crashed once, and runs again.
+        # A worker that crashed once and runs again.
         {"phase": "Running", "containerStatuses": worker({"running": {}}, ended(1))},
         {"phase": "Pending", "containerStatuses": worker({"waiting": {"reason": "ContainerCreating"}})},
         {"phase": "Pending"},
@@ -106,7 +106,7 @@ def test_what_did_not_end_badly_is_not_a_failure(status: dict[str, Any]) -> None
 
 
 ENDS = [
-    # Its node took it away, or the cluster did: tried again.
+    # Pods removed by their node or by the cluster are tried again.
     (
         taken_by_node(
             "Evicted",
@@ -196,7 +196,7 @@ ENDS = [
         "another node",
     ),
     (disrupted("EvictionByEvictionAPI", "Eviction API: evicting"), LOST, "a drain", "another node"),
-    # A worker that was killed before its grace was over, all the same.
+    # A worker killed before the end of its grace period is still lost to the disruption.
     (disrupted("EvictionByEvictionAPI", "Eviction API: evicting", code=137), LOST, "a drain", "another node"),
     (disrupted("DeletionByPodGC", "PodGC: node no longer exists"), LOST, "node is gone: PodGC", "another node"),
     (
@@ -207,7 +207,7 @@ ENDS = [
     ),
     (disrupted("DeletionByDeviceTaintManager", "Device taint"), LOST, "taken out of service", "another device"),
     (disrupted("SomethingNew", "of a later Kubernetes"), LOST, "took the pod away: of a later Kubernetes", "tried"),
-    # Cases in which the container itself ended.
+    # Ends of the container itself.
     (
         failed(137, "OOMKilled"),
         FailureCategory.OUT_OF_MEMORY,
@@ -265,7 +265,7 @@ ENDS = [
         "No module named 'x'",
         "kafka-ml doctor",
     ),
-    # Nothing is known but that it is over.
+    # It is only known that the pod is over.
     (pod({"phase": "Failed"}), LOST, "vanished", "tried again"),
     (taken_by_node("SomethingNew", "Of a later Kubernetes."), LOST, "vanished", "tried again"),
 ]
@@ -316,7 +316,7 @@ def test_a_replica_that_waits_to_be_started_again_tells_why_it_crashed(
     assert failure is not None
     assert failure.category is category
     assert cause in failure.cause
-    # It did start: nothing is in its way but itself.
+    # The worker did start, so no obstacle is in its way.
     assert pod_obstacle(crashed) is None
 
 
@@ -460,7 +460,7 @@ def test_obstacles(waiting_pod: dict[str, Any], cause: str, hint: str) -> None:
     obstacle = pod_obstacle(waiting_pod)
     assert obstacle is not None
     assert cause in obstacle.cause
-    # What the scheduler says of pushing others out repeats its numbers.
+    # The scheduler's message about preemption only repeats its numbers.
     assert "preemption" not in obstacle.cause
     assert "claims" not in obstacle.cause
     assert hint in obstacle.hint
@@ -514,7 +514,7 @@ def test_obstacles_that_only_events_tell(warning: dict[str, Any], cause: str, hi
     [
         [],
         [event("Pulling", f'Pulling image "{IMAGE}"', kind="Normal")],
-        # The Secret is made right after the pod's owner: once or twice it is not found.
+        # The Secret is made right after the pod's owner, so it may be missing once or twice.
         [
             event(
                 "FailedMount",
@@ -522,7 +522,7 @@ def test_obstacles_that_only_events_tell(warning: dict[str, Any], cause: str, hi
                 count=2,
             )
         ],
-        # Of another pod that had this name.
+        # Events of an earlier pod with this name do not count.
         [{**event("FailedMount", "no"), "involvedObject": {"name": NAME, "uid": "another"}}],
         [{**event("FailedMount", "no"), "involvedObject": {"name": "another", "uid": UID}}],
     ],
@@ -610,7 +610,7 @@ def test_a_training_in_a_queue_says_which() -> None:
 
 def test_a_refusal_that_is_over_is_not_an_obstacle() -> None:
     refused = event("FailedCreate", FORBIDDEN + "exceeded quota", seen="2026-11-21T20:00:01Z")
-    # Of the same second, and later: the newer clients write fractions.
+    # Newer clients write fractions of a second, so this event is later within the same second.
     made = event("SuccessfulCreate", f"Created pod: {NAME}", kind="Normal")
     made |= {"lastTimestamp": None, "eventTime": "2026-11-21T20:00:01.250000Z"}
     assert job_obstacle(job({}), [made, refused]) is None

@@ -1,6 +1,4 @@
-"""The collector of pod logs: every line once, whichever process is killed and however often the container is started
-again.
-"""
+"""The collector keeps every line once, whichever process is killed and however often a container restarts."""
 
 from __future__ import annotations
 
@@ -24,7 +22,7 @@ WORK = "kml-infer-1-a1"
 
 
 def pod(*, number: int = 0, state: str = "running", uid: str = "u", index: str = "0", last: bool = False) -> dict:
-    """A pod whose container runs for the ``number``-th time; ``last``: the run before is still known."""
+    """Return a pod whose container runs for the ``number``-th time; ``last``: the run before is still known."""
     identity = f"containerd://{number}"
     states: dict[str, Any] = {
         "running": {"running": {}},
@@ -46,7 +44,7 @@ def pod(*, number: int = 0, state: str = "running", uid: str = "u", index: str =
 
 
 class Node:
-    """What a node keeps of one pod's runs; answers as the API does, by whole seconds and in pieces of any size."""
+    """The logs of one pod's runs on a node. It answers as the API does, by whole seconds and in pieces of any size."""
 
     def __init__(self) -> None:
         self.runs: list[list[tuple[str, str]]] = [[]]
@@ -77,7 +75,7 @@ class World:
         self.collector()
 
     def collector(self) -> None:
-        """A collector as after a restart of the controller."""
+        """Return a collector as after a restart of the controller."""
         self.logs = PodLogs(api=self.node, logs_dir=self.path, clock=lambda: self.now)  # type: ignore[arg-type]
 
     def look(self, *pods: dict) -> str:
@@ -105,7 +103,7 @@ def test_lines_are_stored_without_their_timestamps_once_each(world: World) -> No
     assert world.look(pod()) == "a\nb\n"
     world.node.runs[0] += [(at(1, "6"), "c\n"), (at(2), "d\n")]
     assert world.look(pod()) == "a\nb\nc\nd\n"
-    # Only the newest second is asked for again.
+    # Only the newest second is requested again.
     assert [since for since, _ in world.node.asked] == [None, "2026-11-21T20:00:01Z", "2026-11-21T20:00:01Z"]
 
 
@@ -120,7 +118,7 @@ def test_a_new_collector_goes_on_where_the_last_one_was(world: World) -> None:
 def test_what_was_written_after_the_last_position_is_fetched_again(world: World) -> None:
     world.node.runs = [[(at(1), "a\n"), (at(2), "b\n")]]
     world.look(pod())
-    # Killed between the log and the position.
+    # The collector was killed after it wrote the log and before it wrote the position.
     writer = LogWriter(world.path / WORK, 0)
     writer.write(b"half of somethi")
     writer.close()
@@ -175,7 +173,7 @@ def test_runs_that_nobody_saw_are_reported(world: World) -> None:
 def test_another_run_s_log_is_not_taken_for_the_one_that_was_begun(world: World) -> None:
     world.node.runs = [[(at(1), "a\n"), (at(1, "5"), "b\n")]]
     world.look(pod())
-    # The container was started again, which the pod's state does not tell yet.
+    # The container has restarted, which the pod's state does not show yet.
     world.node.runs = [[(at(2), "c\n"), (at(2, "1"), "d\n"), (at(2, "2"), "e\n")]]
     assert world.look(pod()) == "a\nb\nc\nd\ne\n"
 
@@ -264,7 +262,7 @@ def test_whatever_breaks_each_line_is_stored_once_in_order(tmp_path: Path, seed:
 
 
 class Following:
-    """Pods that write on request; their logs are followed."""
+    """Pods that write on request, while a collector follows their logs."""
 
     def __init__(self) -> None:
         self.lines: dict[str, list[str]] = {}

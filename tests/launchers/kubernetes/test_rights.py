@@ -1,4 +1,4 @@
-"""One list of rights: what the launcher needs, what our role gives, and what the guide tells others to give."""
+"""The list of rights is the same everywhere: what the launcher needs, what our role grants, what the guide says."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def granted(documents: Iterable[Mapping[str, Any]]) -> set[Right]:
-    """All that the roles among ``documents`` allow."""
+    """Return all rights that the roles among ``documents`` grant."""
     return {
         Right(group, resource, verb)
         for document in documents

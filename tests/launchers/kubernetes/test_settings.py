@@ -1,4 +1,4 @@
-"""Settings of the cluster: what the environment says, and what is refused before anything starts."""
+"""Settings of the cluster: those of the environment, and refusals before anything starts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from backend.launchers.kubernetes.settings import KubernetesSettings, Toleration
 
 @pytest.fixture(autouse=True)
 def _no_cluster_around(monkeypatch: pytest.MonkeyPatch) -> None:
-    """These tests may run in a pod themselves."""
+    """Remove the variables of a pod, because these tests may run in one."""
     for name in ("POD_NAMESPACE", "KUBE_HOST", "KUBE_TOKEN", "KUBE_TOKEN_FILE", "KUBE_CA_FILE"):
         monkeypatch.delenv(name, raising=False)
 
@@ -40,7 +40,7 @@ def test_another_cluster_is_named_in_the_words_of_old(monkeypatch: pytest.Monkey
 
 
 def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    # A ConfigMap says so what it does not set.
+    # A ConfigMap has an empty text for each unset value.
     for name in ("TOLERATIONS", "NODE_SELECTOR", "KEDA", "HOST", "CPU_REQUEST"):
         monkeypatch.setenv(f"KML_KUBERNETES_{name}", "")
     monkeypatch.setenv("KUBE_HOST", "https://10.0.0.1:6443")

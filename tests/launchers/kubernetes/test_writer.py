@@ -1,4 +1,4 @@
-"""What is written to a cluster in addition to whole manifests: whose a dependent is, and what of an owner changes."""
+"""Writing objects besides whole manifests: the owner of a dependent, and changes to an owner."""
 
 from __future__ import annotations
 
