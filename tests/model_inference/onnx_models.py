@@ -1,4 +1,4 @@
-"""Small real ONNX models, made without a framework: what an inference of these tests serves."""
+"""Small real ONNX models, made without a framework, for the inferences of tests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _model(nodes: list[onnx.NodeProto], inputs: list[object], outputs: list[obje
 
 
 def sum_model(size: int, factor: float = 1.0) -> bytes:
-    """A model of ``size`` numbers that answers their sum times ``factor``: (batch, size) -> (batch, 1)."""
+    """Return a model of ``size`` numbers that answers their sum times ``factor``: (batch, size) -> (batch, 1)."""
     return _model(
         [
             helper.make_node("ReduceSum", ["x", "axes"], ["sum"], keepdims=1),
@@ -35,7 +35,7 @@ def sum_model(size: int, factor: float = 1.0) -> bytes:
 
 
 def window_sum(length: int, width: int) -> bytes:
-    """A model of windows that answers the sum of all their numbers: (batch, length, width) -> (batch, 1)."""
+    """Return a model of windows that answers the sum of their numbers: (batch, length, width) -> (batch, 1)."""
     return _model(
         [
             helper.make_node("ReduceSum", ["x", "axes"], ["sum"], keepdims=0),
@@ -51,7 +51,7 @@ def window_sum(length: int, width: int) -> bytes:
 
 
 def two_outputs(size: int) -> bytes:
-    """A model with two outputs, as a distributed sub-model has: (batch, size) itself doubled, and its sum."""
+    """Return a model with two outputs, as a sub-model has: (batch, size) doubled, and the sum of (batch, size)."""
     return _model(
         [
             helper.make_node("Add", ["x", "x"], ["intermediate"]),
@@ -67,7 +67,7 @@ def two_outputs(size: int) -> bytes:
 
 
 def sub_model(inputs: int, hidden: int = 64, classes: int = 10, *, seed: int = 0) -> bytes:
-    """A sub-model of a chain: dense + ReLU, which goes up, and a dense + softmax of it, the prediction."""
+    """Return a sub-model: dense + ReLU, which goes up, and dense + softmax of it, the prediction."""
     random = np.random.default_rng(seed)
 
     def tensor(name: str, *shape: int) -> onnx.TensorProto:
@@ -90,7 +90,7 @@ def sub_model(inputs: int, hidden: int = 64, classes: int = 10, *, seed: int = 0
 
 
 def mlp(inputs: int = 784, hidden: int = 128, classes: int = 10, *, seed: int = 0, hands_up: bool = False) -> bytes:
-    """The MNIST network of the benchmarks: flatten, dense + ReLU, dense + softmax; random weights.
+    """Return the MNIST network of the benchmarks: flatten, dense + ReLU, dense + softmax; random weights.
 
     With ``hands_up`` it is a sub-model, whose hidden layer is the first of two outputs.
     """
@@ -124,7 +124,7 @@ def mlp(inputs: int = 784, hidden: int = 128, classes: int = 10, *, seed: int = 
 
 
 def slow_convolution(channels: int = 32, layers: int = 7, *, seed: int = 0) -> bytes:
-    """A convolutional network over 28x28 images that costs about a millisecond a sample on one core."""
+    """Return a convolutional network over 28x28 images that takes about a millisecond per sample on one core."""
     random = np.random.default_rng(seed)
     nodes = [helper.make_node("Unsqueeze", ["x", "axis"], ["h0"])]
     tensors = [numpy_helper.from_array(np.array([1], np.int64), "axis")]

@@ -1,4 +1,4 @@
-"""Replicas of one inference as real processes, and what they wrote."""
+"""Replicas of one inference as real processes, and their output."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 class InferenceUnderTest:
     """One inference: a backend over real HTTP that serves its plan and artifact, and replicas of it. Context manager.
 
-    ``artifacts`` are the bytes by name, of version 1; ``plan_fields`` overrides fields of the plan.
+    ``artifacts`` are the files of version 1 by name; ``plan_fields`` overrides fields of the plan.
     """
 
     folder: Path
@@ -67,7 +67,7 @@ class InferenceUnderTest:
         self.backend.plan = self.plan.to_json()
 
     def version(self, number: int, artifacts: Mapping[str, bytes]) -> ServedModel:
-        """Return a version of the model, whose artifacts can be fetched from now on."""
+        """Return a version of the model whose artifacts can be fetched from now on."""
         for name, content in artifacts.items():
             self.backend.downloads[name, number] = content
         return ServedModel(
@@ -81,7 +81,7 @@ class InferenceUnderTest:
         )
 
     def swap(self, model: ServedModel) -> int:
-        """Have the replicas serve ``model``; returns the revision that says so."""
+        """Make the replicas serve ``model``; returns the new revision."""
         self.plan = self.plan.model_copy(
             update={"model": model, "challenger": None, "revision": self.plan.revision + 1}
         )
@@ -89,7 +89,7 @@ class InferenceUnderTest:
         return self.plan.revision
 
     def decide_by(self, limit: float) -> int:
-        """Have the replicas of a tier decide by another limit; returns the revision that says so."""
+        """Give the replicas of a tier another limit; returns the new revision."""
         assert self.plan.cascade is not None
         cascade = self.plan.cascade.model_copy(update={"limit": limit})
         self.plan = self.plan.model_copy(update={"cascade": cascade, "revision": self.plan.revision + 1})
@@ -97,7 +97,7 @@ class InferenceUnderTest:
         return self.plan.revision
 
     def challenge(self, model: ServedModel, kind: ChallengeKind, *, share: float) -> int:
-        """Have the replicas compare ``model`` with what they serve; returns the revision that says so."""
+        """Make the replicas compare ``model`` with the one that they serve; returns the new revision."""
         challenger = Challenger(model=model, kind=kind, share=share)
         self.plan = self.plan.model_copy(update={"challenger": challenger, "revision": self.plan.revision + 1})
         self.backend.plan = self.plan.to_json()
@@ -106,7 +106,7 @@ class InferenceUnderTest:
     def start(
         self, *, replica: int = 0, env: Mapping[str, str] | None = None, cold: bool = False
     ) -> subprocess.Popen[bytes] | WarmWorker:
-        """Start one replica as a process of its own: warm, as launchers do where they can, or cold."""
+        """Start one replica as a process of its own: warm, as launchers do when possible, or cold."""
         self.folder.mkdir(parents=True, exist_ok=True)
         job = self.backend.inference_job(self.folder).model_copy(update={"replica": replica})
         self._started += 1
@@ -115,8 +115,8 @@ class InferenceUnderTest:
             "HOME": str(self.folder),
             "KML_KAFKA_BOOTSTRAP_SERVERS": self.bootstrap_servers,
             "KML_INFERENCE_SESSION_TIMEOUT_SECONDS": "2",
-            # Longer than any pause of a busy machine: Kafka fences a replica whose transaction takes longer,
-            # and it ends.
+            # The limit exceeds any pause of a busy machine, because Kafka fences a replica whose transaction takes
+            # longer.
             "KML_INFERENCE_TRANSACTION_TIMEOUT_SECONDS": "60",
             **job.to_env(),
             **self.env,
@@ -142,12 +142,12 @@ class InferenceUnderTest:
 
     @property
     def newest_log(self) -> Path:
-        """Where the replica that was started last logs."""
+        """The log file of the replica that was started last."""
         return self.log_path(self._started)
 
     @property
     def logs(self) -> str:
-        """Everything that all replicas logged."""
+        """The logs of all replicas as one text."""
         return "\n".join(path.read_text(errors="replace") for path in sorted(self.folder.glob("replica-*.log")))
 
     @property
@@ -169,9 +169,7 @@ class InferenceUnderTest:
         return read_topic(cascade.upper_bootstrap_servers or self.bootstrap_servers, cascade.upper_topic)
 
     def answered(self) -> int:
-        """Count committed answers cheaply by the offsets of the group, without reading a record. Inputs start at offset
-        0.
-        """
+        """Count committed answers by the offsets of the group, which is cheap. Inputs start at offset 0."""
         admin = KafkaAdmin(KafkaSettings(bootstrap_servers=self.bootstrap_servers))
         return sum(admin.committed(self.plan.group, self.input_topic).values())
 
@@ -190,10 +188,10 @@ class InferenceUnderTest:
 
 
 def read_topic(kafka: str | KafkaSettings, topic: str) -> list[Record]:
-    """Return all committed records of a topic of ``kafka``, or the one at that address; none where it does not exist.
+    """Return all committed records of a topic of ``kafka``, or of an address; none when the topic does not exist.
 
-    What is committed may still be hidden by an end of its transaction that the broker has not written there yet. It is
-    waited for, because the group's positions say that it was read.
+    A committed record may still be hidden by an end of its transaction that the broker has not written yet. The
+    function waits for it, because the group's positions say that the record was answered.
     """
     settings = KafkaSettings(bootstrap_servers=kafka) if isinstance(kafka, str) else kafka
     partitions = range(KafkaAdmin(settings).partition_count(topic))
@@ -211,7 +209,7 @@ def sources(records: Iterable[Record]) -> list[tuple[str, int, int]]:
 
 
 def unordered(records: Iterable[Record]) -> list[str]:
-    """Return where answers to one input partition stand in another order than their records; empty when all is well."""
+    """Return where answers to one input partition are out of order; empty when all is well."""
     last: dict[tuple[int, str, int], int] = defaultdict(lambda: -1)
     problems: list[str] = []
     for record, (topic, partition, offset) in zip(records, sources(records), strict=True):

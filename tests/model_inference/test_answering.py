@@ -1,4 +1,4 @@
-"""A champion and a challenger answer the same records: whose answer is whose, and what is counted."""
+"""A champion and a challenger answer the same records: who answers which, and the counts."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_canary_answers_its_keys_in_the_order_of_all() -> None:
     assert duel.versions() == expected
     assert duel.values() == [[float(number * version)] for number, version in enumerate(expected)]
     assert 60 < expected.count(2) < 140
-    # The champion computes them all, the challenger its own.
+    # The champion computes all records, the challenger only its own.
     assert sum(duel.factory.batches) == 200
     assert sum(duel.doubling.batches) == expected.count(2)
     found = duel.counter.report()
@@ -69,11 +69,11 @@ def test_a_canary_answers_its_keys_in_the_order_of_all() -> None:
 def test_a_share_is_of_the_keys_and_the_same_everywhere() -> None:
     chosen = [key for key in KEYS if is_challenged(key, 0.1, place=("in", 0, 0))]
     assert 0.09 < len(chosen) / len(KEYS) < 0.11
-    # The same keys are chosen on other replicas, at other places, in other processes.
+    # Other replicas, places and processes choose the same keys.
     assert chosen == [key for key in KEYS if is_challenged(key, 0.1, place=("other", 3, 99))]
     assert chosen[:3] == [b"key 1", b"key 42", b"key 52"]
     assert all(is_challenged(key, 1.0, place=("in", 0, 0)) for key in KEYS)
-    # A larger share has the keys of the smaller one.
+    # A larger share includes the keys of the smaller one.
     assert {*chosen} < {key for key in KEYS if is_challenged(key, 0.2, place=("in", 0, 0))}
 
 
@@ -85,7 +85,7 @@ def test_records_without_key_are_chosen_by_their_place() -> None:
 
 def test_what_the_challenger_cannot_answer_the_champion_does() -> None:
     duel = Duel(share=1.0)
-    # Its process dies of the record, the champion's does not.
+    # The record kills the challenger's process, but not the champion's.
     duel.doubling.greedy = 7.0
     send(duel, 20)
 

@@ -1,4 +1,4 @@
-"""Windows when serving: the answers are those of one undisturbed replica, whatever happens to transactions."""
+"""Windows when serving: answers are those of one undisturbed replica, whatever happens to transactions."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ CONTRACT = Contract(
 
 
 class Topics:
-    """What Kafka's administration says of one topic."""
+    """Kafka's administration of one topic."""
 
     def __init__(self, partitions: int = 0, **config: str) -> None:
         self.partitions = partitions
@@ -88,19 +88,19 @@ class Serving:
         return Replica(self, name, factory or EngineFactory(), router or OutputRouter("out"))
 
     def written(self, topic: str) -> dict[str, Record]:
-        """All records of a topic by the place of the record that they answer; each is answered once."""
+        """Return all records of a topic by the place that they answer; each place is answered once."""
         records = [record for batch in self.read(topic, range(PARTITIONS)) for record in batch]
         found = {(dict(record.headers)["kml-source"] or b"").decode(): record for record in records}
         assert len(found) == len(records)
         return found
 
     def answers(self) -> dict[str, float]:
-        """All answers by the place of their record; each record is answered once."""
+        """Return all answers by the place of their record, after checking that each record is answered once."""
         written = self.written("out").items()
         return {place: orjson.loads(record.value or b"")["values"][0][0] for place, record in written}
 
     def expected(self) -> dict[str, float]:
-        """What a loop over all records gives."""
+        """Return the answers of a loop over all records."""
         kept: dict[bytes | None, list[int]] = defaultdict(list)
         found = {}
         for batch in self.read("in", range(PARTITIONS)):
@@ -113,7 +113,7 @@ class Serving:
         return found
 
     def state(self) -> dict[tuple[int, bytes | None], bytes | None]:
-        """The last of each key in the changelog."""
+        """Return the last value of each key in the changelog."""
         batches = self.read("changes", range(PARTITIONS))
         return {(record.partition, record.key): record.value for batch in batches for record in batch}
 
@@ -123,7 +123,7 @@ class Replica:
         self.serving = serving
         self.client = serving.group.join(name)
         self.stats = LoopStats()
-        # Whether the replica is to end now, and whether it ends while it reads its state back.
+        # Whether the replica is asked to end, and whether it ends while it reads its state back.
         self.is_to_end = self.ends_reading = False
         self.models = FakeModels(factory.loaded())
         codec = ColumnsCodec(CONTRACT, Learnt.model_validate({"columns": {"x": {}}}))
@@ -156,7 +156,7 @@ class Replica:
         yield from islice(self.serving.read("changes", partitions), 0 if self.is_to_end else None)
 
     def turns(self, count: int) -> None:
-        """Turn without the orderly end of ``run``: what is under way stays so."""
+        """Run some turns without the orderly end of ``run``, so that work in progress stays open."""
         for _ in range(count):
             try:
                 self.loop._turn()
@@ -189,7 +189,7 @@ def test_windows_reach_over_batches_and_what_waits_is_counted(serving: Serving) 
 def test_a_replica_that_was_killed_goes_on_where_its_last_commit_was(serving: Serving) -> None:
     for turns in islice((1, 2, 3, 5) * 3, 12):
         serving.send(17)
-        # The next of the same name fences it, whatever was under way.
+        # The next replica of the same name fences it, whatever was in progress.
         serving.replica("a").turns(turns)
     serving.replica("a").run_through()
 
@@ -330,7 +330,7 @@ def test_keys_that_are_not_seen_for_long_are_forgotten_here_and_in_the_changelog
     replica.run_through()
     assert len(replica.state) == KEYS
     serving.now_ms, serving.seconds = 9 * DAY, 1000.0
-    # Of keys 0 and 1 alone, one in each partition.
+    # Only keys 0 and 1 get records, one in each partition.
     for key in (0, 1):
         serving.broker.append(OutgoingRecord("in", b'{"x":1}', b"k%d" % key, (), 8 * DAY, key))
 

@@ -1,4 +1,4 @@
-"""How a worker elsewhere reaches Kafka, and how its loop ends."""
+"""How an external worker reaches Kafka, and how its loop ends."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_what_is_set_on_the_machine_goes_before_what_the_platform_tells() -> Non
 
 
 class Platform(LocalServer):
-    """Gives its answers in turn, the last one again and again."""
+    """Gives its answers in turn; the last one repeats."""
 
     def __init__(self, *answers: Answer) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class Platform(LocalServer):
 
     def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
         if path != "/api/jobs/workers/":
-            # Plan and statistics of a job.
+            # Requests of a job, such as for its plan and with its statistics, all get this answer.
             return self.of_job
         assert (method, headers["authorization"]) == ("POST", f"Bearer {'t' * 20}")
         self.joined_before.append(orjson.loads(body)["again"])
@@ -52,7 +52,7 @@ class Platform(LocalServer):
 
 @pytest.fixture(autouse=True)
 def signals() -> Iterator[None]:
-    """A worker takes the signals of its process over."""
+    """Let the worker take over the signals of its process."""
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     yield
     for number, handler in before.items():

@@ -1,4 +1,4 @@
-"""Which engine serves a result: the fastest that its artifacts allow."""
+"""The engine chosen to serve a result: the fastest one that its artifacts allow."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def model(framework: Framework, *artifacts: str) -> ServedModel:
     [
         (Framework.TENSORFLOW, ("model.keras", "model.onnx", "model.weights.h5"), "model.onnx", False),
         (Framework.TENSORFLOW, ("model.keras", "model.py", "model.weights.h5"), "model.weights.h5", True),
-        # Trained before weights were kept, or by code that gives another model each time.
+        # Results without weights: trained by older versions, or by code that gives another model each time.
         (Framework.TENSORFLOW, ("model.keras",), "model.keras", True),
         (Framework.PYTORCH, ("model.py", "model.safetensors"), "model.safetensors", True),
     ],

@@ -1,4 +1,4 @@
-"""Which time answers carry, and how large they may be, by what their topic does with records."""
+"""The time and the largest size of answers, which depend on the settings of their topic."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def output_topics(config: Mapping[str, str] | None, **values: OutputTimestamps) 
         (
             {"message.timestamp.before.max.ms": str(HOUR_MS), "message.timestamp.after.max.ms": str(HOUR_MS)},
             [-50 * 60_000, 50 * 60_000],
-            # A minute of difference between the clocks is allowed for.
+            # The bounds allow for a minute of difference between the clocks.
             [-HOUR_MS, HOUR_MS, -2 * HOUR_MS, 2 * HOUR_MS],
         ),
         ({"message.timestamp.difference.max.ms": str(HOUR_MS)}, [0], [-2 * HOUR_MS, 2 * HOUR_MS]),
@@ -102,7 +102,7 @@ def test_settings_that_cannot_be_read_are_said_once_and_asked_for_again() -> Non
     assert "the settings of out cannot be read (not permitted)" in warning
     watch.look()
     assert (topics.warnings(), topics.max_bytes("out")) == ([], 100)
-    # What is known stays known.
+    # Known settings stay known when Kafka does not answer.
     watch.look()
     assert (topics.warnings(), topics.max_bytes("out")) == ([], 100)
 

@@ -140,7 +140,7 @@ def test_out_of_memory_halves_the_batches_and_every_record_is_answered_once() ->
     assert (first.outputs[0].ravel().tolist(), first.failures) == (list(range(100)), {})
     assert (second.outputs[0].ravel().tolist(), second.failures) == (list(range(100, 130)), {})
     assert (predictor.max_batch, factory.starts) == (6, 5)
-    # The limit is kept from now on: a batch that fits is not cut, and nothing dies.
+    # The predictor keeps the new limit: a batch that fits is not cut, and nothing dies.
     factory.batches.clear()
     predictor.submit(rows(*range(6)))
     assert predictor.collect().outputs[0].ravel().tolist() == list(range(6))

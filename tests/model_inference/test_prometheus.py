@@ -1,4 +1,4 @@
-"""What a replica tells Prometheus is what its loop has counted."""
+"""A replica's metrics for Prometheus are the counts of its loop."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from model_inference.swap_news import SwapNews
 
 
 def acknowledge(metrics: ReplicaMetrics) -> dict[str, float]:
-    """Samples by name and the labels that differ."""
+    """Return samples by name and distinguishing labels."""
     found = {}
     for family in metrics.collect():
         for sample in family.samples:
@@ -24,7 +24,8 @@ def acknowledge(metrics: ReplicaMetrics) -> dict[str, float]:
 
 def test_counts_sizes_and_latencies_are_reported() -> None:
     stats = LoopStats(clock=lambda: 0.0, wall_clock=lambda: 1000.0)
-    # 100 records, older than the replica, so measured from their arrival: of them 34 are looked at, all are counted.
+    # 100 records from before the replica started, measured from their arrival. 34 of them are sampled, and all are
+    # counted.
     stats.committed(
         predicted=90,
         dead_lettered=7,
@@ -51,7 +52,7 @@ def test_counts_sizes_and_latencies_are_reported() -> None:
     assert found["kafkaml_replica_batch_records_sum"] == 101
     assert found["kafkaml_replica_batch_records_bucket/64.0"] == 3
     assert found["kafkaml_replica_batch_records_bucket/16.0"] == 1
-    # It answers with nothing yet.
+    # The replica answers nothing yet, so it reports no version.
     assert "kafkaml_replica_model_version" not in found
 
 

@@ -1,4 +1,4 @@
-"""What a tier answers and what it hands up: boundaries of the limit, the bytes that go up, what has no answer."""
+"""What a tier answers and hands up: boundaries of the limit, the bytes that go up, records without an answer."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def router(limit: float, scores: Scores = Scores.PROBABILITIES, temperature: flo
 
 
 def routed(under_test: CascadeRouter, scores: Sequence[object], dtype: str = "<f4") -> list[str]:
-    """Return the topic of each sample; an empty text where it has no answer."""
+    """Return the topic of each sample; an empty text for a sample without an answer."""
     found = under_test.route([np.zeros((len(scores), 2), np.float32), np.array(scores, dtype)])
     return [
         "" if index in found.failures else topic
@@ -42,7 +42,7 @@ def routed(under_test: CascadeRouter, scores: Sequence[object], dtype: str = "<f
         (0.5, [0.5, 0.5], "out"),
         (1.0, [1.0, 0.0], "out"),
         (1.0, [0.99999994, 0.0], "up"),
-        # The float32 next to 0.9 is below 0.9, as of old.
+        # The float32 next to 0.9 is below 0.9, as in older versions.
         (0.9, [0.9, 0.1], "up"),
         (float(np.float32(0.9)), [0.9, 0.1], "out"),
         (0.9, [0.90000004, 0.1], "out"),
@@ -54,7 +54,7 @@ def routed(under_test: CascadeRouter, scores: Sequence[object], dtype: str = "<f
 )
 def test_equal_to_the_limit_stays_and_below_it_goes_up(limit: float, scores: list[float], expected: str) -> None:
     assert routed(router(limit), [scores]) == [expected]
-    # Also among others, which leave both ways.
+    # The record goes the same way among others that leave both ways.
     sure, unsure = ([0.0], [0.5]) if len(scores) == 1 else ([1.0, 0.0], [0.0, 0.0])
     topics = routed(router(limit), [sure, scores, unsure])
     assert topics == ["out", expected, "up" if limit else "out"]
@@ -85,7 +85,7 @@ def test_a_tier_without_limit_answers_with_its_prediction() -> None:
     ("classes", "answers", "expected"),
     [
         (None, [[0.9, 0.1], [0.6, 0.4]], (2, 1.5)),
-        # Of records that failed the rows are zeros.
+        # Rows of failed records are zeros.
         (2, [[0.9, 0.1], [0.0, 0.0]], (1, 0.9)),
         (0, [[0.9, 0.1], [0.6, 0.4]], (0, 0.0)),
         (None, [[12.5], [0.5]], (0, 0.0)),
@@ -129,7 +129,7 @@ def test_each_record_is_answered_or_handed_up_once_and_what_goes_up_keeps_what_i
 
     published = publisher.publish(batch, Answered(Prediction(outputs, failed), edge))
     assert published[:3] == (2, 0, 2)
-    # Also of what went up; neither of the sample without a confidence nor of the one that failed.
+    # Confidences include samples that went up, but neither the sample without one nor the failed one.
     assert published[4:] == pytest.approx((3, 1 + 0.5 + 0.6))
 
     client.commit({("in", 3): 5})
@@ -147,7 +147,7 @@ def test_each_record_is_answered_or_handed_up_once_and_what_goes_up_keeps_what_i
     reason = dict(client.written[3].headers)["kml-error-message"] or b""
     assert reason.startswith(b"the model predicts [nan, 0], which says nothing of its confidence")
 
-    # The limits of the upper topic are kept to as those of the output are.
+    # The router respects the bounds of the upper topic as those of the output topic.
     client.begin()
     topics.update({"up": {"retention.ms": "400"}})
     assert publisher.publish(batch, Answered(Prediction(outputs, failed), edge))[:3] == (2, 2, 2)

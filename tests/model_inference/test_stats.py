@@ -29,7 +29,7 @@ def committed(
 def test_rate_and_latency_cover_the_time_since_the_last_summary() -> None:
     now = [0.0]
     stats = LoopStats(clock=lambda: now[0], wall_clock=lambda: 1000 + now[0])
-    # Nothing was measured yet, which is neither 0 ms nor a lag of 0.
+    # Without a measurement there is no value, which is neither 0 ms nor a lag of 0.
     assert (stats.summary().p50_ms, stats.summary().lag) == (None, None)
     now[0] = 2.0
     committed(stats, *[1_001_900] * 100, dead=10, lag=7)
@@ -37,12 +37,12 @@ def test_rate_and_latency_cover_the_time_since_the_last_summary() -> None:
     summary = stats.summary()
 
     assert (summary.predicted, summary.dead_lettered, summary.lag) == (90, 10, 7)
-    # Dead letters are read, not answered.
+    # Dead letters count as read, but not as answered.
     assert (summary.rate, summary.read_rate) == (45.0, 50.0)
     assert (summary.p50_ms, summary.p99_ms) == (100.0, 100.0)
     now[0] = 4.0
     assert (stats.summary().rate, stats.summary().p50_ms) == (0.0, 100.0)
-    # A replica that gave its partitions away says nothing of how they are served now.
+    # A replica that gave its partitions away has no lag.
     stats.waiting(None)
     now[0] = 4.5
     idle = stats.summary()
@@ -50,7 +50,7 @@ def test_rate_and_latency_cover_the_time_since_the_last_summary() -> None:
     committed(stats, 1_004_400, lag=0)
     now[0] = 5.0
     assert stats.summary().p50_ms == 100.0
-    # What was measured last holds for a minute.
+    # The last measurement stays valid for a minute.
     now[0] = 66.0
     assert (stats.summary().lag, stats.summary().p50_ms) == (0, None)
 

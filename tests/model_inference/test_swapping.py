@@ -1,4 +1,4 @@
-"""Another version is loaded while the present one answers; whatever is wrong with it, the old one continues."""
+"""Another version loads while the present one answers. Whatever is wrong with it, the old one continues."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SPEC = SampleSpec(np.dtype(np.float32), (1,))
 
 
 class World:
-    """A swapper with fakes around it; ``want`` is the backend's word, ``turn`` the loop's place between two batches."""
+    """A swapper with fakes around it; ``want`` sets the backend's wish, ``turn`` runs the loop between two batches."""
 
     def __init__(self, *, keep_warm_seconds: float = 600.0) -> None:
         self.factories: dict[int, EngineFactory] = {}
@@ -103,13 +103,13 @@ class World:
         self.news.want(revision)
 
     def turn(self, offset: int = 7) -> int:
-        """The loop between two batches, once another model is due; returns the version that answers then."""
+        """Run the loop between two batches, once another model is due; returns the version that answers then."""
         eventually(lambda: self.swapper.due, 60)
         assert self.swapper.switch({("in", 0): offset}, 0.25)
         return self.answering()
 
     def answering(self) -> int:
-        """The version that answers now."""
+        """Return the version that answers now."""
         serving = self.news.to_tell().serving
         assert serving is not None
         return serving.version
@@ -200,7 +200,7 @@ def test_a_version_that_does_not_load_changes_nothing_and_says_why(
     assert (serving, swaps) == ((0, 1), [])
     assert (failure.revision, failure.version, failure.failure.category) == (1, 2, category)
     assert world.swapper.due is None
-    # Nor is it tried again and again; but another one is.
+    # A failed revision is not tried again, but another one is.
     world.load_error = None
     world.want(3, 2)
     assert world.turn() == 3
@@ -275,7 +275,7 @@ def test_a_canary_comes_and_is_promoted_without_loading(world: World) -> None:
     assert serving(world) == (2, 2, None)
     assert world.loads == [2]
     assert world.news.to_tell().comparison is None
-    # And back, to what is warm.
+    # The version before is still warm, so the way back is immediate.
     world.want(1, 3)
     assert world.turn() == 1
     assert world.loads == [2]
@@ -309,7 +309,7 @@ def test_a_swap_with_a_canary_goes_in_steps_of_one_model(world: World) -> None:
 
     assert seen == [(1, 1, None), (1, 3, None), (2, 3, 4)]
     assert world.loads == [2, 3, 4]
-    # At most two processes, because earlier ones were ended.
+    # There are at most two processes, because earlier ones were ended.
     assert (world.factories[2].closed, world.factories[1].closed) == (1, 1)
 
 
@@ -319,7 +319,7 @@ def test_a_canary_that_does_not_load_changes_nothing(world: World) -> None:
     failure = eventually(lambda: world.news.to_tell().failure, 60)
     assert (failure.revision, failure.version) == (1, 2)
     assert serving(world) == (0, 1, None)
-    # The backend drops it.
+    # The backend drops the challenger.
     world.want(1, 2)
     eventually(lambda: serving(world) == (2, 1, None), 60)
     assert world.news.to_tell().failure is None
@@ -348,5 +348,5 @@ def test_answers_carry_something_else_between_two_transactions_with_nothing_to_l
     assert (world.carried, world.loads) == ([("machine",), ()], [])
     assert world.swapper.serving is answered
     acknowledge = world.news.to_tell()
-    # The version is as before: no swap to tell of.
+    # The version is unchanged, so no swap is reported.
     assert (acknowledge.serving, acknowledge.swaps) == (Serving(revision=2, version=1), [])

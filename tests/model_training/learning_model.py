@@ -1,6 +1,6 @@
-"""A model process without a process that goes on learning, for tests of incremental training.
+"""An incremental model in place of a model process, for tests of incremental training.
 
-What it learnt depends on every sample and its order, so that it distinguishes two runs.
+Its state depends on every sample and on their order, so it distinguishes two runs.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from tests.model_training.mean_model import MeanModel
 
 
 class LearningModel(MeanModel):
-    """Learns the mean sample of each class, the newest counting most; ``scores[n]`` is its metric after n windows.
+    """Learns the mean sample of each class, weighting newer ones more; ``scores[n]`` is its metric after n windows.
 
-    Without scores it is evaluated. ``on_call`` gets each method before it is run.
+    Without scores it is evaluated. ``on_call`` gets each method before it runs.
     """
 
     def __init__(self, *, outputs: int = 2, scores: Callable[[int], float] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""A model process without a process: learns the mean sample of each class. For tests of the modes."""
+"""A model in place of a model process: it learns the mean sample of each class. For tests of the modes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class MeanModel:
         self.on_epoch: Callable[[int], None] = lambda _epoch: None
         self.closed = False
         self.epoch = 0
-        # Training stops early after this epoch, the last but one of which was the best.
+        # The epoch after which training stops early; the one before it was the best.
         self.stops_after: int | None = None
         self._means = np.zeros(0)
 

@@ -1,6 +1,6 @@
 """Chains of sub-models are trained as one network, and each sub-model comes out as a model of its own.
 
-With real model processes, on scikit-learn's digits; the stream is in memory.
+Model processes are real and learn scikit-learn's digits; the stream is in memory.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def data(*, test: slice = TEST) -> TrainingData:
 
 @dataclass
 class Runs:
-    """Runs chains with real model processes."""
+    """Trains chains with real model processes."""
 
     fork_server_of: Callable[[Runtime], str]
     folder: Path
@@ -138,7 +138,7 @@ class Runs:
         return reporters
 
     def serve(self, plan: TrainingPlan, number: int, reporter: RecordingReporter, features: Array) -> list[Array]:
-        """Load a sub-model from its artifacts as serving does, and return its answers."""
+        """Load a sub-model from its artifacts as serving does; returns its answers."""
         outcome = reporter.outcome
         assert outcome is not None
         with ExitStack() as stack:
@@ -166,7 +166,7 @@ class Runs:
 class Trained:
     plan: TrainingPlan
     reporters: Mapping[str, RecordingReporter]
-    # Of each sub-model, served from its own files, on the test samples that came through those below.
+    # The answers of each sub-model, served from its own files, to the test samples that came through those below.
     answers: list[list[Array]]
 
     def outcome(self, name: str) -> TrainingOutcome:
@@ -258,12 +258,12 @@ def test_what_is_served_by_onnx_is_what_the_framework_predicts(trained: Trained)
         (taken,) = session.get_inputs()
         kind = np.uint8 if "uint8" in taken.type else np.float32
         answers = [np.asarray(array) for array in session.run(None, {taken.name: features.astype(kind)})]
-        # As it is written, and read again by the receiver of the answer.
+        # The answers are written as JSON and read again by their receiver.
         written = [json.loads(value)["values"] for value in encode_outputs(answers[-1:])]
         assert np.array_equal(np.array(written, np.float32), answers[-1])
         for answer, wanted in zip(answers, predicted, strict=True):
-            # Of the largest number. Float32 sums in another order differ in their last places, and an exponential makes
-            # more of it: by 1e-6 on Intel's processors, by 3e-6 on AMD's.
+            # The tolerance is relative to the largest number. Float32 sums in another order differ in their last
+            # places, which an exponential magnifies to 1e-6 on Intel's processors and 3e-6 on AMD's.
             assert np.abs(answer - wanted).max() <= 1e-5 * max(1, np.abs(wanted).max())
         assert np.abs(probabilities(answers[-1]) - probabilities(predicted[-1])).max() <= 1e-5
         features = predicted[0]
@@ -298,7 +298,7 @@ DATA_SET = {
 
 @dataclass
 class Live:
-    """A stream of digits without end, in memory, and what a run over it reported."""
+    """A stream of digits without end, in memory, and the reports of a run over it."""
 
     runs: Runs
     framework: Framework
@@ -377,7 +377,7 @@ def test_a_chain_learns_a_stream_without_end_and_goes_on_from_a_window(runs: Run
     top = whole["cloud"]
     assert top.outcome is not None
     assert top.comparison is not None
-    # What decides is the loss of the whole, not that of the top's own exit.
+    # The loss of the whole chain decides, not that of the top's own exit.
     assert top.comparison.challenger_value == pytest.approx(top.outcome.test_metrics["total_loss"], abs=1e-6)
     document = json.loads(top.artifacts["exits.json"])
     assert (document["of"], document["samples"]) == ("validation", 180)
@@ -401,7 +401,7 @@ def test_a_chain_learns_a_data_set_without_end(runs: Runs) -> None:
         assert outcome.exit is not None
         assert outcome.samples["training"] + outcome.samples["validation"] == 900
         assert outcome.test_metrics["sparse_categorical_accuracy"] > 0.5
-        # Each tier reads by what the first window decided, and answers with the classes that were found there.
+        # Each tier reads as the first window decided, and answers with the classes found in it.
         learnt = Learnt.model_validate(outcome.learnt["learnt"])
         assert learnt.classes == tuple(f"no {digit}" for digit in range(10))
         assert learnt.columns["pixels"].scale == 255, name

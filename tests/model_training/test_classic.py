@@ -74,7 +74,7 @@ def data(training: int = 20, validation: int = 4, test: int = 6) -> TrainingData
 
 
 class Run:
-    """A classic run with its parts at hand; ``checkpoint`` is what an earlier attempt left."""
+    """A classic run and its parts; ``checkpoint`` is the one that an earlier attempt left."""
 
     def __init__(self, folder: Path, *, plan: TrainingPlan = PLAN, model: MeanModel | None = None) -> None:
         self.model = model or MeanModel(input_shape=[None, 2, 2])
@@ -147,7 +147,7 @@ def test_a_result_says_which_epoch_is_the_best_and_that_training_stopped_early(t
     best = run.run().best_epoch
     assert best == BestEpoch(epoch=3, epochs=9, trained=4, monitor="val_loss", value=0.5, restored=True)
     assert best.stopped_early
-    # After the reading of the stream, nothing is known before an epoch is over.
+    # The remaining time is unknown until the first epoch has ended.
     shown = [progress for progress in run.reporter.progresses if progress.epoch]
     assert [progress.remaining_seconds is None for progress in shown] == [True, False, False, False]
     assert all(progress.may_end_sooner for progress in shown)
@@ -177,7 +177,7 @@ def test_without_test_samples_there_are_no_test_metrics_and_it_is_said(run: Run)
 
 
 def test_samples_of_each_cell_are_kept_as_they_were_decoded(tmp_path: Path) -> None:
-    # The model takes another axis, which the kept samples do not have.
+    # The model takes an additional axis, which the stored samples do not have.
     run = Run(tmp_path, model=MeanModel(input_shape=[None, 2, 2, 1]))
     run.run()
     path = tmp_path / "kept.npz"
@@ -208,7 +208,7 @@ def test_the_score_and_the_matrix_ask_the_model_once(tmp_path: Path) -> None:
 
 
 def test_a_regression_is_scored_by_its_errors(tmp_path: Path) -> None:
-    # Answers by the number of the class, a half too high.
+    # The answers are the number of the class plus one half.
     model = MeanModel(input_shape=[None, 2, 2], outputs=1)
     model.loss = {"kind": "numbers", "ignored": None, "outputs": model.report["outputs"]}
 
@@ -420,7 +420,7 @@ def test_a_model_process_that_dies_after_training_loses_what_comes_after_only(
     assert run.reporter.order[-1] == "finished"
     assert set(outcome.artifacts) == kept
     assert any("was killed; what comes after it was left out" in warning for warning in outcome.warnings)
-    # Nothing is asked of a dead process.
+    # A dead process gets no further calls.
     assert run.model.calls[-1][0] == step
 
 

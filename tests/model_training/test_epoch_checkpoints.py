@@ -1,4 +1,4 @@
-"""Classic training is kept at the end of an epoch, goes on there, and is not ended by a checkpoint that fails."""
+"""Classic training is saved at the end of an epoch and resumes there. A failed checkpoint does not end it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def run(tmp_path: Path) -> Run:
 
 
 def test_an_attempt_goes_on_where_the_last_checkpoint_is(run: Run, tmp_path: Path) -> None:
-    # Nothing is saved after the last epoch, whose end is the result.
+    # Nothing is saved after the last epoch, because its end is the result.
     whole = run.run()
     assert [checkpoint.step for checkpoint in run.reporter.checkpoints] == [1, 2, 3]
     assert run.reporter.order[:4] == ["running", "epoch", "checkpoint", "epoch"]
@@ -36,9 +36,9 @@ def test_an_attempt_goes_on_where_the_last_checkpoint_is(run: Run, tmp_path: Pat
     outcome = again.run()
     assert [epoch.epoch for epoch in again.reporter.epochs] == [3, 4]
     assert outcome.test_metrics == whole.test_metrics
-    # The work that it rests on counts.
+    # The duration includes the work of earlier attempts.
     assert outcome.seconds > run.reporter.epochs[0].seconds / 1000
-    # Ten seconds have not passed.
+    # There is no checkpoint, because ten seconds have not passed.
     assert not again.reporter.checkpoints
 
 

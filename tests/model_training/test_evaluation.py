@@ -1,4 +1,4 @@
-"""What a model must beat, and its answers on test samples: known figures, whatever form the labels have."""
+"""Baselines, and the evaluation of answers to test samples: known figures, whatever form the labels have."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from model_training.confusion import NoConfusionMatrix
 from model_training.evaluation import class_baseline, curves, residuals, value_baseline
 
 ACTUAL = np.array([0, 0, 1, 1])
-# The example of Fawcett and of every textbook since: one pair of four in the wrong order.
+# The example of Fawcett and every textbook since: one of four pairs is in the wrong order.
 POSITIVE = np.array([0.1, 0.4, 0.35, 0.8], np.float32)
 
 
@@ -47,7 +47,7 @@ def test_curves_are_bounded_and_exact_all_the_same() -> None:
     found = curves(actual, predicted, probability, classes=2)
     assert found is not None
     assert MAX_POINTS / 2 < len(found.points) <= MAX_POINTS
-    # At the threshold by which classes are predicted the counts are those of the confusion matrix.
+    # At the threshold that predicts classes, the counts are those of the confusion matrix.
     at_half = [point for point in found.points if point.threshold >= 0.5][-1]
     assert at_half.true_positives == int(predicted[actual == 1].sum())
     assert at_half.false_positives == int(predicted[actual == 0].sum())
@@ -106,7 +106,7 @@ def test_answers_that_are_not_numbers_travel_as_nothing() -> None:
     [
         ({Score.ACCURACY: 0.854}, False),
         ({Score.ACCURACY: 0.86}, True),
-        # It diverged.
+        # The training diverged.
         ({Score.ACCURACY: float("nan")}, False),
         ({}, None),
     ],

@@ -77,7 +77,7 @@ def test_the_temperature_undoes_what_made_an_exit_too_sure(kind: Scores, width: 
     rows = np.concatenate([np.zeros_like(logits), logits], axis=1) if width == 1 else logits
     true = np.exp(rows) / np.exp(rows).sum(axis=1, keepdims=True)
     classes = (random.random((4000, 1)) > true.cumsum(axis=1)).sum(axis=1)
-    # Three times as sure as it is right.
+    # The logits are three times too large, so the exit is overconfident.
     scores = 3 * logits
     if kind is Scores.PROBABILITIES:
         powers = np.exp(3 * rows) / np.exp(3 * rows).sum(axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""Incremental training over the broker in memory and a model that learns without a process."""
+"""Incremental training over the broker in memory and a model without a process."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ PLAN = TrainingPlan(
 
 @dataclass
 class Run:
-    """A run with its parts at hand."""
+    """A run and its parts."""
 
     folder: Path
     plan: TrainingPlan = PLAN
@@ -86,14 +86,14 @@ class Run:
     earlier: RecordingReporter = field(default_factory=RecordingReporter)
 
     def send(self, count: int, *, start: int = 0, label: int | None = None) -> None:
-        """Send samples of two classes, whose first number is theirs alone."""
+        """Send samples of two classes, which their first number separates."""
         for number in range(start, start + count):
             sample = np.array([number, 100 * (number % 2)], np.float32).tobytes()
             key = bytes([number % 2 if label is None else label])
             self.broker.append(OutgoingRecord("live", sample, key, timestamp_ms=1_000_000 + number, partition=0))
 
     def set(self, **fields: Any) -> None:
-        """Change the plan; other names are its settings."""
+        """Change the plan; names that are not its fields change its incremental settings."""
         own = {name: value for name, value in fields.items() if name in TrainingPlan.model_fields}
         others = {name: value for name, value in fields.items() if name not in own}
         self.plan = self.plan.model_copy(update={"incremental": settings(**others), **own})
@@ -126,7 +126,7 @@ class Run:
         return self.models[-1]
 
     def going_on(self, step: int) -> Run:
-        """Return another attempt, which goes on after ``step`` windows."""
+        """Return another attempt, which resumes after ``step`` windows."""
         checkpoint = self.reporter.checkpoints[step - 1]
         plan = self.plan.model_copy(update={"checkpoint": checkpoint})
         return Run(self.folder, plan=plan, broker=self.broker, earlier=self.reporter)
@@ -149,7 +149,7 @@ def test_every_window_is_tried_learnt_validated_and_kept(run: Run) -> None:
     assert [epoch.window.lag for epoch in run.reporter.epochs if epoch.window] == [15, 5, 0]
     assert set(first.before) == set(first.validation) == {"accuracy"}
     assert last.training["loss"] == pytest.approx(1 / 3)
-    # Each window is kept before the next is learnt.
+    # Each window is saved before the next is learnt.
     assert run.reporter.order[:10] == ["running", *["window", "epoch", "checkpoint"] * 3]
     assert [(checkpoint.step, checkpoint.records) for checkpoint in run.reporter.checkpoints] == [
         (1, 10),
@@ -231,7 +231,8 @@ def test_of_a_large_window_some_samples_are_tried_before_they_are_learnt(
     run.model._evaluate = counting  # type: ignore[method-assign]
     run.send(14)
     run.run()
-    # Of each window what is tried before and what validates, and at the end what was held out.
+    # The calls evaluate, per window, all its samples before learning and then its validation samples; at the end, the
+    # held-out ones.
     assert sizes == [5, 2, 4, 2]
 
 
@@ -245,11 +246,11 @@ def test_without_validation_there_are_no_test_metrics_and_it_is_said(run: Run) -
 
 
 class _KilledError(BaseException):
-    """What a SIGKILL of the runner looks like from inside."""
+    """Raised where a SIGKILL would end the runner."""
 
 
 class _AtRandom(InMemoryReader):
-    """Partitions' records come one by one, from any partition."""
+    """Hands out records one by one, from any partition."""
 
     def __init__(self, broker: InMemoryBroker, seed: int) -> None:
         super().__init__(broker)
@@ -344,7 +345,7 @@ class TestGoingOn:
         assert list(shown) == list(range(1, 7))
         assert all(shown[end.step] == end.positions for end in ends)
         assert len(ends) > 6
-        # One that read the same windows undisturbed.
+        # A training that read the same windows without interruption.
         undisturbed = Run(run.folder, plan=run.plan.model_copy(update={"checkpoint": None, "begun": None}))
         undisturbed.broker.create_topic("live")
         starts = dict.fromkeys(range(3), 0)
@@ -437,7 +438,8 @@ class TestVersions:
         run.set(monitoring_metric="accuracy", change=Direction.UP)
         run.run()
         asked = [(method, params.get("champion")) for method, params in run.model.calls if method == "evaluate"]
-        # Each window: before, its own validation samples, the challenger, and from the second on the champion.
+        # Each window is evaluated before learning, then for its validation and the challenger; from the second on also
+        # for the champion.
         assert [champion for _, champion in asked][:7] == [False, False, False, False, False, False, False]
         assert sum(bool(champion) for _, champion in asked) == 2
 
@@ -447,7 +449,7 @@ class TestVersions:
         with pytest.raises(SettingsError, match="no metric 'auc': it has accuracy"):
             run.run()
         assert not run.model.seen
-        # At once where the model's report names them.
+        # The metric is refused even earlier when the model's report lists its metrics.
         run.models.clear()
         run.model.report["metrics"] = ["accuracy", "loss"]
         run.model.calls.clear()
@@ -470,7 +472,7 @@ class TestVersions:
         undisturbed.run()
         run.model.raises[method] = ModelProcessDied("segmentation fault", reason="crashed")
         outcome = run.run()
-        # In the first window; the other process learns the rest.
+        # The first process dies in the first window, and the other one learns the rest.
         assert [len(model.seen) for model in run.models] == [1, 3]
         assert run.models[-1].weights == undisturbed.model.weights
         assert [epoch.epoch for epoch in run.reporter.epochs] == [1, 2, 3, 4]
@@ -478,7 +480,7 @@ class TestVersions:
         version, _ = run.reporter.versions[1]
         assert list(version.artifacts) == ["model.mean"]
         assert any("segmentation fault" in warning for warning in version.warnings)
-        # The conversion is not tried again, not by an attempt that goes on either; the other step is.
+        # A failed conversion is not tried again, not even by a resumed attempt, but the other step is.
         assert ("model.onnx" in outcome.artifacts) == (method != "export_onnx")
         assert ("model.onnx" in run.going_on(2).run().artifacts) == (method != "export_onnx")
 
@@ -503,7 +505,7 @@ class TestVersions:
 
 class TestStopping:
     def stop_at(self, run: Run, method: str, count: int) -> None:
-        """Be stopped when ``method`` is called for the ``count``-th time."""
+        """Request a stop when ``method`` is called for the ``count``-th time."""
         calls: list[str] = []
 
         def on_call(called: str) -> None:
@@ -518,7 +520,7 @@ class TestStopping:
         run.set(indefinite=True)
         self.stop_at(run, "partial_fit", 3)
         outcome = run.run()
-        # The pass went to its end.
+        # The pass over the window was completed.
         assert [checkpoint.step for checkpoint in run.reporter.checkpoints] == [1, 2, 3]
         assert outcome.samples["training"] == 24
         assert run.reporter.positions == {"live": {"0": 30}}
@@ -526,7 +528,7 @@ class TestStopping:
     def test_a_window_that_was_not_begun_is_left_alone(self, run: Run) -> None:
         run.send(50)
         run.set(indefinite=True)
-        # Twice for each window: before it is learnt, and after.
+        # Each window is evaluated twice: before it is learnt and after.
         self.stop_at(run, "evaluate", 5)
         assert run.run().samples["training"] == 16
         assert run.reporter.positions == {"live": {"0": 20}}
@@ -655,7 +657,7 @@ class TestStream:
 
 
 class _NoReporter(RecordingReporter):
-    """Keeps nothing."""
+    """A store that keeps nothing."""
 
     def epoch(self, metrics: EpochMetrics) -> None:
         self.progresses = []
@@ -667,7 +669,7 @@ class _NoReporter(RecordingReporter):
 
 
 class _Endless(InMemoryReader):
-    """A stream of ``count`` records that nobody has to hold."""
+    """A stream of ``count`` records that are generated on demand."""
 
     count = 1500
 
@@ -676,7 +678,7 @@ class _Endless(InMemoryReader):
     ) -> Iterator[RecordBatch]:
         for offset in range(self.count):
             sample = np.array([offset, 100 * (offset % 2)], np.float32).tobytes()
-            # Some are not samples, each in a way of its own.
+            # Some records are not samples, for different reasons.
             value = b"odd" * (offset % 7) if offset % 500 == 0 else sample
             yield ListBatch([Record("live", 0, offset, bytes([offset % 2]), value, (), offset)])
         while True:
@@ -700,6 +702,6 @@ def test_a_thousand_windows_need_the_memory_of_one(run: Run, monkeypatch: pytest
     run.model.on_call = on_call
     monkeypatch.setattr("model_training.modes.incremental.logger.info", lambda *_, **__: None)
     run.run()
-    # A number that each window left would be a thousand blocks.
+    # A single number kept per window would take a thousand blocks of memory.
     assert len(sizes) == 2
     assert sizes[1] - sizes[0] < 400, sizes

@@ -1,4 +1,4 @@
-"""Windows with unlabelled samples, over the broker in memory and a model that learns without a process."""
+"""Windows with unlabelled samples, over the broker in memory and a model without a process."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Run(test_incremental.Run):
     """A run whose stream has unlabelled samples; its model answers every sample with the probability 0.75."""
 
     def send_unlabelled(self, count: int, *, start: int = 0) -> None:
-        """Send samples as ``send`` does, half a millisecond behind, with the key of old sinks."""
+        """Send samples like ``send``, half a millisecond later, with the key of old sinks."""
         for number in range(start, start + count):
             sample = np.array([number + 0.5, 100 * (number % 2)], np.float32).tobytes()
             self.broker.append(OutgoingRecord("more", sample, b"\0", timestamp_ms=1_000_000 + number, partition=0))
@@ -49,7 +49,7 @@ def test_of_a_window_the_unlabelled_samples_that_it_is_sure_of_are_learnt_with_t
     run.send(10)
     run.send_unlabelled(6)
     outcome = run.run()
-    # A model that has learnt nothing learns the labelled ones first; the second round would bring nothing new.
+    # An untrained model learns the labelled samples first. The second round would add nothing.
     assert all(value % 1 == 0 for value in run.model.seen[0])
     assert [epoch.window and epoch.window.records for epoch in run.reporter.epochs] == [8, 8]
     assert outcome.samples["pseudo_labelled"] == 6
@@ -120,14 +120,14 @@ def test_a_deployment_that_is_not_semi_supervised_says_what_it_left(run: Run) ->
 
 
 class UnlabelledFirst(InMemoryReader):
-    """Reads the topics the other way round, as Kafka's brokers may answer."""
+    """Reads the topics in the opposite order, which Kafka's brokers may do too."""
 
     def follow(self, starts: Mapping[PartitionKey, int], **options: Any) -> Iterator[RecordBatch]:
         return super().follow(dict(reversed(starts.items())), **options)
 
 
 class TestReading:
-    """What is read of a stream that has both."""
+    """Return the windows of a stream that has both kinds."""
 
     @pytest.fixture
     def broker(self) -> InMemoryBroker:

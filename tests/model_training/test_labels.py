@@ -1,4 +1,4 @@
-"""Labels before training: renumbered with their names kept, refused in words, or left alone."""
+"""Labels before training: renumbered with their names kept, refused with a reason, or left alone."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def plan(
     names: tuple[str, ...] = (),
     exact: bool = True,
 ) -> LabelPlan:
-    """Ask about training labels, and test labels where given."""
+    """Plan training labels, and test labels if given."""
     shape = () if outputs is None else outputs if isinstance(outputs, tuple) else (outputs,)
     training = np.asarray(labels)
     tested = training[:0] if test is None else np.asarray(test, training.dtype)
@@ -68,7 +68,7 @@ def test_classes_counted_from_one_are_numbered_from_zero(tmp_path: Path, dtype: 
         ([0, 5, 9], 3, [0, 5, 9], ("0", "5", "9")),
         ([0.0, 5.0, 9.0], 4, [0, 5, 9], ("0", "5", "9", "output 3")),
         ([10, 20], 2, [10, 20], ("10", "20")),
-        # Counted from one, and these samples lack class 2, so the others keep their places.
+        # The labels count from one. Class 2 is missing in these samples, and the others keep their places.
         ([1, 3], 3, [1, 2, 3], ("1", "2", "3")),
         ([2**40, 2**40 + 1], 2, [2**40, 2**40 + 1], (str(2**40), str(2**40 + 1))),
     ],
@@ -168,7 +168,7 @@ def test_labels_that_are_not_numbers_are_counted() -> None:
         plan(labels, 3)
     with pytest.raises(DataMismatch, match="NaN or infinite"):
         plan(labels, 1, LabelKind.NUMBERS)
-    # A loss of one's own may leave them out.
+    # A user's own loss may ignore them.
     assert any("does the loss expect it" in warning for warning in plan(labels, 1, LabelKind.UNKNOWN).warnings)
 
 

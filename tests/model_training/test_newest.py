@@ -20,7 +20,7 @@ def test_the_newest_are_kept() -> None:
 
 def test_large_samples_are_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("model_training.newest._MAX_BYTES", 100)
-    # 12 bytes each.
+    # A sample takes 12 bytes.
     assert len(samples_of(0, 20).newest()) == 8
     monkeypatch.setattr("model_training.newest._MAX_BYTES", 1)
     assert len(samples_of(0, 20).newest()) == 1

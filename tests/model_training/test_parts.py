@@ -1,4 +1,4 @@
-"""The parts of a chain, around a model process without a process."""
+"""The parts of a chain, around a model without a process."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NAMES = ("edge", "mean")
 
 
 class ChainModel(MeanModel):
-    """Two exits that answer alike; ``broken`` is the sub-model that cannot be saved."""
+    """Two exits with the same answers; ``broken`` is the sub-model that cannot be saved."""
 
     def __init__(self) -> None:
         super().__init__(input_shape=[None, 2, 2])
@@ -100,7 +100,7 @@ def test_a_chain_of_which_one_sub_model_cannot_be_kept_tells_of_no_part_that_it_
     model.broken, model.raises = broken, {"export_onnx": UserCodeError("does not convert")}
     with pytest.raises(NothingServable, match="no file can hold it") as caught:
         run(model, reporters, tmp_path)
-    # The leader reports the run.
+    # The leader reports for the whole run.
     assert caught.value.outcome.test_metrics == {"loss": 2.0, "mae": 1.0, "total_loss": 3.0}
     assert not [name for name in NAMES if "finished" in reporters[name].order]
 

@@ -1,4 +1,4 @@
-"""What an attempt tells Prometheus of its progress."""
+"""An attempt's metrics for Prometheus about its progress."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from model_training.prometheus import TrainingMetrics
 
 
 def shown(metrics: TrainingMetrics) -> dict[tuple[str, str], float]:
-    """Samples by name and result."""
+    """Return samples by name and result."""
     samples = [sample for family in metrics.collect() for sample in family.samples]
     assert {sample.labels["attempt"] for sample in samples} <= {"2"}
     return {(sample.name, sample.labels["result"]): sample.value for sample in samples}
@@ -28,7 +28,7 @@ def test_the_progress_of_each_model_of_an_attempt_is_reported() -> None:
     assert found["kafkaml_training_finished_epochs_total", "5"] == 2
     assert found["kafkaml_training_epoch_duration_seconds_total", "5"] == 3.5
     assert found["kafkaml_training_epoch", "6"] == 1
-    # Not known any more: of this model, and not of the other.
+    # The remaining time is no longer known for this model, but for the other one.
     edge(Progress(epoch=4, epochs=10, batch=0, batches=40))
     found = shown(metrics)
     assert ("kafkaml_training_remaining_seconds", "5") not in found

@@ -24,7 +24,7 @@ def promotes(settings: Incremental, challenger: float, champion: float | None) -
         number=None if champion is None else 3,
         samples=10,
     )
-    # A value that is not a number travels as null.
+    # A value that is not a number is sent as null.
     assert Comparison.model_validate(compared.to_json()).promotes == compared.promotes
     return compared.promotes
 
@@ -35,7 +35,7 @@ def promotes(settings: Incremental, challenger: float, champion: float | None) -
         (UP, 0.1, None, True),
         (UP, 0.849, 0.8, False),
         (UP, 0.851, 0.8, True),
-        # As much as was asked for, which neither 0.85 - 0.8 nor float32 says exactly.
+        # The improvement is exactly the required one, which neither 0.85 - 0.8 nor float32 represents.
         (UP, 0.85, 0.8, True),
         (UP, 0.8500000238418579, 0.800000011920929, True),
         (UP, 0.7, 0.8, False),
@@ -68,7 +68,7 @@ def test_a_metric_that_the_model_does_not_have_is_refused_with_those_it_has() ->
     assert rule is not None
     rule.check({"accuracy": 0.5})
     rule.check_built(["loss", "accuracy"])
-    # What only an evaluation tells is not refused before one.
+    # A metric that only an evaluation reports is not refused before the first one.
     rule.check_built([])
     with pytest.raises(SettingsError, match="no metric 'accuracy': it has loss, f1"):
         rule.check_built(["loss", "f1"])

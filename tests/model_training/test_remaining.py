@@ -1,4 +1,4 @@
-"""How long a training will still take, by a clock of the test's own."""
+"""The remaining time of a training, by the test's own clock."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def test_the_remaining_time_follows_the_recent_epochs() -> None:
     remaining = RemainingTime(lambda: now)
     assert remaining.seconds(epoch=1, epochs=10, fraction=0.0) is None
     now = 30.0
-    # The first steps compile the model, so they alone say nothing.
+    # The first steps compile the model, so the remaining time is unknown.
     assert remaining.seconds(epoch=1, epochs=10, fraction=0.1) is None
     now = 30.5
     assert remaining.seconds(epoch=1, epochs=10, fraction=0.2) is None
@@ -23,11 +23,11 @@ def test_the_remaining_time_follows_the_recent_epochs() -> None:
     for _ in range(3):
         now += 10
         remaining.epoch_done()
-    # One slow epoch, which compiled the model, does not count among those after it.
+    # The first epoch was slow because it compiled the model, so it does not count.
     assert remaining.seconds(epoch=5, epochs=10, fraction=0.0) == pytest.approx(60)
     now += 5
     assert remaining.seconds(epoch=5, epochs=10, fraction=0.5) == pytest.approx(55)
-    # The machine has become slow, so this epoch takes longer than those before.
+    # The machine has become slow, so this epoch takes longer than the earlier ones.
     now += 35
     assert remaining.seconds(epoch=5, epochs=10, fraction=0.5) == pytest.approx(40 * 5.5)
     now += 5

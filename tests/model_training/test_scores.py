@@ -1,4 +1,4 @@
-"""Scores are one rule for all frameworks, whatever form the labels have."""
+"""Scores follow one rule for all frameworks, whatever form the labels have."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from model_training.scores import class_scores, value_scores
         (np.array([0, 1, 2, 2]), 3),
         (np.array([[0.0], [1.0], [2.0], [2.0]]), 3),
         (np.eye(3)[[0, 1, 2, 2]], 3),
-        # More classes than a matrix shows.
+        # There are more classes than a confusion matrix shows.
         (np.array([0, 1, 2, 2]), 1000),
     ],
 )

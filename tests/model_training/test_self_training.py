@@ -1,4 +1,4 @@
-"""Rounds of classic training on the unlabelled samples that the model is sure of, with a model without a process."""
+"""Rounds of classic training on unlabelled samples of which the model is sure, with a model without a process."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SEMI = PLAN.model_copy(update={"semi_supervised": SemiSupervised(rounds=3, confi
 
 
 class SureModel(MeanModel):
-    """Is the surer of a class the nearer its mean is; keeps what it was fitted on."""
+    """Its certainty of a class grows with the nearness of the class's mean. It keeps the samples of each fit."""
 
     def __init__(self) -> None:
         super().__init__(input_shape=[None, 2, 2])
@@ -56,7 +56,7 @@ class SureModel(MeanModel):
 
 
 def unlabelled(*places: float) -> Callable[[], TrainingData]:
-    """The data with unlabelled samples around these places; classes lie around 0 and 10."""
+    """Return data with unlabelled samples around these places; classes lie around 0 and 10."""
     features = np.repeat(np.array(places, np.float32), 4).reshape(-1, 2, 2)
     return lambda: replace(data(), unlabelled=shared(features))
 
@@ -80,7 +80,7 @@ def test_samples_of_which_the_model_is_sure_are_learnt_as_labelled(run: Run) -> 
     assert again[0][:20] == labelled[0]
     np.testing.assert_allclose(again[0][20:], [0, 0.2, 9.9, 10])
     assert again[1] == [*labelled[1], 0, 0, 1, 1]
-    # The second round would have learnt the same, and is not held.
+    # The second round is skipped, because it would have learnt the same.
     assert outcome.pseudo_labels == [
         PseudoLabels(round=1, unlabelled=5, chosen=4, added=4, agreement=None, classes=[2, 2]),
         PseudoLabels(round=2, unlabelled=5, chosen=4, added=0, agreement=1.0, classes=[2, 2]),
@@ -93,7 +93,7 @@ def test_epochs_are_counted_on_and_say_which_round_they_begin(run: Run) -> None:
     run.run()
     reported = [(epoch.epoch, epoch.pseudo_labels and epoch.pseudo_labels.round) for epoch in run.reporter.epochs]
     assert reported == [(1, None), (2, None), (3, 1), (4, None)]
-    # Of as many epochs as there may be.
+    # The total is the largest possible number of epochs.
     assert [(progress.epoch, progress.epochs) for progress in run.reporter.progresses if progress.epoch] == [
         (1, 8),
         (2, 8),
@@ -165,7 +165,8 @@ def test_labels_that_are_not_classes_are_refused(run: Run) -> None:
 def test_another_attempt_goes_on_in_the_round_and_with_its_samples(run: Run, tmp_path: Path, step: int) -> None:
     run.checkpoint_seconds = 0
     whole = run.run()
-    # After each epoch but the last of a round, and between the rounds; the last of all is the result.
+    # There is a checkpoint after each epoch except the last of a round, and between the rounds. The end of the last
+    # round is the result.
     assert [checkpoint.step for checkpoint in run.reporter.checkpoints] == [1, 2, 3, 4]
     saved = run.reporter.checkpoints[step - 1]
     again = Run(tmp_path, plan=SEMI.model_copy(update={"checkpoint": saved}), model=SureModel())
@@ -202,7 +203,7 @@ def test_classes_have_the_form_of_the_labels(like: Any, expected: Any) -> None:
 
 
 class TestReading:
-    """Which records are taken as unlabelled, whatever their keys are."""
+    """Which records count as unlabelled, whatever their keys are."""
 
     @pytest.fixture
     def broker(self) -> InMemoryBroker:
@@ -210,7 +211,7 @@ class TestReading:
         for number in range(12):
             sample = np.full(2, number, np.float32).tobytes()
             broker.append(OutgoingRecord("labelled", sample, bytes([number % 2]), timestamp_ms=1000 + number))
-            # The key of an old sink, which is not a label.
+            # The key of an old sink is not a label.
             broker.append(OutgoingRecord("more", sample, b"\0", timestamp_ms=1000 + number))
         return broker
 

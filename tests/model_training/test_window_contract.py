@@ -1,4 +1,4 @@
-"""Data sets without end: windows of a stream are samples by a contract, and serving makes the same of its records."""
+"""Data sets without end: a contract makes samples of windows of a stream, in training as in serving."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def broker() -> InMemoryBroker:
 
 
 def send(broker: InMemoryBroker, count: int, *, first: int = 0, partitions: int = 1, **others: Any) -> None:
-    """Send readings of eight machines in turn, of which the first 150 are all different."""
+    """Send readings of eight machines in turn; the first 150 are all different."""
     for number in range(first, first + count):
         machine = number % 8
         value = {
@@ -106,7 +106,7 @@ def test_scales_and_classes_are_those_of_the_first_records_that_train_and_stay_s
     assert (learnt["temperature"].offset, learnt["temperature"].scale) == pytest.approx(
         (np.mean(training), np.std(training))
     )
-    # A text that came later is any other one, as it is when serving.
+    # A text that appeared later counts as unknown, as in serving.
     assert later.features[:, 1:].tolist() == [[1, 0, 0, 0]] * 20
     assert [note for note in first.reading.warnings if "first 40 records" in note and "stay so" in note]
 
@@ -115,14 +115,14 @@ def test_the_first_window_waits_for_as_many_as_are_asked_for(broker: InMemoryBro
     send(broker, 50)
     first, *_ = windows(broker, fit_records=30, seconds=0.0)
     assert first.records == 30
-    # The stream is over: with what is there.
+    # The stream has ended, so the window holds the records that exist.
     assert [window.records for window in windows(broker, fit_records=100)] == [50]
 
 
 @pytest.mark.parametrize("split", list(SplitBy))
 def test_what_validates_never_trains(broker: InMemoryBroker, split: SplitBy) -> None:
     send(broker, 100)
-    # The same records again, because a producer that is not idempotent sends twice.
+    # The records are sent twice, as by a producer that is not idempotent.
     send(broker, 100)
     contract = {**CONTRACT, "split": split}
     trained, validated = set[bytes | None](), set[bytes | None]()
@@ -131,7 +131,7 @@ def test_what_validates_never_trains(broker: InMemoryBroker, split: SplitBy) -> 
         for record, held in zip(records_of(broker, window), window.validates.tolist(), strict=True):
             (validated if held else trained).add(record.key if split is SplitBy.KEY else record.value)
         if split is SplitBy.TIME:
-            # A model is tried on what came after all that it learnt.
+            # The validation samples are newer than all that the model learnt.
             assert window.validates.tolist() == [False] * (len(window) * 3 // 4) + [True] * (len(window) // 4)
     assert trained
     assert validated
@@ -188,7 +188,7 @@ def test_where_no_window_is_full_yet_the_first_with_one_learns_of_all_before(bro
     empty, *others = windows(broker, contract, fit_records=10)
     assert not len(empty)
     found = [window for window in others if len(window)]
-    # Another attempt reads all that was not kept as one window, and learns the same.
+    # Another attempt reads all unsaved records as one window, and learns the same.
     again = windows(broker, contract, fit_records=10, first_end=found[0].reading.positions)
     assert learnt_of(again[0]) == learnt_of(found[0])
     assert again[0].features.tolist() == found[0].features.tolist()

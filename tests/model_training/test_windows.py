@@ -75,7 +75,7 @@ def test_a_window_that_was_begun_before_ends_where_it_did(broker: InMemoryBroker
     found = windows(broker, first_end=begun)
     assert [window.features[:, 0].tolist() for window in found] == [[0, 10, 11], [1, 2, 3, 4], [5, 12, 13]]
     assert found[0].reading.positions == begun
-    # Behind another window, and in a topic that has got another partition since.
+    # These records follow an earlier window, and one is in a partition added since.
     broker.add_partition("live")
     send(broker, 20, partition=2)
     found = windows(broker, past=found[0].reading, first_end={("live", 0): 2, ("live", 1): 2})
@@ -147,11 +147,11 @@ def test_what_the_first_samples_decided_holds_for_all_that_follow(broker: InMemo
     send_json('{"b": 10, "a": 9}', '{"c": 1}', '{"a": 1, "b": 16777217}')
     (later,) = windows(broker, stream, past=Reading.from_json(json.loads(json.dumps(first.reading.to_json()))))
     assert first.features[:2].tolist() == [[1.5, 2], [3, 4]]
-    # The columns and the type of the first ones, which holds no such number.
+    # Columns and type are those of the first window, which has no such number.
     assert later.features.tolist() == [[9, 10]]
     assert later.features.dtype == np.float32
     assert (later.records, later.left_out, later.reading.records) == (3, 2, 7)
-    # As it would be without the pause.
+    # The window is the same as without the pause.
     assert windows(broker, stream)[1].reading == later.reading
 
 
@@ -226,7 +226,7 @@ def test_reading_ends_when_nobody_takes_windows_any_more(broker: InMemoryBroker)
     with ReadAhead.of(read) as ahead:
         send(broker, 1)
         assert next(ahead).features[:, 0].tolist() == [1]
-        # Nothing more comes, and the thread waits.
+        # No record comes any more, so the thread waits.
     assert threading.active_count() == threads
 
 

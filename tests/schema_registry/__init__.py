@@ -31,7 +31,7 @@ _START_SECONDS = 240
 
 @contextmanager
 def running_schema_registry() -> Iterator[str]:
-    """Give the address of a registry without schemas."""
+    """Return the address of a registry without schemas."""
     (archive,) = _FILES.ensure()
     port = free_port()
     url = f"http://127.0.0.1:{port}/apis/ccompat/v7"
@@ -39,7 +39,8 @@ def running_schema_registry() -> Iterator[str]:
         with tarfile.open(archive) as files:
             files.extractall(name, filter="data")
         (jar,) = Path(name).glob("*-runner.jar")
-        # Compiled for a start in half the processor time, not for a long life.
+        # The JVM compiles little: it starts in half the processor time, and never lives long enough to profit from
+        # more.
         options = ["-Xmx300m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
         options += ["-Dquarkus.http.host=127.0.0.1", f"-Dquarkus.http.port={port}"]
         process = subprocess.Popen([find_java(), *options, "-jar", jar], cwd=name, stdout=log, stderr=log)

@@ -1,4 +1,4 @@
-"""The SDK's HTTP side, against answers as the API gives them."""
+"""The SDK's HTTP side, against answers in the form of the API's."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_a_problem_without_a_hint_has_those_of_its_fields() -> None:
 
 
 class Training:
-    """An API whose result 4 goes through states, one per look, and whose event stream tells of each ``about`` one."""
+    """An API whose result 4 changes its state with each request; the event stream reports each result in ``about``."""
 
     def __init__(self, *states: str, about: int = 4) -> None:
         self.states = list(states)
@@ -160,7 +160,7 @@ def test_events_of_other_runs_are_not_a_reason_to_look() -> None:
     training = Training(*["running"] * 20, about=5)
     with client_of(training) as client, pytest.raises(DeadlineExceeded):
         client.results.wait_for(4, RunState.FINISHED, timeout_seconds=0.5)
-    # Requests at the start and at the end, and one for the stream's own sign of life.
+    # The requests are those at the start and at the end, and one for the stream's own sign of life.
     assert len(training.states) >= 20 - 4
 
 

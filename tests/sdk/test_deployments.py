@@ -1,4 +1,4 @@
-"""Arguments of a new deployment: one map, or by the short names of its places."""
+"""Arguments of a new deployment, as one map or by short names."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def an_inference(**fields: Any) -> Inference:
 
 
 class World:
-    """An inference with replicas that sum their samples up; they work while answers are waited for."""
+    """An inference whose replicas sum their samples up. They work while answers are awaited."""
 
     def __init__(self, *, partitions: int = 1) -> None:
         self.broker = InMemoryBroker()
@@ -74,7 +74,7 @@ class World:
         return exchange_samples(values, self.exchange(), self.inference, labels, timeout_seconds=60)
 
     def answer(self, value: object, *, headers: Mapping[str, bytes] | None = None) -> Prediction | DeadLettered | None:
-        """What is made of an answer with ``value``."""
+        """Return the prediction made of an answer with ``value``."""
         source = {SOURCE_HEADER: format_source("in", 0, 0), "kml-result": b"12", "kml-version": b"1"}
 
         def model() -> None:
@@ -131,7 +131,7 @@ def test_a_replica_that_dies_in_the_middle_costs_no_answer(point: str, monkeypat
         ([0.25, 0.75], (1, "dog", 0.75)),
         ([3.0, -1.5], (0, "cat", None)),
         ([0.1, 0.1, 0.8], (2, "2", 0.8)),
-        # Three numbers for two classes are not their scores, and one number is not a choice.
+        # Three numbers are not the scores of two classes, and one number is not a choice.
         ([1.5, 2.5, 7.0], (None, None, None)),
         ([0.9], (None, None, None)),
         ([[0.25, 0.75]], (None, None, None)),
@@ -190,7 +190,7 @@ def test_missing_answers_say_how_many_and_what_to_do(now: dict[str, Any], hint: 
 
 
 def client_of(gone: Callable[[], bool] = lambda: False, **fields: Any) -> Client:
-    """A client of a platform with this one inference, whose result has the classes cat and dog."""
+    """A client of a platform with only this inference, whose result has the classes cat and dog."""
     outcome = Outcome(
         seconds=1,
         samples={},
@@ -231,7 +231,7 @@ def test_an_inference_that_does_not_run_is_not_asked(state: str, hint: str) -> N
 
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Lets predictions go through a world in memory; tells how its exchange was opened."""
+    """Sends predictions through a world in memory; returns how its exchange was opened."""
     world = World()
     found: dict[str, Any] = {"world": world}
 
@@ -296,7 +296,7 @@ def test_what_a_tier_hands_up_is_answered_by_the_one_above(answers_first: bool) 
     world.broker.create_topic("answers.dlq")
 
     def models() -> None:
-        """The first sample stays, the second goes up and is answered there, the third is lost there."""
+        """The first sample stays; the second goes up and is answered there; the third goes up and is lost."""
         sources = [(SOURCE_HEADER, format_source("in", 0, number)) for number in range(3)]
         trace = [[source, ("kml-tier", b"edge")] for source in sources]
         up = [OutgoingRecord("upper", bytes(256), headers=headers) for headers in trace[1:]]

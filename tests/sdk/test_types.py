@@ -1,4 +1,4 @@
-"""Answers of the API as objects: what JSON cannot hold."""
+"""Answers of the API as objects, including values that JSON cannot hold."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_metrics_that_are_not_finite_are_nan_wherever_they_are() -> None:
     assert all(map(math.isnan, numbers))
     assert found.epochs[0].training["mae"] == 2
     assert found.warnings == ["the training diverged"]
-    # Nothing but numbers becomes NaN.
+    # Only numbers become NaN.
     assert found.outcome is not None
     assert found.outcome.onnx_max_difference is None
 
