@@ -56,6 +56,6 @@ test('only a failure of an attempt that still waits is an obstacle', () => {
   expect(isHeldUp({ ...held, state: 'running' })).toBe(true)
   expect(isHeldUp({ ...held, failure: null })).toBe(false)
   expect(isHeldUp({ ...held, state: 'failed' })).toBe(false)
-  // It failed, and is tried again later.
+  // The last attempt failed and will be tried again.
   expect(isHeldUp({ ...held, next_retry_at: '2026-01-01T00:00:00Z' })).toBe(false)
 })

@@ -12,7 +12,8 @@ test('what is not live has the time that it is of', async () => {
     const mark = screen.getByRole('button', { name: /^reconnecting, as of / })
     expect(mark).toHaveTextContent(/as of \d\d:\d\d:\d\d$/)
   } finally {
-    // Restored while something listens, otherwise the shared state of queries would stay offline for all later tests.
+    // The state is restored while something listens. Otherwise the shared online state would stay offline for all later
+    // tests.
     act(() => void window.dispatchEvent(new Event('online')))
   }
   expect(formatClock(new Date(2026, 0, 1, 12, 3, 11).getTime())).toBe('12:03:11')

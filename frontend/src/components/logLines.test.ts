@@ -6,7 +6,7 @@ function read(...pieces: string[]): LogBuffer {
   return pieces.reduce((buffer, piece) => appendLog(buffer, piece), EMPTY_LOG)
 }
 
-// As the reader's clock shows it, wherever the tests run.
+// The time as the reader's clock shows it, in any time zone of the tests.
 const CLOCK = `${formatClock(Date.parse('2026-11-21T14:27:44Z'))}.925`
 
 const entry = (event: string, more: object = {}) =>

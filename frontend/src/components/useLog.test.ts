@@ -10,7 +10,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-/** A log of which ``text`` exists so far, served in pieces of ``size`` bytes. */
+/** A log whose present content is ``text``, served in pieces of ``size`` bytes. */
 function source(size = 8) {
   const log = { text: '', gone: false, error: null as Error | null, kept: '' }
   const read: ReadLog = async (offset) => {
@@ -36,7 +36,7 @@ test('a log is read to its end and followed while it is live', async () => {
   log.text += 'four\n'
   await act(() => vi.advanceTimersByTimeAsync(1500))
   expect(texts(result.current)).toEqual(['one', 'two', 'three', 'four'])
-  // A line that was written just before the end was reported.
+  // This line was written just before the end was reported.
   rerender({ live: false })
   log.text += 'five\n'
   await act(() => vi.advanceTimersByTimeAsync(3000))

@@ -11,7 +11,7 @@ beforeEach(() => {
 
 const form = () => renderHook(() => useDraft('model', { name: '', code: '' })).result.current
 
-/** Type in a form of this tab. */
+/** Type into a form of this tab. */
 function type(name: string): ReturnType<typeof form> {
   const draft = form()
   draft.keep({ name, code: 'model = 1' })
@@ -19,7 +19,7 @@ function type(name: string): ReturnType<typeof form> {
   return draft
 }
 
-/** Go on in another tab; returns what brings this one back. */
+/** Continue in another tab; returns a function that brings this tab back. */
 function another(): () => void {
   const mine = { ...sessionStorage }
   sessionStorage.clear()

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { type Connection, EventConnection, SILENT_MS } from './eventConnection'
 
-/** A stream that the test speaks on; a network that is gone, or a halted proxy, is one that says nothing. */
+/** A stream controlled by the test. A lost network or a halted proxy is a stream that says nothing. */
 class FakeSource extends EventTarget {
   static readonly CLOSED = 2
   static all: FakeSource[] = []
@@ -50,7 +50,7 @@ afterEach(() => {
   vi.unstubAllGlobals()
 })
 
-/** ``seconds`` of a platform that lives and has no news. */
+/** Let ``seconds`` pass on a live platform without news. */
 function quiet(seconds: number): void {
   for (let second = 0; second < seconds; second += 2) {
     newest().say('alive')
@@ -81,13 +81,13 @@ test.each([20, 90])(
       ['lost', 10_000],
     ])
     vi.advanceTimersByTime(gone * 1_000 - SILENT_MS)
-    // Nothing ended the connection, so it was replaced again and again, and no claim was made in between.
+    // Nothing ended the connection, so it was replaced again and again, and never reported as live.
     expect(FakeSource.all.length).toBeGreaterThanOrEqual(gone / 10 - 1)
     expect(FakeSource.all.slice(0, -1).every((source) => source.readyState === FakeSource.CLOSED)).toBe(true)
     expect(states).toHaveLength(2)
     newest().onopen?.()
     expect(states.at(-1)?.[0]).toBe('live')
-    // Other streams of the page went silent too.
+    // The page's other streams went silent too.
     expect(opened).toEqual([false, true])
     quiet(60)
     expect(states).toHaveLength(3)
@@ -103,7 +103,7 @@ test('the browser says that it is offline and online again: known at once', () =
   newest().onopen?.()
   window.dispatchEvent(new Event('offline'))
   expect(states.at(-1)).toEqual(['lost', 0])
-  // A stream that was open may go on. It proves nothing of a platform that no new one reaches.
+  // The open stream may continue, but it proves nothing: no new connection reaches the platform.
   expect(FakeSource.all.map((source) => source.readyState)).toEqual([FakeSource.CLOSED, 0])
   newest().onerror?.()
   vi.advanceTimersByTime(1_000)

@@ -24,7 +24,7 @@ test.each(THEMES)('series of the %s theme are seen, and none looks disabled', (s
     const color = seriesColor(index, scheme)
     const [darker = 0, lighter = 0] = [luminance(color), luminance(body)].sort((a, b) => a - b)
     expect((lighter + 0.05) / (darker + 0.05), color).toBeGreaterThan(3)
-    // A grey has three channels alike.
+    // The three channels of a grey are equal.
     expect(Math.max(...channels(color)) - Math.min(...channels(color)), color).toBeGreaterThan(60)
   }
 })
@@ -38,7 +38,7 @@ test('a colour that a user chose is kept where it is visible, otherwise made lig
     const color = visibleColor(chosen, scheme)
     const [darker = 0, lighter = 0] = [luminance(color), luminance(body)].sort((a, b) => a - b)
     expect((lighter + 0.05) / (darker + 0.05), color).toBeGreaterThanOrEqual(2)
-    // Still the colour that it was: navy is blue, yellow has no blue.
+    // The hue is kept: navy stays blue, and yellow has no blue.
     expect(channels(color).indexOf(Math.max(...channels(color)))).toBe(chosen === '#000080' ? 2 : 0)
   }
 })

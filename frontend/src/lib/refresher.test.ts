@@ -6,7 +6,7 @@ import { Refresher } from './refresher'
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
-/** What is read by ``key``, each time for ``ms``, from now on. */
+/** From now on reading the query ``key`` takes ``ms`` each time. */
 function reads(queryClient: QueryClient, queryKey: readonly unknown[], ms: number) {
   const read = vi.fn(() => new Promise((resolve) => setTimeout(() => resolve(Date.now()), ms)))
   new QueryObserver(queryClient, { queryKey, queryFn: read, initialData: 0, staleTime: Infinity }).subscribe(() => {})
@@ -48,7 +48,7 @@ test.each([
   expect(read.mock.calls.length).toBeGreaterThanOrEqual(least)
   expect(read.mock.calls.length).toBeLessThanOrEqual(most)
   await vi.advanceTimersByTimeAsync(5_000)
-  // The last event came after the last read of those.
+  // The last event came after the last read of its queries, so they are read once more.
   expect(queryClient.getQueryData(ONE)).toBeGreaterThan(Date.now() - 5_000)
 })
 

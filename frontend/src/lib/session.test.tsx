@@ -8,7 +8,7 @@ const asked: object[] = []
 
 afterEach(() => void asked.splice(0))
 
-/** A tab whose session is ``session`` when it is asked for; returns the other tab of the browser. */
+/** A tab whose session is ``session`` when requested; returns the other tab of the browser. */
 async function tab(session: () => unknown): Promise<BroadcastChannel> {
   const other = new BroadcastChannel('kml-session')
   platform({
@@ -38,7 +38,7 @@ test('signing in in another tab takes the dialog away, signing out there brings 
   user = ADA
   other.postMessage(ADA.id)
   await waitFor(() => expect(screen.queryByText('Your session has ended')).toBeNull())
-  // One that tells the same person again is not followed by a question.
+  // A tab that reports the same user again causes no request.
   const before = asked.length
   other.postMessage(ADA.id)
   user = null

@@ -1,4 +1,4 @@
-/** What a platform says of a topic of machine readings, for tests. */
+/** The platform's answers about a topic of machine readings, for tests. */
 import type { FieldSummary, Preview, Proposal } from '~/lib/api'
 
 const NUMBERS = {

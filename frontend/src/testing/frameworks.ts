@@ -1,4 +1,4 @@
-/** Frameworks as the platform describes them, as far as tests need it. */
+/** Frameworks as the platform describes them, as far as tests need them. */
 import type { Argument, Framework } from '~/lib/api'
 
 function argument(known_as = ''): Argument {

@@ -14,7 +14,7 @@ export function comparison(change: Partial<LiveComparison> = {}): LiveComparison
   }
 }
 
-/** Serves version 1 of result 7, which has two, and follows nothing. */
+/** An inference that serves version 1 of result 7, which has two versions, and follows nothing. */
 export function inference(change: Partial<Inference> = {}): Inference {
   return {
     id: 3,
@@ -39,7 +39,7 @@ export function inference(change: Partial<Inference> = {}): Inference {
   } as Inference
 }
 
-/** It serves with a canary of version 2 that answers a tenth. */
+/** The inference with a canary of version 2 that answers a tenth of the records. */
 export function withCanary(change: Partial<Inference> = {}): Inference {
   const now = new Date().toISOString()
   return inference({

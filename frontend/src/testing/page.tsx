@@ -1,4 +1,4 @@
-/** Parts of pages in a test: with theme, router, session and live events, on a platform that answers as the test says. */
+/** Parts of pages in a test, with theme, router, session and live events, on a platform whose answers the test sets. */
 import { MantineProvider } from '@mantine/core'
 import { Notifications } from '@mantine/notifications'
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
@@ -11,15 +11,15 @@ import { client } from '~/lib/generated/client.gen'
 import { LiveProvider } from '~/lib/live'
 import { SessionProvider } from '~/lib/session'
 
-/** What was sent to the platform. */
+/** The requests sent to the platform. */
 export interface Asked {
   method: string
-  /** With its query. */
+  /** The address including its query. */
   path: string
   body: unknown
 }
 
-/** A refusal: a problem document, as the API gives it. */
+/** A refusal: a problem document in the API's form. */
 export class Refusal {
   constructor(
     readonly status: number,
@@ -34,8 +34,8 @@ export class Refusal {
 }
 
 /**
- * Let ``answers`` be all that the platform says, by method and path (without query): values, or functions of what was
- * asked, also ones that answer later. Returns what is asked but for reading, in its order.
+ * Set the platform's answers by method and path (without query): values, or functions of the request, which may answer
+ * later. Returns the requests that are not reads, in order.
  */
 export function platform(answers: Record<string, unknown>): Asked[] {
   const written: Asked[] = []
@@ -62,7 +62,7 @@ function answer(status: number, document: unknown): Response {
   return new Response(JSON.stringify(document), { status, headers: { 'Content-Type': 'application/json' } })
 }
 
-/** The answer of a list. */
+/** The answer to a request for a list. */
 export function page<Row>(...results: Row[]) {
   return { count: results.length, next: null, previous: null, results }
 }
@@ -73,8 +73,8 @@ class NoEvents extends EventTarget {
 }
 
 /**
- * Show ``children`` to somebody of a role, once they are signed in, at the address ``at``, whose search they may read;
- * ``platform`` was called before.
+ * Show ``children`` to a signed-in user with a role, at the address ``at``, whose search they may read. ``platform``
+ * must be called before.
  */
 export async function show(children: ReactNode, { role = 'editor' as RoleEnum, at = '/' } = {}) {
   Object.defineProperty(window, 'EventSource', { value: NoEvents, configurable: true, writable: true })
@@ -94,7 +94,7 @@ export async function show(children: ReactNode, { role = 'editor' as RoleEnum, a
       <Notifications />
       <QueryClientProvider client={queryClient}>
         <div data-testid="page">
-          {/* Another tree of routes than the product's. */}
+          {/* The route tree of the test replaces the product's. */}
           <RouterProvider router={router as never} />
         </div>
       </QueryClientProvider>

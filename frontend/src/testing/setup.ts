@@ -1,4 +1,4 @@
-/** What jsdom lacks and Mantine asks for. */
+/** Parts of the browser that jsdom lacks and Mantine needs. */
 import '@testing-library/jest-dom/vitest'
 import { notifications } from '@mantine/notifications'
 import { cleanup, configure } from '@testing-library/react'
@@ -6,13 +6,13 @@ import { afterEach } from 'vitest'
 
 afterEach(() => {
   cleanup()
-  // One document serves many test files, so what libraries keep outside React would leak into the next one.
+  // State that libraries keep outside React is reset, because one document serves many test files.
   notifications.clean()
   notifications.cleanQueue()
   document.body.replaceChildren()
   document.title = ''
 })
-// A second otherwise, in which a busy machine may do nothing at all.
+// The default of one second is too short for a busy machine.
 configure({ asyncUtilTimeout: 20_000 })
 
 class NoResizeObserver implements ResizeObserver {
@@ -24,11 +24,11 @@ class NoResizeObserver implements ResizeObserver {
 window.ResizeObserver = NoResizeObserver
 window.scrollTo = () => {}
 Element.prototype.scrollIntoView = () => {}
-// One document serves many files, and this runs before each.
+// The property is configurable, because this file runs before each test file, in one document for many.
 Object.defineProperty(document, 'fonts', { value: new EventTarget(), configurable: true })
 window.matchMedia = (query) =>
   ({
-    // Answers like a browser in which no condition is met.
+    // Behaves like a browser in which no media condition is met.
     matches: query === '',
     media: query,
     onchange: null,

@@ -11,7 +11,7 @@ test('accuracy, precision, recall and F1', () => {
   const stats = statsOf(MATRIX, ['cat', 'dog', 'owl'])
   expect(stats).toMatchObject({ total: 20, correct: 17, accuracy: 0.85 })
   expect(stats.classes[0]).toEqual({ label: 'cat', support: 10, precision: 8 / 9, recall: 0.8, f1: 16 / 19 })
-  // There was no owl, so nothing is known of it, and the mean leaves it out.
+  // There was no owl, so its measures are null and the mean leaves it out.
   expect(stats.classes[2]).toEqual({ label: 'owl', support: 0, precision: null, recall: null, f1: null })
   expect(stats.macroF1).toBeCloseTo((16 / 19 + 18 / 21) / 2)
 })

@@ -9,7 +9,7 @@ test('a window is described feature by feature, in the order of its records', ()
 })
 
 test('of many features those are drawn that change within a window', () => {
-  // One hot columns of the key are the same in all records of a window.
+  // Columns of a one-hot key are constant within a window.
   const window = { shape: [2, 6], values: [1, 0, 0, 0, 5, 7, 1, 0, 0, 0, 6, 8] }
   expect(drawnFeatures([window], 6)).toEqual([4, 5, 0, 1])
 })

@@ -3,7 +3,7 @@ import { render, screen } from '@testing-library/react'
 import { expect, test } from 'vitest'
 import { CheckResult } from './CheckDialog'
 
-// Whether each cell can be seen costs jsdom seconds to find out, and all of them can.
+// Skips the check for visibility, which costs jsdom seconds, because all cells are visible.
 const FAST = { hidden: true }
 
 test('each thing that was tried says whether it works, and what to do where it does not', () => {

@@ -23,7 +23,7 @@ test('buttons, keys and the wheel with Ctrl change the size; the wheel alone doe
   expect(size()).toBe(1)
   expect(fireEvent.wheel(window, { deltaY: -100 })).toBe(true)
   expect(size()).toBe(1)
-  // The page itself must not become larger.
+  // The browser must not zoom the page itself.
   expect(fireEvent.wheel(window, { deltaY: -100, ctrlKey: true })).toBe(false)
   expect(size()).toBeCloseTo(Math.exp(0.2))
   for (let press = 0; press < 30; press += 1) fireEvent.keyDown(window, { key: '+' })

@@ -3,7 +3,7 @@ import { edge, node } from '~/testing/pipeline'
 import { filtered, foldedText, foldRest } from './folding'
 
 const ENDED = { state: 'finished' }
-/** Three deployments that ended: one is served, one was served, the last was done last; and a topic of nothing. */
+/** Three deployments that ended: one is served, one was served, one is the newest; and a topic without users. */
 const GRAPH = {
   nodes: [
     node('stream', 1, { name: 'digits' }),

@@ -82,14 +82,14 @@ test('two hundred deployments are laid out at once', () => {
     edge(`topic:${id}`, `inference:${id}`, 'reads'),
     edge(`inference:${id}`, `output:${id}`, 'writes'),
   ])
-  // CPU time of this process alone, because the rest of the machine's load says nothing about the layout.
+  // CPU time of this process alone, because other load of the machine says nothing about the layout.
   const began = process.cpuUsage()
   const { boxes, lines } = layoutPicture(nodes, edges, [], 1440)
   expect(process.cpuUsage(began).user).toBeLessThan(1_000_000)
   expect([boxes.length, lines.length]).toEqual([1200, 1000])
 })
 
-/** Pairs of a number and a line that passes through it, by their paths as they are drawn. */
+/** Pairs of a number and a line that passes through it, as drawn. */
 function struck({ lines }: Picture): string[] {
   return lines.flatMap(({ edge: of, label }) => {
     if (label === null) return []
@@ -118,7 +118,7 @@ test('no number lies on a line, however many lines rise past it, and nearly all 
   const edges = ids.flatMap((id) => [
     { ...edge('stream:0', `deployment:${id}`, 'trains'), records: 5000 },
     edge(`deployment:${id}`, `run:${id}`, 'holds'),
-    // The other way round, so that they cross.
+    // The order is reversed, so that lines cross.
     {
       ...edge(`run:${id}`, `inference:${11 - id}`, 'serves'),
       score: { name: 'accuracy', value: 0.883, part: 'test', useless: false },
@@ -166,7 +166,7 @@ test('what goes up the chain has its number next to the arc, clear of both boxes
     '1,200 up',
     '20/s up',
   ])
-  // Between training runs nothing flows.
+  // A line between training runs has no number.
   expect(edgeText(edge('run:1', 'run:2', 'upper'))).toBe('')
 })
 

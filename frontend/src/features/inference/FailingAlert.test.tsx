@@ -16,7 +16,7 @@ const FAILING: Failing = {
 }
 const FAILS = inference({ failing: FAILING })
 
-/** Apart from those of notifications, of other tests in the same document too. */
+/** Alerts of notifications are left out, because other tests of the same document may have left some. */
 function shownAlert() {
   return screen.getByRole('alert', { name: /^Failing/ })
 }

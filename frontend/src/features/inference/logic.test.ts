@@ -49,7 +49,7 @@ describe('RateHistory', () => {
     history.add(1, { at: 1_200, rate: 5, lag: null })
     expect(history.points).toEqual([{ at: 1_000, rate: 15, lag: 1 }])
     history.add(1, { at: 20_000, rate: 7, lag: 2 })
-    // No line crosses the time in which nobody reported.
+    // The line is interrupted where nobody reported.
     expect(history.points.slice(1)).toEqual([
       { at: 1_001, rate: null, lag: null },
       { at: 20_000, rate: 7, lag: 2 },

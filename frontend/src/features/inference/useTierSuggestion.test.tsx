@@ -38,7 +38,7 @@ test('a tier begins with what fits its chain; what was typed stays, what was fil
     ],
   })
   platform({
-    // The edge is served: serving it again suggests new topics, while the fog joins the existing ones.
+    // The edge is served already. Another edge gets new topics, while the fog joins the existing ones.
     'GET /api/chains/': ({ path }: { path: string }) =>
       path.includes('joining') ? chain('joined', 9) : chain('free', null),
   })

@@ -48,7 +48,7 @@ test('a check that is cancelled ends in the executor, and leaves nothing known o
   await waitFor(() => expect(written).toHaveLength(2))
   const [ticket] = tickets(written, '/api/models/validate/')
   expect(tickets(written, '/api/models/validate/cancel/')).toEqual([ticket])
-  // What the cancelled one answers all the same is not taken for an answer.
+  // A late answer to the cancelled check is ignored.
   expect(screen.getByText('cancelled')).toBeVisible()
 })
 

@@ -6,7 +6,7 @@ import { inference, version } from '~/testing/inference'
 import { platform, Refusal, show } from '~/testing/page'
 import { VersionActions } from './VersionActions'
 
-// Whether each thing can be seen costs jsdom seconds to find out, and all of them can.
+// Skips the check for visibility, which costs jsdom seconds, because everything here is visible.
 const FAST = { hidden: true }
 const RESULT = { id: 7, current_version: 3 } as Result
 

@@ -21,7 +21,7 @@ test('progress moves on inside an epoch and never goes back', () => {
     detail: 'batch 5 of 10',
     remaining: '',
   })
-  // The end of an epoch was reported after the last report inside it.
+  // The end of an epoch was reported after the last progress within it.
   expect(progressOf(at(2, 5), last(2), String)).toMatchObject({ text: 'Epoch 3 of 4', share: 0.5 })
   expect(progressOf(at(4, 9), last(4), String)).toMatchObject({ text: 'Testing and saving the model', share: 1 })
 })

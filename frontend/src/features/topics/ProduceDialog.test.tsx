@@ -6,7 +6,7 @@ import { ProduceDialog } from './ProduceDialog'
 import { produceEquivalents } from './producing'
 
 const MACHINES = { name: 'machines', partitions: [{ partition: 0 }, { partition: 1 }] } as Topic
-// Whether each thing can be seen costs jsdom seconds to find out, and all of them can.
+// Skips the check for visibility, which costs jsdom seconds, because everything here is visible.
 const FAST = { hidden: true }
 const value = () => screen.getByLabelText('Value')
 const write = () => screen.getByRole('button', { ...FAST, name: 'Write' })

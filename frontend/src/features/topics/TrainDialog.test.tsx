@@ -4,7 +4,7 @@ import type { Topic } from '~/lib/api'
 import { page, platform, show } from '~/testing/page'
 import { TrainDialog } from './TrainDialog'
 
-// Whether each thing can be seen costs jsdom seconds to find out, and all of them can.
+// Skips the check for visibility, which costs jsdom seconds, because everything here is visible.
 const FAST = { hidden: true }
 const DIGITS = { name: 'digits', partitions: [{ partition: 0 }] } as Topic
 const CLASSIC = { id: 1, configuration_name: 'plain', state: 'waiting', mode: 'classic', semi_supervised: null }

@@ -66,7 +66,7 @@ test('of a data set the newest version is chosen that the models can learn', asy
   await form({})
   fireEvent.click(await screen.findByRole('combobox', { name: 'Data' }))
   const widened = await screen.findByRole('option', { name: 'widened' })
-  // Until it is known what does not fit, everything can be chosen.
+  // Every option can be chosen until the platform has said which ones do not fit.
   await waitFor(() => expect(screen.getByRole('option', { name: /narrow/ })).toHaveAttribute('aria-disabled', 'true'))
   fireEvent.click(widened)
   const version = await screen.findByRole('combobox', { name: 'Version' })

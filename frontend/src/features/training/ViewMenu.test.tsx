@@ -21,7 +21,7 @@ test('a view is what an address shows, but for the page and what is ticked', () 
   expect(view).toEqual({ sort: '-score.accuracy', where: 'parameter.epochs>=5' })
   expect(isSame(viewOf({ ...SEARCH, page: 1 }), view)).toBe(true)
   expect(isSame(viewOf({ ...SEARCH, tag: 'good' }), view)).toBe(false)
-  // What the view does not say is as at first, whatever is shown now.
+  // What the view leaves open returns to its default, whatever is shown now.
   expect({ ...SEARCH, tag: 'good', ...searchOf(view) }).toEqual({
     tab: 'runs',
     ...view,

@@ -15,7 +15,7 @@ import { FIRST_INCREMENTAL, incrementalValuesOf, sharedMetrics } from './increme
 
 const FIRST_VALUES = firstValues([KERAS, TORCH])
 
-/** The first values with other arguments of training with TensorFlow. */
+/** The first values with other arguments for training with TensorFlow. */
 function withFit(fit: string) {
   return { ...FIRST_VALUES, arguments: { ...FIRST_VALUES.arguments, tensorflow: { fit, evaluation: '' } } }
 }

@@ -10,7 +10,7 @@ describe('names and colours', () => {
     const one = namingOf({ type: 'regression', labels: [{ id: 0, label: 'a', color: '#c04f00' }] }, 'light')
     expect(one.colorOf(1)).not.toBe(one.colorOf(0))
     expect(namingOf(null, 'dark').colorOf(2)).toMatch(/^#/)
-    // The training knows the classes, by a number perhaps.
+    // The training names the classes, perhaps only by numbers.
     const trained = namingOf(null, 'dark', ['ok', '1'])
     expect([0, 1, 2].map(trained.nameOf)).toEqual(['ok', 'Class 1', 'Class 2'])
   })

@@ -4,7 +4,7 @@ import type { Webhook } from '~/lib/api'
 import { page, platform, show } from '~/testing/page'
 import { WebhookListPage } from './WebhookListPage'
 
-// Whether each thing can be seen costs jsdom seconds to find out, and all of them can.
+// Skips the check for visibility, which costs jsdom seconds, because everything here is visible.
 const FAST = { hidden: true }
 const WORKS = {
   id: 1,

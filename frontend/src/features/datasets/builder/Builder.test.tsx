@@ -14,7 +14,7 @@ beforeEach(() => {
   sessionStorage.clear()
 })
 
-/** A platform that previews every contract, and says of the misspelt field what it would. */
+/** A platform that previews every contract, and reports a misspelt field as the real one does. */
 function previews(asked: Asked): Preview {
   const { contract } = asked.body as { contract: ContractRequest }
   const wrong = contract.columns[0]?.expression === MISSPELT

@@ -34,7 +34,7 @@ test('a problem of an expression knows the text that it is about, and corrects i
     meant: ['y'],
   }
   const [found] = ofPreview([problem], VALUES).get('columns.7.expression') ?? []
-  // Places count code points: the thermometer is one of them, and two units of JavaScript's texts.
+  // Positions count code points: the thermometer is one code point but two units of JavaScript.
   expect(found && markedText(found)).toEqual({ before: '🌡 + ', marked: 'x', after: '' })
   expect(found && corrected(found, 'y')).toBe('🌡 + y')
 })
