@@ -63,7 +63,7 @@ def test_signing_out_leads_to_the_sign_in_form_and_back(browser: Browser, popula
         page.get_by_role("button", name="Account of").click()
         page.get_by_role("menuitem", name="Sign out").click()
         page.get_by_role("textbox", name="Name", exact=True).wait_for()
-        # After signing in, the user arrives at the address of before.
+        # After signing in, the user arrives at the address that was requested before.
         page.goto(session.url + "/streams")
         page.get_by_role("textbox", name="Name", exact=True).fill("vera")
         page.locator("input[type=password]").fill("wrong")

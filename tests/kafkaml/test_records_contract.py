@@ -428,7 +428,7 @@ class TestLoop:
 
             def taken(self, partitions: Collection[tuple[str, int]]) -> bool:
                 reported.append((self.who, "taken", sorted(number for _, number in partitions)))
-                # At its first call it gives up.
+                # The listener gives up at its first call.
                 return len(reported) > 1
 
             def lost(self, partitions: Collection[tuple[str, int]]) -> None:

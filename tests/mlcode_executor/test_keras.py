@@ -1,4 +1,4 @@
-"""What is particular to Keras: old idioms, sub-models, several outputs, arguments of fit."""
+"""Properties of Keras alone: old idioms, sub-models, several outputs, arguments of fit."""
 
 from __future__ import annotations
 

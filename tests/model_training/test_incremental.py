@@ -528,7 +528,7 @@ class TestStopping:
     def test_a_window_that_was_not_begun_is_left_alone(self, run: Run) -> None:
         run.send(50)
         run.set(indefinite=True)
-        # Each window is evaluated twice: before it is learnt and after.
+        # The model is evaluated twice in each window: before it learns the window and after.
         self.stop_at(run, "evaluate", 5)
         assert run.run().samples["training"] == 16
         assert run.reporter.positions == {"live": {"0": 20}}

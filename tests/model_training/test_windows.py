@@ -75,7 +75,7 @@ def test_a_window_that_was_begun_before_ends_where_it_did(broker: InMemoryBroker
     found = windows(broker, first_end=begun)
     assert [window.features[:, 0].tolist() for window in found] == [[0, 10, 11], [1, 2, 3, 4], [5, 12, 13]]
     assert found[0].reading.positions == begun
-    # These records follow an earlier window, and one is in a partition added since.
+    # These records follow an earlier window. One of them is in a partition that was added since.
     broker.add_partition("live")
     send(broker, 20, partition=2)
     found = windows(broker, past=found[0].reading, first_end={("live", 0): 2, ("live", 1): 2})

@@ -1,4 +1,4 @@
-/** What surrounds every page: theme, queries, dialogs, toasts. */
+/** The context of every page: theme, queries, dialogs, toasts. */
 import '@mantine/core/styles.css'
 import '@mantine/notifications/styles.css'
 import './global.css'

@@ -10,7 +10,7 @@ export interface HistogramProps {
   top: readonly ValueCount[]
   /** Whether the numbers are times, in milliseconds since 1970. */
   times?: boolean
-  /** At most this many of the most frequent values are listed one by one. */
+  /** The most values that are listed one by one, the most frequent first. */
   most?: number
 }
 

@@ -1,4 +1,4 @@
-/** What a row of a list is called: a link to its page, and under it one line of what it is. */
+/** The name of an object in a list: a link to its page, and one line about it below. */
 import { Text } from '@mantine/core'
 import type { ReactNode } from 'react'
 

@@ -1,4 +1,4 @@
-/** What went wrong, in the page where it can be read and copied: cause, place, what to do. */
+/** A problem shown in the page, where it can be read and copied: cause, place, what to do. */
 import { Alert, Button, Code, Group, List, Stack, Text } from '@mantine/core'
 import { IconAlertTriangle } from '@tabler/icons-react'
 import type { ReactNode } from 'react'

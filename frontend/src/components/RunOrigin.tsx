@@ -1,4 +1,4 @@
-/** Where a training run comes from: its deployment and its stream, by their names. */
+/** The origin of a training run: links to its deployment and its stream, by name. */
 import type { ResultRow } from '~/lib/api'
 import { DatasetLink, DeploymentLink, StreamLink } from './ButtonLink'
 

@@ -1,4 +1,4 @@
-/** What a model takes and answers: '8 × 8 → 10', one sample's shapes, without the batch. */
+/** The input and output shapes of a model for one sample, without the batch axis: '8 × 8 → 10'. */
 import { Code, Group, Tooltip } from '@mantine/core'
 import type { TensorSpec } from '~/lib/api'
 import { formatShape } from '~/lib/format'

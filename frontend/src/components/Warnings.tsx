@@ -1,4 +1,4 @@
-/** What a finished training warns of: shown with the result, and where one is about to serve it. */
+/** The warnings of a finished training, shown with the result and in the form that serves it. */
 import { plural } from '~/lib/format'
 import { Caution } from './Caution'
 

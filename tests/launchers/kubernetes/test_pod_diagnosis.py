@@ -1,4 +1,4 @@
-"""From a cluster's report on pods to why they ended or do not start. The words are those of Kubernetes 1.36."""
+"""Diagnoses of a cluster's reports: why pods ended or do not start. The words are those of Kubernetes 1.36."""
 
 from __future__ import annotations
 

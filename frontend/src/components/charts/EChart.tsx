@@ -56,9 +56,9 @@ export default function EChart({ option, label, height, onPoint, handle }: Chart
     }
   }, [scheme])
 
-  // After the effect above, also when the theme made a new one. What the reader zoomed stays: data are merged, while
-  // series that are gone are taken out. At once: till the next frame the pointer would meet points of a series whose data
-  // are gone already, and the library fails on it.
+  // This effect runs after the one above, also when a new theme made a new chart. Data are merged, so the reader's zoom
+  // stays, and series that are gone are removed. The update is not deferred: until the next frame the pointer could
+  // meet points of a removed series, on which the library fails.
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new theme is a new chart, which needs the option again
   useEffect(() => {
     chart.current?.setOption({ animation: false, ...option }, { replaceMerge: ['series'] })

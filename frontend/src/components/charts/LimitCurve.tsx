@@ -1,4 +1,4 @@
-/** What limits of a tier would do: accuracy against the share sent up; a point is a limit, and clicking chooses it. */
+/** The effect of a tier's limit: accuracy against the share sent up. Each point is a limit; a click chooses it. */
 import type { EChartsCoreOption } from 'echarts/core'
 import { useMemo } from 'react'
 import type { TierCurve } from '~/lib/api'

@@ -1,4 +1,4 @@
-/** From epochs to lines: what the learning curves draw, and the same as a table. */
+/** Turns epochs into the lines of the learning curves, and into a table of the same numbers. */
 import type { EpochMetrics } from '~/lib/api'
 import { formatMeasured, NONE } from '~/lib/format'
 

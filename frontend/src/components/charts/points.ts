@@ -8,8 +8,8 @@ export const MAX_POINTS = 1_000
 const MAX_CURVES = 24
 
 /**
- * At most MAX_POINTS of ``points``, in their order: the first, the last, and in each stretch the least and the greatest
- * value of each curve, so that no peak is lost.
+ * Thins ``points`` to at most MAX_POINTS, in order. It keeps the first and the last point, and in each stretch the
+ * least and the greatest value of each curve, so that no peak is lost.
  */
 export function thinned<Point extends EpochPoint>(points: readonly Point[], max = MAX_POINTS): readonly Point[] {
   if (points.length <= max) return points

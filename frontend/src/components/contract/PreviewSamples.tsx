@@ -56,7 +56,7 @@ function RowSamples({ input, samples }: { input: PreviewInput; samples: readonly
   )
 }
 
-/** By name of input, the indices of the features that are drawn of its windows. */
+/** The indices of the features that are drawn, by name of input. */
 type Drawn = ReadonlyMap<string, readonly number[]>
 
 function SampleCard({

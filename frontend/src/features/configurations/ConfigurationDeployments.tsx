@@ -1,4 +1,4 @@
-/** What was deployed from a configuration, newest first. */
+/** The deployments of a configuration, newest first. */
 import { Group, Stack, Text } from '@mantine/core'
 import type { UseQueryResult } from '@tanstack/react-query'
 import { Age } from '~/components/Age'

@@ -1,4 +1,4 @@
-/** What the contract of a version makes of a sample of its records. */
+/** The effect of a version's contract on a sample of its records. */
 import { Box, Skeleton } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { PreviewContent } from '~/components/contract/PreviewContent'

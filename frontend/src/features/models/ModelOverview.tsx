@@ -1,4 +1,4 @@
-/** What a model is: its description, its report and where it stands in a chain. */
+/** An overview of a model: its description, its report and its place in a chain. */
 import { Divider, Grid, Stack, Text } from '@mantine/core'
 import { ChainPicture } from '~/components/ChainPicture'
 import type { Model, ModelRow } from '~/lib/api'

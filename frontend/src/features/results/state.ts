@@ -15,8 +15,8 @@ export interface RunProgress {
 }
 
 /**
- * Where a run is. The last report inside an epoch may be older than the end of that epoch, which means that the next
- * one has begun.
+ * The progress of a run. The last report within an epoch may be older than the end of that epoch; then the next epoch
+ * has begun.
  */
 export function progressOf(
   progress: Progress | null,

@@ -4,7 +4,7 @@ import type { Problem as ProblemDocument, TopicRecord } from '~/lib/api'
 import { Problem } from '~/lib/problem'
 import { type StreamState, useEventStream } from '~/lib/useEventStream'
 
-/** At most this many records are kept, so that a page that stays open neither grows nor slows down. */
+/** The most records kept, so that a page that stays open neither grows nor slows down. */
 export const MOST_RECORDS = 200
 
 export interface Tail {

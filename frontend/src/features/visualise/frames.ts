@@ -185,7 +185,7 @@ export function compacted(steps: LineStep[], bound = MAX_LINE_STEPS): LineStep[]
   return compacted([...older, ...steps.slice(half)], bound)
 }
 
-/** At most ``count`` steps since ``since``, for drawing; extremes are kept. */
+/** Thins the steps since ``since`` to at most ``count`` for drawing; extremes are kept. */
 export function thinned(steps: readonly LineStep[], since: number, count: number): LineStep[] {
   const wanted = steps.filter((step) => step.at >= since)
   const size = Math.ceil(wanted.length / count)
