@@ -28,7 +28,7 @@ _ELSEWHERE = {"departure": ("MAD", "BCN", "LGW", "DUB", "CPH"), "overflight": ("
 
 @dataclass(frozen=True)
 class Report:
-    """A report: ``key`` is the flight's id, ``value`` JSON, ``timestamp_ms`` since 1970; ``lands``: at Malaga or not."""
+    """A report: ``key`` is the flight's id, ``value`` JSON, ``timestamp_ms`` since 1970; ``lands`` means at Malaga."""
 
     key: bytes
     value: bytes
