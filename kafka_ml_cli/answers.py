@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["dead_letters", "history", "predict", "try_", "view"]
 
-# Most values of an answer that are printed. An answer that is a picture has hundreds of thousands.
+# The most values of an answer that are printed. An answer that is a picture has hundreds of thousands.
 _MAX_SHOWN_VALUES = 1000
 _MAX_CELL_VALUES = 10
 

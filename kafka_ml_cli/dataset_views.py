@@ -29,7 +29,7 @@ __all__ = [
 MAX_VALUES = 3
 _BARS = "▁▂▃▄▅▆▇█"
 _SEVERITIES = {"error": "red", "warning": "yellow", "info": "dim"}
-# Most numbers of a sample that are printed, because a line has room for no more.
+# The most numbers of a sample that are printed, because a line has room for no more.
 _MAX_NUMBERS = 6
 
 

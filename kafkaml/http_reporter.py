@@ -29,7 +29,7 @@ __all__ = ["HttpReporter"]
 logger = get_logger(__name__)
 
 _PROGRESS = "progress"
-# Most epochs that wait for an unavailable backend; beyond that the run itself waits, which bounds the memory.
+# The most epochs that wait for an unavailable backend; beyond that the run itself waits, which bounds the memory.
 _MAX_QUEUED_EVENTS = 10_000
 _MAX_EVENTS_PER_REQUEST = 500
 

@@ -20,7 +20,7 @@ MAX_UNDECODABLE_FRACTION = 0.01
 MAX_GAP_FRACTION = 1 / 3
 # Beyond this many records the verdict does not wait for the end of the stream.
 _EARLY = 1000
-# Most gaps that are counted by name, because a stream can have as many gaps as columns.
+# The most gaps that are counted by name, because a stream can have as many gaps as columns.
 _MAX_GAPS = 50
 _MAX_TOLD = 6
 _OTHER_GAPS = "other gaps"

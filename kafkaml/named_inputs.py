@@ -19,7 +19,7 @@ __all__ = ["are_numbers", "dtype_from_json", "dtype_to_json", "flattened", "in_o
 
 Array = npt.NDArray[Any]
 
-# Most inputs; a model does not have more inputs than columns.
+# The most inputs; a model does not have more inputs than columns.
 _MAX_INPUTS = 1000
 _KINDS = "biuf"
 

@@ -43,7 +43,7 @@ __all__ = [
 
 # Largest frame. The limit protects both sides from a peer that announces gigabytes.
 MAX_FRAME_BYTES = 1 << 20
-# Most descriptors in one frame. Linux takes 253 in one message, and a request names a handful.
+# The most descriptors in one frame. Linux takes 253 in one message, and a request names a handful.
 MAX_DESCRIPTORS = 64
 # Limits that protect readers of an error from a user's exception text of megabytes.
 MAX_MESSAGE_CHARACTERS = 8 << 10

@@ -21,7 +21,8 @@ from model_inference.provenance import Provenance
 
 __all__ = ["MAX_CUT_BYTES", "dead_letter"]
 
-# Most bytes of a value that was cut. Every broker takes this much, because Kafka's default is 1 MiB for a whole record.
+# The most bytes of a value that was cut. Every broker takes this much, because Kafka's default is 1 MiB for a whole
+# record.
 MAX_CUT_BYTES = 256 << 10
 
 

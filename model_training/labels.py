@@ -25,7 +25,7 @@ __all__ = ["MAX_NAMES", "LabelFacts", "LabelKind", "LabelPlan", "LabelRule", "Lo
 
 Labels = NDArray[Any]
 
-# Most class names that are kept, because the result's JSON holds them.
+# The most class names that are kept, because the result's JSON holds them.
 MAX_NAMES = 10_000
 _MAX_NAME_LENGTH = 200
 # At most this many different labels are counted; beyond that messages say "more than".

@@ -14,8 +14,8 @@ from model_training.model_session import Samples
 
 __all__ = ["Newest", "share", "shared"]
 
-# Most samples that are kept. With this many, a share of 0.8 has a standard error of 0.009, so a gain of 0.05 is more
-# than chance.
+# The most samples that are kept. With this many, a share of 0.8 has a standard error of 0.009, so a gain of 0.05 is
+# more than chance.
 _MAX_SAMPLES = 2000
 _MAX_BYTES = 64 << 20
 

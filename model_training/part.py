@@ -43,7 +43,7 @@ class Whence:
 
     @property
     def wire_positions(self) -> Positions:
-        """The next offsets in the form of the report."""
+        """The next offsets, in the form in which the reporter sends them."""
         return by_topic(self.positions)
 
 

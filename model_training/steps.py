@@ -15,7 +15,7 @@ __all__ = ["Steps", "Warnings"]
 
 T = TypeVar("T")
 
-# Most warnings that are kept, because nobody reads more.
+# The most warnings that are kept, because nobody reads more.
 _MAX_TEXTS = 200
 
 

@@ -32,7 +32,7 @@ NO_LIMIT_SECONDS = 30 * 24 * 3600.0
 # Limit for an exporter, because a hanging one must not keep a trained model from being used.
 _EXPORT_SECONDS = 3600.0
 _MAX_ARTIFACTS = 16
-# Most classes that are handled, because the scores of all samples have to fit into memory.
+# The most classes that are handled, because the scores of all samples have to fit into memory.
 _MAX_SCORES = 1_000_000
 
 EventHandler = Callable[[str, dict[str, Any]], None]

@@ -28,7 +28,7 @@ logger = get_logger(__name__)
 
 # How long one wait for records lasts; the time limits are checked between waits.
 _WAIT_SECONDS = 0.2
-# Most bytes of values per window, because this window and the next one are both in memory.
+# The most bytes of values per window, because this window and the next one are both in memory.
 _MAX_WINDOW_BYTES = 256 << 20
 # How often to check whether a topic got more partitions.
 _PARTITIONS_SECONDS = 30.0

@@ -13,7 +13,8 @@ from kafkaml.named_inputs import flattened
 
 __all__ = ["MAX_VALUES", "SampleSerializer", "sample_document"]
 
-# Most numbers of a sample on a page. A colour picture of 256 x 256 has three times as many and is marked as truncated.
+# The most numbers of a sample on a page. A colour picture of 256 x 256 has three times as many and is marked as
+# truncated.
 MAX_VALUES = 65_536
 
 

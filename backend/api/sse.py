@@ -56,7 +56,7 @@ _RETRY_AFTER_PROBLEM = b"retry: 5000\n"
 _IDLE_POLL_SECONDS = 0.25
 # A page that silently vanished takes nothing any more. The limit is the time of four signs of life.
 _ABANDONED_SECONDS = 60.0
-# Most streams per process, because each needs a thread and a connection to Kafka.
+# The most streams per process, because each needs a thread and a connection to Kafka.
 _MAX_SOURCES = 40
 _open_sources = 0
 

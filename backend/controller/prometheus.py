@@ -48,7 +48,7 @@ class RoundMetrics:
             self._seconds.labels(outcome).observe(time.perf_counter() - began)
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the metric families of the rounds."""
+        """Yield the metric families of the controller's rounds."""
         yield from self._seconds.collect()
         yield from self._last.collect()
         leads = definitions.CONTROLLER_LEADS.family()

@@ -223,7 +223,7 @@ class TrainingResult(Run):
         return self.leader_id or self.pk
 
     def parts(self) -> list[TrainingResult]:
-        """Return the results of a leader's run, from below, itself the last."""
+        """Return the results of a chain's run, beginning with the lowest tier; the leader's own is the last."""
         return [*self.companions(), self]
 
     def companions(self) -> list[TrainingResult]:

@@ -28,7 +28,7 @@ from kafkaml.wire.framework import Framework
 
 __all__ = ["RunOrdering", "annotate_run", "run_parameters", "tagged", "where"]
 
-# Most conditions per query, more than any user writes.
+# The most conditions per query, more than any user writes.
 _MOST_TERMS = 8
 _MOST_NAME = 200
 _CONDITION = re.compile(r"(?P<column>[^<>=!]+?)\s*(?P<operator>>=|<=|!=|>|<|=)\s*(?P<value>.+)", re.DOTALL)

@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 REPLAY_HEADER = "kml-replay"
-# Most letters per request; further requests send the rest.
+# The most letters per request; further requests send the rest.
 MAX_REPLAY = 10_000
 _MAX_REPLAY_BYTES = 64 << 20
 _SECONDS = 30.0

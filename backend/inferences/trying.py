@@ -40,7 +40,7 @@ OUTCOMES = ("answered", "passed_on", "dead_lettered", "no_answer")
 # A header of the record, and so of its answer, that distinguishes tries from other traffic.
 TRY_HEADER = "kml-try"
 _ADMIN_SECONDS = 3.0
-# Most tries at the same time, because each needs a thread and a connection to Kafka for up to half a minute.
+# The most tries at the same time, because each needs a thread and a connection to Kafka for up to half a minute.
 _slots = threading.BoundedSemaphore(8)
 
 

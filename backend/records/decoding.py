@@ -33,7 +33,7 @@ __all__ = [
     "record_document",
 ]
 
-# Most bytes of a key, a header or a value that leave the server; ``size`` is the full length.
+# The most bytes of a key, a header or a value that leave the server; ``size`` is the full length.
 MAX_SHOWN_BYTES = 64 << 10
 _MAX_HEX_BYTES = 4 << 10
 # Bytes with more than this share of unprintable characters do not count as text.

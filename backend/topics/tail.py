@@ -14,7 +14,7 @@ from kafkaml.records import Record
 
 __all__ = ["TopicSource"]
 
-# Most records per update; of more, the last ones are shown with the total count.
+# The most records per update; of more, the last ones are shown with the total count.
 _MAX_RECORDS = 20
 _MAX_BYTES = 128 << 10
 _POLL_RECORDS = 500

@@ -17,7 +17,7 @@ from kafkaml.input_format import InputFormat
 __all__ = ["USE_ROLES", "decoder_for", "topic_uses"]
 
 USE_ROLES = ("control", "versions", "dead_letters", "stream", "unsupervised_stream", "input", "output", "upper")
-# Most announcements that are read, the newest first.
+# The most announcements that are read, the newest first.
 _MAX_STREAMS = 2000
 _MAX_INFERENCES = 2000
 

@@ -211,7 +211,7 @@ class DelimitedFile:
         return [*header, ""]
 
     def _numbered(self, data: list[list[str]]) -> list[str]:
-        """Return numbers as names; a last delimiter in every row makes a column without name."""
+        """Return the columns' numbers as their names; the last has none where each row ends with a delimiter."""
         names = [str(index) for index in range(self.width)]
         if self.width > 1 and all(not row[-1].strip() for row in data if len(row) == self.width):
             names[-1] = ""

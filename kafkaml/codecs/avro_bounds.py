@@ -19,7 +19,7 @@ from kafkaml.errors import DecodeError
 __all__ = ["read_datum", "refuse_boundless"]
 
 _MAX_DEPTH = 256
-# Most values without bytes (such as null) in one record, or in one item of an array. Each byte of an array could
+# The most values without bytes (such as null) in one record, or in one item of an array. Each byte of an array could
 # otherwise claim any number of them.
 _MAX_FREE = 100
 _BYTES = {"null": 0, "boolean": 1, "int": 1, "long": 1, "float": 4, "double": 8, "bytes": 1, "string": 1, "enum": 1}

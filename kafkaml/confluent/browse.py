@@ -264,7 +264,7 @@ class Look:
         self._topic = topic
         self._deadline = deadline
         self.limit = limit
-        # Most bytes of records in memory per partition.
+        # The most bytes of records in memory per partition.
         self.share_bytes = share_bytes
 
     def read(self, windows: Mapping[int, tuple[int, int]], take: Callable[[Record], bool]) -> set[int]:

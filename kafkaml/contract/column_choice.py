@@ -22,7 +22,7 @@ from kafkaml.wire.proposal import FieldRole, FieldSummary
 
 __all__ = ["ColumnChoice", "are_bytes", "number_expression"]
 
-# Most values for one-hot columns; a field with more is encoded by index.
+# The most values for one-hot columns; a field with more is encoded by index.
 _MAX_ONE_HOT = 20
 _MAX_VOCABULARY = 200
 _MAX_COLUMNS = 500

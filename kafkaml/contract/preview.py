@@ -40,7 +40,7 @@ __all__ = ["follows_keys", "preview"]
 _MAX_ELEMENTS = 20_000_000
 _MAX_FEATURES = 500
 _MAX_CLASSES = 50
-# Most numbers of all shown samples together, as many as a page can draw.
+# The most numbers of all shown samples together, as many as a page can draw.
 _MAX_VALUES = 150_000
 # A record's key, timestamp and partition are known before any label, so they cannot give the label away.
 _ALWAYS_KNOWN = frozenset({KEY, TIMESTAMP, PARTITION})

@@ -26,12 +26,12 @@ from kafkaml.wire.contract import FieldKind
 __all__ = ["MAX_FIELDS", "FieldProfile", "Path", "Profile", "profile_of", "words_of"]
 
 Path = tuple[str, ...]
-# Most fields in a profile; more are not useful, and the wire format has a bound too.
+# The most fields in a profile; more are not useful, and the wire format has a bound too.
 MAX_FIELDS = 500
 _MAX_DEPTH = 16
 _MAX_NAME = 200
 _MAX_AXES = 4
-# Most elements of one sample.
+# The most elements of one sample.
 _MAX_ELEMENTS = 10_000_000
 _MAX_COUNTED = 200
 _QUOTED = 60

@@ -23,7 +23,7 @@ __all__ = ["Remarks", "listed"]
 
 _FEW = 50
 _IMBALANCED = 0.95
-# Most remarks of one kind, because nobody reads more.
+# The most remarks of one kind, because nobody reads more.
 _MAX_PER_CODE = 10
 # Share of records of another kind below which there is no remark.
 _MIN_GROUP = 0.02

@@ -30,7 +30,7 @@ __all__ = [
 # Points per curve; more than a chart has pixels are useless.
 MAX_POINTS = 201
 MAX_RESIDUALS = 500
-# Most outputs per model. A model with more is judged by its first ones.
+# The most outputs per model. A model with more is judged by its first ones.
 MAX_OUTPUTS = 8
 
 

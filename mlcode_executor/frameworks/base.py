@@ -43,7 +43,7 @@ __all__ = [
 
 Array = npt.NDArray[Any]
 
-# Most numbers of one metric: enough for the confusion matrix of twelve classes.
+# The most numbers of one metric: enough for the confusion matrix of twelve classes.
 _MOST_VALUES = 144
 # Methods that must not influence the training: calling them changes no weight and no random number.
 _ASIDE = frozenset(

@@ -49,7 +49,7 @@ __all__ = [
 
 # A tensor, or a tensor for each input by its name.
 Tensors = torch.Tensor | dict[str, torch.Tensor]
-# Most combinations of forms that are tried. Each input has a few forms, and further tries are not worth the time.
+# The most combinations of forms that are tried. Each input has a few forms, and further tries are not worth the time.
 _MOST_TRIES = 200
 # This many samples show whether an input has fractions.
 _LOOKED_AT_ROWS = 4096

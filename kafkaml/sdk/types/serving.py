@@ -110,10 +110,10 @@ class Inference(Answer):
     """A trained model that answers on a topic.
 
     ``stats`` combines rate, lag and latencies of all replicas, and counts what was answered since the inference was
-    created. ``attempt_counts`` counts since the last start (None: not known). ``replica_stats`` has the replicas one by
-    one, with counts since each process started. ``output_timestamps`` says whether answers carry the time of their
-    record (``source``) or of their writing (``written``). With ``max_replicas`` the lag chooses between ``replicas``
-    and that number. ``cluster`` is None for the platform's own.
+    created. ``attempt_counts`` counts answers since the last start (None: not known). ``replica_stats`` has the
+    replicas one by one, with counts since each process started. ``output_timestamps`` says whether answers carry the
+    time of their record (``source``) or of their writing (``written``). With ``max_replicas`` the lag chooses between
+    ``replicas`` and that number. ``cluster`` is None for the platform's own.
 
     ``failing`` says why it fails without having ended: its records become dead letters, its replicas end repeatedly, or
     it falls behind. It disappears automatically when that is over, and does not affect ``state``.
