@@ -47,14 +47,11 @@ class TestBroker(EmbeddedBroker):
         os.kill(self.pid, signal.SIGSTOP)
 
     def topic(self, partitions: int = 1, *, name: str = "test", **config: object) -> str:
-        """Create a topic and return its name, unique within this broker; ``config`` keys use ``_`` for ``.``.
-
-        Retention is off, because it would delete records dated 1970 half a minute after the start.
-        """
+        """Create a topic and return its name, unique within this broker; ``config`` keys use ``_`` for ``.``."""
         from confluent_kafka.admin import AdminClient, NewTopic
 
         topic = f"{name}-{uuid.uuid4().hex[:8]}-{next(self._counter)}"
-        settings = {"retention.ms": "-1"} | {key.replace("_", "."): str(value) for key, value in config.items()}
+        settings = {key.replace("_", "."): str(value) for key, value in config.items()}
         admin = AdminClient({"bootstrap.servers": self.bootstrap_servers})
         futures = admin.create_topics([NewTopic(topic, partitions, 1, config=settings)])
         futures[topic].result(timeout=90)

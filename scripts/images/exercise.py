@@ -21,7 +21,10 @@ import numpy as np
 # Packages that the services around the frameworks import.
 SERVICES = [
     *("confluent_kafka", "confluent_kafka.admin", "fastavro", "httpx", "orjson", "psutil", "pydantic_settings"),
-    *("rich.console", "stamina", "structlog", "uvicorn", "uvicorn.lifespan.off", "uvicorn.protocols.http.h11_impl"),
+    *("rich.console", "stamina", "starlette.applications", "structlog"),
+    *("uvicorn", "uvicorn.lifespan.off", "uvicorn.protocols.http.h11_impl"),
+    *("opentelemetry.exporter.otlp.proto.http.trace_exporter", "opentelemetry.sdk.trace.export"),
+    "opentelemetry.trace.propagation.tracecontext",
     *("sklearn.metrics", "PIL.Image"),
 ]
 
