@@ -25,10 +25,13 @@ interface ObjectLinkProps extends LinkProps {
   children: ReactNode
 }
 
+/** A long name without a blank wraps. Otherwise it would push the other columns of a table out of the window. */
+const NAME = { overflowWrap: 'anywhere' } as const
+
 /** A link to the page of one object, by its number. */
 function objectLink(to: string) {
   return function ObjectLink({ id, ...props }: ObjectLinkProps) {
-    const link = { size: 'sm', to, params: { id: String(id) }, ...props } as unknown as ComponentProps<
+    const link = { size: 'sm', to, params: { id: String(id) }, style: NAME, ...props } as unknown as ComponentProps<
       typeof AnchorLink
     >
     return <AnchorLink {...link} />
@@ -46,8 +49,13 @@ export const VisualiseLink = objectLink('/visualise/$id')
 
 /** A link to the page of a topic, which shows its name unless something else is to be shown. */
 export function TopicLink({ name, children = name, ...props }: LinkProps & { name: string; children?: ReactNode }) {
-  const link = { size: 'sm', to: '/topics/$name', params: { name }, children, ...props } as unknown as ComponentProps<
-    typeof AnchorLink
-  >
+  const link = {
+    size: 'sm',
+    to: '/topics/$name',
+    params: { name },
+    children,
+    style: NAME,
+    ...props,
+  } as unknown as ComponentProps<typeof AnchorLink>
   return <AnchorLink {...link} />
 }

@@ -10,9 +10,7 @@ export function UnitLabel({ unit }: { unit: Unit }) {
       {unit.map((choice, index) => (
         <Group key={choice.id} gap={6} component="span" display="inline-flex">
           {index > 0 && <Dimmed span>→</Dimmed>}
-          <ModelLink id={choice.id} style={{ overflowWrap: 'anywhere' }}>
-            {choice.name}
-          </ModelLink>
+          <ModelLink id={choice.id}>{choice.name}</ModelLink>
         </Group>
       ))}
     </Group>

@@ -20,7 +20,7 @@ export function DatasetOriginLink({ origin }: { origin: DatasetOrigin }) {
     )
   }
   return (
-    <DatasetLink id={origin.id} search={{ version: origin.version }} style={{ overflowWrap: 'anywhere' }}>
+    <DatasetLink id={origin.id} search={{ version: origin.version }}>
       {words}
     </DatasetLink>
   )

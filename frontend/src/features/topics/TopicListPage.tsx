@@ -28,7 +28,7 @@ const COLUMNS: DataTableColumn<Row>[] = [
   {
     accessor: 'name',
     sortable: true,
-    render: (row) => <TopicLink name={row.name} style={{ overflowWrap: 'anywhere' }} />,
+    render: (row) => <TopicLink name={row.name} />,
   },
   { accessor: 'partitions', sortable: true, textAlign: 'right', render: (row) => formatCount(row.partitions) },
   {

@@ -152,9 +152,7 @@ function useHeads(results: readonly Result[], onRemove: (id: number) => void): H
             style={{ borderRadius: 2, flexShrink: 0, background: color(ids[index] ?? result.id) }}
             aria-hidden
           />
-          <ResultLink id={result.id} style={{ overflowWrap: 'anywhere' }}>
-            {result.name || result.model_name}
-          </ResultLink>
+          <ResultLink id={result.id}>{result.name || result.model_name}</ResultLink>
           <Tooltip label="Remove from comparison">
             <ActionIcon
               size="xs"

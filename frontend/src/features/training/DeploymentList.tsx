@@ -120,7 +120,7 @@ const COLUMNS: DataTableColumn<Deployment>[] = [
     accessor: 'id',
     title: 'Deployment',
     sortable: true,
-    width: 145,
+    width: 135,
     toggleable: false,
     render: (row) => (
       <DeploymentLink id={row.id} fw={500}>
@@ -148,9 +148,7 @@ const COLUMNS: DataTableColumn<Deployment>[] = [
         {row.results.map((result) => (
           <Group key={result.id} gap={8} wrap="nowrap">
             <StatusBadge state={result.state} tooltip={stateNote(result)} />
-            <ResultLink id={result.id} style={{ overflowWrap: 'anywhere' }}>
-              {result.model_name}
-            </ResultLink>
+            <ResultLink id={result.id}>{result.model_name}</ResultLink>
             <Text size="xs" c="dimmed" style={{ whiteSpace: 'nowrap' }}>
               <FrameworkTitle framework={result.framework} />
             </Text>
@@ -176,7 +174,7 @@ const COLUMNS: DataTableColumn<Deployment>[] = [
   {
     accessor: 'batch_size',
     title: 'Epochs, batch',
-    width: 150,
+    width: 125,
     render: (row) => <Epochs row={row} />,
   },
   {

@@ -30,7 +30,7 @@ export const MODEL: RunColumn = {
   width: 150,
   render: (row) => (
     <Stack gap={0}>
-      <ResultLink id={row.id} fw={500} style={{ overflowWrap: 'anywhere' }}>
+      <ResultLink id={row.id} fw={500}>
         {row.model_name}
       </ResultLink>
       <SmallPrint>
@@ -187,7 +187,7 @@ function RunName({ row }: { row: ResultRow }) {
     <Group gap={4} wrap="nowrap" align="flex-start">
       <FavouriteStar run={row} />
       <Stack gap={2}>
-        <ResultLink id={row.id} fw={500} style={{ overflowWrap: 'anywhere' }}>
+        <ResultLink id={row.id} fw={500}>
           {row.name || row.model_name}
         </ResultLink>
         <SmallPrint>
