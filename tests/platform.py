@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 import orjson
 
@@ -17,10 +17,49 @@ from kafkaml.local.state import PlatformStatus, StateDir
 from kafkaml.sdk import Client
 from kafkaml.sdk.types import Inference
 
-__all__ = ["ENTERABLE_CLUSTER", "Platform"]
+__all__ = ["ENTERABLE_CLUSTER", "AnyPlatform", "Platform", "stopping_inferences"]
 
 # The address of another cluster that platforms of tests are allowed to enter. Nothing listens there.
 ENTERABLE_CLUSTER = "127.0.0.1:1"
+
+
+class HasUrl(Protocol):
+    """The part of a platform's status that tests of any platform read."""
+
+    @property
+    def url(self) -> str: ...
+
+
+class AnyPlatform(Protocol):
+    """A platform on this machine or in a cluster. The tutorial's tests run on both, and use nothing else of it."""
+
+    @property
+    def status(self) -> HasUrl: ...
+
+    @property
+    def client(self) -> Client: ...
+
+    @property
+    def bootstrap_servers(self) -> str: ...
+
+    @property
+    def env(self) -> Mapping[str, str]: ...
+
+    def cli(self, *arguments: str) -> subprocess.CompletedProcess[str]: ...
+
+
+@contextmanager
+def stopping_inferences(platform: AnyPlatform) -> Iterator[None]:
+    """Stop at the end all inferences started in the block, because their replicas load the machine."""
+    before = {inference.id for inference in _served(platform)}
+    yield
+    for inference in _served(platform):
+        if inference.id not in before:
+            platform.client.inferences.stop(inference.id)
+
+
+def _served(platform: AnyPlatform) -> list[Inference]:
+    return [inference for inference in platform.client.inferences.list() if not inference.state.ended]
 
 
 class Platform:
@@ -102,18 +141,6 @@ class Platform:
     def _forget_client(self) -> None:
         if client := self.__dict__.pop("client", None):
             client.close()
-
-    @contextmanager
-    def stopping_inferences(self) -> Iterator[None]:
-        """Stop at the end all inferences started in the block, because their replicas load the machine."""
-        before = {inference.id for inference in self._served()}
-        yield
-        for inference in self._served():
-            if inference.id not in before:
-                self.client.inferences.stop(inference.id)
-
-    def _served(self) -> list[Inference]:
-        return [inference for inference in self.client.inferences.list() if not inference.state.ended]
 
     def cli(
         self, *arguments: str, env: Mapping[str, str] | None = None, timeout_seconds: float = 300

@@ -23,7 +23,7 @@ from playwright.sync_api import (
 )
 from playwright.sync_api import TimeoutError as WaitedTooLong
 
-from tests.platform import Platform
+from tests.platform import AnyPlatform
 
 __all__ = ["Findings", "Scheme", "Session", "axe_violations", "chromium", "draw", "settle", "signed_in"]
 
@@ -172,7 +172,7 @@ def axe_violations(page: Page, *, colours_only: bool = False) -> list[str]:
 @contextmanager
 def signed_in(
     browser: Browser,
-    platform: Platform,
+    platform: AnyPlatform,
     *,
     scheme: Scheme = "light",
     width: int = 1440,

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, StorageState
 from tests.browser.chromium import Session, chromium, signed_in
 from tests.browser.pages import READINGS, Demo
 from tests.machines import send_readings
-from tests.platform import Platform
+from tests.platform import Platform, stopping_inferences
 
 
 # Playwright's event loop runs in this thread until the browser is closed. Event loops and databases of other tests
@@ -28,7 +28,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="package")
 def populated(platform: Platform) -> Iterator[Platform]:
     """A platform with real models of both frameworks, trained from a real stream and serving."""
-    with platform.stopping_inferences():
+    with stopping_inferences(platform):
         populate(platform)
         yield platform
 

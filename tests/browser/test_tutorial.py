@@ -27,7 +27,7 @@ from kafkaml.sdk import Prediction
 from kafkaml.wire.state import RunState
 from tests.browser.chromium import Session, draw, settle, signed_in
 from tests.mlcode_executor import sources
-from tests.platform import Platform
+from tests.platform import AnyPlatform, stopping_inferences
 from tests.support import eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
@@ -87,13 +87,13 @@ class Made:
 
 
 @pytest.fixture(scope="module")
-def made(platform: Platform) -> Iterator[Made]:
-    with platform.stopping_inferences():
+def made(platform: AnyPlatform) -> Iterator[Made]:
+    with stopping_inferences(platform):
         yield Made()
 
 
 @pytest.fixture
-def session(browser: Browser, platform: Platform, cookies: StorageState) -> Iterator[Session]:
+def session(browser: Browser, platform: AnyPlatform, cookies: StorageState) -> Iterator[Session]:
     with signed_in(browser, platform, storage_state=cookies) as session:
         yield session
         assert session.findings.lines == []
@@ -133,7 +133,7 @@ def test_2_a_mistake_is_shown_on_its_line(session: Session) -> None:
     expect(page.get_by_role("button", name="Save model")).to_have_accessible_description("The code is not valid")
 
 
-def test_3_both_models_train_from_one_stream(session: Session, platform: Platform, made: Made) -> None:
+def test_3_both_models_train_from_one_stream(session: Session, platform: AnyPlatform, made: Made) -> None:
     page = session.open("/configurations/new")
     page.get_by_role("textbox", name="Name", exact=True).fill("ui-mnist")
     for _, name in _MODELS.values():
@@ -206,7 +206,7 @@ def test_5_the_model_is_served_and_answers_through_kafka(session: Session, made:
 
 
 @pytest.mark.parametrize("framework", list(_MODELS))
-def test_6_predictions_are_watched_live(session: Session, platform: Platform, made: Made, framework: str) -> None:
+def test_6_predictions_are_watched_live(session: Session, platform: AnyPlatform, made: Made, framework: str) -> None:
     number = made.inferences[framework]
     page = session.open(f"/visualise/{number}")
     expect(page.get_by_test_id("total")).to_be_visible(timeout=_LONG_MS)
@@ -241,7 +241,7 @@ def test_8_the_program_to_copy_trains_the_models(session: Session, made: Made, t
 
 @pytest.mark.parametrize("encoding", ["JSON", "Avro"])
 def test_8_the_program_to_copy_sends_other_encodings(
-    session: Session, platform: Platform, made: Made, tmp_path: Path, encoding: str
+    session: Session, platform: AnyPlatform, made: Made, tmp_path: Path, encoding: str
 ) -> None:
     client = platform.client
     model = client.results.get(made.results["pytorch"]).model
@@ -254,7 +254,7 @@ def test_8_the_program_to_copy_sends_other_encodings(
     client.results.wait_for(deployment.results[0].id, RunState.FINISHED, timeout_seconds=_LONG_MS / 1000)
 
 
-def test_9_a_promoted_version_takes_over_from_the_one_that_answers(session: Session, platform: Platform) -> None:
+def test_9_a_promoted_version_takes_over_from_the_one_that_answers(session: Session, platform: AnyPlatform) -> None:
     client = platform.client
     training, unseen = load_digits()
     model = client.models.create(name="ui-digits", framework="pytorch", code=DIGITS)
@@ -325,7 +325,7 @@ def test_10_a_distributed_model_is_entered_from_the_top(session: Session) -> Non
 
 
 def test_11_its_sub_models_train_together_and_have_a_result_each(
-    session: Session, platform: Platform, made: Made
+    session: Session, platform: AnyPlatform, made: Made
 ) -> None:
     page = session.open("/configurations/new")
     page.get_by_role("textbox", name="Name", exact=True).fill("ui-distributed")
@@ -377,7 +377,9 @@ def test_12_a_point_of_the_curve_is_a_limit(session: Session, made: Made) -> Non
     expect(form.get_by_label("Limit of ui-edge").first).not_to_have_value(proposed)
 
 
-def test_13_each_tier_is_served_and_digits_leave_at_all_three(session: Session, platform: Platform, made: Made) -> None:
+def test_13_each_tier_is_served_and_digits_leave_at_all_three(
+    session: Session, platform: AnyPlatform, made: Made
+) -> None:
     limits: list[float] = []
     for place, name in enumerate(_CHAIN):
         page = session.open(f"/results/{made.results[name]}")

@@ -100,7 +100,7 @@ class Status:
 
 
 class ClusterPlatform:
-    """The installed platform, with the interface of ``tests.platform.Platform`` that the tutorial's tests use."""
+    """The installed platform; a ``tests.platform.AnyPlatform``."""
 
     def __init__(self, kubectl: Kubectl) -> None:
         self.kubectl = kubectl

@@ -73,5 +73,5 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="package")
 def cookies(browser: Browser, platform: ClusterPlatform) -> StorageState:
     """The browser state of the administrator after a one-time link."""
-    with signed_in(browser, platform) as session:  # type: ignore[arg-type]
+    with signed_in(browser, platform) as session:
         return session.context.storage_state()

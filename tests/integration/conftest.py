@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.conftest import shares_platform
-from tests.platform import Platform
+from tests.platform import Platform, stopping_inferences
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -16,5 +16,5 @@ def _serving_ends(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
         return
     platform: Platform = request.getfixturevalue("platform")
-    with platform.stopping_inferences():
+    with stopping_inferences(platform):
         yield
