@@ -25,7 +25,7 @@ from benchmarks import report
 from benchmarks.context import Context, Row
 from benchmarks.report import figure
 
-_NOT_SUBJECTS = {"__main__", "context", "report"}
+_NOT_SUBJECTS = {"__main__", "context", "report", "soak"}
 _RESULTS = Path(__file__).parent / "results"
 
 

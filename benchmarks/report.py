@@ -1,7 +1,8 @@
 """The figures as text: README.md's table, docs/figures.md, and the list of figures that have become worse.
 
 ``figures.json``, next to this file, holds the figures of the documentation. Machines differ and are shared, so only
-ratios of one run are compared: to the floor where a row has one, to the reference otherwise.
+ratios of one run are compared: to the floor where a row has one, to the reference otherwise. The page also shows the
+results of ``make soak``, which ``benchmarks.soak`` keeps.
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ from typing import Any
 
 import orjson
 
-__all__ = ["figure", "figures_page", "regressions", "summary", "write"]
+from benchmarks import soak
+from benchmarks.soak import ROWS, SoakResult
+
+__all__ = ["figure", "figures_page", "regressions", "summary", "write", "write_soaked"]
 
 _ROOT = Path(__file__).resolve().parent.parent
 _README, _PAGE = _ROOT / "README.md", _ROOT / "docs" / "figures.md"
@@ -26,6 +30,14 @@ Written by `make bench ARGS=--write`. `make bench ARGS=--check` measures again a
 than noise explains. The *reference* behaves as the old system does, the *floor* does only what cannot be avoided; both
 run on the same broker, model and messages as ours, in the same run. The spread is that of our own measurements:
 (largest - smallest) / median.
+
+"""
+
+_ABOUT_SOAK = """
+## Soak
+
+Written by `make soak`, which takes hours: each fault in its full count, on a real broker, and what the last run found.
+*Lost* and *twice* compare the positions of all records that were sent with those that were answered.
 
 """
 
@@ -48,8 +60,15 @@ def write(document: Mapping[str, Any]) -> None:
     before, _, rest = _README.read_text(encoding="utf-8").partition(_BEGIN)
     _, _, after = rest.partition(_END)
     _README.write_text(before + _BEGIN + summary(document) + _END + after, encoding="utf-8")
-    _PAGE.write_text(figures_page(document), encoding="utf-8")
+    _PAGE.write_text(figures_page(document, soak.known()), encoding="utf-8")
     _KNOWN.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
+
+
+def write_soaked(name: str, result: SoakResult) -> None:
+    """Keep the result of one row of ``benchmarks.soak``, and write docs/figures.md with it."""
+    results = {**soak.known(), name: result}
+    soak.keep(results)
+    _PAGE.write_text(figures_page(orjson.loads(_KNOWN.read_bytes()), results), encoding="utf-8")
 
 
 def summary(document: Mapping[str, Any]) -> str:
@@ -67,8 +86,8 @@ def summary(document: Mapping[str, Any]) -> str:
     return "".join(lines)
 
 
-def figures_page(document: Mapping[str, Any]) -> str:
-    """Return docs/figures.md: every row with its spread, its bar and its note."""
+def figures_page(document: Mapping[str, Any], soaked: Mapping[str, SoakResult]) -> str:
+    """Return docs/figures.md: every row with its spread, its bar and its note; then the rows of faults."""
     lines = [
         "# Figures\n\n",
         _ABOUT,
@@ -96,7 +115,7 @@ def figures_page(document: Mapping[str, Any]) -> str:
     if noted:
         lines.append("\n## Notes\n\n")
         lines += [f"- **{row['id']}**, {row['what']}: {row['note']}\n" for row in noted]
-    return "".join(lines)
+    return "".join(lines) + _soak_section(soaked)
 
 
 def regressions(rows: Sequence[_Row], known: Mapping[str, Any] | None = None) -> list[str]:
@@ -123,6 +142,32 @@ def regressions(rows: Sequence[_Row], known: Mapping[str, Any] | None = None) ->
                 )
             break
     return problems
+
+
+def _soak_section(soaked: Mapping[str, SoakResult]) -> str:
+    lines = [
+        _ABOUT_SOAK,
+        "| id | fault | bar | last run | lost | twice | slowest recovery | took | on | held |\n",
+        "|---|---|---|---|--:|--:|--:|--:|---|---|\n",
+    ]
+    for name, row in ROWS.items():
+        cells = [name, row.fault, row.bar, *_soak_cells(soaked.get(name))]
+        lines.append(f"| {' | '.join(cells)} |\n")
+    return "".join(lines)
+
+
+def _soak_cells(result: SoakResult | None) -> list[str]:
+    if result is None:
+        return ["**never run**", "", "", "", "", "", ""]
+    return [
+        result.done,
+        figure(result.lost, ""),
+        figure(result.doubled, ""),
+        figure(result.recovery_seconds, "s"),
+        figure(result.seconds, "s"),
+        result.at,
+        "yes" if result.held else "**no**",
+    ]
 
 
 def _numbered(rows: Sequence[_Row]) -> Iterator[tuple[tuple[str, int], _Row]]:

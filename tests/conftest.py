@@ -20,6 +20,8 @@ from mlcode_executor.runtimes import Runtime
 from platform_local.broker import EmbeddedBroker
 from tests.fork_servers import running_fork_server
 from tests.platform import Platform
+from tests.soak_record import SoakRecord
+from tests.support import soaking
 
 # Hypothesis' own profile for shared machines: examples have no time limit, may be generated slowly, and are the same in
 # each run. Its other profile gives an example 200 ms of the wall clock.
@@ -101,6 +103,15 @@ def own_broker(tmp_path: Path) -> Iterator[TestBroker]:
     broker = TestBroker(tmp_path / "broker")
     yield broker
     broker.stop()
+
+
+@pytest.fixture
+def soak(request: pytest.FixtureRequest) -> Iterator[SoakRecord]:
+    """What the test tells about its row of faults; kept when the test ends, if this is a soak."""
+    record, failed_before = SoakRecord(), request.session.testsfailed
+    yield record
+    if soaking():
+        record.write(held=request.session.testsfailed == failed_before)
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from kafkaml.confluent import KafkaAdmin, KafkaRecordWriter
 from kafkaml.records import OutgoingRecord, Record
 from kafkaml.settings import KafkaSettings
 from tests.model_inference.replicas import sources, unordered
+from tests.soak_record import SoakRecord
 
 __all__ = ["Feeder", "assert_answered_once"]
 
@@ -88,11 +89,14 @@ class Feeder:
             self.error = error
 
 
-def assert_answered_once(inputs: Sequence[Record], *written: Sequence[Record]) -> None:
+def assert_answered_once(inputs: Sequence[Record], *written: Sequence[Record], soak: SoakRecord | None = None) -> None:
     """Compare the records of each topic with those written to it, by source position, and check their order."""
     expected = Counter((record.topic, record.partition, record.offset) for record in inputs)
     answered = Counter(sources(record for records in written for record in records))
-    assert expected - answered == Counter(), "lost"
-    assert answered - expected == Counter(), "twice"
+    lost, doubled = expected - answered, answered - expected
+    if soak:
+        soak.count(lost=lost.total(), doubled=doubled.total())
+    assert lost == Counter(), "lost"
+    assert doubled == Counter(), "twice"
     for records in written:
         assert unordered(records) == []

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from benchmarks.context import Row
 from benchmarks.report import figures_page, regressions, summary
+from benchmarks.soak import ROWS, SoakResult, known
+from tests.soak_record import SoakRecord
+
+_ROOT = Path(__file__).resolve().parents[1]
 
 
 def _row(**changed: Any) -> dict[str, Any]:
@@ -69,7 +75,47 @@ def test_pages_hold_each_row_as_people_read_it() -> None:
     )
     assert "| answers | **200 /s** | 4 /s | 50.0 | 0.80 |\n" in summary(document)
     assert "memory" not in summary(document)
-    page = figures_page(document)
+    page = figures_page(document, {})
     assert "| P4 | answers | **200 /s** | 4 /s | 250 /s | 50.0 | 0.80 | 4% | >= 0.85 | no |\n" in page
     assert "| P11 | memory | **200 MB** |  |  |  |  | 4% | >= 0.85 | yes |\n" in page
     assert "- **P4**, answers: next to light work\n" in page
+
+
+def test_rows_of_faults_say_what_was_found_or_that_they_were_never_run() -> None:
+    result = SoakResult(
+        done="20 kills, 41,000 records",
+        lost=0,
+        doubled=3,
+        recovery_seconds=12.34,
+        seconds=600.4,
+        held=False,
+        at="2026-11-30",
+    )
+    page = figures_page(_document(), {"R3 killed": result})
+    assert f"| R3 killed | {ROWS['R3 killed'].fault} | {ROWS['R3 killed'].bar} | 20 kills, 41,000 records " in page
+    assert "| 0 | 3 | 12.3 s | 600 s | 2026-11-30 | **no** |\n" in page
+    assert page.count("| **never run** |") == len(ROWS) - 1
+
+
+def test_the_page_in_docs_is_the_one_of_the_figures() -> None:
+    document = orjson.loads((_ROOT / "benchmarks" / "figures.json").read_bytes())
+    assert (_ROOT / "docs" / "figures.md").read_text(encoding="utf-8") == figures_page(document, known())
+
+
+def test_a_test_says_what_it_did(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: dict[str, SoakResult] = {}
+    monkeypatch.setattr("tests.soak_record.write_soaked", written.__setitem__)
+    record = SoakRecord()
+    record.write(held=True)
+    assert written == {}
+
+    record.begin("R3 killed")
+    for lost in (0, 2):
+        with record.recovery():
+            record.count(lost=lost, doubled=0)
+    record.did("2 kills")
+    record.write(held=False)
+    result = written["R3 killed"]
+    assert (result.done, result.lost, result.doubled, result.held) == ("2 kills", 2, 0, False)
+    assert result.recovery_seconds is not None
+    assert 0 < result.recovery_seconds < result.seconds
