@@ -1,6 +1,6 @@
 /** The examples that this platform can run, and the output of the last run, while it runs and afterwards. */
 import { Alert, Box, Button, Card, Group, Skeleton, Stack, Text } from '@mantine/core'
-import { IconPlayerPlay, IconPlayerStop } from '@tabler/icons-react'
+import { IconPlayerPlay } from '@tabler/icons-react'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Age } from '~/components/Age'
 import { ButtonLink } from '~/components/ButtonLink'
@@ -10,10 +10,11 @@ import { PageTitle } from '~/components/PageTitle'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { Section } from '~/components/Section'
 import { StatusBadge } from '~/components/StatusBadge'
+import { StopButton } from '~/components/StopButton'
 import {
   type ExampleRun,
   examplesCreateMutation,
-  examplesDestroyMutation,
+  examplesDestroy,
   examplesRetrieveOptions,
   examplesRetrieveQueryKey,
 } from '~/lib/api'
@@ -32,7 +33,6 @@ export function ExamplesPage() {
   })
   const lookAgain = () => queryClient.invalidateQueries({ queryKey: examplesRetrieveQueryKey() })
   const start = useMutation({ ...examplesCreateMutation(), onSettled: lookAgain })
-  const stop = useMutation({ ...examplesDestroyMutation(), onSettled: lookAgain })
   const data = examples.data
   const running = data?.run?.state === 'running'
   return (
@@ -43,19 +43,20 @@ export function ExamplesPage() {
         actions={
           running &&
           can('editor') && (
-            <Button
-              size="xs"
-              variant="default"
-              leftSection={<IconPlayerStop size={14} aria-hidden />}
-              loading={stop.isPending}
-              onClick={() => stop.mutate({})}
-            >
-              Stop
-            </Button>
+            <StopButton
+              what="example"
+              name={data?.run?.name ?? ''}
+              begun
+              happens={['Its program ends where it is. What it has made so far stays.']}
+              stop={async () => {
+                await examplesDestroy({ throwOnError: true })
+                await lookAgain()
+              }}
+            />
           )
         }
       />
-      <ProblemAlert error={examples.error ?? start.error ?? stop.error} />
+      <ProblemAlert error={examples.error ?? start.error} />
       {data === undefined && examples.error === null && <Skeleton h={200} />}
       {data?.run && <Run run={data.run} />}
       {data && data.available.length > 0 && can('editor') && (

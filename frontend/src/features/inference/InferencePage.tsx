@@ -31,7 +31,7 @@ import { historyOf, reportOf } from './rates'
 import { type InferenceSearch, TABS } from './routes'
 import { ScaleButton } from './ScaleButton'
 import { SettingsTab } from './SettingsTab'
-import { StopButton } from './StopButton'
+import { StopInference } from './StopInference'
 import { heardNow } from './serving'
 import { TryTab } from './TryTab'
 
@@ -194,7 +194,7 @@ function Actions({ inference, editor }: { inference: Inference; editor: boolean 
               Start again
             </Button>
           ) : (
-            <StopButton inference={inference} onStopped={refresh} />
+            <StopInference inference={inference} onStopped={refresh} />
           )}
           <Button
             size="xs"

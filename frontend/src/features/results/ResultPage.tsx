@@ -4,14 +4,13 @@ import {
   IconBroadcast,
   IconChartDots3,
   IconDownload,
-  IconPlayerStop,
   IconRefresh,
   IconStack3,
   IconSwitch2,
   IconTags,
   IconTrash,
 } from '@tabler/icons-react'
-import { useMutation, useQuery } from '@tanstack/react-query'
+import { useQuery } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
 import { useState } from 'react'
 import { ButtonLink, ModelLink } from '~/components/ButtonLink'
@@ -20,13 +19,12 @@ import { DatasetOriginLink } from '~/components/contract/DatasetOriginLink'
 import { DeleteDialog } from '~/components/DeleteDialog'
 import { FailureAlert, isHeldUp } from '~/components/FailureAlert'
 import { ObjectPage } from '~/components/ObjectPage'
-import { ProblemAlert } from '~/components/ProblemAlert'
 import { FavouriteStar, RunNotesDialog, Tags } from '~/components/RunNotes'
 import { RunDeployment, RunStream } from '~/components/RunOrigin'
-import { type Result, resultsRetrieveOptions, resultsStopCreateMutation, streamsRetrieveOptions } from '~/lib/api'
+import { StopTraining } from '~/components/StopTraining'
+import { type Result, resultsRetrieveOptions, streamsRetrieveOptions } from '~/lib/api'
 import { datasetOf } from '~/lib/datasets'
 import { idOf } from '~/lib/listSearch'
-import { notifyDone } from '~/lib/notify'
 import { hasEnded } from '~/lib/runs'
 import { useSession } from '~/lib/session'
 import { ConfusionTab } from './ConfusionTab'
@@ -89,10 +87,6 @@ function Loaded({
   const [restart, setRestart] = useState<'same' | 'other' | null>(null)
   const [noting, setNoting] = useState(false)
   const [deleting, setDeleting] = useState(false)
-  const stop = useMutation({
-    ...resultsStopCreateMutation(),
-    onSuccess: () => notifyDone(`Result ${result.id} is stopping`),
-  })
   const parts = useRunParts(result)
   const stream = useQuery({
     ...streamsRetrieveOptions({ path: { id: String(result.stream) } }),
@@ -102,7 +96,6 @@ function Loaded({
   const ended = hasEnded(result)
   const editor = can('editor')
   const evaluated = evaluationTitle(result.evaluation)
-  const stopping = !ended && result.desired === 'stopped'
   return (
     <>
       <ObjectPage
@@ -160,18 +153,7 @@ function Loaded({
                 Serve the whole chain
               </ButtonLink>
             )}
-            {editor && !ended && (
-              <Button
-                size="xs"
-                variant="default"
-                loading={stop.isPending}
-                disabled={stopping}
-                leftSection={<IconPlayerStop size={14} aria-hidden />}
-                onClick={() => stop.mutate({ path: { id: String(result.id) } })}
-              >
-                {stopping ? 'Stopping…' : 'Stop'}
-              </Button>
-            )}
+            {editor && <StopTraining kind="result" id={result.id} runs={[result]} />}
             {editor && ended && result.stream !== null && (
               <Button
                 size="xs"
@@ -232,7 +214,6 @@ function Loaded({
         alerts={
           <>
             <PartSwitch result={result} parts={parts} onPart={onPart} />
-            <ProblemAlert error={stop.error} title="The run could not be stopped" />
             {result.notes && (
               <Text size="sm" style={{ whiteSpace: 'pre-wrap', overflowWrap: 'anywhere' }}>
                 {result.notes}

@@ -1,8 +1,8 @@
 /** One deployment: what it waits for, the state of its runs, its settings; stop, delete, deploy again. */
 
-import { Button, Stack, Text } from '@mantine/core'
-import { IconArrowsDiff, IconPlayerStop, IconRefresh, IconTrash } from '@tabler/icons-react'
-import { useMutation, useQuery } from '@tanstack/react-query'
+import { Stack, Text } from '@mantine/core'
+import { IconArrowsDiff, IconRefresh, IconTrash } from '@tabler/icons-react'
+import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useParams, useSearch } from '@tanstack/react-router'
 import { useState } from 'react'
 import { ButtonLink, ConfigurationLink, DatasetLink } from '~/components/ButtonLink'
@@ -11,14 +11,9 @@ import { DeleteDialog } from '~/components/DeleteDialog'
 import { FailureAlert } from '~/components/FailureAlert'
 import { ObjectPage } from '~/components/ObjectPage'
 import { ProblemAlert } from '~/components/ProblemAlert'
-import {
-  deploymentsRetrieveOptions,
-  deploymentsStopCreateMutation,
-  type ResultRow,
-  resultsListOptions,
-} from '~/lib/api'
+import { StopTraining } from '~/components/StopTraining'
+import { deploymentsRetrieveOptions, type ResultRow, resultsListOptions } from '~/lib/api'
 import { curlCall } from '~/lib/equivalents'
-import { notifyDone } from '~/lib/notify'
 import { hasEnded } from '~/lib/runs'
 import { useSession } from '~/lib/session'
 import { DeploymentRuns } from './DeploymentRuns'
@@ -39,7 +34,6 @@ export function DeploymentPage() {
   const deployment = useQuery(deploymentsRetrieveOptions({ path: { id } }))
   const results = useQuery(resultsListOptions({ query: { deployment: Number(id), ordering: 'id', limit: 100 } }))
   useDeploymentsFollowResults()
-  const stop = useMutation(deploymentsStopCreateMutation())
   const [deleting, setDeleting] = useState(false)
 
   const shown = deployment.data
@@ -89,19 +83,7 @@ export function DeploymentPage() {
                 Compare
               </ButtonLink>
             )}
-            {can('editor') && going && (
-              <Button
-                size="xs"
-                variant="default"
-                loading={stop.isPending}
-                leftSection={<IconPlayerStop size={14} aria-hidden />}
-                onClick={() =>
-                  stop.mutate({ path: { id } }, { onSuccess: () => notifyDone(`Deployment ${id} is stopping`) })
-                }
-              >
-                Stop
-              </Button>
-            )}
+            {can('editor') && <StopTraining kind="deployment" id={shown.id} runs={shown.results} />}
             {can('editor') && (
               <ButtonLink
                 variant="default"
@@ -135,31 +117,26 @@ export function DeploymentPage() {
             ]
           : []
       }
-      alerts={
-        <>
-          <ProblemAlert error={stop.error} title="The deployment was not stopped" />
-          {failed.map(
-            (row) =>
-              row.failure && (
-                <FailureAlert
-                  key={row.id}
-                  failure={row.failure}
-                  of={failed.length > 1 || rows.length > 1 ? row.model_name : undefined}
-                  actions={
-                    <ButtonLink
-                      variant="default"
-                      to="/results/$id"
-                      params={{ id: String(row.id) }}
-                      search={{ tab: 'logs' }}
-                    >
-                      Open its log
-                    </ButtonLink>
-                  }
-                />
-              ),
-          )}
-        </>
-      }
+      alerts={failed.map(
+        (row) =>
+          row.failure && (
+            <FailureAlert
+              key={row.id}
+              failure={row.failure}
+              of={failed.length > 1 || rows.length > 1 ? row.model_name : undefined}
+              actions={
+                <ButtonLink
+                  variant="default"
+                  to="/results/$id"
+                  params={{ id: String(row.id) }}
+                  search={{ tab: 'logs' }}
+                >
+                  Open its log
+                </ButtonLink>
+              }
+            />
+          ),
+      )}
       tab={tab}
       onTab={(next) => void navigate({ search: { tab: next }, replace: true })}
       tabs={[
