@@ -122,6 +122,7 @@ class TrainingResult(Run):
     # announced.
     stored_artifacts: list[Artifact]
     stream_ranges: str | None
+    stream_same_as: int | None
     stream_dataset: Mapping[str, Any] | None
 
     deployment = models.ForeignKey(Deployment, on_delete=models.CASCADE, related_name="results")

@@ -14,6 +14,7 @@ from backend.deployments import history
 from backend.deployments.models import Artifact, Deployment, EpochRecord, TrainingResult
 from backend.runs.models import ENDED_STATES, DesiredState
 from backend.streams.models import Announcement
+from backend.streams.selectors import first_of_the_same
 from kafkaml.training_hints import training_hints
 from kafkaml.wire.best_epoch import BestEpoch
 from kafkaml.wire.choices import TrainingMode
@@ -167,6 +168,7 @@ def _keep_read(pk: int, documents: list[Mapping[str, Any]]) -> None:
 def _counted(rows: QuerySet[TrainingResult]) -> QuerySet[TrainingResult]:
     return rows.annotate(  # type: ignore[no-redef]  # declared by the model
         version_count=use_count(TrainingResult, "versions"),
+        stream_same_as=first_of_the_same("stream__"),
         stream_ranges=KeyTextTransform("topic", "stream__message"),
         stream_dataset=KeyTransform("dataset", KeyTransform("input_config", "stream__message")),
     )

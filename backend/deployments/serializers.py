@@ -130,6 +130,9 @@ class ResultRowSerializer(serializers.ModelSerializer[TrainingResult]):
     framework = serializers.ChoiceField(source="model.framework", choices=FRAMEWORK_CHOICES, read_only=True)
     configuration_name = serializers.CharField(source="deployment.configuration.name", read_only=True)
     stream_topic = serializers.SerializerMethodField(help_text="the topic that it is trained on, the first of several")
+    stream_same_as = serializers.IntegerField(
+        read_only=True, allow_null=True, help_text="the stream that announced the same records first; null: this one"
+    )
     stream_dataset = StreamDatasetSerializer(read_only=True, allow_null=True, help_text="null: a sink sent the stream")
     parameters = serializers.DictField(
         read_only=True, help_text="what it is trained with, by the names that all frameworks know"
@@ -165,6 +168,7 @@ class ResultRowSerializer(serializers.ModelSerializer[TrainingResult]):
             "attempt",
             "stream",
             "stream_topic",
+            "stream_same_as",
             "stream_dataset",
             "failure",
             "progress",

@@ -7,7 +7,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from backend.streams.addressees import addressees
 from backend.streams.models import Announcement
 
-__all__ = ["repeats", "streams"]
+__all__ = ["first_of_the_same", "repeats", "streams"]
 
 # A stream is in use by training runs, and by versions that runs made before they went over to another stream.
 _USED = Q(results__isnull=False) | Q(versions__isnull=False)
@@ -23,7 +23,7 @@ def streams() -> QuerySet[Announcement]:
         deployment_waits=Subquery(addressee.values("waits")),
         deployment_ended=Subquery(addressee.values("ended")),
         used=Exists(Announcement.objects.filter(pk=OuterRef("pk")).filter(_USED)),
-        same_as=Subquery(_earlier().order_by("pk").values("pk")[:1]),
+        same_as=first_of_the_same(),
     ).order_by("-id")
 
 
@@ -32,5 +32,13 @@ def repeats() -> Exists:
     return Exists(_earlier())
 
 
-def _earlier() -> QuerySet[Announcement]:
-    return Announcement.objects.filter(records_key=OuterRef("records_key"), pk__lt=OuterRef("pk"))
+def first_of_the_same(path: str = "") -> Subquery:
+    """Return the id of the first announcement of the same records; null if this announcement is the first.
+
+    ``path`` leads from the queried row to its announcement, like ``stream__``.
+    """
+    return Subquery(_earlier(path).order_by("pk").values("pk")[:1])
+
+
+def _earlier(path: str = "") -> QuerySet[Announcement]:
+    return Announcement.objects.filter(records_key=OuterRef(f"{path}records_key"), pk__lt=OuterRef(f"{path}pk"))

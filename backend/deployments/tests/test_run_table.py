@@ -111,6 +111,17 @@ def test_a_run_is_reported_by_names(viewer: APIClient) -> None:
         assert shown["configuration_name"] == result.deployment.configuration.name
 
 
+def test_a_run_on_a_stream_that_repeats_another_names_the_first(viewer: APIClient) -> None:
+    first = run(0.8, epochs=5)
+    assert first.stream is not None
+    again = run(0.9, epochs=5)
+    again.stream = builders.make_stream(value=first.stream.control_message().to_bytes())
+    again.save()
+    shown = {row["id"]: row["stream_same_as"] for row in viewer.get("/api/results/").json()["results"]}
+    assert shown == {first.pk: None, again.pk: first.stream.pk}
+    assert viewer.get(f"/api/results/{again.pk}/").json()["stream_same_as"] == first.stream.pk
+
+
 def test_parameters_have_the_names_that_all_frameworks_know(editor: APIClient, executor: FakeExecutor) -> None:
     models = [builders.make_model(), builders.make_model(framework="pytorch")]
     body = {

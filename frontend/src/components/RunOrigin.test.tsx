@@ -3,7 +3,14 @@ import { expect, test } from 'vitest'
 import { show } from '~/testing/page'
 import { RunData, RunDeployment, RunStream } from './RunOrigin'
 
-const RUN = { deployment: 11, configuration_name: 'mnist', stream: 13, stream_topic: 'digits', stream_dataset: null }
+const RUN = {
+  deployment: 11,
+  configuration_name: 'mnist',
+  stream: 13,
+  stream_topic: 'digits',
+  stream_same_as: null,
+  stream_dataset: null,
+}
 
 test('a run comes from things with names', async () => {
   const { unmount } = await show([<RunDeployment key="d" run={RUN} />, <RunStream key="s" run={RUN} />])
@@ -12,6 +19,12 @@ test('a run comes from things with names', async () => {
   unmount()
   const { container } = await show(<RunStream run={{ ...RUN, stream: null, stream_topic: null }} />)
   expect(container).not.toHaveTextContent('stream')
+})
+
+test('a run on a stream that repeats another one leads to both', async () => {
+  const { container } = await show(<RunStream run={{ ...RUN, stream_same_as: 5 }} />)
+  expect(await screen.findByRole('link', { name: 'stream 5', hidden: true })).toHaveAttribute('href', '/streams/5')
+  expect(container).toHaveTextContent('digits · stream 13, same records as stream 5')
 })
 
 test('what was trained on a data set is named by it', async () => {

@@ -1,8 +1,12 @@
 /** The origin of a training run: links to its deployment and its stream, by name. */
 import type { ResultRow } from '~/lib/api'
 import { DatasetLink, DeploymentLink, StreamLink } from './ButtonLink'
+import { SameRecords } from './SameRecords'
 
-type Origin = Pick<ResultRow, 'deployment' | 'configuration_name' | 'stream' | 'stream_topic' | 'stream_dataset'>
+type Origin = Pick<
+  ResultRow,
+  'deployment' | 'configuration_name' | 'stream' | 'stream_topic' | 'stream_same_as' | 'stream_dataset'
+>
 
 export function RunDeployment({ run }: { run: Origin }) {
   return (
@@ -23,9 +27,16 @@ export function RunData({ run }: { run: Origin }) {
   )
 }
 
-/** A link to the run's stream; nothing while the run waits for one. */
+/** Links to the run's stream and to the one whose records it repeats; nothing while the run waits for a stream. */
 export function RunStream({ run }: { run: Origin }) {
-  return run.stream === null ? null : <StreamLink id={run.stream}>{streamName(run)}</StreamLink>
+  if (run.stream === null) return null
+  return (
+    <span>
+      <StreamLink id={run.stream}>{streamName(run)}</StreamLink>
+      {run.stream_same_as !== null && ', '}
+      <SameRecords stream={{ same_as: run.stream_same_as }} />
+    </span>
+  )
 }
 
 export function streamName({ stream, stream_topic }: Pick<Origin, 'stream' | 'stream_topic'>): string {

@@ -144,6 +144,7 @@ class TrainingResult(Answer):
     favourite: bool = False
     configuration_name: str = ""
     stream_topic: str | None = None
+    stream_same_as: int | None = None
     stream_dataset: DatasetOfDeployment | None = None
     download_stem: str = ""
     parameters: Mapping[str, Any] = {}

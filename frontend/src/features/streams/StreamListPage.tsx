@@ -13,6 +13,7 @@ import { SmallPrint } from '~/components/Dimmed'
 import { EmptyState } from '~/components/EmptyState'
 import { ListPage } from '~/components/ListPage'
 import { NameCell } from '~/components/NameCell'
+import { SameRecords } from '~/components/SameRecords'
 import { type Stream, streamsListOptions } from '~/lib/api'
 import { curlCall } from '~/lib/equivalents'
 import { formatCount, formatExact } from '~/lib/format'
@@ -24,7 +25,6 @@ import { useSelected } from '~/lib/useSelected'
 import { DeploymentName } from './DeploymentName'
 import { RefusedAnnouncements } from './RefusedAnnouncements'
 import type { StreamListSearch } from './routes'
-import { SameRecords } from './SameRecords'
 
 const COLUMNS: DataTableColumn<Stream>[] = [
   {

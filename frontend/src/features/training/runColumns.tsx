@@ -10,6 +10,7 @@ import { failureTitle, isHeldUp } from '~/components/FailureAlert'
 import { FrameworkTitle } from '~/components/FrameworkMark'
 import { FavouriteStar, Tags } from '~/components/RunNotes'
 import { RunData, RunDeployment } from '~/components/RunOrigin'
+import { SameRecords } from '~/components/SameRecords'
 import { StatusBadge } from '~/components/StatusBadge'
 import type { ResultRow } from '~/lib/api'
 import { baselineText, beats } from '~/lib/baseline'
@@ -115,7 +116,17 @@ export const STREAM: RunColumn = {
   accessor: 'stream',
   title: 'Stream',
   width: 85,
-  render: (row) => (row.stream === null ? NONE : <StreamLink id={row.stream}>{row.stream}</StreamLink>),
+  render: (row) =>
+    row.stream === null ? (
+      NONE
+    ) : (
+      <>
+        <StreamLink id={row.stream}>{row.stream}</StreamLink>
+        <SmallPrint>
+          <SameRecords stream={{ same_as: row.stream_same_as }} />
+        </SmallPrint>
+      </>
+    ),
 }
 
 export const CURVE: RunColumn = {

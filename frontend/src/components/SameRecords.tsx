@@ -1,6 +1,7 @@
 /** A link to the stream that announced the same records first; nothing when this one did. */
-import { StreamLink } from '~/components/ButtonLink'
+
 import type { Stream } from '~/lib/api'
+import { StreamLink } from './ButtonLink'
 
 export function SameRecords({ stream }: { stream: Pick<Stream, 'same_as'> }) {
   if (stream.same_as === null) return null
