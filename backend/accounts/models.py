@@ -11,7 +11,12 @@ __all__ = ["AccessToken", "AuditEntry", "LoginLink", "Role", "User"]
 
 
 class Role(models.TextChoices):
-    """What a user may do; each role includes the ones before it."""
+    """What a user or a token may do. Each role includes the ones before it.
+
+    * ``viewer``: Sees everything.
+    * ``editor``: Creates, trains and serves.
+    * ``admin``: Also manages users, clusters and webhooks.
+    """
 
     VIEWER = "viewer"
     EDITOR = "editor"

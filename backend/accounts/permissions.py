@@ -28,13 +28,18 @@ class RolePermission(BasePermission):
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         role = effective_role(request)
-        if role is None:
-            return False
-        if request.method in SAFE_METHODS:
-            needed: Role = getattr(view, "read_role", Role.VIEWER)
-        else:
-            needed = getattr(view, "write_role", Role.EDITOR)
-        return role.rank >= needed.rank
+        return role is not None and role.rank >= self._needed(request.method, view).rank
+
+    def denies_some(self, method: str, view: APIView) -> bool:
+        """Whether the view refuses some requests of users who are signed in: for their role, or as cross-site."""
+        return method not in SAFE_METHODS or self._needed(method, view) != Role.VIEWER
+
+    def _needed(self, method: str | None, view: APIView) -> Role:
+        if method in SAFE_METHODS:
+            read: Role = getattr(view, "read_role", Role.VIEWER)
+            return read
+        write: Role = getattr(view, "write_role", Role.EDITOR)
+        return write
 
 
 class JobPermission(BasePermission):

@@ -25,7 +25,7 @@ __all__ = [
 
 
 class UserSerializer(serializers.ModelSerializer[User]):
-    """A user; passwords are write-only. Without one a person signs in by one-time links."""
+    """A user. ``has_password`` is false for a user who signs in by one-time links."""
 
     has_password = serializers.BooleanField(source="has_usable_password", read_only=True)
 
@@ -35,7 +35,7 @@ class UserSerializer(serializers.ModelSerializer[User]):
 
 
 class UserWriteSerializer(serializers.Serializer[Any]):
-    """A new user."""
+    """A user to create. Without a password, the user signs in by one-time links."""
 
     username = serializers.RegexField(
         r"^[\w.@+-]{1,150}\Z", validators=[UniqueValidator(User.objects.all(), message="this name is taken")]
@@ -57,7 +57,7 @@ class UserUpdateSerializer(serializers.Serializer[Any]):
 
 
 class TokenSerializer(serializers.ModelSerializer[AccessToken]):
-    """An access token without its text."""
+    """An access token. Its text is not stored."""
 
     username = serializers.CharField(source="user.username", read_only=True)
 
@@ -67,7 +67,7 @@ class TokenSerializer(serializers.ModelSerializer[AccessToken]):
 
 
 class TokenWriteSerializer(serializers.Serializer[Any]):
-    """A new access token; its role is capped by its user's."""
+    """An access token to create, valid for ``days``. It never allows more than the role of its user."""
 
     name = NameField()
     role = serializers.ChoiceField(choices=Role.choices, default=Role.EDITOR)
@@ -75,7 +75,7 @@ class TokenWriteSerializer(serializers.Serializer[Any]):
 
 
 class NewTokenSerializer(TokenSerializer):
-    """A token just made, with the text that is shown this once."""
+    """A new access token with its text, which cannot be read again."""
 
     token = serializers.CharField(read_only=True)
 
@@ -84,33 +84,34 @@ class NewTokenSerializer(TokenSerializer):
 
 
 class LoginSerializer(serializers.Serializer[Any]):
-    """Name and password."""
+    """A user name and a password."""
 
     username = serializers.CharField(max_length=150)
     password = serializers.CharField(write_only=True, max_length=200, trim_whitespace=False)
 
 
 class PasswordSerializer(serializers.Serializer[Any]):
-    """A new password; ``present`` is empty for who has signed in by links only so far."""
+    """A new password, and the ``present`` one. It is empty for a user without a password."""
 
     present = serializers.CharField(write_only=True, allow_blank=True, max_length=200, trim_whitespace=False)
     password = serializers.CharField(write_only=True, max_length=200, trim_whitespace=False)
 
 
 class SessionSerializer(serializers.Serializer[Any]):
-    """Who is signed in, and the token to send back as ``X-CSRFToken`` with every write.
+    """Who is signed in, and the token that a session sends as ``X-CSRFToken`` with every write.
 
-    ``last_event_id``: a client that reads something from now on, and listens to events after this one, misses no
-    change.
+    A client that listens to events after ``last_event_id``, and reads an object now, misses no change of it.
     """
 
     user = UserSerializer(allow_null=True)
     csrf_token = serializers.CharField()
-    last_event_id = serializers.IntegerField(allow_null=True, help_text="null when nobody is signed in")
+    last_event_id = serializers.IntegerField(
+        allow_null=True, help_text="Id of the newest event. Null if nobody is signed in."
+    )
 
 
 class AuditSerializer(serializers.ModelSerializer[AuditEntry]):
-    """One entry of the audit trail."""
+    """An entry of the audit trail. ``before`` and ``after`` are hashes of the object."""
 
     class Meta:
         model = AuditEntry

@@ -13,7 +13,7 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_GET
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import APIException, NotAuthenticated
 from rest_framework.permissions import AllowAny
@@ -91,7 +91,11 @@ class SessionView(APIView):
 
     @extend_schema(responses=SessionSerializer)
     def get(self, request: Request) -> Response:
-        """Tell who is signed in, and the token for writes."""
+        """Show who is signed in, and the CSRF token.
+
+        ``user`` is null if nobody is signed in. Writes of a session send ``csrf_token`` as ``X-CSRFToken``. Writes with
+        an access token do not need it.
+        """
         return _session(request, request.user if isinstance(request.user, User) else None)
 
 
@@ -112,10 +116,21 @@ class LoginView(APIView):
     permission_classes = [AllowAny]
     throttle_classes = [LoginThrottle]
 
-    @extend_schema(request=LoginSerializer, responses=SessionSerializer)
+    @extend_schema(
+        request=LoginSerializer,
+        responses={
+            200: SessionSerializer,
+            401: OpenApiResponse(description="The user name or the password is wrong."),
+            403: OpenApiResponse(description="The ``X-CSRFToken`` is missing. ``GET /api/session/`` has it."),
+        },
+    )
     @method_decorator(csrf_protect)
     def post(self, request: Request) -> Response:
-        """Sign in; the session is in a cookie."""
+        """Sign in with a user name and a password.
+
+        The answer sets a session cookie. 401 means that the name or the password is wrong. 429 protects against
+        guessing.
+        """
         serializer = LoginSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         name = serializer.validated_data["username"]
@@ -135,9 +150,18 @@ class PasswordView(APIView):
     write_role = Role.VIEWER
     throttle_classes = [PasswordThrottle]
 
-    @extend_schema(request=PasswordSerializer, responses=SessionSerializer)
+    @extend_schema(
+        request=PasswordSerializer,
+        responses={
+            200: SessionSerializer,
+            409: OpenApiResponse(description="An access token cannot change the password. Sign in for it."),
+        },
+    )
     def post(self, request: Request) -> Response:
-        """Change it, knowing the present one. The user's other sessions, tokens and links end; this one stays."""
+        """Change one's own password.
+
+        This ends all other sessions, tokens and login links of the user.
+        """
         user = request.user
         # Refuse tokens, because a stolen one could otherwise take over the whole account.
         if not isinstance(user, User) or request.auth is not None:
@@ -156,7 +180,10 @@ class LogoutView(APIView):
 
     @extend_schema(request=None, responses={204: None})
     def post(self, request: Request) -> Response:
-        """End the session."""
+        """Sign out.
+
+        This ends the session that the request belongs to.
+        """
         logout(request._request)
         return Response(status=204)
 
@@ -182,7 +209,7 @@ def login_by_link(request: HttpRequest, secret: str) -> HttpResponse:
 
 
 class UserViewSet(ResourceViewSet[User]):
-    """People; for admins."""
+    """The users of the platform. Only admins see and change them."""
 
     read_role = write_role = Role.ADMIN
     serializer_class = UserSerializer
@@ -195,23 +222,34 @@ class UserViewSet(ResourceViewSet[User]):
 
     @extend_schema(request=UserWriteSerializer, responses={201: UserSerializer})
     def create(self, _request: Request) -> Response:
+        """Create a user."""
         values = self.validated(UserWriteSerializer)
         user = services.create_user(actor=self.actor, **values)
         return self.shown(user.pk, status=201)
 
-    @extend_schema(request=UserUpdateSerializer, responses=UserSerializer)
+    @extend_schema(
+        request=UserUpdateSerializer,
+        responses={200: UserSerializer, 409: OpenApiResponse(description="The user is the only active admin.")},
+    )
     def partial_update(self, _request: Request, pk: int) -> Response:
+        """Change a user's role or password, or deactivate the user.
+
+        Fields that are left out stay as they are. A new password and deactivation end the user's sessions, tokens and
+        login links.
+        """
         user = self.find(pk)
         services.update_user(user, actor=self.actor, **self.validated(UserUpdateSerializer))
         return self.shown(pk)
 
+    @extend_schema(responses={204: None, 409: OpenApiResponse(description="The user is the only active admin.")})
     def destroy(self, _request: Request, pk: int) -> Response:
+        """Delete a user and the user's tokens."""
         services.delete_user(self.find(pk), actor=self.actor)
         return Response(status=204)
 
 
 class TokenViewSet(ResourceViewSet[AccessToken]):
-    """Access tokens for scripts: everyone's own, and all for admins."""
+    """Access tokens, with which scripts sign in. Users see their own tokens, admins those of all users."""
 
     write_role = Role.VIEWER
     serializer_class = TokenSerializer
@@ -228,7 +266,10 @@ class TokenViewSet(ResourceViewSet[AccessToken]):
 
     @extend_schema(request=TokenWriteSerializer, responses={201: NewTokenSerializer})
     def create(self, request: Request) -> Response:
-        """Create a token; its text is shown this once."""
+        """Create an access token.
+
+        The answer shows its text, which cannot be read again. The token cannot do more than the user who creates it.
+        """
         values = self.validated(TokenWriteSerializer)
         own = effective_role(request)
         if own is None or not isinstance(request.user, User):
@@ -241,12 +282,16 @@ class TokenViewSet(ResourceViewSet[AccessToken]):
         return Response({**data, "token": text}, status=201)
 
     def destroy(self, _request: Request, pk: int) -> Response:
+        """Delete an access token.
+
+        Requests with it are refused from now on.
+        """
         services.delete_token(self.find(pk), actor=self.actor)
         return Response(status=204)
 
 
 class AuditViewSet(ResourceViewSet[AuditEntry]):
-    """The audit trail; for admins, never changed."""
+    """The audit trail: who did what, and when. Only admins see it. Entries are never changed."""
 
     read_role = Role.ADMIN
     serializer_class = AuditSerializer

@@ -44,7 +44,7 @@ class Deletion:
 
 
 class _UserSerializer(serializers.Serializer[Any]):
-    type = serializers.CharField(help_text="model, configuration, deployment, result, inference or replicas")
+    type = serializers.CharField(help_text="model, configuration, deployment, result, inference or replicas.")
     id = serializers.IntegerField()
     name = serializers.CharField()
 
@@ -56,12 +56,15 @@ class _ObstacleSerializer(serializers.Serializer[Any]):
 
 
 class DeletionSerializer(serializers.Serializer[Any]):
-    """What deleting one object would do: what goes with it, or why it is refused now and who uses it."""
+    """What deleting one object would do: what is lost, and what prevents it now.
+
+    ``obstacle`` is null if the object can be deleted. Its ``users`` are the objects in the way.
+    """
 
     id = serializers.IntegerField()
     name = serializers.CharField()
     losses = serializers.ListField(child=serializers.CharField())
-    careful = serializers.BooleanField(help_text="what goes is hard to make again")
+    careful = serializers.BooleanField(help_text="Whether what is lost is hard to make again.")
     obstacle = _ObstacleSerializer(allow_null=True)
 
 
@@ -73,13 +76,20 @@ class DeletableViewSet(ResourceViewSet[M]):
         raise NotImplementedError
 
     @extend_schema(
-        parameters=[OpenApiParameter("ids", str, required=True, description=f"comma-separated, at most {_MAX_IDS}")],
+        parameters=[
+            OpenApiParameter(
+                "ids", str, required=True, description=f"Ids of the objects, separated by commas, at most {_MAX_IDS}."
+            )
+        ],
         responses=DeletionSerializer(many=True),
         filters=False,
     )
     @action(detail=False, methods=["get"], pagination_class=None, search_fields=())
     def deletion(self, request: Request) -> Response:
-        """Show what deleting these would do, without doing it. Those already deleted are left out."""
+        """Show what deleting objects would do.
+
+        Nothing is deleted. Objects that do not exist any more are left out.
+        """
         rows = self.get_queryset().filter(pk__in=_ids(request.query_params.get("ids", "")))
         found = [{"id": row.pk, "name": str(row), **vars(self.deletion_of(row))} for row in rows]
         return Response(DeletionSerializer(found, many=True).data)

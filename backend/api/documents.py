@@ -15,7 +15,7 @@ __all__ = ["HistoryField", "ReportField", "ReportSerializer", "TensorSpecSeriali
 
 
 class TensorSpecSerializer(serializers.Serializer[Any]):
-    """One input or output of a model; ``shape`` with the batch axis first, null where a size is not fixed."""
+    """An input or output of a model. ``shape`` begins with the batch axis. It has null for an axis of any size."""
 
     name = serializers.CharField()
     shape = serializers.ListField(child=serializers.IntegerField(allow_null=True))
@@ -23,7 +23,7 @@ class TensorSpecSerializer(serializers.Serializer[Any]):
 
 
 class ReportSerializer(serializers.Serializer[Any]):
-    """What the executor said of a model; ``summary`` is left out in lists."""
+    """What the executor found out about a model. Lists leave out the ``summary``."""
 
     summary = serializers.CharField(required=False)
     inputs = TensorSpecSerializer(many=True, required=False)
@@ -31,11 +31,11 @@ class ReportSerializer(serializers.Serializer[Any]):
     parameters = serializers.IntegerField(required=False)
     trainable_parameters = serializers.IntegerField(required=False)
     metrics = serializers.ListField(
-        child=serializers.CharField(), required=False, help_text="empty: known once the model is evaluated"
+        child=serializers.CharField(), required=False, help_text="Names of metrics. Empty until the model is evaluated."
     )
     labels = serializers.CharField(
         required=False,
-        help_text="what the loss takes: classes, binary, one_hot, signs or numbers; empty: a loss of the model's own",
+        help_text="Labels that the loss takes: classes, binary, one_hot, signs or numbers. Empty for another loss.",
     )
     warnings = serializers.ListField(child=serializers.CharField(), required=False)
     notes = serializers.ListField(child=serializers.CharField(), required=False)
@@ -43,24 +43,29 @@ class ReportSerializer(serializers.Serializer[Any]):
 
 
 class BestSerializer(serializers.Serializer[Any]):
-    """The best value of a metric and its epoch."""
+    """The best value of a metric, and its epoch."""
 
     value = serializers.FloatField()
     epoch = serializers.IntegerField()
 
 
 class CurveSerializer(serializers.Serializer[Any]):
-    """One metric over the epochs, thinned out to few points: for a line next to a row."""
+    """One metric over the epochs, reduced to few points for a small chart. ``stride`` is the distance of points."""
 
     metric = serializers.CharField()
-    part = serializers.ChoiceField(choices=[("training", "training"), ("validation", "validation")])
+    part = serializers.ChoiceField(
+        choices=[
+            ("training", "Measured on the training samples."),
+            ("validation", "Measured on the validation samples."),
+        ]
+    )
     stride = serializers.IntegerField()
     epochs = serializers.ListField(child=serializers.IntegerField())
     values = serializers.ListField(child=serializers.FloatField(allow_null=True))
 
 
 class HistorySerializer(serializers.Serializer[Any]):
-    """Of all epochs the best of each metric, and the curve of the main one."""
+    """The best value of each metric over all epochs, and the curve of the main metric."""
 
     best_training = serializers.DictField(child=BestSerializer())
     best_validation = serializers.DictField(child=BestSerializer())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from django.urls.converters import IntConverter, StringConverter
@@ -20,6 +21,7 @@ __all__ = [
     "FormatField",
     "IdConverter",
     "NameField",
+    "OrderingField",
     "StartField",
     "TextField",
     "TopicField",
@@ -40,7 +42,7 @@ class FormatField(serializers.ChoiceField):
     """The name of a format of streams; one of those registered at the time of the request."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(choices=[(format_.name, format_.name) for format_ in formats()], **kwargs)
+        super().__init__(choices=[(format_.name, f"Format: {format_.title}.") for format_ in formats()], **kwargs)
 
 
 class FormatConfigField(serializers.DictField):
@@ -67,6 +69,17 @@ class NameField(serializers.CharField):
         if _CONTROL.search(text):
             raise serializers.ValidationError("expected one line of text without control characters")
         return text
+
+
+class OrderingField(serializers.ChoiceField):
+    """The order of a list: a field, or a field with a minus."""
+
+    def __init__(self, orders: Iterable[str], **kwargs: Any) -> None:
+        choices = [
+            (order, f"By {order.removeprefix('-')}, {'descending' if order.startswith('-') else 'ascending'}.")
+            for order in orders
+        ]
+        super().__init__(choices=choices, help_text="Order of the list.", **kwargs)
 
 
 class TextField(serializers.CharField):

@@ -8,12 +8,6 @@ from rest_framework.request import Request
 
 __all__ = ["PAGE", "LimitOffset"]
 
-# Parameters of lists outside viewsets, for the schema.
-PAGE = [
-    OpenApiParameter("limit", int, description="Number of results to return per page."),
-    OpenApiParameter("offset", int, description="The initial index from which to return the results."),
-]
-
 # A page further out than this has no reader, and the number must fit the database's integers.
 _MAX_OFFSET = 10_000_000
 
@@ -23,6 +17,17 @@ class LimitOffset(LimitOffsetPagination):
 
     default_limit = 50
     max_limit = 500
+    limit_query_description = (
+        f"Largest number of objects in the answer: {default_limit} by default, at most {max_limit}."
+    )
+    offset_query_description = f"Number of objects to skip, at most {_MAX_OFFSET:,}."
 
     def get_offset(self, request: Request) -> int:
         return min(super().get_offset(request), _MAX_OFFSET)
+
+
+# Parameters of lists outside viewsets, for the schema.
+PAGE = [
+    OpenApiParameter("limit", int, description=LimitOffset.limit_query_description),
+    OpenApiParameter("offset", int, description=LimitOffset.offset_query_description),
+]

@@ -29,7 +29,7 @@ _BACKEND_URL = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+(/[A-Za-z0-9._~/-]*)?")
 
 
 class ClusterNameSerializer(serializers.ModelSerializer[Cluster]):
-    """A cluster to choose; ``keda``: the lag may choose the replicas there."""
+    """A cluster to choose. With ``keda``, the lag can decide the number of replicas there."""
 
     class Meta:
         model = Cluster
@@ -37,10 +37,12 @@ class ClusterNameSerializer(serializers.ModelSerializer[Cluster]):
 
 
 class ClusterSerializer(serializers.ModelSerializer[Cluster]):
-    """A cluster as administrators see it; empty addresses and names are the platform's own."""
+    """A cluster, as admins see it. An empty address, image or resource means that of the platform's own cluster."""
 
     has_token = serializers.SerializerMethodField()
-    inferences = serializers.IntegerField(source="inference_count", read_only=True, help_text="how many there are")
+    inferences = serializers.IntegerField(
+        source="inference_count", read_only=True, help_text="Number of inferences in the cluster."
+    )
 
     class Meta:
         model = Cluster
@@ -66,43 +68,56 @@ class ClusterSerializer(serializers.ModelSerializer[Cluster]):
 
 
 class ClusterWriteSerializer(serializers.Serializer[Any]):
-    """A cluster to save. With a changed ``host`` or ``ca`` the token must be given again."""
+    """A cluster to save. A change of ``host`` or ``ca`` needs the token again."""
 
     name = serializers.RegexField(
         rf"^{_DNS_LABEL}\Z",
         max_length=63,
-        help_text="lower-case letters, digits and hyphens",
+        help_text="Lower-case letters, digits and hyphens.",
         validators=[UniqueValidator(Cluster.objects.all(), message="a cluster of this name exists")],
     )
-    host = serializers.CharField(max_length=300, help_text="https address of its API")
+    host = serializers.CharField(max_length=300, help_text="The https address of the cluster's API.")
     ca = serializers.CharField(
         max_length=_MAX_CA_CHARS,
         allow_blank=True,
         default="",
-        help_text="PEM text of the authority that signed its certificate; empty: the system's authorities",
+        help_text="Certificate of the authority that signed the API's certificate, as PEM. By default the system's "
+        "authorities.",
     )
-    namespace = serializers.RegexField(rf"^{_DNS_LABEL}\Z", max_length=63, help_text="where inferences run")
+    namespace = serializers.RegexField(
+        rf"^{_DNS_LABEL}\Z", max_length=63, help_text="Namespace in which inferences run."
+    )
     kafka_bootstrap_servers = BootstrapServersField(
-        allow_blank=True, default="", help_text="our Kafka as pods there reach it; empty: as we do"
+        allow_blank=True,
+        default="",
+        help_text="The platform's Kafka, as pods of the cluster reach it. By default the same address.",
     )
     backend_url = serializers.CharField(
-        max_length=300, allow_blank=True, default="", help_text="this platform as pods there reach it; empty: as we do"
+        max_length=300,
+        allow_blank=True,
+        default="",
+        help_text="Address of this platform for pods of the cluster. By default the same address.",
     )
     image = serializers.CharField(
         max_length=300,
         allow_blank=True,
         default="",
-        help_text="e.g. registry:5000/kafka-ml/{component}:0.1.0; empty: the platform's",
+        help_text="Image of workers, such as registry:5000/kafka-ml/{component}:0.1.0. By default the platform's.",
     )
     gpu_resource = serializers.CharField(
-        max_length=200, allow_blank=True, default="", help_text="what a GPU is called there; empty: as here"
+        max_length=200,
+        allow_blank=True,
+        default="",
+        help_text="Name of the GPU resource in the cluster. By default as in the platform's own.",
     )
-    keda = serializers.BooleanField(default=False, help_text="KEDA is installed there")
+    keda = serializers.BooleanField(
+        default=False, help_text="Whether KEDA is installed, which scales replicas by the lag."
+    )
     token = serializers.CharField(
         max_length=_MAX_TOKEN_CHARS,
         write_only=True,
         required=False,
-        help_text="of a service account there; can be replaced but never read again",
+        help_text="Token of a service account of the cluster. It can be replaced, but not read again.",
     )
 
     def validate_host(self, host: str) -> str:
@@ -170,19 +185,19 @@ class ClusterWriteSerializer(serializers.Serializer[Any]):
 
 
 class CheckStepSerializer(serializers.Serializer[Any]):
-    """One thing that was tried; ``detail`` is what was found, ``hint`` what to do about it."""
+    """One thing that was checked. ``detail`` says what was found, and ``hint`` what to do."""
 
     name = serializers.CharField()
     ok = serializers.BooleanField()
-    needed = serializers.BooleanField(help_text="false: it works without, but less well")
+    needed = serializers.BooleanField(help_text="False if inferences also run without it, with restrictions.")
     detail = serializers.CharField()
     hint = serializers.CharField()
 
 
 class ClusterCheckSerializer(serializers.Serializer[Any]):
-    """What works and what does not."""
+    """What works in a cluster, and what does not. ``seconds`` is how long the check took."""
 
-    ok = serializers.BooleanField(help_text="inferences can run there")
-    version = serializers.CharField(help_text="of Kubernetes; empty where it did not answer")
+    ok = serializers.BooleanField(help_text="Whether inferences can run in the cluster.")
+    version = serializers.CharField(help_text="Version of Kubernetes. Empty if it did not answer.")
     seconds = serializers.FloatField()
     steps = CheckStepSerializer(many=True)

@@ -19,12 +19,12 @@ _MAX_MODELS = 100
 
 
 class ModelOfSerializer(serializers.ModelSerializer[MLModel]):
-    """A model as a configuration names it; ``upper_model`` is the next towards the cloud in a chain."""
+    """A model of a configuration. ``upper_model`` is the next sub-model of a chain, towards the cloud."""
 
     inputs = serializers.SerializerMethodField()
     outputs = serializers.SerializerMethodField()
     parameters = serializers.IntegerField(read_only=True, allow_null=True)
-    metrics = serializers.SerializerMethodField(help_text="names; empty: known once the model is evaluated")
+    metrics = serializers.SerializerMethodField(help_text="Names of metrics. Empty until the model is evaluated.")
 
     class Meta:
         model = MLModel
@@ -43,12 +43,16 @@ class ModelOfSerializer(serializers.ModelSerializer[MLModel]):
 
 
 class ConfigurationSerializer(serializers.ModelSerializer[Configuration]):
-    """A set of models."""
+    """A configuration: a set of models that train on the same stream."""
 
-    models = serializers.SerializerMethodField(help_text="ids")
+    models = serializers.SerializerMethodField(help_text="Ids of the models.")
     model_details = ModelOfSerializer(source="model_rows", many=True, read_only=True)
-    deployments = serializers.IntegerField(source="deployment_count", read_only=True, help_text="how many there are")
-    note = serializers.SerializerMethodField(help_text="sub-models that were added just now, as their chains are whole")
+    deployments = serializers.IntegerField(
+        source="deployment_count", read_only=True, help_text="Number of deployments."
+    )
+    note = serializers.SerializerMethodField(
+        help_text="Names sub-models that were added, because chains are complete. Empty otherwise."
+    )
 
     class Meta:
         model = Configuration

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django_filters import rest_framework as filters
 from django_filters.fields import ModelMultipleChoiceField
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -65,26 +65,38 @@ class ConfigurationViewSet(DeletableViewSet[Configuration]):
 
     @extend_schema(request=ConfigurationWriteSerializer, responses={201: ConfigurationSerializer})
     def create(self, _request: Request) -> Response:
-        """Save a set of models; of a distributed model any sub-model stands for all."""
+        """Create a configuration.
+
+        One sub-model of a distributed model stands for its whole chain. ``note`` names the sub-models that were added.
+        """
         values = self.validated(ConfigurationWriteSerializer)
         configuration = services.create_configuration(actor=self.actor, **values)
         return self._shown_for(values, configuration.pk, status=201)
 
     @extend_schema(request=ConfigurationWriteSerializer, responses=ConfigurationSerializer)
     def update(self, _request: Request, pk: int) -> Response:
-        """Replace a configuration."""
+        """Replace all fields of a configuration."""
         return self._change(pk, partial=False)
 
     @extend_schema(request=ConfigurationWriteSerializer, responses=ConfigurationSerializer)
     def partial_update(self, _request: Request, pk: int) -> Response:
-        """Change some fields of a configuration."""
+        """Change some fields of a configuration.
+
+        Fields that are left out stay as they are.
+        """
         return self._change(pk, partial=True)
 
     def deletion_of(self, row: Configuration) -> Deletion:
         return services.deletion_of(row)
 
+    @extend_schema(
+        responses={
+            204: None,
+            409: OpenApiResponse(description="The configuration has deployments. ``users`` names them."),
+        }
+    )
     def destroy(self, _request: Request, pk: int) -> Response:
-        """Delete a configuration; 409 lists its deployments."""
+        """Delete a configuration."""
         services.delete_configuration(self.find(pk), actor=self.actor)
         return Response(status=204)
 

@@ -26,7 +26,11 @@ __all__ = ["CatalogRow", "CatalogSearch", "DatasetKind", "catalog", "catalog_row
 
 
 class DatasetKind(StrEnum):
-    """``dataset``: with a contract of columns, in versions. ``stream``: announced by a sink, cannot be changed."""
+    """Where a data set comes from.
+
+    * ``dataset``: A user made it. It has a contract and versions.
+    * ``stream``: A sink announced it. It cannot be changed.
+    """
 
     DATASET = "dataset"
     STREAM = "stream"

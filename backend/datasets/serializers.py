@@ -10,7 +10,7 @@ from rest_framework.validators import UniqueValidator
 
 from backend.api.asked import read_settings
 from backend.api.errors import InvalidFields
-from backend.api.fields import NameField, TextField, TopicField
+from backend.api.fields import NameField, OrderingField, TextField, TopicField
 from backend.api.wire import MessageField
 from backend.datasets.catalog import CatalogSearch, DatasetKind
 from backend.datasets.contracts import contract_problems, endless_contract_problems
@@ -42,15 +42,21 @@ _ORDERS = [f"{sign}{name}" for name in ("id", "name", "changed_at") for sign in 
 
 
 class DatasetVersionSerializer(serializers.ModelSerializer[DatasetVersion]):
-    """A version: the slice as offsets, or without end since a time, and the contract."""
+    """A version of a data set: its slice and its contract. ``ranges`` are offsets, or a topic for an endless slice."""
 
     records = serializers.SerializerMethodField(
-        help_text="at most: markers of transactions count too; null: without end"
+        help_text="Largest number of records, as transaction markers are counted too. Null for a slice without end."
     )
-    online = serializers.BooleanField(read_only=True, help_text="without end, for incremental training")
-    since = serializers.SerializerMethodField(help_text="of a slice without end: the time of its first records")
+    online = serializers.BooleanField(
+        read_only=True, help_text="Whether the slice has no end, for incremental training."
+    )
+    since = serializers.SerializerMethodField(
+        help_text="Time of the first records of a slice without end, otherwise null."
+    )
     fit_records = serializers.IntegerField(
-        read_only=True, allow_null=True, help_text="of a slice without end: of how many records its contract learns"
+        read_only=True,
+        allow_null=True,
+        help_text="Number of records that the contract of a slice without end learns from, otherwise null.",
     )
     contract = MessageField(Contract, allow_null=False)
 
@@ -77,7 +83,7 @@ class DatasetVersionSerializer(serializers.ModelSerializer[DatasetVersion]):
 
 
 class DatasetSerializer(serializers.ModelSerializer[Dataset]):
-    """A data set; versions newest first."""
+    """A data set with its versions, the newest first."""
 
     versions = DatasetVersionSerializer(many=True, read_only=True)
 
@@ -87,13 +93,16 @@ class DatasetSerializer(serializers.ModelSerializer[Dataset]):
 
 
 class CatalogQuerySerializer(serializers.Serializer[Any]):
-    """Which data sets are listed; without ``kind`` also the streams that sinks announced."""
+    """Which data sets are listed. Without ``kind``, the list also has the streams that sinks announced."""
 
-    kind = serializers.ChoiceField(choices=_KINDS, required=False)
+    kind = serializers.ChoiceField(choices=_KINDS, required=False, help_text="Shows only data sets of this kind.")
     search = serializers.CharField(
-        required=False, allow_blank=True, max_length=200, help_text="words of the name or description, or of a topic"
+        required=False,
+        allow_blank=True,
+        max_length=200,
+        help_text="Shows only data sets with these words in their name, description or topic.",
     )
-    ordering = serializers.ChoiceField(choices=_ORDERS, default="-changed_at")
+    ordering = OrderingField(_ORDERS, default="-changed_at")
 
     def validate(self, attrs: dict[str, Any]) -> CatalogSearch:
         kind = attrs.get("kind")
@@ -105,22 +114,28 @@ class CatalogQuerySerializer(serializers.Serializer[Any]):
 
 
 class CatalogRowSerializer(serializers.Serializer[Any]):
-    """A data set of either kind, of its newest version; ``id`` is that of the data set, or of the stream.
+    """A data set or an announced stream. ``id`` is that of the data set or of the stream.
 
-    A stream is as its sink sent it. It can be looked into, sent to other deployments and exported, not changed.
+    A data set is shown with its newest version. A stream cannot be changed.
     """
 
     kind = serializers.ChoiceField(choices=_KINDS)
     id = serializers.IntegerField()
     name = serializers.CharField()
     description = serializers.CharField()
-    ranges = serializers.CharField(help_text="topic:partition:start:end, comma-separated")
-    records = serializers.IntegerField(allow_null=True, help_text="at most; null: without end")
+    ranges = serializers.CharField(help_text="topic:partition:start:end, separated by commas.")
+    records = serializers.IntegerField(
+        allow_null=True, help_text="Largest number of records. Null for a slice without end."
+    )
     format = serializers.CharField()
     columns = serializers.ListField(
-        child=serializers.CharField(), help_text="names; of a stream type and shape of its one array, as far as it says"
+        child=serializers.CharField(),
+        help_text="Names of columns. For a stream, type and shape of its array, as far as they are declared.",
     )
-    labels = serializers.ListField(child=serializers.CharField(), help_text="likewise")
+    labels = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="Names of labels. For a stream, type and shape, as far as they are declared.",
+    )
     split = serializers.ChoiceField(choices=[(rule.value, rule.value) for rule in SplitBy])
     validation_rate = serializers.FloatField()
     test_rate = serializers.FloatField()
@@ -133,10 +148,11 @@ _ENDS = {True: " an end", False: "out end"}
 
 
 class SliceSerializer(serializers.Serializer[Any]):
-    """Which records of a topic. Without anything else all that it holds now.
+    """Which records of a topic. Without any other field, all records that it holds now.
 
-    ``partition``, ``start`` and ``end`` are offsets of one partition; ``since`` and ``until`` are times of Kafka's
-    records. ``online``: without end, for incremental training; all that the topic holds ``since`` then, and what comes.
+    ``partition``, ``start`` and ``end`` select offsets of one partition. ``since`` and ``until`` select by the
+    timestamps of records. ``online`` is a slice without end, for incremental training: all records ``since`` a time,
+    and all that will arrive.
     """
 
     topic = TopicField()
@@ -151,8 +167,8 @@ class SliceSerializer(serializers.Serializer[Any]):
         default=None,
         min_value=1,
         max_value=MAX_FIT_RECORDS,
-        help_text=f"online: vocabularies, scales and classes are those of at least this number of first records; null: "
-        f"{DEFAULT_FIT_RECORDS}",
+        help_text="For a slice without end: number of first records from which vocabularies, scales and classes are "
+        f"learnt. By default {DEFAULT_FIT_RECORDS}.",
     )
 
     def validate(self, attrs: dict[str, Any]) -> Slice:
@@ -175,19 +191,22 @@ class ValidationRateField(serializers.FloatField):
     """Which share of the samples validates."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(default=0.1, min_value=0, max_value=1, **options)
+        super().__init__(
+            default=0.1, min_value=0, max_value=1, help_text="Share of the samples that validate.", **options
+        )
 
 
 class TestRateField(serializers.FloatField):
     """Which share of the samples tests."""
 
     def __init__(self, **options: Any) -> None:
-        help_text = "null: 0.1, without end none: what validates tests"
+        help_text = "Share of the samples that test. By default 0.1. A slice without end has none, because "
+        "validation samples test."
         super().__init__(allow_null=True, default=None, min_value=0, max_value=1, help_text=help_text, **options)
 
 
 class DatasetVersionWriteSerializer(serializers.Serializer[Any]):
-    """A version to make."""
+    """A version to add to a data set."""
 
     slice = SliceSerializer()
     contract = MessageField(Contract, read_only=False, allow_null=False)
@@ -214,11 +233,13 @@ class SamplesField(serializers.IntegerField):
     """Number of samples to show."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(default=12, min_value=1, max_value=MAX_SAMPLES, **options)
+        super().__init__(
+            default=12, min_value=1, max_value=MAX_SAMPLES, help_text="Number of samples to show.", **options
+        )
 
 
 class PreviewQuerySerializer(serializers.Serializer[Any]):
-    """A slice, and a contract that may be wrong; the answer says what is."""
+    """A slice, and a contract that may have mistakes. The preview lists them."""
 
     slice = SliceSerializer()
     contract = MessageField(Contract, read_only=False, allow_null=False)
@@ -231,9 +252,11 @@ class PreviewQuerySerializer(serializers.Serializer[Any]):
 
 
 class PreviewVersionSerializer(serializers.Serializer[Any]):
-    """Which version is previewed, the newest unless one is named, and how many of its samples are shown."""
+    """Which version is previewed, and how many samples are shown."""
 
-    version = serializers.IntegerField(required=False, min_value=1, max_value=2**31 - 1)
+    version = serializers.IntegerField(
+        required=False, min_value=1, max_value=2**31 - 1, help_text="Number of the version. By default the newest."
+    )
     samples = SamplesField()
 
 
@@ -248,25 +271,27 @@ class StreamExportQuerySerializer(serializers.Serializer[Any]):
 class ExportQuerySerializer(StreamExportQuerySerializer):
     """Which version is exported, the newest unless one is named, and as which file."""
 
-    version = serializers.IntegerField(required=False, min_value=1, max_value=2**31 - 1)
+    version = serializers.IntegerField(
+        required=False, min_value=1, max_value=2**31 - 1, help_text="Number of the version. By default the newest."
+    )
     until = serializers.DateTimeField(
-        required=False, help_text="of a version without end: only records from before this time"
+        required=False, help_text="For a version without end: leaves out records from this time on."
     )
 
 
 class DatasetUpdateSerializer(serializers.Serializer[Any]):
-    """What can be changed; a slice or a contract cannot: make a version."""
+    """The fields of a data set that can be changed."""
 
     name = NameField(validators=[UniqueValidator(Dataset.objects.all(), message="a data set of this name exists")])
     description = TextField(max_length=10_000, default="")
 
 
 class DatasetWriteSerializer(DatasetVersionWriteSerializer, DatasetUpdateSerializer):
-    """A data set to make, with its first version."""
+    """A data set to create, with its first version."""
 
 
 class TrainSerializer(serializers.Serializer[Any]):
-    """Who is to train on it; ``version`` null: the newest."""
+    """The deployment that is to train on a data set. ``version`` is null for the newest version."""
 
     deployment = AddresseeField()
     version = serializers.IntegerField(allow_null=True, default=None, min_value=1, max_value=2**31 - 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -43,7 +43,7 @@ class PreviewThrottle(UserRateThrottle):
 
 
 class DatasetViewSet(DeletableViewSet[Dataset]):
-    """Slices of topics with the contract by which their records become samples."""
+    """Slices of topics, each with the contract by which its records become samples."""
 
     serializer_class = DatasetSerializer
     ordering_fields = ("id", "name", "created_at", "updated_at")
@@ -62,7 +62,7 @@ class DatasetViewSet(DeletableViewSet[Dataset]):
     )
     @action(detail=False, methods=["get"], search_fields=())
     def catalog(self, request: Request) -> Response:
-        """List all data sets: those that people made, and the streams that sinks announced."""
+        """List data sets and the streams that sinks announced."""
         query = CatalogQuerySerializer(data=request.query_params)
         query.is_valid(raise_exception=True)
         assert self.paginator is not None
@@ -71,13 +71,19 @@ class DatasetViewSet(DeletableViewSet[Dataset]):
 
     @extend_schema(request=DatasetWriteSerializer, responses={201: DatasetSerializer})
     def create(self, _request: Request) -> Response:
-        """Create a data set; refused when none of the first records fits the contract."""
+        """Create a data set with its first version.
+
+        It is refused if none of the first records fits the contract.
+        """
         made = services.create_dataset(actor=self.actor, **self.validated(DatasetWriteSerializer))
         return self.shown(made.pk, status=201)
 
     @extend_schema(request=DatasetUpdateSerializer, responses=DatasetSerializer)
     def partial_update(self, _request: Request, pk: int) -> Response:
-        """Change the name or the description."""
+        """Change the name or the description of a data set.
+
+        Slice and contract cannot be changed. Add a version for others.
+        """
         dataset = self.find(pk)
         values = self.validated(DatasetUpdateSerializer, instance=dataset, partial=True)
         services.update_dataset(dataset, actor=self.actor, **values)
@@ -87,22 +93,37 @@ class DatasetViewSet(DeletableViewSet[Dataset]):
         return services.deletion_of(row)
 
     def destroy(self, _request: Request, pk: int) -> Response:
-        """Delete a data set with its versions; what was trained on it stays."""
+        """Delete a data set with all its versions.
+
+        Records, and results that were trained on it, stay.
+        """
         services.delete_dataset(self.find(pk), actor=self.actor)
         return Response(status=204)
 
     @extend_schema(request=DatasetVersionWriteSerializer, responses={201: DatasetVersionSerializer})
     @action(detail=True, methods=["post"])
     def versions(self, _request: Request, pk: int) -> Response:
-        """Add a version; those before it stay as they are."""
+        """Add a version to a data set.
+
+        Earlier versions stay as they are.
+        """
         dataset = self.find(pk)
         made = services.add_version(dataset, actor=self.actor, **self.validated(DatasetVersionWriteSerializer))
         return Response(DatasetVersionSerializer(made).data, status=201)
 
-    @extend_schema(request=TrainSerializer, responses={202: OfferedSerializer, 200: OfferedSerializer})
+    @extend_schema(
+        request=TrainSerializer,
+        responses={
+            202: OpenApiResponse(OfferedSerializer, description="The data set will be announced within seconds."),
+            200: OpenApiResponse(OfferedSerializer, description="The same was announced to the deployment before."),
+        },
+    )
     @action(detail=True, methods=["post"])
     def train(self, _request: Request, pk: int) -> Response:
-        """Let a deployment train on it: 202 announced, 200 the same was announced to it before."""
+        """Train a deployment on a data set.
+
+        The data set is announced to the deployment as a stream.
+        """
         dataset = self.find(pk)
         asked = self.validated(TrainSerializer)
         deployment = asked["deployment"].pk
@@ -114,7 +135,7 @@ class DatasetViewSet(DeletableViewSet[Dataset]):
     @extend_schema(parameters=[PreviewVersionSerializer], responses=Preview, operation_id="datasets_version_preview")
     @action(detail=True, methods=["get"], throttle_classes=[PreviewThrottle])
     def preview(self, request: Request, pk: int) -> Response:
-        """Show what the contract of a version makes of a sample of its records."""
+        """Preview what the contract of a version makes of its records."""
         query = PreviewVersionSerializer(data=request.query_params)
         query.is_valid(raise_exception=True)
         asked = query.validated_data
@@ -131,9 +152,10 @@ class PreviewView(APIView):
 
     @extend_schema(request=PreviewQuerySerializer, responses=Preview, operation_id="datasets_preview")
     def post(self, request: Request) -> Response:
-        """Show what a contract makes of a sample of a slice: columns, samples as a model gets them, and what is wrong.
+        """Preview what a contract makes of the records of a slice.
 
-        A wrong contract is not an error here: ``problems`` say what and where, and the correct parts are shown.
+        The answer has columns, samples as a model gets them, and what is wrong. Mistakes in the contract are not an
+        error of the request. ``problems`` lists them, and the correct parts are shown.
         """
         query = PreviewQuerySerializer(data=request.data)
         query.is_valid(raise_exception=True)
@@ -148,8 +170,9 @@ class StreamStatisticsView(APIView):
 
     @extend_schema(responses=Preview, operation_id="streams_statistics")
     def get(self, _request: Request, pk: int) -> Response:
-        """Show columns with their statistics, and the balance of the labels, over 1,000 records spread over a stream.
+        """Show statistics of the columns and labels of a stream.
 
-        One that a data set announced is shown as its contract takes it, with samples.
+        They are computed from 1,000 records spread over the stream. For a stream that a data set announced, the
+        contract is applied, and samples are shown too.
         """
         return Response(stream_statistics(get_object_or_404(streams(), pk=pk)).to_json())

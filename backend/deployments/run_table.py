@@ -64,6 +64,11 @@ class RunOrdering(OrderingFilter):
     last.
     """
 
+    ordering_description = (
+        "Other columns are KIND.NAME, such as -score.accuracy or parameter.epochs. Kinds are score, test, best, "
+        "best_training and parameter. Results without a value come last."
+    )
+
     def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
         """Order the rows; raises InvalidField for an unknown column."""
         terms = [part.strip() for part in request.query_params.get(self.ordering_param, "").split(",") if part.strip()]

@@ -50,31 +50,27 @@ __all__ = [
     "ResultRowSerializer",
     "ResultSerializer",
     "RunAnnotationSerializer",
-    "StreamFitSerializer",
 ]
 
 _SPLITS = [(split.value, split.value) for split in Split]
-_TARGETS = [(targets.value, targets.value) for targets in Targets]
-_SPLIT_HELP = (
-    "which samples test: at random by their content, or the newest (time); null: by content, or by time where the fit "
-    "arguments say shuffle=False"
-)
-_TARGETS_HELP = "what the model learns to answer: each sample's label, or the sample itself (autoencoders)"
-_INCREMENTAL_HELP = "how the stream is learnt, where the mode is incremental; null: by the defaults"
+TARGETS = [(targets.value, targets.value) for targets in Targets]
+_SPLIT_HELP = "Which samples test. Null is by content, or by time if the fit arguments say shuffle=False."
+TARGETS_HELP = "What the model learns to predict."
+_INCREMENTAL_HELP = "How an incremental training reads its stream. Null for the defaults."
 
-_CHAIN_HELP = "what sub-models of distributed models are trained with, each exit; null: the defaults"
-_OLD_CHAIN_HELP = "the same as in chain"
-_SEMI_SUPERVISED_HELP = "how the stream's unlabelled data is learnt; null: labelled data alone"
+_CHAIN_HELP = "How the sub-models of distributed models are trained together. Null for the defaults."
+_OLD_CHAIN_HELP = "Deprecated: the same field of ``chain``"
+_SEMI_SUPERVISED_HELP = "How unlabelled samples are learnt. Null if labelled samples alone are learnt."
 
 
 class LastCheckpointSerializer(serializers.ModelSerializer[Checkpoint]):
-    """A place in a training: after ``step`` epochs or windows, ``records`` of its stream, up to ``positions``."""
+    """The last checkpoint of a training. ``step`` counts epochs or windows. ``size`` is in bytes."""
 
     attempt = serializers.IntegerField(source="artifact.attempt")
     size = serializers.IntegerField(source="artifact.size")
     positions = serializers.DictField(
         child=serializers.DictField(child=serializers.IntegerField()),
-        help_text="of each topic the next offset of each partition",
+        help_text="The next offset, by topic and partition.",
     )
 
     class Meta:
@@ -83,7 +79,7 @@ class LastCheckpointSerializer(serializers.ModelSerializer[Checkpoint]):
 
 
 class ResultOfDeploymentSerializer(serializers.ModelSerializer[TrainingResult]):
-    """A result as its deployment shows it; ``leader``, ``tier`` and ``metrics`` as in ResultRow."""
+    """A result of a deployment. ``leader``, ``tier`` and ``metrics`` are as in ResultRow."""
 
     model_name = serializers.CharField(source="model.name", read_only=True)
     framework = serializers.ChoiceField(source="model.framework", choices=FRAMEWORK_CHOICES, read_only=True)
@@ -112,7 +108,7 @@ class ResultOfDeploymentSerializer(serializers.ModelSerializer[TrainingResult]):
 
 
 class StreamDatasetSerializer(serializers.Serializer[Any]):
-    """The version of a data set that a stream is of; it may be deleted since."""
+    """The version of a data set that a stream is of. The data set may have been deleted since."""
 
     id = serializers.IntegerField()
     name = serializers.CharField()
@@ -120,22 +116,29 @@ class StreamDatasetSerializer(serializers.Serializer[Any]):
 
 
 class ResultRowSerializer(serializers.ModelSerializer[TrainingResult]):
-    """A result in a list; ``metrics`` are of the last epoch, ``outcome`` and ``artifacts`` of the current version.
+    """A result in a list. ``metrics`` are those of the last epoch, ``outcome`` and ``artifacts`` those of the current
+    version.
 
-    Sub-models of a chain are trained in one run: ``leader`` is the result of the top, null in that and in ordinary
-    ones; ``tier`` counts from below, 0, and is null in ordinary ones.
+    The sub-models of a chain are trained in one run. ``leader`` is the result of the highest one. It is null for that
+    result itself and for an ordinary model. ``tier`` counts from 0, the lowest one, and is null for an ordinary model.
     """
 
     model_name = serializers.CharField(source="model.name", read_only=True)
     framework = serializers.ChoiceField(source="model.framework", choices=FRAMEWORK_CHOICES, read_only=True)
     configuration_name = serializers.CharField(source="deployment.configuration.name", read_only=True)
-    stream_topic = serializers.SerializerMethodField(help_text="the topic that it is trained on, the first of several")
-    stream_same_as = serializers.IntegerField(
-        read_only=True, allow_null=True, help_text="the stream that announced the same records first; null: this one"
+    stream_topic = serializers.SerializerMethodField(
+        help_text="The topic that it is trained on, or the first of several."
     )
-    stream_dataset = StreamDatasetSerializer(read_only=True, allow_null=True, help_text="null: a sink sent the stream")
+    stream_same_as = serializers.IntegerField(
+        read_only=True,
+        allow_null=True,
+        help_text="The first stream of the same records. Null if it is the stream of the result.",
+    )
+    stream_dataset = StreamDatasetSerializer(
+        read_only=True, allow_null=True, help_text="The data set that the stream is of. Null if a sink sent the stream."
+    )
     parameters = serializers.DictField(
-        read_only=True, help_text="what it is trained with, by the names that all frameworks know"
+        read_only=True, help_text="Arguments of the training, by names that all frameworks share."
     )
     tags = serializers.ListField(child=serializers.CharField(), read_only=True)
     failure = MessageField(Failure)
@@ -197,14 +200,18 @@ class ResultRowSerializer(serializers.ModelSerializer[TrainingResult]):
 
 
 class ResultSerializer(ResultRowSerializer):
-    """A result with its epochs, its source, its confusion matrix (``{matrix, labels}``) and its evaluation."""
+    """A result with its epochs, its source code, its confusion matrix and its evaluation."""
 
-    epochs = serializers.SerializerMethodField(help_text="the most telling of many; all: epochs/?points=")
-    checkpoint = serializers.SerializerMethodField(help_text="where another attempt would go on")
+    epochs = serializers.SerializerMethodField(
+        help_text="Metrics of epochs. If there are many, a selection that shows the curve. All are in ``epochs/``."
+    )
+    checkpoint = serializers.SerializerMethodField(
+        help_text="The checkpoint from which another attempt would continue."
+    )
     confusion_matrix = MessageField(ConfusionMatrix)
     evaluation = MessageField(Evaluation)
-    hints = serializers.SerializerMethodField(help_text="what the curves of a training that finished say")
-    download_stem = serializers.SerializerMethodField(help_text="what the names of its downloaded files begin with")
+    hints = serializers.SerializerMethodField(help_text="Advice from the curves of a finished training.")
+    download_stem = serializers.SerializerMethodField(help_text="Beginning of the names of downloaded files.")
     _read: tuple[TrainingResult, Sequence[Mapping[str, Any]]] | None = None
 
     class Meta(ResultRowSerializer.Meta):
@@ -245,7 +252,7 @@ class ResultSerializer(ResultRowSerializer):
 
 
 class RunAnnotationSerializer(serializers.Serializer[Any]):
-    """A user's annotations of a run; omitted fields stay unchanged."""
+    """A user's annotations of a result. Fields that are left out stay as they are."""
 
     name = TextField(max_length=100, allow_blank=True)
     notes = serializers.CharField(max_length=10_000, allow_blank=True)
@@ -255,7 +262,7 @@ class RunAnnotationSerializer(serializers.Serializer[Any]):
             error_messages={"invalid": "a tag has letters, digits, and . : / - _ alone, at most 50"},
         ),
         max_length=20,
-        help_text="words to find it by",
+        help_text="Words to find the result by.",
     )
     favourite = serializers.BooleanField()
 
@@ -264,14 +271,14 @@ class RunAnnotationSerializer(serializers.Serializer[Any]):
 
 
 class EpochsSerializer(serializers.Serializer[Any]):
-    """``epochs`` are the most telling of ``total``: the first, the last, extremes, and those that show the curve."""
+    """Metrics of epochs: a selection of all ``total`` epochs that shows the curve, with its extremes and both ends."""
 
     total = serializers.IntegerField()
     epochs = serializers.ListField(child=MessageField(EpochMetrics, allow_null=False))
 
 
 class ArgumentTextsSerializer(serializers.Serializer[Any]):
-    """Arguments for one framework, written as in a call."""
+    """Arguments for one framework, as in a call of a Python function."""
 
     fit = TextField(max_length=MAX_TEXT_LENGTH, default="")
     evaluation = TextField(max_length=MAX_TEXT_LENGTH, default="")
@@ -301,7 +308,7 @@ class ArgumentTextsField(serializers.DictField):
 
 
 class DatasetOfDeploymentSerializer(serializers.Serializer[Any]):
-    """The data set that a deployment was made for."""
+    """The data set that a deployment was created for."""
 
     id = serializers.IntegerField(source="dataset_id")
     name = serializers.CharField(source="dataset.name")
@@ -309,7 +316,7 @@ class DatasetOfDeploymentSerializer(serializers.Serializer[Any]):
 
 
 class DeploymentSerializer(serializers.ModelSerializer[Deployment]):
-    """A deployment; ``state`` sums its results up."""
+    """A deployment. ``state`` is derived from the states of its results."""
 
     dataset = DatasetOfDeploymentSerializer(read_only=True, allow_null=True)
 
@@ -318,11 +325,11 @@ class DeploymentSerializer(serializers.ModelSerializer[Deployment]):
     results = ResultOfDeploymentSerializer(source="result_rows", many=True, read_only=True)
     arguments = ArgumentTextsField()
     split = serializers.ChoiceField(choices=_SPLITS, allow_null=True, help_text=_SPLIT_HELP)
-    targets = serializers.ChoiceField(choices=_TARGETS, help_text=_TARGETS_HELP)
+    targets = serializers.ChoiceField(choices=TARGETS, help_text=TARGETS_HELP)
     incremental = MessageField(Incremental)
     semi_supervised = MessageField(SemiSupervised)
     chain = MessageField(ChainTraining)
-    note = serializers.SerializerMethodField(help_text="why it waits although a stream came; empty: nothing to say")
+    note = serializers.SerializerMethodField(help_text="Why it waits although a stream was announced. Empty otherwise.")
 
     class Meta:
         model = Deployment
@@ -368,40 +375,15 @@ class DeploymentSerializer(serializers.ModelSerializer[Deployment]):
         return str(aggregate_state(result.state for result in deployment.result_rows))
 
 
-class StreamFitSerializer(serializers.Serializer[Any]):
-    """A stream, and why a deployment cannot learn it: ``reason`` is empty where nothing is known to keep it."""
-
-    stream = serializers.IntegerField()
-    topics = serializers.ListField(child=serializers.CharField())
-    reason = serializers.CharField(allow_blank=True)
-
-
-class DatasetFitsQuerySerializer(serializers.Serializer[Any]):
-    """Whose models data sets are held against."""
-
-    configuration = serializers.PrimaryKeyRelatedField(queryset=Configuration.objects.all())
-    targets = serializers.ChoiceField(choices=_TARGETS, default=Targets.LABELS.value, help_text=_TARGETS_HELP)
-    limit = serializers.IntegerField(min_value=1, max_value=200, default=200, help_text="how many of the newest")
-
-
-class DatasetFitSerializer(serializers.Serializer[Any]):
-    """A version of a data set, and why models cannot learn it: ``reason`` is empty where nothing is known to."""
-
-    dataset = serializers.IntegerField()
-    name = serializers.CharField()
-    version = serializers.IntegerField()
-    reason = serializers.CharField(allow_blank=True)
-
-
 class DeploymentWriteSerializer(serializers.Serializer[Any]):
-    """A deployment to make; arguments are written as in a call: ``epochs=5, shuffle=True``."""
+    """A deployment to create. Arguments are written as in a call of a Python function: ``epochs=5, shuffle=True``."""
 
     configuration = serializers.PrimaryKeyRelatedField(queryset=Configuration.objects.all())
     batch_size = serializers.IntegerField(min_value=1, max_value=1 << 20, default=32)
     arguments = ArgumentTextsField(default=dict)
     confusion_matrix = serializers.BooleanField(default=False)
     split = serializers.ChoiceField(choices=_SPLITS, allow_null=True, default=None, help_text=_SPLIT_HELP)
-    targets = serializers.ChoiceField(choices=_TARGETS, default=Targets.LABELS.value, help_text=_TARGETS_HELP)
+    targets = serializers.ChoiceField(choices=TARGETS, default=Targets.LABELS.value, help_text=TARGETS_HELP)
     seed = serializers.IntegerField(min_value=0, max_value=2**31 - 1, default=0)
     gpu = serializers.IntegerField(min_value=0, max_value=64, default=0)
     mode = serializers.ChoiceField(
@@ -415,15 +397,22 @@ class DeploymentWriteSerializer(serializers.Serializer[Any]):
     semi_supervised = MessageField(SemiSupervised, read_only=False, default=None, help_text=_SEMI_SUPERVISED_HELP)
     chain = MessageField(ChainTraining, read_only=False, default=None, help_text=_CHAIN_HELP)
     dataset = serializers.PrimaryKeyRelatedField(
-        queryset=Dataset.objects.all(), allow_null=True, default=None, help_text="it is trained on at once; null: none"
+        queryset=Dataset.objects.all(),
+        allow_null=True,
+        default=None,
+        help_text="A data set to train on at once. Null for none.",
     )
     dataset_version = serializers.IntegerField(
-        allow_null=True, default=None, min_value=1, max_value=2**31 - 1, help_text="null: the newest"
+        allow_null=True,
+        default=None,
+        min_value=1,
+        max_value=2**31 - 1,
+        help_text="Version of the data set. Null for the newest.",
     )
     optimizer = TextField(max_length=100, required=False, help_text=_OLD_CHAIN_HELP)
     learning_rate = serializers.FloatField(required=False, help_text=_OLD_CHAIN_HELP)
     loss = TextField(max_length=100, required=False, help_text=_OLD_CHAIN_HELP)
-    metrics = TextField(max_length=1000, required=False, help_text=f"{_OLD_CHAIN_HELP}; separated by commas")
+    metrics = TextField(max_length=1000, required=False, help_text=f"{_OLD_CHAIN_HELP}, separated by commas")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if TrainingMode(attrs["mode"]).online and attrs["split"] is not None:
@@ -439,10 +428,13 @@ class DeploymentWriteSerializer(serializers.Serializer[Any]):
 
 
 class DeploymentCheckRequestSerializer(DeploymentWriteSerializer):
-    """A deployment that may be made, and the stream that would be sent to it."""
+    """A deployment that a user may create, and the stream that would be announced to it."""
 
     stream = serializers.PrimaryKeyRelatedField(
-        queryset=Announcement.objects.all(), allow_null=True, default=None, help_text="null: one that is sent later"
+        queryset=Announcement.objects.all(),
+        allow_null=True,
+        default=None,
+        help_text="The stream that would be announced to it. Null if that is not known.",
     )
 
 
@@ -456,23 +448,21 @@ class FieldErrorSerializer(serializers.Serializer[Any]):
 
 
 class DeploymentCheckSerializer(serializers.Serializer[Any]):
-    """Whether a deployment could be made; nothing was made."""
+    """Whether a deployment could be created, and what is wrong otherwise."""
 
     valid = serializers.BooleanField()
     errors = FieldErrorSerializer(many=True)  # type: ignore[assignment]  # a declared field, not Serializer.errors
 
 
 class DeploymentOptionsSerializer(serializers.Serializer[Any]):
-    """What can be chosen when making a deployment."""
+    """What can be chosen for a deployment."""
 
-    modes = serializers.ListField(
-        child=serializers.CharField(), help_text="values of the field mode that this version trains in"
-    )
+    modes = serializers.ListField(child=serializers.CharField(), help_text="Values of the field ``mode``.")
 
 
 class RestartSerializer(serializers.Serializer[Any]):
-    """How to train again: from the start, on the same stream or on another one; or, to ``resume``, from the last
-    checkpoint.
+    """How to train again: with ``resume`` from the last checkpoint, otherwise from the start. ``stream`` is null for
+    the same stream.
     """
 
     resume = serializers.BooleanField(default=False)
@@ -483,14 +473,17 @@ class RestartSerializer(serializers.Serializer[Any]):
 
 
 class CellSampleSerializer(serializers.Serializer[Any]):
-    """A sample of a cell; ``probability`` is that of the predicted class, as the model gave it."""
+    """A sample of a cell of the confusion matrix. ``probability`` is what the model gave the predicted class."""
 
     sample = SampleSerializer()
     probability = serializers.FloatField(allow_null=True)
 
 
 class CellSamplesSerializer(serializers.Serializer[Any]):
-    """Samples that training kept of a cell of ``total``; at most ``per_cell`` of each, fewer where they are large."""
+    """Samples that training kept for a cell of the confusion matrix, which counts ``total``.
+
+    Training keeps at most ``per_cell`` samples for each cell, and fewer if samples are large.
+    """
 
     actual = serializers.IntegerField()
     predicted = serializers.IntegerField()

@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.generics import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -68,7 +68,7 @@ class VersionListView(_VersionsView):
         operation_id="results_versions_list", parameters=PAGE, responses=VersionPageSerializer, tags=["results"]
     )
     def get(self, request: Request, pk: int) -> Response:
-        """List its versions, the newest first."""
+        """List the versions of a result, the newest first."""
         result = self.result(pk)
         rows: QuerySet[ResultVersion] = result.versions.defer("code", "imports", "confusion_matrix", "evaluation")
         pages = LimitOffset()
@@ -81,20 +81,31 @@ class VersionView(_VersionsView):
 
     @extend_schema(responses=Version, tags=["results"])
     def get(self, _request: Request, pk: int, number: int) -> Response:
-        """Show a version: what was trained, on what, and what decided for it."""
+        """Show a version of a result."""
         result = self.result(pk)
         return Response(_document(version_of(result, number), result))
 
     @extend_schema(request=PinSerializer, responses=Version, tags=["results"])
     def patch(self, request: Request, pk: int, number: int) -> Response:
-        """Pin a version, which keeps it when the oldest go, or unpin it."""
+        """Pin or unpin a version.
+
+        The platform deletes the oldest versions beyond the number that it keeps. A pinned version is never deleted so.
+        """
         pinned = _validated(PinSerializer, request)["pinned"]
         version_services.pin_version(pk, number, actor=actor_of(request), pinned=pinned)
         return self.get(request, pk, number)
 
-    @extend_schema(responses={204: None}, tags=["results"])
+    @extend_schema(
+        responses={
+            204: None,
+            409: OpenApiResponse(
+                description="The version is current or pinned, or inferences serve it. ``users`` names those."
+            ),
+        },
+        tags=["results"],
+    )
     def delete(self, request: Request, pk: int, number: int) -> Response:
-        """Delete a version and its files; 409 for one that is current, pinned or served."""
+        """Delete a version and its files."""
         version_services.delete_version(pk, number, actor=actor_of(request))
         return Response(status=204)
 
@@ -102,9 +113,19 @@ class VersionView(_VersionsView):
 class VersionPromoteView(_VersionsView):
     """Choosing the current version."""
 
-    @extend_schema(request=PromoteSerializer, responses=Version, tags=["results"])
+    @extend_schema(
+        request=PromoteSerializer,
+        responses={
+            200: Version,
+            409: OpenApiResponse(description="Another sub-model of the chain does not have this version any more."),
+        },
+        tags=["results"],
+    )
     def post(self, request: Request, pk: int, number: int) -> Response:
-        """Make a version the current one, newer or older. Inferences that follow the result switch to it."""
+        """Make a version the current one.
+
+        Inferences that follow the result switch to it. The version may be older than the current one.
+        """
         why = _validated(PromoteSerializer, request)["why"]
         version = version_services.promote_version(pk, number, actor=actor_of(request), why=why)
         return Response(version_message(version, current=version.pk).to_json())
@@ -115,7 +136,10 @@ class VersionCardView(_VersionsView):
 
     @extend_schema(responses=ModelCard, tags=["results"])
     def get(self, _request: Request, pk: int, number: int) -> Response:
-        """Show all that is known of a version in one document: code, data, training, metrics, lineage."""
+        """Show the model card of a version.
+
+        It says in one document how the version was made: code, data, training, metrics and lineage.
+        """
         return Response(model_card(self.version(pk, number)).to_json())
 
 
@@ -137,7 +161,10 @@ class VersionArchiveView(_VersionsView):
 
     @extend_schema(responses={(200, "application/zip"): OpenApiTypes.BINARY}, tags=["results"])
     def get(self, request: Request, pk: int, number: int) -> HttpResponseBase:
-        """Download all files of a version as one zip: under the names that they expect of each other, with a README."""
+        """Download all files of a version as one zip file.
+
+        Files have the names by which they refer to each other. A README says what they are for.
+        """
         version = self.version(pk, number)
         name = f"{file_stem(version.result, version)}.zip"
         return streamed_attachment(request, archive_chunks(version), name, "application/zip")

@@ -11,7 +11,7 @@ from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django_filters import rest_framework as filters
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
 from rest_framework.filters import SearchFilter
@@ -30,14 +30,13 @@ from backend.deployments.chains import OLD_FIELDS, chain_problems, checked_chain
 from backend.deployments.confusion_cells import cell_samples
 from backend.deployments.confusion_image import MAX_CLASSES, draw_confusion_matrix
 from backend.deployments.exits import exit_curves, read_limits
+from backend.deployments.fit_serializers import DatasetFitSerializer, DatasetFitsQuerySerializer, StreamFitSerializer
 from backend.deployments.incremental import checked_incremental, incremental_problems
 from backend.deployments.models import Deployment, TrainingResult
 from backend.deployments.run_table import RunOrdering, annotate_run, tagged, where
 from backend.deployments.semi_supervised import checked_semi_supervised, semi_supervised_problems
 from backend.deployments.serializers import (
     CellSamplesSerializer,
-    DatasetFitSerializer,
-    DatasetFitsQuerySerializer,
     DeploymentCheckRequestSerializer,
     DeploymentCheckSerializer,
     DeploymentOptionsSerializer,
@@ -48,7 +47,6 @@ from backend.deployments.serializers import (
     ResultRowSerializer,
     ResultSerializer,
     RunAnnotationSerializer,
-    StreamFitSerializer,
 )
 from backend.deployments.stream_fits import stream_fits, stream_problems
 from backend.deployments.version_views import artifact_download
@@ -69,7 +67,7 @@ _MAX_POINTS = 20_000
 
 
 class DeploymentFilter(filters.FilterSet):  # type: ignore[misc]
-    """``?state=running``: the state that sums the results up; ``?dataset=1``: made for any version of a data set."""
+    """Filters of deployments. ``state`` is derived from the states of the results."""
 
     state = filters.ChoiceFilter(choices=STATE_CHOICES, method="in_state")
     dataset = filters.NumberFilter(field_name="dataset__dataset", min_value=0, max_value=2**63 - 1)
@@ -86,11 +84,14 @@ class ResultFilter(filters.FilterSet):  # type: ignore[misc]
     """``?framework=pytorch`` and fields of the result itself."""
 
     framework = filters.ChoiceFilter(choices=FRAMEWORK_CHOICES, field_name="model__framework")
-    tag = filters.CharFilter(method="with_tag", max_length=50)
+    tag = filters.CharFilter(method="with_tag", max_length=50, help_text="Shows only results with this tag.")
     where = filters.CharFilter(
         method="fulfilling",
         max_length=2000,
-        help_text="a condition such as score.accuracy>=0.9 or parameter.epochs=10; several with commas between",
+        help_text="Shows only results that fulfil these conditions, separated by commas. A condition is KIND.NAME, "
+        "an operator and a "
+        "value, such as score.accuracy>=0.9 or parameter.epochs=10. Kinds are score, test, best, best_training and "
+        "parameter.",
     )
 
     class Meta:
@@ -119,7 +120,7 @@ def _legible(body: object) -> dict[str, Any]:
 
 
 class DeploymentViewSet(DeletableViewSet[Deployment]):
-    """Configurations that wait for their stream, train, or have trained."""
+    """Configurations that were sent to train. A deployment has one result per model of its configuration."""
 
     serializer_class = DeploymentSerializer
     filterset_class = DeploymentFilter
@@ -129,9 +130,15 @@ class DeploymentViewSet(DeletableViewSet[Deployment]):
     def get_queryset(self) -> QuerySet[Deployment]:
         return selectors.deployments()
 
-    @extend_schema(request=DeploymentWriteSerializer, responses={201: DeploymentSerializer})
+    @extend_schema(
+        request=DeploymentWriteSerializer,
+        responses={201: DeploymentSerializer, 409: OpenApiResponse(description="The configuration has no models.")},
+    )
     def create(self, _request: Request) -> Response:
-        """Create a deployment: its results wait until a sink announces a stream to its id."""
+        """Create a deployment.
+
+        Its results wait until a stream is announced to the deployment's id. With ``dataset``, training starts at once.
+        """
         values = self.validated(DeploymentWriteSerializer)
         configuration, mode = values["configuration"], TrainingMode(values["mode"])
         values["arguments"] = checked_arguments(configuration, values["arguments"], mode)
@@ -146,7 +153,10 @@ class DeploymentViewSet(DeletableViewSet[Deployment]):
     @extend_schema(request=DeploymentCheckRequestSerializer, responses=DeploymentCheckSerializer)
     @action(detail=False, methods=["post"])
     def check(self, request: Request) -> Response:
-        """Say what would be refused, without making anything; quick enough to be asked while somebody types."""
+        """Check whether a deployment could be created.
+
+        Nothing is created. The check is fast enough to be repeated while a user types.
+        """
         serializer = DeploymentCheckRequestSerializer(data=request.data)
         problems: list[FieldProblem] = []
         if serializer.is_valid():
@@ -182,7 +192,10 @@ class DeploymentViewSet(DeletableViewSet[Deployment]):
     @extend_schema(responses=DeploymentOptionsSerializer)
     @action(detail=False, methods=["get"], url_path="options")
     def choices(self, _request: Request) -> Response:
-        """Tell what can be chosen when making a deployment; arguments are those of the frameworks."""
+        """List what can be chosen for a deployment.
+
+        The arguments of training are in ``GET /api/frameworks/``.
+        """
         return Response({"modes": [mode.value for mode in TrainingMode]})
 
     @extend_schema(
@@ -194,9 +207,9 @@ class DeploymentViewSet(DeletableViewSet[Deployment]):
     )
     @action(detail=False, methods=["get"], pagination_class=None)
     def datasets(self, request: Request) -> Response:
-        """List versions of the newest data sets with why a configuration's models cannot learn them.
+        """List data sets, and why a configuration cannot train on them.
 
-        Judged by what data sets declare; no record is read.
+        The newest version of each data set is judged by what it declares. No record is read.
         """
         query = DatasetFitsQuerySerializer(data=request.query_params)
         query.is_valid(raise_exception=True)
@@ -207,33 +220,46 @@ class DeploymentViewSet(DeletableViewSet[Deployment]):
     def deletion_of(self, row: Deployment) -> Deletion:
         return deleting.deletion_of(row)
 
+    @extend_schema(
+        responses={
+            204: None,
+            409: OpenApiResponse(
+                description="The deployment trains, or inferences serve its results. ``users`` names what ends first."
+            ),
+        }
+    )
     def destroy(self, _request: Request, pk: int) -> Response:
-        """Delete a deployment, its results and their files; 409 while it trains or inferences serve its results."""
+        """Delete a deployment with its results and their files."""
         deleting.delete_deployment(self.find(pk), actor=self.actor)
         return Response(status=204)
 
     @extend_schema(request=None, responses={202: DeploymentSerializer})
     @action(detail=True, methods=["post"])
     def stop(self, _request: Request, pk: int) -> Response:
-        """Ask for the end of all its trainings."""
+        """Stop all training runs of a deployment."""
         services.stop_deployment(self.find(pk), actor=self.actor)
         return self.shown(pk, status=202)
 
     @extend_schema(
-        parameters=[OpenApiParameter("limit", int, description="how many of the newest streams: 20, at most 200")],
+        parameters=[
+            OpenApiParameter("limit", int, description="Largest number of streams: 20 by default, at most 200.")
+        ],
         responses=StreamFitSerializer(many=True),
         operation_id="deployments_streams",
         filters=False,
     )
     @action(detail=True, methods=["get"], pagination_class=None)
     def streams(self, request: Request, pk: int) -> Response:
-        """List the newest streams with why the deployment cannot learn them, as far as what is declared tells."""
+        """List the newest streams, and why a deployment cannot train on them.
+
+        Streams are judged by what they declare. No record is read.
+        """
         limit = integer_parameter(request, "limit", default=20, minimum=1)
         return Response(stream_fits(self.find(pk), limit=min(limit, 200)))
 
 
 class ResultViewSet(DeletableViewSet[TrainingResult]):
-    """What training gave, or gives just now."""
+    """Results: one model of a deployment, while it waits, trains, and afterwards."""
 
     serializer_class = ResultSerializer
     list_serializer_class = ResultRowSerializer
@@ -248,41 +274,69 @@ class ResultViewSet(DeletableViewSet[TrainingResult]):
     def deletion_of(self, row: TrainingResult) -> Deletion:
         return deleting.deletion_of_result(row)
 
+    @extend_schema(
+        responses={
+            204: None,
+            409: OpenApiResponse(
+                description="The result trains, inferences serve it, it is a lower sub-model of a chain, or it is the "
+                "last result of its deployment. ``users`` names what is in the way."
+            ),
+        }
+    )
     def destroy(self, _request: Request, pk: int) -> Response:
-        """Delete a result, its versions and files, a chain as a whole.
+        """Delete a result with its versions and files.
 
-        409 while it trains or inferences serve it, and for the last one of a deployment.
+        For the highest sub-model of a chain, the results of the whole chain are deleted.
         """
         deleting.delete_result(self.find(pk), actor=self.actor)
         return Response(status=204)
 
     @extend_schema(request=RunAnnotationSerializer, responses=ResultSerializer)
     def partial_update(self, _request: Request, pk: int) -> Response:
-        """Name a run, annotate it, tag it, or make it a favourite."""
+        """Change the name, notes, tags or favourite mark of a result.
+
+        Fields that are left out stay as they are.
+        """
         annotate_run(self.find(pk), self.validated(RunAnnotationSerializer, partial=True), actor=self.actor)
         return self.shown(pk)
 
     @extend_schema(request=None, responses={202: ResultSerializer})
     @action(detail=True, methods=["post"])
     def stop(self, _request: Request, pk: int) -> Response:
-        """Ask for the end of this training, which is that of all sub-models of its chain."""
+        """Stop a training run.
+
+        All sub-models of a chain stop together.
+        """
         stop(self.find(pk), actor=self.actor)
         return self.shown(pk, status=202)
 
-    @extend_schema(request=RestartSerializer, responses={202: ResultSerializer})
+    @extend_schema(
+        request=RestartSerializer,
+        responses={202: ResultSerializer, 409: OpenApiResponse(description="The training has not ended.")},
+    )
     @action(detail=True, methods=["post"])
     def restart(self, _request: Request, pk: int) -> Response:
-        """Train again, on the same stream or on another, or go on; versions of the earlier training stay."""
+        """Train again, from the start or from the last checkpoint.
+
+        The stream is the same one, or another one. Earlier versions stay.
+        """
         services.restart_result(self.find(pk), actor=self.actor, **self.validated(RestartSerializer))
         return self.shown(pk, status=202)
 
     @extend_schema(
-        parameters=[OpenApiParameter("offset", int, description="byte to read from; negative: from the end")],
+        parameters=[
+            OpenApiParameter(
+                "offset", int, description="Byte to begin with. A negative number counts from the end of the log."
+            )
+        ],
         responses=LogSerializer,
     )
     @action(detail=True, methods=["get"])
     def logs(self, request: Request, pk: int) -> Response:
-        """Read the log of the present attempt, while it runs and after; the sub-models of a chain have one."""
+        """Read the log of the present or last attempt.
+
+        The sub-models of a chain have one log.
+        """
         return Response(read_log(self.find(pk).run, offset=integer_parameter(request, "offset", default=0)))
 
     @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
@@ -296,12 +350,15 @@ class ResultViewSet(DeletableViewSet[TrainingResult]):
         return artifact_download(request, artifact)
 
     @extend_schema(
-        parameters=[OpenApiParameter("points", int, description=f"how many at most, 4 to {_MAX_POINTS}")],
+        parameters=[OpenApiParameter("points", int, description=f"Largest number of epochs, from 4 to {_MAX_POINTS}.")],
         responses=EpochsSerializer,
     )
     @action(detail=True, methods=["get"])
     def epochs(self, request: Request, pk: int) -> Response:
-        """Metrics of epochs or windows, of many the most telling; the last one is always among them."""
+        """Show the metrics of epochs or windows.
+
+        If there are more than ``points``, those that show the curve best are selected. The last one is always included.
+        """
         points = integer_parameter(request, "points", default=selectors.SHOWN_EPOCHS, minimum=4)
         total, epochs = selectors.result_epochs(self.find(pk), min(points, _MAX_POINTS))
         return Response({"total": total, "epochs": epochs})
@@ -309,33 +366,51 @@ class ResultViewSet(DeletableViewSet[TrainingResult]):
     @extend_schema(
         parameters=[
             OpenApiParameter(
-                "limits", str, description="from the lowest tier on, by commas; an empty one: the proposed"
+                "limits",
+                str,
+                description="Limits of the tiers, from the lowest one, separated by commas. An empty one stands for "
+                "the proposed limit.",
             )
         ],
         responses=ExitCurves,
     )
     @action(detail=True, methods=["get"])
     def exits(self, request: Request, pk: int) -> Response:
-        """What limits would do in a chain: where samples leave it, how right the answers are, what goes up."""
+        """Show what limits would do in a trained chain.
+
+        The answer says where samples would leave the chain, how many predictions would be correct, and how much would
+        be sent to the next tiers.
+        """
         limits = read_limits(request.query_params.get("limits", ""))
         return Response(exit_curves(self.find(pk), limits).to_json())
 
     @extend_schema(
         parameters=[
-            OpenApiParameter("actual", int, required=True, description="row of the matrix, from 0"),
-            OpenApiParameter("predicted", int, required=True, description="column of the matrix, from 0"),
+            OpenApiParameter("actual", int, required=True, description="Row of the matrix, from 0: the actual class."),
+            OpenApiParameter(
+                "predicted", int, required=True, description="Column of the matrix, from 0: the predicted class."
+            ),
         ],
         responses=CellSamplesSerializer,
     )
     @action(detail=True, methods=["get"])
     def confusion_samples(self, request: Request, pk: int) -> Response:
-        """Samples behind a cell of the matrix: mistakes the model was surest of, hits it was least sure of."""
+        """Show samples that are behind a cell of the confusion matrix.
+
+        For a mistake, these are samples of which the model was surest. For correct predictions, these are samples of
+        which it was least sure.
+        """
         actual, predicted = (integer_parameter(request, name, default=-1) for name in ("actual", "predicted"))
         return Response(cell_samples(self.find(pk), actual, predicted))
 
-    @extend_schema(responses={(200, "image/png"): OpenApiTypes.BINARY})
+    @extend_schema(
+        responses={
+            (200, "image/png"): OpenApiTypes.BINARY,
+            409: OpenApiResponse(description="The matrix has too many classes for an image."),
+        }
+    )
     def confusion_matrix_image(self, _request: Request, pk: int) -> HttpResponse:
-        """The confusion matrix as an image."""
+        """Download the confusion matrix as an image."""
         result = self.find(pk)
         stored = result.confusion_matrix
         if not stored:

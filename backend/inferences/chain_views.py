@@ -24,37 +24,46 @@ _MAX_TIERS = 100
 
 
 class TierWriteSerializer(serializers.Serializer[Any]):
-    """One tier: the fields of an inference that are not to be as proposed. Checked as those of an inference."""
+    """The fields of one tier that differ from what is proposed."""
 
-    result = serializers.IntegerField(min_value=1, help_text="of a sub-model of the chain")
+    result = serializers.IntegerField(min_value=1, help_text="Result of a sub-model of the chain.")
     replicas = serializers.IntegerField(required=False)
     max_replicas = serializers.IntegerField(required=False, allow_null=True)
-    limit = serializers.FloatField(required=False, allow_null=True, help_text="null: as proposed")
-    upper_topic = serializers.CharField(required=False, help_text="the next tier reads it")
+    limit = serializers.FloatField(
+        required=False, allow_null=True, help_text="Limit of the tier. Null for the proposed one."
+    )
+    upper_topic = serializers.CharField(required=False, help_text="Input topic of the next tier.")
     upper_bootstrap_servers = serializers.CharField(required=False, allow_blank=True)
     output_topic = serializers.CharField(required=False)
     output_bootstrap_servers = serializers.CharField(required=False, allow_blank=True)
     gpu = serializers.IntegerField(required=False)
-    cluster = serializers.IntegerField(required=False, allow_null=True, help_text="null: our own")
+    cluster = serializers.IntegerField(
+        required=False, allow_null=True, help_text="The cluster to run in. Null for the platform's own."
+    )
 
 
 class ChainWriteSerializer(serializers.Serializer[Any]):
-    """A chain to serve. What is left out is as ``GET`` proposes it."""
+    """A chain to serve. Fields that are left out are as ``GET`` proposes them."""
 
     result = serializers.PrimaryKeyRelatedField(
-        queryset=TrainingResult.objects.select_related("leader"), help_text="of any sub-model of the chain"
+        queryset=TrainingResult.objects.select_related("leader"), help_text="Result of any sub-model of the chain."
     )
     version = serializers.IntegerField(
-        min_value=1, max_value=2**31 - 1, required=False, allow_null=True, help_text="of all tiers; null: the current"
+        min_value=1,
+        max_value=2**31 - 1,
+        required=False,
+        allow_null=True,
+        help_text="Version of all tiers. Null for the current one.",
     )
-    prefix = TopicField(required=False, max_length=100, help_text="of proposed topics")
+    prefix = TopicField(required=False, max_length=100, help_text="Beginning of the names of proposed topics.")
     input_topic = TopicField(required=False)
     start = StartField(
         required=False,
-        help_text="where the lowest tier begins to read, as of an inference; by default the beginning. Those above "
-        "read all that is handed up",
+        help_text="Where the lowest tier begins to read: beginning, now, an offset of every partition, or a time. "
+        "Higher "
+        "tiers read their topics from the beginning.",
     )
-    output_topic = TopicField(required=False, help_text="of all tiers")
+    output_topic = TopicField(required=False, help_text="Output topic of all tiers.")
     input_format = FormatField(required=False)
     input_config = FormatConfigField(required=False)
     # ``max_length`` limits the list rather than its items.
@@ -62,7 +71,7 @@ class ChainWriteSerializer(serializers.Serializer[Any]):
 
 
 class ServedChainSerializer(serializers.Serializer[Any]):
-    """What was made, from below."""
+    """The inferences that serve a chain, from the lowest tier."""
 
     inferences = InferenceSerializer(many=True)
 
@@ -72,14 +81,14 @@ class ChainView(APIView):
 
     @extend_schema(
         parameters=[
-            OpenApiParameter("result", int, required=True, description="of any sub-model of the chain"),
-            OpenApiParameter("prefix", str, description="of the topics"),
-            OpenApiParameter("joining", bool, description="tiers that are served already keep their topics"),
+            OpenApiParameter("result", int, required=True, description="Result of any sub-model of the chain."),
+            OpenApiParameter("prefix", str, description="Beginning of the names of the topics."),
+            OpenApiParameter("joining", bool, description="Whether tiers that are served already keep their topics."),
         ],
         responses=ChainProposal,
     )
     def get(self, request: Request) -> Response:
-        """Propose topics and limits for a trained chain."""
+        """Propose topics and limits for serving a trained chain."""
         asked = _Query(data=request.query_params)
         asked.is_valid(raise_exception=True)
         values = dict(asked.validated_data)
@@ -88,7 +97,10 @@ class ChainView(APIView):
 
     @extend_schema(request=ChainWriteSerializer, responses={201: ServedChainSerializer})
     def post(self, request: Request) -> Response:
-        """Put all sub-models of a chain into service, or none."""
+        """Serve all sub-models of a trained chain.
+
+        Every sub-model gets an inference of its own. If one is refused, none is created.
+        """
         asked = ChainWriteSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         made = chains.deploy_chain(actor=actor_of(request), **asked.validated_data)

@@ -12,25 +12,26 @@ __all__ = ["HistoryQuerySerializer", "ServingHistorySerializer"]
 
 
 class HistoryQuerySerializer(serializers.Serializer[Any]):
-    """How coarse the history is to be."""
+    """How fine the history is."""
 
     step = serializers.IntegerField(
-        default=1, min_value=1, max_value=MAX_STEP_MINUTES, help_text="minutes that are summed up to one step"
+        default=1, min_value=1, max_value=MAX_STEP_MINUTES, help_text="Length of a step, in minutes."
     )
 
 
 class HistoryStepSerializer(serializers.Serializer[Any]):
-    """What an inference did in the step that begins ``at``; ``rate`` is in records answered a second.
+    """What an inference did in the step that begins ``at``. ``rate`` is the number of records answered per second.
 
-    ``lag`` is the last reported one, latencies are the slowest, in milliseconds; null: nothing was reported.
-    ``confidence`` is the mean over its answers of the highest probability, also of those that a tier handed up; null:
-    no answer was a choice between classes, or the replica's version does not report it. ``restarts`` counts processes
-    of replicas that restarted without an orderly end.
+    ``lag`` is the last reported one. ``p50_ms`` and ``p99_ms`` are the highest reported latencies, in milliseconds. All
+    are null if nothing was reported. ``confidence`` is null if no answer had one. For a tier it includes what went on
+    to the next tier. ``restarts`` counts processes of replicas that restarted without having ended in order.
     """
 
     at = serializers.DateTimeField()
     attempt = serializers.IntegerField()
-    revision = serializers.IntegerField(help_text="of what answered: rises with each change of version or limit")
+    revision = serializers.IntegerField(
+        help_text="Revision of the plan that was served. It increases with each change of version or limit."
+    )
     rate = serializers.FloatField()
     predicted = serializers.IntegerField()
     dead_lettered = serializers.IntegerField()
@@ -40,11 +41,11 @@ class HistoryStepSerializer(serializers.Serializer[Any]):
     lag = serializers.IntegerField(allow_null=True)
     p50_ms = serializers.FloatField(allow_null=True)
     p99_ms = serializers.FloatField(allow_null=True)
-    confidence = serializers.FloatField(allow_null=True, help_text="from 0 to 1")
+    confidence = serializers.FloatField(allow_null=True, help_text="Mean confidence, from 0 to 1.")
 
 
 class ServingHistorySerializer(serializers.Serializer[Any]):
-    """The last 24 hours, oldest first; steps without reports are left out."""
+    """The last 24 hours, the oldest step first. Steps without reports are left out."""
 
     since = serializers.DateTimeField()
     step_minutes = serializers.IntegerField()

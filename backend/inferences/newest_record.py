@@ -42,7 +42,14 @@ _SHOWN = 8
 
 
 class Verdict(StrEnum):
-    """``waits``: the record can be read, but its key needs more records to fill a window. ``empty``: no record."""
+    """Whether a model can answer the newest record of a topic.
+
+    * ``readable``: It can be read.
+    * ``waits``: It can be read, but its key needs more records to fill a window.
+    * ``unreadable``: It would become a dead letter.
+    * ``empty``: The topic has no record.
+    * ``no_topic``: The topic does not exist.
+    """
 
     READABLE = "readable"
     WAITS = "waits"

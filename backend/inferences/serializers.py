@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from backend.api.fields import BootstrapServersField, FormatConfigField, FormatField, NameField, StartField, TopicField
+from backend.api.fields import BootstrapServersField, FormatConfigField, FormatField, StartField, TopicField
 from backend.api.wire import MessageField
 from backend.clusters.models import Cluster
 from backend.config.environment import environment
@@ -15,6 +15,7 @@ from backend.deployments.models import TrainingResult
 from backend.inferences.comparisons import total
 from backend.inferences.models import Inference, SwapRecord
 from backend.inferences.tiers import tier_of
+from backend.inferences.visualization_serializers import VisualizationSerializer
 from backend.ml_models.serializers import FRAMEWORK_CHOICES
 from kafkaml.dead_letters import dead_letter_topic
 from kafkaml.starts import StartPlace
@@ -43,67 +44,11 @@ __all__ = [
     "VisualizationSerializer",
 ]
 
-_MAX_LABELS = 1000
-
-
-class VisualizationLabelSerializer(serializers.Serializer[Any]):
-    """One class or one output as the live view shows it."""
-
-    id = serializers.IntegerField(min_value=0, max_value=1_000_000)
-    label = NameField()  # type: ignore[assignment]  # a declared field, not Field.label
-    color = serializers.RegexField(r"^#[0-9a-fA-F]{6}\Z", required=False)
-
-
-class VisualizationMapSerializer(serializers.Serializer[Any]):
-    """Where latitude and longitude are: positions among the outputs, or among the input's values in wire order."""
-
-    source = serializers.ChoiceField(choices=["output", "input"], default="output")  # type: ignore[assignment]
-    latitude = serializers.IntegerField(min_value=0, max_value=65_535)
-    longitude = serializers.IntegerField(min_value=0, max_value=65_535)
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if attrs["latitude"] == attrs["longitude"]:
-            raise serializers.ValidationError({"longitude": "latitude and longitude are at the same position"})
-        return attrs
-
-
-class VisualizationSerializer(serializers.Serializer[Any]):
-    """How predictions are shown live. ``average_window`` in milliseconds.
-
-    ``average_updated``: the current class is the one with the highest average over the window, not the last one.
-    ``map`` shows predictions on a map of the world.
-    """
-
-    type = serializers.ChoiceField(choices=["classification", "regression"])
-    labels = VisualizationLabelSerializer(many=True)
-    average_updated = serializers.BooleanField(default=False)
-    average_window = serializers.IntegerField(min_value=1, max_value=86_400_000, default=5_000)
-    map = VisualizationMapSerializer(required=False, allow_null=True)
-
-    def validate_labels(self, labels: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        if len(labels) > _MAX_LABELS:
-            raise serializers.ValidationError(f"{len(labels)} labels: expected at most {_MAX_LABELS}")
-        if len({label["id"] for label in labels}) < len(labels):
-            raise serializers.ValidationError("two labels have the same id")
-        return labels
-
-    def to_internal_value(self, data: Any) -> dict[str, Any]:
-        unknown = sorted(set(data) - set(self.fields)) if isinstance(data, dict) else []
-        if unknown:
-            raise serializers.ValidationError({str(name): "there is no such field" for name in unknown[:20]})
-        # Stored as JSON, so plain types only.
-        value: dict[str, Any] = super().to_internal_value(data)
-        place = value.pop("map", None)
-        # The map is left out where there is none, so that older configurations stay unchanged.
-        return {
-            **value,
-            "labels": [dict(label) for label in value["labels"]],
-            **({"map": dict(place)} if place else {}),
-        }
-
 
 class InferenceChallengerSerializer(serializers.Serializer[Any]):
-    """A version that runs next to the served one. It answers ``share`` of the keys, or all into a topic of its own."""
+    """The version that is compared with the served one. A canary answers ``share`` of the keys. A shadow answers all
+    records, in a topic of its own.
+    """
 
     version = serializers.IntegerField()
     kind = serializers.ChoiceField(choices=[(kind.value, kind.value) for kind in ChallengeKind])
@@ -113,14 +58,16 @@ class InferenceChallengerSerializer(serializers.Serializer[Any]):
 
 
 class RuleWriteSerializer(serializers.Serializer[Any]):
-    """When a challenger is promoted or dropped automatically: see ``kafkaml.wire.inference.ChallengeRule``."""
+    """When a challenger is promoted or dropped automatically."""
 
     metric = serializers.ChoiceField(choices=[(metric.value, metric.value) for metric in RuleMetric])
     at_least = serializers.FloatField(
-        min_value=-1, max_value=1, help_text="the agreement, or by how much the challenger's accuracy is the higher one"
+        min_value=-1,
+        max_value=1,
+        help_text="The agreement, or the lead of the challenger's accuracy, from which the challenger is promoted.",
     )
     records = serializers.IntegerField(
-        min_value=1, max_value=10**9, help_text="decide when this number of records was compared"
+        min_value=1, max_value=10**9, help_text="Number of compared records after which the rule decides."
     )
 
     def validate(self, attrs: dict[str, Any]) -> Any:
@@ -128,18 +75,20 @@ class RuleWriteSerializer(serializers.Serializer[Any]):
 
 
 class ShadowWriteSerializer(serializers.Serializer[Any]):
-    """A version to answer the same input into a topic of its own."""
+    """A version that is to answer the same input into a topic of its own."""
 
     version = serializers.IntegerField(min_value=1, max_value=2**31 - 1)
     output_topic = TopicField(
-        required=False, help_text="the inference's own with .shadow-1, -2, ... behind when left out"
+        required=False,
+        help_text="Output topic of the shadow. By default that of the inference with .shadow-1, .shadow-2, ... added.",
     )
     start = StartField(
         default=StartPlace.BEGINNING.value,
-        help_text="where it begins to read, as of an inference: beginning (all records that are there), now, an offset "
-        "or a time",
+        help_text="Where the shadow begins to read: beginning, now, an offset of every partition, or a time.",
     )
-    labelled = serializers.BooleanField(default=False, help_text="keys are the right answers: accuracy is reported")
+    labelled = serializers.BooleanField(
+        default=False, help_text="Whether keys are the correct labels. Accuracy is then reported."
+    )
     rule = RuleWriteSerializer(allow_null=True, default=None)
 
     def validate_output_topic(self, topic: str) -> str:
@@ -151,74 +100,120 @@ class ShadowWriteSerializer(serializers.Serializer[Any]):
 
 
 class CanaryWriteSerializer(serializers.Serializer[Any]):
-    """A version to answer a share of the keys."""
+    """A version that is to answer a share of the keys."""
 
     version = serializers.IntegerField(min_value=1, max_value=2**31 - 1)
-    share = serializers.FloatField(min_value=0.001, max_value=1, default=0.1, help_text="of the keys, by their hash")
-    labelled = serializers.BooleanField(default=False, help_text="keys are the right answers: accuracy is reported")
+    share = serializers.FloatField(
+        min_value=0.001,
+        max_value=1,
+        default=0.1,
+        help_text="Share of the keys that the version answers. A hash of the key decides.",
+    )
+    labelled = serializers.BooleanField(
+        default=False, help_text="Whether keys are the correct labels. Accuracy is then reported."
+    )
     keyed = serializers.BooleanField(
-        default=False, help_text="each key is to be answered by one version only: refused for an input without keys"
+        default=False,
+        help_text="Refuses an input without keys, so that all records of a key are answered by one version.",
     )
     rule = RuleWriteSerializer(allow_null=True, default=None)
 
 
 class InferenceSerializer(serializers.ModelSerializer[Inference]):
-    """An inference; ``stats`` sums its replicas up."""
+    """An inference. ``stats`` are the totals of its replicas."""
 
     model_name = serializers.CharField(source="result.model.name", read_only=True)
     framework = serializers.ChoiceField(source="result.model.framework", choices=FRAMEWORK_CHOICES, read_only=True)
-    group = serializers.CharField(read_only=True, help_text="consumer group")
+    group = serializers.CharField(read_only=True, help_text="Consumer group of the replicas.")
     changelog_topic = serializers.CharField(
         read_only=True,
-        help_text="where replicas keep what they know of each key, for windows and last values; empty: nothing. "
+        help_text="Topic in which replicas keep the last records of each key, for windows and last values. Empty if "
+        "they keep "
+        "none. "
         "It stays when the inference is deleted, and nothing reads it then",
     )
-    cluster = serializers.IntegerField(source="cluster_id", read_only=True, allow_null=True, help_text="null: our own")
-    cluster_name = serializers.CharField(source="cluster.name", read_only=True, default="", help_text="empty: our own")
+    cluster = serializers.IntegerField(
+        source="cluster_id",
+        read_only=True,
+        allow_null=True,
+        help_text="The cluster that it runs in. Null for the platform's own.",
+    )
+    cluster_name = serializers.CharField(
+        source="cluster.name",
+        read_only=True,
+        default="",
+        help_text="Name of the cluster. Empty for the platform's own.",
+    )
     input_format = FormatField()
-    start = serializers.CharField(read_only=True, help_text="where its consumer group began to read the input")
-    tier = serializers.SerializerMethodField(help_text="name of the sub-model of a distributed model; otherwise empty")
-    upper_topic = serializers.CharField(read_only=True, help_text="what is below the limit goes there; empty: nothing")
-    limit = serializers.FloatField(read_only=True, allow_null=True, help_text="null: it answers everything itself")
-    exits = serializers.SerializerMethodField(help_text="since replicas decide by the limit; null without one")
-    version = serializers.IntegerField(source="served.number", read_only=True, help_text="that answers, or is to")
+    start = serializers.CharField(read_only=True, help_text="Where its consumer group began to read the input topic.")
+    tier = serializers.SerializerMethodField(help_text="Name of the sub-model of a distributed model. Otherwise empty.")
+    upper_topic = serializers.CharField(
+        read_only=True, help_text="Topic for intermediates of samples below the limit. Empty without a limit."
+    )
+    limit = serializers.FloatField(
+        read_only=True,
+        allow_null=True,
+        help_text="Confidence below which samples go to the next tier. Null if it answers everything itself.",
+    )
+    exits = serializers.SerializerMethodField(help_text="What the present limit has done so far. Null without a limit.")
+    version = serializers.IntegerField(
+        source="served.number", read_only=True, help_text="Version that is served, or will be."
+    )
     follows = serializers.BooleanField(
-        read_only=True, help_text="whether it goes over to the result's current version when another one becomes that"
+        read_only=True,
+        help_text="Whether it changes to the result's current version as soon as another one becomes current.",
     )
     current_version = serializers.IntegerField(
-        source="result.current_version.number", read_only=True, help_text="of its result"
+        source="result.current_version.number", read_only=True, help_text="Current version of its result."
     )
     previous_version = serializers.IntegerField(
-        source="previous.number", read_only=True, default=None, allow_null=True, help_text="to go back to"
+        source="previous.number",
+        read_only=True,
+        default=None,
+        allow_null=True,
+        help_text="Version that a rollback would serve. Null if there is none.",
     )
     revision = serializers.IntegerField(
-        read_only=True, help_text="replicas whose serving has another one are still going over"
+        read_only=True, help_text="Revision of the plan. Replicas that serve another revision are still changing."
     )
     swap_failure = MessageField(SwapFailure)
-    challenger = serializers.SerializerMethodField(help_text="what is compared with the version; null: nothing")
-    comparison = serializers.SerializerMethodField(help_text="of both, since replicas began; null without challenger")
+    challenger = serializers.SerializerMethodField(
+        help_text="Version that is compared with the served one. Null if there is none."
+    )
+    comparison = serializers.SerializerMethodField(
+        help_text="Comparison of both versions so far. Null without a challenger."
+    )
     last_challenge = MessageField(ChallengeEnd)
     shadow_of = serializers.IntegerField(
-        source="shadow_of_id", read_only=True, allow_null=True, help_text="the inference that it shadows; null: none"
+        source="shadow_of_id",
+        read_only=True,
+        allow_null=True,
+        help_text="The inference that it shadows. Null if it is not a shadow.",
     )
     failure = MessageField(Failure)
     failing = MessageField(Failing)
     warnings = serializers.ListField(child=serializers.CharField(), source="all_warnings", read_only=True)
     input_config = serializers.DictField(read_only=True)
     include = serializers.ListField(
-        child=serializers.CharField(), read_only=True, help_text="columns and fields of each record, in its answer"
+        child=serializers.CharField(),
+        read_only=True,
+        help_text="Columns and fields of a record that its answer carries.",
     )
-    visualization = serializers.SerializerMethodField(help_text="null: not set")
+    visualization = serializers.SerializerMethodField(
+        help_text="How predictions are shown live. Null if it was not set."
+    )
     stats = serializers.SerializerMethodField()
     attempt_counts = serializers.SerializerMethodField(
-        help_text="what was answered since it was started last; null where that was before this was noted"
+        help_text="Counts since it was last started. Null if it was started before the platform recorded them."
     )
     replica_stats = serializers.SerializerMethodField()
-    replicas = serializers.IntegerField(read_only=True, help_text="how many run; with max_replicas the least number")
-    max_replicas = serializers.IntegerField(
-        read_only=True, allow_null=True, help_text="the lag chooses between replicas and this; null: nothing chooses"
+    replicas = serializers.IntegerField(
+        read_only=True, help_text="Number of replicas. With max_replicas, the smallest number."
     )
-    current_replicas = serializers.IntegerField(read_only=True, help_text="how many are to run now")
+    max_replicas = serializers.IntegerField(
+        read_only=True, allow_null=True, help_text="Largest number of replicas if the lag decides. Null if it does not."
+    )
+    current_replicas = serializers.IntegerField(read_only=True, help_text="Number of replicas that are to run now.")
 
     class Meta:
         model = Inference
@@ -329,17 +324,17 @@ class InferenceSerializer(serializers.ModelSerializer[Inference]):
 
 
 class SwapWriteSerializer(serializers.Serializer[Any]):
-    """The version to serve from now on."""
+    """The version to serve."""
 
     version = serializers.IntegerField(min_value=1, max_value=2**31 - 1)
 
 
 class SwapRecordSerializer(serializers.ModelSerializer[SwapRecord]):
-    """A replica went over to another version or limit, between two transactions; with ``failure`` it could not.
+    """A replica's change to another version, challenger or limit. With ``failure``, the change failed.
 
-    ``positions`` are the first offsets that the new version answered, by topic and partition, of the partitions that
-    the replica had. ``gap_seconds`` is how long it read nothing, ``loading_seconds`` how long the new version took to
-    be ready while the old one answered.
+    ``positions`` are the first offsets that were answered after the change, by topic and partition. ``gap_seconds`` is
+    how long no record was read. ``loading_seconds`` is how long the new version took to load, while the old one still
+    answered.
     """
 
     positions = serializers.DictField(child=serializers.DictField(child=serializers.IntegerField()), read_only=True)
@@ -365,76 +360,89 @@ class SwapRecordSerializer(serializers.ModelSerializer[SwapRecord]):
 
 
 class InferenceUpdateSerializer(serializers.Serializer[Any]):
-    """What can be changed while it runs."""
+    """The fields of an inference that can be changed while it runs."""
 
     replicas = serializers.IntegerField(
         min_value=0,
         max_value=256,
         required=False,
-        help_text="that the platform runs; 0: none, workers elsewhere serve alone",
+        help_text="Number of replicas that the platform runs. With 0, external workers serve alone.",
     )
     max_replicas = serializers.IntegerField(
         min_value=1,
         max_value=256,
         required=False,
         allow_null=True,
-        help_text="scale between replicas and this on the consumer group's lag; null: do not",
+        help_text="Largest number of replicas if the lag decides. Null if it does not.",
     )
     visualization = VisualizationSerializer(required=False, allow_null=True)
     limit = serializers.FloatField(
         required=False,
-        help_text="of a tier that hands up: what has less confidence leaves for the upper topic; taken while it runs",
+        help_text="For a tier: samples with a lower confidence go to the upper topic.",
     )
     include = serializers.ListField(
         child=serializers.CharField(max_length=200),
         max_length=MAX_INCLUDED,
         required=False,
-        help_text="of a data set: columns and fields of each record that its answer carries, as they are there, "
-        "also fields that its contract does not declare: machine, reading.unit, _key, _timestamp, _partition, _offset, "
-        "_headers.NAME; taken while it runs",
+        help_text="For a model of a data set: columns and fields of a record that its answer carries unchanged. The "
+        "contract need not declare them. Examples are machine, reading.unit, _key, _timestamp, _partition, _offset and "
+        "_headers.NAME.",
     )
 
 
 class InferenceWriteSerializer(InferenceUpdateSerializer):
-    """An inference to make; format and its settings come from the stream that trained the model when left out."""
+    """An inference to create. ``input_format`` and ``input_config`` are by default those of the stream that trained the
+    model.
+    """
 
     result = serializers.PrimaryKeyRelatedField(queryset=TrainingResult.objects.all())
     version = serializers.IntegerField(
-        min_value=1, max_value=2**31 - 1, required=False, allow_null=True, help_text="null: whichever is current"
+        min_value=1,
+        max_value=2**31 - 1,
+        required=False,
+        allow_null=True,
+        help_text="Version to serve. Null for the current version, whichever it is.",
     )
     input_topic = TopicField()
     start = StartField(
         default=StartPlace.BEGINNING.value,
-        help_text="where it begins to read: beginning, now (behind all records that are there when it is launched), an "
-        "offset of every partition, or a time (the first record of that time or later). Only a consumer group without "
-        "a position begins there: started again, it goes on where it stopped",
+        help_text="Where the inference begins to read: beginning, now, an offset of every partition, or a time. It "
+        "has no "
+        "effect on a restart, which continues at the committed offsets.",
     )
     output_topic = TopicField()
     input_format = FormatField(required=False)
     input_config = FormatConfigField(required=False)
     output_bootstrap_servers = BootstrapServersField(
-        allow_blank=True, default="", help_text="empty: the platform's own cluster"
+        allow_blank=True, default="", help_text="Kafka with the output topic. By default the platform's own."
     )
     output_timestamps = serializers.ChoiceField(
         choices=[(timestamps.value, timestamps.value) for timestamps in OutputTimestamps],
         default=OutputTimestamps.SOURCE.value,
-        help_text="source: answers carry their record's time, where the output topic keeps and takes it; written: that "
-        "of their writing",
+        help_text="Timestamp of predictions in Kafka.",
     )
     upper_topic = TopicField(
         allow_blank=True,
         default="",
-        help_text="of a tier: the input of the next one, for what is below the limit; empty: it answers everything",
+        help_text="For a tier: input topic of the next tier, for samples below the limit. Empty if it answers "
+        "everything.",
     )
     upper_bootstrap_servers = BootstrapServersField(
-        allow_blank=True, default="", help_text="of the upper topic; empty: the platform's own cluster"
+        allow_blank=True, default="", help_text="Kafka with the upper topic. By default the platform's own."
     )
     limit = serializers.FloatField(
-        allow_null=True, default=None, help_text="above 1/classes, at most 1: a confidence that is equal stays"
+        allow_null=True,
+        default=None,
+        help_text="For a tier: confidence below which samples go to the next tier. It is above 1/classes and at most "
+        "1.",
     )
     gpu = serializers.IntegerField(min_value=0, max_value=64, default=0)
     cluster = serializers.PrimaryKeyRelatedField(
-        queryset=Cluster.objects.all(), required=False, allow_null=True, default=None, help_text="null: our own"
+        queryset=Cluster.objects.all(),
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="The cluster that it runs in. Null for the platform's own.",
     )
 
     def validate_output_bootstrap_servers(self, servers: str) -> str:

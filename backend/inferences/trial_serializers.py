@@ -31,27 +31,27 @@ _MAX_POSITIONS = 500
 
 
 class TryWriteSerializer(serializers.Serializer[Any]):
-    """A sample to try: a number, (nested) lists of numbers, or for JSON and Avro an object."""
+    """A sample to try: a number or a list of numbers, or an object for JSON and Avro."""
 
-    sample = serializers.JSONField(help_text="a number, (nested) lists of numbers, or an object")
+    sample = serializers.JSONField(help_text="A number, a list of numbers, which may be nested, or an object.")
     shape = serializers.ListField(
         child=serializers.IntegerField(min_value=1, max_value=1_000_000),
         allow_null=True,
         default=None,
         max_length=16,
-        help_text="for a flat list, where the format itself has no shape",
+        help_text="Shape of a flat list, if the format does not declare one.",
     )
     timeout_seconds = serializers.FloatField(default=10.0, min_value=0.1, max_value=30.0)
     max_values = serializers.IntegerField(
         allow_null=True,
         default=None,
         min_value=1,
-        help_text="of a larger answer only this number of values is returned, in a flat list; null: all, as written",
+        help_text="Largest number of values in the answer, as a flat list. Null for all values, as written.",
     )
 
 
 class PlaceSerializer(serializers.Serializer[Any]):
-    """Where a record lies."""
+    """Where a record is in Kafka."""
 
     topic = serializers.CharField()
     partition = serializers.IntegerField()
@@ -59,7 +59,7 @@ class PlaceSerializer(serializers.Serializer[Any]):
 
 
 class ReasonSerializer(serializers.Serializer[Any]):
-    """Why a record could not be answered; ``stage`` is decode, predict or publish."""
+    """Why a record was not answered. ``stage`` is decode, predict or publish."""
 
     stage = serializers.CharField()
     error = serializers.CharField()
@@ -67,7 +67,7 @@ class ReasonSerializer(serializers.Serializer[Any]):
 
 
 class StepSerializer(serializers.Serializer[Any]):
-    """A tier that handed a sample up, and where what it handed up lies."""
+    """A tier that sent a sample to the next tier. ``output`` is where the intermediate is."""
 
     inference = serializers.IntegerField()
     tier = serializers.CharField(allow_blank=True)
@@ -77,40 +77,48 @@ class StepSerializer(serializers.Serializer[Any]):
 
 
 class TrySerializer(serializers.Serializer[Any]):
-    """What became of a sample, and the way it went.
+    """What became of a sample, and how it got there.
 
-    ``values`` are the outputs (the last one of a model with several), ``outputs`` all of them; ``values_count`` is how
-    many numbers the answer has, more than ``values`` where ``max_values`` were asked for. ``labels`` name the classes.
-    ``replica`` is null where one of several answered. ``waiting_before``: without an answer in time, how many
-    records of the partition wait before this one.
+    ``outputs`` are all outputs of the model, and ``values`` the last one. ``values_count`` is the number of values in
+    the answer. It is higher than the length of ``values`` if ``max_values`` was lower. ``labels`` are the names of the
+    classes. ``replica`` is null if one of several answered. ``waiting_before`` is the number of records of the
+    partition that wait before this one. It is null if there is an answer.
     """
 
-    outcome = serializers.ChoiceField(choices=[(outcome, outcome) for outcome in OUTCOMES])
-    seconds = serializers.FloatField(help_text="from before the write until the answer was read")
+    outcome = serializers.ChoiceField(choices=list(OUTCOMES.items()))
+    seconds = serializers.FloatField(help_text="Time from before the sample was written until its answer was read.")
     values = serializers.JSONField(allow_null=True)
     values_count = serializers.IntegerField(allow_null=True)
     outputs = serializers.JSONField(allow_null=True)
-    include = serializers.DictField(allow_null=True, help_text="what the answer carries of its record; null: nothing")
+    include = serializers.DictField(
+        allow_null=True, help_text="Columns and fields of the record that the answer carries. Null for none."
+    )
     labels = serializers.ListField(child=serializers.CharField(), allow_null=True)
     reason = ReasonSerializer(allow_null=True)
-    sent = SampleSerializer(allow_null=True, help_text="the sample as the model reads it; null for a text")
+    sent = SampleSerializer(allow_null=True, help_text="The sample as the model reads it. Null for texts.")
     input = PlaceSerializer()
     output = PlaceSerializer(allow_null=True)
     result = serializers.IntegerField(allow_null=True)
     version = serializers.CharField(allow_null=True)
-    tier = serializers.CharField(allow_blank=True, help_text="the sub-model that answered; empty: an ordinary model")
-    way = StepSerializer(many=True, help_text="tiers that handed it up before, the lowest first")
+    tier = serializers.CharField(
+        allow_blank=True, help_text="The sub-model that answered. Empty for an ordinary model."
+    )
+    way = StepSerializer(many=True, help_text="Tiers that sent the sample on, the lowest first.")
     replica = serializers.IntegerField(allow_null=True)
     replicas = serializers.IntegerField()
     waiting_before = serializers.IntegerField(allow_null=True)
 
 
 class InputCheckWriteSerializer(serializers.Serializer[Any]):
-    """What is to read which topic: fields of an inference that is not made yet."""
+    """A model and a topic, with the fields of an inference that may be created."""
 
     result = serializers.PrimaryKeyRelatedField(queryset=TrainingResult.objects.select_related("current_version"))
     version = serializers.IntegerField(
-        min_value=1, max_value=2**31 - 1, required=False, allow_null=True, help_text="null: whichever is current"
+        min_value=1,
+        max_value=2**31 - 1,
+        required=False,
+        allow_null=True,
+        help_text="Version of the model. Null for the current one.",
     )
     input_topic = TopicField()
     input_format = FormatField(required=False)
@@ -125,32 +133,35 @@ class MisfitSerializer(ReasonSerializer):
 
 
 class InputCheckSerializer(serializers.Serializer[Any]):
-    """Whether a model could answer the newest record of a topic, read as ``input_format`` and ``input_config`` say.
+    """Whether a model can answer the newest record of a topic. The record is read by ``input_format`` and
+    ``input_config``.
 
-    ``readable``; ``waits``: it is read, and counts for a later sample of its key (windows); ``unreadable``: it would
-    become a dead letter, for the ``reason``; ``empty`` and ``no_topic``: there is no record yet. What only the model
-    itself can tell, such as an input of no fixed shape, is not known here.
+    The model does not run for this. What it alone can tell, such as a wrong size of an axis of any size, is not found.
     """
 
     topic = serializers.CharField()
     verdict = serializers.ChoiceField(choices=[(verdict.value, verdict.value) for verdict in Verdict])
     input_format = FormatField()
     input_config = serializers.DictField()
-    record = TopicRecordSerializer(allow_null=True, help_text="the newest one")
+    record = TopicRecordSerializer(allow_null=True, help_text="The newest record.")
     reason = MisfitSerializer(allow_null=True)
 
 
 class DeadLetterQuerySerializer(serializers.Serializer[Any]):
-    """Which dead letters to show."""
+    """Which dead letters are shown."""
 
-    limit = serializers.IntegerField(default=50, min_value=1, max_value=100)
-    before = CursorField(help_text="the cursor of the page before this one")
+    limit = serializers.IntegerField(
+        default=50, min_value=1, max_value=100, help_text="Largest number of dead letters in the answer."
+    )
+    before = CursorField(help_text="Continues with older dead letters: the ``before`` of a page.")
 
 
 class DeadLetterSerializer(serializers.Serializer[Any]):
-    """A record that could not be answered. ``source`` is where it was read, ``replay_of`` the letter that it was before
-    it was sent back and failed again; ``own``: of this inference, not of another one with the same output topic.
-    ``cut_from_bytes``: only the beginning of a value of this many bytes was kept.
+    """A dead letter.
+
+    ``source`` is where the record was read. ``replay_of`` is the dead letter that it was before it was sent again.
+    ``own`` is false if another inference with the same output topic wrote it. ``cut_from_bytes`` is the size of the
+    value if only its beginning was kept, and otherwise null.
     """
 
     record = TopicRecordSerializer()
@@ -164,7 +175,11 @@ class DeadLetterSerializer(serializers.Serializer[Any]):
 
 
 class DeadLetterPageSerializer(serializers.Serializer[Any]):
-    """Dead letters, newest first. ``count`` is the most that there can be; ``before`` is the cursor to older ones."""
+    """A page of dead letters, the newest first.
+
+    ``count`` is the largest number of dead letters that there can be. ``before`` is the cursor to older ones, null if
+    there are none. ``timed_out`` means that there may be more than were found in time.
+    """
 
     topic = serializers.CharField()
     count = serializers.IntegerField()
@@ -174,9 +189,9 @@ class DeadLetterPageSerializer(serializers.Serializer[Any]):
 
 
 class LetterGroupSerializer(serializers.Serializer[Any]):
-    """Dead letters of one reason: of its newest, ``sample``, to the letter, of the others but for values in it.
+    """Dead letters with one reason. ``sample`` is the newest. Values in the reasons of the others may differ.
 
-    ``first_at`` and ``last_at`` are times of their records; null where records have none.
+    ``first_at`` and ``last_at`` are timestamps of their records. They are null if records have none.
     """
 
     reason = ReasonSerializer()
@@ -187,9 +202,10 @@ class LetterGroupSerializer(serializers.Serializer[Any]):
 
 
 class LetterGroupsSerializer(serializers.Serializer[Any]):
-    """The newest dead letters of the inference by reason, the most frequent first; ``letters`` is how many there are.
+    """The newest dead letters of an inference by reason, the most frequent reason first.
 
-    ``complete``: those are all, not only the newest. ``rest``: how many are of reasons that are not listed.
+    ``letters`` is the number of dead letters examined. ``complete`` means that these are all of them. ``rest`` is the
+    number of those whose reason is not listed.
     """
 
     topic = serializers.CharField()
@@ -200,14 +216,14 @@ class LetterGroupsSerializer(serializers.Serializer[Any]):
 
 
 class LetterPositionSerializer(serializers.Serializer[Any]):
-    """Which dead letter."""
+    """Where a dead letter is in its topic."""
 
     partition = serializers.IntegerField(min_value=0, max_value=1_000_000)
     offset = serializers.IntegerField(min_value=0, max_value=_MAX_OFFSET)
 
 
 class ReplayWriteSerializer(serializers.Serializer[Any]):
-    """Which dead letters to send back: those at ``positions``, or ``all`` of the inference."""
+    """Which dead letters are sent again: those at ``positions``, or ``all`` of the inference."""
 
     positions = LetterPositionSerializer(many=True, required=False)
     all = serializers.BooleanField(default=False)
@@ -222,8 +238,10 @@ class ReplayWriteSerializer(serializers.Serializer[Any]):
 
 
 class ReplaySerializer(serializers.Serializer[Any]):
-    """What was sent back. ``cut``: letters whose whole value is lost; ``superseded``: letters that were sent back
-    before and failed again; ``more``: there are more than are sent back at once.
+    """How many dead letters were sent again, and how many were not.
+
+    ``cut`` letters were not sent, because their whole value is lost. ``superseded`` letters were not sent, because they
+    were sent before and failed again. ``more`` means that there are more than are sent at once.
     """
 
     replayed = serializers.IntegerField()

@@ -36,7 +36,13 @@ from kafkaml.wire.state import RunState
 
 __all__ = ["OUTCOMES", "TRY_HEADER", "try_sample"]
 
-OUTCOMES = ("answered", "passed_on", "dead_lettered", "no_answer")
+# What can become of a tried sample, with what that means.
+OUTCOMES = {
+    "answered": "It was answered.",
+    "passed_on": "A tier sent it to the next tier, whose answer cannot be read from here.",
+    "dead_lettered": "It became a dead letter, for the ``reason``.",
+    "no_answer": "No answer came in time.",
+}
 # A header of the record, and so of its answer, that distinguishes tries from other traffic.
 TRY_HEADER = "kml-try"
 _ADMIN_SECONDS = 3.0

@@ -25,7 +25,7 @@ __all__ = ["WorkerTokenListView", "WorkerTokenView"]
 
 
 class WorkerTokenSerializer(serializers.ModelSerializer[WorkerToken]):
-    """A worker token without its text. ``workers`` counts the machines that it let in."""
+    """A worker token without its text. ``workers`` is the number of workers that have joined with it."""
 
     created_by = serializers.CharField(source="created_by.username", read_only=True, default="")
     expired = serializers.BooleanField(read_only=True)
@@ -46,16 +46,19 @@ class WorkerTokenPageSerializer(serializers.Serializer[Any]):
 
 
 class WorkerTokenWriteSerializer(serializers.Serializer[Any]):
-    """A new worker token: any number of machines may use it, each under a name of its own."""
+    """A worker token to create, valid for ``days``. Any number of workers may use it, each with a name of its own."""
 
     name = NameField(default="worker")
     days = serializers.FloatField(default=365, min_value=0.001, max_value=3660)
 
 
 class WorkerCommandsSerializer(serializers.Serializer[Any]):
-    """What to type on the machine; ``install`` and ``build`` once, in a checkout of Kafka-ML."""
+    """Commands to run an external worker. ``install`` and ``build`` are needed once, in a checkout of Kafka-ML."""
 
-    runtime = serializers.ChoiceField(choices=["onnx", *Framework], help_text="what serves the model there")
+    runtime = serializers.ChoiceField(
+        choices=[("onnx", "ONNX Runtime."), *((framework.value, "This framework.") for framework in Framework)],
+        help_text="The library that serves the model on the machine.",
+    )
     install = serializers.CharField()
     python = serializers.CharField()
     build = serializers.CharField()
@@ -64,7 +67,7 @@ class WorkerCommandsSerializer(serializers.Serializer[Any]):
 
 
 class NewWorkerTokenSerializer(WorkerTokenSerializer):
-    """A worker token just made, with the text that is shown this once."""
+    """A new worker token, with its text and commands, which cannot be read again."""
 
     workers = serializers.IntegerField(read_only=True)
     token = serializers.CharField(read_only=True)
@@ -91,7 +94,10 @@ class WorkerTokenListView(_WorkerTokensView):
         tags=["inferences"],
     )
     def get(self, request: Request, pk: int) -> Response:
-        """List its worker tokens (not their texts, which cannot be read again), the newest first."""
+        """List the worker tokens of an inference, the newest first.
+
+        Their texts are not shown, because they cannot be read again.
+        """
         rows: QuerySet[WorkerToken] = self.inference(pk).worker_tokens.select_related("created_by")
         pages = LimitOffset()
         page = pages.paginate_queryset(rows.annotate(worker_count=Count("workers")), request)
@@ -104,7 +110,10 @@ class WorkerTokenListView(_WorkerTokensView):
         tags=["inferences"],
     )
     def post(self, request: Request, pk: int) -> Response:
-        """Create a worker token; its text and the commands with it are shown this once."""
+        """Create a token with which external workers serve an inference.
+
+        The answer shows its text and the commands that use it. Neither can be read again.
+        """
         inference = self.inference(pk)
         serializer = WorkerTokenWriteSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
@@ -120,6 +129,9 @@ class WorkerTokenView(_WorkerTokensView):
 
     @extend_schema(operation_id="inferences_worker_tokens_destroy", responses={204: None}, tags=["inferences"])
     def delete(self, request: Request, pk: int, number: int) -> Response:
-        """Revoke it: the machines that it let in end with their next report."""
+        """Revoke a worker token.
+
+        Workers that joined with it end when they report next.
+        """
         workers.delete_token(get_object_or_404(self.inference(pk).worker_tokens, pk=number), actor=actor_of(request))
         return Response(status=204)

@@ -10,7 +10,7 @@ from typing import BinaryIO, cast
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -65,12 +65,13 @@ __all__ = [
     "WorkerView",
 ]
 
-_ATTEMPT = OpenApiParameter("attempt", int, description="the job's own attempt")
+_ATTEMPT = OpenApiParameter("attempt", int, description="Number of the attempt. By default the one of the token.")
 
 
 class JobView(APIView):
     """Base: a job's token, and nothing else, opens it."""
 
+    problems = {409: "A newer attempt of the run exists, or the run has ended. The worker has to end."}
     authentication_classes = [JobTokenAuthentication]
     permission_classes = [JobPermission]
 
@@ -78,8 +79,17 @@ class JobView(APIView):
 class TrainingPlanView(JobView):
     """What a training run does."""
 
-    @extend_schema(parameters=[_ATTEMPT], responses=TrainingPlan)
+    @extend_schema(
+        parameters=[_ATTEMPT],
+        responses={
+            200: TrainingPlan,
+            409: OpenApiResponse(
+                description="A newer attempt exists, the run has ended, or its deployment has no stream yet."
+            ),
+        },
+    )
     def get(self, request: Request, pk: int) -> Response:
+        """Get the plan of a training run."""
         result = access.current_result(request, pk, access.query_attempt(request))
         return Response(training_plan(result).to_json())
 
@@ -87,8 +97,14 @@ class TrainingPlanView(JobView):
 class TrainingEventsView(JobView):
     """Metrics, as they come."""
 
-    @extend_schema(request=Events, responses={200: None})
+    @extend_schema(
+        request=Events,
+        responses={
+            200: None,
+        },
+    )
     def post(self, request: Request, pk: int) -> Response:
+        """Report progress and metrics of a training run."""
         message = parse(Events, request.data)
         access.current_part(request, pk, message.attempt)
         training.store_events(pk, message.attempt, message.events)
@@ -98,8 +114,17 @@ class TrainingEventsView(JobView):
 class TrainingCheckpointView(JobView):
     """A place from which another attempt goes on; its file was uploaded before."""
 
-    @extend_schema(request=Saved, responses={200: None})
+    @extend_schema(
+        request=Saved,
+        responses={
+            200: None,
+        },
+    )
     def post(self, request: Request, pk: int) -> Response:
+        """Report a checkpoint.
+
+        Its file has to be uploaded before. Another attempt continues from it.
+        """
         message = parse(Saved, request.data)
         access.token_for(request, RunKind.TRAINING, pk, message.attempt)
         checkpoints.save(pk, message.attempt, message.checkpoint)
@@ -109,8 +134,17 @@ class TrainingCheckpointView(JobView):
 class TrainingFinishView(JobView):
     """The good end; that of a chain's top is the end of all its sub-models, which are reported before."""
 
-    @extend_schema(request=Finish, responses={200: None})
+    @extend_schema(
+        request=Finish,
+        responses={
+            200: None,
+        },
+    )
     def post(self, request: Request, pk: int) -> Response:
+        """Report that a training run ended successfully.
+
+        The lower sub-models of a chain are reported before the highest one. The report of the highest one ends the run.
+        """
         message = parse(Finish, request.data)
         access.current_part(request, pk, message.attempt, ended=True)
         if not training.mark_finished(pk, message):
@@ -122,8 +156,17 @@ class TrainingFinishView(JobView):
 class TrainingFailView(JobView):
     """The bad end; a failure that a restart may fix is tried again after a pause."""
 
-    @extend_schema(request=Fail, responses={200: None})
+    @extend_schema(
+        request=Fail,
+        responses={
+            200: None,
+        },
+    )
     def post(self, request: Request, pk: int) -> Response:
+        """Report that a training run failed.
+
+        The platform repeats the run after a pause if that may help.
+        """
         message = parse(Fail, request.data)
         access.current_result(request, pk, message.attempt, ended=True)
         if not training.report_failure(pk, message.attempt, message.failure, outcome=message.outcome):
@@ -137,9 +180,17 @@ class TrainingFailView(JobView):
 class TrainingVersionView(JobView):
     """A version that is complete while its training goes on."""
 
-    @extend_schema(request=NewVersion, responses=Numbered)
+    @extend_schema(
+        request=NewVersion,
+        responses={
+            200: Numbered,
+        },
+    )
     def post(self, request: Request, pk: int) -> Response:
-        """Number a version whose files are uploaded; a repeated report for the same step gives the same number."""
+        """Report a version while the training continues.
+
+        Its files have to be uploaded before. A second report for the same step gets the same number.
+        """
         message = parse(NewVersion, request.data)
         access.current_part(request, pk, message.attempt)
         number = training.store_version(pk, message)
@@ -158,16 +209,24 @@ class TrainingArtifactView(JobView):
 
     parser_classes = [BytesParser]
 
-    @extend_schema(parameters=[_ATTEMPT], responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
+    @extend_schema(
+        parameters=[_ATTEMPT],
+        responses={
+            (200, "application/octet-stream"): OpenApiTypes.BINARY,
+        },
+    )
     def get(self, request: Request, pk: int, name: str) -> HttpResponseBase:
-        """Send a file of the present attempt, or the checkpoint that an earlier attempt left."""
+        """Download a file of the present attempt, or the last checkpoint."""
         result = access.current_result(request, pk, access.query_attempt(request))
         artifact = checkpoints.artifact_to_go_on_with(result, name)
         return attachment(request, storage.fetch(artifact), name, sha256=artifact.sha256)
 
     @extend_schema(parameters=[_ATTEMPT], request=None, responses={200: None})
     def head(self, request: Request, pk: int, name: str) -> HttpResponse:
-        """Tell in ``X-Bytes-Received`` how much is here; 404 when nothing is."""
+        """Show in ``X-Bytes-Received`` how many bytes of a file have arrived.
+
+        404 means that none have.
+        """
         result = access.current_part(request, pk, access.query_attempt(request))
         received = storage.bytes_received(result, name, request.headers.get("X-Content-SHA256", ""))
         if received is None:
@@ -177,14 +236,26 @@ class TrainingArtifactView(JobView):
     @extend_schema(
         parameters=[
             _ATTEMPT,
-            OpenApiParameter("X-Content-SHA256", str, OpenApiParameter.HEADER, description="of the whole file"),
-            OpenApiParameter("Content-Range", str, OpenApiParameter.HEADER, description="bytes first-last/total"),
+            OpenApiParameter(
+                "X-Content-SHA256", str, OpenApiParameter.HEADER, description="SHA-256 of the whole file."
+            ),
+            OpenApiParameter(
+                "Content-Range", str, OpenApiParameter.HEADER, description="Place of the piece: bytes first-last/total."
+            ),
         ],
         request={"application/octet-stream": OpenApiTypes.BINARY},
-        responses={200: Stored, 201: Stored, 202: Stored},
+        responses={
+            200: OpenApiResponse(Stored, description="The file was complete before."),
+            201: OpenApiResponse(Stored, description="The file is complete now."),
+            202: OpenApiResponse(Stored, description="The piece was stored. Others are missing."),
+            409: OpenApiResponse(
+                description="A newer attempt exists, the run has ended, or the file is stored with another hash."
+            ),
+            416: OpenApiResponse(description="The piece does not continue where the stored part ends."),
+        },
     )
     def put(self, request: Request, pk: int, name: str) -> Response:
-        """Store one piece: 202 until the last one, 201 when the file is complete, 200 when it was before."""
+        """Upload a piece of a file."""
         result = access.current_part(request, pk, access.query_attempt(request))
         sha256 = request.headers.get("X-Content-SHA256", "")
         place = storage.ContentRange.parse(request.headers.get("Content-Range", ""))
@@ -200,8 +271,14 @@ class TrainingArtifactView(JobView):
 class InferencePlanView(JobView):
     """What the replicas of an inference do."""
 
-    @extend_schema(parameters=[_ATTEMPT], responses=InferencePlan)
+    @extend_schema(
+        parameters=[_ATTEMPT],
+        responses={
+            200: InferencePlan,
+        },
+    )
     def get(self, request: Request, pk: int) -> Response:
+        """Get the plan of an inference."""
         inference = access.current_inference(request, pk, access.query_attempt(request))
         return Response(inference_plan(inference).to_json())
 
@@ -210,10 +287,16 @@ class InferenceArtifactView(JobView):
     """A trained model on its way to a replica."""
 
     @extend_schema(
-        parameters=[_ATTEMPT, OpenApiParameter("version", int, description="of its result; the one to serve now")],
-        responses={(200, "application/octet-stream"): OpenApiTypes.BINARY},
+        parameters=[
+            _ATTEMPT,
+            OpenApiParameter("version", int, description="Number of the version. By default the one to serve now."),
+        ],
+        responses={
+            (200, "application/octet-stream"): OpenApiTypes.BINARY,
+        },
     )
     def get(self, request: Request, pk: int, name: str) -> HttpResponseBase:
+        """Download a file of the version that is to be served."""
         inference = access.current_inference(request, pk, access.query_attempt(request))
         number = integer_parameter(request, "version", default=inference.served.number, minimum=1)
         version = version_of(inference.result, number)
@@ -226,8 +309,14 @@ class InferenceArtifactView(JobView):
 class StatsView(JobView):
     """What a replica says of itself."""
 
-    @extend_schema(request=Stats, responses=Wanted)
+    @extend_schema(
+        request=Stats,
+        responses={
+            200: Wanted,
+        },
+    )
     def post(self, request: Request, pk: int) -> Response:
+        """Report the state and the counts of a replica."""
         message = parse(Stats, request.data)
         worker = access.current_worker(request, pk, message.attempt)
         return Response(Wanted(revision=inferences.store_stats(pk, message, worker)).to_json())
@@ -238,8 +327,14 @@ class JobTokenView(JobView):
 
     authentication_classes = [RenewalAuthentication]
 
-    @extend_schema(request=None, responses=FreshToken)
+    @extend_schema(
+        request=None,
+        responses={
+            200: FreshToken,
+        },
+    )
     def post(self, request: Request) -> Response:
+        """Get a new job token for one that is about to expire."""
         token = request.auth
         assert isinstance(token, JobToken)
         access.current_run(token)
@@ -253,9 +348,24 @@ class WorkerView(APIView):
     authentication_classes = [WorkerTokenAuthentication]
     permission_classes = [WorkerPermission]
 
-    @extend_schema(request=Join, responses=WorkerJob)
+    @extend_schema(
+        request=Join,
+        responses={
+            200: WorkerJob,
+            409: OpenApiResponse(
+                description="The inference does not run, or its workers are too many or have this name already."
+            ),
+            425: OpenApiResponse(
+                description="The inference is starting. ``Retry-After`` says when to try again, in seconds."
+            ),
+        },
+    )
     def post(self, request: Request) -> Response:
-        """Join, or with ``again`` get a fresh job token; 425 while the inference starts, 409 when it does not run."""
+        """Join an inference as an external worker.
+
+        The answer has a job token for a short time. With ``again``, a worker that has joined gets a new one. 425 means
+        that the inference is still starting.
+        """
         message = parse(Join, request.data)
         token = request.auth
         assert isinstance(token, WorkerToken)
@@ -290,9 +400,19 @@ class AnnouncementView(APIView):
     authentication_classes = [ServiceTokenAuthentication]
     permission_classes = [ServicePermission]
 
-    @extend_schema(request=AnnouncementWriteSerializer, responses={201: Announced, 200: Announced})
+    @extend_schema(
+        request=AnnouncementWriteSerializer,
+        responses={
+            201: OpenApiResponse(Announced, description="The announcement was registered."),
+            200: OpenApiResponse(Announced, description="The announcement was registered before."),
+            422: OpenApiResponse(description="The record is not an announcement."),
+        },
+    )
     def post(self, request: Request) -> Response:
-        """Register an announcement: 201 new, 200 known already, 422 not an announcement."""
+        """Register a record of the control topic.
+
+        422 means that the record is not an announcement.
+        """
         serializer = AnnouncementWriteSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         values = serializer.validated_data

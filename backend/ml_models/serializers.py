@@ -27,7 +27,11 @@ _MAX_IMPORTS = 20_000
 
 
 class ArgumentSerializer(serializers.Serializer[Any]):
-    """An argument; ``default`` as it is written. ``known_as`` is its name elsewhere, empty where it has but one."""
+    """An argument of a framework. ``default`` is written as in Python.
+
+    ``alias_of`` is the argument that it is another name for, and empty if it is not an alias. ``known_as`` is its name
+    in the other framework, and empty if the name is the same.
+    """
 
     meaning = serializers.CharField()
     expected = serializers.CharField(source="kind.expected")
@@ -37,7 +41,7 @@ class ArgumentSerializer(serializers.Serializer[Any]):
 
 
 class ArgumentsSerializer(serializers.Serializer[Any]):
-    """What can be given for one purpose, by name, the usual ones first; ``first`` is the text a form begins with."""
+    """The arguments for one purpose, by name, the most common ones first. ``first`` is the initial text of a form."""
 
     about = serializers.CharField()
     example = serializers.CharField()
@@ -46,14 +50,14 @@ class ArgumentsSerializer(serializers.Serializer[Any]):
 
 
 class PurposesSerializer(serializers.Serializer[Any]):
-    """Arguments of training, and of validation and test."""
+    """The arguments of training, and those of validation and test."""
 
     fit = ArgumentsSerializer()
     evaluation = ArgumentsSerializer()
 
 
 class ChainNamesSerializer(serializers.Serializer[Any]):
-    """What distributed models can be trained with, by the names that Keras knows."""
+    """What distributed models can be trained with, by the names in Keras."""
 
     optimizers = serializers.ListField(child=serializers.CharField())
     losses = serializers.ListField(child=serializers.CharField())
@@ -61,42 +65,52 @@ class ChainNamesSerializer(serializers.Serializer[Any]):
 
 
 class FileUseSerializer(serializers.Serializer[Any]):
-    """What a file is for; ``python``, empty where another file loads it, loads the file called FILE there."""
+    """What a file of a model is for. ``python`` loads the file, which it calls FILE. It is empty if another file loads
+    it.
+    """
 
     purpose = serializers.CharField()
-    needs = serializers.ListField(child=serializers.CharField(), help_text="packages, as pip knows them")
+    needs = serializers.ListField(
+        child=serializers.CharField(), help_text="Packages that the file needs, by their names for pip."
+    )
     python = serializers.CharField(allow_blank=True, trim_whitespace=False)
-    auxiliary = serializers.BooleanField(help_text="tells of the run, and is not the model")
+    auxiliary = serializers.BooleanField(help_text="Whether the file describes the run, and is not the model.")
 
 
 class FrameworkSerializer(serializers.Serializer[Any]):
-    """A framework: how people call it, what its training is called by, its arguments, what its models are kept as."""
+    """A framework: its names, its arguments, and its files."""
 
     name = serializers.ChoiceField(choices=FRAMEWORK_CHOICES)
     title = serializers.CharField()
     library = serializers.CharField()
     arguments = PurposesSerializer()
-    artifacts = serializers.ListField(child=serializers.CharField(), help_text="what it serves from, the best first")
-    packages = serializers.ListField(child=serializers.CharField(), help_text="which user code finds")
-    files = serializers.DictField(child=FileUseSerializer(), help_text="which a training leaves, by name")
-    chain = ChainNamesSerializer(allow_null=True, help_text="null where it has no distributed models")
-    converts = serializers.BooleanField(help_text="whether a trained model can be converted to ONNX")
+    artifacts = serializers.ListField(
+        child=serializers.CharField(), help_text="Files that models are served from, the best first."
+    )
+    packages = serializers.ListField(child=serializers.CharField(), help_text="Packages that users' code can import.")
+    files = serializers.DictField(child=FileUseSerializer(), help_text="Files that a training leaves, by name.")
+    chain = ChainNamesSerializer(
+        allow_null=True, help_text="What distributed models can be trained with. Null if there are none."
+    )
+    converts = serializers.BooleanField(help_text="Whether a trained model can be converted to ONNX.")
 
 
 class UserOfSerializer(serializers.Serializer[Any]):
-    """Who uses something."""
+    """An object that uses another one."""
 
     id = serializers.IntegerField()
     name = serializers.CharField()
 
 
 class ModelRowSerializer(serializers.ModelSerializer[MLModel]):
-    """A model in a list: without source and without the long parts of the report."""
+    """A model in a list, without its source code and without the long parts of its report."""
 
     lower_model = serializers.IntegerField(
-        read_only=True, allow_null=True, help_text="the sub-model that sends to this one"
+        read_only=True, allow_null=True, help_text="The sub-model that sends to this one. Null if there is none."
     )
-    used_by = UserOfSerializer(source="used_in", many=True, read_only=True, help_text="configurations")
+    used_by = UserOfSerializer(
+        source="used_in", many=True, read_only=True, help_text="Configurations that use the model."
+    )
     report = serializers.SerializerMethodField()
 
     class Meta:
@@ -121,7 +135,7 @@ class ModelRowSerializer(serializers.ModelSerializer[MLModel]):
 
 
 class ModelSerializer(ModelRowSerializer):
-    """A model with its source and the whole report."""
+    """A model with its source code and the whole report."""
 
     class Meta(ModelRowSerializer.Meta):
         fields = [*ModelRowSerializer.Meta.fields, "imports", "code"]
@@ -141,10 +155,10 @@ class SourceSerializer(serializers.Serializer[Any]):
 
 
 class CheckSerializer(SourceSerializer):
-    """Source code to check now."""
+    """Source code to check."""
 
     ticket = serializers.RegexField(
-        r"^[0-9A-Za-z-]{0,64}$", default="", help_text="what the sender cancels this check by"
+        r"^[0-9A-Za-z-]{0,64}$", default="", help_text="A name for this check, with which it can be cancelled."
     )
 
 
@@ -164,7 +178,9 @@ class ModelWriteSerializer(SourceSerializer):
 
 
 class VerdictErrorSerializer(serializers.Serializer[Any]):
-    """What is wrong with source code; ``line`` is 1-based in ``source`` (``code`` or ``imports``)."""
+    """What is wrong with source code. ``line`` counts from 1. ``source`` says in which of ``code`` and ``imports`` it
+    is.
+    """
 
     kind = serializers.CharField()
     message = serializers.CharField()
@@ -175,7 +191,9 @@ class VerdictErrorSerializer(serializers.Serializer[Any]):
 
 
 class VerdictSerializer(serializers.Serializer[Any]):
-    """An executor's verdict."""
+    """What the executor found: a ``report`` if the source code is valid, otherwise an ``error``. ``output`` is what it
+    printed.
+    """
 
     valid = serializers.BooleanField()
     report = ReportField(allow_null=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -32,12 +32,12 @@ class FrameworksView(APIView):
 
     @extend_schema(responses=FrameworkSerializer(many=True), operation_id="frameworks_list")
     def get(self, _request: Request) -> Response:
-        """List the frameworks with the arguments that each of them takes."""
+        """List the frameworks, their arguments and their files."""
         return Response(FrameworkSerializer(FRAMEWORKS.values(), many=True).data)
 
 
 class MLModelViewSet(DeletableViewSet[MLModel]):
-    """Source code of models. It is run by an executor in isolation before it is saved, never in this process."""
+    """Source code of models. Executors run it in isolation before it is saved."""
 
     serializer_class = ModelSerializer
     list_serializer_class = ModelRowSerializer
@@ -48,27 +48,48 @@ class MLModelViewSet(DeletableViewSet[MLModel]):
     def get_queryset(self) -> QuerySet[MLModel]:
         return selectors.listed_models() if self.action == "list" else selectors.models()
 
-    @extend_schema(request=ModelWriteSerializer, responses={201: ModelSerializer})
+    @extend_schema(
+        request=ModelWriteSerializer,
+        responses={201: ModelSerializer, 422: OpenApiResponse(description="The source code is not valid.")},
+    )
     def create(self, _request: Request) -> Response:
-        """Check and save a model; 422 names the line when the source is not valid."""
+        """Check and save a model.
+
+        422 means that the source code is not valid. ``errors`` name the line.
+        """
         model = services.create_model(actor=self.actor, **self.validated(ModelWriteSerializer))
         return self.shown(model.pk, status=201)
 
-    @extend_schema(request=ModelWriteSerializer, responses=ModelSerializer)
+    @extend_schema(
+        request=ModelWriteSerializer,
+        responses={200: ModelSerializer, 422: OpenApiResponse(description="The source code is not valid.")},
+    )
     def update(self, _request: Request, pk: int) -> Response:
-        """Replace a model; the source is checked again when it differs."""
+        """Replace all fields of a model.
+
+        Source code that has changed is checked again.
+        """
         return self._change(pk, partial=False)
 
-    @extend_schema(request=ModelWriteSerializer, responses=ModelSerializer)
+    @extend_schema(
+        request=ModelWriteSerializer,
+        responses={200: ModelSerializer, 422: OpenApiResponse(description="The source code is not valid.")},
+    )
     def partial_update(self, _request: Request, pk: int) -> Response:
-        """Change some fields of a model."""
+        """Change some fields of a model.
+
+        Fields that are left out stay as they are. Source code that has changed is checked again.
+        """
         return self._change(pk, partial=True)
 
     def deletion_of(self, row: MLModel) -> Deletion:
         return services.deletion_of(row)
 
+    @extend_schema(
+        responses={204: None, 409: OpenApiResponse(description="Other objects use the model. ``users`` names them.")}
+    )
     def destroy(self, _request: Request, pk: int) -> Response:
-        """Delete a model; 409 lists who uses it."""
+        """Delete a model."""
         services.delete_model(self.find(pk), actor=self.actor)
         return Response(status=204)
 
@@ -98,7 +119,10 @@ class MLModelViewSet(DeletableViewSet[MLModel]):
     @extend_schema(request=CancelSerializer, responses={204: None})
     @action(detail=False, methods=["post"], url_path="validate/cancel")
     def cancel(self, _request: Request) -> Response:
-        """End a check that goes on, in the executor too; one that is over changes nothing."""
+        """Cancel a check that is running.
+
+        This also ends the source code in the executor. It has no effect on a check that has ended.
+        """
         values = self.validated(CancelSerializer)
         executor.cancel_check(Framework(values["framework"]), values["ticket"])
         return Response(status=204)

@@ -14,65 +14,78 @@ __all__ = ["Pipeline", "PipelineEdge", "PipelineFacts", "PipelineNode", "Pipelin
 
 
 class PipelineFacts(Message):
-    """What has happened at least once: the newest of each, null for none yet. ``result`` is a finished one."""
+    """What has happened at least once: the id of the newest object of each kind, null if there is none. ``result`` is
+    the newest one that finished.
+    """
 
     model: int | None
     configuration: int | None
     deployment: int | None
     stream: int | None
     result: int | None
-    inference: int | None = Field(description="null until one has run")
-    predicted: int = Field(description="predictions of all inferences, of all their lives")
+    inference: int | None = Field(description="The newest one that has run.")
+    predicted: int = Field(description="Number of predictions of all inferences since they were created.")
 
 
 class PipelineTotals(Message):
-    """How many there are, shown or not."""
+    """How many objects there are, including those that are not shown."""
 
     models: int
     configurations: int
     deployments: int
     streams: int
     runs: int
-    active_runs: int = Field(description="not ended, those that wait among them")
+    active_runs: int = Field(description="Runs that have not ended, including those that wait.")
     waiting_runs: int
     inferences: int
     active_inferences: int
 
 
 class Score(Message):
-    """How good a run is; ``part`` of the stream: test, validation or training."""
+    """How good a run is. ``part`` says which samples the score is from: test, validation or training."""
 
     name: str
     value: float
     part: str
-    useless: bool = Field(False, description="no better than the same answer always")
+    useless: bool = Field(False, description="True if the score is not better than that of a constant answer.")
 
 
 class PipelineNode(Message):
-    """A box. ``id`` is null for topics, which go by ``name``; ``rate`` in messages a second."""
+    """A box of the picture. ``id`` is null for a topic, which has a name alone. ``rate`` is in records per second."""
 
     key: str
-    kind: Literal["stream", "topic", "configuration", "deployment", "run", "inference", "output"]
+    kind: Literal["stream", "topic", "configuration", "deployment", "run", "inference", "output"] = Field(
+        description="What the box stands for.\n\n* `stream` - An announced stream.\n* `topic` - An input topic.\n"
+        "* `configuration` - A configuration.\n* `deployment` - A deployment.\n* `run` - A training run.\n"
+        "* `inference` - An inference.\n* `output` - An output topic."
+    )
     id: int | None
     name: str
-    state: str = Field("", description="empty where it has none")
+    state: str = Field("", description="State of the object, empty for topics.")
     detail: str = ""
     at: datetime | None = None
-    tier: str = Field("", description="edge, fog or cloud of a distributed model; otherwise empty")
+    tier: str = Field("", description="The tier of a distributed model: edge, fog or cloud. Otherwise empty.")
     progress: Progress | None = None
     score: Score | None = None
     rate: float | None = None
     lag: int | None = None
     records: int | None = None
-    times: int = Field(1, description="of how many streams of its topic this is the newest")
+    times: int = Field(1, description="Number of streams in this topic. The box shows the newest.")
 
 
 class PipelineEdge(Message):
-    """A line from one box's ``key`` to another's, with the numbers of the hand-over."""
+    """A line of the picture, from the box with the key ``source`` to the one with the key ``target``. ``rate``, ``lag``
+    and ``records`` are those of the records that pass there.
+    """
 
     source: str
     target: str
-    kind: Literal["trains", "holds", "serves", "reads", "writes", "upper"]
+    kind: Literal["trains", "holds", "serves", "reads", "writes", "upper"] = Field(
+        description="What the line means.\n\n* `trains` - The deployment trains on the stream.\n"
+        "* `holds` - The deployment has the run.\n* `serves` - The inference serves the run's result.\n"
+        "* `reads` - The inference reads the topic.\n* `writes` - The inference writes to the topic.\n"
+        "* `upper` - The tier sends what it is not sure of to the next tier."
+    )
     state: str = ""
     rate: float | None = None
     lag: int | None = None
@@ -81,10 +94,10 @@ class PipelineEdge(Message):
 
 
 class Pipeline(Message):
-    """Everything that the home page shows."""
+    """All that the home page shows."""
 
     facts: PipelineFacts
     totals: PipelineTotals
-    most: int = Field(description="boxes of a kind that are shown; where there are as many, there may be more")
+    most: int = Field(description="Largest number of boxes of a kind. If there are this many, there may be more.")
     nodes: list[PipelineNode]
     edges: list[PipelineEdge]

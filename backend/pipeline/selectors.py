@@ -37,7 +37,11 @@ _LONG = ("code", "imports", "log_tail", "failed_confusion_matrix", "model__code"
 
 
 class Only(StrEnum):
-    """The states that boxes can be filtered by."""
+    """Which boxes are shown.
+
+    * ``active``: Those that wait or run.
+    * ``failing``: Those that fail.
+    """
 
     ACTIVE = "active"
     FAILING = "failing"

@@ -21,10 +21,16 @@ class PictureSearchSerializer(serializers.Serializer[Any]):
     """Selects what is drawn; without parameters what is active, and the newest."""
 
     find = serializers.CharField(
-        default="", allow_blank=True, max_length=250, help_text="looked for in names of models, configurations, topics"
+        default="",
+        allow_blank=True,
+        max_length=250,
+        help_text="A text in the names of models, configurations or topics, in any case.",
     )
     only = serializers.ChoiceField(
-        choices=[(choice.value, choice.value) for choice in Only], allow_null=True, default=None
+        choices=[("active", "Those that wait or run."), ("failing", "Those that failed, and inferences that fail.")],
+        allow_null=True,
+        default=None,
+        help_text="Shows only boxes in this state.",
     )
 
 
@@ -38,9 +44,10 @@ class PipelineView(APIView):
         tags=["pipeline", *(topic for topic in TOPICS if topic != "system")],
     )
     def get(self, request: Request) -> Response:
-        """The picture: boxes, lines, totals, and what has happened so far.
+        """Show the picture of the home page.
 
-        A search reaches all that there is, and brings what leads there and what it leads to.
+        It has boxes, lines, totals, and what has happened at least once. A search also finds what leads to a found
+        object, and what it leads to.
         """
         query = PictureSearchSerializer(data=request.query_params)
         query.is_valid(raise_exception=True)

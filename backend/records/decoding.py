@@ -27,7 +27,7 @@ __all__ = [
     "Decoder",
     "DecoderKind",
     "decoded_samples",
-    "decoder_names",
+    "decoders",
     "holds",
     "problem_document",
     "record_document",
@@ -50,14 +50,23 @@ class DecoderKind(StrEnum):
     HEX = "hex"
 
 
-def decoder_names() -> list[str]:
-    """Return the names of all decoders that people can choose: these, and those of the formats."""
-    return [*DecoderKind, *(format_.decoder for format_ in formats() if format_.decoder)]
+_MEANINGS: Mapping[DecoderKind, str] = {
+    DecoderKind.AUTO: "As the stream or the inference that uses the topic declares, otherwise as the bytes suggest.",
+    DecoderKind.TEXT: "As UTF-8 text.",
+    DecoderKind.JSON: "As JSON.",
+    DecoderKind.HEX: "As bytes, in hexadecimal.",
+}
+
+
+def decoders() -> list[tuple[str, str]]:
+    """Return all decoders that users can choose, with what they do: these, and those of the formats."""
+    by_format = [(format_.decoder, f"As {format_.title}.") for format_ in formats() if format_.decoder]
+    return [*((kind.value, meaning) for kind, meaning in _MEANINGS.items()), *by_format]
 
 
 @dataclass(frozen=True)
 class Decoder:
-    """How the records of a topic are read; ``kind`` is one of ``decoder_names``.
+    """How the records of a topic are read; ``kind`` is one of ``decoders``.
 
     ``input_format`` is there for the decoders of formats, and where a stream or an inference declares it. ``labelled``:
     keys are labels of the samples. ``origin`` says where a rule was found, such as ``stream 3``.

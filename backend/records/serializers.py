@@ -16,7 +16,9 @@ _CURSOR = re.compile(r"[0-9]{1,9}:[0-9]{1,18}(,[0-9]{1,9}:[0-9]{1,18}){0,999}")
 
 
 class RecordBytesSerializer(serializers.Serializer[Any]):
-    """Bytes: their beginning in base64, as text where they are text, and how many there are."""
+    """Bytes of a record. ``base64`` is their beginning. ``text`` is the same as text, null if it is not text. ``size``
+    is the number of all bytes.
+    """
 
     text = serializers.CharField(allow_null=True)
     base64 = serializers.CharField(allow_null=True)
@@ -30,20 +32,30 @@ class RecordHeaderSerializer(RecordBytesSerializer):
 
 
 class DecodeProblemSerializer(serializers.Serializer[Any]):
-    """Why a record could not be decoded; ``gap`` names what a whole sample would have, such as ``null in weight``."""
+    """Why a record could not be decoded. ``gap`` says what a whole sample would have, such as ``null in weight``."""
 
     message = serializers.CharField()
     hint = serializers.CharField()
-    gap = serializers.CharField(allow_blank=True, help_text="empty where the bytes are not a record of the format")
+    gap = serializers.CharField(
+        allow_blank=True, help_text="What is missing in the record. Empty if the bytes do not have the format."
+    )
 
 
 class DecodedRecordSerializer(serializers.Serializer[Any]):
-    """What a value says: ``text`` as JSON, text or hex; ``sample`` and the labels come of a decode rule.
+    """The value of a record, decoded. ``sample`` and the labels are null unless a format decoded it.
 
-    With ``error``, ``text`` is what the bytes look like.
+    With an ``error``, ``text`` shows the bytes themselves.
     """
 
-    kind = serializers.ChoiceField(choices=[(kind, kind) for kind in ("empty", "text", "json", "hex", "sample")])
+    kind = serializers.ChoiceField(
+        choices=[
+            ("empty", "The value is empty, or there is none."),
+            ("text", "A text."),
+            ("json", "JSON, written with line breaks."),
+            ("hex", "Bytes, in hexadecimal."),
+            ("sample", "A sample, which a format decoded."),
+        ]
+    )
     text = serializers.CharField(allow_null=True)
     truncated = serializers.BooleanField()
     sample = SampleSerializer(allow_null=True)
@@ -53,7 +65,7 @@ class DecodedRecordSerializer(serializers.Serializer[Any]):
 
 
 class TopicRecordSerializer(serializers.Serializer[Any]):
-    """A record; ``value`` is its beginning in base64, null for a tombstone."""
+    """A record. ``value`` is the beginning of its value in base64, null for a tombstone. Sizes are in bytes."""
 
     partition = serializers.IntegerField()
     offset = serializers.IntegerField()
@@ -68,7 +80,7 @@ class TopicRecordSerializer(serializers.Serializer[Any]):
 
 
 class CursorField(serializers.CharField):
-    """``partition:offset`` pairs, comma-separated, as an answer gave them."""
+    """Pairs ``partition:offset``, separated by commas, as an answer has them."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(required=False, max_length=20_000, **kwargs)

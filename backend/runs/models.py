@@ -19,7 +19,11 @@ ENDED_STATES = [state for state in RunState if state.ended]
 
 
 class DesiredState(models.TextChoices):
-    """The state that the user wants; the controller makes it happen."""
+    """The state that a user wants. The controller brings it about.
+
+    * ``run``: To train or to serve.
+    * ``stopped``: To end.
+    """
 
     RUN = "run"
     STOPPED = "stopped"

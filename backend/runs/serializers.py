@@ -10,7 +10,9 @@ __all__ = ["LogSerializer"]
 
 
 class LogSerializer(serializers.Serializer[Any]):
-    """A piece of a log; ask again from ``next_offset``. ``stored``: only the kept end of it is left."""
+    """A piece of a log. The next piece begins at ``next_offset``. ``stored`` means that only the end of the log was
+    kept.
+    """
 
     text = serializers.CharField()
     offset = serializers.IntegerField()

@@ -34,10 +34,10 @@ __all__ = [
 
 
 class StreamSerializer(serializers.ModelSerializer[Announcement]):
-    """An announced stream; ``topic`` holds its ranges, ``topic:partition:start:end``, comma-separated."""
+    """An announced stream. ``topic`` are its ranges, ``topic:partition:start:end``, separated by commas."""
 
     deployment = serializers.IntegerField(
-        source="deployment_number", allow_null=True, help_text="what the sink addressed"
+        source="deployment_number", allow_null=True, help_text="Id of the deployment that the sink named."
     )
     deployment_exists = serializers.SerializerMethodField()
     topic = serializers.CharField(source="message.topic")
@@ -50,10 +50,12 @@ class StreamSerializer(serializers.ModelSerializer[Announcement]):
     total_msg = serializers.IntegerField(source="message.total_msg", allow_null=True)
     incremental = serializers.BooleanField(source="message.incremental")
     control_topic = serializers.SerializerMethodField()
-    used = serializers.BooleanField(read_only=True, help_text="whether something was trained from it, or is")
-    note = serializers.SerializerMethodField(help_text="what may be wrong with it; empty: nothing")
+    used = serializers.BooleanField(
+        read_only=True, help_text="Whether results were trained from the stream, or are being trained."
+    )
+    note = serializers.SerializerMethodField(help_text="What may be wrong with the stream. Empty if nothing is.")
     same_as = serializers.IntegerField(
-        read_only=True, allow_null=True, help_text="the first stream of the same records; null: this one"
+        read_only=True, allow_null=True, help_text="The first stream of the same records. Null if it is this one."
     )
 
     class Meta:
@@ -134,7 +136,7 @@ def _unknown_deployment_note(stream: int, number: int | None) -> str:
 
 
 class RefusedAnnouncementSerializer(serializers.ModelSerializer[RefusedAnnouncement]):
-    """An announcement that could not be taken, and why; ``value`` is the record's beginning."""
+    """An announcement that was refused, and why. ``value`` is the beginning of the record."""
 
     deployment = serializers.IntegerField(source="deployment_number", allow_null=True)
     control_topic = serializers.CharField(source="topic")
@@ -157,19 +159,23 @@ class RefusedAnnouncementSerializer(serializers.ModelSerializer[RefusedAnnouncem
 
 
 class FormatSettingSerializer(serializers.Serializer[Any]):
-    """An entry of an ``input_config`` that a person may give; ``labels``: it says that keys are labels."""
+    """A setting of a format, which is an entry of ``input_config``. With ``labels``, the setting says that keys are
+    labels.
+    """
 
     name = serializers.CharField()
     kind = serializers.ChoiceField(choices=[(kind.value, kind.value) for kind in SettingKind])
     title = serializers.CharField()
     help = serializers.CharField()
-    example = serializers.CharField(help_text="empty: none")
-    default = serializers.CharField(help_text="where nothing is given; empty: it may be left out")
+    example = serializers.CharField(help_text="An example. Empty if there is none.")
+    default = serializers.CharField(help_text="Value if the setting is left out. Empty if the setting is optional.")
     labels = serializers.BooleanField()
 
 
 class FormatSerializer(serializers.Serializer[Any]):
-    """A format of streams; ``decoder`` is what it is called where records are read, empty where no rule is needed."""
+    """A format of streams. ``decoder`` is its name where records are shown. It is empty if records need no format
+    there.
+    """
 
     name = serializers.CharField()
     title = serializers.CharField()
@@ -178,8 +184,9 @@ class FormatSerializer(serializers.Serializer[Any]):
 
 
 class OfferSerializer(serializers.Serializer[Any]):
-    """Records of a topic to train on. Without ``start`` and ``end`` all that it holds; for a deployment that learns
-    online (mode incremental) all that came since ``since_ms``, and what will come.
+    """Records of a topic to train on. Without ``start`` and ``end``, all that the topic holds.
+
+    For incremental training, these are the records since ``since_ms`` and all that will arrive.
     """
 
     deployment = AddresseeField()
@@ -187,21 +194,25 @@ class OfferSerializer(serializers.Serializer[Any]):
     unlabelled_topic = TopicField(
         allow_blank=True,
         default="",
-        help_text="more samples, without labels, for deployments that are semi-supervised: all that it holds, or gets",
+        help_text="Topic with unlabelled samples, for semi-supervised training. All of it is read.",
     )
     partition = serializers.IntegerField(allow_null=True, default=None, min_value=0, max_value=2**31)
     start = serializers.IntegerField(
-        allow_null=True, default=None, min_value=0, max_value=2**62, help_text="first offset"
+        allow_null=True, default=None, min_value=0, max_value=2**62, help_text="First offset."
     )
     end = serializers.IntegerField(
-        allow_null=True, default=None, min_value=0, max_value=2**62, help_text="offset after the last"
+        allow_null=True, default=None, min_value=0, max_value=2**62, help_text="Offset after the last one."
     )
     input_format = FormatField()
     input_config = serializers.DictField(default=dict)
     description = TextField(default="", max_length=1000)
     validation_rate = serializers.FloatField(default=0.1, min_value=0, max_value=1)
     test_rate = serializers.FloatField(
-        allow_null=True, default=None, min_value=0, max_value=1, help_text="null: 0.1, online none"
+        allow_null=True,
+        default=None,
+        min_value=0,
+        max_value=1,
+        help_text="Share of the samples that test. By default 0.1, and 0 for incremental training.",
     )
     since_ms = serializers.IntegerField(
         required=False,
@@ -209,7 +220,8 @@ class OfferSerializer(serializers.Serializer[Any]):
         default=None,
         min_value=0,
         max_value=2**53,
-        help_text="for deployments that learn online: from when on (Kafka's time, since 1970); null: from now on",
+        help_text="For incremental training: reads records from this time on, in milliseconds since 1970. Null for "
+        "now.",
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -252,7 +264,9 @@ class OfferSerializer(serializers.Serializer[Any]):
 
 
 class OfferedSerializer(serializers.Serializer[Any]):
-    """What was announced: ``message`` is on its way to the control topic; ``stream`` is one that was there already."""
+    """What was announced. ``message`` is the number of an announcement that is being sent. It is null if ``stream`` was
+    announced before.
+    """
 
     deployment = serializers.IntegerField()
     ranges = serializers.CharField()
@@ -261,32 +275,36 @@ class OfferedSerializer(serializers.Serializer[Any]):
 
 
 class SendSerializer(serializers.Serializer[Any]):
-    """To whom a stream is announced again."""
+    """The deployment that a stream is announced to."""
 
     deployment = AddresseeField()
 
 
 class SentSerializer(serializers.Serializer[Any]):
-    """A stream that will be announced in a moment."""
+    """An announcement that will be sent within seconds."""
 
     message = serializers.IntegerField()
     deployment = serializers.IntegerField()
 
 
 class PreviewQuerySerializer(serializers.Serializer[Any]):
-    """Which samples of a stream are asked for; ``offset`` counts the offsets of its ranges from the first on."""
+    """Which samples of a stream are shown."""
 
-    limit = serializers.IntegerField(default=24, min_value=1, max_value=200)
-    offset = serializers.IntegerField(default=0, min_value=0, max_value=2**62)
+    limit = serializers.IntegerField(
+        default=24, min_value=1, max_value=200, help_text="Largest number of samples in the answer."
+    )
+    offset = serializers.IntegerField(
+        default=0, min_value=0, max_value=2**62, help_text="Number of offsets of the stream to skip."
+    )
 
 
 COLUMNS_HELP = (
-    "what the numbers of a sample are called, in their order; empty of pictures and others that are not rows of a table"
+    "Names of the numbers of a sample, in their order. Empty for pictures and other samples that are not rows."
 )
 
 
 class StreamSampleSerializer(serializers.Serializer[Any]):
-    """A sample and its label, which may be an array or a text; or why the record has none."""
+    """A sample with its label, which is an array or a text. With an ``error``, the record is not a sample."""
 
     topic = serializers.CharField()
     partition = serializers.IntegerField()
@@ -298,9 +316,9 @@ class StreamSampleSerializer(serializers.Serializer[Any]):
 
 
 class StreamPreviewSerializer(serializers.Serializer[Any]):
-    """Samples of a stream; ``next`` is the ``offset`` that goes on, null at the end of ``total`` offsets.
+    """Samples of a stream. ``next`` is the ``offset`` of the next page, null at the end of ``total`` offsets.
 
-    ``doubts``: what their labels let one ask, for example whether they are ids.
+    ``doubts`` are questions that the labels raise, such as whether they are ids.
     """
 
     samples = StreamSampleSerializer(many=True)
@@ -318,7 +336,7 @@ class Base64Field(serializers.CharField):
 
 
 class AnnouncementWriteSerializer(serializers.Serializer[Any]):
-    """A record of the control topic, as the control logger read it; key and value in base64."""
+    """A record of the control topic. ``key`` and ``value`` are in base64, null if the record has none."""
 
     cluster = serializers.CharField(max_length=255)
     topic = serializers.CharField(max_length=249)

@@ -13,7 +13,7 @@ __all__ = ["Broker", "Component", "Executor", "Gpu", "Isolation", "Launcher", "S
 
 
 class Component(Message):
-    """One component. ``at`` is its last sign of life; ``restarts`` is null where they are not counted."""
+    """A component of the platform. ``at`` is when it last reported. ``restarts`` is null if nothing counts them."""
 
     name: str
     state: str
@@ -24,7 +24,7 @@ class Component(Message):
 
 
 class Executor(Message):
-    """One framework's executor; ``detail`` says why it does not answer."""
+    """The executor of one framework. ``detail`` says why it does not answer."""
 
     reachable: bool = False
     detail: str = ""
@@ -33,17 +33,21 @@ class Executor(Message):
 
 
 class Launcher(Message):
-    """What starts the workers. ``namespace`` is empty where they are processes of this machine."""
+    """What starts workers. ``namespace`` is that of the pods in Kubernetes, and empty for processes."""
 
-    kind: Literal["process", "kubernetes"]
+    kind: Literal["process", "kubernetes"] = Field(
+        description="What workers are.\n\n* `process` - Processes of the platform's machine.\n* `kubernetes` - Pods."
+    )
     warm_workers: bool
     namespace: str
-    autoscaling: bool = Field(description="inferences may be scaled on their lag")
-    autoscaling_obstacle: str = Field(description="why not")
+    autoscaling: bool = Field(description="Whether inferences can be scaled by their lag.")
+    autoscaling_obstacle: str = Field(description="Why they cannot, empty if they can.")
 
 
 class Gpu(Message):
-    """One GPU; memory in bytes, ``use`` in percent of the last second, null where the device does not tell."""
+    """A GPU. Memory is in bytes, ``use`` in percent of the last second. Values are null if the device does not report
+    them.
+    """
 
     index: int
     name: str
@@ -54,7 +58,7 @@ class Gpu(Message):
 
 
 class Isolation(Message):
-    """How user code is isolated; ``off`` deserves a warning."""
+    """How users' code is isolated. ``off`` is true if it is not, which is dangerous."""
 
     setting: str
     levels: list[str]
@@ -62,7 +66,9 @@ class Isolation(Message):
 
 
 class Broker(Message):
-    """The platform's own cluster. ``sink_bootstrap_servers``: its address for programs elsewhere, such as sinks."""
+    """The platform's own Kafka. ``sink_bootstrap_servers`` is its address for programs on other machines, such as
+    sinks.
+    """
 
     bootstrap_servers: str
     sink_bootstrap_servers: str
@@ -70,16 +76,16 @@ class Broker(Message):
 
 
 class System(Message):
-    """The state of the whole."""
+    """The state of the whole platform."""
 
     version: str
     versions: dict[str, str]
     isolation: Isolation
     broker: Broker
-    control_topic: str = Field(description="where the platform and its sinks announce streams")
-    control_topics: tuple[str, ...] = Field(description="all that are listened to")
+    control_topic: str = Field(description="The topic in which streams are announced.")
+    control_topics: tuple[str, ...] = Field(description="All topics that are read for announcements.")
     launcher: Launcher
     executors: dict[str, Executor]
     gpus: list[Gpu]
-    gpu_note: str = Field(description="why there are none")
+    gpu_note: str = Field(description="Why no GPU is listed.")
     components: list[Component]

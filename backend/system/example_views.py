@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import NotAuthenticated
 from rest_framework.request import Request
@@ -30,12 +30,18 @@ class ExamplesView(APIView):
 
     @extend_schema(responses=Examples)
     def get(self, _request: Request) -> Response:
-        """The examples that this platform runs, and the last run with what it printed."""
+        """List the examples that can be run here, and show the last run."""
         return Response(examples().to_json())
 
-    @extend_schema(request=ExampleStartSerializer, responses={202: Examples})
+    @extend_schema(
+        request=ExampleStartSerializer,
+        responses={202: Examples, 409: OpenApiResponse(description="Another example runs.")},
+    )
     def post(self, request: Request) -> Response:
-        """Run an example from nothing to predictions, as `kafka-ml examples run` does; one at a time."""
+        """Run an example.
+
+        It does the same as ``kafka-ml examples run``: it trains a model and serves it. Only one example runs at a time.
+        """
         serializer = ExampleStartSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         role = effective_role(request)
@@ -44,8 +50,11 @@ class ExamplesView(APIView):
         start_example(serializer.validated_data["name"], actor=actor_of(request), user=request.user, role=role)
         return Response(examples().to_json(), status=202)
 
-    @extend_schema(responses={204: None})
+    @extend_schema(responses={204: None, 409: OpenApiResponse(description="No example runs.")})
     def delete(self, _request: Request) -> Response:
-        """End the run. What it has made stays."""
+        """Stop the example that is running.
+
+        What it has created stays.
+        """
         stop_example()
         return Response(status=204)

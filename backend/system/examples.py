@@ -46,20 +46,23 @@ _PASSED_STARTS = ("LC_", "KML_KAFKA_", "http_proxy", "https_proxy", "no_proxy", 
 
 
 class ExampleRun(Message):
-    """The last run of an example; ``output`` is the beginning of what it printed, as text."""
+    """The last run of an example. ``output`` is the beginning of what it printed."""
 
     name: str
-    by: str = Field(description="who started it")
-    state: Literal["running", "finished", "stopped", "failed"]
+    by: str = Field(description="The user who started it.")
+    state: Literal["running", "finished", "stopped", "failed"] = Field(
+        description="How far the run is.\n\n* `running` - It runs.\n* `finished` - It ended successfully.\n"
+        "* `stopped` - A user stopped it.\n* `failed` - It failed, for the `reason`."
+    )
     started_at: datetime
     ended_at: datetime | None
-    reason: str = Field(description="why it failed, or empty")
+    reason: str = Field(description="Why it failed, empty if it did not.")
     output: str
-    output_cut: bool = Field(description="it printed more than is kept")
+    output_cut: bool = Field(description="Whether it printed more than is kept.")
 
 
 class Examples(Message):
-    """The examples that can be run by a click; none where the platform has no examples, as in a cluster."""
+    """The examples that can be run here. A platform without the examples' programs, as in a cluster, has none."""
 
     available: list[OfferedExample]
     run: ExampleRun | None
@@ -156,7 +159,10 @@ def _record() -> Record | None:
 
 
 def _shown(record: Record) -> ExampleRun:
-    state: Literal["running", "finished", "stopped", "failed"]
+    state: Literal["running", "finished", "stopped", "failed"] = Field(
+        description="How far the run is.\n\n* `running` - It runs.\n* `finished` - It ended successfully.\n"
+        "* `stopped` - A user stopped it.\n* `failed` - It failed, for the `reason`."
+    )
     reason = ""
     if record.ended_at is None and record.keeper.is_alive:
         state = "running"

@@ -7,7 +7,7 @@ from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -39,6 +39,7 @@ class LiveView(APIView):
 
     @extend_schema(responses=HealthSerializer)
     def get(self, _request: Request) -> Response:
+        """Check that the backend answers."""
         return Response({"status": "ok"})
 
 
@@ -48,8 +49,17 @@ class ReadyView(APIView):
     authentication_classes = []
     permission_classes = [AllowAny]
 
-    @extend_schema(responses={200: HealthSerializer, 503: HealthSerializer})
+    @extend_schema(
+        responses={
+            200: OpenApiResponse(HealthSerializer, description="Requests can be served."),
+            503: OpenApiResponse(HealthSerializer, description="The database does not answer."),
+        }
+    )
     def get(self, _request: Request) -> Response:
+        """Check that the backend can serve requests.
+
+        It can if the database answers.
+        """
         try:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT 1 FROM django_migrations")
@@ -66,7 +76,7 @@ class HeartbeatView(APIView):
 
     @extend_schema(request=HeartbeatSerializer, responses={204: None})
     def post(self, request: Request) -> Response:
-        """Note that a component lives, and what it does."""
+        """Report that a component of the platform works, and what it does."""
         serializer = HeartbeatSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         said = serializer.validated_data
@@ -79,6 +89,7 @@ class SystemView(APIView):
 
     @extend_schema(responses=System)
     def get(self, _request: Request) -> Response:
+        """Show versions, isolation, Kafka, and the state of all components."""
         return Response(system_state().to_json())
 
 

@@ -20,7 +20,8 @@ from kafkaml.records import OutgoingRecord, Position
 
 __all__ = ["ENCODINGS", "NewRecord", "produce"]
 
-ENCODINGS = ("text", "base64")
+# How the API writes bytes, with what that means.
+ENCODINGS = {"text": "UTF-8 text.", "base64": "Bytes in base64."}
 
 
 @dataclass(frozen=True, kw_only=True)

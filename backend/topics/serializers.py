@@ -7,8 +7,8 @@ from typing import Any
 
 from rest_framework import serializers
 
-from backend.api.fields import FormatField
-from backend.records.decoding import Decoder, DecoderKind, decoder_names
+from backend.api.fields import FormatField, OrderingField
+from backend.records.decoding import Decoder, DecoderKind, decoders
 from backend.records.serializers import CursorField, TopicRecordSerializer
 from backend.topics.producing import ENCODINGS, NewRecord
 from backend.topics.proposals import ProposalQuery
@@ -36,17 +36,25 @@ _ORDERINGS = ("name", "-name", "partitions", "-partitions", "records", "-records
 
 
 class TopicUseSerializer(serializers.Serializer[Any]):
-    """Who uses a topic, as what; ``state`` is an inference's, or ``failing``."""
+    """What uses a topic, and how. ``state`` is that of an inference, or ``failing``. Otherwise it is empty."""
 
-    role = serializers.ChoiceField(choices=[(role, role) for role in USE_ROLES])
-    type = serializers.ChoiceField(choices=[(kind, kind) for kind in ("system", "stream", "inference")])
+    role = serializers.ChoiceField(choices=list(USE_ROLES.items()))
+    type = serializers.ChoiceField(
+        choices=[
+            ("system", "The platform itself."),
+            ("stream", "A stream. ``id`` is its number."),
+            ("inference", "An inference. ``id`` is its number."),
+        ]
+    )
     id = serializers.IntegerField(allow_null=True)
     name = serializers.CharField()
     state = serializers.CharField()
 
 
 class TopicSummarySerializer(serializers.Serializer[Any]):
-    """A topic in lists; ``records`` is the most that it can hold now (transaction markers count too)."""
+    """A topic in a list. ``records`` is the largest number of records that it can hold now, as transaction markers are
+    counted.
+    """
 
     name = serializers.CharField()
     partitions = serializers.IntegerField()
@@ -64,7 +72,9 @@ class TopicPageSerializer(serializers.Serializer[Any]):
 
 
 class TopicPartitionSerializer(serializers.Serializer[Any]):
-    """A partition: its first and its next committed offset, null while it has no leader."""
+    """A partition: its first offset, and the offset after its last committed record. Both are null while it has no
+    leader.
+    """
 
     partition = serializers.IntegerField()
     low = serializers.IntegerField(allow_null=True)
@@ -75,7 +85,7 @@ class TopicPartitionSerializer(serializers.Serializer[Any]):
 
 
 class GroupPositionSerializer(serializers.Serializer[Any]):
-    """How far a group is in a partition; ``committed`` null: nowhere yet."""
+    """How far a consumer group is in a partition. ``committed`` is null if the group has committed nothing there."""
 
     partition = serializers.IntegerField()
     committed = serializers.IntegerField(allow_null=True)
@@ -83,9 +93,10 @@ class GroupPositionSerializer(serializers.Serializer[Any]):
 
 
 class ConsumerGroupSerializer(serializers.Serializer[Any]):
-    """A consumer group; ``lag`` null where Kafka did not say.
+    """A consumer group. ``lag`` is null if Kafka did not report it.
 
-    ``inference`` is null for others' groups, whose ``state`` is Kafka's word: stable, empty, dead, ...
+    ``inference`` is null for a group that is not an inference's. ``state`` is what Kafka reports: stable, empty, dead,
+    ...
     """
 
     inference = serializers.IntegerField(allow_null=True)
@@ -96,7 +107,7 @@ class ConsumerGroupSerializer(serializers.Serializer[Any]):
 
 
 class TopicSerializer(serializers.Serializer[Any]):
-    """A topic."""
+    """A topic with its partitions, its uses and the consumer groups of inferences."""
 
     name = serializers.CharField()
     internal = serializers.BooleanField()
@@ -107,30 +118,32 @@ class TopicSerializer(serializers.Serializer[Any]):
 
 
 class OtherGroupsSerializer(serializers.Serializer[Any]):
-    """The consumer groups of others that read a topic; not ``complete`` where the cluster has too many to ask."""
+    """Other consumer groups that read a topic. ``complete`` is false if the cluster has too many groups to ask them
+    all.
+    """
 
     complete = serializers.BooleanField()
     groups = ConsumerGroupSerializer(many=True)
 
 
 class TopicSettingsSerializer(serializers.Serializer[Any]):
-    """Kafka's settings of a topic; null: unlimited, or not set."""
+    """Kafka's settings of a topic. Null means unlimited, or not set."""
 
-    cleanup_policy = serializers.CharField(help_text="delete, compact or both")
+    cleanup_policy = serializers.CharField(help_text="delete, compact, or both.")
     compression = serializers.CharField()
-    timestamps = serializers.CharField(help_text="CreateTime or LogAppendTime")
+    timestamps = serializers.CharField(help_text="CreateTime or LogAppendTime.")
     retention_ms = serializers.IntegerField(allow_null=True)
-    retention_bytes = serializers.IntegerField(allow_null=True, help_text="of each partition")
+    retention_bytes = serializers.IntegerField(allow_null=True, help_text="Size of each partition, in bytes.")
     max_message_bytes = serializers.IntegerField(allow_null=True)
     min_insync_replicas = serializers.IntegerField(allow_null=True)
 
 
 # The encodings of a record's key and of its value.
-ENCODING_CHOICES = [(encoding, encoding) for encoding in ENCODINGS]
+ENCODING_CHOICES = list(ENCODINGS.items())
 
 
 class NewHeaderSerializer(serializers.Serializer[Any]):
-    """A header of a record that is written."""
+    """A header of a record to write."""
 
     name = serializers.CharField(max_length=1000)
     value = serializers.CharField(max_length=10_000, allow_blank=True, trim_whitespace=False)
@@ -140,7 +153,7 @@ _MOST_VALUE = 2 << 20
 
 
 class NewRecordSerializer(serializers.Serializer[Any]):
-    """A record to be written; ``value`` null is a tombstone."""
+    """A record to write. A ``value`` of null makes a tombstone."""
 
     key = serializers.CharField(
         allow_null=True, default=None, allow_blank=True, trim_whitespace=False, max_length=100_000
@@ -150,7 +163,7 @@ class NewRecordSerializer(serializers.Serializer[Any]):
     value_encoding = serializers.ChoiceField(default="text", choices=ENCODING_CHOICES)
     headers = serializers.ListField(child=NewHeaderSerializer(), default=list, max_length=100)
     partition = serializers.IntegerField(
-        allow_null=True, default=None, min_value=0, max_value=2**31 - 1, help_text="by the key by default"
+        allow_null=True, default=None, min_value=0, max_value=2**31 - 1, help_text="By default, the key decides."
     )
 
     def new_record(self) -> NewRecord:
@@ -163,11 +176,11 @@ class DecoderField(serializers.ChoiceField):
     """The name of a decoder."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(choices=[(name, name) for name in decoder_names()], **kwargs)
+        super().__init__(choices=decoders(), **kwargs)
 
 
 class RecordDecoderSerializer(serializers.Serializer[Any]):
-    """How the records were read; ``origin`` says who declared it, empty where nobody did."""
+    """How records are decoded. ``origin`` says who declared the format. It is empty if nobody did."""
 
     kind = DecoderField()
     input_format = FormatField(allow_null=True)
@@ -177,9 +190,11 @@ class RecordDecoderSerializer(serializers.Serializer[Any]):
 
 
 class RecordPageSerializer(serializers.Serializer[Any]):
-    """A page of records. ``before`` and ``after`` are cursors to older (null: none) and newer records.
+    """A page of records. ``before`` is the cursor to older records, null if there are none. ``after`` is that to newer
+    ones.
 
-    ``scanned`` records were looked at for the filter; ``timed_out``: there may be more than was found in time.
+    ``scanned`` is the number of records examined for the filter. ``timed_out`` means that there may be more than were
+    found in time.
     """
 
     records = TopicRecordSerializer(many=True)
@@ -193,13 +208,19 @@ class RecordPageSerializer(serializers.Serializer[Any]):
 
 
 class TopicListQuerySerializer(serializers.Serializer[Any]):
-    """The query of the list of topics."""
+    """Which topics are listed."""
 
-    search = serializers.CharField(default="", allow_blank=True, max_length=249)
-    internal = serializers.BooleanField(default=False, help_text="also Kafka's own topics")
-    ordering = serializers.ChoiceField(required=False, default="name", choices=[(order, order) for order in _ORDERINGS])
-    limit = serializers.IntegerField(default=50, min_value=1, max_value=500)
-    offset = serializers.IntegerField(default=0, min_value=0, max_value=1_000_000)
+    search = serializers.CharField(
+        default="", allow_blank=True, max_length=249, help_text="Shows only topics whose name contains this text."
+    )
+    internal = serializers.BooleanField(default=False, help_text="Also shows Kafka's own topics.")
+    ordering = OrderingField(_ORDERINGS, required=False, default="name")
+    limit = serializers.IntegerField(
+        default=50, min_value=1, max_value=500, help_text="Largest number of topics in the answer."
+    )
+    offset = serializers.IntegerField(
+        default=0, min_value=0, max_value=1_000_000, help_text="Number of topics to skip."
+    )
 
 
 # The longest text of a setting in the query, by kind of setting.
@@ -207,11 +228,11 @@ _MAX_SETTING_LENGTH = {SettingKind.TYPE: 40, SettingKind.SHAPE: 200, SettingKind
 
 
 class DecoderQuerySerializer(serializers.Serializer[Any]):
-    """How records are to be read: by which decoder, and with which settings of its format."""
+    """How records are decoded."""
 
     decoder = DecoderField(
         default=DecoderKind.AUTO.value,
-        help_text="auto: as the stream or the inference that uses the topic says",
+        help_text="How values are decoded.",
     )
 
     def get_fields(self) -> dict[str, Any]:
@@ -254,22 +275,33 @@ class StartField(serializers.CharField):
 
 
 class RecordQuerySerializer(DecoderQuerySerializer):
-    """Which records are asked for. ``before`` and ``after`` go on from a page, and come before the others."""
+    """Which records are shown. ``before`` and ``after`` take precedence over ``start`` and ``timestamp``."""
 
-    partition = serializers.IntegerField(required=False, min_value=0, max_value=2**31 - 1)
-    start = StartField(default="newest", max_length=20)
-    timestamp = serializers.IntegerField(
-        required=False, min_value=0, max_value=_MAX_NUMBER, help_text="from this time on, in milliseconds since 1970"
+    partition = serializers.IntegerField(
+        required=False, min_value=0, max_value=2**31 - 1, help_text="Shows only records of this partition."
     )
-    before = CursorField()
-    after = CursorField()
-    limit = serializers.IntegerField(default=50, min_value=1, max_value=500)
+    start = StartField(
+        default="newest",
+        max_length=20,
+        help_text="Where the page begins: newest, oldest, or an offset of each partition.",
+    )
+    timestamp = serializers.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=_MAX_NUMBER,
+        help_text="Shows only records from this time on, in milliseconds since 1970.",
+    )
+    before = CursorField(help_text="Continues with older records: the ``before`` of a page.")
+    after = CursorField(help_text="Continues with newer records: the ``after`` of a page.")
+    limit = serializers.IntegerField(
+        default=50, min_value=1, max_value=500, help_text="Largest number of records in the answer."
+    )
     contains = serializers.CharField(
         default="",
         allow_blank=True,
         max_length=200,
         trim_whitespace=False,
-        help_text="a text in key, value or headers, in any case",
+        help_text="Shows only records with this text in key, value or headers, in any case.",
     )
 
     def page_query(self) -> PageQuery:
@@ -290,57 +322,79 @@ class RecordQuerySerializer(DecoderQuerySerializer):
 class TailQuerySerializer(DecoderQuerySerializer):
     """What of a topic is followed."""
 
-    partition = serializers.IntegerField(required=False, min_value=0, max_value=2**31 - 1)
+    partition = serializers.IntegerField(
+        required=False, min_value=0, max_value=2**31 - 1, help_text="Shows only records of this partition."
+    )
     contains = serializers.CharField(default="", allow_blank=True, max_length=200, trim_whitespace=False)
 
 
 # The formats that a proposal may assume for a topic without announcements.
-_PROPOSAL_FORMATS = ("JSON", "AVRO", "PROTOBUF", "CSV", "RAW", "TELEGRAF_STR_JSON")
+_PROPOSAL_FORMATS = {
+    "JSON": "JSON objects.",
+    "AVRO": "Avro, with or without a schema registry.",
+    "PROTOBUF": "Protocol Buffers.",
+    "CSV": "Rows of text whose columns have a separator.",
+    "RAW": "Numbers in binary form, without names.",
+    "TELEGRAF_STR_JSON": "Telegraf's metrics, as JSON in a string.",
+}
 _CONFIG = ("data_scheme", "message", "data_type", "data_reshape", "delimiter", "decimal", "columns")
 
 
 class ProposalQuerySerializer(serializers.Serializer[Any]):
-    """What is known of the records, all of which may be left out, and which part of the topic is looked at."""
+    """What is known of the records, and which of them are examined. Everything may be left out."""
 
     format = serializers.ChoiceField(
         required=False,
-        choices=[(input_format, input_format) for input_format in _PROPOSAL_FORMATS],
-        help_text="detected by default",
+        choices=list(_PROPOSAL_FORMATS.items()),
+        help_text="Format of the records. By default it is detected.",
     )
     label = serializers.CharField(  # type: ignore[assignment]  # a serializer's own label is another thing
         required=False,
         allow_blank=True,
         default="",
         max_length=500,
-        help_text="the field that is the label, _key for the key, none for no label; detected by default",
+        help_text="The field that is the label, _key for the key, or none. By default it is detected.",
     )
     data_scheme = serializers.CharField(
         required=False,
         max_length=_MAX_SETTING_LENGTH[SettingKind.SCHEMA],
-        help_text="AVRO: schema of values, as JSON; PROTOBUF: text of the .proto file",
+        help_text="AVRO: schema of values, as JSON. PROTOBUF: text of the .proto file.",
     )
     message = serializers.CharField(
-        required=False, max_length=500, help_text="PROTOBUF: name of the message; the first one by default"
+        required=False, max_length=500, help_text="PROTOBUF: name of the message. By default the first one."
     )
-    data_type = serializers.CharField(required=False, max_length=40, help_text="RAW: type of the numbers")
-    data_reshape = serializers.CharField(required=False, max_length=200, help_text="RAW: shape of a sample")
+    data_type = serializers.CharField(
+        required=False, max_length=40, help_text="RAW: type of the numbers, such as uint8."
+    )
+    data_reshape = serializers.CharField(
+        required=False, max_length=200, help_text="RAW: shape of a sample, such as 28 28."
+    )
     delimiter = serializers.CharField(
-        required=False, min_length=1, max_length=1, trim_whitespace=False, help_text="CSV: what is between columns"
+        required=False, min_length=1, max_length=1, trim_whitespace=False, help_text="CSV: character between columns."
     )
     decimal = serializers.ChoiceField(
-        required=False, choices=[(mark, mark) for mark in (".", ",")], help_text="CSV: decimal mark"
+        required=False, choices=[(".", "As in 1.5."), (",", "As in 1,5.")], help_text="CSV: decimal mark."
     )
     columns = serializers.ListField(
-        child=serializers.CharField(max_length=200), required=False, max_length=1000, help_text="CSV: names of columns"
+        child=serializers.CharField(max_length=200),
+        required=False,
+        max_length=1000,
+        help_text="CSV: names of the columns.",
     )
     since_ms = serializers.IntegerField(
-        required=False, min_value=0, max_value=_MAX_NUMBER, help_text="from this time on, in milliseconds since 1970"
+        required=False,
+        min_value=0,
+        max_value=_MAX_NUMBER,
+        help_text="Shows only records from this time on, in milliseconds since 1970.",
     )
     until_ms = serializers.IntegerField(
-        required=False, min_value=0, max_value=_MAX_NUMBER, help_text="up to this time, in milliseconds since 1970"
+        required=False,
+        min_value=0,
+        max_value=_MAX_NUMBER,
+        help_text="Examines only records up to this time, in milliseconds since 1970.",
     )
     records = serializers.IntegerField(
-        required=False, default=1000, min_value=10, max_value=2000, help_text="how many are looked at"
+        required=False, default=1000, min_value=10, max_value=2000, help_text="Number of records to examine."
     )
 
     def proposal_query(self) -> ProposalQuery:

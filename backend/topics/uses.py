@@ -16,7 +16,17 @@ from kafkaml.input_format import InputFormat
 
 __all__ = ["USE_ROLES", "decoder_for", "topic_uses"]
 
-USE_ROLES = ("control", "versions", "dead_letters", "stream", "unsupervised_stream", "input", "output", "upper")
+# What a topic can be used as, with what that means.
+USE_ROLES = {
+    "control": "Streams are announced in it.",
+    "versions": "The platform writes to it which version of each result is current.",
+    "dead_letters": "It has the dead letters of an inference or of the control topic.",
+    "stream": "A stream is in it.",
+    "unsupervised_stream": "The unlabelled part of a stream is in it.",
+    "input": "An inference reads it.",
+    "output": "An inference writes predictions to it.",
+    "upper": "A tier sends intermediates to it, which the next tier reads.",
+}
 # The most announcements that are read, the newest first.
 _MAX_STREAMS = 2000
 _MAX_INFERENCES = 2000

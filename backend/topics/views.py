@@ -8,7 +8,7 @@ from typing import Any
 
 from django.http import HttpRequest, QueryDict
 from django.http.response import HttpResponseBase
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import UserRateThrottle
@@ -59,7 +59,7 @@ class TopicListView(APIView):
         parameters=[TopicListQuerySerializer], responses=TopicPageSerializer, operation_id="topics_list", tags=_TAGS
     )
     def get(self, request: Request) -> Response:
-        """List topics with who uses them."""
+        """List topics, and what uses them."""
         asked = _valid(TopicListQuerySerializer(data=request.query_params)).validated_data
         rows = selectors.topic_list(internal=asked["internal"], search=asked["search"])
         name = asked["ordering"].removeprefix("-")
@@ -74,7 +74,7 @@ class TopicView(APIView):
 
     @extend_schema(responses=TopicSerializer, tags=_TAGS)
     def get(self, _request: Request, name: str) -> Response:
-        """Show a topic: partitions and offsets, who uses it, how far its readers are."""
+        """Show a topic: its partitions, what uses it, and its readers."""
         return Response(selectors.topic_state(name))
 
 
@@ -85,13 +85,26 @@ class RecordsView(APIView):
         parameters=[RecordQuerySerializer], responses=RecordPageSerializer, operation_id="topics_records_list"
     )
     def get(self, request: Request, name: str) -> Response:
-        """Show a page of committed records: the newest, the oldest, from an offset or a time on."""
+        """Show a page of committed records.
+
+        The page begins with the newest or the oldest record, at an offset, or at a time.
+        """
         query = _valid(RecordQuerySerializer(data=request.query_params))
         return Response(selectors.records(name, query.page_query(), query.decoder_of(name)))
 
-    @extend_schema(request=NewRecordSerializer, responses={201: PlaceSerializer}, operation_id="topics_records_create")
+    @extend_schema(
+        request=NewRecordSerializer,
+        responses={
+            201: PlaceSerializer,
+            409: OpenApiResponse(description="The topic is Kafka's own, or the platform alone writes it."),
+        },
+        operation_id="topics_records_create",
+    )
     def post(self, request: Request, name: str) -> Response:
-        """Write one record, as any producer would; answers with its place."""
+        """Write one record to a topic.
+
+        The answer says where it is.
+        """
         new = _valid(NewRecordSerializer(data=request.data)).new_record()
         return Response(produce(name, new, actor=actor_of(request))._asdict(), status=201)
 
@@ -101,7 +114,10 @@ class TopicGroupsView(APIView):
 
     @extend_schema(responses=OtherGroupsSerializer, operation_id="topics_groups")
     def get(self, _request: Request, name: str) -> Response:
-        """Show the consumer groups that read a topic and do not belong to an inference, with their lag."""
+        """Show other consumer groups that read a topic, with their lag.
+
+        Groups of inferences are left out.
+        """
         return Response(selectors.other_groups(name))
 
 
@@ -129,13 +145,16 @@ class ProposalView(APIView):
 
     @extend_schema(request=ProposalQuerySerializer, responses=Proposal, operation_id="topics_proposal")
     def post(self, request: Request, name: str) -> Response:
-        """Propose a contract from a sample of the topic's records: format, columns, label, and what to look at."""
+        """Propose a contract from a sample of a topic's records.
+
+        The answer has a format, columns, a label, and remarks on what deserves a look.
+        """
         query = _valid(ProposalQuerySerializer(data=request.data))
         return Response(proposal(name, query.proposal_query()).to_json())
 
 
 async def tail(request: HttpRequest, name: str) -> HttpResponseBase:
-    """Stream what arrives in a topic from now on: events ``records``, sampled, at most 20 a second."""
+    """Stream what arrives in a topic from now on: events ``records``, sampled, at most 10 a second."""
     return await source_stream(request, lambda: _tail_of(request.GET, name), frames_per_second=10)
 
 

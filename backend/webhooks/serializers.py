@@ -7,20 +7,25 @@ from typing import Any
 from rest_framework import serializers
 
 from backend.api.addresses import AddressRefused
-from backend.webhooks.models import EVENTS, Webhook
+from backend.webhooks.models import EVENTS, PROMOTED, Webhook
 from backend.webhooks.signing import is_secret
 from backend.webhooks.targets import check_target
 
 __all__ = ["NewWebhookSerializer", "WebhookSerializer", "WebhookWriteSerializer"]
 
-_EVENT_CHOICES = [(event, event) for event in EVENTS]
+_MEANINGS = {PROMOTED: "A version became the current one of its result."}
+_EVENT_CHOICES = [(event, _MEANINGS[event]) for event in EVENTS]
 
 
 class WebhookSerializer(serializers.ModelSerializer[Webhook]):
-    """An address that receives events. ``error`` is why the last try failed, empty once one went well."""
+    """A webhook: an address that receives events. ``error`` says why the last attempt failed. It is empty after a
+    success.
+    """
 
     events = serializers.ListField(child=serializers.ChoiceField(choices=_EVENT_CHOICES))
-    waiting = serializers.IntegerField(read_only=True, help_text="how many are to be sent, or sent again")
+    waiting = serializers.IntegerField(
+        read_only=True, help_text="Number of events that wait to be sent, or sent again."
+    )
 
     class Meta:
         model = Webhook
@@ -28,7 +33,7 @@ class WebhookSerializer(serializers.ModelSerializer[Webhook]):
 
 
 class NewWebhookSerializer(WebhookSerializer):
-    """A webhook that was made just now, with the secret that cannot be read again."""
+    """A webhook with its secret, which cannot be read again."""
 
     secret = serializers.CharField()
 
@@ -37,16 +42,16 @@ class NewWebhookSerializer(WebhookSerializer):
 
 
 class WebhookWriteSerializer(serializers.Serializer[Any]):
-    """A webhook to save; without a secret the platform makes one."""
+    """A webhook to save. Without a secret, the platform makes one."""
 
-    url = serializers.CharField(max_length=500, help_text="https address; its host is one that KML_WEBHOOK_HOSTS names")
+    url = serializers.CharField(max_length=500, help_text="The https address. Its host has to be in KML_WEBHOOK_HOSTS.")
     events = serializers.ListField(child=serializers.ChoiceField(choices=_EVENT_CHOICES), allow_empty=False)
     enabled = serializers.BooleanField(default=True)
     secret = serializers.CharField(
         max_length=100,
         write_only=True,
         required=False,
-        help_text="whsec_ and 24 to 64 bytes as base64; can be replaced but never read again",
+        help_text="whsec_ and 24 to 64 bytes in base64. It can be replaced, but not read again.",
     )
 
     def validate_url(self, url: str) -> str:

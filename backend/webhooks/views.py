@@ -19,7 +19,7 @@ __all__ = ["WebhookViewSet"]
 
 
 class WebhookViewSet(ResourceViewSet[Webhook]):
-    """Addresses that receive promotions as signed requests."""
+    """Addresses that receive events, such as promotions, as signed requests. Only admins see and change them."""
 
     read_role = write_role = Role.ADMIN
     serializer_class = WebhookSerializer
@@ -31,7 +31,10 @@ class WebhookViewSet(ResourceViewSet[Webhook]):
 
     @extend_schema(request=WebhookWriteSerializer, responses={201: NewWebhookSerializer})
     def create(self, _request: Request) -> Response:
-        """Add an address. The answer shows its secret, which cannot be read again."""
+        """Add a webhook.
+
+        The answer shows its secret, which cannot be read again.
+        """
         values = self.validated(WebhookWriteSerializer)
         secret = values.pop("secret", "") or new_secret()
         webhook = services.create_webhook(actor=self.actor, secret=secret, **values)
@@ -39,7 +42,10 @@ class WebhookViewSet(ResourceViewSet[Webhook]):
 
     @extend_schema(request=WebhookWriteSerializer, responses=WebhookSerializer)
     def partial_update(self, _request: Request, pk: int) -> Response:
-        """Change some fields, or the secret; what waits for one that is switched off is dropped."""
+        """Change a webhook, or replace its secret.
+
+        Fields that are left out stay as they are. Events that wait for a webhook are dropped when it is disabled.
+        """
         webhook = self.find(pk)
         services.update_webhook(
             webhook, actor=self.actor, **self.validated(WebhookWriteSerializer, instance=webhook, partial=True)
@@ -49,7 +55,10 @@ class WebhookViewSet(ResourceViewSet[Webhook]):
     @extend_schema(request=None, responses=NewWebhookSerializer)
     @action(detail=True, methods=["post"])
     def new_secret(self, _request: Request, pk: int) -> Response:
-        """Replace the secret that signs. The answer shows it, and it cannot be read again."""
+        """Replace the secret by a new one.
+
+        The answer shows it. It cannot be read again.
+        """
         secret = new_secret()
         services.update_webhook(self.find(pk), actor=self.actor, secret=secret)
         return Response({**WebhookSerializer(self.find(pk)).data, "secret": secret})
@@ -62,6 +71,9 @@ class WebhookViewSet(ResourceViewSet[Webhook]):
     @extend_schema(request=None, responses={202: WebhookSerializer})
     @action(detail=True, methods=["post"])
     def ping(self, _request: Request, pk: int) -> Response:
-        """Send it an event of type ping; ``delivered_at`` or ``error`` tell how that went."""
+        """Send a webhook an event of the type ``ping``.
+
+        Afterwards, ``delivered_at`` or ``error`` says how that went.
+        """
         services.ping_webhook(self.find(pk), actor=self.actor)
         return self.shown(pk, status=202)

@@ -74,7 +74,12 @@ NO_LABELS = "none"
 
 
 class SettingKind(StrEnum):
-    """How a user enters a setting."""
+    """How a user enters a setting.
+
+    * ``type``: A type of numbers, such as float32.
+    * ``shape``: Lengths of axes, such as 28 28.
+    * ``schema``: A schema, as text.
+    """
 
     TYPE = "type"
     SHAPE = "shape"

@@ -12,10 +12,13 @@ __all__ = ["BestEpoch"]
 
 
 class BestEpoch(Message):
-    """``epoch`` (1-based) had the best ``value`` of the metric ``monitor``, which has ``val_`` before it if validated.
+    """The best epoch of a training, judged by one metric.
 
-    ``trained`` epochs were learnt of the ``epochs`` requested: fewer where training stopped early. ``restored``: the
-    result has the weights of ``epoch``, not those of the last. For a distributed model all this concerns the whole.
+    ``monitor`` is the name of the metric. It begins with ``val_`` if the metric was measured on the validation samples.
+    ``value`` is its value in ``epoch``, which counts from 1. ``epochs`` is the number of epochs that were requested,
+    and ``trained`` the number that was completed. It is lower if training stopped early. ``restored`` is true if the
+    result has the weights of ``epoch``, and false if it has those of the last epoch. For a distributed model, all
+    fields are about the whole chain.
     """
 
     epoch: Annotated[int, Field(ge=1, le=2**31 - 1)]

@@ -23,9 +23,11 @@ __all__ = ["CardClass", "CardData", "CardLineage", "CardTraining", "ModelCard"]
 
 
 class CardData(Message):
-    """The stream that it was trained on, as it was announced. ``topic`` and ``unsupervised_topic`` name the slices.
+    """The stream that a version was trained on, as it was announced.
 
-    Of a stream without end it was trained up to the version's ``positions``.
+    ``topic`` and ``unsupervised_topic`` are slices of topics: ``topic:partition:start:end``, separated by commas.
+    ``records`` is the number of records in the stream, null if the stream has no end. The version's ``positions`` then
+    say how far training had read.
     """
 
     stream: int
@@ -41,9 +43,11 @@ class CardData(Message):
 
 
 class CardTraining(Message):
-    """How it was trained. ``fit`` and ``evaluation`` are the arguments; null ``split``: by content, or as they say.
+    """How a version was trained.
 
-    ``chain`` is what the sub-models of a distributed model were trained with, together; null: an ordinary model.
+    ``fit`` are the arguments of training, ``evaluation`` those of validation and test. ``split`` is null if the user
+    left it open. The split is then by content, or by time if the fit arguments say ``shuffle=False``. ``chain`` is how
+    the sub-models of a distributed model were trained together. It is null for an ordinary model.
     """
 
     mode: TrainingMode
@@ -59,8 +63,11 @@ class CardTraining(Message):
 
 
 class CardClass(Message):
-    """How well one class was distinguished from the others, on test samples. Null where there is nothing to
-    divide by.
+    """How well a model distinguishes one class from the others, measured on the test samples.
+
+    ``samples`` have this class, and ``predicted`` were predicted to have it. ``recall`` is the share of ``samples``
+    that was recognised. ``precision`` is the share of ``predicted`` that was right. Both are null if they would divide
+    by zero.
     """
 
     label: Name
@@ -71,7 +78,11 @@ class CardClass(Message):
 
 
 class CardLineage(Message):
-    """Where it comes from, and who asked for it when, as the audit trail says."""
+    """Where a version comes from. Users and times are those in the audit trail.
+
+    ``asked_by`` is the user who requested the training, at ``asked_at``. ``promoted_by`` is the user who made the
+    version the current one, at ``promoted_at``. A user is empty if the audit trail does not name one.
+    """
 
     deployment: int
     configuration: int
@@ -83,10 +94,10 @@ class CardLineage(Message):
 
 
 class ModelCard(Message):
-    """One version of a result: what it is, how well it does, and what it was made from.
+    """All that is known of one version of a result: the model, its data, how it was trained, and how well it does.
 
-    Metrics, seed, split, packages, preparation and warnings are in ``version.outcome``; what promoted it is in
-    ``version.comparison``.
+    Metrics, seed, split, package versions, preparation and warnings are in ``version.outcome``. The comparison that
+    promoted the version is in ``version.comparison``.
     """
 
     result: int

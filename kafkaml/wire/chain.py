@@ -10,12 +10,14 @@ __all__ = ["ChainProposal", "TierProposal"]
 
 
 class TierProposal(Message):
-    """A sub-model of a trained chain with topics that nothing uses, and a limit; both None or empty at the top.
+    """The topics and the limit that are proposed for one sub-model of a trained chain. No inference uses the topics
+    yet.
 
-    ``served_by`` is the inference whose topics these are, where a proposal joins tiers that are served already.
-
-    ``limit`` is the one that sends up least at nearly the best accuracy, judged by the samples that its training held
-    out; None where there are none, and the user has to choose.
+    ``upper_topic`` is empty, and both limits are null, for the highest tier. ``limit`` is judged by the samples that
+    training held out. Of the limits with nearly the best accuracy, it is the one that sends the fewest samples to the
+    next tier. It is null if there are no such samples, and the user has to choose. The limit of a tier must be higher
+    than ``least_limit``. ``served_by`` is the inference that serves this tier already and whose topics are proposed. It
+    is null if there is none.
     """
 
     result: int
@@ -29,8 +31,11 @@ class TierProposal(Message):
 
 
 class ChainProposal(Message):
-    """``tiers`` from below: the first reads ``input_topic``, each hands up to the input of the next, all answer to
-    ``output_topic``. ``result`` leads their run. ``obstacle`` is why there are no limits, where there are none.
+    """Topics and limits to serve a trained chain with.
+
+    ``tiers`` begin with the lowest one, which reads ``input_topic``. Every tier sends what it is not sure of to the
+    input topic of the next tier. All tiers write predictions to ``output_topic``. ``result`` is the result of the
+    highest sub-model. ``obstacle`` says why no limits are proposed, and is empty if they are.
     """
 
     result: int

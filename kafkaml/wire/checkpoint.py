@@ -16,10 +16,11 @@ Positions = Annotated[Mapping[Name, Mapping[Name, Count]], Field(max_length=1000
 
 
 class Checkpoint(Message):
-    """One file with everything that a training needs to continue as if nothing had happened.
+    """A file from which a training continues after an interruption, with the same outcome as without it.
 
-    ``step`` counts what the file holds: epochs of a classic training, windows of an incremental one. ``records`` were
-    read for it, up to ``positions``. The file is the artifact ``name`` of ``attempt``, with this hash.
+    ``step`` is the number of epochs that the file contains. For incremental training, it is the number of windows.
+    ``records`` were read for it, up to ``positions``, which are the next offset by topic and partition. The file is the
+    artifact ``name`` of ``attempt``.
     """
 
     attempt: Count
@@ -32,10 +33,10 @@ class Checkpoint(Message):
 
 
 class WindowEnd(Message):
-    """Where window ``step`` of a training that follows its stream ends: the next offset of each partition.
+    """Where window ``step`` of an incremental training ends: the next offset by topic and partition.
 
-    The end of a window depends on what arrived first. It is reported before the window is learnt, so that another
-    attempt learns the same records.
+    The end of a window depends on which records arrived first. It is reported before the window is learnt, so that
+    another attempt learns the same records.
     """
 
     step: Count

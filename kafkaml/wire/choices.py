@@ -11,7 +11,11 @@ __all__ = ["DeliveryGuarantee", "Direction", "OutputTimestamps", "Split", "Targe
 
 
 class TrainingMode(StrEnum):
-    """How a deployment trains. Further modes are modules next to ``model_training/modes/classic.py``."""
+    """How a deployment trains.
+
+    * ``classic``: Waits until its stream is complete, and trains on it in epochs.
+    * ``incremental``: Learns a stream while it arrives, window by window.
+    """
 
     CLASSIC = "classic"
     INCREMENTAL = "incremental"
@@ -25,35 +29,55 @@ class TrainingMode(StrEnum):
 
 
 class Direction(StrEnum):
-    """Which way a metric goes when the model gets better."""
+    """Which values of a metric are better.
+
+    * ``up``: Higher values are better, as for accuracy.
+    * ``down``: Lower values are better, as for a loss.
+    """
 
     UP = "up"
     DOWN = "down"
 
 
 class Split(StrEnum):
-    """Which samples train, validate and test: at random by their content, or the newest ones test."""
+    """Which samples train, validate and test.
+
+    * ``content``: Samples are split at random, by their content and the seed. The arrival order does not matter.
+    * ``time``: The newest samples test, and those before them validate.
+    """
 
     CONTENT = "content"
     TIME = "time"
 
 
 class Targets(StrEnum):
-    """What a model learns to answer: the samples' labels, or the samples themselves (autoencoders)."""
+    """What a model learns to predict.
+
+    * ``labels``: The label of the sample.
+    * ``features``: The sample itself, as autoencoders do.
+    """
 
     LABELS = "labels"
     FEATURES = "features"
 
 
 class DeliveryGuarantee(StrEnum):
-    """What an inference promises about each input record."""
+    """What an inference guarantees for each input record.
+
+    * ``exactly_once``: The record is answered once, also after a crash. Consumers must read with ``read_committed``.
+    * ``at_least_once``: The record is answered, and may be answered again after a crash.
+    """
 
     EXACTLY_ONCE = "exactly_once"
     AT_LEAST_ONCE = "at_least_once"
 
 
 class OutputTimestamps(StrEnum):
-    """Which time an answer is stamped with: that of its input record, or that of its writing."""
+    """Which timestamp a prediction has in Kafka.
+
+    * ``source``: The timestamp of the input record, as far as the output topic accepts and keeps it.
+    * ``written``: The time at which the prediction was written.
+    """
 
     SOURCE = "source"
     WRITTEN = "written"

@@ -51,7 +51,16 @@ Length = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
 class FieldKind(StrEnum):
-    """What a field of a record holds. ``numbers``: a list of numbers; ``time``: a date with time, as text or number."""
+    """What a field of a record holds.
+
+    * ``number``: A number.
+    * ``integer``: A whole number.
+    * ``boolean``: True or false.
+    * ``text``: A text.
+    * ``time``: A date with a time, as a text or as a number.
+    * ``numbers``: A list of numbers, which may be nested.
+    * ``bytes``: Binary data, such as a picture.
+    """
 
     NUMBER = "number"
     INTEGER = "integer"
@@ -63,14 +72,20 @@ class FieldKind(StrEnum):
 
 
 class RecordField(Message):
-    """A field that is read of each record. ``path`` are the names from the outermost object to it."""
+    """A field that is read from each record. ``path`` are the names from the outermost object to the field."""
 
     path: Annotated[tuple[Name, ...], Field(min_length=1, max_length=20)]
     kind: FieldKind
 
 
 class KeyKind(StrEnum):
-    """How the key of a record, ``_key`` in expressions, is read."""
+    """How the key of a record is read. Expressions call it ``_key``.
+
+    * ``none``: The key is not read.
+    * ``text``: As UTF-8 text.
+    * ``number``: As a number, written as text or as a big-endian integer of 4 or 8 bytes.
+    * ``bytes``: As it is.
+    """
 
     NONE = "none"
     TEXT = "text"
@@ -81,9 +96,13 @@ class KeyKind(StrEnum):
 class Encoding(StrEnum):
     """How the value of an expression becomes numbers.
 
-    ``category``: the place of the value in the sorted vocabulary of the training part, counted from 1; 0 is any other
-    value. ``one_hot``: the same as a vector. ``numbers``: a list of the column's ``shape``. ``image``: bytes of a
-    picture (PNG, JPEG) of the column's ``shape``, uint8.
+    * ``number``: The number itself.
+    * ``boolean``: 1 for true, 0 for false.
+    * ``category``: The position of the value in the sorted vocabulary of the training part, from 1. Any other value is
+      0.
+    * ``one_hot``: A vector with a 1 at the position of the category.
+    * ``numbers``: A list of numbers that has the column's ``shape``.
+    * ``image``: The pixels (uint8) of a PNG or JPEG picture that has the column's ``shape``.
     """
 
     NUMBER = "number"
@@ -95,11 +114,12 @@ class Encoding(StrEnum):
 
 
 class Missing(StrEnum):
-    """What happens to a record whose expression is null.
+    """What happens to a record for which an expression is null.
 
-    ``drop``: the record is not a sample; training counts it, serving makes it a dead letter. ``last``: the last value
-    of the same key is taken, and the record dropped where there is none yet. ``mean``: the mean of the training part is
-    taken.
+    * ``drop``: The record is not a sample. Training counts it, and serving makes it a dead letter.
+    * ``constant``: The column's ``constant`` is used.
+    * ``mean``: The mean of the training part is used.
+    * ``last``: The last value of the same key is used. The record is not a sample if there is none.
     """
 
     DROP = "drop"
@@ -109,9 +129,12 @@ class Missing(StrEnum):
 
 
 class Scaling(StrEnum):
-    """``min_max``: 0..1; ``standard``: mean 0, deviation 1; ``robust``: median 0, quartiles 1 apart.
+    """How numbers are scaled. The parameters are learnt from the training part alone.
 
-    The parameters are learnt from the training part only.
+    * ``none``: Numbers stay as they are.
+    * ``min_max``: The smallest number becomes 0, and the largest 1.
+    * ``standard``: The mean becomes 0, and the standard deviation 1.
+    * ``robust``: The median becomes 0, and the distance between the quartiles 1.
     """
 
     NONE = "none"
@@ -121,10 +144,12 @@ class Scaling(StrEnum):
 
 
 class Column(Message):
-    """One feature. ``constant`` stands in with ``missing`` of that name; ``input`` names the model's input it goes to.
+    """One feature of a sample.
 
-    ``expression`` is SQL over the fields of the record and ``_key``, ``_timestamp``, ``_partition``, ``_headers.NAME``.
-    ``shape`` is that of ``numbers`` and ``image``, empty for all others.
+    ``expression`` is SQL over the fields of the record. It may also use ``_key``, ``_timestamp``, ``_partition`` and
+    ``_headers.NAME``. ``shape`` is needed for the encodings ``numbers`` and ``image``, and is empty for all others.
+    ``constant`` is used where ``missing`` is ``constant``. ``input`` is the name of the model's input that the column
+    goes to, empty for a model with one input.
     """
 
     name: Name
@@ -138,17 +163,22 @@ class Column(Message):
 
 
 class LabelKind(StrEnum):
-    """``class``: texts or numbers of which each is a class; ``number``: what a regression learns."""
+    """What a label is.
+
+    * ``class``: One of several classes, given as a text or a number.
+    * ``number``: A number, which a regression predicts.
+    """
 
     CLASS = "class"
     NUMBER = "number"
 
 
 class Label(Message):
-    """What is to be predicted: one class, or one or several numbers (a contract then has as many labels).
+    """What a model is to predict: one class, or one number. A contract has several labels if a model predicts several
+    numbers.
 
-    ``classes`` are the texts of all classes, in the order of their numbers; a record with any other one is not a
-    sample. Empty: those of the training part.
+    ``classes`` are the texts of all classes, in the order of their numbers. A record of any other class is not a
+    sample. If the list is empty, the classes are those of the training part.
     """
 
     name: Name
@@ -158,9 +188,10 @@ class Label(Message):
 
 
 class Window(Message):
-    """A sample is the last ``length`` records of one key, one every ``stride`` records.
+    """Makes one sample of the last ``length`` records of a key.
 
-    The label is that of its last record, or of the record ``horizon`` places behind it (forecast).
+    A sample is made every ``stride`` records. Its label is that of its last record. With a ``horizon``, the label is
+    that of the record this number of places later, as in a forecast.
     """
 
     length: Annotated[int, Field(ge=1, le=10_000)]
@@ -171,8 +202,9 @@ class Window(Message):
 class SplitBy(StrEnum):
     """Which samples train, validate and test.
 
-    ``content``: samples are split at random, by their content. ``time``: the newest samples test, those before them
-    validate, and no window lies on both sides of a border. ``key``: all samples of a key are in one part.
+    * ``content``: Samples are split at random, by their content and the seed.
+    * ``time``: The newest samples test, and those before them validate. No window crosses a border.
+    * ``key``: All samples of a key are in the same part.
     """
 
     CONTENT = "content"
@@ -181,9 +213,10 @@ class SplitBy(StrEnum):
 
 
 class Contract(Message):
-    """How a record becomes a sample. ``format_config`` are settings of the format, such as an Avro schema.
+    """How a record becomes a sample.
 
-    ``fields`` are those that expressions use; others are not read.
+    ``format_config`` are settings of the format, such as an Avro schema. ``fields`` are the fields that expressions
+    use. Other fields of a record are not read.
     """
 
     format: Name
@@ -202,8 +235,10 @@ class Contract(Message):
 
 
 class LearntColumn(Message):
-    """What a column learnt from the training part: ``(value - offset) / scale``; ``fill`` stands in for what is
-    missing.
+    """What a column learnt from the training part.
+
+    A number is scaled to ``(value - offset) / scale``. ``fill`` replaces missing values. ``vocabulary`` are the
+    categories in their order.
     """
 
     vocabulary: tuple[str, ...] = ()
@@ -213,7 +248,9 @@ class LearntColumn(Message):
 
 
 class Learnt(Message):
-    """What was learnt from the training part. ``classes[i]`` is the text that label i stands for, empty for numbers."""
+    """What a contract learnt from the training part. ``classes[i]`` is the text of class i. The list is empty for
+    numbers.
+    """
 
     columns: Mapping[Name, LearntColumn] = {}
     classes: tuple[str, ...] = ()

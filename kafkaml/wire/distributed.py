@@ -21,10 +21,10 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class ChainTraining(Message):
-    """How the chains of a deployment are trained; what a chain compiles its exits with.
+    """How the sub-models of a chain are trained together.
 
-    ``optimizer``, ``loss`` and ``metrics`` are names as Keras gives them, for both frameworks; each exit has the same
-    loss and metrics. ``loss_weights`` are by name of sub-model, 1 where none is given.
+    ``optimizer``, ``loss`` and ``metrics`` are names as Keras knows them, for both frameworks. Every exit has the same
+    loss and metrics. ``loss_weights`` are weights by name of sub-model. A sub-model that is not named has the weight 1.
     """
 
     optimizer: str = "adam"
@@ -45,9 +45,12 @@ class SubModel(Message):
 
 
 class Scores(StrEnum):
-    """What the prediction of an exit is, which decides how its confidence is computed.
+    """What an exit predicts. It decides how the confidence of a prediction is computed.
 
-    The confidence is the largest probability. For a single sigmoid unit it is the probability of the likelier side.
+    * ``probabilities``: The confidence is the highest probability. For a single sigmoid unit it is the probability of
+      the likelier of the two classes.
+    * ``logits``: The confidence is the highest probability after a softmax, or after a sigmoid for a single unit.
+    * ``values``: Numbers, as of a regression. They have no confidence.
     """
 
     PROBABILITIES = "probabilities"
@@ -56,11 +59,12 @@ class Scores(StrEnum):
 
 
 class Exit(Message):
-    """What training found of one exit. ``upper_bytes``: of one intermediate, 0 at the top.
+    """What training measured at one exit of a chain.
 
-    ``temperature`` divides the logits (of probabilities: their logarithms) before the confidence is computed; it is the
-    one that gives the validation samples the least negative log-likelihood (Guo et al., 2017), 1 where there are none.
-    ``seconds_per_sample`` is the time of this sub-model alone, in batches of one.
+    ``temperature`` divides the logits before the confidence is computed. For probabilities, it divides their
+    logarithms. It is the value with the lowest negative log-likelihood on the validation samples (Guo et al., 2017), or
+    1 without validation samples. ``upper_bytes`` is the size of one intermediate, 0 for the highest tier.
+    ``seconds_per_sample`` is the time of this sub-model alone, for one sample at a time.
     """
 
     scores: Scores
@@ -71,7 +75,12 @@ class Exit(Message):
 
 
 class Cascade(Message):
-    """How a tier decides: below ``limit`` the intermediate goes up, at or above it the prediction is the answer."""
+    """How a tier decides whether it answers. At or above ``limit`` the prediction is the answer. Below it, the
+    intermediate goes to ``upper_topic``.
+
+    ``upper_bootstrap_servers`` is empty if the topic is in the platform's own Kafka. ``scores`` and ``temperature`` say
+    how the confidence is computed.
+    """
 
     upper_topic: str
     limit: Annotated[float, Field(ge=0, le=1)]
@@ -81,10 +90,11 @@ class Cascade(Message):
 
 
 class LimitPoint(Message):
-    """What a limit of one tier would do: the share of what arrives there that it sends up, and the chain as a whole.
+    """What one limit of a tier would do.
 
-    ``accuracy`` is that of the answers, wherever they are given; bytes that tiers send up and seconds that they need
-    are of one record that comes to the lowest of them.
+    ``sent_up`` is the share of the samples arriving at the tier that goes on to the next tier. ``accuracy`` is that of
+    the whole chain, whichever tier answers. ``bytes_per_sample`` is what tiers send to the next tier, and
+    ``seconds_per_sample`` is how long they compute. Both are the mean per sample that enters the chain.
     """
 
     limit: Share
@@ -95,11 +105,13 @@ class LimitPoint(Message):
 
 
 class TierCurve(Message):
-    """What limits of one tier would do, with those of the others fixed; ``result`` is that of its ``model``.
+    """What the limits of one tier would do while the limits of the other tiers stay as they are.
 
-    ``limit`` is the one asked about, ``proposed`` the one that sends up least at nearly the best accuracy (half a point
-    less); both are None at the top, which answers what comes to it. ``alone`` is the accuracy of this exit on all
-    samples. ``arriving`` is the share of samples that come to the tier, ``sent_up`` of those the share that goes on.
+    ``limit`` is the limit in question. Of the limits that cost at most half a percentage point of accuracy,
+    ``proposed`` is the one that sends the fewest samples on. Both are null for the highest tier, which answers
+    everything. ``alone`` is the accuracy of this exit on all samples. ``arriving`` is the share of all samples that
+    reaches the tier. ``sent_up`` is the share of those that goes on. ``result`` is the result of the sub-model
+    ``model``.
     """
 
     result: int
@@ -114,9 +126,10 @@ class TierCurve(Message):
 
 
 class ExitCurves(Message):
-    """Where samples would leave a chain, judged by those that its training held out: ``of`` test, or of validation.
+    """Where samples would leave a chain, measured on samples that training held out.
 
-    ``tiers`` from below. Accuracy, bytes and seconds are of the chain with the limits of ``tiers``.
+    ``of`` is ``test`` or ``validation``: the part that the samples are from. ``tiers`` begin with the lowest one.
+    Accuracy, bytes and seconds per sample are those of the whole chain with the limits in ``tiers``.
     """
 
     result: int

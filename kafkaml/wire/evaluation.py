@@ -35,17 +35,22 @@ MAX_OUTPUTS = 8
 
 
 class BaselineKind(StrEnum):
-    """What always gives the same answer: the most frequent class, or the median of each number."""
+    """Which answer a baseline always gives.
+
+    * ``majority``: The most frequent class.
+    * ``median``: The median of each number.
+    """
 
     MAJORITY = "majority"
     MEDIAN = "median"
 
 
 class Baseline(Message):
-    """What a model scores that always gives one ``answer``; ``scores`` have the names of those of the model.
+    """The scores of a baseline, which gives the same ``answer`` to every sample. A useful model has better scores.
 
-    Of numbers the absolute error is that of the median, the squared one that of the mean: the best that one answer can
-    do. ``samples`` is of how many.
+    ``scores`` have the names of the model's scores. For numbers, each score is the best that a constant answer can
+    have. The absolute error is that of the median, and the squared error that of the mean. ``samples`` is the number of
+    samples measured.
     """
 
     kind: BaselineKind
@@ -63,7 +68,10 @@ class Baseline(Message):
 
 
 class ThresholdPoint(Message):
-    """Of all samples, those that are ``positive`` from this probability on: rightly, and wrongly."""
+    """The positive predictions if a sample counts as positive from the probability ``threshold`` on.
+
+    ``true_positives`` have the positive class, ``false_positives`` do not.
+    """
 
     threshold: Annotated[float, Field(ge=0, le=1)]
     true_positives: Count
@@ -71,11 +79,12 @@ class ThresholdPoint(Message):
 
 
 class Curves(Message):
-    """Two classes at every threshold of the probability of the ``positive`` one; the highest threshold first.
+    """ROC and precision-recall curves of a model with two classes. ``points`` begin with the highest threshold.
 
-    ``roc_auc`` is the area under the curve of the true against the false positive rate, ``average_precision`` that
-    under precision against recall (as the sum over steps, without interpolation); both of all samples, whatever number
-    of ``points`` is kept. ``positives`` and ``negatives`` count the samples of either class.
+    ``positive`` and ``negative`` are the names of the classes, ``positives`` and ``negatives`` their numbers of
+    samples. ``roc_auc`` is the area under the ROC curve. ``average_precision`` is the area under the precision-recall
+    curve, as a sum of steps without interpolation. Both are computed from all samples, even where fewer points are
+    kept.
     """
 
     positive: Name
@@ -88,10 +97,11 @@ class Curves(Message):
 
 
 class Residuals(Message):
-    """A regression's answers next to the right ones, ``[actual, predicted]``, chosen evenly from ``samples``.
+    """The errors of a regression on the test samples.
 
-    Of a model with several numbers, those of output ``number``. ``quantiles`` are of predicted - actual over all
-    samples: least, 5 %, 50 %, 95 %, greatest.
+    ``points`` are pairs ``[actual, predicted]``, chosen evenly from ``samples``. ``quantiles`` of predicted minus
+    actual are the minimum, the 5th, 50th and 95th percentile, and the maximum of all samples. ``number`` is the
+    position of the output for a model that predicts several numbers.
     """
 
     number: Count = 0
@@ -101,7 +111,9 @@ class Residuals(Message):
 
 
 class Evaluation(Message):
-    """The answers to the samples that tested: ``curves`` of two classes, ``residuals`` of a regression."""
+    """How a model did on the test samples, in more detail than its scores. ``curves`` are for two classes,
+    ``residuals`` for a regression.
+    """
 
     curves: Curves | None = None
     residuals: Annotated[list[Residuals], Field(max_length=MAX_OUTPUTS)] = []

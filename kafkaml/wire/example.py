@@ -10,9 +10,9 @@ __all__ = ["OfferedExample"]
 
 
 class OfferedExample(Message):
-    """What users read before they run an example."""
+    """An example that can be run. ``about`` says what it shows."""
 
     name: str
     about: str
-    minutes: float = Field(description="about how long a run takes on two cores")
-    data: str = Field(description="which data it learns, where there is no internet")
+    minutes: float = Field(description="Minutes that a run takes on two cores, roughly.")
+    data: str = Field(description="The data that it learns if there is no internet access.")

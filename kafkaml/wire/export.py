@@ -13,7 +13,11 @@ __all__ = ["ExportFormat", "ExportOrder", "ExportOutcome"]
 
 
 class ExportFormat(StrEnum):
-    """``npz``: arrays by name, for ``numpy.load``. ``parquet``: a row for each sample."""
+    """The format of an exported file.
+
+    * ``npz``: Named arrays, for ``numpy.load``.
+    * ``parquet``: A table with one row per sample.
+    """
 
     NPZ = "npz"
     PARQUET = "parquet"

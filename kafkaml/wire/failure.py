@@ -10,7 +10,18 @@ __all__ = ["Failure", "FailureCategory"]
 
 
 class FailureCategory(StrEnum):
-    """Why something failed; decides the icon, the hint and whether a retry makes sense."""
+    """What kind of problem ended a run. The platform restarts it automatically after ``broker`` and ``lost`` alone.
+
+    * ``user_code``: The model's code raised an error.
+    * ``data``: The stream cannot be read, or does not fit the model.
+    * ``arguments``: An argument of the deployment was refused.
+    * ``out_of_memory``: The memory limit was reached.
+    * ``time_limit``: A time limit was reached.
+    * ``broker``: Kafka did not answer or refused a request.
+    * ``lost``: The process or pod ended without a reason: it was killed or evicted, or its machine restarted.
+    * ``configuration``: A setting of the platform or of its cluster is wrong.
+    * ``internal``: Kafka-ML itself failed. Please report it.
+    """
 
     USER_CODE = "user_code"
     DATA = "data"
@@ -30,9 +41,10 @@ class FailureCategory(StrEnum):
 
 
 class Failure(Message):
-    """Why a run failed: ``cause`` is what happened, ``hint`` what to do.
+    """Why a run failed. ``cause`` says what happened, and ``hint`` what to do.
 
-    ``line`` is that of the user's own code, 1-based in ``source`` (``code`` or ``imports``).
+    ``line`` is a line of the user's code, counted from 1. ``source`` says in which of the texts ``code`` and
+    ``imports`` it is.
     """
 
     category: FailureCategory

@@ -8,7 +8,11 @@ __all__ = ["Framework"]
 
 
 class Framework(StrEnum):
-    """The framework that a model is written in."""
+    """The framework that a model is written in.
+
+    * ``tensorflow``: Keras on TensorFlow.
+    * ``pytorch``: PyTorch, with modules of ``torch.nn``.
+    """
 
     TENSORFLOW = "tensorflow"
     PYTORCH = "pytorch"

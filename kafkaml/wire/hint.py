@@ -12,7 +12,15 @@ __all__ = ["Hint", "HintCode"]
 
 
 class HintCode(StrEnum):
-    """What a hint is about; users hide hints by it."""
+    """What a hint is about. Users hide hints by this code.
+
+    * ``diverged``: The loss is not a number, or rose.
+    * ``not_learning``: The loss has hardly moved.
+    * ``overfitting``: The validation loss rose while the training loss still fell.
+    * ``still_improving``: The loss was still falling at the end.
+    * ``one_class``: The model predicts the same class for every test sample.
+    * ``majority``: The model is hardly better than predicting the most frequent class always.
+    """
 
     DIVERGED = "diverged"
     NOT_LEARNING = "not_learning"
@@ -23,7 +31,7 @@ class HintCode(StrEnum):
 
 
 class Hint(Message):
-    """A sentence, and what to try first."""
+    """Advice from the curves of a training. ``message`` says what was seen, and ``advice`` what to try first."""
 
     code: HintCode
     message: Text

@@ -15,13 +15,15 @@ _Milliseconds = Annotated[int, Field(ge=1, le=30 * 24 * 3_600_000)]
 
 
 class Incremental(Message):
-    """How an incremental training takes its stream.
+    """How an incremental training reads its stream, and when it makes a version. All times are in milliseconds.
 
-    A window ends with ``window_records`` records, or ``message_poll_timeout`` (ms) after its first one. A time-limited
-    training ends ``stream_timeout`` (ms) after the last record; an ``indefinite`` one when it is stopped.
-    ``validation_rate`` is the share of each window that validates; None: the share that the stream was announced with.
-    The model is promoted when its ``monitoring_metric`` on held-out samples is better by ``improvement`` (absolute;
-    equal promotes) than that of the version before; without a metric only the end makes a version.
+    A window ends with ``window_records`` records, or ``message_poll_timeout`` after its first record. The training ends
+    ``stream_timeout`` after the last record. With ``indefinite``, it ends when a user stops it. ``validation_rate`` is
+    the share of each window that validates. It is null for the share that the stream was announced with.
+
+    The model becomes a version when ``monitoring_metric`` on held-out samples has improved by ``improvement`` or more
+    since the version before. The improvement is absolute. ``change`` says whether the metric gets better upwards or
+    downwards. Without a metric, only the end of the training makes a version.
     """
 
     indefinite: bool = False

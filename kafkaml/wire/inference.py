@@ -42,12 +42,12 @@ def changelog_topic(group: str) -> str:
 
 
 class ServedModel(Message):
-    """One version of a trained model, with all that it takes to load it.
+    """One version of a trained model, with all that is needed to load it.
 
-    ``artifacts`` maps names (``model.weights.h5``, ``model.onnx``, ...) to their sha256; a replica picks the fastest
-    that its engine loads, and runs the code with the training's ``seed`` where that is needed. ``preparation`` is how
-    the training prepared features for the model. ``classes``: the number of classes to choose from, 0 for a regression,
-    None where the training did not report it.
+    ``artifacts`` maps names of files, such as ``model.weights.h5`` or ``model.onnx``, to their SHA-256. A replica picks
+    the fastest file that it can load. For a file of weights it runs ``code`` with the training's ``seed`` first.
+    ``preparation`` is what training did to features before the model saw them. ``classes`` is the number of classes, 0
+    for a regression, and null if training did not report it.
     """
 
     result_id: int
@@ -68,11 +68,12 @@ class ServedModel(Message):
 
 
 class ChallengeKind(StrEnum):
-    """What happens to a challenger's answers.
+    """What happens to the answers of a challenger.
 
-    ``canary``: they are the answers for the challenger's share of the keys; where it has no answer, the champion's is
-    used. ``shadow``: they go to the topic of a separate inference, which nobody downstream reads, and are compared with
-    the champion's.
+    * ``canary``: They are the answers for the challenger's share of the keys. The champion answers where the challenger
+      cannot.
+    * ``shadow``: They go to the topic of a separate inference, and are compared with the champion's answers. Consumers
+      of the served inference do not see them.
     """
 
     CANARY = "canary"
@@ -80,9 +81,9 @@ class ChallengeKind(StrEnum):
 
 
 class Challenger(Message):
-    """A version that is compared with the one that is served. ``share`` of the keys is its, by their hash.
+    """A version that is compared with the served one. It answers ``share`` of the keys, chosen by their hash.
 
-    ``labelled``: keys of records are the right answers, so that accuracy can be computed.
+    ``labelled`` is true if the keys of records are their correct labels, so that accuracy can be computed.
     """
 
     model: ServedModel
@@ -92,9 +93,10 @@ class Challenger(Message):
 
 
 class RuleMetric(StrEnum):
-    """What a rule compares: the share of records on which both agree, or how much more often the challenger is right.
+    """What a rule compares.
 
-    Accuracy needs keys that are labels.
+    * ``agreement``: The share of records to which both versions give the same answer.
+    * ``accuracy``: The accuracy of the challenger minus that of the champion. Keys of records must be labels.
     """
 
     AGREEMENT = "agreement"
@@ -102,9 +104,11 @@ class RuleMetric(StrEnum):
 
 
 class ChallengeRule(Message):
-    """Decides once both have answered ``records`` (for accuracy: with labels): promote at ``at_least``, otherwise drop.
+    """Decides about a challenger automatically, once both versions have answered ``records``.
 
-    ``at_least`` is a share from 0 to 1 for agreement; for accuracy by how much the challenger's is the higher one.
+    The challenger is promoted if the metric is ``at_least`` this value, and dropped otherwise. For ``agreement`` the
+    value is a share from 0 to 1. For ``accuracy`` it is the required lead over the champion, from -1 to 1, and only
+    records with labels count.
     """
 
     metric: RuleMetric
@@ -113,9 +117,11 @@ class ChallengeRule(Message):
 
 
 class ChallengeEnd(Message):
-    """The outcome of a challenger: it was promoted, or ``champion`` went on without it, or another version came.
+    """How the last challenger ended. It was promoted, or ``champion`` continued without it, or another version replaced
+    it.
 
-    ``why`` is a text, empty where ``by``, a user, gave no reason. ``found`` is the comparison by then.
+    ``by`` is the user, or what decided. ``why`` is the reason, empty if a user gave none. ``found`` is the comparison
+    at that time.
     """
 
     version: Count
@@ -129,12 +135,13 @@ class ChallengeEnd(Message):
 
 
 class InferencePlan(Message):
-    """What one inference does; served by ``GET /api/jobs/inference/<inference>/``.
+    """All that a replica needs to serve an inference. It comes from ``GET /api/jobs/inference/{id}/``.
 
-    ``revision`` increases with each change of the models, the limit, or the included fields; everything else stays for
-    the life of an attempt. ``tier`` is the name of the sub-model of a distributed model, empty for others; with
-    ``cascade`` it hands up what it is not sure of. ``group`` is the consumer group and the prefix of the transactional
-    ids: one per inference, never shared. ``include``: columns and fields of each record that its answer carries.
+    ``revision`` increases with each change of a model, of the limit or of the included fields. Everything else stays
+    the same during an attempt. ``tier`` is the name of a sub-model of a distributed model, and empty for other models.
+    With ``cascade``, the tier sends what it is not sure of to the next tier. ``group`` is the consumer group and the
+    prefix of the transactional ids. No other inference uses it. ``include`` are the columns and fields of a record that
+    its answer carries.
     """
 
     inference_id: int
@@ -167,9 +174,8 @@ class InferencePlan(Message):
 
 
 class Wanted(Message):
-    """The answer to a replica's statistics: the revision of the plan that it is to serve.
-
-    A replica that serves another one fetches the plan.
+    """The answer to a replica's report: the revision of the plan that it is to serve. A replica that serves another
+    revision fetches the plan again.
     """
 
     revision: Count

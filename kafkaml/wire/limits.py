@@ -9,7 +9,7 @@ __all__ = ["ResourceLimits"]
 
 @dataclass(frozen=True)
 class ResourceLimits:
-    """Upper bounds of one model process; 0 means none but the machine's."""
+    """Upper limits of one model process. 0 means that there is no limit but the machine's."""
 
     memory_bytes: int = 4 << 30
     cpu_seconds: int = 0

@@ -24,21 +24,29 @@ Matrix = Annotated[list[list[Count]], Field(max_length=10_000)]
 
 
 class Outcome(Message):
-    """The end of a successful run. What is needed to repeat it is here: slice, split, seed, versions, code hash.
+    """What a successful run leaves, with all that is needed to repeat it: slice, split, seed, versions and hash of the
+    code.
 
-    ``samples`` counts those trained on, validated and tested: keys ``training``, ``validation``, ``test``; those that
-    were learnt without a label, none of the others, are ``pseudo_labelled``. ``pseudo_labels`` are the rounds that
-    chose them; of incremental training those of the newest window that had unlabelled samples. ``labels`` names the
-    classes of every classification. ``artifacts`` maps the names uploaded to their sha256. ``split`` says the rule and
-    the rates, ``isolation`` the level at which the user's code ran. ``preparation`` is what the model process did to
-    the features before the model saw them, its ``summary`` for people; serving gives it back. Empty: nothing but a
-    cast. ``learnt`` are entries of an ``input_config`` that the stream's records decided (keys of objects, shape, type;
-    for a data set scales and vocabularies). With them serving reads records as training did. ``input_shape`` and
-    ``output_shapes`` are what the model took and answers for one sample (null: any size), empty where that is not
-    known. ``exit`` is of a sub-model of a distributed model, None for ordinary ones. ``scores`` are computed by the
-    platform on the samples of ``test_metrics``, so that frameworks can be compared; empty where a model predicts
-    neither one class nor numbers, or nothing tested it. ``baseline`` is what scores must beat there. ``best_epoch`` is
-    None for windows of a stream, and where no epoch had a number to judge by.
+    ``seconds`` is how long it took. ``samples`` counts the samples of each part: ``training``, ``validation`` and
+    ``test``. For semi-supervised training, ``pseudo_labelled`` counts those that were learnt without a label.
+    ``pseudo_labels`` are the rounds that chose them. Incremental training reports those of the newest window with
+    unlabelled samples. ``labels`` are the names of the classes.
+
+    ``test_metrics`` are metrics as the framework computes them. ``scores`` are computed by the platform from the same
+    samples, so that frameworks can be compared. They are empty if the model predicts neither one class nor numbers, or
+    if there were no test samples. ``baseline`` is what the scores have to beat. ``best_epoch`` is null for incremental
+    training, and if no epoch had a number to be judged by.
+
+    ``artifacts`` maps the names of uploaded files to their SHA-256. ``versions`` are those of the packages used.
+    ``onnx_max_difference`` is the largest difference between a prediction of the model and one of its ONNX file, null
+    without such a file. ``split`` describes the rule and the rates, and ``isolation`` how the user's code was isolated.
+
+    ``preparation`` is what was done to features before the model saw them. Serving does the same. Its ``summary`` is a
+    text for users. If ``preparation`` is empty, the only change was a cast. ``learnt`` are entries of ``input_config``
+    that were learnt from the records: fields of objects, shape and type, and for a data set its scales and
+    vocabularies. With them, serving reads records as training did. ``input_shape`` and ``output_shapes`` are for one
+    sample, with null for an axis of any size. They are empty if they are not known. ``exit`` is null unless the model
+    is a sub-model of a distributed one.
     """
 
     seconds: Annotated[float, Field(ge=0)]
@@ -67,9 +75,10 @@ class Outcome(Message):
 
 
 class TrainingOutcome(Outcome):
-    """An outcome as the worker tells it: with the confusion matrix of the test samples, if that was asked for.
+    """An outcome as the worker reports it.
 
-    ``evaluation`` is of the answers to the same samples, None where they have neither two classes nor numbers.
+    ``confusion_matrix`` counts the test samples. It is null unless the deployment asked for it. ``evaluation`` is null
+    if the model has neither two classes nor numbers.
     """
 
     confusion_matrix: Matrix | None = None
@@ -77,7 +86,9 @@ class TrainingOutcome(Outcome):
 
 
 class ConfusionMatrix(Message):
-    """``matrix[i][j]`` counts test samples of class i that were predicted as class j, over ``labels``."""
+    """``matrix[i][j]`` is the number of test samples of class i that were predicted as class j. ``labels`` are the
+    classes.
+    """
 
     matrix: Matrix
     labels: Labels

@@ -29,11 +29,12 @@ __all__ = [
 
 
 class ContractProblem(Message):
-    """One thing that is wrong with the contract.
+    """Something that is wrong with a contract.
 
-    ``place`` is the path in the contract as it was asked, such as ``columns.2.expression``, ``labels.0.expression``,
-    ``window.horizon`` or ``format_config``. Of an expression, ``start`` and ``end`` (exclusive) are the place in its
-    text, ``known`` the names that it may use, ``meant`` those that resemble what it uses instead.
+    ``place`` is a path in the contract, such as ``columns.2.expression``, ``labels.0.expression``, ``window.horizon``
+    or ``format_config``. For an expression, ``start`` and ``end`` are positions of characters in its text, the end
+    excluded. ``known`` are the names that the expression may use, and ``meant`` those that resemble what it uses
+    instead.
     """
 
     place: Text
@@ -46,12 +47,13 @@ class ContractProblem(Message):
 
 
 class PreviewColumn(Message):
-    """A column, or a label, over the records that can be read: what its expression gives, before anything is scaled.
+    """What the expression of a column or of a label gives for the records that can be read, before scaling.
 
-    ``place`` is ``columns.2`` or ``labels.0``. ``missing`` is the share of records where it is NULL. Of numbers (also
-    those of lists, all together) ``numbers`` is given, of categories, classes and booleans ``top``, the most frequent
-    of ``distinct`` values; of pictures neither. ``width`` is how many numbers of a sample it becomes (0 of labels),
-    ``shape`` that of lists and pictures. ``input`` names the model's input that it goes to.
+    ``place`` is ``columns.2`` or ``labels.0``, for example. ``missing`` is the share of records for which the
+    expression is null. ``numbers`` describes numbers, including all numbers of lists. ``top`` are the most frequent of
+    the ``distinct`` values of categories, classes and booleans. Pictures have neither. ``width`` is how many numbers of
+    a sample the column becomes, 0 for a label. ``shape`` is that of lists and pictures. ``input`` is the name of the
+    model's input that the column goes to.
     """
 
     place: Text
@@ -69,10 +71,12 @@ class PreviewColumn(Message):
 
 
 class PreviewInput(Message):
-    """An input of the model: ``shape`` of one sample, windows included, and ``dtype`` (float32, or uint8 of pictures).
+    """One input of the model. ``shape`` is that of one sample, including a window. ``dtype`` is float32, or uint8 for
+    pictures.
 
-    ``features`` name the places of the last axis where columns stand side by side (``status=ok`` of a one-hot column;
-    ``status=other`` is what training did not have); empty of a list or a picture, and of more than 500.
+    ``features`` are names for the positions on the last axis. ``status=ok`` is a position of a one-hot column, and
+    ``status=other`` stands for values that training did not have. The list is empty for a list of numbers, for a
+    picture, and for more than 500 positions.
     """
 
     name: Name
@@ -82,8 +86,11 @@ class PreviewInput(Message):
 
 
 class ShownPart(StrEnum):
-    """How much of an array is shown: all of it, its ``first`` elements along each axis, or every n-th row and column
-    of a picture (``thinned``).
+    """Which part of an array is shown.
+
+    * ``whole``: All of it.
+    * ``first``: The first elements along each axis.
+    * ``thinned``: Every n-th row and column of a picture.
     """
 
     WHOLE = "whole"
@@ -92,7 +99,9 @@ class ShownPart(StrEnum):
 
 
 class SampleInput(Message):
-    """What one input gets of a sample: ``values`` in row-major order of ``shape``, which is that of the ``shown``."""
+    """The part of a sample that one input of the model gets. ``values`` are in row-major order of ``shape``, which is
+    the shape of the shown part.
+    """
 
     name: Name
     shape: tuple[int, ...]
@@ -101,7 +110,12 @@ class SampleInput(Message):
 
 
 class SamplePart(StrEnum):
-    """What a sample is used for: training, validation or testing."""
+    """What a sample is used for.
+
+    * ``training``: The model learns it.
+    * ``validation``: The model is measured on it while it learns.
+    * ``test``: The model is measured on it afterwards.
+    """
 
     TRAINING = "training"
     VALIDATION = "validation"
@@ -109,10 +123,10 @@ class SamplePart(StrEnum):
 
 
 class PreviewSample(Message):
-    """A sample as the model gets it, scaled by what the training part of the sampled records tells.
+    """A sample as the model gets it. It is scaled by the parameters of the sampled records that train.
 
-    ``topic``, ``partition`` and ``offset``, ``key`` (as text) and ``timestamp_ms`` are those of its last record.
-    ``label`` is the class, or the numbers; None without labels.
+    ``topic``, ``partition``, ``offset``, ``key`` (as text) and ``timestamp_ms`` are those of the sample's last record.
+    ``label`` is the name of a class or a list of numbers. It is null without labels.
     """
 
     topic: Name
@@ -126,8 +140,8 @@ class PreviewSample(Message):
 
 
 class SampleParts(Message):
-    """How many samples the sampled records make, by part; ``left_out`` windows lie across a border of the split,
-    ``unlabelled`` ones have no label.
+    """How many samples the sampled records make, by part. ``left_out`` counts windows that cross a border of the split.
+    ``unlabelled`` counts samples without a label.
     """
 
     training: Count
@@ -138,13 +152,14 @@ class SampleParts(Message):
 
 
 class Preview(Message):
-    """What a contract makes of a slice. ``records`` is how many the slice holds at most, ``sampled`` were looked at.
+    """What a contract makes of a sample of a slice.
 
-    ``decodes`` is the share of the sampled records that are samples (or rows of windows), ``undecodable`` the first
-    that is not one. ``balance`` are the classes of the label over the sampled records, most frequent first. ``inputs``,
-    ``samples`` and ``parts`` are empty where no sample can be made: ``problems`` and ``remarks`` say why. With windows
-    the sampled records follow each other, so rare keys have fewer windows here than in a training. What is wrong in the
-    contract is in ``problems``, what is worth a look in ``remarks``.
+    ``records`` is the largest number of records that the slice can hold, and ``sampled`` the number examined.
+    ``decodes`` is the share of those that become samples, or rows of windows. ``undecodable`` is the first record that
+    does not. ``balance`` are the classes of the label, the most frequent first. ``inputs``, ``samples`` and ``parts``
+    are empty if no sample can be made. ``problems`` are mistakes in the contract. ``remarks`` are other findings that
+    deserve a look. With windows, the sampled records are consecutive, so that a rare key has fewer windows here than in
+    a training.
     """
 
     records: Count

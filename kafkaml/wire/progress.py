@@ -13,11 +13,11 @@ __all__ = ["EpochMetrics", "Progress", "WindowPlace"]
 
 
 class Progress(Message):
-    """Where a run is: epoch (1-based) of epochs, batch of batches inside it, and the running metrics.
+    """How far a run is, with the metrics so far. Epochs and batches count from 1.
 
-    Epoch 0 is the reading of the stream; ``batch`` of ``batches`` then counts records. ``remaining_seconds`` is how
-    long the epochs will still take, null where that is not known or has no end; ``may_end_sooner``: at most, as with
-    early stopping.
+    While ``epoch`` is 0 the stream is being read, and ``batch`` of ``batches`` counts records. ``remaining_seconds`` is
+    the time that the remaining epochs will take. It is null if that is unknown, or if the training has no end.
+    ``may_end_sooner`` is true if early stopping may make it shorter.
     """
 
     epoch: Count
@@ -30,10 +30,11 @@ class Progress(Message):
 
 
 class WindowPlace(Message):
-    """A window of a stream without end: how many records it had, how they were used, and how far behind it was.
+    """A window of an incremental training: how its records were used, and how far behind the stream it was.
 
-    ``left_out`` were not samples. ``lag`` counts the records that were there and not read yet, ``rate`` those that came
-    in a second. ``ended_ms`` is when it was learnt, since 1970.
+    ``left_out`` records were not samples. ``lag`` is the number of records that were available and not read yet.
+    ``rate`` is the number of records that arrived per second. ``ended_ms`` is when the window had been learnt, in
+    milliseconds since 1970.
     """
 
     records: Count
@@ -46,13 +47,13 @@ class WindowPlace(Message):
 
 
 class EpochMetrics(Message):
-    """Metrics after one epoch, or one window (both 1-based). ``validation`` is empty without validation data.
+    """Metrics after one epoch or one window. Both count from 1. ``validation`` is empty without validation samples.
 
-    ``before`` is the model's score on the samples of the window before it learnt any of them, on 2,000 by chance where
-    there are more (test, then train: Gama, Sebastiao, Rodrigues, "On evaluating stream learning algorithms", 2013).
-    ``pseudo_labels`` are of the round that began with this epoch, or of the last one in this window. ``learning_rate``
-    is what the optimiser had come to at its end, numbered where groups of parameters have different ones.
-    ``best_epoch`` is the best so far, null where none is.
+    ``before`` are the metrics on the samples of a window before any of them was learnt (test, then train: Gama,
+    Sebastiao, Rodrigues, "On evaluating stream learning algorithms", 2013). At most 2,000 samples are used, chosen at
+    random. ``pseudo_labels`` is the round that began with this epoch, or the last round of this window.
+    ``learning_rate`` is that of the optimiser at the end of the epoch. Its names are numbered if groups of parameters
+    have different ones. ``best_epoch`` is the best epoch so far, null if there is none.
     """
 
     epoch: Annotated[int, Field(ge=0, le=2**31 - 1)]

@@ -36,7 +36,14 @@ Quoted = Annotated[str, Field(max_length=200)]
 
 
 class FieldRole(StrEnum):
-    """What a field is in the proposed contract."""
+    """What a field becomes in the proposed contract.
+
+    * ``column``: A feature.
+    * ``label``: The label.
+    * ``key``: The key of the record, which groups records into windows.
+    * ``time``: The time of the record.
+    * ``left_out``: Nothing. ``reason`` says why.
+    """
 
     COLUMN = "column"
     LABEL = "label"
@@ -46,7 +53,7 @@ class FieldRole(StrEnum):
 
 
 class Bin(Message):
-    """How many values are in low <= x < high; in the last of a histogram also those that are ``high``."""
+    """One bin of a histogram: the number of values with low <= value < high. The last bin includes ``high``."""
 
     low: float
     high: float
@@ -54,16 +61,18 @@ class Bin(Message):
 
 
 class ValueCount(Message):
-    """A value as text, and how often it is there."""
+    """A value as text, and how often it occurs."""
 
     value: Quoted
     count: Count
 
 
 class Numbers(Message):
-    """How the numbers of a field are distributed; those of lists all together. NaN and infinity are left out.
+    """How the numbers of a field are distributed. NaN and infinity are left out. For lists, all numbers are taken
+    together.
 
-    ``whole``: all are whole numbers.
+    ``deviation`` is the standard deviation. ``quartiles`` are the 25th, 50th and 75th percentile. ``whole`` is true if
+    all are whole numbers.
     """
 
     min: float
@@ -76,12 +85,12 @@ class Numbers(Message):
 
 
 class FieldSummary(Message):
-    """A field of the records, as the sample has it.
+    """A field of the sampled records.
 
-    ``expression`` reads it in a contract. ``missing`` is the share of records that lack it or hold null, ``odd`` that
-    of records where it is of another kind. ``distinct`` is counted up to a bound: ``more`` says that there are more.
-    ``top`` are the values that are there most often, of texts, booleans and numbers of few values. ``shape`` is that of
-    lists. ``reason`` explains why a field is not a column.
+    ``expression`` reads the field in a contract. ``missing`` is the share of records in which it is absent or null.
+    ``odd`` is the share of records in which it has another kind. ``distinct`` is the number of different values. If
+    ``more`` is true, counting stopped there. ``top`` are the most frequent values, for texts, booleans and numbers with
+    few values. ``shape`` is that of lists. ``reason`` says why the field is not a column.
     """
 
     path: Annotated[tuple[Name, ...], Field(max_length=20)]
@@ -99,7 +108,7 @@ class FieldSummary(Message):
 
 
 class LabelChoice(Message):
-    """The label that is proposed, and ``why``. ``balance`` are its classes, most frequent first."""
+    """The proposed label, and ``why`` it was chosen. ``balance`` are its classes, the most frequent first."""
 
     name: Name
     expression: Expression
@@ -109,7 +118,9 @@ class LabelChoice(Message):
 
 
 class KeySummary(Message):
-    """The keys of the records. ``repeats`` is how many records the usual key has in the sample."""
+    """The keys of the sampled records. ``missing`` is the share of records without a key. ``repeats`` is the mean
+    number of sampled records per key.
+    """
 
     kind: KeyKind
     missing: Share
@@ -119,7 +130,9 @@ class KeySummary(Message):
 
 
 class TimeSummary(Message):
-    """Which time the records have. ``sorted``: the share of neighbours in a partition whose times do not go back."""
+    """The times of the sampled records, in milliseconds since 1970. ``sorted`` is the share of neighbours in a
+    partition whose times are in order.
+    """
 
     expression: Expression
     first_ms: int
@@ -128,7 +141,7 @@ class TimeSummary(Message):
 
 
 class Undecodable(Message):
-    """How many records of the sample are not samples, and the first of them."""
+    """The share of sampled records that are not samples, and the first of them."""
 
     share: Share
     place: Text
@@ -137,7 +150,36 @@ class Undecodable(Message):
 
 
 class RemarkCode(StrEnum):
-    """What there is to say of a topic before it is learnt from."""
+    """What a remark about a topic or a contract is about.
+
+    * ``no_records``: The slice holds no records.
+    * ``few_records``: There are so few records that a proposal may not hold for later ones.
+    * ``unknown_format``: The format of the records was not recognised, or lacks a setting.
+    * ``guessed_type``: The type of raw numbers was guessed.
+    * ``undecodable``: Some records do not have the format.
+    * ``tombstones``: Some records are deletions, which have no value.
+    * ``envelope``: The records are wrapped in an envelope, which is read.
+    * ``mixed_schemas``: The records have several schemas, or are of several kinds.
+    * ``mixed_kinds``: A field has values of several types.
+    * ``too_many_fields``: The records have more fields than are examined.
+    * ``no_columns``: No field can be a column.
+    * ``no_samples``: No record makes a sample.
+    * ``incomplete``: Some records make no sample, because a field is missing or has another type.
+    * ``no_label``: No field looks like a label.
+    * ``constant``: A field always has the same value.
+    * ``mostly_missing``: A field is missing in at least half of the records.
+    * ``label_leak``: A column may give the label away.
+    * ``one_class``: All sampled records have the same label.
+    * ``imbalanced``: Nearly all sampled records have the same label.
+    * ``unscaled``: A column has numbers from 0 to 255, which are better scaled.
+    * ``large_integers``: A field has integers above 2^53, which would be rounded.
+    * ``numbers_as_text``: A field holds numbers that are written as text.
+    * ``unsorted_times``: The times of records are not in order.
+    * ``expiring``: Records are older than the topic's retention, so that Kafka is about to delete them.
+    * ``key_on_several_partitions``: Records of one key are in several partitions, so that windows would have gaps.
+    * ``window``: A remark about windows.
+    * ``split``: A remark about the split into training, validation and test samples.
+    """
 
     NO_RECORDS = "no_records"
     FEW_RECORDS = "few_records"
@@ -169,7 +211,12 @@ class RemarkCode(StrEnum):
 
 
 class Severity(StrEnum):
-    """``error``: there is no contract without a change; ``warning``: look at it; ``info``: good to know."""
+    """How serious a remark is.
+
+    * ``error``: There can be no contract until something is changed.
+    * ``warning``: The result may be wrong or of little use.
+    * ``info``: For information.
+    """
 
     ERROR = "error"
     WARNING = "warning"
@@ -177,7 +224,9 @@ class Severity(StrEnum):
 
 
 class Remark(Message):
-    """One thing that was noticed: a sentence, and what to do. ``path`` is the field it is about, if it is about one."""
+    """A finding about a topic or a contract. ``message`` says what was found, and ``hint`` what to do. ``path`` is the
+    field that it is about, empty if it is about all.
+    """
 
     code: RemarkCode
     severity: Severity
@@ -187,10 +236,11 @@ class Remark(Message):
 
 
 class Proposal(Message):
-    """What a sample of a topic suggests. ``contract`` is None where nothing can be learnt from; a remark says why.
+    """The contract that is proposed for a topic, from a sample of its records. It is null if nothing can be learnt from
+    them. A remark then says why.
 
-    ``sampled`` records were looked at, ``decodes`` is the share of them that the contract makes samples of.
-    ``window`` is what the records would allow; the contract itself has none.
+    ``sampled`` records were examined. ``decodes`` is the share of those that the contract makes samples of. ``window``
+    is one that the records allow. The proposed contract has none.
     """
 
     contract: Contract | None

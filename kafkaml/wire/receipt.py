@@ -10,26 +10,26 @@ __all__ = ["Announced", "FreshToken", "Numbered", "Stored"]
 
 
 class FreshToken(Message):
-    """A fresh token of a job."""
+    """A new token for a job, which is valid until ``expires_at``."""
 
     token: str
     expires_at: datetime
 
 
 class Stored(Message):
-    """What is stored of an artifact has this hash, once all of it is there."""
+    """The SHA-256 that an artifact has once all of its pieces are stored."""
 
     sha256: str
 
 
 class Numbered(Message):
-    """The number that a new version of a result has."""
+    """The number of a new version of a result."""
 
     number: int
 
 
 class Announced(Message):
-    """A registered announcement; ``note`` says what may be wrong with it."""
+    """A registered announcement. ``note`` says what may be wrong with it, and is empty if nothing is."""
 
     id: int
     deployment: int | None

@@ -33,10 +33,13 @@ __all__ = [
 
 
 class ReplicaState(StrEnum):
-    """How a replica is; ``running`` means assigned to its share of the partitions and polling.
+    """The state of a replica.
 
-    ``stopped`` is one that ended in order. ``silent`` is the platform's word for one that has not reported for a while:
-    it may hang, still serve without reaching us, or be gone.
+    * ``starting``: It loads the model, or waits for partitions.
+    * ``running``: It has its share of the partitions and polls them.
+    * ``failed``: It ended with an error.
+    * ``stopped``: It ended in order.
+    * ``silent``: It has not reported for a while. It may hang, still serve without reaching the platform, or be gone.
     """
 
     STARTING = "starting"
@@ -47,12 +50,12 @@ class ReplicaState(StrEnum):
 
 
 class Counts(Message):
-    """Records that were answered, and that became dead letters.
+    """How many records were handled, and how. The number of records read is ``predicted + dead_lettered + warming_up``.
 
-    ``sent_up`` of the predicted went on to the next tier, as intermediates; the others left here. ``restamped`` of both
-    carry the time of writing: their topic would not keep or take the time of their record. ``warming_up`` have no
-    answer of their own because the window of their key was not full yet, or not at its stride. What was read is
-    ``predicted + dead_lettered + warming_up``.
+    ``predicted`` records have a prediction. Of those, ``sent_up`` went on to the next tier as intermediates.
+    ``dead_lettered`` records became dead letters. ``warming_up`` records have no answer, because the window of their
+    key was not full, or its stride had not passed. ``restamped`` answers and dead letters have the time of writing,
+    because their topic would not accept or keep the timestamp of their record.
     """
 
     predicted: Count = 0
@@ -68,19 +71,20 @@ class Counts(Message):
 
 
 class ProcessCounts(Counts):
-    """What an earlier process of a replica had answered when it ended, perhaps without reporting it."""
+    """What an earlier process of a replica had answered when it ended. It may have ended without reporting this."""
 
     run: Annotated[str, Field(min_length=1, max_length=64)]
 
 
 class Totals(Counts):
-    """How serving goes: rates in records a second, ``lag`` in records not read yet, latencies in milliseconds.
+    """Counts, rates, lag and latency of a replica or an inference.
 
-    The lag is None where no partitions are held. ``rate`` is of those that were answered, ``read_rate`` of all that
-    were read and are done with: also dead letters and what is warming up.
-    A latency runs from the record's timestamp to the commit of its answer, or from its arrival for records that are
-    older than the replica (a backlog says nothing about speed). Of a replica the counts are those since its process
-    started; of an inference those of all its life, and the latencies are the slowest replica's.
+    ``rate`` is the number of records answered per second. ``read_rate`` also includes dead letters and records that
+    warm up. ``lag`` is the number of records that wait in the input topic. It is null while no partition is assigned.
+    ``p50_ms`` and ``p99_ms`` are percentiles of the latency in milliseconds, from the record's timestamp to the commit
+    of its answer. For records that are older than the replica, latency begins with their arrival at it. A replica
+    counts since its process started. An inference counts since it was created, and its latencies are those of the
+    slowest replica.
     """
 
     rate: Annotated[float, Field(ge=0)] = 0.0
@@ -91,7 +95,12 @@ class Totals(Counts):
 
 
 class FailingKind(StrEnum):
-    """What is wrong with an inference that fails: ``backend.inferences.health`` says when each begins and ends."""
+    """What is wrong with a failing inference.
+
+    * ``dead_letters``: Half of the records or more become dead letters. The state ends below a quarter.
+    * ``restarts``: Replicas restarted three times or more within ten minutes.
+    * ``lag``: The lag keeps growing from minute to minute.
+    """
 
     DEAD_LETTERS = "dead_letters"
     RESTARTS = "restarts"
@@ -99,10 +108,9 @@ class FailingKind(StrEnum):
 
 
 class Failing(Message):
-    """An inference that is to run does not do what it is for, though nothing has ended it.
+    """An inference that runs and still does not do its work.
 
-    ``reason`` says what was seen and ``hint`` what to do, both for people. It ends automatically when the cause is
-    gone.
+    ``reason`` says what was seen, and ``hint`` what to do. The state ends automatically when its cause is gone.
     """
 
     kind: FailingKind
@@ -112,9 +120,8 @@ class Failing(Message):
 
 
 class Serving(Message):
-    """Which version of the model a replica answers with, by which revision of its plan, and which one challenges it.
-
-    ``limit`` is that of a tier that hands up.
+    """What a replica serves: the version of the model, the challenger, and the revision of the plan. ``limit`` is null
+    unless the replica serves a tier that has one.
     """
 
     revision: Count
@@ -124,7 +131,7 @@ class Serving(Message):
 
 
 class Exits(Message):
-    """What a tier with a limit predicted since a replica decides by that limit, and what of it was ``sent_up``."""
+    """What a tier predicted since its replicas use ``limit``. ``sent_up`` of it went on to the next tier."""
 
     limit: float
     predicted: Count = 0
@@ -137,10 +144,10 @@ class Exits(Message):
 
 
 class Confidence(Message):
-    """How sure the process of a replica was since it started: the ``total`` of the confidences of ``answers`` answers.
+    """How sure a replica was since its process started. ``total`` is the sum of the confidences of ``answers`` answers.
 
-    The confidence of an answer is its highest probability; what says nothing of it, as a number does, is not counted.
-    A tier's are all that it predicted, also what it handed up.
+    The confidence of an answer is its highest probability. An answer without a confidence, such as a number, is not
+    counted. A tier also counts what it sent to the next tier.
     """
 
     answers: Count = 0
@@ -148,10 +155,12 @@ class Confidence(Message):
 
 
 class Compared(Message):
-    """One of two versions on records that both were given. ``labelled`` had a label as key, ``correct`` hit it.
+    """How one of two versions did on records that both were given.
 
-    ``failed`` are those that it could not answer. ``scores`` counts answers by their highest value, or their only one,
-    in equal steps from 0 to 1; what is outside is in the first or the last. Latencies are of whole batches.
+    ``failed`` records were not answered by this version. ``labelled`` records have a label as their key, and
+    ``correct`` of those were predicted correctly. ``scores`` is a histogram of the highest value of each answer, in
+    equal bins from 0 to 1. Values outside are in the first and the last bin. Latencies are those of whole batches, in
+    milliseconds.
     """
 
     version: Count
@@ -169,10 +178,11 @@ class Compared(Message):
 
 
 class LiveComparison(Message):
-    """Champion and challenger side by side, on the ``compared`` of all ``records`` that both answered.
+    """Champion and challenger on the same records. Both answered ``compared`` of ``records``.
 
-    ``agreed``: the highest value at the same place, or the only ones within a hundredth. ``mean_difference`` is that of
-    their values.
+    ``agreed`` is the number of equal answers. Two answers are equal if their highest value is at the same position.
+    Single numbers are equal if they differ by at most a hundredth of the larger one. ``mean_difference`` is the mean
+    difference between values.
     """
 
     records: Count = 0
@@ -189,11 +199,12 @@ class LiveComparison(Message):
 
 
 class Swap(Message):
-    """A replica went over to another version, challenger or limit, between two transactions.
+    """A replica changed to another version, challenger or limit, between two transactions.
 
-    ``positions`` are the first offsets that the new one answers, of the partitions that the replica had; the others
-    change with the replicas that have them. ``gap_seconds`` is how long nothing was read for it, ``loading_seconds``
-    how long loading and warming the new one took, while the old one answered; 0 where it was still warm.
+    ``positions`` are the first offsets that were answered after the change, in the partitions of this replica. Other
+    partitions change together with their replicas. ``gap_seconds`` is how long no record was read. ``loading_seconds``
+    is how long the new version took to load, while the old one still answered. It is 0 if the version was loaded
+    already.
     """
 
     revision: Count
@@ -208,7 +219,7 @@ class Swap(Message):
 
 
 class SwapFailure(Message):
-    """A version that a replica could not change over to, and why. It continues with the one it has."""
+    """A version that a replica could not change to, and why. The replica continues with the version that it has."""
 
     revision: Count
     version: Count
@@ -216,11 +227,11 @@ class SwapFailure(Message):
 
 
 class ReplicaStats(Totals):
-    """The report of one replica; ``error`` is why it ended.
+    """The report of one replica. ``error`` says why it ended, and is null while it works.
 
-    ``confidence`` is None where no answer had one. ``last_refusal`` is why its newest dead letter became one: the first
-    characters of that reason, "" for none yet. ``swaps`` are those not reported before, oldest first. ``swap_failure``
-    is of the newest revision.
+    ``confidence`` is null if no answer had one. ``last_refusal`` is the beginning of the reason for its newest dead
+    letter, empty if there is none. ``swaps`` are those not reported before, the oldest first. ``swap_failure`` is about
+    the newest revision.
     """
 
     replica: Annotated[int, Field(ge=0, le=10_000)]
@@ -237,7 +248,9 @@ class ReplicaStats(Totals):
 
 
 class ReplicaReport(ReplicaStats):
-    """The last report of one replica, and when. ``worker`` names one that runs elsewhere, on ``host``."""
+    """The last report of one replica, and its time. ``worker`` is the name of an external worker on the machine
+    ``host``. Both are empty for a replica that the platform started.
+    """
 
     updated_at: datetime
     worker: str = ""

@@ -40,28 +40,28 @@ class _Event(Message):
 
 
 class RunningEvent(_Event):
-    """The attempt reads its data."""
+    """The attempt began to read its data."""
 
     type: Literal["running"]
     data: Mapping[str, Any] = {}
 
 
 class ProgressEvent(_Event):
-    """Where the attempt is."""
+    """How far the attempt is."""
 
     type: Literal["progress"]
     data: Progress
 
 
 class EpochEvent(_Event):
-    """An epoch is over."""
+    """An epoch or a window has ended."""
 
     type: Literal["epoch"]
     data: EpochMetrics
 
 
 class WindowEvent(_Event):
-    """A window begins to be learnt. Sent before any other report about the window."""
+    """The attempt begins to learn a window. This event comes before all others about the window."""
 
     type: Literal["window"]
     data: WindowEnd
@@ -71,21 +71,22 @@ Event = RunningEvent | ProgressEvent | EpochEvent | WindowEvent
 
 
 class Events(_Report):
-    """Events of one attempt, numbered; numbers seen before are skipped."""
+    """Events of one attempt. They are numbered, and a number that was received before is skipped."""
 
     events: Annotated[list[Annotated[Event, Field(discriminator="type")]], Field(max_length=10_000)]
 
 
 class Saved(_Report):
-    """A checkpoint whose file is uploaded: from now on another attempt continues there."""
+    """A checkpoint whose file has been uploaded. From now on, another attempt continues from it."""
 
     checkpoint: Checkpoint
 
 
 class NewVersion(_Report):
-    """A version is complete while its training goes on; its files are uploaded. ``step`` is the window it follows.
+    """A version that was completed while its training continues. Its files have been uploaded.
 
-    A repeated report with the same ``step`` means the same version. ``comparison`` is what promoted it.
+    ``step`` is the number of the window after which it was made. A second report with the same ``step`` means the same
+    version. ``comparison`` is what decided for it.
     """
 
     step: Count
@@ -95,7 +96,9 @@ class NewVersion(_Report):
 
 
 class Finish(_Report):
-    """The attempt ended well, with a last version. ``positions`` and ``comparison`` are of incremental training."""
+    """The attempt ended successfully, with a last version. ``positions`` and ``comparison`` are for incremental
+    training.
+    """
 
     outcome: TrainingOutcome
     positions: Positions = {}
@@ -103,16 +106,17 @@ class Finish(_Report):
 
 
 class Fail(_Report):
-    """The attempt ended badly. ``outcome`` is what was found before it failed, where training itself went well."""
+    """The attempt failed. ``outcome`` is what was known by then, if training itself succeeded."""
 
     failure: Failure
     outcome: TrainingOutcome | None = None
 
 
 class Stats(_Report, ReplicaStats):
-    """The report of one replica of an inference; ``run`` names its process, whose counts these are.
+    """The report of one replica of an inference. ``run`` identifies its process, and the counts are those of this
+    process.
 
-    ``log`` is what is new in the log of a worker elsewhere; those of launched replicas are read where they run.
+    ``log`` are new lines in the log of an external worker. The logs of other replicas are read where they run.
     """
 
     run: Annotated[str, Field(max_length=64)] = ""

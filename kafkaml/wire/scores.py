@@ -19,7 +19,12 @@ __all__ = ["SCORE_DIRECTIONS", "Score", "Scores"]
 
 
 class Score(StrEnum):
-    """``accuracy`` (0 to 1) is of a classification; the errors, in the unit of the labels, are of a regression."""
+    """A measure that the platform computes for every framework in the same way.
+
+    * ``accuracy``: The share of correct predictions, from 0 to 1, for a classification.
+    * ``mean_absolute_error``: In the unit of the labels, for a regression.
+    * ``root_mean_squared_error``: In the unit of the labels, for a regression.
+    """
 
     ACCURACY = "accuracy"
     MEAN_ABSOLUTE_ERROR = "mean_absolute_error"

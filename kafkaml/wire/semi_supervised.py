@@ -16,9 +16,10 @@ __all__ = ["PseudoLabels", "SemiSupervised"]
 
 
 class SemiSupervised(Message):
-    """In each of at most ``rounds`` rounds, unlabelled samples whose most probable class has ``confidence`` are learnt.
+    """How unlabelled samples are learnt: in at most ``rounds`` rounds, with the class that the model predicts for them.
 
-    They count as that class until the next round chooses again. A round that chooses nothing new is the last.
+    A round chooses the samples whose most probable class has at least the probability ``confidence``. They have that
+    class until the next round chooses again. A round that chooses nothing new is the last one.
     """
 
     rounds: Annotated[int, Field(ge=1, le=100)] = 5
@@ -26,11 +27,11 @@ class SemiSupervised(Message):
 
 
 class PseudoLabels(Message):
-    """What one round (from 1 on) chose of ``unlabelled`` samples.
+    """What one round chose from the ``unlabelled`` samples. Rounds count from 1.
 
-    ``added`` of the ``chosen`` were not chosen for this class in the round before. ``agreement`` is the share of those
-    chosen before that are predicted to be of the same class again; None where none were. ``classes[i]`` of the chosen
-    are of class i; empty where there are very many classes.
+    ``added`` of the ``chosen`` samples did not have this class in the round before. ``agreement`` is the share of
+    samples chosen before that are predicted to have the same class again. It is null if none were chosen before.
+    ``classes[i]`` of the chosen samples have class i. The list is empty if there are too many classes.
     """
 
     round: Annotated[int, Field(ge=1)]

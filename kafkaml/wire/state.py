@@ -8,9 +8,14 @@ __all__ = ["RunState", "WorkerExit"]
 
 
 class RunState(StrEnum):
-    """Where a training result or an inference is; the API, the commands and the web UI use these words.
+    """The state of a training run or of an inference.
 
-    WAITING is for data, or for the next try; STOPPED is a user's wish; FAILED carries a Failure.
+    * ``created``: It was created, and nothing has been started for it.
+    * ``waiting``: It waits for data, or for the next attempt.
+    * ``running``: It trains or serves.
+    * ``finished``: It ended successfully.
+    * ``stopped``: A user stopped it.
+    * ``failed``: It ended with a failure.
     """
 
     CREATED = "created"

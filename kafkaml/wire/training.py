@@ -34,17 +34,21 @@ Announcement = Annotated[
 
 
 class TrainingPlan(Message):
-    """What one training run does; served by ``GET /api/jobs/training/<result>/``.
+    """All that a training run needs to know. It comes from ``GET /api/jobs/training/{id}/``.
 
-    ``fit_arguments`` and ``evaluation_arguments`` are already parsed literals. ``seed`` drives the split and the
-    framework alike. ``split`` is the rule as it was decided, the fit arguments' ``shuffle`` looked at. A stream without
-    end begins with the records that are not older than ``since_ms`` (Kafka's, since 1970), which is when it was
-    announced, unless that said otherwise. ``semi_supervised`` is how unlabelled data is learnt; None: not at all.
-    ``checkpoint`` is where an earlier attempt stopped and this one continues. ``begun`` is the window after it that an
-    earlier attempt began; this one cuts the stream at the same place. ``stop_asked``: a user wants the training to end
-    now, with what it has learnt. ``chain`` are the sub-models of a distributed model, from below, the top last, trained
-    together as ``chain_training`` says; the plan's own result, name and code are then the top's. Empty (None): an
-    ordinary model.
+    ``fit_arguments`` and ``evaluation_arguments`` are parsed values. ``seed`` is used for the split and by the
+    framework. ``split`` is the rule that applies, after the fit argument ``shuffle`` was considered. An incremental
+    training begins with records that are not older than ``since_ms``, in milliseconds since 1970. This is when the
+    stream was announced, unless the announcement named another time. ``semi_supervised`` is null if unlabelled data is
+    not learnt.
+
+    ``checkpoint`` is where an earlier attempt stopped, and from where this one continues. ``begun`` is the window after
+    it that the earlier attempt had begun. This attempt ends the window at the same place. ``stop_asked`` is true if a
+    user wants the training to end now and keep what it has learnt.
+
+    ``chain`` are the sub-models of a distributed model, from the lowest to the highest. They are trained together, as
+    ``chain_training`` says. The plan's own result, name and code are then those of the highest. For an ordinary model,
+    ``chain`` is empty and ``chain_training`` null.
     """
 
     result_id: int

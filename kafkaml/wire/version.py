@@ -21,14 +21,23 @@ _ROUNDING = 1e-6
 
 
 class VersionReason(StrEnum):
-    """Why there is a version: its training ended, or its model improved while the training went on."""
+    """Why a version was made.
+
+    * ``trained``: Its training ended.
+    * ``improved``: The model improved while its incremental training continued.
+    """
 
     TRAINED = "trained"
     IMPROVED = "improved"
 
 
 class PromotionReason(StrEnum):
-    """Why a version became the current one: as in VersionReason, or because a user chose it."""
+    """Why a version became the current one.
+
+    * ``trained``: Its training ended.
+    * ``improved``: The model improved while its incremental training continued.
+    * ``chosen``: A user chose it.
+    """
 
     TRAINED = "trained"
     IMPROVED = "improved"
@@ -36,10 +45,12 @@ class PromotionReason(StrEnum):
 
 
 class Comparison(Message):
-    """The comparison that decides whether a model replaces the champion: one metric on the same held-out samples.
+    """The comparison that decides whether a version replaces the champion. Both have one metric, on the same held-out
+    samples.
 
-    ``champion`` is the number of the version compared with, None for the first. ``improvement`` is the required one, in
-    the metric's own unit; the gain is ``challenger_value - champion_value``, or its opposite for ``down``.
+    ``champion`` is the number of the version compared with, null for the first one. ``improvement`` is the required
+    gain in the unit of the metric. The gain is ``challenger_value - champion_value`` for ``up``, and the opposite for
+    ``down``.
     """
 
     metric: Name
@@ -64,7 +75,7 @@ class Comparison(Message):
 
 
 class Artifact(Message):
-    """A file that training left; ``size`` in bytes."""
+    """A file that training left. ``size`` is in bytes."""
 
     name: Name
     size: Count
@@ -73,11 +84,12 @@ class Artifact(Message):
 
 
 class Version(Message):
-    """One version (from 1 on) of a result: what was trained, on what, and why it was made.
+    """One version of a result: what was trained, on what, and why the version was made. Versions are numbered from 1.
 
-    It followed window ``step`` while its training went on; None: its training ended with it. ``positions`` is where in
-    the stream its training stood, empty for a stream with an end. ``current`` is the one that inferences follow. A
-    ``pinned`` one is kept until it is unpinned.
+    ``step`` is the number of the window after which the version was made. It is null if the version is the end of its
+    training. ``positions`` are the offsets up to which its training had read, by topic and partition. They are empty
+    for a stream with an end. The ``current`` version is served by inferences that follow the result. A ``pinned``
+    version is kept until it is unpinned.
     """
 
     number: Annotated[int, Field(ge=1)]
@@ -94,10 +106,10 @@ class Version(Message):
 
 
 class Promotion(Message):
-    """A version became the current one of its result. Sent at least once, each time with the same ``id``.
+    """A version became the current one of its result. The event is sent at least once, always with the same ``id``.
 
-    ``previous`` is the number of the version before, None for the first. ``by`` is the user who chose it and ``why``
-    their reason, both empty where a training decided. ``metrics`` are those of the version's test samples.
+    ``previous`` is the number of the version before, null for the first one. ``by`` is the user who chose the version,
+    and ``why`` the reason. Both are empty if a training decided. ``metrics`` are those on the version's test samples.
     """
 
     id: Name

@@ -25,11 +25,11 @@ _MAX_PIECE_CHARACTERS = 1 << 16
 
 
 class Join(Message):
-    """A machine wants to serve ``inference``. ``name`` distinguishes it from others and stays the same over restarts.
+    """A machine asks to serve ``inference``. ``name`` distinguishes it from others, and stays the same after a restart.
 
-    ``session`` names its process. The newest one that joins takes the name over; ``again`` marks a worker that joined
-    before and only wants a fresh job token, which is refused once its name was taken over. ``host`` is what it says of
-    its machine.
+    ``session`` identifies its process. If several processes use the same name, the newest one gets the job. ``again``
+    is true for a worker that joined before and only wants a new job token. This is refused if another process has taken
+    its name since. ``host`` is the name of the machine.
     """
 
     inference: Annotated[int, Field(ge=1, le=2**53)]
@@ -40,7 +40,7 @@ class Join(Message):
 
 
 class BrokerAccess(Message):
-    """How Kafka is reached from elsewhere. Names and passwords are not sent, because the machine has its own."""
+    """How an external worker reaches Kafka. User names and passwords are not sent, because the machine has its own."""
 
     bootstrap_servers: str
     security_protocol: str
@@ -48,7 +48,7 @@ class BrokerAccess(Message):
 
 
 class WorkerJob(Message):
-    """What a worker elsewhere gets: the present attempt of its inference, its number, and a short-lived job token."""
+    """What an external worker gets: the attempt of its inference, its replica number, and a short-lived job token."""
 
     inference: int
     attempt: int
@@ -60,7 +60,7 @@ class WorkerJob(Message):
 
 
 class LogPiece(Message):
-    """New lines of a worker's log. ``offset`` is how many characters of its process's log came before them."""
+    """New lines in the log of a worker. ``offset`` is the number of characters before them in its process's log."""
 
     offset: Annotated[int, Field(ge=0, le=2**53)]
     text: Annotated[str, Field(max_length=_MAX_PIECE_CHARACTERS)]

@@ -24,7 +24,7 @@ def page(description: Path) -> str:
     """Return the page of the API that ``description`` (JSON) describes."""
     document: dict[str, Any] = json.loads(description.read_text(encoding="utf-8"))
     schemas: dict[str, Any] = document["components"]["schemas"]
-    parts = [_INTRODUCTION, f"\n{document['info']['description']}\n"]
+    parts = [_INTRODUCTION, f"\n{document['info']['description']}\n", _problems(document)]
     by_tag: dict[str, list[str]] = {}
     for address, methods in document["paths"].items():
         for method in _LEVELS:
@@ -37,10 +37,27 @@ def page(description: Path) -> str:
     return "".join(parts)
 
 
+def _problems(document: Mapping[str, Any]) -> str:
+    """Return what the problems mean that operations have in common."""
+    responses: Mapping[str, Any] = document["components"]["responses"]
+    status_of = {
+        str(answer["$ref"]).rpartition("/")[2]: status
+        for methods in document["paths"].values()
+        for operation in methods.values()
+        for status, answer in operation["responses"].items()
+        if "$ref" in answer
+    }
+    rows = sorted((status_of[name], response["description"]) for name, response in responses.items())
+    return "".join(
+        ["\n| problem | meaning |\n|---|---|\n", *(f"| {status} | {_cell(text)} |\n" for status, text in rows)]
+    )
+
+
 def _operation(address: str, method: str, operation: Mapping[str, Any]) -> str:
     lines = [f"\n### {method.upper()} {address.replace('{', '&#123;').replace('}', '&#125;')}\n"]
+    lines.append(f"{_text(operation['summary'])}.\n")
     if about := operation.get("description", "").strip():
-        lines.append(f"{_text(about)}\n")
+        lines.append(f"\n{_text(about)}\n")
     parameters = operation.get("parameters", [])
     if parameters:
         lines.append("\n| parameter | in | type | meaning |\n|---|---|---|---|\n")
@@ -57,11 +74,13 @@ def _operation(address: str, method: str, operation: Mapping[str, Any]) -> str:
 def _contents(operation: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if body := operation.get("requestBody"):
         yield "Sent", ", ".join(f"{_type(value.get('schema', {}))} ({kind})" for kind, value in body["content"].items())
-    for status, answer in operation.get("responses", {}).items():
-        if status == "default":
-            continue
-        shown = [f"{_type(value.get('schema', {}))} ({kind})" for kind, value in answer.get("content", {}).items()]
-        yield f"Answers {status}", ", ".join(shown) or "nothing"
+    answers: Mapping[str, Any] = operation.get("responses", {})
+    for status, answer in answers.items():
+        if "description" in answer:
+            shown = [f"{_type(value.get('schema', {}))} ({kind})" for kind, value in answer.get("content", {}).items()]
+            yield f"Answers {status}", f"{', '.join(shown) or 'nothing'}. {_cell(answer['description'])}"
+    # What these problems mean is the same for all operations, and is said once.
+    yield "Other problems", ", ".join(status for status, answer in answers.items() if "$ref" in answer)
 
 
 def _object(name: str, schema: Mapping[str, Any]) -> str:
