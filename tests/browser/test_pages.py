@@ -12,6 +12,7 @@ from tests.platform import Platform
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1800)]
 
 _PHONE_WIDTH = 390
+_LAPTOP_WIDTH = 1280
 _CUT_WORDS = """() => [...document.querySelectorAll('nav[aria-label="Pages, bottom bar"] span')]
     .filter((element) => element.scrollWidth > element.clientWidth + 1).map((element) => element.textContent)"""
 _SCHEME = "document.documentElement.dataset.mantineColorScheme"
@@ -98,6 +99,9 @@ def test_pages_are_accessible_and_silent_in_both_themes_and_on_phones(
             wide.append(address)
         cut += [f"{address}: {word}" for word in page.evaluate(_CUT_WORDS)]
         untidy += [f"phone, {address}: {fault}" for fault in page.evaluate(_UNTIDY)]
+        page.set_viewport_size({"width": _LAPTOP_WIDTH, "height": 900})
+        settle(page)
+        untidy += [f"laptop, {address}: {fault}" for fault in page.evaluate(_UNTIDY)]
         page.set_viewport_size({"width": 1440, "height": 900})
     assert not violations, "\n".join(violations)
     assert (wide, cut) == ([], [])

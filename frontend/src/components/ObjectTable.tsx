@@ -55,6 +55,7 @@ export function ObjectTable<Row extends { id: number }>({
     borderRadius: 'sm',
     highlightOnHover: true,
     verticalSpacing: 6,
+    horizontalSpacing: 8,
     fz: 'sm',
     minHeight: props.records.length === 0 ? 180 : 0,
     loaderBackgroundBlur: 0,

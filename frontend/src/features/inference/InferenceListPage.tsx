@@ -99,7 +99,7 @@ const COLUMNS: DataTableColumn<Inference>[] = [
   {
     accessor: 'model_name',
     title: 'Model',
-    width: 160,
+    width: 150,
     render: (row) => (
       <>
         <InferenceLink id={row.id}>{row.model_name}</InferenceLink>
@@ -118,14 +118,15 @@ const COLUMNS: DataTableColumn<Inference>[] = [
   {
     accessor: 'input_topic',
     title: 'Input → output',
-    width: 190,
+    width: 180,
     render: (row) => (
       <>
         <div style={ANYWHERE}>
           <TopicLink name={row.input_topic} />
         </div>
         <div style={ANYWHERE}>
-          <Dimmed span>→</Dimmed>{' '}
+          {/* This space does not break, so the arrow stays with the name. */}
+          <Dimmed span>→{'\u00a0'}</Dimmed>
           {row.output_bootstrap_servers ? row.output_topic : <TopicLink name={row.output_topic} />}
         </div>
         <SmallPrint>{challengeLabel(row)}</SmallPrint>
@@ -155,9 +156,14 @@ const COLUMNS: DataTableColumn<Inference>[] = [
   },
   {
     accessor: 'latency',
-    title: 'p50 / p99',
+    title: 'p50, p99',
     textAlign: 'right',
-    render: (row) => `${formatMilliseconds(row.stats.p50_ms)} / ${formatMilliseconds(row.stats.p99_ms)}`,
+    render: ({ stats }) => (
+      <>
+        <div>{formatMilliseconds(stats.p50_ms)}</div>
+        <div>{formatMilliseconds(stats.p99_ms)}</div>
+      </>
+    ),
   },
   {
     accessor: 'replicas',

@@ -8,6 +8,7 @@ import type { ReactNode } from 'react'
 import { Age } from '~/components/Age'
 import { DeleteButton, StopRowsButton } from '~/components/BatchActions'
 import { ButtonLink, ConfigurationLink, DeploymentLink, ResultLink } from '~/components/ButtonLink'
+import { Dimmed } from '~/components/Dimmed'
 import { EmptyState } from '~/components/EmptyState'
 import { FilterSelect } from '~/components/FilterSelect'
 import { FrameworkTitle } from '~/components/FrameworkMark'
@@ -142,30 +143,22 @@ const COLUMNS: DataTableColumn<Deployment>[] = [
   {
     accessor: 'results',
     title: 'Models',
-    width: 300,
+    width: 330,
     render: (row) => (
       <Stack gap={4}>
         {row.results.map((result) => (
-          <Group key={result.id} gap={8} wrap="nowrap">
+          <Group key={result.id} gap={8} wrap="nowrap" align="flex-start">
             <StatusBadge state={result.state} tooltip={stateNote(result)} />
-            <ResultLink id={result.id}>{result.model_name}</ResultLink>
-            <Text size="xs" c="dimmed" style={{ whiteSpace: 'nowrap' }}>
-              <FrameworkTitle framework={result.framework} />
-            </Text>
-          </Group>
-        ))}
-      </Stack>
-    ),
-  },
-  {
-    accessor: 'progress',
-    title: 'Progress',
-    width: 190,
-    render: (row) => (
-      <Stack gap={4}>
-        {row.results.map((result) => (
-          <Group key={result.id} mih={22}>
-            <RunProgress row={result} />
+            <Stack gap={0}>
+              <span>
+                <ResultLink id={result.id}>{result.model_name}</ResultLink>{' '}
+                <Dimmed span>
+                  <FrameworkTitle framework={result.framework} />
+                </Dimmed>
+              </span>
+              {/* What waits has no progress, and its badge says so. */}
+              {result.state !== 'waiting' && <RunProgress row={result} />}
+            </Stack>
           </Group>
         ))}
       </Stack>
@@ -174,7 +167,7 @@ const COLUMNS: DataTableColumn<Deployment>[] = [
   {
     accessor: 'batch_size',
     title: 'Epochs, batch',
-    width: 125,
+    width: 100,
     render: (row) => <Epochs row={row} />,
   },
   {

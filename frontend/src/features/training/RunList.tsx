@@ -22,7 +22,7 @@ import { joinIds, parseIds, reselect } from './selection'
 import { ValueMenu } from './ValueMenu'
 import { ViewMenu } from './ViewMenu'
 
-const AFTER = [columns.CURVE, columns.TRAINED_ON, columns.DURATION, columns.AGE]
+const AFTER = [columns.CURVE, columns.TRAINED_ON, columns.AGE]
 
 export function RunList({
   search,
@@ -40,7 +40,7 @@ export function RunList({
     resultsListOptions({ query: { ...listQuery(search), state, framework, where, tag, favourite } }),
   )
   const rows = list.data?.results
-  const values = useMemo(() => columnsOf(search.cols), [search.cols])
+  const values = useMemo(() => columnsOf(search.cols, rows), [search.cols, rows])
   const shown = useMemo(
     () => [columns.NAMED, columns.STATE_AND_PROGRESS, ...values.map(columns.value), ...AFTER],
     [values],

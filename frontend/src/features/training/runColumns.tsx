@@ -47,7 +47,7 @@ export const NAMED: RunColumn = {
   accessor: 'model_name',
   title: 'Run',
   toggleable: false,
-  width: 168,
+  width: 156,
   render: (row) => <RunName row={row} />,
 }
 
@@ -68,7 +68,7 @@ export function value(column: string): RunColumn {
     title: columnTitle(column),
     sortable: true,
     toggleable: false,
-    width: 110,
+    width: widthOf(columnTitle(column)),
     textAlign: 'right',
     render: (row) => (
       <>
@@ -79,10 +79,15 @@ export function value(column: string): RunColumn {
   }
 }
 
+/** The width in pixels that the longest word of a title needs, because a broken word is hard to read. */
+function widthOf(title: string): number {
+  return Math.max(84, 34 + 9 * Math.max(...title.split(' ').map((word) => word.length)))
+}
+
 export const FRAMEWORK: RunColumn = {
   accessor: 'framework',
   title: 'Framework',
-  width: 110,
+  width: 100,
   render: (row) => <FrameworkTitle framework={row.framework} />,
 }
 
@@ -90,7 +95,7 @@ export const STATE: RunColumn = {
   accessor: 'state',
   title: 'State',
   sortable: true,
-  width: 112,
+  width: 107,
   render: (row) => <RunState row={row} />,
 }
 
@@ -108,7 +113,7 @@ export const STATE_AND_PROGRESS: RunColumn = {
 export const PROGRESS: RunColumn = {
   accessor: 'progress',
   title: 'Progress',
-  width: 210,
+  width: 150,
   render: (row) => <RunProgress row={row} />,
 }
 
@@ -132,14 +137,14 @@ export const STREAM: RunColumn = {
 export const CURVE: RunColumn = {
   accessor: 'history',
   title: 'Curve',
-  width: 97,
+  width: 94,
   render: (row) => <RunCurve row={row} />,
 }
 
 export const METRIC: RunColumn = {
   accessor: 'metrics',
   title: 'Last, best',
-  width: 165,
+  width: 150,
   render: (row) => <RunMetric row={row} />,
 }
 
@@ -168,7 +173,7 @@ export const TEST: RunColumn = {
 export const DURATION: RunColumn = {
   accessor: 'duration',
   title: 'Duration',
-  width: 92,
+  width: 90,
   textAlign: 'right',
   render: (row) => <RunDuration row={row} />,
 }
@@ -178,7 +183,16 @@ export const AGE: RunColumn = {
   title: 'Age',
   sortable: true,
   width: 96,
-  render: (row) => <Age at={row.created_at} size="sm" />,
+  render: (row) => (
+    <>
+      <Age at={row.created_at} size="sm" />
+      {row.started_at && (row.ended_at || row.state === 'running') && (
+        <SmallPrint>
+          {row.ended_at ? 'took' : 'for'} <RunDuration row={row} />
+        </SmallPrint>
+      )}
+    </>
+  ),
 }
 
 /** A note when a score is no better than always giving the same answer, because a high score alone says nothing. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { ResultRow } from '~/lib/api'
-import { choices, columnsOf, columnTitle, DEFAULT_VALUES, runValue } from './runValues'
+import { choices, columnsOf, columnTitle, runValue } from './runValues'
 
 const row = {
   parameters: { epochs: 10, class_weight: { '0': 1 } },
@@ -18,8 +18,20 @@ describe('values of runs', () => {
   })
 
   it('are read from an address, without what is not a column', () => {
-    expect(columnsOf(undefined)).toEqual(DEFAULT_VALUES)
     expect(columnsOf('score.accuracy,secret.x,score.accuracy,score.')).toEqual(['score.accuracy'])
+  })
+
+  it('are by default the scores of the runs shown: accuracy of classifiers, errors of regressions', () => {
+    const parameters = ['parameter.epochs', 'parameter.batch_size', 'parameter.seed']
+    const scored = (scores: object) => ({ ...row, outcome: { scores } }) as unknown as ResultRow
+    const regression = scored({ mean_absolute_error: 1.2, root_mean_squared_error: null })
+    const training = { ...row, outcome: null } as unknown as ResultRow
+    const errors = ['score.mean_absolute_error', 'score.root_mean_squared_error']
+    expect(columnsOf(undefined, [])).toEqual(['score.accuracy', ...parameters])
+    expect(columnsOf(undefined, [training, row])).toEqual(['score.accuracy', ...parameters])
+    expect(columnsOf(undefined, [regression, training])).toEqual([...errors, ...parameters.slice(0, 2)])
+    expect(columnsOf(undefined, [regression, row])).toEqual(['score.accuracy', ...errors, 'parameter.epochs'])
+    expect(columnsOf('', [regression])).toEqual([])
   })
 
   it('can be chosen where a run has them, by kind', () => {

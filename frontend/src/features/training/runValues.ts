@@ -14,8 +14,10 @@ export const KIND_TITLES: Record<Kind, string> = {
   test: "Test metrics of the run's framework",
 }
 
-/** The columns shown until the user chooses others. */
-export const DEFAULT_VALUES = ['score.accuracy', 'parameter.epochs', 'parameter.batch_size', 'parameter.seed']
+/** The scores shown until the user chooses others, followed by as many parameters as there is room for. */
+const DEFAULT_SCORES = ['score.accuracy', 'score.mean_absolute_error', 'score.root_mean_squared_error']
+const DEFAULT_PARAMETERS = ['parameter.epochs', 'parameter.batch_size', 'parameter.seed']
+const DEFAULT_COUNT = 4
 /** The most columns that fit a screen. The API can sort by this many. */
 export const MOST_VALUES = 8
 
@@ -41,9 +43,16 @@ export function columnOf(text: string): { kind: Kind; name: string } | null {
   return kind && name ? { kind, name } : null
 }
 
-/** The valid columns in an address; the default ones when it names none. */
-export function columnsOf(text: string | undefined): string[] {
-  if (text === undefined) return DEFAULT_VALUES
+/** The columns shown for ``rows`` by default: accuracy for classifiers, errors for regressions. */
+function defaultColumns(rows: readonly ResultRow[]): string[] {
+  const scores = DEFAULT_SCORES.filter((column) => rows.some((row) => runValue(row, column) !== undefined))
+  // Runs without a score, such as those that still train, are expected to be classifiers.
+  return [...(scores.length > 0 ? scores : DEFAULT_SCORES.slice(0, 1)), ...DEFAULT_PARAMETERS].slice(0, DEFAULT_COUNT)
+}
+
+/** The valid columns in an address; the default ones for ``rows`` when it names none. */
+export function columnsOf(text: string | undefined, rows: readonly ResultRow[] = []): string[] {
+  if (text === undefined) return defaultColumns(rows)
   return [...new Set(text.split(','))].filter((column) => columnOf(column)).slice(0, MOST_VALUES)
 }
 

@@ -40,7 +40,7 @@ const columns: DataTableColumn<Inference>[] = [
     accessor: 'output_topic',
     title: 'Output topic',
     render: (row) => (
-      <Text size="sm" truncate="start" title={row.output_topic}>
+      <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
         {row.output_topic}
         {row.output_bootstrap_servers && ` (${row.output_bootstrap_servers})`}
       </Text>
@@ -56,7 +56,7 @@ const columns: DataTableColumn<Inference>[] = [
   {
     accessor: 'visualization',
     title: 'View',
-    width: 220,
+    width: 190,
     render: (row) =>
       row.visualization ? (
         <Text size="sm">
