@@ -1,5 +1,6 @@
 /** Key, window and split: how records belong together, and which of them train, validate and test. */
-import { Group, Select, Stack, Text } from '@mantine/core'
+import { Alert, Group, Select, Stack, Text } from '@mantine/core'
+import { IconKeyOff } from '@tabler/icons-react'
 import { SPLITS, windowWords } from '~/components/contract/words'
 import { SmallPrint } from '~/components/Dimmed'
 import { FieldError } from '~/components/FieldError'
@@ -7,6 +8,7 @@ import { NumberField } from '~/components/NumberField'
 import { Toggle } from '~/components/Toggle'
 import type { Proposal } from '~/lib/api'
 import { formatCount } from '~/lib/format'
+import { followsKeys, keylessNote } from './keyless'
 import { type FormProblems, textOf } from './problems'
 import type { BuilderValues } from './values'
 
@@ -43,6 +45,7 @@ export function RuleFields({
       error={textOf(problems.get(`window.${name}`))}
     />
   )
+  const keyless = keylessNote(proposal)
   const complete = [window.length, window.stride, window.horizon].every((typed) => typeof typed === 'number')
   return (
     <Stack gap="sm">
@@ -90,6 +93,16 @@ export function RuleFields({
           {formatCount(proposal.key.distinct)} distinct keys in the sampled records
           {proposal.key.repeats !== null && `, about ${formatCount(Math.round(proposal.key.repeats))} records each`}
         </SmallPrint>
+      )}
+      {keyless && (
+        <Alert
+          color={followsKeys(values) ? 'yellow' : 'gray'}
+          py={8}
+          icon={<IconKeyOff size={16} aria-hidden />}
+          title={keyless.title}
+        >
+          <Text size="sm">{keyless.text}</Text>
+        </Alert>
       )}
       <Toggle
         size="sm"
