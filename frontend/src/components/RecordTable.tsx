@@ -21,6 +21,8 @@ export interface RecordTableProps {
   withPartition?: boolean
 }
 
+const PARTITION_PX = 88
+
 interface Row {
   record: TopicRecord
   values: Record<string, unknown> | null | undefined
@@ -49,8 +51,21 @@ export function RecordTable(props: RecordTableProps) {
         ...(recordId(record) === selected ? { bg: 'var(--mantine-color-default-hover)' } : {}),
       })}
       columns={[
-        withPartition && { title: 'Partition', right: true, w: 72, cell: ({ record }) => record.partition },
-        { title: 'Offset', right: true, w: 92, cell: ({ record }) => <OffsetCell record={record} /> },
+        withPartition && {
+          title: 'Partition',
+          right: true,
+          w: PARTITION_PX,
+          pinnedAt: 0,
+          td: { miw: PARTITION_PX },
+          cell: ({ record }) => record.partition,
+        },
+        {
+          title: 'Offset',
+          right: true,
+          w: 92,
+          pinnedAt: withPartition ? PARTITION_PX : 0,
+          cell: ({ record }) => <OffsetCell record={record} />,
+        },
         {
           title: 'Time',
           w: 184,

@@ -1,6 +1,7 @@
 /** A table with one row per object, shown as cards on a phone. Each column is described once for both. */
 import { Table, type TableTdProps, type TableTrProps } from '@mantine/core'
 import { Fragment, type ReactNode } from 'react'
+import classes from './cards.module.css'
 import { ScrollTable, type ScrollTableProps } from './ScrollTable'
 
 export interface Column<Row> {
@@ -13,6 +14,8 @@ export interface Column<Row> {
   /** Whether the cells of this column are the headings of their rows. */
   rowHead?: boolean
   w?: number | string
+  /** The distance in pixels from the left edge at which the column stays when the others scroll. */
+  pinnedAt?: number
   td?: Pick<TableTdProps, 'maw' | 'miw' | 'style'>
 }
 
@@ -36,8 +39,8 @@ export function RowTable<Row>({ caption, rows, rowKey, rowProps, columns, ...tab
       {caption && <Table.Caption>{caption}</Table.Caption>}
       <Table.Thead>
         <Table.Tr>
-          {cells(({ title, right, w }) => (
-            <Table.Th {...(right && { ta: 'right' })} {...(w && { w })}>
+          {cells(({ title, right, w, pinnedAt }) => (
+            <Table.Th {...(right && { ta: 'right' })} {...(w && { w })} {...pinned(pinnedAt)}>
               {title}
             </Table.Th>
           ))}
@@ -46,13 +49,13 @@ export function RowTable<Row>({ caption, rows, rowKey, rowProps, columns, ...tab
       <Table.Tbody>
         {rows.map((row, index) => (
           <Table.Tr key={rowKey(row, index)} {...rowProps?.(row)}>
-            {cells(({ title, name, cell, right, rowHead, td }) =>
+            {cells(({ title, name, cell, right, rowHead, pinnedAt, td }) =>
               rowHead ? (
                 <Table.Th scope="row" fw={500} {...td}>
                   {cell(row)}
                 </Table.Th>
               ) : (
-                <Table.Td {...titled(name ?? title)} {...(right && { ta: 'right' })} {...td}>
+                <Table.Td {...titled(name ?? title)} {...(right && { ta: 'right' })} {...td} {...pinned(pinnedAt)}>
                   {cell(row)}
                 </Table.Td>
               ),
@@ -67,4 +70,8 @@ export function RowTable<Row>({ caption, rows, rowKey, rowProps, columns, ...tab
 /** The props that give a cell its heading when its row is a card. */
 export function titled(title: ReactNode) {
   return typeof title === 'string' && title !== '' ? { 'data-title': title } : {}
+}
+
+function pinned(left: number | undefined) {
+  return left === undefined ? {} : { className: classes.pinned, style: { left } }
 }
