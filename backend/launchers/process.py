@@ -201,6 +201,8 @@ class ProcessLauncher:
             "name": spec.name,
             "module": spec.module,
             "env": {**self._base_env, **spec.env},
+            # The job's own part, without which a setting that the platform no longer has could not be left out later.
+            "job_env": dict(spec.env),
             "restart": spec.restart.value,
             "replicas": spec.replicas if spec.restart is RestartPolicy.ALWAYS else 1,
             "limits": asdict(spec.limits),
@@ -225,11 +227,14 @@ class ProcessLauncher:
         return known
 
     def _readdress(self) -> None:
-        """Give known work the platform's present addresses, because the platform may have started on other ports."""
+        """Give known work the platform's present environment, because the platform may have started on other ports or
+        with other settings.
+        """
         for entry in os.scandir(self._jobs_dir):
             folder = JobFolder(self._jobs_dir / entry.name)
             known = read_json(folder.spec_file) if parse_work_name(entry.name) else None
-            if known is not None and (env := {**known["env"], **self._base_env}) != known["env"]:
+            # Work that was started by an earlier version has no part of its own.
+            if known is not None and (env := {**known.get("job_env", known["env"]), **self._base_env}) != known["env"]:
                 write_atomically(folder.spec_file, orjson.dumps({**known, "env": env}))
 
     # --- making it so ----------------------------------------------------------------------------------------------

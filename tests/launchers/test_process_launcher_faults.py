@@ -190,15 +190,20 @@ def test_suspended_services_come_back_and_runs_are_lost(world: World) -> None:
     assert "shut down" in run.failure.cause
 
 
-def test_what_comes_back_gets_the_addresses_of_today(world: World) -> None:
+def test_what_comes_back_gets_the_settings_of_today_and_no_older_ones(world: World) -> None:
     python = {"PYTHONPATH": str(ROOT), "PROGRAM_STARTS": str(world.starts_file)}
-    launcher = world.launcher(base_env={**python, "PROGRAM_SAYS": "yesterday"})
-    launcher.launch(world.spec(name=SERVICE, always=True))
+    launcher = world.launcher(base_env={**python, "PROGRAM_SAYS": "yesterday", "PROGRAM_SAID": "once"})
+    spec = world.spec(name=SERVICE, always=True)
+    launcher.launch(spec)
     eventually(world.starts)
     assert suspend_all(world.jobs, timeout_seconds=60) == []
     after = world.launcher(base_env={**python, "PROGRAM_SAYS": "today"})
     eventually(lambda: after.observe()[SERVICE].ready_replicas == 1 and len(world.starts()) == 2)
-    assert psutil.Process(int(world.starts()[1][1])).environ()["PROGRAM_SAYS"] == "today"
+    environment = psutil.Process(int(world.starts()[1][1])).environ()
+    assert environment["PROGRAM_SAYS"] == "today"
+    # A setting that the platform no longer has is gone, and what belongs to the job stays.
+    assert "PROGRAM_SAID" not in environment
+    assert spec.env.items() <= environment.items()
 
 
 def test_the_warm_server_ends_with_its_launcher(world: World) -> None:
