@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any, Protocol
 
+from backend.inferences.services import TopicAdmin
 from kafkaml.errors import BrokerTimeout
 from kafkaml.starts import Start
 
@@ -26,7 +27,7 @@ class Topics(Protocol):
     def begin_at(self, group: str, topic: str, start: Start) -> None: ...
 
 
-class TopicMaker:
+class TopicMaker(TopicAdmin):
     """Calls Kafka in a thread of its own; a slow call continues there, and the next request picks up its result."""
 
     def __init__(self, connect: Callable[[], Topics]) -> None:
@@ -36,14 +37,11 @@ class TopicMaker:
         self._under_way: dict[str, Future[int]] = {}
 
     def ensure_topic(self, topic: str, *, partitions: int, max_record_bytes: int = 0) -> int:
-        """Create ``topic`` when it does not exist; return how many partitions it has. Raises BrokerError.
-
-        ``max_record_bytes`` is the largest record that a new topic accepts; 0 leaves this to the broker.
-        """
+        """See TopicAdmin."""
         return self._in_time(f"topic {topic} is not made yet", self._ensure, topic, partitions, max_record_bytes)
 
     def begin_at(self, group: str, topic: str, start: Start) -> None:
-        """Let a group without committed offsets for ``topic`` begin at the given start. Raises BrokerError."""
+        """See TopicAdmin."""
         self._in_time(f"group {group} has no place in topic {topic} yet", self._begin_at, group, topic, start)
 
     def _in_time(self, lacks: str, action: Callable[..., int], *arguments: Any) -> int:

@@ -90,7 +90,7 @@ def _send(delivery: Delivery) -> str:
             "POST", url.copy_with(host=target), content=body, headers=headers, extensions={"sni_hostname": url.host}
         )
         with httpx.Client(verify=ssl.create_default_context(), timeout=_TIMEOUT_SECONDS, trust_env=False) as client:
-            return bounded(client, _WHOLE_SECONDS, lambda client: _answer_to(client, request))
+            return bounded(client, _WHOLE_SECONDS, lambda: _answer_to(client, request))
     except RefusedError as error:
         return f"{error.message}{f' ({error.hint})' if error.hint else ''}"
     except (httpx.HTTPError, OSError, ValueError) as error:

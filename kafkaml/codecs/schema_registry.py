@@ -68,7 +68,7 @@ class SchemaRegistry:
             headers={"accept-encoding": "identity"},
         ) as client:
             try:
-                return bounded(client, _PATIENCE * self._timeout_seconds, lambda client: self._find(client, schema_id))
+                return bounded(client, _PATIENCE * self._timeout_seconds, lambda: self._find(client, schema_id))
             except (httpx.HTTPError, ValueError) as error:
                 raise BrokerError(
                     f"the Schema Registry at {self._url} did not answer for schema {schema_id}: {error!r}",
