@@ -1,4 +1,4 @@
-// Pause holds a pod's namespaces open, and a node's: it waits until it is told to end, and reaps what its namespace leaves behind.
+// Pause keeps the namespaces of a pod or a node open. It waits for a signal to end, and reaps orphaned processes.
 package main
 
 import (
