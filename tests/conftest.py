@@ -34,10 +34,10 @@ class TestBroker(EmbeddedBroker):
     __test__ = False
     _counter = itertools.count()
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, *, also_port: int = 0) -> None:
         # The JVM compiles little: it starts in half the processor time, and never lives long enough to profit from
         # more.
-        super().__init__(data_dir, java_options=["-XX:TieredStopAtLevel=1"])
+        super().__init__(data_dir, java_options=["-XX:TieredStopAtLevel=1"], also_port=also_port)
 
     def start(self, *, timeout_seconds: float = 180) -> None:
         """Start the broker with a time limit for a busy machine."""

@@ -40,7 +40,8 @@ class Feeder:
         self._partitions = KafkaAdmin(KafkaSettings(bootstrap_servers=bootstrap_servers)).partition_count(topic)
         assert keys == sys.maxsize or keys % self._partitions == 0
         self._keys = keys
-        self._per_second = per_second
+        # May be changed at any time.
+        self.per_second = per_second
         self._value = value
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="feeder", daemon=True)
@@ -72,7 +73,7 @@ class Feeder:
             due, since = 0.0, time.monotonic()
             while not self._stop.wait(0.05):
                 now = time.monotonic()
-                due, since = due + self._per_second * min(1.0, now - since), now
+                due, since = due + self.per_second * min(1.0, now - since), now
                 while due >= 1:
                     due -= 1
                     number, self.sent = self.sent, self.sent + 1

@@ -11,7 +11,15 @@ from typing import Any
 from kafkaml.confluent.errors import ClientLog
 from kafkaml.settings import KafkaSettings
 
-__all__ = ["MAX_RECORD_BYTES", "RecordSizes", "client_config", "consumer_config", "member_config", "producer_config"]
+__all__ = [
+    "MAX_RECORD_BYTES",
+    "LossWatch",
+    "RecordSizes",
+    "client_config",
+    "consumer_config",
+    "member_config",
+    "producer_config",
+]
 
 # Lines of librdkafka go to this logger, which gives them our format and level. Otherwise librdkafka writes to standard
 # error.
@@ -42,6 +50,24 @@ class _OnceInAWhile(logging.Filter):
 
 
 _logger.addFilter(_OnceInAWhile())
+
+
+class LossWatch:
+    """A client's logger that counts the requests or connections that it has lost, of which the client only logs.
+
+    A client logs the first loss of a kind, and repetitions once in half a minute.
+    """
+
+    def __init__(self) -> None:
+        self.losses = 0
+
+    def log(self, level: int, message: str, *values: object) -> None:
+        """Take a line of the client: its topic, the client's name, and the text."""
+        topic, text = values[0], str(values[-1])
+        # In another state of the connection, no request of ours was under way.
+        self.losses += topic == "REQTMOUT" or (topic == "FAIL" and "in state UP" in text)
+        _logger.log(level, message, *values)
+
 
 # Largest record that is sent. The embedded broker takes this much; a broker with a lower limit refuses it itself.
 MAX_RECORD_BYTES = 16 << 20

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from kafkaml.confluent.config import RecordSizes, producer_config
+from kafkaml.confluent.config import LossWatch, RecordSizes, producer_config
 from kafkaml.confluent.errors import ClientLog, aborted, error_of, kafka_errors, missing_topic, to_error
 from kafkaml.daemon_thread import in_daemon_thread
 from kafkaml.errors import (
@@ -164,9 +164,12 @@ class _ProducerOwner:
 class TransactionalOutput(_ProducerOwner):
     """Exactly once: outputs and input positions in one transaction. Input and output are on the same cluster.
 
-    librdkafka lacks KIP-890, so after a commit or an abort whose outcome is not known a late request could end the
-    *next* transaction. The producer is then replaced. ``init_transactions`` fences everything still under way, and only
-    after that the committed positions are reliable.
+    librdkafka lacks KIP-890, so a request whose outcome is not known could arrive late and change the *next*
+    transaction: end it, or commit positions of the one before. The producer is then replaced. ``init_transactions``
+    fences everything still under way, and only after that the committed positions are reliable.
+
+    The client itself repeats a request whose connection was lost, and tells nobody. It does log the loss, so after each
+    one the next transaction begins with a new producer.
     """
 
     def __init__(
@@ -180,11 +183,15 @@ class TransactionalOutput(_ProducerOwner):
         sizes: RecordSizes | None = None,
     ) -> None:
         log = ClientLog()
+        self._watch = LossWatch()
         config = producer_config(settings, log, sizes) | {
             "transactional.id": transactional_id,
             "transaction.timeout.ms": int(transaction_timeout_seconds * 1000),
             "retry.backoff.ms": _RETRY_BACKOFF_MS,
             "linger.ms": _LINGER_MS,
+            "logger": self._watch,
+            # Otherwise the client does not log connections that the broker closed.
+            "log.connection.close": True,
         }
         super().__init__(config, log, request_timeout_seconds=request_timeout_seconds)
         self._recovery_timeout_seconds = recovery_timeout_seconds
@@ -192,10 +199,15 @@ class TransactionalOutput(_ProducerOwner):
         self._init_transactions()
 
     def begin(self) -> None:
-        if not self._open:
-            with kafka_errors("beginning a transaction", self._log):
-                self._producer.begin_transaction()
-            self._open = True
+        if self._open:
+            return
+        self._log.fetch(self._producer.poll)
+        if self._watch.losses:
+            # Requests of earlier transactions may still be under way.
+            self._replace_producer()
+        with kafka_errors("beginning a transaction", self._log):
+            self._producer.begin_transaction()
+        self._open = True
 
     def commit(self, offsets: Sequence[TopicPartition], consumer: Consumer) -> None:
         self.begin()
@@ -277,6 +289,8 @@ class TransactionalOutput(_ProducerOwner):
             left = deadline - time.monotonic()
             try:
                 self._producer.init_transactions(max(0.1, min(left, self._request_timeout_seconds)))
+                self._log.fetch(self._producer.poll)
+                self._watch.losses = 0
                 return
             except KafkaException as exception:
                 error = error_of(exception)

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from tests.conftest import TestBroker
 from tests.feeder import Feeder, assert_answered_once
 from tests.model_inference.onnx_models import sum_model
 from tests.model_inference.replicas import InferenceUnderTest, read_topic, sources
+from tests.soak_record import SoakRecord
 from tests.support import eventually
 from tests.warm_workers import WarmWorker
 
@@ -47,12 +48,14 @@ def feeder(bootstrap_servers: str, topic: str, *, per_second: int) -> Feeder:
     return Feeder(bootstrap_servers, topic, per_second=per_second, value=value)
 
 
-def inference(folder: Path, broker: TestBroker, **others: Any) -> InferenceUnderTest:
+def inference(
+    folder: Path, broker: TestBroker, *, env: Mapping[str, str] | None = None, **others: Any
+) -> InferenceUnderTest:
     """An inference with ``PARTITIONS`` partitions whose version 1 sums up."""
     topic = broker.topic(partitions=PARTITIONS)
     # The open transaction of a killed replica holds up the others for at most this long. A replica that is fenced for
     # being slow is restarted like any other.
-    env = {"KML_INFERENCE_TRANSACTION_TIMEOUT_SECONDS": "5"}
+    env = {"KML_INFERENCE_TRANSACTION_TIMEOUT_SECONDS": "5", **(env or {})}
     return InferenceUnderTest(folder, broker.bootstrap_servers, topic, {"model.onnx": sum_model(4)}, env=env, **others)
 
 
@@ -197,7 +200,9 @@ def _handles(pid: int, number: signal.Signals) -> bool:
     return bool(int(caught, 16) >> (number - 1) & 1)
 
 
-def assert_nothing_lost_and_nothing_twice(inference: InferenceUnderTest, sent: int) -> None:
+def assert_nothing_lost_and_nothing_twice(
+    inference: InferenceUnderTest, sent: int, *, soak: SoakRecord | None = None
+) -> None:
     """Compare the read answers with the sent records, by source position, and check the order.
 
     Version n of a model multiplies by n, so each answer shows whether its headers name the right version.
@@ -205,7 +210,7 @@ def assert_nothing_lost_and_nothing_twice(inference: InferenceUnderTest, sent: i
     outputs, letters = inference.outputs(), inference.dead_letters()
     inputs = read_topic(inference.bootstrap_servers, inference.input_topic)
     assert len(inputs) == sent
-    assert_answered_once(inputs, outputs, letters)
+    assert_answered_once(inputs, outputs, letters, soak=soak)
     by_source = dict(zip(sources(outputs), outputs, strict=True))
     for record in inputs:
         number = int(record.key or b"")

@@ -27,6 +27,7 @@ from mlcode_executor.runtimes import Runtime
 from tests.conftest import TestBroker
 from tests.fake_backend import FakeBackend
 from tests.integration.training_support import Worker, blobs, online_plan, send_online
+from tests.soak_record import SoakRecord
 from tests.support import eventually, soaking
 from tests.weights import weights_in
 
@@ -73,8 +74,13 @@ def plan_for(framework: Framework, stream: ControlMessage) -> TrainingPlan:
 
 @pytest.mark.parametrize("framework", list(Framework))
 def test_workers_killed_in_every_phase_learn_what_an_undisturbed_one_does(
-    broker: TestBroker, tmp_path: Path, fork_server_of: Callable[[Runtime], str], framework: Framework
+    broker: TestBroker,
+    tmp_path: Path,
+    fork_server_of: Callable[[Runtime], str],
+    framework: Framework,
+    soak: SoakRecord,
 ) -> None:
+    soak.begin(f"R12 {framework}")
     kills = KILLS[framework]
     in_windows = STATE_POINTS if kills < len(POINTS) + len(ENDS) else POINTS
     # A model that has learnt everything stops improving, so windows without a version follow.
@@ -111,6 +117,7 @@ def test_workers_killed_in_every_phase_learn_what_an_undisturbed_one_does(
         assert [version["step"] for version in backend.versions.values()] == versions
         assert {epoch["epoch"]: _learnt(epoch) for epoch in backend.events_of("epoch")} == epochs
     assert _without_time(outcome) == _without_time(whole)
+    soak.did(f"{len(points)} kills at {len({*points})} points, {kills} windows")
 
 
 def test_workers_killed_in_rounds_and_between_windows_learn_the_same_unlabelled_samples(

@@ -25,6 +25,8 @@ class StuckProducer:
     def init_transactions(self, _timeout: float) -> None:
         self.calls.append("init")
 
+    def poll(self, _timeout: float) -> None: ...
+
     def begin_transaction(self) -> None:
         self.calls.append("begin")
 

@@ -34,18 +34,40 @@ def sum_model(size: int, factor: float = 1.0) -> bytes:
     )
 
 
-def window_sum(length: int, width: int) -> bytes:
-    """Return a model of windows that answers the sum of their numbers: (batch, length, width) -> (batch, 1)."""
+def window_sum(length: int, width: int, *, slowness: int = 0) -> bytes:
+    """Return a model of windows that answers the sum of their numbers: (batch, length, width) -> (batch, 1).
+
+    ``slowness`` is how many large products, all of zeros, are added to the sum.
+    """
+    size = 1024
+    hidden = ["flat", *(f"product{number}" for number in range(slowness + 1))]
+    products = [
+        helper.make_node("Reshape", ["x", "shape"], ["flat"]),
+        helper.make_node("MatMul", ["flat", "first"], [hidden[1]]),
+        *(
+            helper.make_node("MatMul", [hidden[place], "zeros"], [hidden[place + 1]])
+            for place in range(1, slowness + 1)
+        ),
+        helper.make_node("ReduceSum", [hidden[-1], "last"], ["nothing"], keepdims=1),
+        helper.make_node("Add", ["window", "nothing"], ["y"]),
+    ]
+    tensors = [
+        numpy_helper.from_array(np.array([-1, length * width], np.int64), "shape"),
+        numpy_helper.from_array(np.zeros((length * width, size), np.float32), "first"),
+        numpy_helper.from_array(np.zeros((size, size), np.float32), "zeros"),
+    ]
     return _model(
         [
             helper.make_node("ReduceSum", ["x", "axes"], ["sum"], keepdims=0),
-            helper.make_node("Unsqueeze", ["sum", "last"], ["y"]),
+            helper.make_node("Unsqueeze", ["sum", "last"], ["window" if slowness else "y"]),
+            *(products if slowness else ()),
         ],
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", length, width])],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", 1])],
         [
             numpy_helper.from_array(np.array([1, 2], np.int64), "axes"),
             numpy_helper.from_array(np.array([1], np.int64), "last"),
+            *(tensors if slowness else ()),
         ],
     )
 
