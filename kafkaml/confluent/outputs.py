@@ -224,10 +224,12 @@ class TransactionalOutput(_ProducerOwner):
             problem = to_error(error, "committing a transaction", self._log)
             if isinstance(problem, ProducerFenced):
                 raise problem from exception
-            if error.txn_requires_abort():
+            self._log.fetch(self._producer.poll)
+            if error.txn_requires_abort() and not self._watch.losses:
                 self.abort()
             else:
-                # The outcome is unknown, or the producer is in a fatal state.
+                # The outcome is unknown, or the producer is in a fatal state. Kafka may have ended a transaction whose
+                # request was lost, and would take an abort for that of a fenced producer.
                 self._replace_producer()
             raise aborted(error, problem.message) from exception
         self._open = False

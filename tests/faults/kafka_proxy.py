@@ -62,7 +62,7 @@ class _Frame(NamedTuple):
 class Held:
     """A request that is, or will be, held back until ``until`` comes from the same transactional id.
 
-    With ``cut`` the client loses its connection and sends the request again on another; otherwise it waits in vain.
+    With ``cut`` the client loses its connection and sends the request again on another; otherwise it gets no answer.
     """
 
     kind: Request
@@ -187,7 +187,7 @@ class KafkaProxy:
 
 
 class ProxiedBroker(TestBroker):
-    """A broker with a second listener, which clients of ``proxy`` are told to use."""
+    """A broker with a second listener, whose address for clients is that of ``proxy``."""
 
     def __init__(self, data_dir: Path) -> None:
         super().__init__(data_dir, also_port=free_port())

@@ -17,7 +17,7 @@ from tests.support import eventually, soaking
 pytestmark = [pytest.mark.faults, pytest.mark.integration, pytest.mark.timeout(3600 if soaking() else 300)]
 
 # Which request is late, until which request of a later transaction, and whether the client lost its connection, and
-# thus sent it again at once, or waited in vain. What a late end would commit is a transaction without its positions;
+# thus sent it again at once, or got no answer. What a late end would commit is a transaction without its positions;
 # what late positions would commit are those of the transaction before.
 WAYS = (
     (Request.END_TRANSACTION, Request.COMMIT_OFFSETS, True),

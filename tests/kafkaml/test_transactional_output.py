@@ -17,8 +17,9 @@ class StuckProducer:
 
     made: list[StuckProducer]
 
-    def __init__(self, _config: dict[str, Any]) -> None:
+    def __init__(self, config: dict[str, Any]) -> None:
         self.made.append(self)
+        self.logger = config["logger"]
         self.back = threading.Event()
         self.calls: list[str] = []
 
@@ -35,6 +36,21 @@ class StuckProducer:
 
     def commit_transaction(self, _timeout: float) -> None:
         self.calls.append("commit")
+
+
+LINES = ["b:9092/1: Connect failed (after 0ms in state CONNECT)", "b:9092/1: Disconnected (after 3ms in state UP)"]
+
+
+class LosingProducer(StuckProducer):
+    """Loses the connection of its first request to commit, repeats it on another, and logs that."""
+
+    def purge(self) -> None:
+        self.calls.append("purge")
+
+    def commit_transaction(self, _timeout: float) -> None:
+        self.calls.append("commit")
+        for text in LINES if len(self.made) == 1 else LINES[:1]:
+            self.logger.log(6, "%s [%s] %s", "FAIL", "kafka-ml#producer-1", text)
 
 
 class Consumer:
@@ -63,6 +79,24 @@ def test_a_client_that_waits_forever_is_replaced_and_the_transaction_given_up(mo
     output.commit(offsets, consumer)  # type: ignore[arg-type]
     assert fresh.calls == ["init", "begin", "commit"]
     stuck.back.set()
+
+
+def test_after_a_lost_connection_the_next_transaction_has_another_producer(monkeypatch: pytest.MonkeyPatch) -> None:
+    StuckProducer.made = []
+    monkeypatch.setattr(outputs, "Producer", LosingProducer)
+    output = TransactionalOutput(
+        KafkaSettings(bootstrap_servers="nowhere:9092"),
+        transactional_id="replica-0",
+        transaction_timeout_seconds=1,
+        request_timeout_seconds=1,
+        recovery_timeout_seconds=1,
+    )
+    for _ in range(3):
+        output.commit([], Consumer())  # type: ignore[arg-type]
+    first, second = StuckProducer.made
+    assert first.calls == ["init", "begin", "commit", "purge"]
+    # A connection that was not made yet carried no request.
+    assert second.calls == ["init", "begin", "commit", "begin", "commit"]
 
 
 def test_a_start_without_a_broker_says_why() -> None:
