@@ -100,11 +100,11 @@ def test_faults_of_the_broker_while_replicas_work(
                 )
             feed.stop()
         eventually(lambda: fleet.answered() >= feed.sent, 300, interval_seconds=0.2)
+        restarted = f", {fleet.exits.total()} replicas restarted" if fleet.exits else ""
+        soak.did(f"{times} times, {feed.sent:,} records{restarted}")
         fleet.stop()
 
         assert_nothing_lost_and_nothing_twice(under_test, feed.sent, soak=soak)
-    restarted = f", {fleet.exits.total()} replicas restarted" if fleet.exits else ""
-    soak.did(f"{times} times, {feed.sent:,} records{restarted}")
 
 
 def test_two_clusters_resume_from_the_output(
@@ -124,8 +124,8 @@ def test_two_clusters_resume_from_the_output(
             until_all_killed(feed, fleet, timeout_seconds=3000 if soaking() else 400)
             feed.stop()
         eventually(lambda: fleet.answered() == feed.sent, 200, interval_seconds=0.2)
+        soak.did(f"{fleet.kills.total()} kills, {feed.sent:,} records")
         fleet.stop()
 
         assert set(fleet.kills) == set(POINTS)
         assert_nothing_lost_and_nothing_twice(under_test, feed.sent, soak=soak)
-    soak.did(f"{fleet.kills.total()} kills, {feed.sent:,} records")
