@@ -172,7 +172,7 @@ class ProblemSchema(AutoSchema):
             own = " ".join(
                 str(backend.ordering_description)
                 for backend in getattr(self.view, "filter_backends", ())
-                if issubclass(backend, OrderingFilter) and "ordering_description" in vars(backend)
+                if issubclass(backend, OrderingFilter) and backend is not OrderingFilter
             )
             return f"Orders by these fields, separated by commas, with - for descending: {fields}. {own}".rstrip()
         if not written or written.startswith("*"):
