@@ -9,9 +9,9 @@ demo: install; @scripts/build-docs --background; $(RUN)/python -m examples.demo
 up: install; @scripts/build-docs --background; $(RUN)/kafka-ml up --detach
 down: install; @$(RUN)/kafka-ml down
 test: install; @scripts/test
-# The tests of faults with as many kills and swaps as the figures in docs are for, every systematic request to the API,
-# and ten million records of random bytes. Takes hours.
-soak: install; @KML_TEST_SOAK=1 $(RUN)/pytest -n 0 tests/faults tests/hostile/test_fuzz.py backend/api/tests/test_schema.py $(ARGS)
+# The tests with the marker `soak`, in full: as many kills and writes as docs/figures.md is for, every systematic request
+# to the API, ten million records of random bytes. Takes hours, and writes docs/figures.md.
+soak: install; @scripts/soak $(ARGS)
 # The backend's tests on PostgreSQL, which must be installed, instead of SQLite.
 test-postgresql: install; @scripts/test-postgresql
 # A control plane of Kubernetes, built once from Go modules (minutes), or the cluster that KUBECONFIG names: KML_TEST_CLUSTER=existing.

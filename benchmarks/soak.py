@@ -44,6 +44,7 @@ ROWS = {
     "R9 5xx": SoakRow("logger answered by 5xx x 200", "each announcement registered once"),
     "R9 4xx": SoakRow("logger answered by 4xx x 50", "each announcement registered once"),
     "R10": SoakRow("50 clients x 1,000 API writes on SQLite", '0 "locked", 0 5xx'),
+    "R10 PostgreSQL": SoakRow("the same on PostgreSQL", "0 5xx"),
     "R11": SoakRow("launcher against a faulty API server, 1,000 random histories", "0 orphans, 0 twins"),
     "R12 tensorflow": SoakRow("training killed in each phase x 50, TensorFlow", "result of an undisturbed run"),
     "R12 pytorch": SoakRow("training killed in each phase x 50, PyTorch", "result of an undisturbed run"),

@@ -159,13 +159,17 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
     return _FileByFile(config, log)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start the files that take longest first, so that no worker is left alone with one at the end.
 
-    Files with marked kinds come first, then those that start model processes, then the rest, which take seconds.
+    Files with marked kinds come first, then those that start model processes, then the rest, which take seconds. Tests
+    that record a row of faults belong to ``make soak``.
     """
     ranks: dict[Path, int] = {}
     for item in items:
+        if "soak" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.soak)
         names = {marker.name for marker in item.iter_markers()}
         kinds = ("faults", "hostile", "integration")
         fixtures = getattr(item, "fixturenames", ())

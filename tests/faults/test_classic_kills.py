@@ -26,7 +26,7 @@ from tests.integration.training_support import Worker, blobs, epochs, plan_of, s
 from tests.support import eventually, soaking
 from tests.weights import weights_in
 
-pytestmark = [pytest.mark.faults, pytest.mark.integration, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.faults, pytest.mark.integration, pytest.mark.soak, pytest.mark.timeout(900)]
 
 EPOCHS = 30
 # Fail-points in the order in which the end of an epoch passes them; each kills an attempt. TensorFlow has fewer,

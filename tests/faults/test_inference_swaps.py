@@ -23,7 +23,12 @@ from tests.model_inference.onnx_models import sum_model
 from tests.model_inference.replicas import InferenceUnderTest
 from tests.support import eventually, soaking
 
-pytestmark = [pytest.mark.faults, pytest.mark.integration, pytest.mark.timeout(3600 if soaking() else 900)]
+pytestmark = [
+    pytest.mark.faults,
+    pytest.mark.integration,
+    pytest.mark.soak,
+    pytest.mark.timeout(3600 if soaking() else 900),
+]
 
 # The versions to switch to in turn: one must be loaded, the next is still warm.
 VERSIONS = (2, 1, 3, 1)

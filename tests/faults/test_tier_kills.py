@@ -26,7 +26,12 @@ from tests.model_inference.onnx_models import sub_model
 from tests.model_inference.replicas import InferenceUnderTest, read_topic, sources
 from tests.support import eventually, soaking
 
-pytestmark = [pytest.mark.faults, pytest.mark.integration, pytest.mark.timeout(3600 if soaking() else 900)]
+pytestmark = [
+    pytest.mark.faults,
+    pytest.mark.integration,
+    pytest.mark.soak,
+    pytest.mark.timeout(3600 if soaking() else 900),
+]
 
 PARTITIONS, KEYS, POISON_EVERY = 3, 12, 50
 POINTS = (

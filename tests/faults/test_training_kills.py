@@ -31,7 +31,7 @@ from tests.soak_record import SoakRecord
 from tests.support import eventually, soaking
 from tests.weights import weights_in
 
-pytestmark = [pytest.mark.faults, pytest.mark.integration, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.faults, pytest.mark.integration, pytest.mark.soak, pytest.mark.timeout(3600)]
 
 # The quick run kills PyTorch more often, because TensorFlow takes twice as long to start and to convert.
 KILLS = {

@@ -198,6 +198,7 @@ def test_every_format_is_tried() -> None:
     }
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("name", SUBJECTS)
 def test_any_bytes_are_read_or_refused(name: str) -> None:
     subject, seeds = SUBJECTS[name]

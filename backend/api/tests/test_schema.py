@@ -108,6 +108,7 @@ def credentials(world: tuple[Path, dict[str, str]], tmp_path: Path) -> dict[str,
     return credentials
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
 @pytest.mark.usefixtures("executor", "keep_connection")
 def test_no_request_breaks_the_api(
