@@ -15,10 +15,10 @@ from backend.accounts.models import Role, User
 from backend.api.tests.fake_executor import FakeExecutor
 from backend.config.environment import environment
 from kafkaml.wire.framework import Framework
-from tests.conftest import broker
+from tests.conftest import broker, soak
 
 # The real broker, one for all tests of the backend that run in a process.
-__all__ = ["broker"]
+__all__ = ["broker", "soak"]
 
 
 @pytest.fixture

@@ -178,8 +178,18 @@ def problem_of(error: Exception) -> Problem | None:
                 "conflict",
                 hint="reload and try again",
             )
+        case OperationalError() if "disk is full" in str(error) or "No space left" in str(error):
+            logger.error("database full", error=str(error))
+            return Problem(
+                503,
+                "the disk of the database is full, so nothing can be written",
+                "database_full",
+                hint="free disk space; the platform then goes on on its own",
+                headers={"Retry-After": "2"},
+            )
         case OperationalError():
-            logger.error("database unavailable", exc_info=error)
+            # Without the traceback: many requests fail at once, and it would keep the processor from the others.
+            logger.error("database unavailable", error=str(error))
             return Problem(503, "the database did not answer in time", "database", headers={"Retry-After": "2"})
     return None
 

@@ -79,7 +79,7 @@ if _database_url:
 else:
     DATABASES = {
         "default": {
-            "ENGINE": "django.db.backends.sqlite3",
+            "ENGINE": "backend.config.sqlite",
             "NAME": str(_state / "db.sqlite3"),
             # Without IMMEDIATE, 70 to 87 % of concurrent read-then-write transactions end in "database is locked".
             "OPTIONS": {

@@ -1,13 +1,14 @@
-"""Many writers on SQLite: no client gets "database is locked", and nothing is counted twice or lost."""
+"""Many writers at once: no client gets "database is locked", and nothing is counted twice or lost."""
 
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import connection, connections
+from django.db import connection, connections, transaction
 from rest_framework.test import APIClient
 
 from backend.accounts.models import AuditEntry, Role
@@ -20,17 +21,19 @@ from backend.events.models import Event
 from backend.runs import transitions as runs
 from backend.streams.models import Announcement
 from kafkaml.control import deployment_id_to_key
+from tests.soak_record import SoakRecord
+from tests.support import soaking
 
 # Real transactions of several connections on a file.
 pytestmark = pytest.mark.django_db(transaction=True)
 
 WRITERS = 8
-WRITES = 12
+CLIENTS, WRITES_OF_A_CLIENT = (50, 1000) if soaking() else (WRITERS, 12)
 
 
-def in_threads(work: Callable[[int], object]) -> list[object]:
-    """Run ``work(n)`` in WRITERS threads that begin together; returns their results."""
-    together = threading.Barrier(WRITERS)
+def in_threads(work: Callable[[int], object], *, writers: int = WRITERS, timeout_seconds: float = 120) -> list[object]:
+    """Run ``work(n)`` in ``writers`` threads that begin together; returns their results."""
+    together = threading.Barrier(writers)
 
     def run(number: int) -> object:
         together.wait(timeout=30)
@@ -39,8 +42,9 @@ def in_threads(work: Callable[[int], object]) -> list[object]:
         finally:
             connections.close_all()
 
-    with ThreadPoolExecutor(WRITERS) as pool:
-        return [future.result(timeout=120) for future in [pool.submit(run, number) for number in range(WRITERS)]]
+    with ThreadPoolExecutor(writers) as pool:
+        running = [pool.submit(run, number) for number in range(writers)]
+        return [future.result(timeout=timeout_seconds) for future in running]
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="the settings of SQLite")
@@ -51,23 +55,43 @@ def test_the_database_is_set_up_for_many_writers() -> None:
         assert cursor.execute("PRAGMA foreign_keys").fetchone()[0] == 1
 
 
-def test_many_clients_write_at_once_and_none_is_refused() -> None:
+@pytest.mark.soak
+@pytest.mark.timeout(7200 if soaking() else 600)
+def test_many_clients_write_at_once_and_none_is_refused(soak: SoakRecord) -> None:
+    soak.begin("R10" if connection.vendor == "sqlite" else "R10 PostgreSQL")
     model = builders.make_model()
     user = builders.make_user(Role.EDITOR)
     _, token = create_token(actor=SYSTEM, user=user, name="x", role=Role.EDITOR, days=1)
 
-    def write(number: int) -> list[int]:
+    def write(number: int) -> Counter[int]:
         client = APIClient(headers={"host": "localhost", "authorization": f"Bearer {token}"})
-        return [
+        return Counter(
             client.post("/api/configurations/", {"name": f"{number}.{i}", "models": [model.pk]}).status_code
-            for i in range(WRITES)
-        ]
+            for i in range(WRITES_OF_A_CLIENT)
+        )
 
-    statuses = {status for answers in in_threads(write) for status in answers}  # type: ignore[attr-defined]
-    assert statuses == {201}
-    assert Configuration.objects.count() == WRITERS * WRITES
-    assert AuditEntry.objects.filter(object_type="configuration").count() == WRITERS * WRITES
-    assert Event.objects.filter(topic="configurations").count() == WRITERS * WRITES
+    answers = in_threads(write, writers=CLIENTS, timeout_seconds=7000 if soaking() else 120)
+    writes = CLIENTS * WRITES_OF_A_CLIENT
+    statuses = sum(answers, Counter())  # type: ignore[type-var]
+    soak.did(f"{CLIENTS} clients, {writes:,} writes")
+    assert statuses == {201: writes}
+    assert Configuration.objects.count() == writes
+    assert AuditEntry.objects.filter(object_type="configuration").count() == writes
+    assert Event.objects.filter(topic="configurations").count() == writes
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="other databases queue writers themselves")
+def test_writers_wait_in_a_queue_and_not_in_sqlite(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Who would have to wait in SQLite is refused at once.
+    monkeypatch.setitem(connection.settings_dict["OPTIONS"], "timeout", 0)
+
+    def write(number: int) -> None:
+        for i in range(20):
+            with transaction.atomic():
+                Configuration.objects.create(name=f"{number}.{i}")
+
+    in_threads(write)
+    assert Configuration.objects.count() == WRITERS * 20
 
 
 def test_a_name_is_given_once_however_many_ask() -> None:

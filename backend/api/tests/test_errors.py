@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from django.db import connection
 from django.test import Client
 from rest_framework.test import APIClient
 
 from backend.api.actors import SYSTEM
 from backend.api.errors import Conflict, InUse, Problem, problem_of
+from backend.api.tests import builders
 from backend.configurations.models import Configuration
 from backend.ml_models import views
 from kafkaml.errors import (
@@ -45,6 +49,24 @@ def test_our_errors_have_their_status(error: Exception, status: int, code: str) 
     problem = problem_of(error)
     assert isinstance(problem, Problem)
     assert (problem.status, problem.code) == (status, code)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="SQLite can be given a limit that acts as a full disk")
+def test_a_full_database_is_said_and_goes_on_when_there_is_room(editor: APIClient) -> None:
+    model = builders.make_model()
+
+    def create() -> Any:
+        return editor.post("/api/configurations/", {"name": "c", "models": [model.pk], "description": "x" * 9_000})
+
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA max_page_count = 1")
+        answer = create()
+        assert (answer.status_code, answer.json()["type"]) == (503, "urn:kafka-ml:problem:database_full")
+        assert "disk of the database is full" in answer.json()["detail"]
+        assert editor.get("/api/configurations/").json()["results"] == []
+        cursor.execute("PRAGMA max_page_count = 1000000")
+    assert create().status_code == 201
 
 
 def test_unknown_addresses_are_problems(viewer: APIClient) -> None:
