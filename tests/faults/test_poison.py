@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.integration, pytest.mark.soak]
 
 RECORDS = 100_000 if soaking() else 2_000
 POISON_EVERY = 20
-# The quick test has too few records to compare speeds.
+# The quick test compares no speeds, because a replica may have answered its few records at the first look.
 ROUNDS = 3 if soaking() else 1
 LEAST_OF_CLEAN_SPEED = 0.8
 
@@ -74,6 +74,7 @@ def test_poison_is_put_aside_at_the_speed_of_good_records(
                 speeds.append(records_per_second(under_test))
                 if poison:
                     assert_all_but_poison_answered(under_test, soak)
-    of_clean = median(poisoned) / median(clean)
-    soak.did(f"{ROUNDS} x {RECORDS:,} records, 0 restarts, {of_clean:.0%} of the clean speed")
-    assert not soaking() or of_clean >= LEAST_OF_CLEAN_SPEED
+    if soaking():
+        of_clean = median(poisoned) / median(clean)
+        soak.did(f"{ROUNDS} x {RECORDS:,} records, 0 restarts, {of_clean:.0%} of the clean speed")
+        assert of_clean >= LEAST_OF_CLEAN_SPEED
