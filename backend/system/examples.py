@@ -159,10 +159,7 @@ def _record() -> Record | None:
 
 
 def _shown(record: Record) -> ExampleRun:
-    state: Literal["running", "finished", "stopped", "failed"] = Field(
-        description="How far the run is.\n\n* `running` - It runs.\n* `finished` - It ended successfully.\n"
-        "* `stopped` - A user stopped it.\n* `failed` - It failed, for the `reason`."
-    )
+    state: Literal["running", "finished", "stopped", "failed"]
     reason = ""
     if record.ended_at is None and record.keeper.is_alive:
         state = "running"

@@ -19,7 +19,7 @@ from tests.model_inference.replicas import InferenceUnderTest, read_topic, sourc
 from tests.soak_record import SoakRecord
 from tests.support import eventually, soaking
 
-pytestmark = [pytest.mark.faults, pytest.mark.integration, pytest.mark.soak]
+pytestmark = [pytest.mark.faults, pytest.mark.integration]
 
 RECORDS = 100_000 if soaking() else 2_000
 POISON_EVERY = 20

@@ -58,17 +58,21 @@ class Consumer:
         return object()
 
 
+def output_to(servers: str, *, request_timeout_seconds: float, recovery_timeout_seconds: float) -> TransactionalOutput:
+    return TransactionalOutput(
+        KafkaSettings(bootstrap_servers=servers),
+        transactional_id="replica-0",
+        transaction_timeout_seconds=1,
+        request_timeout_seconds=request_timeout_seconds,
+        recovery_timeout_seconds=recovery_timeout_seconds,
+    )
+
+
 def test_a_client_that_waits_forever_is_replaced_and_the_transaction_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     StuckProducer.made = []
     monkeypatch.setattr(outputs, "Producer", StuckProducer)
     monkeypatch.setattr(outputs, "_GRACE_SECONDS", 0.0)
-    output = TransactionalOutput(
-        KafkaSettings(bootstrap_servers="nowhere:9092"),
-        transactional_id="replica-0",
-        transaction_timeout_seconds=1,
-        request_timeout_seconds=0.05,
-        recovery_timeout_seconds=1,
-    )
+    output = output_to("nowhere:9092", request_timeout_seconds=0.05, recovery_timeout_seconds=1)
     offsets, consumer = [TopicPartition("topic", 0, 7)], Consumer()
     with pytest.raises(TransactionAborted, match="coordinator"):
         output.commit(offsets, consumer)  # type: ignore[arg-type]
@@ -84,13 +88,7 @@ def test_a_client_that_waits_forever_is_replaced_and_the_transaction_given_up(mo
 def test_after_a_lost_connection_the_next_transaction_has_another_producer(monkeypatch: pytest.MonkeyPatch) -> None:
     StuckProducer.made = []
     monkeypatch.setattr(outputs, "Producer", LosingProducer)
-    output = TransactionalOutput(
-        KafkaSettings(bootstrap_servers="nowhere:9092"),
-        transactional_id="replica-0",
-        transaction_timeout_seconds=1,
-        request_timeout_seconds=1,
-        recovery_timeout_seconds=1,
-    )
+    output = output_to("nowhere:9092", request_timeout_seconds=1, recovery_timeout_seconds=1)
     for _ in range(3):
         output.commit([], Consumer())  # type: ignore[arg-type]
     first, second = StuckProducer.made
@@ -101,10 +99,4 @@ def test_after_a_lost_connection_the_next_transaction_has_another_producer(monke
 
 def test_a_start_without_a_broker_says_why() -> None:
     with pytest.raises(BrokerTimeout, match=r"starting transactions.*Connection refused"):
-        TransactionalOutput(
-            KafkaSettings(bootstrap_servers="127.0.0.1:9"),
-            transactional_id="replica-0",
-            transaction_timeout_seconds=1,
-            request_timeout_seconds=0.5,
-            recovery_timeout_seconds=0.5,
-        )
+        output_to("127.0.0.1:9", request_timeout_seconds=0.5, recovery_timeout_seconds=0.5)
