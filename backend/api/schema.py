@@ -17,57 +17,11 @@ from drf_spectacular.plumbing import get_doc
 from rest_framework.filters import OrderingFilter
 from rest_framework.permissions import AllowAny
 
+from backend.api.schema_problems import ANY_PROBLEM, PROBLEM, PROBLEM_CONTENT, PROBLEMS, problem_reference
 from backend.api.schema_streams import outside_rest_framework
 
 __all__ = ["ProblemSchema", "complete"]
 
-_PROBLEM_CONTENT = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-_PROBLEM = {
-    "type": "object",
-    "description": "What is wrong with a request, or with the platform (RFC 9457).",
-    "required": ["type", "title", "status", "detail"],
-    "properties": {
-        "type": {"type": "string", "description": "The kind of problem: ``urn:kafka-ml:problem:`` and a word."},
-        "title": {"type": "string", "description": "What the status means."},
-        "status": {"type": "integer", "description": "The HTTP status."},
-        "detail": {"type": "string", "description": "What is wrong, where, and what was expected."},
-        "hint": {"type": "string", "description": "What to do about it."},
-        "request_id": {"type": "string", "description": "Finds the request in the platform's log."},
-        "users": {
-            "type": "array",
-            "items": {"type": "object"},
-            "description": "The objects that use the object that was to be deleted or changed: type, id and name.",
-        },
-        "errors": {
-            "type": "array",
-            "description": "All fields that are wrong.",
-            "items": {
-                "type": "object",
-                "required": ["field", "code", "detail"],
-                "properties": {
-                    "field": {
-                        "type": "string",
-                        "description": "Path of the field, with dots. Empty for the request as a whole.",
-                    },
-                    "code": {"type": "string", "description": "The kind of error, for programs."},
-                    "detail": {"type": "string", "description": "What is wrong, and what was expected."},
-                    "hint": {"type": "string", "description": "What to do about it."},
-                    "line": {"type": "integer", "description": "Line of the user's code, from 1."},
-                    "traceback": {"type": "string", "description": "Traceback of the user's code."},
-                },
-            },
-        },
-    },
-}
-# Problems that follow from the kind of a request, by status. Views describe the others.
-_PROBLEMS: Mapping[int, tuple[str, str]] = {
-    400: ("InvalidRequest", "A field or a parameter is not valid. ``errors`` has an entry for each."),
-    401: ("NotSignedIn", "The request has no valid token, and no session."),
-    403: ("NotAllowed", "The role or the token does not allow this, or the ``X-CSRFToken`` of a session is missing."),
-    404: ("NotFound", "There is no such object."),
-    429: ("TooManyRequests", "There were too many such requests. ``Retry-After`` says when to try again, in seconds."),
-}
-_ANY_PROBLEM = ("AnyProblem", "Any other problem, such as 503 while the database or Kafka does not answer.")
 _DONE = {
     "200": "The request succeeded.",
     "201": "The object was created.",
@@ -185,12 +139,12 @@ class ProblemSchema(AutoSchema):
             if code in _DONE and body["description"] in ("", "No response body"):
                 body["description"] = _DONE[code]
             if int(code) >= 400 and "content" not in body:
-                body["content"] = _PROBLEM_CONTENT
+                body["content"] = PROBLEM_CONTENT
         for status, text in getattr(self.view, "problems", {}).items():
-            bodies.setdefault(str(status), {"description": text, "content": _PROBLEM_CONTENT})
+            bodies.setdefault(str(status), {"description": text, "content": PROBLEM_CONTENT})
         for status in self._problems():
-            bodies.setdefault(str(status), _reference(_PROBLEMS[status][0]))
-        return {code: bodies[code] for code in sorted(bodies)} | {"default": _reference(_ANY_PROBLEM[0])}
+            bodies.setdefault(str(status), problem_reference(status))
+        return {code: bodies[code] for code in sorted(bodies)} | {"default": problem_reference()}
 
     def _problems(self) -> Iterator[int]:
         """Yield the statuses of problems that a request of this kind can have."""
@@ -224,9 +178,9 @@ def complete(result: dict[str, Any], **_: object) -> dict[str, Any]:
     for name, schema in schemas.items():
         if "properties" in schema and not name.endswith("Request") and name not in _PARTIAL:
             schema["required"] = sorted(schema["properties"])
-    schemas["Problem"] = _PROBLEM
+    schemas["Problem"] = PROBLEM
     components["responses"] = {
-        name: {"description": text, "content": _PROBLEM_CONTENT} for name, text in (*_PROBLEMS.values(), _ANY_PROBLEM)
+        name: {"description": text, "content": PROBLEM_CONTENT} for name, text in (*PROBLEMS.values(), ANY_PROBLEM)
     }
     for name, path in _ENUMS.items():
         schemas[name]["description"] = inspect.cleandoc(import_string(path).__doc__)
@@ -257,7 +211,3 @@ def _explain(parameter: dict[str, Any], schemas: Mapping[str, Any]) -> None:
 def _noun(segment: str) -> str:
     """Return what an address calls ``segment``, in the singular."""
     return _NOUNS.get(segment) or segment.removesuffix("s").replace("_", " ")
-
-
-def _reference(response: str) -> dict[str, str]:
-    return {"$ref": f"#/components/responses/{response}"}

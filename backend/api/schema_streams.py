@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from backend.api.schema_problems import PROBLEM_CONTENT, problem_reference
+
 __all__ = ["outside_rest_framework"]
 
 _Operation = dict[str, Any]
 _Parameter = dict[str, Any]
 
-_PROBLEMS = {"400": "InvalidRequest", "401": "NotSignedIn", "404": "NotFound", "default": "AnyProblem"}
 _EVENT_STREAM = {"text/event-stream": {"schema": {"type": "string"}}}
 _FILE = {"application/octet-stream": {"schema": {"type": "string"}}}
 _PROBLEM_EVENT = "An event ``problem`` holds a problem document and ends the stream."
@@ -120,14 +121,13 @@ def _dataset_export() -> _Operation:
 
 def _stream_export() -> _Operation:
     refused = "A data set announced the stream, which can be exported itself. Or the stream has no end."
-    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return _operation(
         "streams",
         "streams_export",
         "Download the samples of a stream as a file",
         _EXPORT,
         [_id_of("stream"), _EXPORT_FORMAT],
-        {"200": _answer("The file.", _FILE), "409": _answer(refused, problem)},
+        {"200": _answer("The file.", _FILE), "409": _answer(refused, PROBLEM_CONTENT)},
     )
 
 
@@ -139,12 +139,8 @@ def _operation(
     parameters: list[_Parameter],
     answers: Mapping[str, Any],
 ) -> _Operation:
-    in_path = any(parameter["in"] == "path" for parameter in parameters)
-    problems = {
-        status: {"$ref": f"#/components/responses/{name}"}
-        for status, name in _PROBLEMS.items()
-        if in_path or status != "404"
-    }
+    statuses = (400, 401, 404) if any(parameter["in"] == "path" for parameter in parameters) else (400, 401)
+    problems = {**{str(status): problem_reference(status) for status in statuses}, "default": problem_reference()}
     return {
         "tags": [tag],
         "operationId": operation_id,
