@@ -39,6 +39,29 @@ def list_(
 
 
 @app.command()
+def create(
+    context: typer.Context,
+    name: str,
+    partitions: Annotated[int, typer.Option("--partitions", "-p", min=1, help="Number of partitions.")] = 1,
+    replication_factor: Annotated[
+        int | None, typer.Option(min=1, help="Brokers that keep a copy; by default as Kafka is set.")
+    ] = None,
+    retention_ms: Annotated[
+        int | None,
+        typer.Option(min=-1, help="Milliseconds that records are kept, -1 forever; by default as Kafka is set."),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Create a topic."""
+    topic = client_of(context).topics.create(
+        name, partitions=partitions, replication_factor=replication_factor, retention_ms=retention_ms
+    )
+    if json:
+        return print_json(topic)
+    return console().print(f"created: {topic.name}", markup=False)
+
+
+@app.command()
 def show(context: typer.Context, name: str, json: JsonOption = False) -> None:
     """Show a topic with its partitions, what uses it, and how far inferences have read it."""
     topic = client_of(context).topics.get(name)
@@ -143,6 +166,7 @@ def records(
     after: Annotated[str | None, typer.Option(help="Records newer than another page, by its cursor.")] = None,
     partition: Annotated[int | None, typer.Option(min=0, help="Only this partition.")] = None,
     contains: Annotated[str, typer.Option(help="A text in key, value or headers.")] = "",
+    matches: Annotated[str, typer.Option(help="A regular expression for key, value or headers.")] = "",
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=500)] = 20,
     decoder: Annotated[str, typer.Option(help="auto, text, json, hex, raw, avro or telegraf.")] = "auto",
     data_type: Annotated[str | None, typer.Option(help="RAW: type of the numbers.")] = None,

@@ -1,21 +1,28 @@
 """The exception tree. Every error that Kafka-ML raises on purpose is one of these.
 
-KafkaMLError ├── RefusedError                 the input is wrong; nothing was started; its sender can fix it │   ├──
-ControlMessageError      a record on the control topic is not an announcement │   ├── StreamRangeError         a range
-such as ``topic:0:10:20`` does not parse │   ├── DecodeError              a record's bytes do not fit the declared
-format │   ├── SampleError              a sample cannot be written in the declared format │   ├── ArgumentsError
-fit / evaluation arguments that the framework does not accept │   └── SettingsError            a setting is missing or
-contradicts another ├── FailedError                  the user's job failed │   ├── UserCodeError            the user's
-own code raised; carries their traceback and line │   ├── ModelProcessDied         the model process ended by a limit, a
-signal or a crash │   ├── DeadLettered             an inference could not answer a record │   ├── DeadlineExceeded
-an answer did not come in time │   ├── DiskFull                 no room for a file │   └── StreamUnavailable        the
-slice is gone (retention) or never arrived └── BrokenError                  our side or the infrastructure failed
-    ├── BrokerError              Kafka refused or could not be reached
-    │   ├── BrokerTimeout        the outcome is unknown: for a transaction, throw the producer away
-    │   ├── TransactionAborted   abort and try again
-    │   └── ProducerFenced       a newer instance took over: exit
-    ├── ApiError                 the backend refused or could not be reached
-    └── SandboxUnavailable       no isolation level works here
+    KafkaMLError
+    ├── RefusedError             the input is wrong; nothing was started; its sender can fix it
+    │   ├── ControlMessageError  a record on the control topic is not an announcement
+    │   ├── StreamRangeError     a range such as ``topic:0:10:20`` does not parse
+    │   ├── DecodeError          a record's bytes do not fit the declared format
+    │   ├── SampleError          a sample cannot be written in the declared format
+    │   ├── ArgumentsError       fit / evaluation arguments that the framework does not accept
+    │   └── SettingsError        a setting is missing or contradicts another
+    ├── FailedError              the user's job failed
+    │   ├── UserCodeError        the user's own code raised; carries their traceback and line
+    │   ├── ModelProcessDied     the model process ended by a limit, a signal or a crash
+    │   ├── DeadLettered         an inference could not answer a record
+    │   ├── DeadlineExceeded     an answer did not come in time
+    │   ├── DiskFull             no room for a file
+    │   └── StreamUnavailable    the slice is gone (retention) or never arrived
+    └── BrokenError              our side or the infrastructure failed
+        ├── BrokerError          Kafka refused or could not be reached
+        │   ├── BrokerTimeout    the outcome is unknown: for a transaction, throw the producer away
+        │   ├── TopicRefused     a topic is not created as it was asked for
+        │   ├── TransactionAborted  abort and try again
+        │   └── ProducerFenced   a newer instance took over: exit
+        ├── ApiError             the backend refused or could not be reached
+        └── SandboxUnavailable   no isolation level works here
 
 Messages say what, where, got, expected and what to do. Refused, failed and broken have their own HTTP status,
 log level and failure category, each decided once at the edge (``backend/api/errors.py``, the workers' ``__main__``).
@@ -157,6 +164,10 @@ class BrokerTimeout(BrokerError):
     After a transaction's commit or abort the producer must be thrown away: librdkafka lacks KIP-890, and a late
     request can otherwise end the *next* transaction.
     """
+
+
+class TopicRefused(BrokerError):
+    """Kafka does not make a topic as it was asked for: the message holds the broker's reason."""
 
 
 class TransactionAborted(BrokerError):

@@ -28,7 +28,6 @@ __all__ = [
     "DecoderKind",
     "decoded_samples",
     "decoders",
-    "holds",
     "problem_document",
     "record_document",
 ]
@@ -140,14 +139,6 @@ def problem_document(error: DecodeError | BrokerError) -> dict[str, str]:
     """Return ``error`` as ``DecodeProblemSerializer`` describes it."""
     gap = error.gap if isinstance(error, DecodeError) else ""
     return {"message": error.message, "hint": error.hint, "gap": gap}
-
-
-def holds(record: Record, needle: str) -> bool:
-    """Whether key, value or headers hold ``needle`` (in lower case), in any case."""
-    parts = (record.key, record.value, *(header for _, header in record.headers))
-    if any(needle in part.decode("utf-8", "replace").lower() for part in parts if part):
-        return True
-    return any(needle in name.lower() for name, _ in record.headers)
 
 
 def _decoded(record: Record, decoder: Decoder, codec: StreamCodec | None) -> dict[str, Any]:

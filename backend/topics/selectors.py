@@ -5,14 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from backend.api.errors import InvalidField, NotFound
 from backend.config.environment import environment
 from backend.inferences.models import Inference
 from backend.records.browsing import REQUEST_SECONDS, open_browser
-from backend.records.decoding import Decoder, holds, record_document
+from backend.records.decoding import Decoder, record_document
+from backend.records.matching import RecordFilter
 from backend.records.serializers import cursor_of
 from backend.topics.uses import topic_uses
 from kafkaml.confluent import KafkaAdmin, PageStart, PartitionState, RecordPage, TopicBrowser
@@ -50,7 +51,7 @@ _MAX_SHOWN_USES = 20
 
 @dataclass(frozen=True, kw_only=True)
 class PageQuery:
-    """Which records of a topic are asked for; see ``TopicBrowser.page``. ``contains`` is looked for in any case."""
+    """Which records of a topic are asked for; see ``TopicBrowser.page``."""
 
     partition: int | None = None
     start: PageStart | int = PageStart.NEWEST
@@ -58,7 +59,7 @@ class PageQuery:
     before: Mapping[int, int] | None = None
     after: Mapping[int, int] | None = None
     limit: int = 50
-    contains: str = ""
+    filter: RecordFilter = field(default_factory=RecordFilter)
 
     @property
     def newest_first(self) -> bool:
@@ -241,7 +242,7 @@ def _found(browser: TopicBrowser, name: str, query: PageQuery) -> _Found:
     """Read pages until ``limit`` records fit the filter, or enough was looked at."""
     deadline = time.monotonic() + _SCAN_SECONDS
     before, after, timestamp_ms = query.before, query.after, query.timestamp_ms
-    needle = query.contains.lower()
+    filtered = bool(query.filter)
     kept: list[Record] = []
     scanned, kept_bytes = 0, 0
     starts: Mapping[int, int] = {}
@@ -255,18 +256,21 @@ def _found(browser: TopicBrowser, name: str, query: PageQuery) -> _Found:
                 timestamp_ms=timestamp_ms,
                 before=before,
                 after=after,
-                limit=500 if needle else query.limit,
-                max_bytes=_SCAN_BYTES if needle else PAGE_BYTES,
-                timeout_seconds=_PAGE_SECONDS if not needle else max(1.0, deadline - time.monotonic()),
+                limit=500 if filtered else query.limit,
+                max_bytes=_SCAN_BYTES if filtered else PAGE_BYTES,
+                timeout_seconds=_PAGE_SECONDS if not filtered else max(1.0, deadline - time.monotonic()),
             )
         except StreamUnavailable as error:
             raise NotFound(error.message, hint=error.hint) from error
         taken = 0
-        for record in page.records:
+        for record, fits in zip(page.records, query.filter.fits(page.records), strict=False):
             if len(kept) >= query.limit or kept_bytes > PAGE_BYTES:
                 break
+            # The first record is always taken, so that a reader who continues gets further.
+            if filtered and taken and time.monotonic() > deadline:
+                break
             taken += 1
-            if not needle or holds(record, needle):
+            if fits:
                 kept.append(record)
                 kept_bytes += len(record.value or b"")
         scanned += taken
@@ -276,7 +280,7 @@ def _found(browser: TopicBrowser, name: str, query: PageQuery) -> _Found:
         ends = page.ends if not query.newest_first else ends or page.ends
         whole = RecordPage(kept, starts, ends, page.watermarks, timed_out=page.timed_out)
         at_end = page.at_oldest if query.newest_first else page.at_newest
-        if not needle or at_end or taken < len(page.records) or len(kept) >= query.limit or page.timed_out:
+        if not filtered or at_end or taken < len(page.records) or len(kept) >= query.limit or page.timed_out:
             return _Found(kept, whole, scanned)
         if scanned >= _MAX_SCANNED or time.monotonic() > deadline:
             return _Found(kept, whole, scanned)

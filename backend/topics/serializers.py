@@ -7,9 +7,11 @@ from typing import Any
 
 from rest_framework import serializers
 
-from backend.api.fields import FormatField, OrderingField
+from backend.api.fields import FormatField, OrderingField, TopicField
 from backend.records.decoding import Decoder, DecoderKind, decoders
+from backend.records.matching import RecordFilter, check_expression
 from backend.records.serializers import CursorField, TopicRecordSerializer
+from backend.topics.creating import NewTopic
 from backend.topics.producing import ENCODINGS, NewRecord
 from backend.topics.proposals import ProposalQuery
 from backend.topics.selectors import PageQuery
@@ -17,9 +19,11 @@ from backend.topics.uses import USE_ROLES, decoder_for
 from kafkaml.codecs import formats
 from kafkaml.codecs.registry import SettingKind
 from kafkaml.confluent import PageStart
+from kafkaml.errors import RefusedError
 
 __all__ = [
     "NewRecordSerializer",
+    "NewTopicSerializer",
     "OtherGroupsSerializer",
     "ProposalQuerySerializer",
     "RecordPageSerializer",
@@ -136,6 +140,31 @@ class TopicSettingsSerializer(serializers.Serializer[Any]):
     retention_bytes = serializers.IntegerField(allow_null=True, help_text="Size of each partition, in bytes.")
     max_message_bytes = serializers.IntegerField(allow_null=True)
     min_insync_replicas = serializers.IntegerField(allow_null=True)
+
+
+class NewTopicSerializer(serializers.Serializer[Any]):
+    """A topic to create. What is left out is as the broker is set."""
+
+    name = TopicField(help_text="1 to 249 letters, digits, dots, underscores or hyphens.")
+    partitions = serializers.IntegerField(default=1, min_value=1, max_value=1000)
+    replication_factor = serializers.IntegerField(
+        allow_null=True,
+        default=None,
+        min_value=1,
+        max_value=100,
+        help_text="Number of brokers that keep a copy of each partition.",
+    )
+    retention_ms = serializers.IntegerField(
+        allow_null=True,
+        default=None,
+        min_value=-1,
+        max_value=_MAX_NUMBER,
+        help_text="How long records are kept, in milliseconds. -1 keeps them forever.",
+    )
+
+    def new_topic(self) -> NewTopic:
+        """Return what was sent."""
+        return NewTopic(**self.validated_data)
 
 
 # The encodings of a record's key and of its value.
@@ -274,12 +303,48 @@ class StartField(serializers.CharField):
         raise serializers.ValidationError("expected newest, oldest or an offset")
 
 
-class RecordQuerySerializer(DecoderQuerySerializer):
-    """Which records are shown. ``before`` and ``after`` take precedence over ``start`` and ``timestamp``."""
+class ExpressionField(serializers.CharField):
+    """A regular expression for records."""
+
+    def to_internal_value(self, data: Any) -> str:
+        text: str = super().to_internal_value(data)
+        try:
+            return check_expression(text)
+        except RefusedError as error:
+            raise serializers.ValidationError(error.message) from error
+
+
+class RecordFilterSerializer(DecoderQuerySerializer):
+    """Which records of a topic are shown, and how they are decoded."""
 
     partition = serializers.IntegerField(
         required=False, min_value=0, max_value=2**31 - 1, help_text="Shows only records of this partition."
     )
+    contains = serializers.CharField(
+        default="",
+        allow_blank=True,
+        max_length=200,
+        trim_whitespace=False,
+        help_text="Shows only records with this text in key, value or headers, in any case.",
+    )
+    matches = ExpressionField(
+        default="",
+        allow_blank=True,
+        max_length=200,
+        trim_whitespace=False,
+        help_text="Shows only records in which this regular expression matches the key, the value or a header, in any "
+        "case. It has the syntax of Rust, without look-around and backreferences.",
+    )
+
+    def record_filter(self) -> RecordFilter:
+        """Return the filter that was asked for."""
+        asked: Mapping[str, Any] = self.validated_data
+        return RecordFilter(contains=asked["contains"], matches=asked["matches"])
+
+
+class RecordQuerySerializer(RecordFilterSerializer):
+    """Which records are shown. ``before`` and ``after`` take precedence over ``start`` and ``timestamp``."""
+
     start = StartField(
         default="newest",
         max_length=20,
@@ -296,13 +361,6 @@ class RecordQuerySerializer(DecoderQuerySerializer):
     limit = serializers.IntegerField(
         default=50, min_value=1, max_value=500, help_text="Largest number of records in the answer."
     )
-    contains = serializers.CharField(
-        default="",
-        allow_blank=True,
-        max_length=200,
-        trim_whitespace=False,
-        help_text="Shows only records with this text in key, value or headers, in any case.",
-    )
 
     def page_query(self) -> PageQuery:
         """Return the page that was asked for."""
@@ -315,17 +373,12 @@ class RecordQuerySerializer(DecoderQuerySerializer):
             before=asked.get("before"),
             after=asked.get("after"),
             limit=asked["limit"],
-            contains=asked["contains"],
+            filter=self.record_filter(),
         )
 
 
-class TailQuerySerializer(DecoderQuerySerializer):
+class TailQuerySerializer(RecordFilterSerializer):
     """What of a topic is followed."""
-
-    partition = serializers.IntegerField(
-        required=False, min_value=0, max_value=2**31 - 1, help_text="Shows only records of this partition."
-    )
-    contains = serializers.CharField(default="", allow_blank=True, max_length=200, trim_whitespace=False)
 
 
 # The formats that a proposal may assume for a topic without announcements.

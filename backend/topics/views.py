@@ -19,10 +19,12 @@ from backend.api.actors import actor_of
 from backend.api.sse import source_stream
 from backend.inferences.trial_serializers import PlaceSerializer
 from backend.topics import selectors
+from backend.topics.creating import create
 from backend.topics.producing import produce
 from backend.topics.proposals import proposal
 from backend.topics.serializers import (
     NewRecordSerializer,
+    NewTopicSerializer,
     OtherGroupsSerializer,
     ProposalQuerySerializer,
     RecordPageSerializer,
@@ -67,6 +69,22 @@ class TopicListView(APIView):
         rows.sort(key=lambda row: -1 if row[name] is None else row[name], reverse=asked["ordering"].startswith("-"))
         page = rows[asked["offset"] : asked["offset"] + asked["limit"]]
         return Response({"count": len(rows), "results": page})
+
+    @extend_schema(
+        request=NewTopicSerializer,
+        responses={
+            201: TopicSerializer,
+            409: OpenApiResponse(description="A topic of this name exists."),
+            422: OpenApiResponse(description="Kafka refuses such a topic."),
+        },
+        operation_id="topics_create",
+        tags=_TAGS,
+    )
+    def post(self, request: Request) -> Response:
+        """Create a topic."""
+        new = _valid(NewTopicSerializer(data=request.data)).new_topic()
+        create(new, actor=actor_of(request))
+        return Response(selectors.topic_state(new.name), status=201)
 
 
 class TopicView(APIView):
@@ -161,8 +179,13 @@ async def tail(request: HttpRequest, name: str) -> HttpResponseBase:
 def _tail_of(parameters: QueryDict, name: str) -> Callable[[], TopicSource]:
     query = _valid(TailQuerySerializer(data=parameters))
     asked = query.validated_data
-    partition, contains = asked.get("partition"), asked["contains"]
-    return partial(TopicSource, name, query.decoder_of(name), partition=partition, contains=contains)
+    return partial(
+        TopicSource,
+        name,
+        query.decoder_of(name),
+        partition=asked.get("partition"),
+        filter_=query.record_filter(),
+    )
 
 
 def _valid(serializer: Any) -> Any:

@@ -16,6 +16,7 @@ from kafkaml.errors import (
     ProducerFenced,
     RefusedError,
     StreamUnavailable,
+    TopicRefused,
     TransactionAborted,
 )
 
@@ -84,6 +85,16 @@ _REFUSED_RECORD = _TOO_LARGE | {
     KafkaError.INVALID_RECORD,
     KafkaError.INVALID_MSG_SIZE,
 }
+# What the broker says of a topic that it does not create as it was asked for.
+_REFUSED_TOPIC = frozenset(
+    {
+        KafkaError.TOPIC_EXCEPTION,
+        KafkaError.INVALID_PARTITIONS,
+        KafkaError.INVALID_REPLICATION_FACTOR,
+        KafkaError.INVALID_CONFIG,
+        KafkaError.POLICY_VIOLATION,
+    }
+)
 
 _UNREACHABLE_HINT = "check that the broker runs and that bootstrap_servers is right"
 _CLOSED_HINT = (
@@ -197,6 +208,8 @@ def to_error(error: KafkaError, doing: str, log: ClientLog | None = None) -> Kaf
         )
     if code in _REFUSED_ACCESS:
         return BrokerError(what, hint=_access_hint(error))
+    if code in _REFUSED_TOPIC:
+        return TopicRefused(what, hint="change what Kafka names, or ask those who run it")
     return BrokerError(what, hint=_UNREACHABLE_HINT)
 
 

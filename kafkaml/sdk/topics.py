@@ -30,6 +30,23 @@ class Topics:
             if not page["results"] or len(found) >= page["count"]:
                 return found
 
+    def create(
+        self,
+        name: str,
+        *,
+        partitions: int = 1,
+        replication_factor: int | None = None,
+        retention_ms: int | None = None,
+    ) -> types.Topic:
+        """Create a topic and return it. None means the broker's default; ``retention_ms`` -1 keeps records forever."""
+        body = {
+            "name": name,
+            "partitions": partitions,
+            "replication_factor": replication_factor,
+            "retention_ms": retention_ms,
+        }
+        return types.Topic.model_validate(self._connection.request("POST", "/topics/", body=body))
+
     def get(self, name: str) -> types.Topic:
         """Return a topic with its partitions, users and readers; ApiError with status 404 when there is none."""
         return types.Topic.model_validate(self._connection.request("GET", f"/topics/{quote(name, safe='')}/"))
@@ -38,8 +55,9 @@ class Topics:
         """Return a page of records; ``query`` is that of the API.
 
         ``start`` (newest, oldest or an offset), ``timestamp`` (milliseconds), ``before``, ``after`` (cursors of another
-        page), ``partition``, ``contains``, ``limit``, ``decoder`` (auto, text, json, hex, raw, avro, telegraf) and its
-        settings ``data_type``, ``data_reshape``, ``label_type``, ``label_reshape``, ``data_scheme``, ``label_scheme``.
+        page), ``partition``, ``contains``, ``matches`` (a regular expression), ``limit``, ``decoder`` (auto, text,
+        json, hex, raw, avro, telegraf) and its settings ``data_type``, ``data_reshape``, ``label_type``,
+        ``label_reshape``, ``data_scheme``, ``label_scheme``.
         """
         path = f"/topics/{quote(name, safe='')}/records/"
         return types.RecordPage.model_validate(self._connection.request("GET", path, params=query))

@@ -30,6 +30,7 @@ class Platform(LocalServer):
             201 if method == "POST" else 200,
             {
                 ("POST", "/api/topics/a%20b/records/"): {"topic": "a b", "partition": 1, "offset": 7},
+                ("POST", "/api/topics/"): {"name": "t", "partitions": []},
                 ("GET", "/api/topics/t/settings/"): SETTINGS,
                 ("GET", "/api/topics/t/groups/"): GROUPS,
             }[method, path.partition("?")[0]],
@@ -72,3 +73,8 @@ def test_what_kafka_says_of_a_topic_is_shown(platform: Platform) -> None:
     assert "billing" in groups.stdout
     assert "1,200" in groups.stdout
     assert "more groups than were asked" in groups.output
+
+
+def test_a_topic_is_created_as_it_was_asked_for(platform: Platform) -> None:
+    assert run("create", "t", "-p", "3", "--retention-ms", "-1").stdout == "created: t\n"
+    assert platform.sent == [{"name": "t", "partitions": 3, "replication_factor": None, "retention_ms": -1}]

@@ -268,6 +268,37 @@ def test_a_text_is_looked_for_in_keys_values_and_headers(viewer: APIClient, brok
     assert len(records(viewer, topic, contains="straw", limit=500)["records"]) == 500
 
 
+def test_an_expression_is_looked_for_in_keys_values_and_headers(viewer: APIClient, broker: TestBroker) -> None:
+    topic = broker.topic()
+    write(broker, topic, [b'{"machine": "m%d", "failure": %d}' % (number, number == 7) for number in range(20)])
+    write(broker, topic, [None], key=b"M7")
+    write(broker, topic, [b"hay"], headers=[("trace", b"m7")])
+    found = records(viewer, topic, matches=r"\bm(7|19)\b", start="oldest")["records"]
+    assert [record["offset"] for record in found] == [7, 19, 20, 21]
+    both = records(viewer, topic, matches=r"m\d+", contains='"failure": 1')["records"]
+    assert [record["offset"] for record in both] == [7]
+    for wrong, reason in (
+        ("(a", "unclosed group"),
+        ("(?=a)", "look-ahead"),
+        ("((x?){100}){100}y", "more than 1000 steps"),
+    ):
+        answer = viewer.get(f"/api/topics/{topic}/records/", {"matches": wrong})
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "matches")
+        assert reason in answer.json()["detail"]
+
+
+def test_the_slowest_expression_ends_a_page_in_time(
+    viewer: APIClient, broker: TestBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selectors, "_SCAN_SECONDS", 0.2)
+    topic = broker.topic()
+    write(broker, topic, [b"x" * 60_000] * 100)
+    first = records(viewer, topic, matches="(x?){90}y")
+    assert (first["records"], 0 < first["scanned"] < 100) == ([], True)
+    second = records(viewer, topic, matches="(x?){90}y", before=first["before"])
+    assert 0 < second["scanned"] <= 100 - first["scanned"]
+
+
 def test_topics_of_the_platform_itself_are_used() -> None:
     uses = topic_uses()
     for topic, role in (("KAFKA_ML_CONTROL_TOPIC", "control"), ("kafka-ml.versions", "versions")):
@@ -331,7 +362,7 @@ async def test_the_tail_shows_what_arrives_sampled(broker: TestBroker) -> None:
     topic = broker.topic()
     token = await sync_to_async(_token)()
     write(broker, topic, [b"before"])
-    path = f"/api/topics/{topic}/tail/?contains=yes"
+    path = f"/api/topics/{topic}/tail/?contains=yes&matches=^yes"
     answer = await AsyncClient().get(path, headers={"authorization": f"Bearer {token}"})
     assert answer.status_code == 200
     arrived, shown, frames = 0, [], 0
@@ -460,3 +491,36 @@ def test_who_else_reads_a_topic_and_what_kafka_keeps_of_it_is_shown(viewer: APIC
     kept = viewer.get(f"/api/topics/{topic}/settings/").json()
     assert (kept["retention_ms"], kept["retention_bytes"], kept["cleanup_policy"]) == (60000, None, "compact")
     assert viewer.get("/api/topics/no-such-topic/settings/").status_code == 404
+
+
+def test_a_topic_is_created_as_asked_and_who_did_is_kept(editor: APIClient, broker: TestBroker) -> None:
+    name = broker.topic(name="made").replace("made", "asked")
+    new = {"name": name, "partitions": 3, "replication_factor": 1, "retention_ms": 3_600_000}
+    answer = editor.post("/api/topics/", new, format="json")
+    assert answer.status_code == 201, answer.content
+    assert [partition["partition"] for partition in answer.json()["partitions"]] == [0, 1, 2]
+    assert editor.get(f"/api/topics/{name}/settings/").json()["retention_ms"] == 3_600_000
+    assert AuditEntry.objects.get(action="create", object_type="topic").detail == f"{name} with 3 partitions"
+    again = editor.post("/api/topics/", new, format="json")
+    assert (again.status_code, again.json()["detail"]) == (409, f"there is a topic {name} already")
+    assert AuditEntry.objects.filter(object_type="topic").count() == 1
+
+
+def test_a_topic_that_cannot_be_is_refused_with_the_reason(
+    viewer: APIClient, editor: APIClient, broker: TestBroker
+) -> None:
+    for wrong, field in (
+        ({"name": "a b"}, "name"),
+        ({"name": "__mine"}, "name"),
+        ({"name": "a", "partitions": 0}, "partitions"),
+        ({"name": "a", "retention_ms": -2}, "retention_ms"),
+    ):
+        answer = editor.post("/api/topics/", wrong, format="json")
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, field)
+    copies = editor.post("/api/topics/", {"name": "copied", "replication_factor": 3}, format="json")
+    assert (copies.status_code, copies.json()["hint"]) == (422, "change what Kafka names, or ask those who run it")
+    assert "only 1 broker" in copies.json()["detail"]
+    twin = broker.topic(name="a.b").replace("a.b", "a_b")
+    assert "collides" in editor.post("/api/topics/", {"name": twin}, format="json").json()["detail"]
+    assert viewer.post("/api/topics/", {"name": "mine"}, format="json").status_code == 403
+    assert AuditEntry.objects.filter(object_type="topic", result="ok").count() == 0

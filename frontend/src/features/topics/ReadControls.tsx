@@ -1,6 +1,6 @@
 /** Chooses where reading begins, the partition, the text to find and the decoder. All of it is kept in the address. */
 
-import { Group, SegmentedControl, Select, TextInput } from '@mantine/core'
+import { Button, Group, SegmentedControl, Select, TextInput, Tooltip } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { NumberField } from '~/components/NumberField'
 import { SearchField } from '~/components/SearchField'
@@ -98,16 +98,31 @@ export function ReadControls({
             })
           }
         />
-        <SearchField
-          label="Contains"
-          labelled
-          placeholder="in key, value or headers"
-          w={220}
-          maxLength={200}
-          wait={400}
-          value={search.q ?? ''}
-          onChange={(q) => begin({ q })}
-        />
+        <Group gap={4} align="flex-end" wrap="nowrap">
+          <SearchField
+            label={search.regex ? 'Matches' : 'Contains'}
+            labelled
+            placeholder="in key, value or headers"
+            w={220}
+            maxLength={200}
+            wait={400}
+            value={search.q ?? ''}
+            onChange={(q) => begin({ q })}
+          />
+          <Tooltip label="Search by a regular expression, such as m(7|19)\b">
+            <Button
+              size="xs"
+              px={8}
+              ff="monospace"
+              variant={search.regex ? 'light' : 'default'}
+              aria-label="Regular expression"
+              aria-pressed={search.regex === true}
+              onClick={() => begin({ regex: search.regex ? undefined : true })}
+            >
+              .*
+            </Button>
+          </Tooltip>
+        </Group>
       </Group>
       {settingsOf(decoder).length > 0 && (
         <DecoderSettings key={decoder} settings={settingsOf(decoder)} search={search} onSearch={onSearch} />

@@ -128,7 +128,14 @@ function NoRecords({
       <EmptyTopic topic={topic} action={<Button onClick={() => onSearch({ from: 'live' })}>Wait for records</Button>} />
     )
   }
-  const back = { from: undefined, before: undefined, after: undefined, q: undefined, partition: undefined }
+  const back = {
+    from: undefined,
+    before: undefined,
+    after: undefined,
+    q: undefined,
+    regex: undefined,
+    partition: undefined,
+  }
   return (
     <EmptyState
       title={search.q ? 'No matching records' : 'No records here'}

@@ -1,5 +1,5 @@
-/** Writing one record as a command, as Python and as curl. */
-import type { NewRecordRequest } from '~/lib/api'
+/** Creating topics and writing records as a command, as Python and as curl. */
+import type { NewRecordRequest, NewTopicRequest } from '~/lib/api'
 import { curlCall, pythonCall, shellQuote } from '~/lib/equivalents'
 
 export function produceEquivalents(topic: string, record: NewRecordRequest) {
@@ -24,5 +24,20 @@ export function produceEquivalents(topic: string, record: NewRecordRequest) {
       ...(partition != null && { partition }),
     }),
     curl: curlCall('POST', `/api/topics/${encodeURIComponent(topic)}/records/`, record),
+  }
+}
+
+export function newTopicEquivalents(topic: NewTopicRequest) {
+  const { name, partitions, replication_factor, retention_ms } = topic
+  const options = [
+    `--partitions ${partitions}`,
+    replication_factor != null && `--replication-factor ${replication_factor}`,
+    retention_ms != null && `--retention-ms ${retention_ms}`,
+  ].filter((option) => option !== false)
+  const shown = name === '' ? 'NAME' : name
+  return {
+    cli: ['kafka-ml topics create', shellQuote(shown), ...options].join(' '),
+    python: pythonCall('topic = client.topics.create', { ...topic, name: shown }),
+    curl: curlCall('POST', '/api/topics/', { ...topic, name: shown }),
   }
 }

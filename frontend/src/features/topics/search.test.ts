@@ -18,6 +18,7 @@ test('pages begin where the address says', () => {
   expect(recordsQuery({ from: 'time', time })).toEqual({ timestamp: new Date(time).getTime(), limit: 50 })
   expect(recordsQuery({ from: 'time', time: 'noon' })).toEqual({ limit: 50 })
   expect(recordsQuery({ before: '0:5', q: 'x' })).toEqual({ before: '0:5', contains: 'x', limit: 50 })
+  expect(recordsQuery(topicSearch({ q: 'm(7|9)', regex: true }))).toEqual({ matches: 'm(7|9)', limit: 50 })
 })
 
 test('decoders take their own settings only', () => {

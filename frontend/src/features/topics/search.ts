@@ -22,6 +22,8 @@ export interface TopicSearch {
   after?: string | undefined
   partition?: number | undefined
   q?: string | undefined
+  /** Whether ``q`` is a regular expression. */
+  regex?: boolean | undefined
   decoder?: string | undefined
   /** The settings of the decoder, under the API's names. */
   settings?: Record<string, string> | undefined
@@ -48,6 +50,7 @@ export function topicSearch(search: Record<string, unknown>): TopicSearch {
     after: textOf(search.after),
     partition: wholeOf(search.partition),
     q: textOf(search.q),
+    regex: search.regex === true || undefined,
     decoder: textOf(search.decoder),
     settings: textsOf(search.settings),
     record: textOf(search.record),
@@ -95,7 +98,7 @@ export function recordsQuery(search: TopicSearch): RecordsQuery {
 
 /** The filters that apply to pages and to the live tail. */
 export function filterQuery(search: TopicSearch): RecordsQuery {
-  return given({ partition: search.partition, contains: search.q })
+  return given({ partition: search.partition, [search.regex ? 'matches' : 'contains']: search.q })
 }
 
 /** The URL of the live tail. */
