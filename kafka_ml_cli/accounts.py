@@ -10,7 +10,7 @@ from kafka_ml_cli.nouns import add_delete, add_show
 from kafka_ml_cli.output import JsonOption, console, human_age, print_done, print_json, print_table
 from kafka_ml_cli.session import client_of
 
-users = typer.Typer(name="users", help="People and their roles (for admins).", no_args_is_help=True)
+users = typer.Typer(name="users", help="Users and their roles (for admins).", no_args_is_help=True)
 tokens = typer.Typer(name="tokens", help="Your own tokens for scripts.", no_args_is_help=True)
 
 Role = Annotated[str, typer.Option("--role", "-r", help="viewer, editor or admin.")]
@@ -18,7 +18,7 @@ Role = Annotated[str, typer.Option("--role", "-r", help="viewer, editor or admin
 
 @users.command("list")
 def list_users(context: typer.Context, json: JsonOption = False) -> None:
-    """List people."""
+    """List users."""
     rows = client_of(context).users.list()
     return print_table(
         rows,
@@ -41,7 +41,7 @@ def create_user(
     password: Annotated[str, typer.Option(prompt=True, hide_input=True, envvar="KML_NEW_PASSWORD")] = "",
     json: JsonOption = False,
 ) -> None:
-    """Add a person; the password is asked for, or taken from KML_NEW_PASSWORD."""
+    """Add a user. The password is asked for, or taken from KML_NEW_PASSWORD."""
     made = client_of(context).users.create(username=username, password=password, role=role)
     print_done(made, f"user {made.id} ({made.username}, {made.role}) created", json=json)
 
@@ -54,13 +54,13 @@ def update_user(
     active: Annotated[bool | None, typer.Option("--active/--inactive", help="May log in.")] = None,
     json: JsonOption = False,
 ) -> None:
-    """Change someone's role, or whether they may log in."""
+    """Change a user's role, or whether the user may log in."""
     changed = client_of(context).users.update(user, role=role, is_active=active)
     print_done(changed, f"user {changed.id} changed", json=json)
 
 
-add_show(users, "Show one person.")
-add_delete(users, "Delete a person.")
+add_show(users, "Show one user.")
+add_delete(users, "Delete a user.")
 
 
 @tokens.command("list")

@@ -198,7 +198,7 @@ def dead_letters(
         if json:
             return print_json(done)
         left_out = done["cut"] + done["superseded"]
-        more = "; there are more: do it again" if done["more"] else ""
+        more = "; there are more: run the same command again" if done["more"] else ""
         return console().print(
             f"{done['replayed']} records sent back to {done['input_topic']}"
             f"{f', {left_out} left out' if left_out else ''}{more}"

@@ -27,7 +27,9 @@ def create_chain(
     context: typer.Context,
     result: Annotated[int, typer.Argument(help="Result of any sub-model of the chain.")],
     input_topic: Annotated[str | None, typer.Option("--input", "-i", help="Topic that the lowest tier reads.")] = None,
-    output_topic: Annotated[str | None, typer.Option("--output", "-o", help="Topic that all tiers answer to.")] = None,
+    output_topic: Annotated[
+        str | None, typer.Option("--output", "-o", help="Topic to which all tiers write predictions.")
+    ] = None,
     start: StartOption = None,
     prefix: Annotated[str | None, typer.Option(help="Prefix of the topics that are not given.")] = None,
     limit: Annotated[
@@ -35,11 +37,13 @@ def create_chain(
         typer.Option(help="Limit of a tier, from the lowest; repeat for the next. By default as proposed."),
     ] = None,
     upper_topic: Annotated[
-        list[str] | None, typer.Option(help="Topic that a tier hands up to, from the lowest on; repeat for the next.")
+        list[str] | None,
+        typer.Option(help="Topic to which a tier hands records up, from the lowest tier on; repeat for the next."),
     ] = None,
     replicas: Annotated[list[str] | None, typer.Option(metavar="[SUB-MODEL=]NUMBER", help=_OF_TIERS)] = None,
     max_replicas: Annotated[
-        list[str] | None, typer.Option(metavar="[SUB-MODEL=]NUMBER", help="Scale with the lag up to this many.")
+        list[str] | None,
+        typer.Option(metavar="[SUB-MODEL=]NUMBER", help="Scale with the lag up to this many replicas."),
     ] = None,
     gpu: Annotated[list[str] | None, typer.Option(metavar="[SUB-MODEL=]NUMBER", help="GPUs of each replica.")] = None,
     cluster: Annotated[
@@ -50,13 +54,13 @@ def create_chain(
         typer.Option(metavar="[SUB-MODEL=]HOST:PORT", help="Another Kafka cluster for what a tier hands up."),
     ] = None,
     output_bootstrap_servers: Annotated[
-        list[str] | None, typer.Option(metavar="[SUB-MODEL=]HOST:PORT", help="Another Kafka for answers.")
+        list[str] | None, typer.Option(metavar="[SUB-MODEL=]HOST:PORT", help="Another Kafka cluster for predictions.")
     ] = None,
     version: Annotated[int | None, typer.Option(help="Version of all tiers; by default the current one.")] = None,
     propose: Annotated[bool, typer.Option("--propose", help="Only show the proposal.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Serve all sub-models of a trained chain, or none."""
+    """Serve all sub-models of a trained chain. If one cannot be served, none is."""
     client = client_of(context)
     proposed = client.inferences.propose_chain(result, prefix=prefix)
     if propose:

@@ -32,7 +32,10 @@ _TokenFile = Annotated[
     Path | None,
     typer.Option("--token-file", help="File with the token of its service account; or KML_CLUSTER_TOKEN."),
 ]
-_CaFile = Annotated[Path | None, typer.Option("--ca-file", help="PEM file of the authority behind its certificate.")]
+_CaFile = Annotated[
+    Path | None,
+    typer.Option("--ca-file", help="PEM file with the certificate of the authority that signed its certificate."),
+]
 _Kafka = Annotated[str | None, typer.Option("--kafka", help="The platform's Kafka, as pods there reach it: host:port.")]
 _BackendUrl = Annotated[str | None, typer.Option(help="This platform's API, as pods there reach it.")]
 _Image = Annotated[str | None, typer.Option(help="Images there, e.g. registry:5000/kafka-ml/{component}:0.1.0.")]
@@ -67,7 +70,7 @@ def list_(
                 ]
             ),
         ],
-        nothing="no other clusters; enter one: kafka-ml clusters create NAME --host https://HOST:6443 --namespace NAME",
+        nothing="no other clusters; add one: kafka-ml clusters create NAME --host https://HOST:6443 --namespace NAME",
         json=json,
     )
 
@@ -99,7 +102,7 @@ def create(
     token = _token(token_file) or typer.prompt("Token", hide_input=True)
     fields = asked(locals(), *_READ, ca=_text(ca_file), kafka_bootstrap_servers=kafka)
     made = client_of(context).clusters.create(**{name: value for name, value in fields.items() if value is not None})
-    done = f"cluster {made.id} ({made.name}) entered"
+    done = f"cluster {made.id} ({made.name}) added"
     print_done(made, done, json=json, then=f"kafka-ml clusters check {made.name}")
 
 
@@ -175,7 +178,9 @@ def cluster_named(client: Client, name: str) -> ClusterName:
         if name in (cluster.name, str(cluster.id)):
             return cluster
     known = ", ".join(cluster.name for cluster in clusters)
-    raise ApiError(f"there is no cluster {name!r}: expected one of {known or 'none, for none was entered'}", status=404)
+    raise ApiError(
+        f"there is no cluster {name!r}: expected one of {known or 'none, because none was added'}", status=404
+    )
 
 
 def _token(path: Path | None) -> str:

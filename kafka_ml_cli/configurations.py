@@ -10,7 +10,7 @@ from kafka_ml_cli.nouns import add_delete_many, add_show
 from kafka_ml_cli.output import JsonOption, human_age, print_done, print_table
 from kafka_ml_cli.session import client_of
 
-app = typer.Typer(name="configurations", help="Models that train together on one stream.", no_args_is_help=True)
+app = typer.Typer(name="configurations", help="Models that train on the same data.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -48,7 +48,7 @@ def create(
     description: Annotated[str, typer.Option(help="A sentence about it.")] = "",
     json: JsonOption = False,
 ) -> None:
-    """Group models."""
+    """Create a configuration of one or several models."""
     made = client_of(context).configurations.create(name=name, models=model, description=description)
     note = f"; {made.note}" if made.note else ""
     print_done(made, f"configuration {made.id} ({made.name}) created{note}", json=json)

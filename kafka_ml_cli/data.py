@@ -176,7 +176,7 @@ def _check_unlabelled(deployment: Deployment | None, unlabelled: Path | None) ->
     if unlabelled is not None and not semi_supervised:
         raise RefusedError(
             "--unlabelled sends samples for a semi-supervised deployment: "
-            + ("to which?" if deployment is None else f"deployment {deployment.id} would leave them aside"),
+            + ("to which?" if deployment is None else f"deployment {deployment.id} would ignore them"),
             hint="make one: kafka-ml deployments create N --semi-supervised",
         )
     if semi_supervised and unlabelled is None and deployment is not None:

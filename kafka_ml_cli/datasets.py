@@ -281,14 +281,18 @@ def infer(
     format_: Annotated[
         str, typer.Option("--format", help="JSON, AVRO, PROTOBUF, CSV, RAW or TELEGRAF_STR_JSON; detected by default.")
     ] = "",
-    label: Annotated[str, typer.Option(help="The field to predict, _key for the key, none; detected by default.")] = "",
+    label: Annotated[
+        str, typer.Option(help="Field to predict; _key for the record's key; none for no label. Detected by default.")
+    ] = "",
     schema: Annotated[
         Path | None, typer.Option(help="AVRO, PROTOBUF: file with the schema of values.", exists=True)
     ] = None,
-    message: Annotated[str | None, typer.Option(help="PROTOBUF: the message; the first one by default.")] = None,
+    message: Annotated[
+        str | None, typer.Option(help="PROTOBUF: name of the message; the first one by default.")
+    ] = None,
     data_type: Annotated[str | None, typer.Option(help="RAW: type of the numbers.")] = None,
     data_reshape: Annotated[str | None, typer.Option(help="RAW: shape of a sample, e.g. '28 28'.")] = None,
-    delimiter: Annotated[str | None, typer.Option(help="CSV: what is between columns.")] = None,
+    delimiter: Annotated[str | None, typer.Option(help="CSV: the mark between columns.")] = None,
     columns: Annotated[str, typer.Option(help="CSV: names of the columns, comma-separated.")] = "",
     records: Annotated[int, typer.Option(min=10, max=2000, help="Number of records to read.")] = 1000,
     whole: Annotated[

@@ -185,10 +185,13 @@ def create(
     ] = None,
     targets: Annotated[
         Targets,
-        typer.Option(help="What is learned: each sample's label, or the sample itself (autoencoders: features)."),
+        typer.Option(
+            help="What the model learns to predict: each sample's label, or the sample itself (features; for "
+            "autoencoders)."
+        ),
     ] = Targets.LABELS,
     seed: Annotated[int | None, typer.Option(help="Seed of the split and of the initial weights.")] = None,
-    gpu: Annotated[int, typer.Option(help="GPUs per training.")] = 0,
+    gpu: Annotated[int, typer.Option(help="GPUs per training run.")] = 0,
     dataset: Annotated[int | None, typer.Option(help="Id of a data set to train on at once, without a sink.")] = None,
     dataset_version: Annotated[int | None, typer.Option(help="By default the newest.")] = None,
     incremental: Annotated[
@@ -206,17 +209,19 @@ def create(
         int | None,
         typer.Option(
             rich_help_panel=_ONLINE,
-            help="Without --indefinite, end this many milliseconds after the last record: 60000.",
+            help="Without --indefinite, end this many milliseconds after the last record. By default 60000.",
         ),
     ] = None,
     message_poll_timeout: Annotated[
         int | None,
         typer.Option(
-            rich_help_panel=_ONLINE, help="A window ends this many milliseconds after its first record: 60000."
+            rich_help_panel=_ONLINE,
+            help="A window ends this many milliseconds after its first record. By default 60000.",
         ),
     ] = None,
     window_records: Annotated[
-        int | None, typer.Option(rich_help_panel=_ONLINE, help="A window also ends after this many records: 10000.")
+        int | None,
+        typer.Option(rich_help_panel=_ONLINE, help="A window also ends after this many records. By default 10000."),
     ] = None,
     validation_rate: Annotated[
         float | None,
@@ -232,7 +237,8 @@ def create(
         Direction | None, typer.Option(rich_help_panel=_ONLINE, help="Direction of the metric as the model improves.")
     ] = None,
     improvement: Annotated[
-        float | None, typer.Option(rich_help_panel=_ONLINE, help="Minimum improvement: 0.05.")
+        float | None,
+        typer.Option(rich_help_panel=_ONLINE, help="Minimum improvement that creates a version. By default 0.05."),
     ] = None,
     semi_supervised: Annotated[
         bool,
@@ -243,30 +249,35 @@ def create(
         ),
     ] = False,
     rounds: Annotated[
-        int | None, typer.Option(rich_help_panel=_SEMI, help="Label and learn them at most this many times: 5.")
+        int | None,
+        typer.Option(rich_help_panel=_SEMI, help="Label and learn them at most this many times. By default 5."),
     ] = None,
     confidence: Annotated[
-        float | None, typer.Option(rich_help_panel=_SEMI, help="Minimum probability of the predicted class: 0.9.")
+        float | None,
+        typer.Option(rich_help_panel=_SEMI, help="Minimum probability of the predicted class. By default 0.9."),
     ] = None,
     optimizer: Annotated[
-        str | None, typer.Option(rich_help_panel=_CHAIN, help="Optimizer of the sub-models: adam.")
+        str | None, typer.Option(rich_help_panel=_CHAIN, help="Optimizer of the sub-models. By default adam.")
     ] = None,
     learning_rate: Annotated[
-        float | None, typer.Option(rich_help_panel=_CHAIN, help="Learning rate of the optimizer: 0.001.")
+        float | None, typer.Option(rich_help_panel=_CHAIN, help="Learning rate of the optimizer. By default 0.001.")
     ] = None,
     loss: Annotated[
-        str | None, typer.Option(rich_help_panel=_CHAIN, help="Loss of each exit: sparse_categorical_crossentropy.")
+        str | None,
+        typer.Option(rich_help_panel=_CHAIN, help="Loss of each exit. By default sparse_categorical_crossentropy."),
     ] = None,
     metrics: Annotated[
         str | None,
         typer.Option(
-            rich_help_panel=_CHAIN, help="Metrics of each exit, comma-separated: sparse_categorical_accuracy."
+            rich_help_panel=_CHAIN,
+            help="Metrics of each exit, comma-separated. By default sparse_categorical_accuracy.",
         ),
     ] = None,
     loss_weight: Annotated[
         list[str] | None,
         typer.Option(
-            rich_help_panel=_CHAIN, help='How much an exit counts, by its sub-model: "edge=0.5". May be given again.'
+            rich_help_panel=_CHAIN,
+            help='Weight of the loss of an exit, by its sub-model: "edge=0.5"; repeat for others.',
         ),
     ] = None,
     json: JsonOption = False,

@@ -18,7 +18,7 @@ app = typer.Typer(
     name="examples", help="Worked examples: data, models in both frameworks, predictions.", no_args_is_help=True
 )
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="As `kafka-ml examples list` says.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of an example, as `kafka-ml examples list` shows it.")]
 
 
 @app.command("list")
@@ -49,7 +49,9 @@ def run(
     name: Name,
     framework: Annotated[
         list[str] | None,
-        typer.Option("--framework", "-f", help="A framework that it has, again for another; all unless given."),
+        typer.Option(
+            "--framework", "-f", help="Framework to use; repeat for another. By default all that the example has."
+        ),
     ] = None,
     quick: Annotated[
         bool,

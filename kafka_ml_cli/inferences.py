@@ -20,7 +20,11 @@ from kafka_ml_cli.swaps import WaitOption
 if TYPE_CHECKING:
     from kafkaml.sdk.types import Inference
 
-app = typer.Typer(name="inferences", help="Trained models that answer on topics.", no_args_is_help=True)
+app = typer.Typer(
+    name="inferences",
+    help="Trained models in service: they read one topic and write predictions to another.",
+    no_args_is_help=True,
+)
 
 
 @app.command("list")
@@ -87,7 +91,7 @@ def create(
         str | None,
         typer.Option(help="Columns and fields of a record to copy into its prediction: machine,_key,_timestamp."),
     ] = None,
-    output_bootstrap_servers: Annotated[str | None, typer.Option(help="Another cluster for the output.")] = None,
+    output_bootstrap_servers: Annotated[str | None, typer.Option(help="Another Kafka cluster for the output.")] = None,
     output_timestamps: Annotated[
         str | None, typer.Option(help="source: answers carry their record's time (the default); written: their own.")
     ] = None,
@@ -95,9 +99,13 @@ def create(
         float | None, typer.Option(help="For a tier: predictions with a lower confidence go up (needs --upper-topic).")
     ] = None,
     upper_topic: Annotated[str | None, typer.Option(help="Input of the next tier of a distributed model.")] = None,
-    upper_bootstrap_servers: Annotated[str | None, typer.Option(help="Another cluster for the upper topic.")] = None,
+    upper_bootstrap_servers: Annotated[
+        str | None, typer.Option(help="Another Kafka cluster for the upper topic.")
+    ] = None,
     gpu: Annotated[int | None, typer.Option(help="GPUs of each replica.")] = None,
-    cluster: Annotated[str | None, typer.Option(help="Name of another cluster; the platform's own by default.")] = None,
+    cluster: Annotated[
+        str | None, typer.Option(help="Name of another Kubernetes cluster; the platform's own by default.")
+    ] = None,
     visualization: Annotated[str | None, typer.Option(help="JSON; how predictions are shown live.")] = None,
     json: JsonOption = False,
 ) -> None:
@@ -123,7 +131,10 @@ app.command("create-chain")(create_chain)
 
 def _left(inference: Inference) -> str:
     changelog = inference.changelog_topic
-    return changelog and f"nothing reads {changelog} any more, where it kept its windows: it may be deleted from Kafka"
+    return (
+        changelog
+        and f"it kept its windows in {changelog}, which nothing reads any more: you may delete that topic from Kafka"
+    )
 
 
 add_delete_many(
@@ -147,14 +158,14 @@ def scale(
     inference: int,
     replicas: Annotated[int, typer.Argument(help="0: the platform runs none, only external workers serve it.")],
     most: Annotated[
-        int | None, typer.Option("--max", min=0, help="Scale with the lag up to this many; 0: fixed number.")
+        int | None, typer.Option("--max", min=0, help="Scale with the lag up to this many replicas; 0 turns that off.")
     ] = None,
     json: JsonOption = False,
 ) -> None:
     """Change the number of replicas."""
     changed = client_of(context).inferences.scale(inference, replicas, max_replicas=most)
     most = changed.max_replicas
-    how = f"goes to {replicas} replicas" if most is None else f"has {replicas} to {most} replicas, as records wait"
+    how = f"goes to {replicas} replicas" if most is None else f"scales from {replicas} to {most} replicas with the lag"
     print_done(changed, f"inference {inference} {how}", json=json)
 
 

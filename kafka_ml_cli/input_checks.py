@@ -56,7 +56,7 @@ def lines_of(found: InputCheck, result: int) -> Iterator[str]:
     record, reason = found.record, found.reason
     if record is None:
         there = "has no record yet" if found.verdict == "empty" else "does not exist yet"
-        yield f"{found.topic} {there}: nothing can be said of what it will hold"
+        yield f"{found.topic} {there}: what it will hold cannot be checked"
         return
     place = f"the newest record of {found.topic}[{record['partition']}]@{record['offset']}"
     # Show what the record looks like. The reason why it is not decoded follows below.

@@ -67,7 +67,7 @@ def show(context: typer.Context, model: int, json: JsonOption = False) -> None:
 def create(
     context: typer.Context,
     code: CodeFile,
-    name: Annotated[str, typer.Option("--name", "-n", help="Its name.")],
+    name: Annotated[str, typer.Option("--name", "-n", help="Name of the model.")],
     framework: FrameworkOption,
     imports: ImportsFile = None,
     description: Annotated[str, typer.Option(help="A sentence about it.")] = "",

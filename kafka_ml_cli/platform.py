@@ -172,7 +172,7 @@ def _print_welcome(state: StateDir, now: PlatformStatus, make_link: Callable[[],
 def down(
     context: typer.Context,
     state_dir: StateDirOption = None,
-    all_: Annotated[bool, typer.Option("--all", help="Also every ephemeral platform of yours.")] = False,
+    all_: Annotated[bool, typer.Option("--all", help="Also stop all your ephemeral platforms.")] = False,
 ) -> None:
     """Stop the platform on this machine. Also ends what a killed one left behind."""
     from platform_local import platform
@@ -253,7 +253,7 @@ def _described_by_api(state: StateDir, now: PlatformStatus) -> dict[str, object]
 def doctor(
     context: typer.Context,
     state_dir: StateDirOption = None,
-    seminar: Annotated[bool, typer.Option("--seminar", help="Also what the seminar's four parts need.")] = False,
+    seminar: Annotated[bool, typer.Option("--seminar", help="Also check what the seminar's four parts need.")] = False,
     json: JsonOption = False,
 ) -> None:
     """Check this machine. Java, ports, disk, memory, GPU, broker, isolation, with fixes; exit code 1 if one fails."""

@@ -364,7 +364,7 @@ def pin(context: typer.Context, result: int, version: int) -> None:
 def unpin(context: typer.Context, result: int, version: int) -> None:
     """Allow a version to be deleted with the oldest."""
     client_of(context).results.pin(result, version, pinned=False)
-    console().print(f"version {version} of result {result} goes when newer ones come")
+    console().print(f"version {version} of result {result} may be deleted when newer ones come")
 
 
 add_delete_many(app, "Delete results, their versions and files; the last one of a deployment goes with it.")

@@ -148,7 +148,7 @@ def export(
 def send(
     context: typer.Context,
     stream: int,
-    deployment: Annotated[int, typer.Option("--deployment", "-d", help="The deployment to train on it.")],
+    deployment: Annotated[int, typer.Option("--deployment", "-d", help="Id of the deployment that is to train on it.")],
 ) -> None:
     """Announce a stream again, to another deployment; its records stay where they are."""
     client_of(context).streams.send(stream, deployment=deployment)
@@ -159,7 +159,7 @@ def send(
 def announce(
     context: typer.Context,
     topic: Annotated[str, typer.Argument(help="Topic that holds the data.")],
-    deployment: Annotated[int, typer.Option("--deployment", "-d", help="The deployment to train on it.")],
+    deployment: Annotated[int, typer.Option("--deployment", "-d", help="Id of the deployment that is to train on it.")],
     input_format: Annotated[str, typer.Option("--format", "-f", help="RAW, AVRO, JSON or TELEGRAF_STR_JSON.")] = "RAW",
     config: Annotated[
         str,
@@ -170,17 +170,20 @@ def announce(
     ] = "",
     partition: Annotated[int | None, typer.Option(min=0, help="Only this partition.")] = None,
     start: Annotated[
-        int | None, typer.Option("--from", min=0, help="First offset; the oldest record's by default.")
+        int | None, typer.Option("--from", min=0, help="First offset. By default that of the oldest record.")
     ] = None,
-    end: Annotated[int | None, typer.Option("--to", min=0, help="Offset after the last.")] = None,
+    end: Annotated[int | None, typer.Option("--to", min=0, help="Offset after the last record.")] = None,
     description: Annotated[str, typer.Option(help="Shown in the list of streams.")] = "",
     validation_rate: Annotated[float, typer.Option(min=0, max=1, help="Fraction used for validation.")] = 0.1,
     test_rate: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Fraction used for testing: 0.1; an online stream has none.")
+        float | None,
+        typer.Option(min=0, max=1, help="Fraction used for testing. By default 0.1; an online stream has none."),
     ] = None,
     since: Annotated[
         datetime | None,
-        typer.Option(help="For a deployment that learns online: from this time on; from now on by default."),
+        typer.Option(
+            help="For a deployment that learns online: only records from this time on. By default from now on."
+        ),
     ] = None,
     unlabelled_topic: Annotated[
         str, typer.Option(help="For a semi-supervised deployment: topic of more samples, without labels.")

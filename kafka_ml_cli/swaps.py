@@ -49,7 +49,9 @@ def _gone_over(context: typer.Context, changed: Inference, *, wait: float, json:
     print_done(changed, f"inference {changed.id} serves version {changed.version}{how}", json=json)
 
 
-LabelledOption = Annotated[bool, typer.Option("--labelled", help="Keys are the right answers; report the accuracy.")]
+LabelledOption = Annotated[
+    bool, typer.Option("--labelled", help="The records' keys are the right answers. Report the accuracy.")
+]
 RuleOption = Annotated[
     str | None,
     typer.Option(

@@ -111,7 +111,7 @@ def groups(context: typer.Context, name: str, json: JsonOption = False) -> None:
         nothing="no other group committed a position in this topic",
     )
     if not found.complete:
-        console(error=True).print("the cluster has more groups than were asked", style="dim")
+        console(error=True).print("the cluster has more groups than were looked at", style="dim")
     return None
 
 
@@ -134,7 +134,9 @@ def produce(
     value: Annotated[str | None, typer.Argument(help="The value, UTF-8; - reads it from standard input.")] = None,
     key: Annotated[str | None, typer.Option(help="The key, UTF-8.")] = None,
     header: Annotated[list[str] | None, typer.Option("--header", "-H", help="NAME=TEXT, as often as needed.")] = None,
-    partition: Annotated[int | None, typer.Option(min=0, help="By the key by default.")] = None,
+    partition: Annotated[
+        int | None, typer.Option(min=0, help="Partition to write to. By default the key chooses it.")
+    ] = None,
     tombstone: Annotated[bool, typer.Option("--tombstone", help="A record without a value.")] = False,
     json: JsonOption = False,
 ) -> None:

@@ -37,7 +37,7 @@ def list_(context: typer.Context, json: JsonOption = False) -> None:
             ("waiting", lambda row: row.waiting),
             ("error", lambda row: row.error),
         ],
-        nothing="no webhooks yet; enter one: kafka-ml webhooks add https://HOST/PATH",
+        nothing="no webhooks yet; add one: kafka-ml webhooks add https://HOST/PATH",
         json=json,
     )
 
@@ -94,7 +94,7 @@ def ping(
 ) -> None:
     """Send a webhook an event of type ping and report the outcome; fails if it was not accepted."""
     delivery = client_of(context).webhooks.ping(webhook, timeout_seconds=wait)
-    return print_json(delivery) if json else console().print(f"{delivery.url} has taken it")
+    return print_json(delivery) if json else console().print(f"{delivery.url} accepted the event")
 
 
 @app.command()
@@ -105,7 +105,7 @@ def delete(context: typer.Context, webhook: int) -> None:
 
 
 def _shown_once(webhook: Webhook) -> None:
-    console().print(f"webhook {webhook.id} tells {webhook.url}; its secret, which is not shown again:")
+    console().print(f"webhook {webhook.id} notifies {webhook.url}; its secret, which is not shown again:")
     # The secret is printed without folding or colours, so that it can be piped and copied.
     console().out(webhook.secret)
     console().print(f"next: kafka-ml webhooks ping {webhook.id}", style="dim")

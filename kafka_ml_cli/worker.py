@@ -40,7 +40,7 @@ def run(
         str,
         typer.Option(envvar="KML_WORKER_NAME", show_envvar=True, help="Name of this worker; by default the host's."),
     ] = "",
-    state_dir: Annotated[Path | None, typer.Option(help="Folder that keeps models and counts over restarts.")] = None,
+    state_dir: Annotated[Path | None, typer.Option(help="Folder that keeps models and counts across restarts.")] = None,
     bootstrap_servers: Annotated[
         str, typer.Option(help="Kafka's address as seen from here, if it differs from the platform's.")
     ] = "",

@@ -9,7 +9,7 @@ __all__ = ["Tokens", "Users"]
 
 
 class Users(Collection[types.User]):
-    """People and their roles (admins only)."""
+    """Users and their roles (admins only)."""
 
     path = "/users/"
     kind = types.User

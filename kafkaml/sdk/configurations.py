@@ -17,7 +17,7 @@ class Configurations(Collection[types.Configuration]):
     kind = types.Configuration
 
     def create(self, *, name: str, models: Sequence[int], description: str = "") -> types.Configuration:
-        """Group models. Any sub-model stands for its whole distributed model, and ``note`` names those added."""
+        """Create a configuration. Any sub-model stands for its whole distributed model; ``note`` names those added."""
         return self._create({"name": name, "models": list(models), "description": description})
 
     def update(self, identifier: int, **changes: object) -> types.Configuration:

@@ -83,7 +83,7 @@ def test_how_telling_goes_is_listed(platform: Platform) -> None:
 
 def test_a_ping_that_is_taken(platform: Platform) -> None:
     platform.after = {"delivered_at": "2026-11-29T10:00:00Z"}
-    assert "has taken it" in run("ping", "4").output
+    assert "accepted the event" in run("ping", "4").output
 
 
 def test_a_ping_that_is_not(platform: Platform) -> None:

@@ -43,7 +43,7 @@ class Validation(Answer):
 
 
 class Configuration(Answer):
-    """Models that train together on one stream."""
+    """Models that train on the same data."""
 
     id: int
     name: str
