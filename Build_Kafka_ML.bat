@@ -1,9 +1,9 @@
 @echo off
-rem Runs Build_Kafka_ML.sh, with the same options, in Git Bash or else in WSL.
+rem Runs Build_Kafka_ML.sh, with the same options, in Git Bash, or in WSL where there is no Git Bash.
 setlocal EnableExtensions DisableDelayedExpansion
 pushd "%~dp0"
 
-rem Git Bash uses the docker and kubectl of Windows; WSL has its own, so it is taken only where it has kubectl.
+rem Git Bash uses the docker and kubectl of Windows; WSL has its own, so WSL is used only where it has kubectl.
 set GIT_BASH=none
 for /f "delims=" %%G in ('where git.exe 2^>nul') do set GIT_BASH=%%~dpG..\bin\bash.exe
 if not exist "%GIT_BASH%" goto :no_git_bash

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds Kafka-ML's images, and installs, rebuilds or removes Kafka-ML in a Kubernetes cluster. Without an action it shows a
-# menu; --help says the rest. Needs kubectl and one of docker, podman and buildah; bash 3.2 (macOS) is enough.
+# menu; --help lists the actions. Needs kubectl and one of docker, podman and buildah; bash 3.2 (macOS) is enough.
 # On Windows, Build_Kafka_ML.bat runs this script in Git Bash or WSL.
 set -euo pipefail
 
@@ -30,26 +30,26 @@ usage() {
 Usage: ./Build_Kafka_ML.sh [ACTION] [OPTIONS]
 
 Actions (without one: a menu)
-  --install                 build all images and install Kafka-ML; run again, it updates what changed and keeps all data
-  --rebuild COMPONENT       build one image and restart what runs it; again, or comma-separated, for more; `all`
-  --status                  what is installed and how it is
+  --install                 build all images and install Kafka-ML; another run updates what changed and keeps all data
+  --rebuild COMPONENT       build one image and restart what runs it; repeat, or separate by commas, for more; or `all`
+  --status                  show what is installed and its state
   --login-link              print a new link that logs in once
   --uninstall               remove Kafka-ML from the cluster, with its data
-  --help                    this text
+  --help                    print this text
 
 Where
   --context NAME            context of kubectl's configuration (default: the current one)
   --kubeconfig FILE         configuration of kubectl (default: kubectl's own)
   --namespace NAME          namespace of the platform; models run in NAME-jobs (default: kafka-ml)
   --overlay NAME|FOLDER     k8s/overlays/NAME, or a folder of yours with a kustomization (default: local)
-  --with NAME               also k8s/components/NAME; again, or comma-separated, for more
+  --with NAME               also k8s/components/NAME; repeat, or separate by commas, for more
 
 Images
   --registry HOST:PORT      tag images HOST:PORT/kafka-ml/COMPONENT:TAG and push them; nodes pull them from there
   --local-build             no registry: images stay in this machine's engine, or are loaded into the nodes
   --load HOW                how they are loaded: kind[:CLUSTER], minikube[:PROFILE], k3d[:CLUSTER], none, or a command of
                             yours in which {image} stands for a name and {archive} for a file with the image
-                            (default: what the context's name tells)
+                            (default: decided by the context's name)
   --engine NAME             docker, podman or buildah (default: the first that works)
   --tag TAG                 tag of the images (default: 0.1.0; with --gpu 0.1.0-gpu)
   --gpu                     images with GPU libraries, and overlay gpu
@@ -57,9 +57,10 @@ Images
 
 How
   --keep-data               with --uninstall: keep volumes (database, models, topics) and keys
-  --yes                     ask nothing
+  --yes                     do not ask for confirmation
   --timeout SECONDS         how long the platform may take to become ready (default: 600)
-  --dry-run                 print every command and write the manifests to a file; changes nothing, asks no cluster
+  --dry-run                 print every command and write the manifests to a file; nothing is changed, and the
+                            cluster is not asked
 
 Environment
   BUILD_OPTIONS             more options for the engine's build, e.g. "--network host -v /etc/ssl/ca.pem:/run/ca.pem:ro"
@@ -70,7 +71,7 @@ Examples
   ./Build_Kafka_ML.sh --install --local-build                     kind, minikube, k3d, Docker Desktop, Rancher Desktop
   ./Build_Kafka_ML.sh --install --registry 192.168.1.10:5000      a cluster of several machines
   ./Build_Kafka_ML.sh --install --registry registry:5000 --gpu    with GPUs
-  ./Build_Kafka_ML.sh --rebuild backend,frontend                  after an edit, to where --install had put them
+  ./Build_Kafka_ML.sh --rebuild backend,frontend                  after an edit; images go to where --install put them
   ./Build_Kafka_ML.sh --install --local-build --load 'sudo ctr -n k8s.io images import {archive}'
   ./Build_Kafka_ML.sh --uninstall --keep-data
 HELP
@@ -90,7 +91,7 @@ action='' rebuild='' namespace=kafka-ml registry='' local_build=no load='' overl
 context='' kubeconfig='' dry_run=no keep_data=no yes=no build=yes timeout_seconds=600
 
 act() {  # ACTION
-  [ -z "$action" ] || [ "$action" = "$1" ] || usage_error "$option and another action were given: one at a time"
+  [ -z "$action" ] || [ "$action" = "$1" ] || usage_error "$option and another action were given: expected one action"
   action=$1
 }
 
@@ -100,7 +101,7 @@ while [ $# -gt 0 ]; do
   case $option in
     --*=*) value=${option#*=} option=${option%%=*} ;;
     --rebuild | --context | --kubeconfig | --namespace | --overlay | --with | --registry | --load | --engine | --tag | --timeout)
-      [ $# -gt 0 ] || usage_error "$option wants a value"
+      [ $# -gt 0 ] || usage_error "$option needs a value"
       value=$1
       shift
       ;;
@@ -139,22 +140,22 @@ while [ $# -gt 0 ]; do
 done
 
 every_component="${components}and all"
-[ "$action" != rebuild ] || [ -n "${rebuild// /}" ] || usage_error "--rebuild wants one of: $every_component"
+[ "$action" != rebuild ] || [ -n "${rebuild// /}" ] || usage_error "--rebuild needs one of: $every_component"
 for component in $rebuild; do
-  [ "$component" = all ] || [ -n "$(runner_of "$component")" ] || usage_error "there is no component $component; there are: $every_component"
+  [ "$component" = all ] || [ -n "$(runner_of "$component")" ] || usage_error "--rebuild $component: expected one of: $every_component"
 done
 case " $rebuild " in *' all '*) rebuild=$components ;; esac
 matches() { [[ $1 =~ $2 ]]; }
 # The name of the jobs' namespace has five characters more, and a name has 63 at most.
 matches "$namespace" '^[a-z0-9]([a-z0-9-]{0,56}[a-z0-9])?$' ||
-  usage_error "--namespace $namespace: a name has lower-case letters, digits and dashes, 58 at most"
-matches "$registry" '^([A-Za-z0-9.-]+(:[0-9]+)?(/[a-z0-9._/-]+)?)?$' || usage_error "--registry $registry: give HOST:PORT"
+  usage_error "--namespace $namespace: expected at most 58 lower-case letters, digits and dashes, no dash first or last"
+matches "$registry" '^([A-Za-z0-9.-]+(:[0-9]+)?(/[a-z0-9._/-]+)?)?$' || usage_error "--registry $registry: expected HOST:PORT"
 [ -z "$registry" ] || [ $local_build = no ] || usage_error "--registry pushes images and --local-build does not: give one of them"
 matches "$tag" '^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?$' || usage_error "--tag $tag is not a valid image tag"
-matches "$timeout_seconds" '^[0-9]+$' || usage_error "--timeout $timeout_seconds: give seconds"
-case $engine in '' | docker | podman | buildah) ;; *) usage_error "--engine $engine: there are docker, podman and buildah" ;; esac
+matches "$timeout_seconds" '^[0-9]+$' || usage_error "--timeout $timeout_seconds: expected a whole number of seconds"
+case $engine in '' | docker | podman | buildah) ;; *) usage_error "--engine $engine: expected docker, podman or buildah" ;; esac
 
-# Its own paths stay relative to this folder, because kubectl.exe under Git Bash knows no others.
+# The script's own paths stay relative to this folder, because kubectl.exe under Git Bash knows no others.
 work=build/kubernetes/$namespace
 [ $dry_run = no ] || work=build/kubernetes-dry-run/$namespace
 kubectl=(kubectl)
@@ -210,7 +211,7 @@ rebuild_components() {
     await 1 1 "$runner"
   done
   [ -z "$work_images" ] ||
-    say "New trainings and inferences take the new images. Replicas that run keep theirs until they are replaced or the inference is deployed again."
+    say "New training runs and inferences use the new images. Running replicas keep theirs until they are replaced or the inference is started again."
   [ $dry_run = yes ] || heading "Rebuilt ($((SECONDS - began)) s)"
 }
 
@@ -223,7 +224,7 @@ remember_installation() {
   fi
   template=$(namespace_state "$namespace") || no_answer "$template"
   template=$(setting KML_KUBERNETES_IMAGE)
-  [ -n "$template" ] || failed "Kafka-ML is not installed in namespace $namespace" "" "--install installs it; --namespace and --context name other places"
+  [ -n "$template" ] || failed "Kafka-ML is not installed in namespace $namespace" "" "--install installs it; --namespace and --context choose another place"
   was_tag=${template##*:} was_registry=${template%%kafka-ml/\{component\}*}
   was_registry=${was_registry%/}
   if { [ -n "$registry" ] && [ "$registry" != "$was_registry" ]; } || { [ -n "$tag" ] && [ "$tag" != "$was_tag" ]; } ||
@@ -246,7 +247,7 @@ addresses() {
   port=$(printf '%s' "$url" | sed -nE 's;^http://(localhost|127[.]0[.]0[.]1):([0-9]+).*;\2;p')
   say "web UI: $url"
   # Behind an https address a forwarded port would only be redirected to that address.
-  case $url in https:*) ;; *) say "  from this machine, by: $(quoted "${kubectl[@]}") --namespace $namespace port-forward service/frontend ${port:-8080}:80" ;; esac
+  case $url in https:*) ;; *) say "  from this machine, with: $(quoted "${kubectl[@]}") --namespace $namespace port-forward service/frontend ${port:-8080}:80" ;; esac
   [ $dry_run = no ] || return 0
   service=$(in_platform get service frontend -o 'jsonpath={.spec.type} {.spec.ports[0].nodePort} {.status.loadBalancer.ingress[0].ip}{.status.loadBalancer.ingress[0].hostname}' 2>/dev/null || true)
   case $service in
@@ -278,7 +279,7 @@ login_link() {
 status() {
   local state
   state=$(namespace_state "$namespace") || no_answer "$state"
-  [ -n "$state" ] || failed "Kafka-ML is not installed in namespace $namespace" "" "--install installs it; --namespace and --context name other places"
+  [ -n "$state" ] || failed "Kafka-ML is not installed in namespace $namespace" "" "--install installs it; --namespace and --context choose another place"
   heading "Platform, namespace $namespace"
   say "images: $(setting KML_KUBERNETES_IMAGE)"
   in_platform get deployments,statefulsets,jobs,pods,persistentvolumeclaims 2>&1 || true
@@ -295,7 +296,7 @@ uninstall() {
       state=$(namespace_state "$name") || no_answer "$state"
       case $state in
         '' | *' kafka-ml') ;;
-        *) failed "namespace $name is not Kafka-ML's: it has no label $part_of" "" "--namespace names the one to remove" ;;
+        *) failed "namespace $name does not belong to Kafka-ML: it has no label $part_of" "" "name the one to remove with --namespace" ;;
       esac
     done
   fi

@@ -1,7 +1,8 @@
 # Every target does its own set-up on a fresh machine (Python 3.11+, Node 20.19+, Java 17+ and Maven present) and is quick when that is done.
 .PHONY: demo up down test docs docs-test notebooks soak test-postgresql cluster-test cluster-up cluster-down cluster-e2e bench screenshots openapi format check lock install
 RUN := .venv/bin
-# Containers often set it. Each start would then compile everything it imports, and take three times as long.
+# Containers often set PYTHONDONTWRITEBYTECODE. Each start would then compile all that it imports, and take three times as
+# long.
 unexport PYTHONDONTWRITEBYTECODE
 
 install:; @scripts/install
@@ -9,7 +10,7 @@ demo: install; @scripts/build-docs --background; $(RUN)/python -m examples.demo
 up: install; @scripts/build-docs --background; $(RUN)/kafka-ml up --detach
 down: install; @$(RUN)/kafka-ml down
 test: install; @scripts/test
-# The tests with the marker `soak`, in full: as many kills and writes as docs/figures.md is for, every systematic request
+# The tests with the marker `soak`, in full: all the kills and writes that docs/figures.md reports, every systematic request
 # to the API, ten million records of random bytes. Takes hours, and writes docs/figures.md.
 soak: install; @scripts/soak $(ARGS)
 # The backend's tests on PostgreSQL, which must be installed, instead of SQLite.
@@ -27,7 +28,8 @@ docs: install; @scripts/build-docs
 notebooks: install; @scripts/notebooks
 # Runs the commands of the pages, and opens the site in a browser. Takes minutes.
 docs-test: docs; @scripts/install-chromium && $(RUN)/pytest -n 0 -m docs tests/docs tests/integration/test_platform_examples.py $(ARGS)
-# Figures next to a reference and a floor. ARGS=--check fails where one is worse than docs/figures.md, ARGS=--write writes it.
+# Measures the figures of docs/figures.md, next to a reference and a lower bound. ARGS=--check fails where a figure is worse
+# than on that page, ARGS=--write writes the page.
 bench: install; @$(RUN)/python -m benchmarks $(ARGS)
 screenshots: install; @scripts/install-chromium && $(RUN)/python -m tests.browser.screenshots
 openapi: install; @KML_STATE_DIR=$$(mktemp -d) $(RUN)/python -m backend.manage spectacular --format openapi-json --file frontend/openapi.json

@@ -16,8 +16,8 @@ __all__ = ["page"]
 
 _INTRODUCTION = """\
 # Metrics, scores and arguments
-Written from the code that computes, checks and sends them. They are in the web UI, `kafka-ml results show`,
-`kafka-ml inferences show` and in the API's answers under the same names.
+Written from the code that computes, checks and sends them. They have the same names in the web UI, in `kafka-ml results
+show`, in `kafka-ml inferences show` and in the API's answers.
 """
 _OF_TRAINING = (Progress, EpochMetrics, WindowPlace)
 _OF_INFERENCE = (Counts, Totals, Exits, Compared, LiveComparison)
@@ -58,7 +58,7 @@ def _arguments(arguments: Arguments) -> Iterator[str]:
 
 
 def _messages() -> Iterator[str]:
-    yield "\n## A training while it goes\n"
+    yield "\n## A training run in progress\n"
     yield from (_message(message) for message in _OF_TRAINING)
     yield f"\n## An inference\nStates of a replica: {', '.join(f'`{state}`' for state in ReplicaState)}.\n"
     yield f"{_docstring(ReplicaState)}\n"
@@ -66,13 +66,13 @@ def _messages() -> Iterator[str]:
 
 
 def _prometheus() -> Iterator[str]:
-    yield "\n## For Prometheus\nOf each process; [monitoring](../monitoring.md) says where they are.\n\n"
-    yield "| metric | kind | labels | |\n|---|---|---|---|\n"
+    yield "\n## For Prometheus\nEach process has these; [monitoring](../monitoring.md) says where they are served.\n\n"
+    yield "| metric | kind | labels | meaning |\n|---|---|---|---|\n"
     for metric in every_definition():
         labels = ", ".join(f"`{label}`" for label in metric.labels)
         kind = type(metric).__name__.removesuffix("Of").lower()
         yield f"| `{metric.name}` | {kind} | {labels} | {metric.meaning} |\n"
-    yield "\nEach process also tells `process_cpu_seconds_total`, `process_resident_memory_bytes`, "
+    yield "\nEach process also reports `process_cpu_seconds_total`, `process_resident_memory_bytes`, "
     yield "`process_virtual_memory_bytes`, `process_open_fds`, `process_max_fds` and `process_start_time_seconds`.\n"
 
 

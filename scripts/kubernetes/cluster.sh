@@ -34,7 +34,7 @@ check_version() {
   major=$(printf '%s' "$answer" | sed 's/.*"major":"\([0-9]*\).*/\1/')
   minor=$(printf '%s' "$answer" | sed 's/.*"minor":"\([0-9]*\).*/\1/')
   cluster_version=$major.$minor
-  [ "$major" -gt 1 ] || [ "$minor" -ge 28 ] || problem "Kubernetes $cluster_version is too old: replicas are distinguished by a label that 1.28 brought" \
+  [ "$major" -gt 1 ] || [ "$minor" -ge 28 ] || problem "Kubernetes $cluster_version is too old: replicas are distinguished by a label that exists since 1.28" \
     "upgrade the cluster to 1.28 or newer"
 }
 
@@ -43,7 +43,7 @@ check_storage() {
   ! grep -q 'storageClassName: ' "$work/manifests.yaml" || return 0
   kube get storageclasses -o 'jsonpath={range .items[*]}{.metadata.annotations.storageclass\.kubernetes\.io/is-default-class}{"\n"}{end}' 2>/dev/null |
     grep -q true ||
-    problem "no storage class is the default one: volumes would wait forever" \
+    problem "no storage class is the default: volumes would wait forever" \
       "kubectl get storageclass; then kubectl annotate storageclass NAME storageclass.kubernetes.io/is-default-class=true. Where there is none, install a provisioner, e.g. local-path-provisioner"
 }
 
@@ -74,7 +74,7 @@ check_namespaces() {
     case $state in
       '' | 'Active kafka-ml') ;;
       Terminating*) problem "namespace $name is still being removed" "wait until kubectl get namespace $name finds nothing" ;;
-      *) problem "namespace $name is there and not Kafka-ML's" "--namespace another, or give it to Kafka-ML: kubectl label namespace $name $part_of" ;;
+      *) problem "namespace $name exists and does not belong to Kafka-ML" "give another one with --namespace, or give this one to Kafka-ML: kubectl label namespace $name $part_of" ;;
     esac
   done
 }
@@ -86,7 +86,7 @@ check_cluster() {
   check_rights
   check_namespaces
   [ -z "$problems" ] || failed "the cluster is not ready for Kafka-ML" "${problems%
-}" "mend these and run the same again; nothing was changed"
+}" "fix these and run the same again; nothing was changed"
   say "cluster: Kubernetes $cluster_version, context $(current_context); version, storage, rights and namespaces are fine"
 }
 
@@ -176,7 +176,7 @@ await_all() {
   done
 }
 
-# Prints why pods do not run and what usually helps, for users who know nothing of Kubernetes.
+# Prints why pods do not run and what usually helps, for users who do not know Kubernetes.
 explain_pods() {
   local pods events pod container
   pods=$(in_platform get pods -o 'jsonpath={range .items[*]}{.metadata.name} {.status.phase}{range .status.conditions[?(@.status=="False")]}{"\n    "}{.type} {.reason} {.message}{end}{range .status.initContainerStatuses[*]}{"\n    "}{.name} {.state.waiting.reason} {.state.waiting.message} {.lastState.terminated.reason}{end}{range .status.containerStatuses[*]}{"\n    "}{.name} {.state.waiting.reason} {.state.waiting.message} {.lastState.terminated.reason}{end}{"\n"}{end}' 2>&1) || true
@@ -188,16 +188,16 @@ explain_pods() {
   pod=$(in_platform get pods -o "jsonpath=$waiting_containers" 2>/dev/null | grep '=CrashLoopBackOff' | head -n 1) || true
   if [ -n "$pod" ]; then
     container=$(printf '%s' "$pod" | tr ' ' '\n' | sed -n 's/=CrashLoopBackOff//p' | head -n 1)
-    say "last words of ${pod%% *}, container $container:"
+    say "last lines of the log of ${pod%% *}, container $container:"
     in_platform logs "${pod%% *}" --container "$container" --previous --tail=15 2>&1 | sed 's/^/  | /' || true
   fi
   local images="the nodes do not have the images: --load says how they get them, --registry uses a registry"
-  [ -z "$registry" ] || images="the nodes cannot pull from $registry: docs/distributed-cluster.md shows how they get to know a registry"
+  [ -z "$registry" ] || images="the nodes cannot pull from $registry: docs/distributed-cluster.md shows how to let nodes pull from a registry"
   hint "$pods $events" 'ErrImage|ImagePullBackOff|InvalidImageName' "$images"
   hint "$pods $events" 'nsufficient (cpu|memory)' "no node has room: free some, add a node, or lower the requests (docs/production.md)"
   hint "$pods $events" '[Pp]ersistent[Vv]olume[Cc]laim' "a volume is missing: kubectl -n $namespace get pvc; does the storage class work?"
-  hint "$pods $events" 'violates PodSecurity' "a pod asks for more than the restricted profile allows: take that out of the overlay"
-  hint "$pods $events" 'OOMKilled' "a container needs more memory than its limit: raise that in an overlay of yours"
+  hint "$pods $events" 'violates PodSecurity' "a pod asks for more than the restricted profile allows: remove that from the overlay"
+  hint "$pods $events" 'OOMKilled' "a container needs more memory than its limit: raise the limit in an overlay of yours"
   hint "$pods $events" 'CreateContainerConfigError|secret "[^"]*" not found' "a Secret or ConfigMap is missing: kubectl -n $namespace get secrets,configmaps; the Job make-secrets makes platform-secrets"
 }
 hint() {  # TEXT PATTERN WORDS

@@ -26,7 +26,7 @@ choose_engine() {
   done
   failed "no container engine works here" "$("${engine:-docker}" info 2>&1 | tail -n 3)" \
     "start docker (or Docker Desktop), or install podman or buildah; --engine names one" \
-    "with images that are in a registry already: --no-build --registry HOST:PORT"
+    "if the images are in a registry already: --no-build --registry HOST:PORT"
 }
 
 current_context() { printf '%s' "${context:-$(kube config current-context 2>/dev/null || true)}"; }
@@ -49,7 +49,7 @@ choose_destination() {
     *)
       load=none
       [ "$local_build" = no ] && [ "$dry_run" = no ] || return 0
-      failed "how do the nodes of this cluster get the images?" "context ${current:-(none)} does not tell" \
+      failed "how do the nodes of this cluster get the images?" "the context's name, ${current:-(none)}, does not show it" \
         "--registry HOST:PORT: a registry that this machine and all nodes reach" \
         "--local-build --load HOW: bring images to the nodes without one (--help)" \
         "--local-build alone: the nodes share this machine's engine"
@@ -91,7 +91,7 @@ choose_load_command() {
       ;;
     minikube) load_command=(minikube --profile "${name:-minikube}" image load "$source") ;;
     k3d) load_command=(k3d image import "$source" --cluster "${name:-k3s-default}") ;;
-    *) usage_error "--load $load: there are kind, minikube, k3d, none, or a command with {image} or {archive} in it" ;;
+    *) usage_error "--load $load: expected kind, minikube, k3d, none, or a command with {image} or {archive} in it" ;;
   esac
 }
 
@@ -121,8 +121,8 @@ build_image() {
     choose_load_command "$image"
     # The old archive is removed, because saving in docker's archive format does not overwrite a file.
     rm -f "$work/image.tar"
-    [ ${#save_command[@]} = 0 ] || change "save-$component" "writing $component to a file" "is there room? df -h $work" "${save_command[@]}"
-    change "load-$component" "loading $component into the cluster's nodes" "does --load $load fit this cluster? Then run the same again" \
+    [ ${#save_command[@]} = 0 ] || change "save-$component" "writing $component to a file" "is the disk full? df -h $work" "${save_command[@]}"
+    change "load-$component" "loading $component into the cluster's nodes" "check that --load $load fits this cluster, and run the same again" \
       "${load_command[@]}"
     rm -f "$work/image.tar"
     outcome="$outcome, loaded in $((SECONDS - built)) s"

@@ -18,7 +18,7 @@ failed() {
 } >&2
 
 usage_error() {
-  printf '%s%s%s\n%s\n' "$red" "$*" "$plain" "./Build_Kafka_ML.sh --help lists what there is."
+  printf '%s%s%s\n%s\n' "$red" "$*" "$plain" "./Build_Kafka_ML.sh --help lists all actions and options."
   exit 2
 } >&2
 
@@ -45,7 +45,7 @@ change() {
   say "+ $(quoted "$@")" >"$log"
   if ! "$@" >>"$log" 2>&1 </dev/null; then
     printf '\n'
-    failed "$what" "$(tail -n 15 "$log")" "$fix" "all that it printed is in $log"
+    failed "$what" "$(tail -n 15 "$log")" "$fix" "its whole output is in $log"
   fi
 }
 

@@ -295,7 +295,7 @@ def test_a_namespace_of_others_is_not_taken(script: Script) -> None:
     (script.state / "namespaces/kafka-ml").write_text("Active ")
     run = script("--install")
     assert run.status == 1
-    assert "namespace kafka-ml is there and not Kafka-ML's" in run.text
+    assert "namespace kafka-ml exists and does not belong to Kafka-ML" in run.text
     assert run.changes() == []
 
 
@@ -346,7 +346,7 @@ def test_time_that_is_up_is_reported_with_the_last_words(script: Script) -> None
         FAKE_PODS="backend-1 Running controller=CrashLoopBackOff",
     )
     assert run.status == 1
-    assert "last words of backend-1, container controller" in run.text
+    assert "last lines of the log of backend-1, container controller" in run.text
     assert "KeyError: KML_SECRET" in run.text
     assert "--timeout 2" in run.text
 
@@ -354,13 +354,13 @@ def test_time_that_is_up_is_reported_with_the_last_words(script: Script) -> None
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--rebuild", "backnd"), f"there is no component backnd; there are: {' '.join(COMPONENTS)} and all"),
+        (("--rebuild", "backnd"), f"--rebuild backnd: expected one of: {' '.join(COMPONENTS)} and all"),
         (("--install", "--registry", "r:5000", "--local-build"), "give one of them"),
         (("--install", "--namespace", "Big_One"), "lower-case letters"),
-        (("--install", "--namespace", "n" * 59), "58 at most"),
-        (("--install", "--engine", "lxc"), "docker, podman and buildah"),
-        (("--install", "--uninstall"), "one at a time"),
-        (("--install", "--registry"), "--registry wants a value"),
+        (("--install", "--namespace", "n" * 59), "at most 58 lower-case letters"),
+        (("--install", "--engine", "lxc"), "expected docker, podman or buildah"),
+        (("--install", "--uninstall"), "expected one action"),
+        (("--install", "--registry"), "--registry needs a value"),
         (("--install", "--with", "magic"), "--with magic is not one of"),
         (("--instal",), "--instal is not known"),
     ],
@@ -407,7 +407,7 @@ def test_rebuilt_images_of_models_are_taken_by_new_ones(installed: Script) -> No
     run = installed("--rebuild", "model_training_pytorch,model_inference_pytorch")
     assert run.status == 0, run.text
     assert _targets(list(run.calls)) == ["model_training_pytorch", "model_inference_pytorch"]
-    assert "New trainings and inferences take the new images" in run.text
+    assert "New training runs and inferences use the new images" in run.text
     assert not any(" patch " in call for call in run.calls)
 
 
@@ -467,7 +467,7 @@ def test_a_namespace_of_others_is_not_removed(script: Script) -> None:
     (script.state / "namespaces/default").write_text("Active ")
     run = script("--uninstall", "--namespace", "default", "--yes")
     assert run.status == 1
-    assert "namespace default is not Kafka-ML's" in run.text
+    assert "namespace default does not belong to Kafka-ML" in run.text
     assert run.changes() == []
 
 
