@@ -34,7 +34,7 @@ def real_or_instead(name: str, real: Callable[[], T], instead: Callable[[], T], 
         return real()
     except Exception as error:  # noqa: BLE001  libraries raise plain Exception when a download fails
         reason = (str(error) or type(error).__name__).splitlines()[0][:150]
-        _console.print(f"[yellow bold]Not {name}:[/] it cannot be had here ({reason}).", markup=True)
+        _console.print(f"[yellow bold]Not {name}:[/] it cannot be downloaded here ({reason}).", markup=True)
         return instead()
 
 

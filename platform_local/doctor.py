@@ -94,7 +94,7 @@ def _run(command: Sequence[str], *, seconds: float) -> subprocess.CompletedProce
 
 def _last_line(answer: subprocess.CompletedProcess[str]) -> str:
     """Return why a command failed, as far as its output shows."""
-    return (answer.stderr.strip().splitlines() or ["it ended without a word"])[-1]
+    return (answer.stderr.strip().splitlines() or ["it ended without any output"])[-1]
 
 
 def _python(_: StateDir) -> Finding:

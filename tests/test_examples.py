@@ -162,7 +162,7 @@ def test_a_download_that_fails_is_said_and_something_else_is_taken(
     address = (tmp_path / "nothing.zip").as_uri()
     taken = real_or_instead("Rivers", lambda: str(cached_file(address, "rivers.zip")), lambda: "generated")
     assert taken == "generated"
-    assert "Not Rivers: it cannot be had here" in capsys.readouterr().out
+    assert "Not Rivers: it cannot be downloaded here" in capsys.readouterr().out
     assert not list(tmp_path.rglob("*.part"))
     (tmp_path / "some.zip").write_bytes(b"all of it")
     path = cached_file((tmp_path / "some.zip").as_uri(), "rivers.zip")

@@ -280,7 +280,7 @@ class _RowDecision:
             return Failure(
                 category=FailureCategory.INTERNAL,
                 cause="the worker ended as if all were well, but never reported a result",
-                hint="this is a fault of Kafka-ML; its log tells the rest",
+                hint="this is a fault of Kafka-ML; its log says more",
             )
         return Failure(
             category=FailureCategory.LOST,

@@ -121,7 +121,7 @@ def _of_log(code: int, log_tail: str) -> Failure:
         return _failure(
             FailureCategory.LOST,
             "the worker failed and could not tell the backend why",
-            "it is tried again; its log tells the rest",
+            "it is tried again; its log says more",
             "",
         )
     traceback_text = _traceback(log_tail)
@@ -147,9 +147,7 @@ def _of_log(code: int, log_tail: str) -> Failure:
         return _failure(
             FailureCategory.BROKER, cause, "check that Kafka runs and can be reached; it is tried again", traceback_text
         )
-    return _failure(
-        FailureCategory.INTERNAL, cause, "this is a fault of Kafka-ML; its log tells the rest", traceback_text
-    )
+    return _failure(FailureCategory.INTERNAL, cause, "this is a fault of Kafka-ML; its log says more", traceback_text)
 
 
 def _failure(category: FailureCategory, cause: str, hint: str, traceback_text: str) -> Failure:

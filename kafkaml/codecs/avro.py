@@ -359,7 +359,8 @@ def _notes(columns: list[Column], dtype: np.dtype[Any]) -> tuple[str, ...]:
     if dtype.kind != "f":
         return ()
     return tuple(
-        f"{column.name} ({column.logical}) is held to 256 ns: it is a {dtype.name} number next to others"
+        f"{column.name} ({column.logical}) is rounded to 256 ns, because next to other fields it becomes a "
+        f"{dtype.name} number"
         for column in columns
         if column.logical in _NANOSECONDS
     )

@@ -12,7 +12,7 @@ __all__ = ["CONNECT_NOTE", "DEBEZIUM_NOTE", "NO_ROW", "notes_of", "unwrapped"]
 
 CONNECT_NOTE = (
     "records are in Kafka Connect's envelope: the payload of each was taken (schemas.enable=false in the connector's "
-    "converter leaves the schema away)"
+    "converter leaves the schema out)"
 )
 DEBEZIUM_NOTE = "records are Debezium's change events: the row after each change was taken"
 # The gap of a Debezium event that does not concern a row.

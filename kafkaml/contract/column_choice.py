@@ -188,7 +188,7 @@ def _why_id(field: FieldProfile) -> str:
         return ""
     name = words_of(field.path[-1])
     if _ID_NAME.search(name) or _ID_END.search(name):
-        return "it looks like a number that names each record"
+        return "it looks like the number of a record (an id)"
     known = field.numbers[np.isfinite(field.numbers)]
     if bool((np.diff(known) > 0).all()):
         return "it only counts up, record by record"
@@ -200,7 +200,7 @@ def _why_text(field: FieldProfile) -> str:
         return ""
     present = field.present
     if present >= _MIN_FOR_IDS and field.distinct >= 0.9 * present:
-        return "nearly every record has another text"
+        return "nearly every record has a different text"
     if field.distinct > _MAX_VOCABULARY or (field.distinct > _MAX_ONE_HOT and field.distinct > 0.5 * present):
         return f"it has {field.distinct} different texts, too many for a category"
     return ""

@@ -122,7 +122,10 @@ def compile_labels(labels: Sequence[Label], fields: Mapping[Path, FieldKind], *,
     compiled: list[CompiledColumn] = []
     if len(labels) > 1 and any(label.kind == LabelKind.CLASS for label in labels):
         problems.append(
-            Problem(("labels",), RefusedError("a class stands alone: several labels are numbers of a regression"))
+            Problem(
+                ("labels",),
+                RefusedError("a class must be the only label: expected one label, or several of the kind number"),
+            )
         )
     for place, label in enumerate(labels):
         encoding = Encoding.CATEGORY if label.kind == LabelKind.CLASS else Encoding.NUMBER
@@ -210,11 +213,11 @@ def _contradiction(column: Column) -> tuple[str, str] | None:
 def _wrong_constant(column: Column) -> tuple[str, str] | None:
     value = column.constant
     if value is None:
-        return "constant", "the constant that stands in for what is missing is not given"
+        return "constant", "there is no constant to replace missing values"
     if column.encoding == Encoding.IMAGE:
-        return "missing", "no constant stands in for an image: drop the record"
+        return "missing", "a constant cannot replace an image: drop the record"
     if column.encoding in _CODED:
-        return None if isinstance(value, (str, bool)) else ("constant", "a category stands in as a text")
+        return None if isinstance(value, (str, bool)) else ("constant", "the constant of a category is a text")
     if isinstance(value, str) or not math.isfinite(value) or abs(value) > _MAX_FLOAT32:
         return "constant", f"{value!r} is not a number that float32 holds"
     return None

@@ -53,6 +53,6 @@ def _contradictions(contract: Contract) -> list[Problem]:
         )
     if window is not None and window.horizon and not contract.labels:
         problems.append(
-            Problem(("window", "horizon"), RefusedError("a forecast needs a label: what is to be foretold"))
+            Problem(("window", "horizon"), RefusedError("a forecast needs a label, which is what it predicts"))
         )
     return problems

@@ -69,7 +69,7 @@ def known_fields(contract: Contract) -> dict[Path, FieldKind]:
 
 
 class CompiledContract:
-    """Not thread-safe, because reading batches adds to dictionaries and state.
+    """A contract with which records are read. Not thread-safe, because reading batches adds to dictionaries and state.
 
     Raises ContractError, which names every place where the contract is wrong. ``state`` is what serving keeps between
     batches, None where every record stands alone. ``include`` names the columns and fields of a record that its answer

@@ -179,7 +179,7 @@ class Compiler:
         near = _nearest(name.lower(), lower)
         near += [candidate.lower() for candidate in known if candidate.rpartition(".")[2].lower() == name.lower()]
         meant = list(dict.fromkeys(lower[candidate] for candidate in near))[:3]
-        hint = f"did you mean {' or '.join(meant)}?" if meant else "texts stand in single quotation marks: 'ok'"
+        hint = f"did you mean {' or '.join(meant)}?" if meant else "put texts in single quotation marks: 'ok'"
         return self.error(
             node,
             f"there is no field {name[:80]}: expected one of {listed or 'none'}",
@@ -196,7 +196,9 @@ class Compiler:
             return self.error(node, f"there is no function {name[:40]}", hint=hint, meant=near)
         if isinstance(node, exp.Alias):
             return self.error(
-                node, "one expression was expected, and nothing behind it", hint="the name is a field of its own"
+                node,
+                "one expression was expected, and nothing after it",
+                hint="the column's name goes into a field of its own",
             )
         return self.error(
             node,

@@ -34,7 +34,7 @@ _MAX_ROUNDING = 15
 def column(compiler: Compiler, node: Any) -> Value:
     parts = [node.args.get(name) for name in ("catalog", "db", "table", "this")]
     if not all(part is None or isinstance(part, exp.Identifier) for part in parts):
-        raise compiler.error(node, "every field of the record at once is not possible: name one")
+        raise compiler.error(node, "all fields of the record at once are not possible: name one")
     return compiler.field(node, tuple(part.name for part in parts if part is not None))
 
 
@@ -46,7 +46,7 @@ def _path(compiler: Compiler, node: Any) -> Path:
     names: list[str] = []
     while isinstance(node, exp.Dot):
         if not isinstance(node.expression, exp.Identifier):
-            raise compiler.error(node, "expected the name of a field behind the point")
+            raise compiler.error(node, "expected the name of a field after the dot")
         names.append(node.expression.name)
         node = node.this
     if not isinstance(node, exp.Column):
@@ -216,7 +216,7 @@ def identity(compiler: Compiler, node: Any) -> Value:
     if isinstance(other, exp.Boolean):
         value = compiler.take(node.this, BOOLEAN)
         return Value(value.eq_missing(pl.lit(bool(other.this))), BOOLEAN)
-    raise compiler.error(node, "behind IS stands NULL, TRUE or FALSE")
+    raise compiler.error(node, "expected NULL, TRUE or FALSE after IS")
 
 
 def between(compiler: Compiler, node: Any) -> Value:
@@ -231,7 +231,7 @@ def between(compiler: Compiler, node: Any) -> Value:
 def member(compiler: Compiler, node: Any) -> Value:
     choices = node.expressions
     if not choices:
-        raise compiler.error(node, "behind IN stands a list of values in brackets")
+        raise compiler.error(node, "expected a list of values in parentheses after IN")
     (value, *others), kind = compiler.alike(node, [node.this, *choices])
     if kind in (NUMBERS, BYTES):
         raise compiler.error(node, f"{NAMES[kind]} cannot be compared")

@@ -91,7 +91,7 @@ def parsed(text: str) -> exp.Expr:
             "a quotation mark is not closed",
             start=0,
             end=end,
-            hint="texts stand in single quotation marks, names in double",
+            hint="put texts in single quotation marks, names in double ones",
         ) from error
     except ParseError as error:
         raise _parse_error(text, error) from error
@@ -124,7 +124,7 @@ def _parse_error(text: str, error: ParseError) -> ExpressionError:
     start = _offset(text, first.get("line"), first.get("col"), mark)
     what = str(first.get("description") or error).split("<class")[0].strip()
     expected = {
-        "Required keyword: 'expression' missing for": "something is missing behind this",
+        "Required keyword: 'expression' missing for": "something is missing after this",
         "Invalid expression / Unexpected token": "one expression was expected, and this is left",
     }.get(what, what)
     return ExpressionError(
@@ -145,7 +145,7 @@ def check_size(text: str, tree: exp.Expr) -> None:
     work, pieces = _size(tree, MAX_DEPTH)
     if work > _MAX_WORK:
         raise ExpressionError(
-            "the expression works too long for one record", start=0, end=len(text), hint="nest fewer functions"
+            "the expression takes too long for one record", start=0, end=len(text), hint="nest fewer functions"
         )
     if pieces > _MAX_PIECES:
         raise ExpressionError(f"the expression joins more than {_MAX_PIECES} texts", start=0, end=len(text))

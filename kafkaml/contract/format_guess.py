@@ -226,8 +226,8 @@ def _without_schema(ids: Mapping[int, int], problem: str, *, asked: bool) -> Rem
             "to ask"
         )
     else:
-        about = f"the records begin with 0x00 and the id of a schema, which cannot be had: {problem}"
-        hint = "check KML_SCHEMA_REGISTRY_URL, and that the registry is the producers' own"
+        about = f"the records begin with 0x00 and the id of a schema, which could not be fetched: {problem}"
+        hint = "check KML_SCHEMA_REGISTRY_URL, and that the producers use the same registry"
     return Remark(code=RemarkCode.UNKNOWN_FORMAT, severity=Severity.ERROR, message=about, hint=hint)
 
 
@@ -291,7 +291,7 @@ def _raw(values: Sequence[bytes], config: dict[str, Any]) -> FormatGuess:
             severity=Severity.WARNING,
             message=f"the records are {size} bytes each, which say nothing of themselves: they are taken as "
             f"{kind} numbers of the shape {' x '.join(map(str, shape))}",
-            hint="say what they are where that is wrong: --data-type and --data-reshape",
+            hint="if that is wrong, give --data-type and --data-reshape",
         )
     )
     return guess

@@ -51,7 +51,7 @@ _UNREADABLE = (msgspec.MsgspecError, TypeError, ValueError, RecursionError)
 
 
 class JsonReader(ObjectReader):
-    """With ``telegraf`` the object is the JSON text in ``fields.value`` of the record."""
+    """Reads JSON objects as a frame. With ``telegraf`` the object is the JSON text in a record's ``fields.value``."""
 
     def __init__(self, fields: Mapping[Path, FieldKind], spare: AbstractSet[Path], *, telegraf: bool = False) -> None:
         super().__init__(InputFormat.TELEGRAF_STR_JSON if telegraf else InputFormat.JSON, {}, fields, spare)

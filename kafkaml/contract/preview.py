@@ -219,7 +219,7 @@ class _Previewing:
             self._remarks.info(
                 RemarkCode.TOMBSTONES,
                 f"{deletions} of the {len(self._records)} records are deletions (no value): no samples",
-                "they are passed over",
+                "they are skipped",
             )
         if self._records and len(raw.kept) + len(failures):
             self._remarks.about_samples(len(raw.kept), [error for _, error in failures], of_another_kind=True)

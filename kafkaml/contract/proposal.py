@@ -105,7 +105,7 @@ class _Proposing:
             self._remarks.error(
                 RemarkCode.NO_COLUMNS,
                 "no field of the records can be a column as it is",
-                "write an expression that makes a number of one; the table of fields says what speaks against each",
+                "write an expression that makes a number of one; the table of fields gives the reason against each",
             )
         if label is not None and kind is not None:
             self._remarks.about_label(_name(label), self._values_of(label), kind, choice.leaks)
@@ -169,7 +169,7 @@ class _Proposing:
                 RemarkCode.UNSORTED_TIMES,
                 f"the times ({time.expression}) are not in order: {1 - time.sorted:.0%} of the records are older than "
                 "the one before them",
-                "windows and splits by time follow the order of the topic: let producers send in order, or do without",
+                "windows and splits by time follow the order of the topic: let producers send in order, or use neither",
             )
         return time.sorted >= _SORTED
 

@@ -60,7 +60,7 @@ class ProtobufLoader:
         except ProtobufError as error:
             raise DecodeError(
                 f"it is not a record of the Protobuf message {self._message.full_name} ({shown(value, 40)})",
-                hint="check the schema; where records begin with the id of one, say confluent_framing",
+                hint="check the schema; where records begin with the id of one, set confluent_framing",
             ) from error
         return _fields(message, self._message, _MAX_DEPTH)
 

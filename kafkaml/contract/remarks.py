@@ -70,7 +70,7 @@ class Remarks:
             self.info(
                 RemarkCode.TOMBSTONES,
                 f"{_percent(loaded.deletions / loaded.looked_at)} of the records are deletions (no value): no samples",
-                "they are passed over",
+                "they are skipped",
             )
         if loaded.failures:
             record, error = loaded.failures[0]
@@ -139,7 +139,7 @@ class Remarks:
         if not samples:
             self.error(
                 RemarkCode.NO_SAMPLES,
-                f"no record has all that the columns and the label want: {top or listed(map(str, failures[:3]))}",
+                f"no record has all that the columns and the label need: {top or listed(map(str, failures[:3]))}",
                 "choose another label, or another slice",
             )
         elif reasons:

@@ -63,7 +63,7 @@ def inputs_of(columns: Sequence[CompiledColumn]) -> list[Input]:
                 ("columns", place, "input"),
                 RefusedError(
                     f"{column.name} names no input of the model, and others name {', '.join(filter(None, names))}",
-                    hint="name an input for each column, or for none: they stand side by side in one array then",
+                    hint="name an input for each column, or for none: without names they are side by side in one array",
                 ),
             )
             for place, column in enumerate(columns)

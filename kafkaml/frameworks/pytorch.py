@@ -66,7 +66,7 @@ PYTORCH = FrameworkDescriptor(
                 "steps": Argument(OPTIONAL_POSITIVE, "another name of epoch_length", "None"),
                 # ``shuffle`` does not change any metric. It is accepted because old deployments, which used a
                 # DataLoader, have it.
-                "shuffle": Argument(SHUFFLE, "taken and without effect on metrics", "False"),
+                "shuffle": Argument(SHUFFLE, "accepted and ignored: it has no effect on metrics", "False"),
                 "verbose": Argument(VERBOSE, NO_TERMINAL, "'auto'"),
             },
         ),

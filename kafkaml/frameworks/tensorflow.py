@@ -92,7 +92,7 @@ TENSORFLOW = FrameworkDescriptor(
             accepted={
                 "steps": Argument(OPTIONAL_POSITIVE, STEPS, "None"),
                 "verbose": Argument(VERBOSE, NO_TERMINAL, "'auto'"),
-                "return_dict": Argument(BOOLEAN, "taken and without effect: metrics always have names", "False"),
+                "return_dict": Argument(BOOLEAN, "accepted and ignored: metrics always have names", "False"),
             },
         ),
     },

@@ -105,7 +105,7 @@ def test_nanoseconds_next_to_fractions_are_reported_and_exact_alone() -> None:
     assert features(schema).decode([value]).tolist() == [[1709294400123456789]]
     mixed = features(record(at=logical("timestamp-nanos", "long"), x="double"))
     assert mixed.decode([encoded(record(at="long", x="double"), {"at": 1709294400123456789, "x": 1.0})]).shape == (1, 2)
-    assert "at (timestamp-nanos) is held to 256 ns" in mixed.notes[0]
+    assert "at (timestamp-nanos) is rounded to 256 ns" in mixed.notes[0]
 
 
 def test_a_long_that_a_float_would_round_is_an_error_that_names_it() -> None:

@@ -28,12 +28,12 @@ _ORDINAL = re.compile(r".*-([0-9]{1,9})")
 
 
 def uid_of(manifest: Mapping[str, Any]) -> str:
-    """Return the uid, which distinguishes an object from a later one of its name."""
+    """Return the uid, which distinguishes an object from a later one of the same name."""
     return str(manifest["metadata"]["uid"])
 
 
 def version_of(manifest: Mapping[str, Any]) -> int:
-    """Return the revision of the cluster's store that wrote this; of one store, the greater is the later."""
+    """Return the resource version of an object. Of two versions from one cluster, the greater is the later one."""
     return int(manifest["metadata"].get("resourceVersion") or 0)
 
 

@@ -278,7 +278,7 @@ def _of_scheduling(status: Mapping[str, Any]) -> Failure | None:
 
 
 def _of_image(pod: Mapping[str, Any], reason: str, message: str) -> Failure:
-    cause = with_message(f"the image {image_of(pod)} cannot be had", message)
+    cause = with_message(f"the image {image_of(pod)} cannot be pulled", message)
     return obstacle(cause, f"{reason} {message}", IMAGE_HINTS, IMAGE_HINT)
 
 

@@ -85,7 +85,7 @@ class _Target:
         self.failures = 0
         self.position: _Position | None = None
         self.writer: LogWriter | None = None
-        # The last run that was collected to its end, and pods whose log cannot be had any more.
+        # The last run that was collected to its end, and pods whose log is no longer available.
         self.complete = ""
         self.lost_pod = ""
 

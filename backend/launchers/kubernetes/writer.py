@@ -174,7 +174,7 @@ class ObjectWriter:
         return was_there
 
     def delete_pod(self, pod: Manifest, *, grace_seconds: int | None = None) -> None:
-        """Delete this very pod, not a later one of its name."""
+        """Delete this very pod, not a later one of the same name."""
         name = pod["metadata"]["name"]
         try:
             left = self._api.delete(POD, name, propagation="Background", uid=uid_of(pod), grace_seconds=grace_seconds)

@@ -440,10 +440,10 @@ def test_the_program_of_the_docs_scales_by_contract_json_and_asks_the_downloaded
         (
             {"columns": (Column(name="x", expression="rpm", missing=Missing.CONSTANT),)},
             ("columns", 0, "constant"),
-            "not given",
+            "no constant to replace missing values",
         ),
         ({"labels": (Label(name="y", expression="rpm +"),)}, ("labels", 0, "expression"), "not complete"),
-        ({"labels": (*LABELS, Label(name="y", expression="rpm"))}, ("labels",), "a class stands alone"),
+        ({"labels": (*LABELS, Label(name="y", expression="rpm"))}, ("labels",), "a class must be the only label"),
         ({"key": KeyKind.NONE, "columns": (COLUMNS[4],)}, ("key",), "no keys"),
         ({"window": Window(length=3)}, ("split",), "test on what was trained on"),
         (

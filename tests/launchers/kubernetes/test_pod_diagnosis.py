@@ -390,7 +390,7 @@ OBSTACLES = [
             'rpc error: code = NotFound desc = failed to pull and unpack image "docker.io/kafka-ml/x:0.1.0": failed to'
             ' resolve reference "docker.io/kafka-ml/x:0.1.0": docker.io/kafka-ml/x:0.1.0: not found',
         ),
-        f"the image {IMAGE} cannot be had: rpc error: code = NotFound",
+        f"the image {IMAGE} cannot be pulled: rpc error: code = NotFound",
         "Build_Kafka_ML.sh --rebuild",
     ),
     (
