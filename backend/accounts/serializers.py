@@ -25,7 +25,9 @@ __all__ = [
 
 
 class UserSerializer(serializers.ModelSerializer[User]):
-    """A user. ``has_password`` is false for a user who signs in by one-time links."""
+    """A user. ``has_password`` is false for a user who signs in by one-time links. ``last_login`` is null for a user
+    who has never signed in.
+    """
 
     has_password = serializers.BooleanField(source="has_usable_password", read_only=True)
 
@@ -98,7 +100,8 @@ class PasswordSerializer(serializers.Serializer[Any]):
 
 
 class SessionSerializer(serializers.Serializer[Any]):
-    """Who is signed in, and the token that a session sends as ``X-CSRFToken`` with every write.
+    """The ``user`` who is signed in, null for nobody, and the token that a session sends as ``X-CSRFToken`` with every
+    write.
 
     A client that listens to events after ``last_event_id``, and reads an object now, misses no change of it.
     """

@@ -23,7 +23,10 @@ class TensorSpecSerializer(serializers.Serializer[Any]):
 
 
 class ReportSerializer(serializers.Serializer[Any]):
-    """What the executor found out about a model. Lists leave out the ``summary``."""
+    """What the executor found out about a model. Lists leave out the ``summary``.
+
+    ``parameters`` is the number of weights, and ``trainable_parameters`` that of the weights that training changes.
+    """
 
     summary = serializers.CharField(required=False)
     inputs = TensorSpecSerializer(many=True, required=False)
@@ -43,14 +46,17 @@ class ReportSerializer(serializers.Serializer[Any]):
 
 
 class BestSerializer(serializers.Serializer[Any]):
-    """The best value of a metric, and its epoch."""
+    """The best ``value`` of a metric, and its ``epoch``, counted from 1."""
 
     value = serializers.FloatField()
     epoch = serializers.IntegerField()
 
 
 class CurveSerializer(serializers.Serializer[Any]):
-    """One metric over the epochs, reduced to few points for a small chart. ``stride`` is the distance of points."""
+    """One metric over the epochs, reduced to few points for a small chart. ``stride`` is the distance of points.
+
+    ``values[i]`` is the metric after epoch ``epochs[i]``, null for NaN and infinity.
+    """
 
     metric = serializers.CharField()
     part = serializers.ChoiceField(
@@ -65,7 +71,7 @@ class CurveSerializer(serializers.Serializer[Any]):
 
 
 class HistorySerializer(serializers.Serializer[Any]):
-    """The best value of each metric over all epochs, and the curve of the main metric."""
+    """The best value of each metric over all epochs, and the ``curve`` of the main metric, null if there is none."""
 
     best_training = serializers.DictField(child=BestSerializer())
     best_validation = serializers.DictField(child=BestSerializer())

@@ -188,7 +188,7 @@ def problem_of(error: Exception) -> Problem | None:
                 headers={"Retry-After": "2"},
             )
         case OperationalError():
-            # Without the traceback: many requests fail at once, and it would keep the processor from the others.
+            # The traceback is not logged. Many requests fail at once, and formatting it would slow the others down.
             logger.error("database unavailable", error=str(error))
             return Problem(503, "the database did not answer in time", "database", headers={"Retry-After": "2"})
     return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.pagination import LimitOffsetPagination
 from rest_framework.request import Request
@@ -21,6 +23,13 @@ class LimitOffset(LimitOffsetPagination):
         f"Largest number of objects in the answer: {default_limit} by default, at most {max_limit}."
     )
     offset_query_description = f"Number of objects to skip, at most {_MAX_OFFSET:,}."
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        described: dict[str, Any] = super().get_paginated_response_schema(schema)
+        # The library marks what may be null as OpenAPI 3.0 does, which is lost in OpenAPI 3.1.
+        for name in ("next", "previous"):
+            described["properties"][name] = {"type": ["string", "null"], "format": "uri"}
+        return described
 
     def get_offset(self, request: Request) -> int:
         return min(super().get_offset(request), _MAX_OFFSET)

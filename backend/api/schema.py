@@ -17,6 +17,7 @@ from drf_spectacular.plumbing import get_doc
 from rest_framework.filters import OrderingFilter
 from rest_framework.permissions import AllowAny
 
+from backend.api.schema_fields import explain_common, explain_inherited
 from backend.api.schema_problems import ANY_PROBLEM, PROBLEM, PROBLEM_CONTENT, PROBLEMS, problem_reference
 from backend.api.schema_streams import outside_rest_framework
 
@@ -146,6 +147,11 @@ class ProblemSchema(AutoSchema):
             bodies.setdefault(str(status), problem_reference(status))
         return {code: bodies[code] for code in sorted(bodies)} | {"default": problem_reference()}
 
+    def _map_basic_serializer(self, serializer: Any, direction: Literal["request", "response"]) -> dict[str, Any]:
+        schema: dict[str, Any] = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]  # of the library
+        explain_inherited(schema, serializer if isinstance(serializer, type) else type(serializer))
+        return schema
+
     def _problems(self) -> Iterator[int]:
         """Yield the statuses of problems that a request of this kind can have."""
         names = {parameter["name"] for parameter in self._get_parameters() if parameter["in"] == "query"}
@@ -168,8 +174,8 @@ class ProblemSchema(AutoSchema):
 
 
 def complete(result: dict[str, Any], **_: object) -> dict[str, Any]:
-    """drf-spectacular's post-processing hook: adds the problem document, what enums mean, and the addresses that are
-    not REST framework views.
+    """drf-spectacular's post-processing hook: adds the problem document, what enums and common fields mean, and the
+    addresses that are not REST framework views.
 
     Also says that answers hold all their fields, because the generator knows only defaults for writing.
     """
@@ -178,6 +184,7 @@ def complete(result: dict[str, Any], **_: object) -> dict[str, Any]:
     for name, schema in schemas.items():
         if "properties" in schema and not name.endswith("Request") and name not in _PARTIAL:
             schema["required"] = sorted(schema["properties"])
+        explain_common(schema)
     schemas["Problem"] = PROBLEM
     components["responses"] = {
         name: {"description": text, "content": PROBLEM_CONTENT} for name, text in (*PROBLEMS.values(), ANY_PROBLEM)

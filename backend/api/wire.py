@@ -5,6 +5,7 @@ Nothing of a message is written again here: its fields, bounds and documentation
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from drf_spectacular.contrib.pydantic import PydanticExtension
@@ -15,6 +16,9 @@ from drf_spectacular.utils import Direction
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 from rest_framework import serializers
+
+from backend.api.schema_fields import explain_inherited
+from kafkaml.wire.message import Message
 
 __all__ = ["MessageField"]
 
@@ -74,6 +78,10 @@ class MessageExtension(PydanticExtension):  # type: ignore[no-untyped-call]  # o
             mode="validation" if direction == "request" else "serialization",
         )
         parts = schema.pop("$defs", {})
+        classes = {class_.__name__: class_ for class_ in _subclasses(Message)}
+        for name, part in {**parts, self.target.__name__: schema}.items():
+            if name in classes:
+                explain_inherited(part, classes[name])
         # Enums are inlined, because the generator gives each a name that is the same in all of the API.
         enums = {reference.format(model=name): part for name, part in parts.items() if "enum" in part}
         for name, part in parts.items():
@@ -87,6 +95,12 @@ class MessageExtension(PydanticExtension):  # type: ignore[no-untyped-call]  # o
                     )
                 )
         return _in_place(schema, enums)
+
+
+def _subclasses(class_: type[Message]) -> Iterator[type[Message]]:
+    for subclass in class_.__subclasses__():
+        yield subclass
+        yield from _subclasses(subclass)
 
 
 def _in_place(schema: dict[str, Any], enums: dict[str, dict[str, Any]]) -> dict[str, Any]:

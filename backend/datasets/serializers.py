@@ -139,7 +139,7 @@ class CatalogRowSerializer(serializers.Serializer[Any]):
     split = serializers.ChoiceField(choices=[(rule.value, rule.value) for rule in SplitBy])
     validation_rate = serializers.FloatField()
     test_rate = serializers.FloatField()
-    versions = serializers.IntegerField()
+    versions = serializers.IntegerField(help_text="Number of versions. It is 1 for a stream.")
     changed_at = serializers.DateTimeField()
 
 
@@ -261,7 +261,7 @@ class PreviewVersionSerializer(serializers.Serializer[Any]):
 
 
 class StreamExportQuerySerializer(serializers.Serializer[Any]):
-    """As which file a stream is exported."""
+    """The kind of file that a stream is exported to."""
 
     format = serializers.ChoiceField(
         choices=[(export_format.value, export_format.value) for export_format in ExportFormat], default="parquet"

@@ -22,7 +22,7 @@ class StreamFitSerializer(serializers.Serializer[Any]):
 
 
 class DatasetFitsQuerySerializer(serializers.Serializer[Any]):
-    """For which models data sets are judged."""
+    """The models for which data sets are judged."""
 
     configuration = serializers.PrimaryKeyRelatedField(
         queryset=Configuration.objects.all(), help_text="The configuration whose models are to train."

@@ -57,14 +57,15 @@ TARGETS = [(targets.value, targets.value) for targets in Targets]
 _SPLIT_HELP = "Which samples test. Null is by content, or by time if the fit arguments say shuffle=False."
 TARGETS_HELP = "What the model learns to predict."
 _INCREMENTAL_HELP = "How an incremental training reads its stream. Null for the defaults."
-
 _CHAIN_HELP = "How the sub-models of distributed models are trained together. Null for the defaults."
 _OLD_CHAIN_HELP = "Deprecated: the same field of ``chain``"
 _SEMI_SUPERVISED_HELP = "How unlabelled samples are learnt. Null if labelled samples alone are learnt."
 
 
 class LastCheckpointSerializer(serializers.ModelSerializer[Checkpoint]):
-    """The last checkpoint of a training. ``step`` counts epochs or windows. ``size`` is in bytes."""
+    """The last checkpoint of a training. ``step`` counts epochs or windows. ``records`` is the number of records
+    that were read for it. ``size`` is in bytes.
+    """
 
     attempt = serializers.IntegerField(source="artifact.attempt")
     size = serializers.IntegerField(source="artifact.size")
@@ -119,8 +120,9 @@ class ResultRowSerializer(serializers.ModelSerializer[TrainingResult]):
     """A result in a list. ``metrics`` are those of the last epoch, ``outcome`` and ``artifacts`` those of the current
     version.
 
-    The sub-models of a chain are trained in one run. ``leader`` is the result of the highest one. It is null for that
-    result itself and for an ordinary model. ``tier`` counts from 0, the lowest one, and is null for an ordinary model.
+    The sub-models of a chain are trained in one run. ``leader`` is the result of the highest one, null for that result
+    itself and for an ordinary model. ``tier`` counts from 0, the lowest one, and is null for an ordinary model.
+    ``metrics`` and ``history`` are null before the first epoch, and ``outcome`` before the first version.
     """
 
     model_name = serializers.CharField(source="model.name", read_only=True)
@@ -200,7 +202,9 @@ class ResultRowSerializer(serializers.ModelSerializer[TrainingResult]):
 
 
 class ResultSerializer(ResultRowSerializer):
-    """A result with its epochs, its source code, its confusion matrix and its evaluation."""
+    """A result with its epochs and its source code. ``confusion_matrix`` is null unless the deployment asked for it.
+    ``evaluation`` is null without test samples, or if the model predicts neither two classes nor numbers.
+    """
 
     epochs = serializers.SerializerMethodField(
         help_text="Metrics of epochs. If there are many, a selection that shows the curve. All are in ``epochs/``."
@@ -316,10 +320,11 @@ class DatasetOfDeploymentSerializer(serializers.Serializer[Any]):
 
 
 class DeploymentSerializer(serializers.ModelSerializer[Deployment]):
-    """A deployment. ``state`` is derived from the states of its results."""
+    """A deployment. ``state`` is derived from the states of its results. ``dataset`` is null if it was not made for
+    one.
+    """
 
     dataset = DatasetOfDeploymentSerializer(read_only=True, allow_null=True)
-
     configuration_name = serializers.CharField(source="configuration.name", read_only=True)
     state = serializers.SerializerMethodField()
     results = ResultOfDeploymentSerializer(source="result_rows", many=True, read_only=True)
@@ -473,14 +478,15 @@ class RestartSerializer(serializers.Serializer[Any]):
 
 
 class CellSampleSerializer(serializers.Serializer[Any]):
-    """A sample of a cell of the confusion matrix. ``probability`` is what the model gave the predicted class."""
+    """A sample of a cell of the confusion matrix. ``probability`` is what its class got, or null."""
 
     sample = SampleSerializer()
     probability = serializers.FloatField(allow_null=True)
 
 
 class CellSamplesSerializer(serializers.Serializer[Any]):
-    """Samples that training kept for a cell of the confusion matrix, which counts ``total``.
+    """Samples that training kept for a cell of the confusion matrix, which counts ``total``. ``actual`` and
+    ``predicted`` are the numbers of its classes, from 0.
 
     Training keeps at most ``per_cell`` samples for each cell, and fewer if samples are large.
     """

@@ -22,6 +22,8 @@ class HistoryQuerySerializer(serializers.Serializer[Any]):
 class HistoryStepSerializer(serializers.Serializer[Any]):
     """What an inference did in the step that begins ``at``. ``rate`` is the number of records answered per second.
 
+    ``predicted``, ``dead_lettered``, ``sent_up`` and ``warming_up`` count the records of the step, as in Counts.
+
     ``lag`` is the last reported one. ``p50_ms`` and ``p99_ms`` are the highest reported latencies, in milliseconds. All
     are null if nothing was reported. ``confidence`` is null if no answer had one. For a tier it includes what went on
     to the next tier. ``restarts`` counts processes of replicas that restarted without having ended in order.

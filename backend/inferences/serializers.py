@@ -120,7 +120,12 @@ class CanaryWriteSerializer(serializers.Serializer[Any]):
 
 
 class InferenceSerializer(serializers.ModelSerializer[Inference]):
-    """An inference. ``stats`` are the totals of its replicas."""
+    """An inference. ``stats`` are the totals of its replicas.
+
+    ``ready_replicas`` counts those that serve. ``failing`` is null unless it runs without doing its work.
+    ``swap_failure`` is null unless replicas could not change to the newest revision. ``last_challenge`` is null before
+    the first challenger has ended.
+    """
 
     model_name = serializers.CharField(source="result.model.name", read_only=True)
     framework = serializers.ChoiceField(source="result.model.framework", choices=FRAMEWORK_CHOICES, read_only=True)
@@ -128,9 +133,7 @@ class InferenceSerializer(serializers.ModelSerializer[Inference]):
     changelog_topic = serializers.CharField(
         read_only=True,
         help_text="Topic in which replicas keep the last records of each key, for windows and last values. Empty if "
-        "they keep "
-        "none. "
-        "It stays when the inference is deleted, and nothing reads it then",
+        "they keep none. It stays when the inference is deleted, and nothing reads it then.",
     )
     cluster = serializers.IntegerField(
         source="cluster_id",
@@ -332,6 +335,9 @@ class SwapWriteSerializer(serializers.Serializer[Any]):
 class SwapRecordSerializer(serializers.ModelSerializer[SwapRecord]):
     """A replica's change to another version, challenger or limit. With ``failure``, the change failed.
 
+    ``from_version`` is what the replica served before, null if it is not known. ``challenger`` and ``limit`` are null
+    if there is none after the change.
+
     ``positions`` are the first offsets that were answered after the change, by topic and partition. ``gap_seconds`` is
     how long no record was read. ``loading_seconds`` is how long the new version took to load, while the old one still
     answered.
@@ -407,8 +413,7 @@ class InferenceWriteSerializer(InferenceUpdateSerializer):
     start = StartField(
         default=StartPlace.BEGINNING.value,
         help_text="Where the inference begins to read: beginning, now, an offset of every partition, or a time. It "
-        "has no "
-        "effect on a restart, which continues at the committed offsets.",
+        "has no effect on a restart, which continues at the committed offsets.",
     )
     output_topic = TopicField()
     input_format = FormatField(required=False)

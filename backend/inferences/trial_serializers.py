@@ -67,7 +67,9 @@ class ReasonSerializer(serializers.Serializer[Any]):
 
 
 class StepSerializer(serializers.Serializer[Any]):
-    """A tier that sent a sample to the next tier. ``output`` is where the intermediate is."""
+    """A tier that sent a sample to the next tier. ``output`` is where the intermediate is. ``result`` and ``version``
+    are those that the tier served, null if the intermediate does not name them.
+    """
 
     inference = serializers.IntegerField()
     tier = serializers.CharField(allow_blank=True)
@@ -82,7 +84,9 @@ class TrySerializer(serializers.Serializer[Any]):
     ``outputs`` are all outputs of the model, and ``values`` the last one. ``values_count`` is the number of values in
     the answer. It is higher than the length of ``values`` if ``max_values`` was lower. ``labels`` are the names of the
     classes. ``replica`` is null if one of several answered. ``waiting_before`` is the number of records of the
-    partition that wait before this one. It is null if there is an answer.
+    partition that wait before this one. It is null if there is an answer. ``reason`` says why the sample became
+    a dead letter, and is null otherwise. ``output`` is where the answer or the dead letter is, and ``result`` and
+    ``version`` are those that wrote it. All three are null if none was found in time.
     """
 
     outcome = serializers.ChoiceField(choices=list(OUTCOMES.items()))
@@ -136,7 +140,8 @@ class InputCheckSerializer(serializers.Serializer[Any]):
     """Whether a model can answer the newest record of a topic. The record is read by ``input_format`` and
     ``input_config``.
 
-    The model does not run for this. What it alone can tell, such as a wrong size of an axis of any size, is not found.
+    ``reason`` is null if the model can. The model does not run for this. What it alone can tell, such as a wrong size
+    of an axis of any size, is not found.
     """
 
     topic = serializers.CharField()
@@ -161,7 +166,8 @@ class DeadLetterSerializer(serializers.Serializer[Any]):
 
     ``source`` is where the record was read. ``replay_of`` is the dead letter that it was before it was sent again.
     ``own`` is false if another inference with the same output topic wrote it. ``cut_from_bytes`` is the size of the
-    value if only its beginning was kept, and otherwise null.
+    value if only its beginning was kept, and otherwise null. ``inference`` is the one that wrote it, and ``version``
+    the one that it served then. Both are null if the dead letter does not name them.
     """
 
     record = TopicRecordSerializer()
@@ -189,7 +195,7 @@ class DeadLetterPageSerializer(serializers.Serializer[Any]):
 
 
 class LetterGroupSerializer(serializers.Serializer[Any]):
-    """Dead letters with one reason. ``sample`` is the newest. Values in the reasons of the others may differ.
+    """``count`` dead letters with one reason. ``sample`` is the newest. Values in the reasons of the others may differ.
 
     ``first_at`` and ``last_at`` are timestamps of their records. They are null if records have none.
     """
@@ -240,8 +246,9 @@ class ReplayWriteSerializer(serializers.Serializer[Any]):
 class ReplaySerializer(serializers.Serializer[Any]):
     """How many dead letters were sent again, and how many were not.
 
-    ``cut`` letters were not sent, because their whole value is lost. ``superseded`` letters were not sent, because they
-    were sent before and failed again. ``more`` means that there are more than are sent at once.
+    ``replayed`` letters were sent. ``cut`` letters were not sent, because their whole value is lost. ``superseded``
+    letters were not sent, because they were sent before and failed again. ``more`` means that there are more than are
+    sent at once.
     """
 
     replayed = serializers.IntegerField()

@@ -22,7 +22,7 @@ class VisualizationLabelSerializer(serializers.Serializer[Any]):
 
 
 class VisualizationMapSerializer(serializers.Serializer[Any]):
-    """Positions of latitude and longitude, among the outputs or among the values of the input."""
+    """Positions of ``latitude`` and ``longitude``, from 0, among the outputs or among the values of the input."""
 
     source = serializers.ChoiceField(
         choices=[("output", "The prediction."), ("input", "The input record.")], default="output"

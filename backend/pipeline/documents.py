@@ -14,8 +14,8 @@ __all__ = ["Pipeline", "PipelineEdge", "PipelineFacts", "PipelineNode", "Pipelin
 
 
 class PipelineFacts(Message):
-    """What has happened at least once: the id of the newest object of each kind, null if there is none. ``result`` is
-    the newest one that finished.
+    """What has happened at least once: the id of the newest ``model``, ``configuration``, ``deployment`` and
+    ``stream``, null if there is none. ``result`` is the newest one that finished, null if none did.
     """
 
     model: int | None
@@ -28,7 +28,12 @@ class PipelineFacts(Message):
 
 
 class PipelineTotals(Message):
-    """How many objects there are, including those that are not shown."""
+    """How many ``models``, ``configurations``, ``deployments``, ``streams`` and ``inferences`` there are, including
+    those that are not shown.
+
+    ``runs`` are training runs. ``waiting_runs`` of them wait for data or to be tried again. ``active_inferences`` have
+    not ended.
+    """
 
     models: int
     configurations: int
@@ -42,7 +47,9 @@ class PipelineTotals(Message):
 
 
 class Score(Message):
-    """How good a run is. ``part`` says which samples the score is from: test, validation or training."""
+    """How good a run is: the ``value`` of the score ``name``. ``part`` says which samples it is from: test, validation
+    or training.
+    """
 
     name: str
     value: float
@@ -51,7 +58,12 @@ class Score(Message):
 
 
 class PipelineNode(Message):
-    """A box of the picture. ``id`` is null for a topic, which has a name alone. ``rate`` is in records per second."""
+    """A box of the picture. ``id`` is null for a topic, which has a name alone.
+
+    ``at`` is when it last changed. ``rate`` is in records per second, ``records`` is the number of records that a topic
+    or a stream holds, and ``lag`` is the number of records that wait to be read. ``progress`` and ``score`` are those
+    of a run. Each of these is null where a box has no such thing, or where it is not known.
+    """
 
     key: str
     kind: Literal["stream", "topic", "configuration", "deployment", "run", "inference", "output"] = Field(
@@ -74,8 +86,9 @@ class PipelineNode(Message):
 
 
 class PipelineEdge(Message):
-    """A line of the picture, from the box with the key ``source`` to the one with the key ``target``. ``rate``, ``lag``
-    and ``records`` are those of the records that pass there.
+    """A line of the picture, from the box with the key ``source`` to the one with the key ``target``. ``rate``
+    (per second), ``lag`` and ``records`` are those of the records that pass there, and ``score`` is that of a run. Each
+    is null where a line has no such thing, or where it is not known.
     """
 
     source: str

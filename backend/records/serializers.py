@@ -16,8 +16,8 @@ _CURSOR = re.compile(r"[0-9]{1,9}:[0-9]{1,18}(,[0-9]{1,9}:[0-9]{1,18}){0,999}")
 
 
 class RecordBytesSerializer(serializers.Serializer[Any]):
-    """Bytes of a record. ``base64`` is their beginning. ``text`` is the same as text, null if it is not text. ``size``
-    is the number of all bytes.
+    """Bytes of a record. ``base64`` is the beginning of the bytes, null if there are none. ``text`` is the same as
+    text, null if it is not text. ``size`` is the number of all bytes.
     """
 
     text = serializers.CharField(allow_null=True)
@@ -42,7 +42,8 @@ class DecodeProblemSerializer(serializers.Serializer[Any]):
 
 
 class DecodedRecordSerializer(serializers.Serializer[Any]):
-    """The value of a record, decoded. ``sample`` and the labels are null unless a format decoded it.
+    """The value of a record, decoded. ``sample`` is null unless a format decoded it. ``label_sample`` is null unless
+    the key is a label of numbers, and ``label_text`` unless it is a label of text.
 
     With an ``error``, ``text`` shows the bytes themselves.
     """
@@ -65,7 +66,11 @@ class DecodedRecordSerializer(serializers.Serializer[Any]):
 
 
 class TopicRecordSerializer(serializers.Serializer[Any]):
-    """A record. ``value`` is the beginning of its value in base64, null for a tombstone. Sizes are in bytes."""
+    """A record. ``value`` is the beginning of its value in base64, null for a tombstone.
+
+    ``value_size`` is the size of the whole value, and ``size`` that of the record, in bytes. ``timestamp`` is null if
+    the record has none.
+    """
 
     partition = serializers.IntegerField()
     offset = serializers.IntegerField()

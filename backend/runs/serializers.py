@@ -10,8 +10,8 @@ __all__ = ["LogSerializer"]
 
 
 class LogSerializer(serializers.Serializer[Any]):
-    """A piece of a log. The next piece begins at ``next_offset``. ``stored`` means that only the end of the log was
-    kept.
+    """A piece of a log. It begins at byte ``offset``, and the next piece at byte ``next_offset``. ``stored`` means that
+    only the end of the log was kept.
     """
 
     text = serializers.CharField()

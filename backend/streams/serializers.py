@@ -34,7 +34,12 @@ __all__ = [
 
 
 class StreamSerializer(serializers.ModelSerializer[Announcement]):
-    """An announced stream. ``topic`` are its ranges, ``topic:partition:start:end``, separated by commas."""
+    """An announced stream. ``topic`` are its ranges, ``topic:partition:start:end``, separated by commas.
+
+    ``unsupervised_topic`` are the ranges of its unlabelled samples, null if it has none. ``total_msg`` is the number of
+    records that the sink wrote, null for a stream without end. The announcement is the record at ``partition`` and
+    ``offset`` of ``control_topic`` in the Kafka cluster ``cluster``.
+    """
 
     deployment = serializers.IntegerField(
         source="deployment_number", allow_null=True, help_text="Id of the deployment that the sink named."
@@ -136,7 +141,9 @@ def _unknown_deployment_note(stream: int, number: int | None) -> str:
 
 
 class RefusedAnnouncementSerializer(serializers.ModelSerializer[RefusedAnnouncement]):
-    """An announcement that was refused, and why. ``value`` is the beginning of the record."""
+    """An announcement that was refused, and why. ``value`` is the beginning of the record. ``deployment`` is the id
+    that the sink named, null if its key is not one.
+    """
 
     deployment = serializers.IntegerField(source="deployment_number", allow_null=True)
     control_topic = serializers.CharField(source="topic")
@@ -196,7 +203,9 @@ class OfferSerializer(serializers.Serializer[Any]):
         default="",
         help_text="Topic with unlabelled samples, for semi-supervised training. All of it is read.",
     )
-    partition = serializers.IntegerField(allow_null=True, default=None, min_value=0, max_value=2**31)
+    partition = serializers.IntegerField(
+        allow_null=True, default=None, min_value=0, max_value=2**31, help_text="Only this partition. Null for all."
+    )
     start = serializers.IntegerField(
         allow_null=True, default=None, min_value=0, max_value=2**62, help_text="First offset."
     )
@@ -239,7 +248,7 @@ class OfferSerializer(serializers.Serializer[Any]):
         if bool(attrs["deployment"].semi_supervised) is not bool(unlabelled):
             raise serializers.ValidationError(
                 {
-                    "unlabelled_topic": "the deployment is not semi-supervised: it would leave these samples aside"
+                    "unlabelled_topic": "the deployment is not semi-supervised: it would ignore these samples"
                     if unlabelled
                     else "the deployment is semi-supervised: expected the topic of the samples without labels"
                 }
@@ -281,7 +290,7 @@ class SendSerializer(serializers.Serializer[Any]):
 
 
 class SentSerializer(serializers.Serializer[Any]):
-    """An announcement that will be sent within seconds."""
+    """An announcement that will be sent within seconds. ``message`` is its number."""
 
     message = serializers.IntegerField()
     deployment = serializers.IntegerField()
@@ -304,7 +313,10 @@ COLUMNS_HELP = (
 
 
 class StreamSampleSerializer(serializers.Serializer[Any]):
-    """A sample with its label, which is an array or a text. With an ``error``, the record is not a sample."""
+    """A sample with its label, which is ``label_sample`` if it is an array and ``label_text`` if it is a text.
+
+    With an ``error``, the record is not a sample, and ``features`` is null.
+    """
 
     topic = serializers.CharField()
     partition = serializers.IntegerField()
@@ -336,7 +348,10 @@ class Base64Field(serializers.CharField):
 
 
 class AnnouncementWriteSerializer(serializers.Serializer[Any]):
-    """A record of the control topic. ``key`` and ``value`` are in base64, null if the record has none."""
+    """A record of the control topic. ``key`` and ``value`` are in base64, null if the record has none.
+
+    ``timestamp_ms`` is its timestamp in milliseconds since 1970, null or -1 if it has none.
+    """
 
     cluster = serializers.CharField(max_length=255)
     topic = serializers.CharField(max_length=249)

@@ -13,7 +13,9 @@ __all__ = ["Broker", "Component", "Executor", "Gpu", "Isolation", "Launcher", "S
 
 
 class Component(Message):
-    """A component of the platform. ``at`` is when it last reported. ``restarts`` is null if nothing counts them."""
+    """A component of the platform. ``at`` is when it last reported, null if it does not report. ``restarts`` is null if
+    nothing counts them.
+    """
 
     name: str
     state: str
@@ -45,8 +47,10 @@ class Launcher(Message):
 
 
 class Gpu(Message):
-    """A GPU. Memory is in bytes, ``use`` in percent of the last second. Values are null if the device does not report
-    them.
+    """A GPU, by its ``index`` on the machine. ``memory_total`` and ``memory_used`` are in bytes.
+
+    ``use`` is the time in use in percent, from 0 to 100, and ``temperature`` is in degrees Celsius. Both are null if
+    the device does not report them.
     """
 
     index: int

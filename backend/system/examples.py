@@ -46,7 +46,7 @@ _PASSED_STARTS = ("LC_", "KML_KAFKA_", "http_proxy", "https_proxy", "no_proxy", 
 
 
 class ExampleRun(Message):
-    """The last run of an example. ``output`` is the beginning of what it printed."""
+    """The last run of an example. ``output`` is the beginning of its output. ``ended_at`` is null before its end."""
 
     name: str
     by: str = Field(description="The user who started it.")
@@ -62,7 +62,9 @@ class ExampleRun(Message):
 
 
 class Examples(Message):
-    """The examples that can be run here. A platform without the examples' programs, as in a cluster, has none."""
+    """The examples that can be run here. A platform without the examples' programs, as in a cluster, has none. ``run``
+    is the last run, null if there was none.
+    """
 
     available: list[OfferedExample]
     run: ExampleRun | None

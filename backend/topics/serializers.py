@@ -40,7 +40,9 @@ _ORDERINGS = ("name", "-name", "partitions", "-partitions", "records", "-records
 
 
 class TopicUseSerializer(serializers.Serializer[Any]):
-    """What uses a topic, and how. ``state`` is that of an inference, or ``failing``. Otherwise it is empty."""
+    """What uses a topic, and how. ``state`` is that of an inference, or ``failing``. Otherwise it is empty. ``id`` is
+    null for the platform itself.
+    """
 
     role = serializers.ChoiceField(choices=list(USE_ROLES.items()))
     type = serializers.ChoiceField(
@@ -57,11 +59,11 @@ class TopicUseSerializer(serializers.Serializer[Any]):
 
 class TopicSummarySerializer(serializers.Serializer[Any]):
     """A topic in a list. ``records`` is the largest number of records that it can hold now, as transaction markers are
-    counted.
+    counted. It is null if that is not known of a partition.
     """
 
     name = serializers.CharField()
-    partitions = serializers.IntegerField()
+    partitions = serializers.IntegerField(help_text="Number of partitions.")
     records = serializers.IntegerField(allow_null=True)
     internal = serializers.BooleanField()
     uses = TopicUseSerializer(many=True)
@@ -76,8 +78,10 @@ class TopicPageSerializer(serializers.Serializer[Any]):
 
 
 class TopicPartitionSerializer(serializers.Serializer[Any]):
-    """A partition: its first offset, and the offset after its last committed record. Both are null while it has no
-    leader.
+    """A partition. ``low`` is its first offset, and ``high`` the offset after its last committed record.
+
+    ``leader`` is the id of the broker that serves it. These three are null while it has no leader. ``replicas`` is the
+    number of brokers that hold it, and ``in_sync`` the number of those that have all its records.
     """
 
     partition = serializers.IntegerField()
@@ -89,7 +93,9 @@ class TopicPartitionSerializer(serializers.Serializer[Any]):
 
 
 class GroupPositionSerializer(serializers.Serializer[Any]):
-    """How far a consumer group is in a partition. ``committed`` is null if the group has committed nothing there."""
+    """How far a consumer group is in a partition. ``committed`` is null if the group has committed nothing there.
+    ``lag`` is the number of records that it has not read.
+    """
 
     partition = serializers.IntegerField()
     committed = serializers.IntegerField(allow_null=True)
@@ -111,7 +117,7 @@ class ConsumerGroupSerializer(serializers.Serializer[Any]):
 
 
 class TopicSerializer(serializers.Serializer[Any]):
-    """A topic with its partitions, its uses and the consumer groups of inferences."""
+    """A topic with its partitions, its uses and the consumer groups of inferences. ``records`` is as in a list."""
 
     name = serializers.CharField()
     internal = serializers.BooleanField()
@@ -131,7 +137,9 @@ class OtherGroupsSerializer(serializers.Serializer[Any]):
 
 
 class TopicSettingsSerializer(serializers.Serializer[Any]):
-    """Kafka's settings of a topic. Null means unlimited, or not set."""
+    """Kafka's settings of a topic. ``retention_ms``, ``max_message_bytes`` and ``min_insync_replicas`` are null if they
+    are unlimited, or not set.
+    """
 
     cleanup_policy = serializers.CharField(help_text="delete, compact, or both.")
     compression = serializers.CharField()
@@ -146,7 +154,7 @@ class NewTopicSerializer(serializers.Serializer[Any]):
     """A topic to create. What is left out is as the broker is set."""
 
     name = TopicField(help_text="1 to 249 letters, digits, dots, underscores or hyphens.")
-    partitions = serializers.IntegerField(default=1, min_value=1, max_value=1000)
+    partitions = serializers.IntegerField(default=1, min_value=1, max_value=1000, help_text="Number of partitions.")
     replication_factor = serializers.IntegerField(
         allow_null=True,
         default=None,
@@ -182,7 +190,7 @@ _MOST_VALUE = 2 << 20
 
 
 class NewRecordSerializer(serializers.Serializer[Any]):
-    """A record to write. A ``value`` of null makes a tombstone."""
+    """A record to write. A ``value`` of null makes a tombstone. A ``key`` of null makes a record without a key."""
 
     key = serializers.CharField(
         allow_null=True, default=None, allow_blank=True, trim_whitespace=False, max_length=100_000

@@ -18,8 +18,10 @@ _EVENT_CHOICES = [(event, _MEANINGS[event]) for event in EVENTS]
 
 
 class WebhookSerializer(serializers.ModelSerializer[Webhook]):
-    """A webhook: an address that receives events. ``error`` says why the last attempt failed. It is empty after a
-    success.
+    """A webhook: an address that receives events.
+
+    ``delivered_at`` is the time of the last success, null before the first one. ``error`` says why the last attempt
+    failed, at ``error_at``. After a success, ``error`` is empty and ``error_at`` null.
     """
 
     events = serializers.ListField(child=serializers.ChoiceField(choices=_EVENT_CHOICES))

@@ -96,6 +96,7 @@ class CardLineage(Message):
 class ModelCard(Message):
     """All that is known of one version of a result: the model, its data, how it was trained, and how well it does.
 
+    ``data`` is null if the stream is not known any more, and ``confusion_matrix`` unless the deployment asked for it.
     Metrics, seed, split, package versions, preparation and warnings are in ``version.outcome``. The comparison that
     promoted the version is in ``version.comparison``.
     """

@@ -20,7 +20,7 @@ class Checkpoint(Message):
 
     ``step`` is the number of epochs that the file contains. For incremental training, it is the number of windows.
     ``records`` were read for it, up to ``positions``, which are the next offset by topic and partition. The file is the
-    artifact ``name`` of ``attempt``.
+    artifact ``name`` of ``attempt``, and has ``size`` bytes.
     """
 
     attempt: Count

@@ -216,7 +216,7 @@ class Contract(Message):
     """How a record becomes a sample.
 
     ``format_config`` are settings of the format, such as an Avro schema. ``fields`` are the fields that expressions
-    use. Other fields of a record are not read.
+    use. Other fields of a record are not read. Without a ``window``, which is null then, each record is a sample.
     """
 
     format: Name

@@ -59,7 +59,7 @@ class Scores(StrEnum):
 
 
 class Exit(Message):
-    """What training measured at one exit of a chain.
+    """What training measured at one exit of a chain, which predicts one of ``classes`` classes.
 
     ``temperature`` divides the logits before the confidence is computed. For probabilities, it divides their
     logarithms. It is the value with the lowest negative log-likelihood on the validation samples (Guo et al., 2017), or
@@ -90,7 +90,7 @@ class Cascade(Message):
 
 
 class LimitPoint(Message):
-    """What one limit of a tier would do.
+    """What one ``limit`` of a tier would do.
 
     ``sent_up`` is the share of the samples arriving at the tier that goes on to the next tier. ``accuracy`` is that of
     the whole chain, whichever tier answers. ``bytes_per_sample`` is what tiers send to the next tier, and
@@ -129,7 +129,8 @@ class ExitCurves(Message):
     """Where samples would leave a chain, measured on samples that training held out.
 
     ``of`` is ``test`` or ``validation``: the part that the samples are from. ``tiers`` begin with the lowest one.
-    Accuracy, bytes and seconds per sample are those of the whole chain with the limits in ``tiers``.
+    ``accuracy``, ``bytes_per_sample`` and ``seconds_per_sample`` are those of the whole chain with the limits in
+    ``tiers``. ``samples`` is the number of samples measured.
     """
 
     result: int

@@ -139,9 +139,9 @@ class InferencePlan(Message):
 
     ``revision`` increases with each change of a model, of the limit or of the included fields. Everything else stays
     the same during an attempt. ``tier`` is the name of a sub-model of a distributed model, and empty for other models.
-    With ``cascade``, the tier sends what it is not sure of to the next tier. ``group`` is the consumer group and the
-    prefix of the transactional ids. No other inference uses it. ``include`` are the columns and fields of a record that
-    its answer carries.
+    With ``cascade``, the tier sends what it is not sure of to the next tier. ``challenger`` is null if no version is
+    compared with the served one. ``group`` is the consumer group and the prefix of the transactional ids. No other
+    inference uses it. ``include`` are the columns and fields of a record that its answer carries.
     """
 
     inference_id: int

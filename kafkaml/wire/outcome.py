@@ -27,10 +27,10 @@ class Outcome(Message):
     """What a successful run leaves, with all that is needed to repeat it: slice, split, seed, versions and hash of the
     code.
 
-    ``seconds`` is how long it took. ``samples`` counts the samples of each part: ``training``, ``validation`` and
+    ``seconds`` is how long the run took. ``samples`` counts the samples of each part: ``training``, ``validation`` and
     ``test``. For semi-supervised training, ``pseudo_labelled`` counts those that were learnt without a label.
-    ``pseudo_labels`` are the rounds that chose them. Incremental training reports those of the newest window with
-    unlabelled samples. ``labels`` are the names of the classes.
+    ``pseudo_labels`` are the rounds that chose these samples. Incremental training reports those of the newest window
+    with unlabelled samples. ``labels`` are the names of the classes.
 
     ``test_metrics`` are metrics as the framework computes them. ``scores`` are computed by the platform from the same
     samples, so that frameworks can be compared. They are empty if the model predicts neither one class nor numbers, or

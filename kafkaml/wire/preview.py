@@ -49,11 +49,11 @@ class ContractProblem(Message):
 class PreviewColumn(Message):
     """What the expression of a column or of a label gives for the records that can be read, before scaling.
 
-    ``place`` is ``columns.2`` or ``labels.0``, for example. ``missing`` is the share of records for which the
-    expression is null. ``numbers`` describes numbers, including all numbers of lists. ``top`` are the most frequent of
-    the ``distinct`` values of categories, classes and booleans. Pictures have neither. ``width`` is how many numbers of
-    a sample the column becomes, 0 for a label. ``shape`` is that of lists and pictures. ``input`` is the name of the
-    model's input that the column goes to.
+    ``place`` is ``columns.2`` or ``labels.0``, for example. ``kind`` is null if the expression is always null.
+    ``missing`` is the share of records for which the expression is null. ``numbers`` describes numbers, including all
+    numbers of lists. ``top`` are the most frequent of the ``distinct`` values of categories, classes and booleans.
+    Pictures have neither. ``width`` is how many numbers of a sample the column becomes, 0 for a label. ``shape`` is
+    that of lists and pictures. ``input`` is the name of the model's input that the column goes to.
     """
 
     place: Text
@@ -140,8 +140,8 @@ class PreviewSample(Message):
 
 
 class SampleParts(Message):
-    """How many samples the sampled records make, by part. ``left_out`` counts windows that cross a border of the split.
-    ``unlabelled`` counts samples without a label.
+    """How many samples the sampled records make, by part: ``training``, ``validation`` and ``test``. ``left_out``
+    counts windows that cross a border of the split. ``unlabelled`` counts samples without a label.
     """
 
     training: Count

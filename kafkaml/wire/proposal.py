@@ -53,7 +53,7 @@ class FieldRole(StrEnum):
 
 
 class Bin(Message):
-    """One bin of a histogram: the number of values with low <= value < high. The last bin includes ``high``."""
+    """One bin of a histogram: ``count`` values with ``low <= value < high``. The last bin includes ``high``."""
 
     low: float
     high: float
@@ -61,7 +61,7 @@ class Bin(Message):
 
 
 class ValueCount(Message):
-    """A value as text, and how often it occurs."""
+    """A value as text, which occurs ``count`` times."""
 
     value: Quoted
     count: Count
@@ -71,8 +71,9 @@ class Numbers(Message):
     """How the numbers of a field are distributed. NaN and infinity are left out. For lists, all numbers are taken
     together.
 
-    ``deviation`` is the standard deviation. ``quartiles`` are the 25th, 50th and 75th percentile. ``whole`` is true if
-    all are whole numbers.
+    ``min`` is the least number and ``max`` the greatest. ``mean`` is the arithmetic mean, and ``deviation`` the
+    standard deviation. ``quartiles`` are the 25th, 50th and 75th percentile. ``whole`` is true if all are whole
+    numbers.
     """
 
     min: float
@@ -90,7 +91,8 @@ class FieldSummary(Message):
     ``expression`` reads the field in a contract. ``missing`` is the share of records in which it is absent or null.
     ``odd`` is the share of records in which it has another kind. ``distinct`` is the number of different values. If
     ``more`` is true, counting stopped there. ``top`` are the most frequent values, for texts, booleans and numbers with
-    few values. ``shape`` is that of lists. ``reason`` says why the field is not a column.
+    few values. ``numbers`` is null for fields without numbers. ``shape`` is that of lists. ``reason`` says why the
+    field is not a column.
     """
 
     path: Annotated[tuple[Name, ...], Field(max_length=20)]
@@ -118,8 +120,8 @@ class LabelChoice(Message):
 
 
 class KeySummary(Message):
-    """The keys of the sampled records. ``missing`` is the share of records without a key. ``repeats`` is the mean
-    number of sampled records per key.
+    """The keys of the sampled records. ``missing`` is the share of records without a key. ``distinct`` is the number of
+    different keys, and ``repeats`` the mean number of sampled records per key.
     """
 
     kind: KeyKind
@@ -141,7 +143,7 @@ class TimeSummary(Message):
 
 
 class Undecodable(Message):
-    """The share of sampled records that are not samples, and the first of them."""
+    """The ``share`` of sampled records that are not samples, from 0 to 1, and the first of them."""
 
     share: Share
     place: Text
@@ -236,8 +238,9 @@ class Remark(Message):
 
 
 class Proposal(Message):
-    """The contract that is proposed for a topic, from a sample of its records. It is null if nothing can be learnt from
-    them. A remark then says why.
+    """The ``contract`` that is proposed for a topic, from a sample of its records. It is null if nothing can be learnt
+    from them. A remark then says why. ``label``, ``key`` and ``time`` are null where the records have none, and
+    ``undecodable`` is null if all records become samples.
 
     ``sampled`` records were examined. ``decodes`` is the share of those that the contract makes samples of. ``window``
     is one that the records allow. The proposed contract has none.

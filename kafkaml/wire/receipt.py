@@ -29,7 +29,9 @@ class Numbered(Message):
 
 
 class Announced(Message):
-    """A registered announcement. ``note`` says what may be wrong with it, and is empty if nothing is."""
+    """A registered announcement. ``note`` says what may be wrong with it, and is empty if nothing is. ``deployment`` is
+    the id that the sink named, null if its key is not one.
+    """
 
     id: int
     deployment: int | None

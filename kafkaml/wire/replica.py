@@ -52,10 +52,10 @@ class ReplicaState(StrEnum):
 class Counts(Message):
     """How many records were handled, and how. The number of records read is ``predicted + dead_lettered + warming_up``.
 
-    ``predicted`` records have a prediction. Of those, ``sent_up`` went on to the next tier as intermediates.
-    ``dead_lettered`` records became dead letters. ``warming_up`` records have no answer, because the window of their
-    key was not full, or its stride had not passed. ``restamped`` answers and dead letters have the time of writing,
-    because their topic would not accept or keep the timestamp of their record.
+    ``predicted`` records have a prediction. Of the ``predicted`` ones, ``sent_up`` went on to the next tier as
+    intermediates. ``dead_lettered`` records became dead letters. ``warming_up`` records have no answer, because the
+    window of their key was not full, or its stride had not passed. ``restamped`` answers and dead letters have the time
+    of writing, because their topic would not accept or keep the timestamp of their record.
     """
 
     predicted: Count = 0
@@ -79,12 +79,12 @@ class ProcessCounts(Counts):
 class Totals(Counts):
     """Counts, rates, lag and latency of a replica or an inference.
 
-    ``rate`` is the number of records answered per second. ``read_rate`` also includes dead letters and records that
-    warm up. ``lag`` is the number of records that wait in the input topic. It is null while no partition is assigned.
+    ``rate`` is the number of records answered per second. ``read_rate`` is the same with dead letters and records that
+    warm up. ``lag`` is the number of records that wait in the input topic, null while no partition is assigned.
     ``p50_ms`` and ``p99_ms`` are percentiles of the latency in milliseconds, from the record's timestamp to the commit
-    of its answer. For records that are older than the replica, latency begins with their arrival at it. A replica
-    counts since its process started. An inference counts since it was created, and its latencies are those of the
-    slowest replica.
+    of its answer, null if nothing was answered for a while. For records that are older than the replica, latency begins
+    with their arrival at it. A replica counts since its process started. An inference counts since it was created, and
+    its latencies are those of the slowest replica.
     """
 
     rate: Annotated[float, Field(ge=0)] = 0.0
@@ -120,8 +120,8 @@ class Failing(Message):
 
 
 class Serving(Message):
-    """What a replica serves: the version of the model, the challenger, and the revision of the plan. ``limit`` is null
-    unless the replica serves a tier that has one.
+    """What a replica serves: the version of the model, the challenger, and the revision of the plan. ``challenger`` is
+    the number of a version, null if there is none. ``limit`` is null unless the replica serves a tier that has one.
     """
 
     revision: Count
@@ -131,7 +131,9 @@ class Serving(Message):
 
 
 class Exits(Message):
-    """What a tier predicted since its replicas use ``limit``. ``sent_up`` of it went on to the next tier."""
+    """What a tier did since its replicas use ``limit``. Of the ``predicted`` samples, ``sent_up`` went on to the next
+    tier.
+    """
 
     limit: float
     predicted: Count = 0
@@ -159,8 +161,8 @@ class Compared(Message):
 
     ``failed`` records were not answered by this version. ``labelled`` records have a label as their key, and
     ``correct`` of those were predicted correctly. ``scores`` is a histogram of the highest value of each answer, in
-    equal bins from 0 to 1. Values outside are in the first and the last bin. Latencies are those of whole batches, in
-    milliseconds.
+    equal bins from 0 to 1. Values outside are in the first and the last bin. ``p50_ms`` and ``p99_ms`` are
+    percentiles of the latency of whole batches, null before the first batch.
     """
 
     version: Count
@@ -201,10 +203,11 @@ class LiveComparison(Message):
 class Swap(Message):
     """A replica changed to another version, challenger or limit, between two transactions.
 
-    ``positions`` are the first offsets that were answered after the change, in the partitions of this replica. Other
-    partitions change together with their replicas. ``gap_seconds`` is how long no record was read. ``loading_seconds``
-    is how long the new version took to load, while the old one still answered. It is 0 if the version was loaded
-    already.
+    ``from_version`` is the version that it served before. ``challenger`` and ``limit`` are null if there is none after
+    the change. ``positions`` are the first offsets that were answered after the change, in the partitions of this
+    replica. Other partitions change together with their replicas. ``gap_seconds`` is how long no record was read.
+    ``loading_seconds`` is how long the new version took to load, while the old one still answered. It is 0 if the
+    version was loaded already.
     """
 
     revision: Count
@@ -231,7 +234,8 @@ class ReplicaStats(Totals):
 
     ``confidence`` is null if no answer had one. ``last_refusal`` is the beginning of the reason for its newest dead
     letter, empty if there is none. ``swaps`` are those not reported before, the oldest first. ``swap_failure`` is about
-    the newest revision.
+    the newest revision, and null if the replica serves it. ``serving`` is null until a model is loaded, ``comparison``
+    without a challenger, and ``exits`` without a limit.
     """
 
     replica: Annotated[int, Field(ge=0, le=10_000)]

@@ -32,10 +32,14 @@ __all__ = [
 
 
 class _Report(Message):
+    """What all reports have. ``attempt`` is the number of the attempt that the report is about."""
+
     attempt: Count
 
 
 class _Event(Message):
+    """Something that happened in an attempt. ``seq`` numbers the events of an attempt, later ones higher."""
+
     seq: Count
 
 

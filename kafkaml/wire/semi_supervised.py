@@ -27,7 +27,7 @@ class SemiSupervised(Message):
 
 
 class PseudoLabels(Message):
-    """What one round chose from the ``unlabelled`` samples. Rounds count from 1.
+    """What one round chose from the ``unlabelled`` samples. ``round`` counts from 1.
 
     ``added`` of the ``chosen`` samples did not have this class in the round before. ``agreement`` is the share of
     samples chosen before that are predicted to have the same class again. It is null if none were chosen before.

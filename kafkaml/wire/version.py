@@ -45,8 +45,8 @@ class PromotionReason(StrEnum):
 
 
 class Comparison(Message):
-    """The comparison that decides whether a version replaces the champion. Both have one metric, on the same held-out
-    samples.
+    """The comparison that decides whether a version replaces the champion. Both have one metric, on the same
+    ``samples`` samples that were held out.
 
     ``champion`` is the number of the version compared with, null for the first one. ``improvement`` is the required
     gain in the unit of the metric. The gain is ``challenger_value - champion_value`` for ``up``, and the opposite for
@@ -89,7 +89,7 @@ class Version(Message):
     ``step`` is the number of the window after which the version was made. It is null if the version is the end of its
     training. ``positions`` are the offsets up to which its training had read, by topic and partition. They are empty
     for a stream with an end. The ``current`` version is served by inferences that follow the result. A ``pinned``
-    version is kept until it is unpinned.
+    version is kept until it is unpinned. ``comparison`` is null if the version was not compared with another.
     """
 
     number: Annotated[int, Field(ge=1)]

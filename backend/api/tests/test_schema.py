@@ -25,6 +25,7 @@ from schemathesis.python._constants.orchestrator import make_constants_value_sou
 from backend.accounts.models import Role
 from backend.accounts.services import create_token
 from backend.api.actors import SYSTEM
+from backend.api.schema_fields import needs_meaning, unexplained
 from backend.api.tests import builders
 from backend.config.environment import environment
 from backend.inferences.models import Inference
@@ -179,6 +180,16 @@ def test_every_parameter_is_explained() -> None:
         if not parameter.get("description")
     ]
     assert unexplained == []
+
+
+def test_every_number_without_a_unit_and_every_null_is_explained() -> None:
+    found = [
+        f"{name}: {field}"
+        for name, schema in DESCRIPTION["components"]["schemas"].items()
+        for field, about in unexplained(schema).items()
+        if needs_meaning(field, about)
+    ]
+    assert found == []
 
 
 def test_every_value_of_an_enum_is_explained() -> None:
