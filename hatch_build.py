@@ -15,6 +15,6 @@ class ExamplesHook(BuildHookInterface[Any]):
     """Called by hatchling when it builds a wheel."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Add the folder, unless it stays where it is or is left out, as of images."""
+        """Add the folder, unless it stays where it is or is left out, as for images."""
         if version != "editable" and (Path(self.root) / "examples").is_dir():
             build_data["force_include"]["examples"] = "kafka_ml_cli/packaged/examples"

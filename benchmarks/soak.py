@@ -26,7 +26,7 @@ class SoakRow:
 
 
 _ONCE = "0 lost, 0 twice"
-# By the names that tests use. A row of several faults has a name for each of them.
+# The rows, by the names that tests use. A row about several faults has a name for each of them.
 ROWS = {
     "R1": SoakRow("a replica killed in mid-batch x 200", _ONCE),
     "R2": SoakRow("the same, output on another cluster", _ONCE),

@@ -131,6 +131,8 @@ class InferenceLoop:
         idle = batch is None or batch.drained
         while self._in_flight and (idle or len(self._in_flight) == MAX_IN_FLIGHT):
             self._publish_oldest()
+        # Commit when there is nothing more to wait for, or when it is time. While Kafka refuses one of the records
+        # (``is_careful``), each batch is committed alone.
         if self._transaction.is_open and (idle or self._batch_size.is_careful or self._commit_is_due()):
             self._commit()
 

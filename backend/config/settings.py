@@ -159,8 +159,8 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "backend.api.schema.ProblemSchema",
     "EXCEPTION_HANDLER": "backend.api.errors.exception_handler",
     "DEFAULT_THROTTLE_RATES": {"login": "20/min", "proposal": "60/min", "preview": "240/min"},
-    # The proxies whose X-Forwarded-For is trusted. Without a proxy none is, or each guess of a password could claim
-    # another address.
+    # The proxies whose X-Forwarded-For is trusted. Without a proxy none is trusted, because each guess
+    # of a password could otherwise claim another address.
     "NUM_PROXIES": 1 if _env.behind_proxy else 0,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",

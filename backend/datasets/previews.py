@@ -42,7 +42,7 @@ _KEPT_BYTES = 32 << 20
 class PreviewQuery:
     """The contract as a document, possibly with errors, and how many of its samples are shown.
 
-    ``online``: it is of a data set without end.
+    ``online`` says that the data set has no end.
     """
 
     contract: Mapping[str, Any]

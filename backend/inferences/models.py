@@ -285,7 +285,7 @@ class Inference(Run):
 
 
 class WorkerToken(models.Model):
-    """Lets machines elsewhere serve one inference. Only its sha256 is stored, as of ``AccessToken``."""
+    """Lets machines elsewhere serve one inference. Only its sha256 is stored, as for ``AccessToken``."""
 
     inference = models.ForeignKey(Inference, on_delete=models.CASCADE, related_name="worker_tokens")
     name = models.CharField(max_length=100)

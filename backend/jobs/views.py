@@ -69,7 +69,7 @@ _ATTEMPT = OpenApiParameter("attempt", int, description="Number of the attempt. 
 
 
 class JobView(APIView):
-    """Base: a job's token, and nothing else, opens it."""
+    """Base of the views that only a job's token may call."""
 
     problems = {409: "A newer attempt of the run exists, or the run has ended. The worker has to end."}
     authentication_classes = [JobTokenAuthentication]
@@ -77,7 +77,7 @@ class JobView(APIView):
 
 
 class TrainingPlanView(JobView):
-    """What a training run does."""
+    """Answers what a training run has to do."""
 
     @extend_schema(
         parameters=[_ATTEMPT],
@@ -95,7 +95,7 @@ class TrainingPlanView(JobView):
 
 
 class TrainingEventsView(JobView):
-    """Metrics, as they come."""
+    """Takes the progress and metrics that a training run reports."""
 
     @extend_schema(
         request=Events,
@@ -112,7 +112,7 @@ class TrainingEventsView(JobView):
 
 
 class TrainingCheckpointView(JobView):
-    """A place from which another attempt goes on; its file was uploaded before."""
+    """Takes the report of a checkpoint, whose file was uploaded before."""
 
     @extend_schema(
         request=Saved,
@@ -132,7 +132,7 @@ class TrainingCheckpointView(JobView):
 
 
 class TrainingFinishView(JobView):
-    """The good end; that of a chain's top is the end of all its sub-models, which are reported before."""
+    """Takes the report of a successful end. In a chain the top sub-model comes last and ends the run."""
 
     @extend_schema(
         request=Finish,
@@ -154,7 +154,7 @@ class TrainingFinishView(JobView):
 
 
 class TrainingFailView(JobView):
-    """The bad end; a failure that a restart may fix is tried again after a pause."""
+    """Takes the report of a failure. The run is tried again after a pause if a restart may fix it."""
 
     @extend_schema(
         request=Fail,
@@ -178,7 +178,7 @@ class TrainingFailView(JobView):
 
 
 class TrainingVersionView(JobView):
-    """A version that is complete while its training goes on."""
+    """Takes the report of a version that is complete while its training goes on."""
 
     @extend_schema(
         request=NewVersion,
@@ -199,13 +199,13 @@ class TrainingVersionView(JobView):
 
 
 class BytesParser(BaseParser):
-    """Leaves the body alone, because the view reads it piece by piece."""
+    """Leaves the body unread, because the view reads it piece by piece."""
 
     media_type = "*/*"
 
 
 class TrainingArtifactView(JobView):
-    """A trained model or a checkpoint on its way here, in pieces that can be sent again; a checkpoint's way back."""
+    """Receives trained models and checkpoints, in pieces that can be sent again, and sends checkpoints back."""
 
     parser_classes = [BytesParser]
 
@@ -269,7 +269,7 @@ class TrainingArtifactView(JobView):
 
 
 class InferencePlanView(JobView):
-    """What the replicas of an inference do."""
+    """Answers what the replicas of an inference have to do."""
 
     @extend_schema(
         parameters=[_ATTEMPT],
@@ -284,7 +284,7 @@ class InferencePlanView(JobView):
 
 
 class InferenceArtifactView(JobView):
-    """A trained model on its way to a replica."""
+    """Sends a replica the files of the trained model that it serves."""
 
     @extend_schema(
         parameters=[
@@ -307,7 +307,7 @@ class InferenceArtifactView(JobView):
 
 
 class StatsView(JobView):
-    """What a replica says of itself."""
+    """Takes the state and the counts that a replica reports."""
 
     @extend_schema(
         request=Stats,
@@ -323,7 +323,7 @@ class StatsView(JobView):
 
 
 class JobTokenView(JobView):
-    """A fresh token for the old one, while its attempt is the present one."""
+    """Renews a job's token as long as its attempt is the present one."""
 
     authentication_classes = [RenewalAuthentication]
 
@@ -395,7 +395,7 @@ def _expiry(token: str) -> datetime:
 
 
 class AnnouncementView(APIView):
-    """Records of the control topic, from the control logger."""
+    """Takes records of the control topic from the control logger."""
 
     authentication_classes = [ServiceTokenAuthentication]
     permission_classes = [ServicePermission]

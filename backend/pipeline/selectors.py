@@ -62,7 +62,7 @@ class PictureSearch:
         return state & Q(deployment__in=self._deployments()) if self.text else state
 
     def inferences(self) -> Q:
-        """Return the condition of inferences, as of their runs."""
+        """Return the condition that picks inferences, as ``runs`` does for runs."""
         failing = Q(state=RunState.FAILED) | Q(failing__isnull=False)
         state = {None: Q(), Only.ACTIVE: ~_ENDED, Only.FAILING: failing}[self.only]
         return state & Q(result__deployment__in=self._deployments()) if self.text else state

@@ -38,7 +38,7 @@ class Webhook(models.Model):
 class Delivery(models.Model):
     """An event for one webhook; ``due_at`` is when to try (again), null once it was delivered or given up.
 
-    ``message_id`` is the same in every try, so that a receiver sees what it had already.
+    ``message_id`` is the same in every try, so that a receiver recognises an event that it had already.
     """
 
     webhook = models.ForeignKey(Webhook, on_delete=models.CASCADE, related_name="deliveries")

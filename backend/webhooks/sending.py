@@ -1,4 +1,4 @@
-"""Sending what is due: at least once, each time with the same id, and with growing pauses where it fails."""
+"""Sends the events that are due: at least once, each time with the same id, and with growing pauses where it fails."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""How requests are signed: as Standard Webhooks says (https://www.standardwebhooks.com), whose libraries verify them.
+"""Signs requests as Standard Webhooks says (https://www.standardwebhooks.com), whose libraries verify the signatures.
 
-Like Stripe's and GitHub's it is HMAC-SHA256 by a shared secret, over the time as well, so that a recorded request
-cannot be sent again later, and over the message's id, by which a receiver knows what it had.
+A signature is HMAC-SHA256 with a shared secret, as Stripe's and GitHub's are. It covers the time, so that a recorded
+request cannot be sent again later. It also covers the message's id, by which a receiver recognises a repeated message.
 """
 
 from __future__ import annotations

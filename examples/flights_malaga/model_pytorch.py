@@ -1,4 +1,4 @@
-# Latitude, longitude, altitude, speed, rate of climb, and the bearing as its sine and cosine: scaled by what is seen.
+# Takes latitude, longitude, altitude, speed, rate of climb, and the sine and cosine of the bearing, and scales them.
 class Flights(nn.Module):
     def __init__(self):
         super().__init__()

@@ -175,7 +175,10 @@ class StateDir:
 
 
 def ephemeral_parent() -> Path:
-    """The folder in which ``kafka-ml up --ephemeral`` makes its state folders; ours alone, or RefusedError."""
+    """Return the folder in which ``kafka-ml up --ephemeral`` makes its state folders.
+
+    Raises RefusedError if other users may write to it, or it is another user's.
+    """
     parent = Path(tempfile.gettempdir()) / f"kafka-ml-{os.getuid()}"
     parent.mkdir(exist_ok=True, mode=0o700)
     information = parent.lstat()

@@ -165,8 +165,8 @@ class InMemoryBroker:
         return self._topics[topic][number]
 
     def topic_id(self, topic: str) -> int:
-        """Return the id that distinguishes a topic from an earlier one of its name; StreamUnavailable when there is
-        none.
+        """Return the id that distinguishes a topic from an earlier one of the same name; StreamUnavailable when there
+        is none.
         """
         self.partition(topic, 0)
         return self._topic_ids[topic]

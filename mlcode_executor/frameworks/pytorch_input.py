@@ -115,7 +115,7 @@ class Preparation:
 
 
 def device() -> torch.device:
-    """The GPU where there is one."""
+    """Return the device that models run on: the GPU where there is one."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 

@@ -114,7 +114,7 @@ class _Guardian:
             self._problem = SandboxUnavailable(f"cannot prepare a model process: {error or type(error).__name__}")
 
     def await_request(self, listener: socket.socket, lifeline: int) -> _Request:
-        """Answer requests for the status; returns the first for a model process."""
+        """Answer requests for the status until one asks for a model process; return that request."""
         while True:
             if lifeline in select.select([listener.fileno(), lifeline], [], [])[0]:
                 self._give_up()

@@ -180,8 +180,8 @@ def remove_if_unused(folder: Path) -> None:
 
 def _rules(scratch: str, *, gpu: bool) -> landlock.Rules:
     devices = [*namespaces.DEVICES, *(namespaces.gpu_devices() if gpu else [])]
-    # Of procfs a process may read only its own entry and facts about the machine, because the rest shows other
-    # processes at level 2.
+    # A process may read only its own entry of procfs, and facts about the machine. At level 2 the rest of procfs
+    # shows other processes.
     readable = [
         *namespaces.readable_trees(),
         "/proc/self",

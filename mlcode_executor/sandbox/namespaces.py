@@ -96,7 +96,7 @@ def enter_view(folder: Path, *, remove: bool = False) -> None:
 
 
 def drop_to_nobody() -> None:
-    """Become nobody forever, without any group of root."""
+    """Become the user nobody for good, and leave root's groups."""
     os.setgroups([])
     os.setresgid(NOBODY, NOBODY, NOBODY)
     os.setresuid(NOBODY, NOBODY, NOBODY)

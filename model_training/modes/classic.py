@@ -1,9 +1,9 @@
 """Classic training: the model sees a complete slice ``epochs`` times. Step (6) of the journey of a sample.
 
-Called by ``model_training.__main__`` in the worker that the controller launched. ``run`` tells the whole story in
-order: stream and model process side by side, fitting one to the other, training, then by ``parts`` evaluation, files,
-upload and result. Once the model is trained, a step that fails loses only its own outcome. Next: ``parts`` reports to
-``kafkaml.reporter``.
+Called by ``model_training.__main__`` in the worker that the controller launched. A *part* is a model that the run
+trains: the plan's own, or each sub-model of a chain. ``run`` tells the whole story in order: stream and model process
+side by side, fitting one to the other, training, then by ``parts`` evaluation, files, upload and result. Once the model
+is trained, a step that fails loses only its own outcome. Next: ``parts`` reports to ``kafkaml.reporter``.
 """
 
 from __future__ import annotations

@@ -295,7 +295,7 @@ class _Learner:
         return share(held_out.features, held_out.labels, targets_are_features=without_labels)
 
     def _keep(self) -> None:
-        """Keep what was learnt, where another attempt finds it; the window counts from here on."""
+        """Save what was learnt where another attempt finds it. From then on the window counts as learnt."""
         state, state_file = self._state, self._saved or self._session.save_state(self._part.folder)
         self._saved = None
         failpoint("incremental.state_saved")

@@ -47,8 +47,8 @@ export function ObjectTable<Row extends { id: number }>({
       titleClassName: classes.sort,
     }
   }
-  // The library draws its words for an empty table, unseen, below every full one as well. Screen readers would read
-  // them, so nothing replaces them.
+  // The library puts its text for an empty table, invisibly, below every full table as well. Screen readers would read
+  // it, so a full table gets an empty text.
   const empty = props.records.length > 0 ? { emptyState: <span />, noRecordsText: undefined } : {}
   const table = {
     withTableBorder: true,

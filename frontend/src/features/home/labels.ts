@@ -17,7 +17,7 @@ export interface Rect {
 }
 
 export interface Wanted {
-  /** The points of the line as drawn. A number may not lie on its own line either. */
+  /** The points of the line as drawn. A label may not cover the line that it belongs to either. */
   points: readonly Point[]
   width: number
   /** The text of the number; '' for none. */
