@@ -167,7 +167,9 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Kafka-ML",
-    "DESCRIPTION": "Train, serve and watch models on Apache Kafka streams.",
+    "DESCRIPTION": "Train, serve and watch models on Apache Kafka streams.\n\n"
+    "Shares, rates of samples and probabilities are numbers from 0 to 1. Times are ISO 8601 in UTC. Numbers whose "
+    "names end with `_ms` are milliseconds, and points in time among them count from 1970.",
     "VERSION": "1",
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
