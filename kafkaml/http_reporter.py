@@ -88,7 +88,7 @@ class HttpReporter(Closing):
 
     def upload(self, name: str, path: Path) -> str:
         self._raise_error()
-        return self._client.upload_artifact(name, path)
+        return self._client.upload_artifact(name, path, deadline_seconds=self._deadline_seconds)
 
     def flush(self, *, patience_seconds: float | None = None) -> None:
         self._flush(patience_seconds)
@@ -124,7 +124,8 @@ class HttpReporter(Closing):
     ) -> int:
         self._flush()
         body = {"step": step, **_version(outcome, positions, comparison)}
-        return Numbered.model_validate(self._client.post("versions", body)).number
+        answer = self._client.post("versions", body, deadline_seconds=self._deadline_seconds)
+        return Numbered.model_validate(answer).number
 
     def finished(
         self, outcome: TrainingOutcome, *, positions: Positions | None = None, comparison: Comparison | None = None

@@ -156,6 +156,23 @@ def test_result_upload_survives_an_absent_backend(backend: FakeBackend, reporter
     assert len(backend.outcomes) == 1
 
 
+def test_a_result_waits_for_the_backend_as_long_as_the_reporter_does_in_each_step(
+    backend: FakeBackend, tmp_path: Path
+) -> None:
+    model = tmp_path / "model.keras"
+    model.write_bytes(b"weights")
+    # The client alone gives up at once.
+    with JobClient(backend.training_job(tmp_path), deadline_seconds=0) as client, HttpReporter(client) as reporter:
+        backend.fail_next(2, 503)
+        reporter.upload(model.name, model)
+        backend.fail_next(2, 503)
+        reporter.version(OUTCOME, step=1, positions={}, comparison=None)
+        backend.fail_next(2, 503)
+        reporter.finished(OUTCOME)
+    assert backend.uploads[model.name].complete
+    assert (len(backend.versions), len(backend.outcomes)) == (1, 1)
+
+
 def test_a_newer_attempt_ends_this_one(backend: FakeBackend, tmp_path: Path) -> None:
     errors: list[ApiError] = []
     backend.attempt = 2
