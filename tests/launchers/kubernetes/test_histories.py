@@ -2,7 +2,8 @@
 
 The database comes to equal the cluster, with no orphan, no twin and no end without its true reason. The decisions, the
 executor and the launcher are the real ones. Each history is drawn from its seed alone; one that fails prints it, and
-``KML_TEST_HISTORY_SEED=<seed>`` plays only that one.
+``KML_TEST_HISTORY_SEED=<seed>`` plays only that one. ``make soak`` plays five times as many, in one test because they
+make one row.
 """
 
 from __future__ import annotations
@@ -30,9 +31,10 @@ from kafkaml.errors import BrokenError, KafkaMLError
 from kafkaml.wire.failure import FailureCategory
 from tests.controller.memory_store import MemoryStore
 from tests.launchers.kubernetes.faulty_cluster import Fault, FaultyCluster
+from tests.soak_record import SoakRecord
+from tests.support import soaking
 
-HISTORIES = 1000
-GROUPS = 20
+HISTORIES, GROUPS = (5000, 1) if soaking() else (1000, 20)
 SETTLING_SECONDS = 30
 SETTINGS = KubernetesSettings(node_lost_seconds=3)
 OBJECTS = (JOB, STATEFUL_SET, SECRET, DISRUPTION_BUDGET, POD)
@@ -359,10 +361,13 @@ def drop(_logger: object, _method: str, _event: object) -> Never:
     raise structlog.DropEvent
 
 
+@pytest.mark.timeout(3600 if soaking() else 600)
 @pytest.mark.parametrize("group", range(GROUPS))
-def test_any_history_converges_without_orphan_twin_or_lost_reason(group: int, tmp_path: Path) -> None:
+def test_any_history_converges_without_orphan_twin_or_lost_reason(group: int, tmp_path: Path, soak: SoakRecord) -> None:
+    soak.begin("R11")
     chosen = os.environ.get("KML_TEST_HISTORY_SEED")
     seeds = [int(chosen)] if chosen else range(group, HISTORIES, GROUPS)
+    works = controllers = 0
     for seed in seeds:
         history = History(seed, tmp_path / str(seed))
         try:
@@ -371,3 +376,6 @@ def test_any_history_converges_without_orphan_twin_or_lost_reason(group: int, tm
             raise AssertionError(f"history of KML_TEST_HISTORY_SEED={seed}: {error}") from error
         finally:
             history.close()
+        works += next(history.numbers) - 1
+        controllers += len(history.launchers) - 1
+    soak.did(f"{len(seeds):,} histories of {works:,} runs, the controller replaced {controllers:,} times")
