@@ -129,6 +129,7 @@ _PLATFORM_TESTS = (
     "tests/integration/test_platform_examples.py",
     "tests/integration/test_platform_kills.py",
     "tests/integration/test_platform_tutorial.py",
+    "tests/integration/test_platform_uploads.py",
     "tests/integration/test_platform_workers.py",
 )
 # Tests in this folder start a framework although they have no marker. Others do when they ask for a fork server.

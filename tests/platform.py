@@ -6,18 +6,19 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol, Self
 
 import orjson
+import psutil
 
 from kafkaml.local.state import PlatformStatus, StateDir
 from kafkaml.sdk import Client
 from kafkaml.sdk.types import Inference
 
-__all__ = ["ENTERABLE_CLUSTER", "AnyPlatform", "Platform", "stopping_inferences"]
+__all__ = ["ENTERABLE_CLUSTER", "AnyPlatform", "Platform", "frozen", "stopping_inferences"]
 
 # The address of another cluster that platforms of tests are allowed to enter. Nothing listens there.
 ENTERABLE_CLUSTER = "127.0.0.1:1"
@@ -56,6 +57,19 @@ def stopping_inferences(platform: AnyPlatform) -> Iterator[None]:
     for inference in _served(platform):
         if inference.id not in before:
             platform.client.inferences.stop(inference.id)
+
+
+@contextmanager
+def frozen(*processes: psutil.Process) -> Iterator[None]:
+    """Stop processes without ending them; those that live at the end go on."""
+    for process in processes:
+        process.suspend()
+    try:
+        yield
+    finally:
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                process.resume()
 
 
 def _served(platform: AnyPlatform) -> list[Inference]:

@@ -24,7 +24,7 @@ from kafkaml.sdk.types import Inference, ReplicaRecord, RunState
 from tests.conftest import TestBroker
 from tests.integration.test_tiers import consume, texts
 from tests.integration.training_support import blobs
-from tests.platform import Platform
+from tests.platform import Platform, frozen
 from tests.support import eventually, ordered_producer
 
 pytestmark = [pytest.mark.integration, pytest.mark.faults, pytest.mark.timeout(900)]
@@ -162,16 +162,10 @@ def test_it_serves_alone_whichever_process_is_killed_and_ends_with_its_inference
         check_answers(platform, RECORDS)
         # Records are answered even while the platform does not respond.
         backend = psutil.Process(platform.pid_of("web"))
-        frozen = [backend, *backend.children(recursive=True)]
-        for process in frozen:
-            process.send_signal(signal.SIGSTOP)
-        try:
+        with frozen(backend, *backend.children(recursive=True)):
             before = written()
             produce(platform, range(RECORDS, RECORDS + 50))
             eventually(lambda: written() >= before + 50, 60, what="answers without a platform")
-        finally:
-            for process in frozen:
-                process.send_signal(signal.SIGCONT)
         eventually(
             lambda: client.inferences.get(inference.id).stats.predicted == RECORDS + 50,
             60,
