@@ -126,6 +126,7 @@ api_urls: list[URLPattern | URLResolver] = [
     path("topics/", topics.TopicListView.as_view(), name="topics"),
     path("topics/<topic:name>/", topics.TopicView.as_view(), name="topic"),
     path("topics/<topic:name>/records/", topics.RecordsView.as_view(), name="topic-records"),
+    path("topics/<topic:name>/records/rows/", topics.RecordRowsView.as_view(), name="topic-record-rows"),
     path("topics/<topic:name>/groups/", topics.TopicGroupsView.as_view(), name="topic-groups"),
     path("topics/<topic:name>/settings/", topics.TopicSettingsView.as_view(), name="topic-settings"),
     path("topics/<topic:name>/proposal/", topics.ProposalView.as_view(), name="topic-proposal"),

@@ -182,7 +182,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "StateEnum": "backend.runs.models.STATE_CHOICES",
         "DesiredStateEnum": "backend.runs.models.DesiredState",
-        "RecordEncodingEnum": "backend.topics.serializers.ENCODING_CHOICES",
+        "RecordEncodingEnum": "backend.topics.write_serializers.ENCODING_CHOICES",
         "RoleEnum": "backend.accounts.models.Role",
         "FrameworkEnum": "backend.ml_models.serializers.FRAMEWORK_CHOICES",
         "FailureCategoryEnum": list(FailureCategory),

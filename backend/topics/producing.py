@@ -1,11 +1,13 @@
-"""Writes one record to a topic, as any producer would. Called by the views."""
+"""Writes records to a topic, as any producer would. Called by the views."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 
 from backend.accounts.audit import record
 from backend.api.actors import Actor
@@ -15,10 +17,10 @@ from backend.inferences.models import Inference
 from backend.records.browsing import REQUEST_SECONDS, open_browser
 from kafkaml.confluent import KafkaRecordWriter
 from kafkaml.dead_letters import dead_letter_topic
-from kafkaml.errors import StreamUnavailable
+from kafkaml.errors import RefusedError, StreamUnavailable
 from kafkaml.records import OutgoingRecord, Position
 
-__all__ = ["ENCODINGS", "NewRecord", "produce"]
+__all__ = ["ENCODINGS", "NewRecord", "RefusedRow", "Written", "produce", "produce_rows"]
 
 # How the API writes bytes, with what that means.
 ENCODINGS = {"text": "UTF-8 text.", "base64": "Bytes in base64."}
@@ -39,39 +41,93 @@ class NewRecord:
     partition: int | None = None
 
 
+@dataclass(frozen=True)
+class RefusedRow:
+    """A record that was not written: its place in the request, and why."""
+
+    row: int
+    detail: str
+
+
+@dataclass(frozen=True)
+class Written:
+    """How many records of a request were written, and which were not."""
+
+    written: int
+    refused: Sequence[RefusedRow]
+
+
 def produce(topic: str, new: NewRecord, *, actor: Actor) -> Position:
     """Write ``new`` to ``topic`` and return where it is.
 
     Raises NotFound for a topic that does not exist, Conflict for one that only the platform writes, InvalidField for
     what does not fit, BrokerError when Kafka does not take it.
     """
+    outgoing = _outgoing(topic, new, partitions=_partitions(topic))
+    written: list[Position] = []
+    with _writer() as writer:
+        writer.write(outgoing, written.append)
+        writer.flush(REQUEST_SECONDS)
+    (place,) = written
+    detail = f"wrote {place.topic}[{place.partition}]@{place.offset}"
+    record(actor, "produce", object_type="topic", object_id=topic, detail=detail)
+    return place
+
+
+def produce_rows(topic: str, rows: Sequence[NewRecord], *, actor: Actor) -> Written:
+    """Write ``rows`` to ``topic`` in their order. What is wrong with one keeps no other from being written.
+
+    Raises as ``produce``, except for a single row.
+    """
+    partitions = _partitions(topic)
+    written: set[int] = set()
+
+    def acknowledged(row: int, _place: Position) -> None:
+        written.add(row)
+
+    why: dict[int, str] = {}
+    reason = ""
+    with _writer() as writer:
+        for row, new in enumerate(rows):
+            try:
+                writer.write(_outgoing(topic, new, partitions=partitions), partial(acknowledged, row))
+            except RefusedError as error:
+                why[row] = error.message
+        try:
+            writer.flush(REQUEST_SECONDS)
+        except RefusedError as error:
+            # Kafka does not say which record it refused, but each that it took is acknowledged.
+            reason = error.message
+    record(actor, "produce", object_type="topic", object_id=topic, detail=f"wrote {len(written)} records to {topic}")
+    refused = [RefusedRow(row, why.get(row, reason)) for row in range(len(rows)) if row not in written]
+    return Written(len(written), refused)
+
+
+def _partitions(topic: str) -> Sequence[int]:
+    """Return the partitions of a topic that users may write to."""
     _check_writable(topic)
     try:
-        partitions = [partition.partition for partition in open_browser().partitions(topic)]
+        return [partition.partition for partition in open_browser().partitions(topic)]
     except StreamUnavailable as error:
         raise NotFound(error.message, hint="kafka-ml topics list") from error
+
+
+def _outgoing(topic: str, new: NewRecord, *, partitions: Sequence[int]) -> OutgoingRecord:
     if new.partition is not None and new.partition not in partitions:
         raise InvalidField(
             "partition", f"there is no partition {new.partition}: expected 0 to {len(partitions) - 1}, or none"
         )
-    outgoing = OutgoingRecord(
+    return OutgoingRecord(
         topic,
         _bytes("value", new.value, new.value_encoding),
         key=_bytes("key", new.key, new.key_encoding),
         headers=[(name, text.encode()) for name, text in new.headers],
         partition=-1 if new.partition is None else new.partition,
     )
-    written: list[Position] = []
-    writer = KafkaRecordWriter(environment().kafka, timeout_seconds=REQUEST_SECONDS, idempotent=False)
-    try:
-        writer.write(outgoing, written.append)
-        writer.flush(REQUEST_SECONDS)
-    finally:
-        writer.close()
-    (place,) = written
-    detail = f"wrote {place.topic}[{place.partition}]@{place.offset}"
-    record(actor, "produce", object_type="topic", object_id=topic, detail=detail)
-    return place
+
+
+def _writer() -> closing[KafkaRecordWriter]:
+    return closing(KafkaRecordWriter(environment().kafka, timeout_seconds=REQUEST_SECONDS, idempotent=False))
 
 
 def _check_writable(topic: str) -> None:

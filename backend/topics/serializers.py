@@ -7,12 +7,10 @@ from typing import Any
 
 from rest_framework import serializers
 
-from backend.api.fields import FormatField, OrderingField, TopicField
+from backend.api.fields import FormatField, OrderingField
 from backend.records.decoding import Decoder, DecoderKind, decoders
 from backend.records.matching import RecordFilter, check_expression
 from backend.records.serializers import CursorField, TopicRecordSerializer
-from backend.topics.creating import NewTopic
-from backend.topics.producing import ENCODINGS, NewRecord
 from backend.topics.proposals import ProposalQuery
 from backend.topics.selectors import PageQuery
 from backend.topics.uses import USE_ROLES, decoder_for
@@ -22,8 +20,6 @@ from kafkaml.confluent import PageStart
 from kafkaml.errors import RefusedError
 
 __all__ = [
-    "NewRecordSerializer",
-    "NewTopicSerializer",
     "OtherGroupsSerializer",
     "ProposalQuerySerializer",
     "RecordPageSerializer",
@@ -148,65 +144,6 @@ class TopicSettingsSerializer(serializers.Serializer[Any]):
     retention_bytes = serializers.IntegerField(allow_null=True, help_text="Size of each partition, in bytes.")
     max_message_bytes = serializers.IntegerField(allow_null=True)
     min_insync_replicas = serializers.IntegerField(allow_null=True)
-
-
-class NewTopicSerializer(serializers.Serializer[Any]):
-    """A topic to create. What is left out is as the broker is set."""
-
-    name = TopicField(help_text="1 to 249 letters, digits, dots, underscores or hyphens.")
-    partitions = serializers.IntegerField(default=1, min_value=1, max_value=1000, help_text="Number of partitions.")
-    replication_factor = serializers.IntegerField(
-        allow_null=True,
-        default=None,
-        min_value=1,
-        max_value=100,
-        help_text="Number of brokers that keep a copy of each partition.",
-    )
-    retention_ms = serializers.IntegerField(
-        allow_null=True,
-        default=None,
-        min_value=-1,
-        max_value=_MAX_NUMBER,
-        help_text="How long records are kept, in milliseconds. -1 keeps them forever.",
-    )
-
-    def new_topic(self) -> NewTopic:
-        """Return what was sent."""
-        return NewTopic(**self.validated_data)
-
-
-# The encodings of a record's key and of its value.
-ENCODING_CHOICES = list(ENCODINGS.items())
-
-
-class NewHeaderSerializer(serializers.Serializer[Any]):
-    """A header of a record to write."""
-
-    name = serializers.CharField(max_length=1000)
-    value = serializers.CharField(max_length=10_000, allow_blank=True, trim_whitespace=False)
-
-
-_MOST_VALUE = 2 << 20
-
-
-class NewRecordSerializer(serializers.Serializer[Any]):
-    """A record to write. A ``value`` of null makes a tombstone. A ``key`` of null makes a record without a key."""
-
-    key = serializers.CharField(
-        allow_null=True, default=None, allow_blank=True, trim_whitespace=False, max_length=100_000
-    )
-    value = serializers.CharField(allow_null=True, allow_blank=True, trim_whitespace=False, max_length=_MOST_VALUE)
-    key_encoding = serializers.ChoiceField(default="text", choices=ENCODING_CHOICES)
-    value_encoding = serializers.ChoiceField(default="text", choices=ENCODING_CHOICES)
-    headers = serializers.ListField(child=NewHeaderSerializer(), default=list, max_length=100)
-    partition = serializers.IntegerField(
-        allow_null=True, default=None, min_value=0, max_value=2**31 - 1, help_text="By default, the key decides."
-    )
-
-    def new_record(self) -> NewRecord:
-        """Return what was sent."""
-        sent: Mapping[str, Any] = self.validated_data
-        return NewRecord(**{**sent, "headers": [(header["name"], header["value"]) for header in sent["headers"]]})
 
 
 class DecoderField(serializers.ChoiceField):

@@ -20,11 +20,9 @@ from backend.api.sse import source_stream
 from backend.inferences.trial_serializers import PlaceSerializer
 from backend.topics import selectors
 from backend.topics.creating import create
-from backend.topics.producing import produce
+from backend.topics.producing import produce, produce_rows
 from backend.topics.proposals import proposal
 from backend.topics.serializers import (
-    NewRecordSerializer,
-    NewTopicSerializer,
     OtherGroupsSerializer,
     ProposalQuerySerializer,
     RecordPageSerializer,
@@ -36,10 +34,17 @@ from backend.topics.serializers import (
     TopicSettingsSerializer,
 )
 from backend.topics.tail import TopicSource
+from backend.topics.write_serializers import (
+    NewRecordSerializer,
+    NewRecordsSerializer,
+    NewTopicSerializer,
+    WrittenSerializer,
+)
 from kafkaml.wire.proposal import Proposal
 
 __all__ = [
     "ProposalView",
+    "RecordRowsView",
     "RecordsView",
     "TopicGroupsView",
     "TopicListView",
@@ -125,6 +130,26 @@ class RecordsView(APIView):
         """
         new = _valid(NewRecordSerializer(data=request.data)).new_record()
         return Response(produce(name, new, actor=actor_of(request))._asdict(), status=201)
+
+
+class RecordRowsView(APIView):
+    """Many records for a topic."""
+
+    @extend_schema(
+        request=NewRecordsSerializer,
+        responses={
+            200: WrittenSerializer,
+            409: OpenApiResponse(description="The topic is Kafka's own, or the platform alone writes it."),
+        },
+        operation_id="topics_records_rows",
+    )
+    def post(self, request: Request, name: str) -> Response:
+        """Write up to 1,000 records to a topic.
+
+        The answer says which were not written, and why. The others were.
+        """
+        rows = _valid(NewRecordsSerializer(data=request.data)).new_records()
+        return Response(WrittenSerializer(produce_rows(name, rows, actor=actor_of(request))).data)
 
 
 class TopicGroupsView(APIView):

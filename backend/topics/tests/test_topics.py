@@ -456,6 +456,29 @@ def test_a_record_is_written_as_any_producer_would_and_who_did_is_kept(editor: A
     assert (audit.object_type, audit.object_id) == ("topic", topic[:40])
 
 
+def test_rows_are_written_in_order_and_a_bad_one_keeps_no_other_out(editor: APIClient, broker: TestBroker) -> None:
+    topic = broker.topic(max_message_bytes=2000)
+    sent = [{"key": "m7", "value": "0"}, {"value": "?", "value_encoding": "base64"}, {"value": "2"}]
+    answer = editor.post(f"/api/topics/{topic}/records/rows/", {"records": sent}, format="json")
+    assert (answer.status_code, answer.json()["written"]) == (200, 2), answer.content
+    (refused,) = answer.json()["refused"]
+    assert refused["row"] == 1
+    assert "not base64" in refused["detail"]
+    kept = records(editor, topic, start="oldest")["records"]
+    assert [(record["key"] and record["key"]["text"], record["decoded"]["text"]) for record in kept] == [
+        ("m7", "0"),
+        (None, "2"),
+    ]
+    large = editor.post(f"/api/topics/{topic}/records/rows/", {"records": [{"value": "x" * 9000}]}, format="json")
+    assert large.json()["written"] == 0
+    assert "larger than the broker takes" in large.json()["refused"][0]["detail"]
+    too_many = editor.post(f"/api/topics/{topic}/records/rows/", {"records": sent[:1] * 1001}, format="json")
+    assert (too_many.status_code, too_many.json()["errors"][0]["field"]) == (400, "records")
+    assert editor.post("/api/topics/control/records/rows/", {"records": sent}, format="json").status_code == 409
+    entry = AuditEntry.objects.filter(action="produce").earliest("id")
+    assert entry.detail == f"wrote 2 records to {topic}"
+
+
 def test_what_only_the_platform_writes_takes_no_record_of_others(editor: APIClient, broker: TestBroker) -> None:
     inference = builders.make_inference()
     refused = {

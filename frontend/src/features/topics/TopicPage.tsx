@@ -1,18 +1,19 @@
 /** One topic: its records, its partitions, who uses it. */
 import { Button, Text } from '@mantine/core'
-import { IconPencilPlus, IconSchool, IconTable } from '@tabler/icons-react'
-import { useQuery } from '@tanstack/react-query'
+import { IconFileImport, IconPencilPlus, IconSchool, IconTable } from '@tabler/icons-react'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useNavigate, useParams, useSearch } from '@tanstack/react-router'
 import { ButtonLink } from '~/components/ButtonLink'
 import { CopyAs } from '~/components/CopyAs'
 import { CopyButton } from '~/components/CopyButton'
 import { ObjectPage } from '~/components/ObjectPage'
-import { topicsRetrieveOptions } from '~/lib/api'
+import { topicsRecordsListQueryKey, topicsRetrieveOptions, topicsRetrieveQueryKey } from '~/lib/api'
 import { curlCall, pythonCall, shellQuote } from '~/lib/equivalents'
 import { plural } from '~/lib/format'
 import { useLive } from '~/lib/live'
 import { useSession } from '~/lib/session'
 import { aboutText, atMost } from './counts'
+import { FileDialog } from './FileDialog'
 import { PartitionsTab } from './PartitionsTab'
 import { ProduceDialog } from './ProduceDialog'
 import { RecordsTab } from './RecordsTab'
@@ -35,6 +36,13 @@ export function TopicPage() {
   })
   const change = (next: TopicSearch) =>
     void navigate({ search: (before: TopicSearch) => ({ ...before, ...next }), replace: true })
+  const queryClient = useQueryClient()
+  /** Closes a dialog that may have written records, and shows them. */
+  const closeWriting = () => {
+    change({ write: undefined, file: undefined })
+    void queryClient.invalidateQueries({ queryKey: topicsRetrieveQueryKey({ path: { name } }) })
+    void queryClient.invalidateQueries({ queryKey: topicsRecordsListQueryKey({ path: { name } }) })
+  }
   const topic = query.data
   return (
     <>
@@ -69,6 +77,16 @@ export function TopicPage() {
                     Write record
                   </Button>
                 )}
+                {!topic.internal && (
+                  <Button
+                    size="xs"
+                    variant="default"
+                    leftSection={<IconFileImport size={14} aria-hidden />}
+                    onClick={() => change({ file: true })}
+                  >
+                    Write file
+                  </Button>
+                )}
                 <Button
                   size="xs"
                   variant="default"
@@ -100,9 +118,8 @@ export function TopicPage() {
           { value: 'users', label: 'Used by', content: () => topic && <UsersTab topic={topic} /> },
         ]}
       />
-      {topic && can('editor') && search.write && (
-        <ProduceDialog topic={topic} onClose={() => change({ write: undefined })} />
-      )}
+      {topic && can('editor') && search.write && <ProduceDialog topic={topic} onClose={closeWriting} />}
+      {topic && can('editor') && search.file && <FileDialog topic={topic.name} onClose={closeWriting} />}
       {topic && can('editor') && search.train && (
         <TrainDialog topic={topic} onClose={() => change({ train: undefined })} />
       )}

@@ -33,6 +33,8 @@ export interface TopicSearch {
   train?: boolean | undefined
   /** Whether the dialog that writes a record is open. */
   write?: boolean | undefined
+  /** Whether the dialog that writes a file is open. */
+  file?: boolean | undefined
   /** 'value' shows JSON values as they are instead of by field. */
   view?: 'value' | undefined
 }
@@ -42,6 +44,7 @@ export function topicSearch(search: Record<string, unknown>): TopicSearch {
     tab: textOf(search.tab),
     train: search.train === true || undefined,
     write: search.write === true || undefined,
+    file: search.file === true || undefined,
     view: oneOf(search.view, ['value'] as const),
     from: oneOf(search.from, STARTS),
     offset: wholeOf(search.offset),
