@@ -13,6 +13,7 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_GET
+from django_filters import rest_framework as filters
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import APIException, NotAuthenticated
@@ -38,7 +39,7 @@ from backend.accounts.serializers import (
     UserUpdateSerializer,
     UserWriteSerializer,
 )
-from backend.api.actors import Actor, actor_of
+from backend.api.actors import SYSTEM, Actor, actor_of
 from backend.api.errors import Conflict, InvalidField, Problem, problem_response
 from backend.api.views import ResourceViewSet
 from backend.events.services import newest_event
@@ -290,12 +291,30 @@ class TokenViewSet(ResourceViewSet[AccessToken]):
         return Response(status=204)
 
 
+class AuditFilter(filters.FilterSet):  # type: ignore[misc]
+    """Filters of the audit trail."""
+
+    people = filters.BooleanFilter(
+        method="without_programs", help_text="Leaves out what jobs and the platform itself did."
+    )
+
+    class Meta:
+        model = AuditEntry
+        fields = ("actor", "action", "object_type", "object_id", "result")
+
+    def without_programs(self, entries: QuerySet[AuditEntry], _name: str, wanted: bool) -> QuerySet[AuditEntry]:
+        """Leave out the entries of programs if ``wanted``."""
+        if not wanted:
+            return entries
+        return entries.exclude(actor__startswith="job:").exclude(actor__in=(SYSTEM.name, "service"))
+
+
 class AuditViewSet(ResourceViewSet[AuditEntry]):
     """The audit trail: who did what, and when. Only admins see it. Entries are never changed."""
 
     read_role = Role.ADMIN
     serializer_class = AuditSerializer
-    filterset_fields = ["actor", "action", "object_type", "object_id", "result"]
+    filterset_class = AuditFilter
     ordering_fields = ("id", "at", "actor")
     search_fields = ("actor", "detail")
 

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from kafkaml.wire.message import Message
 
-__all__ = ["Broker", "Component", "Executor", "Gpu", "Isolation", "Launcher", "System"]
+__all__ = ["Broker", "Component", "Executor", "Gpu", "Isolation", "Launcher", "Machine", "System"]
 
 
 class Component(Message):
@@ -61,6 +61,17 @@ class Gpu(Message):
     temperature: int | None
 
 
+class Machine(Message):
+    """The machine that the web server runs on. Sizes are in bytes, and ``disk`` is that of the platform's files."""
+
+    processors: int
+    load: float = Field(description="Processors that were busy or waited for, on average over the last minute.")
+    memory_total: int
+    memory_available: int
+    disk_total: int
+    disk_free: int
+
+
 class Isolation(Message):
     """How users' code is isolated. ``off`` is true if it is not, which is dangerous."""
 
@@ -89,6 +100,7 @@ class System(Message):
     control_topic: str = Field(description="The topic in which streams are announced.")
     control_topics: tuple[str, ...] = Field(description="All topics that are read for announcements.")
     launcher: Launcher
+    machine: Machine
     executors: dict[str, Executor]
     gpus: list[Gpu]
     gpu_note: str = Field(description="Why no GPU is listed.")

@@ -9,13 +9,14 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from datetime import UTC, datetime
 
 import django
+import psutil
 
 from backend.config.environment import environment
 from backend.deployments.object_store import object_store
 from backend.launchers.factory import LauncherSettings, autoscaling_obstacle, workers_namespace
 from backend.ml_models import executor
 from backend.records.browsing import broker_answers
-from backend.system.documents import Broker, Component, Executor, Gpu, Isolation, Launcher, System
+from backend.system.documents import Broker, Component, Executor, Gpu, Isolation, Launcher, Machine, System
 from backend.system.gpus import gpus
 from backend.system.models import ComponentHeartbeat
 from kafkaml.errors import BrokenError
@@ -61,6 +62,7 @@ def system_state() -> System:
         control_topic=settings.control_topics[0],
         control_topics=settings.control_topics,
         launcher=launcher,
+        machine=_machine(),
         executors=answers,
         gpus=found,
         gpu_note=note,
@@ -89,6 +91,18 @@ def _launcher() -> Launcher:
         namespace=workers_namespace(settings),
         autoscaling=not obstacle,
         autoscaling_obstacle=obstacle,
+    )
+
+
+def _machine() -> Machine:
+    memory, disk = psutil.virtual_memory(), psutil.disk_usage(str(environment().state_dir))
+    return Machine(
+        processors=psutil.cpu_count() or 1,
+        load=psutil.getloadavg()[0],
+        memory_total=memory.total,
+        memory_available=memory.available,
+        disk_total=disk.total,
+        disk_free=disk.free,
     )
 
 

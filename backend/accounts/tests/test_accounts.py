@@ -12,9 +12,10 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from backend.accounts import services
+from backend.accounts.audit import record
 from backend.accounts.models import AccessToken, AuditEntry, LoginLink, Role, User
 from backend.accounts.views import LoginThrottle
-from backend.api.actors import SYSTEM
+from backend.api.actors import SYSTEM, Actor
 from backend.api.tests import builders
 
 pytestmark = pytest.mark.django_db
@@ -226,6 +227,14 @@ def test_the_audit_trail_only_grows(admin: APIClient) -> None:
     assert admin.delete(f"/api/audit/{entry.pk}/").status_code == 405
     rows = admin.get("/api/audit/", {"action": "create"}).json()["results"]
     assert rows[0]["object_id"] == entry.object_id
+
+
+def test_the_audit_trail_without_programs_holds_what_people_did(admin: APIClient) -> None:
+    for actor in ("job:training:7:1", "service", "system", "eve", "jobs"):
+        record(Actor(actor), "change")
+    rows = admin.get("/api/audit/", {"action": "change", "people": "true"}).json()["results"]
+    assert [row["actor"] for row in rows] == ["jobs", "eve"]
+    assert admin.get("/api/audit/", {"action": "change"}).json()["count"] == 5
 
 
 def test_a_command_prints_a_token_for_scripts(anonymous: APIClient) -> None:

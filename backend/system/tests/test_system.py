@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -51,6 +52,16 @@ def test_the_state_of_the_whole(viewer: APIClient, executor: FakeExecutor) -> No
     }
     assert state["isolation"] == {"setting": "auto", "levels": ["namespaces"], "off": False}
     assert [(component["name"], component["state"]) for component in state["components"]] == [("controller", "ready")]
+
+
+def test_the_machine_says_what_is_left_of_it(viewer: APIClient, executor: FakeExecutor) -> None:
+    machine = viewer.get("/api/system/").json()["machine"]
+    assert machine["processors"] == os.cpu_count()
+    assert machine["load"] >= 0
+    assert 0 < machine["memory_available"] < machine["memory_total"]
+    usage = shutil.disk_usage(environment().state_dir)
+    assert machine["disk_total"] == usage.total
+    assert 0 < machine["disk_free"] < usage.total
 
 
 def test_programs_elsewhere_get_their_own_address(

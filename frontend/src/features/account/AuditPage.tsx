@@ -4,11 +4,22 @@ import { Text, Tooltip } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { AdminsOnly } from '~/components/AdminsOnly'
 import { Age } from '~/components/Age'
+import {
+  ConfigurationLink,
+  DatasetLink,
+  DeploymentLink,
+  InferenceLink,
+  ModelLink,
+  ResultLink,
+  StreamLink,
+  TopicLink,
+} from '~/components/ButtonLink'
 import { EmptyState } from '~/components/EmptyState'
 import { FilterSelect } from '~/components/FilterSelect'
 import { ListPage } from '~/components/ListPage'
 import { SearchField } from '~/components/SearchField'
 import { StatusBadge } from '~/components/StatusBadge'
+import { Toggle } from '~/components/Toggle'
 import { type Audit, auditListOptions } from '~/lib/api'
 import { NONE } from '~/lib/format'
 import { listQuery } from '~/lib/listSearch'
@@ -16,7 +27,21 @@ import { useSession } from '~/lib/session'
 import { useListSearch } from '~/lib/useListSearch'
 import type { AuditSearch } from './routes'
 
-const ACTIONS = ['create', 'change', 'delete', 'login', 'stop', 'restart', 'send', 'login link']
+const ACTIONS = [
+  'create',
+  'change',
+  'delete',
+  'login',
+  'login link',
+  'stop',
+  'restart',
+  'send',
+  'announce',
+  'produce',
+  'replay',
+  'promote',
+  'pin',
+]
 /** Kinds of objects as the audit trail names them, with their names for users. */
 const TYPES: Record<string, string> = {
   cluster: 'cluster',
@@ -29,6 +54,9 @@ const TYPES: Record<string, string> = {
   artifact: 'file',
   user: 'user',
   accesstoken: 'token',
+  dataset: 'data set',
+  topic: 'topic',
+  webhook: 'webhook',
 }
 const RESULTS = ['ok', 'denied', 'refused']
 const LOOKS: Record<string, string> = { ok: 'finished', denied: 'failed', refused: 'warning' }
@@ -40,9 +68,9 @@ export function AuditPage() {
 
 function Trail() {
   const [search, change] = useListSearch<AuditSearch>('/audit')
-  const { actor, action, type, result } = search
+  const { actor, action, type, result, people } = search
   const audit = useQuery(
-    auditListOptions({ query: { ...listQuery(search), actor, action, object_type: type, result } }),
+    auditListOptions({ query: { ...listQuery(search), actor, action, object_type: type, result, people } }),
   )
   return (
     <ListPage<Audit>
@@ -66,9 +94,14 @@ function Trail() {
             onChange={(next) => change({ type: next })}
           />
           <FilterSelect label="Result" data={RESULTS} value={result} onChange={(next) => change({ result: next })} />
+          <Toggle
+            label="People only"
+            checked={people ?? false}
+            onChange={(on) => change({ people: on || undefined })}
+          />
         </>
       }
-      filtered={Boolean(actor || action || type || result)}
+      filtered={Boolean(actor || action || type || result || people)}
       list={audit}
       search={search}
       onSearch={change}
@@ -80,8 +113,7 @@ function Trail() {
         {
           accessor: 'object_id',
           title: 'Object',
-          render: (entry) =>
-            [TYPES[entry.object_type] ?? entry.object_type, entry.object_id].filter(Boolean).join(' ') || NONE,
+          render: (entry) => <AuditObject entry={entry} />,
         },
         {
           accessor: 'result',
@@ -106,6 +138,28 @@ function Trail() {
       empty={<EmptyState title="No changes yet" />}
     />
   )
+}
+
+const LINKS: Record<string, typeof ModelLink> = {
+  mlmodel: ModelLink,
+  configuration: ConfigurationLink,
+  deployment: DeploymentLink,
+  trainingresult: ResultLink,
+  inference: InferenceLink,
+  announcement: StreamLink,
+  dataset: DatasetLink,
+}
+/** The trail keeps this many characters of an id, so a longer name of a topic is cut. */
+const ID_CHARACTERS = 40
+
+/** The object of an entry, as a link to its page where it has one. It may be gone, which the page then says. */
+function AuditObject({ entry: { object_type, object_id, action } }: { entry: Audit }) {
+  const words = [TYPES[object_type] ?? object_type, object_id].filter(Boolean).join(' ') || NONE
+  const Link = LINKS[object_type]
+  if (object_id === '' || action === 'delete') return words
+  if (object_type === 'topic' && object_id.length < ID_CHARACTERS)
+    return <TopicLink name={object_id}>{words}</TopicLink>
+  return Link ? <Link id={object_id}>{words}</Link> : words
 }
 
 function hashes(entry: Audit): string {

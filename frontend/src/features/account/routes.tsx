@@ -11,6 +11,8 @@ export interface AuditSearch extends ListSearch {
   action?: string | undefined
   type?: string | undefined
   result?: string | undefined
+  /** Leaves out what programs did. */
+  people?: boolean | undefined
 }
 
 export const accountRoutes = [
@@ -37,6 +39,7 @@ export const accountRoutes = [
       action: textOf(search.action),
       type: textOf(search.type),
       result: textOf(search.result),
+      people: search.people === true || undefined,
     }),
     component: lazyRouteComponent(() => import('./AuditPage'), 'AuditPage'),
   }),

@@ -17,7 +17,7 @@ import { useSession } from '~/lib/session'
 import { ComponentTable } from './ComponentTable'
 import { ExecutorTable } from './ExecutorTable'
 import { GpuTable } from './GpuTable'
-import { supportSummary, troubles } from './summary'
+import { machineFacts, supportSummary, troubles } from './summary'
 
 /**
  * The interval of requests in milliseconds. A component that dies publishes no event, so the page asks while it is
@@ -108,6 +108,12 @@ function Whole({ system }: { system: System }) {
             ['Isolation requested', isolation.setting],
           ]}
         />
+      </Section>
+      <Section title="Machine">
+        <Facts facts={machineFacts(system.machine)} />
+        {launcher.kind === 'kubernetes' && (
+          <Dimmed>That of the web server. Workers run on nodes of the cluster: see kubectl top nodes.</Dimmed>
+        )}
       </Section>
       <Section title="GPUs">
         {system.gpus.length === 0 ? (
