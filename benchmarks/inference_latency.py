@@ -26,14 +26,15 @@ from tests.support import eventually
 IDS = ("P5",)
 
 _RATES = (10, 100, 1_000, 10_000)
-_SECONDS = {10: 20.0, 100: 10.0, 1_000: 8.0, 10_000: 6.0}
+_SECONDS = {10: 10.0, 100: 6.0, 1_000: 6.0, 10_000: 6.0}
 _QUICK_SECONDS = 2.0
 # Answers before this time do not count, because the first fetches and transactions of a connection are slow.
 _WARM_SECONDS = 1.0
 _STEP = (100, 10_000)
 _DUE_HEADER = "due"
-_P50_BAR_MS = 6.0
-_P99_OVER_ECHO_MS = 3.0
+# Up to this rate the bar of the median is a time, above it the echo decides.
+_P50_BAR_MS, _P50_BAR_UP_TO = 6.0, 1_000
+_OVER_ECHO_MS = 3.0
 _DATA_SET_RATE, _DATA_SET_OVER_RAW_MS = 100, 1.0
 
 
@@ -56,46 +57,62 @@ def run(context: Context) -> Iterator[Row]:
     """Measure echo and replica at every rate, then a step of the load."""
     model = mlp()
     for rate in _RATES:
-        seconds = _QUICK_SECONDS if context.quick else _SECONDS[rate]
-        # Echo and replica each get a topic of their own, because a fresh group reads from the start and would find the
-        # requests to the other one.
-        echo = _echo(context, context.topic(PARTITIONS, name="requests"), [(rate, seconds)])
-        ours = _ours(context, context.topic(PARTITIONS, name="requests"), model, [(rate, seconds)])
-        # The old system was measured at ten requests a second only, where it still kept up.
-        reference = 48.0 if rate == 10 else None
-        yield _row(f"p50 at {rate}/s", ours.p50, echo.p50, _P50_BAR_MS if rate <= 1000 else None, reference)
-        yield _row(f"p99 at {rate}/s", ours.p99, echo.p99, echo.p99 + _P99_OVER_ECHO_MS, 84.0 if rate == 10 else None)
+        yield from _at_rate(context, model, rate)
     yield _load_step(context, model)
     yield _data_set(context)
 
 
-def _row(what: str, ours: float, echo: float, bar: float | None, reference: float | None) -> Row:
-    return Row(
-        id="P5",
-        what=f"latency {what}",
-        unit="ms",
-        ours=round(ours, 2),
-        reference=reference,
-        floor=round(echo, 2),
-        bar=f"<= {bar:.1f} ms" if bar else "",
-        met=ours <= bar if bar else None,
-        higher_is_better=False,
-        note="floor: exactly-once echo" + ("; reference: measured once, not in this run" if reference else ""),
-    )
+def _at_rate(context: Context, model: bytes, rate: int) -> Iterator[Row]:
+    """Measure echo and replica in turns, so that a busy moment of the machine hits both."""
+    load = [(rate, _QUICK_SECONDS if context.quick else _SECONDS[rate])]
+    found: dict[str, list[Latencies]] = {"echo": [], "ours": []}
+    for _ in range(context.repeats):
+        # Echo and replica each get a topic of their own, because a fresh group reads from the start and would find the
+        # requests to the other one.
+        found["echo"].append(_echo(context, context.topic(PARTITIONS, name="requests"), load))
+        found["ours"].append(_ours(context, context.topic(PARTITIONS, name="requests"), model, load))
+    p50, p50_spread = median_and_spread([latencies.p50 for latencies in found["ours"]])
+    p99, p99_spread = median_and_spread([latencies.p99 for latencies in found["ours"]])
+    echo_p50, _ = median_and_spread([latencies.p50 for latencies in found["echo"]])
+    echo_p99, echo_spread = median_and_spread([latencies.p99 for latencies in found["echo"]])
+    p50_bar = _P50_BAR_MS if rate <= _P50_BAR_UP_TO else echo_p50 + _OVER_ECHO_MS
+    # The old system was measured at ten requests a second only, where it still kept up.
+    old_p50, old_p99 = (48.0, 84.0) if rate == _RATES[0] else (None, None)
+    for what, ours, spread, echo, bar, reference in (
+        ("p50", p50, p50_spread, echo_p50, p50_bar, old_p50),
+        ("p99", p99, p99_spread, echo_p99, echo_p99 + _OVER_ECHO_MS, old_p99),
+    ):
+        note = f"floor: exactly-once echo, spread of its p99 {echo_spread:.2f}"
+        yield Row(
+            id="P5",
+            what=f"latency {what} at {rate:,}/s",
+            unit="ms",
+            ours=round(ours, 2),
+            reference=reference,
+            floor=round(echo, 2),
+            spread=spread,
+            bar=f"<= {bar:.1f} ms",
+            met=ours <= bar,
+            higher_is_better=False,
+            note=note + ("; reference: measured once, not in this run" if reference else ""),
+        )
 
 
 def _load_step(context: Context, model: bytes) -> Row:
     before, after = _STEP
     seconds = _QUICK_SECONDS if context.quick else 5.0
-    topic = context.topic(PARTITIONS, name="requests")
-    latencies = _ours(context, topic, model, [(before, seconds), (after, seconds)])
-    settled = latencies.milliseconds[-int(after * (seconds - 1)) :]
-    p99 = sorted(settled)[len(settled) * 99 // 100]
+    found = []
+    for _ in range(context.repeats):
+        topic = context.topic(PARTITIONS, name="requests")
+        latencies = _ours(context, topic, model, [(before, seconds), (after, seconds)])
+        found.append(Latencies(latencies.milliseconds[-int(after * (seconds - 1)) :]).p99)
+    p99, spread = median_and_spread(found)
     return Row(
         id="P5",
-        what=f"latency p99 from 1 s after a step from {before}/s to {after}/s",
+        what=f"latency p99 from 1 s after a step from {before}/s to {after:,}/s",
         unit="ms",
         ours=round(p99, 2),
+        spread=spread,
         bar="<= 100 ms",
         met=p99 <= 100,
         higher_is_better=False,

@@ -40,6 +40,8 @@ IDS = ("P3",)
 
 _RECORDS = 20_000
 _QUICK_RECORDS = 2_000
+# A reference takes over a minute, and is so far away that its noise does not matter.
+_REFERENCE_REPEATS = 2
 _TIMEOUT_SECONDS = 600
 _BARS = {Framework.TENSORFLOW: 5.0, Framework.PYTORCH: 3.0}
 _OF_FLOOR = 0.7
@@ -76,10 +78,18 @@ def run(context: Context) -> Iterator[Row]:
     topic = fill(context, count)
     for framework in Framework:
         with running_fork_server(framework, "auto") as server:
-            runs = [_ours(context, framework, topic, count, server.socket) for _ in range(context.repeats)]
+            runs, floors = [], []
+            # In turns, so that a busy moment of the machine hits both.
+            for _ in range(context.repeats):
+                runs.append(_ours(context, framework, topic, count, server.socket))
+                floors.append(_loop(context, "floor", framework, topic, count)[0])
         ours, spread = median_and_spread([seconds for seconds, _, _ in runs])
-        reference, reference_accuracy = _loop(context, "reference", framework, topic, count)
-        floor, _ = _loop(context, "floor", framework, topic, count)
+        floor, floor_spread = median_and_spread(floors)
+        references = [
+            _loop(context, "reference", framework, topic, count)
+            for _ in range(min(_REFERENCE_REPEATS, context.repeats))
+        ]
+        reference, _ = median_and_spread([seconds for seconds, _ in references])
         ratio, of_floor, bar = reference / ours, floor / ours, _BARS[framework]
         yield Row(
             id="P3",
@@ -93,7 +103,8 @@ def run(context: Context) -> Iterator[Row]:
             bar=f">= {bar:g}x, >= {_OF_FLOOR} of fitting resident arrays",
             met=ratio >= bar and of_floor >= _OF_FLOOR,
             note=f"to the end of everything {median_and_spread([seconds for _, seconds, _ in runs])[0]:.2f} s; "
-            f"validation accuracy {runs[-1][2]:.3f}, of the reference {reference_accuracy:.3f}",
+            f"validation accuracy {runs[-1][2]:.3f}, of the reference {references[-1][1]:.3f}; "
+            f"floor: spread {floor_spread:.2f}",
         )
 
 
@@ -170,13 +181,11 @@ def run_once(context: Context, plan: TrainingPlan, mode: Mode, fork_server: str)
 
 
 def _loop(context: Context, loop: str, framework: Framework, topic: str, count: int) -> tuple[float, float]:
-    """Run a loop several times, each time in a new process. Returns the median seconds and the validation accuracy."""
+    """Run a loop once, in a new process. Returns the seconds and the validation accuracy."""
     command = [sys.executable, "-m", "benchmarks.train_loops", loop, str(framework), "--count", str(count)]
     command += ["--bootstrap-servers", context.bootstrap_servers, "--topic", topic]
-    answers = []
-    for _ in range(context.repeats):
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_SECONDS, check=False)
-        if done.returncode:
-            raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
-        answers.append(json.loads(done.stdout.splitlines()[-1]))
-    return median_and_spread([answer["seconds"] for answer in answers])[0], answers[-1]["accuracy"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_SECONDS, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
+    answer = json.loads(done.stdout.splitlines()[-1])
+    return float(answer["seconds"]), float(answer["accuracy"])
