@@ -20,7 +20,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 
 from kafkaml.confluent.config import client_config
 from kafkaml.confluent.errors import ClientLog, error_of, kafka_errors, to_error
-from kafkaml.confluent.positions import committed_positions
+from kafkaml.confluent.positions import committed_apart
 from kafkaml.records import PartitionKey
 from kafkaml.settings import KafkaSettings
 from kafkaml.starts import Start, StartPlace
@@ -185,22 +185,15 @@ class KafkaAdmin:
 
         The topic's partitions are looked up unless ``partitions`` is given.
         """
-        # Use a consumer that never joins instead of list_consumer_group_offsets. There librdkafka 2.16 follows a null
-        # pointer, which kills the process, when a coordinator that is still loading answers with an error.
-        config = client_config(self._settings, self._log) | {"group.id": group, "enable.auto.commit": False}
         places = [
             TopicPartition(topic, partition)
             for partition in range(self.partition_count(topic) if partitions is None else partitions)
         ]
-        consumer = Consumer(config)
-        try:
-            answers = committed_positions(
-                consumer,
-                places,
-                self._log,
-                request_timeout_seconds=self._timeout_seconds,
-                recovery_timeout_seconds=self._timeout_seconds,
-            )
-        finally:
-            consumer.close()
+        answers = committed_apart(
+            client_config(self._settings, self._log) | {"group.id": group, "enable.auto.commit": False},
+            places,
+            self._log,
+            request_timeout_seconds=self._timeout_seconds,
+            recovery_timeout_seconds=self._timeout_seconds,
+        )
         return {(answer.topic, answer.partition): answer.offset for answer in answers if answer.offset >= 0}

@@ -22,11 +22,11 @@ from confluent_kafka import (
 
 from kafkaml.confluent.assignment import Assignment, InputPositions
 from kafkaml.confluent.batch import MessageBatch
-from kafkaml.confluent.config import RecordSizes, member_config
+from kafkaml.confluent.config import RecordSizes, consumer_config, member_config
 from kafkaml.confluent.errors import ClientLog, error_of, is_temporary, to_error
 from kafkaml.confluent.output_tail import OutputTail
 from kafkaml.confluent.outputs import ClusterTopics, Output, TransactionalOutput
-from kafkaml.confluent.positions import committed_positions
+from kafkaml.confluent.positions import committed_either_way
 from kafkaml.confluent.spread_output import SpreadOutput
 from kafkaml.errors import BrokerError, KafkaMLError, ProducerFenced, RefusedError, TransactionAborted
 from kafkaml.records import OutgoingRecord, OutgoingRow, PartitionKey, PartitionListener, RecordBatch
@@ -73,6 +73,8 @@ class KafkaLoopClient:
         self._log = ClientLog()
         self._topics = list(topics)
         self._subscribed = False
+        # Of a consumer that asks for the group's positions and does not join.
+        self._reader_config = consumer_config(settings, self._log, group=group)
         # The consumer looks up the group's coordinator automatically; the first poll joins the group.
         self._consumer = Consumer(
             member_config(
@@ -351,8 +353,9 @@ class KafkaLoopClient:
         return {key: offset if offset >= 0 else uncommitted[key] for key, offset in places.items()}
 
     def _ask_committed(self, keys: Iterable[PartitionKey]) -> dict[PartitionKey, TopicPartition]:
-        answers = committed_positions(
+        answers = committed_either_way(
             self._consumer,
+            self._reader_config,
             [TopicPartition(topic, partition) for topic, partition in keys],
             self._log,
             request_timeout_seconds=self._request_timeout_seconds,

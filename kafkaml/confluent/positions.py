@@ -5,7 +5,8 @@ the admin.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, TopicPartition
 
@@ -13,9 +14,11 @@ from kafkaml.confluent.errors import ClientLog, kafka_errors, to_error
 from kafkaml.errors import BrokerError
 from kafkaml.records import PartitionKey
 
-__all__ = ["committed_positions", "partitions_text", "places_text"]
+__all__ = ["committed_apart", "committed_either_way", "committed_positions", "partitions_text", "places_text"]
 
 _RETRY_SECONDS = 0.1
+# How long a member of a group may take before another consumer asks.
+_MEMBER_SECONDS = 2.0
 
 
 def committed_positions(
@@ -45,6 +48,64 @@ def committed_positions(
                 raise
             time.sleep(_RETRY_SECONDS)
     return []
+
+
+def committed_apart(
+    config: Mapping[str, Any],
+    places: Sequence[TopicPartition],
+    log: ClientLog,
+    *,
+    request_timeout_seconds: float,
+    recovery_timeout_seconds: float,
+) -> list[TopicPartition]:
+    """Return what ``committed_positions`` does, by a consumer of its own with ``config``, which never joins the group.
+
+    ``AdminClient.list_consumer_group_offsets`` is no alternative. librdkafka 2.16 follows a null pointer there, which
+    kills the process, when a coordinator that is still loading answers with an error.
+    """
+    consumer = Consumer(dict(config))
+    try:
+        return committed_positions(
+            consumer,
+            places,
+            log,
+            request_timeout_seconds=request_timeout_seconds,
+            recovery_timeout_seconds=recovery_timeout_seconds,
+        )
+    finally:
+        consumer.close()
+
+
+def committed_either_way(
+    member: Consumer,
+    config: Mapping[str, Any],
+    places: Sequence[TopicPartition],
+    log: ClientLog,
+    *,
+    request_timeout_seconds: float,
+    recovery_timeout_seconds: float,
+) -> list[TopicPartition]:
+    """Return what ``committed_positions`` does, by ``member`` of the group if it is answered soon, otherwise apart.
+
+    Kafka answers the requests of a connection in turn. Those of a member may wait behind its request to join the group
+    again, and that one for another member, for minutes.
+    """
+    try:
+        return committed_positions(
+            member,
+            places,
+            log,
+            request_timeout_seconds=min(_MEMBER_SECONDS, request_timeout_seconds),
+            recovery_timeout_seconds=0.0,
+        )
+    except BrokerError:
+        return committed_apart(
+            config,
+            places,
+            log,
+            request_timeout_seconds=request_timeout_seconds,
+            recovery_timeout_seconds=recovery_timeout_seconds,
+        )
 
 
 def places_text(places: Iterable[TopicPartition]) -> str:

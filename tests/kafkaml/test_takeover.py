@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 import uuid
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 from kafkaml.confluent import KafkaLoopClient, KafkaRecordWriter
 from kafkaml.errors import TransactionAborted
@@ -62,6 +65,7 @@ class Replica:
         self.client = KafkaLoopClient.exactly_once(
             settings, topics=[topic], group=group, transactional_id=f"{group}-{number}", session_timeout_seconds=60
         )
+        self.topic = topic
         self.given: dict[int, list[int]] = {}
 
     def poll(self) -> None:
@@ -71,6 +75,15 @@ class Replica:
             return
         for record in batch:
             self.given.setdefault(record.partition, []).append(record.offset)
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether Kafka answers the consumer. Its requests wait while one to join the group does."""
+        try:
+            self.client._consumer.committed([TopicPartition(self.topic, 0)], timeout=0.5)
+        except KafkaException:
+            return False
+        return True
 
     @property
     def shares(self) -> bool:
@@ -173,3 +186,47 @@ def test_one_held_offset_does_not_hold_up_the_other_partitions(
     dead.commit()
     eventually(lambda: (replica.poll(), 0 in replica.given)[1], 60)
     assert replica.given[0][0] == _COMMITTED + 10
+
+
+# A member that does nothing but belong to the group; its arguments are the broker, the topic and the group.
+_MEMBER = """
+import sys
+from confluent_kafka import Consumer
+servers, topic, group = sys.argv[1:]
+member = Consumer({
+    "bootstrap.servers": servers, "group.id": group, "partition.assignment.strategy": "cooperative-sticky",
+    "session.timeout.ms": 60_000,
+})
+member.subscribe([topic])
+while not member.assignment():
+    member.poll(0.1)
+print("joined", flush=True)
+while True:
+    member.poll(0.1)
+"""
+
+
+def test_a_lost_commit_is_cleared_up_while_the_group_waits_for_a_dead_member(
+    monkeypatch: pytest.MonkeyPatch, replicas: list[Replica], settings: KafkaSettings, topic: str, group: str
+) -> None:
+    replicas.append(Replica(settings, topic, group, 0))
+    first = replicas[0]
+    eventually(lambda: (first.poll(), first.given)[1], 60)
+    command = [sys.executable, "-c", _MEMBER, settings.bootstrap_servers, topic, group]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as member:
+        eventually(lambda: (first.poll(), first.shares)[1], 60)
+        assert member.stdout is not None
+        assert member.stdout.readline() == "joined\n"
+        member.kill()
+    # Kafka lets nobody join before the dead member's session has ended. The first replica waits to join again.
+    replicas.append(Replica(settings, topic, group, 1))
+    eventually(lambda: (first.poll(), replicas[1].poll(), not first.is_answered)[2], 30)
+
+    def lose(*_: Any) -> None:
+        raise TransactionAborted("the answer was lost")
+
+    monkeypatch.setattr(first.client._output, "commit", lose)
+    began = time.monotonic()
+    with pytest.raises(TransactionAborted, match="lost"):
+        first.client.commit()
+    assert time.monotonic() - began < 20
