@@ -258,12 +258,8 @@ class KafkaLoopClient:
     def commit(self, positions: Mapping[PartitionKey, int] | None = None) -> None:
         """Commit outputs and input positions together; see ``TransactionalLoopClient.commit``."""
         offsets = dict(self._positions.polled if positions is None else positions)
-        metadata = self._tail.metadata() if self._tail else ""
         try:
-            self._output.commit(
-                [TopicPartition(topic, partition, offset, metadata) for (topic, partition), offset in offsets.items()],
-                self._consumer,
-            )
+            self._output.commit(self._places(offsets), self._consumer)
         except TransactionAborted:
             # The commit may have happened nevertheless, so only Kafka knows where to continue.
             self._rewind(self._committed(self._positions.uncommitted))
@@ -337,6 +333,10 @@ class KafkaLoopClient:
         if error.fatal() or not is_temporary(error):
             raise to_error(error, f"reading {message.topic() or 'the input'}", self._log)
         _logger.warning("reading the input: %s", error.str())
+
+    def _places(self, offsets: Mapping[PartitionKey, int]) -> list[TopicPartition]:
+        metadata = self._tail.metadata(offsets) if self._tail else {}
+        return [TopicPartition(*key, offset, metadata.get(key, "")) for key, offset in offsets.items()]
 
     def _rewind(self, offsets: Mapping[PartitionKey, int]) -> None:
         """Read again from ``offsets``; partitions that were revoked meanwhile are left to their new owner."""
@@ -481,11 +481,8 @@ class KafkaLoopClient:
             self._commit_input(starts, "committing the start of the input")
 
     def _commit_input(self, offsets: Mapping[PartitionKey, int], doing: str) -> None:
-        assert self._tail is not None
-        metadata = self._tail.metadata()
-        places = [TopicPartition(*key, offset, metadata) for key, offset in offsets.items()]
         try:
-            self._consumer.commit(offsets=places, asynchronous=False)
+            self._consumer.commit(offsets=self._places(offsets), asynchronous=False)
         except KafkaException as exception:
             self._rewind(dict(self._positions.uncommitted))
             raise TransactionAborted(to_error(error_of(exception), doing, self._log).message) from exception

@@ -46,27 +46,41 @@ class OutputTail:
         self._marks = marks
         self._timeout_seconds = timeout_seconds
         self._answered: dict[PartitionKey, set[int]] = {}
+        # By input partition: the last of the answered offsets, and the metadata that said from where to search.
+        self._last_answered: dict[PartitionKey, int] = {}
+        self._searched_from: dict[PartitionKey, str] = {}
 
-    def metadata(self) -> str:
-        """Return the metadata of a commit: the marks, as JSON."""
+    def metadata(self, offsets: Mapping[PartitionKey, int]) -> dict[PartitionKey, str]:
+        """Return the metadata of commits of ``offsets``, by input partition: the marks, as JSON.
+
+        Answers of a dead worker may lie behind the commit of their partition and before the present marks. Until a
+        commit covers all of them, the partition keeps the marks from which they were found.
+        """
         by_topic: dict[str, dict[str, int]] = {}
         for (topic, partition), offset in self._marks.items():
             by_topic.setdefault(topic, {})[str(partition)] = offset
         text = orjson.dumps({"marks": by_topic})
-        return text.decode() if len(text) <= _MAX_METADATA_BYTES else ""
+        present = text.decode() if len(text) <= _MAX_METADATA_BYTES else ""
+        return {
+            key: self._searched_from[key] if self._last_answered.get(key, -1) >= offset else present
+            for key, offset in offsets.items()
+        }
 
     def look(self, committed: Mapping[PartitionKey, TopicPartition]) -> None:
         """Search the outputs for answers to the given input partitions after their committed positions.
 
         Raises BrokerError, after which nothing is known about these partitions, when a cluster does not answer.
         """
-        for key in committed:
+        for key, place in committed.items():
             self._answered.pop(key, None)
+            self._last_answered.pop(key, None)
+            self._searched_from[key] = place.metadata or ""
         for settings, topics in self._clusters:
             try:
                 self._look(settings, topics, committed)
             except BrokerError as error:
                 raise BrokerError(f"Kafka at {settings.bootstrap_servers}: {error.message}", hint=error.hint) from error
+        self._last_answered |= {key: max(self._answered[key]) for key in committed if key in self._answered}
 
     def _look(
         self, settings: KafkaSettings, topics: Sequence[str], committed: Mapping[PartitionKey, TopicPartition]

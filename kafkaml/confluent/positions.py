@@ -60,8 +60,8 @@ def committed_apart(
 ) -> list[TopicPartition]:
     """Return what ``committed_positions`` does, by a consumer of its own with ``config``, which never joins the group.
 
-    ``AdminClient.list_consumer_group_offsets`` is no alternative. librdkafka 2.16 follows a null pointer there, which
-    kills the process, when a coordinator that is still loading answers with an error.
+    ``AdminClient.list_consumer_group_offsets`` cannot be used instead. There librdkafka 2.16 follows a null pointer,
+    which kills the process, when a coordinator that is still loading answers with an error.
     """
     consumer = Consumer(dict(config))
     try:

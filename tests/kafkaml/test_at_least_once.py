@@ -156,6 +156,34 @@ def test_what_was_answered_is_committed_though_nothing_follows(
     assert [record.value for record in poll(make_client(), 1)] == [b"10"]
 
 
+def test_a_successor_that_dies_among_the_answers_of_the_dead_hands_them_on(
+    settings: KafkaSettings, source: str, target: str, make_client: MakeClient
+) -> None:
+    write(settings, source, 0, 10)
+    client = make_client()
+    answer(client, target, poll(client, 2))
+    client.commit()
+    # The answers to 3, 4, 8 and 9 arrive, then the worker dies before its commit.
+    records = poll(client, 8)
+    answer(client, target, [records[1], records[2], records[6], records[7]])
+    client.abort()
+    client.close()
+    # The next one commits some of its own answers and passes over some of the dead worker's, but not all, and dies.
+    successor = make_client()
+    own = poll(successor, 2)
+    assert [record.value for record in own] == [b"2", b"5"]
+    answer(successor, target, own)
+    successor.commit({(source, 0): 6})
+    successor.close()
+    last = make_client()
+    left = poll(last, 2)
+    assert [record.value for record in left] == [b"6", b"7"]
+    answer(last, target, left)
+    last.commit()
+    eventually(lambda: (last.poll(max_records=10, timeout_seconds=0.1), last.positions() == {(source, 0): 10})[1], 30)
+    assert answers(settings, target) == list(range(10))
+
+
 def test_a_worker_that_dies_before_its_first_commit_leaves_a_mark(
     settings: KafkaSettings, source: str, target: str, make_client: MakeClient
 ) -> None:
