@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from kafkaml.confluent.errors import ClientLog, error_of, kafka_errors, to_error
 from kafkaml.confluent.positions import committed_positions, partitions_text, places_text
@@ -25,6 +25,9 @@ _logger = logging.getLogger(__name__)
 _PLACE_ALL_SECONDS = 1.0
 _PLACE_ONE_SECONDS = 0.1
 _PLACE_EACH_SECONDS = 0.5
+# The longest wait of the client, in the group and before it was given a share.
+_STEP_SECONDS = 0.05
+_FIRST_STEP_SECONDS = 0.01
 
 
 @dataclass(slots=True)
@@ -119,6 +122,22 @@ class Assignment:
     def reading(self, key: PartitionKey, offset: int) -> None:
         """Note that ``offset`` is the next to come of a partition."""
         self._stalled.reading(key, offset)
+
+    def poll(
+        self, timeout_seconds: float, listener: PartitionListener | None, interrupted: Callable[[], bool]
+    ) -> Message | None:
+        """Wait for a message, or until a rebalance has ``interrupted`` the caller. Read partitions that come meanwhile.
+
+        The client's own wait goes on after a rebalance, so it is made of short ones.
+        """
+        deadline = time.monotonic() + timeout_seconds
+        while True:
+            self.place(listener)
+            left = deadline - time.monotonic()
+            step = _FIRST_STEP_SECONDS if self.keys is None else _STEP_SECONDS
+            message = self._consumer.poll(max(0.0, min(left, step)))
+            if message is not None or left <= step or interrupted():
+                return message
 
     def place(self, listener: PartitionListener | None) -> None:
         """Begin to read new partitions, each from the group's committed position.

@@ -192,8 +192,7 @@ class KafkaLoopClient:
                 self._topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
             )
             self._subscribed = True
-        self._assignment.place(self.listener)
-        first = self._consumer.poll(timeout_seconds)
+        first = self._assignment.poll(timeout_seconds, self.listener, lambda: self._interruption is not None)
         messages: list[Message] = []
         drained = first is None
         if first is not None:

@@ -188,6 +188,13 @@ def test_one_held_offset_does_not_hold_up_the_other_partitions(
     assert replica.given[0][0] == _COMMITTED + 10
 
 
+def test_one_long_poll_joins_the_group_and_returns_its_first_records(
+    replicas: list[Replica], settings: KafkaSettings, topic: str, group: str
+) -> None:
+    replicas.append(Replica(settings, topic, group, 0))
+    assert len(replicas[0].client.poll(max_records=1000, timeout_seconds=60)) > 0
+
+
 # A member that does nothing but belong to the group; its arguments are the broker, the topic and the group.
 _MEMBER = """
 import sys
