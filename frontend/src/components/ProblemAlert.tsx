@@ -19,7 +19,8 @@ export function ProblemAlert({
   if (error === null || error === undefined) return null
   const problem = problemOf(error)
   // A field's message that equals the message of the whole problem is not repeated.
-  const fields = problem.fields.filter((field) => field.detail !== problem.document.detail)
+  const said = problem.document.detail
+  const fields = problem.fields.filter(({ field, detail }) => detail !== said && `${field}: ${detail}` !== said)
   return (
     <Alert role="alert" color="red" icon={<IconAlertTriangle aria-hidden />} title={title ?? problem.document.title}>
       <Stack gap="xs">

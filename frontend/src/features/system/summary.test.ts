@@ -32,7 +32,7 @@ test('a platform that works has no troubles', () => {
 
 test('a machine with little left is a trouble', () => {
   expect(machineFacts(WELL.machine).map(([, value]) => value)).toEqual([
-    '1.25 busy of 4, on average over the last minute',
+    '4, with a load of 1.25 over the last minute',
     '8.00 MiB available of 16.0 MiB',
     '50.0 MiB free of 100 MiB',
   ])

@@ -18,7 +18,7 @@ function shortages({ memory_available, memory_total, disk_free, disk_total }: Ma
 /** The machine in a line per resource, with what is left. */
 export function machineFacts(machine: Machine): [string, string][] {
   return [
-    ['Processors', `${formatValue(machine.load)} busy of ${machine.processors}, on average over the last minute`],
+    ['Processors', `${machine.processors}, with a load of ${formatValue(machine.load)} over the last minute`],
     ['Memory', `${formatBytes(machine.memory_available)} available of ${formatBytes(machine.memory_total)}`],
     ['Disk', `${formatBytes(machine.disk_free)} free of ${formatBytes(machine.disk_total)}`],
   ]

@@ -43,3 +43,19 @@ test('a file that cannot be used, and a refusal half way, are shown in full', as
   expect(await screen.findByText('Stopped: 500 of 1,200 records are known to be written')).toBeInTheDocument()
   expect(screen.getByText('Kafka does not answer')).toBeInTheDocument()
 })
+
+test('only Stop ends a file half way, and says how much is written', async () => {
+  let answer: (said: object) => void = () => undefined
+  platform({ [PATH]: () => new Promise((resolve) => (answer = resolve)) })
+  let closed = false
+  await show(<FileDialog topic="machines" onClose={() => (closed = true)} />)
+  drop(`t\n${'1\n'.repeat(700)}`)
+  fireEvent.click(await screen.findByRole('button', { hidden: true, name: /^Write 700 records/ }))
+  const stop = await screen.findByRole('button', { hidden: true, name: 'Stop' })
+  fireEvent.keyDown(stop, { key: 'Escape' })
+  expect(closed).toBe(false)
+  expect(document.querySelector('.mantine-Modal-close')).toBeNull()
+  fireEvent.click(stop)
+  answer({ written: 500, refused: [] })
+  expect(await screen.findByText('Stopped: 500 of 700 records are known to be written')).toBeInTheDocument()
+})

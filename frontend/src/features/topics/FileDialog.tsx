@@ -81,7 +81,17 @@ export function FileDialog({ topic, onClose }: { topic: string; onClose: () => v
   }
 
   return (
-    <Modal opened onClose={close} centered size="lg" title={`Write a file to ${topic}`}>
+    <Modal
+      opened
+      onClose={close}
+      centered
+      size="lg"
+      title={`Write a file to ${topic}`}
+      // Half a file is written only if the user says so, by Stop.
+      withCloseButton={!sending}
+      closeOnEscape={!sending}
+      closeOnClickOutside={!sending}
+    >
       <Stack gap="sm">
         <DropField disabled={sending} onFile={(chosen) => void take(chosen)} />
         {refusal !== '' && (
