@@ -35,7 +35,7 @@ _HEALTHY_SECONDS = 30.0
 _MAX_CRASHES = 5
 # Logs are cut at this size, because a platform that runs for weeks must not fill the disk.
 _MAX_LOG_BYTES = 32 << 20
-_LOG_CHECK_SECONDS = 30.0
+_HOUSEKEEPING_SECONDS = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +99,7 @@ class Supervisor:
         self._others: frozenset[int] = frozenset()
         self._stop = asyncio.Event()
         self._problem = ""
+        self._is_written = True
 
     async def run(self) -> PlatformStatus:
         """Start everything, wait for SIGINT, SIGTERM, ``request_stop`` or a fatal failure; end everything.
@@ -117,7 +118,7 @@ class Supervisor:
         tasks = [
             asyncio.create_task(self._keep(component), name=component.name) for component in self._components.values()
         ]
-        housekeeping = asyncio.create_task(self._cut_logs())
+        housekeeping = asyncio.create_task(self._keep_house())
         try:
             await self._stop.wait()
         finally:
@@ -175,7 +176,9 @@ class Supervisor:
                 command, env=component.env, cwd=self._state.root, output=log, descriptors=component.descriptors
             )
         self._processes[component.name] = process
-        record_pid(self._state.run / f"{component.name}.pid", process.pid)
+        # On a full disk a component without its file is better than a file without its component.
+        with contextlib.suppress(OSError):
+            record_pid(self._state.run / f"{component.name}.pid", process.pid)
         self._change(component.name, pid=process.pid)
         exit_ = asyncio.ensure_future(_exit_of(process))
         if not component.once:
@@ -222,9 +225,17 @@ class Supervisor:
             stopping=stopping or self._stop.is_set(),
             problem=self._problem,
         )
-        self._state.write_status(self._status)
+        self._write_status()
         if self._on_change is not None:
             self._on_change(self._status)
+
+    def _write_status(self) -> None:
+        """Write the status for other processes, who see the one before while the disk is full."""
+        try:
+            self._state.write_status(self._status)
+            self._is_written = True
+        except OSError:
+            self._is_written = False
 
     async def _end(self, tasks: Sequence[asyncio.Task[None]]) -> None:
         """End everything, group by group; workers after those that would start them again."""
@@ -272,13 +283,16 @@ class Supervisor:
                 if orphaned and child.status() == psutil.STATUS_ZOMBIE:
                     os.waitpid(child.pid, os.WNOHANG)
 
-    async def _cut_logs(self) -> None:
+    async def _keep_house(self) -> None:
+        """Cut logs, and write a status again that a full disk did not take."""
         while True:
+            if not self._is_written:
+                self._write_status()
             for path in self._state.logs.glob("*.log"):
                 with contextlib.suppress(OSError):
                     if path.stat().st_size > _MAX_LOG_BYTES:
                         _cut_log(path)
-            await asyncio.sleep(_LOG_CHECK_SECONDS)
+            await asyncio.sleep(_HOUSEKEEPING_SECONDS)
 
     def _log_path(self, name: str) -> Path:
         return self._state.logs / f"{name}.log"

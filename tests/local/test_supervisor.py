@@ -16,6 +16,7 @@ import pytest
 
 from kafkaml.local.state import ComponentState, PlatformStatus, StateDir
 from platform_local.supervisor import Component, Supervisor, log_tail
+from tests.small_disk import SmallDisk
 from tests.support import eventually, has_ended
 
 FOREVER = "import signal\nprint('running', flush=True)\nsignal.pause()"
@@ -112,6 +113,27 @@ def test_a_crashed_component_is_started_again(platform: RunningPlatform) -> None
 
 def _text(platform: RunningPlatform, name: str) -> str:
     return log_tail(platform.state.logs / f"{name}.log")
+
+
+def test_a_crashed_component_is_started_again_while_the_disk_is_full(tmp_path: Path) -> None:
+    with SmallDisk(tmp_path / "state", megabytes=1) as disk:
+        platform = RunningPlatform(tmp_path)
+        component = platform.component("one", FOREVER)
+
+        def until(status: PlatformStatus) -> bool:
+            one = status.components[0]
+            if one.state == ComponentState.READY and one.restarts == 1:
+                disk.free()
+                return True
+            disk.fill()
+            if one.state == ComponentState.READY and one.pid is not None:
+                os.kill(one.pid, signal.SIGKILL)
+            return False
+
+        platform.run([component], until)
+        written = platform.state.read_status()
+    assert written is not None
+    assert (written.components[0].state, written.components[0].restarts) == (ComponentState.STOPPED, 1)
 
 
 def test_a_required_step_that_fails_ends_the_platform_with_its_own_words(platform: RunningPlatform) -> None:
