@@ -284,17 +284,18 @@ class _SliceCache:
 
     def _make_room(self, wanted_bytes: int) -> None:
         """Remove unused slices, the longest unused first, until there is enough space."""
-        if shutil.disk_usage(self.folder).free >= wanted_bytes + _RESERVE_BYTES:
+        needed = wanted_bytes + _RESERVE_BYTES
+        if shutil.disk_usage(self.folder).free >= needed:
             return
         others = [path for path in self.folder.iterdir() if path.is_dir() and path.name != self.key]
         for other in sorted(others, key=lambda path: path.stat().st_mtime):
             with (self.folder / f"{other.name.removesuffix('.partial')}.lock").open("w") as lock:
                 if self._try(lock.fileno(), fcntl.LOCK_EX):
                     shutil.rmtree(other, ignore_errors=True)
-            if shutil.disk_usage(self.folder).free >= wanted_bytes + _RESERVE_BYTES:
+            if shutil.disk_usage(self.folder).free >= needed:
                 return
         free = shutil.disk_usage(self.folder).free
-        raise DiskFull(f"the slice needs up to {wanted_bytes >> 20} MiB in {self.folder}: {free >> 20} MiB are free")
+        raise DiskFull(f"the slice needs up to {needed >> 20} MiB in {self.folder}: {free >> 20} MiB are free")
 
     def _wait(self, lock: int, mode: int, deadline: float) -> None:
         while not self._try(lock, mode):

@@ -21,6 +21,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from kafkaml.disk import disk_errors
 from kafkaml.errors import BrokenError, DecodeError, UserCodeError
 from kafkaml.named_inputs import are_numbers
 from mlcode_executor.runtimes import Emit
@@ -439,8 +440,11 @@ def scratch_folder() -> Iterator[Path]:
 
 
 def write_to(descriptor: int, source: Path) -> int:
-    """Copy a file into a descriptor that the runner opened; returns the bytes written. The descriptor stays open."""
-    with source.open("rb") as file:
+    """Copy a file into a descriptor that the runner opened; returns the bytes written. The descriptor stays open.
+
+    Raises DiskFull where there is no room.
+    """
+    with disk_errors("the state folder"), source.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         sent = 0
         while sent < size:
