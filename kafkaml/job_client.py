@@ -375,4 +375,5 @@ def api_error(method: str, url: str, response: httpx.Response) -> ApiError:
         f"{method} {url}: the backend answered {response.status_code}: {detail}",
         status=response.status_code,
         problem=problem,
+        hint=str(problem.get("hint") or ""),
     )

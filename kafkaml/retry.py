@@ -11,10 +11,14 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import stamina
+from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
-from kafkaml.errors import ApiError, BrokerError, ProducerFenced, TransactionAborted
+from kafkaml.errors import ApiError, BrokerError, KafkaMLError, ProducerFenced, TransactionAborted
+from kafkaml.logs import get_logger
 
 __all__ = ["is_transient", "retried"]
+
+logger = get_logger(__name__)
 
 T = TypeVar("T")
 
@@ -47,3 +51,13 @@ def retried(call: Callable[[], T], *, deadline_seconds: float) -> T:
         wait_jitter=0.5,
     )
     return caller(is_transient, call)
+
+
+def _log(details: RetryDetails) -> None:
+    """Say before each wait what went wrong and what to do, because users read it in the log of their run."""
+    error = details.caused_by
+    hint = {"hint": error.hint} if isinstance(error, KafkaMLError) and error.hint else {}
+    logger.warning("will try again", error=str(error), seconds=round(details.wait_for, 1), **hint)
+
+
+set_on_retry_hooks([_log])

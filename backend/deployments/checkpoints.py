@@ -111,4 +111,4 @@ def _prune(result: TrainingResult) -> None:
     # Attempts that died between an upload and its report left files that no checkpoint names.
     files = [artifact for artifact in result.artifacts.all() if is_checkpoint(artifact.name)]
     storage.remove(result, pk__in=[file.pk for file in files if file.pk not in kept])
-    storage.remove_unfinished_before(result)
+    storage.remove_unfinished(result, before=result.attempt)

@@ -43,7 +43,7 @@ __all__ = [
     "remove",
     "remove_attempts_before",
     "remove_result",
-    "remove_unfinished_before",
+    "remove_unfinished",
 ]
 
 logger = structlog.get_logger(__name__)
@@ -161,16 +161,16 @@ def receive(
         raise Conflict(f"artifact {name} of this attempt is stored with sha256 {known.sha256}: expected the same bytes")
     _check_size(result, name, place.total)
     folder = _folder(result.pk, result.attempt)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     final = folder / sha256
     try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with _locked(folder / f".part-{sha256}") as part:
             if not final.exists() and not _append(part, place, content, final, sha256):
                 return None, False
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise BrokenError(
-                f"artifact {name} cannot be stored: {os.strerror(error.errno)} in the artifacts' folder",
+                f"artifact {name} cannot be stored: {os.strerror(error.errno)} in {environment().artifacts_dir}",
                 hint="free disk space; the upload goes on where it stopped",
             ) from error
         raise
@@ -235,12 +235,12 @@ def remove_attempts_before(result: TrainingResult) -> None:
     transaction.on_commit(remove_files)
 
 
-def remove_unfinished_before(result: TrainingResult) -> None:
-    """Delete, after the commit, the beginnings of files that attempts older than the present one did not finish."""
+def remove_unfinished(result: TrainingResult, *, before: int) -> None:
+    """Delete, after the commit, the beginnings of files that attempts before the attempt ``before`` did not finish."""
 
     def remove_files() -> None:
         for path in (environment().artifacts_dir / str(result.pk)).glob("a*/.part-*"):
-            if int(path.parent.name[1:]) < result.attempt:
+            if int(path.parent.name[1:]) < before:
                 path.unlink(missing_ok=True)
 
     transaction.on_commit(remove_files)

@@ -59,6 +59,8 @@ def mark_finished(result_id: int, report: Finish) -> bool:
         for result_of_run in run.parts():
             prune_versions(result_of_run)
             storage.remove_attempts_before(result_of_run)
+            # A checkpoint for which there was no room in time is not uploaded further.
+            storage.remove_unfinished(result_of_run, before=result_of_run.attempt + 1)
     return True
 
 

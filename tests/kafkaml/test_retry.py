@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 import tenacity
+from structlog.testing import capture_logs
 
 from kafkaml.errors import ApiError, BrokerError, BrokerTimeout, DecodeError, ProducerFenced, TransactionAborted
 from kafkaml.retry import is_transient, retried
@@ -43,3 +44,16 @@ def test_the_last_error_is_raised_after_the_deadline(monkeypatch: pytest.MonkeyP
         retried(call, deadline_seconds=0.5)
     assert len(tries) > 1
     assert now[0] - 1000.0 <= 0.5 + 1.0
+
+
+def test_each_try_again_is_logged_with_its_reason_and_hint() -> None:
+    errors = iter([ApiError("no room", status=503, hint="free disk space"), None])
+
+    def call() -> None:
+        if error := next(errors):
+            raise error
+
+    with capture_logs() as lines:
+        retried(call, deadline_seconds=10)
+    (line,) = lines
+    assert (line["event"], line["error"], line["hint"]) == ("will try again", "no room", "free disk space")

@@ -19,9 +19,11 @@ from backend.deployments.plans import training_plan
 from backend.events.models import Event
 from backend.launchers.names import RunKind
 from backend.runs import transitions as runs
+from kafkaml.artifacts import checkpoint_name
 from kafkaml.sdk.types import TrainingResult as TrainingResultOfSdk
 from kafkaml.wire.failure import Failure, FailureCategory
 from kafkaml.wire.training import TrainingPlan
+from tests.small_disk import SmallDisk
 
 pytestmark = pytest.mark.django_db
 
@@ -332,20 +334,32 @@ def test_names_and_ranges_that_make_no_sense_are_refused(configure) -> None:
     assert not storage.environment().artifacts_dir.exists()
 
 
-def test_a_full_disk_is_our_fault_and_the_part_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_our_fault_and_the_upload_goes_on_where_it_stopped() -> None:
+    result, content = builders.make_launched(), bytes(range(256)) * 1024
+    folder = storage.environment().artifacts_dir
+    with SmallDisk(folder, megabytes=1) as disk:
+        disk.fill(leave_bytes=len(content) // 2)
+        answer = upload(result, content, 0, len(content))
+        assert (answer.status_code, answer.json()["type"]) == (503, "urn:kafka-ml:problem:broken")
+        assert answer.json()["detail"] == f"artifact m.keras cannot be stored: No space left on device in {folder}"
+        assert answer.json()["hint"] == "free disk space; the upload goes on where it stopped"
+        assert not result.artifacts.exists()
+        disk.free()
+        have = int(received(result, content).headers["X-Bytes-Received"])
+        assert upload(result, content, have, len(content)).status_code == 201
+        assert storage.path_of(result.artifacts.get()).read_bytes() == content
+        assert [*folder.rglob(".part-*")] == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_checkpoint_that_did_not_arrive_whole_is_gone_when_the_training_finishes() -> None:
     result = builders.make_launched()
-    assert upload(result, b"0123456789", 0, 5).status_code == 202
-
-    def full(*_arguments: object) -> bool:
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(storage, "_append", full)
-        answer = upload(result, b"0123456789", 5, 10)
-    assert answer.status_code == 503
-    assert "No space left" in answer.json()["detail"]
-    assert received(result, b"0123456789").headers["X-Bytes-Received"] == "5"
-    assert upload(result, b"0123456789", 5, 10).status_code == 201
+    assert upload(result, b"state" * 10, 0, 20, name=checkpoint_name(3)).status_code == 202
+    builders.make_artifact(result)
+    files = dict(result.artifacts.values_list("name", "sha256"))
+    body = {"attempt": 1, "outcome": builders.outcome(artifacts=files).to_json()}
+    assert worker(result).post(url(result, "finish"), body).status_code == 200
+    assert [*storage.environment().artifacts_dir.rglob(".part-*")] == []
 
 
 def test_the_token_of_a_run_opens_the_results_of_its_sub_models() -> None:
