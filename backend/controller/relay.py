@@ -16,7 +16,8 @@ __all__ = ["Relay"]
 logger = get_logger(__name__)
 
 _FIRST_PAUSE_SECONDS = 0.5
-_MAX_PAUSE_SECONDS = 15.0
+# Also the longest time that a record waits after its Kafka cluster came back.
+_MAX_PAUSE_SECONDS = 5.0
 # The pause between two rounds without a hint.
 _LOOK_SECONDS = 1.0
 
