@@ -17,7 +17,7 @@ from kafkaml.errors import UserCodeError
 from mlcode_executor.frameworks.base import Array
 from mlcode_executor.frameworks.keras_inputs import cast_for, tensors_of
 from mlcode_executor.frameworks.keras_outputs import flat
-from mlcode_executor.frameworks.source import maker_of_model
+from mlcode_executor.frameworks.source import is_of, maker_of_model
 
 __all__ = ["cast_and_answer", "find_model", "is_serialisable", "make_repeatable"]
 
@@ -31,7 +31,7 @@ def find_model(namespace: Mapping[str, Any], *, distributed: bool) -> tuple[str,
         raise UserCodeError(
             f"the global 'model' is of type {type(model).__name__}: expected a keras.Model",
             kind="invalid",
-            hint="is this the code of another framework?" if "torch" in type(model).__module__ else "",
+            hint="this is PyTorch code: choose PyTorch as the framework" if is_of(model, "torch") else "",
         )
     others = {id(value): name for name, value in namespace.items() if isinstance(value, keras.Model)}
     if distributed and len(others) == 1:

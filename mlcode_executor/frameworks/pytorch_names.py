@@ -14,6 +14,7 @@ from torch.utils import data as torch_data
 
 from kafkaml.errors import UserCodeError
 from mlcode_executor.frameworks import pytorch_machine
+from mlcode_executor.frameworks.source import is_of
 
 __all__ = ["NAMES", "find_model"]
 
@@ -49,11 +50,10 @@ def find_model(namespace: Mapping[str, Any]) -> Any:
     hint = f"write model = {others[0]} at the end" if others else ""
     hint = hint or (f"write model = {classes[-1]}() at the end" if classes else "")
     if model is not None:
-        kind = type(model).__module__
         raise UserCodeError(
             f"the global 'model' is of type {type(model).__name__}: expected a torch.nn.Module",
             kind="invalid",
-            hint="is this the code of another framework?" if kind.startswith("keras") else hint,
+            hint="this is Keras code: choose TensorFlow as the framework" if is_of(model, "keras") else hint,
         )
     raise UserCodeError(
         "the code defines no global 'model': expected an instance of a torch.nn.Module", kind="missing", hint=hint

@@ -21,7 +21,17 @@ from mlcode_executor.frameworks.hints import hint_for, syntax_hint
 from mlcode_executor.frameworks.notebook import as_program
 from mlcode_executor.said import class_of, text_of
 
-__all__ = ["CODE_FILE", "IMPORTS_FILE", "MODULE_NAME", "execute", "maker_of_model", "runnable", "say", "user_code"]
+__all__ = [
+    "CODE_FILE",
+    "IMPORTS_FILE",
+    "MODULE_NAME",
+    "execute",
+    "is_of",
+    "maker_of_model",
+    "runnable",
+    "say",
+    "user_code",
+]
 
 IMPORTS_FILE = "<imports>"
 CODE_FILE = "<code>"
@@ -87,6 +97,13 @@ def maker_of_model(namespace: Mapping[str, Any]) -> str:
         and ("model" in value.__code__.co_varnames or "model" in name.lower())
     ]
     return f"write model = {makers[-1]}() at the end, and let {makers[-1]} return the model" if makers else ""
+
+
+def is_of(model: object, package: str) -> bool:
+    """Whether the class of ``model``, or one that it inherits from, is of ``package``; a user's class is of the user's
+    module.
+    """
+    return any(f"{base.__module__}.".startswith(f"{package}.") for base in type(model).__mro__)
 
 
 def say(note: str) -> None:

@@ -280,3 +280,10 @@ def test_the_loop_computes_what_keras_fit_computes_by_its_arguments() -> None:
     assert epochs < 30
     # An epoch has seven batches, and the rate is multiplied by 0.9 every ten batches.
     assert learning_rate == {"learning_rate": pytest.approx(0.01 * 0.9 ** (7 * epochs / 10))}
+
+
+def test_code_of_pytorch_is_recognised(model: Model) -> None:
+    code = "from torch import nn\nclass Net(nn.Module): pass\nmodel = Net()"
+    with pytest.raises(UserCodeError, match=r"expected a keras.Model") as caught:
+        model.call("check", {"code": code, "imports": ""})
+    assert "choose PyTorch" in caught.value.hint

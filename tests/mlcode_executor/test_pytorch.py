@@ -219,3 +219,10 @@ def test_the_downloaded_program_loads_the_weights(model: Model, digits: Any, tmp
         [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=400, check=True
     ).stdout
     assert [int(word) for word in answer.split()] == predicted.tolist()
+
+
+def test_code_of_keras_is_recognised(model: Model) -> None:
+    code = "import keras\nclass Net(keras.Model): pass\nmodel = Net()"
+    with pytest.raises(UserCodeError, match=r"expected a torch.nn.Module") as caught:
+        check(model, code)
+    assert "choose TensorFlow" in caught.value.hint
