@@ -1,8 +1,8 @@
 """The figures as text: README.md's table, docs/figures.md, and the list of figures that have become worse.
 
-``figures.json``, next to this file, holds the figures of the documentation. Machines differ and are shared, so only
-ratios of one run are compared: to the floor where a row has one, to the reference otherwise. The page also shows the
-results of ``make soak``, which ``benchmarks.soak`` keeps.
+``figures.json``, next to this file, holds the figures of the documentation, and ``limits.md`` what keeps some of them
+from their bar. Machines differ and are shared, so only ratios of one run are compared: to the floor where a row has
+one, to the reference otherwise. The page also shows the results of ``make soak``, which ``benchmarks.soak`` keeps.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["figure", "figures_page", "regressions", "summary", "write", "write_s
 
 _ROOT = Path(__file__).resolve().parent.parent
 _README, _PAGE = _ROOT / "README.md", _ROOT / "docs" / "figures.md"
-_KNOWN = Path(__file__).parent / "figures.json"
+_KNOWN, _LIMITS = Path(__file__).parent / "figures.json", Path(__file__).parent / "limits.md"
 _BEGIN, _END = "<!-- output:bench -->\n", "<!-- /output -->"
 # A ratio differs by this much between two runs even on a quiet machine.
 _LEAST_NOISE = 0.15
@@ -115,7 +115,7 @@ def figures_page(document: Mapping[str, Any], soaked: Mapping[str, SoakResult]) 
     if noted:
         lines.append("\n## Notes\n\n")
         lines += [f"- **{row['id']}**, {row['what']}: {row['note']}\n" for row in noted]
-    return "".join(lines) + _soak_section(soaked)
+    return "".join(lines) + _LIMITS.read_text(encoding="utf-8") + _soak_section(soaked)
 
 
 def regressions(rows: Sequence[_Row], known: Mapping[str, Any] | None = None) -> list[str]:

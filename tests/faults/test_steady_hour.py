@@ -25,7 +25,9 @@ pytestmark = [
     pytest.mark.skipif(not soaking(), reason="takes an hour: make soak"),
 ]
 
-MINUTES, SETTLING_MINUTES = 60, 5
+# The first restart of the broker leaves a backlog, and the allocator keeps what it takes to fetch that. Later ones add
+# nothing.
+MINUTES, SETTLING_MINUTES = 60, 10
 # How many minutes of the beginning, and of the end, are compared: all kinds of events happen in as many.
 COMPARED_MINUTES = 10
 MOST_GROWTH = 0.05
