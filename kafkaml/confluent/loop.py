@@ -214,7 +214,11 @@ class KafkaLoopClient:
         if self._interruption is not None:
             interruption, self._interruption = self._interruption, None
             self._rewind(dict(self._positions.uncommitted))
-            raise interruption
+            try:
+                raise interruption
+            finally:
+                # The error holds this call by its traceback, and so all messages until a garbage collection.
+                del interruption
         if drained:
             self._assignment.read_stalled_again()
         if self._tail is not None and messages:

@@ -251,6 +251,9 @@ class TransactionalOutput(_ProducerOwner):
             raise TransactionAborted(
                 f"committing a transaction: the client waited for more than {limit:g} s for the group's coordinator"
             ) from None
+        finally:
+            # The future holds its error, and the error this call. The producer would outlive its replacement.
+            del sending
 
     def abort(self) -> None:
         if not self._open:

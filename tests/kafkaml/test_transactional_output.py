@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from typing import Any
 
 import pytest
-from confluent_kafka import TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from kafkaml.confluent import outputs
 from kafkaml.confluent.outputs import TransactionalOutput
@@ -95,6 +97,37 @@ def test_after_a_lost_connection_the_next_transaction_has_another_producer(monke
     assert first.calls == ["init", "begin", "commit", "purge"]
     # A connection that was not made yet carried no request.
     assert second.calls == ["init", "begin", "commit", "begin", "commit"]
+
+
+class RefusedProducer(StuckProducer):
+    """Gets no answer from the coordinator, and is remembered only as long as somebody else does."""
+
+    alive: weakref.WeakSet[RefusedProducer] = weakref.WeakSet()
+    made = []
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        super().__init__(config)
+        self.made.clear()
+        self.alive.add(self)
+
+    def purge(self) -> None: ...
+
+    def send_offsets_to_transaction(self, *_arguments: object) -> None:
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+
+
+def test_a_replaced_producer_is_destroyed_without_a_garbage_collection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outputs, "Producer", RefusedProducer)
+    output = output_to("nowhere:9092", request_timeout_seconds=1, recovery_timeout_seconds=1)
+    gc.disable()
+    try:
+        for _ in range(3):
+            # A client that is not destroyed keeps its threads, connections and buffers.
+            with pytest.raises(TransactionAborted):
+                output.commit([TopicPartition("topic", 0, 7)], Consumer())  # type: ignore[arg-type]
+        assert len(RefusedProducer.alive) == 1
+    finally:
+        gc.enable()
 
 
 def test_a_start_without_a_broker_says_why() -> None:
