@@ -70,6 +70,8 @@ def score_of(result: TrainingResult) -> Score | None:
     outcome: Mapping[str, Any] = result.outcome or {}
     metrics: Mapping[str, Any] = result.metrics or {}
     parts = (
+        # The platform computes its scores by one rule for all frameworks, so they come before the metrics of one.
+        ("test", outcome.get("scores")),
         ("test", outcome.get("test_metrics")),
         ("validation", metrics.get("validation")),
         ("training", metrics.get("training")),

@@ -147,6 +147,14 @@ def test_active_runs_come_before_newer_ones_that_ended(viewer: APIClient) -> Non
     assert node(picture(viewer), f"run:{active.pk}")["state"] == active.state
 
 
+def test_a_run_without_an_accuracy_of_its_own_shows_the_platforms(viewer: APIClient) -> None:
+    run = builders.make_launched()
+    builders.make_artifact(run)
+    builders.finish(run, test_metrics={"loss": 0.02}, scores={Score.ACCURACY: 0.993})
+    score = node(picture(viewer), f"run:{run.pk}")["score"]
+    assert (score["name"], score["value"], score["part"]) == ("accuracy", 0.993, "test")
+
+
 @pytest.mark.parametrize(("accuracy", "useless"), [(0.854, True), (0.9, False)])
 def test_a_run_that_is_no_better_than_one_answer_says_so(viewer: APIClient, accuracy: float, useless: bool) -> None:
     run = builders.make_launched()

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { ResultRow } from '~/lib/api'
-import { hasDiverged, mainMetric, progressOf, stateNote } from './metrics'
+import { hasDiverged, mainMetric, progressOf, stateNote, testFigure } from './metrics'
 import { joinIds, parseIds, reselect } from './selection'
 
 const UNKNOWN = { remaining_seconds: null, may_end_sooner: false }
@@ -99,5 +99,17 @@ describe('hasDiverged', () => {
     expect(hasDiverged(measured({ loss: 0.1 }, { loss: null }))).toBe(true)
     expect(hasDiverged(measured({ loss: 0.1 }))).toBe(false)
     expect(hasDiverged({ metrics: null })).toBe(false)
+  })
+})
+
+describe('testFigure', () => {
+  it('is the score that all frameworks have, also where the code measures a loss alone', () => {
+    const row = { history: { curve: { metric: 'loss', part: 'validation', values: [] } }, metrics: null }
+    const figure = (outcome: object) => testFigure({ ...row, outcome } as unknown as ResultRow)
+    expect(figure({ scores: { accuracy: 0.99 }, test_metrics: { loss: 0.02 } })).toEqual({
+      name: 'accuracy',
+      value: 0.99,
+    })
+    expect(figure({ scores: {}, test_metrics: { loss: 0.02 } })).toEqual({ name: 'loss', value: 0.02 })
   })
 })

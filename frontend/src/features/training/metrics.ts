@@ -2,6 +2,7 @@
 import { type Unit, unitOf } from '~/components/charts/curves'
 import type { ResultRow } from '~/lib/api'
 import { formatCount, formatExact, plural } from '~/lib/format'
+import { scoreTitle } from '~/lib/scores'
 
 export interface MainMetric {
   /** The name of the metric, such as 'accuracy' or 'loss'. */
@@ -37,9 +38,15 @@ export function metricTitle(metric: Pick<MainMetric, 'name' | 'part'>): string {
   return metric.part === 'validation' ? `validation ${metric.name}` : metric.name
 }
 
-/** The value of the test: null is not a finite number, undefined means that it was not tested. */
-export function testMetric(row: Pick<ResultRow, 'outcome'>, name: string): number | null | undefined {
-  return row.outcome?.test_metrics[name]
+/**
+ * What the test says of a run: the platform's score, which is computed alike for all frameworks, otherwise the main
+ * metric. A value of null is not a finite number; undefined means that it was not tested.
+ */
+export function testFigure(row: Pick<ResultRow, 'outcome' | 'history' | 'metrics'>) {
+  const [score] = Object.entries(row.outcome?.scores ?? {})
+  if (score !== undefined) return { name: scoreTitle(score[0]), value: score[1] }
+  const main = mainMetric(row)
+  return main === null ? undefined : { name: main.name, value: row.outcome?.test_metrics[main.name] }
 }
 
 /** Whether the last epoch measured something that is not a finite number. A model does not recover from that. */

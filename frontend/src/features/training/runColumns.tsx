@@ -18,7 +18,7 @@ import { formatMeasured, formatMetric, formatSeconds, NONE } from '~/lib/format'
 import { useSeriesColor } from '~/lib/palette'
 import { durationSeconds } from '~/lib/runs'
 import type { ScoreName } from '~/lib/scores'
-import { hasDiverged, mainMetric, metricTitle, stateNote, testMetric } from './metrics'
+import { hasDiverged, mainMetric, metricTitle, stateNote, testFigure } from './metrics'
 import { RunProgress } from './RunProgress'
 import { columnOf, columnTitle, runValue, valueText } from './runValues'
 
@@ -154,15 +154,14 @@ export const TEST: RunColumn = {
   width: 105,
   textAlign: 'right',
   render: (row) => {
-    const main = mainMetric(row)
     const metrics = Object.entries(row.outcome?.test_metrics ?? {})
-    const shown = main === null ? undefined : testMetric(row, main.name)
+    const shown = testFigure(row)
     if (metrics.length === 0) return NONE
     return (
       <Tooltip label={metrics.map(([name, value]) => `${name} ${formatMeasured(value)}`).join(', ')}>
         <span>
-          {formatMeasured(shown)}
-          {main && <SmallPrint>test {main.name}</SmallPrint>}
+          {formatMeasured(shown?.value)}
+          {shown && <SmallPrint>test {shown.name}</SmallPrint>}
           <Useless row={row} score={Object.keys(row.outcome?.scores ?? {}).at(0)} />
         </span>
       </Tooltip>
