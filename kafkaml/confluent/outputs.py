@@ -31,6 +31,9 @@ __all__ = ["AcknowledgedOutput", "ClusterTopics", "Output", "TransactionalOutput
 # Pause before the client asks the group's coordinator again. With the default of 100 ms, each transaction that directly
 # follows another would wait that long.
 _RETRY_BACKOFF_MS = 2
+# How long the first call to start transactions waits; each further one waits twice as long. A client that is not
+# connected yet looks for the coordinator again after half a second, but at once when it is called again.
+_FIRST_INIT_SECONDS = 0.03
 # How long a call may exceed its time limit before it is abandoned.
 _GRACE_SECONDS = 2.0
 # How long an abort waits for records on their way to the output cluster.
@@ -290,10 +293,11 @@ class TransactionalOutput(_ProducerOwner):
     def _init_transactions(self) -> None:
         """Fence what an earlier producer of the same id left, waiting for the broker to come back if need be."""
         deadline = time.monotonic() + self._recovery_timeout_seconds
+        patience = _FIRST_INIT_SECONDS
         while True:
             left = deadline - time.monotonic()
             try:
-                self._producer.init_transactions(max(0.1, min(left, self._request_timeout_seconds)))
+                self._producer.init_transactions(min(max(0.1, left), patience, self._request_timeout_seconds))
                 self._log.fetch(self._producer.poll)
                 self._watch.losses = 0
                 return
@@ -302,6 +306,7 @@ class TransactionalOutput(_ProducerOwner):
                 if not error.retriable() or left <= 0:
                     self._log.fetch(self._producer.poll)
                     raise to_error(error, "starting transactions", self._log) from exception
+                patience *= 2
 
 
 class AcknowledgedOutput(_ProducerOwner):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 import threading
+import time
 import weakref
 from typing import Any
 
@@ -97,6 +98,25 @@ def test_after_a_lost_connection_the_next_transaction_has_another_producer(monke
     assert first.calls == ["init", "begin", "commit", "purge"]
     # A connection that was not made yet carried no request.
     assert second.calls == ["init", "begin", "commit", "begin", "commit"]
+
+
+class UnconnectedProducer(StuckProducer):
+    """Looks for the coordinator only when it is called, and was not connected yet when it was first."""
+
+    def init_transactions(self, timeout: float) -> None:
+        super().init_transactions(timeout)
+        if len(self.calls) == 1:
+            self.back.wait(timeout)
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "init", False, True, False))
+
+
+def test_a_producer_that_was_not_connected_yet_starts_its_transactions_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    StuckProducer.made = []
+    monkeypatch.setattr(outputs, "Producer", UnconnectedProducer)
+    began = time.monotonic()
+    output_to("nowhere:9092", request_timeout_seconds=60, recovery_timeout_seconds=60)
+    assert time.monotonic() - began < 30
+    assert StuckProducer.made[0].calls == ["init", "init"]
 
 
 class RefusedProducer(StuckProducer):
