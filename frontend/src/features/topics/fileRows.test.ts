@@ -17,8 +17,8 @@ test('CSV files are read as people save them', () => {
   const broken = csvRows('a,b\n"1\n1",2\n3\n4,5,6\n7,8\n')
   expect(broken.rows.map((row) => row.line)).toEqual([2, 6])
   expect(broken.problems).toEqual([
-    { line: 4, detail: '1 values: expected 2, as columns' },
-    { line: 5, detail: '3 values: expected 2, as columns' },
+    { line: 4, detail: '1 value: expected 2, one for each column' },
+    { line: 5, detail: '3 values: expected 2, one for each column' },
   ])
 })
 

@@ -1,6 +1,6 @@
 /** The rows of a CSV or JSON-lines file as records: what each would be written as, and what is wrong with which line. */
 import type { NewRecordRequest } from '~/lib/api'
-import { formatExact } from '~/lib/format'
+import { formatExact, plural } from '~/lib/format'
 
 export const MOST_FILE_BYTES = 10 << 20
 export const MOST_ROWS = 100_000
@@ -100,7 +100,10 @@ export function csvRows(text: string): FileRows {
   checkNames(fields)
   const problems = lines
     .filter(({ cells }) => cells.length !== fields.length)
-    .map(({ line, cells }) => ({ line, detail: `${cells.length} values: expected ${fields.length}, as columns` }))
+    .map(({ line, cells }) => ({
+      line,
+      detail: `${plural(cells.length, 'value')}: expected ${fields.length}, one for each column`,
+    }))
   const whole = lines.filter(({ cells }) => cells.length === fields.length)
   const write = fields.map((_, column) =>
     writerOf(
