@@ -119,12 +119,15 @@ def _table(rows: list[Row]) -> Table:
 
 
 def _write(rows: list[Row], *, quick: bool) -> dict[str, Any]:
-    """Write the figures that were measured into the results, and keep those of other ids from earlier runs."""
+    """Write the figures that were measured into the results, and keep those of other ids from earlier runs, or from
+    the documentation where there was none.
+    """
     _RESULTS.mkdir(exist_ok=True)
     path = _RESULTS / ("quick.json" if quick else "latest.json")
     measured = {row.id for row in rows}
     try:
-        kept = [load for load in orjson.loads(path.read_bytes())["rows"] if load["id"] not in measured]
+        earlier = path if quick or path.exists() else report.KNOWN
+        kept = [load for load in orjson.loads(earlier.read_bytes())["rows"] if load["id"] not in measured]
     except (OSError, ValueError, KeyError):
         kept = []
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

@@ -16,11 +16,11 @@ import orjson
 from benchmarks import soak
 from benchmarks.soak import ROWS, SoakResult
 
-__all__ = ["figure", "figures_page", "regressions", "summary", "write", "write_soaked"]
+__all__ = ["KNOWN", "figure", "figures_page", "regressions", "summary", "write", "write_soaked"]
 
 _ROOT = Path(__file__).resolve().parent.parent
 _README, _PAGE = _ROOT / "README.md", _ROOT / "docs" / "figures.md"
-_KNOWN, _LIMITS = Path(__file__).parent / "figures.json", Path(__file__).parent / "limits.md"
+KNOWN, _LIMITS = Path(__file__).parent / "figures.json", Path(__file__).parent / "limits.md"
 _BEGIN, _END = "<!-- output:bench -->\n", "<!-- /output -->"
 # A ratio differs by this much between two runs even on a quiet machine.
 _LEAST_NOISE = 0.15
@@ -61,14 +61,14 @@ def write(document: Mapping[str, Any]) -> None:
     _, _, after = rest.partition(_END)
     _README.write_text(before + _BEGIN + summary(document) + _END + after, encoding="utf-8")
     _PAGE.write_text(figures_page(document, soak.known()), encoding="utf-8")
-    _KNOWN.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
+    KNOWN.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
 
 
 def write_soaked(name: str, result: SoakResult) -> None:
     """Keep the result of one row of ``benchmarks.soak``, and write docs/figures.md with it."""
     results = {**soak.known(), name: result}
     soak.keep(results)
-    _PAGE.write_text(figures_page(orjson.loads(_KNOWN.read_bytes()), results), encoding="utf-8")
+    _PAGE.write_text(figures_page(orjson.loads(KNOWN.read_bytes()), results), encoding="utf-8")
 
 
 def summary(document: Mapping[str, Any]) -> str:
@@ -124,7 +124,7 @@ def regressions(rows: Sequence[_Row], known: Mapping[str, Any] | None = None) ->
     Rows are compared with those of the same id, in their order. Noise is the larger spread of the two, 15 % at least.
     """
     if known is None:
-        known = orjson.loads(_KNOWN.read_bytes()) if _KNOWN.exists() else {"rows": []}
+        known = orjson.loads(KNOWN.read_bytes()) if KNOWN.exists() else {"rows": []}
     then = dict(_numbered(known["rows"]))
     problems = []
     for key, row in _numbered(rows):
