@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -110,12 +109,15 @@ def strike(platform: Platform, upload: Upload, outage: Outage, seconds: float) -
 
 
 def strike_often(
-    platform: Platform, upload: Upload, lengths: Iterator[float], random: Random, soak: SoakRecord
+    platform: Platform, upload: Upload, lengths: list[float], random: Random, soak: SoakRecord
 ) -> dict[Outage, list[str]]:
-    """Take the backend away again and again until ``lengths`` or the upload ends; returns the files' hashes."""
+    """Take the backend away again and again until ``lengths`` is empty or the upload ends; returns the files' hashes.
+
+    Lengths are removed from the list once their outage was struck.
+    """
     struck: dict[Outage, list[str]] = {outage: [] for outage in Outage}
     outages = [Outage.SERVER_KILLED, *[Outage.FROZEN, Outage.SERVING_PROCESS_KILLED] * MOST_IN_A_TRAINING]
-    for outage, seconds in zip(outages[:MOST_IN_A_TRAINING], lengths, strict=False):
+    for outage in outages[: min(MOST_IN_A_TRAINING, len(lengths))]:
         sha256 = ""
         while not sha256:
             eventually(lambda: upload.incomplete() or upload.is_over(), 300, interval_seconds=0.001, eager=True)
@@ -123,7 +125,8 @@ def strike_often(
                 return struck
             # Some outages fall between two pieces, and some in the middle of one.
             time.sleep(random.uniform(0, 0.01))
-            sha256 = strike(platform, upload, outage, seconds)
+            sha256 = strike(platform, upload, outage, lengths[0])
+        del lengths[0]
         struck[outage].append(sha256)
         goes_on = partial(upload.has_more_than, upload.bytes_here())
         with soak.recovery():
@@ -186,10 +189,10 @@ def test_a_result_whose_upload_loses_the_backend_again_and_again_is_stored_once_
 ) -> None:
     soak.begin("R8")
     random = Random(8)
-    lengths = iter([LONG.get(number, random.uniform(0, 1)) for number in range(OUTAGES)])
+    lengths = [LONG.get(number, random.uniform(0, 1)) for number in range(OUTAGES)]
     counts, trainings = dict.fromkeys(Outage, 0), 0
     for framework in cycle(FRAMEWORKS):
-        if sum(counts.values()) == OUTAGES:
+        if not lengths:
             break
         trainings += 1
         began = psutil.Process(platform.pid_of("web")).create_time()
