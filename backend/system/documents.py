@@ -62,14 +62,14 @@ class Gpu(Message):
 
 
 class Machine(Message):
-    """The machine that the web server runs on. Sizes are in bytes, and ``disk`` is that of the platform's files."""
+    """The machine that the web server runs on. The disk is that of the platform's files."""
 
-    processors: int
+    processors: int = Field(description="Number of processors.")
     load: float = Field(description="Processors that were busy or waited for, on average over the last minute.")
-    memory_total: int
-    memory_available: int
-    disk_total: int
-    disk_free: int
+    memory_total: int = Field(description="Size of the memory, in bytes.")
+    memory_available: int = Field(description="Memory that programs can still take, in bytes.")
+    disk_total: int = Field(description="Size of the disk, in bytes.")
+    disk_free: int = Field(description="Free space of the disk, in bytes.")
 
 
 class Isolation(Message):

@@ -102,5 +102,5 @@ class RefusedRowSerializer(serializers.Serializer[Any]):
 class WrittenSerializer(serializers.Serializer[Any]):
     """What became of the records of a request."""
 
-    written = serializers.IntegerField()
+    written = serializers.IntegerField(help_text="Number of records that were written.")
     refused = RefusedRowSerializer(many=True)

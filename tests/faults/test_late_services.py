@@ -48,7 +48,10 @@ KEY = deployment_id_to_key(7)
 
 
 class Services:
-    """The web server, the controller and the control logger, each a process that nobody restarts. Context manager."""
+    """The web server, the controller and the control logger, each a process that nobody restarts. Context manager.
+
+    The path of ``folder`` must be short, because sockets are in it.
+    """
 
     def __init__(self, folder: Path, *, bootstrap_servers: str, database_url: str = "") -> None:
         self.state = StateDir(folder / "state")
@@ -192,13 +195,13 @@ def _in_time(began: float, what: str) -> None:
 
 
 def test_kafka_comes_after_everything_else(
-    own_broker: TestBroker, state_dir: Path, tmp_path: Path, soak: SoakRecord
+    own_broker: TestBroker, state_dir: Path, tmp_path_factory: pytest.TempPathFactory, soak: SoakRecord
 ) -> None:
     soak.begin("R13 Kafka")
     own_broker.start()
     with (
         inference(state_dir, own_broker) as under_test,
-        Services(tmp_path / "late", bootstrap_servers=own_broker.bootstrap_servers) as services,
+        Services(tmp_path_factory.mktemp("late"), bootstrap_servers=own_broker.bootstrap_servers) as services,
     ):
         services.set_up()
         for number in range(ROUNDS):
@@ -299,25 +302,25 @@ def _await_ready(services: Services, soak: SoakRecord, *, announcements: int) ->
     _in_time(began, "the return to work")
 
 
-def test_the_database_comes_after_everything_else(broker: TestBroker, tmp_path: Path, soak: SoakRecord) -> None:
+def test_the_database_comes_after_everything_else(
+    broker: TestBroker, tmp_path_factory: pytest.TempPathFactory, soak: SoakRecord
+) -> None:
     soak.begin("R13 database")
-    for number in range(ROUNDS):
-        folder = tmp_path / f"sqlite-{number}"
+    for _ in range(ROUNDS):
+        folder = tmp_path_factory.mktemp("sqlite")
         with Services(folder, bootstrap_servers=broker.bootstrap_servers) as services:
             services.start()
             _await_complaints(services)
             services.set_up()
             _await_ready(services, soak, announcements=1)
-    restarts = _start_before_postgresql(broker, tmp_path, soak) if soaking() else 0
+    restarts = _start_before_postgresql(broker, tmp_path_factory.mktemp("postgresql"), soak) if soaking() else 0
     soak.did(f"{ROUNDS} starts without SQLite's file, {restarts} without PostgreSQL, which was restarted as often")
 
 
-def _start_before_postgresql(broker: TestBroker, tmp_path: Path, soak: SoakRecord) -> int:
+def _start_before_postgresql(broker: TestBroker, folder: Path, soak: SoakRecord) -> int:
     with (
         PostgreSQL() as server,
-        Services(
-            tmp_path / "postgresql", bootstrap_servers=broker.bootstrap_servers, database_url=server.url
-        ) as services,
+        Services(folder, bootstrap_servers=broker.bootstrap_servers, database_url=server.url) as services,
     ):
         services.set_up()
         for number in range(1, ROUNDS + 1):
