@@ -25,8 +25,7 @@ pytestmark = [
     pytest.mark.skipif(not soaking(), reason="takes an hour: make soak"),
 ]
 
-# The first restart of the broker leaves a backlog, and the allocator keeps what it takes to fetch that. Later ones add
-# nothing.
+# The first restart of the broker leaves a backlog, and the allocator keeps what it takes to fetch that.
 MINUTES, SETTLING_MINUTES = 60, 10
 # How many minutes of the beginning, and of the end, are compared: all kinds of events happen in as many.
 COMPARED_MINUTES = 10

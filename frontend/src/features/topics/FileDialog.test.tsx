@@ -22,7 +22,7 @@ test('a dropped file is shown, written in batches, and rows that were not writte
   expect(button(/^Write/)).toBeDisabled()
   drop(`machine,t\n${'m7,1\n'.repeat(502)}m8\n`)
   expect(await screen.findByText(/machines.csv: 502 records/)).toBeInTheDocument()
-  expect(screen.getByText(/Line 504: 1 values/)).toBeInTheDocument()
+  expect(screen.getByText(/Line 504: 1 value: expected 2/)).toBeInTheDocument()
   fireEvent.click(button(/^Write 502 records/))
   expect(await screen.findByText('501 records written')).toBeInTheDocument()
   expect(screen.getByText('Line 503: too large')).toBeInTheDocument()
