@@ -17,7 +17,7 @@ const RETENTIONS = [
   { value: String(365 * 24 * HOUR_MS), label: '1 year' },
   { value: '-1', label: 'Forever' },
 ]
-export const MOST_PARTITIONS = 1000
+const MOST_PARTITIONS = 1000
 
 interface Values {
   name: string
