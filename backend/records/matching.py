@@ -8,7 +8,7 @@ text and expression, and both are bounded here. Python's own could hold a proces
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import polars as pl
 
@@ -42,7 +42,7 @@ class RecordFilter:
         """Whether any record may be left out."""
         return bool(self._needle or self._expression)
 
-    def fits(self, records: Sequence[Record]) -> Iterator[bool]:
+    def fits(self, records: Iterable[Record]) -> Iterator[bool]:
         """Yield for each record whether it is kept. The work is done as it is asked for, some records at a time."""
         if not self._expression:
             yield from (not self._needle or self._holds(list(_texts(record))) for record in records)

@@ -4,6 +4,7 @@ command line.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -21,12 +22,16 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 from kafkaml.confluent.config import client_config
 from kafkaml.confluent.errors import ClientLog, error_of, kafka_errors, to_error
 from kafkaml.confluent.positions import committed_apart
+from kafkaml.errors import BrokerTimeout
 from kafkaml.records import PartitionKey
 from kafkaml.settings import KafkaSettings
 from kafkaml.starts import Start, StartPlace
 from kafkaml.stream_range import check_topic_name
 
 __all__ = ["KafkaAdmin"]
+
+# How long to wait before the brokers are asked again whether they know of new partitions.
+_LOOK_SECONDS = 0.05
 
 
 class KafkaAdmin:
@@ -98,13 +103,22 @@ class KafkaAdmin:
         return created
 
     def add_partitions(self, name: str, count: int) -> None:
-        """Increase the number of a topic's partitions to ``count``."""
+        """Increase the number of a topic's partitions to ``count``; returns when clients find the new ones."""
         futures = self._client.create_partitions(
             [NewPartitions(check_topic_name(name), count)], request_timeout=self._timeout_seconds
         )
+        deadline = time.monotonic() + self._timeout_seconds + 5
         with kafka_errors(f"adding partitions to topic {name}", self._log, self._client.poll):
             for future in futures.values():
                 future.result(self._timeout_seconds + 5)
+        # Kafka answers before its brokers know of the new partitions. A client that asks a broker meanwhile refuses to
+        # write to them.
+        while self.partition_count(name) < count:
+            if time.monotonic() > deadline:
+                raise BrokerTimeout(
+                    f"adding partitions to topic {name}: the brokers did not learn of all {count} in time"
+                )
+            self._client.poll(_LOOK_SECONDS)
 
     def topic_configs(self, names: Sequence[str]) -> dict[str, dict[str, str]]:
         """Return all settings of topics, also those that are the broker's; BrokerError where it is not permitted."""
