@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kafka_ml_cli.nouns import add_delete_many
+from kafka_ml_cli.outcomes import metrics_text, number_text, print_confusion_matrix, print_epochs, print_outcome
 from kafka_ml_cli.output import (
     JsonOption,
     console,
@@ -19,20 +20,12 @@ from kafka_ml_cli.output import (
     print_table,
     styled_state,
 )
-from kafka_ml_cli.progress import best_epoch_text, progress_text
+from kafka_ml_cli.progress import progress_text
 from kafka_ml_cli.runs import add_run_commands
 from kafka_ml_cli.session import client_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from rich.text import Text
-
-    from kafkaml.sdk.types import Artifact, ConfusionReport, TrainingResult
-    from kafkaml.wire.evaluation import Baseline
-    from kafkaml.wire.outcome import Outcome
-    from kafkaml.wire.scores import Score
-    from kafkaml.wire.semi_supervised import PseudoLabels
+    from kafkaml.sdk.types import Artifact, TrainingResult
     from kafkaml.wire.version import Comparison
 
 VersionOption = Annotated[int | None, typer.Option("--version", help="Number of a version; the current one.")]
@@ -129,7 +122,7 @@ def show(context: typer.Context, result: int, json: JsonOption = False) -> None:
             )
         )
     if found.outcome:
-        _print_outcome(found, found.outcome)
+        print_outcome(found, found.outcome)
     for warning in found.warnings:
         console().print(styled("[yellow]warning[/] {warning}", warning=warning), soft_wrap=True)
     for hint in found.hints:
@@ -149,28 +142,6 @@ def show(context: typer.Context, result: int, json: JsonOption = False) -> None:
     return None
 
 
-def _print_outcome(found: TrainingResult, outcome: Outcome) -> None:
-    from kafkaml.terminal import styled
-
-    if found.scores:
-        console().print(styled("\n[bold]score[/] {scores}", scores=_metrics(found.scores)))
-    if outcome.baseline:
-        console().print(_compared(outcome.baseline, found.scores), soft_wrap=True)
-    if found.evaluation and found.evaluation.curves:
-        two = found.evaluation.curves
-        areas = {"ROC AUC": two.roc_auc, "average precision": two.average_precision}
-        console().print(styled("[dim]{what}[/] {areas}", what=f"of {two.positive}", areas=_metrics(areas)))
-    console().print(styled("\n[bold]test[/] {metrics}", metrics=_metrics(found.test_metrics) or "no metrics"))
-    if summary := outcome.preparation.get("summary"):
-        console().print(styled("[dim]features[/] {summary}", summary=str(summary)), soft_wrap=True)
-    if best := outcome.best_epoch:
-        console().print(styled("[dim]best epoch[/] {text}", text=best_epoch_text(best)), soft_wrap=True)
-    if split := outcome.split:
-        console().print(styled("[dim]split[/] {split}", split=split), soft_wrap=True)
-    for round_ in outcome.pseudo_labels:
-        console().print(styled("[dim]pseudo-labels[/] {round}", round=_round(round_)), soft_wrap=True)
-
-
 @app.command()
 def annotate(
     context: typer.Context,
@@ -188,13 +159,6 @@ def annotate(
     tags = [] if no_tags else tag or None
     changed = client_of(context).results.annotate(result, name=name, notes=notes, tags=tags, favourite=favourite)
     print_done(changed, f"result {changed.id} is changed", json=json)
-
-
-def _round(report: PseudoLabels) -> str:
-    again = "" if report.agreement is None else f", {report.agreement:.0%} of those before predicted the same again"
-    return (
-        f"round {report.round}: {report.chosen:,} of {report.unlabelled:,} chosen, {report.added:,} of them new{again}"
-    )
 
 
 @app.command()
@@ -334,7 +298,7 @@ def versions(context: typer.Context, result: int, json: JsonOption = False) -> N
             ("age", lambda row: human_age(row.created_at)),
             ("why", lambda row: row.reason),
             ("compared", lambda row: _gain(row.comparison)),
-            ("test metrics", lambda row: _metrics(row.outcome.test_metrics)),
+            ("test metrics", lambda row: metrics_text(row.outcome.test_metrics)),
         ],
         nothing="no versions yet; they come with the training",
         json=json,
@@ -404,8 +368,8 @@ def card(
             [
                 ("class", lambda row: row.label),
                 ("samples", lambda row: row.samples),
-                ("recall", lambda row: _number(row.recall)),
-                ("precision", lambda row: _number(row.precision)),
+                ("recall", lambda row: number_text(row.recall)),
+                ("precision", lambda row: number_text(row.precision)),
             ],
             nothing="",
         )
@@ -415,86 +379,18 @@ def card(
 add_run_commands(app)
 
 
-def print_epochs(epochs: Any) -> None:
-    """Print a line per epoch or window. For a window it also says how the model did on it before learning it."""
-    if not epochs:
-        return
-    names = list(dict.fromkeys(name for epoch in epochs for name in epoch.training))
-    checked = list(dict.fromkeys(name for epoch in epochs for name in epoch.validation))
-    columns: list[Any] = [("epoch", lambda row: row.epoch), ("seconds", lambda row: f"{row.seconds:.2f}")]
-    if any(epoch.window for epoch in epochs):
-        tried = list(dict.fromkeys(name for epoch in epochs for name in epoch.before))
-        columns[0] = ("window", lambda row: row.epoch)
-        columns += [("records", lambda row: row.window and row.window.records)]
-        columns += [("behind", lambda row: row.window and row.window.lag)]
-        columns += [(f"{name} before", lambda row, name=name: _number(row.before.get(name))) for name in tried]
-    columns += [(name, lambda row, name=name: _number(row.training.get(name))) for name in names]
-    columns += [(f"validation {name}", lambda row, name=name: _number(row.validation.get(name))) for name in checked]
-    rates = list(dict.fromkeys(name for epoch in epochs for name in epoch.learning_rate))
-    columns += [(name.replace("_", " "), lambda row, name=name: _number(row.learning_rate.get(name))) for name in rates]
-    best = epochs[-1].best_epoch
-    if best is not None:
-        columns += [("best", lambda row: "*" if row.epoch == best else "")]
-    console().print()
-    print_table(epochs, columns, nothing="")
-
-
-def print_confusion_matrix(found: ConfusionReport | None) -> None:
-    """Print rows of true labels against columns of predicted ones."""
-    from rich.table import Table
-    from rich.text import Text
-
-    from kafkaml.terminal import visible
-
-    if not found:
-        return
-    labels = found.labels or [str(index) for index in range(len(found.matrix))]
-    console().print("confusion matrix (rows: true, columns: predicted)", style="dim")
-    table = Table(box=None)
-    table.add_column("")
-    for label in labels:
-        table.add_column(Text(visible(label)), justify="right", header_style="bold")
-    for row, (label, counts) in enumerate(zip(labels, found.matrix, strict=False)):
-        cells = [
-            Text(str(count), style="green")
-            if column == row
-            else Text(str(count or "·"), style="red" if count else "dim")
-            for column, count in enumerate(counts)
-        ]
-        table.add_row(Text(visible(label), style="bold"), *cells)
-    console().print(table)
-
-
-def _compared(baseline: Baseline, scores: Mapping[Score, float]) -> Text:
-    """Return the score of always giving the same answer, and whether the model is no better than that."""
-    from kafkaml.terminal import styled
-
-    floor = _metrics(baseline.scores)
-    if baseline.beaten_by(scores) is False:
-        return styled("[yellow]no better than always saying {answer}[/] {floor}", answer=baseline.answer, floor=floor)
-    return styled("[dim]always saying {answer}[/] {floor}", answer=baseline.answer, floor=floor)
-
-
 def _gain(comparison: Comparison | None) -> str:
     if comparison is None or comparison.champion_value is None:
         return ""
-    before, after = _number(comparison.champion_value), _number(comparison.challenger_value)
+    before, after = number_text(comparison.champion_value), number_text(comparison.challenger_value)
     return f"{comparison.metric} {before} -> {after}"
 
 
 def _summary(row: TrainingResult, *, parameters: bool) -> str:
     """The long cell of a run: how good it is or why it failed, its name and tags, its parameters."""
-    parts = [row.failure.cause if row.failure else _metrics({**row.scores, **row.test_metrics})]
+    parts = [row.failure.cause if row.failure else metrics_text({**row.scores, **row.test_metrics})]
     parts += [] if row.state.ended else [progress_text(row.progress)]
     parts += [f"* {row.name}".rstrip()] if row.favourite else [row.name]
     parts += [f"#{tag}" for tag in row.tags]
     parts += [f"{name} {value}" for name, value in row.parameters.items()] if parameters else []
     return "  ".join(part for part in parts if part)
-
-
-def _metrics(metrics: Any) -> str:
-    return "  ".join(f"{name} {_number(value)}" for name, value in metrics.items())
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4g}"

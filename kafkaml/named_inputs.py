@@ -9,19 +9,46 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["are_numbers", "dtype_from_json", "dtype_to_json", "flattened", "in_one", "input_shapes", "joined",
-           "record_type", "separated"]  # fmt: skip
+__all__ = [
+    "FeatureSpan",
+    "are_numbers",
+    "dtype_from_json",
+    "dtype_to_json",
+    "flattened",
+    "in_one",
+    "input_shapes",
+    "joined",
+    "record_type",
+    "separated",
+]
 
 Array = npt.NDArray[Any]
 
 # The most inputs; a model does not have more inputs than columns.
 _MAX_INPUTS = 1000
 _KINDS = "biuf"
+
+
+class FeatureSpan(NamedTuple):
+    """The numbers that a column gives: elements ``start`` to ``stop`` of the last axis of ``input``.
+
+    ``input`` is empty where samples are one array.
+    """
+
+    column: str
+    input: str
+    start: int
+    stop: int
+
+    def of(self, samples: Array) -> Array:
+        """Return these numbers of ``samples`` (n, ...): a view."""
+        numbers: Array = samples[self.input] if self.input else samples
+        return numbers[..., self.start : self.stop]
 
 
 def record_type(inputs: Mapping[str, tuple[npt.DTypeLike, Sequence[int]]]) -> np.dtype[Any]:

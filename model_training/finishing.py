@@ -7,23 +7,26 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from numpy.typing import NDArray
 
 from kafkaml.confusion_samples import CONFUSION_SAMPLES, choose_samples
 from kafkaml.logs import get_logger
+from kafkaml.named_inputs import FeatureSpan
 from kafkaml.wire.best_epoch import BestEpoch
 from kafkaml.wire.distributed import Exit
-from kafkaml.wire.evaluation import Baseline, Evaluation
+from kafkaml.wire.evaluation import Baseline, Evaluation, Importance
 from kafkaml.wire.outcome import TrainingOutcome
 from kafkaml.wire.scores import Score
 from kafkaml.wire.semi_supervised import PseudoLabels
 from kafkaml.wire.training import TrainingPlan
+from mlcode_executor.shared_array import SharedArray
 from model_training.artifacts import in_order_of_worth
 from model_training.confusion import ConfusionMatrix, NoConfusionMatrix, confusion_matrix
 from model_training.evaluation import class_baseline, curves, residuals, value_baseline
+from model_training.importance import evenly, permutation_importance
 from model_training.labels import LabelKind
 from model_training.model_session import BuiltModel, Samples
 from model_training.part import Part
@@ -46,8 +49,9 @@ class Trial:
 
     ``sample`` are features (n, *sample_shape) of its training. ``test`` gives the metrics; ``no_test`` is the reason
     when it is None. ``shown`` are the samples of the confusion matrix, ``decoded`` their features as they were decoded.
+    ``columns`` returns which of their numbers belong to each named column, in samples of the shape of ``decoded``.
     ``validation`` are samples held out of the training. ``test`` may be the same samples; ``tested`` names the part
-    that ``test`` comes from.
+    that ``test`` comes from. ``seed`` is the run's.
     """
 
     sample: NDArray[Any]
@@ -59,6 +63,8 @@ class Trial:
     class_names: Sequence[str]
     validation: Samples | None = None
     tested: str = "test"
+    columns: Callable[[], Sequence[FeatureSpan]] = tuple
+    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,13 @@ class Judgement:
     scores: Mapping[Score, float] = field(default_factory=dict)
     baseline: Baseline | None = None
     evaluation: Evaluation | None = None
+
+    def with_importance(self, importance: Importance | None) -> Judgement:
+        """Return the judgement completed by the importance of columns, if it is known."""
+        if importance is None:
+            return self
+        evaluation = self.evaluation or Evaluation()
+        return replace(self, evaluation=evaluation.model_copy(update={"importance": importance}))
 
 
 @dataclass(frozen=True)
@@ -138,6 +151,8 @@ class Finisher:
         if test is not None:
             self._metrics = attempt("no test metrics", lambda: self._evaluate(test)) or {}
             self._judgement = attempt("no score to compare frameworks by", lambda: self._judge(test)) or Judgement()
+            importance = attempt("the importance of columns is not known", lambda: self._importance(test))
+            self._judgement = self._judgement.with_importance(importance)
         else:
             self.part.warnings.add(f"no test metrics: {self._trial.no_test}")
         if with_matrix:
@@ -179,6 +194,33 @@ class Finisher:
         answers = self.model.predictions(test.features)
         found = Evaluation(residuals=residuals(labels, answers))
         return Judgement(value_scores(labels, answers), value_baseline(labels), found)
+
+    def _importance(self, test: Samples) -> Importance | None:
+        """Return what each column of the samples does for the score; None without a score or columns."""
+        trial, model, scores = self._trial, self.model, self._judgement.scores
+        places = evenly(len(test))
+        labels = test.labels.array[places]
+
+        def accuracy(features: SharedArray) -> float:
+            answers = model.predict_classes(features)
+            return class_scores(labels, answers.classes, classes=answers.count)[Score.ACCURACY]
+
+        def error(features: SharedArray) -> float:
+            return value_scores(labels, model.predictions(features))[Score.ROOT_MEAN_SQUARED_ERROR]
+
+        asks = {Score.ACCURACY: accuracy, Score.ROOT_MEAN_SQUARED_ERROR: error}
+        score = next((score for score in asks if score in scores), None)
+        spans = trial.columns() if score is not None else ()
+        if score is None or not spans:
+            return None
+        return permutation_importance(
+            test.features.array[places],
+            spans,
+            sample_shape=trial.decoded.shape[1:],
+            score=score,
+            ask=asks[score],
+            seed=trial.seed,
+        )
 
     def _confusion_matrix(self) -> ConfusionMatrix | None:
         """Return the matrix; decoded samples of its cells are added to the part's files."""

@@ -203,7 +203,8 @@ class ResultRowSerializer(serializers.ModelSerializer[TrainingResult]):
 
 class ResultSerializer(ResultRowSerializer):
     """A result with its epochs and its source code. ``confusion_matrix`` is null unless the deployment asked for it.
-    ``evaluation`` is null without test samples, or if the model predicts neither two classes nor numbers.
+    ``evaluation`` is null without test samples, or if the model predicts neither two classes nor numbers and its
+    samples have no named columns.
     """
 
     epochs = serializers.SerializerMethodField(

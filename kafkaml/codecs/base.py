@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kafkaml.errors import DecodeError
+from kafkaml.named_inputs import FeatureSpan
 from kafkaml.records import RecordBatch
 
 __all__ = [
@@ -162,6 +163,10 @@ class Codec(ABC):
     def column_names(self) -> Sequence[str]:
         """Return the names of the elements of a sample that is a vector, in their order; empty where they have none."""
         return ()
+
+    def feature_spans(self) -> Sequence[FeatureSpan]:
+        """Return which numbers of a sample each column gives; empty where columns have no names."""
+        return [FeatureSpan(name, "", place, place + 1) for place, name in enumerate(self.column_names())]
 
     def record_names(self) -> Sequence[str]:
         """Return the names of the numbers of each record, where a sample is a window of records; otherwise empty."""

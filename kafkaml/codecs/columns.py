@@ -19,7 +19,7 @@ from kafkaml.codecs.registry import SchemaLookup, StreamFormat, register
 from kafkaml.codecs.schema_registry import SchemaRegistry
 from kafkaml.errors import DecodeError, RefusedError
 from kafkaml.input_format import InputFormat
-from kafkaml.named_inputs import in_one
+from kafkaml.named_inputs import FeatureSpan, in_one
 from kafkaml.records import ListBatch, Record, RecordBatch
 from kafkaml.wire.contract import Contract, Learnt, SplitBy
 from kafkaml.wire.inference import MAX_INCLUDED_BYTES
@@ -116,6 +116,9 @@ class ColumnsCodec(Codec):
             # Windows, lists and pictures are not vectors, so their elements have no names.
             return ()
         return [column_name for name in shapes for column_name in names[name]]
+
+    def feature_spans(self) -> Sequence[FeatureSpan]:
+        return () if self._learnt is None else self._compiled.feature_spans()
 
     def record_names(self) -> Sequence[str]:
         if self._learnt is None or self._contract.window is None:

@@ -33,7 +33,7 @@ from kafkaml.contract.texts import Texts
 from kafkaml.contract.value_reader import Failures, Rows
 from kafkaml.contract.window_state import WindowState
 from kafkaml.errors import BrokenError, RefusedError
-from kafkaml.named_inputs import record_type
+from kafkaml.named_inputs import FeatureSpan, record_type
 from kafkaml.records import RecordBatch
 from kafkaml.wire.contract import Contract, FieldKind, Learnt, Missing, SplitBy, contract_document
 
@@ -142,6 +142,18 @@ class CompiledContract:
         """Return the names along the last axis of each input; empty for a list or picture."""
         sampler = self._sampler_of(learnt)
         return {model_input.name: sampler.feature_names(model_input) for model_input in self._inputs}
+
+    def feature_spans(self, learnt: Learnt | None = None) -> list[FeatureSpan]:
+        """Return which numbers of a sample of ``sample_type`` each column gives, in the order of the inputs."""
+        sampler = self._sampler_of(learnt)
+        spans = []
+        for model_input in self._inputs:
+            name, stop = model_input.name if len(self._inputs) > 1 else "", 0
+            for column in model_input.columns:
+                alone = column is model_input.alone
+                start, stop = stop, stop + (column.column.shape[-1] if alone else sampler.width(column))
+                spans.append(FeatureSpan(column.name, name, start, stop))
+        return spans
 
     def sample_type(self, learnt: Learnt | None = None) -> np.dtype[Any]:
         """Return the type of samples: numbers, or of several inputs records (``kafkaml.named_inputs``)."""

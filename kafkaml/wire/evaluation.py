@@ -16,13 +16,16 @@ from kafkaml.wire.message import Count, Message, Metric, Name
 from kafkaml.wire.scores import SCORE_DIRECTIONS, Score, Scores
 
 __all__ = [
+    "MAX_COLUMNS",
     "MAX_OUTPUTS",
     "MAX_POINTS",
     "MAX_RESIDUALS",
     "Baseline",
     "BaselineKind",
+    "ColumnImportance",
     "Curves",
     "Evaluation",
+    "Importance",
     "Residuals",
     "ThresholdPoint",
 ]
@@ -32,6 +35,8 @@ MAX_POINTS = 201
 MAX_RESIDUALS = 500
 # The most outputs per model. A model with more is judged by its first ones.
 MAX_OUTPUTS = 8
+# The most columns whose importance is measured.
+MAX_COLUMNS = 200
 
 
 class BaselineKind(StrEnum):
@@ -110,10 +115,37 @@ class Residuals(Message):
     quantiles: Annotated[list[Metric], Field(min_length=5, max_length=5)]
 
 
+class ColumnImportance(Message):
+    """How much the score is worse, in its unit, when the values of ``column`` are exchanged among the samples.
+
+    It is about 0, or below, for a column that the model does not need. ``importance`` is the mean of all rounds,
+    ``spread`` their standard deviation.
+    """
+
+    column: Name
+    importance: Metric
+    spread: Metric
+
+
+class Importance(Message):
+    """The permutation importance of columns: how much a model's ``score`` depends on each, the greatest first.
+
+    Measured ``rounds`` times on ``samples`` test samples. Columns that tell the same share their importance, because
+    each can replace the other.
+    """
+
+    score: Score
+    samples: Count
+    rounds: Count
+    columns: Annotated[list[ColumnImportance], Field(max_length=MAX_COLUMNS)]
+
+
 class Evaluation(Message):
     """How a model did on the test samples, in more detail than its scores. ``curves`` are for two classes,
-    ``residuals`` for a regression.
+    ``residuals`` for a regression. ``importance`` is null if the samples have no named columns, and for incremental
+    training.
     """
 
     curves: Curves | None = None
     residuals: Annotated[list[Residuals], Field(max_length=MAX_OUTPUTS)] = []
+    importance: Importance | None = None

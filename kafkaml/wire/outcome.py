@@ -78,7 +78,7 @@ class TrainingOutcome(Outcome):
     """An outcome as the worker reports it.
 
     ``confusion_matrix`` counts the test samples. It is null unless the deployment asked for it. ``evaluation`` is null
-    if the model has neither two classes nor numbers.
+    if the model has neither two classes nor numbers, and its samples no named columns.
     """
 
     confusion_matrix: Matrix | None = None

@@ -13,10 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kafkaml.codecs import codec_for, with_learnt
 from kafkaml.errors import UserCodeError
 from kafkaml.failpoints import failpoint
 from kafkaml.frameworks import FRAMEWORKS, Purpose
 from kafkaml.logs import get_logger
+from kafkaml.named_inputs import FeatureSpan
 from kafkaml.wire.best_epoch import BestEpoch
 from kafkaml.wire.progress import EpochMetrics, Progress
 from kafkaml.wire.training import TrainingPlan
@@ -69,7 +71,7 @@ def run(context: RunContext) -> Sequence[TrainedPart]:
                 rounds = SelfTraining(plan.semi_supervised, session, data, part, checkpoints)
                 rounds.run(fitting.fit, resumed)
             failpoint("training.fitted")
-            ended = parts.finish(session, _trial(read, data), with_matrix=plan.confusion_matrix)
+            ended = parts.finish(session, _trial(plan, read, data), with_matrix=plan.confusion_matrix)
             parts.keep_contract(data.learnt)
     # The model process has ended, so nothing writes to the files any more.
     failpoint("training.saved")
@@ -160,10 +162,15 @@ class _Fitting:
         return done
 
 
-def _trial(read: TrainingData, data: TrainingData) -> Trial:
+def _trial(plan: TrainingPlan, read: TrainingData, data: TrainingData) -> Trial:
     """Return the samples to try the model on: test samples, or for the confusion matrix the training samples where
     there are none.
     """
+
+    def columns() -> Sequence[FeatureSpan]:
+        config = with_learnt(plan.stream.input_config, data.learnt)
+        return codec_for(plan.stream.input_format, config).features.feature_spans()
+
     shown = "test" if len(data.test) else "training"
     return Trial(
         sample=data.training.features.array,
@@ -174,4 +181,6 @@ def _trial(read: TrainingData, data: TrainingData) -> Trial:
         has_labels=data.has_labels,
         class_names=data.class_names,
         validation=data.validation if len(data.validation) else None,
+        columns=columns,
+        seed=plan.seed,
     )

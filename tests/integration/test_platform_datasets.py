@@ -147,6 +147,10 @@ def learnt_and_served(platform: Platform, deployment: Any, records: list[Any], f
         accuracy = next(value for name, value in result.outcome.test_metrics.items() if "accuracy" in name)
         # The label is a noisy sum of two columns, and half of the readings fail.
         assert accuracy > 0.8, result.outcome.test_metrics
+        assert result.evaluation is not None
+        assert result.evaluation.importance is not None
+        most = [column.column.removeprefix("reading.") for column in result.evaluation.importance.columns[:2]]
+        assert sorted(most) == ["pressure", "temperature"]
         serve(platform, result.id, records[:50], folder)
 
 
@@ -271,6 +275,11 @@ def test_windows_are_learnt_as_a_forecast_and_served(platform: Platform, tmp_pat
         assert result.outcome is not None
         # The 180 records of each key make 175 samples. Those across the border of the split are left out.
         assert result.outcome.test_metrics["loss"] < 0.1, result.outcome.test_metrics
+        assert result.evaluation is not None
+        assert result.evaluation.importance is not None
+        wave, step = result.evaluation.importance.columns
+        assert (wave.column, step.column) == ("wave", "step")
+        assert (wave.importance or 0) > 0.3 > abs(step.importance or 0)
     inference = client.inferences.create(result=result.id, input_topic="waves", output_topic="forecasts")
     with pytest.raises(SampleError, match="a single record is not a sample"):
         client.inferences.predict(inference.id, {"wave": 0.5, "step": 1})

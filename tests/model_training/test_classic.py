@@ -44,7 +44,9 @@ PLAN = TrainingPlan(
     batch_size=4,
     fit_arguments={"epochs": 2},
     evaluation_arguments={},
-    stream=ControlMessage(ranges=(StreamRange("digits", 0, 0, 10),), input_format=InputFormat.RAW),
+    stream=ControlMessage(
+        ranges=(StreamRange("digits", 0, 0, 10),), input_format=InputFormat.RAW, input_config={"data_type": "float32"}
+    ),
     seed=11,
     confusion_matrix=True,
 )

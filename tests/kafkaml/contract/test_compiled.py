@@ -348,6 +348,12 @@ def test_several_inputs_lists_and_images() -> None:
     arrangement = compiled.arrange(raw.rows, seed=1, validation_rate=0, test_rate=0)
     inputs, labels = compiled.samples(raw.rows, Learnt(), arrangement, arrangement.parts.training)
     assert compiled.input_shapes() == {"camera": (2, 3, 3), "scan": (2, 2), "numbers": (2,)}
+    assert [tuple(span) for span in compiled.feature_spans(Learnt())] == [
+        ("photo", "camera", 0, 3),
+        ("raw", "scan", 0, 2),
+        ("x", "numbers", 0, 1),
+        ("y", "numbers", 1, 2),
+    ]
     assert inputs["camera"].dtype == np.uint8
     assert inputs["camera"][0, 1, 2].tolist() == [200, 0, 7]
     assert inputs["scan"].tolist() == [[[1.0, 2.0], [3.0, 4.0]]]

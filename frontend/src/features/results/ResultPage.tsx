@@ -31,6 +31,7 @@ import { ConfusionTab } from './ConfusionTab'
 import { EvaluationTab, evaluationTitle } from './EvaluationTab'
 import { showEquivalents } from './equivalents'
 import { FilesTab } from './FilesTab'
+import { ImportanceTab } from './ImportanceTab'
 import { LimitsTab } from './LimitsTab'
 import { LineageTab } from './LineageTab'
 import { LogsTab } from './LogsTab'
@@ -273,6 +274,18 @@ function Loaded({
                   label: evaluated,
                   content: () =>
                     result.evaluation && <EvaluationTab evaluation={result.evaluation} result={result.id} />,
+                },
+              ]
+            : []),
+          ...(result.evaluation?.importance
+            ? [
+                {
+                  value: 'columns',
+                  label: 'Columns',
+                  content: () =>
+                    result.evaluation?.importance && (
+                      <ImportanceTab importance={result.evaluation.importance} result={result.id} />
+                    ),
                 },
               ]
             : []),

@@ -2,7 +2,17 @@ import { createRoute, lazyRouteComponent } from '@tanstack/react-router'
 import { idOf, oneOf, textOf } from '~/lib/listSearch'
 import { rootRoute } from '~/lib/rootRoute'
 
-export const TABS = ['overview', 'confusion', 'evaluation', 'limits', 'versions', 'logs', 'lineage', 'files'] as const
+export const TABS = [
+  'overview',
+  'confusion',
+  'evaluation',
+  'columns',
+  'limits',
+  'versions',
+  'logs',
+  'lineage',
+  'files',
+] as const
 
 export interface ResultSearch {
   tab?: (typeof TABS)[number] | undefined
