@@ -67,6 +67,7 @@ _ENUMS: Mapping[str, str] = {
     "RoleEnum": "backend.accounts.models.Role",
     "SamplePartEnum": "kafkaml.wire.preview.SamplePart",
     "ScalingEnum": "kafkaml.wire.contract.Scaling",
+    "ScoreEnum": "kafkaml.wire.scores.Score",
     "ScoresEnum": "kafkaml.wire.distributed.Scores",
     "SeverityEnum": "kafkaml.wire.proposal.Severity",
     "ShownEnum": "kafkaml.wire.preview.ShownPart",

@@ -72,7 +72,11 @@ def plan_of(framework: Framework, **more: Any) -> TrainingPlan:
         "batch_size": 32,
         "fit_arguments": {"epochs": 3},
         "evaluation_arguments": {},
-        "stream": ControlMessage(ranges=(StreamRange("digits", 0, 0, 1797),), input_format=InputFormat.RAW),
+        "stream": ControlMessage(
+            ranges=(StreamRange("digits", 0, 0, 1797),),
+            input_format=InputFormat.RAW,
+            input_config={"data_type": "float32"},
+        ),
         "seed": 11,
         "confusion_matrix": True,
         "chain": chain,
