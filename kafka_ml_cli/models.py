@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from kafka_ml_cli.exits import ExitCode
 from kafka_ml_cli.nouns import add_delete_many
-from kafka_ml_cli.output import JsonOption, console, human_age, print_done, print_json, print_object, print_table
+from kafka_ml_cli.output import (
+    Column,
+    JsonOption,
+    console,
+    human_age,
+    print_done,
+    print_json,
+    print_object,
+    print_table,
+)
 from kafka_ml_cli.session import asked, client_of
 from kafkaml.wire.framework import Framework
+
+if TYPE_CHECKING:
+    from kafkaml.sdk import types
 
 app = typer.Typer(name="models", help="Models and their code.", no_args_is_help=True)
 
@@ -31,24 +43,32 @@ def _read(path: Path | None) -> str:
 def list_(
     context: typer.Context,
     framework: Annotated[str | None, typer.Option(help="Only this framework.")] = None,
-    search: Annotated[str | None, typer.Option(help="Only names that contain this.")] = None,
+    search: Annotated[str | None, typer.Option(help="Only those with this in name, description or code.")] = None,
     json: JsonOption = False,
 ) -> None:
     """List models."""
     rows = client_of(context).models.list(framework=framework, search=search)
+    columns: list[Column] = [
+        ("id", lambda row: row.id),
+        ("name", lambda row: row.name),
+        ("framework", lambda row: row.framework),
+        ("parameters", lambda row: (row.report or {}).get("parameters", "")),
+        ("sends up to", lambda row: row.upper_model or ""),
+        ("created", lambda row: human_age(row.created_at)),
+    ]
+    if any(row.code_match for row in rows):
+        columns.append(("found in", _where_found))
     return print_table(
         rows,
-        [
-            ("id", lambda row: row.id),
-            ("name", lambda row: row.name),
-            ("framework", lambda row: row.framework),
-            ("parameters", lambda row: (row.report or {}).get("parameters", "")),
-            ("sends up to", lambda row: row.upper_model or ""),
-            ("created", lambda row: human_age(row.created_at)),
-        ],
+        columns,
         nothing="no models yet; make one: kafka-ml models create FILE --name NAME --framework tensorflow",
         json=json,
     )
+
+
+def _where_found(model: types.Model) -> str:
+    match = model.code_match
+    return "" if match is None else f"line {match.line}: {match.text}"
 
 
 @app.command()

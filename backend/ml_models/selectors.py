@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
@@ -9,7 +10,10 @@ from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
 from backend.api.uses import users
 from backend.ml_models.models import MLModel
 
-__all__ = ["listed_models", "models", "users_of"]
+__all__ = ["code_match", "listed_models", "models", "users_of"]
+
+# The most characters of a line that are shown.
+_MAX_LINE = 200
 
 
 def models() -> QuerySet[MLModel]:
@@ -19,9 +23,22 @@ def models() -> QuerySet[MLModel]:
     return rows.prefetch_related(Prefetch("configurations", to_attr="used_in")).order_by("-id")
 
 
-def listed_models() -> QuerySet[MLModel]:
-    """Return models for lists, without their source: three queries whatever the number of rows, with the count."""
-    return models().defer("code", "imports")
+def listed_models(*, with_code: bool = False) -> QuerySet[MLModel]:
+    """Return models for lists, without their source: three queries whatever the number of rows, with the count.
+
+    ``with_code`` is for a search, which shows where it found something.
+    """
+    return models().defer("imports") if with_code else models().defer("code", "imports")
+
+
+def code_match(model: MLModel, terms: Sequence[str]) -> dict[str, Any] | None:
+    """Return the first line of the code that holds a term which name and description lack, in any case; else None."""
+    named = f"{model.name}\n{model.description}".lower()
+    sought = [term.lower() for term in terms if term.lower() not in named]
+    for number, line in enumerate(model.code.splitlines(), 1) if sought else ():
+        if any(term in line.lower() for term in sought):
+            return {"line": number, "text": line.strip()[:_MAX_LINE]}
+    return None
 
 
 def users_of(model: MLModel) -> list[dict[str, Any]]:

@@ -6,11 +6,13 @@ from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+from rest_framework.filters import SearchFilter
 from rest_framework.validators import UniqueValidator
 
 from backend.api.documents import ReportField, ReportSerializer
 from backend.api.fields import NameField, TextField
 from backend.ml_models.models import MLModel, framework_choices
+from backend.ml_models.selectors import code_match
 
 __all__ = [
     "FrameworkSerializer",
@@ -102,6 +104,13 @@ class UserOfSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
 
 
+class CodeMatchSerializer(serializers.Serializer[Any]):
+    """A line of source code, without the blanks around it. ``line`` counts from 1."""
+
+    line = serializers.IntegerField(min_value=1)
+    text = serializers.CharField()
+
+
 class ModelRowSerializer(serializers.ModelSerializer[MLModel]):
     """A model in a list, without its source code and without the long parts of its report."""
 
@@ -112,6 +121,10 @@ class ModelRowSerializer(serializers.ModelSerializer[MLModel]):
         source="used_in", many=True, read_only=True, help_text="Configurations that use the model."
     )
     report = serializers.SerializerMethodField()
+    code_match = serializers.SerializerMethodField(
+        help_text="The first line of the code that a search in a list found. Null without a search, and if the name or "
+        "the description have all that was searched for."
+    )
 
     class Meta:
         model = MLModel
@@ -124,6 +137,7 @@ class ModelRowSerializer(serializers.ModelSerializer[MLModel]):
             "upper_model",
             "lower_model",
             "report",
+            "code_match",
             "used_by",
             "created_at",
             "updated_at",
@@ -132,6 +146,13 @@ class ModelRowSerializer(serializers.ModelSerializer[MLModel]):
     @extend_schema_field(ReportSerializer)
     def get_report(self, model: MLModel) -> dict[str, Any]:
         return {name: value for name, value in model.report.items() if name != "summary"}
+
+    @extend_schema_field(CodeMatchSerializer(allow_null=True))
+    def get_code_match(self, model: MLModel) -> dict[str, Any] | None:
+        request, view = self.context.get("request"), self.context.get("view")
+        if request is None or getattr(view, "action", "") != "list":
+            return None
+        return code_match(model, SearchFilter().get_search_terms(request))
 
 
 class ModelSerializer(ModelRowSerializer):

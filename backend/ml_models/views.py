@@ -43,10 +43,12 @@ class MLModelViewSet(DeletableViewSet[MLModel]):
     list_serializer_class = ModelRowSerializer
     filterset_fields = ["name", "framework", "distributed"]
     ordering_fields = ("id", "name", "created_at", "updated_at")
-    search_fields = ("name", "description")
+    search_fields = ("name", "description", "code")
 
     def get_queryset(self) -> QuerySet[MLModel]:
-        return selectors.listed_models() if self.action == "list" else selectors.models()
+        if self.action != "list":
+            return selectors.models()
+        return selectors.listed_models(with_code=bool(self.request.query_params.get("search")))
 
     @extend_schema(
         request=ModelWriteSerializer,

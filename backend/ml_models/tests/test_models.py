@@ -42,6 +42,24 @@ def test_a_valid_model_is_saved_with_its_report(editor: APIClient, executor: Fak
     assert (entry.actor, entry.action, entry.before, len(entry.after)) == ("a-editor", "create", "", 64)
 
 
+def test_a_model_is_found_by_its_code_and_the_line_is_shown(viewer: APIClient) -> None:
+    builders.make_model(name="plain", code="model = 1\n")
+    net = builders.make_model(
+        name="net", description="for roads", code="x = 1\n\n    layers.Conv2D(8)  # deep\nConv2D\n"
+    )
+
+    def found(search: str) -> list[tuple[str, object]]:
+        rows = viewer.get("/api/models/", {"search": search}).json()["results"]
+        return [(row["name"], row["code_match"]) for row in rows]
+
+    assert found("conv2d") == [("net", {"line": 3, "text": "layers.Conv2D(8)  # deep"})]
+    assert found("roads conv2d") == [("net", {"line": 3, "text": "layers.Conv2D(8)  # deep"})]
+    assert found("roads") == [("net", None)]
+    assert found("conv3d") == []
+    assert [row["code_match"] for row in viewer.get("/api/models/").json()["results"]] == [None, None]
+    assert viewer.get(f"/api/models/{net.pk}/?search=conv2d").json()["code_match"] is None
+
+
 def test_an_invalid_model_is_refused_with_its_line(editor: APIClient, executor: FakeExecutor) -> None:
     executor.error = ERROR
     answer = editor.post("/api/models/", MODEL)

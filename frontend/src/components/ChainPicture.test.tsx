@@ -21,7 +21,7 @@ test('the top is above, with what goes up in between and the samples below', asy
     'fogtakes 32exit: 10',
     '32 goes up, 128 B a sample',
     'edgetakes 28 × 28exit: 10',
-    'samples of 28 × 28',
+    'samples of shape 28 × 28',
   ])
   expect(screen.getAllByRole('link').map((link) => link.textContent)).toEqual(['fog', 'edge'])
 })

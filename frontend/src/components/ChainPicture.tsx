@@ -60,7 +60,11 @@ export function ChainPicture({
               </span>
             </li>
             <li className={classes.link}>
-              {lower ? <Link lower={lower} upper={part} /> : <Flow text={`samples of ${shapesText(part.inputs)}`} />}
+              {lower ? (
+                <Link lower={lower} upper={part} />
+              ) : (
+                <Flow text={`samples of shape ${shapesText(part.inputs)}`} />
+              )}
             </li>
           </Fragment>
         )

@@ -24,6 +24,7 @@ from kafkaml.sdk.types.data import (
     TopicSettings,
 )
 from kafkaml.sdk.types.models import (
+    CodeMatch,
     Configuration,
     Deletion,
     Framework,
@@ -89,6 +90,7 @@ __all__ = [
     "Cluster",
     "ClusterCheck",
     "ClusterName",
+    "CodeMatch",
     "ComparisonReport",
     "Configuration",
     "ConfusionReport",

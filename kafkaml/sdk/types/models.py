@@ -10,14 +10,32 @@ from pydantic import Field
 
 from kafkaml.sdk.types.base import Answer
 
-__all__ = ["Configuration", "Deletion", "Framework", "FrameworkArguments", "Model", "Obstacle", "UsedBy", "Validation"]
+__all__ = [
+    "CodeMatch",
+    "Configuration",
+    "Deletion",
+    "Framework",
+    "FrameworkArguments",
+    "Model",
+    "Obstacle",
+    "UsedBy",
+    "Validation",
+]
+
+
+class CodeMatch(Answer):
+    """The line of a model's code that a search found, counted from 1."""
+
+    line: int
+    text: str
 
 
 class Model(Answer):
     """The source of a model; ``report`` holds its summary, inputs, outputs and parameter count.
 
     A sub-model of a distributed model (``distributed``) sends samples that it is not sure of to ``upper_model``, None
-    at the top, and receives those of ``lower_model``.
+    at the top, and receives those of ``lower_model``. ``code_match`` is where a search in a list found the model, None
+    if it was found by its name or description.
     """
 
     id: int
@@ -26,6 +44,7 @@ class Model(Answer):
     framework: str
     imports: str = ""
     code: str = ""
+    code_match: CodeMatch | None = None
     distributed: bool = False
     upper_model: int | None = None
     lower_model: int | None = None

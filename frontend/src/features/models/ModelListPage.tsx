@@ -29,6 +29,11 @@ const COLUMNS: DataTableColumn<ModelRow>[] = [
     render: (row) => (
       <NameCell description={row.description}>
         <ModelLink id={row.id}>{row.name}</ModelLink>
+        {row.code_match && (
+          <SmallPrint>
+            line {row.code_match.line}: <code>{row.code_match.text}</code>
+          </SmallPrint>
+        )}
       </NameCell>
     ),
   },

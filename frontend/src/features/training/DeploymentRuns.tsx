@@ -6,8 +6,7 @@ import type { ResultRow } from '~/lib/api'
 import * as columns from './runColumns'
 
 const COLUMNS = [
-  columns.MODEL,
-  columns.FRAMEWORK,
+  columns.NAMED,
   columns.STATE,
   columns.PROGRESS,
   columns.CURVE,

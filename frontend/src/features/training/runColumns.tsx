@@ -24,24 +24,6 @@ import { columnOf, columnTitle, runValue, valueText } from './runValues'
 
 export type RunColumn = DataTableColumn<ResultRow>
 
-export const MODEL: RunColumn = {
-  accessor: 'model_name',
-  title: 'Model',
-  toggleable: false,
-  width: 150,
-  render: (row) => (
-    <Stack gap={0}>
-      <ResultLink id={row.id} fw={500}>
-        {row.model_name}
-      </ResultLink>
-      <SmallPrint>
-        result {row.id}
-        {row.leader !== null && `, in the run of result ${row.leader}`}
-      </SmallPrint>
-    </Stack>
-  ),
-}
-
 /** The name of the run or of its model, with framework, star and tags. */
 export const NAMED: RunColumn = {
   accessor: 'model_name',
@@ -82,13 +64,6 @@ export function value(column: string): RunColumn {
 /** The width in pixels that the longest word of a title needs, because a broken word is hard to read. */
 function widthOf(title: string): number {
   return Math.max(84, 34 + 9 * Math.max(...title.split(' ').map((word) => word.length)))
-}
-
-export const FRAMEWORK: RunColumn = {
-  accessor: 'framework',
-  title: 'Framework',
-  width: 100,
-  render: (row) => <FrameworkTitle framework={row.framework} />,
 }
 
 export const STATE: RunColumn = {
@@ -144,7 +119,7 @@ export const CURVE: RunColumn = {
 export const METRIC: RunColumn = {
   accessor: 'metrics',
   title: 'Last, best',
-  width: 150,
+  width: 172,
   render: (row) => <RunMetric row={row} />,
 }
 
