@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from kafkaml.confluent.errors import ClientLog, error_of, kafka_errors, to_error
+from kafkaml.confluent.errors import ClientLog, error_of, failure_of, kafka_errors, to_error
 from kafkaml.confluent.positions import committed_positions, partitions_text, places_text
 from kafkaml.confluent.stalled import StalledPartitions
 from kafkaml.errors import BrokerError
@@ -199,11 +199,10 @@ class Assignment:
             if self.keys is None or (topic, partition) not in self.keys:
                 continue
             place = TopicPartition(topic, partition, offset)
-            try:
-                self._consumer.seek(place)
-            except KafkaException as exception:
-                if error_of(exception).code() != KafkaError._STATE:
-                    raise to_error(error_of(exception), f"rewinding {topic}[{partition}]") from exception
+            failure = failure_of(lambda place=place: self._consumer.seek(place), KafkaException)  # type: ignore[misc]
+            if failure is not None:
+                if error_of(failure).code() != KafkaError._STATE:
+                    raise to_error(error_of(failure), f"rewinding {topic}[{partition}]") from failure
                 # The partition is not being fetched yet, so assign it again with the start position.
                 self._give_out_again([place])
             self._stalled.reading((topic, partition), offset)

@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import TypeVar
 
 from confluent_kafka import KafkaError, KafkaException
 
@@ -24,12 +25,15 @@ __all__ = [
     "ClientLog",
     "aborted",
     "error_of",
+    "failure_of",
     "is_refused_record",
     "is_temporary",
     "kafka_errors",
     "missing_topic",
     "to_error",
 ]
+
+E = TypeVar("E", bound=Exception)
 
 _PASSING = frozenset(
     {
@@ -155,6 +159,21 @@ def _telling(error: KafkaError) -> int:
     if error.code() == KafkaError._ALL_BROKERS_DOWN:
         return 0
     return 2 if error.code() in _ACCESS_HINTS or error.code() in _REFUSED_ACCESS else 1
+
+
+def failure_of(call: Callable[[], object], *kinds: type[E]) -> E | None:
+    """Call, and return an error of one of ``kinds``, without its traceback, instead of raising it; None without one.
+
+    Used where the client is called again to recover, because no handler may call it: every KafkaError that the client
+    raises there keeps the handled error forever, and by its traceback all that the failed calls held, such as a
+    producer with its threads (confluent-kafka 2.x takes a context into its KafkaError and never lets go of it).
+    """
+    try:
+        call()
+    except kinds as error:
+        # A caller that raises another error would be in a cycle with this one: by the frames of the traceback.
+        return error.with_traceback(None)
+    return None
 
 
 def error_of(exception: KafkaException) -> KafkaError:

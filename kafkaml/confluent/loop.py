@@ -7,8 +7,8 @@ Called by ``model_inference`` from one thread. Never decodes, never decides what
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 from confluent_kafka import (
     OFFSET_BEGINNING,
@@ -23,7 +23,7 @@ from confluent_kafka import (
 from kafkaml.confluent.assignment import Assignment, InputPositions
 from kafkaml.confluent.batch import MessageBatch
 from kafkaml.confluent.config import RecordSizes, consumer_config, member_config
-from kafkaml.confluent.errors import ClientLog, error_of, is_temporary, to_error
+from kafkaml.confluent.errors import ClientLog, error_of, failure_of, is_temporary, to_error
 from kafkaml.confluent.output_tail import OutputTail
 from kafkaml.confluent.outputs import ClusterTopics, Output, TransactionalOutput
 from kafkaml.confluent.positions import committed_either_way
@@ -35,6 +35,8 @@ from kafkaml.settings import KafkaSettings
 __all__ = ["KafkaLoopClient"]
 
 _logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class KafkaLoopClient:
@@ -234,39 +236,45 @@ class KafkaLoopClient:
 
         Raises RefusedError, with the transaction still open, for a record that is too large for the client.
         """
-        with self._aborting():
-            self._output.produce(record)
+        self._or_abort(lambda: self._output.produce(record))
 
     def produce_all(self, records: Sequence[OutgoingRow]) -> list[tuple[int, RefusedError]]:
         """Queue records in order; returns index and reason of each that ``produce`` would refuse."""
-        with self._aborting():
-            return self._output.produce_all(records)
+        return self._or_abort(lambda: self._output.produce_all(records))
 
-    @contextmanager
-    def _aborting(self) -> Iterator[None]:
+    def _or_abort(self, call: Callable[[], T]) -> T:
+        """Return what ``call`` returns, or abort the transaction where it fails."""
         try:
-            yield
+            return call()
         except (ProducerFenced, TransactionAborted):
             raise
         except BrokerError as error:
-            # The transaction cannot be saved, because an earlier record of it failed or nothing can be sent any more.
+            failure = error
+        # The transaction cannot be saved, because an earlier record of it failed or nothing can be sent any more.
+        try:
             self.abort()
-            raise TransactionAborted(error.message) from error
+            raise TransactionAborted(failure.message) from failure
+        finally:
+            # The error holds this call by its traceback.
+            del failure
 
     def partition_for(self, topic: str, source_partition: int) -> int:
         """The partition of ``topic`` that takes the answers to ``source_partition``, so that their order is kept."""
-        with self._aborting():
-            return source_partition % self._output.partition_count(topic)
+        return source_partition % self._or_abort(lambda: self._output.partition_count(topic))
 
     def commit(self, positions: Mapping[PartitionKey, int] | None = None) -> None:
         """Commit outputs and input positions together; see ``TransactionalLoopClient.commit``."""
         offsets = dict(self._positions.polled if positions is None else positions)
-        try:
-            self._output.commit(self._places(offsets), self._consumer)
-        except TransactionAborted:
+        places = self._places(offsets)
+        failure = failure_of(lambda: self._output.commit(places, self._consumer), TransactionAborted)
+        if failure is not None:
             # The commit may have happened nevertheless, so only Kafka knows where to continue.
             self._rewind(self._committed(self._positions.uncommitted))
-            raise
+            try:
+                raise failure
+            finally:
+                # The error holds this call by its traceback.
+                del failure
         self._waited()
         self._positions.commit(offsets)
         self._commit_answered()
@@ -442,14 +450,10 @@ class KafkaLoopClient:
 
     def _look(self, committed: Mapping[PartitionKey, TopicPartition]) -> None:
         assert self._tail is not None
-        while True:
-            try:
-                self._tail.look(committed)
-            except BrokerError as error:
-                self._wait_for_outputs(error)
-            else:
-                self._waited()
-                return
+        look = self._tail.look
+        while (missing := failure_of(lambda: look(committed), BrokerError)) is not None:
+            self._wait_for_outputs(missing)
+        self._waited()
 
     def _wait_for_outputs(self, missing: BrokerError) -> None:
         """Serve the group once while a cluster of the outputs is unavailable.
@@ -484,8 +488,8 @@ class KafkaLoopClient:
             self._commit_input(starts, "committing the start of the input")
 
     def _commit_input(self, offsets: Mapping[PartitionKey, int], doing: str) -> None:
-        try:
-            self._consumer.commit(offsets=self._places(offsets), asynchronous=False)
-        except KafkaException as exception:
+        places = self._places(offsets)
+        failure = failure_of(lambda: self._consumer.commit(offsets=places, asynchronous=False), KafkaException)
+        if failure is not None:
             self._rewind(dict(self._positions.uncommitted))
-            raise TransactionAborted(to_error(error_of(exception), doing, self._log).message) from exception
+            raise TransactionAborted(to_error(error_of(failure), doing, self._log).message) from failure

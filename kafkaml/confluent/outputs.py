@@ -14,7 +14,15 @@ from typing import Any, Protocol
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from kafkaml.confluent.config import LossWatch, RecordSizes, producer_config
-from kafkaml.confluent.errors import ClientLog, aborted, error_of, kafka_errors, missing_topic, to_error
+from kafkaml.confluent.errors import (
+    ClientLog,
+    aborted,
+    error_of,
+    failure_of,
+    kafka_errors,
+    missing_topic,
+    to_error,
+)
 from kafkaml.daemon_thread import in_daemon_thread
 from kafkaml.errors import (
     BrokerTimeout,
@@ -88,12 +96,11 @@ class _ProducerOwner:
         self._producer = Producer(self._config)
 
     def produce(self, record: OutgoingRecord) -> None:
-        try:
-            self._produce(record)
-        except BufferError:
+        failure = failure_of(lambda: self._produce(record), BufferError, KafkaException)
+        if isinstance(failure, KafkaException):
+            raise to_error(error_of(failure), f"writing to {record.topic}", self._log) from failure
+        if failure is not None:
             self._produce_when_there_is_room(record)
-        except KafkaException as exception:
-            raise to_error(error_of(exception), f"writing to {record.topic}", self._log) from exception
 
     def produce_all(self, records: Sequence[OutgoingRow]) -> list[tuple[int, RefusedError]]:
         refused: list[tuple[int, RefusedError]] = []
@@ -106,11 +113,15 @@ class _ProducerOwner:
                 # too.
                 produce(topic, value, key, partition=partition, timestamp=timestamp_ms, headers=headers)  # type: ignore[arg-type]
             except (BufferError, KafkaException):
-                # The queue is full, which is rare. Retry this record with waiting and error handling.
-                try:
-                    self.produce(OutgoingRecord(*record))
-                except RefusedError as error:
-                    refused.append((index, error))
+                pass
+            else:
+                continue
+            # The queue is full, which is rare. Retry this record with waiting and error handling, outside of the
+            # handler: see ``failure_of``.
+            try:
+                self.produce(OutgoingRecord(*record))
+            except RefusedError as error:
+                refused.append((index, error))
         return refused
 
     def _produce(self, record: OutgoingRecord) -> None:
@@ -214,46 +225,53 @@ class TransactionalOutput(_ProducerOwner):
 
     def commit(self, offsets: Sequence[TopicPartition], consumer: Consumer) -> None:
         self.begin()
-        timeout_seconds = self._request_timeout_seconds
+        failure = failure_of(lambda: self._end(offsets, consumer), KafkaException, FutureTimeout)
+        if failure is None:
+            self._open = False
+            return
+        raise self._recovered(failure) from failure
+
+    def _end(self, offsets: Sequence[TopicPartition], consumer: Consumer) -> None:
         failpoint("transaction.before_offsets")
-        try:
-            if offsets:
-                self._send_offsets(list(offsets), consumer)
-            failpoint("transaction.before_commit")
-            self._producer.commit_transaction(timeout_seconds)
-            failpoint("transaction.committed")
-        except KafkaException as exception:
-            error = error_of(exception)
-            problem = to_error(error, "committing a transaction", self._log)
-            if isinstance(problem, ProducerFenced):
-                raise problem from exception
-            self._log.fetch(self._producer.poll)
-            if error.txn_requires_abort() and not self._watch.losses:
-                self.abort()
-            else:
-                # The outcome is unknown, or the producer is in a fatal state. Kafka may have ended a transaction whose
-                # request was lost, and would take an abort for that of a fenced producer.
-                self._replace_producer()
-            raise aborted(error, problem.message) from exception
-        self._open = False
+        if offsets:
+            self._send_offsets(list(offsets), consumer)
+        failpoint("transaction.before_commit")
+        self._producer.commit_transaction(self._request_timeout_seconds)
+        failpoint("transaction.committed")
+
+    def _recovered(self, failure: Exception) -> ProducerFenced | TransactionAborted:
+        """Get ready for the next transaction, unless fenced; returns what to raise."""
+        if not isinstance(failure, KafkaException):
+            self._new_producer()
+            return TransactionAborted(
+                f"committing a transaction: the client waited for more than {self._request_timeout_seconds:g} s for "
+                "the group's coordinator"
+            )
+        error = error_of(failure)
+        problem = to_error(error, "committing a transaction", self._log)
+        if isinstance(problem, ProducerFenced):
+            return problem
+        self._log.fetch(self._producer.poll)
+        if error.txn_requires_abort() and not self._watch.losses:
+            self.abort()
+        else:
+            # The outcome is unknown, or the producer is in a fatal state. Kafka may have ended a transaction whose
+            # request was lost, and would take an abort for that of a fenced producer.
+            self._replace_producer()
+        return aborted(error, problem.message)
 
     def _send_offsets(self, offsets: list[TopicPartition], consumer: Consumer) -> None:
         """Call the client in a thread, because it may wait forever for a group's coordinator that was unavailable
         (librdkafka 5456, 5511).
 
-        The producer is then left to the waiting thread, because destroying it would wait too. The next producer fences
-        it.
+        FutureTimeout is raised then, and the producer is left to the waiting thread, because destroying it would wait
+        too. The next producer fences it.
         """
         send, limit = self._producer.send_offsets_to_transaction, self._request_timeout_seconds
         metadata = consumer.consumer_group_metadata()
         sending = in_daemon_thread(lambda: send(offsets, metadata, limit), name="send-offsets")
         try:
             sending.result(limit + _GRACE_SECONDS)
-        except FutureTimeout:
-            self._new_producer()
-            raise TransactionAborted(
-                f"committing a transaction: the client waited for more than {limit:g} s for the group's coordinator"
-            ) from None
         finally:
             # The future holds its error, and the error this call. The producer would outlive its replacement.
             del sending
@@ -261,16 +279,16 @@ class TransactionalOutput(_ProducerOwner):
     def abort(self) -> None:
         if not self._open:
             return
-        try:
-            # The abort drops queued records. Purging them here would leave a gap in the sequence numbers, and the next
-            # transaction would fail.
-            self._producer.abort_transaction(self._request_timeout_seconds)
+        # The abort drops queued records. Purging them here would leave a gap in the sequence numbers, and the next
+        # transaction would fail.
+        failure = failure_of(lambda: self._producer.abort_transaction(self._request_timeout_seconds), KafkaException)
+        if failure is None:
             self._open = False
-        except KafkaException as exception:
-            problem = to_error(error_of(exception), "aborting a transaction", self._log)
-            if isinstance(problem, ProducerFenced):
-                raise problem from exception
-            self._replace_producer()
+            return
+        problem = to_error(error_of(failure), "aborting a transaction", self._log)
+        if isinstance(problem, ProducerFenced):
+            raise problem from failure
+        self._replace_producer()
 
     def close(self) -> None:
         if not self._closed:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, TopicPartition
@@ -90,7 +91,7 @@ def committed_either_way(
     Kafka answers the requests of a connection in turn. Those of a member may wait behind its request to join the group
     again, and that one for another member, for minutes.
     """
-    try:
+    with suppress(BrokerError):
         return committed_positions(
             member,
             places,
@@ -98,14 +99,13 @@ def committed_either_way(
             request_timeout_seconds=min(_MEMBER_SECONDS, request_timeout_seconds),
             recovery_timeout_seconds=0.0,
         )
-    except BrokerError:
-        return committed_apart(
-            config,
-            places,
-            log,
-            request_timeout_seconds=request_timeout_seconds,
-            recovery_timeout_seconds=recovery_timeout_seconds,
-        )
+    return committed_apart(
+        config,
+        places,
+        log,
+        request_timeout_seconds=request_timeout_seconds,
+        recovery_timeout_seconds=recovery_timeout_seconds,
+    )
 
 
 def places_text(places: Iterable[TopicPartition]) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from confluent_kafka import Consumer, TopicPartition
 
 from kafkaml.confluent.config import RecordSizes
+from kafkaml.confluent.errors import failure_of
 from kafkaml.confluent.outputs import AcknowledgedOutput, ClusterTopics
 from kafkaml.errors import BrokerTimeout, RefusedError, TransactionAborted
 from kafkaml.records import OutgoingRecord, OutgoingRow, PartitionKey
@@ -62,14 +63,21 @@ class SpreadOutput:
 
     def commit(self, offsets: Sequence[TopicPartition], consumer: Consumer) -> None:
         first, *others = self._outputs
-        try:
+
+        def commit() -> None:
             for other in others:
                 other.flush()
             first.commit(offsets, consumer)
-        except TransactionAborted:
+
+        failure = failure_of(commit, TransactionAborted)
+        if failure is not None:
             # Let records on their way to the other clusters arrive before existing answers are searched.
             self.abort()
-            raise
+            try:
+                raise failure
+            finally:
+                # The error holds this call by its traceback.
+                del failure
 
     def abort(self) -> None:
         for output in self._outputs:

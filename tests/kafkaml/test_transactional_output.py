@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 import time
 import weakref
@@ -27,6 +28,8 @@ class StuckProducer:
         self.calls: list[str] = []
 
     def init_transactions(self, _timeout: float) -> None:
+        # An error that the real client raises in a handler keeps the handled one, and the producer with it, forever.
+        assert sys.exception() is None
         self.calls.append("init")
 
     def poll(self, _timeout: float) -> None: ...
