@@ -32,7 +32,7 @@ def listed_models(*, with_code: bool = False) -> QuerySet[MLModel]:
 
 
 def code_match(model: MLModel, terms: Sequence[str]) -> dict[str, Any] | None:
-    """Return the first line of the code that holds a term which name and description lack, in any case; else None."""
+    """Return the first line of the code that holds a term which name and description lack, in any case, or None."""
     named = f"{model.name}\n{model.description}".lower()
     sought = [term.lower() for term in terms if term.lower() not in named]
     for number, line in enumerate(model.code.splitlines(), 1) if sought else ():

@@ -166,7 +166,7 @@ def failure_of(call: Callable[[], object], *kinds: type[E]) -> E | None:
 
     Used where the client is called again to recover, because no handler may call it: every KafkaError that the client
     raises there keeps the handled error forever, and by its traceback all that the failed calls held, such as a
-    producer with its threads (confluent-kafka 2.x takes a context into its KafkaError and never lets go of it).
+    producer with its threads (confluent-kafka 2.x takes a context into its KafkaError and never releases it).
     """
     try:
         call()
