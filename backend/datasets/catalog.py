@@ -180,5 +180,7 @@ def _array(config: Mapping[str, Any], side: str) -> list[str]:
     """Return the type and the shape of one side of a stream, as far as its announcement says them."""
     if config.get(f"{side}_scheme"):
         return ["by its schema"]
-    shown = f"{config.get(f'{side}_type') or ''} {config.get(f'{side}_reshape') or ''}".strip()
+    sizes = str(config.get(f"{side}_reshape") or "").split()
+    # A single number has no shape worth showing.
+    shown = f"{config.get(f'{side}_type') or ''} {' \u00d7 '.join(sizes) if sizes != ['1'] else ''}".strip()
     return [shown] if shown else []

@@ -66,7 +66,9 @@ class LossWatch:
         topic, text = values[0], str(values[-1])
         # In another state of the connection, no request of ours was under way.
         self.losses += topic == "REQTMOUT" or (topic == "FAIL" and "in state UP" in text)
-        _logger.log(level, message, *values)
+        # A coordinator that only begins to serve is asked again at once. What lasts is raised.
+        passing = topic == "GETPID" and text.endswith("retrying")
+        _logger.log(logging.DEBUG if passing else level, message, *values)
 
 
 # Largest record that is sent. The embedded broker takes this much; a broker with a lower limit refuses it itself.

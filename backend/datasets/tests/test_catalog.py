@@ -60,7 +60,7 @@ def test_data_sets_and_streams_are_one_list_and_distinguished(viewer: APIClient)
     assert (found["name"], found["records"], found["columns"], found["labels"]) == (
         "MNIST",
         100,
-        ["uint8 28 28"],
+        ["uint8 28 \u00d7 28"],
         ["int"],
     )
     found = rows[("stream", online)]

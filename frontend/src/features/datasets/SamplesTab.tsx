@@ -1,5 +1,5 @@
 /** The effect of a version's contract on a sample of its records. */
-import { Box, Skeleton } from '@mantine/core'
+import { Skeleton } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { PreviewContent } from '~/components/contract/PreviewContent'
 import { ProblemAlert } from '~/components/ProblemAlert'
@@ -17,10 +17,8 @@ export function SamplesTab({ dataset, version }: { dataset: Dataset; version: Da
     return <ProblemAlert error={query.error} title="The records cannot be read" onRetry={() => void query.refetch()} />
   if (!query.data || query.isPlaceholderData) return <Skeleton height={320} role="status" aria-label="Loading" />
   return (
-    <Box maw={960}>
-      <Section title="What the model gets">
-        <PreviewContent preview={query.data} />
-      </Section>
-    </Box>
+    <Section title="What the model gets">
+      <PreviewContent preview={query.data} />
+    </Section>
   )
 }

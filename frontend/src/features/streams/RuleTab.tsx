@@ -41,7 +41,7 @@ export function RuleTab({ stream }: { stream: Stream }) {
                 ([name, value]) => [WORDS[name] ?? name, <RuleValue key={name} value={value} />] as const,
               )),
           ['Samples', stream.total_msg === null ? 'no end (online)' : formatExact(stream.total_msg)],
-          ['Split', `${train} % train, ${validation} % validate, ${test} % test`],
+          ['Split', `${train}% train, ${validation}% validate, ${test}% test`],
           ['Sent', stream.sent_at ? formatMoment(stream.sent_at) : NONE],
           [
             'Announcement',
