@@ -182,5 +182,6 @@ def _array(config: Mapping[str, Any], side: str) -> list[str]:
         return ["by its schema"]
     sizes = str(config.get(f"{side}_reshape") or "").split()
     # A single number has no shape worth showing.
-    shown = f"{config.get(f'{side}_type') or ''} {' \u00d7 '.join(sizes) if sizes != ['1'] else ''}".strip()
+    shape = " \u00d7 ".join(sizes) if sizes != ["1"] else ""
+    shown = f"{config.get(f'{side}_type') or ''} {shape}".strip()
     return [shown] if shown else []
