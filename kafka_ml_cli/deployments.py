@@ -173,7 +173,8 @@ def _weights(texts: Iterable[str]) -> dict[str, float]:
 @_with_framework_options
 def create(
     context: typer.Context,
-    configuration: int,
+    configuration: Annotated[int | None, typer.Argument(help="Id of a configuration; or give --model.")] = None,
+    model: Annotated[int | None, typer.Option(help="Id of a single model to train, without a configuration.")] = None,
     batch_size: Annotated[int, typer.Option(help="Samples per step.")] = 32,
     confusion_matrix: Annotated[bool, typer.Option(help="Count a confusion matrix on the test samples.")] = False,
     split: Annotated[
@@ -283,7 +284,10 @@ def create(
     json: JsonOption = False,
     **framework_arguments: str,
 ) -> None:
-    """Deploy a configuration for training. Send a stream to the id that is printed, or name a data set."""
+    """Deploy a configuration, or a single model, for training.
+
+    Send a stream to the id that is printed, or name a data set.
+    """
     parameters = locals()
     from kafkaml.wire.distributed import ChainTraining
     from kafkaml.wire.incremental import Incremental

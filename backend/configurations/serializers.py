@@ -13,7 +13,7 @@ from backend.api.fields import NameField, TextField
 from backend.configurations.models import Configuration
 from backend.ml_models.models import MLModel
 
-__all__ = ["ConfigurationSerializer", "ConfigurationWriteSerializer"]
+__all__ = ["ConfigurationOfSerializer", "ConfigurationSerializer", "ConfigurationWriteSerializer"]
 
 _MAX_MODELS = 100
 
@@ -99,3 +99,9 @@ class ConfigurationWriteSerializer(serializers.Serializer[Any]):
         if missing := [pk for pk in unique if pk not in found]:
             raise serializers.ValidationError(f"there is no model {', '.join(map(str, missing))}")
         return [found[pk] for pk in unique]
+
+
+class ConfigurationOfSerializer(serializers.Serializer[Any]):
+    """The model to train alone, or with its chain."""
+
+    model = serializers.PrimaryKeyRelatedField(queryset=MLModel.objects.all())

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import count
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Count
 
 from backend.accounts.audit import record, state_hash
 from backend.api.actors import Actor
@@ -20,12 +22,16 @@ from kafkaml.text import counted
 
 __all__ = [
     "complete_chains",
+    "configuration_of",
     "create_configuration",
     "delete_configuration",
     "deletion_of",
     "update_configuration",
     "with_chains",
 ]
+
+# What is left of a long name when a number follows it.
+_LONGEST_START = 90
 
 
 def with_chains(models: Sequence[MLModel]) -> list[MLModel]:
@@ -48,6 +54,28 @@ def create_configuration(*, actor: Actor, models: Sequence[MLModel], **values: A
         record(actor, "create", configuration, after=state_hash(configuration), detail=_names(models))
         publish("configurations", {"id": configuration.pk, "change": "created"})
     return configuration
+
+
+def configuration_of(model: MLModel, *, actor: Actor) -> tuple[Configuration, bool]:
+    """Return the newest configuration of only this model, or of only its chain, and whether it was made for this.
+
+    The configuration that is made has the name of the model, with a number where that name is taken.
+    """
+    with transaction.atomic():
+        # Of two requests at the same time, the second finds what the first made.
+        MLModel.objects.select_for_update().get(pk=model.pk)
+        whole = {member.pk for member in with_chains([model])}
+        of_this_size = Configuration.objects.annotate(size=Count("models")).filter(size=len(whole))
+        for configuration in of_this_size.filter(pk__in=model.configurations.values("pk")).order_by("-pk"):
+            if {member.pk for member in configuration.models.only("pk")} == whole:
+                return configuration, False
+        return create_configuration(actor=actor, models=[model], name=_free_name(model.name)), True
+
+
+def _free_name(name: str) -> str:
+    taken = set(Configuration.objects.filter(name__startswith=name[:_LONGEST_START]).values_list("name", flat=True))
+    numbered = (f"{name[:_LONGEST_START]} ({number})" for number in count(2))
+    return name if name not in taken else next(other for other in numbered if other not in taken)
 
 
 def update_configuration(

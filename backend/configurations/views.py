@@ -10,13 +10,18 @@ from django.db.models import QuerySet
 from django_filters import rest_framework as filters
 from django_filters.fields import ModelMultipleChoiceField
 from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from backend.api.deletion import DeletableViewSet, Deletion
 from backend.configurations import selectors, services
 from backend.configurations.models import Configuration
-from backend.configurations.serializers import ConfigurationSerializer, ConfigurationWriteSerializer
+from backend.configurations.serializers import (
+    ConfigurationOfSerializer,
+    ConfigurationSerializer,
+    ConfigurationWriteSerializer,
+)
 from backend.ml_models.models import MLModel
 
 __all__ = ["ConfigurationViewSet"]
@@ -72,6 +77,19 @@ class ConfigurationViewSet(DeletableViewSet[Configuration]):
         values = self.validated(ConfigurationWriteSerializer)
         configuration = services.create_configuration(actor=self.actor, **values)
         return self._shown_for(values, configuration.pk, status=201)
+
+    @extend_schema(
+        request=ConfigurationOfSerializer, responses={200: ConfigurationSerializer, 201: ConfigurationSerializer}
+    )
+    @action(detail=False, methods=["post"])
+    def of_model(self, _request: Request) -> Response:
+        """Find or create the configuration of a single model.
+
+        It has only this model, or only its chain. 201 means that there was none.
+        """
+        model = self.validated(ConfigurationOfSerializer)["model"]
+        configuration, created = services.configuration_of(model, actor=self.actor)
+        return self.shown(configuration.pk, status=201 if created else 200)
 
     @extend_schema(request=ConfigurationWriteSerializer, responses=ConfigurationSerializer)
     def update(self, _request: Request, pk: int) -> Response:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 
+from kafkaml.errors import RefusedError
 from kafkaml.frameworks import Purpose
 from kafkaml.sdk import types
 from kafkaml.sdk.collection import Collection
+from kafkaml.sdk.configurations import Configurations
 from kafkaml.wire.distributed import ChainTraining
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.incremental import Incremental
@@ -30,7 +32,8 @@ class Deployments(Collection[types.Deployment]):
     def create(
         self,
         *,
-        configuration: int,
+        configuration: int | None = None,
+        model: int | None = None,
         batch_size: int = 32,
         arguments: Mapping[str, Mapping[str, str]] | None = None,
         confusion_matrix: bool = False,
@@ -46,7 +49,9 @@ class Deployments(Collection[types.Deployment]):
         dataset_version: int | None = None,
         **framework_arguments: str,
     ) -> types.Deployment:
-        """Deploy; arguments are written as in a call, for example ``epochs=5, shuffle=True``.
+        """Deploy a configuration, or a single ``model``: then its configuration is found or created.
+
+        Arguments are written as in a call, for example ``epochs=5, shuffle=True``.
 
         ``arguments`` are by framework and purpose: ``{"pytorch": {"fit": "max_epochs=5"}}``.
         ``pytorch_fit_arguments="max_epochs=5"`` is short for that. There is such a name for each framework, and for
@@ -67,6 +72,10 @@ class Deployments(Collection[types.Deployment]):
 
         With a ``dataset`` the deployment trains at once, on the newest version unless one is named, and needs no sink.
         """
+        if (configuration is None) == (model is None):
+            raise RefusedError("a deployment has a configuration or a model: expected one of the two")
+        if model is not None:
+            configuration = Configurations(self._connection).of_model(model).id
         settings = incremental.model_dump(exclude_unset=True) if isinstance(incremental, Incremental) else incremental
         semi = semi_supervised.to_json() if isinstance(semi_supervised, SemiSupervised) else semi_supervised
         trained_with = chain.to_json() if isinstance(chain, ChainTraining) else chain

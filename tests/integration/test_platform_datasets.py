@@ -115,9 +115,11 @@ def test_models_of_several_inputs_learn_columns_by_their_names(
     assert len(contract["columns"]) == 4
     client = platform.client
     dataset = client.datasets.create(name="named", topic=machines, contract=contract, test_rate=0.2)
-    one = configure(platform, tmp_path, "one input", {"tensorflow": KERAS.replace("WIDTH", "7")})
+    one = client.models.create(name="one input", framework="tensorflow", code=KERAS.replace("WIDTH", "7"))
     with pytest.raises(ApiError, match=r"inputs .*numbers.*state.*: the model's are"):
-        client.deployments.create(configuration=int(one), dataset=dataset.id)
+        client.deployments.create(model=one.id, dataset=dataset.id)
+    missing = platform.cli("deployments", "create", "--dataset", str(dataset.id))
+    assert (missing.returncode, "a configuration or a model" in missing.stderr) == (2, True)
     codes = {"tensorflow": KERAS_NAMED, "pytorch": PYTORCH_NAMED}
     deployment: Any = platform.json(
         *("deployments", "create", configure(platform, tmp_path, "named", codes), "--dataset", str(dataset.id)),

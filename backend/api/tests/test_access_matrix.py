@@ -74,6 +74,7 @@ MATRIX: dict[str, dict[str, Needs]] = {
     "api/models/<id:pk>/": READ | {"PUT": E, "PATCH": E, "DELETE": E},
     "api/configurations/": READ | {"POST": E},
     "api/configurations/deletion/": READ,
+    "api/configurations/of_model/": {"POST": E},
     "api/configurations/<id:pk>/": READ | {"PUT": E, "PATCH": E, "DELETE": E},
     "api/deployments/": READ | {"POST": E},
     "api/deployments/check/": {"POST": E},

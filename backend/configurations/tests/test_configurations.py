@@ -23,6 +23,25 @@ def test_a_configuration_names_its_models(editor: APIClient) -> None:
     assert shown["deployments"] == 0
 
 
+def test_a_single_model_gets_a_configuration_once(editor: APIClient) -> None:
+    model, other = builders.make_model(name="digits"), builders.make_model(name="others")
+    editor.post("/api/configurations/", {"name": "digits", "models": [model.pk, other.pk]})
+    made = editor.post("/api/configurations/of_model/", {"model": model.pk})
+    assert (made.status_code, made.json()["name"], made.json()["models"]) == (201, "digits (2)", [model.pk])
+    again = editor.post("/api/configurations/of_model/", {"model": model.pk})
+    assert (again.status_code, again.json()["id"]) == (200, made.json()["id"])
+    assert editor.post("/api/configurations/of_model/", {"model": other.pk}).json()["name"] == "others"
+    refused = editor.post("/api/configurations/of_model/", {"model": 10**6})
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (400, "model")
+
+
+def test_a_sub_model_is_trained_with_its_chain(editor: APIClient) -> None:
+    chain = {model.pk for model in builders.make_chain()}
+    made = [editor.post("/api/configurations/of_model/", {"model": pk}).json() for pk in chain]
+    assert {found["id"] for found in made} == {made[0]["id"]}
+    assert set(made[0]["models"]) == chain
+
+
 def test_it_tells_what_its_models_take_and_which_is_above_which(editor: APIClient) -> None:
     cloud, unchecked = builders.make_model(distributed=True), builders.make_model()
     tensor = {"name": "x", "shape": [None, 28, 28], "dtype": "float32"}

@@ -21,6 +21,7 @@ import { listQuery } from '~/lib/listSearch'
 import { useSession } from '~/lib/session'
 import { useListSearch } from '~/lib/useListSearch'
 import type { ModelListSearch } from './routes'
+import { TrainButton } from './TrainButton'
 
 const COLUMNS: DataTableColumn<ModelRow>[] = [
   {
@@ -72,6 +73,13 @@ const COLUMNS: DataTableColumn<ModelRow>[] = [
   { accessor: 'updated_at', title: 'Changed', sortable: true, render: (row) => <Age at={row.updated_at} size="sm" /> },
 ]
 
+const TRAIN: DataTableColumn<ModelRow> = {
+  accessor: 'train',
+  textAlign: 'right',
+  toggleable: false,
+  render: (row) => <TrainButton id={row.id} name={row.name} size="compact-xs" variant="default" />,
+}
+
 export function ModelListPage() {
   const [search, change] = useListSearch<ModelListSearch>('/models')
   const navigate = useNavigate()
@@ -90,7 +98,7 @@ export function ModelListPage() {
       storeKey="models"
       actions={newModel}
       list={query}
-      columns={COLUMNS}
+      columns={can('editor') ? [...COLUMNS, TRAIN] : COLUMNS}
       search={search}
       onSearch={change}
       filtered={framework !== undefined || kind !== undefined}

@@ -20,6 +20,7 @@ import { ModelForm } from './ModelForm'
 import { ModelOverview } from './ModelOverview'
 import { ModelUsers } from './ModelUsers'
 import { valuesOf } from './source'
+import { TrainButton } from './TrainButton'
 import { useSubModels } from './useSubModels'
 
 export function ModelPage() {
@@ -53,13 +54,12 @@ export function ModelPage() {
           <>
             {tab !== 'code' && <CopyAs equivalents={objectEquivalents(model.id)} />}
             {can('editor') && (
-              <ButtonLink
-                variant={tab === 'code' ? 'default' : 'filled'}
-                to="/configurations/new"
-                search={{ models: [model.id] }}
-              >
-                Use in a configuration
-              </ButtonLink>
+              <>
+                <ButtonLink variant="default" to="/configurations/new" search={{ models: [model.id] }}>
+                  Use in a configuration
+                </ButtonLink>
+                <TrainButton id={model.id} name={model.name} variant={tab === 'code' ? 'default' : 'filled'} />
+              </>
             )}
           </>
         )
