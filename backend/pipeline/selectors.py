@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -33,6 +34,8 @@ M = TypeVar("M", bound=Model)
 PER_COLUMN = 12
 # The number of newest streams in which the latest per topic is found; older ones are only on their own page.
 _FOLDED_STREAMS = 5_000
+# The rank of topics that nothing shown uses.
+_UNUSED = 2
 _LONG = ("code", "imports", "log_tail", "failed_confusion_matrix", "model__code", "model__imports", "model__report")
 
 
@@ -49,23 +52,30 @@ class Only(StrEnum):
 
 @dataclass(frozen=True)
 class PictureSearch:
-    """Text in names (of models, configurations and topics; "" for all), and a state (None for all)."""
+    """Text in names (of models, configurations and topics; "" for all), a state and a time (None for all).
+
+    What has not ended, and what was made or ended at ``since`` or later, is of that time.
+    """
 
     text: str = ""
     only: Only | None = None
+    since: datetime | None = None
 
     def runs(self) -> Q:
         """Return the condition of runs, extended to their whole deployment, because lines lead from box to box within
         it.
         """
-        state = {None: Q(), Only.ACTIVE: ~_ENDED, Only.FAILING: Q(state=RunState.FAILED)}[self.only]
+        state = {None: Q(), Only.ACTIVE: ~_ENDED, Only.FAILING: Q(state=RunState.FAILED)}[self.only] & self._recent()
         return state & Q(deployment__in=self._deployments()) if self.text else state
 
     def inferences(self) -> Q:
         """Return the condition that picks inferences, as ``runs`` does for runs."""
         failing = Q(state=RunState.FAILED) | Q(failing__isnull=False)
-        state = {None: Q(), Only.ACTIVE: ~_ENDED, Only.FAILING: failing}[self.only]
+        state = {None: Q(), Only.ACTIVE: ~_ENDED, Only.FAILING: failing}[self.only] & self._recent()
         return state & Q(result__deployment__in=self._deployments()) if self.text else state
+
+    def _recent(self) -> Q:
+        return Q() if self.since is None else ~_ENDED | Q(ended_at__gte=self.since)
 
     def _deployments(self) -> QuerySet[TrainingResult, Any]:
         announced = ("stream__message__topic", "stream__message__unsupervised_topic")
@@ -91,12 +101,12 @@ def pipeline(search: PictureSearch) -> Pipeline:
     serving = _first(inferences().filter(search.inferences()), active=True)
     runs = _runs(serving, search)
     deployments = {run.deployment_id: run.deployment for run in runs}
-    streams, trained_on = _streams({run.stream_id for run in runs if run.stream_id}, serving, search.text)
+    streams, trained_on = _streams({run.stream_id for run in runs if run.stream_id}, serving, search)
     # Configurations without a deployment are shown too, so that making one changes the picture.
     idle = list(
-        Configuration.objects.filter(deployments__isnull=True, name__icontains=search.text).order_by("-id")[
-            : max(PER_COLUMN - len(deployments), 0)
-        ]
+        Configuration.objects.filter(deployments__isnull=True, name__icontains=search.text)
+        .filter(Q() if search.since is None else Q(updated_at__gte=search.since))
+        .order_by("-id")[: max(PER_COLUMN - len(deployments), 0)]
     )
     picture = picture_of(
         streams=streams,
@@ -119,12 +129,12 @@ def _runs(serving: Iterable[Inference], search: PictureSearch) -> list[TrainingR
 
 
 def _streams(
-    wanted: set[int], serving: Iterable[Inference], text: str
+    wanted: set[int], serving: Iterable[Inference], search: PictureSearch
 ) -> tuple[list[TopicStreams], Collection[Announcement]]:
     """Return the streams of each topic as one: first folded, then as many as a column shows; and the wanted ones.
 
-    Topics that runs were trained on come first, then those that inferences read, then those with ``text`` in their
-    names, the newest before others.
+    Topics that runs were trained on come first, then those that inferences read, then those with the text in their
+    names, the newest before others. Of topics that nothing shown uses, old ones are left out.
     """
     newest = Q(pk__in=Announcement.objects.order_by("-pk").values("pk")[:_FOLDED_STREAMS])
     known = Announcement.objects.filter(newest | Q(pk__in=wanted)).order_by("-pk")
@@ -139,12 +149,17 @@ def _streams(
             return 0
         if read.intersection(topics):
             return 1
-        return 2 if any(text.lower() in topic.lower() for topic in topics) else 3
+        return _UNUSED if any(search.text.lower() in topic.lower() for topic in topics) else _UNUSED + 1
 
     # The sort is stable, so within a rank the newest is first.
     shown = sorted(members, key=rank)[:PER_COLUMN]
     rows = Announcement.objects.in_bulk([*wanted, *(members[topics][0] for topics in shown)])
-    folded = [TopicStreams(topics, rows[members[topics][0]], frozenset(members[topics])) for topics in shown]
+    folded = [
+        TopicStreams(topics, newest_stream, frozenset(members[topics]))
+        for topics in shown
+        if (newest_stream := rows[members[topics][0]])
+        and (search.since is None or rank(topics) < _UNUSED or newest_stream.registered_at >= search.since)
+    ]
     return folded, rows.values()
 
 

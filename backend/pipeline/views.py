@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -15,6 +17,8 @@ from backend.pipeline.documents import Pipeline
 from backend.pipeline.selectors import Only, PictureSearch, pipeline
 
 __all__ = ["PipelineView"]
+
+_MOST_HOURS = 24 * 366
 
 
 class PictureSearchSerializer(serializers.Serializer[Any]):
@@ -31,6 +35,13 @@ class PictureSearchSerializer(serializers.Serializer[Any]):
         allow_null=True,
         default=None,
         help_text="Shows only boxes in this state.",
+    )
+    hours = serializers.IntegerField(
+        default=None,
+        allow_null=True,
+        min_value=1,
+        max_value=_MOST_HOURS,
+        help_text="Shows only what waits or runs, or was made or ended in so many last hours. Null for all.",
     )
 
 
@@ -51,5 +62,6 @@ class PipelineView(APIView):
         """
         query = PictureSearchSerializer(data=request.query_params)
         query.is_valid(raise_exception=True)
-        find, only = query.validated_data["find"].strip(), query.validated_data["only"]
-        return Response(pipeline(PictureSearch(find, Only(only) if only else None)).to_json())
+        find, only, hours = (query.validated_data[name] for name in ("find", "only", "hours"))
+        since = None if hours is None else timezone.now() - timedelta(hours=hours)
+        return Response(pipeline(PictureSearch(find.strip(), Only(only) if only else None, since)).to_json())

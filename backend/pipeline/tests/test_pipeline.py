@@ -12,12 +12,14 @@ from rest_framework.test import APIClient
 
 from backend.accounts.models import Role, User
 from backend.api.tests import builders
+from backend.configurations.models import Configuration
 from backend.deployments.models import TrainingResult
 from backend.inferences import transitions
 from backend.inferences.models import Inference, ReplicaStats
 from backend.pipeline.picture import tiers
 from backend.pipeline.selectors import PER_COLUMN
 from backend.runs import transitions as runs
+from backend.streams.models import Announcement
 from kafkaml.control import ControlMessage
 from kafkaml.input_format import InputFormat
 from kafkaml.stream_range import StreamRange
@@ -252,6 +254,26 @@ def test_a_search_reaches_what_the_picture_has_no_room_for(viewer: APIClient) ->
     assert calm in search(viewer, find="Calm")
     assert chain.isdisjoint(search(viewer, find="turbine", only="active"))
     assert viewer.get("/api/pipeline/").json()["most"] == PER_COLUMN
+
+
+def test_what_rested_in_the_last_hours_is_left_out(viewer: APIClient) -> None:
+    old, new = builders.make_finished(), builders.make_finished()
+    old_served, working = builders.make_inference(), builders.make_inference()
+    long_ago = timezone.now() - timedelta(hours=30)
+    TrainingResult.objects.filter(pk=old.pk).update(ended_at=long_ago)
+    TrainingResult.objects.filter(pk=new.pk).update(ended_at=timezone.now())
+    Inference.objects.filter(pk=old_served.pk).update(state="stopped", ended_at=long_ago)
+    Inference.objects.filter(pk=working.pk).update(created_at=long_ago)
+    lonely, calm = builders.make_configuration(), f"stream:{announce('calm')}"
+    Configuration.objects.filter(pk=lonely.pk).update(updated_at=long_ago)
+    Announcement.objects.update(registered_at=long_ago)
+    rested = {f"run:{old.pk}", f"inference:{old_served.pk}", f"configuration:{lonely.pk}", calm}
+    assert rested <= search(viewer, hours="48")
+    seen = search(viewer, hours="24")
+    assert rested.isdisjoint(seen)
+    # What runs is shown with what it was trained on, however old that is.
+    assert {f"run:{new.pk}", f"inference:{working.pk}", f"run:{working.result_id}"} <= seen
+    assert viewer.get("/api/pipeline/", {"hours": "0"}).status_code == 400
 
 
 def test_what_failed_long_ago_is_found(viewer: APIClient) -> None:

@@ -33,6 +33,18 @@ test('a search shows what the picture has no room for', async () => {
   expect(screen.queryByText(/At most/)).toBeNull()
 })
 
+test('what rested in the last day is left to the server', async () => {
+  let asked = ''
+  await opened({ hours: 24 }, (path) => {
+    asked = path
+    return answer([node('run', 1, { name: 'of today' })])
+  })
+  expect(await screen.findByText('of today')).toBeInTheDocument()
+  expect(screen.queryByText('newest')).toBeNull()
+  expect(asked).toBe('/api/pipeline/?find=&hours=24')
+  expect(screen.getByLabelText('Time', { selector: 'input' })).toHaveValue('The last day')
+})
+
 test('where there may be more than are shown it says so, and where there is nothing too', async () => {
   await opened({ find: 'many' }, () => answer([1, 2].map((id) => node('run', id, { name: `many ${id}` }))))
   expect(await screen.findByText(/At most 2 boxes of a kind are shown/)).toBeInTheDocument()

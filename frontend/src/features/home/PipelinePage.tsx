@@ -9,6 +9,7 @@ import { getRouteApi } from '@tanstack/react-router'
 import { useMemo } from 'react'
 import { AnchorLink } from '~/components/ButtonLink'
 import { Dimmed } from '~/components/Dimmed'
+import { FilterSelect } from '~/components/FilterSelect'
 import { PageTitle } from '~/components/PageTitle'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { SearchField } from '~/components/SearchField'
@@ -17,7 +18,7 @@ import { oneOf } from '~/lib/listSearch'
 import { Checklist } from './Checklist'
 import { checklist } from './checklist'
 import { FailingNow } from './FailingNow'
-import { filtered, foldedText, foldRest, isFull, ONLY } from './folding'
+import { filtered, foldedText, foldRest, HOURS, isFull, ONLY } from './folding'
 import { MIN_WIDTH } from './layout'
 import { PictureList } from './PictureList'
 import { PictureTable } from './PictureTable'
@@ -30,18 +31,23 @@ const WHICH = [
   { value: 'active', label: 'Active' },
   { value: 'failing', label: 'Failing' },
 ]
+const TIMES = [
+  { value: '1', label: 'The last hour' },
+  { value: '24', label: 'The last day' },
+  { value: '168', label: 'The last week' },
+]
 
 export function PipelinePage() {
-  const { view, find = '', only, rest } = route.useSearch()
+  const { view, find = '', only, hours, rest } = route.useSearch()
   const navigate = route.useNavigate()
   const { ref, width } = useElementSize()
   const pipeline = useQuery(pipelineRetrieveOptions())
   const data = pipeline.data
   const steps = data ? checklist(data) : []
-  const isFiltered = find !== '' || only !== undefined
+  const isFiltered = find !== '' || only !== undefined || hours !== undefined
   // The picture holds only active and recent objects. A search covers all objects.
   const search = useQuery({
-    ...pipelineRetrieveOptions({ query: { find, ...(only && { only }) } }),
+    ...pipelineRetrieveOptions({ query: { find, ...(only && { only }), ...(hours && { hours }) } }),
     enabled: isFiltered,
     placeholderData: keepPreviousData,
   })
@@ -96,6 +102,19 @@ export function PipelinePage() {
                 value={only ?? 'all'}
                 onChange={(next) =>
                   void navigate({ search: (before) => ({ ...before, only: oneOf(next, ONLY) }), replace: true })
+                }
+              />
+              <FilterSelect
+                label="Time"
+                any="Any time"
+                w={160}
+                data={TIMES}
+                value={hours?.toString()}
+                onChange={(next) =>
+                  void navigate({
+                    search: (before) => ({ ...before, hours: HOURS.find((hours) => String(hours) === next) }),
+                    replace: true,
+                  })
                 }
               />
               {(folded.length > 0 || (rest && !isFiltered)) && (

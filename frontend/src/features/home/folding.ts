@@ -3,6 +3,8 @@ import type { Pipeline, PipelineEdge, PipelineNode } from '~/lib/api'
 import { plural } from '~/lib/format'
 
 export const ONLY = ['active', 'failing'] as const
+/** The choices of a time: hours before now. */
+export const HOURS = [1, 24, 168] as const
 export interface PictureFilter {
   /** Text to find in names, ignoring case; '' matches all. */
   text: string

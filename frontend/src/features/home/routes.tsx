@@ -1,13 +1,15 @@
 import { createRoute, lazyRouteComponent } from '@tanstack/react-router'
 import { oneOf, textOf } from '~/lib/listSearch'
 import { rootRoute } from '~/lib/rootRoute'
-import { ONLY } from './folding'
+import { HOURS, ONLY } from './folding'
 
 export interface PictureSearch {
   view?: 'table' | undefined
   /** Text to find in names. */
   find?: string | undefined
   only?: (typeof ONLY)[number] | undefined
+  /** Shows what waits, runs, or ended in so many last hours. */
+  hours?: (typeof HOURS)[number] | undefined
   /** Whether folded boxes are shown too. */
   rest?: true | undefined
 }
@@ -20,6 +22,7 @@ export const homeRoutes = [
       view: oneOf(search.view, ['table']),
       find: textOf(search.find),
       only: oneOf(search.only, ONLY),
+      hours: HOURS.find((hours) => hours === search.hours),
       rest: search.rest === true ? true : undefined,
     }),
     component: lazyRouteComponent(() => import('./PipelinePage'), 'PipelinePage'),
