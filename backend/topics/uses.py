@@ -26,10 +26,15 @@ USE_ROLES = {
     "input": "An inference reads it.",
     "output": "An inference writes predictions to it.",
     "upper": "A tier sends intermediates to it, which the next tier reads.",
+    "changelog": "An inference keeps in it what it knows of each key, such as windows.",
 }
 # The most announcements that are read, the newest first.
 _MAX_STREAMS = 2000
 _MAX_INFERENCES = 2000
+_FIELDS = (
+    *("id", "input_topic", "output_topic", "upper_topic", "input_format", "input_config", "group_suffix"),
+    *("state", "failing", "result__model__name"),
+)
 
 Uses = dict[str, list[dict[str, Any]]]
 
@@ -46,9 +51,7 @@ def topic_uses() -> Uses:
     uses[environment().versions_topic].append(
         _use("versions", "system", None, "which version of each result is current")
     )
-    for inference in Inference.objects.select_related("result__model").only(
-        "id", "input_topic", "output_topic", "upper_topic", "state", "failing", "result__model__name"
-    )[:_MAX_INFERENCES]:
+    for inference in Inference.objects.select_related("result__model").only(*_FIELDS)[:_MAX_INFERENCES]:
         name = inference.result.model.name
         uses[inference.input_topic].append(_use("input", "inference", inference.pk, name, inference.shown_state))
         uses[inference.output_topic].append(_use("output", "inference", inference.pk, name, inference.shown_state))
@@ -57,6 +60,8 @@ def topic_uses() -> Uses:
         )
         if inference.upper_topic:
             uses[inference.upper_topic].append(_use("upper", "inference", inference.pk, name, inference.shown_state))
+        if changelog := inference.changelog_topic:
+            uses[changelog].append(_use("changelog", "inference", inference.pk, name, inference.shown_state))
     for announcement in Announcement.objects.only("id", "message")[:_MAX_STREAMS]:
         try:
             message = announcement.control_message()

@@ -307,6 +307,15 @@ def test_few_records_are_compared_at_a_time() -> None:
     assert len(list(waiting)) > 90
 
 
+def test_the_windows_of_an_inference_are_its_own() -> None:
+    column = {"name": "x", "expression": "x"}
+    fields = [{"path": ["x"], "kind": "number"}]
+    contract = {"format": "JSON", "fields": fields, "columns": [column], "window": {"length": 3}, "split": "time"}
+    made = builders.make_inference(input_format="COLUMNS", input_config={"contract": contract})
+    (use,) = topic_uses()[made.changelog_topic]
+    assert (use["role"], use["id"]) == ("changelog", made.pk)
+
+
 def test_topics_of_the_platform_itself_are_used() -> None:
     uses = topic_uses()
     for topic, role in (("KAFKA_ML_CONTROL_TOPIC", "control"), ("kafka-ml.versions", "versions")):

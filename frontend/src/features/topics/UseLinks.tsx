@@ -13,6 +13,7 @@ const ROLES: Record<TopicUse['role'], string> = {
   input: 'input',
   output: 'output',
   upper: 'upper model',
+  changelog: 'windows',
 }
 
 /** The role of the topic for its user, such as 'input'. */
