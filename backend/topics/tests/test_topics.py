@@ -21,6 +21,7 @@ from backend.accounts.models import AuditEntry, Role, User
 from backend.accounts.services import create_token
 from backend.api.actors import SYSTEM
 from backend.api.tests import builders
+from backend.inferences.models import Inference
 from backend.records import browsing
 from backend.records.matching import RecordFilter
 from backend.topics import selectors
@@ -311,7 +312,9 @@ def test_the_windows_of_an_inference_are_its_own() -> None:
     column = {"name": "x", "expression": "x"}
     fields = [{"path": ["x"], "kind": "number"}]
     contract = {"format": "JSON", "fields": fields, "columns": [column], "window": {"length": 3}, "split": "time"}
-    made = builders.make_inference(input_format="COLUMNS", input_config={"contract": contract})
+    made = builders.make_inference()
+    Inference.objects.filter(pk=made.pk).update(input_format="COLUMNS", input_config={"contract": contract})
+    made.refresh_from_db()
     (use,) = topic_uses()[made.changelog_topic]
     assert (use["role"], use["id"]) == ("changelog", made.pk)
 
