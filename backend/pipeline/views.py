@@ -41,7 +41,7 @@ class PictureSearchSerializer(serializers.Serializer[Any]):
         allow_null=True,
         min_value=1,
         max_value=_MOST_HOURS,
-        help_text="Shows only what waits or runs, or was made or ended in so many last hours. Null for all.",
+        help_text="How far back: shows only what waits or runs, or was made or ended since then. Null for all.",
     )
 
 

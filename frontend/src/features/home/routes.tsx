@@ -8,7 +8,7 @@ export interface PictureSearch {
   /** Text to find in names. */
   find?: string | undefined
   only?: (typeof ONLY)[number] | undefined
-  /** Shows what waits, runs, or ended in so many last hours. */
+  /** How far back: shows what waits, runs, or ended since then. */
   hours?: (typeof HOURS)[number] | undefined
   /** Whether folded boxes are shown too. */
   rest?: true | undefined
