@@ -16,6 +16,7 @@ __all__ = [
     "boot_id",
     "die_with_parent",
     "memory_kills",
+    "release_memory",
     "signal_name",
     "socket_address",
     "write_atomically",
@@ -78,6 +79,16 @@ def memory_kills() -> int:
     except OSError:
         return 0
     return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)
+
+
+def release_memory() -> None:
+    """Return freed memory to the system. glibc keeps that of the largest batch so far otherwise (malloc_trim(3)).
+
+    Does nothing where the C library has no such call, such as musl.
+    """
+    trim = getattr(_libc, "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def become_subreaper() -> None:

@@ -22,6 +22,7 @@ from kafkaml.log_copy import LogCopy
 from kafkaml.logs import get_logger
 from kafkaml.prometheus import definitions
 from kafkaml.retry import is_transient
+from kafkaml.system import release_memory
 from kafkaml.wire.failure import Failure
 from kafkaml.wire.inference import Wanted
 from kafkaml.wire.replica import Confidence, Counts, Exits, ProcessCounts, ReplicaState, ReplicaStats, Totals
@@ -32,6 +33,8 @@ __all__ = ["CountsFile", "LoopStats", "Measured", "StatsReporter", "StatsSink"]
 logger = get_logger(__name__)
 
 _REPORT_SECONDS = 2.0
+# How often memory that was freed is returned to the system: it takes milliseconds, but the loop needs some pages again.
+_RELEASE_SECONDS = 60.0
 # Latencies kept for the percentiles, newest last: enough for a p99, little to sort.
 _MAX_LATENCIES = 4096
 # How long the last latencies stay reported where nothing is answered.
@@ -322,9 +325,13 @@ class StatsReporter:
                 self.on_last_heard()
 
     def _run(self) -> None:
+        released = time.monotonic()
         while not self._stop.is_set():
             self._changed.clear()
             self._report(0)
+            if time.monotonic() - released > _RELEASE_SECONDS:
+                released = time.monotonic()
+                release_memory()
             self._changed.wait(self._interval_seconds)
 
     def _report(self, deadline_seconds: float) -> bool:

@@ -5,9 +5,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from kafkaml.errors import ApiError
 from kafkaml.wire.failure import Failure, FailureCategory
 from kafkaml.wire.replica import Confidence, Counts, Exits, ProcessCounts, Serving, Swap
+from model_inference import stats as stats_module
 from model_inference.stats import CountsFile, LoopStats, StatsReporter
 from model_inference.swap_news import SwapNews
 from tests.support import eventually
@@ -194,3 +197,11 @@ def test_confidence_adds_up_and_is_reported_once_an_answer_has_one() -> None:
         )
     reporter.failed(Failure(category=FailureCategory.USER_CODE, cause="none"), deadline_seconds=0)
     assert [body["confidence"] for body in sink.bodies] == [None, {"answers": 3, "total": 2.4}]
+
+
+def test_freed_memory_is_returned_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    returned = threading.Event()
+    monkeypatch.setattr(stats_module, "release_memory", returned.set)
+    monkeypatch.setattr(stats_module, "_RELEASE_SECONDS", 0.0)
+    with StatsReporter(RecordingSink(), LoopStats(), replica=0, news=SwapNews(), interval_seconds=0.01):
+        assert returned.wait(10)
