@@ -16,9 +16,9 @@ __all__ = [
     "boot_id",
     "die_with_parent",
     "memory_kills",
-    "release_memory",
     "signal_name",
     "socket_address",
+    "trim_heap",
     "write_atomically",
 ]
 
@@ -81,7 +81,7 @@ def memory_kills() -> int:
     return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)
 
 
-def release_memory() -> None:
+def trim_heap() -> None:
     """Return freed memory to the system. glibc keeps that of the largest batch so far otherwise (malloc_trim(3)).
 
     Does nothing where the C library has no such call, such as musl.

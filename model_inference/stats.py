@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol, Self
 
 from kafkaml.errors import ApiError
+from kafkaml.garbage import release_memory
 from kafkaml.log_copy import LogCopy
 from kafkaml.logs import get_logger
 from kafkaml.prometheus import definitions
 from kafkaml.retry import is_transient
-from kafkaml.system import release_memory
 from kafkaml.wire.failure import Failure
 from kafkaml.wire.inference import Wanted
 from kafkaml.wire.replica import Confidence, Counts, Exits, ProcessCounts, ReplicaState, ReplicaStats, Totals
@@ -33,8 +33,8 @@ __all__ = ["CountsFile", "LoopStats", "Measured", "StatsReporter", "StatsSink"]
 logger = get_logger(__name__)
 
 _REPORT_SECONDS = 2.0
-# How often memory that was freed is returned to the system: it takes milliseconds, but the loop needs some pages again.
-_RELEASE_SECONDS = 60.0
+# How often freed memory is returned to the system. The loop needs some pages again, which takes about a millisecond.
+_RELEASE_SECONDS = 15.0
 # Latencies kept for the percentiles, newest last: enough for a p99, little to sort.
 _MAX_LATENCIES = 4096
 # How long the last latencies stay reported where nothing is answered.

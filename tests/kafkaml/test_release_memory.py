@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import psutil
 
-from kafkaml.system import release_memory
+from kafkaml.garbage import release_memory
 
 
 def unique_megabytes() -> float:
