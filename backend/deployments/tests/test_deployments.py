@@ -392,7 +392,7 @@ def test_answers_to_the_tests_are_kept_with_the_version_and_left_out_of_lists(vi
     builders.make_artifact(made)
     builders.finish(made, baseline=baseline, evaluation=Evaluation(curves=curves))
     shown = viewer.get(f"/api/results/{made.pk}/").json()
-    assert shown["evaluation"] == {"curves": curves.to_json(), "residuals": []}
+    assert shown["evaluation"] == {"curves": curves.to_json(), "residuals": [], "importance": None}
     assert shown["outcome"]["baseline"] == baseline.to_json()
     (row,) = viewer.get("/api/results/").json()["results"]
     assert row["outcome"]["baseline"]["answer"] == "dog"
