@@ -42,7 +42,7 @@ test('what rested in the last day is left to the server', async () => {
   expect(await screen.findByText('of today')).toBeInTheDocument()
   expect(screen.queryByText('newest')).toBeNull()
   expect(asked).toBe('/api/pipeline/?find=&hours=24')
-  expect(screen.getByLabelText('Time', { selector: 'input' })).toHaveValue('The last day')
+  expect(screen.getByRole('radio', { name: 'Day' })).toBeChecked()
 })
 
 test('where there may be more than are shown it says so, and where there is nothing too', async () => {
