@@ -2,7 +2,10 @@
 import '@testing-library/jest-dom/vitest'
 import { notifications } from '@mantine/notifications'
 import { cleanup, configure } from '@testing-library/react'
-import { afterEach } from 'vitest'
+import { afterEach, vi } from 'vitest'
+
+// The chart library needs a canvas, which jsdom lacks: with it, a chart that is drawn in time ends its test.
+vi.mock('~/components/charts/EChart', () => ({ default: () => null }))
 
 afterEach(() => {
   cleanup()
